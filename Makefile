@@ -1,0 +1,122 @@
+# `make help` lists what there is. Everything is built under build/<preset>; the presets are in CMakePresets.json.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+JOBS ?= $(shell nproc)
+# Seconds that `make fuzz` gives to each target.
+FUZZ_SECONDS ?= 60
+# Options for tests/bench/run.
+BENCH ?=
+# Options for ctest, for example CTEST="-R e2e".
+CTEST ?=
+# make demo KEEP=1 leaves the demo running.
+KEEP ?=
+
+ifneq ($(shell command -v ccache),)
+export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
+endif
+
+# ThreadSanitizer of g++ 12 cannot map its shadow where the kernel randomises addresses widely; not every container allows setarch.
+tsan_shell := $(shell setarch -R true 2>/dev/null && echo setarch -R)
+
+scripts := tests/deps tests/demo .ci/run $(wildcard tests/bench/*.sh)
+sources = $(shell find src tests -name '*.cpp' -o -name '*.hpp')
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  make test CTEST='-R e2e'   only the tests whose names match     make demo KEEP=1   leaves it running"
+	@echo "  make fuzz FUZZ_SECONDS=600                                      make bench BENCH='--rounds 3'"
+
+.PHONY: deps
+deps: ## Install the Debian packages that are missing (root or sudo)
+	@tests/deps build test
+
+.PHONY: build
+build: ## Build the release binary and the tests: build/release/pillion
+	@tests/deps build
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+
+.PHONY: dev
+dev: ## Build without optimisation, for editing and stepping: build/dev/pillion
+	@tests/deps build
+	@cmake --preset dev
+	@cmake --build --preset dev -j $(JOBS)
+
+.PHONY: demo
+demo: ## See it work on loopback: an embedded resolver, Pillion, a few queries (KEEP=1)
+	@tests/deps build
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS) --target pillion dot_responder
+	@KEEP=$(KEEP) tests/demo build/release
+
+.PHONY: run
+run: ## Run it against Cloudflare and Quad9 on 127.0.0.1:8053
+	@tests/deps build
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS) --target pillion
+	@exec build/release/pillion run
+
+.PHONY: test
+test: deps build ## Every test that needs no container engine
+	@ctest --preset release -j $(JOBS) $(CTEST)
+
+.PHONY: e2e
+e2e: deps build ## Only the end-to-end tests: the real binary, real servers, real clients
+	@ctest --preset release -j $(JOBS) -L e2e $(CTEST)
+
+.PHONY: asan
+asan: deps ## The tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS)
+	@ctest --preset asan -j $(JOBS) -LE lint $(CTEST)
+
+.PHONY: tsan
+tsan: deps ## The tests under ThreadSanitizer
+	@cmake --preset tsan
+	@$(tsan_shell) cmake --build --preset tsan -j $(JOBS)
+	@$(tsan_shell) ctest --preset tsan -j $(JOBS) -LE lint $(CTEST)
+
+.PHONY: fuzz
+fuzz: ## Run each libFuzzer target for FUZZ_SECONDS; finds are kept in build/fuzz/finds
+	@tests/deps build lint
+	@cmake --preset fuzz
+	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_targets
+	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+
+.PHONY: format
+format: ## Rewrite the sources as .clang-format says
+	@tests/deps lint
+	@clang-format-19 -i $(sources)
+
+.PHONY: lint
+lint: lint-text lint-clang ## Format, layering, shellcheck, a build by clang 19, clang-tidy
+
+.PHONY: lint-text
+lint-text:
+	@tests/deps lint test
+	@clang-format-19 --dry-run -Werror $(sources)
+	@shellcheck $(scripts)
+	@/usr/bin/python3 -B tests/lint/layering.py .
+
+.PHONY: lint-clang
+lint-clang:
+	@tests/deps build lint
+	@cmake --preset clang
+	@cmake --build --preset clang -j $(JOBS)
+	@run-clang-tidy-19 -quiet -j $(JOBS) -p build/clang '$(CURDIR)/src/.*\.cpp$$'
+
+.PHONY: bench
+bench: ## Pillion beside its peers, one table (BENCH='--help' for options)
+	@tests/deps build bench
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS)
+	@tests/bench/run $(BENCH)
+
+.PHONY: clean
+clean: ## Remove build/
+	@rm -rf build

@@ -1,0 +1,88 @@
+#pragma once
+// The whole configuration as plain values. Defaults here are the product's defaults; the YAML reader, `pillion check` and the README's
+// reference are held to this file by tests.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pillion::config {
+
+/// An address as written: a literal IPv4 or IPv6 address and a port. Names are not allowed: Pillion is the resolver.
+struct Endpoint {
+  std::string address;     ///< "127.0.0.1", "::1": without brackets
+  std::uint16_t port = 0;  ///< 0 lets the kernel choose (tests)
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+/// "127.0.0.1:8053", "[::1]:8053".
+[[nodiscard]] std::string to_string(const Endpoint& endpoint);
+
+struct Dns {
+  std::vector<Endpoint> listen = {{"127.0.0.1", 8053}, {"::1", 8053}};
+  std::chrono::milliseconds idle_timeout{60'000};  ///< 1s … 1h (RFC 7828 can say at most 6,553 s)
+  std::uint32_t max_connections = 4096;             ///< 1 … 1,000,000
+  std::uint32_t max_connections_per_client = 1024;  ///< 1 … 1,000,000
+  std::uint32_t max_in_flight_per_connection = 1000;  ///< 1 … 65,535
+  std::uint16_t udp_payload = 1232;                 ///< 512 … 4096 bytes
+  bool reject_non_utf8_names = true;
+};
+
+enum class Protocol : std::uint8_t { tls, tcp, udp };
+enum class Policy : std::uint8_t { fastest, sequential, round_robin, random };
+enum class TlsVersion : std::uint8_t { tls1_2, tls1_3 };
+
+struct Server {
+  Endpoint endpoint;
+  std::string tls_name;           ///< verified against the certificate's DNS SANs and sent as SNI; empty: the IP SAN is verified
+  std::vector<std::string> pins;  ///< "sha256/BASE64=" of the SPKI (RFC 7858 4.2, RFC 7469 2.4); one must match
+};
+
+struct Tls {
+  std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
+  TlsVersion min_version = TlsVersion::tls1_2;
+  std::string client_cert;  ///< PEM file; both or neither
+  std::string client_key;
+};
+
+struct Upstream {
+  std::string name;
+  Protocol protocol = Protocol::tls;
+  Policy policy = Policy::fastest;
+  std::chrono::milliseconds timeout{4'000};  ///< the whole query; 100ms … 30s
+  std::vector<Server> servers;               ///< 1 … 16
+  Tls tls;
+  std::uint16_t padding = 128;               ///< block size in bytes (RFC 8467 4.1); 0 … 512, 0 switches padding off
+};
+
+struct Route {
+  std::string zone;
+  std::string upstream;
+};
+
+struct Http {
+  std::vector<Endpoint> listen = {{"0.0.0.0", 9153}};  ///< at most one; empty: no HTTP server
+};
+
+enum class LogLevel : std::uint8_t { debug, info, warn, error };
+enum class LogFormat : std::uint8_t { json, text };
+struct Log {
+  LogLevel level = LogLevel::info;
+  LogFormat format = LogFormat::json;
+};
+
+struct Config {
+  Dns dns;
+  std::vector<Upstream> upstreams;  ///< in the order of the file; default_config() has "public"
+  std::vector<Route> routes;        ///< for now exactly one, zone "."
+  Http http;
+  Log log;
+  std::uint32_t threads = 1;        ///< 1 … 256
+  std::chrono::milliseconds drain_timeout{25'000};  ///< 0s … 1h
+};
+
+/// What runs without a file: 127.0.0.1:8053 and Cloudflare and Quad9 over strict TLS (DESIGN section 1).
+[[nodiscard]] Config default_config();
+
+}  // namespace pillion::config

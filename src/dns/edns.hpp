@@ -1,0 +1,66 @@
+#pragma once
+// EDNS(0), RFC 6891: reading the OPT record, and rewriting it hop by hop.
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "dns/message.hpp"
+
+namespace pillion::dns {
+
+namespace option {  // IANA "DNS EDNS0 Option Codes"
+inline constexpr std::uint16_t nsid = 3, client_subnet = 8, cookie = 10, tcp_keepalive = 11, padding = 12, extended_error = 15;
+}
+
+namespace extended_error {  // RFC 8914 section 4
+inline constexpr std::uint16_t other = 0, stale_answer = 3, prohibited = 18, stale_nxdomain = 19, not_supported = 21,
+                               no_reachable_authority = 22, network_error = 23;
+}
+
+/// The fixed part of an OPT record.
+struct Edns {
+  bool present = false;
+  std::uint16_t udp_payload = 512;   ///< bytes; values below 512 are read as 512
+  std::uint8_t extended_rcode = 0;   ///< upper 8 bits of the 12-bit RCODE
+  std::uint8_t version = 0;
+  bool dnssec_ok = false;            ///< DO
+  Bytes options;                     ///< the options' bytes, checked to be well-formed
+};
+
+/// The EDNS of a message; `present == false` where it has none.
+[[nodiscard]] Edns read_edns(const MessageView& message);
+
+/// The value of the first option with this code; nullopt where there is none.
+[[nodiscard]] std::optional<Bytes> find_option(Bytes options, std::uint16_t code);
+
+/// RFC 7828: the idle timeout in a response's edns-tcp-keepalive option, in units of 100 ms; nullopt where it is absent or empty.
+[[nodiscard]] std::optional<std::uint16_t> keepalive_timeout(Bytes options);
+
+/// Starts an OPT record at the end of `out` and counts it in ARCOUNT of the message that starts at `message_start`.
+/// Options are added with add_option, then `end` is called once.
+class OptWriter {
+ public:
+  OptWriter(Buffer& out, std::size_t message_start, const Edns& fixed);
+  void add_option(std::uint16_t code, Bytes value);
+  /// RFC 8914: INFO-CODE and EXTRA-TEXT (UTF-8; cut to 200 bytes at a character boundary).
+  void add_extended_error(std::uint16_t info_code, std::string_view text);
+  /// RFC 7828: `timeout` in units of 100 ms; nullopt writes the empty option that a client sends.
+  void add_keepalive(std::optional<std::uint16_t> timeout);
+  /// RFC 8467 section 4.1: pads so that the whole message becomes a multiple of `block` bytes (and never more than 65,535).
+  void add_padding(std::size_t block);
+
+ private:
+  void close();
+  Buffer& out_;
+  std::size_t message_start_;
+  std::size_t length_offset_;
+};
+
+/// Appends `message` without its OPT record to `out`, ARCOUNT corrected, and pointers of names behind the removed record moved
+/// (in owner names and in the rdata of the types whose names may be compressed, RFC 3597 section 4, and those of RFC 1035). Copies as is
+/// where there is no OPT. A message that cannot be rewritten (a pointer into the removed record) is reported by false, with `out`
+/// as it was.
+[[nodiscard]] bool append_without_opt(const MessageView& message, Buffer& out);
+
+}  // namespace pillion::dns

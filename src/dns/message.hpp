@@ -1,0 +1,121 @@
+#pragma once
+// A non-owning, checked view of one DNS message (RFC 1035 section 4). Nothing here allocates; every read is bounds-checked
+// when the view is made, so that the accessors are plain loads.
+
+#include <cstdint>
+#include <expected>
+#include <optional>
+#include <string_view>
+
+#include "dns/wire.hpp"
+
+namespace pillion::dns {
+
+/// Why some bytes are not a DNS message that we can work with.
+enum class ParseError : std::uint8_t {
+  short_header,       // fewer than 12 bytes
+  question_count,     // QDCOUNT is not 1
+  truncated_name,     // the name runs past the end of the message
+  compressed_name,    // the question's name holds a pointer: it can only point at itself or at the header
+  long_name,          // more than 255 bytes, or a label type other than 00 (RFC 6891 5: extended labels are gone)
+  truncated_question, // type or class is missing
+  malformed_record,   // a record runs past the end, has a bad name or pointer, or its rdata does not fit
+  malformed_edns,     // an OPT owner name that is not the root, options that overrun, or more than one OPT (RFC 6891 6.1.1)
+  misplaced_tsig,     // a TSIG that is not the last record (RFC 8945 5.1)
+  trailing_bytes,     // bytes after the last record
+};
+[[nodiscard]] std::string_view to_string(ParseError error);
+
+/// The first question of a message, as offsets into it.
+struct Question {
+  Bytes name;  ///< uncompressed, root label included
+  std::uint16_t type = 0;
+  std::uint16_t klass = 0;
+};
+
+/// Where one record stands in a message; offsets count from the message's first byte.
+struct Record {
+  std::size_t owner = 0;  ///< its owner name
+  std::uint16_t type = 0;
+  std::uint16_t klass = 0;
+  std::uint32_t ttl = 0;
+  std::size_t ttl_offset = 0;
+  std::size_t rdata = 0;
+  std::uint16_t rdata_size = 0;
+  std::size_t end = 0;  ///< one past its last byte
+};
+
+/// Header access that needs only 12 bytes; for messages whose rest cannot be trusted.
+class Header {
+ public:
+  /// nullopt below 12 bytes.
+  [[nodiscard]] static std::optional<Header> of(Bytes message);
+
+  [[nodiscard]] std::uint16_t id() const { return read_u16(bytes_, 0); }
+  [[nodiscard]] std::uint16_t flags() const { return read_u16(bytes_, 2); }
+  [[nodiscard]] bool is_response() const { return (flags() & flag::qr) != 0; }
+  [[nodiscard]] bool is_truncated() const { return (flags() & flag::tc) != 0; }
+  [[nodiscard]] std::uint8_t opcode() const { return static_cast<std::uint8_t>(flags() >> 11U & 0xfU); }
+  [[nodiscard]] std::uint8_t rcode() const { return static_cast<std::uint8_t>(flags() & 0xfU); }
+  [[nodiscard]] std::uint16_t questions() const { return read_u16(bytes_, 4); }
+  [[nodiscard]] std::uint16_t answers() const { return read_u16(bytes_, 6); }
+  [[nodiscard]] std::uint16_t authorities() const { return read_u16(bytes_, 8); }
+  [[nodiscard]] std::uint16_t additionals() const { return read_u16(bytes_, 10); }
+
+ private:
+  explicit Header(Bytes bytes) : bytes_(bytes) {}
+  Bytes bytes_;
+};
+
+/// The length in `message` of the possibly compressed name at `offset`; nullopt where it overruns, loops, points forward, is
+/// longer than 255 bytes unpacked or has a label type other than 00 and 11. Pointers must point to before themselves
+/// (RFC 1035 4.1.4), so the walk ends.
+[[nodiscard]] std::optional<std::size_t> skip_name(Bytes message, std::size_t offset);
+
+/// Appends the unpacked form of the name at `offset` to `out`; false where skip_name would say nullopt.
+[[nodiscard]] bool unpack_name(Bytes message, std::size_t offset, Buffer& out);
+
+/// The record at `offset`; nullopt where it does not fit. Checks the owner name and the length of the rdata, not the rdata itself.
+[[nodiscard]] std::optional<Record> read_record(Bytes message, std::size_t offset);
+
+/// A message whose every section has been walked to its last byte.
+class MessageView {
+ public:
+  /// Header, question and the frame of every record are checked; rdata is not interpreted but for OPT.
+  /// A message without a question (QDCOUNT = 0, as some error answers have) is refused with `question_count`.
+  [[nodiscard]] static std::expected<MessageView, ParseError> parse(Bytes message);
+
+  [[nodiscard]] Bytes bytes() const { return bytes_; }
+  [[nodiscard]] Header header() const { return *Header::of(bytes_); }
+  [[nodiscard]] const Question& question() const { return question_; }
+  /// One past the question's class: where the answer section starts.
+  [[nodiscard]] std::size_t question_end() const { return question_end_; }
+  /// The OPT record (RFC 6891), if there is one.
+  [[nodiscard]] const std::optional<Record>& opt() const { return opt_; }
+  /// Is the message signed (its last record a TSIG, RFC 8945, or a SIG(0), RFC 2931)? Such messages must not be rewritten.
+  [[nodiscard]] bool is_signed() const { return signed_; }
+
+ private:
+  Bytes bytes_;
+  Question question_;
+  std::size_t question_end_ = 0;
+  std::optional<Record> opt_;
+  bool signed_ = false;
+};
+
+/// Calls `visit(const Record&)` for each record of the three sections in order; OPT included. `view` has been parsed, so nothing
+/// can fail.
+template <typename Visit>
+void for_each_record(const MessageView& view, Visit visit) {
+  const auto header = view.header();
+  const auto count = std::size_t{header.answers()} + header.authorities() + header.additionals();
+  auto offset = view.question_end();
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto record = read_record(view.bytes(), offset);
+    if (!record) return;
+    visit(*record);
+    offset = record->end;
+  }
+}
+
+}  // namespace pillion::dns

@@ -1,0 +1,52 @@
+#pragma once
+// What we accept from a client (DESIGN "Towards clients"): the strict reading of "a valid query".
+
+#include <cstdint>
+#include <expected>
+#include <string_view>
+
+#include "dns/edns.hpp"
+#include "dns/message.hpp"
+
+namespace pillion::dns {
+
+/// Why a client's message is not a valid query. Each is a value of the metric `pillion_dns_rejected_total{reason}`.
+enum class QueryError : std::uint8_t {
+  short_header,
+  is_response,         // QR is set: never answered, so that two servers cannot keep each other busy
+  question_count,
+  truncated_name,
+  compressed_name,
+  long_name,
+  truncated_question,
+  malformed_record,
+  malformed_edns,
+  misplaced_tsig,
+  trailing_bytes,
+  name_not_utf8,
+  count_,
+};
+[[nodiscard]] std::string_view to_string(QueryError error);
+
+/// May a UDP sender be told FORMERR? Only where the header can be trusted to be a query's.
+[[nodiscard]] constexpr bool deserves_formerr(QueryError error) {
+  return error != QueryError::short_header && error != QueryError::is_response;
+}
+
+/// A valid query and what is needed to answer it.
+struct QueryView {
+  MessageView message;
+  Edns edns;  ///< the client's EDNS; `present` is false where it sent none
+
+  [[nodiscard]] const Question& question() const { return message.question(); }
+};
+
+struct QueryRules {
+  bool reject_non_utf8_names = true;
+};
+
+/// Reads one query. The result refers to `message`, which must outlive it.
+/// Opcodes other than QUERY and types that are refused pass: what to answer them is the server's business.
+[[nodiscard]] std::expected<QueryView, QueryError> parse_query(Bytes message, const QueryRules& rules);
+
+}  // namespace pillion::dns

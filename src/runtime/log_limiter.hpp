@@ -1,0 +1,59 @@
+#pragma once
+// Keeps a fault that repeats from flooding the log. Pure: time comes in as an argument.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace pillion::runtime {
+
+/// At most one line per key and interval. Keys are remembered up to a limit; while that many are all within their interval, further keys
+/// share one allowance, so that keys that a peer chooses cannot make memory grow.
+class LogLimiter {
+ public:
+  using Time = std::chrono::steady_clock::time_point;
+
+  explicit LogLimiter(std::chrono::nanoseconds interval = std::chrono::seconds(10), std::size_t max_keys = 256)
+      : interval_(interval), max_keys_(max_keys) {}
+
+  /// A value: write the line; it is the number of this key's lines suppressed since its last one. None: do not write.
+  [[nodiscard]] std::optional<std::uint64_t> admit(std::string_view key, Time now) {
+    const auto found = keys_.find(std::string(key));
+    if (found != keys_.end()) return admit(found->second, now);
+    if (keys_.size() >= max_keys_) {
+      std::erase_if(keys_, [&](const auto& entry) { return now - entry.second.last >= interval_; });
+    }
+    if (keys_.size() >= max_keys_) {
+      if (!overflow_) return overflow_.emplace(Entry{now, 0}).suppressed;
+      return admit(*overflow_, now);
+    }
+    keys_.emplace(key, Entry{now, 0});
+    return 0;
+  }
+
+ private:
+  struct Entry {
+    Time last;
+    std::uint64_t suppressed;
+  };
+  std::optional<std::uint64_t> admit(Entry& entry, Time now) const {
+    if (now - entry.last < interval_) {
+      ++entry.suppressed;
+      return std::nullopt;
+    }
+    entry.last = now;
+    return std::exchange(entry.suppressed, 0);
+  }
+
+  std::chrono::nanoseconds interval_;
+  std::size_t max_keys_;
+  std::unordered_map<std::string, Entry> keys_;
+  std::optional<Entry> overflow_;
+};
+
+}  // namespace pillion::runtime

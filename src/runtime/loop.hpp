@@ -1,0 +1,72 @@
+#pragma once
+// What every service of a shard shares: the event loop, its clock, its end of turn, its deadlines.
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "runtime/clock.hpp"
+#include "runtime/deadline_heap.hpp"
+#include "runtime/log.hpp"
+#include "runtime/random.hpp"
+#include "runtime/task_group.hpp"
+
+namespace pillion::runtime {
+
+/// Something with output to send. However often it is scheduled in a turn, flush() is called once, after every event that was ready:
+/// this is what makes one write, and one TLS record, of all the messages of a turn.
+class Flushable {
+ public:
+  Flushable() = default;
+  Flushable(const Flushable&) = delete;
+  Flushable& operator=(const Flushable&) = delete;
+
+ protected:
+  ~Flushable() = default;
+  virtual void flush() = 0;
+
+ private:
+  friend class Loop;
+  bool scheduled_ = false;
+};
+
+/// One thread's loop. Everything in it is used from that thread only.
+class Loop {
+ public:
+  explicit Loop(Log& log);
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  [[nodiscard]] boost::asio::io_context& io() { return io_; }
+  [[nodiscard]] TurnClock& clock() { return clock_; }
+  [[nodiscard]] Random& random() { return random_; }
+  [[nodiscard]] Log& log() { return log_; }
+  [[nodiscard]] TaskGroup& tasks() { return tasks_; }
+
+  /// Asks for flush() at the end of this turn.
+  void schedule(Flushable& flushable);
+  /// Takes back a schedule(); whoever is destroyed while scheduled must call it.
+  void unschedule(Flushable& flushable);
+
+  /// Sets or moves a deadline.
+  void set_deadline(Deadline& deadline, Time at);
+  void clear_deadline(Deadline& deadline) { deadlines_.clear(deadline); }
+
+ private:
+  void end_turn();
+  void arm();
+  void on_timer();
+
+  // The hint tells Asio that one thread runs the loop: no wake-ups of others, handlers queued without a lock.
+  boost::asio::io_context io_{1};
+  Log& log_;
+  TurnClock clock_;
+  Random random_;
+  TaskGroup tasks_;
+  DeadlineHeap deadlines_;
+  boost::asio::steady_timer timer_{io_};
+  Time armed_ = Time::max();
+  std::vector<Flushable*> flushing_;
+  std::vector<Flushable*> flush_next_;
+};
+
+}  // namespace pillion::runtime

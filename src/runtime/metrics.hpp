@@ -1,0 +1,57 @@
+#pragma once
+// Counters for the data path: one writer (the shard's thread), any number of readers (the exporter). Relaxed atomics written by a plain load
+// and store cost what an ordinary integer costs, and are no data race.
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace pillion::runtime {
+
+/// A number that only grows. add() from one thread only.
+class Counter {
+ public:
+  void add(std::uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+/// A number that moves both ways. Written from one thread only.
+class Gauge {
+ public:
+  void set(double value) { value_.store(value, std::memory_order_relaxed); }
+  void add(double n) { set(value() + n); }
+  [[nodiscard]] double value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<double> value_{0};
+};
+
+/// Upper bounds in seconds, for everything that is timed: from a cache hit to a query's whole budget.
+inline constexpr std::array<double, 13> duration_bounds = {0.000025, 0.0001, 0.00025, 0.001, 0.0025, 0.005, 0.01,
+                                                           0.025,    0.05,   0.1,     0.25,  1.0,    4.0};
+
+/// A histogram of durations with the buckets of duration_bounds. observe() from one thread only.
+class Histogram {
+ public:
+  void observe(std::chrono::nanoseconds duration) {
+    const auto seconds = std::chrono::duration<double>(duration).count();
+    std::size_t bucket = 0;
+    while (bucket < duration_bounds.size() && seconds > duration_bounds[bucket]) ++bucket;
+    buckets_[bucket].add();
+    sum_.add(static_cast<std::uint64_t>(duration.count()));
+  }
+  /// Observations in bucket `i` alone, not cumulative; the last one is +Inf.
+  [[nodiscard]] std::uint64_t bucket(std::size_t i) const { return buckets_[i].value(); }
+  [[nodiscard]] double sum_seconds() const { return static_cast<double>(sum_.value()) / 1e9; }
+
+ private:
+  std::array<Counter, duration_bounds.size() + 1> buckets_;
+  Counter sum_;  // nanoseconds
+};
+
+}  // namespace pillion::runtime

@@ -1,0 +1,47 @@
+#pragma once
+// Every coroutine of the program runs in a task group: counted, reported when it throws, joined before its owner goes away.
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+
+#include <cstddef>
+#include <exception>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace pillion::runtime {
+
+class TaskGroup {
+ public:
+  /// Called for a task that ended with an exception; the program goes on.
+  using OnFailure = std::function<void(std::string_view task, std::string_view what)>;
+
+  TaskGroup(boost::asio::any_io_executor executor, OnFailure on_failure)
+      : executor_(std::move(executor)), on_failure_(std::move(on_failure)) {}
+  TaskGroup(const TaskGroup&) = delete;
+  TaskGroup& operator=(const TaskGroup&) = delete;
+
+  /// Starts a task on the group's executor. `name` is for reports.
+  void spawn(boost::asio::awaitable<void> task, std::string name);
+
+  /// Tasks that have not ended.
+  [[nodiscard]] std::size_t size() const { return running_; }
+
+  /// Calls `handler` once when no task runs, at once where none does. One waiter at a time.
+  void when_empty(std::function<void()> handler);
+
+  /// Ends when no task runs.
+  [[nodiscard]] boost::asio::awaitable<void> join();
+
+ private:
+  void ended(std::string_view name, const std::exception_ptr& failure);
+
+  boost::asio::any_io_executor executor_;
+  OnFailure on_failure_;
+  std::size_t running_ = 0;
+  std::function<void()> when_empty_;
+};
+
+}  // namespace pillion::runtime
