@@ -1,0 +1,216 @@
+"""Holds the tree to the architecture: who may include whom, what stays pure, what is never used, what lies at the top.
+
+    layering.py ROOT
+
+Prints one line a fault and exits 1 where there is any. src/README.md says why the rules are as they are.
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+TOP_LEVEL = {
+    "CMakeLists.txt", "CMakePresets.json", "Dockerfile", "Makefile", "README.md", "LICENSE",
+    "src", "tests", "deploy", "helm", "dashboards",
+}
+
+# Room -> rooms whose headers it may include besides its own. `cli` stands for main.cpp's only room.
+LAYERS = {
+    "runtime": set(),
+    "dns": set(),
+    "config": set(),
+    "cache": {"runtime", "dns"},
+    "upstream": {"runtime", "dns", "config"},
+    "resolve": {"runtime", "dns", "config", "cache", "upstream"},
+    "server": {"runtime", "dns", "config", "cache", "upstream", "resolve"},
+    "telemetry": {"runtime", "dns"},
+    "http": {"runtime"},
+    "app": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
+    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "app"},
+    "": {"cli"},
+}
+# The small headers that rooms publish to those who only report on them.
+PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|error)\.hpp$")
+READS_PUBLISHED = {"telemetry", "http"}
+
+PURE = re.compile(r"^(dns|cache)/|^upstream/(mux|policy|health|latency|error|metrics)[a-z_]*\.[ch]pp$")
+IMPURE_INCLUDE = re.compile(r"^(boost/(asio|beast)|openssl/)|^(ctime|time\.h|sys/time\.h|sys/socket\.h|unistd\.h)$")
+CLOCK = re.compile(r"\w*_?clock\s*::\s*now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\bstd::time\s*\(|\bClock::now\b")
+
+FORBIDDEN = [
+    (re.compile(r"\b(enable_)?shared_from_this\b"), "an object never owns itself: no shared_from_this"),
+    (re.compile(r"\basio::detached\b|\bdetached_t\b"), "tasks belong to a task group: no asio::detached"),
+    (re.compile(r"\.detach\s*\("), "threads are joined: no detach()"),
+    (re.compile(r"\bsleep_(for|until)\b|\b(u|nano)?sleep\s*\("), "the loop waits on timers: no sleeping"),
+    (re.compile(r"experimental[:/]+\w*channel"), "experimental::channel of Boost 1.81 is faulty"),
+    (re.compile(r"\b(cancellation_signal|cancellation_slot|bind_cancellation_slot)\b"),
+     "coroutine cancellation of Boost 1.81 is faulty: close the socket instead"),
+]
+LONG_FILE = 300       # lines: worth a second look, reported
+TOO_LONG_FILE = 500   # lines: a fault
+
+INCLUDE = re.compile(r'[ \t]*#\s*include\s*([<"])([^>"]+)[>"]')
+
+
+NOT_CODE = re.compile(
+    r"""//[^\n]*|/\*.*?\*/"""                                   # comments
+    r"""|R"([^\s()\\]{0,16})\(.*?\)\1"|"(?:\\.|[^"\\\n])*\""""  # strings
+    r"""|(?<![0-9a-fA-F])'(?:\\.|[^'\\\n])+'""",                # characters, but not the marks in 1'000'000
+    re.S)
+
+
+def without_comments(text):
+    """The same lines with comments and the contents of strings taken out, except in #include lines."""
+
+    def blank(match):
+        line_start = text.rfind("\n", 0, match.start()) + 1
+        if match.group(0).startswith('"') and INCLUDE.match(text, line_start):
+            return match.group(0)
+        return " " + "\n" * match.group(0).count("\n")
+
+    return NOT_CODE.sub(blank, text)
+
+
+class Source:
+    """One file under src/."""
+
+    def __init__(self, path, name):
+        self.name = name
+        self.room = name.split("/")[0] if "/" in name else ""
+        self.text = path.read_text(encoding="utf-8")
+        self.code = without_comments(self.text)
+        self.local_includes = []   # (line, "room/header.hpp")
+        self.system_includes = []  # (line, "boost/asio.hpp")
+        for number, line in enumerate(self.code.split("\n"), 1):
+            found = INCLUDE.match(line)
+            if found:
+                (self.local_includes if found.group(1) == '"' else self.system_includes).append((number, found.group(2)))
+
+
+def read_sources(root):
+    base = root / "src"
+    paths = sorted(path for suffix in ("*.hpp", "*.cpp", "*.h", "*.cc") for path in base.rglob(suffix))
+    return {str(path.relative_to(base)): Source(path, str(path.relative_to(base))) for path in paths}
+
+
+def layer_faults(sources):
+    for source in sources.values():
+        if source.room not in LAYERS:
+            yield f"src/{source.name}:1: {source.room} is not a room of the architecture"
+            continue
+        for line, included in source.local_includes:
+            room = included.split("/")[0]
+            if "/" not in included:
+                yield f"src/{source.name}:{line}: \"{included}\" is not written from the include root src/"
+            elif room == source.room or room in LAYERS[source.room]:
+                if included not in sources:
+                    yield f"src/{source.name}:{line}: \"{included}\" does not exist under src/"
+            elif not (source.room in READS_PUBLISHED and PUBLISHED.match(included)):
+                yield f"src/{source.name}:{line}: {source.room or 'main.cpp'} may not include {included}"
+
+
+def cycle_faults(sources):
+    state = {}
+
+    def visit(name, trail):
+        state[name] = "open"
+        for _, included in sources[name].local_includes:
+            if state.get(included) == "open":
+                yield f"src/{name}:1: includes go in a circle: {' > '.join([*trail[trail.index(included):], included])}"
+            elif included in sources and included not in state:
+                yield from visit(included, [*trail, included])
+        state[name] = "done"
+
+    for name in sources:
+        if name not in state:
+            yield from visit(name, [name])
+
+
+def reached_from(sources, name):
+    """Every file of ours that `name` includes, directly or not, with the trail that leads there."""
+    trails = {name: [name]}
+    todo = [name]
+    while todo:
+        current = todo.pop()
+        for _, included in sources[current].local_includes:
+            if included in sources and included not in trails:
+                trails[included] = [*trails[current], included]
+                todo.append(included)
+    return trails
+
+
+def purity_faults(sources):
+    for source in sources.values():
+        if not PURE.match(source.name):
+            continue
+        for reached, trail in reached_from(sources, source.name).items():
+            for line, included in sources[reached].system_includes:
+                if IMPURE_INCLUDE.match(included):
+                    through = f" (through {' > '.join(trail[1:])})" if len(trail) > 1 else ""
+                    where = line if reached == source.name else 1
+                    yield f"src/{source.name}:{where}: is pure but includes <{included}>{through}"
+        for number, line in enumerate(source.code.split("\n"), 1):
+            if CLOCK.search(line):
+                yield f"src/{source.name}:{number}: is pure but reads a clock; time comes in as an argument"
+
+
+def forbidden_faults(sources):
+    for source in sources.values():
+        for number, line in enumerate(source.code.split("\n"), 1):
+            for pattern, why in FORBIDDEN:
+                if pattern.search(line):
+                    yield f"src/{source.name}:{number}: {why}"
+        for number, line in enumerate(source.text.split("\n"), 1):
+            if re.search(r"\b(TODO|FIXME|XXX)\b", line):
+                yield f"src/{source.name}:{number}: unfinished business belongs in an issue, not in a comment"
+        if source.name.endswith(".hpp") and "#pragma once" not in source.text:
+            yield f"src/{source.name}:1: a header begins with #pragma once"
+
+
+def size_faults(sources):
+    for source in sources.values():
+        lines = source.text.count("\n")
+        if lines > TOO_LONG_FILE:
+            yield f"src/{source.name}:1: {lines} lines; a file over {LONG_FILE} asks to be two"
+
+
+def long_files(sources):
+    return sorted(((source.text.count("\n"), source.name) for source in sources.values()
+                   if source.text.count("\n") > LONG_FILE), reverse=True)
+
+
+def top_level_faults(root):
+    try:
+        listed = subprocess.run(["git", "-C", str(root), "ls-files"], capture_output=True, text=True, check=True).stdout
+        names = {line.split("/")[0].strip('"') for line in listed.splitlines()}
+    except (OSError, subprocess.CalledProcessError):  # an unpacked archive
+        names = {path.name for path in root.iterdir()} - {"build"}
+    for name in sorted(names):
+        if name not in TOP_LEVEL and not name.startswith("."):
+            yield f"{name}: is not on the list of what lies at the top of the tree"
+
+
+def all_faults(root):
+    sources = read_sources(root)
+    if not sources:
+        return [f"{root}/src: no sources found"]
+    return [*top_level_faults(root), *layer_faults(sources), *cycle_faults(sources), *purity_faults(sources),
+            *forbidden_faults(sources), *size_faults(sources)]
+
+
+def main(arguments):
+    if len(arguments) != 1:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    root = pathlib.Path(arguments[0]).resolve()
+    faults = all_faults(root)
+    for fault in faults:
+        print(fault)
+    for lines, name in long_files(read_sources(root)):
+        print(f"note: src/{name} has {lines} lines")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
