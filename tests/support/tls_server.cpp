@@ -1,0 +1,126 @@
+#include "support/tls_server.hpp"
+
+#include <array>
+#include <stdexcept>
+#include <string_view>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+namespace pillion::test {
+namespace {
+
+void require(long result, std::string_view what) {
+  if (result <= 0) throw std::runtime_error(std::string(what) + ": " + take_tls_error());
+}
+
+/// Where the SSL keeps what the client offered by ALPN: OpenSSL shows it to the callback only.
+int offer_index() {
+  static const int index = SSL_get_ex_new_index(
+      0, nullptr, nullptr, nullptr,
+      [](void*, void* offer, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<std::string*>(offer); });
+  return index;
+}
+
+void remember_offer(SSL* ssl, const unsigned char* offered, unsigned int size) {
+  if (size == 0 || SSL_get_ex_data(ssl, offer_index()) != nullptr) return;
+  auto offer = std::make_unique<std::string>(reinterpret_cast<const char*>(offered) + 1, offered[0]);
+  if (SSL_set_ex_data(ssl, offer_index(), offer.get()) == 1) static_cast<void>(offer.release());
+}
+
+int choose_dot(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
+               unsigned int size, void*) {
+  remember_offer(ssl, offered, size);
+  static constexpr std::array<unsigned char, 4> dot{3, 'd', 'o', 't'};
+  unsigned char* match = nullptr;
+  if (SSL_select_next_proto(&match, chosen_size, dot.data(), dot.size(), offered, size) != OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_NOACK;
+  }
+  *chosen = match;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+int choose_none(SSL* ssl, const unsigned char**, unsigned char*, const unsigned char* offered, unsigned int size,
+                void*) {
+  remember_offer(ssl, offered, size);
+  return SSL_TLSEXT_ERR_NOACK;
+}
+
+int choose_other(SSL* ssl, const unsigned char** chosen, unsigned char* chosen_size, const unsigned char* offered,
+                 unsigned int size, void*) {
+  remember_offer(ssl, offered, size);
+  static constexpr std::array<unsigned char, 2> other{'h', '2'};
+  *chosen = other.data();
+  *chosen_size = other.size();
+  return SSL_TLSEXT_ERR_OK;
+}
+
+int refuse(SSL* ssl, const unsigned char**, unsigned char*, const unsigned char* offered, unsigned int size, void*) {
+  remember_offer(ssl, offered, size);
+  return SSL_TLSEXT_ERR_ALERT_FATAL;
+}
+
+SSL_CTX_alpn_select_cb_func alpn_callback(TlsManners::Alpn alpn) {
+  switch (alpn) {
+    case TlsManners::Alpn::dot:
+      return choose_dot;
+    case TlsManners::Alpn::none:
+      return choose_none;
+    case TlsManners::Alpn::other:
+      return choose_other;
+    case TlsManners::Alpn::refuse:
+      break;
+  }
+  return refuse;
+}
+
+void require_client_certificate(SSL_CTX* context, const std::string& ca_pem) {
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(ca_pem.data(), static_cast<int>(ca_pem.size())),
+                                                      BIO_free);
+  const X509Pointer ca(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
+  require(ca != nullptr ? 1 : 0, "client CA");
+  require(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca.get()), "client CA");
+  require(SSL_CTX_add_client_CA(context, ca.get()), "client CA");
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+}
+
+}  // namespace
+
+TlsContext make_tls_context(const Identity& identity, const TlsManners& manners) {
+  TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
+  require(context != nullptr ? 1 : 0, "TLS context");
+  auto* raw = context.get();
+  require(SSL_CTX_set_min_proto_version(raw, manners.min_version), "lowest TLS version");
+  require(SSL_CTX_set_max_proto_version(raw, manners.max_version), "highest TLS version");
+  require(SSL_CTX_use_certificate(raw, identity.certificate()), "certificate");
+  require(SSL_CTX_use_PrivateKey(raw, identity.key()), "key");
+  for (const auto& intermediate : identity.chain()) {
+    require(SSL_CTX_add1_chain_cert(raw, intermediate.get()), "intermediate");
+  }
+  SSL_CTX_set_alpn_select_cb(raw, alpn_callback(manners.alpn), nullptr);
+  // Without an id OpenSSL refuses to resume a session that had a client certificate.
+  static constexpr std::array<unsigned char, 7> session_context{'p', 'i', 'l', 'l', 'i', 'o', 'n'};
+  require(SSL_CTX_set_session_id_context(raw, session_context.data(), session_context.size()), "session id");
+  SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
+  if (!manners.tickets) {
+    SSL_CTX_set_options(raw, SSL_OP_NO_TICKET);
+    require(SSL_CTX_set_num_tickets(raw, 0), "tickets");
+  }
+  if (!manners.client_ca.empty()) require_client_certificate(raw, manners.client_ca);
+  return context;
+}
+
+std::string take_tls_error() {
+  const auto code = ERR_get_error();
+  ERR_clear_error();
+  if (code == 0) return {};
+  const auto* reason = ERR_reason_error_string(code);
+  return reason == nullptr ? "error " + std::to_string(code) : reason;
+}
+
+std::string offered_alpn(const SSL* ssl) {
+  const auto* offer = static_cast<const std::string*>(SSL_get_ex_data(ssl, offer_index()));
+  return offer == nullptr ? std::string() : *offer;
+}
+
+}  // namespace pillion::test
