@@ -10,15 +10,15 @@
 #include <unordered_map>
 #include <utility>
 
+#include "runtime/clock.hpp"
+
 namespace pillion::runtime {
 
-/// At most one line per key and interval. Keys are remembered up to a limit; while that many are all within their interval, further keys
-/// share one allowance, so that keys that a peer chooses cannot make memory grow.
+/// At most one line per key and interval. Keys are remembered up to a limit; while that many are all within their
+/// interval, further keys share one allowance, so that keys that a peer chooses cannot make memory grow.
 class LogLimiter {
  public:
-  using Time = std::chrono::steady_clock::time_point;
-
-  explicit LogLimiter(std::chrono::nanoseconds interval = std::chrono::seconds(10), std::size_t max_keys = 256)
+  explicit LogLimiter(Duration interval = std::chrono::seconds(10), std::size_t max_keys = 256)
       : interval_(interval), max_keys_(max_keys) {}
 
   /// A value: write the line; it is the number of this key's lines suppressed since its last one. None: do not write.
@@ -50,7 +50,7 @@ class LogLimiter {
     return std::exchange(entry.suppressed, 0);
   }
 
-  std::chrono::nanoseconds interval_;
+  Duration interval_;
   std::size_t max_keys_;
   std::unordered_map<std::string, Entry> keys_;
   std::optional<Entry> overflow_;

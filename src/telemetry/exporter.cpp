@@ -1,0 +1,331 @@
+#include "telemetry/exporter.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <sstream>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <prometheus/text_serializer.h>
+
+#include "telemetry/metric_table.hpp"
+#include "telemetry/process_stats.hpp"
+
+namespace pillion::telemetry {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using LabelValues = std::initializer_list<std::string_view>;
+
+constexpr prometheus::MetricType prometheus_type(MetricType type) {
+  switch (type) {
+    case MetricType::counter:
+      return prometheus::MetricType::Counter;
+    case MetricType::gauge:
+      return prometheus::MetricType::Gauge;
+    case MetricType::histogram:
+      break;
+  }
+  return prometheus::MetricType::Histogram;
+}
+
+/// One family being filled.
+class Family {
+ public:
+  explicit Family(const MetricDeclaration& declaration) : declaration_(declaration) {
+    family_.name = declaration.name;
+    family_.help = declaration.help;
+    family_.type = prometheus_type(declaration.type);
+  }
+
+  void add(LabelValues labels, double value) { family_.metric.push_back(series(labels, value)); }
+
+  /// Leaves out 0, but keeps the first such series in case the family has no other.
+  void add_sparse(LabelValues labels, double value) {
+    if (value != 0) {
+      add(labels, value);
+    } else if (!fallback_) {
+      fallback_ = series(labels, 0);
+    }
+  }
+
+  void add(LabelValues labels, const ClientMetric::Histogram& histogram) {
+    family_.metric.push_back(series(labels, 0));
+    family_.metric.back().histogram = histogram;
+  }
+
+  void add_sparse(LabelValues labels, const ClientMetric::Histogram& histogram) {
+    if (histogram.sample_count != 0) {
+      add(labels, histogram);
+    } else if (!fallback_) {
+      fallback_ = series(labels, 0);
+      fallback_->histogram = histogram;
+    }
+  }
+
+  /// A family without series would be a comment without content: it is left out.
+  void finish(std::vector<MetricFamily>& families) && {
+    if (family_.metric.empty() && fallback_) family_.metric.push_back(*std::move(fallback_));
+    if (!family_.metric.empty()) families.push_back(std::move(family_));
+  }
+
+ private:
+  ClientMetric series(LabelValues labels, double value) const {
+    ClientMetric metric;
+    metric.label.reserve(labels.size());
+    std::size_t i = 0;
+    for (const auto& label : labels) {
+      metric.label.push_back({std::string(declaration_.labels.at(i++)), std::string(label)});
+    }
+    if (declaration_.type == MetricType::counter) metric.counter.value = value;
+    if (declaration_.type == MetricType::gauge) metric.gauge.value = value;
+    return metric;
+  }
+
+  const MetricDeclaration& declaration_;
+  MetricFamily family_;
+  std::optional<ClientMetric> fallback_;
+};
+
+/// Sums over the shards what `read` finds in each: a Counter or a Gauge.
+template <typename Metrics, typename Read>
+double sum(const std::vector<const Metrics*>& shards, Read read) {
+  double total = 0;
+  for (const auto* shard : shards) total += static_cast<double>(read(*shard).value());
+  return total;
+}
+
+template <typename Metrics, typename Read>
+ClientMetric::Histogram sum_histogram(const std::vector<const Metrics*>& shards, Read read) {
+  ClientMetric::Histogram total;
+  total.bucket.reserve(runtime::duration_bounds.size() + 1);
+  for (std::size_t i = 0; i <= runtime::duration_bounds.size(); ++i) {
+    for (const auto* shard : shards) total.sample_count += read(*shard).bucket(i);
+    const double bound =
+        i < runtime::duration_bounds.size() ? runtime::duration_bounds[i] : std::numeric_limits<double>::infinity();
+    total.bucket.push_back({total.sample_count, bound});
+  }
+  for (const auto* shard : shards) total.sample_sum += read(*shard).sum_seconds();
+  return total;
+}
+
+void collect_requests(const Sources& sources, std::vector<MetricFamily>& families) {
+  Family requests(declared("pillion_dns_requests_total"));
+  for (std::size_t transport = 0; transport < server::transport_labels.size(); ++transport) {
+    for (std::size_t family = 0; family < server::family_labels.size(); ++family) {
+      for (std::size_t type = 0; type < server::type_labels.size(); ++type) {
+        requests.add_sparse(
+            {server::transport_labels[transport], server::family_labels[family], server::type_labels[type]},
+            sum(sources.shards,
+                [&](const server::Metrics& m) -> auto& { return m.requests[transport][family][type]; }));
+      }
+    }
+  }
+  std::move(requests).finish(families);
+
+  Family responses(declared("pillion_dns_responses_total"));
+  for (std::size_t source = 0; source < server::source_labels.size(); ++source) {
+    for (std::size_t rcode = 0; rcode < server::rcode_labels.size(); ++rcode) {
+      responses.add_sparse(
+          {server::rcode_labels[rcode], server::source_labels[source]},
+          sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.responses[rcode][source]; }));
+    }
+  }
+  std::move(responses).finish(families);
+
+  Family duration(declared("pillion_dns_request_duration_seconds"));
+  for (std::size_t source = 0; source < server::source_labels.size(); ++source) {
+    duration.add_sparse(
+        {server::source_labels[source]},
+        sum_histogram(sources.shards, [&](const server::Metrics& m) -> auto& { return m.request_duration[source]; }));
+  }
+  std::move(duration).finish(families);
+
+  Family rejected(declared("pillion_dns_rejected_total"));
+  for (std::size_t i = 0; i < server::invalid_labels.size(); ++i) {
+    rejected.add_sparse({server::invalid_labels[i]},
+                        sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.invalid[i]; }));
+  }
+  for (std::size_t i = 0; i < server::refusal_labels.size(); ++i) {
+    rejected.add_sparse({server::refusal_labels[i]},
+                        sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.refused[i]; }));
+  }
+  std::move(rejected).finish(families);
+}
+
+void collect_clients(const Sources& sources, std::vector<MetricFamily>& families) {
+  const auto scalar = [&](const MetricDeclaration& declaration, auto member) {
+    Family family(declaration);
+    family.add({}, sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.*member; }));
+    std::move(family).finish(families);
+  };
+  scalar(declared("pillion_dns_in_flight"), &server::Metrics::in_flight);
+  scalar(declared("pillion_responses_undelivered_total"), &server::Metrics::responses_undelivered);
+  scalar(declared("pillion_responses_truncated_total"), &server::Metrics::truncated);
+  Family connections(declared("pillion_client_connections"));
+  for (std::size_t i = 0; i < server::family_labels.size(); ++i) {
+    connections.add({server::family_labels[i]},
+                    sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.connections[i]; }));
+  }
+  std::move(connections).finish(families);
+  scalar(declared("pillion_client_connections_accepted_total"), &server::Metrics::connections_accepted);
+  scalar(declared("pillion_accept_errors_total"), &server::Metrics::accept_errors);
+  scalar(declared("pillion_client_idle_closes_total"), &server::Metrics::idle_closes);
+}
+
+using UpstreamServer = Sources::UpstreamServer;
+
+/// One family of upstream servers: `add` is called with it for each server.
+template <typename Add>
+void collect_each(const Sources& sources, const MetricDeclaration& declaration, std::vector<MetricFamily>& families,
+                  Add add) {
+  Family family(declaration);
+  for (const auto& server : sources.upstream_servers) add(family, server);
+  std::move(family).finish(families);
+}
+
+void collect_upstream(const Sources& sources, std::vector<MetricFamily>& families) {
+  using Metrics = upstream::ServerMetrics;
+  const auto scalar = [&](const MetricDeclaration& declaration, auto member) {
+    collect_each(sources, declaration, families, [&](Family& family, const UpstreamServer& server) {
+      family.add({server.upstream, server.server},
+                 sum(server.shards, [&](const Metrics& m) -> auto& { return m.*member; }));
+    });
+  };
+  // One series for each element of an array of the server's metrics, with the element's label.
+  const auto labelled = [&](const MetricDeclaration& declaration, auto member, auto label, bool sparse) {
+    collect_each(sources, declaration, families, [&](Family& family, const UpstreamServer& server) {
+      constexpr auto count = std::tuple_size_v<std::remove_cvref_t<decltype(std::declval<Metrics&>().*member)>>;
+      for (std::size_t i = 0; i < count; ++i) {
+        const double value = sum(server.shards, [&](const Metrics& m) -> auto& { return (m.*member)[i]; });
+        if (sparse) {
+          family.add_sparse({server.upstream, server.server, label(i)}, value);
+        } else {
+          family.add({server.upstream, server.server, label(i)}, value);
+        }
+      }
+    });
+  };
+
+  collect_each(sources, declared("pillion_upstream_request_duration_seconds"), families,
+               [](Family& family, const UpstreamServer& server) {
+                 family.add({server.upstream, server.server},
+                            sum_histogram(server.shards, [](const Metrics& m) -> auto& { return m.request_duration; }));
+               });
+  labelled(
+      declared("pillion_upstream_responses_total"), &Metrics::responses,
+      [](std::size_t i) { return server::rcode_labels[i]; }, true);
+  labelled(
+      declared("pillion_upstream_failures_total"), &Metrics::failures,
+      [](std::size_t i) { return upstream::error_table[i].reason; }, true);
+  labelled(
+      declared("pillion_upstream_connections"), &Metrics::connections,
+      [](std::size_t i) { return upstream::connection_state_labels[i]; }, false);
+  scalar(declared("pillion_upstream_in_flight"), &Metrics::in_flight);
+  collect_each(sources, declared("pillion_upstream_up"), families, [](Family& family, const UpstreamServer& server) {
+    const bool up = std::ranges::any_of(server.shards, [](const Metrics* m) { return m->up.value() != 0; });
+    family.add({server.upstream, server.server}, up ? 1 : 0);
+  });
+  scalar(declared("pillion_upstream_connections_opened_total"), &Metrics::connections_opened);
+  scalar(declared("pillion_upstream_idle_closes_total"), &Metrics::idle_closes);
+  scalar(declared("pillion_upstream_replays_total"), &Metrics::replays);
+}
+static_assert(server::labelled_rcodes == upstream::labelled_rcodes, "rcode_labels serves both");
+
+void collect_tls(const Sources& sources, std::vector<MetricFamily>& families) {
+  using Metrics = upstream::ServerMetrics;
+  collect_each(sources, declared("pillion_tls_handshakes_total"), families,
+               [](Family& family, const UpstreamServer& server) {
+                 if (!server.tls) return;
+                 const auto add = [&](std::string_view result, std::string_view resumed, auto member) {
+                   family.add({server.upstream, server.server, result, resumed},
+                              sum(server.shards, [&](const Metrics& m) -> auto& { return m.*member; }));
+                 };
+                 add("success", "false", &Metrics::handshakes_full);
+                 add("success", "true", &Metrics::handshakes_resumed);
+                 add("failure", "false", &Metrics::handshakes_failed);
+               });
+  collect_each(sources, declared("pillion_tls_handshake_duration_seconds"), families,
+               [](Family& family, const UpstreamServer& server) {
+                 if (!server.tls) return;
+                 family.add(
+                     {server.upstream, server.server},
+                     sum_histogram(server.shards, [](const Metrics& m) -> auto& { return m.handshake_duration; }));
+               });
+  collect_each(sources, declared("pillion_upstream_certificate_not_after_timestamp_seconds"), families,
+               [](Family& family, const UpstreamServer& server) {
+                 double soonest = 0;
+                 for (const auto* shard : server.shards) {
+                   const double seen = shard->certificate_not_after.value();
+                   if (seen != 0 && (soonest == 0 || seen < soonest)) soonest = seen;
+                 }
+                 if (soonest != 0) family.add({server.upstream, server.server}, soonest);
+               });
+}
+
+void collect_plaintext(const Sources& sources, std::vector<MetricFamily>& families) {
+  Family family(declared("pillion_plaintext_queries_total"));
+  std::vector<std::pair<std::string_view, double>> totals;  // by upstream, in the order of the configuration
+  for (const auto& server : sources.upstream_servers) {
+    auto total =
+        std::ranges::find(totals, std::string_view(server.upstream), &std::pair<std::string_view, double>::first);
+    if (total == totals.end()) total = totals.insert(totals.end(), {server.upstream, 0});
+    total->second += sum(server.shards, [](const upstream::ServerMetrics& m) -> auto& { return m.plaintext_queries; });
+  }
+  for (const auto& [upstream, total] : totals) family.add({upstream}, total);
+  std::move(family).finish(families);
+}
+
+void collect_program(const Sources& sources, std::vector<MetricFamily>& families) {
+  const auto scalar = [&](const MetricDeclaration& declaration, double value) {
+    Family family(declaration);
+    family.add({}, value);
+    std::move(family).finish(families);
+  };
+  if (sources.config_loaded != nullptr) {
+    scalar(declared("pillion_config_last_reload_success_timestamp_seconds"), sources.config_loaded->value());
+  }
+  if (sources.log_lines_dropped) {
+    scalar(declared("pillion_log_lines_dropped_total"), static_cast<double>(sources.log_lines_dropped()));
+  }
+  Family build(declared("pillion_build_info"));
+  build.add({sources.build.version, sources.build.commit, sources.build.openssl}, 1);
+  std::move(build).finish(families);
+
+  const auto process = read_process_stats();
+  scalar(declared("process_cpu_seconds_total"), process.cpu_seconds);
+  scalar(declared("process_resident_memory_bytes"), process.resident_bytes);
+  scalar(declared("process_virtual_memory_bytes"), process.virtual_bytes);
+  scalar(declared("process_open_fds"), process.open_descriptors);
+  scalar(declared("process_max_fds"), process.max_descriptors);
+  scalar(declared("process_start_time_seconds"), process.start_time);
+}
+
+}  // namespace
+
+std::vector<MetricFamily> Exporter::Collect() const {
+  std::vector<MetricFamily> families;
+  families.reserve(metric_table.size());
+  collect_requests(sources_, families);
+  collect_clients(sources_, families);
+  collect_upstream(sources_, families);
+  collect_tls(sources_, families);
+  collect_plaintext(sources_, families);
+  collect_program(sources_, families);
+  return families;
+}
+
+std::string Exporter::text() const {
+  std::ostringstream out;
+  prometheus::TextSerializer().Serialize(out, Collect());
+  return std::move(out).str();
+}
+
+}  // namespace pillion::telemetry

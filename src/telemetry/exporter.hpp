@@ -1,0 +1,57 @@
+#pragma once
+// Reads the shards' counters and sums them into the metrics of metric_table. Counters are read while the shards write
+// them: no locks.
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <prometheus/collectable.h>
+#include <prometheus/metric_family.h>
+
+#include "runtime/metrics.hpp"
+#include "server/metrics.hpp"
+#include "upstream/metrics.hpp"
+
+namespace pillion::telemetry {
+
+/// Where the numbers are. Everything pointed to must outlive the exporter, or the replace() that takes it away.
+struct Sources {
+  struct UpstreamServer {
+    std::string upstream;  ///< name of the group: the label `upstream`
+    std::string server;    ///< "1.1.1.1:853": the label `server`
+    bool tls = true;       ///< false: no TLS metrics for it
+    std::vector<const upstream::ServerMetrics*> shards;
+  };
+  struct Build {
+    std::string version;
+    std::string commit;
+    std::string openssl;
+  };
+
+  std::vector<const server::Metrics*> shards;
+  std::vector<UpstreamServer> upstream_servers;
+  const runtime::Gauge* config_loaded = nullptr;     ///< Unix seconds of the last successful load; none: not exported
+  std::function<std::uint64_t()> log_lines_dropped;  ///< none: not exported
+  Build build;
+};
+
+/// Belongs to the thread that serves HTTP. Counters that enumerate many combinations (requests, responses, rejected,
+/// failures) show those that are not 0, and one of 0 while none is, so that the number of series stays small.
+class Exporter final : public prometheus::Collectable {
+ public:
+  explicit Exporter(Sources sources) : sources_(std::move(sources)) {}
+
+  /// After a reload.
+  void replace(Sources sources) { sources_ = std::move(sources); }
+
+  [[nodiscard]] std::vector<prometheus::MetricFamily> Collect() const override;
+  /// The text exposition format, version 0.0.4.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  Sources sources_;
+};
+
+}  // namespace pillion::telemetry

@@ -1,0 +1,154 @@
+#include "telemetry/log_line.hpp"
+
+#include <array>
+#include <cmath>
+#include <iterator>
+#include <variant>
+
+#include <fmt/format.h>
+
+namespace pillion::telemetry {
+namespace {
+
+using runtime::Field;
+using runtime::LogLevel;
+
+constexpr std::array<std::string_view, 4> json_levels = {"debug", "info", "warn", "error"};
+constexpr std::array<std::string_view, 4> text_levels = {"DEBUG", "INFO ", "WARN ", "ERROR"};
+constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
+constexpr std::string_view ellipsis = "\xE2\x80\xA6";
+
+/// Bytes of the well-formed UTF-8 sequence at the start of `text` (Unicode table 3-7: no overlong forms, no surrogates,
+/// nothing above U+10FFFF); 0 where there is none. `text` is not empty.
+std::size_t utf8_sequence(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const auto first = byte(0);
+  if (first < 0x80) return 1;
+  const std::size_t length = first >= 0xC2 && first <= 0xDF   ? 2
+                             : first >= 0xE0 && first <= 0xEF ? 3
+                             : first >= 0xF0 && first <= 0xF4 ? 4
+                                                              : 0;
+  if (length == 0 || text.size() < length) return 0;
+  const unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+  const unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+  if (byte(1) < low || byte(1) > high) return 0;
+  for (std::size_t i = 2; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  return length;
+}
+
+/// C0 and C1 controls and DEL: in a terminal they would act.
+bool is_control(std::string_view sequence) {
+  const auto first = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
+  return first == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
+}
+
+void append_escaped(std::string& out, std::string_view text, bool quoted) {
+  const bool cut = text.size() > max_log_text;
+  text = text.substr(0, max_log_text);
+  while (!text.empty()) {
+    const std::size_t length = utf8_sequence(text);
+    if (length == 0) {
+      if (cut && text.size() < 4) break;  // a sequence cut in two by the limit
+      out += replacement_character;
+      text.remove_prefix(1);
+      continue;
+    }
+    const auto sequence = text.substr(0, length);
+    text.remove_prefix(length);
+    if (is_control(sequence)) {
+      // The code point of both kinds of control is the last byte.
+      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(sequence.back()));
+    } else {
+      if (quoted && (sequence == "\"" || sequence == "\\")) out += '\\';
+      out += sequence;
+    }
+  }
+  if (cut) out += ellipsis;
+}
+
+void append_quoted(std::string& out, std::string_view text) {
+  out += '"';
+  append_escaped(out, text, true);
+  out += '"';
+}
+
+bool is_plain(std::string_view text) {
+  for (const char c : text) {
+    if (c <= ' ' || c > '~' || c == '"' || c == '=' || c == '\\') return false;
+  }
+  return !text.empty();
+}
+
+struct ValueAppender {
+  std::string& out;
+  LogFormat format;
+
+  void operator()(std::string_view text) const {
+    if (format == LogFormat::text && is_plain(text)) {
+      append_escaped(out, text, false);
+    } else {
+      append_quoted(out, text);
+    }
+  }
+  void operator()(bool flag) const { out += flag ? "true" : "false"; }
+  void operator()(double number) const {
+    if (format == LogFormat::json && !std::isfinite(number)) {
+      out += "null";
+    } else {
+      fmt::format_to(std::back_inserter(out), "{}", number);
+    }
+  }
+  void operator()(std::int64_t number) const { fmt::format_to(std::back_inserter(out), "{}", number); }
+  void operator()(std::uint64_t number) const { fmt::format_to(std::back_inserter(out), "{}", number); }
+};
+
+void append_timestamp(std::string& out, std::chrono::system_clock::time_point time) {
+  const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(time);
+  const auto day = std::chrono::floor<std::chrono::days>(milliseconds);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(milliseconds - day);
+  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
+                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
+                 clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+}
+
+}  // namespace
+
+void append_log_line(std::string& out, LogFormat format, std::chrono::system_clock::time_point time, LogLevel level,
+                     std::string_view message, std::span<const Field> fields) {
+  const auto index = static_cast<std::size_t>(level);
+  const ValueAppender append_value{out, format};
+  if (format == LogFormat::json) {
+    out += R"({"ts":")";
+    append_timestamp(out, time);
+    out += R"(","level":")";
+    out += json_levels[index];
+    out += R"(","msg":)";
+    append_quoted(out, message);
+    for (const auto& field : fields) {
+      out += ',';
+      append_quoted(out, field.key);
+      out += ':';
+      std::visit(append_value, field.value.variant());
+    }
+    out += "}\n";
+    return;
+  }
+  append_timestamp(out, time);
+  out += ' ';
+  out += text_levels[index];
+  out += ' ';
+  append_escaped(out, message, false);
+  for (const auto& field : fields) {
+    out += ' ';
+    append_escaped(out, field.key, false);
+    out += '=';
+    std::visit(append_value, field.value.variant());
+  }
+  out += '\n';
+}
+
+}  // namespace pillion::telemetry

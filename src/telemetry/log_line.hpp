@@ -1,0 +1,29 @@
+#pragma once
+// A log line's form. Pure: time comes in as an argument.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "runtime/log.hpp"
+
+namespace pillion::telemetry {
+
+enum class LogFormat : std::uint8_t { json, text };
+
+/// Longest message or text value written; what lies beyond is cut and replaced by an ellipsis, so that no peer can make
+/// a line long.
+inline constexpr std::size_t max_log_text = 4096;  // bytes
+
+/// Appends one line with its newline.
+/// json: `{"ts":"2026-01-02T03:04:05.678Z","level":"info","msg":"...","key":value}`; one object a line (RFC 8259), `ts`
+/// as in RFC 3339. text: `2026-01-02T03:04:05.678Z INFO  message key=value`; a value with anything but plain printable
+/// ASCII is quoted as in JSON. Both hold valid UTF-8 whatever the bytes of the message and the fields are: invalid
+/// sequences become U+FFFD, control characters are escaped, numbers that are not finite are null in JSON.
+void append_log_line(std::string& out, LogFormat format, std::chrono::system_clock::time_point time,
+                     runtime::LogLevel level, std::string_view message, std::span<const runtime::Field> fields);
+
+}  // namespace pillion::telemetry

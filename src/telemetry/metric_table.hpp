@@ -1,0 +1,123 @@
+#pragma once
+// Every metric of the program, declared once. The exporter can emit only what stands here; the README's list and the
+// dashboards are tested against it.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace pillion::telemetry {
+
+enum class MetricType : std::uint8_t { counter, gauge, histogram };
+
+/// A name as it appears in /metrics and the names of its labels; unused places are empty.
+struct MetricDeclaration {
+  std::string_view name;
+  MetricType type;
+  std::string_view help;
+  std::array<std::string_view, 4> labels = {};
+
+  [[nodiscard]] constexpr std::size_t label_count() const {
+    std::size_t count = 0;
+    while (count < labels.size() && !labels[count].empty()) ++count;
+    return count;
+  }
+};
+
+/// In the order of the exposition. No label holds anything that a query said but what the rooms' label arrays
+/// enumerate.
+inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
+    {"pillion_dns_requests_total", MetricType::counter, "Valid queries received.", {"proto", "family", "type"}},
+    {"pillion_dns_responses_total", MetricType::counter, "Answers made, by where they came from.", {"rcode", "source"}},
+    {"pillion_dns_request_duration_seconds",
+     MetricType::histogram,
+     "Time from the receipt of a query to its answer.",
+     {"source"}},
+    {"pillion_dns_rejected_total",
+     MetricType::counter,
+     "Messages and connections refused: invalid queries, unsupported requests and limits.",
+     {"reason"}},
+    {"pillion_dns_in_flight", MetricType::gauge, "Queries received and not yet answered."},
+    {"pillion_responses_undelivered_total", MetricType::counter,
+     "Answers not sent: the client had gone, or its socket buffer was full."},
+    {"pillion_responses_truncated_total", MetricType::counter, "Answers cut to the client's UDP size, with TC set."},
+    {"pillion_client_connections", MetricType::gauge, "Open client TCP connections.", {"family"}},
+    {"pillion_client_connections_accepted_total", MetricType::counter, "Client TCP connections accepted."},
+    {"pillion_accept_errors_total", MetricType::counter,
+     "Failures to accept a client TCP connection, for lack of descriptors or memory."},
+    {"pillion_client_idle_closes_total", MetricType::counter, "Client TCP connections closed after idle_timeout."},
+    {"pillion_upstream_request_duration_seconds",
+     MetricType::histogram,
+     "Time from sending a query to the server to its reply.",
+     {"upstream", "server"}},
+    {"pillion_upstream_responses_total",
+     MetricType::counter,
+     "Replies received from the server.",
+     {"upstream", "server", "rcode"}},
+    {"pillion_upstream_failures_total",
+     MetricType::counter,
+     "Failures of the server, by reason.",
+     {"upstream", "server", "reason"}},
+    {"pillion_upstream_connections",
+     MetricType::gauge,
+     "Connections to the server, by state.",
+     {"upstream", "server", "state"}},
+    {"pillion_upstream_in_flight", MetricType::gauge, "Queries sent and not yet answered.", {"upstream", "server"}},
+    {"pillion_upstream_up",
+     MetricType::gauge,
+     "1 while any thread sends queries to the server, 0 while all have backed off.",
+     {"upstream", "server"}},
+    {"pillion_upstream_connections_opened_total",
+     MetricType::counter,
+     "Connections opened to the server.",
+     {"upstream", "server"}},
+    {"pillion_upstream_idle_closes_total",
+     MetricType::counter,
+     "Connections that the server closed while nothing was in flight.",
+     {"upstream", "server"}},
+    {"pillion_upstream_replays_total",
+     MetricType::counter,
+     "Queries sent again on another connection after a close.",
+     {"upstream", "server"}},
+    {"pillion_tls_handshakes_total",
+     MetricType::counter,
+     "TLS handshakes with the server; resumed is known of successful ones only.",
+     {"upstream", "server", "result", "resumed"}},
+    {"pillion_tls_handshake_duration_seconds",
+     MetricType::histogram,
+     "Time of TLS handshakes with the server.",
+     {"upstream", "server"}},
+    {"pillion_upstream_certificate_not_after_timestamp_seconds",
+     MetricType::gauge,
+     "End of validity of the server's certificate; the soonest that any thread has seen.",
+     {"upstream", "server"}},
+    {"pillion_plaintext_queries_total",
+     MetricType::counter,
+     "Queries sent unencrypted: not 0 only for an upstream configured as tcp or udp.",
+     {"upstream"}},
+    {"pillion_config_last_reload_success_timestamp_seconds", MetricType::gauge,
+     "When the configuration in use was loaded."},
+    {"pillion_log_lines_dropped_total", MetricType::counter,
+     "Log lines not written because standard error was not read fast enough."},
+    {"pillion_build_info",
+     MetricType::gauge,
+     "Always 1; the labels say what is running.",
+     {"version", "commit", "openssl"}},
+    {"process_cpu_seconds_total", MetricType::counter, "User and system time of the process."},
+    {"process_resident_memory_bytes", MetricType::gauge, "Resident memory of the process."},
+    {"process_virtual_memory_bytes", MetricType::gauge, "Virtual memory of the process."},
+    {"process_open_fds", MetricType::gauge, "Open file descriptors of the process."},
+    {"process_max_fds", MetricType::gauge, "Limit of open file descriptors of the process."},
+    {"process_start_time_seconds", MetricType::gauge, "When the process started, in Unix time."},
+});
+
+/// The declaration of a name; an undeclared one does not compile.
+consteval const MetricDeclaration& declared(std::string_view name) {
+  for (const auto& declaration : metric_table) {
+    if (declaration.name == name) return declaration;
+  }
+  throw "not in metric_table";
+}
+
+}  // namespace pillion::telemetry

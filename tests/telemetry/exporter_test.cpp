@@ -1,0 +1,323 @@
+#include "telemetry/exporter.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <deque>
+#include <memory>
+#include <set>
+#include <sstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "telemetry/metric_table.hpp"
+
+namespace pillion::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Contains;
+using testing::Not;
+using testing::StartsWith;
+
+/// Two shards, an upstream "public" of two TLS servers and, if wanted, an upstream "cluster" of one plain server.
+class ExporterTest : public testing::Test {
+ protected:
+  explicit ExporterTest(bool cluster = false) {
+    sources_.shards = {&servers_[0], &servers_[1]};
+    add_server("public", "1.1.1.1:853", true);
+    add_server("public", "9.9.9.9:853", true);
+    if (cluster) add_server("cluster", "10.96.0.10:53", false);
+    loaded_.set(1767225600);
+    sources_.config_loaded = &loaded_;
+    sources_.log_lines_dropped = [] { return std::uint64_t{7}; };
+    sources_.build = {"0.1.0", "abc\"def", "OpenSSL 3.0.20"};
+  }
+
+  void add_server(std::string upstream, std::string server, bool tls) {
+    const auto& a = upstreams_.emplace_back();
+    const auto& b = upstreams_.emplace_back();
+    sources_.upstream_servers.push_back({std::move(upstream), std::move(server), tls, {&a, &b}});
+  }
+
+  /// Every counter of every shard to `n`.
+  void fill(std::uint64_t n) {
+    for (auto& m : servers_) {
+      for (auto& by_family : m.requests) {
+        for (auto& by_type : by_family) {
+          for (auto& counter : by_type) counter.add(n);
+        }
+      }
+      for (auto& by_source : m.responses) {
+        for (auto& counter : by_source) counter.add(n);
+      }
+      for (auto& histogram : m.request_duration) histogram.observe(3ms);
+      for (auto& counter : m.invalid) counter.add(n);
+      for (auto& counter : m.refused) counter.add(n);
+      for (auto& gauge : m.connections) gauge.add(static_cast<double>(n));
+      for (auto* counter :
+           {&m.connections_accepted, &m.accept_errors, &m.idle_closes, &m.responses_undelivered, &m.truncated}) {
+        counter->add(n);
+      }
+      m.in_flight.add(static_cast<double>(n));
+    }
+    for (auto& m : upstreams_) {
+      for (auto& counter : m.responses) counter.add(n);
+      for (auto& counter : m.failures) counter.add(n);
+      for (auto& gauge : m.connections) gauge.add(static_cast<double>(n));
+      m.in_flight.add(static_cast<double>(n));
+      m.up.set(1);
+      m.request_duration.observe(12ms);
+      m.handshake_duration.observe(30ms);
+      m.certificate_not_after.set(1800000000);
+      for (auto* counter : {&m.handshakes_full, &m.handshakes_resumed, &m.handshakes_failed, &m.connections_opened,
+                            &m.idle_closes, &m.replays, &m.plaintext_queries}) {
+        counter->add(n);
+      }
+    }
+  }
+
+  [[nodiscard]] std::string text() const { return Exporter(sources_).text(); }
+  [[nodiscard]] std::vector<std::string> lines() const {
+    std::istringstream in(text());
+    std::vector<std::string> result;
+    for (std::string line; std::getline(in, line);) result.push_back(line);
+    return result;
+  }
+  [[nodiscard]] std::vector<std::string> series() const {
+    auto result = lines();
+    std::erase_if(result, [](const auto& line) { return line.starts_with('#'); });
+    return result;
+  }
+  [[nodiscard]] std::vector<std::string> series_of(std::string_view name) const {
+    auto result = series();
+    std::erase_if(result, [&](const auto& line) {
+      return !line.starts_with(name) || (line[name.size()] != '{' && line[name.size()] != ' ');
+    });
+    return result;
+  }
+
+  std::deque<server::Metrics> servers_ = std::deque<server::Metrics>(2);
+  std::deque<upstream::ServerMetrics> upstreams_;
+  runtime::Gauge loaded_;
+  Sources sources_;
+};
+
+class ExporterWithCluster : public ExporterTest {
+ protected:
+  ExporterWithCluster() : ExporterTest(true) {}
+};
+
+TEST_F(ExporterWithCluster, EmitsEveryDeclaredMetricAndNothingElse) {
+  fill(1);
+  const auto families = Exporter(sources_).Collect();
+  std::vector<std::string_view> emitted;
+  for (const auto& family : families) emitted.push_back(family.name);
+  std::vector<std::string_view> declared_names;
+  for (const auto& declaration : metric_table) declared_names.push_back(declaration.name);
+  EXPECT_EQ(emitted, declared_names) << "in the table's order";
+
+  for (const auto& family : families) {
+    const auto& declaration = *std::ranges::find(metric_table, std::string_view(family.name), &MetricDeclaration::name);
+    for (const auto& metric : family.metric) {
+      ASSERT_EQ(metric.label.size(), declaration.label_count()) << family.name;
+      for (std::size_t i = 0; i < metric.label.size(); ++i) {
+        EXPECT_EQ(metric.label[i].name, declaration.labels.at(i)) << family.name;
+        EXPECT_FALSE(metric.label[i].value.empty()) << family.name;
+      }
+    }
+  }
+}
+
+TEST_F(ExporterWithCluster, NoSeriesTwice) {
+  fill(1);
+  auto names = series();
+  for (auto& line : names) line.erase(line.rfind(' '));
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()).size(), names.size());
+}
+
+TEST_F(ExporterTest, TableNamesFollowTheConventions) {
+  for (const auto& declaration : metric_table) {
+    const bool counter = declaration.type == MetricType::counter;
+    EXPECT_EQ(declaration.name.ends_with("_total"), counter) << declaration.name;
+    EXPECT_TRUE(declaration.name.starts_with("pillion_") || declaration.name.starts_with("process_"))
+        << declaration.name;
+    if (declaration.type == MetricType::histogram) {
+      EXPECT_TRUE(declaration.name.ends_with("_seconds"));
+    }
+    EXPECT_TRUE(declaration.help.ends_with('.')) << declaration.name;
+    EXPECT_EQ(std::ranges::count(metric_table, declaration.name, &MetricDeclaration::name), 1) << declaration.name;
+  }
+}
+
+TEST_F(ExporterTest, SumsTheShards) {
+  servers_[0].requests[1][0][7].add(3);  // tcp, ipv4, AAAA
+  servers_[1].requests[1][0][7].add(4);
+  servers_[0].connections[1].set(2);
+  servers_[1].connections[1].set(5);
+  upstreams_[0].failures[0].add(10);
+  upstreams_[1].failures[0].add(1);
+  upstreams_[2].failures[13].add(1);
+  const auto all = lines();
+  EXPECT_THAT(all, Contains(R"(pillion_dns_requests_total{proto="tcp",family="ipv4",type="AAAA"} 7)"));
+  EXPECT_THAT(all, Contains(R"(pillion_client_connections{family="ipv6"} 7)"));
+  EXPECT_THAT(all, Contains(R"(pillion_client_connections{family="ipv4"} 0)"));
+  EXPECT_THAT(
+      all,
+      Contains(
+          R"(pillion_upstream_failures_total{upstream="public",server="1.1.1.1:853",reason="connect_refused"} 11)"));
+  EXPECT_THAT(
+      all, Contains(R"(pillion_upstream_failures_total{upstream="public",server="9.9.9.9:853",reason="timeout"} 1)"));
+  EXPECT_THAT(all, Contains("pillion_log_lines_dropped_total 7"));
+  EXPECT_THAT(all, Contains("pillion_config_last_reload_success_timestamp_seconds 1767225600"));
+  EXPECT_THAT(all, Contains(R"(pillion_build_info{version="0.1.0",commit="abc\"def",openssl="OpenSSL 3.0.20"} 1)"));
+}
+
+TEST_F(ExporterTest, HistogramsAreCumulativeSumsOverTheShards) {
+  servers_[0].request_duration[0].observe(20us);
+  servers_[0].request_duration[0].observe(3ms);
+  servers_[1].request_duration[0].observe(3ms);
+  servers_[1].request_duration[0].observe(10s);
+  const auto all = lines();
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="2.5e-05"} 1)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="0.0025"} 1)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="0.005"} 3)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="4"} 3)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="+Inf"} 4)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_count{source="upstream"} 4)"));
+  EXPECT_THAT(all, Contains(StartsWith(R"(pillion_dns_request_duration_seconds_sum{source="upstream"} 10.0060)")));
+}
+
+TEST_F(ExporterTest, SparseFamiliesKeepOneSeriesOfZero) {
+  EXPECT_THAT(series_of("pillion_dns_requests_total"), testing::SizeIs(1));
+  EXPECT_THAT(series_of("pillion_dns_responses_total"), testing::SizeIs(1));
+  EXPECT_THAT(series_of("pillion_dns_rejected_total"), testing::SizeIs(1));
+  EXPECT_THAT(series_of("pillion_upstream_failures_total"), testing::SizeIs(1));
+  EXPECT_THAT(series_of("pillion_dns_request_duration_seconds_count"), testing::SizeIs(1));
+  servers_[1].refused[0].add();
+  EXPECT_THAT(series_of("pillion_dns_rejected_total"),
+              testing::ElementsAre(R"(pillion_dns_rejected_total{reason="zone_transfer"} 1)"));
+  servers_[1].invalid[11].add();
+  EXPECT_THAT(series_of("pillion_dns_rejected_total"), testing::SizeIs(2));
+}
+
+TEST_F(ExporterTest, AServerIsUpWhileAnyShardUsesIt) {
+  upstreams_[1].up.set(1);
+  EXPECT_THAT(series_of("pillion_upstream_up"),
+              testing::ElementsAre(R"(pillion_upstream_up{upstream="public",server="1.1.1.1:853"} 1)",
+                                   R"(pillion_upstream_up{upstream="public",server="9.9.9.9:853"} 0)"));
+}
+
+TEST_F(ExporterTest, CertificatesAppearOnceSeenAndTheSoonestEndCounts) {
+  constexpr auto name = "pillion_upstream_certificate_not_after_timestamp_seconds";
+  EXPECT_THAT(series_of(name), testing::IsEmpty());
+  EXPECT_THAT(text(), Not(testing::HasSubstr(name)));
+  upstreams_[0].certificate_not_after.set(1800000000);
+  EXPECT_THAT(series_of(name), testing::SizeIs(1));
+  upstreams_[1].certificate_not_after.set(1700000000);
+  EXPECT_THAT(series_of(name),
+              testing::ElementsAre(std::string(name) + R"({upstream="public",server="1.1.1.1:853"} 1700000000)"));
+}
+
+TEST_F(ExporterWithCluster, PlaintextIsShownForEveryUpstreamAndTlsForTlsServersOnly) {
+  upstreams_[4].plaintext_queries.add(3);
+  upstreams_[5].plaintext_queries.add(4);
+  EXPECT_THAT(series_of("pillion_plaintext_queries_total"),
+              testing::ElementsAre(R"(pillion_plaintext_queries_total{upstream="public"} 0)",
+                                   R"(pillion_plaintext_queries_total{upstream="cluster"} 7)"));
+  for (const auto& line : series()) {
+    if (line.starts_with("pillion_tls_")) {
+      EXPECT_EQ(line.find("10.96.0.10"), std::string::npos) << line;
+    }
+  }
+  EXPECT_THAT(series_of("pillion_tls_handshakes_total"), testing::SizeIs(6));
+}
+
+TEST_F(ExporterTest, HandshakesByResultAndResumption) {
+  upstreams_[0].handshakes_full.add(1);
+  upstreams_[0].handshakes_resumed.add(2);
+  upstreams_[1].handshakes_failed.add(3);
+  const std::string prefix = R"(pillion_tls_handshakes_total{upstream="public",server="1.1.1.1:853",)";
+  const auto all = lines();
+  EXPECT_THAT(all, Contains(prefix + R"(result="success",resumed="false"} 1)"));
+  EXPECT_THAT(all, Contains(prefix + R"(result="success",resumed="true"} 2)"));
+  EXPECT_THAT(all, Contains(prefix + R"(result="failure",resumed="false"} 3)"));
+}
+
+TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
+  // A busy pod: the usual types over both transports, a few RCODEs, some faults.
+  for (auto& m : servers_) {
+    for (const std::size_t transport : {0U, 1U}) {
+      for (const std::size_t type : {0U, 4U, 6U, 7U, 8U, 13U}) m.requests[transport][0][type].add(5);
+    }
+    for (const std::size_t rcode : {0U, 2U, 3U}) m.responses[rcode][0].add(5);
+    m.responses[5][1].add();
+    for (auto& histogram : m.request_duration) histogram.observe(1ms);
+    for (const std::size_t i : {0U, 7U}) m.invalid[i].add();
+    for (const std::size_t i : {0U, 5U, 6U}) m.refused[i].add();
+  }
+  for (auto& m : upstreams_) {
+    for (const std::size_t rcode : {0U, 2U, 3U}) m.responses[rcode].add(5);
+    for (const std::size_t i : {3U, 11U, 13U}) m.failures[i].add();
+    m.certificate_not_after.set(1800000000);
+    m.request_duration.observe(10ms);
+  }
+  const auto count = series().size();
+  RecordProperty("series", static_cast<int>(count));
+  EXPECT_LT(count, 200U);
+}
+
+TEST_F(ExporterTest, ReplacedSourcesAreWhatIsRead) {
+  Exporter exporter(sources_);
+  auto other = sources_;
+  other.upstream_servers.pop_back();
+  exporter.replace(other);
+  EXPECT_EQ(exporter.text().find("9.9.9.9"), std::string::npos);
+  EXPECT_NE(exporter.text().find("1.1.1.1"), std::string::npos);
+}
+
+TEST_F(ExporterTest, WithoutOptionalSourcesTheirFamiliesAreAbsent) {
+  sources_ = {};
+  const auto out = text();
+  EXPECT_EQ(out.find("pillion_upstream"), std::string::npos);
+  EXPECT_EQ(out.find("pillion_config"), std::string::npos);
+  EXPECT_EQ(out.find("pillion_log"), std::string::npos);
+  EXPECT_NE(out.find("process_cpu_seconds_total"), std::string::npos);
+}
+
+std::string run_promtool(const std::string& metrics, int& status) {
+  const std::string path = testing::TempDir() + "pillion_metrics_" + std::to_string(::getpid());
+  FILE* file = std::fopen(path.c_str(), "w");
+  EXPECT_NE(file, nullptr);
+  std::fwrite(metrics.data(), 1, metrics.size(), file);
+  std::fclose(file);
+  FILE* pipe = ::popen(("promtool check metrics <" + path + " 2>&1").c_str(), "r");
+  EXPECT_NE(pipe, nullptr);
+  std::string output;
+  for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) output += static_cast<char>(c);
+  status = ::pclose(pipe);
+  std::remove(path.c_str());
+  return output;
+}
+
+TEST_F(ExporterWithCluster, PromtoolHasNothingToSay) {
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "promtool is not installed (Debian package prometheus)";
+  }
+  int status = -1;
+  EXPECT_EQ(run_promtool(text(), status), "") << "when nothing has happened yet";
+  EXPECT_EQ(status, 0);
+  fill(3);
+  EXPECT_EQ(run_promtool(text(), status), "") << "when everything has happened";
+  EXPECT_EQ(status, 0);
+  run_promtool("pillion_bad 1\n", status);
+  EXPECT_NE(status, 0) << "promtool would not have noticed anything";
+}
+
+}  // namespace
+}  // namespace pillion::telemetry
