@@ -15,61 +15,7 @@ using dns::append_u32;
 using dns::Buffer;
 using dns::Bytes;
 
-constexpr std::uint16_t question_pointer = 0xc000U | dns::header_size;  // RFC 1035 4.1.4: the question's name
 constexpr std::uint32_t default_ttl = 300;
-
-constexpr std::uint8_t lower(std::uint8_t byte) {
-  return byte >= 'A' && byte <= 'Z' ? static_cast<std::uint8_t>(byte + ('a' - 'A')) : byte;
-}
-
-/// One past the uncompressed name at `offset`; nullopt where it overruns, is compressed or is too long.
-std::optional<std::size_t> end_of_name(Bytes message, std::size_t offset) {
-  const auto start = offset;
-  while (offset < message.size()) {
-    const std::size_t label = message[offset];
-    if (label > dns::max_label_size) return std::nullopt;
-    offset += label + 1;
-    if (offset - start > dns::max_name_size) return std::nullopt;
-    if (label == 0) return offset;
-  }
-  return std::nullopt;
-}
-
-bool read_options(Bytes options, ParsedQuery& query) {
-  while (!options.empty()) {
-    if (options.size() < 4) return false;
-    const auto code = dns::read_u16(options, 0);
-    const std::size_t size = dns::read_u16(options, 2);
-    if (size > options.size() - 4) return false;
-    if (code == 8) query.client_subnet = true;
-    if (code == 11) query.keepalive = true;
-    if (code == 12) query.padded = true;
-    options = options.subspan(4 + size);
-  }
-  return true;
-}
-
-/// The additional section of a query: OPT, TSIG and the like, owners uncompressed.
-bool read_additional(ParsedQuery& query, std::size_t count) {
-  auto offset = query.question_end;
-  for (; count > 0; --count) {
-    const auto owner = offset;
-    const auto end = end_of_name(query.message, owner);
-    if (!end || query.message.size() - *end < 10) return false;
-    const auto record_type = dns::read_u16(query.message, *end);
-    const std::size_t size = dns::read_u16(query.message, *end + 8);
-    if (query.message.size() - *end - 10 < size) return false;
-    if (record_type == type::opt) {
-      if (query.edns || *end != owner + 1) return false;
-      query.edns = true;
-      query.udp_payload = std::max<std::uint16_t>(dns::read_u16(query.message, *end + 2), 512);
-      query.dnssec_ok = (dns::read_u16(query.message, *end + 6) & 0x8000U) != 0;
-      if (!read_options(query.message.subspan(*end + 10, size), query)) return false;
-    }
-    offset = *end + 10 + size;
-  }
-  return offset == query.message.size();
-}
 
 /// Does the first label begin with `prefix` (lower case)?
 bool label_begins(Bytes name, std::string_view prefix) {
@@ -90,9 +36,10 @@ std::optional<std::uint32_t> label_number(Bytes name, std::string_view prefix) {
   return number;
 }
 
+constexpr std::uint64_t hash_basis = 0xcbf29ce484222325U;
+
 /// FNV-1a without regard to case: equal names have equal addresses.
-std::uint64_t hash_of(Bytes name) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
+std::uint64_t hash_of(Bytes name, std::uint64_t hash = hash_basis) {
   for (const auto byte : name) hash = (hash ^ lower(byte)) * 0x100000001b3U;
   return hash;
 }
@@ -100,11 +47,10 @@ std::uint64_t hash_of(Bytes name) {
 /// Writes one answer: header and question are copied from the query, records appended, counts filled in by `finish`.
 class Writer {
  public:
-  Writer(const ParsedQuery& query, Buffer& out) : query_(query), out_(out), start_(out.size()) {
+  Writer(const ParsedQuery& query, Buffer& out)
+      : query_(query), out_(out), start_(out.size()), owner_hash_(hash_of(query.name)) {
     dns::append(out_, query.message.first(query.question_end));
     std::fill_n(out_.begin() + static_cast<std::ptrdiff_t>(start_) + 6, 6, std::uint8_t{0});
-    // The name that records are owned by; follows a CNAME chain.
-    owner_ = question_pointer;
   }
 
   void records(std::uint32_t ttl);
@@ -113,8 +59,8 @@ class Writer {
 
  private:
   /// Starts a record; `end_record` fills in the length of the rdata.
-  std::size_t begin_record(std::uint16_t owner, std::uint16_t record_type, std::uint32_t ttl) {
-    append_u16(out_, owner);
+  std::size_t begin_record(std::size_t owner, std::uint16_t record_type, std::uint32_t ttl) {
+    append_name_at(owner);
     append_u16(out_, record_type);
     append_u16(out_, dns::klass::in);
     append_u32(out_, ttl);
@@ -128,8 +74,17 @@ class Writer {
     out_.push_back(static_cast<std::uint8_t>(label.size()));
     out_.insert(out_.end(), label.begin(), label.end());
   }
-  [[nodiscard]] std::uint16_t parent() const {  // the question's name without its first label
-    return static_cast<std::uint16_t>(question_pointer + (query_.name[0] == 0 ? 0 : query_.name[0] + 1));
+  /// Where the question's name without its first label stands in the message.
+  [[nodiscard]] std::size_t parent() const {
+    return dns::header_size + (query_.name[0] == 0 ? 0 : query_.name[0] + std::size_t{1});
+  }
+  /// A pointer to the name at this offset of the message (RFC 1035 4.1.4); the root is shorter than a pointer to it.
+  void append_name_at(std::size_t offset) {
+    if (out_[start_ + offset] == 0) {
+      out_.push_back(0);
+    } else {
+      append_u16(out_, static_cast<std::uint16_t>(0xc000U | offset));
+    }
   }
   void append_text(std::uint32_t ttl);
   void append_alias(std::uint32_t ttl);
@@ -138,7 +93,8 @@ class Writer {
   const ParsedQuery& query_;
   Buffer& out_;
   std::size_t start_;
-  std::uint16_t owner_;
+  std::size_t owner_ = dns::header_size;  ///< offset of the name that has the records; moves along a CNAME chain
+  std::uint64_t owner_hash_;
   std::uint16_t answers_ = 0;
   std::uint16_t authorities_ = 0;
 };
@@ -166,14 +122,16 @@ void Writer::append_alias(std::uint32_t ttl) {
   if (!left || query_.type == type::cname) return;
   for (auto count = std::min<std::uint32_t>(*left, 9); count > 0; --count) {
     const auto rdata = begin_record(owner_, type::cname, ttl);
-    const auto target = static_cast<std::uint16_t>(0xc000U | (out_.size() - start_));
+    const auto target = out_.size() - start_;
     if (count == 1) {
       append_label("target");
+      const auto label = Bytes(out_).subspan(start_ + target);
+      owner_hash_ = hash_of(query_.name.subspan(parent() - dns::header_size), hash_of(label));
     } else {
       const std::array<char, 6> label{'c', 'n', 'a', 'm', 'e', static_cast<char>('0' + count - 1)};
       append_label({label.data(), label.size()});
     }
-    append_u16(out_, parent());
+    append_name_at(parent());
     end_record(rdata);
     ++answers_;
     owner_ = target;
@@ -192,7 +150,7 @@ void Writer::records(std::uint32_t ttl) {
   constexpr std::array known{type::a, type::aaaa, type::mx, type::ns, type::ptr, type::srv, type::cname};
   if (!is_private && std::ranges::find(known, asked) == known.end()) return negative();
   if (asked == type::cname && !label_number(query_.name, "cname")) return negative();
-  const auto hash = hash_of(query_.name);
+  const auto hash = owner_hash_;
   const auto rdata = begin_record(owner_, asked, ttl);
   if (is_private) {
     append_u32(out_, static_cast<std::uint32_t>(hash >> 32U));
@@ -216,7 +174,7 @@ void Writer::records(std::uint32_t ttl) {
     if (asked == type::srv) {
       dns::append(out_, query_.name.last(1));
     } else {
-      append_u16(out_, parent());
+      append_name_at(parent());
     }
   }
   end_record(rdata);
@@ -226,9 +184,9 @@ void Writer::records(std::uint32_t ttl) {
 void Writer::negative() {
   const auto rdata = begin_record(parent(), type::soa, default_ttl);
   append_label("ns");
-  append_u16(out_, parent());
+  append_name_at(parent());
   append_label("admin");
-  append_u16(out_, parent());
+  append_name_at(parent());
   for (const std::uint32_t field : {1U, 3600U, 600U, 86400U, 60U}) append_u32(out_, field);
   end_record(rdata);
   ++authorities_;
@@ -284,33 +242,6 @@ constexpr std::array<Verdict, 4> verdicts = {{{"servfail", rcode::servfail},
                                               {"notimp", rcode::notimp}}};
 
 }  // namespace
-
-std::optional<ParsedQuery> parse_query(Bytes message) {
-  if (message.size() < dns::header_size) return std::nullopt;
-  ParsedQuery query;
-  query.message = message;
-  query.id = dns::read_u16(message, 0);
-  query.flags = dns::read_u16(message, 2);
-  const bool is_response = (query.flags & dns::flag::qr) != 0;
-  if (is_response || dns::read_u16(message, 4) != 1 || dns::read_u32(message, 6) != 0) return std::nullopt;
-  const auto end = end_of_name(message, dns::header_size);
-  if (!end || message.size() - *end < 4) return std::nullopt;
-  query.name = message.subspan(dns::header_size, *end - dns::header_size);
-  query.type = dns::read_u16(message, *end);
-  query.klass = dns::read_u16(message, *end + 2);
-  query.question_end = *end + 4;
-  if (!read_additional(query, dns::read_u16(message, 10))) return std::nullopt;
-  return query;
-}
-
-std::string name_text(Bytes name) {
-  std::string text;
-  for (std::size_t offset = 0; name[offset] != 0; offset += name[offset] + std::size_t{1}) {
-    if (!text.empty()) text += '.';
-    for (const auto byte : name.subspan(offset + 1, name[offset])) text += static_cast<char>(lower(byte));
-  }
-  return text;
-}
 
 void append_answer(const ParsedQuery& query, const AnswerOptions& options, Buffer& out) {
   Writer writer(query, out);
