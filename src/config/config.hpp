@@ -1,11 +1,12 @@
 #pragma once
-// The whole configuration as plain values. Defaults here are the product's defaults; the YAML reader, `pillion check` and the README's
-// reference are held to this file by tests.
+// The whole configuration as plain values. Defaults here are the product's defaults; the YAML reader, `pillion check`
+// and the README's reference are held to this file by tests.
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace pillion::config {
@@ -20,13 +21,15 @@ struct Endpoint {
 [[nodiscard]] std::string to_string(const Endpoint& endpoint);
 
 struct Dns {
-  std::vector<Endpoint> listen = {{"127.0.0.1", 8053}, {"::1", 8053}};
-  std::chrono::milliseconds idle_timeout{60'000};  ///< 1s … 1h (RFC 7828 can say at most 6,553 s)
+  std::vector<Endpoint> listen = {
+      {"127.0.0.1", 8053}};                         ///< 1 … 16, each on UDP and TCP; a machine without IPv6 can bind it
+  std::chrono::milliseconds idle_timeout{60'000};   ///< 1s … 1h (RFC 7828 can say at most 6,553 s)
   std::uint32_t max_connections = 4096;             ///< 1 … 1,000,000
   std::uint32_t max_connections_per_client = 1024;  ///< 1 … 1,000,000
   std::uint32_t max_in_flight_per_connection = 1000;  ///< 1 … 65,535
-  std::uint16_t udp_payload = 1232;                 ///< 512 … 4096 bytes
+  std::uint16_t udp_payload = 1232;                   ///< 512 … 4096 bytes
   bool reject_non_utf8_names = true;
+  friend bool operator==(const Dns&, const Dns&) = default;
 };
 
 enum class Protocol : std::uint8_t { tls, tcp, udp };
@@ -35,8 +38,9 @@ enum class TlsVersion : std::uint8_t { tls1_2, tls1_3 };
 
 struct Server {
   Endpoint endpoint;
-  std::string tls_name;           ///< verified against the certificate's DNS SANs and sent as SNI; empty: the IP SAN is verified
+  std::string tls_name;  ///< verified against the certificate's DNS SANs and sent as SNI; empty: the IP SAN is verified
   std::vector<std::string> pins;  ///< "sha256/BASE64=" of the SPKI (RFC 7858 4.2, RFC 7469 2.4); one must match
+  friend bool operator==(const Server&, const Server&) = default;
 };
 
 struct Tls {
@@ -44,6 +48,7 @@ struct Tls {
   TlsVersion min_version = TlsVersion::tls1_2;
   std::string client_cert;  ///< PEM file; both or neither
   std::string client_key;
+  friend bool operator==(const Tls&, const Tls&) = default;
 };
 
 struct Upstream {
@@ -53,16 +58,19 @@ struct Upstream {
   std::chrono::milliseconds timeout{4'000};  ///< the whole query; 100ms … 30s
   std::vector<Server> servers;               ///< 1 … 16
   Tls tls;
-  std::uint16_t padding = 128;               ///< block size in bytes (RFC 8467 4.1); 0 … 512, 0 switches padding off
+  std::uint16_t padding = 128;  ///< block size in bytes (RFC 8467 4.1); 0 … 512, 0 switches padding off
+  friend bool operator==(const Upstream&, const Upstream&) = default;
 };
 
 struct Route {
   std::string zone;
   std::string upstream;
+  friend bool operator==(const Route&, const Route&) = default;
 };
 
 struct Http {
   std::vector<Endpoint> listen = {{"0.0.0.0", 9153}};  ///< at most one; empty: no HTTP server
+  friend bool operator==(const Http&, const Http&) = default;
 };
 
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
@@ -70,6 +78,7 @@ enum class LogFormat : std::uint8_t { json, text };
 struct Log {
   LogLevel level = LogLevel::info;
   LogFormat format = LogFormat::json;
+  friend bool operator==(const Log&, const Log&) = default;
 };
 
 struct Config {
@@ -78,9 +87,17 @@ struct Config {
   std::vector<Route> routes;        ///< for now exactly one, zone "."
   Http http;
   Log log;
-  std::uint32_t threads = 1;        ///< 1 … 256
+  std::uint32_t threads = 1;                        ///< 1 … 256
   std::chrono::milliseconds drain_timeout{25'000};  ///< 0s … 1h
+  friend bool operator==(const Config&, const Config&) = default;
 };
+
+/// The words of the YAML: "tls", "round_robin", "1.2", "warn", "json".
+[[nodiscard]] std::string_view to_string(Protocol protocol);
+[[nodiscard]] std::string_view to_string(Policy policy);
+[[nodiscard]] std::string_view to_string(TlsVersion version);
+[[nodiscard]] std::string_view to_string(LogLevel level);
+[[nodiscard]] std::string_view to_string(LogFormat format);
 
 /// What runs without a file: 127.0.0.1:8053 and Cloudflare and Quad9 over strict TLS (DESIGN section 1).
 [[nodiscard]] Config default_config();

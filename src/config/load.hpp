@@ -10,21 +10,23 @@
 
 namespace pillion::config {
 
-/// A configuration that cannot be used. `what()` is `file:line:column: what is wrong, and what is allowed`, one line a fault.
+/// A configuration that cannot be used. `what()` is `file:line:column: what is wrong, and what is allowed`, one line a
+/// fault.
 class ConfigError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Reads and validates one YAML document. Keys not given have their defaults; `upstreams` and `routes` not given are those of
-/// default_config(). `file` is only for messages. Throws ConfigError with every fault found, in the order of the file.
+/// Reads and validates one YAML document. Keys not given have their defaults; `upstreams` and `routes` not given are
+/// those of default_config(). `file` is only for messages. Throws ConfigError with every fault found, in the order of
+/// the file.
 [[nodiscard]] Config parse_config(std::string_view yaml, std::string_view file);
 
 /// parse_config of a file's text; a file that cannot be read is a ConfigError too.
 [[nodiscard]] Config load_config(const std::filesystem::path& file);
 
-/// The effective configuration as YAML that parse_config reads back to the same values. Secrets (the path of a client's key is one) are
-/// printed as "<redacted>" where `redact`.
+/// The effective configuration as YAML that parse_config reads back to the same values. Secrets (the path of a client's
+/// key is one) are printed as "<redacted>" where `redact`.
 [[nodiscard]] std::string to_yaml(const Config& config, bool redact);
 
 }  // namespace pillion::config

@@ -1,0 +1,41 @@
+#include "config/config.hpp"
+
+#include "config/keys.hpp"
+
+namespace pillion::config {
+
+std::string to_string(const Endpoint& endpoint) {
+  const bool is_v6 = endpoint.address.find(':') != std::string::npos;
+  return (is_v6 ? "[" + endpoint.address + "]" : endpoint.address) + ":" + std::to_string(endpoint.port);
+}
+
+std::string_view to_string(Protocol protocol) {
+  return protocol_words.at(static_cast<std::size_t>(protocol));
+}
+std::string_view to_string(Policy policy) {
+  return policy_words.at(static_cast<std::size_t>(policy));
+}
+std::string_view to_string(TlsVersion version) {
+  return tls_version_words.at(static_cast<std::size_t>(version));
+}
+std::string_view to_string(LogLevel level) {
+  return log_level_words.at(static_cast<std::size_t>(level));
+}
+std::string_view to_string(LogFormat format) {
+  return log_format_words.at(static_cast<std::size_t>(format));
+}
+
+Config default_config() {
+  Config config;
+  Upstream upstream;
+  upstream.name = "public";
+  upstream.servers = {
+      {.endpoint = {.address = "1.1.1.1", .port = 853}, .tls_name = "cloudflare-dns.com", .pins = {}},
+      {.endpoint = {.address = "9.9.9.9", .port = 853}, .tls_name = "dns.quad9.net", .pins = {}},
+  };
+  config.upstreams = {upstream};
+  config.routes = {{.zone = ".", .upstream = upstream.name}};
+  return config;
+}
+
+}  // namespace pillion::config

@@ -1,0 +1,218 @@
+#include "config/keys.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <vector>
+
+#include "config/scalar.hpp"
+
+namespace pillion::config {
+namespace {
+
+constexpr std::string_view address_and_port = R"(a literal address and port, such as "127.0.0.1:8053" or "[::1]:8053")";
+constexpr std::string_view readable_pem = "the path of a readable PEM file";
+constexpr std::string_view no_cache = "the cache is not built yet";
+constexpr std::string_view no_admin = "the status page is not built yet";
+constexpr std::int64_t second = 1'000, hour = 3'600'000;
+
+constexpr std::array table{
+    Key{.path = "dns", .kind = Kind::mapping},
+    Key{.path = "dns.listen",
+        .kind = Kind::list,
+        .default_text = R"(["127.0.0.1:8053"])",
+        .description = address_and_port,
+        .min = 1,
+        .max = 16},
+    Key{.path = "dns.idle_timeout", .kind = Kind::duration, .default_text = "60s", .min = second, .max = hour},
+    Key{.path = "dns.max_connections", .kind = Kind::integer, .default_text = "4096", .min = 1, .max = 1'000'000},
+    Key{.path = "dns.max_connections_per_client",
+        .kind = Kind::integer,
+        .default_text = "1024",
+        .min = 1,
+        .max = 1'000'000},
+    Key{.path = "dns.max_in_flight_per_connection",
+        .kind = Kind::integer,
+        .default_text = "1000",
+        .min = 1,
+        .max = 65'535},
+    Key{.path = "dns.udp_payload", .kind = Kind::integer, .default_text = "1232", .min = 512, .max = 4096},
+    Key{.path = "dns.reject_non_utf8_names", .kind = Kind::boolean, .default_text = "true"},
+
+    Key{.path = "upstreams", .kind = Kind::mapping},
+    Key{.path = "upstreams.NAME", .kind = Kind::mapping},
+    Key{.path = "upstreams.NAME.protocol", .kind = Kind::choice, .default_text = "tls", .choices = protocol_words},
+    Key{.path = "upstreams.NAME.policy", .kind = Kind::choice, .default_text = "fastest", .choices = policy_words},
+    Key{.path = "upstreams.NAME.timeout",
+        .kind = Kind::duration,
+        .default_text = "4s",
+        .min = second / 10,
+        .max = 30 * second},
+    Key{.path = "upstreams.NAME.servers",
+        .kind = Kind::list,
+        .description = R"(a mapping such as {address: "9.9.9.9:853", tls_name: dns.quad9.net})",
+        .min = 1,
+        .max = 16},
+    Key{.path = "upstreams.NAME.servers[].address", .description = address_and_port},
+    Key{.path = "upstreams.NAME.servers[].tls_name",
+        .default_text = R"("")",
+        .description = R"(a host name such as dns.quad9.net, or "" to verify the certificate's IP address)"},
+    Key{.path = "upstreams.NAME.servers[].pins",
+        .kind = Kind::list,
+        .default_text = "[]",
+        .description = R"("sha256/" and the base64 of the 32 bytes of a public key's digest)",
+        .min = 0,
+        .max = 16},
+    Key{.path = "upstreams.NAME.tls", .kind = Kind::mapping},
+    Key{.path = "upstreams.NAME.tls.ca_file",
+        .default_text = "/etc/ssl/certs/ca-certificates.crt",
+        .description = readable_pem},
+    Key{.path = "upstreams.NAME.tls.min_version",
+        .kind = Kind::choice,
+        .default_text = R"("1.2")",
+        .choices = tls_version_words},
+    Key{.path = "upstreams.NAME.tls.client_cert",
+        .default_text = R"("")",
+        .description = "the path of a readable PEM file, together with client_key"},
+    Key{.path = "upstreams.NAME.tls.client_key",
+        .default_text = R"("")",
+        .description = "the path of a readable PEM file, together with client_cert"},
+    Key{.path = "upstreams.NAME.padding", .kind = Kind::integer, .default_text = "128", .min = 0, .max = 512},
+
+    Key{.path = "routes",
+        .kind = Kind::list,
+        .default_text = R"([{zone: ".", upstream: public}])",
+        .description = R"(a mapping such as {zone: ".", upstream: public})",
+        .min = 1,
+        .max = 16},
+    Key{.path = "routes[].zone", .description = R"(only ".", since routes by zone are not built yet)"},
+    Key{.path = "routes[].upstream", .description = "the name of one of the upstreams"},
+
+    Key{.path = "cache", .kind = Kind::mapping},
+    Key{.path = "cache.size", .default_text = "0", .description = "only 0, since the cache is not built yet"},
+    Key{.path = "cache.min_ttl", .kind = Kind::unbuilt, .description = no_cache},
+    Key{.path = "cache.max_ttl", .kind = Kind::unbuilt, .description = no_cache},
+    Key{.path = "cache.max_negative_ttl", .kind = Kind::unbuilt, .description = no_cache},
+    Key{.path = "cache.serve_stale", .kind = Kind::unbuilt, .description = no_cache},
+    Key{.path = "cache.prefetch", .kind = Kind::unbuilt, .description = no_cache},
+
+    Key{.path = "http", .kind = Kind::mapping},
+    Key{.path = "http.listen",
+        .default_text = R"("0.0.0.0:9153")",
+        .description = R"(one literal address and port, such as "0.0.0.0:9153", or "" for no HTTP server)"},
+
+    Key{.path = "admin", .kind = Kind::unbuilt, .description = no_admin},
+
+    Key{.path = "log", .kind = Kind::mapping},
+    Key{.path = "log.level", .kind = Kind::choice, .default_text = "info", .choices = log_level_words},
+    Key{.path = "log.format", .kind = Kind::choice, .default_text = "json", .choices = log_format_words},
+
+    Key{.path = "threads", .kind = Kind::integer, .default_text = "1", .min = 1, .max = 256},
+    Key{.path = "drain_timeout", .kind = Kind::duration, .default_text = "25s", .min = 0, .max = hour},
+};
+
+/// The last word of `path` where `mapping` is all that stands before it; empty otherwise.
+std::string_view name_in(std::string_view mapping, std::string_view path) {
+  if (!mapping.empty()) {
+    if (!path.starts_with(mapping) || path.size() <= mapping.size() || path[mapping.size()] != '.') return {};
+    path.remove_prefix(mapping.size() + 1);
+  }
+  return path.find_first_of(".[") == std::string_view::npos ? path : std::string_view{};
+}
+
+std::vector<std::string_view> names_in(std::string_view mapping, bool with_unbuilt) {
+  std::vector<std::string_view> names;
+  for (const auto& entry : table) {
+    const auto name = name_in(mapping, entry.path);
+    if (!name.empty() && (with_unbuilt || entry.kind != Kind::unbuilt)) names.push_back(name);
+  }
+  return names;
+}
+
+/// Levenshtein's distance: single characters inserted, removed or replaced.
+std::size_t distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    auto diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const auto above = row[j];
+      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+/// "a", "a or b", "a, b or c".
+template <typename Words>
+std::string join(const Words& words, std::string_view last_separator) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) text += i + 1 == words.size() ? last_separator : std::string_view{", "};
+    text += words[i];
+  }
+  return text;
+}
+
+}  // namespace
+
+std::span<const Key> keys() {
+  return table;
+}
+
+const Key& key(std::string_view path) {
+  const auto found = std::ranges::find(table, path, &Key::path);
+  assert(found != table.end());
+  return *found;
+}
+
+std::string allowed_names(std::string_view path) {
+  return join(names_in(path, false), ", ");
+}
+
+std::string_view nearest_name(std::string_view path, std::string_view name) {
+  constexpr std::size_t longest_name = 64;  // longer ones are near to nothing, and the comparison is quadratic
+  if (name.size() > longest_name) return {};
+  std::string_view nearest;
+  auto limit = std::max<std::size_t>(1, name.size() / 3);
+  for (const auto candidate : names_in(path, false)) {
+    const auto steps = distance(name, candidate);
+    if (steps > limit || (steps == limit && !nearest.empty())) continue;
+    nearest = candidate;
+    limit = steps;
+  }
+  return nearest;
+}
+
+bool has_key(std::string_view path, std::string_view name) {
+  return std::ranges::any_of(table,
+                             [&](const Key& entry) { return !name.empty() && name_in(path, entry.path) == name; });
+}
+
+std::string allowed_text(const Key& key) {
+  using std::chrono::milliseconds;
+  switch (key.kind) {
+    case Kind::mapping:
+      return "a mapping with " + allowed_names(key.path);
+    case Kind::list:
+      if (key.min == key.max) return std::to_string(key.min) + " of: " + std::string(key.description);
+      return std::to_string(key.min) + " to " + std::to_string(key.max) + " of: " + std::string(key.description);
+    case Kind::duration:
+      return format_duration(milliseconds(key.min)) + " to " + format_duration(milliseconds(key.max));
+    case Kind::integer:
+      return std::to_string(key.min) + " to " + std::to_string(key.max);
+    case Kind::boolean:
+      return "true or false";
+    case Kind::choice:
+      return join(key.choices, " or ");
+    case Kind::text:
+      break;
+    case Kind::unbuilt:
+      return "nothing: " + std::string(key.description);
+  }
+  return std::string(key.description);
+}
+
+}  // namespace pillion::config

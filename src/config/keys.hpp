@@ -1,0 +1,61 @@
+#pragma once
+// Every key of the configuration with its default and its range: the one table that the reader enforces and the
+// README's reference is held to.
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace pillion::config {
+
+/// The words of the choices, in the order of their enums in config.hpp.
+inline constexpr std::array<std::string_view, 3> protocol_words{"tls", "tcp", "udp"};
+inline constexpr std::array<std::string_view, 4> policy_words{"fastest", "sequential", "round_robin", "random"};
+inline constexpr std::array<std::string_view, 2> tls_version_words{"1.2", "1.3"};
+inline constexpr std::array<std::string_view, 4> log_level_words{"debug", "info", "warn", "error"};
+inline constexpr std::array<std::string_view, 2> log_format_words{"json", "text"};
+
+enum class Kind : std::uint8_t {
+  mapping,   // holds other keys
+  list,      // `min` to `max` elements
+  duration,  // `min` to `max` milliseconds
+  integer,   // `min` to `max`
+  boolean,
+  choice,   // one of `choices`
+  text,     // what `description` says
+  unbuilt,  // a key of the contract whose feature is not there yet: refused, with `description` as the reason
+};
+
+/// One key. A path is written with dots; `NAME` stands for an upstream's name and `[]` for the elements of a list.
+struct Key {
+  std::string_view path;
+  Kind kind = Kind::text;
+  std::string_view default_text = {};  ///< as YAML; empty: there is none, since the key is required or a mapping
+  std::string_view description = {};   ///< what is allowed, for the kinds that do not say it themselves
+  std::int64_t min = 0;
+  std::int64_t max = 0;
+  std::span<const std::string_view> choices = {};
+};
+
+/// Every key, each mapping before the keys it holds.
+[[nodiscard]] std::span<const Key> keys();
+
+/// The key with this path; `path` is one that the table has.
+[[nodiscard]] const Key& key(std::string_view path);
+
+/// The names of the keys that the mapping at `path` ("" for the top level) may hold, in the table's order; not the
+/// unbuilt ones.
+[[nodiscard]] std::string allowed_names(std::string_view path);
+
+/// The one of those names that is nearest to `name`; empty where none is near.
+[[nodiscard]] std::string_view nearest_name(std::string_view path, std::string_view name);
+
+/// Is there a key with this name, be it unbuilt, for the mapping at `path`?
+[[nodiscard]] bool has_key(std::string_view path, std::string_view name);
+
+/// What the value of this key may be: "100ms to 30s", "tls, tcp or udp".
+[[nodiscard]] std::string allowed_text(const Key& key);
+
+}  // namespace pillion::config

@@ -1,0 +1,149 @@
+#include "config/load.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <fstream>
+#include <system_error>
+
+#include <yaml-cpp/depthguard.h>
+#include <yaml-cpp/yaml.h>
+
+#include "config/scalar.hpp"
+#include "config/section.hpp"
+#include "config/upstream_reader.hpp"
+
+namespace pillion::config {
+namespace {
+
+constexpr std::size_t max_file_size = std::size_t{1} << 20U;
+
+void add_listener(const Section& section, const Entry& element, std::vector<Endpoint>& listeners) {
+  const std::string allowed(section.key_of("listen").description);
+  const auto refuse = [&](const std::string& problem) {
+    section.faults().add(value_mark(element), element.name + ": " + problem + "; allowed: " + allowed);
+  };
+  const auto text = read_text(element, element.name, allowed, section.faults());
+  if (!text) return;
+  const auto endpoint = parse_endpoint(*text);
+  if (!endpoint) return refuse(endpoint.error());
+  // Port 0 is another port each time.
+  if (endpoint->port != 0 && std::ranges::find(listeners, *endpoint) != listeners.end()) {
+    return refuse(in_quotes(*text) + " is given twice");
+  }
+  listeners.push_back(*endpoint);
+}
+
+void read_dns(const Section& top, Dns& dns) {
+  const auto* const entry = top.find("dns");
+  if (entry == nullptr) return;
+  const Section section(*entry, "dns", "dns", top.faults());
+  if (const auto* const listen = section.find("listen")) {
+    dns.listen.clear();
+    if (listen->value.IsScalar()) {
+      add_listener(section, {.name = "dns.listen", .mark = listen->mark, .value = listen->value}, dns.listen);
+    } else {
+      for (const auto& element : section.elements("listen")) add_listener(section, element, dns.listen);
+    }
+  }
+  section.read("idle_timeout", dns.idle_timeout);
+  section.read("max_connections", dns.max_connections);
+  section.read("max_connections_per_client", dns.max_connections_per_client);
+  section.read("max_in_flight_per_connection", dns.max_in_flight_per_connection);
+  section.read("udp_payload", dns.udp_payload);
+  section.read("reject_non_utf8_names", dns.reject_non_utf8_names);
+}
+
+void read_cache(const Section& top) {
+  const auto* const entry = top.find("cache");
+  if (entry == nullptr) return;
+  const Section section(*entry, "cache", "cache", top.faults());
+  std::string size;
+  section.read("size", size, [](const std::string& text) {
+    const auto bytes = parse_size(text);
+    return bytes ? std::string{} : bytes.error();
+  });
+  if (size.empty() || parse_size(size) == 0U) return;
+  section.faults().add(value_mark(*section.find("size")),
+                       "cache.size: the cache is not built yet; only `size: 0` is accepted");
+}
+
+void read_http(const Section& top, const Dns& dns, Http& http) {
+  const auto* const entry = top.find("http");
+  if (entry == nullptr) return;
+  const Section section(*entry, "http", "http", top.faults());
+  const auto* const listen = section.find("listen");
+  if (listen != nullptr && listen->value.IsScalar() && listen->value.Scalar().empty()) {
+    http.listen.clear();
+    return;
+  }
+  section.read("listen", http.listen.front(), [&](const Endpoint& endpoint) {
+    const bool taken = endpoint.port != 0 && std::ranges::find(dns.listen, endpoint) != dns.listen.end();
+    return taken ? in_quotes(to_string(endpoint)) + " is in dns.listen too" : std::string{};
+  });
+}
+
+void read_log(const Section& top, Log& log) {
+  const auto* const entry = top.find("log");
+  if (entry == nullptr) return;
+  const Section section(*entry, "log", "log", top.faults());
+  section.read("level", log.level);
+  section.read("format", log.format);
+}
+
+/// The document's root; an empty document is an empty mapping. Text that is not one YAML document is a fault.
+YAML::Node parse_document(std::string_view yaml, Faults& faults) {
+  try {
+    const auto documents = YAML::LoadAll(std::string(yaml));
+    if (documents.size() > 1) faults.add(documents[1].Mark(), "a second YAML document starts here; allowed: one");
+    if (documents.empty() || documents.front().IsNull()) return YAML::Node(YAML::NodeType::Map);
+    return documents.front();
+  } catch (const YAML::DeepRecursion& error) {
+    faults.add(error.mark, "nested too deeply; allowed: lists and mappings nested like the reference's");
+  } catch (const YAML::Exception& error) {
+    faults.add(error.mark, "not YAML: " + error.msg + "; allowed: one YAML document");
+  }
+  return YAML::Node(YAML::NodeType::Map);
+}
+
+}  // namespace
+
+Config parse_config(std::string_view yaml, std::string_view file) {
+  Faults faults;
+  auto config = default_config();
+  if (yaml.size() > max_file_size) {
+    faults.add({}, "has " + std::to_string(yaml.size()) + " bytes; allowed: at most 1 MiB");
+    throw ConfigError(faults.text(file));
+  }
+  const auto root = parse_document(yaml, faults);
+  if (faults.empty()) {
+    const Section top({.name = "", .mark = root.Mark(), .value = root}, "", "", faults);
+    read_dns(top, config.dns);
+    read_upstreams_and_routes(top, config);
+    read_cache(top);
+    read_http(top, config.dns, config.http);
+    read_log(top, config.log);
+    top.read("threads", config.threads);
+    top.read("drain_timeout", config.drain_timeout);
+  }
+  if (!faults.empty()) throw ConfigError(faults.text(file));
+  return config;
+}
+
+Config load_config(const std::filesystem::path& file) {
+  const auto cannot_be_read = [&](const std::string& reason) {
+    Faults faults;
+    faults.add({}, "cannot be read: " + reason + "; allowed: a readable file of at most 1 MiB");
+    return ConfigError(faults.text(file.string()));
+  };
+  errno = 0;
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream.is_open()) throw cannot_be_read(std::generic_category().message(errno));
+  // One byte more than is allowed, so that what is too long shows; the file's size says nothing for a pipe.
+  std::string text(max_file_size + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad()) throw cannot_be_read(std::generic_category().message(errno));
+  text.resize(static_cast<std::size_t>(stream.gcount()));
+  return parse_config(text, file.string());
+}
+
+}  // namespace pillion::config

@@ -1,0 +1,120 @@
+#include <yaml-cpp/yaml.h>
+
+#include "config/load.hpp"
+#include "config/scalar.hpp"
+
+namespace pillion::config {
+namespace {
+
+/// Text that other YAML readers could take for something else; the emitter quotes by itself only what this one would.
+struct Quoted {
+  std::string text;
+};
+YAML::Emitter& operator<<(YAML::Emitter& out, const Quoted& quoted) {
+  return out << YAML::DoubleQuoted << quoted.text;
+}
+
+YAML::Emitter& operator<<(YAML::Emitter& out, const Endpoint& endpoint) {
+  return out << Quoted{to_string(endpoint)};
+}
+
+template <typename Value>
+  requires(!std::is_enum_v<Value>)
+void pair(YAML::Emitter& out, const char* name, const Value& value) {
+  out << YAML::Key << name << YAML::Value << value;
+}
+template <typename Enum>
+  requires std::is_enum_v<Enum>
+void pair(YAML::Emitter& out, const char* name, Enum value) {
+  out << YAML::Key << name << YAML::Value << std::string(to_string(value));
+}
+void pair(YAML::Emitter& out, const char* name, std::chrono::milliseconds value) {
+  out << YAML::Key << name << YAML::Value << format_duration(value);
+}
+
+void emit_dns(YAML::Emitter& out, const Dns& dns) {
+  out << YAML::Key << "dns" << YAML::Value << YAML::BeginMap;
+  out << YAML::Key << "listen" << YAML::Value << YAML::Flow << YAML::BeginSeq;
+  for (const auto& endpoint : dns.listen) out << endpoint;
+  out << YAML::EndSeq;
+  pair(out, "idle_timeout", dns.idle_timeout);
+  pair(out, "max_connections", dns.max_connections);
+  pair(out, "max_connections_per_client", dns.max_connections_per_client);
+  pair(out, "max_in_flight_per_connection", dns.max_in_flight_per_connection);
+  pair(out, "udp_payload", dns.udp_payload);
+  pair(out, "reject_non_utf8_names", dns.reject_non_utf8_names);
+  out << YAML::EndMap;
+}
+
+void emit_server(YAML::Emitter& out, const Server& server, bool uses_tls) {
+  out << YAML::Flow << YAML::BeginMap;
+  pair(out, "address", server.endpoint);
+  if (uses_tls) {
+    pair(out, "tls_name", server.tls_name);
+    out << YAML::Key << "pins" << YAML::Value << YAML::BeginSeq;
+    for (const auto& pin : server.pins) out << Quoted{pin};
+    out << YAML::EndSeq;
+  }
+  out << YAML::EndMap;
+}
+
+void emit_upstream(YAML::Emitter& out, const Upstream& upstream, bool redact) {
+  const bool uses_tls = upstream.protocol == Protocol::tls;
+  out << YAML::Key << upstream.name << YAML::Value << YAML::BeginMap;
+  pair(out, "protocol", upstream.protocol);
+  pair(out, "policy", upstream.policy);
+  pair(out, "timeout", upstream.timeout);
+  out << YAML::Key << "servers" << YAML::Value << YAML::BeginSeq;
+  for (const auto& server : upstream.servers) emit_server(out, server, uses_tls);
+  out << YAML::EndSeq;
+  if (uses_tls) {
+    const auto& tls = upstream.tls;
+    out << YAML::Key << "tls" << YAML::Value << YAML::Flow << YAML::BeginMap;
+    pair(out, "ca_file", tls.ca_file);
+    pair(out, "min_version", Quoted{std::string(to_string(tls.min_version))});
+    pair(out, "client_cert", tls.client_cert);
+    pair(out, "client_key", redact && !tls.client_key.empty() ? std::string("<redacted>") : tls.client_key);
+    out << YAML::EndMap;
+    pair(out, "padding", upstream.padding);
+  }
+  out << YAML::EndMap;
+}
+
+void emit_routes(YAML::Emitter& out, const std::vector<Route>& routes) {
+  out << YAML::Key << "routes" << YAML::Value << YAML::BeginSeq;
+  for (const auto& route : routes) {
+    out << YAML::Flow << YAML::BeginMap;
+    pair(out, "zone", Quoted{route.zone});
+    pair(out, "upstream", route.upstream);
+    out << YAML::EndMap;
+  }
+  out << YAML::EndSeq;
+}
+
+}  // namespace
+
+std::string to_yaml(const Config& config, bool redact) {
+  YAML::Emitter out;
+  out << YAML::BeginMap;
+  emit_dns(out, config.dns);
+  out << YAML::Key << "upstreams" << YAML::Value << YAML::BeginMap;
+  for (const auto& upstream : config.upstreams) emit_upstream(out, upstream, redact);
+  out << YAML::EndMap;
+  emit_routes(out, config.routes);
+  out << YAML::Key << "cache" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  pair(out, "size", 0);
+  out << YAML::EndMap;
+  out << YAML::Key << "http" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  pair(out, "listen", Quoted{config.http.listen.empty() ? "" : to_string(config.http.listen.front())});
+  out << YAML::EndMap;
+  out << YAML::Key << "log" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  pair(out, "level", config.log.level);
+  pair(out, "format", config.log.format);
+  out << YAML::EndMap;
+  pair(out, "threads", config.threads);
+  pair(out, "drain_timeout", config.drain_timeout);
+  out << YAML::EndMap;
+  return std::string(out.c_str()) + "\n";
+}
+
+}  // namespace pillion::config

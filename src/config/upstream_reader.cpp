@@ -1,0 +1,193 @@
+#include "config/upstream_reader.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <fstream>
+#include <ranges>
+#include <system_error>
+
+#include "config/scalar.hpp"
+
+namespace pillion::config {
+namespace {
+
+constexpr std::size_t max_upstreams = 16;
+constexpr std::string_view only_for_tls = "is only for protocol tls; remove it, or use `protocol: tls`";
+
+/// Empty where `path` is a file that this process can open now; else what is wrong.
+std::string check_readable(const std::string& path) {
+  std::error_code error;
+  if (std::filesystem::is_directory(path, error)) return in_quotes(path) + " is a directory";
+  errno = 0;
+  if (std::ifstream(path).is_open()) return {};
+  return in_quotes(path) + " cannot be read: " + std::generic_category().message(errno);
+}
+
+std::string check_readable_or_empty(const std::string& path) {
+  return path.empty() ? std::string{} : check_readable(path);
+}
+
+std::string check_tls_name_or_empty(const std::string& name) {
+  return name.empty() ? std::string{} : check_tls_name(name);
+}
+
+void read_pins(const Section& section, std::vector<std::string>& pins) {
+  const std::string allowed(section.key_of("pins").description);
+  for (const auto& element : section.elements("pins")) {
+    const auto pin = read_text(element, element.name, allowed, section.faults());
+    if (!pin) continue;
+    if (const auto problem = check_pin(*pin); !problem.empty()) {
+      section.faults().add(element.mark, element.name + ": " + problem + "; allowed: " + allowed);
+    } else {
+      pins.push_back(*pin);
+    }
+  }
+}
+
+Server read_server(const Entry& entry, bool may_use_tls, Faults& faults) {
+  Server server;
+  const Section section(entry, "upstreams.NAME.servers[]", entry.name, faults);
+  section.read("address", server.endpoint, [](const Endpoint& endpoint) {
+    return endpoint.port == 0 ? in_quotes(to_string(endpoint)) + " has port 0" : std::string{};
+  });
+  if (entry.value.IsMap()) section.require("address");
+  if (may_use_tls) {
+    section.read("tls_name", server.tls_name, check_tls_name_or_empty);
+    read_pins(section, server.pins);
+  } else {
+    section.refuse_key("tls_name", only_for_tls);
+    section.refuse_key("pins", only_for_tls);
+  }
+  return server;
+}
+
+void read_servers(const Section& upstream_section, bool may_use_tls, std::vector<Server>& servers) {
+  for (const auto& element : upstream_section.elements("servers")) {
+    auto server = read_server(element, may_use_tls, upstream_section.faults());
+    const bool known = !server.endpoint.address.empty() &&
+                       std::ranges::find(servers, server.endpoint, &Server::endpoint) != servers.end();
+    if (known) {
+      upstream_section.faults().add(value_mark(element),
+                                    element.name + ": " + in_quotes(to_string(server.endpoint)) +
+                                        " is given twice; allowed: each address once in an upstream");
+    }
+    servers.push_back(std::move(server));
+  }
+}
+
+void read_tls(const Section& upstream_section, Tls& tls) {
+  const auto* const entry = upstream_section.find("tls");
+  if (entry == nullptr) return;
+  const Section section(*entry, "upstreams.NAME.tls", upstream_section.shown("tls"), upstream_section.faults());
+  section.read("ca_file", tls.ca_file, check_readable);
+  section.read("min_version", tls.min_version);
+  section.read("client_cert", tls.client_cert, check_readable_or_empty);
+  section.read("client_key", tls.client_key, check_readable_or_empty);
+  const auto is_given = [&](std::string_view name) {
+    const auto* const file = section.find(name);
+    return file != nullptr && !(file->value.IsScalar() && file->value.Scalar().empty());
+  };
+  if (is_given("client_cert") && !is_given("client_key"))
+    section.refuse_key("client_cert", "needs client_key too; allowed: both or neither");
+  if (is_given("client_key") && !is_given("client_cert"))
+    section.refuse_key("client_key", "needs client_cert too; allowed: both or neither");
+}
+
+/// The default CA file has no position of its own: `mark` is that of what needs it.
+void check_default_ca_file(const std::string& name, const YAML::Mark& mark, Faults& faults) {
+  const auto problem = check_readable(Tls{}.ca_file);
+  if (problem.empty()) return;
+  const auto& known = key("upstreams.NAME.tls.ca_file");
+  faults.add(mark, "upstreams." + name + ".tls.ca_file: the default " + problem + "; allowed: " + allowed_text(known));
+}
+
+Upstream read_upstream(const Entry& entry, Faults& faults) {
+  Upstream upstream;
+  upstream.name = entry.name;
+  if (const auto problem = check_upstream_name(entry.name); !problem.empty()) {
+    faults.add(entry.mark, "upstreams: " + problem + "; allowed: 1 to 63 letters, digits, `-` and `_`");
+  }
+  const Section section(entry, "upstreams.NAME", "upstreams." + entry.name, faults);
+  section.read("protocol", upstream.protocol);
+  section.read("policy", upstream.policy);
+  section.read("timeout", upstream.timeout);
+  const bool may_use_tls = upstream.protocol == Protocol::tls;
+  if (entry.value.IsMap()) section.require("servers");
+  read_servers(section, may_use_tls, upstream.servers);
+  if (may_use_tls) {
+    section.read("padding", upstream.padding);
+    read_tls(section, upstream.tls);
+    const auto* const tls = section.find("tls");
+    const bool has_ca_file = tls != nullptr && tls->value.IsMap() && tls->value["ca_file"].IsDefined();
+    if (!has_ca_file) check_default_ca_file(upstream.name, entry.mark, faults);
+  } else {
+    section.refuse_key("padding", only_for_tls);
+    section.refuse_key("tls", only_for_tls);
+  }
+  return upstream;
+}
+
+void read_upstreams(const Section& top, std::vector<Upstream>& upstreams) {
+  const auto* const entry = top.find("upstreams");
+  if (entry == nullptr) {
+    for (const auto& upstream : upstreams) check_default_ca_file(upstream.name, YAML::Mark{}, top.faults());
+    return;
+  }
+  constexpr std::string_view allowed = "a mapping of 1 to 16 names to upstreams";
+  const auto entries = read_entries(*entry, "upstreams", allowed, top.faults());
+  if (entry->value.IsMap() && (entries.empty() || entries.size() > max_upstreams)) {
+    top.faults().add(value_mark(*entry),
+                     "upstreams: has " + std::to_string(entries.size()) + " names; allowed: " + std::string(allowed));
+  }
+  upstreams.clear();
+  for (const auto& named : entries | std::views::take(max_upstreams))
+    upstreams.push_back(read_upstream(named, top.faults()));
+}
+
+/// `upstreams` without `routes`: everything goes to the only one, or to the one that is named like the default.
+void choose_default_route(const Section& top, const Config& config, std::vector<Route>& routes) {
+  const auto& upstreams = config.upstreams;
+  if (upstreams.size() == 1) routes.front().upstream = upstreams.front().name;
+  if (upstreams.size() <= 1 ||
+      std::ranges::find(upstreams, routes.front().upstream, &Upstream::name) != upstreams.end())
+    return;
+  top.refuse_key(
+      "upstreams",
+      R"(none of several is named public, and no route says which one is asked; allowed: routes: [{zone: ".", upstream: NAME}])");
+}
+
+Route read_route(const Entry& entry, const Config& config, Faults& faults) {
+  Route route;
+  const Section section(entry, "routes[]", entry.name, faults);
+  section.read("zone", route.zone, [](const std::string& zone) {
+    return zone == "." ? std::string{} : in_quotes(zone) + " is not the root zone";
+  });
+  section.read("upstream", route.upstream, [&](const std::string& name) {
+    const bool known = std::ranges::find(config.upstreams, name, &Upstream::name) != config.upstreams.end();
+    return known ? std::string{} : in_quotes(name) + " is not one of the upstreams";
+  });
+  if (entry.value.IsMap()) {
+    section.require("zone");
+    section.require("upstream");
+  }
+  return route;
+}
+
+}  // namespace
+
+void read_upstreams_and_routes(const Section& top, Config& config) {
+  read_upstreams(top, config.upstreams);
+  if (top.find("routes") == nullptr) return choose_default_route(top, config, config.routes);
+  config.routes.clear();
+  for (const auto& element : top.elements("routes")) {
+    auto route = read_route(element, config, top.faults());
+    if (!route.zone.empty() && std::ranges::find(config.routes, route.zone, &Route::zone) != config.routes.end()) {
+      top.faults().add(value_mark(element),
+                       element.name + ": zone " + in_quotes(route.zone) + " is given twice; allowed: once");
+    }
+    config.routes.push_back(std::move(route));
+  }
+}
+
+}  // namespace pillion::config
