@@ -1,0 +1,138 @@
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/load.hpp"
+#include "config/temporary_file.hpp"
+
+namespace pillion::config {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::Not;
+
+Config everything_changed(const std::string& readable_file) {
+  Config config;
+  config.dns = {.listen = {{"0.0.0.0", 53}, {"::", 53}, {"127.0.0.1", 0}},
+                .idle_timeout = 1500ms,
+                .max_connections = 1,
+                .max_connections_per_client = 1'000'000,
+                .max_in_flight_per_connection = 65'535,
+                .udp_payload = 4096,
+                .reject_non_utf8_names = false};
+  const std::string pin = "sha256/" + std::string(43, 'A') + "=";
+  config.upstreams = {
+      {.name = "null",  // a name that YAML reads as something else unless it is quoted
+       .protocol = Protocol::tls,
+       .policy = Policy::round_robin,
+       .timeout = 100ms,
+       .servers = {{{"2606:4700:4700::1111", 853}, "dns.example", {pin, pin}}, {{"192.0.2.1", 8853}, "", {}}},
+       .tls = {.ca_file = readable_file,
+               .min_version = TlsVersion::tls1_3,
+               .client_cert = readable_file,
+               .client_key = readable_file},
+       .padding = 0},
+      {.name = "1_a-B",
+       .protocol = Protocol::udp,
+       .policy = Policy::random,
+       .timeout = 30s,
+       .servers = {{{"10.96.0.10", 53}, "", {}}},
+       .tls = {},
+       .padding = 128},
+  };
+  config.routes = {{".", "1_a-B"}};
+  config.http.listen = {{"::1", 9153}};
+  config.log = {.level = LogLevel::error, .format = LogFormat::text};
+  config.threads = 256;
+  config.drain_timeout = 2min;
+  return config;
+}
+
+void expect_round_trip(const Config& config) {
+  const auto yaml = to_yaml(config, false);
+  EXPECT_EQ(parse_config(yaml, "f.yaml"), config) << yaml;
+}
+
+TEST(ToYaml, TheDefaultsComeBack) {
+  expect_round_trip(default_config());
+}
+
+TEST(ToYaml, EverythingThatCanBeChangedComesBack) {
+  const TemporaryFile file("");
+  expect_round_trip(everything_changed(file.path()));
+}
+
+TEST(ToYaml, EveryDurationComesBack) {
+  auto config = default_config();
+  for (const auto duration :
+       {0ms, 1ms, 999ms, 1000ms, 1001ms, 59'000ms, 60'000ms, 61'000ms, 120'000ms, 3'599'000ms, 3'600'000ms}) {
+    config.drain_timeout = duration;
+    expect_round_trip(config);
+  }
+}
+
+TEST(ToYaml, NoHttpServerComesBack) {
+  auto config = default_config();
+  config.http.listen.clear();
+  expect_round_trip(config);
+}
+
+TEST(ToYaml, OddPathsComeBack) {
+  auto config = default_config();
+  for (const auto* const directory : {"a b", "a: b", "#", "'\"\\", "{x}", "é", "~"}) {
+    const auto path =
+        std::filesystem::temp_directory_path() / ("pillion-config-" + std::to_string(::getpid())) / directory;
+    std::filesystem::create_directories(path);
+    const TemporaryFile file("");
+    const auto link = path / "ca.pem";
+    std::filesystem::create_symlink(file.path(), link);
+    config.upstreams.front().tls.ca_file = link.string();
+    expect_round_trip(config);
+    std::filesystem::remove_all(path.parent_path());
+  }
+}
+
+TEST(ToYaml, HidesThePathOfAClientsKey) {
+  auto config = default_config();
+  config.upstreams.front().tls.client_cert = "/shown.pem";
+  config.upstreams.front().tls.client_key = "/hidden.pem";
+  const auto yaml = to_yaml(config, true);
+  EXPECT_THAT(yaml, HasSubstr("client_cert: /shown.pem"));
+  EXPECT_THAT(yaml, HasSubstr("client_key: <redacted>"));
+  EXPECT_THAT(yaml, Not(HasSubstr("hidden")));
+  EXPECT_THAT(to_yaml(config, false), HasSubstr("client_key: /hidden.pem"));
+}
+
+TEST(ToYaml, PrintsEveryKeyInTheContractsLayout) {
+  EXPECT_EQ(to_yaml(default_config(), true), R"(dns:
+  listen: ["127.0.0.1:8053"]
+  idle_timeout: 60s
+  max_connections: 4096
+  max_connections_per_client: 1024
+  max_in_flight_per_connection: 1000
+  udp_payload: 1232
+  reject_non_utf8_names: true
+upstreams:
+  public:
+    protocol: tls
+    policy: fastest
+    timeout: 4s
+    servers:
+      - {address: "1.1.1.1:853", tls_name: cloudflare-dns.com, pins: []}
+      - {address: "9.9.9.9:853", tls_name: dns.quad9.net, pins: []}
+    tls: {ca_file: /etc/ssl/certs/ca-certificates.crt, min_version: "1.2", client_cert: "", client_key: ""}
+    padding: 128
+routes:
+  - {zone: ".", upstream: public}
+cache: {size: 0}
+http: {listen: "0.0.0.0:9153"}
+log: {level: info, format: json}
+threads: 1
+drain_timeout: 25s
+)");
+}
+
+}  // namespace
+}  // namespace pillion::config
