@@ -119,7 +119,7 @@ void Writer::append_text(std::uint32_t ttl) {
 /// cname3.zone → cname2.zone → cname1.zone → target.zone
 void Writer::append_alias(std::uint32_t ttl) {
   auto left = label_number(query_.name, "cname");
-  if (!left || query_.type == type::cname) return;
+  if (!left) return;
   for (auto count = std::min<std::uint32_t>(*left, 9); count > 0; --count) {
     const auto rdata = begin_record(owner_, type::cname, ttl);
     const auto target = out_.size() - start_;
@@ -135,11 +135,13 @@ void Writer::append_alias(std::uint32_t ttl) {
     end_record(rdata);
     ++answers_;
     owner_ = target;
+    if (query_.type == type::cname) return;  // RFC 1034 3.6.2: who asks for the alias gets it alone
   }
 }
 
 void Writer::records(std::uint32_t ttl) {
   append_alias(ttl);
+  if (query_.type == type::cname) return answers_ == 0 ? negative() : void();
   const auto asked = query_.type == type::any ? type::a : query_.type;
   if (asked == type::txt) {
     append_text(ttl);
@@ -147,9 +149,8 @@ void Writer::records(std::uint32_t ttl) {
     return;
   }
   const bool is_private = asked >= 0xff00U;
-  constexpr std::array known{type::a, type::aaaa, type::mx, type::ns, type::ptr, type::srv, type::cname};
+  constexpr std::array known{type::a, type::aaaa, type::mx, type::ns, type::ptr, type::srv};
   if (!is_private && std::ranges::find(known, asked) == known.end()) return negative();
-  if (asked == type::cname && !label_number(query_.name, "cname")) return negative();
   const auto hash = owner_hash_;
   const auto rdata = begin_record(owner_, asked, ttl);
   if (is_private) {

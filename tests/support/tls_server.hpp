@@ -19,6 +19,8 @@ struct TlsManners {
   enum class Alpn { dot, none, other, refuse } alpn = Alpn::dot;
   bool tickets = true;         ///< false: no session can be resumed
   std::string client_ca = {};  ///< PEM; where set, a client certificate from this CA is required
+
+  bool operator==(const TlsManners&) const = default;
 };
 
 using TlsContext = std::shared_ptr<SSL_CTX>;
