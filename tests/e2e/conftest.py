@@ -1,0 +1,62 @@
+"""What all end-to-end tests share. README.md beside the tests' root says how to run them."""
+
+import ssl
+
+import pytest
+
+from harness import certificates, pillion, servers, zone
+from harness.process import served
+
+
+def pytest_configure():
+    assert pillion.BINARY.exists(), f"{pillion.BINARY} is not built; PILLION_BINARY names another"
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """A throwaway CA."""
+    return certificates.Authority(tmp_path_factory.mktemp("pki") / "ca")
+
+
+@pytest.fixture(scope="session")
+def certificate(authority):
+    """A good certificate for servers.TLS_NAME."""
+    return authority.issue("server", f"DNS:{servers.TLS_NAME}")
+
+
+@pytest.fixture(scope="session")
+def tls_context(authority):
+    """For asking a server directly, verified."""
+    return ssl.create_default_context(cafile=str(authority.ca_file))
+
+
+@pytest.fixture(scope="session")
+def zone_file(tmp_path_factory):
+    return zone.write_signed(tmp_path_factory.mktemp("zone"))
+
+
+def _served(make, tmp_path_factory, certificate, zone_file):
+    return served(lambda: make(tmp_path_factory.mktemp(make.__name__), certificate, zone_file, zone.ORIGIN))
+
+
+@pytest.fixture(scope="session")
+def unbound(tmp_path_factory, certificate, zone_file):
+    with _served(servers.unbound, tmp_path_factory, certificate, zone_file) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nsd(tmp_path_factory, certificate, zone_file):
+    with _served(servers.nsd, tmp_path_factory, certificate, zone_file) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def verified(authority):
+    """verified(server, …) -> the `upstreams` of a configuration that trusts the throwaway CA."""
+
+    def upstreams(*running_servers, **more):
+        entries = [{"address": server.address, "tls_name": servers.TLS_NAME} for server in running_servers]
+        return {"real": pillion.upstream(*entries, tls={"ca_file": str(authority.ca_file)}, **more)}
+
+    return upstreams

@@ -1,0 +1,133 @@
+"""Clients that send exactly what they are told to, and the comparison of answers."""
+
+import contextlib
+import socket
+import struct
+
+import dns.edns
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+
+from .process import PATIENCE
+
+EDE = 15  # the option's number; RFC 8914
+
+
+def make_query(name, type_="A", klass="IN", **options):
+    """A query as dnspython makes it; `options` are those of dns.message.make_query."""
+    return dns.message.make_query(name, type_, klass, **options)
+
+
+class TcpClient:
+    """One TCP connection; messages go with their length before them (RFC 1035 4.2.2)."""
+
+    def __init__(self, port, host="127.0.0.1", receive_buffer=None):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
+        self.socket.settimeout(PATIENCE)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.connect((host, port))
+        self.received = b""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.socket.close()
+
+    def send(self, *messages):
+        """Wire messages or dnspython's, all in one segment where they fit."""
+        self.send_raw(b"".join(framed(message) for message in messages))
+
+    def send_raw(self, data):
+        self.socket.sendall(data)
+
+    def half_close(self):
+        self.socket.shutdown(socket.SHUT_WR)
+
+    def receive(self):
+        """The next message's bytes; None where the server has closed."""
+        while len(self.received) < 2 or len(self.received) < 2 + struct.unpack_from("!H", self.received)[0]:
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:
+                return None
+            if not data:
+                return None
+            self.received += data
+        end = 2 + struct.unpack_from("!H", self.received)[0]
+        message, self.received = self.received[2:end], self.received[end:]
+        return message
+
+    def ask(self, message):
+        self.send(message)
+        return self.receive()
+
+
+def framed(message):
+    data = wire(message)
+    return struct.pack("!H", len(data)) + data
+
+
+def wire(message):
+    return message if isinstance(message, bytes) else message.to_wire()
+
+
+def ask_tcp(port, message, host="127.0.0.1"):
+    with TcpClient(port, host) as client:
+        return client.ask(message)
+
+
+@contextlib.contextmanager
+def udp_socket(port, host="127.0.0.1"):
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.settimeout(PATIENCE)
+        client.connect((host, port))
+        yield client
+
+
+def ask_udp(port, message, host="127.0.0.1"):
+    with udp_socket(port, host) as client:
+        client.send(wire(message))
+        return client.recv(65536)
+
+
+def ask_tls(server, message, context, tls_name):
+    """Asks a real server directly, over TLS."""
+    return dns.query.tls(message, "127.0.0.1", PATIENCE, server.tls_port, ssl_context=context, server_hostname=tls_name)
+
+
+def read(data):
+    """A parsed message from bytes, from beginning to end."""
+    assert data is not None, "the connection was closed instead of answered"
+    return dns.message.from_wire(data)
+
+
+def rcode(data):
+    return dns.rcode.to_text(read(data).rcode())
+
+
+def essence(message):
+    """What two answers to the same question must have in common: all but the id, the EDNS parts, which belong to each hop, and the order
+    within a set of records, which servers rotate."""
+    edns_flags = dns.flags.DO & message.ednsflags
+    return {
+        "rcode": dns.rcode.to_text(message.rcode()),
+        "flags": dns.flags.to_text(message.flags),
+        "do": edns_flags != 0,
+        "question": [question.to_text() for question in message.question],
+        **{section: [sorted(records.to_text().splitlines()) for records in getattr(message, section)]
+           for section in ("answer", "authority", "additional")},
+    }
+
+
+def extended_errors(message):
+    """[(info code, text)] of the Extended DNS Errors in an answer."""
+    return [(option.code, option.text or "") for option in message.options if option.otype == EDE]

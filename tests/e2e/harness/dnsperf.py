@@ -1,0 +1,58 @@
+"""Load by dnsperf(1), and what it says of it."""
+
+import os
+import re
+
+from .process import PATIENCE, Process, run
+
+FULL = os.environ.get("E2E_FULL") == "1"
+SECONDS = int(os.environ.get("E2E_LOAD_SECONDS", "30" if FULL else "5"))
+
+
+def write_names(path, origin, count=20000, prefix="n"):
+    """A file of questions, no two alike."""
+    path.write_text("".join(f"{prefix}{number}.{origin} A\n" for number in range(count)))
+    return path
+
+
+class Load:
+    """What one run did."""
+
+    def __init__(self, printed):
+        def number(label):
+            found = re.search(rf"{label}:\s+(\d+)", printed)
+            assert found, printed
+            return int(found.group(1))
+
+        self.printed = printed
+        self.sent = number("Queries sent")
+        self.completed = number("Queries completed")
+        self.lost = number("Queries lost")
+        self.rcodes = {code: int(count) for code, count in re.findall(r"([A-Z]+) (\d+) \([\d.]+%\)", printed)}
+
+    def assert_flawless(self):
+        assert self.completed > 0 and self.completed == self.sent and self.lost == 0, self.printed
+        assert set(self.rcodes) == {"NOERROR"}, self.printed
+
+
+def command(port, names, mode, seconds=SECONDS, clients=10, outstanding=100, rate=None):
+    return ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-m", mode, "-d", str(names), "-l", str(seconds), "-c", str(clients),
+            "-q", str(outstanding), "-t", "10", *(["-Q", str(rate)] if rate else [])]
+
+
+def load(port, names, mode, **options):
+    """Runs to the end."""
+    arguments = command(port, names, mode, **options)
+    return Load(run(*arguments, patience=PATIENCE + options.get("seconds", SECONDS) * 4).stdout)
+
+
+class BackgroundLoad:
+    """A run beside which the test does something."""
+
+    def __init__(self, directory, port, names, mode, **options):
+        self.seconds = options.get("seconds", SECONDS)
+        self.process = Process(command(port, names, mode, **options), directory, "dnsperf")
+
+    def finish(self):
+        assert self.process.wait(PATIENCE + self.seconds * 4) == 0, self.process.printed()
+        return Load(self.process.out())

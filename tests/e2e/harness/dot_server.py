@@ -1,0 +1,227 @@
+"""A DNS-over-TLS server that misbehaves as told. It speaks TLS through memory buffers, so that it decides itself when to say close_notify,
+when to close, and sees the bytes of the wire. Every A question has an answer that follows from its name; a first label `delay-MS-…` holds
+that answer back for so many milliseconds, `drop-…` for ever."""
+
+import asyncio
+import re
+import socket
+import ssl
+import struct
+import threading
+import zlib
+
+from .process import PATIENCE
+
+SPECIAL = re.compile(rb"^(delay-(\d+)|drop)-")
+
+
+def question_end(message):
+    at = 12
+    while message[at]:
+        at += 1 + message[at]
+    return at + 5
+
+
+def address_of(name_wire):
+    """The A record's data for a name in wire form, whatever its case: in 198.18.0.0/15."""
+    return struct.pack("!I", 0xC6120000 | zlib.crc32(name_wire.lower()) & 0x1FFFF)
+
+
+def answer_to(query):
+    end = question_end(query)
+    identifier, flags = struct.unpack_from("!HH", query)
+    is_a = query[end - 4:end] == b"\0\x01\0\x01"
+    has_opt = struct.unpack_from("!H", query, 10)[0] > 0
+    out = struct.pack("!HHHHHH", identifier, 0x8080 | flags & 0x0110, 1, int(is_a), 0, int(has_opt)) + query[12:end]
+    if is_a:
+        out += b"\xc0\x0c\0\x01\0\x01" + struct.pack("!IH", 300, 4) + address_of(query[12:end - 4])
+    if has_opt:
+        out += b"\0" + struct.pack("!HHIH", 41, 4096, 0, 0)
+    return out
+
+
+class Connection(asyncio.Protocol):
+    """One client."""
+
+    def __init__(self, server):
+        self.server = server
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = server.context.wrap_bio(self.incoming, self.outgoing, server_side=True)
+        self.established = False
+        self.closing = False
+        self.buffer = b""
+        self.in_flight = 0
+        self.idle_timer = None
+        self.transport = None
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.server.connections += 1
+        self.server.open.add(self)
+
+    def connection_lost(self, _):
+        self.server.open.discard(self)
+        if self.idle_timer:
+            self.idle_timer.cancel()
+
+    def data_received(self, data):
+        if self.server.record:
+            self.server.recorded += data
+        if self.closing:
+            return
+        self.incoming.write(data)
+        try:
+            self.read_all()
+        except ssl.SSLError as error:  # the client refused us, most likely
+            self.server.tls_errors.append(str(error))
+            self.flush()
+            self.transport.abort()
+            return
+        self.flush()
+
+    def read_all(self):
+        if not self.established:
+            try:
+                self.tls.do_handshake()
+            except ssl.SSLWantReadError:
+                return
+            self.established = True
+            self.server.handshakes += 1
+            self.server.resumed += int(bool(self.tls.session_reused))
+            self.server.alpn.add(self.tls.selected_alpn_protocol())
+            self.rearm_idle_timer()
+        try:
+            while True:
+                data = self.tls.read(65536)
+                if not data:
+                    break
+                self.buffer += data
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.transport.close()
+            return
+        self.take_queries()
+
+    def take_queries(self):
+        while len(self.buffer) >= 2 and not self.closing:
+            end = 2 + struct.unpack_from("!H", self.buffer)[0]
+            if len(self.buffer) < end:
+                break
+            query, self.buffer = self.buffer[2:end], self.buffer[end:]
+            self.server.queries += 1
+            self.in_flight += 1
+            special = SPECIAL.match(query[13:13 + query[12]])
+            if special is None:
+                self.answer(query)
+            elif special.group(2):
+                asyncio.get_running_loop().call_later(int(special.group(2)) / 1000, self.answer_later, query)
+
+    def answer_later(self, query):
+        if not self.closing and not self.transport.is_closing():
+            self.answer(query)
+            self.flush()
+
+    def answer(self, query):
+        self.in_flight -= 1
+        reply = answer_to(query)
+        self.tls.write(struct.pack("!H", len(reply)) + reply)
+        self.rearm_idle_timer()
+        if self.server.close_after_answer:
+            self.close()
+
+    def rearm_idle_timer(self):
+        if self.server.idle_close is None:
+            return
+        if self.idle_timer:
+            self.idle_timer.cancel()
+        self.idle_timer = asyncio.get_running_loop().call_later(self.server.idle_close, self.close_idle)
+
+    def close_idle(self):
+        if self.in_flight == 0:
+            self.close()
+
+    def close(self):
+        """Says goodbye and sends FIN; what the client still sends is read and thrown away until it closes too."""
+        self.closing = True
+        if self.server.close_notify:
+            try:
+                self.tls.unwrap()
+            except ssl.SSLError:
+                pass
+        self.flush()
+        if not self.transport.is_closing():
+            self.transport.write_eof()
+
+    def flush(self):
+        data = self.outgoing.read()
+        if data and not self.transport.is_closing():
+            self.transport.write(data)
+
+
+class DotServer:
+    """The server, in a thread of its own. Attributes may be read at any time; faults are set before clients come."""
+
+    def __init__(self, certificate, *, close_after_answer=False, idle_close=None, close_notify=True, record=False, alpn=True,
+                 maximum_version=None):
+        self.close_after_answer = close_after_answer
+        self.idle_close = idle_close  # seconds
+        self.close_notify = close_notify
+        self.record = record
+        self.recorded = bytearray()  # what clients sent, as it went over the wire
+        self.connections = self.handshakes = self.resumed = self.queries = 0
+        self.alpn = set()
+        self.tls_errors = []
+        self.open = set()
+        self.port = 0
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(certificate.path, certificate.key)
+        if alpn:
+            self.context.set_alpn_protocols(["dot"])
+        if maximum_version:
+            self.context.maximum_version = maximum_version
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.listener = None
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        self.thread.start()
+        self.listen()
+        return self
+
+    def __exit__(self, *_):
+        self.drop_everything()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    def call(self, coroutine):
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE)
+
+    def listen(self):
+        """Starts to listen, on the port that it had before."""
+
+        async def listen():
+            self.listener = await self.loop.create_server(lambda: Connection(self), "127.0.0.1", self.port, backlog=1024,
+                                                          reuse_address=True)
+            self.port = self.listener.sockets[0].getsockname()[1]
+
+        self.call(listen())
+
+    def drop_everything(self):
+        """What clients see of a server that is killed: nobody listens, every connection is reset."""
+
+        async def drop():
+            self.listener.close()
+            await self.listener.wait_closed()
+            for connection in list(self.open):
+                connection.closing = True
+                reset = struct.pack("ii", 1, 0)
+                connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+                connection.transport.abort()
+
+        self.call(drop())

@@ -1,0 +1,153 @@
+"""Programs that a test starts: their output is kept, waiting is bounded, and none is left behind."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+# Generous, since a sanitizer's build on a busy machine is slow; nothing waits this long where all is well.
+PATIENCE = float(os.environ.get("E2E_PATIENCE", "60"))
+
+SANITIZER_REPORT = re.compile(r"(ERROR: (Address|Leak|Undefined\w*|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:)")
+
+
+class TestProgramError(AssertionError):
+    """A program did not do what the test needs from it; says what it printed."""
+
+    __test__ = False
+
+
+def wait_until(condition, what, patience=PATIENCE, alive=None):
+    """Polls until `condition()` is true and returns its value; fails after `patience` seconds or when `alive()` turns false."""
+    deadline = time.monotonic() + patience
+    pause = 0.002
+    while True:
+        value = condition()
+        if value:
+            return value
+        if alive is not None and not alive():
+            raise TestProgramError(f"ended before this: {what}")
+        if time.monotonic() > deadline:
+            raise TestProgramError(f"not within {patience:g} s: {what}")
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+
+
+def free_port(host="127.0.0.1"):
+    """A port that neither UDP nor TCP uses right now. Another program can take it before it is bound: whoever uses it retries."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for _ in range(100):
+        with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
+            tcp.bind((host, 0))
+            port = tcp.getsockname()[1]
+            try:
+                udp.bind((host, port))
+            except OSError:
+                continue
+            return port
+    raise TestProgramError("no free port")
+
+
+def accepts_tcp(port, host="127.0.0.1"):
+    """Does somebody listen there?"""
+    with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=PATIENCE):
+        return True
+    return False
+
+
+class Process:
+    """A started program. Standard output and error go to files beside each other in `directory`."""
+
+    def __init__(self, command, directory, name=None, environment=None, stdin=subprocess.DEVNULL):
+        self.name = name or pathlib.Path(command[0]).name
+        self.command = [str(part) for part in command]
+        directory = pathlib.Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        self.out_path = directory / f"{self.name}.out"
+        self.err_path = directory / f"{self.name}.err"
+        with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
+            self.child = subprocess.Popen(self.command, stdin=stdin, stdout=out, stderr=err, cwd=directory,
+                                          start_new_session=True, env={**os.environ, **(environment or {})})
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def out(self):
+        return self.out_path.read_text(errors="replace")
+
+    def err(self):
+        return self.err_path.read_text(errors="replace")
+
+    def running(self):
+        return self.child.poll() is None
+
+    def wait_for(self, condition, what, patience=PATIENCE):
+        try:
+            return wait_until(condition, f"{self.name}: {what}", patience, self.running)
+        except TestProgramError as error:
+            raise TestProgramError(f"{error}\n{self.printed()}") from None
+
+    def printed(self):
+        return f"--- {' '.join(self.command)} ({self.child.poll()})\n{self.out()[-4000:]}{self.err()[-8000:]}"
+
+    def send_signal(self, number):
+        self.child.send_signal(number)
+
+    def wait(self, patience=PATIENCE):
+        """The exit code, negative for a signal."""
+        try:
+            return self.child.wait(patience)
+        except subprocess.TimeoutExpired:
+            raise TestProgramError(f"{self.name} still runs after {patience:g} s\n{self.printed()}") from None
+
+    def stop(self, number=signal.SIGTERM, patience=PATIENCE):
+        if self.running():
+            self.send_signal(number)
+        return self.wait(patience)
+
+    def kill(self):
+        """Ends it and what it has forked. Never fails: for cleaning up."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.child.wait()
+
+    def cpu_seconds(self):
+        """User plus system time so far."""
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def check_sanitizers(self):
+        if SANITIZER_REPORT.search(self.err()):
+            raise TestProgramError(f"a sanitizer has something to say\n{self.printed()}")
+
+
+def run(*command, patience=PATIENCE, check=True, stdin=None, cwd=None):
+    """Runs a program to its end; with `check` a code other than 0 fails the test."""
+    done = subprocess.run([str(part) for part in command], input=stdin, capture_output=True, text=True, timeout=patience,
+                          cwd=cwd, check=False)
+    if check and done.returncode != 0:
+        raise TestProgramError(f"{' '.join(map(str, command))} ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+@contextlib.contextmanager
+def served(make, attempts=5):
+    """Starts a server by `make()`, again with new ports where it could not bind, and stops it at the end."""
+    for attempt in range(attempts):
+        server = make()
+        try:
+            server.wait_ready()
+            break
+        except TestProgramError:
+            server.process.kill()
+            if attempt + 1 == attempts:
+                raise
+    try:
+        yield server
+    finally:
+        server.process.kill()

@@ -1,0 +1,110 @@
+"""Real DNS-over-TLS servers: Unbound and NSD, each with the signed zone, on TLS and, for asking them directly, in the clear."""
+
+import pathlib
+
+from .process import Process, accepts_tcp, free_port
+
+TLS_NAME = "dot.e2e.example"
+TSIG_NAME = "key.e2e.example."
+TSIG_SECRET = "dGhpcyBpcyBubyBzZWNyZXQgYXQgYWxsISEh"  # NSD signs its answers to queries signed with it
+
+UNBOUND = """
+server:
+  interface: 127.0.0.1@{tls}
+  interface: 127.0.0.1@{plain}
+  port: {plain}
+  tls-port: {tls}
+  tls-service-key: "{key}"
+  tls-service-pem: "{certificate}"
+  access-control: 127.0.0.0/8 allow
+  do-daemonize: no
+  username: ""
+  chroot: ""
+  directory: "{directory}"
+  pidfile: ""
+  use-syslog: no
+  logfile: ""
+  verbosity: 1
+  num-threads: 1
+  incoming-num-tcp: 500
+  outgoing-range: 64
+  msg-cache-size: 1m
+  rrset-cache-size: 1m
+  key-cache-size: 1m
+  module-config: "iterator"
+  edns-buffer-size: 4096
+  max-udp-size: 4096
+remote-control:
+  control-enable: no
+auth-zone:
+  name: "{origin}"
+  zonefile: "{zone}"
+  for-downstream: yes
+  for-upstream: no
+  fallback-enabled: no
+"""
+
+NSD = """
+server:
+  server-count: 1
+  ip-address: 127.0.0.1@{tls}
+  ip-address: 127.0.0.1@{plain}
+  port: {plain}
+  tls-port: {tls}
+  tls-service-key: "{key}"
+  tls-service-pem: "{certificate}"
+  username: ""
+  chroot: ""
+  zonesdir: "{directory}"
+  xfrdir: "{directory}"
+  zonelistfile: "{directory}/zone.list"
+  xfrdfile: "{directory}/xfrd.state"
+  database: ""
+  pidfile: ""
+  logfile: ""
+  tcp-count: 500
+  ipv4-edns-size: 4096
+  refuse-any: no
+  rrl-ratelimit: 0
+remote-control:
+  control-enable: no
+key:
+  name: "{tsig_name}"
+  algorithm: hmac-sha256
+  secret: "{tsig_secret}"
+zone:
+  name: "{origin}"
+  zonefile: "{zone}"
+"""
+
+
+class RealServer:
+    """A running server. `tls_port` speaks DNS over TLS, `plain_port` DNS over UDP and TCP."""
+
+    def __init__(self, name, template, command, directory, certificate, zone, origin, tls_port=None):
+        self.name = name
+        self.tls_port = tls_port or free_port()
+        self.plain_port = free_port()
+        self.certificate = certificate
+        directory = pathlib.Path(directory)
+        directory.mkdir(parents=True, exist_ok=True)
+        config = directory / f"{name}.conf"
+        config.write_text(template.format(tls=self.tls_port, plain=self.plain_port, key=certificate.key,
+                                          certificate=certificate.path, directory=directory, zone=zone, origin=origin,
+                                          tsig_name=TSIG_NAME, tsig_secret=TSIG_SECRET))
+        self.process = Process([*command, "-c", config], directory, name)
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.tls_port}"
+
+    def wait_ready(self):
+        self.process.wait_for(lambda: accepts_tcp(self.tls_port) and accepts_tcp(self.plain_port), "accepts connections")
+
+
+def unbound(directory, certificate, zone, origin, tls_port=None):
+    return RealServer("unbound", UNBOUND, ["/usr/sbin/unbound", "-d"], directory, certificate, zone, origin, tls_port)
+
+
+def nsd(directory, certificate, zone, origin, tls_port=None):
+    return RealServer("nsd", NSD, ["/usr/sbin/nsd", "-d"], directory, certificate, zone, origin, tls_port)

@@ -1,0 +1,68 @@
+"""Load by dnsperf: nothing lost, nothing refused, and few connections upstream. E2E_FULL=1 makes each run 30 s long."""
+
+import pytest
+
+from harness import dnsperf, pillion, zone
+from harness.process import free_port
+
+MOST_CONNECTIONS = 4  # per server, over the whole run: they are kept and shared
+
+
+@pytest.fixture(scope="module")
+def names(tmp_path_factory):
+    return dnsperf.write_names(tmp_path_factory.mktemp("load") / "names", f"wild.{zone.ORIGIN}")
+
+
+@pytest.mark.parametrize("server_name", ["unbound", "nsd"])
+@pytest.mark.parametrize("mode", ["tcp", "udp"])
+def test_nothing_is_lost(request, tmp_path, verified, names, server_name, mode):
+    server = request.getfixturevalue(server_name)
+    with pillion.running(tmp_path, verified(server)) as proxy:
+        load = dnsperf.load(proxy.port, names, mode)
+        metrics = proxy.metrics()
+    load.assert_flawless()
+    assert metrics.sum("upstream_connections_opened_total") <= MOST_CONNECTIONS, load.printed
+    assert metrics.sum("upstream_failures_total") == 0, metrics.series("upstream_failures_total")
+    assert metrics.sum("dns_rejected_total") == 0, metrics.series("dns_rejected_total")
+    assert metrics.sum("dns_requests_total", proto=mode, type="A") == load.completed
+    assert metrics.sum("dns_responses_total", rcode="NOERROR", source="upstream") == load.completed
+    assert metrics.sum("dns_in_flight") == 0
+    assert metrics.sum("plaintext_queries_total") == 0
+
+
+@pytest.mark.parametrize("policy", ["fastest", "sequential", "round_robin", "random"])
+def test_two_servers_share_or_stand_by(tmp_path, verified, unbound, nsd, names, policy):
+    with pillion.running(tmp_path, verified(unbound, nsd, policy=policy)) as proxy:
+        load = dnsperf.load(proxy.port, names, "tcp", seconds=2)
+        metrics = proxy.metrics()
+    load.assert_flawless()
+    share = [metrics.sum("upstream_responses_total", server=server.address) for server in (unbound, nsd)]
+    assert sum(share) >= load.completed
+    if policy == "sequential":
+        assert share[0] >= load.completed, "the first server is asked as long as it answers"
+    if policy in ("round_robin", "random"):
+        assert min(share) > 0.3 * sum(share)
+
+
+def test_a_server_that_is_not_there_costs_no_query(tmp_path, verified, unbound, names):
+    class Nobody:
+        address = f"127.0.0.1:{free_port()}"
+
+    with pillion.running(tmp_path, verified(Nobody, unbound, policy="sequential")) as proxy:
+        load = dnsperf.load(proxy.port, names, "tcp", seconds=2)
+        metrics = proxy.metrics()
+    load.assert_flawless()
+    assert metrics.sum("upstream_failures_total", server=Nobody.address, reason="connect_refused") > 0
+    assert metrics.sum("upstream_up", server=Nobody.address) == 0
+    assert metrics.sum("upstream_up", server=unbound.address) == 1
+
+
+def test_cluster_transports_work_too(tmp_path, unbound, names):
+    """Plain TCP and UDP upstreams, as for a cluster's DNS; each of their queries is counted as plaintext."""
+    for protocol in ("tcp", "udp"):
+        upstreams = {"cluster": pillion.upstream({"address": f"127.0.0.1:{unbound.plain_port}"}, protocol=protocol)}
+        with pillion.running(tmp_path / protocol, upstreams) as proxy:
+            load = dnsperf.load(proxy.port, names, "tcp", seconds=2)
+            metrics = proxy.metrics()
+        load.assert_flawless()
+        assert metrics.sum("plaintext_queries_total", upstream="cluster") >= load.completed
