@@ -1,0 +1,95 @@
+#pragma once
+// A small HTTP/1.1 server for probes and scrapes, on the event loop it is given. Every connection is a task with a
+// deadline for whatever it waits for.
+
+#include <chrono>
+#include <cstddef>
+#include <list>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+
+#include "http/router.hpp"
+#include "runtime/log.hpp"
+#include "runtime/log_limiter.hpp"
+#include "runtime/task_group.hpp"
+
+namespace pillion::http {
+
+struct Options {
+  /// One more connection takes the place of the one that has waited longest for its client; where none waits, it is
+  /// closed on arrival.
+  std::size_t max_connections = 64;
+  std::size_t header_limit = 8 * 1024;  ///< bytes of header fields, request line apart; over it 431
+  std::size_t body_limit = 1024;        ///< bytes that a request announces; over it 413. Bodies are never used
+  std::chrono::milliseconds request_timeout{
+      10'000};  ///< from a request's first byte (or the connect) to the end of its header
+  std::chrono::milliseconds idle_timeout{60'000};   ///< between requests
+  std::chrono::milliseconds write_timeout{10'000};  ///< for a whole response
+  std::chrono::milliseconds accept_backoff{100};    ///< after a failed accept, such as EMFILE
+};
+
+/// Everything but the constructor runs on the executor, which must be one thread's.
+class Server {
+ public:
+  using Endpoint = boost::asio::ip::tcp::endpoint;
+
+  /// Binds and listens; throws boost::system::system_error, which names the endpoint, when it cannot. Port 0 lets the
+  /// kernel choose.
+  Server(boost::asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen, Options options,
+         Routes routes);
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// The bound endpoints, in the order asked for.
+  [[nodiscard]] std::vector<Endpoint> endpoints() const;
+
+  /// Starts to accept. Once.
+  void start();
+
+  /// Stops accepting and closes every connection at once. All tasks end; the server may be destroyed when join() has
+  /// ended, or when its loop will not run again.
+  void stop();
+  [[nodiscard]] boost::asio::awaitable<void> join() { return tasks_.join(); }
+
+ private:
+  struct Connection {
+    explicit Connection(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
+    boost::beast::tcp_stream stream;
+    bool waiting = true;   // for its client, which owes a request or the end
+    bool evicted = false;  // closed to make room; its task is about to end
+  };
+  // Elements stay where they are; each is erased by its own task only. The one that has waited longest is nearest to
+  // the front.
+  using Connections = std::list<Connection>;
+  struct Listener {
+    boost::asio::ip::tcp::acceptor acceptor;
+    boost::asio::steady_timer backoff;
+  };
+
+  boost::asio::awaitable<void> accept(Listener& listener);
+  void admit(boost::asio::ip::tcp::socket socket);
+  bool make_room();
+  Reply answer(boost::beast::http::verb method, std::string_view target);
+  boost::asio::awaitable<void> serve(Connections::iterator connection);
+  boost::asio::awaitable<void> converse(Connections::iterator connection);
+
+  boost::asio::any_io_executor executor_;
+  runtime::Log& log_;
+  runtime::LogLimiter log_limiter_;
+  Options options_;
+  Routes routes_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  Connections connections_;
+  bool stopped_ = false;
+  runtime::TaskGroup tasks_;
+};
+
+}  // namespace pillion::http
