@@ -10,7 +10,8 @@
 namespace pillion::dns {
 
 namespace option {  // IANA "DNS EDNS0 Option Codes"
-inline constexpr std::uint16_t nsid = 3, client_subnet = 8, cookie = 10, tcp_keepalive = 11, padding = 12, extended_error = 15;
+inline constexpr std::uint16_t nsid = 3, client_subnet = 8, cookie = 10, tcp_keepalive = 11, padding = 12,
+                               extended_error = 15;
 }
 
 namespace extended_error {  // RFC 8914 section 4
@@ -21,11 +22,11 @@ inline constexpr std::uint16_t other = 0, stale_answer = 3, prohibited = 18, sta
 /// The fixed part of an OPT record.
 struct Edns {
   bool present = false;
-  std::uint16_t udp_payload = 512;   ///< bytes; values below 512 are read as 512
-  std::uint8_t extended_rcode = 0;   ///< upper 8 bits of the 12-bit RCODE
+  std::uint16_t udp_payload = 512;  ///< bytes; values below 512 are read as 512
+  std::uint8_t extended_rcode = 0;  ///< upper 8 bits of the 12-bit RCODE
   std::uint8_t version = 0;
-  bool dnssec_ok = false;            ///< DO
-  Bytes options;                     ///< the options' bytes, checked to be well-formed
+  bool dnssec_ok = false;  ///< DO
+  Bytes options;           ///< the options' bytes, checked to be well-formed
 };
 
 /// The EDNS of a message; `present == false` where it has none.
@@ -34,11 +35,14 @@ struct Edns {
 /// The value of the first option with this code; nullopt where there is none.
 [[nodiscard]] std::optional<Bytes> find_option(Bytes options, std::uint16_t code);
 
-/// RFC 7828: the idle timeout in a response's edns-tcp-keepalive option, in units of 100 ms; nullopt where it is absent or empty.
+/// RFC 7828: the idle timeout in a response's edns-tcp-keepalive option, in units of 100 ms; nullopt where it is absent
+/// or empty.
 [[nodiscard]] std::optional<std::uint16_t> keepalive_timeout(Bytes options);
 
-/// Starts an OPT record at the end of `out` and counts it in ARCOUNT of the message that starts at `message_start`.
-/// Options are added with add_option, then `end` is called once.
+/// Starts an OPT record at the end of `out` and counts it in ARCOUNT of the message that starts at `message_start`. The
+/// record is whole after each call, so there is nothing to finish. The options of `fixed` are not copied. The caller
+/// leaves room for the 11 bytes of the record itself; an option that would take the message over 65,535 bytes is left
+/// out.
 class OptWriter {
  public:
   OptWriter(Buffer& out, std::size_t message_start, const Edns& fixed);
@@ -47,20 +51,26 @@ class OptWriter {
   void add_extended_error(std::uint16_t info_code, std::string_view text);
   /// RFC 7828: `timeout` in units of 100 ms; nullopt writes the empty option that a client sends.
   void add_keepalive(std::optional<std::uint16_t> timeout);
-  /// RFC 8467 section 4.1: pads so that the whole message becomes a multiple of `block` bytes (and never more than 65,535).
+  /// RFC 8467 section 4.1: pads so that the whole message becomes a multiple of `block` bytes, or 65,535 bytes where
+  /// the next multiple is more. Always adds the option, empty where the message with it already fits; `block` = 0 adds
+  /// nothing. To be the last.
   void add_padding(std::size_t block);
 
  private:
-  void close();
+  /// Writes an option's code and length and counts it in RDLENGTH; false where it does not fit. The caller appends the
+  /// value.
+  [[nodiscard]] bool begin_option(std::uint16_t code, std::size_t value_size);
+  [[nodiscard]] std::size_t message_size() const { return out_.size() - message_start_; }
+
   Buffer& out_;
   std::size_t message_start_;
   std::size_t length_offset_;
 };
 
-/// Appends `message` without its OPT record to `out`, ARCOUNT corrected, and pointers of names behind the removed record moved
-/// (in owner names and in the rdata of the types whose names may be compressed, RFC 3597 section 4, and those of RFC 1035). Copies as is
-/// where there is no OPT. A message that cannot be rewritten (a pointer into the removed record) is reported by false, with `out`
-/// as it was.
+/// Appends `message` without its OPT record to `out`, ARCOUNT corrected, and pointers of names behind the removed
+/// record moved: in owner names, and in the rdata of all types known to hold names (RFC 3597 section 4 and the later
+/// ones, which should not compress them but can be met so). Copies as is where there is no OPT. A message that cannot
+/// be rewritten (a name behind the OPT leads into it, or is malformed) is reported by false, with `out` as it was.
 [[nodiscard]] bool append_without_opt(const MessageView& message, Buffer& out);
 
 }  // namespace pillion::dns

@@ -1,6 +1,6 @@
 #pragma once
-// A non-owning, checked view of one DNS message (RFC 1035 section 4). Nothing here allocates; every read is bounds-checked
-// when the view is made, so that the accessors are plain loads.
+// A non-owning, checked view of one DNS message (RFC 1035 section 4). Nothing here allocates; every read is
+// bounds-checked when the view is made, so that the accessors are plain loads.
 
 #include <cstdint>
 #include <expected>
@@ -13,16 +13,17 @@ namespace pillion::dns {
 
 /// Why some bytes are not a DNS message that we can work with.
 enum class ParseError : std::uint8_t {
-  short_header,       // fewer than 12 bytes
-  question_count,     // QDCOUNT is not 1
-  truncated_name,     // the name runs past the end of the message
-  compressed_name,    // the question's name holds a pointer: it can only point at itself or at the header
-  long_name,          // more than 255 bytes, or a label type other than 00 (RFC 6891 5: extended labels are gone)
-  truncated_question, // type or class is missing
-  malformed_record,   // a record runs past the end, has a bad name or pointer, or its rdata does not fit
-  malformed_edns,     // an OPT owner name that is not the root, options that overrun, or more than one OPT (RFC 6891 6.1.1)
-  misplaced_tsig,     // a TSIG that is not the last record (RFC 8945 5.1)
-  trailing_bytes,     // bytes after the last record
+  short_header,        // fewer than 12 bytes
+  question_count,      // QDCOUNT is not 1
+  truncated_name,      // the name runs past the end of the message
+  compressed_name,     // the question's name holds a pointer: it can only point at itself or at the header
+  long_name,           // more than 255 bytes, or a label type other than 00 (RFC 6891 5: extended labels are gone)
+  truncated_question,  // type or class is missing
+  malformed_record,    // a record runs past the end, has a bad name or pointer, or its rdata does not fit
+  malformed_edns,  // an OPT outside of the additional section, owned by other than the root, with options that overrun,
+                   // or a second one (RFC 6891 6.1.1)
+  misplaced_tsig,  // a TSIG that is not the last record of the additional section (RFC 8945 5.1)
+  trailing_bytes,  // bytes after the last record
 };
 [[nodiscard]] std::string_view to_string(ParseError error);
 
@@ -67,16 +68,33 @@ class Header {
   Bytes bytes_;
 };
 
-/// The length in `message` of the possibly compressed name at `offset`; nullopt where it overruns, loops, points forward, is
-/// longer than 255 bytes unpacked or has a label type other than 00 and 11. Pointers must point to before themselves
-/// (RFC 1035 4.1.4), so the walk ends.
+/// The length in `message` of the possibly compressed name at `offset`; nullopt where it overruns, loops, points
+/// forward or into the header, is longer than 255 bytes unpacked, has more than 127 pointers or a label type other than
+/// 00 and 11. What a pointer leads to must stand wholly before the labels that the pointer ends ("a prior occurrence",
+/// RFC 1035 4.1.4), so the walk ends.
 [[nodiscard]] std::optional<std::size_t> skip_name(Bytes message, std::size_t offset);
 
 /// Appends the unpacked form of the name at `offset` to `out`; false where skip_name would say nullopt.
 [[nodiscard]] bool unpack_name(Bytes message, std::size_t offset, Buffer& out);
 
-/// The record at `offset`; nullopt where it does not fit. Checks the owner name and the length of the rdata, not the rdata itself.
+/// The record at `offset`; nullopt where it does not fit. Checks the owner name and the length of the rdata, not the
+/// rdata itself.
 [[nodiscard]] std::optional<Record> read_record(Bytes message, std::size_t offset);
+
+/// The record at `owner` whose owner name ends before `fixed`. The caller has checked that type, class, TTL and
+/// RDLENGTH lie inside; whether the rdata does, is for it to look at (`end`).
+[[nodiscard]] inline Record record_after_name(Bytes message, std::size_t owner, std::size_t fixed) {
+  const auto rdata = fixed + 10;
+  const auto rdata_size = read_u16(message, fixed + 8);
+  return {.owner = owner,
+          .type = read_u16(message, fixed),
+          .klass = read_u16(message, fixed + 2),
+          .ttl = read_u32(message, fixed + 4),
+          .ttl_offset = fixed + 4,
+          .rdata = rdata,
+          .rdata_size = rdata_size,
+          .end = rdata + rdata_size};
+}
 
 /// A message whose every section has been walked to its last byte.
 class MessageView {
@@ -92,10 +110,14 @@ class MessageView {
   [[nodiscard]] std::size_t question_end() const { return question_end_; }
   /// The OPT record (RFC 6891), if there is one.
   [[nodiscard]] const std::optional<Record>& opt() const { return opt_; }
-  /// Is the message signed (its last record a TSIG, RFC 8945, or a SIG(0), RFC 2931)? Such messages must not be rewritten.
+  /// Is the message signed (its last record a TSIG, RFC 8945, or a SIG(0), RFC 2931)? Such messages must not be
+  /// rewritten.
   [[nodiscard]] bool is_signed() const { return signed_; }
 
  private:
+  /// Fills in what the records tell; the fault where there is one.
+  [[nodiscard]] std::optional<ParseError> walk_records();
+
   Bytes bytes_;
   Question question_;
   std::size_t question_end_ = 0;
@@ -103,18 +125,22 @@ class MessageView {
   bool signed_ = false;
 };
 
-/// Calls `visit(const Record&)` for each record of the three sections in order; OPT included. `view` has been parsed, so nothing
-/// can fail.
+/// Calls `visit(const Record&)` for each record of the three sections in order; OPT included. `view` has been parsed,
+/// so nothing can fail, and owner names are stepped over without following their pointers again.
 template <typename Visit>
 void for_each_record(const MessageView& view, Visit visit) {
   const auto header = view.header();
   const auto count = std::size_t{header.answers()} + header.authorities() + header.additionals();
+  const auto message = view.bytes();
   auto offset = view.question_end();
   for (std::size_t i = 0; i < count; ++i) {
-    const auto record = read_record(view.bytes(), offset);
-    if (!record) return;
-    visit(*record);
-    offset = record->end;
+    auto name_end = offset;
+    while (message[name_end] != 0 && message[name_end] <= max_label_size)
+      name_end += std::size_t{message[name_end]} + 1;
+    name_end += message[name_end] == 0 ? 1 : 2;
+    const auto record = record_after_name(message, offset, name_end);
+    visit(record);
+    offset = record.end;
   }
 }
 

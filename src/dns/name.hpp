@@ -1,6 +1,6 @@
 #pragma once
-// Domain names in wire form. A name here is the whole of its labels with the root label, uncompressed, as it stands in a
-// question (RFC 1035 3.1).
+// Domain names in wire form. A name here is the whole of its labels with the root label, uncompressed, as it stands in
+// a question (RFC 1035 3.1).
 
 #include <cstdint>
 #include <expected>
@@ -14,18 +14,20 @@ namespace pillion::dns {
 /// Compares two uncompressed names without regard to ASCII case (RFC 4343 section 3).
 [[nodiscard]] bool equal_names(Bytes a, Bytes b);
 
-/// A hash that is equal for names that differ only in ASCII case. `seed` keeps an outsider from choosing collisions; draw it
-/// at random once per process.
+/// A hash that is equal for names that differ only in ASCII case. `seed` keeps an outsider from choosing collisions;
+/// draw it at random once per process.
 [[nodiscard]] std::uint64_t hash_name(Bytes name, std::uint64_t seed);
 
-/// The presentation form (RFC 1035 5.1, RFC 4343 2.1): `\.` and `\\` for those two inside a label, `\DDD` for whatever is not
-/// printable ASCII, `"` `(` `)` `;` `@` `$` and space escaped too; always ends in a dot. The root is ".".
+/// The presentation form (RFC 1035 5.1, RFC 4343 2.1): `\.` and `\\` for those two inside a label, `\DDD` for whatever
+/// is not printable ASCII, `"` `(` `)` `;` `@` `$` and space escaped too; always ends in a dot. The root is ".".
 [[nodiscard]] std::string to_text(Bytes name);
 
-/// Reads the presentation form, with or without the final dot. The error says what is wrong ("label longer than 63 bytes").
+/// Reads the presentation form, with or without the final dot. The error says what is wrong ("label longer than 63
+/// bytes").
 [[nodiscard]] std::expected<Buffer, std::string> parse_name(std::string_view text);
 
-/// Are all labels of this name valid UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF)? Each label by itself.
+/// Are all labels of this name valid UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF)? Each label
+/// by itself.
 [[nodiscard]] bool is_utf8(Bytes name);
 
 }  // namespace pillion::dns

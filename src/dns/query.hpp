@@ -13,7 +13,7 @@ namespace pillion::dns {
 /// Why a client's message is not a valid query. Each is a value of the metric `pillion_dns_rejected_total{reason}`.
 enum class QueryError : std::uint8_t {
   short_header,
-  is_response,         // QR is set: never answered, so that two servers cannot keep each other busy
+  is_response,  // QR is set: never answered, so that two servers cannot keep each other busy
   question_count,
   truncated_name,
   compressed_name,

@@ -11,8 +11,9 @@ namespace pillion::dns {
 
 /// What we tell a client about ourselves in each answer with EDNS.
 struct OurEdns {
-  std::uint16_t udp_payload = 1232;                   ///< contract key dns.udp_payload
-  std::optional<std::uint16_t> keepalive = {};        ///< units of 100 ms; set only for TCP clients that sent the option (RFC 7828 3.3.2)
+  std::uint16_t udp_payload = 1232;  ///< contract key dns.udp_payload
+  std::optional<std::uint16_t> keepalive =
+      {};  ///< units of 100 ms; set only for TCP clients that sent the option (RFC 7828 3.3.2)
 };
 
 /// An Extended DNS Error to go with an answer (RFC 8914).
@@ -21,19 +22,21 @@ struct ExtendedError {
   std::string_view text;
 };
 
-/// Appends an answer without records: QR set, the query's id, opcode, RD and CD, the given 12-bit RCODE, the question, and an OPT record
-/// where the query had one (RFC 6891 7), which carries `error`.
+/// Appends an answer without records: QR set, the query's id, opcode, RD and CD, the given 12-bit RCODE, the question,
+/// and an OPT record where the query had one (RFC 6891 7), which carries `error`.
 void append_error(Buffer& out, const QueryView& query, std::uint16_t rcode, const OurEdns& ours,
                   std::optional<ExtendedError> error = {});
 
 /// Appends a bare 12-byte answer to a message whose header alone can be trusted.
 void append_header_error(Buffer& out, const Header& query, std::uint16_t rcode);
 
-/// Appends what fits of an answer that is too long for UDP: its header with TC set, the question, no records (RFC 2181 section 9 lets the
-/// client throw away the rest anyway), and our OPT where `with_edns`. `answer` is a whole message; its OPT is not copied.
+/// Appends what fits of an answer that is too long for UDP: its header with TC set, the question, no records (RFC 2181
+/// section 9 lets the client throw away the rest anyway), and our OPT where `with_edns`. `answer` is a whole message;
+/// its OPT is not copied.
 void append_truncated(Buffer& out, const MessageView& answer, const OurEdns& ours, const Edns& client);
 
 /// Appends a query with one question, RD set as given and no EDNS: header, name, type, class. `name` is in wire form.
-void append_query(Buffer& out, std::uint16_t id, std::uint16_t flags, Bytes name, std::uint16_t type, std::uint16_t klass);
+void append_query(Buffer& out, std::uint16_t id, std::uint16_t flags, Bytes name, std::uint16_t type,
+                  std::uint16_t klass);
 
 }  // namespace pillion::dns

@@ -1,5 +1,6 @@
 #pragma once
-// Presentation form of types, classes, codes and records (RFC 1035 5.1, RFC 3597), for people and logs; not on the data path.
+// Presentation form of types, classes, codes and records (RFC 1035 5.1, RFC 3597), for people and logs; not on the data
+// path.
 
 #include <cstdint>
 #include <expected>
@@ -19,7 +20,8 @@ namespace pillion::dns {
 [[nodiscard]] std::string class_to_text(std::uint16_t klass);
 /// "NOERROR", "NXDOMAIN", …, or "RCODE23".
 [[nodiscard]] std::string rcode_to_text(std::uint16_t rcode);
-/// The rdata of a record in presentation form; `\# LENGTH HEX` (RFC 3597) for types not known here or rdata that does not parse.
+/// The rdata of a record in presentation form; `\# LENGTH HEX` (RFC 3597) for types not known here or rdata that does
+/// not parse.
 [[nodiscard]] std::string rdata_to_text(Bytes message, const Record& record);
 
 }  // namespace pillion::dns

@@ -13,26 +13,29 @@ using MutableBytes = std::span<std::uint8_t>;
 /// Where messages are built; keeps its capacity between uses, so that a warm data path does not allocate.
 using Buffer = std::vector<std::uint8_t>;
 
-inline constexpr std::size_t header_size = 12;       // RFC 1035 4.1.1
+inline constexpr std::size_t header_size = 12;          // RFC 1035 4.1.1
 inline constexpr std::size_t max_message_size = 65535;  // RFC 1035 4.2.2: the length prefix has two bytes
-inline constexpr std::size_t max_name_size = 255;    // RFC 1035 2.3.4, root label included
-inline constexpr std::size_t max_label_size = 63;    // RFC 1035 2.3.4
-inline constexpr std::size_t min_udp_payload = 512;  // RFC 1035 2.3.4; smaller EDNS sizes count as this (RFC 6891 6.2.3)
+inline constexpr std::size_t max_name_size = 255;       // RFC 1035 2.3.4, root label included
+inline constexpr std::size_t max_label_size = 63;       // RFC 1035 2.3.4
+inline constexpr std::size_t min_udp_payload =
+    512;  // RFC 1035 2.3.4; smaller EDNS sizes count as this (RFC 6891 6.2.3)
 
 namespace opcode {
 inline constexpr std::uint8_t query = 0;
 }
 
 namespace rcode {  // RFC 1035 4.1.1, RFC 6891 9
-inline constexpr std::uint16_t noerror = 0, formerr = 1, servfail = 2, nxdomain = 3, notimp = 4, refused = 5, badvers = 16;
+inline constexpr std::uint16_t noerror = 0, formerr = 1, servfail = 2, nxdomain = 3, notimp = 4, refused = 5,
+                               badvers = 16;
 }
 
 namespace type {
-inline constexpr std::uint16_t a = 1, ns = 2, md = 3, mf = 4, cname = 5, soa = 6, mb = 7, mg = 8, mr = 9, ptr = 12, hinfo = 13,
-                               minfo = 14, mx = 15, txt = 16, rp = 17, afsdb = 18, sig = 24, rt = 21, px = 26, aaaa = 28,
-                               nxt = 30, srv = 33, naptr = 35, kx = 36, dname = 39, opt = 41, ds = 43, sshfp = 44, rrsig = 46,
-                               nsec = 47, dnskey = 48, nsec3 = 50, nsec3param = 51, tlsa = 52, svcb = 64, https = 65,
-                               tkey = 249, tsig = 250, ixfr = 251, axfr = 252, any = 255, caa = 257;
+inline constexpr std::uint16_t a = 1, ns = 2, md = 3, mf = 4, cname = 5, soa = 6, mb = 7, mg = 8, mr = 9, ptr = 12,
+                               hinfo = 13, minfo = 14, mx = 15, txt = 16, rp = 17, afsdb = 18, sig = 24, rt = 21,
+                               px = 26, aaaa = 28, nxt = 30, srv = 33, naptr = 35, kx = 36, dname = 39, opt = 41,
+                               ds = 43, sshfp = 44, rrsig = 46, nsec = 47, dnskey = 48, nsec3 = 50, nsec3param = 51,
+                               tlsa = 52, svcb = 64, https = 65, tkey = 249, tsig = 250, ixfr = 251, axfr = 252,
+                               any = 255, caa = 257;
 }
 
 namespace klass {
@@ -62,11 +65,14 @@ inline void append_u32(Buffer& out, std::uint32_t value) {
   append_u16(out, static_cast<std::uint16_t>(value >> 16U));
   append_u16(out, static_cast<std::uint16_t>(value));
 }
-inline void append(Buffer& out, Bytes bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+inline void append(Buffer& out, Bytes bytes) {
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
 /// The header's flag bits as they stand in bytes 2 and 3 (RFC 1035 4.1.1, RFC 4035 3.2 for AD and CD).
 namespace flag {
-inline constexpr std::uint16_t qr = 0x8000, aa = 0x0400, tc = 0x0200, rd = 0x0100, ra = 0x0080, ad = 0x0020, cd = 0x0010;
+inline constexpr std::uint16_t qr = 0x8000, aa = 0x0400, tc = 0x0200, rd = 0x0100, ra = 0x0080, ad = 0x0020,
+                               cd = 0x0010;
 }
 
 }  // namespace pillion::dns

@@ -1,0 +1,93 @@
+#include "dns/edns.hpp"
+
+#include <algorithm>
+
+namespace pillion::dns {
+namespace {
+
+constexpr std::size_t option_header_size = 4;  // RFC 6891 6.1.2: code and length
+constexpr std::size_t max_extra_text = 200;    // a person reads it, and it must fit beside a question in 512 bytes
+constexpr std::uint32_t dnssec_ok_bit = 0x8000;
+
+// The start of `text` that has at most `limit` bytes and does not end inside a UTF-8 character.
+std::string_view cut_at_character(std::string_view text, std::size_t limit) {
+  if (text.size() <= limit) return text;
+  while (limit > 0 && (static_cast<std::uint8_t>(text[limit]) & 0xC0U) == 0x80) --limit;
+  return text.substr(0, limit);
+}
+
+}  // namespace
+
+Edns read_edns(const MessageView& message) {
+  const auto& opt = message.opt();
+  if (!opt) return {};
+  return {.present = true,
+          .udp_payload = std::max(opt->klass, static_cast<std::uint16_t>(min_udp_payload)),
+          .extended_rcode = static_cast<std::uint8_t>(opt->ttl >> 24U),
+          .version = static_cast<std::uint8_t>(opt->ttl >> 16U),
+          .dnssec_ok = (opt->ttl & dnssec_ok_bit) != 0,
+          .options = message.bytes().subspan(opt->rdata, opt->rdata_size)};
+}
+
+std::optional<Bytes> find_option(Bytes options, std::uint16_t code) {
+  while (options.size() >= option_header_size) {
+    const auto size = std::size_t{read_u16(options, 2)};
+    if (size > options.size() - option_header_size) break;
+    if (read_u16(options, 0) == code) return options.subspan(option_header_size, size);
+    options = options.subspan(option_header_size + size);
+  }
+  return std::nullopt;
+}
+
+std::optional<std::uint16_t> keepalive_timeout(Bytes options) {
+  const auto value = find_option(options, option::tcp_keepalive);
+  if (!value || value->size() != 2) return std::nullopt;
+  return read_u16(*value, 0);
+}
+
+OptWriter::OptWriter(Buffer& out, std::size_t message_start, const Edns& fixed)
+    : out_(out), message_start_(message_start) {
+  const auto additionals = message_start + 10;
+  write_u16(out, additionals, static_cast<std::uint16_t>(read_u16(out, additionals) + 1));
+  out.push_back(0);  // the root
+  append_u16(out, type::opt);
+  append_u16(out, fixed.udp_payload);
+  append_u32(out, std::uint32_t{fixed.extended_rcode} << 24U | std::uint32_t{fixed.version} << 16U |
+                      (fixed.dnssec_ok ? dnssec_ok_bit : 0));
+  length_offset_ = out.size();
+  append_u16(out, 0);
+}
+
+bool OptWriter::begin_option(std::uint16_t code, std::size_t value_size) {
+  const auto size = option_header_size + value_size;
+  if (message_size() + size > max_message_size) return false;
+  const auto rdata_size = read_u16(out_, length_offset_) + size;
+  write_u16(out_, length_offset_, static_cast<std::uint16_t>(rdata_size));
+  append_u16(out_, code);
+  append_u16(out_, static_cast<std::uint16_t>(value_size));
+  return true;
+}
+
+void OptWriter::add_option(std::uint16_t code, Bytes value) {
+  if (begin_option(code, value.size())) append(out_, value);
+}
+
+void OptWriter::add_extended_error(std::uint16_t info_code, std::string_view text) {
+  const auto extra_text = cut_at_character(text, max_extra_text);
+  if (!begin_option(option::extended_error, 2 + extra_text.size())) return;
+  append_u16(out_, info_code);
+  out_.insert(out_.end(), extra_text.begin(), extra_text.end());
+}
+
+void OptWriter::add_keepalive(std::optional<std::uint16_t> timeout) {
+  if (begin_option(option::tcp_keepalive, timeout ? 2 : 0) && timeout) append_u16(out_, *timeout);
+}
+
+void OptWriter::add_padding(std::size_t block) {
+  const auto unpadded = message_size() + option_header_size;
+  if (block == 0 || unpadded > max_message_size) return;
+  const auto padded = std::min((unpadded + block - 1) / block * block, max_message_size);
+  if (begin_option(option::padding, padded - unpadded)) out_.resize(message_start_ + padded, 0);
+}
+
+}  // namespace pillion::dns

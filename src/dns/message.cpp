@@ -1,0 +1,149 @@
+#include "dns/message.hpp"
+
+#include <array>
+
+namespace pillion::dns {
+namespace {
+
+constexpr std::uint8_t label_type = 0xC0;  // RFC 1035 4.1.4: the two upper bits; 00 a label, 11 a pointer
+constexpr std::size_t pointer_size = 2;
+constexpr std::size_t record_fixed_size = 10;  // type, class, TTL, RDLENGTH (RFC 1035 4.1.3)
+// A name has at most 127 labels, and no message needs more than one pointer for each.
+constexpr int max_pointers = 127;
+
+// Walks the possibly compressed name at `offset`, and hands each label (with its length byte) and the root to `take`.
+template <typename Take>
+std::optional<std::size_t> walk_name(Bytes message, std::size_t offset, Take take) {
+  auto position = offset;
+  auto run_start = offset;
+  auto limit = message.size();
+  std::size_t unpacked = 0;
+  std::size_t size = 0;  // known once the first pointer has been met
+  int pointers = 0;
+  for (;;) {
+    if (position >= limit) return std::nullopt;
+    const auto length = message[position];
+    if ((length & label_type) == 0) {
+      const auto step = std::size_t{length} + 1;
+      unpacked += step;
+      if (unpacked > max_name_size || step > limit - position) return std::nullopt;
+      take(message.subspan(position, step));
+      position += step;
+      if (length == 0) return size != 0 ? size : position - offset;
+    } else {
+      if ((length & label_type) != label_type || limit - position < pointer_size) return std::nullopt;
+      const auto target = static_cast<std::size_t>(read_u16(message, position) & 0x3FFFU);
+      if (target < header_size || target >= run_start || ++pointers > max_pointers) return std::nullopt;
+      if (size == 0) size = position + pointer_size - offset;
+      limit = run_start;  // a prior occurrence ends before the labels that lead to it begin
+      position = run_start = target;
+    }
+  }
+}
+
+// The question's name is walked apart from the others: it has no pointers, and each fault has its own reason.
+std::expected<std::size_t, ParseError> question_name_end(Bytes message) {
+  auto position = header_size;
+  for (;;) {
+    if (position >= message.size()) return std::unexpected(ParseError::truncated_name);
+    const auto length = message[position];
+    if ((length & label_type) != 0) {
+      return std::unexpected((length & label_type) == label_type ? ParseError::compressed_name : ParseError::long_name);
+    }
+    position += std::size_t{length} + 1;
+    if (position - header_size > max_name_size) return std::unexpected(ParseError::long_name);
+    if (length == 0) return position;
+  }
+}
+
+// RFC 6891 6.1.2: code and length, two bytes each, then the value.
+bool options_fit(Bytes options) {
+  while (!options.empty()) {
+    if (options.size() < 4) return false;
+    const auto size = std::size_t{4} + read_u16(options, 2);
+    if (options.size() < size) return false;
+    options = options.subspan(size);
+  }
+  return true;
+}
+
+}  // namespace
+
+std::string_view to_string(ParseError error) {
+  static constexpr auto names = std::to_array<std::string_view>(
+      {"short_header", "question_count", "truncated_name", "compressed_name", "long_name", "truncated_question",
+       "malformed_record", "malformed_edns", "misplaced_tsig", "trailing_bytes"});
+  static_assert(names.size() == static_cast<std::size_t>(ParseError::trailing_bytes) + 1);
+  const auto index = static_cast<std::size_t>(error);
+  return index < names.size() ? names[index] : "unknown";
+}
+
+std::optional<Header> Header::of(Bytes message) {
+  if (message.size() < header_size) return std::nullopt;
+  return Header(message);
+}
+
+std::optional<std::size_t> skip_name(Bytes message, std::size_t offset) {
+  return walk_name(message, offset, [](Bytes) {});
+}
+
+bool unpack_name(Bytes message, std::size_t offset, Buffer& out) {
+  const auto before = out.size();
+  if (walk_name(message, offset, [&](Bytes label) { append(out, label); })) return true;
+  out.resize(before);
+  return false;
+}
+
+std::optional<Record> read_record(Bytes message, std::size_t offset) {
+  const auto owner_size = skip_name(message, offset);
+  if (!owner_size || message.size() - offset - *owner_size < record_fixed_size) return std::nullopt;
+  const auto record = record_after_name(message, offset, offset + *owner_size);
+  if (record.end > message.size()) return std::nullopt;
+  return record;
+}
+
+std::expected<MessageView, ParseError> MessageView::parse(Bytes message) {
+  const auto header = Header::of(message);
+  if (!header) return std::unexpected(ParseError::short_header);
+  if (header->questions() != 1) return std::unexpected(ParseError::question_count);
+  const auto name_end = question_name_end(message);
+  if (!name_end) return std::unexpected(name_end.error());
+  if (message.size() - *name_end < 4) return std::unexpected(ParseError::truncated_question);
+
+  MessageView view;
+  view.bytes_ = message;
+  view.question_ = {message.subspan(header_size, *name_end - header_size), read_u16(message, *name_end),
+                    read_u16(message, *name_end + 2)};
+  view.question_end_ = *name_end + 4;
+  if (const auto error = view.walk_records()) return std::unexpected(*error);
+  return view;
+}
+
+std::optional<ParseError> MessageView::walk_records() {
+  const auto header = this->header();
+  const auto first_additional = std::size_t{header.answers()} + header.authorities();
+  const auto count = first_additional + header.additionals();
+  auto offset = question_end_;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto record = read_record(bytes_, offset);
+    if (!record) return ParseError::malformed_record;
+    const bool additional = i >= first_additional;
+    if (record->type == type::opt) {
+      if (!additional || opt_ || bytes_[record->owner] != 0 ||
+          !options_fit(bytes_.subspan(record->rdata, record->rdata_size))) {
+        return ParseError::malformed_edns;
+      }
+      opt_ = *record;
+    } else if (record->type == type::tsig) {
+      if (!additional || i + 1 != count) return ParseError::misplaced_tsig;
+      signed_ = true;
+    } else if (record->type == type::sig && additional && i + 1 == count && record->rdata_size >= 2) {
+      signed_ = read_u16(bytes_, record->rdata) == 0;  // RFC 2931 3: a SIG(0) covers no type
+    }
+    offset = record->end;
+  }
+  if (offset != bytes_.size()) return ParseError::trailing_bytes;
+  return std::nullopt;
+}
+
+}  // namespace pillion::dns

@@ -1,0 +1,62 @@
+#include "dns/query.hpp"
+
+#include <array>
+
+#include "dns/name.hpp"
+
+namespace pillion::dns {
+namespace {
+
+constexpr QueryError to_query_error(ParseError error) {
+  switch (error) {
+    case ParseError::short_header:
+      return QueryError::short_header;
+    case ParseError::question_count:
+      return QueryError::question_count;
+    case ParseError::truncated_name:
+      return QueryError::truncated_name;
+    case ParseError::compressed_name:
+      return QueryError::compressed_name;
+    case ParseError::long_name:
+      return QueryError::long_name;
+    case ParseError::truncated_question:
+      return QueryError::truncated_question;
+    case ParseError::malformed_record:
+      return QueryError::malformed_record;
+    case ParseError::malformed_edns:
+      return QueryError::malformed_edns;
+    case ParseError::misplaced_tsig:
+      return QueryError::misplaced_tsig;
+    case ParseError::trailing_bytes:
+      return QueryError::trailing_bytes;
+  }
+  return QueryError::malformed_record;
+}
+
+}  // namespace
+
+std::string_view to_string(QueryError error) {
+  static constexpr auto names =
+      std::to_array<std::string_view>({"short_header", "is_response", "question_count", "truncated_name",
+                                       "compressed_name", "long_name", "truncated_question", "malformed_record",
+                                       "malformed_edns", "misplaced_tsig", "trailing_bytes", "name_not_utf8"});
+  static_assert(names.size() == static_cast<std::size_t>(QueryError::count_));
+  const auto index = static_cast<std::size_t>(error);
+  return index < names.size() ? names[index] : "unknown";
+}
+
+std::expected<QueryView, QueryError> parse_query(Bytes message, const QueryRules& rules) {
+  // QR before the rest: whatever else is wrong with a response, it must not be answered, not even with FORMERR.
+  const auto header = Header::of(message);
+  if (!header) return std::unexpected(QueryError::short_header);
+  if (header->is_response()) return std::unexpected(QueryError::is_response);
+
+  const auto view = MessageView::parse(message);
+  if (!view) return std::unexpected(to_query_error(view.error()));
+  if (rules.reject_non_utf8_names && !is_utf8(view->question().name)) {
+    return std::unexpected(QueryError::name_not_utf8);
+  }
+  return QueryView{*view, read_edns(*view)};
+}
+
+}  // namespace pillion::dns

@@ -1,0 +1,72 @@
+#include "dns/response.hpp"
+
+namespace pillion::dns {
+namespace {
+
+constexpr std::uint16_t opcode_mask = 0x7800;
+
+void append_header(Buffer& out, std::uint16_t id, std::uint16_t flags, std::uint16_t questions) {
+  append_u16(out, id);
+  append_u16(out, flags);
+  append_u16(out, questions);
+  append_u16(out, 0);
+  append_u32(out, 0);
+}
+
+void append_question(Buffer& out, const MessageView& message) {
+  append(out, message.bytes().subspan(header_size, message.question_end() - header_size));
+}
+
+// The flags of an answer that we make: we are recursive, and RD and CD are copied (RFC 1035 4.1.1, RFC 4035 3.2.2).
+std::uint16_t answer_flags(const Header& query, std::uint16_t rcode) {
+  return static_cast<std::uint16_t>(flag::qr | flag::ra | (query.flags() & (opcode_mask | flag::rd | flag::cd)) |
+                                    (rcode & 0xFU));
+}
+
+// RFC 6891 6.1.4 and RFC 3225 3: DO is copied from the query; the version is the one that we speak.
+Edns answer_edns(const OurEdns& ours, const Edns& client, std::uint8_t extended_rcode) {
+  return {.present = true,
+          .udp_payload = ours.udp_payload,
+          .extended_rcode = extended_rcode,
+          .version = 0,
+          .dnssec_ok = client.dnssec_ok,
+          .options = {}};
+}
+
+}  // namespace
+
+void append_error(Buffer& out, const QueryView& query, std::uint16_t rcode, const OurEdns& ours,
+                  std::optional<ExtendedError> error) {
+  const auto start = out.size();
+  const auto header = query.message.header();
+  append_header(out, header.id(), answer_flags(header, rcode), 1);
+  append_question(out, query.message);
+  if (!query.edns.present) return;
+  OptWriter opt(out, start, answer_edns(ours, query.edns, static_cast<std::uint8_t>(rcode >> 4U)));
+  if (ours.keepalive) opt.add_keepalive(ours.keepalive);
+  if (error) opt.add_extended_error(error->info_code, error->text);
+}
+
+void append_header_error(Buffer& out, const Header& query, std::uint16_t rcode) {
+  append_header(out, query.id(), answer_flags(query, rcode), 0);
+}
+
+void append_truncated(Buffer& out, const MessageView& answer, const OurEdns& ours, const Edns& client) {
+  const auto start = out.size();
+  const auto header = answer.header();
+  append_header(out, header.id(), header.flags() | flag::tc, 1);
+  append_question(out, answer);
+  if (!client.present) return;
+  OptWriter opt(out, start, answer_edns(ours, client, read_edns(answer).extended_rcode));
+  if (ours.keepalive) opt.add_keepalive(ours.keepalive);
+}
+
+void append_query(Buffer& out, std::uint16_t id, std::uint16_t flags, Bytes name, std::uint16_t type,
+                  std::uint16_t klass) {
+  append_header(out, id, flags, 1);
+  append(out, name);
+  append_u16(out, type);
+  append_u16(out, klass);
+}
+
+}  // namespace pillion::dns
