@@ -1,0 +1,69 @@
+"""The subcommands, against a real server."""
+
+import json
+import re
+
+import pytest
+
+from harness import pillion, zone
+from harness.process import free_port, run
+
+
+@pytest.fixture(scope="module")
+def proxy(unbound, verified, tmp_path_factory):
+    with pillion.running(tmp_path_factory.mktemp("pillion"), verified(unbound)) as running:
+        yield running
+
+
+def query(proxy, *arguments, check=True):
+    return run(pillion.BINARY, "query", *arguments, "--server", f"127.0.0.1:{proxy.port}", check=check)
+
+
+@pytest.mark.parametrize("transport", [[], ["--udp"], ["--tcp"]], ids=["default", "udp", "tcp"])
+def test_query(proxy, transport):
+    assert "192.0.2.1" in query(proxy, f"a.{zone.ORIGIN}", *transport).stdout
+    assert "2001:db8::1" in query(proxy, f"aaaa.{zone.ORIGIN}", "AAAA", *transport).stdout
+    assert "NXDOMAIN" in query(proxy, f"missing.{zone.ORIGIN}", "A", *transport).stdout
+
+
+def test_query_asks_again_over_tcp_when_truncated(proxy):
+    printed = query(proxy, f"txt5000.{zone.ORIGIN}", "TXT").stdout
+    assert "19-" in printed, "the last of its strings"
+
+
+def test_query_as_json(proxy):
+    answer = json.loads(query(proxy, f"cname1.{zone.ORIGIN}", "A", "--json").stdout)
+    assert "192.0.2.1" in json.dumps(answer) and "NOERROR" in json.dumps(answer)
+
+
+def test_query_without_an_answer():
+    done = run(pillion.BINARY, "query", "a.example", "--tcp", "--server", f"127.0.0.1:{free_port()}", check=False)
+    assert done.returncode == 1 and done.stderr
+
+
+def test_check_prints_what_run_takes(tmp_path, unbound, verified):
+    path = pillion.write_config(tmp_path / "pillion.yaml", 5300, 9153, verified(unbound))
+    printed = run(pillion.BINARY, "check", "--config", path).stdout
+    assert "127.0.0.1:5300" in printed and unbound.address in printed
+    again = tmp_path / "again.yaml"
+    again.write_text(printed)
+    assert run(pillion.BINARY, "check", "--config", again).stdout == printed
+
+
+def test_check_without_a_file_shows_the_defaults():
+    printed = run(pillion.BINARY, "check").stdout
+    for expected in ("127.0.0.1:8053", "1.1.1.1:853", "cloudflare-dns.com", "9.9.9.9:853", "dns.quad9.net"):
+        assert expected in printed
+
+
+def test_version():
+    printed = run(pillion.BINARY, "version").stdout
+    assert re.search(r"pillion \d+\.\d+\.\d+", printed, re.I)
+    for library in ("OpenSSL", "Boost"):
+        assert library in printed
+
+
+@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["query"], ["version"]])
+def test_help_has_an_example(command):
+    printed = run(pillion.BINARY, *command, "--help").stdout
+    assert "pillion" in printed and "xample" in printed

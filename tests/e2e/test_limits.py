@@ -1,0 +1,189 @@
+"""Clients that take too much: descriptors, connections, time or memory. Each is bounded, and others do not notice."""
+
+import pathlib
+import re
+import resource
+
+import pytest
+
+from harness import pillion, zone
+from harness.client import TcpClient, ask_tcp, ask_udp, extended_errors, framed, make_query, rcode, read
+from harness.dot_server import DotServer
+
+SANITIZED = "-fsanitize" in pillion.BINARY.with_name("CMakeCache.txt").read_text() if pillion.BINARY.with_name(
+    "CMakeCache.txt").exists() else False
+
+
+@pytest.fixture(scope="module")
+def server(certificate):
+    with DotServer(certificate) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def many_descriptors():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+
+
+@pytest.fixture
+def clients():
+    """A list whose connections are closed at the end."""
+    made = []
+    yield made
+    for client in made:
+        client.close()
+
+
+def works(port):
+    return rcode(ask_tcp(port, make_query("works.example."))) == rcode(ask_udp(port, make_query("works.example."))) == "NOERROR"
+
+
+def resident_bytes(process):
+    text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1)) * 1024
+
+
+def test_it_survives_running_out_of_descriptors(tmp_path, server, verified, clients):
+    with pillion.running(tmp_path, verified(server), prefix=["prlimit", "--nofile=64:64"]) as proxy:
+        first = TcpClient(proxy.port)
+        clients.append(first)
+        assert rcode(first.ask(make_query("first.example."))) == "NOERROR"
+        # The listen queue takes those that Pillion cannot.
+        clients.extend(TcpClient(proxy.port) for _ in range(100))
+        query = make_query("still.example.")
+        assert rcode(first.ask(query)) == "NOERROR", "who is connected is served"
+        assert rcode(ask_udp(proxy.port, query)) == "NOERROR"
+        used = proxy.process.cpu_seconds()
+        for _ in range(200):
+            assert rcode(first.ask(make_query("delay-5-spin.example."))) == "NOERROR"
+        # Over at least a second it has answered 200 queries; a loop that spins on accept(2) would have used all of it.
+        assert proxy.process.cpu_seconds() - used < 0.5
+        for client in clients[1:]:
+            client.close()
+        assert works(proxy.port), "and accepts again"
+        assert proxy.wait_metric("accept_errors_total", 1)
+
+
+def test_many_idle_clients(tmp_path, server, verified, clients):
+    limits = {"max_connections": 4000, "max_connections_per_client": 4000}
+    with pillion.running(tmp_path, verified(server), dns=limits) as proxy:
+        assert works(proxy.port)
+        before = resident_bytes(proxy.process)
+        count = 2000
+        for number in range(count):
+            clients.append(TcpClient(proxy.port))
+            if number % 10 == 0:
+                assert rcode(clients[-1].ask(make_query(f"n{number}.example."))) == "NOERROR"
+        proxy.wait_metric("client_connections", count)
+        each = (resident_bytes(proxy.process) - before) / count
+        print(f"{each:.0f} bytes of resident memory for an idle TCP client")
+        assert SANITIZED or each < 16 * 1024
+        assert rcode(clients[0].ask(make_query("again.example."))) == "NOERROR"
+        for client in clients:
+            client.close()
+        proxy.process.wait_for(lambda: proxy.metrics().sum("client_connections") == 0, "all are forgotten")
+
+
+@pytest.mark.parametrize("limit, reason", [("max_connections", "connection_limit"), ("max_connections_per_client", "client_limit")])
+def test_connections_over_the_limit_are_closed_and_counted(tmp_path, server, verified, clients, limit, reason):
+    with pillion.running(tmp_path, verified(server), dns={limit: 10}) as proxy:
+        for _ in range(10):
+            clients.append(TcpClient(proxy.port))
+            assert rcode(clients[-1].ask(make_query("in.example."))) == "NOERROR"
+        with TcpClient(proxy.port) as eleventh:
+            assert eleventh.receive() is None
+        assert proxy.metrics().sum("dns_rejected_total", reason=reason) == 1
+        assert rcode(ask_udp(proxy.port, make_query("udp.example."))) == "NOERROR"
+        assert rcode(clients[0].ask(make_query("in.example."))) == "NOERROR"
+        clients.pop().close()
+        proxy.process.wait_for(lambda: proxy.metrics().sum("client_connections") == 9, "the place is free again")
+        assert works(proxy.port)
+
+
+def test_queries_over_the_limit_of_a_connection_are_not_lost(tmp_path, server, verified):
+    with pillion.running(tmp_path, verified(server), dns={"max_in_flight_per_connection": 10}) as proxy, TcpClient(proxy.port) as client:
+        client.send(*[make_query(f"delay-200-n{number}.example.", id=number, use_edns=0) for number in range(100)])
+        answers = [read(client.receive()) for _ in range(100)]
+        assert sorted(answer.id for answer in answers) == list(range(100))
+        for answer in answers:
+            assert answer.rcode() == 0 or (answer.rcode() == 5 and extended_errors(answer)), answer
+        assert sum(answer.rcode() == 0 for answer in answers) >= 10
+
+
+def test_silent_and_slow_clients_are_closed(tmp_path, server, verified):
+    with pillion.running(tmp_path, verified(server), dns={"idle_timeout": "1s"}) as proxy:
+        with TcpClient(proxy.port) as silent, TcpClient(proxy.port) as half:
+            half.send_raw(framed(make_query("half.example."))[:9])
+            assert silent.receive() is None
+            assert half.receive() is None
+        proxy.wait_metric("dns_rejected_total", 1, reason="slow_client")
+        proxy.wait_metric("client_idle_closes_total", 1)
+        assert works(proxy.port)
+
+
+def test_a_client_that_trickles_bytes_is_closed(tmp_path, server, verified):
+    """Each byte is activity, but a whole message must come within the time."""
+    message = framed(make_query("trickle." + "x" * 60 + ".example."))
+    with pillion.running(tmp_path, verified(server), dns={"idle_timeout": "1s"}) as proxy, TcpClient(proxy.port) as client:
+        client.socket.settimeout(0.25)
+        for at in range(len(message)):
+            client.send_raw(message[at:at + 1])
+            try:
+                if client.socket.recv(1) == b"":
+                    break
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        else:
+            pytest.fail("a message in 250 ms a byte was waited for")
+
+
+def test_idle_time_does_not_run_while_a_query_is_answered(tmp_path, server, verified):
+    with pillion.running(tmp_path, verified(server), dns={"idle_timeout": "1s"}) as proxy, TcpClient(proxy.port) as client:
+        assert rcode(client.ask(make_query("delay-2500-slow.example."))) == "NOERROR"
+
+
+def test_a_client_that_does_not_read_is_bounded_and_dropped(tmp_path, unbound, verified):
+    big = f"txt30000.{zone.ORIGIN}"
+    with pillion.running(tmp_path, verified(unbound), dns={"idle_timeout": "2s"}) as proxy, \
+            TcpClient(proxy.port, receive_buffer=4096) as greedy, TcpClient(proxy.port) as modest:
+        assert rcode(modest.ask(make_query(f"a.{zone.ORIGIN}"))) == "NOERROR"
+        before = resident_bytes(proxy.process)
+        batch = b"".join(framed(make_query(big, "TXT", id=number)) for number in range(100))
+        greedy.socket.settimeout(0.05)
+        gone = False
+        peak = 0
+
+        def pushed_out():
+            nonlocal gone, peak
+            try:
+                if not gone:
+                    greedy.send_raw(batch)
+            except TimeoutError:
+                pass  # Pillion no longer reads from it, which is one way to be bounded
+            except OSError:
+                gone = True
+            peak = max(peak, resident_bytes(proxy.process))
+            assert rcode(modest.ask(make_query(f"a.{zone.ORIGIN}"))) == "NOERROR"
+            metrics = proxy.metrics()
+            return metrics.sum("dns_rejected_total", reason="output_limit") + metrics.sum("dns_rejected_total", reason="slow_client") >= 1
+
+        proxy.process.wait_for(pushed_out, "the client that does not read is dropped and counted")
+        assert SANITIZED or peak - before < 64 * 2**20, f"{(peak - before) / 2**20:.0f} MiB more"
+        proxy.process.wait_for(lambda: proxy.metrics().sum("client_connections") == 1, "only the modest client is left")
+
+
+def test_queries_that_nobody_answers_do_not_grow_memory(tmp_path, server, verified):
+    with pillion.running(tmp_path, verified(server, timeout="1s")) as proxy:
+        assert works(proxy.port)
+        before = resident_bytes(proxy.process)
+        with TcpClient(proxy.port) as client:
+            for number in range(200):
+                client.send(*[make_query(f"drop-{number}-{more}.example.", id=more) for more in range(100)])
+            codes = {rcode(client.receive()) for _ in range(20000)}
+        assert codes <= {"SERVFAIL", "REFUSED"}
+        assert SANITIZED or resident_bytes(proxy.process) - before < 64 * 2**20
+        proxy.process.wait_for(lambda: proxy.metrics().sum("dns_in_flight") == 0, "nothing is in flight")
+        assert works(proxy.port)
