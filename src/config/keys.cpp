@@ -129,20 +129,23 @@ std::vector<std::string_view> names_in(std::string_view mapping, bool with_unbui
   return names;
 }
 
-/// Levenshtein's distance: single characters inserted, removed or replaced.
+/// How many characters must be inserted, removed, replaced or exchanged with their neighbour to make `b` of `a`
+/// (the optimal string alignment distance).
 std::size_t distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    auto diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const auto above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0U : 1U)});
-      diagonal = above;
+  const auto width = b.size() + 1;
+  std::vector<std::size_t> steps((a.size() + 1) * width);
+  for (std::size_t i = 0; i <= a.size(); ++i) {
+    for (std::size_t j = 0; j <= b.size(); ++j) {
+      auto& here = steps[i * width + j];
+      here = std::max(i, j);
+      if (i == 0 || j == 0) continue;
+      const auto replaced = steps[(i - 1) * width + j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U);
+      here = std::min({steps[(i - 1) * width + j] + 1, steps[i * width + j - 1] + 1, replaced});
+      const bool exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (exchanged) here = std::min(here, steps[(i - 2) * width + j - 2] + 1);
     }
   }
-  return row[b.size()];
+  return steps.back();
 }
 
 /// "a", "a or b", "a, b or c".

@@ -151,14 +151,19 @@ std::string check_upstream_name(std::string_view text) {
   return in_quotes(text) + " cannot name an upstream";
 }
 
-std::string in_quotes(std::string_view text) {
+std::string one_line(std::string_view text) {
   auto cut = std::min<std::size_t>(60, text.size());
   // Not in the middle of a UTF-8 character.
   while (cut > 0 && cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80U) --cut;
   std::string line(text.substr(0, cut));
-  for (auto& c : line)
+  for (auto& c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  return "`" + line + (text.size() > cut ? "…`" : "`");
+  }
+  return cut < text.size() ? line + "…" : line;
+}
+
+std::string in_quotes(std::string_view text) {
+  return "`" + one_line(text) + "`";
 }
 
 }  // namespace pillion::config

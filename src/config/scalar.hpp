@@ -37,7 +37,10 @@ namespace pillion::config {
 /// else what is wrong.
 [[nodiscard]] std::string check_upstream_name(std::string_view text);
 
-/// `text` in backquotes for a message of one line: control characters replaced, cut to 60 bytes.
+/// `text` for a message of one line: control characters replaced, cut to 60 bytes.
+[[nodiscard]] std::string one_line(std::string_view text);
+
+/// The same in backquotes.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
 }  // namespace pillion::config

@@ -51,9 +51,6 @@ void Faults::add(const YAML::Mark& mark, std::string message) {
 std::string Faults::text(std::string_view file) const {
   auto sorted = faults_;
   std::ranges::sort(sorted);
-  // An aliased value is read once for each use.
-  const auto repeated = std::ranges::unique(sorted);
-  sorted.erase(repeated.begin(), repeated.end());
 
   std::string text;
   for (const auto& fault : sorted | std::views::take(max_faults)) {
@@ -91,7 +88,7 @@ std::vector<Entry> read_entries(const Entry& entry, std::string_view shown, std:
     const auto earlier = std::ranges::find(entries, name, &Entry::name);
     if (earlier != entries.end()) {
       faults.add(pair.first.Mark(),
-                 with_allowed(join_path(shown, in_quotes(name)),
+                 with_allowed(join_path(shown, one_line(name)),
                               "is given twice, first in line " + std::to_string(earlier->mark.line + 1), "once"));
       continue;
     }
@@ -114,8 +111,8 @@ Section::Section(const Entry& entry, std::string schema, std::string shown, Faul
     if (!has_key(schema_, candidate.name)) {
       const auto nearest = nearest_name(schema_, candidate.name);
       auto problem = std::string("unknown key");
-      if (!nearest.empty()) problem.append("; did you mean `").append(nearest).append("`?");
-      faults_.add(candidate.mark, with_allowed(join_path(shown_, in_quotes(candidate.name)), problem, allowed));
+      if (!nearest.empty()) problem.append(" (did you mean `").append(nearest).append("`?)");
+      faults_.add(candidate.mark, with_allowed(join_path(shown_, one_line(candidate.name)), problem, allowed));
     } else if (const auto& known = key_of(candidate.name); known.kind == Kind::unbuilt) {
       faults_.add(candidate.mark,
                   std::string(known.path) + ": " + std::string(known.description) + "; remove this key");
