@@ -1,18 +1,12 @@
 #include "support/dns_client.hpp"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <stdexcept>
-#include <system_error>
-#include <utility>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -24,35 +18,6 @@
 
 namespace pillion::test {
 namespace {
-
-void check(long result, const char* what) {
-  if (result < 0) throw std::system_error(errno, std::generic_category(), what);
-}
-
-FileDescriptor connect_to(const std::string& address, std::uint16_t port, int kind) {
-  sockaddr_storage storage{};
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&storage);
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&storage);
-  const bool is_v6 = address.find(':') != std::string::npos;
-  const int parsed = is_v6 ? ::inet_pton(AF_INET6, address.c_str(), &v6->sin6_addr)
-                           : ::inet_pton(AF_INET, address.c_str(), &v4->sin_addr);
-  if (parsed != 1) throw std::invalid_argument("not an address: " + address);
-  storage.ss_family = is_v6 ? AF_INET6 : AF_INET;
-  (is_v6 ? v6->sin6_port : v4->sin_port) = htons(port);
-  FileDescriptor socket(::socket(storage.ss_family, kind | SOCK_CLOEXEC, 0));
-  check(socket.get(), "socket");
-  const socklen_t size = is_v6 ? sizeof *v6 : sizeof *v4;
-  check(::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), size), "connect");
-  return socket;
-}
-
-std::uint16_t port_of(int socket) {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof storage;
-  check(::getsockname(socket, reinterpret_cast<sockaddr*>(&storage), &size), "getsockname");
-  // sin_port and sin6_port stand at the same place.
-  return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
-}
 
 bool is_readable(int socket, std::chrono::milliseconds limit) {
   pollfd watched{.fd = socket, .events = POLLIN, .revents = 0};
@@ -118,20 +83,8 @@ dns::Buffer framed(dns::Bytes message) {
   return out;
 }
 
-FileDescriptor::~FileDescriptor() {
-  if (value_ >= 0) ::close(value_);
-}
-FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
-FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
-  std::swap(value_, other.value_);
-  return *this;
-}
-
 StreamClient::StreamClient(const std::string& address, std::uint16_t port)
-    : socket_(connect_to(address, port, SOCK_STREAM)) {
-  const int on = 1;
-  check(::setsockopt(socket_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on), "TCP_NODELAY");
-}
+    : socket_(connect_socket(SocketAddress::of(address, port), SOCK_STREAM)) {}
 
 StreamClient::StreamClient(const std::string& address, std::uint16_t port, const TlsClientOptions& options)
     : StreamClient(address, port) {
@@ -223,7 +176,7 @@ void StreamClient::finish_sending() {
 }
 
 std::uint16_t StreamClient::local_port() const {
-  return port_of(socket_.get());
+  return local_address(socket_.get()).port();
 }
 
 std::shared_ptr<SSL_SESSION> StreamClient::session() const {
@@ -231,13 +184,14 @@ std::shared_ptr<SSL_SESSION> StreamClient::session() const {
 }
 
 void StreamClient::close() {
-  socket_ = FileDescriptor(-1);
+  socket_.close();
 }
 
-UdpClient::UdpClient(const std::string& address, std::uint16_t port) : socket_(connect_to(address, port, SOCK_DGRAM)) {}
+UdpClient::UdpClient(const std::string& address, std::uint16_t port)
+    : socket_(connect_socket(SocketAddress::of(address, port), SOCK_DGRAM)) {}
 
 void UdpClient::send(dns::Bytes message) {
-  check(::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL), "send");
+  check_call(::send(socket_.get(), message.data(), message.size(), MSG_NOSIGNAL), "send");
 }
 
 std::optional<dns::Buffer> UdpClient::receive(std::chrono::milliseconds limit) {
@@ -250,7 +204,7 @@ std::optional<dns::Buffer> UdpClient::receive(std::chrono::milliseconds limit) {
 }
 
 std::uint16_t UdpClient::local_port() const {
-  return port_of(socket_.get());
+  return local_address(socket_.get()).port();
 }
 
 }  // namespace pillion::test

@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 
 #include "dns/wire.hpp"
+#include "support/sockets.hpp"
 
 namespace pillion::test {
 
@@ -32,19 +33,6 @@ struct QueryOptions {
 
 /// The same bytes behind their length (RFC 1035 4.2.2).
 [[nodiscard]] dns::Buffer framed(dns::Bytes message);
-
-/// A descriptor that closes itself.
-class FileDescriptor {
- public:
-  explicit FileDescriptor(int value) : value_(value) {}
-  ~FileDescriptor();
-  FileDescriptor(FileDescriptor&& other) noexcept;
-  FileDescriptor& operator=(FileDescriptor&& other) noexcept;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
 
 struct TlsClientOptions {
   std::string ca_pem = {};         ///< empty: the certificate is not checked

@@ -2,18 +2,14 @@
 // and `make bench` uses it as an upstream that is never the bottleneck: one epoll loop a thread, all answers of a read
 // in one TLS record, TCP_NODELAY.
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
+#include <errno.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
+#include <algorithm>
 #include <array>
-#include <atomic>
 #include <charconv>
 #include <cstdint>
 #include <exception>
@@ -21,11 +17,10 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <optional>
+#include <new>
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -34,6 +29,7 @@
 
 #include "support/answers.hpp"
 #include "support/certificates.hpp"
+#include "support/sockets.hpp"
 #include "support/tls_server.hpp"
 
 namespace pillion::test {
@@ -56,8 +52,7 @@ Example: dot_responder --listen 127.0.0.1:8853 --write-ca ca.pem
 )";
 
 struct Options {
-  std::string address = "127.0.0.1";
-  std::uint16_t port = 0;
+  SocketAddress listen = SocketAddress::of("127.0.0.1", 0);
   std::string tls_name = "dot.example";
   std::string ca_file;
   std::string certificate_file;
@@ -67,16 +62,12 @@ struct Options {
   bool tickets = true;
 };
 
-class UsageError : public std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
 template <typename Number>
 Number to_number(std::string_view text, Number least, Number most) {
   Number number{};
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc{} || end != text.data() + text.size() || number < least || number > most) {
-    throw UsageError("not a number in range: " + std::string(text));
+    throw std::invalid_argument("not a number in range: " + std::string(text));
   }
   return number;
 }
@@ -89,16 +80,10 @@ Options read_options(const std::vector<std::string>& arguments) {
       options.tickets = false;
       continue;
     }
-    if (i + 1 == arguments.size()) throw UsageError("unknown option or missing value: " + key);
+    if (i + 1 == arguments.size()) throw std::invalid_argument("unknown option or missing value: " + key);
     const auto& value = arguments[++i];
     if (key == "--listen") {
-      const auto colon = value.rfind(':');
-      if (colon == std::string::npos) throw UsageError("no port in " + value);
-      options.address = value.substr(0, colon);
-      if (options.address.starts_with('[') && options.address.ends_with(']')) {
-        options.address = options.address.substr(1, options.address.size() - 2);
-      }
-      options.port = to_number<std::uint16_t>(std::string_view(value).substr(colon + 1), 0, 65535);
+      options.listen = SocketAddress::parse(value);
     } else if (key == "--tls-name") {
       options.tls_name = value;
     } else if (key == "--write-ca") {
@@ -112,12 +97,13 @@ Options read_options(const std::vector<std::string>& arguments) {
     } else if (key == "--padding") {
       options.padding = to_number<std::size_t>(value, 0, 4096);
     } else {
-      throw UsageError("unknown option: " + key);
+      throw std::invalid_argument("unknown option: " + key);
     }
   }
-  if (options.certificate_file.empty() != options.key_file.empty()) throw UsageError("--cert and --key go together");
+  if (options.certificate_file.empty() != options.key_file.empty())
+    throw std::invalid_argument("--cert and --key go together");
   if (!options.certificate_file.empty() && !options.ca_file.empty())
-    throw UsageError("--write-ca needs a throwaway CA");
+    throw std::invalid_argument("--write-ca needs a throwaway CA");
   return options;
 }
 
@@ -127,7 +113,6 @@ Identity make_identity(const Options& options) {
   CertificateOptions leaf;
   leaf.common_name = options.tls_name;
   leaf.dns_names = {options.tls_name};
-  leaf.addresses = {options.address};
   if (!options.ca_file.empty()) {
     std::ofstream file(options.ca_file);
     file << authority.certificate_pem();
@@ -137,76 +122,12 @@ Identity make_identity(const Options& options) {
   return authority.issue(leaf);
 }
 
-class Descriptor {
- public:
-  explicit Descriptor(int value, std::string_view what) : value_(value) {
-    if (value < 0) throw std::system_error(errno, std::generic_category(), std::string(what));
-  }
-  ~Descriptor() { ::close(value_); }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
-
-void check(int result, std::string_view what) {
-  if (result < 0) throw std::system_error(errno, std::generic_category(), std::string(what));
-}
-
-using DescriptorPointer = std::unique_ptr<Descriptor>;
-
-struct Endpoint {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(sockaddr_storage);
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
-Endpoint make_endpoint(const std::string& address, std::uint16_t port) {
-  Endpoint endpoint;
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&endpoint.storage);
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&endpoint.storage);
-  if (::inet_pton(AF_INET, address.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(port);
-    endpoint.size = sizeof(sockaddr_in);
-  } else if (::inet_pton(AF_INET6, address.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(port);
-    endpoint.size = sizeof(sockaddr_in6);
-  } else {
-    throw UsageError("not an address: " + address);
-  }
-  return endpoint;
-}
-
-DescriptorPointer listen_on(const Endpoint& endpoint) {
-  auto socket = std::make_unique<Descriptor>(
-      ::socket(endpoint.get()->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
-  const int on = 1;
-  check(::setsockopt(socket->get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on), "SO_REUSEADDR");
-  check(::setsockopt(socket->get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on), "SO_REUSEPORT");
-  check(::bind(socket->get(), endpoint.get(), endpoint.size), "bind");
-  check(::listen(socket->get(), 1024), "listen");
-  return socket;
-}
-
-std::uint16_t port_of(int socket) {
-  Endpoint bound;
-  check(::getsockname(socket, bound.get(), &bound.size), "getsockname");
-  // sin_port and sin6_port stand at the same place.
-  return ntohs(reinterpret_cast<const sockaddr_in*>(&bound.storage)->sin_port);
-}
-
 /// One client's connection.
 class Connection {
  public:
   Connection(int descriptor, SSL_CTX* context, const AnswerOptions& answers)
       : socket_(descriptor, "accept"), ssl_(SSL_new(context), SSL_free), answers_(answers) {
-    const int on = 1;
-    ::setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    set_no_delay(descriptor);
     if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), descriptor) != 1) throw std::bad_alloc();
     SSL_set_accept_state(ssl_.get());
     SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -283,7 +204,7 @@ class Connection {
     return true;
   }
 
-  Descriptor socket_;
+  FileDescriptor socket_;
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_;
   const AnswerOptions& answers_;
   dns::Buffer in_;
@@ -295,13 +216,13 @@ class Connection {
 /// One thread's listening socket and connections.
 class Loop {
  public:
-  Loop(DescriptorPointer listener, int stop, const Identity& identity, const TlsManners& manners, AnswerOptions answers)
+  Loop(FileDescriptor listener, int stop, const Identity& identity, const TlsManners& manners, AnswerOptions answers)
       : listener_(std::move(listener)),
         stop_(stop),
         epoll_(::epoll_create1(EPOLL_CLOEXEC), "epoll"),
         context_(make_tls_context(identity, manners)),
         answers_(std::move(answers)) {
-    watch(EPOLL_CTL_ADD, listener_->get(), EPOLLIN);
+    watch(EPOLL_CTL_ADD, listener_.get(), EPOLLIN);
     watch(EPOLL_CTL_ADD, stop_, EPOLLIN);
   }
 
@@ -310,11 +231,11 @@ class Loop {
     std::array<epoll_event, 64> events{};
     for (;;) {
       const auto count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), -1);
-      if (count < 0 && errno != EINTR) check(count, "epoll_wait");
+      if (count < 0 && errno != EINTR) check_call(count, "epoll_wait");
       for (int i = 0; i < count; ++i) {
         const auto descriptor = events[static_cast<std::size_t>(i)].data.fd;
         if (descriptor == stop_) return;
-        if (descriptor == listener_->get()) {
+        if (descriptor == listener_.get()) {
           accept_all();
         } else {
           serve(descriptor);
@@ -328,12 +249,12 @@ class Loop {
     epoll_event event{};
     event.events = events;
     event.data.fd = descriptor;
-    check(::epoll_ctl(epoll_.get(), operation, descriptor, &event), "epoll_ctl");
+    check_call(::epoll_ctl(epoll_.get(), operation, descriptor, &event), "epoll_ctl");
   }
 
   void accept_all() {
     for (;;) {
-      const auto descriptor = ::accept4(listener_->get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      const auto descriptor = ::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
       if (descriptor < 0) return;
       connections_.emplace(descriptor, std::make_unique<Connection>(descriptor, context_.get(), answers_));
       watch(EPOLL_CTL_ADD, descriptor, EPOLLIN);
@@ -354,9 +275,9 @@ class Loop {
     }
   }
 
-  DescriptorPointer listener_;
+  FileDescriptor listener_;
   int stop_;
-  Descriptor epoll_;
+  FileDescriptor epoll_;
   TlsContext context_;
   AnswerOptions answers_;
   std::map<int, std::unique_ptr<Connection>> connections_;
@@ -368,9 +289,9 @@ void run(const Options& options) {
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
   sigaddset(&signals, SIGINT);
-  check(::sigprocmask(SIG_BLOCK, &signals, nullptr), "sigprocmask");
+  check_call(::sigprocmask(SIG_BLOCK, &signals, nullptr), "sigprocmask");
   ::signal(SIGPIPE, SIG_IGN);
-  const Descriptor stop(::signalfd(-1, &signals, SFD_CLOEXEC), "signalfd");
+  const FileDescriptor stop(::signalfd(-1, &signals, SFD_CLOEXEC), "signalfd");
 
   const auto identity = make_identity(options);
   TlsManners manners;
@@ -378,16 +299,14 @@ void run(const Options& options) {
   AnswerOptions answers;
   answers.padding_block = options.padding;
 
-  auto first = listen_on(make_endpoint(options.address, options.port));
-  const auto port = port_of(first->get());
+  auto address = options.listen;
   std::vector<std::unique_ptr<Loop>> loops;
-  loops.push_back(std::make_unique<Loop>(std::move(first), stop.get(), identity, manners, answers));
   while (loops.size() < options.threads) {
-    auto listener = listen_on(make_endpoint(options.address, port));
+    auto listener = listen_tcp(address);
+    address = local_address(listener.get());  // where the kernel chose the port, the others share it
     loops.push_back(std::make_unique<Loop>(std::move(listener), stop.get(), identity, manners, answers));
   }
-  const bool v6 = options.address.find(':') != std::string::npos;
-  std::cout << "listening " << (v6 ? "[" + options.address + "]" : options.address) << ':' << port << std::endl;
+  std::cout << "listening " << address.text() << std::endl;
 
   std::vector<std::jthread> threads;
   for (std::size_t i = 1; i < loops.size(); ++i) threads.emplace_back([&loop = *loops[i]] { loop.run(); });
@@ -406,7 +325,7 @@ int main(int argc, char** argv) {
   try {
     pillion::test::run(pillion::test::read_options(arguments));
     return 0;
-  } catch (const pillion::test::UsageError& error) {
+  } catch (const std::invalid_argument& error) {
     std::cerr << "dot_responder: " << error.what() << '\n' << pillion::test::usage;
     return 2;
   } catch (const std::exception& error) {
