@@ -374,7 +374,7 @@ TEST_F(HttpServer, TheRequestLimitHoldsOnAKeptConnection) {
 }
 
 TEST_F(HttpServer, AClientThatDoesNotReadIsClosed) {
-  metrics_.assign(64 << 20, 'x');  // more than both socket buffers hold
+  metrics_.assign(32 << 20, 'x');  // more than both socket buffers hold
   start({.request_timeout = 1h, .idle_timeout = 1h, .write_timeout = 50ms});
   Client client(endpoint_);
   client.send("GET /metrics HTTP/1.1\r\nHost: pod\r\n\r\n");
@@ -403,7 +403,7 @@ TEST_F(HttpServer, AtTheLimitTheConnectionThatWaitsLongestMakesRoom) {
 }
 
 TEST_F(HttpServer, AtTheLimitWithEveryConnectionBusyOneMoreIsClosed) {
-  metrics_.assign(64 << 20, 'x');
+  metrics_.assign(32 << 20, 'x');
   start({.max_connections = 2, .request_timeout = 1h, .idle_timeout = 1h, .write_timeout = 1h});
   std::vector<std::unique_ptr<Client>> busy;
   for (int i = 0; i < 2; ++i) {
@@ -451,7 +451,7 @@ TEST_F(HttpServer, AcceptingSurvivesTheLackOfDescriptors) {
 }
 
 TEST_F(HttpServer, StopClosesEveryConnectionAndEndsEveryTask) {
-  metrics_.assign(64 << 20, 'x');
+  metrics_.assign(32 << 20, 'x');
   start();
   Client silent(endpoint_);
   Client idle(endpoint_);
