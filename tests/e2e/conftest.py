@@ -9,7 +9,8 @@ from harness.process import served
 
 
 def pytest_configure():
-    assert pillion.BINARY.exists(), f"{pillion.BINARY} is not built; PILLION_BINARY names another"
+    if not pillion.BINARY.exists():
+        raise pytest.UsageError(f"{pillion.BINARY} is not built; PILLION_BINARY names another")
 
 
 @pytest.fixture(scope="session")
