@@ -50,6 +50,8 @@ class Loop {
   /// Sets or moves a deadline.
   void set_deadline(Deadline& deadline, Time at);
   void clear_deadline(Deadline& deadline) { deadlines_.clear(deadline); }
+  /// Lets go of the timer, so that io().run() returns when no service has anything under way. Call when no deadline is needed any more.
+  void release_timer() { timer_.cancel(); }
 
  private:
   void end_turn();

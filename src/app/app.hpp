@@ -1,0 +1,65 @@
+#pragma once
+// The composition root: makes every part, wires them, starts them, and takes them down in order. Sees everything; nothing sees it.
+
+#include <boost/asio/signal_set.hpp>
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "app/shard.hpp"
+#include "config/config.hpp"
+#include "http/server.hpp"
+#include "telemetry/exporter.hpp"
+#include "telemetry/logger.hpp"
+#include "upstream/tls.hpp"
+
+namespace pillion::app {
+
+class App {
+ public:
+  /// Binds everything. Throws server::BindError for an address that cannot be listened on, std::runtime_error for TLS files that cannot be used.
+  App(const config::Config& config, telemetry::Logger& log);
+  ~App();
+  App(const App&) = delete;
+  App& operator=(const App&) = delete;
+
+  /// Runs until a signal, or stop(), has been followed by a whole drain.
+  void run();
+  /// Thread-safe: what SIGTERM does.
+  void stop();
+
+  [[nodiscard]] std::vector<config::Endpoint> dns_addresses() const { return addresses_; }
+  /// nullopt where the configuration has no HTTP listener.
+  [[nodiscard]] std::optional<config::Endpoint> http_address() const;
+
+ private:
+  void start_http();
+  [[nodiscard]] telemetry::Sources metric_sources() const;
+  [[nodiscard]] http::Health health(http::Probe probe) const;
+  void await_signal();
+  void on_signal(int number);
+  void begin_drain(runtime::Duration grace);
+  void shard_done();
+  void log_start();
+
+  config::Config config_;
+  telemetry::Logger& log_;
+  std::unique_ptr<upstream::TlsContext> tls_;
+  std::vector<std::unique_ptr<Shard>> shards_;  // the first one runs on the thread of run(), with HTTP and the signals
+  std::vector<config::Endpoint> addresses_;
+  runtime::Gauge config_loaded_;
+  std::optional<telemetry::Exporter> exporter_;
+  std::unique_ptr<http::Server> http_;
+  boost::asio::signal_set signals_;
+  std::vector<std::jthread> threads_;
+  runtime::Time started_;
+  bool draining_ = false;
+  std::size_t shards_running_ = 0;
+};
+
+}  // namespace pillion::app

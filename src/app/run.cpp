@@ -1,0 +1,53 @@
+#include "app/run.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <csignal>
+#include <exception>
+
+#include "app/app.hpp"
+#include "telemetry/logger.hpp"
+
+namespace pillion::app {
+namespace {
+
+telemetry::LoggerOptions logger_options(const config::Log& settings) {
+  static_assert(static_cast<int>(config::LogLevel::error) == static_cast<int>(runtime::LogLevel::error) &&
+                static_cast<int>(config::LogFormat::text) == static_cast<int>(telemetry::LogFormat::text));
+  return {.level = static_cast<runtime::LogLevel>(settings.level), .format = static_cast<telemetry::LogFormat>(settings.format)};
+}
+
+/// Descriptors for every client that the configuration allows, as far as the hard limit goes.
+void raise_descriptor_limit(std::uint32_t max_connections) {
+  constexpr rlim_t for_ourselves = 256;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const auto wanted = std::min<rlim_t>(limit.rlim_max, max_connections + for_ourselves);
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = wanted;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+int run(const config::Config& config, std::string_view config_file) {
+  // A client or a log reader that went away shows as an error of the write.
+  std::signal(SIGPIPE, SIG_IGN);
+  raise_descriptor_limit(config.dns.max_connections * config.threads);
+  telemetry::Logger log(logger_options(config.log));
+  try {
+    App app(config, log);
+    log.info("configuration loaded", {{"file", config_file.empty() ? "(defaults)" : config_file}});
+    app.run();
+    return 0;
+  } catch (const server::BindError& error) {
+    log.error("cannot bind", {{"error", error.what()}});
+    return 3;
+  } catch (const std::exception& error) {
+    log.error("cannot start", {{"error", error.what()}});
+    return 1;
+  }
+}
+
+}  // namespace pillion::app

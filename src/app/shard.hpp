@@ -1,0 +1,51 @@
+#pragma once
+// One thread's worth of Pillion: a loop, listeners, upstream pools and counters of its own. Shards share nothing that is written.
+
+#include <boost/asio/awaitable.hpp>
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "app/upstreams.hpp"
+#include "config/config.hpp"
+#include "resolve/resolver.hpp"
+#include "runtime/loop.hpp"
+#include "server/server.hpp"
+
+namespace pillion::app {
+
+class Shard {
+ public:
+  /// Binds; throws server::BindError. `tls` is the context of the upstream that "." goes to, or nullptr.
+  Shard(const config::Config& config, upstream::TlsContext* tls, runtime::Log& log);
+
+  /// To be called before run(), or within it.
+  void start();
+  /// Runs the loop until the shard has drained.
+  void run() { loop_.io().run(); }
+  /// Thread-safe. Stops accepting, goes on answering until clients are quiet or `grace` has passed, then closes everything and calls `done` on the
+  /// shard's thread. A second call with a shorter grace cuts the first one short.
+  void drain(runtime::Duration grace, std::function<void()> done);
+
+  [[nodiscard]] runtime::Loop& loop() { return loop_; }
+  /// For threads other than the shard's: only before it runs.
+  [[nodiscard]] std::vector<config::Endpoint> addresses() const { return server_.addresses(); }
+  [[nodiscard]] const server::Metrics& server_metrics() const { return metrics_; }
+  [[nodiscard]] const GroupMetrics& group_metrics() const { return group_metrics_; }
+  /// Has a first upstream handshake been made, or failed?
+  [[nodiscard]] bool is_warm() const { return resolver_.is_warm(); }
+
+ private:
+  [[nodiscard]] boost::asio::awaitable<void> finish(std::function<void()> done);
+
+  runtime::Loop loop_;
+  server::Metrics metrics_;
+  GroupMetrics group_metrics_;
+  resolve::Resolver resolver_;
+  server::Server server_;
+  bool draining_ = false;
+  runtime::Time drain_until_;
+};
+
+}  // namespace pillion::app

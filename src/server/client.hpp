@@ -1,0 +1,57 @@
+#pragma once
+// A client's query from arrival to answer, and the way its answer takes back.
+
+#include <netinet/in.h>
+
+#include <array>
+#include <cstdint>
+
+#include "dns/query.hpp"
+#include "resolve/request.hpp"
+#include "runtime/clock.hpp"
+#include "server/metrics.hpp"
+
+namespace pillion::server {
+
+/// An IP address as 16 bytes, IPv4 mapped (RFC 4291 2.5.5.2): what clients are told apart by.
+using ClientAddress = std::array<std::uint8_t, 16>;
+
+/// A datagram's two ends. The local one matters for sockets bound to a wildcard: the answer must come from where the query went.
+struct DatagramPath {
+  sockaddr_storage peer{};
+  socklen_t peer_size = 0;
+  in6_addr local{};
+  int interface = 0;
+};
+
+class QueryHandler;
+class Query;
+
+/// Where answers go: a TCP session or a UDP listener.
+class Responder {
+ public:
+  /// Where to append the answer; nullptr where the client is gone. A frame's length prefix is written here.
+  virtual dns::Buffer* begin_answer(Query& query) = 0;
+  /// The answer starts at `message_start` of that buffer and is whole.
+  virtual void end_answer(Query& query, std::size_t message_start) = 0;
+  /// The query is over, answered or not.
+  virtual void forget(Query& query) = 0;
+
+ protected:
+  ~Responder() = default;
+};
+
+/// An accepted query that has not been answered.
+class Query final : public resolve::Request {
+ public:
+  void answered(const resolve::Answer& answer) override;
+
+  QueryHandler* handler = nullptr;
+  Responder* responder = nullptr;
+  Transport transport = Transport::udp;
+  runtime::Time received;
+  DatagramPath path;     ///< UDP only
+  dns::Buffer message;   ///< the client's own
+};
+
+}  // namespace pillion::server

@@ -1,0 +1,66 @@
+#include "server/compose.hpp"
+
+#include <algorithm>
+
+namespace pillion::server {
+namespace {
+
+Composed compose_error(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours, dns::Buffer& out) {
+  std::optional<dns::ExtendedError> error;
+  if (!answer.text.empty()) error = dns::ExtendedError{.info_code = answer.info_code, .text = answer.text};
+  dns::append_error(out, query, answer.rcode, ours, error);
+  return {.rcode = answer.rcode};
+}
+
+/// The upstream's Extended DNS Errors are for the client (RFC 8914 section 3); its other options were between the two of us.
+void pass_extended_errors(dns::Bytes options, dns::OptWriter& opt) {
+  while (options.size() >= 4) {
+    const auto code = dns::read_u16(options, 0);
+    const auto size = std::size_t{dns::read_u16(options, 2)};
+    if (code == dns::option::extended_error) opt.add_option(code, options.subspan(4, size));
+    options = options.subspan(4 + size);
+  }
+}
+
+}  // namespace
+
+Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours, std::size_t limit, dns::Buffer& out) {
+  if (!answer.message) return compose_error(answer, query, ours, out);
+  const auto& message = *answer.message;
+  const auto id = dns::read_u16(query.message.bytes(), 0);
+  const auto start = out.size();
+  if (query.message.is_signed()) {
+    // A signed exchange is between the client and the server that holds the key: only the id is ours to give back.
+    dns::append(out, message.bytes());
+    dns::write_u16(out, start, id);
+    return {.rcode = message.header().rcode()};
+  }
+  const auto theirs = dns::read_edns(message);
+  const auto rcode = static_cast<std::uint16_t>(theirs.extended_rcode << 4U | message.header().rcode());
+  if ((rcode > 15 && !query.edns.present) || !dns::append_without_opt(message, out)) {
+    return compose_error({.message = {}, .text = {}}, query, ours, out);
+  }
+  dns::write_u16(out, start, id);
+  // The client compares the question with its own, letter by letter (draft-vixie-dnsext-dns0x20).
+  const auto name = query.question().name;
+  std::ranges::copy(name, out.begin() + static_cast<std::ptrdiff_t>(start + dns::header_size));
+  if (query.edns.present) {
+    dns::OptWriter opt(out, start,
+                       {.present = true,
+                        .udp_payload = ours.udp_payload,
+                        .extended_rcode = theirs.extended_rcode,
+                        .version = 0,
+                        .dnssec_ok = query.edns.dnssec_ok,
+                        .options = {}});
+    pass_extended_errors(theirs.options, opt);
+    if (ours.keepalive) opt.add_keepalive(ours.keepalive);
+  }
+  if (out.size() - start <= limit) return {.rcode = rcode};
+  out.resize(start);
+  dns::append_truncated(out, message, ours, query.edns);
+  dns::write_u16(out, start, id);
+  std::ranges::copy(name, out.begin() + static_cast<std::ptrdiff_t>(start + dns::header_size));
+  return {.rcode = rcode, .truncated = true};
+}
+
+}  // namespace pillion::server

@@ -1,0 +1,20 @@
+#pragma once
+// The answer as this client may have it: its id, its letter case, its EDNS, its size. Pure.
+
+#include <cstddef>
+
+#include "dns/query.hpp"
+#include "dns/response.hpp"
+#include "resolve/request.hpp"
+
+namespace pillion::server {
+
+struct Composed {
+  std::uint16_t rcode = 0;  ///< 12 bits
+  bool truncated = false;
+};
+
+/// Appends the answer to `out`. `limit` in bytes is the most that the client can take; what is longer is truncated with TC (RFC 2181 9).
+Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours, std::size_t limit, dns::Buffer& out);
+
+}  // namespace pillion::server

@@ -1,0 +1,160 @@
+#include "server/query_handler.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "dns/edns.hpp"
+#include "server/compose.hpp"
+
+namespace pillion::server {
+namespace {
+
+static_assert(invalid_labels.size() == static_cast<std::size_t>(dns::QueryError::count_));
+
+/// Index into labelled_types by type number, for the types that have one byte.
+constexpr auto type_index = [] {
+  std::array<std::uint8_t, 256> table{};
+  table.fill(labelled_types.size());
+  for (std::size_t i = 0; i < labelled_types.size(); ++i) table[labelled_types[i]] = static_cast<std::uint8_t>(i);
+  return table;
+}();
+
+std::size_t label_of_type(std::uint16_t type) { return type < type_index.size() ? type_index[type] : labelled_types.size(); }
+
+}  // namespace
+
+void Query::answered(const resolve::Answer& answer) { handler->answer(*this, answer); }
+
+QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver, Metrics& metrics)
+    : loop_(loop), settings_(settings), resolver_(resolver), metrics_(metrics) {}
+
+QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
+  last_message_ = loop_.clock().now();
+  const auto view = dns::parse_query(message, {.reject_non_utf8_names = settings_.reject_non_utf8_names});
+  if (!view) {
+    reject(view.error(), message, sender, responder);
+    return Outcome::invalid;
+  }
+  metrics_.requests[static_cast<std::size_t>(sender.transport)][static_cast<std::size_t>(sender.family)][label_of_type(view->question().type)].add();
+  auto* const query = accept(message, sender, responder);
+  if (query == nullptr) {
+    refuse_overload(message, *view, sender, responder);
+  } else if (!answer_here(*view, *query)) {
+    resolver_.resolve(*view, *query);
+  }
+  return Outcome::accepted;
+}
+
+Query* QueryHandler::accept(dns::Bytes message, const Sender& sender, Responder& responder) {
+  auto* const query = queries_.acquire();
+  if (query == nullptr) return nullptr;
+  query->handler = this;
+  query->responder = &responder;
+  query->transport = sender.transport;
+  query->received = loop_.clock().now();
+  if (sender.path != nullptr) query->path = *sender.path;
+  query->message.assign(message.begin(), message.end());
+  metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
+  return query;
+}
+
+/// What needs no resolver: opcodes, EDNS versions and zone transfers that we do not do.
+bool QueryHandler::answer_here(const dns::QueryView& view, Query& query) {
+  resolve::Answer answer{.message = {}, .text = {}};
+  if (view.message.header().opcode() != dns::opcode::query) {
+    count_refusal(Refusal::opcode);
+    answer.rcode = dns::rcode::notimp;
+  } else if (view.edns.version != 0) {
+    count_refusal(Refusal::edns_version);
+    answer.rcode = dns::rcode::badvers;
+  } else if (view.question().type == dns::type::axfr || view.question().type == dns::type::ixfr) {
+    count_refusal(Refusal::zone_transfer);
+    answer.rcode = dns::rcode::refused;
+    answer.info_code = dns::extended_error::not_supported;
+    answer.text = "zone transfers are not supported";
+  } else {
+    return false;
+  }
+  respond(query, view, answer);
+  release(query);
+  return true;
+}
+
+void QueryHandler::answer(Query& query, const resolve::Answer& answer) {
+  // It was valid when it came, and the copy is the same bytes.
+  if (const auto view = dns::parse_query(query.message, {.reject_non_utf8_names = false})) respond(query, *view, answer);
+  release(query);
+}
+
+void QueryHandler::refuse_overload(dns::Bytes message, const dns::QueryView& view, const Sender& sender, Responder& responder) {
+  count_refusal(Refusal::in_flight_limit);
+  spare_.handler = this;
+  spare_.responder = &responder;
+  spare_.transport = sender.transport;
+  spare_.received = loop_.clock().now();
+  if (sender.path != nullptr) spare_.path = *sender.path;
+  spare_.message.assign(message.begin(), message.end());
+  respond(spare_, view,
+          {.message = {}, .rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "too many queries in flight"});
+  responder.forget(spare_);
+}
+
+void QueryHandler::respond(Query& query, const dns::QueryView& view, const resolve::Answer& answer) {
+  auto* const out = query.responder->begin_answer(query);
+  if (out == nullptr) {
+    metrics_.responses_undelivered.add();
+    return;
+  }
+  const auto limit = query.transport == Transport::tcp ? dns::max_message_size
+                                                       : std::size_t{std::min(view.edns.udp_payload, settings_.udp_payload)};
+  const auto start = out->size();
+  const auto composed = compose_answer(answer, view, our_edns(view, query.transport), limit, *out);
+  query.responder->end_answer(query, start);
+  const auto source = static_cast<std::size_t>(answer.source);
+  metrics_.responses[std::min<std::size_t>(composed.rcode, labelled_rcodes)][source].add();
+  metrics_.request_duration[source].observe(loop_.clock().now() - query.received);
+  if (composed.truncated) metrics_.truncated.add();
+}
+
+dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, Transport transport) const {
+  dns::OurEdns ours{.udp_payload = settings_.udp_payload, .keepalive = {}};
+  if (transport == Transport::tcp && view.edns.present && dns::find_option(view.edns.options, dns::option::tcp_keepalive)) {
+    constexpr auto unit = std::chrono::milliseconds(100);  // RFC 7828 section 3.1
+    ours.keepalive = draining_ ? std::uint16_t{0} : static_cast<std::uint16_t>(std::min<std::int64_t>(settings_.idle_timeout / unit, 0xffff));
+  }
+  return ours;
+}
+
+void QueryHandler::reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder) {
+  const auto reason = static_cast<std::size_t>(error);
+  metrics_.invalid[reason].add();
+  const auto now = loop_.clock().now();
+  if (auto* const record = offenders_.count(sender.address, error, now)) {
+    const auto client = to_string(sender.address);
+    loop_.log().warn("invalid query", {{"client", client},
+                                       {"transport", transport_labels[static_cast<std::size_t>(sender.transport)]},
+                                       {"reason", invalid_labels[reason]},
+                                       {"rejected", record->unreported},
+                                       {"rejected_total", record->total}});
+    Offenders::mark_reported(*record, now);
+  }
+  if (sender.transport != Transport::udp || !dns::deserves_formerr(error)) return;
+  spare_.responder = &responder;
+  spare_.transport = sender.transport;
+  spare_.path = *sender.path;
+  if (auto* const out = responder.begin_answer(spare_)) {
+    const auto start = out->size();
+    dns::append_header_error(*out, *dns::Header::of(message), dns::rcode::formerr);
+    responder.end_answer(spare_, start);
+    metrics_.responses[dns::rcode::formerr][static_cast<std::size_t>(Source::local)].add();
+  }
+}
+
+void QueryHandler::release(Query& query) {
+  auto& responder = *query.responder;
+  queries_.release(query);
+  metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
+  responder.forget(query);
+}
+
+}  // namespace pillion::server

@@ -1,0 +1,72 @@
+#pragma once
+// What happens to one message from a client: read, judged, counted, answered here or handed to the resolver.
+
+#include <cstddef>
+#include <expected>
+
+#include "config/config.hpp"
+#include "dns/query.hpp"
+#include "dns/response.hpp"
+#include "resolve/resolver.hpp"
+#include "runtime/loop.hpp"
+#include "runtime/slab.hpp"
+#include "server/client.hpp"
+#include "server/metrics.hpp"
+#include "server/offenders.hpp"
+
+namespace pillion::server {
+
+/// Who sent a message, and how.
+struct Sender {
+  Transport transport = Transport::udp;
+  Family family = Family::ipv4;
+  ClientAddress address{};
+  const DatagramPath* path = nullptr;  ///< UDP only
+};
+
+/// One per shard, shared by its listeners.
+class QueryHandler {
+ public:
+  /// Queries of a shard that wait for an answer; more are refused with an Extended DNS Error.
+  static constexpr std::size_t max_in_flight = 16'384;
+
+  QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver, Metrics& metrics);
+
+  enum class Outcome : std::uint8_t { accepted, invalid };
+  /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the caller closes the
+  /// connection, and FORMERR at the most over UDP.
+  Outcome handle(dns::Bytes message, const Sender& sender, Responder& responder);
+
+  /// While draining, clients are told to close their connections (RFC 7828 section 3.2.2: a timeout of zero).
+  void set_draining() { draining_ = true; }
+  [[nodiscard]] std::size_t in_flight() const { return queries_.in_use(); }
+  /// When the last message came.
+  [[nodiscard]] runtime::Time last_message() const { return last_message_; }
+
+  [[nodiscard]] const config::Dns& settings() const { return settings_; }
+  [[nodiscard]] Metrics& metrics() { return metrics_; }
+  void count_refusal(Refusal refusal) { metrics_.refused[static_cast<std::size_t>(refusal)].add(); }
+
+ private:
+  friend class Query;
+  void answer(Query& query, const resolve::Answer& answer);
+  void reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder);
+  [[nodiscard]] Query* accept(dns::Bytes message, const Sender& sender, Responder& responder);
+  [[nodiscard]] bool answer_here(const dns::QueryView& view, Query& query);
+  void refuse_overload(dns::Bytes message, const dns::QueryView& view, const Sender& sender, Responder& responder);
+  void respond(Query& query, const dns::QueryView& view, const resolve::Answer& answer);
+  [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, Transport transport) const;
+  void release(Query& query);
+
+  runtime::Loop& loop_;
+  config::Dns settings_;
+  resolve::Resolver& resolver_;
+  Metrics& metrics_;
+  Offenders offenders_;
+  runtime::Slab<Query> queries_{max_in_flight};
+  Query spare_;  // for the one message at a time that is answered without a place in queries_
+  runtime::Time last_message_;
+  bool draining_ = false;
+};
+
+}  // namespace pillion::server

@@ -1,0 +1,68 @@
+#include "server/server.hpp"
+
+#include <boost/asio/ip/address.hpp>
+
+#include <algorithm>
+
+namespace pillion::server {
+namespace asio = boost::asio;
+
+static_assert(static_cast<int>(Source::upstream) == static_cast<int>(resolve::Source::upstream) &&
+              static_cast<int>(Source::local) == static_cast<int>(resolve::Source::local));
+
+Server::Server(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver, Metrics& metrics)
+    : loop_(loop), handler_(loop, settings, resolver, metrics) {
+  for (const auto& endpoint : settings.listen) bind(endpoint, share);
+}
+
+void Server::bind(const config::Endpoint& endpoint, bool share) {
+  const auto address = asio::ip::make_address(endpoint.address);
+  // A port that the kernel found free for TCP may be taken for UDP; then another is tried.
+  constexpr int attempts = 16;
+  for (int attempt = 1;; ++attempt) {
+    try {
+      auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), share, handler_, connections_, limits_);
+      udp_.push_back(std::make_unique<UdpListener>(loop_, asio::ip::udp::endpoint(address, tcp->address().port()), share, handler_));
+      tcp_.push_back(std::move(tcp));
+      return;
+    } catch (const std::system_error& error) {
+      if (endpoint.port == 0 && attempt < attempts) continue;
+      throw BindError("cannot listen on " + config::to_string(endpoint) + ": " + error.code().message());
+    }
+  }
+}
+
+void Server::start() {
+  for (auto& listener : udp_) listener->start();
+  for (auto& listener : tcp_) listener->start();
+}
+
+void Server::begin_drain() {
+  handler_.set_draining();
+  for (auto& listener : tcp_) listener->stop_accepting();
+}
+
+bool Server::is_quiet(runtime::Duration quiet) const {
+  return handler_.in_flight() == 0 && loop_.clock().now() - handler_.last_message() >= quiet;
+}
+
+void Server::stop() {
+  for (auto& listener : tcp_) {
+    listener->stop_accepting();
+    listener->close_sessions(true);
+  }
+  for (auto& listener : udp_) listener->stop();
+}
+
+bool Server::is_stopped() const {
+  return handler_.in_flight() == 0 && std::ranges::none_of(tcp_, [](const auto& l) { return l->has_sessions(); }) &&
+         std::ranges::none_of(udp_, [](const auto& l) { return l->is_waiting(); });
+}
+
+std::vector<config::Endpoint> Server::addresses() const {
+  std::vector<config::Endpoint> result;
+  for (const auto& listener : udp_) result.push_back({listener->address().address().to_string(), listener->address().port()});
+  return result;
+}
+
+}  // namespace pillion::server

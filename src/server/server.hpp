@@ -1,0 +1,48 @@
+#pragma once
+// All listeners of one shard.
+
+#include <memory>
+#include <stdexcept>
+#include <vector>
+
+#include "server/tcp_listener.hpp"
+#include "server/udp_listener.hpp"
+
+namespace pillion::server {
+
+/// An address that cannot be listened on; `what()` names it and says why.
+class BindError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+class Server {
+ public:
+  /// Binds every address of `settings.listen` for UDP and TCP; throws BindError. With `share`, other shards bind the same addresses.
+  /// A port of 0 lets the kernel choose one that is free for both.
+  Server(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver, Metrics& metrics);
+
+  void start();
+  /// No new TCP clients; those that are there, and UDP, are answered on.
+  void begin_drain();
+  /// Is nothing under way, and did no query come for `quiet`?
+  [[nodiscard]] bool is_quiet(runtime::Duration quiet) const;
+  /// Closes everything.
+  void stop();
+  /// Has everything ended, so that this may be destroyed once the queries that are still resolved are answered?
+  [[nodiscard]] bool is_stopped() const;
+  /// The addresses that are listened on, in the order of the configuration.
+  [[nodiscard]] std::vector<config::Endpoint> addresses() const;
+
+ private:
+  void bind(const config::Endpoint& endpoint, bool share);
+
+  runtime::Loop& loop_;
+  SessionLimits limits_;
+  QueryHandler handler_;
+  ConnectionCount connections_;
+  std::vector<std::unique_ptr<UdpListener>> udp_;
+  std::vector<std::unique_ptr<TcpListener>> tcp_;
+};
+
+}  // namespace pillion::server

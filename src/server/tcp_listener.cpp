@@ -1,0 +1,119 @@
+#include "server/tcp_listener.hpp"
+
+#include <sys/socket.h>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/ip/v6_only.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <algorithm>
+#include <utility>
+
+#include "dns/framing.hpp"
+#include "server/address.hpp"
+
+namespace pillion::server {
+namespace asio = boost::asio;
+using boost::system::error_code;
+
+namespace {
+
+/// The kernel's queue of connections that wait to be accepted; it cuts this to net.core.somaxconn.
+constexpr int backlog = 4096;
+/// After accept(2) failed for want of descriptors or memory: until then some may have come back.
+constexpr std::chrono::milliseconds accept_retry{100};
+
+}  // namespace
+
+std::size_t ConnectionCount::of(const ClientAddress& client) const {
+  const auto found = by_client_.find(client);
+  return found == by_client_.end() ? 0 : found->second;
+}
+
+void ConnectionCount::add(const ClientAddress& client) {
+  ++total_;
+  ++by_client_[client];
+}
+
+void ConnectionCount::remove(const ClientAddress& client) {
+  --total_;
+  const auto found = by_client_.find(client);
+  if (--found->second == 0) by_client_.erase(found);
+}
+
+TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
+                         ConnectionCount& connections, const SessionLimits& limits)
+    : loop_(loop),
+      acceptor_(loop.io()),
+      retry_(loop.io()),
+      handler_(handler),
+      connections_(connections),
+      limits_(limits),
+      read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
+  acceptor_.open(address.protocol());
+  acceptor_.set_option(Acceptor::reuse_address(true));
+  if (share) set_reuse_port(acceptor_.native_handle());
+  if (address.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(true));
+  acceptor_.bind(address);
+  acceptor_.listen(backlog);
+}
+
+void TcpListener::start() { loop_.tasks().spawn(accept(), "TCP listener"); }
+
+asio::awaitable<void> TcpListener::accept() {
+  while (acceptor_.is_open()) {
+    asio::ip::tcp::endpoint peer;
+    auto [error, socket] = co_await acceptor_.async_accept(loop_.io(), peer, asio::as_tuple(asio::use_awaitable));
+    if (!acceptor_.is_open()) co_return;
+    loop_.clock().refresh();
+    if (!error) {
+      admit(TcpSocket(std::move(socket)), peer);
+      continue;
+    }
+    // The client may have gone already: that is its own affair. Anything else would fail again at once.
+    if (error == asio::error::connection_aborted) continue;
+    handler_.metrics().accept_errors.add();
+    loop_.log().warn("accept failed", {{"error", error.message()}});
+    retry_.expires_after(accept_retry);
+    error_code ignored;
+    co_await retry_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
+  const auto client = client_address(peer.address());
+  const auto family = peer.address().is_v4() ? Family::ipv4 : Family::ipv6;
+  if (connections_.total() >= handler_.settings().max_connections) return handler_.count_refusal(Refusal::connection_limit);
+  if (connections_.of(client) >= handler_.settings().max_connections_per_client) return handler_.count_refusal(Refusal::client_limit);
+  error_code ignored;
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, family, handler_, limits_, *this);
+  auto& started = *session;
+  sessions_.emplace(&started, std::move(session));
+  connections_.add(client);
+  handler_.metrics().connections_accepted.add();
+  handler_.metrics().connections[static_cast<std::size_t>(family)].add(1);
+  started.start();
+}
+
+void TcpListener::ended(TcpSession& session) {
+  connections_.remove(session.address());
+  handler_.metrics().connections[static_cast<std::size_t>(session.family())].add(-1);
+  sessions_.erase(&session);
+}
+
+void TcpListener::stop_accepting() {
+  error_code ignored;
+  acceptor_.close(ignored);
+  retry_.cancel();
+}
+
+void TcpListener::close_sessions(bool force) {
+  // close() never erases: sessions end in a later turn.
+  for (auto& [session, owned] : sessions_) {
+    if (force || session->is_quiet()) session->close();
+  }
+}
+
+}  // namespace pillion::server

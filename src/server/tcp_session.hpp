@@ -1,0 +1,94 @@
+#pragma once
+// One TCP client (RFC 7766): reads whole batches, answers out of order, writes once a turn, is never waited for.
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include <cstddef>
+
+#include "runtime/loop.hpp"
+#include "server/client.hpp"
+#include "server/query_handler.hpp"
+
+namespace pillion::server {
+
+using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+
+/// Limits of a session that have no key in the configuration.
+struct SessionLimits {
+  std::chrono::milliseconds message_timeout{10'000};  ///< from the first byte of a message to its last
+  std::chrono::milliseconds write_timeout{10'000};    ///< without the client taking a byte of what waits for it
+  std::size_t max_queued_output = 4 * 1024 * 1024;       ///< bytes that the kernel did not take; more: the client is dropped
+  std::size_t pause_reading_at = 64 * 1024;           ///< bytes of output that wait before the client's next queries are read
+};
+
+class TcpSession;
+
+/// What a session needs of its listener.
+class SessionOwner {
+ public:
+  /// One read's worth of space, shared by all sessions, since none keeps it across turns. At least two messages of the largest size.
+  [[nodiscard]] virtual dns::MutableBytes read_buffer() = 0;
+  /// The session has ended and nothing refers to it: it is to be destroyed.
+  virtual void ended(TcpSession& session) = 0;
+
+ protected:
+  ~SessionOwner() = default;
+};
+
+/// An idle session holds no buffer. Plain completion handlers rather than a coroutine: a frame per client would be most of its memory.
+class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline {
+ public:
+  TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, Family family, QueryHandler& handler,
+             const SessionLimits& limits, SessionOwner& owner);
+  ~TcpSession() { loop_.unschedule(*this); }
+
+  void start();
+  /// Closes now.
+  void close();
+  /// Is nothing of this client's under way?
+  [[nodiscard]] bool is_quiet() const { return in_flight_ == 0 && out_.empty() && partial_.empty(); }
+  [[nodiscard]] const ClientAddress& address() const { return address_; }
+  [[nodiscard]] Family family() const { return family_; }
+
+ private:
+  dns::Buffer* begin_answer(Query& query) override;
+  void end_answer(Query& query, std::size_t message_start) override;
+  void forget(Query& query) override;
+
+  void wait_readable();
+  void readable(const boost::system::error_code& error);
+  bool handle_messages(dns::Bytes bytes);
+  void resume();
+  [[nodiscard]] bool may_read() const;
+  void flush() override;
+  void write();
+  void wait_writable();
+  void expired(runtime::Time now) override;
+  [[nodiscard]] std::pair<runtime::Time, bool> next_timeout() const;
+  void watch(runtime::Time at);
+  void drop(Refusal refusal);
+  void close_if_done();
+  void end_if_unused();
+
+  runtime::Loop& loop_;
+  TcpSocket socket_;
+  QueryHandler& handler_;
+  const SessionLimits& limits_;
+  SessionOwner& owner_;
+  ClientAddress address_;
+  Family family_;
+  bool reading_ = false;      // an async_wait for readability is under way
+  bool waiting_to_write_ = false;
+  bool input_ended_ = false;  // the client's FIN: it may still read (RFC 7766 section 6.2.4)
+  bool closed_ = false;
+  bool handling_ = false;     // inside handle_messages(): answers may come from within
+  std::size_t in_flight_ = 0;
+  std::size_t written_ = 0;   // of out_
+  runtime::Time last_read_;
+  runtime::Time last_write_;
+  runtime::Time partial_since_;
+  dns::Buffer partial_;       // the start of a message, or messages that wait for their turn
+  dns::Buffer out_;
+};
+
+}  // namespace pillion::server

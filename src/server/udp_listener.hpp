@@ -1,0 +1,61 @@
+#pragma once
+// UDP clients: datagrams come in and answers leave in batches, with recvmmsg(2) and sendmmsg(2).
+
+#include <boost/asio/ip/udp.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <vector>
+
+#include "runtime/loop.hpp"
+#include "server/client.hpp"
+#include "server/query_handler.hpp"
+
+namespace pillion::server {
+
+class UdpListener final : public Responder, runtime::Flushable {
+ public:
+  /// Binds; throws boost::system::system_error. With `share`, other shards bind the same address (SO_REUSEPORT).
+  UdpListener(runtime::Loop& loop, const boost::asio::ip::udp::endpoint& address, bool share, QueryHandler& handler);
+  ~UdpListener();
+  UdpListener(const UdpListener&) = delete;
+  UdpListener& operator=(const UdpListener&) = delete;
+
+  void start() { wait(); }
+  void stop();
+  [[nodiscard]] boost::asio::ip::udp::endpoint address() const { return socket_.local_endpoint(); }
+  /// Does the kernel still hold a handler of ours?
+  [[nodiscard]] bool is_waiting() const { return waiting_; }
+
+ private:
+  using Socket = boost::asio::basic_datagram_socket<boost::asio::ip::udp, boost::asio::io_context::executor_type>;
+  struct Batch;
+
+  dns::Buffer* begin_answer(Query& query) override;
+  void end_answer(Query& query, std::size_t message_start) override;
+  void forget(Query& /*query*/) override {}
+
+  void wait();
+  void readable(const boost::system::error_code& error);
+  std::size_t receive();
+  void handle(std::size_t index);
+  void flush() override;
+
+  /// An answer of this turn: where it ends in out_, and where it goes.
+  struct Outgoing {
+    std::size_t end = 0;
+    DatagramPath path;
+  };
+
+  runtime::Loop& loop_;
+  Socket socket_;
+  QueryHandler& handler_;
+  Family family_;
+  bool wildcard_;  // the kernel must say, and be told, which local address is meant
+  bool waiting_ = false;
+  std::unique_ptr<Batch> batch_;
+  dns::Buffer out_;
+  std::vector<Outgoing> outgoing_;
+};
+
+}  // namespace pillion::server

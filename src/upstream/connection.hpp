@@ -1,0 +1,85 @@
+#pragma once
+// One multiplexed path to one server, whatever carries it: TLS, TCP or a connected UDP socket.
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "upstream/encode.hpp"
+#include "upstream/error.hpp"
+#include "upstream/metrics.hpp"
+#include "upstream/mux.hpp"
+#include "upstream/query.hpp"
+
+namespace pillion::upstream {
+
+class Connection;
+
+/// What was learned while connecting.
+struct Handshake {
+  runtime::Duration duration{};  ///< of the TLS handshake; zero without TLS
+  bool encrypted = false;
+  bool resumed = false;
+  std::chrono::system_clock::time_point not_after;  ///< of the server's certificate
+  std::string version;                              ///< "TLSv1.3"; empty without TLS
+};
+
+/// What a connection tells its pool. closed() may come from within close() and retire(); every other call comes from the loop.
+class ConnectionEvents {
+ public:
+  /// Queries may be submitted.
+  virtual void ready(Connection& connection, const Handshake& handshake) = 0;
+  /// A reply or a malformed one; the pool passes it to the query. There may be room now.
+  virtual void received(Connection& connection, const Mux::Received& received) = 0;
+  /// Something arrived that answers nothing and was dropped, since over UDP anybody can send anything.
+  virtual void ignored(Connection& connection, Error error) = 0;
+  /// The connection should be replaced, and retired when the replacement is ready.
+  virtual void wears_out(Connection& connection) = 0;
+  /// The connection carries nothing any more. `lost` were sent and not answered, in the order they were sent. `error` is nullopt when the server
+  /// closed in an orderly way or we did; `detail` is what the operating system or OpenSSL say, for the log.
+  virtual void closed(Connection& connection, std::optional<Error> error, std::string detail, std::vector<Query*> lost) = 0;
+  /// No operation of the connection's is under way: it is to be destroyed.
+  virtual void gone(Connection& connection) = 0;
+
+ protected:
+  ~ConnectionEvents() = default;
+};
+
+class Connection : public Carrier {
+ public:
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  virtual ~Connection() = default;
+
+  /// Starts connecting. ready() or closed() follows.
+  virtual void start() = 0;
+  /// Sends at the end of this turn. The connection is ready and has room.
+  virtual void submit(Query& query, runtime::Time now) = 0;
+  /// No more queries; closes when those in flight are answered, at once where there are none.
+  virtual void retire() = 0;
+  /// Closes now; closed() is called before it returns, gone() later.
+  virtual void close() = 0;
+
+  [[nodiscard]] virtual ConnectionState state() const = 0;
+  [[nodiscard]] virtual const Mux& mux() const = 0;
+};
+
+/// Limits that all connections share.
+struct ConnectionLimits {
+  std::size_t max_in_flight = 512;                  ///< ids taken at once
+  std::chrono::milliseconds connect_timeout{2000};  ///< TCP and TLS handshake together
+  /// No reply at all for so long while the oldest query waits: the path is dead.
+  std::chrono::milliseconds stall_timeout{2000};
+  /// How long a close may take: the last bytes and TLS's close_notify.
+  std::chrono::milliseconds close_timeout{1000};
+  /// Queries on one UDP socket, and so on one source port, before another is opened (RFC 5452 section 9.2 wants ports unpredictable).
+  std::uint64_t queries_per_port = 512;
+  /// An id that was never given back after so long: the connection is retired, another takes its place.
+  std::chrono::milliseconds id_lifetime{30'000};
+};
+
+}  // namespace pillion::upstream

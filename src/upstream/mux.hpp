@@ -1,0 +1,87 @@
+#pragma once
+// Many queries on one connection (RFC 7766 section 6.2.1, RFC 7858 section 3.3). Pure: no socket, no clock; the driver says what was sent,
+// what arrived and what time it is.
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "runtime/clock.hpp"
+#include "upstream/query.hpp"
+
+namespace pillion::upstream {
+
+/// Matches replies to queries by id and question.
+///
+/// An id is random and unused, and is given back only by its reply or by the end of the connection: a query that nobody waits for any more
+/// keeps it, so that a late reply can never be taken for another query's.
+class Mux {
+ public:
+  /// `max_in_flight`: 1 … 32,768. `random_id` must be unpredictable where the path is not authenticated (RFC 5452 4.3).
+  Mux(std::size_t max_in_flight, std::function<std::uint16_t()> random_id);
+
+  /// Ids taken: queries waited for and abandoned ones.
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// Queries that somebody waits for.
+  [[nodiscard]] std::size_t waited_for() const { return in_flight_ - abandoned_; }
+  [[nodiscard]] bool has_room() const { return in_flight_ < max_in_flight_; }
+  /// Replies that arrived, those to abandoned queries included.
+  [[nodiscard]] std::uint64_t answered() const { return answered_; }
+
+  /// Takes an id for a query that is being sent, and returns it. There must be room.
+  std::uint16_t add(Query& query, runtime::Time now);
+
+  /// What a message from the server is.
+  struct Received {
+    Query* query = nullptr;  ///< whom it answers; nullptr: nobody waits for it any more
+    /// The reply, or malformed_reply where id and question match but the rest is not a message.
+    std::expected<Reply, Error> reply;
+  };
+  /// Matches one message and gives its id back. mismatched_reply: it answers nothing that was asked; malformed_reply: it is not even a header.
+  [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now);
+
+  /// Nobody waits for this query any more; its id stays taken. The query is not referred to after this.
+  void abandon(Query& query);
+
+  /// The connection has ended: forgets everything and returns the queries still waited for, in the order they were sent.
+  [[nodiscard]] std::vector<Query*> close();
+
+  /// When the oldest query without a reply was sent, abandoned ones included; nullopt when nothing is in flight.
+  [[nodiscard]] std::optional<runtime::Time> oldest_unanswered() const;
+
+ private:
+  using Index = std::uint32_t;
+  static constexpr Index none = 0xffffffff;
+
+  /// A slot's index is the low bits of its id, so that finding a reply's query is one look.
+  struct Slot {
+    Query* query = nullptr;
+    runtime::Time sent;
+    Index older = none;
+    Index newer = none;
+    std::uint16_t id = 0;
+    bool taken = false;
+    std::unique_ptr<dns::Buffer> question;  // of an abandoned query, whose own bytes are gone
+  };
+
+  [[nodiscard]] Index index_of(std::uint16_t id) const { return static_cast<Index>(id & (slots_.size() - 1)); }
+  [[nodiscard]] static dns::Bytes question_of(const Slot& slot);
+  void link(Index index);
+  void release(Index index);
+  void grow();
+
+  std::size_t max_in_flight_;
+  std::function<std::uint16_t()> random_id_;
+  std::vector<Slot> slots_;  // a power of two, at least twice as many as are taken
+  Index oldest_ = none;
+  Index newest_ = none;
+  std::size_t in_flight_ = 0;
+  std::size_t abandoned_ = 0;
+  std::uint64_t answered_ = 0;
+};
+
+}  // namespace pillion::upstream

@@ -1,0 +1,59 @@
+#include "upstream/policy.hpp"
+
+#include <bit>
+
+namespace pillion::upstream {
+namespace {
+
+bool contains(ServerSet set, std::size_t server) { return (set >> server & 1U) != 0; }
+
+/// The `n`-th member of `set`, counted from zero.
+std::size_t member(ServerSet set, std::size_t n) {
+  for (; n > 0; --n) set &= set - 1;
+  return static_cast<std::size_t>(std::countr_zero(set));
+}
+
+}  // namespace
+
+std::optional<std::size_t> Policy::choose(std::span<const Health* const> servers, ServerSet tried) {
+  ServerSet up = 0;
+  std::optional<std::size_t> soonest;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    if (contains(tried, i)) continue;
+    if (servers[i]->is_up()) {
+      up |= ServerSet{1} << i;
+    } else if (!soonest || servers[i]->retry_at() < servers[*soonest]->retry_at()) {
+      soonest = i;
+    }
+  }
+  return up != 0 ? choose_up(servers, up) : soonest;
+}
+
+std::optional<std::size_t> Policy::choose_up(std::span<const Health* const> servers, ServerSet candidates) {
+  const auto count = static_cast<std::size_t>(std::popcount(candidates));
+  const auto any_of = [this](ServerSet set) {
+    return member(set, static_cast<std::size_t>(random_() * static_cast<double>(std::popcount(set))));
+  };
+  if (count == 1) return member(candidates, 0);
+  switch (kind_) {
+    case config::Policy::sequential:
+      return member(candidates, 0);
+    case config::Policy::round_robin:
+      return member(candidates, next_++ % count);
+    case config::Policy::random:
+      return any_of(candidates);
+    case config::Policy::fastest:
+      break;
+  }
+  auto best = member(candidates, 0);
+  for (auto i = best + 1; i < servers.size(); ++i) {
+    // A server that was never asked does not go first: the probes will tell.
+    if (contains(candidates, i) && servers[i]->latency() && (!servers[best]->latency() || *servers[i]->latency() < *servers[best]->latency())) {
+      best = i;
+    }
+  }
+  if (random_() < probe_share) return any_of(candidates & ~(ServerSet{1} << best));
+  return best;
+}
+
+}  // namespace pillion::upstream

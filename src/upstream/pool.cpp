@@ -1,0 +1,267 @@
+#include "upstream/pool.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pillion::upstream {
+namespace {
+
+/// Closes in a row without an answer that count as a failure. The first may be an idle close that crossed the query.
+constexpr unsigned fruitless_closes_to_fail = 2;
+/// A close so soon after an answer is because of it; later, it is an idle close.
+constexpr std::chrono::milliseconds quota_window{50};
+/// A connection that is still open so long after its quota was used up shows that there is none.
+constexpr std::chrono::milliseconds quota_doubt{250};
+
+}  // namespace
+
+Pool::Pool(runtime::Loop& loop, std::string upstream, std::string server, ServerMetrics& metrics, const PoolSettings& settings, MakeConnection make)
+    : loop_(loop), upstream_(std::move(upstream)), server_(std::move(server)), metrics_(metrics), settings_(settings), make_(std::move(make)) {
+  metrics_.up.set(1);
+}
+
+void Pool::start() { open(); }
+
+Pool::Member& Pool::member(const Connection& connection) {
+  return *std::ranges::find_if(members_, [&](const Member& m) { return m.connection.get() == &connection; });
+}
+
+std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
+  last_sent_ = now;
+  if (auto* const open_member = with_room(now)) {
+    send(*open_member, query, now);
+    return std::nullopt;
+  }
+  if (stopping_) return Error::no_server;
+  if (health_.fails_fast(now)) return health_.last_error();
+  if (waiting_.size() >= settings_.max_waiting) {
+    metrics_.failures[static_cast<std::size_t>(Error::overloaded)].add();
+    return Error::overloaded;
+  }
+  query.carrier = this;
+  waiting_.push_back(&query);
+  open_as_needed(now);
+  return std::nullopt;
+}
+
+void Pool::abandon(Query& query) {
+  // Queries expire in about the order in which they came, so the search ends early.
+  waiting_.erase(std::ranges::find(waiting_, &query));
+}
+
+/// The first connection that takes a query: filling one before the next keeps them few, and the answers of a turn together.
+Pool::Member* Pool::with_room(runtime::Time now) {
+  for (auto& candidate : members_) {
+    if (candidate.connection->state() != ConnectionState::ready || candidate.ended || !candidate.connection->mux().has_room()) continue;
+    if (quota_ && candidate.sent >= *quota_) {
+      if (!candidate.used_up) candidate.used_up = now;
+      if (now - *candidate.used_up < quota_doubt) continue;
+      quota_.reset();
+    }
+    return &candidate;
+  }
+  return nullptr;
+}
+
+void Pool::send(Member& target, Query& query, runtime::Time now) {
+  ++target.sent;
+  ++query.sends;
+  if (query.sends > 1) metrics_.replays.add();
+  if (!settings_.encrypted) metrics_.plaintext_queries.add();
+  metrics_.in_flight.add(1);
+  target.connection->submit(query, now);
+}
+
+void Pool::drain_waiting(runtime::Time now) {
+  while (!waiting_.empty()) {
+    auto* const target = with_room(now);
+    if (target == nullptr) break;
+    auto& query = *waiting_.front();
+    waiting_.pop_front();
+    send(*target, query, now);
+  }
+}
+
+/// Opens what the waiting queries need: one connection, or several at once where each serves only a few.
+void Pool::open_as_needed(runtime::Time now) {
+  if (stopping_ || waiting_.empty()) return;
+  if (!health_.is_up() && now < health_.retry_at()) return loop_.set_deadline(*this, health_.retry_at());
+  const auto connecting = std::ranges::count_if(members_, [](const Member& m) {
+    return !m.ended && m.connection->state() == ConnectionState::connecting;
+  });
+  const auto wanted = quota_ ? (waiting_.size() + *quota_ - 1) / *quota_ : std::size_t{1};
+  for (auto n = static_cast<std::size_t>(connecting); n < wanted && members_.size() < settings_.max_connections; ++n) open();
+}
+
+void Pool::open() {
+  metrics_.connections_opened.add();
+  members_.push_back(Member{.connection = make_(*this), .sent = 0, .last_reply = {}, .used_up = {}});
+  members_.back().connection->start();
+  publish();
+}
+
+void Pool::ready(Connection& connection, const Handshake& handshake) {
+  const auto now = loop_.clock().now();
+  if (handshake.encrypted) {
+    (handshake.resumed ? metrics_.handshakes_resumed : metrics_.handshakes_full).add();
+    metrics_.handshake_duration.observe(handshake.duration);
+    metrics_.certificate_not_after.set(static_cast<double>(std::chrono::system_clock::to_time_t(handshake.not_after)));
+  }
+  const auto milliseconds = std::chrono::duration<double, std::milli>(handshake.duration).count();
+  const auto level = tried_ && !reported_ ? runtime::LogLevel::debug : runtime::LogLevel::info;
+  loop_.log().log(level, "upstream connected",
+                  {{"upstream", upstream_}, {"server", server_}, {"tls", handshake.version}, {"resumed", handshake.resumed}, {"ms", milliseconds}});
+  tried_ = true;
+  reported_.reset();
+  if (fruitless_closes_ < fruitless_closes_to_fail) health_.recovered();
+  if (stopping_) return connection.retire();
+  drain_waiting(now);
+  open_as_needed(now);
+  // Make before break: those that wore out go now that there is another.
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].replaced && !members_[i].ended) members_[i].connection->retire();
+  }
+  publish();
+}
+
+void Pool::received(Connection& connection, const Mux::Received& received) {
+  const auto now = loop_.clock().now();
+  metrics_.in_flight.add(-1);
+  fruitless_closes_ = 0;
+  member(connection).last_reply = now;
+  if (received.reply) {
+    const auto& reply = *received.reply;
+    metrics_.responses[std::min<std::size_t>(reply.rcode, labelled_rcodes)].add();
+    metrics_.request_duration.observe(reply.latency);
+    health_.replied(reply.latency);
+    metrics_.up.set(1);
+    if (received.query != nullptr) received.query->replied(reply);
+  } else {
+    metrics_.failures[static_cast<std::size_t>(received.reply.error())].add();
+    if (received.query != nullptr) received.query->failed(received.reply.error());
+  }
+  if (!waiting_.empty()) drain_waiting(now);
+}
+
+void Pool::ignored(Connection& /*connection*/, Error error) { metrics_.failures[static_cast<std::size_t>(error)].add(); }
+
+void Pool::wears_out(Connection& connection) {
+  auto& worn = member(connection);
+  if (worn.replaced || stopping_) return;
+  worn.replaced = true;
+  // One more than the limit for the moment of the change, so that a full pool can change at all.
+  if (members_.size() <= settings_.max_connections) open();
+}
+
+void Pool::closed(Connection& connection, std::optional<Error> error, std::string detail, std::vector<Query*> lost) {
+  const auto now = loop_.clock().now();
+  auto& ended = member(connection);
+  ended.ended = true;
+  const auto was_connecting = ended.sent == 0 && ended.last_reply == runtime::Time{};
+  const auto fruitless = ended.last_reply == runtime::Time{};
+  metrics_.in_flight.set(0);
+  for (const auto& m : members_) metrics_.in_flight.add(m.ended ? 0 : static_cast<double>(m.connection->mux().in_flight()));
+
+  // A server that closes with our queries unread resets the connection: if it had answered before, that is a close like any other.
+  const bool failure = error && !(*error == Error::reset && !fruitless);
+  if (!failure) {
+    if (lost.empty()) metrics_.idle_closes.add();
+    learn_quota(ended, lost.size(), now);
+  }
+  if (fruitless && (!lost.empty() || !waiting_.empty()) && !stopping_) ++fruitless_closes_;
+
+  if (failure) {
+    if (was_connecting && *error >= Error::handshake_timeout && *error <= Error::alpn_mismatch) metrics_.handshakes_failed.add();
+    server_failed(*error, detail, now);
+    give_back(lost, *error);
+  } else if (fruitless_closes_ >= fruitless_closes_to_fail) {
+    server_failed(Error::closed, "closed before any answer", now);
+    give_back(lost, Error::closed);
+  } else {
+    carry_over(lost, fruitless);
+  }
+  drain_waiting(now);
+  open_as_needed(now);
+  if (!stopping_ && !health_.is_up()) loop_.set_deadline(*this, std::max(now, health_.retry_at()));
+  const bool used_lately = now - last_sent_ < settings_.warm_for && last_sent_ != runtime::Time::min();
+  const bool alone = std::ranges::all_of(members_, &Member::ended);
+  if (!stopping_ && health_.is_up() && alone && used_lately && !fruitless) open();
+  publish();
+}
+
+void Pool::gone(Connection& connection) {
+  std::erase_if(members_, [&](const Member& m) { return m.connection.get() == &connection; });
+  open_as_needed(loop_.clock().now());
+  publish();
+}
+
+/// Time to try a server that is down again, whether or not a query waits: the next one should find it up.
+void Pool::expired(runtime::Time /*now*/) {
+  const bool trying = std::ranges::any_of(members_, [](const Member& m) { return !m.ended && m.connection->state() != ConnectionState::draining; });
+  if (!stopping_ && !health_.is_up() && !trying) open();
+}
+
+/// Some servers answer a few queries on a connection and close it. Sending more than that on one only loses them, so the number is learned, and
+/// unlearned as soon as a connection outlives it.
+void Pool::learn_quota(const Member& ended, std::size_t lost, runtime::Time now) {
+  const auto answered = ended.connection->mux().answered();
+  if (lost > 0 && answered > 0 && now - ended.last_reply < quota_window) quota_ = answered;
+}
+
+void Pool::server_failed(Error error, const std::string& detail, runtime::Time now) {
+  metrics_.failures[static_cast<std::size_t>(error)].add();
+  health_.failed(error, now, loop_.random().unit());
+  metrics_.up.set(0);
+  tried_ = true;
+  const auto level = reported_ == error ? runtime::LogLevel::debug : runtime::LogLevel::warn;
+  loop_.log().log(level, "upstream failed",
+                  {{"upstream", upstream_}, {"server", server_}, {"reason", traits(error).reason}, {"error", traits(error).text}, {"detail", detail}});
+  reported_ = error;
+}
+
+/// Queries that an ordinary close left unanswered wait for the next connection, before those that came later.
+void Pool::carry_over(const std::vector<Query*>& lost, bool fruitless) {
+  std::vector<Query*> given_up;
+  for (auto query = lost.rbegin(); query != lost.rend(); ++query) {
+    if (fruitless) ++(*query)->fruitless_sends;
+    if (stopping_ || (*query)->is_exhausted()) {
+      given_up.push_back(*query);
+    } else {
+      (*query)->carrier = this;
+      waiting_.push_front(*query);
+    }
+  }
+  for (auto* const query : given_up) query->failed(Error::closed);
+}
+
+/// The server failed: whoever asked may know another one.
+void Pool::give_back(const std::vector<Query*>& lost, Error error) {
+  // Taken out first: failed() may submit to this pool again.
+  const auto waiting = std::exchange(waiting_, {});
+  for (auto* const query : lost) query->failed(error);
+  for (auto* const query : waiting) query->failed(error);
+}
+
+void Pool::stop() {
+  stopping_ = true;
+  loop_.clear_deadline(*this);
+  give_back({}, Error::no_server);
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    auto& connection = *members_[i].connection;
+    if (members_[i].ended) continue;
+    if (connection.mux().waited_for() == 0) {
+      connection.retire();
+    } else {
+      connection.close();
+    }
+  }
+}
+
+void Pool::publish() {
+  std::array<double, static_cast<std::size_t>(ConnectionState::count_)> states{};
+  for (const auto& m : members_) states[static_cast<std::size_t>(m.connection->state())] += 1;
+  for (std::size_t i = 0; i < states.size(); ++i) metrics_.connections[i].set(states[i]);
+  metrics_.up.set(health_.is_up() ? 1 : 0);
+}
+
+}  // namespace pillion::upstream

@@ -1,0 +1,61 @@
+#pragma once
+// One question on its way to an upstream.
+
+#include <cstdint>
+#include <optional>
+
+#include "dns/message.hpp"
+#include "runtime/clock.hpp"
+#include "upstream/error.hpp"
+
+namespace pillion::upstream {
+
+class Query;
+
+/// An upstream's reply to one query. Views the connection's read buffer: valid only during the call that hands it over.
+struct Reply {
+  /// nullopt for an error reply without a question, as some servers send with FORMERR or NOTIMP; `rcode` is all it says.
+  std::optional<dns::MessageView> message;
+  std::uint16_t rcode = 0;
+  runtime::Duration latency{};  ///< from sending to reading
+};
+
+/// Whoever holds a query at the moment: a connection's multiplexer or a pool's waiting queue.
+class Carrier {
+ public:
+  /// The asker no longer wants the answer. The query is not referred to after this; its message id stays taken until the reply or the close.
+  virtual void abandon(Query& query) = 0;
+
+ protected:
+  ~Carrier() = default;
+};
+
+/// Owned by the asker, who keeps it in place until replied() or failed() was called or it has abandoned it: exactly one of the three happens.
+class Query {
+ public:
+  Query() = default;
+  Query(const Query&) = delete;
+  Query& operator=(const Query&) = delete;
+
+  virtual void replied(const Reply& reply) = 0;
+  virtual void failed(Error error) = 0;
+
+  /// Header (the id is not used) and question, without EDNS; or the client's whole message where `opaque`.
+  dns::Buffer message;
+  bool dnssec_ok = false;
+  /// Sent as it is but for the id, since it is signed (RFC 8945 5.3: TSIG keeps the original id).
+  bool opaque = false;
+
+  /// On so many connections that ended without any answer, or on so many at all, the query itself may be to blame.
+  [[nodiscard]] bool is_exhausted() const { return fruitless_sends >= 2 || sends >= 8; }
+
+  std::uint8_t fruitless_sends = 0;  ///< connections that it was lost with and that had answered nothing
+  std::uint8_t sends = 0;
+  Carrier* carrier = nullptr;
+  std::uint16_t id = 0;  ///< on the connection that carries it
+
+ protected:
+  ~Query() = default;
+};
+
+}  // namespace pillion::upstream

@@ -1,0 +1,171 @@
+#include "upstream/tls.hpp"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <ctime>
+#include <stdexcept>
+#include <string_view>
+
+namespace pillion::upstream {
+namespace {
+
+constexpr std::array<unsigned char, 4> alpn_dot = {3, 'd', 'o', 't'};  // IANA: "dot", RFC 7858
+
+/// Where an SSL keeps the address of its TlsIdentity.
+int identity_index() {
+  static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
+  return index;
+}
+
+std::string openssl_text(unsigned long code) {
+  if (code == 0) return "connection closed during the handshake";
+  if (const char* reason = ERR_reason_error_string(code)) return reason;
+  std::array<char, 256> text{};
+  ERR_error_string_n(code, text.data(), text.size());
+  return text.data();
+}
+
+Error verification_error(long verdict) {
+  switch (verdict) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+      return Error::certificate_expired;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+      return Error::certificate_name;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_UNTRUSTED:
+      return Error::certificate_untrusted;
+    default:
+      return Error::certificate_invalid;
+  }
+}
+
+std::chrono::system_clock::time_point to_time_point(const ASN1_TIME* time) {
+  std::tm parts{};
+  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
+  return std::chrono::system_clock::from_time_t(::timegm(&parts));
+}
+
+std::array<std::uint8_t, 32> decode_pin(std::string_view pin) {
+  constexpr std::string_view prefix = "sha256/";
+  constexpr std::size_t base64_size = 44;
+  std::array<std::uint8_t, 33> decoded{};  // EVP_DecodeBlock writes the padding too
+  if (!pin.starts_with(prefix) || pin.size() != prefix.size() + base64_size ||
+      EVP_DecodeBlock(decoded.data(), reinterpret_cast<const unsigned char*>(pin.data() + prefix.size()), base64_size) != 33) {
+    throw std::runtime_error("pin \"" + std::string(pin) + "\" is not sha256/ and the base64 of 32 bytes");
+  }
+  std::array<std::uint8_t, 32> digest{};
+  std::copy_n(decoded.begin(), digest.size(), digest.begin());
+  return digest;
+}
+
+struct FreeX509 {
+  void operator()(X509* certificate) const { X509_free(certificate); }
+};
+
+}  // namespace
+
+TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl::context::tls_client) {
+  auto* const ctx = context_.native_handle();
+  const auto must = [](bool done, const std::string& what) {
+    if (!done) throw std::runtime_error(what + ": " + openssl_text(ERR_get_error()));
+  };
+  ERR_clear_error();
+  must(SSL_CTX_set_min_proto_version(ctx, settings.min_version == config::TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1,
+       "TLS version");
+  must(SSL_CTX_load_verify_file(ctx, settings.ca_file.c_str()) == 1, "CA file " + settings.ca_file);
+  if (!settings.client_cert.empty()) {
+    must(SSL_CTX_use_certificate_chain_file(ctx, settings.client_cert.c_str()) == 1, "client certificate " + settings.client_cert);
+    must(SSL_CTX_use_PrivateKey_file(ctx, settings.client_key.c_str(), SSL_FILETYPE_PEM) == 1, "client key " + settings.client_key);
+    must(SSL_CTX_check_private_key(ctx) == 1, "client key " + settings.client_key + " and certificate " + settings.client_cert);
+  }
+  SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
+  // Connections are idle most of the time; their 34 kB of buffers need not be.
+  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  // Sessions are kept by the server's TlsIdentity, not by OpenSSL's cache, which has no notion of who the server is.
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  SSL_CTX_sess_set_new_cb(ctx, &TlsIdentity::keep_session);
+  // RFC 7858 section 4.1 and RFC 8310 section 8.1: identities are SANs, never the subject's common name.
+  X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(ctx), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+}
+
+TlsIdentity::TlsIdentity(const config::Server& server) : server_(server) {
+  pins_.reserve(server.pins.size());
+  for (const auto& pin : server.pins) pins_.push_back(decode_pin(pin));
+}
+
+void TlsIdentity::prepare(SSL* ssl) {
+  SSL_set_ex_data(ssl, identity_index(), this);
+  SSL_set_alpn_protos(ssl, alpn_dot.data(), alpn_dot.size());
+  if (server_.tls_name.empty()) {
+    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server_.endpoint.address.c_str());
+  } else {
+    SSL_set_tlsext_host_name(ssl, server_.tls_name.c_str());
+    SSL_set1_host(ssl, server_.tls_name.c_str());
+  }
+  if (session_) SSL_set_session(ssl, session_.get());
+}
+
+int TlsIdentity::keep_session(SSL* ssl, SSL_SESSION* session) {
+  auto* const identity = static_cast<TlsIdentity*>(SSL_get_ex_data(ssl, identity_index()));
+  identity->session_.reset(session);
+  return 1;  // the reference is ours now
+}
+
+std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
+  const auto refuse = [this](Error error, std::string detail) {
+    session_.reset();
+    return std::unexpected(TlsFailure{error, std::move(detail)});
+  };
+  const std::unique_ptr<X509, FreeX509> certificate(SSL_get1_peer_certificate(ssl));
+  if (!certificate) return refuse(Error::certificate_invalid, "no certificate");
+  if (const auto verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
+    return refuse(verification_error(verdict), X509_verify_cert_error_string(verdict));
+  }
+  TlsFacts facts;
+  facts.resumed = SSL_session_reused(ssl) == 1;
+  facts.not_after = to_time_point(X509_get0_notAfter(certificate.get()));
+  facts.version = SSL_get_version(ssl);
+  if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
+    return refuse(Error::certificate_expired, "certificate of the resumed session has expired");
+  }
+  if (!pins_.empty()) {
+    Digest digest{};
+    unsigned int size = 0;
+    unsigned char* spki = nullptr;
+    const auto spki_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &spki);
+    if (spki_size > 0) EVP_Digest(spki, static_cast<std::size_t>(spki_size), digest.data(), &size, EVP_sha256(), nullptr);
+    OPENSSL_free(spki);
+    if (size != digest.size() || std::ranges::find(pins_, digest) == pins_.end()) {
+      return refuse(Error::pin_mismatch, "the SPKI of the server's certificate is not pinned");
+    }
+  }
+  const unsigned char* protocol = nullptr;
+  unsigned int protocol_size = 0;
+  SSL_get0_alpn_selected(ssl, &protocol, &protocol_size);
+  // Servers that know nothing of ALPN choose nothing, which RFC 7858 allows.
+  if (protocol_size != 0 && !std::equal(protocol, protocol + protocol_size, alpn_dot.begin() + 1, alpn_dot.end())) {
+    return refuse(Error::alpn_mismatch, std::string(reinterpret_cast<const char*>(protocol), protocol_size));
+  }
+  return facts;
+}
+
+TlsFailure TlsIdentity::explain(SSL* ssl, unsigned long openssl_error) {
+  session_.reset();
+  if (const auto verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
+    return {verification_error(verdict), X509_verify_cert_error_string(verdict)};
+  }
+  return {Error::tls_failed, openssl_text(openssl_error)};
+}
+
+}  // namespace pillion::upstream

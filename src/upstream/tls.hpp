@@ -1,0 +1,73 @@
+#pragma once
+// TLS as a client of a DNS-over-TLS resolver: the strict profile of RFC 8310 section 5, with pins (RFC 7858 section 4.2).
+
+#include <boost/asio/ssl/context.hpp>
+#include <openssl/ssl.h>
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "upstream/error.hpp"
+
+namespace pillion::upstream {
+
+/// Settings and trust of one upstream group, shared by its connections and, since OpenSSL allows it, by the shards.
+class TlsContext {
+ public:
+  /// Throws std::runtime_error that names the file and the reason where the CA file, the client's certificate or its key cannot be used.
+  explicit TlsContext(const config::Tls& settings);
+
+  [[nodiscard]] boost::asio::ssl::context& native() { return context_; }
+
+ private:
+  boost::asio::ssl::context context_;
+};
+
+/// What we are sure of after a handshake.
+struct TlsFacts {
+  bool resumed = false;
+  std::chrono::system_clock::time_point not_after;  ///< of the server's certificate
+  std::string version;                              ///< "TLSv1.3"
+};
+
+/// A failed handshake: what it counts as, and what OpenSSL says of it.
+struct TlsFailure {
+  Error error;
+  std::string detail;
+};
+
+/// The identity of one server and its newest session ticket. One per server and shard; outlives its connections.
+class TlsIdentity {
+ public:
+  /// Pins that are not "sha256/" and 32 bytes in base64 throw std::runtime_error; the configuration has refused them already.
+  explicit TlsIdentity(const config::Server& server);
+
+  /// Makes an SSL verify this server (name or IP SAN), send SNI and ALPN, and offer the session that is kept.
+  void prepare(SSL* ssl);
+  /// To be called after every successful handshake: pins, ALPN and the certificate's dates, which a resumed session does not check again.
+  [[nodiscard]] std::expected<TlsFacts, TlsFailure> check(SSL* ssl);
+  /// Why a handshake failed, from the verification's verdict and OpenSSL's error code; forgets the session.
+  [[nodiscard]] TlsFailure explain(SSL* ssl, unsigned long openssl_error);
+
+ private:
+  using Digest = std::array<std::uint8_t, 32>;
+  struct FreeSession {
+    void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
+  };
+
+  friend class TlsContext;
+  static int keep_session(SSL* ssl, SSL_SESSION* session);
+
+  config::Server server_;
+  std::vector<Digest> pins_;
+  std::unique_ptr<SSL_SESSION, FreeSession> session_;
+};
+
+}  // namespace pillion::upstream
