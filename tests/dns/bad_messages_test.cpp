@@ -1,8 +1,8 @@
 #include "dns/bad_messages.hpp"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 namespace pillion::dns::testing {
 namespace {

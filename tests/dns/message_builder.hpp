@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "dns/edns.hpp"
 #include "dns/name.hpp"
 #include "dns/wire.hpp"
 
