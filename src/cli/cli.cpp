@@ -1,0 +1,68 @@
+#include "cli/cli.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <ostream>
+#include <vector>
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+
+#include "cli/check_command.hpp"
+#include "cli/exit_code.hpp"
+#include "cli/query_command.hpp"
+#include "cli/run_command.hpp"
+#include "cli/version_command.hpp"
+
+namespace pillion::cli {
+namespace {
+
+/// The arguments as CLI11 wants them, the last first. `run` is added where no subcommand is named.
+std::vector<std::string> reversed(std::span<const std::string> args) {
+  std::vector<std::string> words(args.begin(), args.end());
+  const bool asks_for_help = !words.empty() && (words.front() == "-h" || words.front() == "--help");
+  if (!asks_for_help && (words.empty() || words.front().starts_with('-'))) words.insert(words.begin(), "run");
+  std::ranges::reverse(words);
+  return words;
+}
+
+/// Help goes to `out`; everything else that CLI11 throws is a bad command line.
+int report(const CLI::App& app, const CLI::ParseError& error, std::ostream& out, std::ostream& err) {
+  if (error.get_exit_code() == 0) {
+    app.exit(error, out, err);
+    return exit_code::clean;
+  }
+  err << "pillion: " << error.what() << "; see `pillion --help`\n";
+  return exit_code::bad_command_line;
+}
+
+}  // namespace
+
+int main(std::span<const std::string> args, std::ostream& out, std::ostream& err) {
+  CLI::App app("Answers DNS on this machine and asks resolvers over DNS over TLS.", "pillion");
+  app.footer(
+      "A bare `pillion` is `pillion run`. `pillion SUBCOMMAND --help` says more.\n\n"
+      "Example:\n"
+      "  pillion check --config pillion.yaml && pillion run --config pillion.yaml");
+  app.require_subcommand(0, 1);
+  const RunCommand run(app);
+  const CheckCommand check(app);
+  const QueryCommand query(app);
+  const VersionCommand version(app);
+
+  try {
+    app.parse(reversed(args));
+    if (check.is_chosen()) return check.run(out, err);
+    if (query.is_chosen()) return query.run(out, err);
+    if (version.is_chosen()) return version.run(out);
+    return run.run(err);
+  } catch (const CLI::ParseError& error) {
+    return report(app, error, out, err);
+  } catch (const std::exception& error) {
+    err << "pillion: " << error.what() << '\n';
+    return exit_code::bad_configuration;
+  }
+}
+
+}  // namespace pillion::cli

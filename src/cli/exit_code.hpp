@@ -1,0 +1,8 @@
+#pragma once
+// The exit codes of the contract; app::run returns the same.
+
+namespace pillion::cli::exit_code {
+
+inline constexpr int clean = 0, bad_configuration = 1, no_answer = 1, bad_command_line = 2;
+
+}  // namespace pillion::cli::exit_code

@@ -1,0 +1,138 @@
+#include "cli/query_exchange.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/ip/udp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
+
+#include "dns/framing.hpp"
+#include "dns/message.hpp"
+#include "dns/name.hpp"
+
+namespace pillion::cli {
+namespace {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds patience{5};
+
+/// Is `message` the reply to `query`: its id and its question, or, on an error, no question at all?
+bool is_reply(dns::Bytes message, dns::Bytes query) {
+  const auto header = dns::Header::of(message);
+  const auto asked = dns::MessageView::parse(query);
+  if (!header || !asked || !header->is_response() || header->id() != asked->header().id()) return false;
+  if (header->questions() == 0) return header->rcode() != dns::rcode::noerror;
+  const auto reply = dns::MessageView::parse(message);
+  if (!reply) return false;
+  const auto& question = reply->question();
+  return dns::equal_names(question.name, asked->question().name) && question.type == asked->question().type &&
+         question.klass == asked->question().klass;
+}
+
+/// Asks over sockets of its own, all of it within one deadline.
+class Exchange {
+ public:
+  Exchange(const config::Endpoint& server, const dns::Buffer& query)
+      : address_(asio::ip::make_address(server.address)), port_(server.port), query_(query) {}
+
+  std::expected<dns::Buffer, std::string> over_udp() {
+    asio::ip::udp::socket socket(io_);
+    if (const auto error = wait(socket, [&](auto done) { socket.async_connect({address_, port_}, std::move(done)); })) {
+      return std::unexpected(error.message());
+    }
+    const auto sent = wait(socket, [&](auto done) { socket.async_send(asio::buffer(query_), std::move(done)); });
+    if (sent) return std::unexpected(sent.message());
+    // Datagrams that are no reply to this query may be anyone's (RFC 5452 section 9.1): they are passed over.
+    for (;;) {
+      dns::Buffer message(dns::max_message_size);
+      const auto error = wait(socket, [&](auto done) { socket.async_receive(asio::buffer(message), std::move(done)); });
+      if (error) return std::unexpected(reason(error));
+      message.resize(transferred_);
+      if (is_reply(message, query_)) return message;
+    }
+  }
+
+  std::expected<dns::Buffer, std::string> over_tcp() {
+    asio::ip::tcp::socket socket(io_);
+    if (const auto error = wait(socket, [&](auto done) { socket.async_connect({address_, port_}, std::move(done)); })) {
+      return std::unexpected(reason(error));
+    }
+    dns::Buffer frame;
+    const auto start = dns::begin_frame(frame);
+    dns::append(frame, query_);
+    dns::end_frame(frame, start);
+    const auto sent = wait(socket, [&](auto done) { asio::async_write(socket, asio::buffer(frame), std::move(done)); });
+    if (sent) return std::unexpected(reason(sent));
+
+    dns::Buffer prefix(dns::frame_prefix);
+    const auto read_into = [&](dns::Buffer& buffer) {
+      return wait(socket, [&](auto done) { asio::async_read(socket, asio::buffer(buffer), std::move(done)); });
+    };
+    if (const auto error = read_into(prefix)) return std::unexpected(reason(error));
+    dns::Buffer message(dns::read_u16(prefix, 0));
+    if (const auto error = read_into(message)) return std::unexpected(reason(error));
+    if (!is_reply(message, query_)) return std::unexpected("what it sent is not a reply to this query");
+    return message;
+  }
+
+ private:
+  static std::string reason(const error_code& error) {
+    if (error == asio::error::timed_out) return "nothing within " + std::to_string(patience.count()) + " s";
+    if (error == asio::error::eof) return "the connection was closed";
+    return error.message();
+  }
+
+  /// Runs one operation, which `start` begins, until it is done or the deadline is there.
+  template <typename Socket, typename Start>
+  error_code wait(Socket& socket, Start start) {
+    std::optional<error_code> result;
+    start([&](const error_code& error, std::size_t size = 0) {
+      result = error;
+      transferred_ = size;
+    });
+    io_.restart();
+    io_.run_until(deadline_);
+    if (result) return *result;
+    error_code ignored;
+    socket.close(ignored);
+    // The handler is called before what it refers to goes.
+    io_.restart();
+    io_.run();
+    return asio::error::timed_out;
+  }
+
+  asio::io_context io_{1};
+  Clock::time_point deadline_ = Clock::now() + patience;
+  asio::ip::address address_;
+  std::uint16_t port_;
+  const dns::Buffer& query_;
+  std::size_t transferred_ = 0;
+};
+
+}  // namespace
+
+std::expected<Reply, std::string> exchange(const config::Endpoint& server, const dns::Buffer& query,
+                                           Transport transport) {
+  const auto start = Clock::now();
+  Exchange exchange(server, query);
+  auto used = transport == Transport::tcp ? Transport::tcp : Transport::udp;
+  auto message = used == Transport::tcp ? exchange.over_tcp() : exchange.over_udp();
+  if (message && transport == Transport::udp_then_tcp && dns::Header::of(*message)->is_truncated()) {
+    used = Transport::tcp;
+    message = exchange.over_tcp();
+  }
+  if (!message) return std::unexpected(message.error());
+  return Reply{.message = std::move(*message),
+               .server = server,
+               .transport = used,
+               .elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start)};
+}
+
+}  // namespace pillion::cli

@@ -1,0 +1,32 @@
+#pragma once
+// One question to one server over UDP or TCP, and the reply to it.
+
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <string>
+
+#include "config/config.hpp"
+#include "dns/wire.hpp"
+
+namespace pillion::cli {
+
+enum class Transport : std::uint8_t {
+  udp,
+  tcp,
+  udp_then_tcp,  // TCP where the answer over UDP is truncated (RFC 7766 section 5)
+};
+
+struct Reply {
+  dns::Buffer message;
+  config::Endpoint server;
+  Transport transport = Transport::udp;  ///< what the reply came over: udp or tcp
+  std::chrono::microseconds elapsed{};   ///< from the first byte sent; the connection and a first try over UDP included
+};
+
+/// Sends `query`, a message with one question, and waits 5 s for the reply that has its id and question. The error says
+/// why there is none.
+[[nodiscard]] std::expected<Reply, std::string> exchange(const config::Endpoint& server, const dns::Buffer& query,
+                                                         Transport transport);
+
+}  // namespace pillion::cli

@@ -1,0 +1,130 @@
+#include "cli/query_read.hpp"
+
+#include "dns/edns.hpp"
+#include "dns/message.hpp"
+#include "dns/name.hpp"
+#include "dns/text.hpp"
+#include "dns/ttl.hpp"
+
+namespace pillion::cli {
+namespace {
+
+struct Flag {
+  std::uint16_t bit;
+  std::string_view name;
+};
+constexpr std::array flags{Flag{dns::flag::qr, "qr"}, Flag{dns::flag::aa, "aa"}, Flag{dns::flag::tc, "tc"},
+                           Flag{dns::flag::rd, "rd"}, Flag{dns::flag::ra, "ra"}, Flag{dns::flag::ad, "ad"},
+                           Flag{dns::flag::cd, "cd"}};
+
+// RFC 8914 section 4, by INFO-CODE.
+constexpr std::array<std::string_view, 25> meanings{"Other Error",
+                                                    "Unsupported DNSKEY Algorithm",
+                                                    "Unsupported DS Digest Type",
+                                                    "Stale Answer",
+                                                    "Forged Answer",
+                                                    "DNSSEC Indeterminate",
+                                                    "DNSSEC Bogus",
+                                                    "Signature Expired",
+                                                    "Signature Not Yet Valid",
+                                                    "DNSKEY Missing",
+                                                    "RRSIGs Missing",
+                                                    "No Zone Key Bit Set",
+                                                    "NSEC Missing",
+                                                    "Cached Error",
+                                                    "Not Ready",
+                                                    "Blocked",
+                                                    "Censored",
+                                                    "Filtered",
+                                                    "Prohibited",
+                                                    "Stale NXDOMAIN Answer",
+                                                    "Not Authoritative",
+                                                    "Not Supported",
+                                                    "No Reachable Authority",
+                                                    "Network Error",
+                                                    "Invalid Data"};
+
+/// The server's words cannot be trusted not to steer the terminal.
+std::string printable(dns::Bytes text) {
+  std::string out;
+  for (const auto byte : text) {
+    if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
+      out += static_cast<char>(byte);
+    } else {
+      const auto digits = std::to_string(1000 + byte);
+      out += "\\" + digits.substr(1);
+    }
+  }
+  return out;
+}
+
+std::vector<ExtendedErrorText> read_extended_errors(dns::Bytes options) {
+  std::vector<ExtendedErrorText> errors;
+  constexpr std::size_t option_header = 4, info_code = 2;
+  // A message may carry several (RFC 8914 section 2).
+  while (options.size() >= option_header) {
+    const auto code = dns::read_u16(options, 0);
+    const std::size_t size = dns::read_u16(options, 2);
+    if (options.size() < option_header + size) break;
+    const auto value = options.subspan(option_header, size);
+    options = options.subspan(option_header + size);
+    if (code != dns::option::extended_error || value.size() < info_code) continue;
+    const auto number = dns::read_u16(value, 0);
+    errors.push_back({.code = number,
+                      .meaning = number < meanings.size() ? std::string(meanings.at(number)) : "unassigned",
+                      .text = printable(value.subspan(info_code))});
+  }
+  return errors;
+}
+
+RecordText read_record_text(dns::Bytes message, const dns::Record& record) {
+  dns::Buffer owner;
+  // Every name was walked when the message was parsed.
+  static_cast<void>(dns::unpack_name(message, record.owner, owner));
+  return {.name = dns::to_text(owner),
+          .klass = dns::class_to_text(record.klass),
+          .type = dns::type_to_text(record.type),
+          .ttl = dns::effective_ttl(record.ttl),
+          .data = dns::rdata_to_text(message, record)};
+}
+
+}  // namespace
+
+ReplyText read_reply(const Reply& reply) {
+  const auto header = *dns::Header::of(reply.message);
+  ReplyText text{.status = dns::rcode_to_text(header.rcode()),
+                 .id = header.id(),
+                 .flags = {},
+                 .question = {},
+                 .sections = {},
+                 .edns = {}};
+  for (const auto& flag : flags) {
+    if ((header.flags() & flag.bit) != 0) text.flags.push_back(flag.name);
+  }
+  const auto view = dns::MessageView::parse(reply.message);
+  if (!view) return text;
+
+  const auto& question = view->question();
+  text.question = RecordText{.name = dns::to_text(question.name),
+                             .klass = dns::class_to_text(question.klass),
+                             .type = dns::type_to_text(question.type),
+                             .ttl = 0,
+                             .data = {}};
+  std::size_t seen = 0;
+  const std::size_t answers = header.answers(), authorities = header.authorities();
+  dns::for_each_record(*view, [&](const dns::Record& record) {
+    auto& section = text.sections.at(seen < answers ? 0 : seen < answers + authorities ? 1 : 2);
+    ++seen;
+    if (record.type != dns::type::opt) section.push_back(read_record_text(reply.message, record));
+  });
+  if (const auto edns = dns::read_edns(*view); edns.present) {
+    text.status = dns::rcode_to_text(static_cast<std::uint16_t>(edns.extended_rcode << 4U | header.rcode()));
+    text.edns = EdnsText{.version = edns.version,
+                         .udp_payload = edns.udp_payload,
+                         .dnssec_ok = edns.dnssec_ok,
+                         .extended_errors = read_extended_errors(edns.options)};
+  }
+  return text;
+}
+
+}  // namespace pillion::cli

@@ -1,0 +1,49 @@
+#pragma once
+// A reply taken apart into text, for both ways of printing it.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/query_exchange.hpp"
+
+namespace pillion::cli {
+
+struct RecordText {
+  std::string name;
+  std::string klass;
+  std::string type;
+  std::uint32_t ttl = 0;  ///< seconds
+  std::string data;
+};
+
+struct ExtendedErrorText {
+  std::uint16_t code = 0;
+  std::string meaning;  ///< RFC 8914 section 4
+  std::string text;     ///< the server's words, what is not printable ASCII as \DDD
+};
+
+struct EdnsText {
+  std::uint8_t version = 0;
+  std::uint16_t udp_payload = 0;  ///< bytes
+  bool dnssec_ok = false;
+  std::vector<ExtendedErrorText> extended_errors;
+};
+
+struct ReplyText {
+  std::string status;
+  std::uint16_t id = 0;
+  std::vector<std::string_view> flags;
+  std::optional<RecordText> question;  ///< its ttl and data are empty
+  std::array<std::vector<RecordText>, 3> sections;
+  std::optional<EdnsText> edns;
+};
+inline constexpr std::array<std::string_view, 3> section_names{"answer", "authority", "additional"};
+
+/// Takes a reply apart that `exchange` has returned. Of one without a question only the header is read.
+[[nodiscard]] ReplyText read_reply(const Reply& reply);
+
+}  // namespace pillion::cli

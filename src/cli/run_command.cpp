@@ -1,0 +1,28 @@
+#include "cli/run_command.hpp"
+
+#include <ostream>
+
+#include "app/run.hpp"
+#include "cli/exit_code.hpp"
+
+namespace pillion::cli {
+
+RunCommand::RunCommand(CLI::App& app) : command_(*app.add_subcommand("run", "Run the proxy")), config_(command_) {
+  command_.footer(
+      "Without a file: listens on 127.0.0.1:8053 and asks Cloudflare and Quad9, certificates verified.\n"
+      "SIGTERM and SIGINT drain first. Exit codes: 0 a clean stop, 1 bad configuration,\n"
+      "2 bad command line, 3 cannot bind.\n\n"
+      "Example:\n"
+      "  pillion run --config /etc/pillion/pillion.yaml");
+}
+
+int RunCommand::run(std::ostream& err) const {
+  try {
+    return app::run(config_.load(), config_.file());
+  } catch (const config::ConfigError& error) {
+    err << error.what() << '\n';
+    return exit_code::bad_configuration;
+  }
+}
+
+}  // namespace pillion::cli

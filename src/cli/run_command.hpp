@@ -1,0 +1,21 @@
+#pragma once
+// `pillion run`: the proxy.
+
+#include <iosfwd>
+
+#include "cli/config_option.hpp"
+
+namespace pillion::cli {
+
+class RunCommand {
+ public:
+  explicit RunCommand(CLI::App& app);
+  /// Returns after a clean stop, or when the proxy cannot start.
+  [[nodiscard]] int run(std::ostream& err) const;
+
+ private:
+  CLI::App& command_;
+  ConfigOption config_;
+};
+
+}  // namespace pillion::cli

@@ -1,0 +1,149 @@
+// The command line without a process: arguments in, text and exit code out.
+
+#include "cli/cli.hpp"
+
+#include <fstream>
+#include <sstream>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/load.hpp"
+
+namespace pillion::cli {
+namespace {
+
+using testing::AllOf;
+using testing::ContainsRegex;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::StartsWith;
+
+struct Result {
+  int exit_code;
+  std::string out;
+  std::string err;
+};
+
+Result pillion(const std::vector<std::string>& args) {
+  std::ostringstream out;
+  std::ostringstream err;
+  const int exit_code = main(args, out, err);
+  return {.exit_code = exit_code, .out = out.str(), .err = err.str()};
+}
+
+std::string write_file(const std::string& name, const std::string& text) {
+  const auto path = testing::TempDir() + "pillion-cli-" + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+TEST(Help, NamesEverySubcommandAndHasAnExample) {
+  for (const auto* const flag : {"--help", "-h"}) {
+    const auto result = pillion({flag});
+    EXPECT_EQ(result.exit_code, 0);
+    EXPECT_THAT(result.out, AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("version"),
+                                  ContainsRegex("Example:\n  pillion ")));
+    EXPECT_THAT(result.err, IsEmpty());
+  }
+}
+
+TEST(Help, OfEverySubcommandHasAnExample) {
+  for (const std::string command : {"run", "check", "query", "version"}) {
+    const auto result = pillion({command, "--help"});
+    EXPECT_EQ(result.exit_code, 0) << command;
+    EXPECT_THAT(result.out, HasSubstr("Example:\n  pillion " + command));
+  }
+}
+
+TEST(CommandLine, ThatIsWrongExitsWith2) {
+  const std::vector<std::vector<std::string>> wrong{
+      {"walk"},
+      {"run", "--frobnicate"},
+      {"--frobnicate"},
+      {"run", "extra"},
+      {"check", "--config"},
+      {"check", "check"},
+      {"run", "check"},
+      {"version", "--config", "x"},
+      {"query"},
+      {"query", "example.com", "A", "extra"},
+      {"query", "example.com", "--tcp", "--udp"},
+      {"query", "example.com", "NOTATYPE"},
+      {"query", "bad..name"},
+      {"query", "example.com", "--server", "localhost:53"},
+      {"query", "example.com", "--server", "127.0.0.1"},
+  };
+  for (const auto& args : wrong) {
+    const auto result = pillion(args);
+    EXPECT_EQ(result.exit_code, 2) << testing::PrintToString(args);
+    EXPECT_THAT(result.out, IsEmpty()) << testing::PrintToString(args);
+    EXPECT_THAT(result.err, AllOf(StartsWith("pillion: "), HasSubstr("--help`\n"))) << testing::PrintToString(args);
+  }
+}
+
+TEST(Check, WithoutAFilePrintsTheDefaults) {
+  const auto result = pillion({"check"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.out, config::to_yaml(config::default_config(), true));
+  EXPECT_THAT(result.err, IsEmpty());
+}
+
+TEST(Check, PrintsWhatAFileMeans) {
+  const auto file = write_file("good.yaml", "threads: 2\n");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, AllOf(StartsWith("dns:\n"), HasSubstr("\nthreads: 2\n")));
+}
+
+TEST(Check, HidesThePathOfAKey) {
+  const auto key = write_file("key.pem", "");
+  const auto file =
+      write_file("key.yaml", "upstreams: {public: {servers: [{address: \"192.0.2.1:853\"}], tls: {client_cert: " + key +
+                                 ", client_key: " + key + "}}}\n");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("client_cert: " + key + ", client_key: <redacted>"));
+}
+
+TEST(Check, PrintsEveryFaultWithItsPosition) {
+  const auto file = write_file("bad.yaml", "threads: 0\nlog: {level: loud}\n");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_EQ(result.err,
+            file + ":1:10: threads: `0` is out of range; allowed: 1 to 256\n" + file +
+                ":2:14: log.level: `loud` is not one of the choices; allowed: debug, info, warn or error\n");
+}
+
+TEST(Run, WithABadConfigurationExitsWith1) {
+  const auto file = write_file("bad.yaml", "threads: 0\n");
+  const std::vector<std::vector<std::string>> forms{
+      {"run", "--config", file}, {"run", "--config=" + file}, {"--config", file}, {"-c", file}};
+  for (const auto& args : forms) {
+    const auto result = pillion(args);
+    EXPECT_EQ(result.exit_code, 1) << testing::PrintToString(args);
+    EXPECT_EQ(result.err, file + ":1:10: threads: `0` is out of range; allowed: 1 to 256\n");
+  }
+}
+
+TEST(Run, WithAFileThatIsNotThereExitsWith1) {
+  const auto result = pillion({"run", "--config", "/nonexistent/pillion.yaml"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.err, StartsWith("/nonexistent/pillion.yaml:1:1: cannot be read: No such file or directory"));
+}
+
+TEST(Version, NamesTheCommitAndEveryLibrary) {
+  const auto result = pillion({"version"});
+  EXPECT_EQ(result.exit_code, 0);
+  for (const auto* const name : {"pillion", "Boost", "OpenSSL", "yaml-cpp", "prometheus-cpp", "spdlog", "CLI11"}) {
+    EXPECT_THAT(result.out, ContainsRegex(std::string("(^|\n)") + name + " +[0-9]+\\.[0-9]+\\.[0-9]+"));
+  }
+  EXPECT_THAT(result.out, ContainsRegex("\ncommit +([0-9a-f]{12}(-dirty)?|unknown)\n"));
+  EXPECT_THAT(result.out, ContainsRegex("\ncompiler +(GCC|Clang) [0-9]+\\."));
+}
+
+}  // namespace
+}  // namespace pillion::cli
