@@ -66,7 +66,9 @@ void StreamConnection<Transport>::start() {
 
 template <typename Transport>
 asio::awaitable<void> StreamConnection<Transport>::run() {
-  if (co_await open()) co_await read();
+  // Not within the condition: g++ 12 then makes a coroutine that resumes into a trap.
+  const bool opened = co_await open();
+  if (opened) co_await read();
   end_operation();
 }
 
