@@ -1,11 +1,7 @@
 #include "telemetry/exporter.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
-#include <initializer_list>
-#include <limits>
-#include <optional>
 #include <sstream>
 #include <string_view>
 #include <tuple>
@@ -14,107 +10,14 @@
 
 #include <prometheus/text_serializer.h>
 
+#include "telemetry/family.hpp"
 #include "telemetry/metric_table.hpp"
 #include "telemetry/process_stats.hpp"
 
 namespace pillion::telemetry {
 namespace {
 
-using prometheus::ClientMetric;
 using prometheus::MetricFamily;
-using LabelValues = std::initializer_list<std::string_view>;
-
-constexpr prometheus::MetricType prometheus_type(MetricType type) {
-  switch (type) {
-    case MetricType::counter:
-      return prometheus::MetricType::Counter;
-    case MetricType::gauge:
-      return prometheus::MetricType::Gauge;
-    case MetricType::histogram:
-      break;
-  }
-  return prometheus::MetricType::Histogram;
-}
-
-/// One family being filled.
-class Family {
- public:
-  explicit Family(const MetricDeclaration& declaration) : declaration_(declaration) {
-    family_.name = declaration.name;
-    family_.help = declaration.help;
-    family_.type = prometheus_type(declaration.type);
-  }
-
-  void add(LabelValues labels, double value) { family_.metric.push_back(series(labels, value)); }
-
-  /// Leaves out 0, but keeps the first such series in case the family has no other.
-  void add_sparse(LabelValues labels, double value) {
-    if (value != 0) {
-      add(labels, value);
-    } else if (!fallback_) {
-      fallback_ = series(labels, 0);
-    }
-  }
-
-  void add(LabelValues labels, const ClientMetric::Histogram& histogram) {
-    family_.metric.push_back(series(labels, 0));
-    family_.metric.back().histogram = histogram;
-  }
-
-  void add_sparse(LabelValues labels, const ClientMetric::Histogram& histogram) {
-    if (histogram.sample_count != 0) {
-      add(labels, histogram);
-    } else if (!fallback_) {
-      fallback_ = series(labels, 0);
-      fallback_->histogram = histogram;
-    }
-  }
-
-  /// A family without series would be a comment without content: it is left out.
-  void finish(std::vector<MetricFamily>& families) && {
-    if (family_.metric.empty() && fallback_) family_.metric.push_back(*std::move(fallback_));
-    if (!family_.metric.empty()) families.push_back(std::move(family_));
-  }
-
- private:
-  ClientMetric series(LabelValues labels, double value) const {
-    ClientMetric metric;
-    metric.label.reserve(labels.size());
-    std::size_t i = 0;
-    for (const auto& label : labels) {
-      metric.label.push_back({std::string(declaration_.labels.at(i++)), std::string(label)});
-    }
-    if (declaration_.type == MetricType::counter) metric.counter.value = value;
-    if (declaration_.type == MetricType::gauge) metric.gauge.value = value;
-    return metric;
-  }
-
-  const MetricDeclaration& declaration_;
-  MetricFamily family_;
-  std::optional<ClientMetric> fallback_;
-};
-
-/// Sums over the shards what `read` finds in each: a Counter or a Gauge.
-template <typename Metrics, typename Read>
-double sum(const std::vector<const Metrics*>& shards, Read read) {
-  double total = 0;
-  for (const auto* shard : shards) total += static_cast<double>(read(*shard).value());
-  return total;
-}
-
-template <typename Metrics, typename Read>
-ClientMetric::Histogram sum_histogram(const std::vector<const Metrics*>& shards, Read read) {
-  ClientMetric::Histogram total;
-  total.bucket.reserve(runtime::duration_bounds.size() + 1);
-  for (std::size_t i = 0; i <= runtime::duration_bounds.size(); ++i) {
-    for (const auto* shard : shards) total.sample_count += read(*shard).bucket(i);
-    const double bound =
-        i < runtime::duration_bounds.size() ? runtime::duration_bounds[i] : std::numeric_limits<double>::infinity();
-    total.bucket.push_back({total.sample_count, bound});
-  }
-  for (const auto* shard : shards) total.sample_sum += read(*shard).sum_seconds();
-  return total;
-}
 
 void collect_requests(const Sources& sources, std::vector<MetricFamily>& families) {
   Family requests(declared("pillion_dns_requests_total"));

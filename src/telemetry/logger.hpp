@@ -17,7 +17,7 @@ namespace pillion::telemetry {
 struct LoggerOptions {
   runtime::LogLevel level = runtime::LogLevel::info;
   LogFormat format = LogFormat::json;
-  std::size_t queue_lines = 512;  ///< lines waiting to be written; over it the oldest is dropped and counted
+  std::size_t queue_lines = 256;  ///< waiting to be written (0.4 kB each); over it the oldest is dropped and counted
 };
 
 /// Owned by the App and passed down by reference. The destructor writes what still waits.

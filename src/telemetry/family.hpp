@@ -1,0 +1,68 @@
+#pragma once
+// What the exporter builds its metrics with: families of series, and sums over the shards.
+
+#include <cstddef>
+#include <initializer_list>
+#include <limits>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include <prometheus/client_metric.h>
+#include <prometheus/metric_family.h>
+
+#include "runtime/metrics.hpp"
+#include "telemetry/metric_table.hpp"
+
+namespace pillion::telemetry {
+
+/// The values of a declaration's labels, in its order.
+using LabelValues = std::initializer_list<std::string_view>;
+
+/// One family being filled.
+class Family {
+ public:
+  explicit Family(const MetricDeclaration& declaration);
+
+  void add(LabelValues labels, double value);
+  void add(LabelValues labels, const prometheus::ClientMetric::Histogram& histogram);
+
+  /// These leave out what is 0, but keep the first such series in case the family has no other.
+  void add_sparse(LabelValues labels, double value);
+  void add_sparse(LabelValues labels, const prometheus::ClientMetric::Histogram& histogram);
+
+  /// Appends the family. One without series would be a comment without content: it is left out.
+  void finish(std::vector<prometheus::MetricFamily>& families) &&;
+
+ private:
+  [[nodiscard]] prometheus::ClientMetric series(LabelValues labels, double value) const;
+
+  const MetricDeclaration& declaration_;
+  prometheus::MetricFamily family_;
+  std::optional<prometheus::ClientMetric> fallback_;
+};
+
+/// Sums over the shards what `read` finds in each: a Counter or a Gauge.
+template <typename Metrics, typename Read>
+[[nodiscard]] double sum(const std::vector<const Metrics*>& shards, Read read) {
+  double total = 0;
+  for (const auto* shard : shards) total += static_cast<double>(read(*shard).value());
+  return total;
+}
+
+/// The same for histograms.
+template <typename Metrics, typename Read>
+[[nodiscard]] prometheus::ClientMetric::Histogram sum_histogram(const std::vector<const Metrics*>& shards, Read read) {
+  prometheus::ClientMetric::Histogram total;
+  total.bucket.reserve(runtime::duration_bounds.size() + 1);
+  for (std::size_t i = 0; i <= runtime::duration_bounds.size(); ++i) {
+    for (const auto* shard : shards) total.sample_count += read(*shard).bucket(i);
+    const double bound =
+        i < runtime::duration_bounds.size() ? runtime::duration_bounds[i] : std::numeric_limits<double>::infinity();
+    total.bucket.push_back({total.sample_count, bound});
+  }
+  for (const auto* shard : shards) total.sample_sum += read(*shard).sum_seconds();
+  return total;
+}
+
+}  // namespace pillion::telemetry
