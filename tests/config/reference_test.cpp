@@ -1,0 +1,232 @@
+// The README's configuration reference, the key table and the reader say the same: every key, its default, its range
+// and an example.
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include "config/keys.hpp"
+#include "config/load.hpp"
+#include "config/temporary_file.hpp"
+
+namespace pillion::config {
+namespace {
+
+using namespace std::string_literals;
+
+struct Row {
+  std::string key;
+  std::string default_text;
+  std::string range;
+  std::string example;
+};
+
+/// The cells of a line of a table, without the spaces around them.
+std::vector<std::string> cells_of(const std::string& line) {
+  std::vector<std::string> cells;
+  for (std::size_t start = 1, end = 0; (end = line.find('|', start)) != std::string::npos; start = end + 1) {
+    const auto first = std::min(line.find_first_not_of(' ', start), end);
+    const auto last = line.find_last_not_of(' ', end - 1);
+    cells.push_back(first == end ? ""s : line.substr(first, last - first + 1));
+  }
+  return cells;
+}
+
+/// `text` without the backquotes around it.
+std::string without_backquotes(const std::string& text) {
+  const bool quoted = text.size() > 2 && text.front() == '`' && text.back() == '`';
+  return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+/// The rows of all tables between the markers of the README.
+std::vector<Row> read_reference() {
+  constexpr auto marker = "<!-- configuration reference -->";
+  std::ifstream file(PILLION_SOURCE_DIR "/README.md");
+  std::vector<Row> rows;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line == marker) inside = !inside;
+    if (!inside || !line.starts_with("| `")) continue;
+    const auto cells = cells_of(line);
+    if (cells.size() < 4) continue;
+    rows.push_back({.key = without_backquotes(cells[0]),
+                    .default_text = cells[1],
+                    .range = cells[2],
+                    .example = without_backquotes(cells[3])});
+  }
+  return rows;
+}
+
+/// The keys that hold a value.
+std::vector<Key> value_keys() {
+  std::vector<Key> values;
+  std::ranges::copy_if(keys(), std::back_inserter(values),
+                       [](const Key& known) { return known.kind != Kind::mapping; });
+  return values;
+}
+
+/// A document that is right but for what `value`, in YAML, makes of the key at `path`.
+std::string document_with(const std::string& path, const std::string& value) {
+  const auto upstream = "upstreams.NAME."s;
+  const auto server = upstream + "servers[].";
+  const auto name = path.substr(path.rfind('.') + 1);
+  const auto in_upstream = [](const std::string& body) { return "upstreams: {NAME: {" + body + "}}"; };
+  const auto one_server = R"(servers: [{address: "192.0.2.1:853"}])"s;
+  if (path == server + "address") return in_upstream("servers: [{address: " + value + "}]");
+  if (path.starts_with(server))
+    return in_upstream(R"(servers: [{address: "192.0.2.1:853", )" + name + ": " + value + "}]");
+  if (path == upstream + "servers") return in_upstream("servers: " + value);
+  if (path == upstream + "tls.client_cert")
+    return in_upstream(one_server + ", tls: {client_key: /dev/null, client_cert: " + value + "}");
+  if (path == upstream + "tls.client_key")
+    return in_upstream(one_server + ", tls: {client_cert: /dev/null, client_key: " + value + "}");
+  if (path.starts_with(upstream + "tls.")) return in_upstream(one_server + ", tls: {" + name + ": " + value + "}");
+  if (path.starts_with(upstream)) return in_upstream(one_server + ", " + name + ": " + value);
+  if (path == "routes[].zone") return "routes: [{upstream: public, zone: " + value + "}]";
+  if (path == "routes[].upstream") return R"(routes: [{zone: ".", upstream: )" + value + "}]";
+  const auto dot = path.find('.');
+  return dot == std::string::npos ? path + ": " + value : path.substr(0, dot) + ": {" + name + ": " + value + "}";
+}
+
+/// What the reader says against this value; empty where it takes it.
+std::string faults_of(const Key& known, const std::string& value) {
+  const auto yaml = document_with(std::string(known.path), value);
+  try {
+    static_cast<void>(parse_config(yaml, "f.yaml"));
+    return {};
+  } catch (const ConfigError& error) {
+    return yaml + "\n" + error.what();
+  }
+}
+
+/// The value in one line, however it was written.
+std::string dump(YAML::Node node) {
+  node.SetStyle(YAML::EmitterStyle::Flow);
+  return YAML::Dump(node);
+}
+
+/// The value at `path` of the YAML that `pillion check` would print, `NAME` being the upstream's name.
+std::string effective_value(const std::string& path) {
+  const bool of_upstream = path.starts_with("upstreams.");
+  const auto config =
+      of_upstream ? parse_config(document_with("upstreams.NAME.padding", "128"), "f.yaml") : default_config();
+  auto node = YAML::Load(to_yaml(config, false));
+  for (std::size_t start = 0; start <= path.size();) {
+    const auto end = std::min(path.find('.', start), path.size());
+    const auto name = path.substr(start, end - start);
+    // Assigning to a node changes what it means for all that share it; reset only turns this handle elsewhere.
+    if (name.ends_with("[]")) {
+      node.reset(node[name.substr(0, name.size() - 2)][0]);
+    } else {
+      node.reset(node[name]);
+    }
+    start = end + 1;
+  }
+  return dump(node);
+}
+
+TEST(Reference, HasARowForEveryKeyInOrder) {
+  std::vector<std::string> documented;
+  for (const auto& row : read_reference()) documented.push_back(row.key);
+  std::vector<std::string> known;
+  for (const auto& each : value_keys()) known.emplace_back(each.path);
+  EXPECT_EQ(documented, known);
+}
+
+TEST(Reference, GivesTheDefaultsAndRangesOfTheKeyTable) {
+  for (const auto& row : read_reference()) {
+    if (std::ranges::find(keys(), row.key, &Key::path) == keys().end()) continue;  // the test above says so
+    const auto& known = key(row.key);
+    const auto expected = known.kind == Kind::unbuilt  ? "none"s
+                          : known.default_text.empty() ? "required"s
+                                                       : "`" + std::string(known.default_text) + "`";
+    EXPECT_EQ(row.default_text, expected) << row.key;
+    EXPECT_EQ(row.range, allowed_text(known)) << row.key;
+  }
+}
+
+TEST(Reference, GivesExamplesThatTheReaderTakes) {
+  const TemporaryFile file("");
+  for (const auto& row : read_reference()) {
+    if (std::ranges::find(keys(), row.key, &Key::path) == keys().end()) continue;
+    const auto& known = key(row.key);
+    if (known.kind == Kind::unbuilt) {
+      EXPECT_EQ(row.example, "") << row.key;
+      continue;
+    }
+    // The files of the examples are not on every machine.
+    const bool names_a_file = known.description.find("readable PEM file") != std::string_view::npos;
+    if (names_a_file) {
+      EXPECT_TRUE(row.example.starts_with('/')) << row.key;
+    }
+    EXPECT_EQ(faults_of(known, names_a_file ? file.path() : row.example), "");
+  }
+}
+
+TEST(KeyTable, HasTheDefaultsOfTheCode) {
+  for (const auto& known : value_keys()) {
+    if (known.default_text.empty() || known.path == "cache.size") continue;
+    EXPECT_EQ(effective_value(std::string(known.path)), dump(YAML::Load(std::string(known.default_text))))
+        << known.path;
+  }
+}
+
+TEST(KeyTable, HasTheRangesThatTheReaderEnforces) {
+  for (const auto& known : value_keys()) {
+    if (known.kind != Kind::duration && known.kind != Kind::integer) continue;
+    const std::string unit = known.kind == Kind::duration ? "ms" : "";
+    for (const auto inside : {known.min, known.max}) EXPECT_EQ(faults_of(known, std::to_string(inside) + unit), "");
+    for (const auto outside : {known.min - 1, known.max + 1}) {
+      EXPECT_NE(faults_of(known, std::to_string(outside) + unit), "") << known.path << " " << outside;
+    }
+  }
+}
+
+TEST(KeyTable, HasTheChoicesThatTheReaderTakes) {
+  for (const auto& known : value_keys()) {
+    if (known.kind == Kind::choice) {
+      for (const auto word : known.choices) EXPECT_EQ(faults_of(known, std::string(word)), "");
+      EXPECT_NE(faults_of(known, "another"), "");
+    } else if (known.kind == Kind::boolean) {
+      EXPECT_EQ(faults_of(known, "true"), "");
+      EXPECT_EQ(faults_of(known, "false"), "");
+      EXPECT_NE(faults_of(known, "1"), "");
+    } else if (known.kind == Kind::unbuilt) {
+      EXPECT_NE(faults_of(known, "1").find(known.description), std::string::npos) << known.path;
+    }
+  }
+}
+
+TEST(KeyTable, HasTheNumbersOfElementsThatTheReaderTakes) {
+  const auto list_of = [](std::string_view path, std::int64_t count) {
+    std::string list;
+    for (std::int64_t i = 0; i < count; ++i) {
+      const auto port = std::to_string(1000 + i);
+      if (path == "dns.listen") list += "\"127.0.0.1:" + port + "\", ";
+      if (path == "upstreams.NAME.servers") list += "{address: \"192.0.2.1:" + port + "\"}, ";
+      if (path == "upstreams.NAME.servers[].pins") list += "\"sha256/" + std::string(43, 'A') + "=\", ";
+      if (path == "routes") list += "{zone: \".\", upstream: public}, ";
+    }
+    return "[" + list + "]";
+  };
+  for (const auto& known : value_keys()) {
+    if (known.kind != Kind::list) continue;
+    EXPECT_EQ(faults_of(known, list_of(known.path, known.min)), "");
+    // Of routes there cannot be more than one that is right as long as only one zone is accepted.
+    if (known.path != "routes") {
+      EXPECT_EQ(faults_of(known, list_of(known.path, known.max)), "");
+    }
+    EXPECT_NE(faults_of(known, list_of(known.path, known.max + 1)), "") << known.path;
+    if (known.min > 0) {
+      EXPECT_NE(faults_of(known, list_of(known.path, known.min - 1)), "") << known.path;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace pillion::config
