@@ -1,0 +1,146 @@
+"""Starting programs pinned to a core, loading them with dnsperf, and reading what they cost."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import socket
+import struct
+import subprocess
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+PATIENCE = 10.0  # seconds for a program to answer its first question
+
+LOADS = {  # name: (transport, dnsperf's options)
+    "tcp": ("tcp", ["-m", "tcp", "-c", "10", "-q", "100"]),
+    "udp": ("udp", ["-m", "udp", "-c", "10", "-q", "100"]),
+    "single": ("tcp", ["-m", "tcp", "-c", "1", "-q", "1"]),
+}
+
+
+class Unusable(Exception):
+    """A program that cannot be measured, with the reason."""
+
+
+def free_port():
+    """A port that is free on UDP and TCP, for programs that cannot let the kernel choose."""
+    while True:
+        with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port = tcp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                udp.bind(("127.0.0.1", port))
+                return port
+
+
+class Process:
+    """A child that is pinned to one core and ends with its `with` block."""
+
+    def __init__(self, command, core, log: pathlib.Path):
+        self.log = log
+        with log.open("wb") as output:
+            self.child = subprocess.Popen(  # pylint: disable=consider-using-with
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+                preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.child.poll() is None:
+            self.child.send_signal(signal.SIGTERM)
+            try:
+                self.child.wait(5)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+        self.child.wait()
+
+    def ended(self):
+        return self.child.poll() is not None
+
+    def last_words(self):
+        words = self.log.read_text(errors="replace").strip()
+        return words[-2000:] if words else "nothing on its output"
+
+    def cpu_seconds(self):
+        """User and system time so far, all threads (fields 14 and 15 of proc_pid_stat(5))."""
+        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    def memory_mib(self):
+        """(resident, of it anonymous) in MiB."""
+        status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
+        return tuple(round(int(re.search(rf"^{key}:\s+(\d+) kB", status, re.M)[1]) / 1024, 1) for key in ("VmRSS", "RssAnon"))
+
+
+def ask(port, name, transport, timeout=1.0):
+    """Asks for an A record. Returns (rcode, number of answers), or None where nothing usable comes back."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    query = struct.pack("!6H", 0x5157, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", 1, 1)
+    try:
+        if transport == "udp":
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.settimeout(timeout)
+                client.sendto(query, ("127.0.0.1", port))
+                answer = client.recv(65535)
+        else:
+            with socket.create_connection(("127.0.0.1", port), timeout) as client, client.makefile("rb") as stream:
+                client.sendall(struct.pack("!H", len(query)) + query)
+                answer = stream.read(struct.unpack("!H", stream.read(2))[0])
+        ident, flags, _, answers, _, _ = struct.unpack("!6H", answer[:12])
+    except (OSError, struct.error):
+        return None
+    return (flags & 0xF, answers) if ident == 0x5157 else None
+
+
+def wait_until_it_answers(process, port, name, transports):
+    """Raises Unusable where a program does not give one NOERROR answer with a record on each transport."""
+    deadline = time.monotonic() + PATIENCE
+    for transport in transports:
+        while (got := ask(port, name, transport)) != (0, 1):
+            if process.ended():
+                raise Unusable(f"it ended: {process.last_words()}")
+            if time.monotonic() > deadline:
+                raise Unusable(f"no good answer over {transport} (last: {got}): {process.last_words()}")
+            time.sleep(0.05)
+
+
+def number(pattern, text, default=None):
+    found = re.search(pattern, text)
+    if found:
+        return float(found[1])
+    if default is None:
+        raise Unusable(f"dnsperf said:\n{text[-2000:]}")
+    return default
+
+
+def dnsperf(port, load, names, seconds, core):
+    """Runs dnsperf and returns what it counted."""
+    command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(names), "-l", str(seconds), *LOADS[load][1]]
+    done = subprocess.run(command, capture_output=True, text=True, check=False,
+                          preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+    text = done.stdout + done.stderr
+    return {
+        "sent": number(r"Queries sent:\s+(\d+)", text),
+        "completed": number(r"Queries completed:\s+(\d+)", text),
+        "lost": number(r"Queries lost:\s+(\d+)", text),
+        "servfail": number(r"SERVFAIL (\d+)", text, 0.0),
+        "noerror": number(r"NOERROR (\d+)", text, 0.0),
+        "queries_per_second": number(r"Queries per second:\s+([\d.]+)", text),
+        "mean_latency_ms": number(r"Average Latency \(s\):\s+([\d.]+)", text, 0.0) * 1000,
+    }
+
+
+def measure(process, port, load, names, seconds, core):
+    """One round: a short warm-up, then the load between two readings of the process's CPU time."""
+    dnsperf(port, load, names, 1, core)
+    before = process.cpu_seconds()
+    result = dnsperf(port, load, names, seconds, core)
+    used = process.cpu_seconds() - before
+    if not result["completed"]:
+        raise Unusable("no query was completed under load")
+    result["cpu_us_per_query"] = used / result["completed"] * 1e6
+    result["resident_mib"], result["anonymous_mib"] = process.memory_mib()
+    return result
