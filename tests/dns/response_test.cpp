@@ -1,0 +1,123 @@
+#include "dns/response.hpp"
+
+#include <gmock/gmock.h>
+
+#include "dns/message_builder.hpp"
+
+namespace pillion::dns::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+
+const Buffer address = {192, 0, 2, 1};
+
+Buffer error_to(const Buffer& query, std::uint16_t rcode, const OurEdns& ours = {},
+                std::optional<ExtendedError> error = {}) {
+  Buffer out = {7, 7};
+  append_error(out, parse_query(query, {}).value(), rcode, ours, error);
+  return {out.begin() + 2, out.end()};
+}
+
+TEST(AppendError, CopiesTheQuestionByteForByte) {
+  const auto query = MessageBuilder().question("wWw.ExAmple.com", type::svcb).bytes();
+  auto expected = query;
+  write_u16(expected, 2, flag::qr | flag::rd | flag::ra | rcode::servfail);
+  EXPECT_EQ(error_to(query, rcode::servfail), expected);
+}
+
+TEST(AppendError, CopiesOpcodeRdAndCdButNothingElse) {
+  for (std::uint32_t flags = 0; flags < 0x8000; flags += 0x10) {
+    const auto query = MessageBuilder(static_cast<std::uint16_t>(flags)).question("a").bytes();
+    const auto answer = error_to(query, rcode::refused);
+    ASSERT_EQ(read_u16(answer, 2), flag::qr | flag::ra | (flags & 0x7910U) | rcode::refused) << flags;
+    ASSERT_EQ(read_u16(answer, 0), 0x1234);
+  }
+}
+
+TEST(AppendError, WithoutRecordsOfTheQuery) {
+  const auto query =
+      MessageBuilder().question("a.example", type::ixfr).record(Section::authority, {0}, type::soa, Buffer(22)).bytes();
+  const auto answer = error_to(query, rcode::refused);
+  const auto view = MessageView::parse(answer);
+  ASSERT_TRUE(view);
+  EXPECT_EQ(view->header().authorities(), 0);
+}
+
+TEST(AppendError, OptOnlyWhereTheQueryHadOne) {
+  EXPECT_FALSE(
+      MessageView::parse(error_to(MessageBuilder().question("a").bytes(), rcode::servfail, {}, ExtendedError{1, "x"}))
+          .value()
+          .opt());
+
+  const auto query = MessageBuilder().question("a").opt({}, 0x00018000).bytes();
+  const auto answer = error_to(query, rcode::badvers, {.udp_payload = 1400, .keepalive = 600},
+                               ExtendedError{extended_error::network_error, "why"});
+  const auto view = MessageView::parse(answer).value();
+  const auto edns = read_edns(view);
+  EXPECT_TRUE(edns.present);
+  EXPECT_EQ(edns.udp_payload, 1400);
+  EXPECT_EQ(edns.version, 0);
+  EXPECT_TRUE(edns.dnssec_ok);
+  EXPECT_EQ(edns.extended_rcode << 4U | view.header().rcode(), rcode::badvers);
+  EXPECT_EQ(keepalive_timeout(edns.options), 600);
+  EXPECT_THAT(find_option(edns.options, option::extended_error).value(), ElementsAre(0, 23, 'w', 'h', 'y'));
+}
+
+TEST(AppendError, NoOptionsUnasked) {
+  const auto answer = error_to(MessageBuilder().question("a").opt().bytes(), rcode::notimp);
+  const auto edns = read_edns(MessageView::parse(answer).value());
+  EXPECT_TRUE(edns.present);
+  EXPECT_FALSE(edns.dnssec_ok);
+  EXPECT_TRUE(edns.options.empty());
+}
+
+TEST(AppendError, TheLongestFitsInTheOldLimit) {
+  const auto name = joined({labels_of(3, 63), labels_of(1, 61), {0}});
+  const auto query = MessageBuilder().question(name).opt().bytes();
+  EXPECT_LE(error_to(query, rcode::servfail, {.keepalive = 1}, ExtendedError{0, std::string(1000, 'x')}).size(),
+            min_udp_payload);
+}
+
+TEST(AppendHeaderError, TwelveBytes) {
+  const auto query = MessageBuilder(0x2910 | flag::ad | flag::tc).set_u16(4, 9).set_u16(10, 3).bytes();
+  Buffer out = {1};
+  append_header_error(out, Header::of(query).value(), rcode::formerr);
+  EXPECT_THAT(out, ElementsAre(1, 0x12, 0x34, 0xA9, 0x91, 0, 0, 0, 0, 0, 0, 0, 0));
+}
+
+MessageBuilder long_answer(std::uint16_t flags) {
+  return MessageBuilder(flags).question("wWw.example").record(Section::answer, pointer_to(12), type::a, address);
+}
+
+TEST(AppendTruncated, KeepsTheHeaderAndSetsTc) {
+  const std::uint16_t flags = flag::qr | flag::aa | flag::rd | flag::ra | flag::ad | flag::cd | rcode::nxdomain;
+  const auto answer = long_answer(flags).opt().bytes();
+  Buffer out;
+  append_truncated(out, MessageView::parse(answer).value(), {}, {});
+  EXPECT_THAT(out, ElementsAreArray(MessageBuilder(flags | flag::tc).question("wWw.example").bytes()));
+}
+
+TEST(AppendTruncated, OurOptToAClientWithEdns) {
+  const auto answer = long_answer(flag::qr).opt(option_of(option::cookie, Buffer(8)), 0x02000000).bytes();
+  Buffer out = {5};
+  append_truncated(out, MessageView::parse(answer).value(), {.udp_payload = 1232, .keepalive = 2},
+                   {.present = true, .dnssec_ok = true, .options = {}});
+  const auto edns = read_edns(MessageView::parse(Bytes(out).subspan(1)).value());
+  EXPECT_TRUE(edns.present);
+  EXPECT_EQ(edns.udp_payload, 1232);
+  EXPECT_EQ(edns.extended_rcode, 2);  // the upper bits of the answer's RCODE
+  EXPECT_TRUE(edns.dnssec_ok);
+  EXPECT_FALSE(find_option(edns.options, option::cookie));
+  EXPECT_EQ(keepalive_timeout(edns.options), 2);
+}
+
+TEST(AppendQuery, IsAQuery) {
+  Buffer out;
+  append_query(out, 0x1234, flag::rd, name_of("www.example.com"), type::aaaa, klass::in);
+  EXPECT_EQ(out, MessageBuilder().question("www.example.com", type::aaaa).bytes());
+  EXPECT_TRUE(parse_query(out, {}));
+}
+
+}  // namespace
+}  // namespace pillion::dns::testing
