@@ -24,11 +24,14 @@ std::string spdlog_version() {
          std::to_string(SPDLOG_VER_PATCH);
 }
 
+std::string compiler() {
 #ifdef __clang__
-constexpr auto compiler = __VERSION__;  // begins with "Clang"
+  return "Clang " + std::to_string(__clang_major__) + "." + std::to_string(__clang_minor__) + "." +
+         std::to_string(__clang_patchlevel__);
 #else
-constexpr auto compiler = "GCC " __VERSION__;
+  return "GCC " __VERSION__;
 #endif
+}
 
 }  // namespace
 
@@ -51,7 +54,7 @@ int VersionCommand::run(std::ostream& out) const {
       << "prometheus-cpp " << build_info::prometheus_cpp_version() << '\n'
       << "spdlog         " << spdlog_version() << '\n'
       << "CLI11          " << CLI11_VERSION << '\n'
-      << "compiler       " << compiler << '\n';
+      << "compiler       " << compiler() << '\n';
   return exit_code::clean;
 }
 
