@@ -120,8 +120,7 @@ modules.unload('detect_time_skew')
 modules.unload('detect_time_jump')
 trust_anchors.remove('.')
 cache.size = 10 * MB
-cache.max_ttl(1)
-policy.add(policy.all(policy.FLAGS({{'NO_CACHE', 'NO_MINIMIZE'}})))
+modules.unload('cache')
 policy.add(policy.all(policy.TLS_FORWARD({{
   {{'127.0.0.1@{upstream.port}', hostname='{TLS_NAME}', ca_file='{upstream.ca_file}'}}
 }})))
@@ -144,7 +143,8 @@ newServer({{ address = '127.0.0.1:{upstream.port}', tls = 'openssl', subjectName
 def stubby(path, directory, port, upstream):
     config = write(directory, "stubby.yml", f"""\
 resolution_type: GETDNS_RESOLUTION_STUB
-dns_transport_list: [GETDNS_TRANSPORT_TLS]
+dns_transport_list:
+  - GETDNS_TRANSPORT_TLS
 tls_authentication: GETDNS_AUTHENTICATION_REQUIRED
 tls_ca_file: "{upstream.ca_file}"
 tls_query_padding_blocksize: 128
@@ -152,7 +152,8 @@ edns_client_subnet_private: 0
 round_robin_upstreams: 0
 idle_timeout: 60000
 limit_outstanding_queries: 0
-listen_addresses: ["127.0.0.1@{port}"]
+listen_addresses:
+  - 127.0.0.1@{port}
 appdata_dir: "{directory}"
 upstream_recursive_servers:
   - address_data: 127.0.0.1
