@@ -1,0 +1,196 @@
+#include "runtime/loop.hpp"
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include <boost/asio/post.hpp>
+#include <gtest/gtest.h>
+
+#include "runtime/random.hpp"
+
+namespace pillion::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+namespace asio = boost::asio;
+
+class SilentLog final : public Log {
+ public:
+  SilentLog() : Log(LogLevel::error) {}
+
+ private:
+  void write(LogLevel, std::string_view, std::span<const Field>) override {}
+};
+
+class Sink final : public Flushable {
+ public:
+  void flush() override {
+    ++flushes;
+    if (on_flush) on_flush();
+  }
+  int flushes = 0;
+  std::function<void()> on_flush;
+};
+
+class Alarm final : public Deadline {
+ public:
+  explicit Alarm(std::function<void()> action) : action_(std::move(action)) {}
+  void expired(Time) override { action_(); }
+
+ private:
+  std::function<void()> action_;
+};
+
+class LoopTest : public ::testing::Test {
+ protected:
+  SilentLog log;
+  Loop loop{log};
+};
+
+TEST_F(LoopTest, FlushesOnceATurnAfterEverythingThatWasReady) {
+  Sink sink;
+  int handled = 0;
+  sink.on_flush = [&] { EXPECT_EQ(handled, 10); };
+  for (int i = 0; i < 10; ++i) {
+    asio::post(loop.io(), [&] {
+      ++handled;
+      loop.schedule(sink);
+      loop.schedule(sink);
+    });
+  }
+  loop.io().run();
+  EXPECT_EQ(sink.flushes, 1);
+}
+
+TEST_F(LoopTest, FlushesInTheOrderOfScheduling) {
+  std::vector<int> order;
+  Sink first;
+  Sink second;
+  first.on_flush = [&] { order.push_back(1); };
+  second.on_flush = [&] { order.push_back(2); };
+  loop.schedule(second);
+  loop.schedule(first);
+  loop.io().run();
+  EXPECT_EQ(order, (std::vector{2, 1}));
+}
+
+TEST_F(LoopTest, WhatIsScheduledByAFlushComesInTheNextTurn) {
+  Sink first;
+  Sink second;
+  first.on_flush = [&] {
+    if (first.flushes == 1) {
+      loop.schedule(first);
+      loop.schedule(second);
+    }
+  };
+  loop.schedule(first);
+  loop.io().run_one();
+  EXPECT_EQ(first.flushes, 1);
+  EXPECT_EQ(second.flushes, 0);
+  loop.io().run();
+  EXPECT_EQ(first.flushes, 2);
+  EXPECT_EQ(second.flushes, 1);
+}
+
+TEST_F(LoopTest, DoesNotFlushWhatWasUnscheduled) {
+  Sink kept;
+  auto gone = std::make_unique<Sink>();
+  loop.schedule(*gone);
+  loop.schedule(kept);
+  loop.unschedule(*gone);
+  loop.unschedule(*gone);
+  gone.reset();
+  loop.io().run();
+  EXPECT_EQ(kept.flushes, 1);
+}
+
+TEST_F(LoopTest, AFlushMayUnscheduleAnotherOfTheSameTurn) {
+  Sink first;
+  auto second = std::make_unique<Sink>();
+  Sink third;
+  first.on_flush = [&] {
+    loop.unschedule(*second);
+    second.reset();
+  };
+  loop.schedule(first);
+  loop.schedule(*second);
+  loop.schedule(third);
+  loop.io().run();
+  EXPECT_EQ(third.flushes, 1);
+}
+
+TEST_F(LoopTest, MayBeScheduledAgainAfterUnscheduling) {
+  Sink sink;
+  loop.schedule(sink);
+  loop.unschedule(sink);
+  loop.schedule(sink);
+  loop.io().run();
+  EXPECT_EQ(sink.flushes, 1);
+}
+
+TEST_F(LoopTest, DeadlinesFireInOrderAndNotEarly) {
+  const auto began = loop.clock().refresh();
+  std::vector<int> order;
+  Alarm late([&] { order.push_back(2); });
+  Alarm early([&] {
+    order.push_back(1);
+    EXPECT_GE(loop.clock().now(), began + 5ms);
+  });
+  loop.set_deadline(late, began + 15ms);
+  loop.set_deadline(early, began + 5ms);
+  loop.io().run();
+  EXPECT_EQ(order, (std::vector{1, 2}));
+  EXPECT_GE(Clock::now(), began + 15ms);
+}
+
+TEST_F(LoopTest, ADeadlineMayBeSetFromWithinAnother) {
+  int fired = 0;
+  Alarm second([&] { ++fired; });
+  Alarm first([&] {
+    ++fired;
+    loop.set_deadline(second, loop.clock().now() + 1ms);
+  });
+  loop.set_deadline(first, loop.clock().now());
+  loop.io().run();
+  EXPECT_EQ(fired, 2);
+}
+
+TEST_F(LoopTest, AClearedDeadlineDoesNotFireAndTheTimerCanBeReleased) {
+  bool fired = false;
+  Alarm alarm([&] { fired = true; });
+  loop.set_deadline(alarm, loop.clock().now() + 1h);
+  loop.clear_deadline(alarm);
+  loop.release_timer();
+  loop.io().run();  // would last an hour
+  EXPECT_FALSE(fired);
+}
+
+TEST(Random, StaysInItsRange) {
+  Random random;
+  double sum = 0;
+  constexpr int draws = 10'000;
+  for (int i = 0; i < draws; ++i) {
+    const auto value = random.unit();
+    ASSERT_GE(value, 0.0);
+    ASSERT_LT(value, 1.0);
+    sum += value;
+  }
+  EXPECT_NEAR(sum / draws, 0.5, 0.02);  // seven standard deviations
+}
+
+TEST(Random, DrawsEveryBit) {
+  Random random;
+  std::uint16_t ones = 0;
+  std::uint16_t zeros = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const auto value = random.u16();
+    ones |= value;
+    zeros |= static_cast<std::uint16_t>(~value);
+  }
+  EXPECT_EQ(ones, 0xffff);
+  EXPECT_EQ(zeros, 0xffff);
+}
+
+}  // namespace
+}  // namespace pillion::runtime
