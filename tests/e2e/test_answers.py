@@ -65,6 +65,10 @@ def test_answers_equal_those_of_the_server(proxy, server, tls_context, shape):
         through_tcp = read(ask_tcp(proxy.port, query))
         through_udp = read(ask_udp(proxy.port, query))
         assert through_tcp.id == through_udp.id == query.id
+        if not direct.question:
+            # NSD refuses classes without repeating the question; a client is told the same, with its question.
+            assert through_tcp.rcode() == through_udp.rcode() == direct.rcode()
+            continue
         if essence(through_tcp) != essence(direct):
             different.append(("tcp", question, direct.to_text(), through_tcp.to_text()))
         if through_udp.flags & dns.flags.TC:
@@ -137,7 +141,9 @@ def test_edns_is_answered_as_by_a_resolver(proxy):
     answer = read(ask_udp(proxy.port, make_query(full("a"), want_dnssec=True)))
     assert answer.ednsflags & dns.flags.DO
     assert [option.otype for option in answer.options] == []
-    assert rcode(ask_udp(proxy.port, make_query(full("a"), use_edns=1))) == "BADVERS"
+    future = make_query(full("a"))
+    future.use_edns(1)
+    assert rcode(ask_udp(proxy.port, future)) == rcode(ask_tcp(proxy.port, future)) == "BADVERS"
 
 
 def test_an_unknown_edns_option_is_ignored(proxy):

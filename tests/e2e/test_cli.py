@@ -58,7 +58,7 @@ def test_check_without_a_file_shows_the_defaults():
 
 def test_version():
     printed = run(pillion.BINARY, "version").stdout
-    assert re.search(r"pillion \d+\.\d+\.\d+", printed, re.I)
+    assert re.search(r"^pillion +\d+\.\d+\.\d+", printed, re.I)
     for library in ("OpenSSL", "Boost"):
         assert library in printed
 

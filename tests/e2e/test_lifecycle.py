@@ -37,7 +37,7 @@ def test_it_drains_before_it_stops(tmp_path, server, verified, number):
 def test_readiness_ends_with_the_drain(tmp_path, server, verified):
     with pillion.running(tmp_path, verified(server)) as proxy, TcpClient(proxy.port) as client:
         before = server.queries
-        client.send(make_query("delay-2000-slow.example."))
+        client.send(make_query("delay-1000-slow.example."))
         proxy.process.wait_for(lambda: server.queries == before + 1, "the upstream has the query")
         proxy.process.send_signal(signal.SIGTERM)
         proxy.process.wait_for(lambda: proxy.get("/readyz")[0] == 503, "/readyz answers 503")
@@ -198,8 +198,7 @@ def test_a_log_that_nobody_reads_blocks_nothing(tmp_path, server, verified):
         os.set_blocking(writing, True)
         path = config(tmp_path, verified, server, log={"level": "debug", "format": "json"})
         port = int(json.loads(path.read_text())["dns"]["listen"][0].rsplit(":", 1)[1])
-        proxy = Process(["/bin/sh", "-c", f"exec '{pillion.BINARY}' run --config '{path}' 2>&{writing}"], tmp_path, "blocked",
-                        pass_fds=(writing,))
+        proxy = Process([pillion.BINARY, "run", "--config", path], tmp_path, "blocked", stderr=writing)
         try:
             proxy.wait_for(lambda: accepts_tcp(port), "listens")
             with TcpClient(port) as client:

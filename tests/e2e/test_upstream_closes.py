@@ -101,6 +101,13 @@ def test_nobody_answers_and_then_somebody_does(tmp_path, certificate, verified):
         proxy.process.wait_for(lambda: rcode(client.ask(make_query("after.example."))) == "NOERROR", "answers again")
 
 
+def test_a_slow_recursion_is_waited_for(tmp_path, certificate, verified):
+    """It takes longer than a stalled connection is given, and less than the query's budget of 4 s."""
+    with DotServer(certificate) as server, pillion.running(tmp_path, verified(server)) as proxy, TcpClient(proxy.port) as client:
+        assert rcode(client.ask(make_query("recursion-3200-slow.example."))) == "NOERROR"
+        assert rcode(client.ask(make_query("quick.example."))) == "NOERROR"
+
+
 def test_a_frozen_server_is_given_up(tmp_path, tmp_path_factory, certificate, zone_file, verified, nsd):
     """SIGSTOP: connections stay open, nothing is answered. The other server takes over within each query's budget."""
     with served(lambda: servers.unbound(tmp_path_factory.mktemp("unbound"), certificate, zone_file, zone.ORIGIN)) as frozen, \

@@ -1,6 +1,7 @@
 """A DNS-over-TLS server that misbehaves as told. It speaks TLS through memory buffers, so that it decides itself when to say close_notify,
 when to close, and sees the bytes of the wire. Every A question has an answer that follows from its name; a first label `delay-MS-…` holds
-that answer back for so many milliseconds, `drop-…` for ever."""
+that answer back for so many milliseconds, `recursion-MS-…` until so long after the name was first asked for, as a resolver's
+recursion would, and `drop-…` for ever."""
 
 import asyncio
 import re
@@ -12,7 +13,7 @@ import zlib
 
 from .process import PATIENCE
 
-SPECIAL = re.compile(rb"^(delay-(\d+)|drop)-")
+SPECIAL = re.compile(rb"^(?:(delay|recursion)-(\d+)|drop)-")
 
 
 def question_end(message):
@@ -115,7 +116,9 @@ class Connection(asyncio.Protocol):
             if special is None:
                 self.answer(query)
             elif special.group(2):
-                asyncio.get_running_loop().call_later(int(special.group(2)) / 1000, self.answer_later, query)
+                now = asyncio.get_running_loop().time()
+                asked = self.server.first_asked.setdefault(query[12:], now) if special.group(1) == b"recursion" else now
+                asyncio.get_running_loop().call_at(asked + int(special.group(2)) / 1000, self.answer_later, query)
 
     def answer_later(self, query):
         if not self.closing and not self.transport.is_closing():
@@ -173,6 +176,7 @@ class DotServer:
         self.alpn = set()
         self.tls_errors = []
         self.open = set()
+        self.first_asked = {}  # question -> loop time
         self.port = 0
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(certificate.path, certificate.key)

@@ -62,7 +62,7 @@ def accepts_tcp(port, host="127.0.0.1"):
 class Process:
     """A started program. Standard output and error go to files beside each other in `directory`."""
 
-    def __init__(self, command, directory, name=None, pass_fds=()):
+    def __init__(self, command, directory, name=None, stderr=None):
         self.name = name or pathlib.Path(command[0]).name
         self.command = [str(part) for part in command]
         directory = pathlib.Path(directory)
@@ -70,8 +70,8 @@ class Process:
         self.out_path = directory / f"{self.name}.out"
         self.err_path = directory / f"{self.name}.err"
         with open(self.out_path, "wb") as out, open(self.err_path, "wb") as err:
-            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-                                          cwd=directory, start_new_session=True, pass_fds=pass_fds)
+            self.child = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=out,
+                                          stderr=err if stderr is None else stderr, cwd=directory, start_new_session=True)
 
     @property
     def pid(self):
