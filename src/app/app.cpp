@@ -1,13 +1,12 @@
 #include "app/app.hpp"
 
-#include <boost/asio/ip/address.hpp>
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <csignal>
 #include <ctime>
 #include <utility>
 
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/post.hpp>
 #include <openssl/crypto.h>
 
 #include "runtime/build_info.hpp"
@@ -26,17 +25,18 @@ const config::Upstream& root_upstream(const config::Config& config) {
 
 }  // namespace
 
-App::App(const config::Config& config, telemetry::Logger& log) : config_(config), log_(log), signals_([&]() -> asio::io_context& {
-  const auto& root = root_upstream(config_);
-  if (root.protocol == config::Protocol::tls) tls_ = std::make_unique<upstream::TlsContext>(root.tls);
-  auto shard_config = config_;
-  for (std::uint32_t i = 0; i < config_.threads; ++i) {
-    shards_.push_back(std::make_unique<Shard>(shard_config, tls_.get(), log_));
-    // Ports that the kernel chose for the first shard are the others' too.
-    shard_config.dns.listen = shards_.front()->addresses();
-  }
-  return shards_.front()->loop().io();
-}()) {
+App::App(const config::Config& config, telemetry::Logger& log)
+    : config_(config), log_(log), signals_([&]() -> asio::io_context& {
+        const auto& root = root_upstream(config_);
+        if (root.protocol == config::Protocol::tls) tls_ = std::make_unique<upstream::TlsContext>(root.tls);
+        auto shard_config = config_;
+        for (std::uint32_t i = 0; i < config_.threads; ++i) {
+          shards_.push_back(std::make_unique<Shard>(shard_config, tls_.get(), log_));
+          // Ports that the kernel chose for the first shard are the others' too.
+          shard_config.dns.listen = shards_.front()->addresses();
+        }
+        return shards_.front()->loop().io();
+      }()) {
   addresses_ = shards_.front()->addresses();
   config_loaded_.set(static_cast<double>(std::time(nullptr)));
   exporter_.emplace(metric_sources());
@@ -47,11 +47,13 @@ App::~App() = default;
 
 void App::start_http() {
   std::vector<http::Server::Endpoint> endpoints;
-  for (const auto& endpoint : config_.http.listen) endpoints.emplace_back(asio::ip::make_address(endpoint.address), endpoint.port);
+  for (const auto& endpoint : config_.http.listen)
+    endpoints.emplace_back(asio::ip::make_address(endpoint.address), endpoint.port);
   try {
-    http_ = std::make_unique<http::Server>(
-        shards_.front()->loop().io().get_executor(), log_, endpoints, http::Options{},
-        http::Routes{.metrics = [this] { return exporter_->text(); }, .health = [this](http::Probe probe) { return health(probe); }});
+    http_ =
+        std::make_unique<http::Server>(shards_.front()->loop().io().get_executor(), log_, endpoints, http::Options{},
+                                       http::Routes{.metrics = [this] { return exporter_->text(); },
+                                                    .health = [this](http::Probe probe) { return health(probe); }});
   } catch (const boost::system::system_error& error) {
     throw server::BindError(error.what());
   }
@@ -81,7 +83,9 @@ telemetry::Sources App::metric_sources() const {
   for (const auto& shard : shards_) sources.shards.push_back(&shard->server_metrics());
   sources.config_loaded = &config_loaded_;
   sources.log_lines_dropped = [this] { return log_.dropped(); };
-  sources.build = {.version = std::string(runtime::build_info::version()), .commit = std::string(runtime::build_info::commit()), .openssl = OpenSSL_version(OPENSSL_VERSION_STRING)};
+  sources.build = {.version = std::string(runtime::build_info::version()),
+                   .commit = std::string(runtime::build_info::commit()),
+                   .openssl = OpenSSL_version(OPENSSL_VERSION_STRING)};
   return sources;
 }
 
@@ -91,14 +95,18 @@ http::Health App::health(http::Probe probe) const {
       // This is answered by the loop that answers queries: that it comes says all.
       return {.ok = true, .reasons = {{true, "event loop turns"}}};
     case http::Probe::ready:
-      return {.ok = !draining_, .reasons = {{true, "configuration loaded"}, {true, "listeners bound"}, {!draining_, draining_ ? "draining" : "not draining"}}};
+      return {.ok = !draining_,
+              .reasons = {{true, "configuration loaded"},
+                          {true, "listeners bound"},
+                          {!draining_, draining_ ? "draining" : "not draining"}}};
     case http::Probe::startup: {
       const bool warm = shards_.front()->is_warm();
       const bool patient = runtime::Clock::now() - started_ < startup_patience;
       return {.ok = warm || !patient,
               .reasons = {{true, "listeners bound"},
-                          {warm || !patient, warm ? "first upstream connection tried" : patient ? "waiting for the first upstream connection"
-                                                                                                : "first upstream connection took too long"}}};
+                          {warm || !patient, warm      ? "first upstream connection tried"
+                                             : patient ? "waiting for the first upstream connection"
+                                                       : "first upstream connection took too long"}}};
     }
   }
   return {.ok = false, .reasons = {}};
@@ -119,8 +127,11 @@ void App::run() {
 }
 
 void App::log_start() {
-  log_.info("pillion started", {{"version", runtime::build_info::version()}, {"commit", runtime::build_info::commit()}, {"threads", config_.threads}});
-  for (const auto& address : addresses_) log_.info("listening for DNS", {{"address", config::to_string(address)}, {"transports", "udp tcp"}});
+  log_.info("pillion started", {{"version", runtime::build_info::version()},
+                                {"commit", runtime::build_info::commit()},
+                                {"threads", config_.threads}});
+  for (const auto& address : addresses_)
+    log_.info("listening for DNS", {{"address", config::to_string(address)}, {"transports", "udp tcp"}});
   if (const auto address = http_address()) log_.info("listening for HTTP", {{"address", config::to_string(*address)}});
 }
 

@@ -1,7 +1,6 @@
 #pragma once
-// The composition root: makes every part, wires them, starts them, and takes them down in order. Sees everything; nothing sees it.
-
-#include <boost/asio/signal_set.hpp>
+// The composition root: makes every part, wires them, starts them, and takes them down in order. Sees everything;
+// nothing sees it.
 
 #include <atomic>
 #include <memory>
@@ -10,6 +9,8 @@
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include <boost/asio/signal_set.hpp>
 
 #include "app/shard.hpp"
 #include "config/config.hpp"
@@ -22,7 +23,8 @@ namespace pillion::app {
 
 class App {
  public:
-  /// Binds everything. Throws server::BindError for an address that cannot be listened on, std::runtime_error for TLS files that cannot be used.
+  /// Binds everything. Throws server::BindError for an address that cannot be listened on, std::runtime_error for TLS
+  /// files that cannot be used.
   App(const config::Config& config, telemetry::Logger& log);
   ~App();
   App(const App&) = delete;

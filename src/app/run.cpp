@@ -15,7 +15,8 @@ namespace {
 telemetry::LoggerOptions logger_options(const config::Log& settings) {
   static_assert(static_cast<int>(config::LogLevel::error) == static_cast<int>(runtime::LogLevel::error) &&
                 static_cast<int>(config::LogFormat::text) == static_cast<int>(telemetry::LogFormat::text));
-  return {.level = static_cast<runtime::LogLevel>(settings.level), .format = static_cast<telemetry::LogFormat>(settings.format)};
+  return {.level = static_cast<runtime::LogLevel>(settings.level),
+          .format = static_cast<telemetry::LogFormat>(settings.format)};
 }
 
 /// Descriptors for every client that the configuration allows, as far as the hard limit goes.

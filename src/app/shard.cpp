@@ -1,11 +1,11 @@
 #include "app/shard.hpp"
 
+#include <algorithm>
+#include <utility>
+
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <algorithm>
-#include <utility>
 
 namespace pillion::app {
 namespace asio = boost::asio;

@@ -1,11 +1,12 @@
 #pragma once
-// One thread's worth of Pillion: a loop, listeners, upstream pools and counters of its own. Shards share nothing that is written.
-
-#include <boost/asio/awaitable.hpp>
+// One thread's worth of Pillion: a loop, listeners, upstream pools and counters of its own. Shards share nothing that
+// is written.
 
 #include <functional>
 #include <memory>
 #include <vector>
+
+#include <boost/asio/awaitable.hpp>
 
 #include "app/upstreams.hpp"
 #include "config/config.hpp"
@@ -24,8 +25,8 @@ class Shard {
   void start();
   /// Runs the loop until the shard has drained.
   void run() { loop_.io().run(); }
-  /// Thread-safe. Stops accepting, goes on answering until clients are quiet or `grace` has passed, then closes everything and calls `done` on the
-  /// shard's thread. A second call with a shorter grace cuts the first one short.
+  /// Thread-safe. Stops accepting, goes on answering until clients are quiet or `grace` has passed, then closes
+  /// everything and calls `done` on the shard's thread. A second call with a shorter grace cuts the first one short.
   void drain(runtime::Duration grace, std::function<void()> done);
 
   [[nodiscard]] runtime::Loop& loop() { return loop_; }

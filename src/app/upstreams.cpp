@@ -1,8 +1,8 @@
 #include "app/upstreams.hpp"
 
-#include <boost/asio/ip/address.hpp>
-
 #include <utility>
+
+#include <boost/asio/ip/address.hpp>
 
 #include "upstream/datagram_connection.hpp"
 #include "upstream/stream_connection.hpp"
@@ -19,35 +19,41 @@ struct Blueprint {
   upstream::TlsIdentity identity;
 };
 
-std::unique_ptr<upstream::Pool> make_pool(runtime::Loop& loop, const config::Upstream& settings, const config::Server& server,
-                                          config::Protocol protocol, upstream::TlsContext* tls, upstream::ServerMetrics& metrics) {
+std::unique_ptr<upstream::Pool> make_pool(runtime::Loop& loop, const config::Upstream& settings,
+                                          const config::Server& server, config::Protocol protocol,
+                                          upstream::TlsContext* tls, upstream::ServerMetrics& metrics) {
   const bool encrypted = protocol == config::Protocol::tls;
-  const auto blueprint = std::make_shared<Blueprint>(Blueprint{.encoding = {.framed = protocol != config::Protocol::udp,
-                                                                            // Padding hides lengths; in the clear there is nothing to hide.
-                                                                            .padding = encrypted ? settings.padding : std::uint16_t{0},
-                                                                            .keepalive = protocol != config::Protocol::udp},
-                                                               .limits = {},
-                                                               .identity = upstream::TlsIdentity(server)});
+  const auto blueprint = std::make_shared<Blueprint>(
+      Blueprint{.encoding = {.framed = protocol != config::Protocol::udp,
+                             // Padding hides lengths; in the clear there is nothing to hide.
+                             .padding = encrypted ? settings.padding : std::uint16_t{0},
+                             .keepalive = protocol != config::Protocol::udp},
+                .limits = {},
+                .identity = upstream::TlsIdentity(server)});
   const auto address = asio::ip::make_address(server.endpoint.address);
   const auto port = server.endpoint.port;
   upstream::Pool::MakeConnection make;
   switch (protocol) {
     case config::Protocol::tls:
-      make = [&loop, blueprint, address, port, tls](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
-        return std::make_unique<upstream::TlsConnection>(loop, asio::ip::tcp::endpoint(address, port), blueprint->encoding, blueprint->limits,
-                                                         events, *tls, blueprint->identity);
+      make = [&loop, blueprint, address, port,
+              tls](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
+        return std::make_unique<upstream::TlsConnection>(loop, asio::ip::tcp::endpoint(address, port),
+                                                         blueprint->encoding, blueprint->limits, events, *tls,
+                                                         blueprint->identity);
       };
       break;
     case config::Protocol::tcp:
-      make = [&loop, blueprint, address, port](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
-        return std::make_unique<upstream::TcpConnection>(loop, asio::ip::tcp::endpoint(address, port), blueprint->encoding, blueprint->limits,
-                                                         events);
+      make = [&loop, blueprint, address,
+              port](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
+        return std::make_unique<upstream::TcpConnection>(loop, asio::ip::tcp::endpoint(address, port),
+                                                         blueprint->encoding, blueprint->limits, events);
       };
       break;
     case config::Protocol::udp:
-      make = [&loop, blueprint, address, port](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
-        return std::make_unique<upstream::DatagramConnection>(loop, asio::ip::udp::endpoint(address, port), blueprint->encoding,
-                                                              blueprint->limits, events);
+      make = [&loop, blueprint, address,
+              port](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
+        return std::make_unique<upstream::DatagramConnection>(loop, asio::ip::udp::endpoint(address, port),
+                                                              blueprint->encoding, blueprint->limits, events);
       };
       break;
   }
@@ -64,8 +70,8 @@ GroupMetrics::GroupMetrics(const config::Upstream& settings) {
   }
 }
 
-std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config::Upstream& settings, upstream::TlsContext* tls,
-                                              GroupMetrics& metrics) {
+std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config::Upstream& settings,
+                                              upstream::TlsContext* tls, GroupMetrics& metrics) {
   std::vector<resolve::GroupServer> servers;
   for (std::size_t i = 0; i < settings.servers.size(); ++i) {
     const auto& server = settings.servers[i];

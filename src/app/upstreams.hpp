@@ -12,7 +12,8 @@
 
 namespace pillion::app {
 
-/// What one shard counts about the servers of a group, in the order of the configuration. A UDP server has a second one, for its fallback to TCP.
+/// What one shard counts about the servers of a group, in the order of the configuration. A UDP server has a second
+/// one, for its fallback to TCP.
 struct GroupMetrics {
   explicit GroupMetrics(const config::Upstream& settings);
   std::vector<std::unique_ptr<upstream::ServerMetrics>> servers;
@@ -20,7 +21,7 @@ struct GroupMetrics {
 };
 
 /// `tls` is the group's context, nullptr unless the protocol is tls; it outlives the group, as do `metrics`.
-[[nodiscard]] std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config::Upstream& settings, upstream::TlsContext* tls,
-                                                            GroupMetrics& metrics);
+[[nodiscard]] std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config::Upstream& settings,
+                                                            upstream::TlsContext* tls, GroupMetrics& metrics);
 
 }  // namespace pillion::app

@@ -17,10 +17,10 @@ class Exchange final : public upstream::Query, public runtime::Deadline {
 
   Failover* owner = nullptr;
   Request* request = nullptr;
-  runtime::Time give_up;                 ///< the end of the whole query's budget
+  runtime::Time give_up;  ///< the end of the whole query's budget
   upstream::ServerSet tried = 0;
-  std::size_t server = 0;                ///< that has it now
-  bool over_tcp = false;                 ///< a UDP answer was truncated: asked again over TCP
+  std::size_t server = 0;  ///< that has it now
+  bool over_tcp = false;   ///< a UDP answer was truncated: asked again over TCP
   upstream::Error last_error = upstream::Error::timeout;
 
  private:

@@ -31,9 +31,15 @@ void take_question(const dns::QueryView& query, dns::Buffer& out) {
 
 }  // namespace
 
-void Exchange::replied(const upstream::Reply& reply) { owner->replied(*this, reply); }
-void Exchange::failed(Error error) { owner->failed(*this, error); }
-void Exchange::expired(runtime::Time now) { owner->expired(*this, now); }
+void Exchange::replied(const upstream::Reply& reply) {
+  owner->replied(*this, reply);
+}
+void Exchange::failed(Error error) {
+  owner->failed(*this, error);
+}
+void Exchange::expired(runtime::Time now) {
+  owner->expired(*this, now);
+}
 
 Failover::Failover(runtime::Loop& loop, const config::Upstream& settings, std::vector<GroupServer> servers)
     : loop_(loop),
@@ -101,7 +107,8 @@ void Failover::send_or_fail(Exchange& exchange, runtime::Time now) {
 }
 
 void Failover::replied(Exchange& exchange, const upstream::Reply& reply) {
-  if (protocol_ == config::Protocol::udp && !exchange.over_tcp && reply.message && reply.message->header().is_truncated()) {
+  if (protocol_ == config::Protocol::udp && !exchange.over_tcp && reply.message &&
+      reply.message->header().is_truncated()) {
     const auto now = loop_.clock().now();
     exchange.over_tcp = true;
     loop_.set_deadline(exchange, exchange.give_up);
@@ -124,7 +131,8 @@ void Failover::failed(Exchange& exchange, Error error) {
   if (!upstream::traits(error).retry || now >= exchange.give_up) return give_up(exchange);
   exchange.over_tcp = false;
   if (send(exchange, now)) return;
-  // Every server has had it. One that may only be restarting is waited for, unless the query is what ends its connections.
+  // Every server has had it. One that may only be restarting is waited for, unless the query is what ends its
+  // connections.
   exchange.tried = 0;
   if (exchange.is_exhausted()) return give_up(exchange);
   send_or_fail(exchange, now);
@@ -154,7 +162,11 @@ void Failover::give_up(Exchange& exchange) {
   const auto& traits = upstream::traits(exchange.last_error);
   const auto text = std::string(traits.text) + " at " + servers_[exchange.server].pool->server();
   release(exchange);
-  request.answered({.source = Source::upstream, .message = {}, .rcode = dns::rcode::servfail, .info_code = traits.info_code, .text = text});
+  request.answered({.source = Source::upstream,
+                    .message = {},
+                    .rcode = dns::rcode::servfail,
+                    .info_code = traits.info_code,
+                    .text = text});
 }
 
 void Failover::release(Exchange& exchange) {
@@ -170,7 +182,8 @@ void Failover::stop() {
 }
 
 bool Failover::is_stopped() const {
-  return std::ranges::all_of(servers_, [](const GroupServer& server) { return server.pool->empty() && (!server.tcp || server.tcp->empty()); });
+  return std::ranges::all_of(
+      servers_, [](const GroupServer& server) { return server.pool->empty() && (!server.tcp || server.tcp->empty()); });
 }
 
 bool Failover::is_warm() const {

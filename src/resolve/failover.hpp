@@ -1,5 +1,6 @@
 #pragma once
-// One upstream group: sends each query to a server of the policy's choice, and to another when that one fails, within the query's budget.
+// One upstream group: sends each query to a server of the policy's choice, and to another when that one fails, within
+// the query's budget.
 
 #include <memory>
 #include <string>
@@ -15,7 +16,8 @@
 
 namespace pillion::resolve {
 
-/// One server of a group. `tcp` is where a truncated UDP answer is asked for again (RFC 7766 section 5); nullptr for the stream protocols.
+/// One server of a group. `tcp` is where a truncated UDP answer is asked for again (RFC 7766 section 5); nullptr for
+/// the stream protocols.
 struct GroupServer {
   std::unique_ptr<upstream::Pool> pool;
   std::unique_ptr<upstream::Pool> tcp;

@@ -15,7 +15,8 @@ enum class Source : std::uint8_t { upstream, local };
 /// Views buffers of whoever answers: valid only during the call that hands it over.
 struct Answer {
   Source source = Source::local;
-  /// The upstream's message, its EDNS still in it; nullopt for an answer without records that has only the fields below.
+  /// The upstream's message, its EDNS still in it; nullopt for an answer without records that has only the fields
+  /// below.
   std::optional<dns::MessageView> message;
   std::uint16_t rcode = dns::rcode::servfail;
   /// Extended DNS Error (RFC 8914) of an answer without a message; an empty text means none.

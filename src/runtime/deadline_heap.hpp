@@ -1,5 +1,6 @@
 #pragma once
-// Many deadlines, one timer. An intrusive binary heap: setting, moving and clearing a deadline never allocates once the heap has grown.
+// Many deadlines, one timer. An intrusive binary heap: setting, moving and clearing a deadline never allocates once the
+// heap has grown.
 
 #include <cstddef>
 #include <optional>
@@ -42,7 +43,8 @@ class DeadlineHeap {
   void clear(Deadline& deadline);
   /// The earliest deadline.
   [[nodiscard]] std::optional<Time> next() const;
-  /// Fires every deadline that is due at `now`, the earliest first. Deadlines set meanwhile that are due too wait for the next call.
+  /// Fires every deadline that is due at `now`, the earliest first. Deadlines set meanwhile that are due too wait for
+  /// the next call.
   void expire(Time now);
   [[nodiscard]] std::size_t size() const { return heap_.size(); }
 

@@ -1,8 +1,8 @@
 #include "runtime/loop.hpp"
 
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
+
+#include <boost/asio/post.hpp>
 
 namespace pillion::runtime {
 namespace asio = boost::asio;

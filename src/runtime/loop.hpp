@@ -12,8 +12,8 @@
 
 namespace pillion::runtime {
 
-/// Something with output to send. However often it is scheduled in a turn, flush() is called once, after every event that was ready:
-/// this is what makes one write, and one TLS record, of all the messages of a turn.
+/// Something with output to send. However often it is scheduled in a turn, flush() is called once, after every event
+/// that was ready: this is what makes one write, and one TLS record, of all the messages of a turn.
 class Flushable {
  public:
   Flushable() = default;
@@ -50,7 +50,8 @@ class Loop {
   /// Sets or moves a deadline.
   void set_deadline(Deadline& deadline, Time at);
   void clear_deadline(Deadline& deadline) { deadlines_.clear(deadline); }
-  /// Lets go of the timer, so that io().run() returns when no service has anything under way. Call when no deadline is needed any more.
+  /// Lets go of the timer, so that io().run() returns when no service has anything under way. Call when no deadline is
+  /// needed any more.
   void release_timer() { timer_.cancel(); }
 
  private:

@@ -1,6 +1,6 @@
 #pragma once
-// Counters for the data path: one writer (the shard's thread), any number of readers (the exporter). Relaxed atomics written by a plain load
-// and store cost what an ordinary integer costs, and are no data race.
+// Counters for the data path: one writer (the shard's thread), any number of readers (the exporter). Relaxed atomics
+// written by a plain load and store cost what an ordinary integer costs, and are no data race.
 
 #include <array>
 #include <atomic>

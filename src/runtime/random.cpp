@@ -37,6 +37,8 @@ std::uint64_t Random::u64() {
   return value;
 }
 
-double Random::unit() { return static_cast<double>(u64() >> 11U) * 0x1.0p-53; }
+double Random::unit() {
+  return static_cast<double>(u64() >> 11U) * 0x1.0p-53;
+}
 
 }  // namespace pillion::runtime

@@ -1,5 +1,6 @@
 #pragma once
-// Objects of one type at fixed addresses, reused rather than freed: a warm data path acquires and releases without allocating.
+// Objects of one type at fixed addresses, reused rather than freed: a warm data path acquires and releases without
+// allocating.
 
 #include <cstddef>
 #include <deque>
@@ -7,8 +8,8 @@
 
 namespace pillion::runtime {
 
-/// T is default-constructible; a released object keeps its state (and the capacity of its buffers) for the next user, who resets what it
-/// needs.
+/// T is default-constructible; a released object keeps its state (and the capacity of its buffers) for the next user,
+/// who resets what it needs.
 template <typename T>
 class Slab {
  public:

@@ -1,11 +1,11 @@
 #include "runtime/task_group.hpp"
 
+#include <memory>
+
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <memory>
 
 namespace pillion::runtime {
 namespace asio = boost::asio;

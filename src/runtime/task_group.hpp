@@ -1,8 +1,6 @@
 #pragma once
-// Every coroutine of the program runs in a task group: counted, reported when it throws, joined before its owner goes away.
-
-#include <boost/asio/any_io_executor.hpp>
-#include <boost/asio/awaitable.hpp>
+// Every coroutine of the program runs in a task group: counted, reported when it throws, joined before its owner goes
+// away.
 
 #include <cstddef>
 #include <exception>
@@ -10,6 +8,9 @@
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
 
 namespace pillion::runtime {
 

@@ -3,11 +3,11 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/ip/address.hpp>
-
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+
+#include <boost/asio/ip/address.hpp>
 
 #include "server/client.hpp"
 
@@ -18,7 +18,8 @@ namespace pillion::server {
   return address.is_v4() ? ip::make_address_v6(ip::v4_mapped, address.to_v4()).to_bytes() : address.to_v6().to_bytes();
 }
 
-/// Lets several sockets bind one address, among which the kernel spreads what arrives (socket(7)). Throws std::system_error.
+/// Lets several sockets bind one address, among which the kernel spreads what arrives (socket(7)). Throws
+/// std::system_error.
 inline void set_reuse_port(int socket) {
   const int on = 1;
   if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {

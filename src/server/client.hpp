@@ -16,7 +16,8 @@ namespace pillion::server {
 /// An IP address as 16 bytes, IPv4 mapped (RFC 4291 2.5.5.2): what clients are told apart by.
 using ClientAddress = std::array<std::uint8_t, 16>;
 
-/// A datagram's two ends. The local one matters for sockets bound to a wildcard: the answer must come from where the query went.
+/// A datagram's two ends. The local one matters for sockets bound to a wildcard: the answer must come from where the
+/// query went.
 struct DatagramPath {
   sockaddr_storage peer{};
   socklen_t peer_size = 0;
@@ -50,8 +51,8 @@ class Query final : public resolve::Request {
   Responder* responder = nullptr;
   Transport transport = Transport::udp;
   runtime::Time received;
-  DatagramPath path;     ///< UDP only
-  dns::Buffer message;   ///< the client's own
+  DatagramPath path;    ///< UDP only
+  dns::Buffer message;  ///< the client's own
 };
 
 }  // namespace pillion::server

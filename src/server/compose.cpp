@@ -5,14 +5,16 @@
 namespace pillion::server {
 namespace {
 
-Composed compose_error(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours, dns::Buffer& out) {
+Composed compose_error(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
+                       dns::Buffer& out) {
   std::optional<dns::ExtendedError> error;
   if (!answer.text.empty()) error = dns::ExtendedError{.info_code = answer.info_code, .text = answer.text};
   dns::append_error(out, query, answer.rcode, ours, error);
   return {.rcode = answer.rcode};
 }
 
-/// The upstream's Extended DNS Errors are for the client (RFC 8914 section 3); its other options were between the two of us.
+/// The upstream's Extended DNS Errors are for the client (RFC 8914 section 3); its other options were between the two
+/// of us.
 void pass_extended_errors(dns::Bytes options, dns::OptWriter& opt) {
   while (options.size() >= 4) {
     const auto code = dns::read_u16(options, 0);
@@ -24,7 +26,8 @@ void pass_extended_errors(dns::Bytes options, dns::OptWriter& opt) {
 
 }  // namespace
 
-Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours, std::size_t limit, dns::Buffer& out) {
+Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
+                        std::size_t limit, dns::Buffer& out) {
   if (!answer.message) return compose_error(answer, query, ours, out);
   const auto& message = *answer.message;
   const auto id = dns::read_u16(query.message.bytes(), 0);

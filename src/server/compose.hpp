@@ -14,7 +14,9 @@ struct Composed {
   bool truncated = false;
 };
 
-/// Appends the answer to `out`. `limit` in bytes is the most that the client can take; what is longer is truncated with TC (RFC 2181 9).
-Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours, std::size_t limit, dns::Buffer& out);
+/// Appends the answer to `out`. `limit` in bytes is the most that the client can take; what is longer is truncated with
+/// TC (RFC 2181 9).
+Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
+                        std::size_t limit, dns::Buffer& out);
 
 }  // namespace pillion::server

@@ -17,13 +17,15 @@ inline constexpr std::array<std::string_view, 2> family_labels = {"ipv4", "ipv6"
 enum class Source : std::uint8_t { upstream, local, count_ };
 inline constexpr std::array<std::string_view, 2> source_labels = {"upstream", "local"};
 /// Query types with a label of their own; every other type counts as "other", so that a client cannot make series.
-inline constexpr std::array<std::uint16_t, 15> labelled_types = {1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 43, 48, 64, 65, 255};
+inline constexpr std::array<std::uint16_t, 15> labelled_types = {1,  2,  5,  6,  12, 15, 16, 28,
+                                                                 33, 35, 43, 48, 64, 65, 255};
 inline constexpr std::array<std::string_view, labelled_types.size() + 1> type_labels = {
-    "A", "NS", "CNAME", "SOA", "PTR", "MX", "TXT", "AAAA", "SRV", "NAPTR", "DS", "DNSKEY", "SVCB", "HTTPS", "ANY", "other"};
+    "A",   "NS",    "CNAME", "SOA",    "PTR",  "MX",    "TXT", "AAAA",
+    "SRV", "NAPTR", "DS",    "DNSKEY", "SVCB", "HTTPS", "ANY", "other"};
 /// RCODEs with a label of their own (0 … 5); every other one counts as "other".
 inline constexpr std::size_t labelled_rcodes = 6;
-inline constexpr std::array<std::string_view, labelled_rcodes + 1> rcode_labels = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
-                                                                                   "NOTIMP",  "REFUSED", "other"};
+inline constexpr std::array<std::string_view, labelled_rcodes + 1> rcode_labels = {
+    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "other"};
 
 /// The reasons of dns::QueryError, in its order; server.cpp holds the two together.
 inline constexpr std::array<std::string_view, 12> invalid_labels = {
@@ -32,19 +34,19 @@ inline constexpr std::array<std::string_view, 12> invalid_labels = {
 
 /// Reasons of `pillion_dns_rejected_total`: the query errors of dns/query.hpp by their own names, then these.
 enum class Refusal : std::uint8_t {
-  zone_transfer,        // AXFR or IXFR: answered REFUSED
-  opcode,               // not QUERY: answered NOTIMP
-  edns_version,         // answered BADVERS
-  connection_limit,     // a connection over max_connections, closed on arrival
-  client_limit,         // a connection over max_connections_per_client, closed on arrival
-  in_flight_limit,      // a query over the shard's limit: answered REFUSED with an Extended DNS Error
-  slow_client,          // a message not completed in time, or answers not read in time: closed
-  output_limit,         // a client that does not read while answers pile up: closed
+  zone_transfer,     // AXFR or IXFR: answered REFUSED
+  opcode,            // not QUERY: answered NOTIMP
+  edns_version,      // answered BADVERS
+  connection_limit,  // a connection over max_connections, closed on arrival
+  client_limit,      // a connection over max_connections_per_client, closed on arrival
+  in_flight_limit,   // a query over the shard's limit: answered REFUSED with an Extended DNS Error
+  slow_client,       // a message not completed in time, or answers not read in time: closed
+  output_limit,      // a client that does not read while answers pile up: closed
   count_,
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Refusal::count_)> refusal_labels = {
-    "zone_transfer", "opcode",      "edns_version", "connection_limit", "client_limit",
-    "in_flight_limit", "slow_client", "output_limit"};
+    "zone_transfer", "opcode",          "edns_version", "connection_limit",
+    "client_limit",  "in_flight_limit", "slow_client",  "output_limit"};
 
 struct Metrics {
   // requests[transport][family][type]; the last type is "other".
@@ -56,11 +58,11 @@ struct Metrics {
   std::array<runtime::Counter, static_cast<std::size_t>(Refusal::count_)> refused;
   std::array<runtime::Gauge, 2> connections;  // by family
   runtime::Counter connections_accepted;
-  runtime::Counter accept_errors;        // accept(2) failed: out of descriptors or memory
-  runtime::Counter idle_closes;          // connections closed after idle_timeout
+  runtime::Counter accept_errors;          // accept(2) failed: out of descriptors or memory
+  runtime::Counter idle_closes;            // connections closed after idle_timeout
   runtime::Counter responses_undelivered;  // the client was gone, or its UDP socket's buffer full
-  runtime::Counter truncated;            // answers cut for UDP
-  runtime::Gauge in_flight;              // queries accepted and not yet answered
+  runtime::Counter truncated;              // answers cut for UDP
+  runtime::Gauge in_flight;                // queries accepted and not yet answered
 };
 
 }  // namespace pillion::server

@@ -36,7 +36,8 @@ class Offenders {
     runtime::Time last_reported = runtime::Time::min();
   };
 
-  /// Counts one rejection. Returns the client's record when it should be logged now, else nullptr; mark_reported() follows.
+  /// Counts one rejection. Returns the client's record when it should be logged now, else nullptr; mark_reported()
+  /// follows.
   [[nodiscard]] Record* count(const ClientAddress& client, dns::QueryError reason, runtime::Time now);
   static void mark_reported(Record& record, runtime::Time now);
 

@@ -19,13 +19,18 @@ constexpr auto type_index = [] {
   return table;
 }();
 
-std::size_t label_of_type(std::uint16_t type) { return type < type_index.size() ? type_index[type] : labelled_types.size(); }
+std::size_t label_of_type(std::uint16_t type) {
+  return type < type_index.size() ? type_index[type] : labelled_types.size();
+}
 
 }  // namespace
 
-void Query::answered(const resolve::Answer& answer) { handler->answer(*this, answer); }
+void Query::answered(const resolve::Answer& answer) {
+  handler->answer(*this, answer);
+}
 
-QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver, Metrics& metrics)
+QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver,
+                           Metrics& metrics)
     : loop_(loop), settings_(settings), resolver_(resolver), metrics_(metrics) {}
 
 QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
@@ -35,7 +40,10 @@ QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sen
     reject(view.error(), message, sender, responder);
     return Outcome::invalid;
   }
-  metrics_.requests[static_cast<std::size_t>(sender.transport)][static_cast<std::size_t>(sender.family)][label_of_type(view->question().type)].add();
+  metrics_
+      .requests[static_cast<std::size_t>(sender.transport)][static_cast<std::size_t>(sender.family)]
+               [label_of_type(view->question().type)]
+      .add();
   auto* const query = accept(message, sender, responder);
   if (query == nullptr) {
     refuse_overload(message, *view, sender, responder);
@@ -82,11 +90,13 @@ bool QueryHandler::answer_here(const dns::QueryView& view, Query& query) {
 
 void QueryHandler::answer(Query& query, const resolve::Answer& answer) {
   // It was valid when it came, and the copy is the same bytes.
-  if (const auto view = dns::parse_query(query.message, {.reject_non_utf8_names = false})) respond(query, *view, answer);
+  if (const auto view = dns::parse_query(query.message, {.reject_non_utf8_names = false}))
+    respond(query, *view, answer);
   release(query);
 }
 
-void QueryHandler::refuse_overload(dns::Bytes message, const dns::QueryView& view, const Sender& sender, Responder& responder) {
+void QueryHandler::refuse_overload(dns::Bytes message, const dns::QueryView& view, const Sender& sender,
+                                   Responder& responder) {
   count_refusal(Refusal::in_flight_limit);
   spare_.handler = this;
   spare_.responder = &responder;
@@ -95,7 +105,10 @@ void QueryHandler::refuse_overload(dns::Bytes message, const dns::QueryView& vie
   if (sender.path != nullptr) spare_.path = *sender.path;
   spare_.message.assign(message.begin(), message.end());
   respond(spare_, view,
-          {.message = {}, .rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "too many queries in flight"});
+          {.message = {},
+           .rcode = dns::rcode::refused,
+           .info_code = dns::extended_error::other,
+           .text = "too many queries in flight"});
   responder.forget(spare_);
 }
 
@@ -105,8 +118,9 @@ void QueryHandler::respond(Query& query, const dns::QueryView& view, const resol
     metrics_.responses_undelivered.add();
     return;
   }
-  const auto limit = query.transport == Transport::tcp ? dns::max_message_size
-                                                       : std::size_t{std::min(view.edns.udp_payload, settings_.udp_payload)};
+  const auto limit = query.transport == Transport::tcp
+                         ? dns::max_message_size
+                         : std::size_t{std::min(view.edns.udp_payload, settings_.udp_payload)};
   const auto start = out->size();
   const auto composed = compose_answer(answer, view, our_edns(view, query.transport), limit, *out);
   query.responder->end_answer(query, start);
@@ -118,9 +132,12 @@ void QueryHandler::respond(Query& query, const dns::QueryView& view, const resol
 
 dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, Transport transport) const {
   dns::OurEdns ours{.udp_payload = settings_.udp_payload, .keepalive = {}};
-  if (transport == Transport::tcp && view.edns.present && dns::find_option(view.edns.options, dns::option::tcp_keepalive)) {
+  if (transport == Transport::tcp && view.edns.present &&
+      dns::find_option(view.edns.options, dns::option::tcp_keepalive)) {
     constexpr auto unit = std::chrono::milliseconds(100);  // RFC 7828 section 3.1
-    ours.keepalive = draining_ ? std::uint16_t{0} : static_cast<std::uint16_t>(std::min<std::int64_t>(settings_.idle_timeout / unit, 0xffff));
+    ours.keepalive = draining_
+                         ? std::uint16_t{0}
+                         : static_cast<std::uint16_t>(std::min<std::int64_t>(settings_.idle_timeout / unit, 0xffff));
   }
   return ours;
 }

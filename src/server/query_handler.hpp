@@ -33,8 +33,8 @@ class QueryHandler {
   QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver, Metrics& metrics);
 
   enum class Outcome : std::uint8_t { accepted, invalid };
-  /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the caller closes the
-  /// connection, and FORMERR at the most over UDP.
+  /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the
+  /// caller closes the connection, and FORMERR at the most over UDP.
   Outcome handle(dns::Bytes message, const Sender& sender, Responder& responder);
 
   /// While draining, clients are told to close their connections (RFC 7828 section 3.2.2: a timeout of zero).

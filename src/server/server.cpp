@@ -1,8 +1,8 @@
 #include "server/server.hpp"
 
-#include <boost/asio/ip/address.hpp>
-
 #include <algorithm>
+
+#include <boost/asio/ip/address.hpp>
 
 namespace pillion::server {
 namespace asio = boost::asio;
@@ -10,7 +10,8 @@ namespace asio = boost::asio;
 static_assert(static_cast<int>(Source::upstream) == static_cast<int>(resolve::Source::upstream) &&
               static_cast<int>(Source::local) == static_cast<int>(resolve::Source::local));
 
-Server::Server(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver, Metrics& metrics)
+Server::Server(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
+               Metrics& metrics)
     : loop_(loop), handler_(loop, settings, resolver, metrics) {
   for (const auto& endpoint : settings.listen) bind(endpoint, share);
 }
@@ -21,8 +22,10 @@ void Server::bind(const config::Endpoint& endpoint, bool share) {
   constexpr int attempts = 16;
   for (int attempt = 1;; ++attempt) {
     try {
-      auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), share, handler_, connections_, limits_);
-      udp_.push_back(std::make_unique<UdpListener>(loop_, asio::ip::udp::endpoint(address, tcp->address().port()), share, handler_));
+      auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), share, handler_,
+                                               connections_, limits_);
+      udp_.push_back(std::make_unique<UdpListener>(loop_, asio::ip::udp::endpoint(address, tcp->address().port()),
+                                                   share, handler_));
       tcp_.push_back(std::move(tcp));
       return;
     } catch (const std::system_error& error) {
@@ -61,7 +64,8 @@ bool Server::is_stopped() const {
 
 std::vector<config::Endpoint> Server::addresses() const {
   std::vector<config::Endpoint> result;
-  for (const auto& listener : udp_) result.push_back({listener->address().address().to_string(), listener->address().port()});
+  for (const auto& listener : udp_)
+    result.push_back({listener->address().address().to_string(), listener->address().port()});
   return result;
 }
 

@@ -18,8 +18,8 @@ class BindError : public std::runtime_error {
 
 class Server {
  public:
-  /// Binds every address of `settings.listen` for UDP and TCP; throws BindError. With `share`, other shards bind the same addresses.
-  /// A port of 0 lets the kernel choose one that is free for both.
+  /// Binds every address of `settings.listen` for UDP and TCP; throws BindError. With `share`, other shards bind the
+  /// same addresses. A port of 0 lets the kernel choose one that is free for both.
   Server(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver, Metrics& metrics);
 
   void start();

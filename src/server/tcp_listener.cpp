@@ -2,13 +2,13 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <utility>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
-#include <algorithm>
-#include <utility>
 
 #include "dns/framing.hpp"
 #include "server/address.hpp"
@@ -59,7 +59,9 @@ TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& add
   acceptor_.listen(backlog);
 }
 
-void TcpListener::start() { loop_.tasks().spawn(accept(), "TCP listener"); }
+void TcpListener::start() {
+  loop_.tasks().spawn(accept(), "TCP listener");
+}
 
 asio::awaitable<void> TcpListener::accept() {
   while (acceptor_.is_open()) {
@@ -84,8 +86,10 @@ asio::awaitable<void> TcpListener::accept() {
 void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
   const auto client = client_address(peer.address());
   const auto family = peer.address().is_v4() ? Family::ipv4 : Family::ipv6;
-  if (connections_.total() >= handler_.settings().max_connections) return handler_.count_refusal(Refusal::connection_limit);
-  if (connections_.of(client) >= handler_.settings().max_connections_per_client) return handler_.count_refusal(Refusal::client_limit);
+  if (connections_.total() >= handler_.settings().max_connections)
+    return handler_.count_refusal(Refusal::connection_limit);
+  if (connections_.of(client) >= handler_.settings().max_connections_per_client)
+    return handler_.count_refusal(Refusal::client_limit);
   error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, family, handler_, limits_, *this);

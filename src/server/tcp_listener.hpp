@@ -1,14 +1,14 @@
 #pragma once
 // Accepts TCP clients and owns their sessions.
 
-#include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/steady_timer.hpp>
-
 #include <cstddef>
 #include <memory>
 #include <unordered_map>
 #include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
 
 #include "runtime/loop.hpp"
 #include "server/query_handler.hpp"
@@ -33,9 +33,10 @@ class TcpListener final : public SessionOwner {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-  /// Binds and listens; throws boost::system::system_error. With `share`, other shards bind the same address (SO_REUSEPORT).
-  TcpListener(runtime::Loop& loop, const boost::asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler, ConnectionCount& connections,
-              const SessionLimits& limits);
+  /// Binds and listens; throws boost::system::system_error. With `share`, other shards bind the same address
+  /// (SO_REUSEPORT).
+  TcpListener(runtime::Loop& loop, const boost::asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
+              ConnectionCount& connections, const SessionLimits& limits);
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 

@@ -2,12 +2,12 @@
 
 #include <sys/socket.h>
 
-#include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
+
+#include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 
 #include "dns/framing.hpp"
 
@@ -15,9 +15,15 @@ namespace pillion::server {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, Family family, QueryHandler& handler,
-                       const SessionLimits& limits, SessionOwner& owner)
-    : loop_(loop), socket_(std::move(socket)), handler_(handler), limits_(limits), owner_(owner), address_(address), family_(family) {}
+TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, Family family,
+                       QueryHandler& handler, const SessionLimits& limits, SessionOwner& owner)
+    : loop_(loop),
+      socket_(std::move(socket)),
+      handler_(handler),
+      limits_(limits),
+      owner_(owner),
+      address_(address),
+      family_(family) {}
 
 void TcpSession::start() {
   last_read_ = loop_.clock().now();
@@ -58,7 +64,8 @@ void TcpSession::readable(const error_code& error) {
   if (may_read()) wait_readable();
 }
 
-/// Handles every whole message in `bytes` while the limits allow, and keeps the rest. False when the session has been closed.
+/// Handles every whole message in `bytes` while the limits allow, and keeps the rest. False when the session has been
+/// closed.
 bool TcpSession::handle_messages(dns::Bytes bytes) {
   handling_ = true;
   dns::Frames frames(bytes);
@@ -126,7 +133,8 @@ void TcpSession::flush() {
 /// Gives the kernel what it takes; the rest waits for writability.
 void TcpSession::write() {
   while (written_ < out_.size()) {
-    const auto size = ::send(socket_.native_handle(), out_.data() + written_, out_.size() - written_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const auto size =
+        ::send(socket_.native_handle(), out_.data() + written_, out_.size() - written_, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (size < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN) return wait_writable();
@@ -167,7 +175,8 @@ std::pair<runtime::Time, bool> TcpSession::next_timeout() const {
 }
 
 void TcpSession::watch(runtime::Time at_the_latest) {
-  // Most deadlines only move back; they are looked at when the one that is set comes, so that a query costs no heap operation.
+  // Most deadlines only move back; they are looked at when the one that is set comes, so that a query costs no heap
+  // operation.
   if (!is_set() || at() > at_the_latest) loop_.set_deadline(*this, at_the_latest);
 }
 

@@ -1,9 +1,9 @@
 #pragma once
 // One TCP client (RFC 7766): reads whole batches, answers out of order, writes once a turn, is never waited for.
 
-#include <boost/asio/ip/tcp.hpp>
-
 #include <cstddef>
+
+#include <boost/asio/ip/tcp.hpp>
 
 #include "runtime/loop.hpp"
 #include "server/client.hpp"
@@ -17,8 +17,8 @@ using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::
 struct SessionLimits {
   std::chrono::milliseconds message_timeout{10'000};  ///< from the first byte of a message to its last
   std::chrono::milliseconds write_timeout{10'000};    ///< without the client taking a byte of what waits for it
-  std::size_t max_queued_output = 4 * 1024 * 1024;       ///< bytes that the kernel did not take; more: the client is dropped
-  std::size_t pause_reading_at = 64 * 1024;           ///< bytes of output that wait before the client's next queries are read
+  std::size_t max_queued_output = 4 * 1024 * 1024;  ///< bytes that the kernel did not take; more: the client is dropped
+  std::size_t pause_reading_at = 64 * 1024;  ///< bytes of output that wait before the client's next queries are read
 };
 
 class TcpSession;
@@ -26,7 +26,8 @@ class TcpSession;
 /// What a session needs of its listener.
 class SessionOwner {
  public:
-  /// One read's worth of space, shared by all sessions, since none keeps it across turns. At least two messages of the largest size.
+  /// One read's worth of space, shared by all sessions, since none keeps it across turns. At least two messages of the
+  /// largest size.
   [[nodiscard]] virtual dns::MutableBytes read_buffer() = 0;
   /// The session has ended and nothing refers to it: it is to be destroyed.
   virtual void ended(TcpSession& session) = 0;
@@ -35,7 +36,8 @@ class SessionOwner {
   ~SessionOwner() = default;
 };
 
-/// An idle session holds no buffer. Plain completion handlers rather than a coroutine: a frame per client would be most of its memory.
+/// An idle session holds no buffer. Plain completion handlers rather than a coroutine: a frame per client would be most
+/// of its memory.
 class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline {
  public:
   TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, Family family, QueryHandler& handler,
@@ -77,17 +79,17 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   SessionOwner& owner_;
   ClientAddress address_;
   Family family_;
-  bool reading_ = false;      // an async_wait for readability is under way
+  bool reading_ = false;  // an async_wait for readability is under way
   bool waiting_to_write_ = false;
   bool input_ended_ = false;  // the client's FIN: it may still read (RFC 7766 section 6.2.4)
   bool closed_ = false;
-  bool handling_ = false;     // inside handle_messages(): answers may come from within
+  bool handling_ = false;  // inside handle_messages(): answers may come from within
   std::size_t in_flight_ = 0;
-  std::size_t written_ = 0;   // of out_
+  std::size_t written_ = 0;  // of out_
   runtime::Time last_read_;
   runtime::Time last_write_;
   runtime::Time partial_since_;
-  dns::Buffer partial_;       // the start of a message, or messages that wait for their turn
+  dns::Buffer partial_;  // the start of a message, or messages that wait for their turn
   dns::Buffer out_;
 };
 

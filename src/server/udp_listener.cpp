@@ -4,11 +4,11 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include <boost/asio/ip/v6_only.hpp>
-
 #include <algorithm>
 #include <array>
 #include <cstring>
+
+#include <boost/asio/ip/v6_only.hpp>
 
 #include "server/address.hpp"
 
@@ -18,16 +18,17 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t batch_size = 32;        // datagrams for one system call
-constexpr std::size_t datagram_size = 4096;   // more than a query needs; what is longer arrives cut, and is malformed
-constexpr unsigned batches_per_turn = 4;      // then other sockets have their turn
+constexpr std::size_t batch_size = 32;       // datagrams for one system call
+constexpr std::size_t datagram_size = 4096;  // more than a query needs; what is longer arrives cut, and is malformed
+constexpr unsigned batches_per_turn = 4;     // then other sockets have their turn
 constexpr std::size_t control_size = CMSG_SPACE(sizeof(in6_pktinfo));
 
 void ask_for_local_address(int socket, Family family) {
   const int on = 1;
   const auto level = family == Family::ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
   const auto option = family == Family::ipv4 ? IP_PKTINFO : IPV6_RECVPKTINFO;
-  if (::setsockopt(socket, level, option, &on, sizeof on) != 0) throw std::system_error(errno, std::generic_category(), "IP_PKTINFO");
+  if (::setsockopt(socket, level, option, &on, sizeof on) != 0)
+    throw std::system_error(errno, std::generic_category(), "IP_PKTINFO");
 }
 
 void read_local_address(msghdr& message, DatagramPath& path) {
@@ -47,7 +48,8 @@ void read_local_address(msghdr& message, DatagramPath& path) {
 }
 
 template <typename Info>
-void write_control(msghdr& message, std::array<std::uint8_t, control_size>& space, int level, int type, const Info& info) {
+void write_control(msghdr& message, std::array<std::uint8_t, control_size>& space, int level, int type,
+                   const Info& info) {
   message.msg_control = space.data();
   message.msg_controllen = CMSG_SPACE(sizeof info);
   auto* const control = CMSG_FIRSTHDR(&message);
@@ -57,7 +59,8 @@ void write_control(msghdr& message, std::array<std::uint8_t, control_size>& spac
   std::memcpy(CMSG_DATA(control), &info, sizeof info);
 }
 
-void write_local_address(msghdr& message, std::array<std::uint8_t, control_size>& space, const DatagramPath& path, Family family) {
+void write_local_address(msghdr& message, std::array<std::uint8_t, control_size>& space, const DatagramPath& path,
+                         Family family) {
   if (family == Family::ipv4) {
     in_pktinfo info{};
     std::memcpy(&info.ipi_spec_dst, &path.local, sizeof info.ipi_spec_dst);
@@ -107,7 +110,9 @@ UdpListener::UdpListener(runtime::Loop& loop, const asio::ip::udp::endpoint& add
   socket_.bind(address);
 }
 
-UdpListener::~UdpListener() { loop_.unschedule(*this); }
+UdpListener::~UdpListener() {
+  loop_.unschedule(*this);
+}
 
 void UdpListener::stop() {
   error_code ignored;
@@ -157,7 +162,8 @@ void UdpListener::handle(std::size_t index) {
   auto& path = batch_->paths[index];
   path.peer_size = header.msg_hdr.msg_namelen;
   if (wildcard_) read_local_address(header.msg_hdr, path);
-  const Sender sender{.transport = Transport::udp, .family = family_, .address = client_address(path.peer), .path = &path};
+  const Sender sender{
+      .transport = Transport::udp, .family = family_, .address = client_address(path.peer), .path = &path};
   handler_.handle(dns::Bytes(batch_->data[index]).first(header.msg_len), sender, *this);
 }
 
@@ -192,7 +198,8 @@ void UdpListener::flush() {
       if (wildcard_) write_local_address(header, controls[i], answer.path, family_);
     }
     for (std::size_t sent = 0; sent < count;) {
-      const auto result = ::sendmmsg(socket_.native_handle(), headers.data() + sent, static_cast<unsigned>(count - sent), MSG_DONTWAIT);
+      const auto result =
+          ::sendmmsg(socket_.native_handle(), headers.data() + sent, static_cast<unsigned>(count - sent), MSG_DONTWAIT);
       if (result > 0) {
         sent += static_cast<std::size_t>(result);
       } else {

@@ -1,11 +1,11 @@
 #pragma once
 // UDP clients: datagrams come in and answers leave in batches, with recvmmsg(2) and sendmmsg(2).
 
-#include <boost/asio/ip/udp.hpp>
-
 #include <cstddef>
 #include <memory>
 #include <vector>
+
+#include <boost/asio/ip/udp.hpp>
 
 #include "runtime/loop.hpp"
 #include "server/client.hpp"

@@ -27,7 +27,8 @@ struct Handshake {
   std::string version;                              ///< "TLSv1.3"; empty without TLS
 };
 
-/// What a connection tells its pool. closed() may come from within close() and retire(); every other call comes from the loop.
+/// What a connection tells its pool. closed() may come from within close() and retire(); every other call comes from
+/// the loop.
 class ConnectionEvents {
  public:
   /// Queries may be submitted.
@@ -38,9 +39,11 @@ class ConnectionEvents {
   virtual void ignored(Connection& connection, Error error) = 0;
   /// The connection should be replaced, and retired when the replacement is ready.
   virtual void wears_out(Connection& connection) = 0;
-  /// The connection carries nothing any more. `lost` were sent and not answered, in the order they were sent. `error` is nullopt when the server
-  /// closed in an orderly way or we did; `detail` is what the operating system or OpenSSL say, for the log.
-  virtual void closed(Connection& connection, std::optional<Error> error, std::string detail, std::vector<Query*> lost) = 0;
+  /// The connection carries nothing any more. `lost` were sent and not answered, in the order they were sent. `error`
+  /// is nullopt when the server closed in an orderly way or we did; `detail` is what the operating system or OpenSSL
+  /// say, for the log.
+  virtual void closed(Connection& connection, std::optional<Error> error, std::string detail,
+                      std::vector<Query*> lost) = 0;
   /// No operation of the connection's is under way: it is to be destroyed.
   virtual void gone(Connection& connection) = 0;
 
@@ -76,7 +79,8 @@ struct ConnectionLimits {
   std::chrono::milliseconds stall_timeout{2000};
   /// How long a close may take: the last bytes and TLS's close_notify.
   std::chrono::milliseconds close_timeout{1000};
-  /// Queries on one UDP socket, and so on one source port, before another is opened (RFC 5452 section 9.2 wants ports unpredictable).
+  /// Queries on one UDP socket, and so on one source port, before another is opened (RFC 5452 section 9.2 wants ports
+  /// unpredictable).
   std::uint64_t queries_per_port = 512;
   /// An id that was never given back after so long: the connection is retired, another takes its place.
   std::chrono::milliseconds id_lifetime{30'000};

@@ -1,10 +1,10 @@
 #include "upstream/datagram_connection.hpp"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/post.hpp>
-
 #include <algorithm>
 #include <utility>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/post.hpp>
 
 #include "upstream/socket_error.hpp"
 
@@ -14,8 +14,8 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t read_size = 4096;   // more than any payload size that we advertise
-constexpr unsigned reads_per_turn = 64;   // then other sockets have their turn
+constexpr std::size_t read_size = 4096;  // more than any payload size that we advertise
+constexpr unsigned reads_per_turn = 64;  // then other sockets have their turn
 
 }  // namespace
 
@@ -106,8 +106,10 @@ void DatagramConnection::flush() {
     error_code error;
     socket_.send(asio::buffer(out_.data() + start, end - start), 0, error);
     start = end;
-    // A full socket buffer loses the datagram as the network might: the query is sent again after its share of the budget.
-    if (error && error != asio::error::would_block && error != asio::error::no_buffer_space) finish(socket_error(error), error.message());
+    // A full socket buffer loses the datagram as the network might: the query is sent again after its share of the
+    // budget.
+    if (error && error != asio::error::would_block && error != asio::error::no_buffer_space)
+      finish(socket_error(error), error.message());
   }
   out_.clear();
   ends_.clear();
@@ -128,7 +130,9 @@ void DatagramConnection::retire() {
   if (mux_.waited_for() == 0) finish(std::nullopt, {});
 }
 
-void DatagramConnection::close() { finish(std::nullopt, {}); }
+void DatagramConnection::close() {
+  finish(std::nullopt, {});
+}
 
 void DatagramConnection::finish(std::optional<Error> error, std::string detail) {
   if (closed_) return;

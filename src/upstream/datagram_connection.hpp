@@ -1,10 +1,11 @@
 #pragma once
-// DNS over UDP to the cluster's resolver: a connected socket with a port of the kernel's choice, random ids, no trust in what arrives.
-
-#include <boost/asio/ip/udp.hpp>
+// DNS over UDP to the cluster's resolver: a connected socket with a port of the kernel's choice, random ids, no trust
+// in what arrives.
 
 #include <string>
 #include <vector>
+
+#include <boost/asio/ip/udp.hpp>
 
 #include "runtime/loop.hpp"
 #include "upstream/connection.hpp"
@@ -13,8 +14,8 @@ namespace pillion::upstream {
 
 class DatagramConnection final : public Connection, runtime::Flushable, runtime::Deadline {
  public:
-  DatagramConnection(runtime::Loop& loop, boost::asio::ip::udp::endpoint server, const Encoding& encoding, const ConnectionLimits& limits,
-                     ConnectionEvents& events);
+  DatagramConnection(runtime::Loop& loop, boost::asio::ip::udp::endpoint server, const Encoding& encoding,
+                     const ConnectionLimits& limits, ConnectionEvents& events);
   ~DatagramConnection() override { loop_.unschedule(*this); }
 
   void start() override;

@@ -8,9 +8,9 @@
 namespace pillion::upstream {
 
 struct Encoding {
-  bool framed = true;            ///< with the two bytes of length of TCP and TLS
-  std::uint16_t padding = 0;     ///< block size in bytes (RFC 8467 4.1); 0: none. Only for encrypted transports
-  bool keepalive = false;        ///< send edns-tcp-keepalive (RFC 7828 3.2.1). Never over UDP
+  bool framed = true;         ///< with the two bytes of length of TCP and TLS
+  std::uint16_t padding = 0;  ///< block size in bytes (RFC 8467 4.1); 0: none. Only for encrypted transports
+  bool keepalive = false;     ///< send edns-tcp-keepalive (RFC 7828 3.2.1). Never over UDP
   std::uint16_t udp_payload = 1232;
 };
 

@@ -19,20 +19,20 @@ enum class Error : std::uint8_t {
   certificate_untrusted,  // self-signed, or no chain to a CA of ca_file
   certificate_invalid,    // any other verdict of OpenSSL's verification
   pin_mismatch,
-  alpn_mismatch,          // the server chose a protocol that is not "dot"
+  alpn_mismatch,  // the server chose a protocol that is not "dot"
   reset,
-  closed,                 // an orderly close with queries in flight, after their one replay
-  timeout,                // the query's budget ran out
-  stalled,                // the oldest query waited too long: the connection is given up
-  mismatched_reply,       // wrong id or wrong question
+  closed,            // an orderly close with queries in flight, after their one replay
+  timeout,           // the query's budget ran out
+  stalled,           // the oldest query waited too long: the connection is given up
+  mismatched_reply,  // wrong id or wrong question
   malformed_reply,
-  overloaded,             // no connection has room and the waiting queue is full
-  no_server,              // every server is backed off
+  overloaded,  // no connection has room and the waiting queue is full
+  no_server,   // every server is backed off
   count_,
 };
 
-/// What follows from an error: the metric label, the Extended DNS Error (RFC 8914) that the client's SERVFAIL carries, and whether another
-/// server may be asked within the query's budget.
+/// What follows from an error: the metric label, the Extended DNS Error (RFC 8914) that the client's SERVFAIL carries,
+/// and whether another server may be asked within the query's budget.
 struct ErrorTraits {
   std::string_view reason;
   std::string_view text;
@@ -63,6 +63,8 @@ inline constexpr std::array<ErrorTraits, static_cast<std::size_t>(Error::count_)
     {"no_server", "no server is reachable", 22, false},
 }};
 
-[[nodiscard]] constexpr const ErrorTraits& traits(Error error) { return error_table[static_cast<std::size_t>(error)]; }
+[[nodiscard]] constexpr const ErrorTraits& traits(Error error) {
+  return error_table[static_cast<std::size_t>(error)];
+}
 
 }  // namespace pillion::upstream

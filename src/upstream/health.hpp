@@ -11,12 +11,14 @@
 
 namespace pillion::upstream {
 
-/// Backs off from a server that fails: 100 ms, doubled by each failure in a row up to 5 s, each time between half and the whole of it.
+/// Backs off from a server that fails: 100 ms, doubled by each failure in a row up to 5 s, each time between half and
+/// the whole of it.
 class Health {
  public:
   static constexpr std::chrono::milliseconds first_backoff{100};
   static constexpr std::chrono::milliseconds longest_backoff{5000};
-  /// A server that has been down for less than this may be restarting: queries wait for it within their own budget. After that they fail at once.
+  /// A server that has been down for less than this may be restarting: queries wait for it within their own budget.
+  /// After that they fail at once.
   static constexpr std::chrono::milliseconds grace{4000};
 
   /// A reply arrived. Smoothed like TCP's round-trip time (RFC 6298: one eighth of the new value).

@@ -21,17 +21,17 @@ struct ServerMetrics {
   std::array<runtime::Counter, static_cast<std::size_t>(Error::count_)> failures;
   std::array<runtime::Gauge, static_cast<std::size_t>(ConnectionState::count_)> connections;
   runtime::Gauge in_flight;
-  runtime::Gauge up;                          // 1 while queries are sent to it, 0 while it is backed off
+  runtime::Gauge up;  // 1 while queries are sent to it, 0 while it is backed off
   runtime::Histogram request_duration;
   runtime::Histogram handshake_duration;
-  runtime::Counter handshakes_full;           // result="success"
+  runtime::Counter handshakes_full;  // result="success"
   runtime::Counter handshakes_resumed;
   runtime::Counter handshakes_failed;
-  runtime::Gauge certificate_not_after;       // Unix seconds; 0: none seen
+  runtime::Gauge certificate_not_after;  // Unix seconds; 0: none seen
   runtime::Counter connections_opened;
-  runtime::Counter idle_closes;               // the server closed while nothing was in flight: normal
-  runtime::Counter replays;                   // queries sent again after a close
-  runtime::Counter plaintext_queries;         // sent over a tcp or udp upstream
+  runtime::Counter idle_closes;        // the server closed while nothing was in flight: normal
+  runtime::Counter replays;            // queries sent again after a close
+  runtime::Counter plaintext_queries;  // sent over a tcp or udp upstream
 };
 
 }  // namespace pillion::upstream

@@ -96,7 +96,8 @@ std::expected<Mux::Received, Error> Mux::receive(dns::Bytes message, runtime::Ti
   const auto& slot = slots_[index];
   if (!header->is_response() || !slot.taken || slot.id != header->id()) return std::unexpected(Error::mismatched_reply);
 
-  Received received{.query = slot.query, .reply = Reply{.message = {}, .rcode = header->rcode(), .latency = now - slot.sent}};
+  Received received{.query = slot.query,
+                    .reply = Reply{.message = {}, .rcode = header->rcode(), .latency = now - slot.sent}};
   if (header->questions() == 0 && header->rcode() != dns::rcode::noerror && header->rcode() != dns::rcode::nxdomain) {
     // The server could not read the question, so it cannot repeat it; there is nothing in the answer to believe either.
   } else if (header->questions() != 1 || !carries(message, question_of(slot))) {

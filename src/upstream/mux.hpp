@@ -1,6 +1,6 @@
 #pragma once
-// Many queries on one connection (RFC 7766 section 6.2.1, RFC 7858 section 3.3). Pure: no socket, no clock; the driver says what was sent,
-// what arrived and what time it is.
+// Many queries on one connection (RFC 7766 section 6.2.1, RFC 7858 section 3.3). Pure: no socket, no clock; the driver
+// says what was sent, what arrived and what time it is.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,8 +17,8 @@ namespace pillion::upstream {
 
 /// Matches replies to queries by id and question.
 ///
-/// An id is random and unused, and is given back only by its reply or by the end of the connection: a query that nobody waits for any more
-/// keeps it, so that a late reply can never be taken for another query's.
+/// An id is random and unused, and is given back only by its reply or by the end of the connection: a query that nobody
+/// waits for any more keeps it, so that a late reply can never be taken for another query's.
 class Mux {
  public:
   /// `max_in_flight`: 1 … 32,768. `random_id` must be unpredictable where the path is not authenticated (RFC 5452 4.3).
@@ -41,13 +41,15 @@ class Mux {
     /// The reply, or malformed_reply where id and question match but the rest is not a message.
     std::expected<Reply, Error> reply;
   };
-  /// Matches one message and gives its id back. mismatched_reply: it answers nothing that was asked; malformed_reply: it is not even a header.
+  /// Matches one message and gives its id back. mismatched_reply: it answers nothing that was asked; malformed_reply:
+  /// it is not even a header.
   [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now);
 
   /// Nobody waits for this query any more; its id stays taken. The query is not referred to after this.
   void abandon(Query& query);
 
-  /// The connection has ended: forgets everything and returns the queries still waited for, in the order they were sent.
+  /// The connection has ended: forgets everything and returns the queries still waited for, in the order they were
+  /// sent.
   [[nodiscard]] std::vector<Query*> close();
 
   /// When the oldest query without a reply was sent, abandoned ones included; nullopt when nothing is in flight.

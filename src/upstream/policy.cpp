@@ -5,7 +5,9 @@
 namespace pillion::upstream {
 namespace {
 
-bool contains(ServerSet set, std::size_t server) { return (set >> server & 1U) != 0; }
+bool contains(ServerSet set, std::size_t server) {
+  return (set >> server & 1U) != 0;
+}
 
 /// The `n`-th member of `set`, counted from zero.
 std::size_t member(ServerSet set, std::size_t n) {
@@ -48,7 +50,8 @@ std::optional<std::size_t> Policy::choose_up(std::span<const Health* const> serv
   auto best = member(candidates, 0);
   for (auto i = best + 1; i < servers.size(); ++i) {
     // A server that was never asked does not go first: the probes will tell.
-    if (contains(candidates, i) && servers[i]->latency() && (!servers[best]->latency() || *servers[i]->latency() < *servers[best]->latency())) {
+    if (contains(candidates, i) && servers[i]->latency() &&
+        (!servers[best]->latency() || *servers[i]->latency() < *servers[best]->latency())) {
       best = i;
     }
   }

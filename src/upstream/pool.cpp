@@ -15,12 +15,20 @@ constexpr std::chrono::milliseconds quota_doubt{250};
 
 }  // namespace
 
-Pool::Pool(runtime::Loop& loop, std::string upstream, std::string server, ServerMetrics& metrics, const PoolSettings& settings, MakeConnection make)
-    : loop_(loop), upstream_(std::move(upstream)), server_(std::move(server)), metrics_(metrics), settings_(settings), make_(std::move(make)) {
+Pool::Pool(runtime::Loop& loop, std::string upstream, std::string server, ServerMetrics& metrics,
+           const PoolSettings& settings, MakeConnection make)
+    : loop_(loop),
+      upstream_(std::move(upstream)),
+      server_(std::move(server)),
+      metrics_(metrics),
+      settings_(settings),
+      make_(std::move(make)) {
   metrics_.up.set(1);
 }
 
-void Pool::start() { open(); }
+void Pool::start() {
+  open();
+}
 
 Pool::Member& Pool::member(const Connection& connection) {
   return *std::ranges::find_if(members_, [&](const Member& m) { return m.connection.get() == &connection; });
@@ -49,10 +57,13 @@ void Pool::abandon(Query& query) {
   waiting_.erase(std::ranges::find(waiting_, &query));
 }
 
-/// The first connection that takes a query: filling one before the next keeps them few, and the answers of a turn together.
+/// The first connection that takes a query: filling one before the next keeps them few, and the answers of a turn
+/// together.
 Pool::Member* Pool::with_room(runtime::Time now) {
   for (auto& candidate : members_) {
-    if (candidate.connection->state() != ConnectionState::ready || candidate.ended || !candidate.connection->mux().has_room()) continue;
+    if (candidate.connection->state() != ConnectionState::ready || candidate.ended ||
+        !candidate.connection->mux().has_room())
+      continue;
     if (quota_ && candidate.sent >= *quota_) {
       if (!candidate.used_up) candidate.used_up = now;
       if (now - *candidate.used_up < quota_doubt) continue;
@@ -86,11 +97,11 @@ void Pool::drain_waiting(runtime::Time now) {
 void Pool::open_as_needed(runtime::Time now) {
   if (stopping_ || waiting_.empty()) return;
   if (!health_.is_up() && now < health_.retry_at()) return loop_.set_deadline(*this, health_.retry_at());
-  const auto connecting = std::ranges::count_if(members_, [](const Member& m) {
-    return !m.ended && m.connection->state() == ConnectionState::connecting;
-  });
+  const auto connecting = std::ranges::count_if(
+      members_, [](const Member& m) { return !m.ended && m.connection->state() == ConnectionState::connecting; });
   const auto wanted = quota_ ? (waiting_.size() + *quota_ - 1) / *quota_ : std::size_t{1};
-  for (auto n = static_cast<std::size_t>(connecting); n < wanted && members_.size() < settings_.max_connections; ++n) open();
+  for (auto n = static_cast<std::size_t>(connecting); n < wanted && members_.size() < settings_.max_connections; ++n)
+    open();
 }
 
 void Pool::open() {
@@ -110,7 +121,11 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
   const auto milliseconds = std::chrono::duration<double, std::milli>(handshake.duration).count();
   const auto level = tried_ && !reported_ ? runtime::LogLevel::debug : runtime::LogLevel::info;
   loop_.log().log(level, "upstream connected",
-                  {{"upstream", upstream_}, {"server", server_}, {"tls", handshake.version}, {"resumed", handshake.resumed}, {"ms", milliseconds}});
+                  {{"upstream", upstream_},
+                   {"server", server_},
+                   {"tls", handshake.version},
+                   {"resumed", handshake.resumed},
+                   {"ms", milliseconds}});
   tried_ = true;
   reported_.reset();
   if (fruitless_closes_ < fruitless_closes_to_fail) health_.recovered();
@@ -143,7 +158,9 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
   if (!waiting_.empty()) drain_waiting(now);
 }
 
-void Pool::ignored(Connection& /*connection*/, Error error) { metrics_.failures[static_cast<std::size_t>(error)].add(); }
+void Pool::ignored(Connection& /*connection*/, Error error) {
+  metrics_.failures[static_cast<std::size_t>(error)].add();
+}
 
 void Pool::wears_out(Connection& connection) {
   auto& worn = member(connection);
@@ -160,9 +177,11 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   const auto was_connecting = ended.sent == 0 && ended.last_reply == runtime::Time{};
   const auto fruitless = ended.last_reply == runtime::Time{};
   metrics_.in_flight.set(0);
-  for (const auto& m : members_) metrics_.in_flight.add(m.ended ? 0 : static_cast<double>(m.connection->mux().in_flight()));
+  for (const auto& m : members_)
+    metrics_.in_flight.add(m.ended ? 0 : static_cast<double>(m.connection->mux().in_flight()));
 
-  // A server that closes with our queries unread resets the connection: if it had answered before, that is a close like any other.
+  // A server that closes with our queries unread resets the connection: if it had answered before, that is a close like
+  // any other.
   const bool failure = error && !(*error == Error::reset && !fruitless);
   if (!failure) {
     if (lost.empty()) metrics_.idle_closes.add();
@@ -171,7 +190,8 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   if (fruitless && (!lost.empty() || !waiting_.empty()) && !stopping_) ++fruitless_closes_;
 
   if (failure) {
-    if (was_connecting && *error >= Error::handshake_timeout && *error <= Error::alpn_mismatch) metrics_.handshakes_failed.add();
+    if (was_connecting && *error >= Error::handshake_timeout && *error <= Error::alpn_mismatch)
+      metrics_.handshakes_failed.add();
     server_failed(*error, detail, now);
     give_back(lost, *error);
   } else if (fruitless_closes_ >= fruitless_closes_to_fail) {
@@ -183,7 +203,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   drain_waiting(now);
   open_as_needed(now);
   if (!stopping_ && !health_.is_up()) loop_.set_deadline(*this, std::max(now, health_.retry_at()));
-  const bool used_lately = now - last_sent_ < settings_.warm_for && last_sent_ != runtime::Time::min();
+  const bool used_lately = last_sent_ != runtime::Time::min() && now - last_sent_ < settings_.warm_for;
   const bool alone = std::ranges::all_of(members_, &Member::ended);
   if (!stopping_ && health_.is_up() && alone && used_lately && !fruitless) open();
   publish();
@@ -197,12 +217,13 @@ void Pool::gone(Connection& connection) {
 
 /// Time to try a server that is down again, whether or not a query waits: the next one should find it up.
 void Pool::expired(runtime::Time /*now*/) {
-  const bool trying = std::ranges::any_of(members_, [](const Member& m) { return !m.ended && m.connection->state() != ConnectionState::draining; });
+  const bool trying = std::ranges::any_of(
+      members_, [](const Member& m) { return !m.ended && m.connection->state() != ConnectionState::draining; });
   if (!stopping_ && !health_.is_up() && !trying) open();
 }
 
-/// Some servers answer a few queries on a connection and close it. Sending more than that on one only loses them, so the number is learned, and
-/// unlearned as soon as a connection outlives it.
+/// Some servers answer a few queries on a connection and close it. Sending more than that on one only loses them, so
+/// the number is learned, and unlearned as soon as a connection outlives it.
 void Pool::learn_quota(const Member& ended, std::size_t lost, runtime::Time now) {
   const auto answered = ended.connection->mux().answered();
   if (lost > 0 && answered > 0 && now - ended.last_reply < quota_window) quota_ = answered;
@@ -215,7 +236,11 @@ void Pool::server_failed(Error error, const std::string& detail, runtime::Time n
   tried_ = true;
   const auto level = reported_ == error ? runtime::LogLevel::debug : runtime::LogLevel::warn;
   loop_.log().log(level, "upstream failed",
-                  {{"upstream", upstream_}, {"server", server_}, {"reason", traits(error).reason}, {"error", traits(error).text}, {"detail", detail}});
+                  {{"upstream", upstream_},
+                   {"server", server_},
+                   {"reason", traits(error).reason},
+                   {"error", traits(error).text},
+                   {"detail", detail}});
   reported_ = error;
 }
 

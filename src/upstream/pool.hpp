@@ -23,25 +23,28 @@ struct PoolSettings {
   std::chrono::milliseconds warm_for{60'000};
 };
 
-/// Keeps a connection warm, opens more only when those it has are full, replaces them before they are retired, and carries queries over from a
-/// connection that ended to the next. Knows the server's health.
+/// Keeps a connection warm, opens more only when those it has are full, replaces them before they are retired, and
+/// carries queries over from a connection that ended to the next. Knows the server's health.
 class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
  public:
   using MakeConnection = std::function<std::unique_ptr<Connection>(ConnectionEvents&)>;
 
   /// `upstream` and `server` are for the log. `make` is called for each new connection.
-  Pool(runtime::Loop& loop, std::string upstream, std::string server, ServerMetrics& metrics, const PoolSettings& settings, MakeConnection make);
+  Pool(runtime::Loop& loop, std::string upstream, std::string server, ServerMetrics& metrics,
+       const PoolSettings& settings, MakeConnection make);
   ~Pool() override = default;
   Pool(const Pool&) = delete;
   Pool& operator=(const Pool&) = delete;
 
   /// Opens the first connection.
   void start();
-  /// Takes a query, or says at once why the server cannot be asked now. An accepted query ends by replied(), failed() or abandon().
+  /// Takes a query, or says at once why the server cannot be asked now. An accepted query ends by replied(), failed()
+  /// or abandon().
   [[nodiscard]] std::optional<Error> submit(Query& query, runtime::Time now);
   /// Of a query that waits for a connection.
   void abandon(Query& query) override;
-  /// Closes every connection, in an orderly way where no query is under way on it, and opens no more. Over when empty().
+  /// Closes every connection, in an orderly way where no query is under way on it, and opens no more. Over when
+  /// empty().
   void stop();
   [[nodiscard]] bool empty() const { return members_.empty(); }
 
@@ -64,7 +67,8 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
   void received(Connection& connection, const Mux::Received& received) override;
   void ignored(Connection& connection, Error error) override;
   void wears_out(Connection& connection) override;
-  void closed(Connection& connection, std::optional<Error> error, std::string detail, std::vector<Query*> lost) override;
+  void closed(Connection& connection, std::optional<Error> error, std::string detail,
+              std::vector<Query*> lost) override;
   void gone(Connection& connection) override;
   void expired(runtime::Time now) override;
 

@@ -14,7 +14,8 @@ class Query;
 
 /// An upstream's reply to one query. Views the connection's read buffer: valid only during the call that hands it over.
 struct Reply {
-  /// nullopt for an error reply without a question, as some servers send with FORMERR or NOTIMP; `rcode` is all it says.
+  /// nullopt for an error reply without a question, as some servers send with FORMERR or NOTIMP; `rcode` is all it
+  /// says.
   std::optional<dns::MessageView> message;
   std::uint16_t rcode = 0;
   runtime::Duration latency{};  ///< from sending to reading
@@ -23,14 +24,16 @@ struct Reply {
 /// Whoever holds a query at the moment: a connection's multiplexer or a pool's waiting queue.
 class Carrier {
  public:
-  /// The asker no longer wants the answer. The query is not referred to after this; its message id stays taken until the reply or the close.
+  /// The asker no longer wants the answer. The query is not referred to after this; its message id stays taken until
+  /// the reply or the close.
   virtual void abandon(Query& query) = 0;
 
  protected:
   ~Carrier() = default;
 };
 
-/// Owned by the asker, who keeps it in place until replied() or failed() was called or it has abandoned it: exactly one of the three happens.
+/// Owned by the asker, who keeps it in place until replied() or failed() was called or it has abandoned it: exactly one
+/// of the three happens.
 class Query {
  public:
   Query() = default;

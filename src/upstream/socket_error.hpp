@@ -11,7 +11,9 @@ namespace pillion::upstream {
   namespace asio_error = boost::asio::error;
   if (error == asio_error::connection_refused) return Error::connect_refused;
   if (error == asio_error::timed_out) return Error::connect_timeout;
-  if (error == asio_error::connection_reset || error == asio_error::broken_pipe || error == asio_error::connection_aborted) return Error::reset;
+  if (error == asio_error::connection_reset || error == asio_error::broken_pipe ||
+      error == asio_error::connection_aborted)
+    return Error::reset;
   return Error::unreachable;
 }
 

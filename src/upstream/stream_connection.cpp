@@ -4,6 +4,9 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+#include <utility>
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
@@ -12,9 +15,6 @@
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-
-#include <algorithm>
-#include <utility>
 
 #include "dns/edns.hpp"
 #include "dns/framing.hpp"
@@ -29,13 +29,16 @@ namespace {
 constexpr std::size_t read_size = 16 * 1024 + 512;  // a whole TLS record, and the start of a message before it
 
 bool is_orderly_end(const error_code& error) {
-  // Many servers close the TCP connection without close_notify; every message says its length, so a cut cannot go unnoticed.
+  // Many servers close the TCP connection without close_notify; every message says its length, so a cut cannot go
+  // unnoticed.
   return error == asio::error::eof || error == asio::ssl::error::stream_truncated;
 }
 
 }  // namespace
 
-asio::awaitable<std::expected<Handshake, TlsFailure>> PlainTransport::handshake(runtime::TurnClock& /*clock*/) { co_return Handshake{}; }
+asio::awaitable<std::expected<Handshake, TlsFailure>> PlainTransport::handshake(runtime::TurnClock& /*clock*/) {
+  co_return Handshake{};
+}
 
 asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake(runtime::TurnClock& clock) {
   const auto started = clock.now();
@@ -53,8 +56,11 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake(ru
   }
   const auto facts = identity_.check(ssl);
   if (!facts) co_return std::unexpected(facts.error());
-  co_return Handshake{
-      .duration = duration, .encrypted = true, .resumed = facts->resumed, .not_after = facts->not_after, .version = facts->version};
+  co_return Handshake{.duration = duration,
+                      .encrypted = true,
+                      .resumed = facts->resumed,
+                      .not_after = facts->not_after,
+                      .version = facts->version};
 }
 
 template <typename Transport>
@@ -105,15 +111,16 @@ asio::awaitable<bool> StreamConnection<Transport>::open() {
 template <typename Transport>
 asio::awaitable<void> StreamConnection<Transport>::read() {
   while (true) {
-    const auto [error, size] = co_await transport_.stream().async_read_some(asio::buffer(in_.data() + in_size_, in_.size() - in_size_),
-                                                                          asio::as_tuple(asio::use_awaitable));
+    const auto [error, size] = co_await transport_.stream().async_read_some(
+        asio::buffer(in_.data() + in_size_, in_.size() - in_size_), asio::as_tuple(asio::use_awaitable));
     const auto now = loop_.clock().refresh();
     if (phase_ == Phase::closed || phase_ == Phase::shutdown) co_return;
     if (error) {
       if (is_orderly_end(error)) {
         finish_orderly();
       } else {
-        finish(error.category() == asio::error::get_ssl_category() ? Error::tls_failed : socket_error(error), error.message());
+        finish(error.category() == asio::error::get_ssl_category() ? Error::tls_failed : socket_error(error),
+               error.message());
       }
       co_return;
     }
@@ -146,7 +153,8 @@ bool StreamConnection<Transport>::consume(runtime::Time now) {
   return phase_ == Phase::open;
 }
 
-/// RFC 7828 section 3.4: after so long without a query the server may close; we close first. Zero asks us to close as soon as we can.
+/// RFC 7828 section 3.4: after so long without a query the server may close; we close first. Zero asks us to close as
+/// soon as we can.
 template <typename Transport>
 void StreamConnection<Transport>::learn_idle_timeout(const Reply& reply) {
   if (!reply.message || !reply.message->opt()) return;
@@ -165,7 +173,8 @@ void StreamConnection<Transport>::submit(Query& query, runtime::Time now) {
   query.carrier = this;
   encode_query(query, mux_.add(query, now), encoding_, out_);
   loop_.schedule(*this);
-  // With one query in flight the watch may still be set for the idle timeout; it looks at what is in flight when it fires.
+  // With one query in flight the watch may still be set for the idle timeout; it looks at what is in flight when it
+  // fires.
   if (!is_set() || at() > now + limits_.stall_timeout) loop_.set_deadline(*this, now + limits_.stall_timeout);
 }
 
@@ -182,7 +191,8 @@ void StreamConnection<Transport>::flush() {
   out_.clear();
   writing_ = true;
   ++operations_;
-  asio::async_write(transport_.stream(), asio::buffer(on_wire_), [this](const error_code& error, std::size_t) { written(error); });
+  asio::async_write(transport_.stream(), asio::buffer(on_wire_),
+                    [this](const error_code& error, std::size_t) { written(error); });
 }
 
 template <typename Transport>
@@ -278,8 +288,8 @@ void StreamConnection<Transport>::end_operation() {
   if (--operations_ == 0) asio::post(loop_.io(), [this] { events_.gone(*this); });
 }
 
-/// Servers that leave Nagle's algorithm on hold back an answer until the one before is acknowledged; the kernel would delay that
-/// acknowledgement for 40 ms. It forgets the option by itself, so it is set anew after each read (tcp(7)).
+/// Servers that leave Nagle's algorithm on hold back an answer until the one before is acknowledged; the kernel would
+/// delay that acknowledgement for 40 ms. It forgets the option by itself, so it is set anew after each read (tcp(7)).
 template <typename Transport>
 void StreamConnection<Transport>::acknowledge_at_once() {
   const int on = 1;

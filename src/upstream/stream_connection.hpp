@@ -1,12 +1,13 @@
 #pragma once
-// DNS over a byte stream: TCP (RFC 7766) and TLS (RFC 7858). One coroutine connects and reads; writes are made at the end of a turn.
+// DNS over a byte stream: TCP (RFC 7766) and TLS (RFC 7858). One coroutine connects and reads; writes are made at the
+// end of a turn.
+
+#include <expected>
+#include <string>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl/stream.hpp>
-
-#include <expected>
-#include <string>
 
 #include "runtime/loop.hpp"
 #include "upstream/connection.hpp"
@@ -41,7 +42,8 @@ class PlainTransport {
 /// The byte stream of a verified TLS connection.
 class TlsTransport {
  public:
-  TlsTransport(runtime::Loop& loop, TlsContext& context, TlsIdentity& identity) : stream_(loop.io(), context.native()), identity_(identity) {}
+  TlsTransport(runtime::Loop& loop, TlsContext& context, TlsIdentity& identity)
+      : stream_(loop.io(), context.native()), identity_(identity) {}
 
   [[nodiscard]] boost::asio::ssl::stream<TcpSocket>& stream() { return stream_; }
   [[nodiscard]] TcpSocket& socket() { return stream_.next_layer(); }
@@ -61,8 +63,8 @@ template <typename Transport>
 class StreamConnection final : public Connection, runtime::Flushable, runtime::Deadline {
  public:
   template <typename... TransportArguments>
-  StreamConnection(runtime::Loop& loop, boost::asio::ip::tcp::endpoint server, const Encoding& encoding, const ConnectionLimits& limits,
-                   ConnectionEvents& events, TransportArguments&&... transport)
+  StreamConnection(runtime::Loop& loop, boost::asio::ip::tcp::endpoint server, const Encoding& encoding,
+                   const ConnectionLimits& limits, ConnectionEvents& events, TransportArguments&&... transport)
       : loop_(loop),
         server_(std::move(server)),
         encoding_(encoding),
@@ -108,8 +110,8 @@ class StreamConnection final : public Connection, runtime::Flushable, runtime::D
   ConnectionState state_ = ConnectionState::connecting;
   unsigned operations_ = 0;  // the coroutine, a write, a shutdown: what still refers to this object
   bool writing_ = false;
-  dns::Buffer out_;       // queries of this turn
-  dns::Buffer on_wire_;   // what is being written
+  dns::Buffer out_;      // queries of this turn
+  dns::Buffer on_wire_;  // what is being written
   dns::Buffer in_;
   std::size_t in_size_ = 0;
   runtime::Time last_reply_;

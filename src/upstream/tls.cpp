@@ -1,14 +1,14 @@
 #include "upstream/tls.hpp"
 
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-#include <openssl/x509v3.h>
-
 #include <algorithm>
 #include <ctime>
 #include <stdexcept>
 #include <string_view>
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 namespace pillion::upstream {
 namespace {
@@ -60,7 +60,8 @@ std::array<std::uint8_t, 32> decode_pin(std::string_view pin) {
   constexpr std::size_t base64_size = 44;
   std::array<std::uint8_t, 33> decoded{};  // EVP_DecodeBlock writes the padding too
   if (!pin.starts_with(prefix) || pin.size() != prefix.size() + base64_size ||
-      EVP_DecodeBlock(decoded.data(), reinterpret_cast<const unsigned char*>(pin.data() + prefix.size()), base64_size) != 33) {
+      EVP_DecodeBlock(decoded.data(), reinterpret_cast<const unsigned char*>(pin.data() + prefix.size()),
+                      base64_size) != 33) {
     throw std::runtime_error("pin \"" + std::string(pin) + "\" is not sha256/ and the base64 of 32 bytes");
   }
   std::array<std::uint8_t, 32> digest{};
@@ -80,13 +81,17 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
     if (!done) throw std::runtime_error(what + ": " + openssl_text(ERR_get_error()));
   };
   ERR_clear_error();
-  must(SSL_CTX_set_min_proto_version(ctx, settings.min_version == config::TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1,
+  must(SSL_CTX_set_min_proto_version(
+           ctx, settings.min_version == config::TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1,
        "TLS version");
   must(SSL_CTX_load_verify_file(ctx, settings.ca_file.c_str()) == 1, "CA file " + settings.ca_file);
   if (!settings.client_cert.empty()) {
-    must(SSL_CTX_use_certificate_chain_file(ctx, settings.client_cert.c_str()) == 1, "client certificate " + settings.client_cert);
-    must(SSL_CTX_use_PrivateKey_file(ctx, settings.client_key.c_str(), SSL_FILETYPE_PEM) == 1, "client key " + settings.client_key);
-    must(SSL_CTX_check_private_key(ctx) == 1, "client key " + settings.client_key + " and certificate " + settings.client_cert);
+    must(SSL_CTX_use_certificate_chain_file(ctx, settings.client_cert.c_str()) == 1,
+         "client certificate " + settings.client_cert);
+    must(SSL_CTX_use_PrivateKey_file(ctx, settings.client_key.c_str(), SSL_FILETYPE_PEM) == 1,
+         "client key " + settings.client_key);
+    must(SSL_CTX_check_private_key(ctx) == 1,
+         "client key " + settings.client_key + " and certificate " + settings.client_cert);
   }
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
   // Connections are idle most of the time; their 34 kB of buffers need not be.
@@ -96,7 +101,8 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(ctx, &TlsIdentity::keep_session);
   // RFC 7858 section 4.1 and RFC 8310 section 8.1: identities are SANs, never the subject's common name.
-  X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(ctx), X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+  X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(ctx),
+                                  X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 }
 
 TlsIdentity::TlsIdentity(const config::Server& server) : server_(server) {
@@ -144,7 +150,8 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
     unsigned int size = 0;
     unsigned char* spki = nullptr;
     const auto spki_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &spki);
-    if (spki_size > 0) EVP_Digest(spki, static_cast<std::size_t>(spki_size), digest.data(), &size, EVP_sha256(), nullptr);
+    if (spki_size > 0)
+      EVP_Digest(spki, static_cast<std::size_t>(spki_size), digest.data(), &size, EVP_sha256(), nullptr);
     OPENSSL_free(spki);
     if (size != digest.size() || std::ranges::find(pins_, digest) == pins_.end()) {
       return refuse(Error::pin_mismatch, "the SPKI of the server's certificate is not pinned");

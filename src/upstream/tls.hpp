@@ -1,8 +1,6 @@
 #pragma once
-// TLS as a client of a DNS-over-TLS resolver: the strict profile of RFC 8310 section 5, with pins (RFC 7858 section 4.2).
-
-#include <boost/asio/ssl/context.hpp>
-#include <openssl/ssl.h>
+// TLS as a client of a DNS-over-TLS resolver: the strict profile of RFC 8310 section 5, with pins (RFC 7858
+// section 4.2).
 
 #include <array>
 #include <chrono>
@@ -13,6 +11,9 @@
 #include <string>
 #include <vector>
 
+#include <boost/asio/ssl/context.hpp>
+#include <openssl/ssl.h>
+
 #include "config/config.hpp"
 #include "upstream/error.hpp"
 
@@ -21,7 +22,8 @@ namespace pillion::upstream {
 /// Settings and trust of one upstream group, shared by its connections and, since OpenSSL allows it, by the shards.
 class TlsContext {
  public:
-  /// Throws std::runtime_error that names the file and the reason where the CA file, the client's certificate or its key cannot be used.
+  /// Throws std::runtime_error that names the file and the reason where the CA file, the client's certificate or its
+  /// key cannot be used.
   explicit TlsContext(const config::Tls& settings);
 
   [[nodiscard]] boost::asio::ssl::context& native() { return context_; }
@@ -46,12 +48,14 @@ struct TlsFailure {
 /// The identity of one server and its newest session ticket. One per server and shard; outlives its connections.
 class TlsIdentity {
  public:
-  /// Pins that are not "sha256/" and 32 bytes in base64 throw std::runtime_error; the configuration has refused them already.
+  /// Pins that are not "sha256/" and 32 bytes in base64 throw std::runtime_error; the configuration has refused them
+  /// already.
   explicit TlsIdentity(const config::Server& server);
 
   /// Makes an SSL verify this server (name or IP SAN), send SNI and ALPN, and offer the session that is kept.
   void prepare(SSL* ssl);
-  /// To be called after every successful handshake: pins, ALPN and the certificate's dates, which a resumed session does not check again.
+  /// To be called after every successful handshake: pins, ALPN and the certificate's dates, which a resumed session
+  /// does not check again.
   [[nodiscard]] std::expected<TlsFacts, TlsFailure> check(SSL* ssl);
   /// Why a handshake failed, from the verification's verdict and OpenSSL's error code; forgets the session.
   [[nodiscard]] TlsFailure explain(SSL* ssl, unsigned long openssl_error);
