@@ -95,6 +95,17 @@ def ask(port, name, transport, timeout=1.0):
     return (flags & 0xF, answers) if ident == 0x5157 else None
 
 
+def wait_until_it_listens(process, port):
+    """Raises Unusable where nothing accepts connections in time."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
+            return
+        if process.ended() or time.monotonic() > deadline:
+            raise Unusable(f"it does not listen: {process.last_words()}")
+        time.sleep(0.05)
+
+
 def wait_until_it_answers(process, port, name, transports):
     """Raises Unusable where a program does not give one NOERROR answer with a record on each transport."""
     deadline = time.monotonic() + PATIENCE

@@ -8,6 +8,7 @@ Pillion, Knot Resolver and Stubby pad queries, so the responder pads its answers
 import dataclasses
 import pathlib
 import shutil
+import typing
 
 ZONE = "bench.example"  # `.test` and the like are special to resolvers (RFC 6761)
 FIXED_ADDRESS = "192.0.2.1"
@@ -24,18 +25,24 @@ class Upstream:
 
 @dataclasses.dataclass
 class Forwarder:
-    """A program under measurement. `command` writes its configuration into `directory` and returns what to run."""
+    """A program under measurement.
+
+    `command(path, directory, port, upstream)` writes its configuration into `directory` and returns what to run."""
 
     name: str
     program: str
-    command: "callable"
+    command: typing.Callable
     version: list
     transports: tuple = ("tcp", "udp")
 
     def path(self):
         """The program's path, or None where it is not installed or built."""
-        found = shutil.which(self.program) or shutil.which(self.program, path="/usr/sbin:/sbin")
-        return found
+        return find_program(self.program)
+
+
+def find_program(name: str):
+    """Servers are in directories that a user's PATH lacks."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
 
 
 def write(directory: pathlib.Path, name: str, text: str) -> str:
@@ -177,8 +184,7 @@ def forwarders(build: pathlib.Path):
 
 def responder_command(build, directory, port):
     """The multiplexing responder of tests/support: Nagle off, one TLS record for all answers of a read."""
-    del port  # it says on standard output which one the kernel chose
-    return [str(build / "tests/support/dot_responder"), "--tls-name", TLS_NAME,
+    return [str(build / "tests/support/dot_responder"), "--listen", f"127.0.0.1:{port}",
             "--cert", str(directory / "server.pem"), "--key", str(directory / "server.key")]
 
 
@@ -208,7 +214,7 @@ server:
 remote-control:
   control-enable: no
 """)
-    program = shutil.which("unbound") or shutil.which("unbound", path="/usr/sbin:/sbin")
+    program = find_program("unbound")
     return [program, "-d", "-p", "-c", config] if program else None
 
 
