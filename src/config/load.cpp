@@ -20,7 +20,7 @@ constexpr std::size_t max_file_size = std::size_t{1} << 20U;
 void add_listener(const Section& section, const Entry& element, std::vector<Endpoint>& listeners) {
   const std::string allowed(section.key_of("listen").description);
   const auto refuse = [&](const std::string& problem) {
-    section.faults().add(value_mark(element), element.name + ": " + problem + "; allowed: " + allowed);
+    section.faults().add(value_mark(element), element.name, problem, allowed);
   };
   const auto text = read_text(element, element.name, allowed, section.faults());
   if (!text) return;

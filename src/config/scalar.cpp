@@ -6,6 +6,7 @@
 #include <array>
 #include <charconv>
 #include <limits>
+#include <memory>
 #include <span>
 
 namespace pillion::config {
@@ -81,8 +82,8 @@ std::expected<std::int64_t, std::string> parse_integer(std::string_view text) {
   std::int64_t number = 0;
   // YAML 1.1 and 1.2 read 010 differently; whoever writes it is asked which one is meant.
   const bool ambiguous = text.size() > 1 && text.front() == '0';
-  const auto* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  const auto* const end = std::to_address(text.end());
+  const auto [stop, error] = std::from_chars(std::to_address(text.begin()), end, number);
   if (error == std::errc::result_out_of_range && stop == end)
     return std::unexpected(in_quotes(text) + " is out of range");
   if (error != std::errc{} || stop != end || ambiguous)

@@ -31,12 +31,6 @@ bool is_quoted(const YAML::Node& node) {
   return node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str";
 }
 
-std::string with_allowed(std::string_view shown, std::string_view problem, std::string_view allowed) {
-  std::string message;
-  if (!shown.empty()) message.append(shown).append(": ");
-  return message.append(problem).append("; allowed: ").append(allowed);
-}
-
 std::string join_path(std::string_view mapping, std::string_view name) {
   return mapping.empty() ? std::string(name) : std::string(mapping) + "." + std::string(name);
 }
@@ -46,6 +40,12 @@ std::string join_path(std::string_view mapping, std::string_view name) {
 void Faults::add(const YAML::Mark& mark, std::string message) {
   faults_.push_back(
       {.line = std::max(mark.line, 0) + 1, .column = std::max(mark.column, 0) + 1, .message = std::move(message)});
+}
+
+void Faults::add(const YAML::Mark& mark, std::string_view shown, std::string_view problem, std::string_view allowed) {
+  std::string message(shown);
+  if (!shown.empty()) message.append(": ");
+  add(mark, std::move(message.append(problem).append("; allowed: ").append(allowed)));
 }
 
 std::string Faults::text(std::string_view file) const {
@@ -70,26 +70,24 @@ YAML::Mark value_mark(const Entry& entry) {
 
 std::vector<Entry> read_entries(const Entry& entry, std::string_view shown, std::string_view allowed, Faults& faults) {
   if (!entry.value.IsMap()) {
-    faults.add(value_mark(entry), with_allowed(shown, type_name(entry.value), allowed));
+    faults.add(value_mark(entry), shown, type_name(entry.value), allowed);
     return {};
   }
   if (entry.value.size() > max_entries) {
-    faults.add(value_mark(entry),
-               with_allowed(shown, "has " + std::to_string(entry.value.size()) + " keys", "at most 256"));
+    faults.add(value_mark(entry), shown, "has " + std::to_string(entry.value.size()) + " keys", "at most 256");
     return {};
   }
   std::vector<Entry> entries;
   for (const auto& pair : entry.value) {
     if (!pair.first.IsScalar()) {
-      faults.add(pair.first.Mark(), with_allowed(shown, "has a key that is not a word", allowed));
+      faults.add(pair.first.Mark(), shown, "has a key that is not a word", allowed);
       continue;
     }
     const auto& name = pair.first.Scalar();
     const auto earlier = std::ranges::find(entries, name, &Entry::name);
     if (earlier != entries.end()) {
-      faults.add(pair.first.Mark(),
-                 with_allowed(join_path(shown, one_line(name)),
-                              "is given twice, first in line " + std::to_string(earlier->mark.line + 1), "once"));
+      faults.add(pair.first.Mark(), join_path(shown, one_line(name)),
+                 "is given twice, first in line " + std::to_string(earlier->mark.line + 1), "once");
       continue;
     }
     entries.push_back({.name = name, .mark = pair.first.Mark(), .value = pair.second});
@@ -100,7 +98,7 @@ std::vector<Entry> read_entries(const Entry& entry, std::string_view shown, std:
 std::optional<std::string> read_text(const Entry& entry, std::string_view shown, std::string_view allowed,
                                      Faults& faults) {
   if (entry.value.IsScalar()) return entry.value.Scalar();
-  faults.add(value_mark(entry), with_allowed(shown, type_name(entry.value), allowed));
+  faults.add(value_mark(entry), shown, type_name(entry.value), allowed);
   return std::nullopt;
 }
 
@@ -112,7 +110,7 @@ Section::Section(const Entry& entry, std::string schema, std::string shown, Faul
       const auto nearest = nearest_name(schema_, candidate.name);
       auto problem = std::string("unknown key");
       if (!nearest.empty()) problem.append(" (did you mean `").append(nearest).append("`?)");
-      faults_.add(candidate.mark, with_allowed(join_path(shown_, one_line(candidate.name)), problem, allowed));
+      faults_.add(candidate.mark, join_path(shown_, one_line(candidate.name)), problem, allowed);
     } else if (const auto& known = key_of(candidate.name); known.kind == Kind::unbuilt) {
       faults_.add(candidate.mark,
                   std::string(known.path) + ": " + std::string(known.description) + "; remove this key");
@@ -136,7 +134,7 @@ const Key& Section::key_of(std::string_view name) const {
 }
 
 void Section::refuse_value(std::string_view name, std::string_view problem) const {
-  faults_.add(value_mark(*find(name)), with_allowed(shown(name), problem, allowed_text(key_of(name))));
+  faults_.add(value_mark(*find(name)), shown(name), problem, allowed_text(key_of(name)));
 }
 
 void Section::refuse_key(std::string_view name, std::string_view problem) const {
@@ -184,7 +182,7 @@ void Section::read(std::string_view name, Endpoint& out,
 }
 
 void Section::require(std::string_view name) const {
-  if (find(name) == nullptr) faults_.add(mark_, with_allowed(shown(name), "is missing", allowed_text(key_of(name))));
+  if (find(name) == nullptr) faults_.add(mark_, shown(name), "is missing", allowed_text(key_of(name)));
 }
 
 std::vector<Entry> Section::elements(std::string_view name) const {
@@ -201,8 +199,9 @@ std::vector<Entry> Section::elements(std::string_view name) const {
     return {};
   }
   std::vector<Entry> elements;
-  for (const auto& value : entry->value) {
-    const auto label = shown(name) + "[" + std::to_string(elements.size()) + "]";
+  for (std::size_t i = 0; i < entry->value.size(); ++i) {
+    const YAML::Node value = entry->value[i];
+    const auto label = shown(name) + "[" + std::to_string(i) + "]";
     elements.push_back({.name = label, .mark = value.Mark(), .value = value});
   }
   return elements;

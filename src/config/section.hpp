@@ -24,6 +24,8 @@ class Faults {
  public:
   /// `mark` counts from zero, as yaml-cpp does.
   void add(const YAML::Mark& mark, std::string message);
+  /// "SHOWN: PROBLEM; allowed: ALLOWED", `shown` being the key's path in this document, empty for the top level.
+  void add(const YAML::Mark& mark, std::string_view shown, std::string_view problem, std::string_view allowed);
   [[nodiscard]] bool empty() const { return faults_.empty(); }
   /// `file:line:column: message`, one line a fault, in the order of the document, at most 100.
   [[nodiscard]] std::string text(std::string_view file) const;

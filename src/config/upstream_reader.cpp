@@ -38,7 +38,7 @@ void read_pins(const Section& section, std::vector<std::string>& pins) {
     const auto pin = read_text(element, element.name, allowed, section.faults());
     if (!pin) continue;
     if (const auto problem = check_pin(*pin); !problem.empty()) {
-      section.faults().add(element.mark, element.name + ": " + problem + "; allowed: " + allowed);
+      section.faults().add(element.mark, element.name, problem, allowed);
     } else {
       pins.push_back(*pin);
     }
@@ -99,14 +99,14 @@ void check_default_ca_file(const std::string& name, const YAML::Mark& mark, Faul
   const auto problem = check_readable(Tls{}.ca_file);
   if (problem.empty()) return;
   const auto& known = key("upstreams.NAME.tls.ca_file");
-  faults.add(mark, "upstreams." + name + ".tls.ca_file: the default " + problem + "; allowed: " + allowed_text(known));
+  faults.add(mark, "upstreams." + name + ".tls.ca_file", "the default " + problem, allowed_text(known));
 }
 
 Upstream read_upstream(const Entry& entry, Faults& faults) {
   Upstream upstream;
   upstream.name = entry.name;
   if (const auto problem = check_upstream_name(entry.name); !problem.empty()) {
-    faults.add(entry.mark, "upstreams: " + problem + "; allowed: 1 to 63 letters, digits, `-` and `_`");
+    faults.add(entry.mark, "upstreams", problem, "1 to 63 letters, digits, `-` and `_`");
   }
   const Section section(entry, "upstreams.NAME", "upstreams." + entry.name, faults);
   section.read("protocol", upstream.protocol);
