@@ -1,0 +1,245 @@
+// The multiplexer: any sequence of queries, replies good, late, spoilt and made up, abandonments and closes, beside a
+// plain model. The input is a list of events, one byte each and their arguments; what is missing at the end counts as
+// zero.
+
+#include <algorithm>
+#include <deque>
+#include <vector>
+
+#include "dns/response.hpp"
+#include "fuzz/fuzz.hpp"
+#include "upstream/mux.hpp"
+
+namespace pillion::fuzz {
+namespace {
+
+using dns::Buffer;
+using dns::Bytes;
+using std::chrono::milliseconds;
+using upstream::Error;
+using upstream::Mux;
+
+class Input {
+ public:
+  explicit Input(Bytes bytes) : bytes_(bytes) {}
+  [[nodiscard]] bool is_over() const { return bytes_.empty(); }
+  std::uint8_t byte() {
+    if (bytes_.empty()) return 0;
+    const auto value = bytes_.front();
+    bytes_ = bytes_.subspan(1);
+    return value;
+  }
+  std::size_t below(std::size_t limit) { return byte() % limit; }
+  Bytes take(std::size_t size) {
+    const auto taken = bytes_.first(std::min(size, bytes_.size()));
+    bytes_ = bytes_.subspan(taken.size());
+    return taken;
+  }
+
+ private:
+  Bytes bytes_;
+};
+
+class FuzzQuery final : public upstream::Query {
+ public:
+  void replied(const upstream::Reply&) override {}
+  void failed(Error) override {}
+};
+
+/// What the model knows of one query in flight.
+struct Entry {
+  std::uint16_t id = 0;
+  FuzzQuery* query = nullptr;  // nullptr: abandoned
+  Buffer question;
+  runtime::Time sent;
+};
+
+std::uint8_t lower(std::uint8_t byte) {
+  return byte >= 'A' && byte <= 'Z' ? static_cast<std::uint8_t>(byte | 0x20U) : byte;
+}
+
+/// Type and class exactly, the name but for case. The lengths of labels are below 'A', so they are compared as they
+/// are.
+bool repeats(Bytes message, const Buffer& question) {
+  if (message.size() < dns::header_size + question.size()) return false;
+  for (std::size_t i = 0; i < question.size(); ++i) {
+    const auto theirs = message[dns::header_size + i];
+    const bool is_name = i + 4 < question.size();
+    if (is_name ? lower(theirs) != lower(question[i]) : theirs != question[i]) return false;
+  }
+  return true;
+}
+
+class Run {
+ public:
+  explicit Run(Input input)
+      : input_(input), limit_(std::size_t{1} + input_.byte()), mux_(limit_, [this] { return next_id(); }) {}
+
+  void all() {
+    while (!input_.is_over()) {
+      one();
+      compare();
+    }
+    close();
+    compare();
+  }
+
+ private:
+  /// Ids from few, so that they meet; then any, so that drawing ends.
+  std::uint16_t next_id() {
+    if (draws_++ < 4) return static_cast<std::uint16_t>(input_.byte() * 0x0101U);
+    return ++last_id_;
+  }
+
+  void one() {
+    switch (input_.below(8)) {
+      case 0:
+      case 1:
+        return add();
+      case 2:
+        return good_reply();
+      case 3:
+        return spoilt_reply();
+      case 4:
+        return receive(input_.take(input_.byte()));
+      case 5:
+        return abandon();
+      case 6:
+        now_ += milliseconds(input_.byte());
+        return;
+      default:
+        if (input_.below(4) == 0) close();
+    }
+  }
+
+  void add() {
+    if (!mux_.has_room()) return;
+    auto& query = queries_.emplace_back();
+    Buffer name = {static_cast<std::uint8_t>(1 + input_.below(3))};
+    for (std::size_t left = name[0]; left > 0; --left) name.push_back(input_.below(2) == 0 ? 'a' : 'A');
+    name.push_back(0);
+    dns::append_query(query.message, 0, dns::flag::rd, name, static_cast<std::uint16_t>(1 + input_.below(2)),
+                      dns::klass::in);
+    draws_ = 0;
+    const auto id = mux_.add(query, now_);
+    require(query.id == id, "the query knows its id");
+    require(std::ranges::find(entries_, id, &Entry::id) == entries_.end(), "the id was free");
+    entries_.push_back({id, &query, Buffer(query.message.begin() + dns::header_size, query.message.end()), now_});
+  }
+
+  [[nodiscard]] Buffer reply_to(const Entry& entry) const {
+    Buffer reply;
+    for (const std::uint16_t field : {entry.id, static_cast<std::uint16_t>(dns::flag::qr | dns::flag::ra),
+                                      std::uint16_t{1}, std::uint16_t{0}, std::uint16_t{0}, std::uint16_t{0}}) {
+      dns::append_u16(reply, field);
+    }
+    dns::append(reply, entry.question);
+    return reply;
+  }
+
+  void good_reply() {
+    if (entries_.empty()) return;
+    const auto& entry = entries_[input_.below(entries_.size())];
+    const bool waited_for = entry.query != nullptr;
+    const auto reply = reply_to(entry);
+    const auto received = mux_.receive(reply, now_);
+    require(received && received->reply && received->reply->message, "a good reply is taken");
+    require((received->query != nullptr) == waited_for, "for whom it is, if anybody waits");
+    take(entry.id, *received);
+  }
+
+  void spoilt_reply() {
+    if (entries_.empty()) return;
+    auto reply = reply_to(entries_[input_.below(entries_.size())]);
+    for (auto changes = 1 + input_.below(3); changes > 0; --changes) reply[input_.below(reply.size())] = input_.byte();
+    if (input_.below(4) == 0) reply.push_back(0);
+    if (input_.below(4) == 0) reply.resize(input_.below(reply.size()));
+    receive(reply);
+  }
+
+  /// Any message: what must become of it follows from the model.
+  void receive(Bytes message) {
+    // A copy of the exact size, so that the sanitizer sees every read beyond it.
+    const Buffer exact(message.begin(), message.end());
+    const auto received = mux_.receive(exact, now_);
+    if (exact.size() < dns::header_size)
+      return require(!received && received.error() == Error::malformed_reply, "no header");
+    const auto entry = std::ranges::find(entries_, dns::read_u16(exact, 0), &Entry::id);
+    const auto flags = dns::read_u16(exact, 2);
+    const auto rcode = flags & 0xfU;
+    const auto questions = dns::read_u16(exact, 4);
+    const bool bare_error = questions == 0 && rcode != dns::rcode::noerror && rcode != dns::rcode::nxdomain;
+    const bool matches = entry != entries_.end() && (flags & dns::flag::qr) != 0 &&
+                         (bare_error || (questions == 1 && repeats(exact, entry->question)));
+    if (!matches)
+      return require(!received && received.error() == Error::mismatched_reply, "it answers nothing that was asked");
+    require(received.has_value(), "it answers what was asked");
+    if (bare_error) {
+      require(received->reply && !received->reply->message && received->reply->rcode == rcode,
+              "an error without a question");
+    } else if (dns::MessageView::parse(exact)) {
+      require(received->reply && received->reply->message && received->reply->rcode == rcode, "a whole message");
+    } else {
+      require(!received->reply && received->reply.error() == Error::malformed_reply, "the rest is malformed");
+    }
+    take(entry->id, *received);
+  }
+
+  void take(std::uint16_t id, const Mux::Received& received) {
+    const auto entry = std::ranges::find(entries_, id, &Entry::id);
+    require(received.query == entry->query, "the query that was asked");
+    if (received.reply) require(received.reply->latency == now_ - entry->sent, "since it was sent");
+    entries_.erase(entry);
+    ++answered_;
+  }
+
+  void abandon() {
+    std::vector<Entry*> live;
+    for (auto& entry : entries_) {
+      if (entry.query != nullptr) live.push_back(&entry);
+    }
+    if (live.empty()) return;
+    auto& entry = *live[input_.below(live.size())];
+    mux_.abandon(*entry.query);
+    // It is not to be referred to any more.
+    Buffer().swap(entry.query->message);
+    entry.query = nullptr;
+  }
+
+  void close() {
+    std::vector<upstream::Query*> expected;
+    for (const auto& entry : entries_) {
+      if (entry.query != nullptr) expected.push_back(entry.query);
+    }
+    require(mux_.close() == expected, "who was waited for, in the order of sending");
+    entries_.clear();
+  }
+
+  void compare() const {
+    const auto waited_for = std::ranges::count_if(entries_, [](const Entry& entry) { return entry.query != nullptr; });
+    require(mux_.in_flight() == entries_.size(), "in_flight()");
+    require(mux_.waited_for() == static_cast<std::size_t>(waited_for), "waited_for()");
+    require(mux_.has_room() == (entries_.size() < limit_), "has_room()");
+    require(mux_.answered() == answered_, "answered()");
+    require(mux_.oldest_unanswered() == (entries_.empty() ? std::nullopt : std::optional(entries_.front().sent)),
+            "oldest_unanswered()");
+  }
+
+  Input input_;
+  std::size_t limit_;
+  unsigned draws_ = 0;
+  std::uint16_t last_id_ = 0;
+  Mux mux_;
+  std::deque<FuzzQuery> queries_;
+  std::vector<Entry> entries_;  // in the order of sending
+  runtime::Time now_;
+  std::uint64_t answered_ = 0;
+};
+
+}  // namespace
+}  // namespace pillion::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  pillion::fuzz::Run(pillion::fuzz::Input({data, size})).all();
+  return 0;
+}
