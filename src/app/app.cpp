@@ -47,6 +47,7 @@ App::~App() = default;
 
 void App::start_http() {
   std::vector<http::Server::Endpoint> endpoints;
+  endpoints.reserve(config_.http.listen.size());
   for (const auto& endpoint : config_.http.listen)
     endpoints.emplace_back(asio::ip::make_address(endpoint.address), endpoint.port);
   try {

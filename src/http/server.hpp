@@ -27,8 +27,8 @@ struct Options {
   /// One more connection takes the place of the one that has waited longest for its client; where none waits, it is
   /// closed on arrival.
   std::size_t max_connections = 64;
-  std::size_t header_limit = 8 * 1024;  ///< bytes of header fields, request line apart; over it 431
-  std::size_t body_limit = 1024;        ///< bytes that a request announces; over it 413. Bodies are never used
+  std::size_t header_limit = std::size_t{8} << 10U;  ///< bytes of header fields, request line apart; over it 431
+  std::size_t body_limit = 1024;  ///< bytes that a request announces; over it 413. Bodies are never used
   std::chrono::milliseconds request_timeout{
       10'000};  ///< from a request's first byte (or the connect) to the end of its header
   std::chrono::milliseconds idle_timeout{60'000};   ///< between requests

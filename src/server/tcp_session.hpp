@@ -17,8 +17,10 @@ using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::
 struct SessionLimits {
   std::chrono::milliseconds message_timeout{10'000};  ///< from the first byte of a message to its last
   std::chrono::milliseconds write_timeout{10'000};    ///< without the client taking a byte of what waits for it
-  std::size_t max_queued_output = 4 * 1024 * 1024;  ///< bytes that the kernel did not take; more: the client is dropped
-  std::size_t pause_reading_at = 64 * 1024;  ///< bytes of output that wait before the client's next queries are read
+  std::size_t max_queued_output = std::size_t{4}
+                                  << 20U;  ///< bytes that the kernel did not take; more: the client is dropped
+  std::size_t pause_reading_at = std::size_t{64}
+                                 << 10U;  ///< bytes of output that wait before the client's next queries are read
 };
 
 class TcpSession;
@@ -42,7 +44,7 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
  public:
   TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, Family family, QueryHandler& handler,
              const SessionLimits& limits, SessionOwner& owner);
-  ~TcpSession() { loop_.unschedule(*this); }
+  ~TcpSession() override { loop_.unschedule(*this); }
 
   void start();
   /// Closes now.

@@ -36,17 +36,17 @@ bool is_orderly_end(const error_code& error) {
 
 }  // namespace
 
-asio::awaitable<std::expected<Handshake, TlsFailure>> PlainTransport::handshake(runtime::TurnClock& /*clock*/) {
+asio::awaitable<std::expected<Handshake, TlsFailure>> PlainTransport::handshake() {
   co_return Handshake{};
 }
 
-asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake(runtime::TurnClock& clock) {
-  const auto started = clock.now();
+asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() {
+  const auto started = clock_.now();
   auto* const ssl = stream_.native_handle();
   identity_.prepare(ssl);
   error_code error;
   co_await stream_.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
-  const auto duration = clock.refresh() - started;
+  const auto duration = clock_.refresh() - started;
   if (error) {
     if (error.category() == asio::error::get_ssl_category()) {
       co_return std::unexpected(identity_.explain(ssl, static_cast<unsigned long>(error.value())));
@@ -92,7 +92,7 @@ asio::awaitable<bool> StreamConnection<Transport>::open() {
   }
   socket.set_option(asio::ip::tcp::no_delay(true), error);
   phase_ = Phase::handshake;
-  const auto handshake = co_await transport_.handshake(loop_.clock());
+  const auto handshake = co_await transport_.handshake();
   if (phase_ == Phase::closed) co_return false;
   if (!handshake) {
     finish(handshake.error().error, handshake.error().detail);

@@ -26,7 +26,7 @@ class PlainTransport {
 
   [[nodiscard]] TcpSocket& stream() { return stream_; }
   [[nodiscard]] TcpSocket& socket() { return stream_; }
-  [[nodiscard]] boost::asio::awaitable<std::expected<Handshake, TlsFailure>> handshake(runtime::TurnClock& clock);
+  [[nodiscard]] boost::asio::awaitable<std::expected<Handshake, TlsFailure>> handshake();
   /// Says that nothing more will be sent, then calls `handler(error_code)`.
   template <typename Handler>
   void async_shutdown(Handler handler) {
@@ -43,11 +43,18 @@ class PlainTransport {
 class TlsTransport {
  public:
   TlsTransport(runtime::Loop& loop, TlsContext& context, TlsIdentity& identity)
-      : stream_(loop.io(), context.native()), identity_(identity) {}
+      : clock_(loop.clock()), stream_(loop.io(), context.native()), identity_(identity) {}
+  ~TlsTransport() {
+    // OpenSSL forgets the session of a connection that ends without close_notify, as many servers let them end. A cut
+    // cannot go unnoticed here, since every message says its length, so the session stays good.
+    SSL_set_shutdown(stream_.native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+  TlsTransport(const TlsTransport&) = delete;
+  TlsTransport& operator=(const TlsTransport&) = delete;
 
   [[nodiscard]] boost::asio::ssl::stream<TcpSocket>& stream() { return stream_; }
   [[nodiscard]] TcpSocket& socket() { return stream_.next_layer(); }
-  [[nodiscard]] boost::asio::awaitable<std::expected<Handshake, TlsFailure>> handshake(runtime::TurnClock& clock);
+  [[nodiscard]] boost::asio::awaitable<std::expected<Handshake, TlsFailure>> handshake();
   /// close_notify (RFC 8446 section 6.1).
   template <typename Handler>
   void async_shutdown(Handler handler) {
@@ -55,6 +62,7 @@ class TlsTransport {
   }
 
  private:
+  runtime::TurnClock& clock_;
   boost::asio::ssl::stream<TcpSocket> stream_;
   TlsIdentity& identity_;
 };
