@@ -145,6 +145,12 @@ def test_idle_time_does_not_run_while_a_query_is_answered(tmp_path, server, veri
         assert rcode(client.ask(make_query("delay-1500-slow.example."))) == "NOERROR"
 
 
+def test_an_answer_made_in_the_moment_of_the_idle_timeout_still_leaves(tmp_path, server, verified):
+    """The query's budget and the client's idle time end together."""
+    with pillion.running(tmp_path, verified(server, timeout="2s"), dns={"idle_timeout": "1s"}) as proxy, TcpClient(proxy.port) as client:
+        assert rcode(client.ask(make_query("drop-it.example."))) == "SERVFAIL"
+
+
 def test_a_client_that_does_not_read_is_bounded_and_dropped(tmp_path, unbound, verified):
     big = f"txt30000.{zone.ORIGIN}"
     with pillion.running(tmp_path, verified(unbound), dns={"idle_timeout": "2s"}) as proxy, \
