@@ -1,0 +1,46 @@
+#pragma once
+// ldns as the second opinion on a message.
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <ldns/ldns.h>
+
+#include "dns/message.hpp"
+
+namespace pillion::fuzz {
+
+struct LdnsFree {
+  void operator()(ldns_pkt* packet) const { ldns_pkt_free(packet); }
+  void operator()(ldns_rr* record) const { ldns_rr_free(record); }
+};
+using LdnsPacket = std::unique_ptr<ldns_pkt, LdnsFree>;
+using LdnsRecord = std::unique_ptr<ldns_rr, LdnsFree>;
+
+/// The whole message as ldns reads it; null where it refuses.
+[[nodiscard]] LdnsPacket read_packet(dns::Bytes message);
+
+/// One question or record as ldns reads it, and where it ends.
+struct OracleRecord {
+  LdnsRecord record;
+  std::size_t start = 0;
+  std::size_t end = 0;
+};
+
+/// The record at `offset`; its pointer is null where ldns refuses, or leaves bytes of the rdata over (it would then go
+/// on in the midst of them).
+[[nodiscard]] OracleRecord read_record(dns::Bytes message, std::size_t offset, ldns_pkt_section section);
+
+/// All questions and records in order, read one by one, so that OPT and TSIG stand among them; nullopt where ldns
+/// refuses one.
+[[nodiscard]] std::optional<std::vector<OracleRecord>> read_records(dns::Bytes message);
+
+/// The owner name, uncompressed.
+[[nodiscard]] dns::Buffer owner_of(const ldns_rr* record);
+
+/// The whole record in presentation form.
+[[nodiscard]] std::string text_of(const ldns_rr* record);
+
+}  // namespace pillion::fuzz
