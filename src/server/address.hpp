@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "server/client.hpp"
 
@@ -19,11 +19,11 @@ namespace pillion::server {
 }
 
 /// Lets several sockets bind one address, among which the kernel spreads what arrives (socket(7)). Throws
-/// std::system_error.
+/// boost::system::system_error.
 inline void set_reuse_port(int socket) {
   const int on = 1;
   if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
-    throw std::system_error(errno, std::generic_category(), "SO_REUSEPORT");
+    throw boost::system::system_error(errno, boost::system::generic_category(), "SO_REUSEPORT");
   }
 }
 

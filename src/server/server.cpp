@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/system/system_error.hpp>
 
 namespace pillion::server {
 namespace asio = boost::asio;
@@ -28,7 +29,7 @@ void Server::bind(const config::Endpoint& endpoint, bool share) {
                                                    share, handler_));
       tcp_.push_back(std::move(tcp));
       return;
-    } catch (const std::system_error& error) {
+    } catch (const boost::system::system_error& error) {
       if (endpoint.port == 0 && attempt < attempts) continue;
       throw BindError("cannot listen on " + config::to_string(endpoint) + ": " + error.code().message());
     }

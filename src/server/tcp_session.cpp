@@ -169,8 +169,9 @@ void TcpSession::wait_writable() {
 std::pair<runtime::Time, bool> TcpSession::next_timeout() const {
   if (waiting_to_write_) return {last_write_ + limits_.write_timeout, true};
   if (!partial_.empty() && in_flight_ == 0) return {partial_since_ + limits_.message_timeout, true};
-  // A client that waits for an answer is not idle.
-  const auto idle_since = in_flight_ > 0 ? loop_.clock().now() : std::max(last_read_, last_write_);
+  // A client that waits for an answer is not idle, nor is one whose answer leaves at the end of this turn.
+  const bool busy = in_flight_ > 0 || !out_.empty();
+  const auto idle_since = busy ? loop_.clock().now() : std::max(last_read_, last_write_);
   return {idle_since + handler_.settings().idle_timeout, false};
 }
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include <boost/asio/ip/v6_only.hpp>
+#include <boost/system/system_error.hpp>
 
 #include "server/address.hpp"
 
@@ -28,7 +29,7 @@ void ask_for_local_address(int socket, Family family) {
   const auto level = family == Family::ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
   const auto option = family == Family::ipv4 ? IP_PKTINFO : IPV6_RECVPKTINFO;
   if (::setsockopt(socket, level, option, &on, sizeof on) != 0)
-    throw std::system_error(errno, std::generic_category(), "IP_PKTINFO");
+    throw boost::system::system_error(errno, boost::system::generic_category(), "IP_PKTINFO");
 }
 
 void read_local_address(msghdr& message, DatagramPath& path) {

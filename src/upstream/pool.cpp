@@ -66,12 +66,18 @@ Pool::Member* Pool::with_room(runtime::Time now) {
       continue;
     if (quota_ && candidate.sent >= *quota_) {
       if (!candidate.used_up) candidate.used_up = now;
-      if (now - *candidate.used_up < quota_doubt) continue;
+      if (now < quota_doubted_at(candidate)) continue;
       quota_.reset();
     }
     return &candidate;
   }
   return nullptr;
+}
+
+/// When a used-up connection that is still open shows that there is no quota: its last answer has come, and no close
+/// behind it.
+runtime::Time Pool::quota_doubted_at(const Member& used) const {
+  return *used.used_up + quota_doubt + 2 * health_.latency().value_or(runtime::Duration{});
 }
 
 void Pool::send(Member& target, Query& query, runtime::Time now) {
@@ -102,6 +108,16 @@ void Pool::open_as_needed(runtime::Time now) {
   const auto wanted = quota_ ? (waiting_.size() + *quota_ - 1) / *quota_ : std::size_t{1};
   for (auto n = static_cast<std::size_t>(connecting); n < wanted && members_.size() < settings_.max_connections; ++n)
     open();
+  if (quota_) watch_quota();
+}
+
+/// Where every connection is used up and none closes, nothing else would let the waiting queries go on.
+void Pool::watch_quota() {
+  for (const auto& m : members_) {
+    if (m.ended || !m.used_up || !m.connection->mux().has_room()) continue;
+    const auto doubted_at = quota_doubted_at(m);
+    if (!is_set() || doubted_at < at()) loop_.set_deadline(*this, doubted_at);
+  }
 }
 
 void Pool::open() {
@@ -183,10 +199,8 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   // A server that closes with our queries unread resets the connection: if it had answered before, that is a close like
   // any other.
   const bool failure = error && !(*error == Error::reset && !fruitless);
-  if (!failure) {
-    if (lost.empty()) metrics_.idle_closes.add();
-    learn_quota(ended, lost.size(), now);
-  }
+  if (!failure && lost.empty()) metrics_.idle_closes.add();
+  if (!failure || fruitless) learn_quota(ended, lost.size(), now);
   if (fruitless && (!lost.empty() || !waiting_.empty()) && !stopping_) ++fruitless_closes_;
 
   if (failure) {
@@ -215,18 +229,25 @@ void Pool::gone(Connection& connection) {
   publish();
 }
 
-/// Time to try a server that is down again, whether or not a query waits: the next one should find it up.
-void Pool::expired(runtime::Time /*now*/) {
+/// Time to doubt the quota; or to try a server that is down again, whether or not a query waits: the next one should
+/// find it up.
+void Pool::expired(runtime::Time now) {
+  if (health_.is_up()) {
+    drain_waiting(now);
+    return open_as_needed(now);
+  }
   const bool trying = std::ranges::any_of(
       members_, [](const Member& m) { return !m.ended && m.connection->state() != ConnectionState::draining; });
-  if (!stopping_ && !health_.is_up() && !trying) open();
+  if (!stopping_ && !trying) open();
 }
 
 /// Some servers answer a few queries on a connection and close it. Sending more than that on one only loses them, so
-/// the number is learned, and unlearned as soon as a connection outlives it.
+/// the number is learned, and unlearned as soon as a connection outlives it. Where there was no answer at all, one of
+/// the queries may be what ends the connection: sent one by one, it takes no others with it.
 void Pool::learn_quota(const Member& ended, std::size_t lost, runtime::Time now) {
   const auto answered = ended.connection->mux().answered();
   if (lost > 0 && answered > 0 && now - ended.last_reply < quota_window) quota_ = answered;
+  if (lost > 1 && answered == 0) quota_ = 1;
 }
 
 void Pool::server_failed(Error error, const std::string& detail, runtime::Time now) {

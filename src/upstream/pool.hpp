@@ -76,6 +76,8 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
   [[nodiscard]] Member* with_room(runtime::Time now);
   void send(Member& member, Query& query, runtime::Time now);
   void drain_waiting(runtime::Time now);
+  [[nodiscard]] runtime::Time quota_doubted_at(const Member& used) const;
+  void watch_quota();
   void open_as_needed(runtime::Time now);
   void open();
   void learn_quota(const Member& member, std::size_t lost, runtime::Time now);

@@ -294,6 +294,44 @@ TEST_F(PoolTest, ForgetsThatNumberWhenAConnectionOutlivesIt) {
   EXPECT_EQ(connection(0).sent.back(), &queries[3]) << "it is still open after a second";
 }
 
+TEST_F(PoolTest, QueriesThatWaitForUsedUpConnectionsGoOnWhenThoseStayOpen) {
+  start_ready();
+  for (auto& query : queries) submit(query);
+  connection(0).answer(queries[0]);
+  connection(0).end(Error::reset);  // by chance so soon, as in a restart
+  turn(loop);
+  for (auto* const open : std::vector(server.connections)) {
+    open->become_ready();
+    open->answer(*open->sent.at(0));
+  }
+  const auto sent = [&] {
+    std::size_t sum = 0;
+    for (const auto* const open : server.connections) sum += open->sent.size();
+    return sum;
+  };
+  EXPECT_EQ(sent(), 4U) << "one on each";
+  ASSERT_TRUE(testing::run_until(loop, [&] { return sent() == queries.size() - 1; }));
+  EXPECT_EQ(server.connections.size(), 4U);
+}
+
+TEST_F(PoolTest, QueriesThatWereLostTogetherWithoutAnAnswerAreSentOneByOne) {
+  start_ready();
+  for (auto i : {0U, 1U, 2U}) submit(queries[i]);
+  connection(0).end();
+  turn(loop);
+  ASSERT_EQ(server.connections.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) {
+    connection(i).become_ready();
+    EXPECT_EQ(connection(i).sent, Sent{&queries[i]});
+  }
+  connection(1).answer(queries[1]);
+  connection(2).answer(queries[2]);
+  // The first is to blame. Nobody else notices.
+  connection(0).end();
+  EXPECT_EQ(queries[0].errors, std::vector{Error::closed});
+  EXPECT_TRUE(pool->health().is_up());
+}
+
 TEST_F(PoolTest, ReplacesAConnectionBeforeItIsRetired) {
   start_ready();
   submit(queries[0]);
@@ -444,9 +482,10 @@ TEST_F(PoolTest, MayBeAskedAgainFromWithinAFailure) {
   connection(0).end(Error::reset);
   ASSERT_TRUE(testing::run_until(loop, [&] { return server.made == 2 && server.connections.size() == 1; }));
   connection(0).become_ready();
-  EXPECT_EQ(connection(0).sent.size(), 2U);
+  ASSERT_EQ(server.connections.size(), 2U) << "they were lost together: now each goes alone";
+  connection(1).become_ready();
   connection(0).answer(first);
-  connection(0).answer(second);
+  connection(1).answer(second);
   EXPECT_EQ(first.replies + second.replies, 2);
 }
 

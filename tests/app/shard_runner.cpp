@@ -1,0 +1,147 @@
+#include "app/shard_runner.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <sstream>
+
+#include <gtest/gtest.h>
+
+#include "dns/edns.hpp"
+
+namespace pillion::app::testing {
+
+using namespace std::chrono_literals;
+
+void RecordingLog::write(runtime::LogLevel /*level*/, std::string_view message,
+                         std::span<const runtime::Field> fields) {
+  std::ostringstream line;
+  line << message;
+  for (const auto& field : fields) {
+    line << ' ' << field.key << '=';
+    std::visit([&](const auto& value) { line << value; }, field.value.variant());
+  }
+  const std::scoped_lock lock(mutex_);
+  lines_.push_back(line.str());
+}
+
+bool RecordingLog::has(const std::vector<std::string>& parts) const {
+  const std::scoped_lock lock(mutex_);
+  return std::ranges::any_of(lines_, [&](const std::string& line) {
+    return std::ranges::all_of(parts, [&](const std::string& part) { return line.find(part) != std::string::npos; });
+  });
+}
+
+std::size_t RecordingLog::count(const std::string& message) const {
+  const std::scoped_lock lock(mutex_);
+  return static_cast<std::size_t>(
+      std::ranges::count_if(lines_, [&](const std::string& line) { return line.starts_with(message); }));
+}
+
+namespace {
+
+std::optional<upstream::TlsContext> make_context(const config::Config& config) {
+  std::optional<upstream::TlsContext> context;
+  const auto& group = config.upstreams.front();
+  if (group.protocol == config::Protocol::tls) context.emplace(group.tls);
+  return context;
+}
+
+}  // namespace
+
+ShardRunner::ShardRunner(const config::Config& config)
+    : tls_(make_context(config)),
+      shard_(config, tls_ ? &*tls_ : nullptr, log_),
+      port_(shard_.addresses().front().port) {
+  shard_.start();
+  thread_ = std::thread([this] { shard_.run(); });
+}
+
+ShardRunner::~ShardRunner() {
+  drain(0s);
+  thread_.join();
+}
+
+void ShardRunner::drain(runtime::Duration grace) {
+  shard_.drain(grace, [this] { done_ = true; });
+}
+
+std::uint64_t ShardRunner::all_failures(std::size_t i) const {
+  std::uint64_t sum = 0;
+  for (const auto& counter : upstream(i).failures) sum += counter.value();
+  return sum;
+}
+
+bool eventually(const std::function<bool()>& holds) {
+  const auto bound = std::chrono::steady_clock::now() + 20s;
+  while (!holds()) {
+    if (std::chrono::steady_clock::now() > bound) return false;
+    std::this_thread::sleep_for(1ms);
+  }
+  return true;
+}
+
+config::Config make_config(config::Protocol protocol, const std::vector<std::uint16_t>& ports) {
+  config::Config config;
+  config.dns.listen = {{"127.0.0.1", 0}};
+  config::Upstream upstream;
+  upstream.name = "public";
+  upstream.protocol = protocol;
+  upstream.policy = config::Policy::sequential;
+  for (const auto port : ports)
+    upstream.servers.push_back({.endpoint = {"127.0.0.1", port}, .tls_name = "dot.example", .pins = {}});
+  config.upstreams = {upstream};
+  config.routes = {{".", "public"}};
+  return config;
+}
+
+TlsSetup::TlsSetup(const test::CertificateOptions& certificate) : server(server_options(certificate)) {
+  config = make_config(config::Protocol::tls, {server.tls_port()});
+  config.upstreams.front().tls.ca_file = directory.write("ca.pem", authority.certificate_pem());
+}
+
+test::ServerOptions TlsSetup::server_options(const test::CertificateOptions& certificate) const {
+  test::ServerOptions options;
+  options.settings.identity = authority.issue(certificate);
+  return options;
+}
+
+Seen read_answer(dns::Bytes message) {
+  Seen seen{.rcode = test::rcode_of(message), .answers = test::answers_of(message), .extended_error = {}};
+  const auto view = dns::MessageView::parse(message);
+  EXPECT_TRUE(view);
+  if (!view) return seen;
+  if (const auto error = dns::find_option(dns::read_edns(*view).options, dns::option::extended_error)) {
+    seen.extended_error.assign(error->begin() + 2, error->end());
+  }
+  return seen;
+}
+
+Seen ask(const ShardRunner& shard, std::string_view name, std::uint16_t type) {
+  auto client = shard.connect();
+  client.send_message(test::make_query(name, type, {.edns = true}));
+  const auto answer = client.receive();
+  EXPECT_TRUE(answer) << "no answer to " << name;
+  return answer ? read_answer(*answer) : Seen{.rcode = 0xffff, .extended_error = {}};
+}
+
+void send_many(test::StreamClient& client, std::size_t count, const std::string& prefix) {
+  dns::Buffer out;
+  for (std::size_t i = 0; i < count; ++i) {
+    dns::append(out, test::framed(test::make_query(prefix + std::to_string(i) + ".example", dns::type::a,
+                                                   {.id = static_cast<std::uint16_t>(i)})));
+  }
+  client.send(out);
+}
+
+std::vector<std::uint16_t> receive_many(test::StreamClient& client, std::size_t count) {
+  std::vector<std::uint16_t> ids;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto answer = client.receive();
+    if (!answer) break;
+    if (test::rcode_of(*answer) == dns::rcode::noerror && test::answers_of(*answer) > 0)
+      ids.push_back(test::id_of(*answer));
+  }
+  return ids;
+}
+
+}  // namespace pillion::app::testing
