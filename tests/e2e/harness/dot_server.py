@@ -52,6 +52,7 @@ class Connection(asyncio.Protocol):
         self.closing = False
         self.buffer = b""
         self.in_flight = 0
+        self.records = 0  # read and not yet matched by a query
         self.idle_timer = None
         self.transport = None
 
@@ -97,6 +98,7 @@ class Connection(asyncio.Protocol):
                 if not data:
                     break
                 self.buffer += data
+                self.records += 1
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
@@ -107,8 +109,9 @@ class Connection(asyncio.Protocol):
     def take_queries(self):
         while len(self.buffer) >= 2 and not self.closing:
             end = 2 + struct.unpack_from("!H", self.buffer)[0]
-            if len(self.buffer) < end:
+            if len(self.buffer) < end or (self.server.one_query_per_record and self.records == 0):
                 break
+            self.records -= 1
             query, self.buffer = self.buffer[2:end], self.buffer[end:]
             self.server.queries += 1
             self.in_flight += 1
@@ -166,11 +169,12 @@ class DotServer:
     """The server, in a thread of its own. Attributes may be read at any time; faults are set before clients come."""
 
     def __init__(self, certificate, *, close_after_answer=False, idle_close=None, close_notify=True, record=False, alpn=True,
-                 maximum_version=None):
+                 maximum_version=None, one_query_per_record=False):
         self.close_after_answer = close_after_answer
         self.idle_close = idle_close  # seconds
         self.close_notify = close_notify
         self.record = record
+        self.one_query_per_record = one_query_per_record  # of several in one, the rest is looked at when more comes, as NSD 4.6 does
         self.recorded = bytearray()  # what clients sent, as it went over the wire
         self.connections = self.handshakes = self.resumed = self.queries = 0
         self.alpn = set()
