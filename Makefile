@@ -21,7 +21,7 @@ endif
 # ThreadSanitizer of g++ 12 cannot map its shadow where the kernel randomises addresses widely; not every container allows setarch.
 tsan_shell := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-scripts := tests/deps tests/demo .ci/run $(wildcard tests/bench/*.sh)
+scripts := tests/deps tests/demo tests/fuzz/run .ci/run
 sources = $(shell find src tests -name '*.cpp' -o -name '*.hpp')
 
 .PHONY: help
