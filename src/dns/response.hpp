@@ -31,8 +31,8 @@ void append_error(Buffer& out, const QueryView& query, std::uint16_t rcode, cons
 void append_header_error(Buffer& out, const Header& query, std::uint16_t rcode);
 
 /// Appends what fits of an answer that is too long for UDP: its header with TC set, the question, no records (RFC 2181
-/// section 9 lets the client throw away the rest anyway), and our OPT where `with_edns`. `answer` is a whole message;
-/// its OPT is not copied.
+/// section 9 lets the client throw away the rest anyway), and our OPT where the client sent one. `answer` is a
+/// whole message; of its OPT only the extended RCODE is kept.
 void append_truncated(Buffer& out, const MessageView& answer, const OurEdns& ours, const Edns& client);
 
 /// Appends a query with one question, RD set as given and no EDNS: header, name, type, class. `name` is in wire form.
