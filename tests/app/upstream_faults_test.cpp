@@ -184,8 +184,8 @@ TEST_F(UpstreamFaults, OneDroppedAnswerDoesNotEndTheConnection) {
   // The others are answered all the while, until the dropped one's budget has run out.
   std::optional<dns::Buffer> given_up;
   std::size_t answered = 0;
-  for (std::uint16_t id = 0; !given_up; ++id) {
-    client.send_message(test::make_query("other.example", dns::type::a, {.id = id}));
+  while (!given_up) {
+    client.send_message(test::make_query("other.example", dns::type::a, {.id = 1}));
     const auto answer = client.receive();
     ASSERT_TRUE(answer);
     if (test::id_of(*answer) == 9999) {
