@@ -60,6 +60,10 @@ class Connection : public Carrier {
 
   /// Starts connecting. ready() or closed() follows.
   virtual void start() = 0;
+  /// From now on writes one query at a time, each in a TLS record of its own. Datagrams always are.
+  virtual void write_singly() {}
+  /// Did replies still come after the query that stalled had been sent?
+  [[nodiscard]] virtual bool stalled_in_part() const { return false; }
   /// Sends at the end of this turn. The connection is ready and has room.
   virtual void submit(Query& query, runtime::Time now) = 0;
   /// No more queries; closes when those in flight are answered, at once where there are none.

@@ -12,6 +12,8 @@ constexpr unsigned fruitless_closes_to_fail = 2;
 constexpr std::chrono::milliseconds quota_window{50};
 /// A connection that is still open so long after its quota was used up shows that there is none.
 constexpr std::chrono::milliseconds quota_doubt{250};
+/// How long queries are written one by one after a stall that this may mend.
+constexpr std::chrono::minutes singly_for{10};
 
 }  // namespace
 
@@ -123,6 +125,7 @@ void Pool::watch_quota() {
 void Pool::open() {
   metrics_.connections_opened.add();
   members_.push_back(Member{.connection = make_(*this), .sent = 0, .last_reply = {}, .used_up = {}});
+  if (loop_.clock().now() < singly_until_) members_.back().connection->write_singly();
   members_.back().connection->start();
   publish();
 }
@@ -206,6 +209,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   if (failure) {
     if (was_connecting && *error >= Error::handshake_timeout && *error <= Error::alpn_mismatch)
       metrics_.handshakes_failed.add();
+    if (*error == Error::stalled) learn_singly(connection, now);
     server_failed(*error, detail, now);
     give_back(lost, *error);
   } else if (fruitless_closes_ >= fruitless_closes_to_fail) {
@@ -248,6 +252,13 @@ void Pool::learn_quota(const Member& ended, std::size_t lost, runtime::Time now)
   const auto answered = ended.connection->mux().answered();
   if (lost > 0 && answered > 0 && now - ended.last_reply < quota_window) quota_ = answered;
   if (lost > 1 && answered == 0) quota_ = 1;
+}
+
+/// Some servers (NSD 4.6 is one) look at the first query of a TLS record and forget the others until more arrives. What
+/// gives them away is a stall although they answered queries that were sent at the same time. It may have been
+/// something else, so the remedy, which costs a record for each query, is tried for a while only.
+void Pool::learn_singly(const Connection& stalled, runtime::Time now) {
+  if (stalled.stalled_in_part()) singly_until_ = now + singly_for;
 }
 
 void Pool::server_failed(Error error, const std::string& detail, runtime::Time now) {

@@ -81,6 +81,7 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
   void open_as_needed(runtime::Time now);
   void open();
   void learn_quota(const Member& member, std::size_t lost, runtime::Time now);
+  void learn_singly(const Connection& stalled, runtime::Time now);
   void server_failed(Error error, const std::string& detail, runtime::Time now);
   void carry_over(const std::vector<Query*>& lost, bool fruitless);
   void give_back(const std::vector<Query*>& lost, Error error);
@@ -97,6 +98,8 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
   std::deque<Query*> waiting_;
   /// How many answers the server gives on one connection before it closes it, where that is few (see learn_quota).
   std::optional<std::uint64_t> quota_;
+  /// Until then queries are written one by one (see learn_singly).
+  runtime::Time singly_until_ = runtime::Time::min();
   unsigned fruitless_closes_ = 0;  // connections in a row that ended without an answer
   runtime::Time last_sent_ = runtime::Time::min();
   std::optional<Error> reported_;  // the failure that the log has

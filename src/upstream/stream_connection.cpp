@@ -189,17 +189,29 @@ void StreamConnection<Transport>::flush() {
   if (writing_ || phase_ != Phase::open || out_.empty()) return;
   std::swap(out_, on_wire_);
   out_.clear();
+  written_size_ = 0;
+  write();
+}
+
+/// Writes what is left of on_wire_: all of it in one TLS record where it fits, or its next query alone.
+template <typename Transport>
+void StreamConnection<Transport>::write() {
+  auto rest = dns::Bytes(on_wire_).subspan(written_size_);
+  if (singly_) rest = rest.first(dns::Frames(rest).needed());
   writing_ = true;
   ++operations_;
-  asio::async_write(transport_.stream(), asio::buffer(on_wire_),
-                    [this](const error_code& error, std::size_t) { written(error); });
+  asio::async_write(transport_.stream(), asio::buffer(rest.data(), rest.size()),
+                    [this](const error_code& error, std::size_t size) { written(error, size); });
 }
 
 template <typename Transport>
-void StreamConnection<Transport>::written(const error_code& error) {
+void StreamConnection<Transport>::written(const error_code& error, std::size_t size) {
   writing_ = false;
+  written_size_ += size;
   if (error) {
     if (phase_ == Phase::open) finish(socket_error(error), error.message());
+  } else if (phase_ == Phase::open && written_size_ < on_wire_.size()) {
+    write();
   } else {
     flush();
   }
@@ -214,7 +226,10 @@ void StreamConnection<Transport>::watch(runtime::Time now) {
     if (now - *oldest >= limits_.id_lifetime && state_ == ConnectionState::ready) events_.wears_out(*this);
     // A slow answer is no stall while others arrive; and a connection that was idle has no last reply to speak of.
     const auto quiet_since = std::max(*oldest, last_reply_);
-    if (now - quiet_since >= limits_.stall_timeout) return finish(Error::stalled, "no reply while queries wait");
+    if (now - quiet_since >= limits_.stall_timeout) {
+      stalled_in_part_ = last_reply_ > *oldest;
+      return finish(Error::stalled, "no reply while queries wait");
+    }
     return loop_.set_deadline(*this, quiet_since + limits_.stall_timeout);
   }
   if (!idle_timeout_) return;

@@ -83,6 +83,8 @@ class StreamConnection final : public Connection, runtime::Flushable, runtime::D
   ~StreamConnection() override { loop_.unschedule(*this); }
 
   void start() override;
+  void write_singly() override { singly_ = true; }
+  [[nodiscard]] bool stalled_in_part() const override { return stalled_in_part_; }
   void submit(Query& query, runtime::Time now) override;
   void abandon(Query& query) override;
   void retire() override;
@@ -99,7 +101,8 @@ class StreamConnection final : public Connection, runtime::Flushable, runtime::D
   bool consume(runtime::Time now);
   void learn_idle_timeout(const Reply& reply);
   void flush() override;
-  void written(const boost::system::error_code& error);
+  void write();
+  void written(const boost::system::error_code& error, std::size_t size);
   void expired(runtime::Time now) override;
   void watch(runtime::Time now);
   void finish_orderly();
@@ -118,8 +121,11 @@ class StreamConnection final : public Connection, runtime::Flushable, runtime::D
   ConnectionState state_ = ConnectionState::connecting;
   unsigned operations_ = 0;  // the coroutine, a write, a shutdown: what still refers to this object
   bool writing_ = false;
-  dns::Buffer out_;      // queries of this turn
-  dns::Buffer on_wire_;  // what is being written
+  dns::Buffer out_;               // queries of this turn
+  dns::Buffer on_wire_;           // what is being written
+  std::size_t written_size_ = 0;  // of on_wire_
+  bool singly_ = false;
+  bool stalled_in_part_ = false;
   dns::Buffer in_;
   std::size_t in_size_ = 0;
   runtime::Time last_reply_;
