@@ -167,7 +167,7 @@ void add_record_owners(Table& table) {
   table.push_back({"owner_chain_of_200_pointers",
                    query()
                        .record(Section::additional, {0}, type::txt, chain)
-                       .record(Section::additional, pointer_to(chain_start + 2 * 199), type::a, address)
+                       .record(Section::additional, pointer_to(chain_start + 398), type::a, address)
                        .bytes(),
                    QueryError::malformed_record});
 }

@@ -9,8 +9,6 @@
 namespace pillion::dns::testing {
 namespace {
 
-using ::testing::ElementsAreArray;
-
 Buffer single_label(std::string_view label) {
   return joined({label_of(label), {0}});
 }

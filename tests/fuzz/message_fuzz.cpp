@@ -2,6 +2,7 @@
 // that shows.
 
 #include <algorithm>
+#include <span>
 
 #include "dns/edns.hpp"
 #include "dns/message.hpp"
@@ -47,7 +48,7 @@ void compare_records(const MessageView& view, const std::vector<OracleRecord>& r
       return static_cast<unsigned>(ldns_rr_get_type(other.record.get())) == rr_type;
     });
   };
-  require(count(dns::type::opt, records) <= 1, "at most one OPT");
+  require(count(dns::type::opt, std::span(records).subspan(1)) <= 1, "at most one OPT");
   require(count(dns::type::tsig, std::span(records).subspan(1, std::max<std::size_t>(records.size(), 2) - 2)) == 0,
           "TSIG comes last");
 }
