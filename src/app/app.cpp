@@ -56,7 +56,8 @@ void App::start_http() {
                                        http::Routes{.metrics = [this] { return exporter_->text(); },
                                                     .health = [this](http::Probe probe) { return health(probe); }});
   } catch (const boost::system::system_error& error) {
-    throw server::BindError(error.what());
+    throw server::BindError("cannot listen for HTTP on " + config::to_string(config_.http.listen.front()) + ": " +
+                            error.code().message());
   }
 }
 
