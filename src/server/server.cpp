@@ -65,6 +65,7 @@ bool Server::is_stopped() const {
 
 std::vector<config::Endpoint> Server::addresses() const {
   std::vector<config::Endpoint> result;
+  result.reserve(udp_.size());
   for (const auto& listener : udp_)
     result.push_back({listener->address().address().to_string(), listener->address().port()});
   return result;
