@@ -39,7 +39,7 @@ namespace {
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::chrono::seconds linger_timeout{2};
-constexpr std::size_t linger_bytes = 64 * 1024;
+constexpr std::size_t linger_bytes = std::size_t{64} << 10U;
 
 using Parser = http::request_parser<http::empty_body>;
 using Response = http::response<http::string_body>;
@@ -81,29 +81,29 @@ bool has_valid_host(const Parser& parser) {
 }
 
 /// HEAD is answered with GET's header and no content (RFC 9110 9.3.2).
-asio::awaitable<beast::error_code> write_response(beast::tcp_stream& stream, Response response, bool head) {
+asio::awaitable<beast::error_code> write_response(beast::tcp_stream* stream, Response response, bool head) {
   if (!head) {
-    const auto [error, size] = co_await http::async_write(stream, response, use_tuple);
+    const auto [error, size] = co_await http::async_write(*stream, response, use_tuple);
     co_return error;
   }
   http::response<http::empty_body> header{std::move(response.base())};
-  const auto [error, size] = co_await http::async_write(stream, header, use_tuple);
+  const auto [error, size] = co_await http::async_write(*stream, header, use_tuple);
   co_return error;
 }
 
 /// Ends our half and reads what the client still sends: closing with unread bytes would reset the connection and could
 /// take the response away before the client has read it (RFC 9112 9.6).
-asio::awaitable<void> close_gently(beast::tcp_stream& stream) {
+asio::awaitable<void> close_gently(beast::tcp_stream* stream) {
   beast::error_code ignored;
-  stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
-  stream.expires_after(linger_timeout);
+  stream->socket().shutdown(tcp::socket::shutdown_send, ignored);
+  stream->expires_after(linger_timeout);
   std::array<char, 1024> discarded;
   for (std::size_t total = 0; total < linger_bytes;) {
-    const auto [error, size] = co_await stream.async_read_some(asio::buffer(discarded), use_tuple);
+    const auto [error, size] = co_await stream->async_read_some(asio::buffer(discarded), use_tuple);
     if (error) break;
     total += size;
   }
-  stream.close();
+  stream->close();
 }
 
 std::string to_string(const tcp::endpoint& endpoint) {
@@ -145,12 +145,13 @@ Server::Server(asio::any_io_executor executor, runtime::Log& log, const std::vec
 
 std::vector<Server::Endpoint> Server::endpoints() const {
   std::vector<Endpoint> result;
+  result.reserve(listeners_.size());
   for (const auto& listener : listeners_) result.push_back(listener->acceptor.local_endpoint());
   return result;
 }
 
 void Server::start() {
-  for (const auto& listener : listeners_) tasks_.spawn(accept(*listener), "http accept");
+  for (const auto& listener : listeners_) tasks_.spawn(accept(listener.get()), "http accept");
 }
 
 void Server::stop() {
@@ -163,9 +164,9 @@ void Server::stop() {
   for (auto& connection : connections_) connection.stream.close();
 }
 
-asio::awaitable<void> Server::accept(Listener& listener) {
+asio::awaitable<void> Server::accept(Listener* listener) {
   while (!stopped_) {
-    auto [error, socket] = co_await listener.acceptor.async_accept(use_tuple);
+    auto [error, socket] = co_await listener->acceptor.async_accept(use_tuple);
     if (stopped_) break;
     if (!error) {
       admit(std::move(socket));
@@ -176,8 +177,8 @@ asio::awaitable<void> Server::accept(Listener& listener) {
     if (const auto suppressed = log_limiter_.admit("accept", runtime::Clock::now())) {
       log_.warn("cannot accept an HTTP connection", {{"error", error.message()}, {"suppressed", *suppressed}});
     }
-    listener.backoff.expires_after(options_.accept_backoff);
-    co_await listener.backoff.async_wait(use_tuple);
+    listener->backoff.expires_after(options_.accept_backoff);
+    co_await listener->backoff.async_wait(use_tuple);
   }
 }
 
@@ -255,13 +256,13 @@ asio::awaitable<void> Server::converse(Connections::iterator connection) {
     stream.expires_after(options_.write_timeout);
     auto response = make_response(std::move(reply), error ? 11 : parser.get().version(), keep_alive);
     const bool head = !error && parser.get().method() == http::verb::head;
-    if (const auto failure = co_await write_response(stream, std::move(response), head)) {
+    if (const auto failure = co_await write_response(&stream, std::move(response), head)) {
       log_.debug("HTTP response not delivered", {{"error", failure.message()}});
       break;
     }
     if (!keep_alive) {
       connection->waiting = true;
-      co_await close_gently(stream);
+      co_await close_gently(&stream);
       break;
     }
   }

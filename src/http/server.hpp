@@ -74,7 +74,7 @@ class Server {
     boost::asio::steady_timer backoff;
   };
 
-  boost::asio::awaitable<void> accept(Listener& listener);
+  boost::asio::awaitable<void> accept(Listener* listener);
   void admit(boost::asio::ip::tcp::socket socket);
   bool make_room();
   Reply answer(boost::beast::http::verb method, std::string_view target);

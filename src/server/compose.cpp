@@ -33,10 +33,16 @@ Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& que
   const auto id = dns::read_u16(query.message.bytes(), 0);
   const auto start = out.size();
   if (query.message.is_signed()) {
-    // A signed exchange is between the client and the server that holds the key: only the id is ours to give back.
-    dns::append(out, message.bytes());
+    // A signed exchange is between the client and the server that holds the key: only the id is ours to give back. What
+    // does not fit has to be asked for again over TCP; its signature would not hold for a part of it.
+    const bool fits = message.bytes().size() <= limit;
+    if (fits) {
+      dns::append(out, message.bytes());
+    } else {
+      dns::append_truncated(out, message, ours, query.edns);
+    }
     dns::write_u16(out, start, id);
-    return {.rcode = message.header().rcode()};
+    return {.rcode = message.header().rcode(), .truncated = !fits};
   }
   const auto theirs = dns::read_edns(message);
   const auto rcode = static_cast<std::uint16_t>(theirs.extended_rcode << 4U | message.header().rcode());

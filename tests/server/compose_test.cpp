@@ -202,6 +202,13 @@ TEST(Compose, SignedAnswersPassAsTheyAre) {
                      .record(Section::additional, name_of("key"), dns::type::tsig, signature, 0, dns::klass::any);
   const Composition composed(signed_query, message.bytes(), {.keepalive = 600});
   EXPECT_EQ(composed.message, message.set_u16(0, 0x4321).bytes()) << "but for the id";
+
+  const auto too_long = message.bytes().size() - 1;
+  const Composition cut(signed_query, message.bytes(), {}, too_long);
+  EXPECT_TRUE(cut.result.truncated);
+  EXPECT_LE(cut.message.size(), too_long);
+  EXPECT_TRUE(cut.view().header().is_truncated());
+  EXPECT_EQ(cut.view().header().id(), 0x4321);
 }
 
 }  // namespace
