@@ -71,6 +71,10 @@ struct Logger::Backend {
                                                       spdlog::async_overflow_policy::overrun_oldest)) {
     logger->set_level(spdlog::level::trace);  // runtime::Log has decided already
   }
+  // The thread ends first: the lines that it still writes hold the logger, and the last of them would destroy it.
+  ~Backend() { pool.reset(); }
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
 
   std::shared_ptr<LineSink> sink;
   std::shared_ptr<spdlog::details::thread_pool> pool;
