@@ -19,10 +19,6 @@ namespace {
 /// /startupz does not wait longer than this for the first upstream handshake.
 constexpr std::chrono::seconds startup_patience{5};
 
-const config::Upstream& root_upstream(const config::Config& config) {
-  return *std::ranges::find(config.upstreams, config.routes.front().upstream, &config::Upstream::name);
-}
-
 }  // namespace
 
 App::App(const config::Config& config, telemetry::Logger& log)

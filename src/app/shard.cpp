@@ -17,11 +17,6 @@ constexpr std::chrono::milliseconds quiet_period{500};
 /// How often a draining shard looks whether it is done.
 constexpr std::chrono::milliseconds drain_poll{20};
 
-const config::Upstream& root_upstream(const config::Config& config) {
-  const auto& name = config.routes.front().upstream;
-  return *std::ranges::find(config.upstreams, name, &config::Upstream::name);
-}
-
 }  // namespace
 
 Shard::Shard(const config::Config& config, upstream::TlsContext* tls, runtime::Log& log)

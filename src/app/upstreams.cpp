@@ -1,5 +1,6 @@
 #include "app/upstreams.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
@@ -62,6 +63,10 @@ std::unique_ptr<upstream::Pool> make_pool(runtime::Loop& loop, const config::Ups
 }
 
 }  // namespace
+
+const config::Upstream& root_upstream(const config::Config& config) {
+  return *std::ranges::find(config.upstreams, config.routes.front().upstream, &config::Upstream::name);
+}
 
 GroupMetrics::GroupMetrics(const config::Upstream& settings) {
   for (std::size_t i = 0; i < settings.servers.size(); ++i) {

@@ -12,6 +12,9 @@
 
 namespace pillion::app {
 
+/// The upstream that the route "." goes to. The configuration has been validated: it exists.
+[[nodiscard]] const config::Upstream& root_upstream(const config::Config& config);
+
 /// What one shard counts about the servers of a group, in the order of the configuration. A UDP server has a second
 /// one, for its fallback to TCP.
 struct GroupMetrics {

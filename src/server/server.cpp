@@ -53,7 +53,7 @@ bool Server::is_quiet(runtime::Duration quiet) const {
 void Server::stop() {
   for (auto& listener : tcp_) {
     listener->stop_accepting();
-    listener->close_sessions(true);
+    listener->close_sessions();
   }
   for (auto& listener : udp_) listener->stop();
 }

@@ -113,10 +113,10 @@ void TcpListener::stop_accepting() {
   retry_.cancel();
 }
 
-void TcpListener::close_sessions(bool force) {
+void TcpListener::close_sessions() {
   // close() never erases: sessions end in a later turn.
   for (auto& [session, owned] : sessions_) {
-    if (force || session->is_quiet()) session->close();
+    session->close();
   }
 }
 

@@ -43,8 +43,8 @@ class TcpListener final : public SessionOwner {
   void start();
   /// Takes no new clients; those that are there go on.
   void stop_accepting();
-  /// Closes the clients of whom nothing is under way; all of them with `force`.
-  void close_sessions(bool force);
+  /// Closes every client.
+  void close_sessions();
   [[nodiscard]] bool has_sessions() const { return !sessions_.empty(); }
   [[nodiscard]] boost::asio::ip::tcp::endpoint address() const { return acceptor_.local_endpoint(); }
 
