@@ -203,7 +203,8 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   // any other.
   const bool failure = error && !(*error == Error::reset && !fruitless);
   if (!failure && lost.empty()) metrics_.idle_closes.add();
-  if (!failure || fruitless) learn_quota(ended, lost.size(), now);
+  // A stall is our own verdict: the server did not close, so nothing is known of how much it takes.
+  if (!failure || (fruitless && *error != Error::stalled)) learn_quota(ended, lost.size(), now);
   if (fruitless && (!lost.empty() || !waiting_.empty()) && !stopping_) ++fruitless_closes_;
 
   if (failure) {

@@ -332,6 +332,18 @@ TEST_F(PoolTest, QueriesThatWereLostTogetherWithoutAnAnswerAreSentOneByOne) {
   EXPECT_TRUE(pool->health().is_up());
 }
 
+TEST_F(PoolTest, AStallDoesNotMakeItSendQueriesOneByOne) {
+  start_ready();
+  submit(queries[0]);
+  submit(queries[1]);
+  connection(0).end(Error::stalled);
+  ASSERT_TRUE(testing::run_until(loop, [&] { return server.connections.size() == 1; }));
+  connection(0).become_ready();
+  for (auto i : {2U, 3U}) submit(queries[i]);
+  EXPECT_EQ(connection(0).sent.size(), 2U);
+  EXPECT_EQ(server.connections.size(), 1U);
+}
+
 TEST_F(PoolTest, ReplacesAConnectionBeforeItIsRetired) {
   start_ready();
   submit(queries[0]);
