@@ -46,7 +46,7 @@ class Store {
   /// How many of a name's ancestors are looked at for one that does not exist (RFC 8020), the nearest first.
   static constexpr int max_ancestors = 16;
   /// Blocks that may be given a second chance while room is made for one; then the oldest goes, however popular.
-  static constexpr int max_second_chances = 64;
+  static constexpr int max_second_chances = 256;
 
   /// Takes all its memory here, settings.size at the most, and one message's worth (128 KiB) to work in later. Pages of
   /// it that were never used are not resident. `seed` is to be random.
@@ -114,6 +114,7 @@ class Store {
   [[nodiscard]] bool put(const Key& key, const Admitted& admitted, runtime::Time now);
   Position make_room(Queue queue, std::uint32_t units, runtime::Time now);
   void evict_from_probation(runtime::Time now);
+  [[nodiscard]] bool main_has_room(std::uint32_t units, runtime::Time now);
   void evict_from_main(runtime::Time now, int& second_chances);
   void drop_oldest(Queue queue, runtime::Time now);
   void move_oldest(Queue from, Queue to);

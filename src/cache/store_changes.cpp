@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint32_t largest_share = 2;     // of the queue on probation, that one answer may take
 constexpr std::uint32_t max_wasted_units = 8;  // at the end of a block that is written anew in its place
+constexpr int max_reclaimed = 4;               // useless entries dropped from the main queue for one on probation
 constexpr unsigned promoting_frequency = 2;    // uses that lead from probation to the main queue
 
 }  // namespace
@@ -119,12 +120,22 @@ Position Store::make_room(Queue queue, std::uint32_t units, runtime::Time now) {
   return ring(queue).push(units);
 }
 
+// Is there room in the main queue that costs nothing? Useless entries at its front are dropped for it.
+bool Store::main_has_room(std::uint32_t units, runtime::Time now) {
+  for (int i = 0; i < max_reclaimed && !main_.fits(units); ++i) {
+    const auto& oldest = at(main_.oldest());
+    if (!oldest.dead_ && is_usable(oldest, now)) break;
+    drop_oldest(Queue::main, now);
+  }
+  return main_.fits(units);
+}
+
 // The oldest entry on probation goes on to the main queue if it was used, and while that has room anyway; else it is
 // remembered, so that it need not prove itself again if it comes back soon.
 void Store::evict_from_probation(runtime::Time now) {
   const auto& oldest = at(probation_.oldest());
   const bool wanted = !oldest.dead_ && is_usable(oldest, now);
-  if (wanted && (oldest.frequency_ >= promoting_frequency || main_.fits(oldest.units_))) {
+  if (wanted && (oldest.frequency_ >= promoting_frequency || main_has_room(oldest.units_, now))) {
     int second_chances = max_second_chances;
     while (!main_.fits(oldest.units_)) evict_from_main(now, second_chances);
     move_oldest(Queue::probation, Queue::main);
