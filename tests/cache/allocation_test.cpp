@@ -73,7 +73,7 @@ TEST(Allocations, TenTimesMoreNamesThanFitTakeNoMoreMemory) {
   int number = 0;
   const auto fill = [&](int count) {
     for (const auto end = number + count; number < end; ++number) {
-      const auto name = "name" + std::to_string(number) + ".example";
+      const auto name = "name" + std::to_string(1'000'000 + number) + ".example";
       const Query query(name);
       ASSERT_TRUE(harness.insert(query, address_reply(name, 3600)));
       (void)harness.lookup(query);
