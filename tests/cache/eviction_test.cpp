@@ -51,6 +51,41 @@ TEST(Eviction, NamesAskedOnceDoNotDisplaceThoseAskedAgain) {
   EXPECT_GT(harness.store.metrics().evictions.value(), 15'000U);
 }
 
+// A store that is full of names of which each was asked once.
+class Full : public ::testing::Test {
+ protected:
+  void SetUp() override { flood(2000); }
+  void flood(int names) {
+    for (const int end = next_ + names; next_ < end; ++next_) insert_numbered(harness_, next_);
+  }
+  /// Enough names to push everything out of the queue on probation, and fewer than are remembered.
+  void flood_probation() { flood(150); }
+  [[nodiscard]] Freshness freshness(int number) { return harness_.freshness(Query(numbered(number))); }
+
+  Harness harness_{{.size = min_size}};
+  int next_ = 1000;
+};
+
+TEST_F(Full, ANameAskedTwiceOnProbationStaysForLong) {
+  insert_numbered(harness_, 1);
+  EXPECT_EQ(freshness(1), Freshness::fresh);
+  EXPECT_EQ(freshness(1), Freshness::fresh);
+  insert_numbered(harness_, 2);
+  EXPECT_EQ(freshness(2), Freshness::fresh);
+  flood(3000);
+  EXPECT_EQ(freshness(1), Freshness::fresh);
+  EXPECT_EQ(freshness(2), Freshness::miss);
+}
+
+TEST_F(Full, ANameThatComesBackSoonStaysForLong) {
+  insert_numbered(harness_, 1);
+  flood_probation();
+  ASSERT_EQ(freshness(1), Freshness::miss);
+  insert_numbered(harness_, 1);
+  flood(3000);
+  EXPECT_EQ(freshness(1), Freshness::fresh);
+}
+
 TEST(Eviction, OneLargeAnswerIsRefusedAndAnOldOneForItForgotten) {
   Harness harness({.size = min_size});
   const Query query("www.example", {.type = dns::type::txt});

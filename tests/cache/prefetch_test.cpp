@@ -61,7 +61,7 @@ TEST(Prefetch, Rfc9520WaitsAfterAFailure) {
 TEST(Prefetch, DenialsForTheNameItselfOnly) {
   Harness harness;
   const Query gone("gone.example");
-  ASSERT_TRUE(harness.insert(gone, negative_reply("gone.example", rcode::nxdomain, 100, 100)));
+  ASSERT_TRUE(harness.insert(gone, negative_reply("gone.example", dns::rcode::nxdomain, 100, 100)));
   harness.at(95);
   for (int i = 0; i < 3; ++i) EXPECT_FALSE(harness.lookup(Query("a.gone.example")).prefetch_due);
   EXPECT_TRUE(harness.lookup(gone).prefetch_due);
