@@ -1,0 +1,63 @@
+#pragma once
+// Which replies may be kept, as what, and for how long.
+
+#include <cstdint>
+#include <expected>
+#include <string_view>
+
+#include "cache/key.hpp"
+#include "cache/settings.hpp"
+#include "dns/message.hpp"
+
+namespace pillion::cache {
+
+/// What an entry says about its question.
+enum class Kind : std::uint8_t {
+  positive,
+  nxdomain,  // the name, or the end of its CNAME chain, does not exist (RFC 2308 2.1)
+  nodata,    // it exists, but has no such type (RFC 2308 2.2)
+  failure,   // SERVFAIL, the upstream's or our own (RFC 9520)
+};
+
+/// Why a reply was not kept.
+enum class NotStored : std::uint8_t {
+  not_a_response,  // QR is not set, or the opcode is not QUERY
+  other_question,  // name, type or class differ from what was asked
+  truncated,       // TC: not the whole answer (RFC 2181 section 9)
+  signed_message,  // TSIG or SIG(0): for one client only, and not to be rewritten
+  client_subnet,   // an answer for one network (RFC 7871 7.3), or an ECS option that cannot be read
+  not_recursive,   // RD is not set: what the resolver happened to remember, not what there is
+  meta_type,       // a zone transfer, or another type or class that is not data (RFC 6895 3.1); ANY passes
+  other_rcode,     // other than NOERROR, NXDOMAIN and SERVFAIL
+  no_soa,          // negative, but it does not say for how long (RFC 2308 section 5), or a referral
+  zero_ttl,        // for the query in progress only (RFC 1035 3.2.1)
+  too_large,       // would displace too much
+  malformed,       // cannot be rewritten without its OPT record
+  count_,
+};
+[[nodiscard]] std::string_view to_string(NotStored reason);
+
+struct Admitted {
+  Kind kind = Kind::positive;
+  std::uint32_t lifetime = 0;  ///< seconds, more than 0
+  /// An NXDOMAIN for the very name that was asked: it holds for all types (RFC 2308 section 5) and for what lies
+  /// beneath (RFC 8020). One at the end of a CNAME chain is about another name (RFC 6604).
+  bool denies_name = false;
+};
+
+/// Seconds that a resolution failure is kept for.
+[[nodiscard]] std::uint32_t failure_lifetime(const Settings& settings);
+
+/// Judges the reply to the question `key`.
+///
+/// A message is kept whole, so it lives as long as the record that expires first, in whichever section: then every
+/// answer from the cache is one that the upstream could have given. Positive answers are bounded by min_ttl and
+/// max_ttl; negative ones also by MINIMUM of their SOA (RFC 2308 section 5) and max_negative_ttl.
+[[nodiscard]] std::expected<Admitted, NotStored> admit(const Key& key, const dns::MessageView& reply,
+                                                       const Settings& settings);
+
+/// The TTL that a record of such an answer is kept with, in seconds: bounded as the answer itself is, so that clients
+/// do not hold it for longer than we would, nor come back sooner.
+[[nodiscard]] std::uint32_t bounded_ttl(std::uint32_t ttl, const Admitted& admitted, const Settings& settings);
+
+}  // namespace pillion::cache

@@ -1,0 +1,132 @@
+#include "cache/store.hpp"
+
+#include <algorithm>
+#include <bit>
+
+namespace pillion::cache {
+namespace {
+
+constexpr std::size_t bytes_per_bucket = 128;  // somewhat less than a small answer takes: chains stay about one long
+constexpr std::size_t bytes_per_ghost = 128;   // about as many fingerprints as the main queue has entries
+constexpr std::size_t probation_share = 10;    // a tenth, as the authors of S3-FIFO found best
+
+Key denial_key(Key key) {
+  key.type = every_type;
+  return key;
+}
+
+}  // namespace
+
+Store::Shape Store::shape_of(std::size_t size) {
+  const auto bounded = std::clamp(size, min_size, max_size);
+  const auto buckets = std::bit_floor(bounded / bytes_per_bucket);
+  const auto ghost_buckets = std::bit_floor(bounded / bytes_per_ghost) / Ghosts::bucket_size;
+  const auto index = buckets * sizeof(Position) + ghost_buckets * Ghosts::memory_per_bucket;
+  const auto units = static_cast<std::uint32_t>((bounded - index - sizeof(Store)) / unit_size - 1);
+  const auto probation = static_cast<std::uint32_t>(units / probation_share);
+  return {.buckets = buckets,
+          .ghost_buckets = ghost_buckets,
+          .probation_units = probation,
+          .main_units = units - probation};
+}
+
+Store::Store(const Settings& settings, std::uint64_t seed) : Store(settings, seed, shape_of(settings.size)) {}
+
+// The first unit stays unused: its position is no_position.
+Store::Store(const Settings& settings, std::uint64_t seed, const Shape& shape)
+    : settings_(settings),
+      seed_(seed),
+      arena_(std::make_unique_for_overwrite<Unit[]>(std::size_t{1} + shape.probation_units + shape.main_units)),
+      buckets_(shape.buckets, no_position),
+      ghosts_(shape.ghost_buckets),
+      probation_(1, shape.probation_units),
+      main_(1 + shape.probation_units, shape.main_units) {}
+
+std::size_t Store::memory() const {
+  return sizeof(Store) + (std::size_t{1} + probation_.capacity() + main_.capacity()) * unit_size +
+         buckets_.size() * sizeof(Position) + ghosts_.memory();
+}
+
+Lookup Store::lookup(const Key& key, runtime::Time now) {
+  auto* const entry = find(key, now);
+  if (entry == nullptr) {
+    metrics_.misses.add();
+    return {};
+  }
+  entry->frequency_ = static_cast<std::uint8_t>(std::min(entry->frequency_ + 1, 3)) & 3U;
+  if (is_fresh(*entry, now)) {
+    metrics_.hits.add();
+    if (entry->hits_ < 0xFF) ++entry->hits_;
+    return {.freshness = Freshness::fresh, .entry = entry, .prefetch_due = is_prefetch_due(*entry, key, now)};
+  }
+  const bool failing = is_failing(*entry, now);
+  (failing ? metrics_.stale : metrics_.misses).add();
+  return {.freshness = Freshness::stale, .entry = entry, .failed_recently = failing};
+}
+
+Lookup Store::lookup_stale(const Key& key, runtime::Time now) {
+  const auto* const entry = find(key, now);
+  if (entry == nullptr) return {};
+  const bool fresh = is_fresh(*entry, now);
+  if (!fresh) metrics_.stale.add();
+  return {.freshness = fresh ? Freshness::fresh : Freshness::stale,
+          .entry = entry,
+          .failed_recently = !fresh && is_failing(*entry, now)};
+}
+
+void Store::mark_refreshing(const Key& key) {
+  auto* entry = probe(key);
+  if (entry == nullptr && denials_ > 0) entry = probe(denial_key(key));
+  if (entry != nullptr) entry->refreshing_ = true;
+}
+
+Entry* Store::probe(const Key& key, std::uint32_t hash) {
+  for (auto position = bucket(hash); position != no_position;) {
+    auto& entry = at(position);
+    if (entry.hash_ == hash && entry.matches(key)) return &entry;
+    position = entry.next_;
+  }
+  return nullptr;
+}
+
+// The newest word on a name comes first: a denial is stored after every other entry that stands beside it, since a
+// later answer for the name would have dropped it (drop_contradicted).
+Entry* Store::find(const Key& key, runtime::Time now) {
+  auto* const exact = probe(key);
+  if (exact != nullptr && is_fresh(*exact, now)) return exact;
+  if (denials_ > 0) {
+    auto* const denial = probe(denial_key(key));
+    if (denial != nullptr && is_fresh(*denial, now)) return denial;
+    if (auto* const above = settings_.nxdomain_cut ? denial_above(key, now) : nullptr) return above;
+    if (denial != nullptr && is_usable(*denial, now)) return denial;
+  }
+  return exact != nullptr && is_usable(*exact, now) ? exact : nullptr;
+}
+
+// RFC 8020 section 2: a fresh denial of one of the name's ancestors.
+Entry* Store::denial_above(Key key, runtime::Time now) {
+  key.type = every_type;
+  for (int i = 0; i < max_ancestors && key.name[0] != 0; ++i) {
+    key.name = key.name.subspan(std::size_t{1} + key.name[0]);
+    auto* const entry = probe(key);
+    if (entry != nullptr && entry->holds_beneath_ && is_fresh(*entry, now)) return entry;
+  }
+  return nullptr;
+}
+
+bool Store::is_usable(const Entry& entry, runtime::Time now) const {
+  const auto stale_for = entry.kind() == Kind::failure ? std::chrono::seconds{0} : settings_.serve_stale;
+  return now < entry.expires() + stale_for;
+}
+
+bool Store::is_failing(const Entry& entry, runtime::Time now) {
+  return now < entry.stored() + std::chrono::milliseconds(entry.retry_delay_);
+}
+
+bool Store::is_prefetch_due(const Entry& entry, const Key& key, runtime::Time now) const {
+  return settings_.prefetch && !entry.refreshing_ && entry.hits() >= prefetch_hits && entry.kind() != Kind::failure &&
+         entry.expires() - now <= std::chrono::seconds(entry.lifetime_) / 10.0 && !is_failing(entry, now) &&
+         entry.name().size() == key.name.size();  // not where the name asked for lies beneath the one denied
+}
+
+}  // namespace pillion::cache

@@ -1,0 +1,140 @@
+#pragma once
+// The cache: answers by question, in a fixed number of bytes. Pure: no clock, no socket, no thread.
+//
+// Eviction is S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023): a short queue on
+// probation takes the many names that are asked once, so that they cannot displace those asked again, which CLOCK does
+// not do; and all its queues are first in, first out, so that each is a ring of bytes without allocator, fragmentation
+// or list links, which SIEVE is not, since it takes entries out of the middle.
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <vector>
+
+#include "cache/entry.hpp"
+#include "cache/ghosts.hpp"
+#include "cache/metrics.hpp"
+#include "cache/preparation.hpp"
+#include "cache/ring.hpp"
+
+namespace pillion::cache {
+
+enum class Freshness : std::uint8_t {
+  miss,   // nothing that could be answered with
+  fresh,  // answer with it
+  stale,  // expired, but within serve_stale: for when the upstream does not answer (RFC 8767 section 5)
+};
+
+/// What was found for a question.
+struct Lookup {
+  Freshness freshness = Freshness::miss;
+  /// Null on a miss. Good until the next call that is not a lookup.
+  const Entry* entry = nullptr;
+  /// Fresh, popular, and in the last tenth of its life: ask the upstream now, if the budget has room for it, and call
+  /// mark_refreshing.
+  bool prefetch_due = false;
+  /// Stale, and the upstream has failed less than failure_ttl ago: answer with the entry now, and do not ask
+  /// (RFC 8767 section 5, RFC 9520 3.2).
+  bool failed_recently = false;
+};
+
+/// Not thread-safe: a shard has its own. Every operation takes constant time (a bounded number of probes and moves).
+class Store {
+ public:
+  /// Lookups that find an entry fresh within one life, before it is thought popular enough to be prefetched.
+  static constexpr unsigned prefetch_hits = 2;
+  /// How many of a name's ancestors are looked at for one that does not exist (RFC 8020), the nearest first.
+  static constexpr int max_ancestors = 16;
+  /// Blocks that may be given a second chance while room is made for one; then the oldest goes, however popular.
+  static constexpr int max_second_chances = 256;
+
+  /// Takes all its memory here, settings.size at the most, and one message's worth (128 KiB) to work in later. Pages of
+  /// it that were never used are not resident. `seed` is to be random.
+  Store(const Settings& settings, std::uint64_t seed);
+
+  /// Finds the answer to a question and counts it. Where the entry is fresh, this is a hit; where `failed_recently`, a
+  /// stale answer; everything else is a miss, and the caller is expected to ask the upstream. Does not allocate.
+  [[nodiscard]] Lookup lookup(const Key& key, runtime::Time now);
+  /// For after the upstream has not answered, or not in time (RFC 8767: 1.8 s): the entry, fresh or stale. Counts stale
+  /// ones as answered with; neither hits nor misses.
+  [[nodiscard]] Lookup lookup_stale(const Key& key, runtime::Time now);
+  /// What was found for this question is being asked for: prefetch_due is not said again until an answer or a failure
+  /// has come, or it expires.
+  void mark_refreshing(const Key& key);
+
+  /// Keeps the upstream's reply to the question `key`, in place of what there was. What the query was is for the caller
+  /// to know: replies to signed queries, or to queries with ECS, are not to be passed here.
+  ///
+  /// A failure does not take the place of an answer that is still usable (RFC 8767 section 5): the entry notes until
+  /// when the upstream need not be asked again, so that it takes no second place and cannot outlive the answer.
+  std::expected<Kind, NotStored> insert(const Key& key, const dns::MessageView& reply, runtime::Time now);
+  /// The same for a failure of our own to get an answer (timeouts, refused connections): SERVFAIL with `error`.
+  void insert_failure(const Key& key, const dns::ExtendedError& error, runtime::Time now);
+
+  [[nodiscard]] const Metrics& metrics() const { return metrics_; }
+  /// Bytes of memory that entries and index take together, used or not; at most settings.size.
+  [[nodiscard]] std::size_t memory() const;
+
+ private:
+  using Queue = Entry::Queue;
+  struct alignas(unit_size) Unit {
+    std::byte bytes[unit_size];
+  };
+  struct Shape {
+    std::size_t buckets;
+    std::size_t ghost_buckets;
+    std::uint32_t probation_units;
+    std::uint32_t main_units;
+  };
+  /// How the bytes of `size` are shared out.
+  [[nodiscard]] static Shape shape_of(std::size_t size);
+  Store(const Settings& settings, std::uint64_t seed, const Shape& shape);
+
+  [[nodiscard]] Entry& at(Position position) const { return *reinterpret_cast<Entry*>(&arena_[position]); }
+  [[nodiscard]] Position position_of(const Entry& entry) const {
+    return static_cast<Position>(reinterpret_cast<const Unit*>(&entry) - arena_.get());
+  }
+  [[nodiscard]] Position& bucket(std::uint32_t hash) { return buckets_[hash & (buckets_.size() - 1)]; }
+  [[nodiscard]] Ring& ring(Queue queue) { return queue == Queue::main ? main_ : probation_; }
+  [[nodiscard]] std::uint32_t hash(const Key& key) const { return static_cast<std::uint32_t>(hash_of(key, seed_)); }
+
+  // Finding (store.cpp)
+  [[nodiscard]] Entry* probe(const Key& key, std::uint32_t hash);
+  [[nodiscard]] Entry* probe(const Key& key) { return probe(key, hash(key)); }
+  [[nodiscard]] Entry* denial_above(Key key, runtime::Time now);
+  [[nodiscard]] Entry* find(const Key& key, runtime::Time now);
+  [[nodiscard]] bool is_usable(const Entry& entry, runtime::Time now) const;
+  [[nodiscard]] static bool is_fresh(const Entry& entry, runtime::Time now) { return now < entry.expires(); }
+  [[nodiscard]] static bool is_failing(const Entry& entry, runtime::Time now);
+  [[nodiscard]] bool is_prefetch_due(const Entry& entry, const Key& key, runtime::Time now) const;
+
+  // Changing (store_changes.cpp)
+  [[nodiscard]] bool note_failure(const Key& key, runtime::Time now);
+  void drop_contradicted(const Key& key, const Admitted& admitted);
+  [[nodiscard]] bool put(const Key& key, const Admitted& admitted, runtime::Time now);
+  Position make_room(Queue queue, std::uint32_t units, runtime::Time now);
+  void evict_from_probation(runtime::Time now);
+  [[nodiscard]] bool main_has_room(std::uint32_t units, runtime::Time now);
+  void evict_from_main(runtime::Time now, int& second_chances);
+  void drop_oldest(Queue queue, runtime::Time now);
+  void move_oldest(Queue from, Queue to);
+  void link(Position position);
+  [[nodiscard]] Position& link_to(Position position);
+  void remove(Position position);
+  void count(const Entry& entry, int sign);
+
+  Settings settings_;
+  std::uint64_t seed_;
+  std::unique_ptr<Unit[]> arena_;
+  std::vector<Position> buckets_;  // heads of chains
+  Ghosts ghosts_;
+  Ring probation_;
+  Ring main_;
+  Preparation preparation_;
+  std::size_t entries_ = 0;
+  std::size_t units_ = 0;    // of these
+  std::size_t denials_ = 0;  // of these, those that speak for every type of their name
+  Metrics metrics_;
+};
+
+}  // namespace pillion::cache

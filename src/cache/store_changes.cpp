@@ -1,0 +1,214 @@
+// What changes the store: keeping answers, and making room for them.
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <optional>
+
+#include "cache/store.hpp"
+
+namespace pillion::cache {
+namespace {
+
+constexpr std::uint32_t largest_share = 2;     // of the queue on probation, that one answer may take
+constexpr std::uint32_t max_wasted_units = 8;  // at the end of a block that is written anew in its place
+constexpr int max_reclaimed = 4;               // useless entries dropped from the main queue for one on probation
+constexpr unsigned promoting_frequency = 2;    // uses that lead from probation to the main queue
+
+}  // namespace
+
+std::expected<Kind, NotStored> Store::insert(const Key& key, const dns::MessageView& reply, runtime::Time now) {
+  const auto admitted = admit(key, reply, settings_);
+  if (!admitted) return std::unexpected(admitted.error());
+  if (admitted->kind == Kind::failure && note_failure(key, now)) return Kind::failure;
+  if (!preparation_.prepare(reply, *admitted, settings_)) return std::unexpected(NotStored::malformed);
+  drop_contradicted(key, *admitted);
+  auto stored_key = key;
+  if (admitted->denies_name) stored_key.type = every_type;
+  if (!put(stored_key, *admitted, now)) return std::unexpected(NotStored::too_large);
+  return admitted->kind;
+}
+
+void Store::insert_failure(const Key& key, const dns::ExtendedError& error, runtime::Time now) {
+  if (note_failure(key, now)) return;
+  preparation_.prepare_failure(key, error);
+  (void)put(key, {.kind = Kind::failure, .lifetime = failure_lifetime(settings_)}, now);
+}
+
+// Where there is an answer that is still usable, notes in it that the upstream has failed.
+bool Store::note_failure(const Key& key, runtime::Time now) {
+  auto* const entry = find(key, now);
+  if (entry == nullptr || entry->kind() == Kind::failure) return false;
+  const auto until = now - entry->stored() + std::chrono::seconds(failure_lifetime(settings_));
+  entry->retry_delay_ = static_cast<std::uint32_t>(
+      std::clamp<std::int64_t>(std::chrono::ceil<std::chrono::milliseconds>(until).count(), 0, 0xFFFFFFFF));
+  entry->refreshing_ = false;
+  return true;
+}
+
+// What the new answer shows to be wrong. A denial replaces what was known of its type of the name; an answer that tells
+// of the name replaces denials of it and of its ancestors (RFC 8020 section 2 read backwards).
+void Store::drop_contradicted(const Key& key, const Admitted& admitted) {
+  const auto drop = [&](const Key& wrong) {
+    const auto* const entry = probe(wrong);
+    if (entry != nullptr) remove(position_of(*entry));
+  };
+  if (admitted.denies_name) {
+    drop(key);
+  } else if (admitted.kind != Kind::failure) {
+    auto denied = key;
+    denied.type = every_type;
+    for (int i = 0; denials_ > 0 && i <= max_ancestors; ++i) {
+      drop(denied);
+      if (denied.name[0] == 0) break;
+      denied.name = denied.name.subspan(std::size_t{1} + denied.name[0]);
+    }
+  }
+}
+
+// Writes what has been prepared; false where it is too large, and then there is nothing for the key any more.
+bool Store::put(const Key& key, const Admitted& admitted, runtime::Time now) {
+  const EntryContent content = {.admitted = admitted,
+                                .stored = now,
+                                .wire = preparation_.wire,
+                                .ttl_offsets = preparation_.ttl_offsets,
+                                .pointer_offsets = preparation_.pointer_offsets,
+                                .holds_beneath = preparation_.holds_beneath,
+                                .extended_errors = preparation_.extended_errors,
+                                .dnssec_ok = key.dnssec_ok,
+                                .checking_disabled = key.checking_disabled};
+  const auto units = Entry::units_for(content);
+  const auto key_hash = hash(key);
+  auto* const old = probe(key, key_hash);
+  if (old != nullptr && units <= old->units_ && old->units_ - units <= max_wasted_units) {
+    old->fill(content);
+    metrics_.insertions.add();
+    return true;
+  }
+  std::optional<Queue> queue;
+  std::uint8_t frequency = 0;
+  if (old != nullptr) {
+    queue = old->queue_;
+    frequency = old->frequency_;
+    remove(position_of(*old));
+  }
+  if (units > probation_.capacity() / largest_share) return false;
+  if (!queue) queue = ghosts_.take(key_hash) ? Queue::main : Queue::probation;
+
+  const auto position = make_room(*queue, units, now);
+  auto* const entry = std::construct_at(&at(position));
+  entry->units_ = units;
+  entry->hash_ = key_hash;
+  entry->queue_ = *queue;
+  entry->frequency_ = frequency & 3U;
+  entry->fill(content);
+  link(position);
+  count(*entry, +1);
+  metrics_.insertions.add();
+  return true;
+}
+
+Position Store::make_room(Queue queue, std::uint32_t units, runtime::Time now) {
+  int second_chances = max_second_chances;
+  while (!ring(queue).fits(units)) {
+    if (queue == Queue::main) {
+      evict_from_main(now, second_chances);
+    } else {
+      evict_from_probation(now);
+    }
+  }
+  return ring(queue).push(units);
+}
+
+// Is there room in the main queue that costs nothing? Useless entries at its front are dropped for it.
+bool Store::main_has_room(std::uint32_t units, runtime::Time now) {
+  for (int i = 0; i < max_reclaimed && !main_.fits(units); ++i) {
+    const auto& oldest = at(main_.oldest());
+    if (!oldest.dead_ && is_usable(oldest, now)) break;
+    drop_oldest(Queue::main, now);
+  }
+  return main_.fits(units);
+}
+
+// The oldest entry on probation goes on to the main queue if it was used, and while that has room anyway; else it is
+// remembered, so that it need not prove itself again if it comes back soon.
+void Store::evict_from_probation(runtime::Time now) {
+  const auto& oldest = at(probation_.oldest());
+  const bool wanted = !oldest.dead_ && is_usable(oldest, now);
+  if (wanted && (oldest.frequency_ >= promoting_frequency || main_has_room(oldest.units_, now))) {
+    int second_chances = max_second_chances;
+    while (!main_.fits(oldest.units_)) evict_from_main(now, second_chances);
+    move_oldest(Queue::probation, Queue::main);
+    return;
+  }
+  if (wanted && oldest.kind() != Kind::failure) ghosts_.add(oldest.hash_);
+  drop_oldest(Queue::probation, now);
+}
+
+void Store::evict_from_main(runtime::Time now, int& second_chances) {
+  auto& oldest = at(main_.oldest());
+  if (oldest.dead_ || oldest.frequency_ == 0 || !is_usable(oldest, now) || second_chances == 0) {
+    drop_oldest(Queue::main, now);
+    return;
+  }
+  --second_chances;
+  --oldest.frequency_;
+  move_oldest(Queue::main, Queue::main);
+}
+
+void Store::drop_oldest(Queue queue, runtime::Time now) {
+  const auto position = ring(queue).oldest();
+  const auto& entry = at(position);
+  if (!entry.dead_) {
+    (is_usable(entry, now) ? metrics_.evictions : metrics_.expired).add();
+    remove(position);
+  }
+  ring(queue).pop(entry.units_);
+}
+
+// The other queue has room; within the same one there always is (Ring::pop).
+void Store::move_oldest(Queue from, Queue to) {
+  const auto old_position = ring(from).oldest();
+  const auto units = at(old_position).units_;
+  auto& pointing_here = link_to(old_position);
+  ring(from).pop(units);
+  const auto position = ring(to).push(units);
+  std::memmove(&arena_[position], &arena_[old_position], units * unit_size);
+  pointing_here = position;
+  auto& entry = at(position);
+  if (from != to) entry.frequency_ = 0;
+  entry.queue_ = to;
+}
+
+void Store::link(Position position) {
+  auto& entry = at(position);
+  auto& head = bucket(entry.hash_);
+  entry.next_ = head;
+  head = position;
+}
+
+// Who points at this entry: its bucket, or the one before it in the chain.
+Position& Store::link_to(Position position) {
+  auto* pointer = &bucket(at(position).hash_);
+  while (*pointer != position) pointer = &at(*pointer).next_;
+  return *pointer;
+}
+
+// Takes the entry out of the index. Its block stays until the queue has passed.
+void Store::remove(Position position) {
+  auto& entry = at(position);
+  link_to(position) = entry.next_;
+  entry.dead_ = true;
+  count(entry, -1);
+}
+
+void Store::count(const Entry& entry, int sign) {
+  const auto step = static_cast<std::size_t>(sign);  // wraps around, as unsigned numbers do
+  entries_ += step;
+  units_ += step * entry.units_;
+  if (entry.speaks_for_every_type()) denials_ += step;
+  metrics_.entries.set(static_cast<double>(entries_));
+  metrics_.bytes.set(static_cast<double>(units_ * unit_size));
+}
+
+}  // namespace pillion::cache

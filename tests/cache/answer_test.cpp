@@ -1,0 +1,217 @@
+// What a hit sends: the stored bytes, patched for this client and this moment.
+
+#include <gmock/gmock.h>
+
+#include "cache/messages.hpp"
+#include "dns/text.hpp"
+
+namespace pillion::cache::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::ElementsAreArray;
+namespace type = dns::type;
+namespace rcode = dns::rcode;
+
+std::vector<std::string> records_of(dns::Bytes message) {
+  std::vector<std::string> texts;
+  dns::for_each_record(dns::MessageView::parse(message).value(), [&](const dns::Record& record) {
+    Buffer owner;
+    EXPECT_TRUE(dns::unpack_name(message, record.owner, owner));
+    texts.push_back(dns::to_text(owner) + ' ' + std::to_string(record.ttl) + ' ' + dns::type_to_text(record.type) +
+                    ' ' + dns::rdata_to_text(message, record));
+  });
+  return texts;
+}
+
+TEST(Answer, IsTheReplyWithTheClientsIdAndQuestion) {
+  Harness harness;
+  const auto reply = address_reply("www.example", 300);
+  ASSERT_TRUE(harness.insert(Query("www.example"), reply));
+  const Query asked("wWw.EXample", {.id = 0xBEEF});
+  auto expected = address_reply("wWw.EXample", 300);
+  dns::write_u16(expected, 0, 0xBEEF);
+  EXPECT_THAT(harness.answer(asked), ElementsAreArray(expected));
+  EXPECT_EQ(harness.answer(asked).size(), answer_size(*harness.lookup(asked).entry, asked.view()));
+}
+
+TEST(Answer, IsAppended) {
+  Harness harness;
+  const Query query("www.example");
+  ASSERT_TRUE(harness.insert(query, address_reply("www.example", 300)));
+  harness.at(10);
+  Buffer out = {1, 2, 3};
+  append_answer(*harness.lookup(query).entry, query.view(), harness.now, out);
+  EXPECT_THAT(Buffer(out.begin(), out.begin() + 3), ElementsAre(1, 2, 3));
+  EXPECT_THAT(Buffer(out.begin() + 3, out.end()), ElementsAreArray(harness.answer(query)));
+}
+
+TEST(Answer, Rfc2181EachTtlIsLessByTheAgeInWholeSeconds) {
+  Harness harness;
+  const Query query("www.example");
+  ASSERT_TRUE(harness.insert(query, reply_to("www.example")
+                                        .record(Section::answer, {0}, type::a, {1, 2, 3, 4}, 300)
+                                        .record(Section::authority, {0}, type::ns, {0}, 100)
+                                        .record(Section::additional, {0}, type::a, {1, 2, 3, 4}, 200)
+                                        .bytes()));
+  EXPECT_THAT(harness.ttls(query), ElementsAre(300, 100, 200));
+  harness.at(0.999);
+  EXPECT_THAT(harness.ttls(query), ElementsAre(300, 100, 200));
+  harness.at(1);
+  EXPECT_THAT(harness.ttls(query), ElementsAre(299, 99, 199));
+  harness.at(99.999);
+  EXPECT_THAT(harness.ttls(query), ElementsAre(201, 1, 101));
+}
+
+TEST(Answer, TtlsAreBoundedAsTheEntryIs) {
+  Harness harness({.min_ttl = std::chrono::seconds(60), .max_ttl = std::chrono::seconds(3600)});
+  const Query query("www.example");
+  ASSERT_TRUE(harness.insert(query, reply_to("www.example")
+                                        .record(Section::answer, {0}, type::a, {1, 2, 3, 4}, 5)
+                                        .record(Section::answer, {0}, type::a, {1, 2, 3, 5}, 0x80000005)
+                                        .record(Section::answer, {0}, type::a, {1, 2, 3, 6}, 86400)
+                                        .bytes()));
+  EXPECT_THAT(harness.ttls(query), ElementsAre(60, 60, 3600));
+}
+
+TEST(Answer, Rfc2308TheSoaOfANegativeAnswerCountsDownFromTheLifetime) {
+  Harness harness;
+  const Query query("www.example");
+  ASSERT_TRUE(harness.insert(query, negative_reply("www.example", rcode::nxdomain, 3600, 60)));
+  harness.at(20);
+  EXPECT_THAT(harness.ttls(query), ElementsAre(40));
+}
+
+TEST(Answer, Rfc8767StaleAnswersHaveATtlOf30) {
+  Harness harness;
+  const Query query("www.example");
+  ASSERT_TRUE(harness.insert(query, reply_to("www.example")
+                                        .record(Section::answer, {0}, type::a, {1, 2, 3, 4}, 10)
+                                        .record(Section::additional, {0}, type::a, {1, 2, 3, 4}, 3600)
+                                        .bytes()));
+  harness.at(10);
+  EXPECT_THAT(harness.ttls(query), ElementsAre(30, 30));
+}
+
+TEST(Answer, Rfc6891HasNoOptWhereverTheReplyHadIt) {
+  Harness harness;
+  const Query query("www.example");
+  const auto with_opt_first = reply_to("www.example")
+                                  .record(Section::answer, pointer_to(to_question), type::a, {1, 2, 3, 4}, 60)
+                                  .opt(option_of(dns::option::padding, Buffer(40)))
+                                  .record(Section::additional, pointer_to(to_question), type::aaaa, Buffer(16), 50)
+                                  .bytes();
+  ASSERT_TRUE(harness.insert(query, with_opt_first));
+  harness.at(7);
+  EXPECT_THAT(records_of(harness.answer(query)), ElementsAre("www.example. 53 A 1.2.3.4", "www.example. 43 AAAA ::"));
+}
+
+TEST(Answer, Rfc8914ExtendedErrorsAreKeptAndOtherOptionsAreNot) {
+  Harness harness;
+  const Query query("www.example");
+  const auto blocked = option_of(dns::option::extended_error, {0, 15, 'n', 'o'});
+  const auto filtered = option_of(dns::option::extended_error, {0, 17});
+  const auto too_long = option_of(dns::option::extended_error, Buffer(max_extended_errors));
+  const auto cookie = option_of(dns::option::cookie, Buffer(8));
+  const auto options = joined({blocked, cookie, too_long, filtered});
+  auto reply = MessageBuilder(reply_flags | rcode::nxdomain).question("www.example");
+  reply.record(Section::authority, {0}, type::soa, soa_rdata({0}, {0}, 60)).opt(options);
+  ASSERT_TRUE(harness.insert(query, reply.bytes()));
+  EXPECT_THAT(harness.lookup(query).entry->extended_errors(), ElementsAreArray(joined({blocked, filtered})));
+}
+
+TEST(Answer, Rfc1035RecursionDesiredIsTheClients) {
+  Harness harness;
+  ASSERT_TRUE(harness.insert(Query("www.example"), address_reply("www.example", 60)));
+  const auto flags = [&](std::uint16_t asked) {
+    return dns::read_u16(harness.answer(Query("www.example", {.flags = asked})), 2);
+  };
+  EXPECT_EQ(flags(dns::flag::rd), reply_flags);
+  EXPECT_EQ(flags(0), reply_flags & ~dns::flag::rd);
+}
+
+TEST(Answer, Rfc6840AuthenticDataIsForThoseWhoAskForIt) {
+  Harness harness;
+  auto authentic = address_reply("www.example", 60);
+  dns::write_u16(authentic, 2, reply_flags | dns::flag::ad);
+  ASSERT_TRUE(harness.insert(Query("www.example"), authentic));
+  ASSERT_TRUE(harness.insert(Query("www.example", {.dnssec_ok = true}), authentic));
+  const auto has_ad = [&](const QueryOptions& options) {
+    return (dns::read_u16(harness.answer(Query("www.example", options)), 2) & dns::flag::ad) != 0;
+  };
+  EXPECT_FALSE(has_ad({}));
+  EXPECT_TRUE(has_ad({.flags = dns::flag::rd | dns::flag::ad}));
+  EXPECT_TRUE(has_ad({.dnssec_ok = true}));
+}
+
+TEST(Answer, TruncatedHasTheQuestionAndNothingElse) {
+  Harness harness;
+  ASSERT_TRUE(harness.insert(Query("www.example"), address_reply("www.example", 60)));
+  const Query asked("www.EXAMPLE", {.id = 7});
+  Buffer out = {9};
+  append_truncated_answer(*harness.lookup(asked).entry, asked.view(), out);
+  MessageBuilder expected(reply_flags | dns::flag::tc);
+  expected.question("www.EXAMPLE").set_u16(0, 7);
+  EXPECT_THAT(Buffer(out.begin() + 1, out.end()), ElementsAreArray(expected.bytes()));
+}
+
+// The records of a denial that real servers send: names compressed against the question and against each other, with
+// and without DNSSEC.
+TEST(Answer, Rfc8020NamesBeneathKeepTheRecordsThoughTheQuestionIsLonger) {
+  const auto soa = soa_rdata(joined({label_of("ns"), pointer_to(to_question + 5)}),
+                             joined({label_of("root"), pointer_to(to_question + 5)}), 60);
+  const auto signature = joined({Buffer(18, 1), pointer_to(to_question + 5), Buffer(30, 7)});
+  const auto next = joined({label_of("zzz"), pointer_to(to_question + 5), {0, 1, 0x40}});
+  MessageBuilder reply(reply_flags | rcode::nxdomain);
+  reply.question("gone.example.com");
+  reply.record(Section::authority, pointer_to(to_question + 5), type::soa, soa, 100);
+  const auto owner = reply.size();
+  reply.record(Section::authority, joined({label_of("abc"), pointer_to(to_question + 5)}), type::nsec, next, 90);
+  reply.record(Section::authority, pointer_to(owner), type::rrsig, signature, 90);
+  reply.record(Section::authority, pointer_to(owner + 4), type::nsec3, Buffer(30, 1), 90);
+  reply.record(Section::authority, name_of("other.test"), type::ns, pointer_to(owner), 90);
+
+  Harness harness;
+  ASSERT_TRUE(harness.insert(Query("gone.example.com"), reply.bytes()));
+  harness.at(3);
+  const auto exact = harness.answer(Query("gone.example.com"));
+  const Query beneath("a.b.GONE.example.com", {.type = type::aaaa, .id = 99});
+  ASSERT_EQ(harness.freshness(beneath), Freshness::fresh);
+  const auto answer = harness.answer(beneath);
+  EXPECT_EQ(answer.size(), exact.size() + 4);
+  EXPECT_EQ(answer.size(), answer_size(*harness.lookup(beneath).entry, beneath.view()));
+  const auto view = dns::MessageView::parse(answer).value();
+  EXPECT_THAT(view.question().name, ElementsAreArray(name_of("a.b.GONE.example.com")));
+  EXPECT_EQ(view.question().type, type::aaaa);
+  EXPECT_EQ(view.header().rcode(), rcode::nxdomain);
+  EXPECT_EQ(view.header().id(), 99);
+  auto expected = records_of(exact);
+  ASSERT_EQ(expected.size(), 5U);
+  EXPECT_THAT(expected[1], ::testing::HasSubstr("abc.example.com. 57 NSEC zzz.example.com."));
+  EXPECT_THAT(records_of(answer), ElementsAreArray(expected));
+}
+
+TEST(Answer, Rfc8020OnlyWhereAllNamesInTheRecordsAreKnown) {
+  MessageBuilder reply(reply_flags | rcode::nxdomain);
+  reply.question("gone.example").record(Section::authority, {0}, type::soa, soa_rdata({0}, {0}, 60), 60);
+  reply.record(Section::authority, {0}, type::mx, joined({{0, 1}, pointer_to(to_question)}), 60);
+  Harness harness;
+  ASSERT_TRUE(harness.insert(Query("gone.example"), reply.bytes()));
+  EXPECT_EQ(harness.freshness(Query("gone.example", {.type = type::txt})), Freshness::fresh);
+  EXPECT_EQ(harness.freshness(Query("x.gone.example")), Freshness::miss);
+}
+
+TEST(Answer, ReplyThatCannotBeRewrittenIsNotKept) {
+  // A name behind the OPT record leads into it.
+  MessageBuilder reply(reply_flags);
+  reply.question("www.example").record(Section::answer, {0}, type::a, {1, 2, 3, 4});
+  const auto option_value = reply.size() + 11 + 4;
+  reply.opt(option_of(dns::option::cookie, name_of("abc.test")))
+      .record(Section::additional, pointer_to(option_value), type::a, {1, 2, 3, 4});
+  Harness harness;
+  EXPECT_EQ(harness.insert(Query("www.example"), reply.bytes()).error(), NotStored::malformed);
+  EXPECT_EQ(harness.freshness(Query("www.example")), Freshness::miss);
+}
+
+}  // namespace
+}  // namespace pillion::cache::testing

@@ -1,0 +1,225 @@
+// What is found when: freshness, staleness, failures, denials.
+
+#include "cache/store.hpp"
+
+#include <gmock/gmock.h>
+
+#include "cache/messages.hpp"
+
+namespace pillion::cache::testing {
+namespace {
+
+namespace type = dns::type;
+namespace rcode = dns::rcode;
+using std::chrono::seconds;
+
+constexpr dns::ExtendedError refused = {.info_code = dns::extended_error::network_error, .text = "connection refused"};
+
+const Query www("www.example");
+
+Buffer servfail(std::string_view name) {
+  return reply_to(name, type::a, rcode::servfail).bytes();
+}
+
+TEST(Store, Rfc8767FreshThenStaleThenGone) {
+  Harness harness({.serve_stale = seconds(100)});
+  ASSERT_EQ(harness.insert(www, address_reply("www.example", 60)), Kind::positive);
+  harness.at(59.999);
+  EXPECT_EQ(harness.freshness(www), Freshness::fresh);
+  harness.at(60);
+  EXPECT_EQ(harness.freshness(www), Freshness::stale);
+  EXPECT_FALSE(harness.lookup(www).failed_recently);
+  harness.at(159.999);
+  EXPECT_EQ(harness.freshness(www), Freshness::stale);
+  harness.at(160);
+  EXPECT_EQ(harness.freshness(www), Freshness::miss);
+  EXPECT_EQ(harness.lookup(www).entry, nullptr);
+}
+
+TEST(Store, WithoutServeStaleExpiredIsGone) {
+  Harness harness({.serve_stale = seconds(0)});
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
+  harness.at(60);
+  EXPECT_EQ(harness.freshness(www), Freshness::miss);
+}
+
+TEST(Store, TheNewerAnswerReplaces) {
+  Harness harness;
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60, 1)));
+  harness.at(50);
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60, 2)));
+  harness.at(80);
+  EXPECT_EQ(harness.answer(www).back(), 2);
+  EXPECT_THAT(harness.ttls(www), ::testing::ElementsAre(30));
+  auto longer = reply_to("www.example");
+  for (std::uint8_t i = 0; i < 20; ++i) longer.record(Section::answer, {0}, type::a, {1, 2, 3, i}, 40);
+  ASSERT_TRUE(harness.insert(www, longer.bytes()));
+  EXPECT_EQ(harness.ttls(www).size(), 20U);
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60, 3)));
+  EXPECT_EQ(harness.answer(www).back(), 3);
+  EXPECT_EQ(harness.store.metrics().entries.value(), 1);
+  EXPECT_EQ(harness.store.metrics().insertions.value(), 4U);
+}
+
+TEST(Store, WhatIsNotAdmittedChangesNothing) {
+  Harness harness;
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
+  EXPECT_EQ(harness.insert(www, address_reply("www.example", 0)).error(), NotStored::zero_ttl);
+  EXPECT_EQ(harness.freshness(www), Freshness::fresh);
+}
+
+TEST(Store, Rfc9520FailuresAreRememberedForFiveSeconds) {
+  Harness harness;
+  ASSERT_EQ(harness.insert(www, servfail("www.example")), Kind::failure);
+  harness.at(4.999);
+  const auto found = harness.lookup(www);
+  ASSERT_EQ(found.freshness, Freshness::fresh);
+  EXPECT_EQ(found.entry->kind(), Kind::failure);
+  EXPECT_EQ(found.entry->rcode(), rcode::servfail);
+  EXPECT_FALSE(found.prefetch_due);
+  EXPECT_EQ(harness.freshness(Query("www.example", {.type = type::aaaa})), Freshness::miss);
+  harness.at(5);
+  EXPECT_EQ(harness.freshness(www), Freshness::miss);  // a failure is never served stale
+}
+
+TEST(Store, Rfc9520OurOwnFailuresSayWhy) {
+  Harness harness;
+  const Query checking("www.example", {.id = 5, .flags = dns::flag::rd | dns::flag::cd});
+  harness.store.insert_failure(checking.key(), refused, harness.now);
+  const auto found = harness.lookup(checking);
+  ASSERT_EQ(found.freshness, Freshness::fresh);
+  EXPECT_THAT(found.entry->extended_errors(),
+              ::testing::ElementsAreArray(option_of(dns::option::extended_error,
+                                                    joined({{0, 23}, dns::testing::bytes_of("connection refused")}))));
+  MessageBuilder expected(static_cast<std::uint16_t>(reply_flags | dns::flag::cd | rcode::servfail));
+  EXPECT_EQ(harness.answer(checking), expected.question("www.example").set_u16(0, 5).bytes());
+}
+
+TEST(Store, Rfc8767AFailureDoesNotReplaceAStaleAnswer) {
+  Harness harness;
+  for (const bool ours : {false, true}) {
+    harness.at(0);
+    ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
+    harness.at(100);
+    ASSERT_FALSE(harness.lookup(www).failed_recently);
+    if (ours) {
+      harness.store.insert_failure(www.key(), refused, harness.now);
+    } else {
+      ASSERT_EQ(harness.insert(www, servfail("www.example")), Kind::failure);
+    }
+    EXPECT_EQ(harness.freshness(www), Freshness::stale);
+    EXPECT_EQ(harness.answer(www).back(), 1);
+    EXPECT_TRUE(harness.lookup(www).failed_recently);
+    harness.at(104.999);
+    EXPECT_TRUE(harness.lookup(www).failed_recently);
+    harness.at(105);
+    EXPECT_EQ(harness.freshness(www), Freshness::stale);
+    EXPECT_FALSE(harness.lookup(www).failed_recently);
+  }
+}
+
+TEST(Store, AFailureTakesThePlaceOfAnAnswerThatIsTooOld) {
+  Harness harness({.serve_stale = seconds(10)});
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
+  harness.at(70);
+  ASSERT_TRUE(harness.insert(www, servfail("www.example")));
+  EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::failure);
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
+  EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::positive);
+}
+
+TEST(Store, Rfc2308NxdomainHoldsForAllTypesAndNodataForOne) {
+  Harness harness;
+  ASSERT_EQ(harness.insert(www, negative_reply("www.example", rcode::nxdomain, 60, 60)), Kind::nxdomain);
+  const Query other_type("www.example", {.type = type::aaaa});
+  EXPECT_EQ(harness.freshness(other_type), Freshness::fresh);
+  EXPECT_EQ(dns::MessageView::parse(harness.answer(other_type)).value().question().type, type::aaaa);
+  EXPECT_EQ(harness.freshness(Query("www.example", {.dnssec_ok = true})), Freshness::miss);
+  const Query mail("mail.example");
+  ASSERT_EQ(harness.insert(mail, negative_reply("mail.example", rcode::noerror, 60, 60)), Kind::nodata);
+  EXPECT_EQ(harness.freshness(mail), Freshness::fresh);
+  EXPECT_EQ(harness.freshness(Query("mail.example", {.type = type::aaaa})), Freshness::miss);
+}
+
+TEST(Store, Rfc8020NothingLiesBeneathANameThatDoesNotExist) {
+  Harness harness;
+  ASSERT_TRUE(harness.insert(Query("gone.example"), negative_reply("gone.example", rcode::nxdomain, 60, 60)));
+  EXPECT_EQ(harness.freshness(Query("a.gone.example")), Freshness::fresh);
+  EXPECT_EQ(harness.freshness(Query("a.b.c.GONE.example", {.type = type::txt})), Freshness::fresh);
+  EXPECT_EQ(harness.freshness(Query("example")), Freshness::miss);
+  EXPECT_EQ(harness.freshness(Query("agone.example")), Freshness::miss);
+  EXPECT_EQ(harness.freshness(Query("a.gone.example", {.dnssec_ok = true})), Freshness::miss);
+  EXPECT_EQ(harness.freshness(Query("a.gone.example", {.flags = dns::flag::rd | dns::flag::cd})), Freshness::miss);
+  harness.at(60);
+  EXPECT_EQ(harness.freshness(Query("a.gone.example")), Freshness::miss);  // only while it is fresh
+  EXPECT_EQ(harness.freshness(Query("gone.example")), Freshness::stale);
+}
+
+TEST(Store, Rfc8020CanBeSwitchedOff) {
+  Harness harness({.nxdomain_cut = false});
+  ASSERT_TRUE(harness.insert(Query("gone.example"), negative_reply("gone.example", rcode::nxdomain, 60, 60)));
+  EXPECT_EQ(harness.freshness(Query("a.gone.example")), Freshness::miss);
+  EXPECT_EQ(harness.freshness(Query("gone.example", {.type = type::txt})), Freshness::fresh);
+}
+
+TEST(Store, Rfc8020LooksAtSixteenAncestorsAtMost) {
+  Harness harness;
+  ASSERT_TRUE(harness.insert(Query("gone.example"), negative_reply("gone.example", rcode::nxdomain, 60, 60)));
+  std::string name = "gone.example";
+  for (int i = 0; i < Store::max_ancestors; ++i) name.insert(0, "a.");
+  EXPECT_EQ(harness.freshness(Query(name)), Freshness::fresh);
+  EXPECT_EQ(harness.freshness(Query("a." + name)), Freshness::miss);
+}
+
+TEST(Store, Rfc8020NotForNodataNorForAnAlias) {
+  Harness harness;
+  ASSERT_TRUE(harness.insert(www, negative_reply("www.example", rcode::noerror, 60, 60)));
+  EXPECT_EQ(harness.freshness(Query("a.www.example")), Freshness::miss);
+  const auto alias = reply_to("al.example", type::a, rcode::nxdomain)
+                         .record(Section::answer, pointer_to(to_question), type::cname, name_of("gone.example"), 60)
+                         .record(Section::authority, {0}, type::soa, soa_rdata({0}, {0}, 60), 60)
+                         .bytes();
+  ASSERT_EQ(harness.insert(Query("al.example"), alias), Kind::nxdomain);  // RFC 6604: al.example does exist
+  EXPECT_EQ(harness.freshness(Query("al.example")), Freshness::fresh);
+  EXPECT_EQ(harness.freshness(Query("al.example", {.type = type::aaaa})), Freshness::miss);
+  EXPECT_EQ(harness.freshness(Query("a.al.example")), Freshness::miss);
+}
+
+TEST(Store, Rfc8020AnAnswerBeneathEndsTheDenial) {
+  Harness harness;
+  ASSERT_TRUE(harness.insert(Query("gone.example"), negative_reply("gone.example", rcode::nxdomain, 60, 60)));
+  ASSERT_TRUE(harness.insert(Query("a.gone.example"), address_reply("a.gone.example", 60)));
+  EXPECT_EQ(harness.freshness(Query("gone.example")), Freshness::miss);
+  EXPECT_EQ(harness.freshness(Query("b.gone.example")), Freshness::miss);
+  EXPECT_EQ(harness.freshness(Query("a.gone.example")), Freshness::fresh);
+}
+
+TEST(Store, TheNewestWordOnANameCounts) {
+  Harness harness;
+  // An address, still fresh when the name is said to be gone.
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
+  ASSERT_TRUE(harness.insert(www, negative_reply("www.example", rcode::nxdomain, 30, 30)));
+  EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::nxdomain);
+  harness.at(31);
+  EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::nxdomain);
+  EXPECT_EQ(harness.freshness(www), Freshness::stale);
+  // And back again.
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
+  EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::positive);
+  EXPECT_EQ(harness.freshness(Query("www.example", {.type = type::aaaa})), Freshness::miss);
+  EXPECT_EQ(harness.store.metrics().entries.value(), 1);
+}
+
+TEST(Store, AFreshDenialComesBeforeAStaleAnswer) {
+  Harness harness;
+  const Query aaaa("www.example", {.type = type::aaaa});
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 10)));
+  harness.at(5);
+  ASSERT_TRUE(harness.insert(aaaa, negative_reply("www.example", rcode::nxdomain, 60, 60, type::aaaa)));
+  EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::positive);  // still fresh
+  harness.at(10);
+  EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::nxdomain);
+}
+
+}  // namespace
+}  // namespace pillion::cache::testing
