@@ -62,10 +62,31 @@ struct Upstream {
   friend bool operator==(const Upstream&, const Upstream&) = default;
 };
 
+/// Where the names of a zone are answered from: an upstream, or records that stand in the configuration.
 struct Route {
-  std::string zone;
-  std::string upstream;
+  std::string zone;                  ///< presentation form; the longest zone that a name ends in wins
+  std::string upstream;              ///< a key of `upstreams`; empty where `records` answer
+  std::vector<std::string> records;  ///< lines of a zone file (RFC 1035 5.1), relative to `zone`
   friend bool operator==(const Route&, const Route&) = default;
+};
+
+struct Cache {
+  std::size_t size = std::size_t{4} << 20U;  ///< bytes for each thread, 64KiB … 16GiB; 0 switches the cache off
+  std::chrono::milliseconds min_ttl{0};      ///< 0s … 30 days and at most max_ttl; whole seconds, like all times here
+  std::chrono::milliseconds max_ttl{3'600'000};         ///< 1s … 30 days
+  std::chrono::milliseconds max_negative_ttl{300'000};  ///< 0s … 30 days (RFC 2308 5)
+  std::chrono::milliseconds serve_stale{3'600'000};     ///< 0s … 30 days (RFC 8767); 0s: never
+  std::chrono::milliseconds failure_ttl{5'000};         ///< 1s … 5m (RFC 9520 3.2)
+  bool nxdomain_cut = true;                             ///< RFC 8020
+  bool prefetch = true;
+  friend bool operator==(const Cache&, const Cache&) = default;
+};
+
+/// The pod's search list, for answering a whole walk along it at once. Off while `domains` is empty.
+struct Search {
+  std::vector<std::string> domains;  ///< in the order of the list, at most 32, as in `search` of resolv.conf(5)
+  std::uint32_t ndots = 5;           ///< 0 … 15, as in resolv.conf(5)
+  friend bool operator==(const Search&, const Search&) = default;
 };
 
 struct Http {
@@ -84,7 +105,9 @@ struct Log {
 struct Config {
   Dns dns;
   std::vector<Upstream> upstreams;  ///< in the order of the file; default_config() has "public"
-  std::vector<Route> routes;        ///< for now exactly one, zone "."
+  std::vector<Route> routes;        ///< one of them for zone "."
+  Cache cache;
+  Search search;
   Http http;
   Log log;
   std::uint32_t threads = 1;                        ///< 1 … 256
