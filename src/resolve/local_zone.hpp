@@ -1,0 +1,69 @@
+#pragma once
+// A zone that is answered from records at hand: those of the configuration, and those of the special-use names.
+
+#include <cstddef>
+#include <cstdint>
+#include <unordered_map>
+#include <vector>
+
+#include "dns/name.hpp"
+#include "dns/query.hpp"
+#include "dns/wire.hpp"
+#include "dns/zone_text.hpp"
+
+namespace pillion::resolve {
+
+/// A leaf zone: it delegates nothing, so NS records beneath its origin are data like any other. Looking a name up takes
+/// a hash for each of its labels, however many records there are, and allocates nothing but what the answer needs.
+class LocalZone {
+ public:
+  /// Names are in wire form, uncompressed. Left out of `records` are those that are not beneath `origin` or at it,
+  /// those of another class than IN, and the second of two equal ones; records that differ in TTL alone, and the sets
+  /// that they are in, get the lowest (RFC 2181 5.2). Where there is no SOA at the origin one is made up, with a
+  /// negative TTL of 300 s: what has been added to the configuration is seen five minutes later even by those who cache
+  /// that it was missing.
+  LocalZone(dns::Buffer origin, std::vector<dns::ZoneRecord> records);
+
+  /// Appends the whole response to `query`, whose name lies in the zone, but for an OPT: id, RD, CD and question as
+  /// asked; QR, AA and RA set. Type ANY is answered with all records of the name (RFC 8482 4.2 asks nobody to). A CNAME
+  /// is followed as far as the zone goes, a target outside of it ends the answer. Wildcards are those of RFC 4592.
+  ///     NXDOMAIN  neither the name nor anything beneath it exists (RFC 8020 2), with the SOA (RFC 2308 2.1, 3)
+  ///     NODATA    the name or something beneath it exists, with the SOA (RFC 2308 2.2)
+  ///     SERVFAIL  the CNAMEs go in a circle or are more than 16 (RFC 1034 3.6.2)
+  ///     REFUSED   the class is neither IN nor ANY: of its names we know nothing, not even that they are missing
+  /// A set of records with which the response would grow beyond 65,000 bytes is left out and TC is set (RFC 2181 9); so
+  /// there is always room for an OPT.
+  void append_answer(const dns::QueryView& query, dns::Buffer& out) const;
+
+ private:
+  class Response;
+
+  /// Hashing and comparing names without regard to case, on spans into messages as well as on stored names. The names
+  /// stored are the configuration's, so nobody else can choose them to collide and a fixed seed does.
+  struct NameHash {
+    using is_transparent = void;
+    std::size_t operator()(dns::Bytes name) const { return static_cast<std::size_t>(dns::hash_name(name, 0)); }
+  };
+  struct NameEqual {
+    using is_transparent = void;
+    bool operator()(dns::Bytes a, dns::Bytes b) const { return dns::equal_names(a, b); }
+  };
+  /// The records of one name, as a range of records_; empty for an empty non-terminal (RFC 4592 2.2.2).
+  struct Node {
+    std::size_t first = 0;
+    std::size_t last = 0;
+  };
+
+  [[nodiscard]] bool holds(dns::Bytes name) const;
+  [[nodiscard]] const Node* node_at(dns::Bytes name) const;
+  [[nodiscard]] const Node* wildcard_for(dns::Bytes name) const;
+  [[nodiscard]] const Node* find(dns::Bytes name) const;
+  void add_soa(std::vector<dns::ZoneRecord>& records) const;
+  void add_nodes();
+
+  dns::Buffer origin_;
+  std::vector<dns::ZoneRecord> records_;  // by name, then type
+  std::unordered_map<dns::Buffer, Node, NameHash, NameEqual> nodes_;
+};
+
+}  // namespace pillion::resolve

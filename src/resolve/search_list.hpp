@@ -1,0 +1,56 @@
+#pragma once
+// The search list of a pod (resolv.conf(5)) and what a walk of libc along it asks for.
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "dns/wire.hpp"
+
+namespace pillion::resolve {
+
+/// Knows a walk by its first step. For a NAME with fewer than ndots dots, glibc and musl ask for NAME.<first domain>,
+/// then for NAME with each of the other domains, at last for NAME itself. With ndots or more dots musl never walks, and
+/// glibc asks for NAME itself first: when NAME.<first domain> comes, NAME is already known missing.
+///
+/// A *base* is NAME in wire form without the root label, in the client's letter case.
+class SearchList {
+ public:
+  /// `domains` are names in wire form, in the order of the list; empty: there are no walks.
+  SearchList(std::vector<dns::Buffer> domains, unsigned ndots);
+
+  /// The base of the walk that a query for `name` begins, a part of `name`; nullopt where it begins none: the type is
+  /// neither A nor AAAA, the name does not end in the first domain or is that domain, or its base has ndots or more
+  /// dots.
+  ///
+  /// Only A and AAAA, since these are what getaddrinfo asks for. For other types, search lists are hardly used (SRV, MX
+  /// and HTTPS owners are written in full), and the answer would claim with a CNAME that whatever was asked for is
+  /// elsewhere.
+  ///
+  /// A query for a full name that ends in the first domain looks the same. Its answer is the same too where that name
+  /// exists, for it is the first candidate.
+  [[nodiscard]] std::optional<dns::Bytes> base_of(dns::Bytes name, std::uint16_t type) const;
+
+  /// How many names a walk asks for: one for each domain, and the base itself.
+  [[nodiscard]] std::size_t candidate_count() const { return domains_.size() + 1; }
+
+  /// Appends candidate `i` (less than candidate_count()) of the walk of `base` in wire form, root label included;
+  /// false, and nothing appended, where it would be longer than 255 bytes (nor can libc ask for it then).
+  [[nodiscard]] bool append_candidate(dns::Bytes base, std::size_t i, dns::Buffer& out) const;
+
+  /// Can `name` exist in the cluster (Kubernetes DNS-Based Service Discovery 1.1.0, section 2)? Under the cluster's
+  /// zone there are `<service>.<ns>.svc`, `<hostname>.<service>.<ns>.svc`, `_<port>._<proto>.<service>.<ns>.svc`,
+  /// `<address with dashes>.<ns>.pod`, `dns-version`, and what lies between these and the zone. True for names outside
+  /// of that zone. Implementations may add names of their own (section 3); those are left to clients that ask for them
+  /// in full. The zone is known from a first domain of the form `<ns>.svc.<zone>`, as kubelet writes it; with any other
+  /// first domain every name may exist.
+  [[nodiscard]] bool may_exist(dns::Bytes name) const;
+
+ private:
+  std::vector<dns::Buffer> domains_;
+  unsigned ndots_;
+  dns::Buffer cluster_zone_;  // empty where it is not known
+};
+
+}  // namespace pillion::resolve
