@@ -1,7 +1,6 @@
 #pragma once
 // Which target answers a name: that of the longest zone which the name lies in.
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>

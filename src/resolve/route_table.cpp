@@ -1,0 +1,106 @@
+#include "resolve/route_table.hpp"
+
+#include <array>
+#include <utility>
+
+#include "dns/name.hpp"
+
+namespace pillion::resolve {
+namespace {
+
+constexpr std::size_t max_labels = dns::max_name_size / 2;
+constexpr std::size_t first_slots = 16;  // a power of two, as are all sizes after it
+
+/// The labels of a name from the top-level domain down, each with its length byte; without the root's.
+class LabelsFromTop {
+ public:
+  explicit LabelsFromTop(dns::Bytes name) : name_(name) {
+    for (std::size_t at = 0; at < name.size() && name[at] != 0 && left_ < max_labels; at += std::size_t{name[at]} + 1) {
+      starts_[left_++] = static_cast<std::uint8_t>(at);
+    }
+  }
+
+  [[nodiscard]] bool empty() const { return left_ == 0; }
+  dns::Bytes next() {
+    const std::size_t start = starts_[--left_];
+    return name_.subspan(start, std::size_t{name_[start]} + 1);
+  }
+
+ private:
+  dns::Bytes name_;
+  std::array<std::uint8_t, max_labels> starts_;  // the first left_ are set: a hot path need not clear the rest
+  std::size_t left_ = 0;
+};
+
+}  // namespace
+
+RouteTable::RouteTable(Target root) : nodes_{{.target = root}}, edges_(first_slots) {}
+
+void RouteTable::add(dns::Bytes zone, Target target) {
+  std::uint32_t node = 0;
+  for (LabelsFromTop labels(zone); !labels.empty();) {
+    const auto label = labels.next();
+    const auto child = child_of(node, label);
+    node = child != 0 ? child : add_child(node, label);
+  }
+  nodes_[node].target = target;
+}
+
+RouteTable::Target RouteTable::find(dns::Bytes name) const {
+  std::uint32_t node = 0;
+  auto target = *nodes_[0].target;
+  for (LabelsFromTop labels(name); nodes_[node].has_children && !labels.empty();) {
+    node = child_of(node, labels.next());
+    if (node == 0) break;
+    target = nodes_[node].target.value_or(target);
+  }
+  return target;
+}
+
+bool RouteTable::has_zone_below(dns::Bytes name) const {
+  std::uint32_t node = 0;
+  for (LabelsFromTop labels(name); !labels.empty();) {
+    node = child_of(node, labels.next());
+    if (node == 0) return false;
+  }
+  return nodes_[node].has_children;  // nodes are made for zones and what lies above them, so a child leads to a zone
+}
+
+// 0 where there is none.
+std::uint32_t RouteTable::child_of(std::uint32_t parent, dns::Bytes label) const {
+  return edges_[slot_of(parent, label)].child;
+}
+
+// The slot where the edge is, or else the one where it belongs. Half of the slots are empty, so this ends.
+std::size_t RouteTable::slot_of(std::uint32_t parent, dns::Bytes label) const {
+  const auto mask = edges_.size() - 1;
+  auto slot = static_cast<std::size_t>(dns::hash_name(label, parent)) & mask;
+  while (edges_[slot].child != 0 &&
+         (edges_[slot].parent != parent || !dns::equal_names(label_of(edges_[slot]), label))) {
+    slot = (slot + 1) & mask;
+  }
+  return slot;
+}
+
+dns::Bytes RouteTable::label_of(const Edge& edge) const {
+  return dns::Bytes(labels_).subspan(edge.label, std::size_t{labels_[edge.label]} + 1);
+}
+
+std::uint32_t RouteTable::add_child(std::uint32_t parent, dns::Bytes label) {
+  if (nodes_.size() * 2 > edges_.size()) grow();  // each node but the root has one edge
+  const auto child = static_cast<std::uint32_t>(nodes_.size());
+  edges_[slot_of(parent, label)] = {parent, child, static_cast<std::uint32_t>(labels_.size())};
+  dns::append(labels_, label);
+  nodes_[parent].has_children = true;
+  nodes_.emplace_back();
+  return child;
+}
+
+void RouteTable::grow() {
+  const auto old = std::exchange(edges_, std::vector<Edge>(edges_.size() * 2));
+  for (const auto& edge : old) {
+    if (edge.child != 0) edges_[slot_of(edge.parent, label_of(edge))] = edge;
+  }
+}
+
+}  // namespace pillion::resolve

@@ -1,0 +1,142 @@
+#include "resolve/search_list.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "dns/name.hpp"
+
+namespace pillion::resolve {
+namespace {
+
+using dns::Bytes;
+
+std::uint8_t to_lower(std::uint8_t byte) {
+  return byte >= 'A' && byte <= 'Z' ? static_cast<std::uint8_t>(byte | 0x20U) : byte;
+}
+
+bool is_digit(std::uint8_t byte) {
+  return byte >= '0' && byte <= '9';
+}
+
+// The contents of the first label; `name` has one.
+Bytes first_label(Bytes name) {
+  return name.subspan(1, name[0]);
+}
+
+Bytes without_first_label(Bytes name) {
+  return name.subspan(std::size_t{name[0]} + 1);
+}
+
+bool is_root(Bytes name) {
+  return name.empty() || name[0] == 0;
+}
+
+bool is_word(Bytes label, std::string_view word) {
+  return std::ranges::equal(label, word, {}, to_lower, [](char c) { return static_cast<std::uint8_t>(c); });
+}
+
+/// How many labels of `name` stand before `ancestor`, which may be `name` itself; nullopt where it is not an ancestor.
+/// Compared label by label: the bytes of a name may end in those of another without lying beneath it.
+std::optional<std::size_t> labels_before(Bytes name, Bytes ancestor) {
+  std::size_t count = 0;
+  while (name.size() > ancestor.size() && !is_root(name)) {
+    name = without_first_label(name);
+    ++count;
+  }
+  if (!dns::equal_names(name, ancestor)) return {};
+  return count;
+}
+
+/// Namespaces and services are named by RFC 1123 labels (Kubernetes "Object Names and IDs"; services long by the
+/// narrower RFC 1035): letters, digits, hyphens inside.
+bool is_object_name(Bytes label) {
+  const auto inside = [](std::uint8_t byte) {
+    const auto lower = to_lower(byte);
+    return is_digit(byte) || (lower >= 'a' && lower <= 'z') || byte == '-';
+  };
+  return label.front() != '-' && label.back() != '-' && std::ranges::all_of(label, inside);
+}
+
+/// "10-1-2-3" of an IPv4 address, "fd00--a" of an IPv6 address: digits that may be hexadecimal and at least two
+/// hyphens.
+bool is_pod_address(Bytes label) {
+  const auto hexadecimal = [](std::uint8_t byte) {
+    return is_digit(byte) || (to_lower(byte) >= 'a' && to_lower(byte) <= 'f');
+  };
+  const auto hyphens = std::ranges::count(label, std::uint8_t{'-'});
+  return hyphens >= 2 && hyphens <= 7 &&
+         std::ranges::all_of(label, [&](std::uint8_t byte) { return byte == '-' || hexadecimal(byte); });
+}
+
+bool is_service_attribute(Bytes label) {
+  return label.front() == '_';  // `_<port>` and `_<proto>` (RFC 2782)
+}
+
+/// `labels` are those before "svc", from the namespace on.
+bool is_below_services(std::span<const Bytes> labels) {
+  if (!labels.empty() && !is_object_name(labels[0])) return false;
+  if (labels.size() >= 2 && !is_object_name(labels[1])) return false;
+  // The third is a hostname, whose form the specification leaves open, or `_<proto>`.
+  if (labels.size() == 4) return is_service_attribute(labels[2]) && is_service_attribute(labels[3]);
+  return labels.size() <= 3;
+}
+
+/// `labels` are those before "pod", from the namespace on.
+bool is_below_pods(std::span<const Bytes> labels) {
+  if (!labels.empty() && !is_object_name(labels[0])) return false;
+  if (labels.size() == 2) return is_pod_address(labels[1]);
+  return labels.size() <= 1;
+}
+
+/// `<zone>` of `<ns>.svc.<zone>`; empty for a name of another form.
+Bytes cluster_zone_of(Bytes domain) {
+  if (is_root(domain)) return {};
+  const auto service_tree = without_first_label(domain);
+  if (is_root(service_tree) || !is_word(first_label(service_tree), "svc")) return {};
+  const auto zone = without_first_label(service_tree);
+  return is_root(zone) ? Bytes{} : zone;
+}
+
+}  // namespace
+
+SearchList::SearchList(std::vector<dns::Buffer> domains, unsigned ndots) : domains_(std::move(domains)), ndots_(ndots) {
+  if (domains_.empty()) return;
+  const auto zone = cluster_zone_of(domains_.front());
+  cluster_zone_.assign(zone.begin(), zone.end());
+}
+
+std::optional<Bytes> SearchList::base_of(Bytes name, std::uint16_t type) const {
+  if (type != dns::type::a && type != dns::type::aaaa) return {};
+  // With the root as the first domain, a first step is NAME itself and no different from a query for just that.
+  if (domains_.empty() || is_root(domains_.front())) return {};
+  const auto labels = labels_before(name, domains_.front());
+  if (!labels || *labels == 0 || *labels - 1 >= ndots_) return {};  // one dot less than labels
+  return name.first(name.size() - domains_.front().size());
+}
+
+bool SearchList::append_candidate(Bytes base, std::size_t i, dns::Buffer& out) const {
+  static constexpr std::array<std::uint8_t, 1> root{0};
+  const auto domain = i < domains_.size() ? Bytes(domains_[i]) : Bytes(root);
+  if (base.size() + domain.size() > dns::max_name_size) return false;
+  dns::append(out, base);
+  dns::append(out, domain);
+  return true;
+}
+
+bool SearchList::may_exist(Bytes name) const {
+  if (cluster_zone_.empty()) return true;
+  const auto count = labels_before(name, cluster_zone_);
+  if (!count || *count == 0) return true;
+  static constexpr std::size_t longest = 5;  // _<port>._<proto>.<service>.<ns>.svc
+  if (*count > longest) return false;
+  std::array<Bytes, longest> labels;  // from the zone down
+  for (auto left = *count; left != 0; --left, name = without_first_label(name)) labels[left - 1] = first_label(name);
+  const auto below = std::span(labels).subspan(1, *count - 1);
+  if (is_word(labels[0], "svc")) return is_below_services(below);
+  if (is_word(labels[0], "pod")) return is_below_pods(below);
+  return *count == 1 && is_word(labels[0], "dns-version");
+}
+
+}  // namespace pillion::resolve
