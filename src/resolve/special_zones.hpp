@@ -1,6 +1,6 @@
 #pragma once
 // Names that a resolver answers by itself, so that they reach no server that could only know them missing, or learn
-// something that is nobody's business (IANA "Special-Use Domain Names", "Locally-Served DNS Zones").
+// something that is nobody else's business (IANA "Special-Use Domain Names", "Locally-Served DNS Zones").
 
 #include <string_view>
 #include <vector>
