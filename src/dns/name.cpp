@@ -93,23 +93,6 @@ constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-// The byte that the escape after a backslash stands for; eats it from the front of `text`.
-std::expected<std::uint8_t, std::string> read_escape(std::string_view& text) {
-  if (text.empty()) return std::unexpected("a backslash at the end");
-  if (!is_digit(text[0])) {
-    const auto byte = static_cast<std::uint8_t>(text[0]);
-    text.remove_prefix(1);
-    return byte;
-  }
-  if (text.size() < 3 || !is_digit(text[1]) || !is_digit(text[2])) {
-    return std::unexpected("an escape \\DDD needs three digits");
-  }
-  const auto value = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
-  if (value > 255) return std::unexpected("an escape \\DDD above 255");
-  text.remove_prefix(3);
-  return static_cast<std::uint8_t>(value);
-}
-
 }  // namespace
 
 bool equal_names(Bytes a, Bytes b) {
@@ -151,6 +134,22 @@ std::string to_text(Bytes name) {
     name = name.subspan(1 + label.size());
   }
   return out.empty() ? "." : out;
+}
+
+std::expected<std::uint8_t, std::string> read_escape(std::string_view& text) {
+  if (text.empty()) return std::unexpected("a backslash at the end");
+  if (!is_digit(text[0])) {
+    const auto byte = static_cast<std::uint8_t>(text[0]);
+    text.remove_prefix(1);
+    return byte;
+  }
+  if (text.size() < 3 || !is_digit(text[1]) || !is_digit(text[2])) {
+    return std::unexpected("an escape \\DDD needs three digits");
+  }
+  const auto value = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
+  if (value > 255) return std::unexpected("an escape \\DDD above 255");
+  text.remove_prefix(3);
+  return static_cast<std::uint8_t>(value);
 }
 
 std::expected<Buffer, std::string> parse_name(std::string_view text) {

@@ -26,6 +26,10 @@ namespace pillion::dns {
 /// bytes").
 [[nodiscard]] std::expected<Buffer, std::string> parse_name(std::string_view text);
 
+/// The byte that the escape after a backslash stands for, `\X` or `\DDD` (RFC 1035 5.1); eats it from the front of
+/// `text`, which starts behind the backslash. The error says what is wrong.
+[[nodiscard]] std::expected<std::uint8_t, std::string> read_escape(std::string_view& text);
+
 /// Are all labels of this name valid UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF)? Each label
 /// by itself.
 [[nodiscard]] bool is_utf8(Bytes name);

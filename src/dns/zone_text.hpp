@@ -1,19 +1,39 @@
 #pragma once
-// Records that stand in a configuration.
+// One record in the presentation form of zone files (RFC 1035 section 5.1) to wire form; dns/text.hpp goes the other
+// way.
 
 #include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
 
 #include "dns/wire.hpp"
 
 namespace pillion::dns {
 
-/// One resource record (RFC 1035 3.2.1); names in it are in wire form and uncompressed.
+/// A resource record by itself: names uncompressed and in the letter case in which they were written.
 struct ZoneRecord {
-  Buffer owner;
+  Buffer owner;  ///< within the origin; the first label may be the wildcard `*` (RFC 4592)
   std::uint16_t type = 0;
   std::uint16_t klass = klass::in;
-  std::uint32_t ttl = 0;  ///< seconds
-  Buffer rdata;           ///< at most 65,535 bytes
+  std::uint32_t ttl = 300;  ///< seconds, at most 2^31 - 1 (RFC 2181 section 8)
+  Buffer rdata;             ///< at most 65,535 bytes
 };
+
+/// Reads `[owner] [ttl] [class] type rdata`, where TTL and class may change places. `origin` is the zone's name in wire
+/// form.
+///  - The first word is the owner, be it a number or a type's name; a line that starts with a blank has the origin's
+///  name.
+///  - `@` is the origin; names without a final dot are completed by it. One that ends in the origin's own labels
+///  without
+///    the final dot is an error, since completing it cannot be what is meant.
+///  - A TTL is a number of seconds or of units as BIND has them (90s, 5m, 1h30m, 2d, 1w); 300 where it is not given.
+///  - `;` starts a comment; parentheses continue the record over line ends; there is no second record.
+///  - Rdata is text for the types whose fields are numbers, addresses, names, strings and hex (A, AAAA, CNAME, NS, PTR,
+///  MX,
+///    TXT, SRV, SOA, CAA, TLSA, …), and `\# LENGTH HEX` (RFC 3597 section 5) for every type.
+///  - Refused are types that no zone holds, and DNAME, whose synthesis a list of records cannot do.
+/// The error says what is wrong and what would be right, in one line.
+[[nodiscard]] std::expected<ZoneRecord, std::string> parse_zone_record(std::string_view line, Bytes origin);
 
 }  // namespace pillion::dns

@@ -1,0 +1,256 @@
+#include "dns/zone_rdata.hpp"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <utility>
+
+#include "dns/message.hpp"
+#include "dns/rdata.hpp"
+#include "dns/text.hpp"
+
+namespace pillion::dns {
+namespace {
+
+constexpr std::size_t max_rdata_size = std::numeric_limits<std::uint16_t>::max();  // RDLENGTH
+
+constexpr std::string_view readable_fields = "124aAnsScqx";  // letters of rdata_layout
+
+// An rdata as it should be, for messages; empty for the types that are seldom written by hand.
+std::string_view example_of(std::uint16_t rr_type) {
+  switch (rr_type) {
+    case type::a:
+      return "192.0.2.1";
+    case type::aaaa:
+      return "2001:db8::1";
+    case type::cname:
+    case type::ns:
+    case type::ptr:
+      return "host.example.";
+    case type::mx:
+      return "10 mail.example.";
+    case type::txt:
+      return R"("some text")";
+    case type::srv:
+      return "10 5 443 host.example.";
+    case type::soa:
+      return "ns.example. admin.example. 1 2h 1h 2w 5m";
+    case type::caa:
+      return R"(0 issue "ca.example")";
+    default:
+      return R"(\# LENGTH HEX)";
+  }
+}
+
+std::string example_text(std::uint16_t rr_type) {
+  return "; allowed: such as `" + type_to_text(rr_type) + " " + std::string(example_of(rr_type)) + "`";
+}
+
+int hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+// Hexadecimal digits, which may stand in several words.
+std::expected<Buffer, std::string> read_hex(Words words) {
+  Buffer bytes;
+  int high = -1;
+  for (const auto& word : words) {
+    for (const auto c : word.text) {
+      const auto digit = hex_digit(c);
+      if (digit < 0)
+        return std::unexpected(shown(word.text) + " is not hexadecimal; allowed: two digits for each byte");
+      if (high >= 0) bytes.push_back(static_cast<std::uint8_t>(high << 4 | digit));
+      high = high < 0 ? digit : -1;
+    }
+  }
+  if (high >= 0) return std::unexpected("half a byte at the end of the hexadecimal digits; allowed: two for each byte");
+  return bytes;
+}
+
+// Reads words as the fields of one type's layout. Each function returns what is wrong, empty where nothing is.
+class RdataReader {
+ public:
+  RdataReader(std::uint16_t rr_type, Words words, Bytes origin) : type_(rr_type), words_(words), origin_(origin) {}
+
+  [[nodiscard]] std::expected<Buffer, std::string> read(std::string_view layout) {
+    for (const auto field : layout) {
+      if (words_.empty())
+        return std::unexpected("the rdata of " + type_to_text(type_) + " ends too early" + example_text(type_));
+      if (auto problem = read_field(field); !problem.empty()) return std::unexpected(std::move(problem));
+    }
+    if (!words_.empty())
+      return std::unexpected(shown(words_.front().text) + " behind the rdata of " + type_to_text(type_) +
+                             " is too much" + example_text(type_));
+    return std::move(rdata_);
+  }
+
+ private:
+  Word take() {
+    const auto word = words_.front();
+    words_ = words_.subspan(1);
+    return word;
+  }
+
+  std::string read_field(char field) {
+    switch (field) {
+      case '1':
+        return read_number(1);
+      case '2':
+        return read_number(2);
+      case '4':
+        return read_time();
+      case 'a':
+        return read_address(AF_INET, 4, " is not an IPv4 address");
+      case 'A':
+        return read_address(AF_INET6, 16, " is not an IPv6 address");
+      case 'n':
+        return take_bytes(read_zone_name(take(), origin_));
+      case 's':
+        return read_string();
+      case 'S':
+        return read_strings();
+      case 'c':
+        return read_tag();
+      case 'q':
+        return take_bytes(read_zone_string(take()));
+      case 'x':
+        return take_bytes(read_hex(std::exchange(words_, {})));
+      default:
+        return "a field that has no text here";
+    }
+  }
+
+  std::string take_bytes(const std::expected<Buffer, std::string>& bytes) {
+    if (!bytes) return bytes.error();
+    append(rdata_, *bytes);
+    return {};
+  }
+
+  std::string read_number(std::size_t size) {
+    const auto text = take().text;
+    const std::uint32_t max = (1U << 8 * size) - 1;
+    std::uint32_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value > max)
+      return shown(text) + " is not a number from 0 to " + std::to_string(max) + example_text(type_);
+    if (size == 2) rdata_.push_back(static_cast<std::uint8_t>(value >> 8U));
+    rdata_.push_back(static_cast<std::uint8_t>(value));
+    return {};
+  }
+
+  // Only SOA has these: a serial number and times.
+  std::string read_time() {
+    const auto text = take().text;
+    const auto value = parse_zone_time(text, std::numeric_limits<std::uint32_t>::max());
+    if (!value) return shown(text) + " is not a number from 0 to 4294967295 or a time such as 2h" + example_text(type_);
+    append_u32(rdata_, *value);
+    return {};
+  }
+
+  std::string read_address(int family, std::size_t size, std::string_view problem) {
+    const auto text = take().text;
+    std::array<std::uint8_t, 16> address{};
+    // inet_pton would stop at a zero byte.
+    if (text.find('\0') != std::string_view::npos || inet_pton(family, std::string(text).c_str(), address.data()) != 1)
+      return shown(text) + std::string(problem) + example_text(type_);
+    append(rdata_, Bytes(address).first(size));
+    return {};
+  }
+
+  std::string read_string() {
+    const auto word = take();
+    const auto bytes = read_zone_string(word);
+    if (!bytes) return bytes.error();
+    if (bytes->size() > 255)
+      return "the string " + shown(word.text) + " has " + std::to_string(bytes->size()) +
+             " bytes; allowed: several strings of at most 255 bytes each";
+    rdata_.push_back(static_cast<std::uint8_t>(bytes->size()));
+    append(rdata_, *bytes);
+    return {};
+  }
+
+  std::string read_strings() {
+    std::string problem;
+    while (problem.empty() && !words_.empty()) problem = read_string();
+    return problem;
+  }
+
+  // RFC 8659 4.1: letters and digits.
+  std::string read_tag() {
+    const auto text = take().text;
+    const auto letter_or_digit = [](char c) {
+      return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    };
+    if (text.empty() || text.size() > 255 || !std::ranges::all_of(text, letter_or_digit))
+      return shown(text) + " is not a tag of letters and digits" + example_text(type_);
+    rdata_.push_back(static_cast<std::uint8_t>(text.size()));
+    rdata_.insert(rdata_.end(), text.begin(), text.end());
+    return {};
+  }
+
+  std::uint16_t type_;
+  Words words_;
+  Bytes origin_;
+  Buffer rdata_;
+};
+
+// Does the rdata fit the layout of its type, names uncompressed?
+bool fits_layout(std::uint16_t rr_type, const Buffer& rdata) {
+  if (rdata_layout(rr_type).empty()) return true;
+  // Compression pointers reach 16 KiB far: what they find there is not a name, since its first label has a bad type.
+  constexpr std::size_t beyond_pointers = 0x4000;
+  constexpr std::uint8_t bad_label = 0x40;
+  Buffer message(beyond_pointers, bad_label);
+  append(message, rdata);
+  const Record record{.owner = 0,
+                      .type = rr_type,
+                      .klass = klass::in,
+                      .ttl = 0,
+                      .ttl_offset = 0,
+                      .rdata = beyond_pointers,
+                      .rdata_size = static_cast<std::uint16_t>(rdata.size()),
+                      .end = message.size()};
+  return !rdata_to_text(message, record).starts_with(R"(\# )");
+}
+
+// RFC 3597 section 5, without the `\#`.
+std::expected<Buffer, std::string> read_generic(std::uint16_t rr_type, Words words) {
+  constexpr std::string_view form = R"(; allowed: `\# LENGTH HEX`, such as `\# 4 C0000201`)";
+  const auto length_text = words.empty() ? std::string_view{} : words.front().text;
+  std::size_t length = 0;
+  const auto [end, error] = std::from_chars(length_text.data(), length_text.data() + length_text.size(), length);
+  if (error != std::errc{} || end != length_text.data() + length_text.size() || length > max_rdata_size)
+    return std::unexpected(shown(length_text) + " is not a length from 0 to 65535" + std::string(form));
+  auto rdata = read_hex(words.subspan(1));
+  if (!rdata) return rdata;
+  if (rdata->size() != length)
+    return std::unexpected("the length is " + std::to_string(length) + ", but the hexadecimal digits make " +
+                           std::to_string(rdata->size()) + std::string(form));
+  if (!fits_layout(rr_type, *rdata))
+    return std::unexpected("the hexadecimal digits are not the rdata of " + type_to_text(rr_type) +
+                           example_text(rr_type));
+  return rdata;
+}
+
+}  // namespace
+
+std::expected<Buffer, std::string> read_zone_rdata(std::uint16_t rr_type, Words words, Bytes origin) {
+  if (!words.empty() && !words.front().quoted && words.front().text == R"(\#)")
+    return read_generic(rr_type, words.subspan(1));
+  const auto layout = rdata_layout(rr_type);
+  if (layout.empty() || layout.find_first_not_of(readable_fields) != std::string_view::npos)
+    return std::unexpected("the rdata of " + type_to_text(rr_type) + " is only read in hexadecimal (RFC 3597)" +
+                           example_text(rr_type));
+  auto rdata = RdataReader(rr_type, words, origin).read(layout);
+  if (rdata && rdata->size() > max_rdata_size)
+    return std::unexpected("the rdata has " + std::to_string(rdata->size()) + " bytes; allowed: at most 65535");
+  return rdata;
+}
+
+}  // namespace pillion::dns

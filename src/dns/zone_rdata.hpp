@@ -1,0 +1,17 @@
+#pragma once
+// Rdata in presentation form to wire form. Used inside this room only.
+
+#include <cstdint>
+#include <expected>
+#include <string>
+
+#include "dns/wire.hpp"
+#include "dns/zone_word.hpp"
+
+namespace pillion::dns {
+
+/// The rdata that `words` stand for, field by field, or by `\# LENGTH HEX` (RFC 3597 section 5), which must then be
+/// what the type's layout says, with names uncompressed.
+[[nodiscard]] std::expected<Buffer, std::string> read_zone_rdata(std::uint16_t rr_type, Words words, Bytes origin);
+
+}  // namespace pillion::dns
