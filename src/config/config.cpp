@@ -34,7 +34,7 @@ Config default_config() {
       {.endpoint = {.address = "9.9.9.9", .port = 853}, .tls_name = "dns.quad9.net", .pins = {}},
   };
   config.upstreams = {upstream};
-  config.routes = {{.zone = ".", .upstream = upstream.name}};
+  config.routes = {{.zone = ".", .upstream = upstream.name, .records = {}}};
   return config;
 }
 
