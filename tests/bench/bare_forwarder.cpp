@@ -26,13 +26,13 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "bench/clients.hpp"
 #include "dns/wire.hpp"
 #include "support/sockets.hpp"
 
 namespace pillion::test {
 namespace {
 
-using dns::Buffer;
 using dns::Bytes;
 
 constexpr std::size_t read_size = 64UL * 1024;
@@ -42,49 +42,6 @@ struct Options {
   SocketAddress upstream;
   std::string ca_file;
   std::string tls_name;
-};
-
-/// A buffer that is filled at the end and consumed at the front without moving bytes at each step.
-class Stream {
- public:
-  [[nodiscard]] Bytes bytes() const { return Bytes(buffer_).subspan(start_); }
-  [[nodiscard]] bool empty() const { return start_ == buffer_.size(); }
-  void append(Bytes bytes) { dns::append(buffer_, bytes); }
-  void append_u16(std::uint16_t value) { dns::append_u16(buffer_, value); }
-  void consume(std::size_t size) {
-    start_ += size;
-    if (empty()) {
-      buffer_.clear();
-      start_ = 0;
-    } else if (start_ > buffer_.size() / 2) {
-      buffer_.erase(buffer_.begin(), buffer_.begin() + static_cast<std::ptrdiff_t>(start_));
-      start_ = 0;
-    }
-  }
-  /// Calls `visit` with each whole message at the front, then consumes them.
-  template <typename Visit>
-  void take_messages(Visit visit) {
-    const auto all = bytes();
-    std::size_t offset = 0;
-    while (all.size() - offset >= 2) {
-      const std::size_t size = dns::read_u16(all, offset);
-      if (all.size() - offset - 2 < size) break;
-      visit(all.subspan(offset + 2, size));
-      offset += 2 + size;
-    }
-    consume(offset);
-  }
-
- private:
-  Buffer buffer_;
-  std::size_t start_ = 0;
-};
-
-struct Client {
-  FileDescriptor socket;
-  Stream in = {};
-  Stream out = {};
-  bool waits = false;  ///< for the socket to take more
 };
 
 /// Who asked what now has one of our ids.
@@ -100,37 +57,31 @@ class Forwarder {
 
  private:
   void connect_upstream();
-  void watch(int operation, int descriptor, std::uint32_t events);
-  void accept_all();
   void read_client(int descriptor);
   void read_upstream();
   void flush_upstream();
-  void flush_client(int descriptor);
 
   Options options_;
-  FileDescriptor listener_;
   FileDescriptor epoll_{::epoll_create1(EPOLL_CLOEXEC), "epoll"};
+  Clients clients_{options_.listen, epoll_.get()};
   std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context_{SSL_CTX_new(TLS_client_method()), SSL_CTX_free};
   std::optional<FileDescriptor> upstream_;
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, SSL_free};
   Stream upstream_in_;
   Stream upstream_out_;
   bool upstream_waits_ = false;  ///< for the socket to take more
-  std::map<int, Client> clients_;
   std::vector<Asked> asked_ = std::vector<Asked>(65536);
   std::uint16_t next_id_ = 0;
-  std::vector<int> answered_;  ///< clients with something to send at the end of the turn
   std::vector<std::uint8_t> read_buffer_ = std::vector<std::uint8_t>(read_size);
 };
 
-Forwarder::Forwarder(Options options) : options_(std::move(options)), listener_(listen_tcp(options_.listen)) {
+Forwarder::Forwarder(Options options) : options_(std::move(options)) {
   if (SSL_CTX_load_verify_file(context_.get(), options_.ca_file.c_str()) != 1) {
     throw std::runtime_error("cannot read " + options_.ca_file);
   }
   SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);
-  watch(EPOLL_CTL_ADD, listener_.get(), EPOLLIN);
   connect_upstream();
-  std::cout << "listening " << local_address(listener_.get()).text() << std::endl;
+  std::cout << "listening " << local_address(clients_.listener()).text() << std::endl;
 }
 
 void Forwarder::connect_upstream() {
@@ -146,39 +97,11 @@ void Forwarder::connect_upstream() {
   SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   if (SSL_connect(ssl_.get()) != 1) throw std::runtime_error("the upstream's handshake failed");
   check_call(::fcntl(upstream_->get(), F_SETFL, O_NONBLOCK), "O_NONBLOCK");
-  watch(EPOLL_CTL_ADD, upstream_->get(), EPOLLIN);
-}
-
-void Forwarder::watch(int operation, int descriptor, std::uint32_t events) {
-  epoll_event event{};
-  event.events = events;
-  event.data.fd = descriptor;
-  check_call(::epoll_ctl(epoll_.get(), operation, descriptor, &event), "epoll_ctl");
-}
-
-void Forwarder::accept_all() {
-  for (;;) {
-    const auto descriptor = ::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (descriptor < 0) return;
-    set_no_delay(descriptor);
-    clients_.emplace(descriptor, Client{.socket = FileDescriptor(descriptor, "accept")});
-    watch(EPOLL_CTL_ADD, descriptor, EPOLLIN);
-  }
+  watch(epoll_.get(), EPOLL_CTL_ADD, upstream_->get(), EPOLLIN);
 }
 
 void Forwarder::read_client(int descriptor) {
-  const auto found = clients_.find(descriptor);
-  if (found == clients_.end()) return;
-  auto& client = found->second;
-  const auto size = ::recv(descriptor, read_buffer_.data(), read_buffer_.size(), 0);
-  if (size <= 0) {
-    if (size < 0 && errno == EAGAIN) return;
-    clients_.erase(found);
-    return;
-  }
-  client.in.append(Bytes(read_buffer_).first(static_cast<std::size_t>(size)));
-  client.in.take_messages([&](Bytes message) {
-    if (message.size() < dns::header_size) return;
+  clients_.read(descriptor, [&](Bytes message) {
     const auto id = next_id_++;
     asked_[id] = {.client = descriptor, .id = dns::read_u16(message, 0)};
     upstream_out_.append_u16(static_cast<std::uint16_t>(message.size()));
@@ -204,15 +127,12 @@ void Forwarder::read_upstream() {
   const int on = 1;
   ::setsockopt(upstream_->get(), IPPROTO_TCP, TCP_QUICKACK, &on, sizeof on);
   upstream_in_.take_messages([&](Bytes message) {
-    if (message.size() < dns::header_size) return;
     const auto asked = std::exchange(asked_[dns::read_u16(message, 0)], {});
-    const auto client = clients_.find(asked.client);
-    if (client == clients_.end()) return;
-    auto& out = client->second.out;
-    if (out.empty()) answered_.push_back(asked.client);
-    out.append_u16(static_cast<std::uint16_t>(message.size()));
-    out.append_u16(asked.id);
-    out.append(message.subspan(2));
+    auto* out = clients_.answers_to(asked.client);
+    if (out == nullptr) return;
+    out->append_u16(static_cast<std::uint16_t>(message.size()));
+    out->append_u16(asked.id);
+    out->append(message.subspan(2));
   });
 }
 
@@ -228,23 +148,8 @@ void Forwarder::flush_upstream() {
   ERR_clear_error();
   const bool waits = !upstream_out_.empty();
   if (waits != std::exchange(upstream_waits_, waits)) {
-    watch(EPOLL_CTL_MOD, upstream_->get(), waits ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    watch(epoll_.get(), EPOLL_CTL_MOD, upstream_->get(), waits ? EPOLLIN | EPOLLOUT : EPOLLIN);
   }
-}
-
-void Forwarder::flush_client(int descriptor) {
-  const auto found = clients_.find(descriptor);
-  if (found == clients_.end()) return;
-  auto& client = found->second;
-  while (!client.out.empty()) {
-    const auto bytes = client.out.bytes();
-    const auto written = ::send(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (written <= 0) break;
-    client.out.consume(static_cast<std::size_t>(written));
-  }
-  const bool waits = !client.out.empty();
-  if (waits != std::exchange(client.waits, waits))
-    watch(EPOLL_CTL_MOD, descriptor, waits ? EPOLLIN | EPOLLOUT : EPOLLIN);
 }
 
 void Forwarder::run() {
@@ -255,18 +160,17 @@ void Forwarder::run() {
     for (int i = 0; i < count; ++i) {
       const auto& event = events[static_cast<std::size_t>(i)];
       const auto descriptor = event.data.fd;
-      if (descriptor == listener_.get()) {
-        accept_all();
+      if (descriptor == clients_.listener()) {
+        clients_.accept_all();
       } else if (upstream_ && descriptor == upstream_->get()) {
         read_upstream();
       } else {
-        if ((event.events & EPOLLOUT) != 0) answered_.push_back(descriptor);
+        if ((event.events & EPOLLOUT) != 0) clients_.writable(descriptor);
         read_client(descriptor);
       }
     }
     flush_upstream();
-    for (const auto descriptor : answered_) flush_client(descriptor);
-    answered_.clear();
+    clients_.flush();
   }
 }
 

@@ -1,6 +1,7 @@
 """Starting programs pinned to a core, loading them with dnsperf, and reading what they cost."""
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import re
@@ -9,14 +10,38 @@ import socket
 import struct
 import subprocess
 import time
+import urllib.request
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 10.0  # seconds for a program to answer its first question
 
-LOADS = {  # name: (transport, dnsperf's options)
-    "tcp": ("tcp", ["-m", "tcp", "-c", "10", "-q", "100"]),
-    "udp": ("udp", ["-m", "udp", "-c", "10", "-q", "100"]),
-    "single": ("tcp", ["-m", "tcp", "-c", "1", "-q", "1"]),
+LEAST_HITS = 0.99  # of the queries of a cached load; below it the figure is none of a cache
+# The least that a query adds to what the upstream reads: length (RFC 7858 3.3), header, and a question whose name is not
+# shorter than the load's. TLS records, EDNS and padding come on top, so that misses are overestimated, never hidden.
+QUESTION_BYTES = 2 + 12 + 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Load:
+    """What dnsperf does, and what Pillion's CPU time a query may be at most: of the best peer's, of the floor's."""
+
+    transport: str
+    clients: int = 10
+    outstanding: int = 100
+    cached: bool = False
+    of_best_peer: float | None = None
+    of_floor: float | None = None
+
+    def dnsperf(self):
+        return ["-m", self.transport, "-c", str(self.clients), "-q", str(self.outstanding)]
+
+
+LOADS = {
+    "tcp": Load("tcp", of_best_peer=0.35, of_floor=2.0),
+    "udp": Load("udp", of_best_peer=0.6),
+    "single": Load("tcp", clients=1, outstanding=1, of_floor=1.1),
+    "cached-tcp": Load("tcp", cached=True, of_best_peer=0.45, of_floor=1.6),
+    "cached-udp": Load("udp", cached=True, of_floor=1.15),
 }
 
 
@@ -69,10 +94,40 @@ class Process:
         fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
 
+    def bytes_read(self):
+        """What read(2) has returned so far, sockets included (rchar of proc_pid_io(5)); OpenSSL reads sockets with it."""
+        return int(re.search(r"^rchar: (\d+)", pathlib.Path(f"/proc/{self.child.pid}/io").read_text(), re.M)[1])
+
     def memory_mib(self):
         """(resident, of it anonymous) in MiB."""
         status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
         return tuple(round(int(re.search(rf"^{key}:\s+(\d+) kB", status, re.M)[1]) / 1024, 1) for key in ("VmRSS", "RssAnon"))
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """What a load asks for: dnsperf's file, and the length of each of its names on the wire (RFC 1035 3.1)."""
+
+    file: pathlib.Path
+    wire_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A running program, where it listens, and the upstream's process, which counts what the program did not know."""
+
+    process: Process
+    port: int
+    metrics_port: int | None  # of a program that counts its cache hits
+    upstream: Process
+
+    def cache_hits(self):
+        """So far. Raises Unusable where the program does not count them."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=PATIENCE) as answer:
+            counts = re.findall(r"^pillion_cache_hits_total(?:\{.*\})? (\S+)$", answer.read().decode(), re.M)
+        if not counts:
+            raise Unusable("it has no pillion_cache_hits_total")
+        return sum(map(float, counts))
 
 
 def ask(port, name, transport, timeout=1.0):
@@ -106,11 +161,11 @@ def wait_until_it_listens(process, port):
         time.sleep(0.05)
 
 
-def wait_until_it_answers(process, port, name, transports):
-    """Raises Unusable where a program does not give one NOERROR answer with a record on each transport."""
+def wait_until_it_answers(process, port, name, transports, records):
+    """Raises Unusable where a program does not give a NOERROR answer with as many records on each transport."""
     deadline = time.monotonic() + PATIENCE
     for transport in transports:
-        while (got := ask(port, name, transport)) != (0, 1):
+        while (got := ask(port, name, transport)) != (0, records):
             if process.ended():
                 raise Unusable(f"it ended: {process.last_words()}")
             if time.monotonic() > deadline:
@@ -129,7 +184,7 @@ def number(pattern, text, default=None):
 
 def dnsperf(port, load, names, seconds, core):
     """Runs dnsperf and returns what it counted."""
-    command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(names), "-l", str(seconds), *LOADS[load][1]]
+    command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(names), "-l", str(seconds), *load.dnsperf()]
     done = subprocess.run(command, capture_output=True, text=True, check=False,
                           preexec_fn=lambda: os.sched_setaffinity(0, {core}))
     text = done.stdout + done.stderr
@@ -144,14 +199,38 @@ def dnsperf(port, load, names, seconds, core):
     }
 
 
-def measure(process, port, load, names, seconds, core):
-    """One round: a short warm-up, then the load between two readings of the process's CPU time."""
-    dnsperf(port, load, names, 1, core)
-    before = process.cpu_seconds()
-    result = dnsperf(port, load, names, seconds, core)
-    used = process.cpu_seconds() - before
+class HitWatch:
+    """How many of the queries between its making and `ratio` were cache hits, seen from outside."""
+
+    def __init__(self, target):
+        self.target = target
+        self.read = target.upstream.bytes_read()
+        self.hits = target.cache_hits() if target.metrics_port else None
+
+    def ratio(self, completed, name_bytes):
+        """At least this part of `completed` queries: what the upstream read has no room for more misses, and the
+        program's own count, where it has one, agrees."""
+        read = self.target.upstream.bytes_read() - self.read
+        ratio = max(0.0, 1 - read / (QUESTION_BYTES + name_bytes) / completed)
+        if self.hits is not None:
+            ratio = min(ratio, (self.target.cache_hits() - self.hits) / completed)
+        return ratio
+
+
+def measure(target, load, names, seconds, core):
+    """One round: a short warm-up, which also fills a cache, then the load between two readings of the process's CPU time.
+    Raises Unusable where a cached load was not answered from the cache."""
+    dnsperf(target.port, load, names.file, 1, core)
+    watch = HitWatch(target) if load.cached else None
+    before = target.process.cpu_seconds()
+    result = dnsperf(target.port, load, names.file, seconds, core)
+    used = target.process.cpu_seconds() - before
     if not result["completed"]:
         raise Unusable("no query was completed under load")
+    if watch:
+        result["hit_ratio"] = watch.ratio(result["completed"], names.wire_bytes)
+        if result["hit_ratio"] < LEAST_HITS:
+            raise Unusable(f"only {result['hit_ratio']:.1%} of the queries were shown to be cache hits")
     result["cpu_us_per_query"] = used / result["completed"] * 1e6
-    result["resident_mib"], result["anonymous_mib"] = process.memory_mib()
+    result["resident_mib"], result["anonymous_mib"] = target.process.memory_mib()
     return result

@@ -1,8 +1,9 @@
 """The programs that `make bench` compares: how each is configured as a DNS-over-TLS forwarder, and the two upstreams.
 
-Every forwarder gets the same terms: one thread, no cache, no DNSSEC validation, no QNAME minimisation, the upstream's certificate
-verified by name against the same CA, many queries in flight on one connection, and otherwise its own defaults (padding included:
-Pillion, Knot Resolver and Stubby pad queries, so the responder pads its answers to them; Unbound and dnsdist do not).
+Every forwarder gets the same terms: one thread, its cache on or off as the load wants, no DNSSEC validation, no QNAME
+minimisation, the upstream's certificate verified by name against the same CA, many queries in flight on one connection, and
+otherwise its own defaults (padding included: Pillion, Knot Resolver and Stubby pad queries, so the responder pads its answers to
+them; Unbound and dnsdist do not).
 """
 
 import dataclasses
@@ -10,30 +11,49 @@ import pathlib
 import shutil
 import typing
 
+import measure
+
 ZONE = "bench.example"  # `.test` and the like are special to resolvers (RFC 6761)
 FIXED_ADDRESS = "192.0.2.1"
 TLS_NAME = "dot.example"
+CACHED_TTL = 86400  # seconds, longer than any measurement
+CACHED_PREFIX = f"ttl{CACHED_TTL}-"  # a name's first label tells the responder of tests/support its records' TTL
 
 
 @dataclasses.dataclass
 class Upstream:
-    """Where the forwarders send their queries."""
+    """Where the forwarders send their queries, and the process behind it."""
 
     port: int
     ca_file: str
+    process: measure.Process
+
+
+@dataclasses.dataclass
+class Terms:
+    """What a forwarder has to do: where to listen and, if it has metrics, to publish them; where to ask; whether to cache."""
+
+    port: int
+    metrics_port: int
+    upstream: Upstream
+    cached: bool
 
 
 @dataclasses.dataclass
 class Forwarder:
     """A program under measurement.
 
-    `command(path, directory, port, upstream)` writes its configuration into `directory` and returns what to run."""
+    `command(path, directory, terms)` writes its configuration into `directory` and returns what to run."""
 
     name: str
     program: str
     command: typing.Callable
     version: list
     transports: tuple = ("tcp", "udp")
+    cached: tuple = (False, True)  # in which loads it is measured
+    floor: bool = False  # the least that the work can cost, not a peer
+    counts_hits: bool = False  # at its metrics port
+    records: int = 1  # in its answers
 
     def path(self):
         """The program's path, or None where it is not installed or built."""
@@ -51,35 +71,48 @@ def write(directory: pathlib.Path, name: str, text: str) -> str:
     return str(path)
 
 
-def pillion(path, directory, port, upstream):
+def pillion(path, directory, terms):
     config = write(directory, "pillion.yaml", f"""\
 dns:
-  listen: ["127.0.0.1:{port}"]
+  listen: ["127.0.0.1:{terms.port}"]
 upstreams:
   bench:
     protocol: tls
-    servers: [{{address: "127.0.0.1:{upstream.port}", tls_name: {TLS_NAME}}}]
-    tls: {{ca_file: {upstream.ca_file}}}
+    servers: [{{address: "127.0.0.1:{terms.upstream.port}", tls_name: {TLS_NAME}}}]
+    tls: {{ca_file: {terms.upstream.ca_file}}}
 routes:
   - {{zone: ".", upstream: bench}}
-cache: {{size: 0}}
-http: {{listen: "127.0.0.1:0"}}
+cache: {{size: {"4MiB" if terms.cached else "0"}}}
+http: {{listen: "127.0.0.1:{terms.metrics_port}"}}
 log: {{level: warn}}
 threads: 1
 """)
     return [path, "run", "--config", config]
 
 
-def bare(path, directory, port, upstream):
+def bare(path, directory, terms):
     del directory
-    return [path, "--listen", f"127.0.0.1:{port}", "--upstream", f"127.0.0.1:{upstream.port}",
-            "--ca", upstream.ca_file, "--tls-name", TLS_NAME]
+    return [path, "--listen", f"127.0.0.1:{terms.port}", "--upstream", f"127.0.0.1:{terms.upstream.port}",
+            "--ca", terms.upstream.ca_file, "--tls-name", TLS_NAME]
 
 
-def unbound(path, directory, port, upstream):
+def echo(path, directory, terms):
+    del directory
+    return [path, "--listen", f"127.0.0.1:{terms.port}"]
+
+
+UNBOUND_WITHOUT_CACHE = """\
+  msg-cache-size: 0
+  rrset-cache-size: 0
+  cache-max-ttl: 0
+  cache-max-negative-ttl: 0
+"""
+
+
+def unbound(path, directory, terms):
     config = write(directory, "unbound.conf", f"""\
 server:
-  interface: 127.0.0.1@{port}
+  interface: 127.0.0.1@{terms.port}
   do-daemonize: no
   username: ""
   chroot: ""
@@ -91,14 +124,11 @@ server:
   num-threads: 1
   so-reuseport: no
   module-config: "iterator"
-  msg-cache-size: 0
-  rrset-cache-size: 0
-  cache-max-ttl: 0
-  cache-max-negative-ttl: 0
+{"" if terms.cached else UNBOUND_WITHOUT_CACHE}\
   qname-minimisation: no
   do-not-query-localhost: no
   access-control: 127.0.0.0/8 allow
-  tls-cert-bundle: "{upstream.ca_file}"
+  tls-cert-bundle: "{terms.upstream.ca_file}"
   incoming-num-tcp: 1000
   outgoing-num-tcp: 100
   outgoing-range: 8192
@@ -109,17 +139,17 @@ remote-control:
   control-enable: no
 forward-zone:
   name: "."
-  forward-addr: 127.0.0.1@{upstream.port}#{TLS_NAME}
+  forward-addr: 127.0.0.1@{terms.upstream.port}#{TLS_NAME}
   forward-tls-upstream: yes
-  forward-no-cache: yes
+  forward-no-cache: {"no" if terms.cached else "yes"}
 """)
     return [path, "-d", "-p", "-c", config]
 
 
-def knot_resolver(path, directory, port, upstream):
+def knot_resolver(path, directory, terms):
     config = write(directory, "kresd.conf", f"""\
 log_level('err')
-net.listen('127.0.0.1', {port}, {{ kind = 'dns' }})
+net.listen('127.0.0.1', {terms.port}, {{ kind = 'dns' }})
 modules.unload('ta_update')
 modules.unload('ta_signal_query')
 modules.unload('priming')
@@ -127,44 +157,46 @@ modules.unload('detect_time_skew')
 modules.unload('detect_time_jump')
 trust_anchors.remove('.')
 cache.size = 10 * MB
-modules.unload('cache')
+{"" if terms.cached else "modules.unload('cache')"}
 policy.add(policy.all(policy.TLS_FORWARD({{
-  {{'127.0.0.1@{upstream.port}', hostname='{TLS_NAME}', ca_file='{upstream.ca_file}'}}
+  {{'127.0.0.1@{terms.upstream.port}', hostname='{TLS_NAME}', ca_file='{terms.upstream.ca_file}'}}
 }})))
 """)
     return [path, "-n", "-q", "-c", config, str(directory)]
 
 
-def dnsdist(path, directory, port, upstream):
+def dnsdist(path, directory, terms):
+    cache = f"getPool(''):setCache(newPacketCache(10000, {{ maxTTL = {CACHED_TTL} }}))" if terms.cached else ""
     config = write(directory, "dnsdist.conf", f"""\
 setSecurityPollSuffix('')
 setMaxTCPClientThreads(1)
-addLocal('127.0.0.1:{port}', {{ maxInFlight = 1000 }})
+addLocal('127.0.0.1:{terms.port}', {{ maxInFlight = 1000 }})
 setACL({{'127.0.0.0/8'}})
-newServer({{ address = '127.0.0.1:{upstream.port}', tls = 'openssl', subjectName = '{TLS_NAME}', caStore = '{upstream.ca_file}',
+newServer({{ address = '127.0.0.1:{terms.upstream.port}', tls = 'openssl', subjectName = '{TLS_NAME}', caStore = '{terms.upstream.ca_file}',
   validateCertificates = true, maxInFlight = 1000, checkName = 'check.{ZONE}.', mustResolve = true }})
+{cache}
 """)
     return [path, "--supervised", "--disable-syslog", "-C", config]
 
 
-def stubby(path, directory, port, upstream):
+def stubby(path, directory, terms):
     config = write(directory, "stubby.yml", f"""\
 resolution_type: GETDNS_RESOLUTION_STUB
 dns_transport_list:
   - GETDNS_TRANSPORT_TLS
 tls_authentication: GETDNS_AUTHENTICATION_REQUIRED
-tls_ca_file: "{upstream.ca_file}"
+tls_ca_file: "{terms.upstream.ca_file}"
 tls_query_padding_blocksize: 128
 edns_client_subnet_private: 0
 round_robin_upstreams: 0
 idle_timeout: 60000
 limit_outstanding_queries: 0
 listen_addresses:
-  - 127.0.0.1@{port}
+  - 127.0.0.1@{terms.port}
 appdata_dir: "{directory}"
 upstream_recursive_servers:
   - address_data: 127.0.0.1
-    tls_port: {upstream.port}
+    tls_port: {terms.upstream.port}
     tls_auth_name: "{TLS_NAME}"
 """)
     return [path, "-C", config]
@@ -173,12 +205,13 @@ upstream_recursive_servers:
 def forwarders(build: pathlib.Path):
     """Every forwarder, Pillion first."""
     return [
-        Forwarder("pillion", str(build / "pillion"), pillion, ["version"]),
-        Forwarder("bare", str(build / "tests/bench/bare_forwarder"), bare, [], ("tcp",)),
+        Forwarder("pillion", str(build / "pillion"), pillion, ["version"], counts_hits=True),
+        Forwarder("bare", str(build / "tests/bench/bare_forwarder"), bare, [], ("tcp",), cached=(False,), floor=True),
+        Forwarder("echo", str(build / "tests/bench/echo_loop"), echo, [], cached=(True,), floor=True, records=0),
         Forwarder("dnsdist", "dnsdist", dnsdist, ["--version"]),
         Forwarder("knot-resolver", "kresd", knot_resolver, ["--version"]),
         Forwarder("unbound", "unbound", unbound, ["-V"]),
-        Forwarder("stubby", "stubby", stubby, ["-V"]),
+        Forwarder("stubby", "stubby", stubby, ["-V"], cached=(False,)),  # it has no cache
     ]
 
 
@@ -209,7 +242,7 @@ server:
   incoming-num-tcp: 1000
   access-control: 127.0.0.0/8 allow
   local-zone: "{ZONE}." redirect
-  local-data: "{ZONE}. 300 IN A {FIXED_ADDRESS}"
+  local-data: "{ZONE}. {CACHED_TTL} IN A {FIXED_ADDRESS}"
   local-zone: "." refuse
 remote-control:
   control-enable: no
