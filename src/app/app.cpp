@@ -22,12 +22,10 @@ constexpr std::chrono::seconds startup_patience{5};
 }  // namespace
 
 App::App(const config::Config& config, telemetry::Logger& log)
-    : config_(config), log_(log), signals_([&]() -> asio::io_context& {
-        const auto& root = root_upstream(config_);
-        if (root.protocol == config::Protocol::tls) tls_ = std::make_unique<upstream::TlsContext>(root.tls);
+    : config_(config), log_(log), tls_(make_tls_contexts(config)), signals_([&]() -> asio::io_context& {
         auto shard_config = config_;
         for (std::uint32_t i = 0; i < config_.threads; ++i) {
-          shards_.push_back(std::make_unique<Shard>(shard_config, tls_.get(), log_));
+          shards_.push_back(std::make_unique<Shard>(shard_config, tls_, log_));
           // Ports that the kernel chose for the first shard are the others' too.
           shard_config.dns.listen = shards_.front()->addresses();
         }
@@ -65,20 +63,26 @@ std::optional<config::Endpoint> App::http_address() const {
 
 telemetry::Sources App::metric_sources() const {
   telemetry::Sources sources;
-  const auto& root = root_upstream(config_);
-  for (std::size_t i = 0; i < root.servers.size(); ++i) {
-    telemetry::Sources::UpstreamServer server{.upstream = root.name,
-                                              .server = config::to_string(root.servers[i].endpoint),
-                                              .tls = root.protocol == config::Protocol::tls,
-                                              .shards = {}};
-    for (const auto& shard : shards_) {
-      const auto& metrics = shard->group_metrics();
-      server.shards.push_back(metrics.servers[i].get());
-      if (!metrics.fallbacks.empty()) server.shards.push_back(metrics.fallbacks[i].get());
+  for (std::size_t group = 0; group < config_.upstreams.size(); ++group) {
+    const auto& upstream = config_.upstreams[group];
+    for (std::size_t i = 0; i < upstream.servers.size(); ++i) {
+      telemetry::Sources::UpstreamServer server{.upstream = upstream.name,
+                                                .server = config::to_string(upstream.servers[i].endpoint),
+                                                .tls = upstream.protocol == config::Protocol::tls,
+                                                .shards = {}};
+      for (const auto& shard : shards_) {
+        const auto& metrics = shard->group_metrics()[group];
+        server.shards.push_back(metrics.servers[i].get());
+        if (!metrics.fallbacks.empty()) server.shards.push_back(metrics.fallbacks[i].get());
+      }
+      sources.upstream_servers.push_back(std::move(server));
     }
-    sources.upstream_servers.push_back(std::move(server));
   }
-  for (const auto& shard : shards_) sources.shards.push_back(&shard->server_metrics());
+  for (const auto& shard : shards_) {
+    sources.shards.push_back(&shard->server_metrics());
+    sources.resolvers.push_back(&shard->resolver().metrics());
+    if (const auto* const cache = shard->resolver().cache_metrics()) sources.caches.push_back(cache);
+  }
   sources.config_loaded = &config_loaded_;
   sources.log_lines_dropped = [this] { return log_.dropped(); };
   sources.build = {.version = std::string(runtime::build_info::version()),

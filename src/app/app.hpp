@@ -17,7 +17,6 @@
 #include "http/server.hpp"
 #include "telemetry/exporter.hpp"
 #include "telemetry/logger.hpp"
-#include "upstream/tls.hpp"
 
 namespace pillion::app {
 
@@ -51,7 +50,7 @@ class App {
 
   config::Config config_;
   telemetry::Logger& log_;
-  std::unique_ptr<upstream::TlsContext> tls_;
+  TlsContexts tls_;
   std::vector<std::unique_ptr<Shard>> shards_;  // the first one runs on the thread of run(), with HTTP and the signals
   std::vector<config::Endpoint> addresses_;
   runtime::Gauge config_loaded_;

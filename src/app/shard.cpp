@@ -7,6 +7,8 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "app/resolver_setup.hpp"
+
 namespace pillion::app {
 namespace asio = boost::asio;
 
@@ -19,10 +21,10 @@ constexpr std::chrono::milliseconds drain_poll{20};
 
 }  // namespace
 
-Shard::Shard(const config::Config& config, upstream::TlsContext* tls, runtime::Log& log)
+Shard::Shard(const config::Config& config, const TlsContexts& tls, runtime::Log& log)
     : loop_(log),
-      group_metrics_(root_upstream(config)),
-      resolver_(make_group(loop_, root_upstream(config), tls, group_metrics_)),
+      group_metrics_(config.upstreams.begin(), config.upstreams.end()),
+      resolver_(loop_, loop_.random(), loop_.log(), make_setup(loop_, config, tls, group_metrics_)),
       server_(loop_, config.dns, config.threads > 1, resolver_, metrics_) {}
 
 void Shard::start() {

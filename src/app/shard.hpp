@@ -18,8 +18,8 @@ namespace pillion::app {
 
 class Shard {
  public:
-  /// Binds; throws server::BindError. `tls` is the context of the upstream that "." goes to, or nullptr.
-  Shard(const config::Config& config, upstream::TlsContext* tls, runtime::Log& log);
+  /// Binds; throws server::BindError. `tls` is shared with the other shards.
+  Shard(const config::Config& config, const TlsContexts& tls, runtime::Log& log);
 
   /// To be called before run(), or within it.
   void start();
@@ -33,7 +33,9 @@ class Shard {
   /// For threads other than the shard's: only before it runs.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const { return server_.addresses(); }
   [[nodiscard]] const server::Metrics& server_metrics() const { return metrics_; }
-  [[nodiscard]] const GroupMetrics& group_metrics() const { return group_metrics_; }
+  /// In the order of the configuration's upstreams.
+  [[nodiscard]] const std::vector<GroupMetrics>& group_metrics() const { return group_metrics_; }
+  [[nodiscard]] const resolve::Resolver& resolver() const { return resolver_; }
   /// Has a first upstream handshake been made, or failed?
   [[nodiscard]] bool is_warm() const { return resolver_.is_warm(); }
 
@@ -42,7 +44,7 @@ class Shard {
 
   runtime::Loop loop_;
   server::Metrics metrics_;
-  GroupMetrics group_metrics_;
+  std::vector<GroupMetrics> group_metrics_;
   resolve::Resolver resolver_;
   server::Server server_;
   bool draining_ = false;

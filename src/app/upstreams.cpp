@@ -64,8 +64,13 @@ std::unique_ptr<upstream::Pool> make_pool(runtime::Loop& loop, const config::Ups
 
 }  // namespace
 
-const config::Upstream& root_upstream(const config::Config& config) {
-  return *std::ranges::find(config.upstreams, config.routes.front().upstream, &config::Upstream::name);
+TlsContexts make_tls_contexts(const config::Config& config) {
+  TlsContexts contexts;
+  for (const auto& upstream : config.upstreams) {
+    const bool encrypted = upstream.protocol == config::Protocol::tls;
+    contexts.push_back(encrypted ? std::make_unique<upstream::TlsContext>(upstream.tls) : nullptr);
+  }
+  return contexts;
 }
 
 GroupMetrics::GroupMetrics(const config::Upstream& settings) {

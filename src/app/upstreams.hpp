@@ -12,8 +12,11 @@
 
 namespace pillion::app {
 
-/// The upstream that the route "." goes to. The configuration has been validated: it exists.
-[[nodiscard]] const config::Upstream& root_upstream(const config::Config& config);
+/// The TLS settings and trust of the configuration's upstreams, in their order; nullptr for those in the clear.
+using TlsContexts = std::vector<std::unique_ptr<upstream::TlsContext>>;
+
+/// Throws as upstream::TlsContext does.
+[[nodiscard]] TlsContexts make_tls_contexts(const config::Config& config);
 
 /// What one shard counts about the servers of a group, in the order of the configuration. A UDP server has a second
 /// one, for its fallback to TCP.

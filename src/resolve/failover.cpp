@@ -18,12 +18,13 @@ runtime::Duration attempt_of(const config::Upstream& settings) {
   return settings.protocol == config::Protocol::udp ? std::min<runtime::Duration>(share, udp_attempt) : share;
 }
 
-/// The header and question of a query as an upstream gets it: flags but RD, AD and CD cleared, no other records.
+/// The header and question of a query as an upstream gets it: flags but RD and CD cleared, no other records. AD is set,
+/// so that the answer says whether it was validated (RFC 6840 5.7) to whoever asks later, too.
 void take_question(const dns::QueryView& query, dns::Buffer& out) {
   const auto bytes = query.message.bytes().first(query.message.question_end());
   out.assign(bytes.begin(), bytes.end());
-  constexpr std::uint16_t kept = dns::flag::rd | dns::flag::ad | dns::flag::cd;
-  dns::write_u16(out, 2, query.message.header().flags() & kept);
+  constexpr std::uint16_t kept = dns::flag::rd | dns::flag::cd;
+  dns::write_u16(out, 2, static_cast<std::uint16_t>((query.message.header().flags() & kept) | dns::flag::ad));
   dns::write_u16(out, 6, 0);
   dns::write_u16(out, 8, 0);
   dns::write_u16(out, 10, 0);
@@ -44,6 +45,7 @@ void Exchange::expired(runtime::Time now) {
 Failover::Failover(runtime::Loop& loop, const config::Upstream& settings, std::vector<GroupServer> servers)
     : loop_(loop),
       protocol_(settings.protocol),
+      source_(settings.protocol == config::Protocol::tls ? Source::upstream : Source::cluster),
       budget_(settings.timeout),
       attempt_(attempt_of(settings)),
       servers_(std::move(servers)),
@@ -59,10 +61,8 @@ void Failover::start() {
 void Failover::resolve(const dns::QueryView& query, Request& request) {
   auto* const exchange = exchanges_.acquire();
   if (exchange == nullptr) {
-    return request.answered({.message = {},
-                             .rcode = dns::rcode::refused,
-                             .info_code = dns::extended_error::other,
-                             .text = "too many queries under way"});
+    return request.answered(
+        {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "too many queries under way"});
   }
   const auto now = loop_.clock().now();
   exchange->owner = this;
@@ -119,7 +119,7 @@ void Failover::replied(Exchange& exchange, const upstream::Reply& reply) {
     return;
   }
   auto& request = *exchange.request;
-  const Answer answer{.source = Source::upstream, .message = reply.message, .rcode = reply.rcode, .text = {}};
+  const Answer answer{.source = source_, .message = reply.message, .rcode = reply.rcode};
   // The exchange holds nothing that the answer views; it is free before the request may ask again.
   release(exchange);
   request.answered(answer);
@@ -162,11 +162,7 @@ void Failover::give_up(Exchange& exchange) {
   const auto& traits = upstream::traits(exchange.last_error);
   const auto text = std::string(traits.text) + " at " + servers_[exchange.server].pool->server();
   release(exchange);
-  request.answered({.source = Source::upstream,
-                    .message = {},
-                    .rcode = dns::rcode::servfail,
-                    .info_code = traits.info_code,
-                    .text = text});
+  request.answered({.source = source_, .rcode = dns::rcode::servfail, .info_code = traits.info_code, .text = text});
 }
 
 void Failover::release(Exchange& exchange) {
@@ -184,6 +180,10 @@ void Failover::stop() {
 bool Failover::is_stopped() const {
   return std::ranges::all_of(
       servers_, [](const GroupServer& server) { return server.pool->empty() && (!server.tcp || server.tcp->empty()); });
+}
+
+bool Failover::is_down() const {
+  return std::ranges::none_of(health_, [](const upstream::Health* health) { return health->is_up(); });
 }
 
 bool Failover::is_warm() const {

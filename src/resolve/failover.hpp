@@ -8,6 +8,7 @@
 
 #include "dns/query.hpp"
 #include "resolve/exchange.hpp"
+#include "resolve/group.hpp"
 #include "resolve/request.hpp"
 #include "runtime/loop.hpp"
 #include "runtime/slab.hpp"
@@ -23,26 +24,19 @@ struct GroupServer {
   std::unique_ptr<upstream::Pool> tcp;
 };
 
-class Failover {
+class Failover final : public Group {
  public:
   /// Queries under way in one group of one shard.
   static constexpr std::size_t max_exchanges = 16'384;
 
   Failover(runtime::Loop& loop, const config::Upstream& settings, std::vector<GroupServer> servers);
-  Failover(const Failover&) = delete;
-  Failover& operator=(const Failover&) = delete;
 
-  /// Opens the warm connections.
-  void start();
-  /// Answers `request` once, at the latest when the budget ends.
-  void resolve(const dns::QueryView& query, Request& request);
-  /// Closes the connections; call when nothing is under way.
-  void stop();
-  /// Has every connection gone?
-  [[nodiscard]] bool is_stopped() const;
-
-  /// Has a first handshake been tried with any server?
-  [[nodiscard]] bool is_warm() const;
+  void start() override;
+  void resolve(const dns::QueryView& query, Request& request) override;
+  void stop() override;
+  [[nodiscard]] bool is_stopped() const override;
+  [[nodiscard]] bool is_warm() const override;
+  [[nodiscard]] bool is_down() const override;
 
  private:
   friend class Exchange;
@@ -58,6 +52,7 @@ class Failover {
 
   runtime::Loop& loop_;
   config::Protocol protocol_;
+  Source source_;
   runtime::Duration budget_;
   runtime::Duration attempt_;  // one server's share of it
   std::vector<GroupServer> servers_;

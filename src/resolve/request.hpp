@@ -5,33 +5,81 @@
 #include <optional>
 #include <string_view>
 
+#include "cache/entry.hpp"
+#include "dns/edns.hpp"
 #include "dns/message.hpp"
+#include "resolve/metrics.hpp"
+#include "runtime/clock.hpp"
 
 namespace pillion::resolve {
-
-/// Where an answer came from.
-enum class Source : std::uint8_t { upstream, local };
 
 /// Views buffers of whoever answers: valid only during the call that hands it over.
 struct Answer {
   Source source = Source::local;
-  /// The upstream's message, its EDNS still in it; nullopt for an answer without records that has only the fields
-  /// below.
-  std::optional<dns::MessageView> message;
+  /// A message of an upstream's or of ours, its EDNS still in it.
+  std::optional<dns::MessageView> message = {};
+  /// What the cache holds, as it is at `now`.
+  const cache::Entry* entry = nullptr;
+  runtime::Time now = {};
+  /// Of an answer that has neither: no records.
   std::uint16_t rcode = dns::rcode::servfail;
-  /// Extended DNS Error (RFC 8914) of an answer without a message; an empty text means none.
-  std::uint16_t info_code = 0;
-  std::string_view text;
+  /// Extended DNS Error (RFC 8914) to go with it; nullopt means none.
+  std::optional<std::uint16_t> info_code = {};
+  std::string_view text = {};
 };
+
+/// Did nobody answer, or somebody that he could not? RFC 8767 section 5 and RFC 9520 take these as one.
+[[nodiscard]] inline bool is_failure(const Answer& answer) {
+  if (answer.entry != nullptr) return answer.entry->kind() == cache::Kind::failure;
+  return (answer.message ? answer.message->header().rcode() : answer.rcode) == dns::rcode::servfail;
+}
+
+/// What has expired, for bad times (RFC 8767 section 4, with the Extended DNS Errors of RFC 8914 4.4 and 4.20).
+[[nodiscard]] inline Answer stale_answer(const cache::Entry& entry, runtime::Time now) {
+  const bool denies = entry.kind() == cache::Kind::nxdomain;
+  return {.source = Source::stale,
+          .entry = &entry,
+          .now = now,
+          .info_code = denies ? dns::extended_error::stale_nxdomain : dns::extended_error::stale_answer};
+}
 
 /// A client's question that is being resolved. Owned by the listener that it came from.
 class Request {
  public:
-  /// Called exactly once for each resolve(), possibly from within it.
+  Request() = default;
+  Request(const Request&) = delete;
+  Request& operator=(const Request&) = delete;
+
+  /// Called exactly once for each question asked, possibly from within the call that asks it.
   virtual void answered(const Answer& answer) = 0;
 
  protected:
   ~Request() = default;
+
+ private:
+  friend class RequestList;
+  Request* next_ = nullptr;
+};
+
+/// Requests that wait for the same answer, in the order in which they came. A request is in one list at most.
+class RequestList {
+ public:
+  [[nodiscard]] bool empty() const { return first_ == nullptr; }
+  void push_back(Request& request) {
+    request.next_ = nullptr;
+    (first_ == nullptr ? first_ : last_->next_) = &request;
+    last_ = &request;
+  }
+  /// nullptr where there is none.
+  Request* pop_front() {
+    auto* const request = first_;
+    if (request != nullptr) first_ = request->next_;
+    return request;
+  }
+
+ private:
+  Request* first_ = nullptr;
+  Request* last_ = nullptr;
 };
 
 }  // namespace pillion::resolve

@@ -1,28 +1,108 @@
 #pragma once
-// The layers between a listener and the upstreams. For now: the one route "." and its group.
+// The layers between a listener and the upstreams: routes, names answered here, the cache, and what is under way.
 
 #include <memory>
+#include <optional>
+#include <vector>
 
-#include "resolve/failover.hpp"
+#include "cache/store.hpp"
+#include "resolve/flights.hpp"
+#include "resolve/group.hpp"
+#include "resolve/local_zone.hpp"
+#include "resolve/loop_probe.hpp"
+#include "resolve/metrics.hpp"
+#include "resolve/prefetch_budget.hpp"
+#include "resolve/route_table.hpp"
+#include "resolve/search_list.hpp"
+#include "resolve/search_walk.hpp"
+#include "runtime/log.hpp"
+#include "runtime/random.hpp"
+#include "runtime/schedule.hpp"
+#include "runtime/slab.hpp"
 
 namespace pillion::resolve {
 
+/// What a resolver is made of.
+struct Setup {
+  struct UpstreamGroup {
+    std::string name;  ///< for the log
+    bool encrypted = true;
+    std::unique_ptr<Group> group;
+  };
+  struct Route {
+    dns::Buffer zone;
+    std::size_t group = 0;  ///< in `groups`
+  };
+
+  std::vector<UpstreamGroup> groups;
+  struct Zone {
+    dns::Buffer name;
+    LocalZone zone;
+  };
+
+  std::vector<Route> routes;  ///< one of them for the root; the longest zone wins
+  std::vector<Zone> zones;    ///< answered from their own records
+  std::optional<cache::Settings> cache;
+  std::optional<SearchList> search;
+};
+
 class Resolver {
  public:
-  explicit Resolver(std::unique_ptr<Failover> root) : root_(std::move(root)) {}
+  /// The loop's parts outlive this.
+  Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime::Log& log, Setup setup);
+  Resolver(const Resolver&) = delete;
+  Resolver& operator=(const Resolver&) = delete;
 
   /// Opens the warm connections.
-  void start() { root_->start(); }
-  /// Answers `request` once, now or later. `query` is not used after the call.
-  void resolve(const dns::QueryView& query, Request& request) { root_->resolve(query, request); }
+  void start();
+
+  /// A question that has to be asked for, and what has been found out about it on the way.
+  struct Miss {
+    Departure departure;
+    std::optional<dns::Bytes> walk = {};  ///< it is the first step of a walk along the search list, of this name
+    bool is_bare = false;                 ///< neither kept nor shared: signed, or without RD
+  };
+  /// Either an answer, or what ask() needs. Both view `query` and this; they are good until the next call.
+  struct Found {
+    std::optional<Answer> answer;
+    Miss miss;
+  };
+  /// Answers at once what the cache or a local zone can. Does not allocate once it is warm.
+  [[nodiscard]] Found look(const dns::QueryView& query);
+  /// Answers `request` once, now or later. `query` and `miss` are not used after the call.
+  void ask(const dns::QueryView& query, const Miss& miss, Request& request);
+
   /// Closes the upstream connections in an orderly way; they are gone when is_stopped().
-  void stop() { root_->stop(); }
-  [[nodiscard]] bool is_stopped() const { return root_->is_stopped(); }
-  /// Has a first connection to any server been made, or failed?
-  [[nodiscard]] bool is_warm() const { return root_->is_warm(); }
+  void stop();
+  [[nodiscard]] bool is_stopped() const;
+  /// Has a first connection to any server of the root's group been made, or failed?
+  [[nodiscard]] bool is_warm() const;
+
+  [[nodiscard]] const Metrics& metrics() const { return metrics_; }
+  /// nullptr where there is no cache.
+  [[nodiscard]] const cache::Metrics* cache_metrics() const { return cache_ ? &cache_->metrics() : nullptr; }
 
  private:
-  std::unique_ptr<Failover> root_;
+  friend class SearchWalk;
+  [[nodiscard]] Found look_without_search(const dns::QueryView& query);
+  [[nodiscard]] Answer answer_from(const LocalZone& zone, const dns::QueryView& query);
+  [[nodiscard]] std::optional<Answer> answer_from_cache(const dns::QueryView& query, Departure& departure);
+  void prefetch(const dns::QueryView& query, const Departure& departure);
+
+  runtime::Schedule& schedule_;
+  runtime::Random& random_;
+  runtime::Log& log_;
+  Metrics metrics_;
+  std::vector<Setup::UpstreamGroup> groups_;
+  std::vector<Setup::Zone> zones_;
+  RouteTable routes_;
+  std::unique_ptr<cache::Store> cache_;
+  Flights flights_;
+  PrefetchBudget prefetch_budget_;
+  std::optional<SearchList> search_;
+  runtime::Slab<SearchWalk> walks_{SearchWalk::max_walks};
+  std::vector<std::unique_ptr<LoopProbe>> loop_probes_;
+  dns::Buffer scratch_;  // a local zone's answer
 };
 
 }  // namespace pillion::resolve

@@ -16,8 +16,8 @@ struct SpecialZone {
   LocalZone zone;
 };
 
-/// All of them. A route of the configuration for the same or a longer zone goes before: a cluster may well serve its
-/// own reverse zones. Not among them, and so forwarded like other names: `example.` (RFC 6761 6.5: resolvers should not
+/// All of them. What the configuration says of such a zone, or of a part of it, goes before: a cluster serves its own
+/// reverse zones. Not among them, and so forwarded like other names: `example.` (RFC 6761 6.5: resolvers should not
 /// treat it specially), and `ipv4only.arpa.`, which a resolver that does no DNS64 must pass on (RFC 8880 7.1).
 [[nodiscard]] std::vector<SpecialZone> special_zones();
 

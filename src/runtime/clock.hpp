@@ -13,6 +13,8 @@ using Duration = Clock::duration;
 class TurnClock {
  public:
   Time refresh() { return now_ = Clock::now(); }
+  /// For clocks that are turned by hand.
+  void turn_to(Time now) { now_ = now; }
   [[nodiscard]] Time now() const { return now_; }
 
  private:

@@ -39,13 +39,12 @@ void Loop::end_turn() {
   flushing_.clear();
 }
 
-void Loop::set_deadline(Deadline& deadline, Time at) {
-  deadlines_.set(deadline, at);
+void Loop::deadline_set(Time at) {
   if (at < armed_) arm();
 }
 
 void Loop::arm() {
-  const auto next = deadlines_.next();
+  const auto next = deadlines().next();
   if (!next) {
     armed_ = Time::max();
     return;
@@ -59,7 +58,7 @@ void Loop::arm() {
 
 void Loop::on_timer() {
   armed_ = Time::max();
-  deadlines_.expire(clock_.refresh());
+  deadlines().expire(clock().refresh());
   arm();
 }
 

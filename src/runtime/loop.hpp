@@ -4,10 +4,9 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
-#include "runtime/clock.hpp"
-#include "runtime/deadline_heap.hpp"
 #include "runtime/log.hpp"
 #include "runtime/random.hpp"
+#include "runtime/schedule.hpp"
 #include "runtime/task_group.hpp"
 
 namespace pillion::runtime {
@@ -30,14 +29,11 @@ class Flushable {
 };
 
 /// One thread's loop. Everything in it is used from that thread only.
-class Loop {
+class Loop final : public Schedule {
  public:
   explicit Loop(Log& log);
-  Loop(const Loop&) = delete;
-  Loop& operator=(const Loop&) = delete;
 
   [[nodiscard]] boost::asio::io_context& io() { return io_; }
-  [[nodiscard]] TurnClock& clock() { return clock_; }
   [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] TaskGroup& tasks() { return tasks_; }
@@ -47,14 +43,12 @@ class Loop {
   /// Takes back a schedule(); whoever is destroyed while scheduled must call it.
   void unschedule(Flushable& flushable);
 
-  /// Sets or moves a deadline.
-  void set_deadline(Deadline& deadline, Time at);
-  void clear_deadline(Deadline& deadline) { deadlines_.clear(deadline); }
   /// Lets go of the timer, so that io().run() returns when no service has anything under way. Call when no deadline is
   /// needed any more.
   void release_timer() { timer_.cancel(); }
 
  private:
+  void deadline_set(Time at) override;
   void end_turn();
   void arm();
   void on_timer();
@@ -62,10 +56,8 @@ class Loop {
   // The hint tells Asio that one thread runs the loop: no wake-ups of others, handlers queued without a lock.
   boost::asio::io_context io_{1};
   Log& log_;
-  TurnClock clock_;
   Random random_;
   TaskGroup tasks_;
-  DeadlineHeap deadlines_;
   boost::asio::steady_timer timer_{io_};
   Time armed_ = Time::max();
   std::vector<Flushable*> flushing_;

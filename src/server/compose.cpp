@@ -8,7 +8,7 @@ namespace {
 Composed compose_error(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
                        dns::Buffer& out) {
   std::optional<dns::ExtendedError> error;
-  if (!answer.text.empty()) error = dns::ExtendedError{.info_code = answer.info_code, .text = answer.text};
+  if (answer.info_code) error = dns::ExtendedError{.info_code = *answer.info_code, .text = answer.text};
   dns::append_error(out, query, answer.rcode, ours, error);
   return {.rcode = answer.rcode};
 }
@@ -24,10 +24,48 @@ void pass_extended_errors(dns::Bytes options, dns::OptWriter& opt) {
   }
 }
 
+/// Our OPT for a client that sent one. `theirs` are options of the upstream's.
+void append_opt(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
+                std::uint8_t extended_rcode, dns::Bytes theirs, std::size_t start, dns::Buffer& out) {
+  if (!query.edns.present) return;
+  dns::OptWriter opt(out, start,
+                     {.present = true,
+                      .udp_payload = ours.udp_payload,
+                      .extended_rcode = extended_rcode,
+                      .version = 0,
+                      .dnssec_ok = query.edns.dnssec_ok,
+                      .options = {}});
+  pass_extended_errors(theirs, opt);
+  if (answer.info_code) opt.add_extended_error(*answer.info_code, answer.text);
+  if (ours.keepalive) opt.add_keepalive(ours.keepalive);
+}
+
+/// From the cache. Its answers have the id, the question and the flags of this client's already.
+Composed compose_entry(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
+                       std::size_t limit, dns::Buffer& out) {
+  const auto& entry = *answer.entry;
+  const auto start = out.size();
+  cache::append_answer(entry, query, answer.now, out);
+  append_opt(answer, query, ours, 0, entry.extended_errors(), start, out);
+  if (out.size() - start <= limit) return {.rcode = entry.rcode()};
+  out.resize(start);
+  cache::append_truncated_answer(entry, query, out);
+  append_opt(answer, query, ours, 0, {}, start, out);
+  return {.rcode = entry.rcode(), .truncated = true};
+}
+
+/// Whether the data was validated is told to those who asked (RFC 6840 5.7, 5.8); we always ask.
+void hide_authenticity(const dns::QueryView& query, std::size_t start, dns::Buffer& out) {
+  if (query.edns.dnssec_ok || (query.message.header().flags() & dns::flag::ad) != 0) return;
+  const auto flags = dns::read_u16(out, start + 2);
+  dns::write_u16(out, start + 2, flags & static_cast<std::uint16_t>(~dns::flag::ad));
+}
+
 }  // namespace
 
 Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
                         std::size_t limit, dns::Buffer& out) {
+  if (answer.entry != nullptr) return compose_entry(answer, query, ours, limit, out);
   if (!answer.message) return compose_error(answer, query, ours, out);
   const auto& message = *answer.message;
   const auto id = dns::read_u16(query.message.bytes(), 0);
@@ -47,27 +85,19 @@ Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& que
   const auto theirs = dns::read_edns(message);
   const auto rcode = static_cast<std::uint16_t>(theirs.extended_rcode << 4U | message.header().rcode());
   if ((rcode > 15 && !query.edns.present) || !dns::append_without_opt(message, out)) {
-    return compose_error({.message = {}, .text = {}}, query, ours, out);
+    return compose_error({}, query, ours, out);
   }
   dns::write_u16(out, start, id);
+  hide_authenticity(query, start, out);
   // The client compares the question with its own, letter by letter (draft-vixie-dnsext-dns0x20).
   const auto name = query.question().name;
   std::ranges::copy(name, out.begin() + static_cast<std::ptrdiff_t>(start + dns::header_size));
-  if (query.edns.present) {
-    dns::OptWriter opt(out, start,
-                       {.present = true,
-                        .udp_payload = ours.udp_payload,
-                        .extended_rcode = theirs.extended_rcode,
-                        .version = 0,
-                        .dnssec_ok = query.edns.dnssec_ok,
-                        .options = {}});
-    pass_extended_errors(theirs.options, opt);
-    if (ours.keepalive) opt.add_keepalive(ours.keepalive);
-  }
+  append_opt(answer, query, ours, theirs.extended_rcode, theirs.options, start, out);
   if (out.size() - start <= limit) return {.rcode = rcode};
   out.resize(start);
   dns::append_truncated(out, message, ours, query.edns);
   dns::write_u16(out, start, id);
+  hide_authenticity(query, start, out);
   std::ranges::copy(name, out.begin() + static_cast<std::ptrdiff_t>(start + dns::header_size));
   return {.rcode = rcode, .truncated = true};
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "resolve/metrics.hpp"
 #include "runtime/metrics.hpp"
 
 namespace pillion::server {
@@ -13,9 +14,6 @@ enum class Transport : std::uint8_t { udp, tcp, count_ };
 inline constexpr std::array<std::string_view, 2> transport_labels = {"udp", "tcp"};
 enum class Family : std::uint8_t { ipv4, ipv6, count_ };
 inline constexpr std::array<std::string_view, 2> family_labels = {"ipv4", "ipv6"};
-/// Where an answer came from: the label `source`.
-enum class Source : std::uint8_t { upstream, local, count_ };
-inline constexpr std::array<std::string_view, 2> source_labels = {"upstream", "local"};
 /// Query types with a label of their own; every other type counts as "other", so that a client cannot make series.
 inline constexpr std::array<std::uint16_t, 15> labelled_types = {1,  2,  5,  6,  12, 15, 16, 28,
                                                                  33, 35, 43, 48, 64, 65, 255};
@@ -52,8 +50,8 @@ struct Metrics {
   // requests[transport][family][type]; the last type is "other".
   std::array<std::array<std::array<runtime::Counter, labelled_types.size() + 1>, 2>, 2> requests;
   // responses[rcode][source]; the last rcode is "other".
-  std::array<std::array<runtime::Counter, static_cast<std::size_t>(Source::count_)>, labelled_rcodes + 1> responses;
-  std::array<runtime::Histogram, static_cast<std::size_t>(Source::count_)> request_duration;
+  std::array<std::array<runtime::Counter, resolve::source_labels.size()>, labelled_rcodes + 1> responses;
+  std::array<runtime::Histogram, resolve::source_labels.size()> request_duration;
   std::array<runtime::Counter, invalid_labels.size()> invalid;  // by dns::QueryError
   std::array<runtime::Counter, static_cast<std::size_t>(Refusal::count_)> refused;
   std::array<runtime::Gauge, 2> connections;  // by family

@@ -44,31 +44,53 @@ QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sen
       .requests[static_cast<std::size_t>(sender.transport)][static_cast<std::size_t>(sender.family)]
                [label_of_type(view->question().type)]
       .add();
-  auto* const query = accept(message, sender, responder);
-  if (query == nullptr) {
-    refuse_overload(message, *view, sender, responder);
-  } else if (!answer_here(*view, *query)) {
-    resolver_.resolve(*view, *query);
+  if (const auto refusal = refuse(*view)) {
+    answer_now(*view, sender, responder, *refusal);
+    return Outcome::accepted;
+  }
+  const auto found = resolver_.look(*view);
+  if (found.answer) {
+    answer_now(*view, sender, responder, *found.answer);
+  } else if (auto* const query = accept(message, sender, responder)) {
+    resolver_.ask(*view, found.miss, *query);
+  } else {
+    count_refusal(Refusal::in_flight_limit);
+    answer_now(
+        *view, sender, responder,
+        {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "too many queries in flight"});
   }
   return Outcome::accepted;
 }
 
+void QueryHandler::fill(Query& query, const Sender& sender, Responder& responder) {
+  query.handler = this;
+  query.responder = &responder;
+  query.transport = sender.transport;
+  query.received = loop_.clock().now();
+  if (sender.path != nullptr) query.path = *sender.path;
+}
+
+/// A place among the queries that wait; nullptr where there is none.
 Query* QueryHandler::accept(dns::Bytes message, const Sender& sender, Responder& responder) {
   auto* const query = queries_.acquire();
   if (query == nullptr) return nullptr;
-  query->handler = this;
-  query->responder = &responder;
-  query->transport = sender.transport;
-  query->received = loop_.clock().now();
-  if (sender.path != nullptr) query->path = *sender.path;
+  fill(*query, sender, responder);
   query->message.assign(message.begin(), message.end());
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
   return query;
 }
 
+/// Without a place among the queries that wait.
+void QueryHandler::answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
+                              const resolve::Answer& answer) {
+  fill(spare_, sender, responder);
+  respond(spare_, view, answer);
+  responder.forget(spare_);
+}
+
 /// What needs no resolver: opcodes, EDNS versions and zone transfers that we do not do.
-bool QueryHandler::answer_here(const dns::QueryView& view, Query& query) {
-  resolve::Answer answer{.message = {}, .text = {}};
+std::optional<resolve::Answer> QueryHandler::refuse(const dns::QueryView& view) {
+  resolve::Answer answer{};
   if (view.message.header().opcode() != dns::opcode::query) {
     count_refusal(Refusal::opcode);
     answer.rcode = dns::rcode::notimp;
@@ -81,11 +103,9 @@ bool QueryHandler::answer_here(const dns::QueryView& view, Query& query) {
     answer.info_code = dns::extended_error::not_supported;
     answer.text = "zone transfers are not supported";
   } else {
-    return false;
+    return std::nullopt;
   }
-  respond(query, view, answer);
-  release(query);
-  return true;
+  return answer;
 }
 
 void QueryHandler::answer(Query& query, const resolve::Answer& answer) {
@@ -93,23 +113,6 @@ void QueryHandler::answer(Query& query, const resolve::Answer& answer) {
   if (const auto view = dns::parse_query(query.message, {.reject_non_utf8_names = false}))
     respond(query, *view, answer);
   release(query);
-}
-
-void QueryHandler::refuse_overload(dns::Bytes message, const dns::QueryView& view, const Sender& sender,
-                                   Responder& responder) {
-  count_refusal(Refusal::in_flight_limit);
-  spare_.handler = this;
-  spare_.responder = &responder;
-  spare_.transport = sender.transport;
-  spare_.received = loop_.clock().now();
-  if (sender.path != nullptr) spare_.path = *sender.path;
-  spare_.message.assign(message.begin(), message.end());
-  respond(spare_, view,
-          {.message = {},
-           .rcode = dns::rcode::refused,
-           .info_code = dns::extended_error::other,
-           .text = "too many queries in flight"});
-  responder.forget(spare_);
 }
 
 void QueryHandler::respond(Query& query, const dns::QueryView& view, const resolve::Answer& answer) {
@@ -163,7 +166,7 @@ void QueryHandler::reject(dns::QueryError error, dns::Bytes message, const Sende
     const auto start = out->size();
     dns::append_header_error(*out, *dns::Header::of(message), dns::rcode::formerr);
     responder.end_answer(spare_, start);
-    metrics_.responses[dns::rcode::formerr][static_cast<std::size_t>(Source::local)].add();
+    metrics_.responses[dns::rcode::formerr][static_cast<std::size_t>(resolve::Source::local)].add();
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <expected>
+#include <optional>
 
 #include "config/config.hpp"
 #include "dns/query.hpp"
@@ -51,9 +52,11 @@ class QueryHandler {
   friend class Query;
   void answer(Query& query, const resolve::Answer& answer);
   void reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder);
+  void fill(Query& query, const Sender& sender, Responder& responder);
   [[nodiscard]] Query* accept(dns::Bytes message, const Sender& sender, Responder& responder);
-  [[nodiscard]] bool answer_here(const dns::QueryView& view, Query& query);
-  void refuse_overload(dns::Bytes message, const dns::QueryView& view, const Sender& sender, Responder& responder);
+  void answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
+                  const resolve::Answer& answer);
+  [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
   void respond(Query& query, const dns::QueryView& view, const resolve::Answer& answer);
   [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, Transport transport) const;
   void release(Query& query);

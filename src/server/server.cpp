@@ -8,9 +8,6 @@
 namespace pillion::server {
 namespace asio = boost::asio;
 
-static_assert(static_cast<int>(Source::upstream) == static_cast<int>(resolve::Source::upstream) &&
-              static_cast<int>(Source::local) == static_cast<int>(resolve::Source::local));
-
 Server::Server(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
                Metrics& metrics)
     : loop_(loop), handler_(loop, settings, resolver, metrics) {

@@ -34,19 +34,19 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
   std::move(requests).finish(families);
 
   Family responses(declared("pillion_dns_responses_total"));
-  for (std::size_t source = 0; source < server::source_labels.size(); ++source) {
+  for (std::size_t source = 0; source < resolve::source_labels.size(); ++source) {
     for (std::size_t rcode = 0; rcode < server::rcode_labels.size(); ++rcode) {
       responses.add_sparse(
-          {server::rcode_labels[rcode], server::source_labels[source]},
+          {server::rcode_labels[rcode], resolve::source_labels[source]},
           sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.responses[rcode][source]; }));
     }
   }
   std::move(responses).finish(families);
 
   Family duration(declared("pillion_dns_request_duration_seconds"));
-  for (std::size_t source = 0; source < server::source_labels.size(); ++source) {
+  for (std::size_t source = 0; source < resolve::source_labels.size(); ++source) {
     duration.add_sparse(
-        {server::source_labels[source]},
+        {resolve::source_labels[source]},
         sum_histogram(sources.shards, [&](const server::Metrics& m) -> auto& { return m.request_duration[source]; }));
   }
   std::move(duration).finish(families);
@@ -81,6 +81,28 @@ void collect_clients(const Sources& sources, std::vector<MetricFamily>& families
   scalar(declared("pillion_client_connections_accepted_total"), &server::Metrics::connections_accepted);
   scalar(declared("pillion_accept_errors_total"), &server::Metrics::accept_errors);
   scalar(declared("pillion_client_idle_closes_total"), &server::Metrics::idle_closes);
+}
+
+void collect_resolution(const Sources& sources, std::vector<MetricFamily>& families) {
+  const auto scalar = [&](const MetricDeclaration& declaration, const auto& shards, auto member) {
+    if (shards.empty()) return;
+    Family family(declaration);
+    family.add({}, sum(shards, [&](const auto& m) -> auto& { return m.*member; }));
+    std::move(family).finish(families);
+  };
+  scalar(declared("pillion_cache_entries"), sources.caches, &cache::Metrics::entries);
+  scalar(declared("pillion_cache_bytes"), sources.caches, &cache::Metrics::bytes);
+  scalar(declared("pillion_cache_hits_total"), sources.caches, &cache::Metrics::hits);
+  scalar(declared("pillion_cache_misses_total"), sources.caches, &cache::Metrics::misses);
+  scalar(declared("pillion_cache_stale_total"), sources.caches, &cache::Metrics::stale);
+  scalar(declared("pillion_cache_insertions_total"), sources.caches, &cache::Metrics::insertions);
+  scalar(declared("pillion_cache_evictions_total"), sources.caches, &cache::Metrics::evictions);
+  scalar(declared("pillion_cache_expired_total"), sources.caches, &cache::Metrics::expired);
+  scalar(declared("pillion_cache_prefetches_total"), sources.resolvers, &resolve::Metrics::prefetches);
+  scalar(declared("pillion_dns_coalesced_total"), sources.resolvers, &resolve::Metrics::coalesced);
+  scalar(declared("pillion_search_walks_total"), sources.resolvers, &resolve::Metrics::search_walks);
+  scalar(declared("pillion_search_withheld_total"), sources.resolvers, &resolve::Metrics::search_withheld);
+  scalar(declared("pillion_forwarding_loops_total"), sources.resolvers, &resolve::Metrics::forwarding_loops);
 }
 
 using UpstreamServer = Sources::UpstreamServer;
@@ -218,6 +240,7 @@ std::vector<MetricFamily> Exporter::Collect() const {
   families.reserve(metric_table.size());
   collect_requests(sources_, families);
   collect_clients(sources_, families);
+  collect_resolution(sources_, families);
   collect_upstream(sources_, families);
   collect_tls(sources_, families);
   collect_plaintext(sources_, families);

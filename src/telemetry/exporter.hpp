@@ -10,6 +10,8 @@
 #include <prometheus/collectable.h>
 #include <prometheus/metric_family.h>
 
+#include "cache/metrics.hpp"
+#include "resolve/metrics.hpp"
 #include "runtime/metrics.hpp"
 #include "server/metrics.hpp"
 #include "upstream/metrics.hpp"
@@ -31,6 +33,8 @@ struct Sources {
   };
 
   std::vector<const server::Metrics*> shards;
+  std::vector<const resolve::Metrics*> resolvers;
+  std::vector<const cache::Metrics*> caches;  ///< none: there is no cache, and no metric of it
   std::vector<UpstreamServer> upstream_servers;
   const runtime::Gauge* config_loaded = nullptr;     ///< Unix seconds of the last successful load; none: not exported
   std::function<std::uint64_t()> log_lines_dropped;  ///< none: not exported

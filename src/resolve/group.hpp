@@ -1,0 +1,30 @@
+#pragma once
+// One upstream group, as the layers above it see it.
+
+#include "dns/query.hpp"
+#include "resolve/request.hpp"
+#include "runtime/clock.hpp"
+
+namespace pillion::resolve {
+
+class Group {
+ public:
+  Group() = default;
+  Group(const Group&) = delete;
+  Group& operator=(const Group&) = delete;
+  virtual ~Group() = default;
+
+  /// Opens the warm connections.
+  virtual void start() = 0;
+  /// Answers `request` once, at the latest when the budget of a query ends. `query` is not used after the call.
+  virtual void resolve(const dns::QueryView& query, Request& request) = 0;
+  /// Closes the connections in an orderly way; call when nothing is under way. They are gone when is_stopped().
+  virtual void stop() = 0;
+  [[nodiscard]] virtual bool is_stopped() const = 0;
+  /// Has a first connection to any server been made, or failed?
+  [[nodiscard]] virtual bool is_warm() const = 0;
+  /// Is every server backed off from? Then nothing is to be hoped for soon.
+  [[nodiscard]] virtual bool is_down() const = 0;
+};
+
+}  // namespace pillion::resolve

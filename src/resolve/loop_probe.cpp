@@ -1,0 +1,58 @@
+#include "resolve/loop_probe.hpp"
+
+#include <string_view>
+#include <utility>
+
+#include "dns/name.hpp"
+#include "dns/response.hpp"
+
+namespace pillion::resolve {
+namespace {
+
+constexpr std::size_t label_size = 16;  // 64 random bits in hex
+
+}  // namespace
+
+LoopProbe::LoopProbe(runtime::Schedule& schedule, runtime::Random& random, Group& group, std::string upstream,
+                     dns::Bytes zone)
+    : schedule_(schedule), group_(group), upstream_(std::move(upstream)) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  name_.push_back(label_size);
+  auto bits = random.u64();
+  for (std::size_t i = 0; i < label_size; ++i, bits >>= 4U)
+    name_.push_back(static_cast<std::uint8_t>(digits[bits & 0xFU]));
+  dns::append(name_, zone);
+}
+
+void LoopProbe::start() {
+  dns::Buffer message;
+  dns::append_query(message, 0, dns::flag::rd, name_, dns::type::hinfo, dns::klass::in);
+  // A zone that leaves no room for the label cannot be probed.
+  if (const auto query = dns::parse_query(message, {.reject_non_utf8_names = false})) group_.resolve(*query, *this);
+}
+
+void LoopProbe::stop() {
+  stopped_ = true;
+  schedule_.clear_deadline(*this);
+}
+
+bool LoopProbe::is_asked_by(const dns::QueryView& query) const {
+  return query.question().type == dns::type::hinfo && dns::equal_names(query.question().name, name_);
+}
+
+void LoopProbe::found(Metrics& metrics, runtime::Log& log) {
+  metrics.forwarding_loops.add();
+  if (std::exchange(reported_, true)) return;
+  log.error("forwarding loop: the upstream sends our own queries back to us", {{"upstream", upstream_}});
+}
+
+void LoopProbe::answered(const Answer& answer) {
+  // Any answer of the upstream's shows where the question went.
+  if (!answer.message && !stopped_) schedule_.set_deadline(*this, schedule_.clock().now() + retry_after);
+}
+
+void LoopProbe::expired(runtime::Time /*now*/) {
+  start();
+}
+
+}  // namespace pillion::resolve

@@ -1,0 +1,42 @@
+#pragma once
+// Does an upstream in the clear forward our queries back to us? A name that nobody else can know is asked once; if it
+// comes in from a client, there is a loop.
+
+#include <string>
+
+#include "resolve/group.hpp"
+#include "resolve/metrics.hpp"
+#include "runtime/log.hpp"
+#include "runtime/random.hpp"
+#include "runtime/schedule.hpp"
+
+namespace pillion::resolve {
+
+class LoopProbe final : public Request, public runtime::Deadline {
+ public:
+  /// Between two attempts, while the upstream does not answer.
+  static constexpr std::chrono::seconds retry_after{10};
+
+  /// Asks for a random name in `zone`, which the group is to answer for. `upstream` is for the log.
+  LoopProbe(runtime::Schedule& schedule, runtime::Random& random, Group& group, std::string upstream, dns::Bytes zone);
+
+  void start();
+  void stop();
+  /// Is this our own question, come back?
+  [[nodiscard]] bool is_asked_by(const dns::QueryView& query) const;
+  /// Counts the loop, and tells of it the first time.
+  void found(Metrics& metrics, runtime::Log& log);
+
+ private:
+  void answered(const Answer& answer) override;
+  void expired(runtime::Time now) override;
+
+  runtime::Schedule& schedule_;
+  Group& group_;
+  std::string upstream_;
+  dns::Buffer name_;
+  bool reported_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace pillion::resolve

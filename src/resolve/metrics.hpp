@@ -1,0 +1,32 @@
+#pragma once
+// What a shard counts about how it comes to its answers.
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+#include "runtime/metrics.hpp"
+
+namespace pillion::resolve {
+
+/// Where an answer came from: the label `source`.
+enum class Source : std::uint8_t {
+  cache,
+  stale,     // the cache, after the answer had expired (RFC 8767)
+  upstream,  // over TLS
+  cluster,   // an upstream in the clear
+  local,     // made here
+  count_,
+};
+inline constexpr std::array<std::string_view, static_cast<std::size_t>(Source::count_)> source_labels = {
+    "cache", "stale", "upstream", "cluster", "local"};
+
+struct Metrics {
+  runtime::Counter coalesced;         ///< queries that joined one already under way
+  runtime::Counter prefetches;        ///< queries of our own for popular answers about to expire
+  runtime::Counter search_walks;      ///< walks along the search list answered at once
+  runtime::Counter search_withheld;   ///< steps of these not asked, since no such cluster name can exist
+  runtime::Counter forwarding_loops;  ///< our own loop probes that came back to us
+};
+
+}  // namespace pillion::resolve

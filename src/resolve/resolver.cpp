@@ -1,0 +1,158 @@
+#include "resolve/resolver.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "dns/edns.hpp"
+#include "dns/name.hpp"
+#include "resolve/special_zones.hpp"
+
+namespace pillion::resolve {
+namespace {
+
+/// Targets of the route table: groups by their place, local zones by theirs behind this.
+constexpr RouteTable::Target first_zone = 0x8000;
+
+/// Does `name` lie in `zone`, or is it the same?
+bool lies_in(dns::Bytes name, dns::Bytes zone) {
+  while (name.size() > zone.size()) name = name.subspan(std::size_t{1} + name[0]);
+  return dns::equal_names(name, zone);
+}
+
+RouteTable::Target root_target(const Setup& setup) {
+  const auto root =
+      std::ranges::find_if(setup.routes, [](const Setup::Route& route) { return route.zone.size() == 1; });
+  return static_cast<RouteTable::Target>(root->group);
+}
+
+}  // namespace
+
+Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime::Log& log, Setup setup)
+    : schedule_(schedule),
+      random_(random),
+      log_(log),
+      groups_(std::move(setup.groups)),
+      routes_(root_target(setup)),
+      cache_(setup.cache ? std::make_unique<cache::Store>(*setup.cache, random.u64()) : nullptr),
+      flights_(schedule, cache_.get(), metrics_, random.u64()),
+      search_(std::move(setup.search)) {
+  // What the configuration says of a zone goes before what every resolver knows of it, or of a part of it.
+  const auto is_configured = [&](dns::Bytes name) {
+    const auto covers = [&](dns::Bytes zone) { return zone.size() > 1 && lies_in(name, zone); };
+    return std::ranges::any_of(setup.routes, covers, &Setup::Route::zone) ||
+           std::ranges::any_of(setup.zones, covers, &Setup::Zone::name);
+  };
+  for (auto& special : special_zones()) {
+    if (!is_configured(special.name)) zones_.push_back({.name = special.name, .zone = std::move(special.zone)});
+  }
+  for (auto& zone : setup.zones) zones_.push_back(std::move(zone));
+  for (const auto& route : setup.routes) routes_.add(route.zone, static_cast<RouteTable::Target>(route.group));
+  for (std::size_t i = 0; i < zones_.size(); ++i)
+    routes_.add(zones_[i].name, static_cast<RouteTable::Target>(first_zone + i));
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    const auto route = std::ranges::find(setup.routes, i, &Setup::Route::group);
+    if (groups_[i].encrypted || route == setup.routes.end()) continue;
+    loop_probes_.push_back(
+        std::make_unique<LoopProbe>(schedule, random, *groups_[i].group, groups_[i].name, route->zone));
+  }
+}
+
+void Resolver::start() {
+  for (const auto& each : groups_) each.group->start();
+  for (const auto& probe : loop_probes_) probe->start();
+}
+
+Resolver::Found Resolver::look(const dns::QueryView& query) {
+  if (search_ && query.question().klass == dns::klass::in && !query.message.is_signed()) {
+    if (const auto base = search_->base_of(query.question().name, query.question().type))
+      return {.answer = {}, .miss = {.departure = {}, .walk = base}};
+  }
+  return look_without_search(query);
+}
+
+Resolver::Found Resolver::look_without_search(const dns::QueryView& query) {
+  const auto& question = query.question();
+  for (const auto& probe : loop_probes_) {
+    if (!probe->is_asked_by(query)) continue;
+    probe->found(metrics_, log_);
+    return {
+        .answer =
+            Answer{.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "forwarding loop"},
+        .miss = {}};
+  }
+  const auto target = routes_.find(question.name);
+  if (target >= first_zone) return {.answer = answer_from(zones_[target - first_zone].zone, query), .miss = {}};
+
+  Found found;
+  auto& miss = found.miss;
+  miss.departure = {.key = cache::key_of(query), .group = groups_[target].group.get()};
+  if (query.message.is_signed()) {
+    miss.is_bare = true;
+    return found;
+  }
+  if (cache_) found.answer = answer_from_cache(query, miss.departure);
+  // A query without RD asks what we know (RFC 1035 4.1.1), and what the upstream knows; nothing for others to have.
+  miss.is_bare = (query.message.header().flags() & dns::flag::rd) == 0;
+  return found;
+}
+
+Answer Resolver::answer_from(const LocalZone& zone, const dns::QueryView& query) {
+  scratch_.clear();
+  zone.append_answer(query, scratch_);
+  return {.source = Source::local, .message = dns::MessageView::parse(scratch_).value()};
+}
+
+std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, Departure& departure) {
+  const auto now = schedule_.clock().now();
+  auto found = cache_->lookup(departure.key, now);
+  if (found.prefetch_due && prefetch_budget_.may_spend()) {
+    prefetch(query, departure);
+    // The upstream may have answered already, in place of what was found.
+    found = cache_->lookup_stale(departure.key, now);
+  }
+  departure.has_stale = found.freshness == cache::Freshness::stale;
+  if (found.freshness == cache::Freshness::fresh)
+    return Answer{.source = Source::cache, .entry = found.entry, .now = now};
+  if (departure.has_stale && found.failed_recently) return stale_answer(*found.entry, now);
+  return std::nullopt;
+}
+
+/// RFC 8767 section 4 lets popular answers be refreshed before they expire.
+void Resolver::prefetch(const dns::QueryView& query, const Departure& departure) {
+  cache_->mark_refreshing(departure.key);
+  if (!flights_.refresh(query, departure)) return;
+  prefetch_budget_.spend();
+  metrics_.prefetches.add();
+}
+
+void Resolver::ask(const dns::QueryView& query, const Miss& miss, Request& request) {
+  if (miss.walk) {
+    auto* const walk = walks_.acquire();
+    // Without a place for it, the client walks by itself.
+    if (walk != nullptr) return walk->start(*this, query, *miss.walk, request);
+    auto found = look_without_search(query);
+    return found.answer ? request.answered(*found.answer) : ask(query, found.miss, request);
+  }
+  prefetch_budget_.earn();
+  if (miss.is_bare) return miss.departure.group->resolve(query, request);
+  auto departure = miss.departure;
+  departure.may_deny = !routes_.has_zone_below(query.question().name);
+  flights_.board(query, departure, request);
+}
+
+void Resolver::stop() {
+  for (const auto& probe : loop_probes_) probe->stop();
+  for (const auto& each : groups_) each.group->stop();
+}
+
+bool Resolver::is_stopped() const {
+  return std::ranges::all_of(groups_, [](const auto& each) { return each.group->is_stopped(); });
+}
+
+bool Resolver::is_warm() const {
+  constexpr std::array<std::uint8_t, 1> root = {0};
+  return groups_[routes_.find(root)].group->is_warm();
+}
+
+}  // namespace pillion::resolve
