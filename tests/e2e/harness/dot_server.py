@@ -1,19 +1,52 @@
 """A DNS-over-TLS server that misbehaves as told. It speaks TLS through memory buffers, so that it decides itself when to say close_notify,
-when to close, and sees the bytes of the wire. Every A question has an answer that follows from its name; a first label `delay-MS-…` holds
-that answer back for so many milliseconds, `recursion-MS-…` until so long after the name was first asked for, as a resolver's
-recursion would, and `drop-…` for ever."""
+when to close, and sees the bytes of the wire. Every A question has an answer that follows from its name. The words of the first label,
+which hyphens part, may ask for another one or another time, as in `delay-500-ttl-1-nx-7`:
+
+    delay-MS      the answer waits for so many milliseconds
+    recursion-MS  it waits until so long after the question first came, as it would for a resolver's recursion
+    hold          it waits until the test calls release()
+    drop          there is none
+    ttl-S         the records live for so many seconds instead of 300; so do negative answers, by their SOA
+    nx, nodata    no such name, no such type, both with an SOA
+    servfail      that code
+"""
 
 import asyncio
-import re
+import collections
 import socket
 import ssl
 import struct
 import threading
 import zlib
 
+import dns.name
+import dns.rdatatype
+
 from .process import PATIENCE
 
-SPECIAL = re.compile(rb"^(?:(delay|recursion)-(\d+)|drop)-")
+WITH_NUMBER = (b"delay", b"recursion", b"ttl")
+ALONE = (b"hold", b"drop", b"nx", b"nodata", b"servfail")
+NXDOMAIN, SERVFAIL = 3, 2
+
+
+def wishes(query):
+    """What the words of the first label ask for, up to the first that is none of them: {word: its number or True}."""
+    words = query[13:13 + query[12]].lower().split(b"-")
+    found = {}
+    while words:
+        word = words.pop(0)
+        if word in WITH_NUMBER and words and words[0].isdigit():
+            found[word.decode()] = int(words.pop(0))
+        elif word in ALONE:
+            found[word.decode()] = True
+        else:
+            break
+    return found
+
+
+def question_of(name, type_):
+    """The question section for a name, in lower case, as the server counts it."""
+    return dns.name.from_text(name).to_wire().lower() + struct.pack("!HH", dns.rdatatype.from_text(type_), 1)
 
 
 def question_end(message):
@@ -28,14 +61,22 @@ def address_of(name_wire):
     return struct.pack("!I", 0xC6120000 | zlib.crc32(name_wire.lower()) & 0x1FFFF)
 
 
-def answer_to(query):
+def answer_to(query, wished):
     end = question_end(query)
     identifier, flags = struct.unpack_from("!HH", query)
-    is_a = query[end - 4:end] == b"\0\x01\0\x01"
     has_opt = struct.unpack_from("!H", query, 10)[0] > 0
-    out = struct.pack("!HHHHHH", identifier, 0x8080 | flags & 0x0110, 1, int(is_a), 0, int(has_opt)) + query[12:end]
-    if is_a:
-        out += b"\xc0\x0c\0\x01\0\x01" + struct.pack("!IH", 300, 4) + address_of(query[12:end - 4])
+    code = NXDOMAIN if "nx" in wished else SERVFAIL if "servfail" in wished else 0
+    positive = code == 0 and "nodata" not in wished and query[end - 4:end] == b"\0\x01\0\x01"
+    negative = code == NXDOMAIN or "nodata" in wished
+    ttl = wished.get("ttl", 300)
+    out = struct.pack("!HHHHHH", identifier, 0x8080 | flags & 0x0110 | code, 1, int(positive), int(negative), int(has_opt)) + query[12:end]
+    if positive:
+        out += b"\xc0\x0c\0\x01\0\x01" + struct.pack("!IH", ttl, 4) + address_of(query[12:end - 4])
+    if negative:
+        # The zone is what follows the first label.
+        owner = struct.pack("!H", 0xC000 | 13 + query[12])
+        numbers = struct.pack("!IIIII", 1, 3600, 600, 86400, ttl)
+        out += owner + b"\0\x06\0\x01" + struct.pack("!IH", ttl, 2 + 2 + len(numbers)) + owner + owner + numbers
     if has_opt:
         out += b"\0" + struct.pack("!HHIH", 41, 4096, 0, 0)
     return out
@@ -115,22 +156,31 @@ class Connection(asyncio.Protocol):
             query, self.buffer = self.buffer[2:end], self.buffer[end:]
             self.server.queries += 1
             self.in_flight += 1
-            special = SPECIAL.match(query[13:13 + query[12]])
-            if special is None:
-                self.answer(query)
-            elif special.group(2):
-                now = asyncio.get_running_loop().time()
-                asked = self.server.first_asked.setdefault(query[12:], now) if special.group(1) == b"recursion" else now
-                asyncio.get_running_loop().call_at(asked + int(special.group(2)) / 1000, self.answer_later, query)
+            self.server.asked[query[12:question_end(query)].lower()] += 1
+            self.schedule(query, wishes(query))
 
-    def answer_later(self, query):
+    def schedule(self, query, wished):
+        loop = asyncio.get_running_loop()
+        if "drop" in wished or self.server.silent:
+            return
+        if "hold" in wished:
+            self.server.held.append((self, query, wished))
+        elif "delay" in wished:
+            loop.call_later(wished["delay"] / 1000, self.answer_later, query, wished)
+        elif "recursion" in wished:
+            asked = self.server.first_asked.setdefault(query[12:], loop.time())
+            loop.call_at(asked + wished["recursion"] / 1000, self.answer_later, query, wished)
+        else:
+            self.answer(query, wished)
+
+    def answer_later(self, query, wished):
         if not self.closing and not self.transport.is_closing():
-            self.answer(query)
+            self.answer(query, wished)
             self.flush()
 
-    def answer(self, query):
+    def answer(self, query, wished):
         self.in_flight -= 1
-        reply = answer_to(query)
+        reply = answer_to(query, wished)
         self.tls.write(struct.pack("!H", len(reply)) + reply)
         self.rearm_idle_timer()
         if self.server.close_after_answer:
@@ -177,6 +227,9 @@ class DotServer:
         self.one_query_per_record = one_query_per_record  # of several in one, the rest is looked at when more comes, as NSD 4.6 does
         self.recorded = bytearray()  # what clients sent, as it went over the wire
         self.connections = self.handshakes = self.resumed = self.queries = 0
+        self.asked = collections.Counter()  # by question_of()
+        self.silent = False  # while set, queries are taken and never answered
+        self.held = []
         self.alpn = set()
         self.tls_errors = []
         self.open = set()
@@ -206,6 +259,20 @@ class DotServer:
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()
+
+    def asked_for(self, name, type_="A"):
+        """How often this question has come."""
+        return self.asked[question_of(name, type_)]
+
+    def release(self):
+        """Answers the queries that are held."""
+
+        async def release():
+            held, self.held = self.held, []
+            for connection, query, wished in held:
+                connection.answer_later(query, wished)
+
+        self.call(release())
 
     def call(self, coroutine):
         return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(PATIENCE)

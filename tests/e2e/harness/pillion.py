@@ -59,11 +59,11 @@ def write_config(path, dns_port, http_port, upstreams, host="127.0.0.1", **more)
 
 
 class Pillion:
-    """A running proxy on 127.0.0.1 (or `host`)."""
+    """A running proxy on 127.0.0.1 (or `host`), on a free port where none is asked for."""
 
-    def __init__(self, directory, upstreams, host="127.0.0.1", prefix=(), **more):
+    def __init__(self, directory, upstreams, host="127.0.0.1", prefix=(), port=None, **more):
         self.host = host
-        self.port = free_port(host)
+        self.port = port or free_port(host)
         self.http_port = free_port()
         directory = pathlib.Path(directory)
         directory.mkdir(parents=True, exist_ok=True)

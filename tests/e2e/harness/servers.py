@@ -1,4 +1,5 @@
-"""Real DNS-over-TLS servers: Unbound and NSD, each with the signed zone, on TLS and, for asking them directly, in the clear."""
+"""Real DNS-over-TLS servers: Unbound and NSD, each with the signed zone, on TLS and, for asking them directly, in the clear.
+Unbound can also be the resolver that it is, and a cluster's DNS."""
 
 import pathlib
 
@@ -31,17 +32,33 @@ server:
   msg-cache-size: 1m
   rrset-cache-size: 1m
   key-cache-size: 1m
-  module-config: "iterator"
+  module-config: "{modules}"
   edns-buffer-size: 4096
   max-udp-size: 4096
+  {options}
 remote-control:
   control-enable: no
+{auth_zones}
+"""
+
+# As an authoritative server would, or as what a resolver asks in place of other servers.
+UNBOUND_ZONE = """
 auth-zone:
   name: "{origin}"
   zonefile: "{zone}"
-  for-downstream: yes
-  for-upstream: no
+  for-downstream: {authoritative}
+  for-upstream: {recursive}
   fallback-enabled: no
+"""
+
+# Validates, asks no server that is not in its own files, and makes no use of a proof for another question than it was made for.
+# Takes as many questions at once as a test has: of more than num-queries-per-thread, some end as SERVFAIL.
+UNBOUND_RESOLVER = """
+  num-queries-per-thread: 4096
+  trust-anchor-file: "{trust_anchor}"
+  do-not-query-address: 0.0.0.0/0
+  do-not-query-address: ::/0
+  aggressive-nsec: no
 """
 
 NSD = """
@@ -81,7 +98,7 @@ zone:
 class RealServer:
     """A running server. `tls_port` speaks DNS over TLS, `plain_port` DNS over UDP and TCP."""
 
-    def __init__(self, name, template, command, directory, certificate, zone, origin, tls_port=None):
+    def __init__(self, name, template, command, directory, certificate, tls_port=None, **values):
         self.name = name
         self.tls_port = tls_port or free_port()
         self.plain_port = free_port()
@@ -90,21 +107,38 @@ class RealServer:
         directory.mkdir(parents=True, exist_ok=True)
         config = directory / f"{name}.conf"
         config.write_text(template.format(tls=self.tls_port, plain=self.plain_port, key=certificate.key,
-                                          certificate=certificate.path, directory=directory, zone=zone, origin=origin,
-                                          tsig_name=TSIG_NAME, tsig_secret=TSIG_SECRET))
+                                          certificate=certificate.path, directory=directory, **values))
         self.process = Process([*command, "-c", config], directory, name)
 
     @property
     def address(self):
         return f"127.0.0.1:{self.tls_port}"
 
+    @property
+    def plain_address(self):
+        return f"127.0.0.1:{self.plain_port}"
+
     def wait_ready(self):
         self.process.wait_for(lambda: accepts_tcp(self.tls_port) and accepts_tcp(self.plain_port), "accepts connections")
 
 
+def make_unbound(directory, certificate, zones, *, tls_port=None, recursive=False, options=""):
+    """`zones` are {origin: zone file}; `recursive`: it resolves from them instead of answering with them. `options` of unbound.conf(5)
+    are for its server clause; the trust anchor of a resolver belongs there (resolver_options)."""
+    auth_zones = "".join(UNBOUND_ZONE.format(origin=origin, zone=file, authoritative="no" if recursive else "yes",
+                                             recursive="yes" if recursive else "no") for origin, file in zones.items())
+    return RealServer("unbound", UNBOUND, ["/usr/sbin/unbound", "-d"], directory, certificate, tls_port, options=options.strip(),
+                      modules="validator iterator" if recursive else "iterator", auth_zones=auth_zones)
+
+
+def resolver_options(trust_anchor):
+    return UNBOUND_RESOLVER.format(trust_anchor=trust_anchor)
+
+
 def unbound(directory, certificate, zone, origin, tls_port=None):
-    return RealServer("unbound", UNBOUND, ["/usr/sbin/unbound", "-d"], directory, certificate, zone, origin, tls_port)
+    return make_unbound(directory, certificate, {origin: zone}, tls_port=tls_port)
 
 
 def nsd(directory, certificate, zone, origin, tls_port=None):
-    return RealServer("nsd", NSD, ["/usr/sbin/nsd", "-d"], directory, certificate, zone, origin, tls_port)
+    return RealServer("nsd", NSD, ["/usr/sbin/nsd", "-d"], directory, certificate, tls_port, zone=zone, origin=origin,
+                      tsig_name=TSIG_NAME, tsig_secret=TSIG_SECRET)

@@ -35,6 +35,7 @@ def text():
         "odd TYPE65400 \\# 6 000102feff00", "odd TYPE4242 \\# 0",
         "*.wild A 192.0.2.7", "*.wild TXT \"wild\"", "below.empty.terminal A 192.0.2.8",
         "under_score A 192.0.2.9", "a\\.b A 192.0.2.10", "gr\\195\\188n A 192.0.2.11", "sp\\032ace A 192.0.2.12",
+        *(f"host{number} A 192.0.2.{number}" for number in range(60)), *(f"host{number} AAAA 2001:db8::{number}" for number in range(20)),
         f"{'l' * 63} A 192.0.2.13", f"{'.'.join(['m' * 60] * 3)} A 192.0.2.14",
         "dname DNAME wild",
         "child NS ns.child", "ns.child A 192.0.2.54",
@@ -52,3 +53,19 @@ def write_signed(directory):
     signed = directory / "zone.signed"
     run("ldns-signzone", "-f", signed, plain, directory / key, cwd=directory)
     return signed
+
+
+def key_file(signed):
+    """The public key that the zone of write_signed is signed with: a resolver's trust anchor."""
+    (key,) = signed.parent.glob("K*.key")
+    return key
+
+
+def write_root(directory):
+    """A root zone, for servers that must know of every name whether it exists, and nothing but the zones of the tests does."""
+    path = pathlib.Path(directory) / "root"
+    path.write_text("$ORIGIN .\n$TTL 300\n"
+                    "@ SOA ns.root-servers.example. hostmaster.root-servers.example. 1 3600 600 86400 60\n@ NS ns.root-servers.example.\n"
+                    f"{ORIGIN} NS ns.{ORIGIN}\nns.{ORIGIN} A 192.0.2.53\n"
+                    "cluster.local. NS ns.dns.cluster.local.\nns.dns.cluster.local. A 192.0.2.54\n")
+    return path
