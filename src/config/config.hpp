@@ -64,9 +64,9 @@ struct Upstream {
 
 /// Where the names of a zone are answered from: an upstream, or records that stand in the configuration.
 struct Route {
-  std::string zone;                  ///< presentation form; the longest zone that a name ends in wins
-  std::string upstream;              ///< a key of `upstreams`; empty where `records` answer
-  std::vector<std::string> records;  ///< lines of a zone file (RFC 1035 5.1), relative to `zone`
+  std::string zone;      ///< lower case, without the final dot but for "."; the longest that a name ends in wins
+  std::string upstream;  ///< a key of `upstreams`; empty where `records` answer
+  std::vector<std::string> records;  ///< at most 10,000 for dns::parse_zone_record, relative to `zone`
   friend bool operator==(const Route&, const Route&) = default;
 };
 
@@ -84,7 +84,7 @@ struct Cache {
 
 /// The pod's search list, for answering a whole walk along it at once. Off while `domains` is empty.
 struct Search {
-  std::vector<std::string> domains;  ///< in the order of the list, at most 32, as in `search` of resolv.conf(5)
+  std::vector<std::string> domains;  ///< in the order of the list, at most 32, each once; written like Route::zone
   std::uint32_t ndots = 5;           ///< 0 … 15, as in resolv.conf(5)
   friend bool operator==(const Search&, const Search&) = default;
 };
@@ -105,7 +105,7 @@ struct Log {
 struct Config {
   Dns dns;
   std::vector<Upstream> upstreams;  ///< in the order of the file; default_config() has "public"
-  std::vector<Route> routes;        ///< one of them for zone "."
+  std::vector<Route> routes;        ///< each zone once, in the order of the file; one for "." with an upstream
   Cache cache;
   Search search;
   Http http;

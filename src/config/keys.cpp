@@ -12,9 +12,8 @@ namespace {
 
 constexpr std::string_view address_and_port = R"(a literal address and port, such as "127.0.0.1:8053" or "[::1]:8053")";
 constexpr std::string_view readable_pem = "the path of a readable PEM file";
-constexpr std::string_view no_cache = "the cache is not built yet";
 constexpr std::string_view no_admin = "the status page is not built yet";
-constexpr std::int64_t second = 1'000, hour = 3'600'000;
+constexpr std::int64_t second = 1'000, minute = 60 * second, hour = 60 * minute, month = 30 * 24 * hour;
 
 constexpr std::array table{
     Key{.path = "dns", .kind = Kind::mapping},
@@ -82,19 +81,41 @@ constexpr std::array table{
     Key{.path = "routes",
         .kind = Kind::list,
         .default_text = R"([{zone: ".", upstream: public}])",
-        .description = R"(a mapping such as {zone: ".", upstream: public})",
+        .description = R"(a mapping such as {zone: cluster.local, upstream: cluster})",
         .min = 1,
-        .max = 16},
-    Key{.path = "routes[].zone", .description = R"(only ".", since routes by zone are not built yet)"},
-    Key{.path = "routes[].upstream", .description = "the name of one of the upstreams"},
+        .max = 256},
+    Key{.path = "routes[].zone", .description = R"(a domain name such as cluster.local, or "." for all other names)"},
+    Key{.path = "routes[].upstream",
+        .description = "the name of one of the upstreams, or else records",
+        .optional = true},
+    Key{.path = "routes[].records",
+        .kind = Kind::list,
+        .description = R"(a line of a zone file such as "www 300 IN A 192.0.2.1", or else upstream)",
+        .min = 1,
+        .max = 10'000,
+        .optional = true},
 
     Key{.path = "cache", .kind = Kind::mapping},
-    Key{.path = "cache.size", .default_text = "0", .description = "only 0, since the cache is not built yet"},
-    Key{.path = "cache.min_ttl", .kind = Kind::unbuilt, .description = no_cache},
-    Key{.path = "cache.max_ttl", .kind = Kind::unbuilt, .description = no_cache},
-    Key{.path = "cache.max_negative_ttl", .kind = Kind::unbuilt, .description = no_cache},
-    Key{.path = "cache.serve_stale", .kind = Kind::unbuilt, .description = no_cache},
-    Key{.path = "cache.prefetch", .kind = Kind::unbuilt, .description = no_cache},
+    Key{.path = "cache.size", .kind = Kind::size, .default_text = "4MiB", .min = 64LL << 10, .max = 16LL << 30},
+    Key{.path = "cache.min_ttl", .kind = Kind::seconds, .default_text = "0s", .min = 0, .max = month},
+    Key{.path = "cache.max_ttl", .kind = Kind::seconds, .default_text = "1h", .min = second, .max = month},
+    Key{.path = "cache.max_negative_ttl", .kind = Kind::seconds, .default_text = "5m", .min = 0, .max = month},
+    Key{.path = "cache.serve_stale", .kind = Kind::seconds, .default_text = "1h", .min = 0, .max = month},
+    Key{.path = "cache.failure_ttl", .kind = Kind::seconds, .default_text = "5s", .min = second, .max = 5 * minute},
+    Key{.path = "cache.nxdomain_cut", .kind = Kind::boolean, .default_text = "true"},
+    Key{.path = "cache.prefetch", .kind = Kind::boolean, .default_text = "true"},
+
+    Key{.path = "search", .kind = Kind::mapping},
+    Key{.path = "search.domains",
+        .kind = Kind::list,
+        .default_text = "[]",
+        .description = "a domain name such as default.svc.cluster.local",
+        .min = 0,
+        .max = 32},
+    Key{.path = "search.ndots", .kind = Kind::integer, .default_text = "5", .min = 0, .max = 15},
+    Key{.path = "search.resolv_conf",
+        .description = "the path of a readable file as resolv.conf(5) says, instead of domains and ndots",
+        .optional = true},
 
     Key{.path = "http", .kind = Kind::mapping},
     Key{.path = "http.listen",
@@ -204,6 +225,12 @@ std::string allowed_text(const Key& key) {
       return std::to_string(key.min) + " to " + std::to_string(key.max) + " of: " + std::string(key.description);
     case Kind::duration:
       return format_duration(milliseconds(key.min)) + " to " + format_duration(milliseconds(key.max));
+    case Kind::seconds:
+      return format_duration(milliseconds(key.min)) + " to " + format_duration(milliseconds(key.max)) +
+             ", whole seconds";
+    case Kind::size:
+      return "0, or " + format_size(static_cast<std::uint64_t>(key.min)) + " to " +
+             format_size(static_cast<std::uint64_t>(key.max));
     case Kind::integer:
       return std::to_string(key.min) + " to " + std::to_string(key.max);
     case Kind::boolean:

@@ -21,6 +21,8 @@ enum class Kind : std::uint8_t {
   mapping,   // holds other keys
   list,      // `min` to `max` elements
   duration,  // `min` to `max` milliseconds
+  seconds,   // the same, whole seconds only
+  size,      // 0, or `min` to `max` bytes
   integer,   // `min` to `max`
   boolean,
   choice,   // one of `choices`
@@ -37,6 +39,7 @@ struct Key {
   std::int64_t min = 0;
   std::int64_t max = 0;
   std::span<const std::string_view> choices = {};
+  bool optional = false;  ///< may be left out though it has no default
 };
 
 /// Every key, each mapping before the keys it holds.

@@ -1,14 +1,14 @@
 #include "config/load.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <fstream>
-#include <system_error>
 
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
+#include "config/read_file.hpp"
+#include "config/route_reader.hpp"
 #include "config/scalar.hpp"
+#include "config/search_reader.hpp"
 #include "config/section.hpp"
 #include "config/upstream_reader.hpp"
 
@@ -53,18 +53,23 @@ void read_dns(const Section& top, Dns& dns) {
   section.read("reject_non_utf8_names", dns.reject_non_utf8_names);
 }
 
-void read_cache(const Section& top) {
+void read_cache(const Section& top, Cache& cache) {
   const auto* const entry = top.find("cache");
   if (entry == nullptr) return;
   const Section section(*entry, "cache", "cache", top.faults());
-  std::string size;
-  section.read("size", size, [](const std::string& text) {
-    const auto bytes = parse_size(text);
-    return bytes ? std::string{} : bytes.error();
-  });
-  if (size.empty() || parse_size(size) == 0U) return;
-  section.faults().add(value_mark(*section.find("size")),
-                       "cache.size: the cache is not built yet; only `size: 0` is accepted");
+  section.read_size("size", cache.size);
+  section.read("min_ttl", cache.min_ttl);
+  section.read("max_ttl", cache.max_ttl);
+  section.read("max_negative_ttl", cache.max_negative_ttl);
+  section.read("serve_stale", cache.serve_stale);
+  section.read("failure_ttl", cache.failure_ttl);
+  section.read("nxdomain_cut", cache.nxdomain_cut);
+  section.read("prefetch", cache.prefetch);
+  if (cache.min_ttl <= cache.max_ttl) return;
+  // Only one of the two may have been written: the default of the other allows no such value.
+  const std::string_view name = section.find("min_ttl") != nullptr ? "min_ttl" : "max_ttl";
+  section.refuse_key(name, "min_ttl is " + format_duration(cache.min_ttl) + " and max_ttl " +
+                               format_duration(cache.max_ttl) + "; allowed: min_ttl at most max_ttl");
 }
 
 void read_http(const Section& top, const Dns& dns, Http& http) {
@@ -118,8 +123,10 @@ Config parse_config(std::string_view yaml, std::string_view file) {
   if (faults.empty()) {
     const Section top({.name = "", .mark = root.Mark(), .value = root}, "", "", faults);
     read_dns(top, config.dns);
-    read_upstreams_and_routes(top, config);
-    read_cache(top);
+    read_upstreams(top, config);
+    read_routes(top, config);
+    read_cache(top, config.cache);
+    read_search(top, config.search);
     read_http(top, config.dns, config.http);
     read_log(top, config.log);
     top.read("threads", config.threads);
@@ -135,15 +142,9 @@ Config load_config(const std::filesystem::path& file) {
     faults.add({}, "cannot be read: " + reason + "; allowed: a readable file of at most 1 MiB");
     return ConfigError(faults.text(file.string()));
   };
-  errno = 0;
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream.is_open()) throw cannot_be_read(std::generic_category().message(errno));
-  // One byte more than is allowed, so that what is too long shows; the file's size says nothing for a pipe.
-  std::string text(max_file_size + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (stream.bad()) throw cannot_be_read(std::generic_category().message(errno));
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  return parse_config(text, file.string());
+  const auto text = read_file(file, max_file_size);
+  if (!text) throw cannot_be_read(text.error());
+  return parse_config(*text, file.string());
 }
 
 }  // namespace pillion::config

@@ -9,6 +9,8 @@
 #include <memory>
 #include <span>
 
+#include "dns/name.hpp"
+
 namespace pillion::config {
 namespace {
 
@@ -76,6 +78,25 @@ std::expected<std::uint64_t, std::string> parse_size(std::string_view text) {
   const auto count = parse_with_unit(text, size_units, "a size", "512B, 64KiB, 4MiB or 1GiB");
   if (!count) return std::unexpected(count.error());
   return static_cast<std::uint64_t>(*count);
+}
+
+std::string format_size(std::uint64_t bytes) {
+  if (bytes == 0) return "0";
+  const auto unit = std::ranges::find_if(size_units.rbegin(), size_units.rend(), [&](const Unit& candidate) {
+    return bytes % static_cast<std::uint64_t>(candidate.factor) == 0;
+  });
+  return std::to_string(bytes / static_cast<std::uint64_t>(unit->factor)) + std::string(unit->name);
+}
+
+std::expected<std::string, std::string> parse_domain(std::string_view text) {
+  const auto name = dns::parse_name(text);
+  if (!name) return std::unexpected(in_quotes(text) + " is not a domain name: " + name.error());
+  auto canonical = dns::to_text(*name);
+  for (auto& c : canonical) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  if (canonical.size() > 1) canonical.pop_back();
+  return canonical;
 }
 
 std::expected<std::int64_t, std::string> parse_integer(std::string_view text) {

@@ -20,6 +20,12 @@ namespace pillion::config {
 /// Bytes: "0", "512B", "64KiB", "4MiB", "1GiB".
 [[nodiscard]] std::expected<std::uint64_t, std::string> parse_size(std::string_view text);
 
+/// The shortest of those forms that is exact: "0", "1000B", "4MiB".
+[[nodiscard]] std::string format_size(std::uint64_t bytes);
+
+/// A domain name in the one form that this room has for it: lower case, without the final dot but for the root (".").
+[[nodiscard]] std::expected<std::string, std::string> parse_domain(std::string_view text);
+
 /// A whole number in decimal, without sign, leading zeros, fraction or exponent; anything else is an error, as is one
 /// above 2^63 - 1.
 [[nodiscard]] std::expected<std::int64_t, std::string> parse_integer(std::string_view text);

@@ -160,7 +160,21 @@ void Section::read(std::string_view name, std::chrono::milliseconds& out) const 
   if (duration->count() < known.min || duration->count() > known.max) {
     return refuse_value(name, in_quotes(*written) + " is out of range");
   }
+  if (known.kind == Kind::seconds && duration->count() % 1'000 != 0)
+    return refuse_value(name, in_quotes(*written) + " is not a whole number of seconds");
   out = *duration;
+}
+
+void Section::read_size(std::string_view name, std::size_t& out) const {
+  const auto written = text(name);
+  if (!written) return;
+  const auto bytes = parse_size(*written);
+  if (!bytes) return refuse_value(name, bytes.error());
+  const auto& known = key_of(name);
+  const bool inside =
+      *bytes >= static_cast<std::uint64_t>(known.min) && *bytes <= static_cast<std::uint64_t>(known.max);
+  if (*bytes != 0 && !inside) return refuse_value(name, in_quotes(*written) + " is out of range");
+  out = *bytes;
 }
 
 void Section::read(std::string_view name, std::string& out,

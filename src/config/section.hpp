@@ -27,6 +27,7 @@ class Faults {
   /// "SHOWN: PROBLEM; allowed: ALLOWED", `shown` being the key's path in this document, empty for the top level.
   void add(const YAML::Mark& mark, std::string_view shown, std::string_view problem, std::string_view allowed);
   [[nodiscard]] bool empty() const { return faults_.empty(); }
+  [[nodiscard]] std::size_t size() const { return faults_.size(); }
   /// `file:line:column: message`, one line a fault, in the order of the document, at most 100.
   [[nodiscard]] std::string text(std::string_view file) const;
 
@@ -86,6 +87,8 @@ class Section {
   void read(std::string_view name, Enum& out) const {
     if (const auto index = choice(name)) out = static_cast<Enum>(*index);
   }
+  /// Bytes, of a key of Kind::size.
+  void read_size(std::string_view name, std::size_t& out) const;
   /// Text that `check` accepts by returning an empty string; else what is wrong with it.
   void read(std::string_view name, std::string& out, const std::function<std::string(const std::string&)>& check) const;
 

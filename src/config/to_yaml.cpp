@@ -83,12 +83,41 @@ void emit_upstream(YAML::Emitter& out, const Upstream& upstream, bool redact) {
 void emit_routes(YAML::Emitter& out, const std::vector<Route>& routes) {
   out << YAML::Key << "routes" << YAML::Value << YAML::BeginSeq;
   for (const auto& route : routes) {
-    out << YAML::Flow << YAML::BeginMap;
+    if (route.records.empty()) out << YAML::Flow;
+    out << YAML::BeginMap;
     pair(out, "zone", Quoted{route.zone});
-    pair(out, "upstream", route.upstream);
+    if (route.records.empty()) {
+      pair(out, "upstream", route.upstream);
+    } else {
+      out << YAML::Key << "records" << YAML::Value << YAML::BeginSeq;
+      for (const auto& record : route.records) out << Quoted{record};
+      out << YAML::EndSeq;
+    }
     out << YAML::EndMap;
   }
   out << YAML::EndSeq;
+}
+
+void emit_cache(YAML::Emitter& out, const Cache& cache) {
+  out << YAML::Key << "cache" << YAML::Value << YAML::BeginMap;
+  pair(out, "size", format_size(cache.size));
+  pair(out, "min_ttl", cache.min_ttl);
+  pair(out, "max_ttl", cache.max_ttl);
+  pair(out, "max_negative_ttl", cache.max_negative_ttl);
+  pair(out, "serve_stale", cache.serve_stale);
+  pair(out, "failure_ttl", cache.failure_ttl);
+  pair(out, "nxdomain_cut", cache.nxdomain_cut);
+  pair(out, "prefetch", cache.prefetch);
+  out << YAML::EndMap;
+}
+
+void emit_search(YAML::Emitter& out, const Search& search) {
+  out << YAML::Key << "search" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  out << YAML::Key << "domains" << YAML::Value << YAML::BeginSeq;
+  for (const auto& domain : search.domains) out << Quoted{domain};
+  out << YAML::EndSeq;
+  pair(out, "ndots", search.ndots);
+  out << YAML::EndMap;
 }
 
 }  // namespace
@@ -101,9 +130,8 @@ std::string to_yaml(const Config& config, bool redact) {
   for (const auto& upstream : config.upstreams) emit_upstream(out, upstream, redact);
   out << YAML::EndMap;
   emit_routes(out, config.routes);
-  out << YAML::Key << "cache" << YAML::Value << YAML::Flow << YAML::BeginMap;
-  pair(out, "size", 0);
-  out << YAML::EndMap;
+  emit_cache(out, config.cache);
+  emit_search(out, config.search);
   out << YAML::Key << "http" << YAML::Value << YAML::Flow << YAML::BeginMap;
   pair(out, "listen", Quoted{config.http.listen.empty() ? "" : to_string(config.http.listen.front())});
   out << YAML::EndMap;

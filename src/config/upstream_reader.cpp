@@ -7,6 +7,7 @@
 #include <ranges>
 #include <system_error>
 
+#include "config/own_address.hpp"
 #include "config/scalar.hpp"
 
 namespace pillion::config {
@@ -45,11 +46,11 @@ void read_pins(const Section& section, std::vector<std::string>& pins) {
   }
 }
 
-Server read_server(const Entry& entry, bool may_use_tls, Faults& faults) {
+Server read_server(const Entry& entry, bool may_use_tls, const std::vector<Endpoint>& listeners, Faults& faults) {
   Server server;
   const Section section(entry, "upstreams.NAME.servers[]", entry.name, faults);
-  section.read("address", server.endpoint, [](const Endpoint& endpoint) {
-    return endpoint.port == 0 ? in_quotes(to_string(endpoint)) + " has port 0" : std::string{};
+  section.read("address", server.endpoint, [&](const Endpoint& endpoint) {
+    return endpoint.port == 0 ? in_quotes(to_string(endpoint)) + " has port 0" : check_not_own(endpoint, listeners);
   });
   if (entry.value.IsMap()) section.require("address");
   if (may_use_tls) {
@@ -62,9 +63,10 @@ Server read_server(const Entry& entry, bool may_use_tls, Faults& faults) {
   return server;
 }
 
-void read_servers(const Section& upstream_section, bool may_use_tls, std::vector<Server>& servers) {
+void read_servers(const Section& upstream_section, bool may_use_tls, const std::vector<Endpoint>& listeners,
+                  std::vector<Server>& servers) {
   for (const auto& element : upstream_section.elements("servers")) {
-    auto server = read_server(element, may_use_tls, upstream_section.faults());
+    auto server = read_server(element, may_use_tls, listeners, upstream_section.faults());
     const bool known = !server.endpoint.address.empty() &&
                        std::ranges::find(servers, server.endpoint, &Server::endpoint) != servers.end();
     if (known) {
@@ -102,7 +104,7 @@ void check_default_ca_file(const std::string& name, const YAML::Mark& mark, Faul
   faults.add(mark, "upstreams." + name + ".tls.ca_file", "the default " + problem, allowed_text(known));
 }
 
-Upstream read_upstream(const Entry& entry, Faults& faults) {
+Upstream read_upstream(const Entry& entry, const std::vector<Endpoint>& listeners, Faults& faults) {
   Upstream upstream;
   upstream.name = entry.name;
   if (const auto problem = check_upstream_name(entry.name); !problem.empty()) {
@@ -114,7 +116,7 @@ Upstream read_upstream(const Entry& entry, Faults& faults) {
   section.read("timeout", upstream.timeout);
   const bool may_use_tls = upstream.protocol == Protocol::tls;
   if (entry.value.IsMap()) section.require("servers");
-  read_servers(section, may_use_tls, upstream.servers);
+  read_servers(section, may_use_tls, listeners, upstream.servers);
   if (may_use_tls) {
     section.read("padding", upstream.padding);
     read_tls(section, upstream.tls);
@@ -128,10 +130,19 @@ Upstream read_upstream(const Entry& entry, Faults& faults) {
   return upstream;
 }
 
-void read_upstreams(const Section& top, std::vector<Upstream>& upstreams) {
+}  // namespace
+
+void read_upstreams(const Section& top, Config& config) {
+  auto& upstreams = config.upstreams;
   const auto* const entry = top.find("upstreams");
   if (entry == nullptr) {
-    for (const auto& upstream : upstreams) check_default_ca_file(upstream.name, YAML::Mark{}, top.faults());
+    for (const auto& upstream : upstreams) {
+      check_default_ca_file(upstream.name, YAML::Mark{}, top.faults());
+      for (const auto& server : upstream.servers) {
+        if (const auto problem = check_not_own(server.endpoint, config.dns.listen); !problem.empty())
+          top.refuse_key("dns", problem + "; allowed: another address or port, or upstreams of your own");
+      }
+    }
     return;
   }
   constexpr std::string_view allowed = "a mapping of 1 to 16 names to upstreams";
@@ -142,52 +153,7 @@ void read_upstreams(const Section& top, std::vector<Upstream>& upstreams) {
   }
   upstreams.clear();
   for (const auto& named : entries | std::views::take(max_upstreams))
-    upstreams.push_back(read_upstream(named, top.faults()));
-}
-
-/// `upstreams` without `routes`: everything goes to the only one, or to the one that is named like the default.
-void choose_default_route(const Section& top, const Config& config, std::vector<Route>& routes) {
-  const auto& upstreams = config.upstreams;
-  if (upstreams.size() == 1) routes.front().upstream = upstreams.front().name;
-  if (upstreams.size() <= 1 ||
-      std::ranges::find(upstreams, routes.front().upstream, &Upstream::name) != upstreams.end())
-    return;
-  top.refuse_key(
-      "upstreams",
-      R"(none of several is named public, and no route says which one is asked; allowed: routes: [{zone: ".", upstream: NAME}])");
-}
-
-Route read_route(const Entry& entry, const Config& config, Faults& faults) {
-  Route route;
-  const Section section(entry, "routes[]", entry.name, faults);
-  section.read("zone", route.zone, [](const std::string& zone) {
-    return zone == "." ? std::string{} : in_quotes(zone) + " is not the root zone";
-  });
-  section.read("upstream", route.upstream, [&](const std::string& name) {
-    const bool known = std::ranges::find(config.upstreams, name, &Upstream::name) != config.upstreams.end();
-    return known ? std::string{} : in_quotes(name) + " is not one of the upstreams";
-  });
-  if (entry.value.IsMap()) {
-    section.require("zone");
-    section.require("upstream");
-  }
-  return route;
-}
-
-}  // namespace
-
-void read_upstreams_and_routes(const Section& top, Config& config) {
-  read_upstreams(top, config.upstreams);
-  if (top.find("routes") == nullptr) return choose_default_route(top, config, config.routes);
-  config.routes.clear();
-  for (const auto& element : top.elements("routes")) {
-    auto route = read_route(element, config, top.faults());
-    if (!route.zone.empty() && std::ranges::find(config.routes, route.zone, &Route::zone) != config.routes.end()) {
-      top.faults().add(value_mark(element),
-                       element.name + ": zone " + in_quotes(route.zone) + " is given twice; allowed: once");
-    }
-    config.routes.push_back(std::move(route));
-  }
+    upstreams.push_back(read_upstream(named, config.dns.listen, top.faults()));
 }
 
 }  // namespace pillion::config

@@ -14,6 +14,7 @@ namespace {
 
 constexpr std::string_view form = "`[owner] [ttl] [IN] type rdata`, such as `www 300 IN A 192.0.2.1`";
 constexpr std::uint32_t max_ttl = std::numeric_limits<std::int32_t>::max();  // RFC 2181 section 8
+constexpr std::uint32_t default_ttl = 300;
 
 bool starts_with_digit(std::string_view text) {
   return !text.empty() && text[0] >= '0' && text[0] <= '9';
@@ -47,7 +48,7 @@ std::expected<Buffer, std::string> read_owner(const Word& word, Bytes origin) {
 
 // What stands between owner and rdata.
 struct Head {
-  std::uint32_t ttl = ZoneRecord{}.ttl;
+  std::uint32_t ttl = default_ttl;
   std::uint16_t type = 0;
 };
 

@@ -16,8 +16,8 @@ struct ZoneRecord {
   Buffer owner;  ///< within the origin; the first label may be the wildcard `*` (RFC 4592)
   std::uint16_t type = 0;
   std::uint16_t klass = klass::in;
-  std::uint32_t ttl = 300;  ///< seconds, at most 2^31 - 1 (RFC 2181 section 8)
-  Buffer rdata;             ///< at most 65,535 bytes
+  std::uint32_t ttl = 0;  ///< seconds, at most 2^31 - 1 (RFC 2181 section 8)
+  Buffer rdata;           ///< at most 65,535 bytes
 };
 
 /// Reads `[owner] [ttl] [class] type rdata`, where TTL and class may change places. `origin` is the zone's name in wire

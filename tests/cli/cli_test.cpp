@@ -87,7 +87,11 @@ TEST(CommandLine, ThatIsWrongExitsWith2) {
 TEST(Check, WithoutAFilePrintsTheDefaults) {
   const auto result = pillion({"check"});
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_EQ(result.out, config::to_yaml(config::default_config(), true));
+  EXPECT_EQ(result.out, config::to_yaml(config::default_config(), true) + R"(
+# Names go to the longest of these zones that they end in:
+# zone  answered by  protocol  servers
+# .     public       tls       1.1.1.1:853, 9.9.9.9:853
+)");
   EXPECT_THAT(result.err, IsEmpty());
 }
 
@@ -96,6 +100,38 @@ TEST(Check, PrintsWhatAFileMeans) {
   const auto result = pillion({"check", "--config", file});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.out, AllOf(StartsWith("dns:\n"), HasSubstr("\nthreads: 2\n")));
+}
+
+TEST(Check, PrintsTheRoutesAsATable) {
+  const auto file = write_file("routes.yaml", R"(
+upstreams:
+  cluster-of-ours: {protocol: udp, servers: [{address: "10.96.0.10:53"}, {address: "[fd00::a]:53"}]}
+  lan: {protocol: tcp, servers: [{address: "192.0.2.1:53"}]}
+routes:
+  - {zone: ".", upstream: lan}
+  - {zone: internal, records: ["@ A 192.0.2.1"]}
+  - {zone: very-long-top-level-domain, upstream: lan}
+  - {zone: svc.cluster.local, records: ["a A 192.0.2.1", "b A 192.0.2.2"]}
+  - {zone: cluster.local, upstream: cluster-of-ours}
+  - {zone: 'a\.b\.c.example', upstream: lan}
+)");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr(R"(
+# zone                        answered by      protocol  servers
+# svc.cluster.local           2 records
+# cluster.local               cluster-of-ours  udp       10.96.0.10:53, [fd00::a]:53
+# a\.b\.c.example             lan              tcp       192.0.2.1:53
+# internal                    1 record
+# very-long-top-level-domain  lan              tcp       192.0.2.1:53
+# .                           lan              tcp       192.0.2.1:53
+)"));
+}
+
+TEST(Check, PrintsWhatComesBackToTheSame) {
+  const auto file = write_file("whole.yaml", "routes: [{zone: internal, records: ['@ TXT \"# a\"']}]\n");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_EQ(config::parse_config(result.out, "printed"), config::load_config(file));
 }
 
 TEST(Check, HidesThePathOfAKey) {

@@ -12,8 +12,10 @@ namespace pillion::config {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 std::string faults_of(const std::string& yaml) {
   try {
@@ -22,6 +24,10 @@ std::string faults_of(const std::string& yaml) {
     return error.what();
   }
   return {};
+}
+
+Route to_upstream(const std::string& zone, const std::string& upstream) {
+  return {.zone = zone, .upstream = upstream, .records = {}};
 }
 
 TEST(Defaults, AreThoseOfTheContract) {
@@ -48,7 +54,17 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_EQ(upstream.tls.client_key, "");
   EXPECT_EQ(upstream.padding, 128U);
 
-  EXPECT_THAT(config.routes, ElementsAre(Route{".", "public"}));
+  EXPECT_THAT(config.routes, ElementsAre(to_upstream(".", "public")));
+  EXPECT_EQ(config.cache.size, 4U << 20U);
+  EXPECT_EQ(config.cache.min_ttl, 0s);
+  EXPECT_EQ(config.cache.max_ttl, 1h);
+  EXPECT_EQ(config.cache.max_negative_ttl, 5min);
+  EXPECT_EQ(config.cache.serve_stale, 1h);
+  EXPECT_EQ(config.cache.failure_ttl, 5s);
+  EXPECT_TRUE(config.cache.nxdomain_cut);
+  EXPECT_TRUE(config.cache.prefetch);
+  EXPECT_THAT(config.search.domains, IsEmpty());
+  EXPECT_EQ(config.search.ndots, 5U);
   EXPECT_THAT(config.http.listen, ElementsAre(Endpoint{"0.0.0.0", 9153}));
   EXPECT_EQ(config.log.level, LogLevel::info);
   EXPECT_EQ(config.log.format, LogFormat::json);
@@ -108,7 +124,7 @@ TEST(ParseConfig, ReadsEveryWordOfAChoice) {
 TEST(ParseConfig, TheOnlyUpstreamIsTheRoute) {
   const auto config =
       parse_config("upstreams: {home: {protocol: udp, servers: [{address: \"192.0.2.1:53\"}]}}", "f.yaml");
-  EXPECT_THAT(config.routes, ElementsAre(Route{".", "home"}));
+  EXPECT_THAT(config.routes, ElementsAre(to_upstream(".", "home")));
 }
 
 TEST(ParseConfig, OfSeveralUpstreamsTheOneNamedPublicIsTheRoute) {
@@ -116,9 +132,11 @@ TEST(ParseConfig, OfSeveralUpstreamsTheOneNamedPublicIsTheRoute) {
 upstreams:
   cluster: {protocol: udp, servers: [{address: "192.0.2.1:53"}]}
   public: {protocol: udp, servers: [{address: "192.0.2.2:53"}]}
+routes:
+  - {zone: cluster.local, upstream: cluster}
 )";
   const auto config = parse_config(yaml, "f.yaml");
-  EXPECT_THAT(config.routes, ElementsAre(Route{".", "public"}));
+  EXPECT_THAT(config.routes, ElementsAre(to_upstream("cluster.local", "cluster"), to_upstream(".", "public")));
   EXPECT_EQ(config.upstreams.front().name, "cluster");
 }
 
@@ -127,6 +145,7 @@ TEST(ParseConfig, AnchorsAndAliasesAreFollowed) {
 upstreams:
   a: &a {protocol: tcp, servers: [{address: "192.0.2.1:53"}]}
   public: *a
+routes: [{zone: example.org, upstream: a}]
 )";
   const auto config = parse_config(yaml, "f.yaml");
   ASSERT_EQ(config.upstreams.size(), 2U);
@@ -134,8 +153,121 @@ upstreams:
 }
 
 TEST(ParseConfig, TheCacheMayBeOff) {
-  EXPECT_EQ(parse_config("cache: {size: 0}", "f.yaml"), default_config());
-  EXPECT_EQ(parse_config("cache: {size: 0MiB}", "f.yaml"), default_config());
+  EXPECT_EQ(parse_config("cache: {size: 0}", "f.yaml").cache.size, 0U);
+  EXPECT_EQ(parse_config("cache: {size: 0MiB}", "f.yaml").cache.size, 0U);
+}
+
+TEST(ParseConfig, ReadsEveryKeyOfTheCache) {
+  const auto cache = parse_config(R"(
+cache:
+  size: 64KiB
+  min_ttl: 1s
+  max_ttl: 2000ms
+  max_negative_ttl: 3s
+  serve_stale: 4m
+  failure_ttl: 5m
+  nxdomain_cut: false
+  prefetch: false
+)",
+                                  "f.yaml")
+                         .cache;
+  const Cache expected{.size = std::size_t{64} << 10U,
+                       .min_ttl = 1s,
+                       .max_ttl = 2s,
+                       .max_negative_ttl = 3s,
+                       .serve_stale = 4min,
+                       .failure_ttl = 5min,
+                       .nxdomain_cut = false,
+                       .prefetch = false};
+  EXPECT_EQ(cache, expected);
+  EXPECT_EQ(parse_config("cache: {size: 16GiB}", "f.yaml").cache.size, std::size_t{16} << 30U);
+  EXPECT_EQ(parse_config("cache: {min_ttl: 1h}", "f.yaml").cache.min_ttl, 1h) << "as much as max_ttl";
+}
+
+TEST(ParseConfig, ReadsRoutesInTheirOrder) {
+  const auto config = parse_config(R"(
+upstreams:
+  cluster: {protocol: udp, servers: [{address: "192.0.2.1:53"}]}
+  public: {protocol: udp, servers: [{address: "192.0.2.2:53"}]}
+routes:
+  - {zone: Cluster.Local., upstream: cluster}
+  - zone: db.internal
+    records:
+      - "primary 60 A 192.0.2.10"
+      - "*.pool CNAME primary"
+      - '@ TXT "one" "t;wo"'
+  - {zone: ".", upstream: public}
+  - {zone: 10.in-addr.arpa, upstream: cluster}
+)",
+                                   "f.yaml");
+  EXPECT_THAT(
+      config.routes,
+      ElementsAre(to_upstream("cluster.local", "cluster"),
+                  Route{.zone = "db.internal",
+                        .upstream = "",
+                        .records = {"primary 60 A 192.0.2.10", "*.pool CNAME primary", R"(@ TXT "one" "t;wo")"}},
+                  to_upstream(".", "public"), to_upstream("10.in-addr.arpa", "cluster")));
+}
+
+TEST(ParseConfig, TheDefaultUpstreamTakesWhatNoRouteSays) {
+  const auto config = parse_config("routes: [{zone: internal, records: [\"@ A 192.0.2.1\"]}]", "f.yaml");
+  EXPECT_THAT(config.routes, ElementsAre(Route{.zone = "internal", .upstream = "", .records = {"@ A 192.0.2.1"}},
+                                         to_upstream(".", "public")));
+  EXPECT_EQ(config.upstreams, default_config().upstreams);
+}
+
+TEST(ParseConfig, AFaultInARouteIsNotToldAsAMissingOne) {
+  const auto faults = faults_of(R"(
+upstreams:
+  a: {protocol: udp, servers: [{address: "192.0.2.1:53"}]}
+  b: {protocol: udp, servers: [{address: "192.0.2.2:53"}]}
+routes: [{zone: a..b, upstream: a}, {zone: ".", upstream: c}]
+)");
+  EXPECT_EQ(std::ranges::count(faults, '\n'), 1) << faults;
+  EXPECT_THAT(faults, AllOf(HasSubstr("routes[0].zone"), HasSubstr("routes[1].upstream")));
+}
+
+TEST(ParseConfig, TakesRecordsOfTheMostThatARouteHolds) {
+  const auto records = [](int count) {
+    std::string yaml = "routes: [{zone: internal, records: [";
+    for (int i = 0; i < count; ++i) yaml += "h" + std::to_string(i) + " A 192.0.2.1,";
+    return yaml + "]}]";
+  };
+  EXPECT_EQ(parse_config(records(10'000), "f.yaml").routes.front().records.size(), 10'000U);
+  EXPECT_THAT(faults_of(records(10'001)), HasSubstr("has 10001 elements; allowed: 1 to 10000 of"));
+}
+
+TEST(ParseConfig, ReadsTheSearchList) {
+  const auto search =
+      parse_config("search: {domains: [Default.svc.cluster.local., svc.cluster.local], ndots: 0}", "f.yaml").search;
+  EXPECT_EQ(search, (Search{.domains = {"default.svc.cluster.local", "svc.cluster.local"}, .ndots = 0}));
+  EXPECT_EQ(parse_config("search: {domains: []}", "f.yaml").search, Search{});
+  EXPECT_EQ(parse_config("search: {domains: [a]}", "f.yaml").search.ndots, 5U);
+}
+
+TEST(ParseConfig, ReadsTheSearchListOfAFile) {
+  const TemporaryFile file("search a.svc.cluster.local cluster.local\noptions ndots:3\n");
+  EXPECT_EQ(parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml").search,
+            (Search{.domains = {"a.svc.cluster.local", "cluster.local"}, .ndots = 3}));
+}
+
+TEST(ParseConfig, AFaultInAResolvConfNamesItsLine) {
+  const TemporaryFile file("nameserver 192.0.2.1\nsearch a..b\n");
+  EXPECT_THAT(faults_of("search: {resolv_conf: " + file.path() + "}"),
+              HasSubstr("line 2: `a..b` is not a domain name: an empty label; allowed: "));
+}
+
+TEST(ParseConfig, AResolvConfHasALimit) {
+  const TemporaryFile longest(std::string(64U << 10U, '\n'));
+  EXPECT_EQ(faults_of("search: {resolv_conf: " + longest.path() + "}"), "");
+  const TemporaryFile longer(std::string((64U << 10U) + 1, '\n'));
+  EXPECT_THAT(faults_of("search: {resolv_conf: " + longer.path() + "}"), HasSubstr("is longer than 64 KiB; allowed: "));
+}
+
+TEST(ParseConfig, AListenerOfAnyPortIsNoUpstream) {
+  EXPECT_EQ(faults_of("dns: {listen: \"127.0.0.1:0\"}\n"
+                      "upstreams: {a: {protocol: udp, servers: [{address: \"127.0.0.1:53\"}]}}"),
+            "");
 }
 
 TEST(ParseConfig, TheCaFileIsOnlyLookedForWhereItIsUsed) {

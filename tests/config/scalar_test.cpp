@@ -46,6 +46,30 @@ TEST(ParseSize, RefusesTheRest) {
   }
 }
 
+TEST(FormatSize, TakesTheLargestUnitThatIsExact) {
+  EXPECT_EQ(format_size(0), "0");
+  EXPECT_EQ(format_size(1), "1B");
+  EXPECT_EQ(format_size(1000), "1000B");
+  EXPECT_EQ(format_size(1024), "1KiB");
+  EXPECT_EQ(format_size(1536), "1536B");
+  EXPECT_EQ(format_size(4U << 20U), "4MiB");
+  EXPECT_EQ(format_size(1025U << 20U), "1025MiB");
+  EXPECT_EQ(format_size(std::uint64_t{16} << 30U), "16GiB");
+}
+
+TEST(ParseDomain, HasOneFormForAName) {
+  for (const auto* const text : {"cluster.local", "cluster.local.", "Cluster.LOCAL", "\\099luster.local"})
+    EXPECT_EQ(parse_domain(text), "cluster.local") << text;
+  EXPECT_EQ(parse_domain("."), ".");
+  EXPECT_EQ(parse_domain("a\\.B\\."), "a\\.b\\.");
+  EXPECT_EQ(parse_domain("\xc3\xa9.example"), "\\195\\169.example");
+}
+
+TEST(ParseDomain, RefusesTheRest) {
+  for (const auto* const text : {"", "..", ".a", "a..b", "a\\", "a\\256"}) EXPECT_FALSE(parse_domain(text)) << text;
+  EXPECT_FALSE(parse_domain(std::string(64, 'a')));
+}
+
 TEST(ParseEndpoint, ReadsBothFamilies) {
   EXPECT_EQ(parse_endpoint("127.0.0.1:53"), (Endpoint{"127.0.0.1", 53}));
   EXPECT_EQ(parse_endpoint("0.0.0.0:0"), (Endpoint{"0.0.0.0", 0}));

@@ -42,7 +42,24 @@ Config everything_changed(const std::string& readable_file) {
        .tls = {},
        .padding = 128},
   };
-  config.routes = {{".", "1_a-B"}};
+  config.routes = {
+      {.zone = "cluster.local", .upstream = "null", .records = {}},
+      {.zone = "db.internal",
+       .upstream = "",
+       .records = {"@ 5m A 192.0.2.1", R"(@ TXT "a: \"b\" # \\ \195\169" 'x' [y] {z})", "www\tCNAME @",
+                   "x TYPE1234 \\# 1 AB", "é TXT é", "@ SOA ns admin (1 2h\n 1h 2w 5m)"}},
+      {.zone = ".", .upstream = "1_a-B", .records = {}},
+      {.zone = R"(odd\032\"zone\200.example)", .upstream = "null", .records = {}},
+  };
+  config.cache = {.size = 65'537,
+                  .min_ttl = 1s,
+                  .max_ttl = 720h,
+                  .max_negative_ttl = 61s,
+                  .serve_stale = 0s,
+                  .failure_ttl = 300s,
+                  .nxdomain_cut = false,
+                  .prefetch = false};
+  config.search = {.domains = {"default.svc.cluster.local", "null", "1"}, .ndots = 15};
   config.http.listen = {{"::1", 9153}};
   config.log = {.level = LogLevel::error, .format = LogFormat::text};
   config.threads = 256;
@@ -71,6 +88,35 @@ TEST(ToYaml, EveryDurationComesBack) {
     config.drain_timeout = duration;
     expect_round_trip(config);
   }
+}
+
+TEST(ToYaml, EverySizeOfTheCacheComesBack) {
+  auto config = default_config();
+  for (const std::size_t size : {0UL, 64UL << 10U, (64UL << 10U) + 1, 100UL << 20U, 16UL << 30U}) {
+    config.cache.size = size;
+    expect_round_trip(config);
+  }
+}
+
+TEST(ToYaml, PrintsRecordsLineByLine) {
+  auto config = default_config();
+  config.routes.insert(config.routes.begin(),
+                       {.zone = "a.example", .upstream = "", .records = {"@ A 192.0.2.1", "b A 192.0.2.2"}});
+  EXPECT_THAT(to_yaml(config, true), HasSubstr(R"(
+routes:
+  - zone: "a.example"
+    records:
+      - "@ A 192.0.2.1"
+      - "b A 192.0.2.2"
+  - {zone: ".", upstream: public}
+)"));
+}
+
+TEST(ToYaml, PrintsTheSearchListThatWasRead) {
+  const TemporaryFile file("search a.example\n");
+  const auto config = parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml");
+  EXPECT_THAT(to_yaml(config, true), HasSubstr("\nsearch: {domains: [\"a.example\"], ndots: 1}\n"));
+  expect_round_trip(config);
 }
 
 TEST(ToYaml, NoHttpServerComesBack) {
@@ -126,7 +172,16 @@ upstreams:
     padding: 128
 routes:
   - {zone: ".", upstream: public}
-cache: {size: 0}
+cache:
+  size: 4MiB
+  min_ttl: 0s
+  max_ttl: 1h
+  max_negative_ttl: 5m
+  serve_stale: 1h
+  failure_ttl: 5s
+  nxdomain_cut: true
+  prefetch: true
+search: {domains: [], ndots: 5}
 http: {listen: "0.0.0.0:9153"}
 log: {level: info, format: json}
 threads: 1

@@ -50,6 +50,32 @@ def test_check_prints_what_run_takes(tmp_path, unbound, verified):
     assert run(pillion.BINARY, "check", "--config", again).stdout == printed
 
 
+def test_check_prints_the_routes_as_a_table(tmp_path):
+    path = tmp_path / "pillion.yaml"
+    path.write_text("""\
+upstreams:
+  cluster: {protocol: udp, servers: [{address: "192.0.2.1:53"}]}
+  public: {protocol: tcp, servers: [{address: "192.0.2.2:53"}]}
+routes:
+  - {zone: cluster.local, upstream: cluster}
+  - {zone: a.db.internal, records: ["@ A 192.0.2.3"]}
+""")
+    printed = run(pillion.BINARY, "check", "--config", path).stdout
+    table = [line.split() for line in printed.splitlines() if line.startswith("# ") and not line.endswith(":")]
+    assert table == [["#", "zone", "answered", "by", "protocol", "servers"],
+                     ["#", "a.db.internal", "1", "record"],
+                     ["#", "cluster.local", "cluster", "udp", "192.0.2.1:53"],
+                     ["#", ".", "public", "tcp", "192.0.2.2:53"]]
+
+
+def test_check_tells_a_bad_record_where_it_stands(tmp_path):
+    path = tmp_path / "pillion.yaml"
+    path.write_text('routes:\n  - zone: db.internal\n    records: ["a A 192.0.2.1", "b A 192.168.1.300"]\n')
+    checked = run(pillion.BINARY, "check", "--config", path, check=False)
+    assert checked.returncode == 1 and not checked.stdout
+    assert checked.stderr.startswith(f"{path}:3:32: routes[0].records[1]: `192.168.1.300` is not an IPv4 address; allowed: ")
+
+
 def test_check_without_a_file_shows_the_defaults():
     printed = run(pillion.BINARY, "check").stdout
     for expected in ("127.0.0.1:8053", "1.1.1.1:853", "cloudflare-dns.com", "9.9.9.9:853", "dns.quad9.net"):

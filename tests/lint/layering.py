@@ -19,7 +19,7 @@ TOP_LEVEL = {
 LAYERS = {
     "runtime": set(),
     "dns": set(),
-    "config": set(),
+    "config": {"dns"},
     "cache": {"runtime", "dns"},
     "upstream": {"runtime", "dns", "config"},
     "resolve": {"runtime", "dns", "config", "cache", "upstream"},

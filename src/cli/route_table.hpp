@@ -1,0 +1,17 @@
+#pragma once
+// The routes of a configuration as people read them.
+
+#include <string>
+
+#include "config/config.hpp"
+
+namespace pillion::cli {
+
+/// A table in YAML comments, the longest zone first, which is the order in which routes are looked for:
+///     # zone           answered by  protocol  servers
+///     # cluster.local  cluster      udp       10.96.0.10:53
+///     # db.internal    12 records
+///     # .              public       tls       1.1.1.1:853, 9.9.9.9:853
+[[nodiscard]] std::string route_table(const config::Config& config);
+
+}  // namespace pillion::cli

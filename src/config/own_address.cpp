@@ -1,0 +1,38 @@
+#include "config/own_address.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "config/scalar.hpp"
+
+namespace pillion::config {
+namespace {
+
+/// The address that packets to `address` go to: the kernel takes IPv4-mapped ones (RFC 4291 2.5.5.2) for IPv4, and a
+/// wildcard as a destination for loopback.
+std::string destination(std::string_view address) {
+  constexpr std::string_view mapped = "::ffff:";
+  if (address.starts_with(mapped) && address.find('.') != std::string_view::npos) address.remove_prefix(mapped.size());
+  if (address == "0.0.0.0") return "127.0.0.1";
+  if (address == "::") return "::1";
+  return std::string(address);
+}
+
+bool reaches(const Endpoint& server, const Endpoint& listener) {
+  if (server.port != listener.port) return false;
+  const auto address = destination(server.address);
+  if (listener.address == "0.0.0.0") return address.starts_with("127.");
+  if (listener.address == "::") return address == "::1";
+  return address == listener.address;
+}
+
+}  // namespace
+
+std::string check_not_own(const Endpoint& server, const std::vector<Endpoint>& listeners) {
+  const auto own = std::ranges::find_if(listeners, [&](const Endpoint& listener) { return reaches(server, listener); });
+  if (own == listeners.end()) return {};
+  return in_quotes(to_string(server)) + " is Pillion itself (dns.listen has " + in_quotes(to_string(*own)) +
+         "), which would ask itself for ever";
+}
+
+}  // namespace pillion::config

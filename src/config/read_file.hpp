@@ -1,0 +1,15 @@
+#pragma once
+// A whole file as text.
+
+#include <cstddef>
+#include <expected>
+#include <filesystem>
+#include <string>
+
+namespace pillion::config {
+
+/// The file's text, at most `limit` bytes and one more, so that what is too long shows. The error is the system's
+/// reason.
+[[nodiscard]] std::expected<std::string, std::string> read_file(const std::filesystem::path& file, std::size_t limit);
+
+}  // namespace pillion::config

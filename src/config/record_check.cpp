@@ -1,0 +1,26 @@
+#include "config/record_check.hpp"
+
+#include "config/scalar.hpp"
+#include "dns/name.hpp"
+
+namespace pillion::config {
+
+std::string RecordCheck::add(const dns::ZoneRecord& record) {
+  // Text that to_text makes is a name.
+  const auto owner = *parse_domain(dns::to_text(record.owner));
+  if (!records_.emplace(owner, record.type, record.rdata).second)
+    return "the same record stands above; allowed: each record once";
+
+  if (record.type == dns::type::soa) {
+    if (!dns::equal_names(record.owner, zone_)) return "a SOA beneath the zone's name; allowed: one for `@`";
+    if (has_soa_) return "a second SOA; allowed: one for the zone";
+    has_soa_ = true;
+  }
+  const bool is_alias = record.type == dns::type::cname;
+  const auto [known, is_new] = owner_is_alias_.emplace(owner, is_alias);
+  if (is_new || (!is_alias && !known->second)) return {};
+  return (is_alias && known->second ? "a second CNAME for " : "a CNAME and other data for ") + in_quotes(owner) +
+         "; allowed: either one CNAME or other records for a name";
+}
+
+}  // namespace pillion::config

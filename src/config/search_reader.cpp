@@ -1,0 +1,62 @@
+#include "config/search_reader.hpp"
+
+#include <algorithm>
+
+#include "config/read_file.hpp"
+#include "config/resolv_conf.hpp"
+#include "config/scalar.hpp"
+
+namespace pillion::config {
+namespace {
+
+constexpr std::size_t max_resolv_conf_size = std::size_t{64} << 10U;
+
+void read_domains(const Section& section, std::vector<std::string>& domains) {
+  const std::string allowed(section.key_of("domains").description);
+  for (const auto& element : section.elements("domains")) {
+    const auto refuse = [&](const std::string& problem) {
+      section.faults().add(value_mark(element), element.name, problem, allowed);
+    };
+    const auto text = read_text(element, element.name, allowed, section.faults());
+    if (!text) continue;
+    auto domain = parse_domain(*text);
+    if (!domain) {
+      refuse(domain.error());
+    } else if (domain == ".") {
+      refuse("`.` is every name as it stands, which is asked for in any case");
+    } else if (std::ranges::find(domains, *domain) != domains.end()) {
+      refuse(in_quotes(*domain) + " is given twice");
+    } else {
+      domains.push_back(std::move(*domain));
+    }
+  }
+}
+
+/// Empty where `search` has become what the file says; else what is wrong.
+std::string read_resolv_conf(const std::string& path, Search& search) {
+  const auto text = read_file(path, max_resolv_conf_size);
+  if (!text) return in_quotes(path) + " cannot be read: " + text.error();
+  if (text->size() > max_resolv_conf_size) return in_quotes(path) + " is longer than 64 KiB";
+  auto listed = parse_resolv_conf(*text);
+  if (!listed) return in_quotes(path) + ", " + listed.error();
+  search = std::move(*listed);
+  return {};
+}
+
+}  // namespace
+
+void read_search(const Section& top, Search& search) {
+  const auto* const entry = top.find("search");
+  if (entry == nullptr) return;
+  const Section section(*entry, "search", "search", top.faults());
+  read_domains(section, search.domains);
+  section.read("ndots", search.ndots);
+
+  if (section.find("resolv_conf") == nullptr) return;
+  if (section.find("domains") != nullptr || section.find("ndots") != nullptr)
+    return section.refuse_key("resolv_conf", "stands beside domains or ndots; allowed: either the file or those");
+  std::string path;
+  section.read("resolv_conf", path, [&](const std::string& written) { return read_resolv_conf(written, search); });
+}
+
+}  // namespace pillion::config
