@@ -1,0 +1,61 @@
+#pragma once
+// Questions and answers as scenarios write them, to messages and back.
+
+#include <array>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "dns/query.hpp"
+#include "dns/zone_text.hpp"
+#include "scenarios/script.hpp"
+
+namespace pillion::scenarios {
+
+/// NAME TYPE [CH] [DO] [CD] [no-RD] [signed]: all that keeps one question apart from another.
+struct Question {
+  std::string name;
+  std::uint16_t type = 0;
+  std::uint16_t klass = dns::klass::in;
+  bool dnssec_ok = false;
+  bool checking_disabled = false;
+  bool recursion_desired = true;
+  bool is_signed = false;
+};
+[[nodiscard]] Question read_question(Words& words);
+[[nodiscard]] Question question_of(const dns::QueryView& query);
+[[nodiscard]] std::string to_text(const Question& question);
+
+/// What a client may add to a question, none of which the upstream's answer depends on.
+struct QueryOptions {
+  std::uint16_t id = 0;
+  bool edns = false;
+  bool authentic_data = false;           ///< AD
+  std::optional<std::uint16_t> payload;  ///< UDP; the size that its EDNS states
+  bool is_udp = false;
+};
+[[nodiscard]] dns::Buffer query_message(const Question& question, const QueryOptions& options);
+
+/// RCODE [AA] [TC] [AD] [signed] [scope BITS] [EDE CODE ["TEXT"]]…, and behind a colon the records: sections are
+/// parted by `/`, records by a comma. OWNER TTL SOA minimum N stands for a whole SOA.
+struct Reply {
+  struct Error {
+    std::uint16_t info_code = 0;
+    std::string text;
+  };
+  std::uint16_t rcode = 0;
+  std::uint16_t flags = 0;  ///< AA, TC, AD
+  bool is_signed = false;
+  std::optional<std::uint8_t> scope;  ///< an ECS option with this scope
+  std::vector<Error> errors;
+  std::array<std::vector<dns::ZoneRecord>, 3> sections;
+  std::optional<std::string> source;  ///< from SOURCE; of answers that clients get
+};
+[[nodiscard]] Reply read_reply(Words& words);
+/// The message that an upstream answers with; owners that end the question are pointers into it.
+[[nodiscard]] dns::Buffer reply_message(const Question& question, const Reply& reply);
+/// As read_reply() reads it.
+[[nodiscard]] std::string to_text(const Reply& reply);
+[[nodiscard]] std::string to_text(const dns::MessageView& message, std::string_view source);
+
+}  // namespace pillion::scenarios

@@ -1,0 +1,65 @@
+#pragma once
+// Scenario files: scenarios, each of statements, each of words (tests/README.md describes the language).
+
+#include <cstddef>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pillion::scenarios {
+
+struct Place {
+  std::string file;
+  std::size_t line = 0;  ///< from 1
+};
+
+/// What is wrong with a scenario, or what it has shown to be wrong: "file:line: message".
+class Error : public std::runtime_error {
+ public:
+  Error(const Place& place, const std::string& message)
+      : std::runtime_error(place.file + ":" + std::to_string(place.line) + ": " + message) {}
+};
+
+/// Quoted words keep their quotes.
+struct Statement {
+  Place place;
+  std::vector<std::string> words;
+};
+
+struct Scenario {
+  std::string name;
+  std::string reference;  ///< "RFC 1035 3.2.1, RFC 2181 8"
+  Place place;
+  std::vector<Statement> statements;
+};
+
+/// Reads the scenarios of one file. Throws Error where a quote is open, a name or a reference is missing, or a
+/// statement stands before the first scenario.
+[[nodiscard]] std::vector<Scenario> read_scenarios(std::string_view text, const std::string& file);
+
+/// The words of a statement, one taken after the other.
+class Words {
+ public:
+  explicit Words(const Statement& statement) : statement_(statement) {}
+
+  [[nodiscard]] bool empty() const { return next_ == statement_.words.size(); }
+  /// The next word; "" where there is none.
+  [[nodiscard]] std::string_view peek() const { return empty() ? std::string_view{} : statement_.words[next_]; }
+  /// Throws where there is none; `what` says in the message what is missing.
+  std::string take(std::string_view what);
+  /// A word in quotes, without them.
+  std::string take_quoted(std::string_view what);
+  unsigned long take_number(std::string_view what);
+  /// Takes the next word if it is this one.
+  bool take_if(std::string_view word);
+  void expect(std::string_view word);
+  void expect_end();
+  [[noreturn]] void fail(const std::string& message) const { throw Error(statement_.place, message); }
+
+ private:
+  const Statement& statement_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace pillion::scenarios

@@ -1,0 +1,123 @@
+// What a scenario is set in: the cache's settings, upstream groups, routes, zones and the search list.
+
+#include <algorithm>
+#include <chrono>
+
+#include "dns/name.hpp"
+#include "scenarios/stage.hpp"
+
+namespace pillion::scenarios {
+namespace {
+
+std::chrono::seconds take_seconds(Words& words) {
+  auto text = words.take("a time");
+  if (!text.ends_with('s') || text.size() > 9 || text.find_first_not_of("0123456789") != text.size() - 1)
+    words.fail("\"" + text + "\" is not a time such as 60s");
+  return std::chrono::seconds(std::stoul(text));
+}
+
+bool take_switch(Words& words) {
+  if (words.take_if("on")) return true;
+  words.expect("off");
+  return false;
+}
+
+dns::Buffer wire_name(const Words& words, const std::string& text) {
+  auto name = dns::parse_name(text);
+  if (!name) words.fail("\"" + text + "\" is not a name: " + name.error());
+  return *name;
+}
+
+resolve::SearchList read_search(Words& words) {
+  std::vector<dns::Buffer> domains;
+  while (!words.take_if("ndots")) domains.push_back(wire_name(words, words.take("\"ndots\" behind the domains")));
+  return {std::move(domains), static_cast<unsigned>(words.take_number("ndots"))};
+}
+
+}  // namespace
+
+void Stage::read_cache(Words& words) {
+  const auto key = words.take("what of the cache");
+  if (key == "off") {
+    cache_on_ = false;
+  } else if (key == "size") {
+    cache_.size = words.take_number("the size in bytes");
+  } else if (key == "min_ttl") {
+    cache_.min_ttl = take_seconds(words);
+  } else if (key == "max_ttl") {
+    cache_.max_ttl = take_seconds(words);
+  } else if (key == "max_negative_ttl") {
+    cache_.max_negative_ttl = take_seconds(words);
+  } else if (key == "serve_stale") {
+    cache_.serve_stale = take_seconds(words);
+  } else if (key == "failure_ttl") {
+    cache_.failure_ttl = take_seconds(words);
+  } else if (key == "nxdomain_cut") {
+    cache_.nxdomain_cut = take_switch(words);
+  } else if (key == "prefetch") {
+    cache_.prefetch = take_switch(words);
+  } else {
+    words.fail("\"" + key + "\" is not a setting of the cache");
+  }
+}
+
+bool Stage::read_setting(Words& words) {
+  static const std::vector<std::string_view> verbs = {"cache", "group", "route", "zone", "record", "search"};
+  if (std::ranges::find(verbs, words.peek()) == verbs.end()) return false;
+  if (resolver_) words.fail("settings come before everything else");
+  if (words.take_if("cache")) {
+    read_cache(words);
+  } else if (words.take_if("group")) {
+    const auto name = words.take("the group's name");
+    const bool encrypted = !words.take_if("plaintext");
+    group_texts_.push_back({.name = name, .group = std::make_unique<FakeGroup>(encrypted), .encrypted = encrypted});
+  } else if (words.take_if("route")) {
+    auto zone = words.take("the zone");
+    static_cast<void>(wire_name(words, zone));
+    words.expect("to");
+    routes_.emplace_back(std::move(zone), words.take("the group"));
+    if (std::ranges::find(group_texts_, routes_.back().second, &GroupText::name) == group_texts_.end())
+      words.fail("there is no group " + routes_.back().second);
+  } else if (words.take_if("zone")) {
+    zones_.push_back({.name = words.take("the zone"), .records = {}});
+    static_cast<void>(wire_name(words, zones_.back().name));
+  } else if (words.take_if("record")) {
+    if (zones_.empty()) words.fail("a record needs a zone before it");
+    std::string line;
+    while (!words.empty()) line += (line.empty() ? "" : " ") + words.take("a record");
+    auto record = dns::parse_zone_record(line, wire_name(words, zones_.back().name));
+    if (!record) words.fail(record.error());
+    zones_.back().records.push_back(std::move(*record));
+  } else {
+    words.expect("search");
+    search_.emplace(read_search(words));
+  }
+  words.expect_end();
+  return true;
+}
+
+void Stage::set_up() {
+  resolve::Setup setup;
+  for (auto& each : group_texts_) {
+    groups_[each.name] = each.group.get();
+    setup.groups.push_back({.name = each.name, .encrypted = each.encrypted, .group = std::move(each.group)});
+  }
+  for (const auto& [zone, group] : routes_) {
+    const auto found = std::ranges::find(setup.groups, group, &resolve::Setup::UpstreamGroup::name);
+    setup.routes.push_back(
+        {.zone = dns::parse_name(zone).value(), .group = static_cast<std::size_t>(found - setup.groups.begin())});
+  }
+  // Of two routes for the root, the scenario's is the first.
+  setup.routes.push_back({.zone = {0}, .group = 0});
+  const auto is_root = [](const auto& route) { return route.zone.size() == 1; };
+  if (std::ranges::count_if(setup.routes, is_root) > 1) setup.routes.pop_back();
+  for (auto& zone : zones_) {
+    const auto name = dns::parse_name(zone.name).value();
+    setup.zones.push_back({.name = name, .zone = resolve::LocalZone(name, std::move(zone.records))});
+  }
+  if (cache_on_) setup.cache = cache_;
+  setup.search = std::move(search_);
+  resolver_ = std::make_unique<resolve::Resolver>(schedule_, random_, log_, std::move(setup));
+}
+
+}  // namespace pillion::scenarios

@@ -1,0 +1,70 @@
+#pragma once
+// Plays a scenario: each of its statements is done to the resolver or compared with what it has done.
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "scenarios/world.hpp"
+
+namespace pillion::scenarios {
+
+/// Throws Error at the first statement that is not understood or does not hold.
+void play(const Scenario& scenario);
+
+class Stage {
+ public:
+  Stage();
+  void play(const Statement& statement);
+  /// Nothing may be left unseen, and no client without an answer while no upstream owes one.
+  void end(const Place& place);
+
+ private:
+  struct ZoneText {
+    std::string name;
+    std::vector<dns::ZoneRecord> records;
+  };
+  struct GroupText {
+    std::string name;
+    std::unique_ptr<FakeGroup> group;
+    bool encrypted = true;
+  };
+
+  // Before anything happens (settings.cpp)
+  [[nodiscard]] bool read_setting(Words& words);
+  void read_cache(Words& words);
+  void set_up();
+
+  // What happens, and what is seen of it (stage.cpp)
+  void turn(Words& words);
+  void play_subject(Words& words);
+  void play_group(FakeGroup& group, const std::string& name, Words& words);
+  void play_clients(unsigned long count, Words& words);
+  void ask(std::vector<Client*> clients, Words& words);
+  void get(const std::vector<Client*>& clients, const std::string& who, Words& words);
+  void resolve_names(unsigned long count, Words& words);
+  [[nodiscard]] std::vector<std::string> unseen() const;
+  void nothing_unseen(const Words& words) const;
+  [[nodiscard]] FakeGroup* find_group(const std::string& name);
+  [[nodiscard]] Client* find_client(const std::string& name);
+  Client& add_client(const std::string& name);
+
+  HandTurned schedule_;
+  runtime::Random random_;
+  LineLog log_;
+  bool cache_on_ = true;
+  cache::Settings cache_;
+  std::vector<GroupText> group_texts_;  // until they are set up
+  std::vector<std::pair<std::string, std::string>> routes_;
+  std::vector<ZoneText> zones_;
+  std::optional<resolve::SearchList> search_;
+  std::map<std::string, FakeGroup*> groups_;
+  std::map<std::string, std::unique_ptr<Client>> clients_;
+  std::unique_ptr<resolve::Resolver> resolver_;
+  std::string probe_;  // the label of the loop probe that was seen last
+  std::uint16_t next_id_ = 0x1000;
+  std::size_t next_name_ = 0;
+};
+
+}  // namespace pillion::scenarios

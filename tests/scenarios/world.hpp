@@ -1,0 +1,118 @@
+#pragma once
+// What surrounds the resolver in a scenario: time that is turned by hand, upstream groups that the scenario speaks for,
+// clients, and a log.
+
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "resolve/resolver.hpp"
+#include "scenarios/message_text.hpp"
+
+namespace pillion::scenarios {
+
+class HandTurned final : public runtime::Schedule {
+ public:
+  HandTurned() { clock().turn_to(start); }
+
+  /// Fires what is due until then, each deadline at its own time.
+  void turn_to(runtime::Duration since_start);
+  [[nodiscard]] runtime::Duration now() { return clock().now() - start; }
+
+ private:
+  static constexpr runtime::Time start{std::chrono::hours(1)};
+  void deadline_set(runtime::Time /*at*/) override {}
+};
+
+/// What an upstream does about a question: it answers, or nobody does.
+struct Outcome {
+  Reply reply;
+  bool is_failure = false;  ///< no message: the reply's first error says why
+};
+
+class FakeGroup final : public resolve::Group {
+ public:
+  explicit FakeGroup(bool encrypted) : encrypted_(encrypted) {}
+
+  void start() override {}
+  void resolve(const dns::QueryView& query, resolve::Request& request) override;
+  void stop() override {}
+  [[nodiscard]] bool is_stopped() const override { return true; }
+  [[nodiscard]] bool is_warm() const override { return true; }
+  [[nodiscard]] bool is_down() const override { return down; }
+
+  /// Claims one question that was asked and not seen yet; false where there is none.
+  [[nodiscard]] bool see(const std::string& question);
+  /// Answers the oldest question of this text that was seen and waits; false where there is none.
+  [[nodiscard]] bool answer(const Question& question, const Outcome& outcome);
+  /// Answers the next question of this text from within resolve().
+  void prepare(const Question& question, const Outcome& outcome) { prepared.push_back({to_text(question), outcome}); }
+  [[nodiscard]] bool has_waiting() const;
+  /// The random label of the loop probe that was asked; "" where there was none.
+  [[nodiscard]] const std::string& last_probe() const { return last_probe_; }
+  /// Drops what is over, so that looking through it stays quick.
+  void forget_answered();
+  /// What was asked and not seen, as text.
+  [[nodiscard]] std::vector<std::string> unseen() const;
+
+  struct Prepared {
+    std::string question;
+    Outcome outcome;
+  };
+  std::deque<Prepared> prepared;
+  bool down = false;
+
+ private:
+  struct Asked {
+    std::string text;
+    Question question;
+    resolve::Request* request = nullptr;  ///< nullptr once it has been answered
+    bool seen = false;
+  };
+  void deliver(Asked& asked, const Outcome& outcome) const;
+
+  bool encrypted_;
+  std::string last_probe_;
+  std::deque<Asked> asked_;
+};
+
+class Client final : public resolve::Request {
+ public:
+  /// Asks, and is answered now or later.
+  void ask(resolve::Resolver& resolver, const Question& question, const QueryOptions& options);
+  void answered(const resolve::Answer& answer) override;
+
+  [[nodiscard]] bool is_waiting() const { return asked_ > answered_; }
+  [[nodiscard]] bool has_unseen_answer() const { return unseen_; }
+  /// The answer as text, and what is wrong with it as an answer to this client's query; empty: nothing.
+  [[nodiscard]] std::string take_answer();
+  [[nodiscard]] std::string answer_text() const;
+  [[nodiscard]] std::string bad_manners() const;
+
+ private:
+  dns::Buffer query_;
+  dns::Buffer answer_;
+  std::size_t limit_ = dns::max_message_size;
+  std::string_view source_;
+  int asked_ = 0;
+  int answered_ = 0;
+  bool unseen_ = false;
+};
+
+/// Keeps the lines of level warn and above.
+class LineLog final : public runtime::Log {
+ public:
+  LineLog() : Log(runtime::LogLevel::warn) {}
+  std::deque<std::string> lines;
+
+ private:
+  void write(runtime::LogLevel /*level*/, std::string_view message,
+             std::span<const runtime::Field> /*fields*/) override {
+    lines.emplace_back(message);
+  }
+};
+
+/// The random label of a loop probe, which differs from run to run, stands in scenarios as "<probe>".
+[[nodiscard]] std::string hide_probe(const std::string& question);
+
+}  // namespace pillion::scenarios
