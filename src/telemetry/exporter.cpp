@@ -100,8 +100,10 @@ void collect_resolution(const Sources& sources, std::vector<MetricFamily>& famil
   scalar(declared("pillion_cache_expired_total"), sources.caches, &cache::Metrics::expired);
   scalar(declared("pillion_cache_prefetches_total"), sources.resolvers, &resolve::Metrics::prefetches);
   scalar(declared("pillion_dns_coalesced_total"), sources.resolvers, &resolve::Metrics::coalesced);
-  scalar(declared("pillion_search_walks_total"), sources.resolvers, &resolve::Metrics::search_walks);
-  scalar(declared("pillion_search_withheld_total"), sources.resolvers, &resolve::Metrics::search_withheld);
+  if (sources.searches) {
+    scalar(declared("pillion_search_walks_total"), sources.resolvers, &resolve::Metrics::search_walks);
+    scalar(declared("pillion_search_withheld_total"), sources.resolvers, &resolve::Metrics::search_withheld);
+  }
   scalar(declared("pillion_forwarding_loops_total"), sources.resolvers, &resolve::Metrics::forwarding_loops);
 }
 

@@ -120,7 +120,7 @@ TEST_F(InvalidQueries, WhatIsNotDoneIsSaid) {
   const auto answer = client.receive();
   ASSERT_TRUE(answer);
   EXPECT_EQ(dns::read_edns(dns::MessageView::parse(*answer).value()).extended_rcode, dns::rcode::badvers >> 4U);
-  EXPECT_EQ(server.counters().queries, 0U);
+  EXPECT_EQ(server.counters().queries, 1U) << "the resolver's loop probe alone";
 }
 
 }  // namespace

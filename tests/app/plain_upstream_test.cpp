@@ -20,6 +20,9 @@ using testing::send_many;
 using testing::ShardRunner;
 using upstream::Error;
 
+/// The resolver asks an upstream in the clear once by itself, to see whether it forwards back to us.
+constexpr std::uint64_t loop_probe = 1;
+
 class PlainUpstream : public ::testing::Test {
  protected:
   test::DotServer server{{.settings = {}, .tls = false, .plain = true}};
@@ -32,10 +35,10 @@ TEST_F(PlainUpstream, AnswersOverUdp) {
   auto client = shard.connect();
   send_many(client, 100);
   EXPECT_EQ(receive_many(client, 100).size(), 100U);
-  EXPECT_EQ(server.counters().udp_queries, 100U);
+  EXPECT_EQ(server.counters().udp_queries, loop_probe + 100);
   EXPECT_EQ(server.counters().tcp_queries, 0U);
-  EXPECT_EQ(shard.upstream().plaintext_queries.value(), 100U);
-  const auto parsed = test::parse_query(server.queries().at(0).message);
+  EXPECT_EQ(shard.upstream().plaintext_queries.value(), loop_probe + 100);
+  const auto parsed = test::parse_query(server.queries().back().message);
   EXPECT_FALSE(parsed->padded);
   EXPECT_FALSE(parsed->keepalive) << "never over UDP (RFC 7828 3.2.1)";
   EXPECT_TRUE(parsed->edns);
@@ -46,9 +49,9 @@ TEST_F(PlainUpstream, AnswersOverTcp) {
   auto client = shard.connect();
   send_many(client, 100);
   EXPECT_EQ(receive_many(client, 100).size(), 100U);
-  EXPECT_EQ(server.counters().tcp_queries, 100U);
+  EXPECT_EQ(server.counters().tcp_queries, loop_probe + 100);
   EXPECT_EQ(server.counters().connections, 1U);
-  EXPECT_EQ(shard.upstream().plaintext_queries.value(), 100U);
+  EXPECT_EQ(shard.upstream().plaintext_queries.value(), loop_probe + 100);
   EXPECT_EQ(shard.upstream().handshakes_full.value(), 0U);
 }
 
@@ -65,7 +68,7 @@ TEST_F(PlainUpstream, ATruncatedAnswerIsAskedForOverTcp) {
   const ShardRunner shard(over_udp);
   const auto seen = ask(shard, "txt4000.example", dns::type::txt);
   EXPECT_EQ(seen.answers, 1);
-  EXPECT_EQ(server.counters().udp_queries, 1U);
+  EXPECT_EQ(server.counters().udp_queries, loop_probe + 1);
   EXPECT_EQ(server.counters().tcp_queries, 1U);
   EXPECT_EQ(shard.fallback().plaintext_queries.value(), 1U);
 }

@@ -37,21 +37,8 @@ std::size_t RecordingLog::count(const std::string& message) const {
       std::ranges::count_if(lines_, [&](const std::string& line) { return line.starts_with(message); }));
 }
 
-namespace {
-
-std::optional<upstream::TlsContext> make_context(const config::Config& config) {
-  std::optional<upstream::TlsContext> context;
-  const auto& group = config.upstreams.front();
-  if (group.protocol == config::Protocol::tls) context.emplace(group.tls);
-  return context;
-}
-
-}  // namespace
-
 ShardRunner::ShardRunner(const config::Config& config)
-    : tls_(make_context(config)),
-      shard_(config, tls_ ? &*tls_ : nullptr, log_),
-      port_(shard_.addresses().front().port) {
+    : tls_(make_tls_contexts(config)), shard_(config, tls_, log_), port_(shard_.addresses().front().port) {
   shard_.start();
   thread_ = std::thread([this] { shard_.run(); });
 }
@@ -90,7 +77,8 @@ config::Config make_config(config::Protocol protocol, const std::vector<std::uin
   for (const auto port : ports)
     upstream.servers.push_back({.endpoint = {"127.0.0.1", port}, .tls_name = "dot.example", .pins = {}});
   config.upstreams = {upstream};
-  config.routes = {{".", "public"}};
+  config.routes = {{".", "public", {}}};
+  config.cache.size = 0;  // what the tests count is what reaches the server
   return config;
 }
 

@@ -48,11 +48,12 @@ class ShardRunner {
   [[nodiscard]] test::StreamClient connect() const { return {"127.0.0.1", port_}; }
   [[nodiscard]] const server::Metrics& server() const { return shard_.server_metrics(); }
   [[nodiscard]] const upstream::ServerMetrics& upstream(std::size_t i = 0) const {
-    return *shard_.group_metrics().servers.at(i);
+    return *shard_.group_metrics().front().servers.at(i);
   }
   [[nodiscard]] const upstream::ServerMetrics& fallback(std::size_t i = 0) const {
-    return *shard_.group_metrics().fallbacks.at(i);
+    return *shard_.group_metrics().front().fallbacks.at(i);
   }
+  [[nodiscard]] const resolve::Resolver& resolver() const { return shard_.resolver(); }
   [[nodiscard]] std::uint64_t failures(upstream::Error error, std::size_t i = 0) const {
     return upstream(i).failures[static_cast<std::size_t>(error)].value();
   }
@@ -68,7 +69,7 @@ class ShardRunner {
 
  private:
   RecordingLog log_;
-  std::optional<upstream::TlsContext> tls_;
+  TlsContexts tls_;
   Shard shard_;
   std::uint16_t port_;
   std::atomic<bool> done_ = false;

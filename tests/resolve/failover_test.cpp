@@ -32,7 +32,7 @@ class Asker final : public Request {
 
   int answers = 0;
   std::uint16_t rcode = 0;
-  std::uint16_t info_code = 0;
+  std::optional<std::uint16_t> info_code;
   std::string text;
   std::optional<dns::Buffer> message;
 };

@@ -30,6 +30,9 @@ class ExporterTest : public testing::Test {
  protected:
   explicit ExporterTest(bool cluster = false) {
     sources_.shards = {&servers_[0], &servers_[1]};
+    sources_.resolvers = {&resolvers_[0], &resolvers_[1]};
+    sources_.caches = {&caches_[0], &caches_[1]};
+    sources_.searches = true;
     add_server("public", "1.1.1.1:853", true);
     add_server("public", "9.9.9.9:853", true);
     if (cluster) add_server("cluster", "10.96.0.10:53", false);
@@ -65,6 +68,15 @@ class ExporterTest : public testing::Test {
         counter->add(n);
       }
       m.in_flight.add(static_cast<double>(n));
+    }
+    for (auto& m : resolvers_) {
+      for (auto* counter : {&m.coalesced, &m.prefetches, &m.search_walks, &m.search_withheld, &m.forwarding_loops})
+        counter->add(n);
+    }
+    for (auto& m : caches_) {
+      m.entries.set(static_cast<double>(n));
+      m.bytes.set(static_cast<double>(n));
+      for (auto* counter : {&m.hits, &m.misses, &m.stale, &m.insertions, &m.evictions, &m.expired}) counter->add(n);
     }
     for (auto& m : upstreams_) {
       for (auto& counter : m.responses) counter.add(n);
@@ -103,6 +115,8 @@ class ExporterTest : public testing::Test {
   }
 
   std::deque<server::Metrics> servers_ = std::deque<server::Metrics>(2);
+  std::deque<resolve::Metrics> resolvers_ = std::deque<resolve::Metrics>(2);
+  std::deque<cache::Metrics> caches_ = std::deque<cache::Metrics>(2);
   std::deque<upstream::ServerMetrics> upstreams_;
   runtime::Gauge loaded_;
   Sources sources_;
@@ -184,13 +198,13 @@ TEST_F(ExporterTest, HistogramsAreCumulativeSumsOverTheShards) {
   servers_[1].request_duration[0].observe(3ms);
   servers_[1].request_duration[0].observe(10s);
   const auto all = lines();
-  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="2.5e-05"} 1)"));
-  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="0.0025"} 1)"));
-  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="0.005"} 3)"));
-  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="4"} 3)"));
-  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="upstream",le="+Inf"} 4)"));
-  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_count{source="upstream"} 4)"));
-  EXPECT_THAT(all, Contains(StartsWith(R"(pillion_dns_request_duration_seconds_sum{source="upstream"} 10.0060)")));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="cache",le="2.5e-05"} 1)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="cache",le="0.0005"} 1)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="cache",le="0.01"} 3)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="cache",le="4"} 3)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_bucket{source="cache",le="+Inf"} 4)"));
+  EXPECT_THAT(all, Contains(R"(pillion_dns_request_duration_seconds_count{source="cache"} 4)"));
+  EXPECT_THAT(all, Contains(StartsWith(R"(pillion_dns_request_duration_seconds_sum{source="cache"} 10.0060)")));
 }
 
 TEST_F(ExporterTest, SparseFamiliesKeepOneSeriesOfZero) {
@@ -270,6 +284,19 @@ TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
   const auto count = series().size();
   RecordProperty("series", static_cast<int>(count));
   EXPECT_LT(count, 200U);
+}
+
+TEST_F(ExporterTest, ShardsOfTheCacheAndTheResolverAreSummed) {
+  caches_[0].hits.add(3);
+  caches_[1].hits.add(4);
+  caches_[1].entries.set(5);
+  resolvers_[0].coalesced.add(6);
+  const auto all = lines();
+  EXPECT_THAT(all, Contains("pillion_cache_hits_total 7"));
+  EXPECT_THAT(all, Contains("pillion_cache_entries 5"));
+  EXPECT_THAT(all, Contains("pillion_dns_coalesced_total 6"));
+  sources_.searches = false;
+  EXPECT_TRUE(series_of("pillion_search_walks_total").empty()) << "only where there is a search list";
 }
 
 TEST_F(ExporterTest, ReplacedSourcesAreWhatIsRead) {
