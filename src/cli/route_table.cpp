@@ -37,7 +37,11 @@ Row row_of(const config::Config& config, const config::Route& route) {
 
 std::string route_table(const config::Config& config) {
   auto routes = config.routes;
-  std::ranges::stable_sort(routes, std::ranges::greater{}, label_count);
+  std::ranges::sort(routes, [](const config::Route& a, const config::Route& b) {
+    const auto count_a = label_count(a);
+    const auto count_b = label_count(b);
+    return count_a != count_b ? count_a > count_b : a.zone < b.zone;
+  });
   std::vector<Row> rows{{"zone", "answered by", "protocol", "servers"}};
   for (const auto& route : routes) rows.push_back(row_of(config, route));
 

@@ -7,7 +7,7 @@
 
 namespace pillion::cli {
 
-/// A table in YAML comments, the longest zone first, which is the order in which routes are looked for:
+/// A table in YAML comments, the longest zone first, those of as many labels by name:
 ///     # zone           answered by  protocol  servers
 ///     # cluster.local  cluster      udp       10.96.0.10:53
 ///     # db.internal    12 records

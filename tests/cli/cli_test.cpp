@@ -120,8 +120,8 @@ routes:
   EXPECT_THAT(result.out, HasSubstr(R"(
 # zone                        answered by      protocol  servers
 # svc.cluster.local           2 records
-# cluster.local               cluster-of-ours  udp       10.96.0.10:53, [fd00::a]:53
 # a\.b\.c.example             lan              tcp       192.0.2.1:53
+# cluster.local               cluster-of-ours  udp       10.96.0.10:53, [fd00::a]:53
 # internal                    1 record
 # very-long-top-level-domain  lan              tcp       192.0.2.1:53
 # .                           lan              tcp       192.0.2.1:53

@@ -178,6 +178,28 @@ TEST(Reference, GivesExamplesThatTheReaderTakes) {
   }
 }
 
+/// The blocks of YAML in the README, whole documents that people copy.
+std::vector<std::string> read_yaml_blocks() {
+  std::ifstream file(PILLION_SOURCE_DIR "/README.md");
+  std::vector<std::string> blocks;
+  bool inside = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("```")) {
+      inside = line == "```yaml";
+      if (inside) blocks.emplace_back();
+    } else if (inside) {
+      blocks.back() += line + "\n";
+    }
+  }
+  return blocks;
+}
+
+TEST(Reference, ShowsDocumentsThatTheReaderTakes) {
+  const auto blocks = read_yaml_blocks();
+  EXPECT_FALSE(blocks.empty());
+  for (const auto& yaml : blocks) EXPECT_NO_THROW(static_cast<void>(parse_config(yaml, "README.md"))) << yaml;
+}
+
 TEST(KeyTable, HasTheDefaultsOfTheCode) {
   for (const auto& known : value_keys()) {
     if (known.default_text.empty()) continue;
