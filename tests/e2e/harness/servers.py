@@ -131,6 +131,14 @@ def make_unbound(directory, certificate, zones, *, tls_port=None, recursive=Fals
                       modules="validator iterator" if recursive else "iterator", auth_zones=auth_zones)
 
 
+def forwarder(directory, certificate, address):
+    """Unbound as a cluster's DNS in front of which somebody has put `address`: it asks there for everything."""
+    host, port = address.split(":")
+    return RealServer("forwarder", UNBOUND, ["/usr/sbin/unbound", "-d"], directory, certificate,
+                      options="do-not-query-localhost: no\n  log-queries: yes", modules="iterator",
+                      auth_zones=f'forward-zone:\n  name: "."\n  forward-addr: {host}@{port}\n')
+
+
 def resolver_options(trust_anchor):
     return UNBOUND_RESOLVER.format(trust_anchor=trust_anchor)
 

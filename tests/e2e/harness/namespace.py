@@ -1,0 +1,52 @@
+"""A network of its own for a test, with its own /etc/resolv.conf: what a pod has."""
+
+import contextlib
+import ctypes
+import os
+import pathlib
+
+from .process import run
+
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+KINDS = {"mnt": CLONE_NEWNS, "net": CLONE_NEWNET}
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _call(function, *arguments):
+    if function(*arguments) != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
+
+
+def impossible():
+    """Why there can be none here; empty where there can. It takes root, and containers often forbid it."""
+    if os.geteuid() != 0:
+        return "network namespaces need root"
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if _libc.unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 else 1)
+    return "" if os.waitpid(child, 0)[1] == 0 else "making network namespaces is not permitted here"
+
+
+@contextlib.contextmanager
+def entered(directory, files):
+    """This thread, and the programs and threads that it starts, see a loopback interface that is up and nothing else, and `files`
+    ({path: text}) in place of those that the machine has."""
+    homes = {kind: os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in KINDS}
+    back = os.getcwd()
+    try:
+        _call(_libc.unshare, CLONE_NEWNET | CLONE_NEWNS)
+        run("mount", "--make-rprivate", "/")
+        run("ip", "link", "set", "lo", "up")
+        for path, text in files.items():
+            replacement = pathlib.Path(directory) / pathlib.Path(path).name
+            replacement.write_text(text)
+            if pathlib.Path(path).exists():
+                run("mount", "--bind", replacement, path)
+        yield
+    finally:
+        for kind, descriptor in homes.items():
+            _call(_libc.setns, descriptor, KINDS[kind])
+            os.close(descriptor)
+        os.chdir(back)
