@@ -38,8 +38,8 @@ PATTERNS = ["host{n}", "host{n}", "missing{m}", "missing{n}", "x{n}.missing{n}",
 WILDCARDS = ["n{m}.wild", "n{n}.wild", "a.b.c{n}.wild", "n{n}.dname", "wild", "*.wild", "x.*.wild"]
 # Walks along a search list, its domains, and names of which only the root zone knows anything.
 SUFFIXED = ["{inside}.default.svc.cluster.local.", "{inside}.svc.cluster.local.", "{inside}.cluster.local.",
-            "n{n}.default.svc.cluster.local.", "kubernetes.default.svc.cluster.local.", "web-0.web.default.svc.cluster.local.", "default.svc.cluster.local.",
-            "cluster.local.", "n{n}.nowhere.", "nowhere{n}.", "example.", "other{n}.example.", ".",
+            "n{n}.default.svc.cluster.local.", "kubernetes.default.svc.cluster.local.", "web-0.web.default.svc.cluster.local.",
+            "default.svc.cluster.local.", "cluster.local.", "n{n}.nowhere.", "nowhere{n}.", "example.", "other{n}.example.", ".",
             "_http._tcp.web.default.svc.cluster.local."]
 TYPES = ["A"] * 30 + ["AAAA"] * 15 + ["TXT"] * 10 + ["HTTPS"] * 3 + [
     "MX", "NS", "SOA", "CNAME", "SRV", "PTR", "CAA", "DS", "DNSKEY", "NSEC", "NSEC3", "DNAME", "NAPTR", "TLSA", "SVCB", "LOC",

@@ -8,7 +8,7 @@ import pytest
 from harness import pillion, servers, zone
 from harness.client import ask_tcp, ask_udp, make_query, rcode, read
 from harness.cluster import NDOTS, SEARCH, asked, cluster_dns
-from harness.process import served
+from harness.process import free_port, served
 
 FIRST = SEARCH[0]
 
@@ -79,6 +79,25 @@ def test_a_cname_of_the_target_follows(start):
         answer = read(ask_udp(proxy.port, make_query(f"cname1.e2e.example.{FIRST}")))
     assert chain(answer)[0] == (f"cname1.e2e.example.{FIRST}", "CNAME", ["cname1.e2e.example."])
     assert ("a.e2e.example.", "A", ["192.0.2.1"]) in chain(answer)
+
+
+def test_a_long_answer_is_truncated_for_udp(start):
+    query = make_query(f"many.e2e.example.{FIRST}")
+    with start() as proxy:
+        for _ in range(2):
+            data = ask_udp(proxy.port, query)
+            assert len(data) <= 512 and read(data).flags & dns.flags.TC
+            whole = read(ask_tcp(proxy.port, query))
+            assert not whole.flags & dns.flags.TC and len(chain(whole)[-1][2]) == 40
+
+
+def test_a_step_that_cannot_be_taken_is_not_taken_for_missing(tmp_path, verified, public):
+    """Whether the cluster has the name is not known while its DNS is gone."""
+    upstreams = {**verified(public), "cluster": pillion.upstream({"address": f"127.0.0.1:{free_port()}"}, protocol="udp", timeout="300ms")}
+    routes = [{"zone": "cluster.local", "upstream": "cluster"}, {"zone": ".", "upstream": "real"}]
+    with pillion.running(tmp_path, upstreams, routes=routes, search={"domains": SEARCH, "ndots": NDOTS}) as proxy:
+        assert rcode(ask_udp(proxy.port, make_query(f"missing.e2e.example.{FIRST}"))) == "SERVFAIL"
+        assert rcode(ask_udp(proxy.port, make_query(f"www.deep.wild.e2e.example.{FIRST}"))) == "NOERROR", "only the public DNS can have it"
 
 
 def test_the_type_that_a_name_does_not_have_is_no_error(start):
