@@ -124,6 +124,8 @@ void Stage::play_subject(Words& words) {
     play_clients(std::stoul(subject), words);
   } else if (words.take_if("asks")) {
     ask({&add_client(subject)}, words);
+  } else if (words.take_if("learns")) {
+    learn(subject, words);
   } else if (auto* const client = find_client(subject)) {
     words.expect("gets");
     get({client}, subject, words);
@@ -200,12 +202,32 @@ void Stage::get(const std::vector<Client*>& clients, const std::string& who, Wor
   const auto reply = read_reply(words);
   if (!reply.source) words.fail("\"from\" and the source of the answer are missing");
   const auto expected = to_text(reply);
-  for (auto* const client : clients) {
-    if (!client->has_unseen_answer()) words.fail(who + " gets nothing");
-    const auto got = client->take_answer();
-    if (got != expected) words.fail(who + " gets\n  " + got + "\nand not\n  " + expected);
-    if (const auto wrong = client->bad_manners(); !wrong.empty()) words.fail(who + " " + wrong);
-  }
+  for (auto* const client : clients) compare(*client, who, expected, words);
+}
+
+/// The whole way of a question that is asked upstream: asks, is asked, answers, gets.
+void Stage::learn(const std::string& who, Words& words) {
+  nothing_unseen(words);
+  const auto question = read_question(words);
+  auto reply = read_reply(words);
+  if (!reply.source) words.fail("\"from\" and the group that answers are missing");
+  const auto expected = to_text(reply);
+  auto* const group = find_group(*reply.source);
+  if (group == nullptr) words.fail("there is no group " + *reply.source);
+  reply.source.reset();
+  auto& client = add_client(who);
+  if (client.is_waiting()) words.fail("it still waits for an answer");
+  client.ask(*resolver_, question, {.id = next_id_++, .payload = {}});
+  if (!group->see(to_text(question)) || !group->answer(question, {.reply = reply}))
+    words.fail("nobody asks for " + to_text(question));
+  compare(client, who, expected, words);
+}
+
+void Stage::compare(Client& client, const std::string& who, const std::string& expected, const Words& words) {
+  if (!client.has_unseen_answer()) words.fail(who + " gets nothing");
+  const auto got = client.take_answer();
+  if (got != expected) words.fail(who + " gets\n  " + got + "\nand not\n  " + expected);
+  if (const auto wrong = client.bad_manners(); !wrong.empty()) words.fail(who + " " + wrong);
 }
 
 /// Names that nobody asks for again: what a cache is full of. Each is asked for, asked upstream, answered.

@@ -43,6 +43,8 @@ class Stage {
   void play_clients(unsigned long count, Words& words);
   void ask(std::vector<Client*> clients, Words& words);
   void get(const std::vector<Client*>& clients, const std::string& who, Words& words);
+  void learn(const std::string& who, Words& words);
+  static void compare(Client& client, const std::string& who, const std::string& expected, const Words& words);
   void resolve_names(unsigned long count, Words& words);
   [[nodiscard]] std::vector<std::string> unseen() const;
   void nothing_unseen(const Words& words) const;
