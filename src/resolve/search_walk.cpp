@@ -130,10 +130,12 @@ bool SearchWalk::finish() {
 void SearchWalk::answer_with(const Step& step) {
   auto& request = *std::exchange(request_, nullptr);
   Answer answer{.source = step.source, .rcode = step.rcode, .info_code = step.info_code, .text = step.text};
-  if (!step.answer.empty()) {
+  // The message of a failure is about its own name. To a client that asked for another, all that it says is its code.
+  const bool is_first = &step == &steps_.front();
+  if (!step.answer.empty() && (is_first || step.state == Step::State::exists)) {
     const auto message = dns::MessageView::parse(step.answer).value();
     composed_.clear();
-    if (&step == &steps_.front() || step.state == Step::State::failed) {
+    if (is_first) {
       answer.message = message;
     } else if (dns::append_as_alias(message, name_, lowest_ttl(message), composed_)) {
       answer.message = dns::MessageView::parse(composed_).value();
