@@ -121,7 +121,9 @@ std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, D
 /// RFC 8767 section 4 lets popular answers be refreshed before they expire.
 void Resolver::prefetch(const dns::QueryView& query, const Departure& departure) {
   cache_->mark_refreshing(departure.key);
-  if (!flights_.refresh(query, departure)) return;
+  auto refresh = departure;
+  refresh.may_deny = !routes_.has_zone_below(query.question().name);
+  if (!flights_.refresh(query, refresh)) return;
   prefetch_budget_.spend();
   metrics_.prefetches.add();
 }
