@@ -56,7 +56,10 @@ void Flights::board(const dns::QueryView& query, const Departure& departure, Req
   const auto hash = cache::hash_of(departure.key, seed_);
   if (auto* const flight = find(departure.key, hash)) {
     metrics_.coalesced.add();
-    if (!flight->stale_is_due || !answer_stale(*flight, request, now)) flight->waiting.push_back(request);
+    if (flight->stale_is_due && answer_stale(*flight, request, now)) return;
+    flight->waiting.push_back(request);
+    // One that left for nobody, to refresh what was not expired then, has no deadline yet.
+    if (departure.has_stale && !flight->is_set()) promise_stale(*flight, *departure.group, now);
     return;
   }
   auto* const flight = depart(departure, hash);
@@ -67,14 +70,14 @@ void Flights::board(const dns::QueryView& query, const Departure& departure, Req
                              .text = "too many queries under way"});
   }
   flight->waiting.push_back(request);
-  if (departure.has_stale) {
-    if (departure.group->is_down()) {
-      answer_all_stale(*flight, now);
-    } else {
-      schedule_.set_deadline(*flight, now + stale_after);
-    }
-  }
+  if (departure.has_stale) promise_stale(*flight, *departure.group, now);
   departure.group->resolve(query, *flight);
+}
+
+/// RFC 8767 section 5: the expired answer, at once where nothing is to be hoped for, else after a while.
+void Flights::promise_stale(Flight& flight, const Group& group, runtime::Time now) {
+  if (group.is_down()) return answer_all_stale(flight, now);
+  schedule_.set_deadline(flight, now + stale_after);
 }
 
 bool Flights::refresh(const dns::QueryView& query, const Departure& departure) {

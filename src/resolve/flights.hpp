@@ -72,6 +72,7 @@ class Flights {
   void landed(Flight& flight, const Answer& answer);
   void remove(Flight& flight);
   void keep(const Flight& flight, const Answer& answer, runtime::Time now);
+  void promise_stale(Flight& flight, const Group& group, runtime::Time now);
   [[nodiscard]] bool answer_stale(const Flight& flight, Request& request, runtime::Time now);
   void answer_all_stale(Flight& flight, runtime::Time now);
 
