@@ -28,10 +28,12 @@ struct Answer {
   std::string_view text = {};
 };
 
-/// Did nobody answer, or somebody that he could not? RFC 8767 section 5 and RFC 9520 take these as one.
+/// Did nobody answer, or somebody that he could not, or would not? Any response code but NOERROR and NXDOMAIN refreshes
+/// nothing (RFC 8767 section 4).
 [[nodiscard]] inline bool is_failure(const Answer& answer) {
   if (answer.entry != nullptr) return answer.entry->kind() == cache::Kind::failure;
-  return (answer.message ? answer.message->header().rcode() : answer.rcode) == dns::rcode::servfail;
+  const auto rcode = answer.message ? answer.message->header().rcode() : answer.rcode;
+  return rcode != dns::rcode::noerror && rcode != dns::rcode::nxdomain;
 }
 
 /// What has expired, for bad times (RFC 8767 section 4, with the Extended DNS Errors of RFC 8914 4.4 and 4.20).
