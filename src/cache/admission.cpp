@@ -30,6 +30,12 @@ bool is_scoped(dns::Bytes options) {
   return subnet && (subnet->size() <= ecs_scope_offset || (*subnet)[ecs_scope_offset] != 0);
 }
 
+// RFC 9520 section 2: SERVFAIL, REFUSED and FORMERR tell nothing of what was asked, nor does NOTIMP.
+bool is_failure(std::uint16_t rcode) {
+  return rcode == dns::rcode::servfail || rcode == dns::rcode::refused || rcode == dns::rcode::formerr ||
+         rcode == dns::rcode::notimp;
+}
+
 // Why a message is out of question whatever its records say.
 std::optional<NotStored> unfit(const Key& key, const dns::MessageView& reply) {
   const auto header = reply.header();
@@ -45,8 +51,8 @@ std::optional<NotStored> unfit(const Key& key, const dns::MessageView& reply) {
   if ((header.flags() & dns::flag::rd) == 0) return NotStored::not_recursive;
   if (is_meta(key)) return NotStored::meta_type;
   const auto rcode = header.rcode();
-  if (edns.extended_rcode != 0 ||
-      (rcode != dns::rcode::noerror && rcode != dns::rcode::nxdomain && rcode != dns::rcode::servfail)) {
+  const bool is_known = rcode == dns::rcode::noerror || rcode == dns::rcode::nxdomain || is_failure(rcode);
+  if (edns.extended_rcode != 0 || !is_known) {
     return NotStored::other_rcode;
   }
   return std::nullopt;
@@ -95,7 +101,7 @@ std::uint32_t failure_lifetime(const Settings& settings) {
 std::expected<Admitted, NotStored> admit(const Key& key, const dns::MessageView& reply, const Settings& settings) {
   if (const auto reason = unfit(key, reply)) return std::unexpected(*reason);
   const auto rcode = reply.header().rcode();
-  if (rcode == dns::rcode::servfail) {
+  if (is_failure(rcode)) {
     return Admitted{.kind = Kind::failure, .lifetime = failure_lifetime(settings)};
   }
   const auto found = survey(key, reply);

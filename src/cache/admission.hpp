@@ -16,7 +16,7 @@ enum class Kind : std::uint8_t {
   positive,
   nxdomain,  // the name, or the end of its CNAME chain, does not exist (RFC 2308 2.1)
   nodata,    // it exists, but has no such type (RFC 2308 2.2)
-  failure,   // SERVFAIL, the upstream's or our own (RFC 9520)
+  failure,   // SERVFAIL, the upstream's or our own; its REFUSED, FORMERR and NOTIMP (RFC 9520 section 2)
 };
 
 /// Why a reply was not kept.
@@ -28,7 +28,7 @@ enum class NotStored : std::uint8_t {
   client_subnet,   // an answer for one network (RFC 7871 7.3), or an ECS option that cannot be read
   not_recursive,   // RD is not set: what the resolver happened to remember, not what there is
   meta_type,       // a zone transfer, or another type or class that is not data (RFC 6895 3.1); ANY passes
-  other_rcode,     // other than NOERROR, NXDOMAIN and SERVFAIL
+  other_rcode,     // other than NOERROR, NXDOMAIN and those of a failure
   no_soa,          // negative, but it does not say for how long (RFC 2308 section 5), or a referral
   zero_ttl,        // for the query in progress only (RFC 1035 3.2.1)
   too_large,       // would displace too much

@@ -127,6 +127,14 @@ TEST(Admission, Rfc9520FailuresForFiveSecondsAndFiveMinutesAtMost) {
   EXPECT_EQ(admitted(www, reply, {.failure_ttl = seconds(3000)})->lifetime, 300U);
 }
 
+TEST(Admission, Rfc9520RefusalsAreFailures) {
+  for (const auto code : {rcode::formerr, rcode::servfail, rcode::notimp, rcode::refused}) {
+    const auto reply = reply_to("www.example", type::a, code).bytes();
+    EXPECT_EQ(admitted(www, reply)->kind, Kind::failure) << code;
+    EXPECT_EQ(admitted(www, reply)->lifetime, 5U) << code;
+  }
+}
+
 TEST(Admission, Rfc2181TruncatedIsNotKept) {
   auto reply = www_reply();
   EXPECT_EQ(refused(www, reply.set_u16(2, reply_flags | dns::flag::tc).bytes()), NotStored::truncated);
@@ -153,7 +161,7 @@ TEST(Admission, Rfc7871AnswersForOneNetworkAreNotKept) {
 
 TEST(Admission, OtherRcodesAreNotKept) {
   for (std::uint16_t code = 0; code < 16; ++code) {
-    const bool kept = code == rcode::noerror || code == rcode::servfail || code == rcode::nxdomain;
+    const bool kept = code <= rcode::refused;
     EXPECT_EQ(admitted(www, negative_reply("www.example", code, 60, 60)).has_value(), kept) << code;
   }
   // RFC 6891 6.1.3: the upper bits are in the OPT record; 16 is BADVERS.
