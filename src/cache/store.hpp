@@ -67,7 +67,9 @@ class Store {
   ///
   /// A failure does not take the place of an answer that is still usable (RFC 8767 section 5): the entry notes until
   /// when the upstream need not be asked again, so that it takes no second place and cannot outlive the answer.
-  std::expected<Kind, NotStored> insert(const Key& key, const dns::MessageView& reply, runtime::Time now);
+  /// `denies_beneath` false: an NXDOMAIN is about the name alone, since others know of names beneath it.
+  std::expected<Kind, NotStored> insert(const Key& key, const dns::MessageView& reply, runtime::Time now,
+                                        bool denies_beneath = true);
   /// The same for a failure of our own to get an answer (timeouts, refused connections): SERVFAIL with `error`.
   void insert_failure(const Key& key, const dns::ExtendedError& error, runtime::Time now);
 

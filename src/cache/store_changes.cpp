@@ -17,11 +17,13 @@ constexpr unsigned promoting_frequency = 2;    // uses that lead from probation 
 
 }  // namespace
 
-std::expected<Kind, NotStored> Store::insert(const Key& key, const dns::MessageView& reply, runtime::Time now) {
+std::expected<Kind, NotStored> Store::insert(const Key& key, const dns::MessageView& reply, runtime::Time now,
+                                             bool denies_beneath) {
   const auto admitted = admit(key, reply, settings_);
   if (!admitted) return std::unexpected(admitted.error());
   if (admitted->kind == Kind::failure && note_failure(key, now)) return Kind::failure;
   if (!preparation_.prepare(reply, *admitted, settings_)) return std::unexpected(NotStored::malformed);
+  preparation_.holds_beneath = preparation_.holds_beneath && denies_beneath;
   drop_contradicted(key, *admitted);
   auto stored_key = key;
   if (admitted->denies_name) stored_key.type = every_type;

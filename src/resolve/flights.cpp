@@ -44,7 +44,7 @@ Flight* Flights::depart(const Departure& departure, std::uint64_t hash) {
   flight->klass = key.klass;
   flight->dnssec_ok = key.dnssec_ok;
   flight->checking_disabled = key.checking_disabled;
-  flight->may_deny = departure.may_deny;
+  flight->denies_beneath = departure.denies_beneath;
   flight->stale_is_due = false;
   flight->hash = hash;
   flight->next = std::exchange(buckets_[hash % bucket_count], flight);
@@ -112,10 +112,8 @@ void Flights::remove(Flight& flight) {
 void Flights::keep(const Flight& flight, const Answer& answer, runtime::Time now) {
   if (store_ == nullptr) return;
   if (answer.message) {
-    // What the name's own upstream denies may exist in a zone that another route leads to (RFC 8020 knows one tree).
-    if (!flight.may_deny && answer.message->header().rcode() == dns::rcode::nxdomain) return;
     // What is not stored has its reasons, none of which the client needs to know.
-    static_cast<void>(store_->insert(flight.key(), *answer.message, now));
+    static_cast<void>(store_->insert(flight.key(), *answer.message, now, flight.denies_beneath));
   } else if (answer.rcode == dns::rcode::servfail) {
     store_->insert_failure(
         flight.key(), {.info_code = answer.info_code.value_or(dns::extended_error::other), .text = answer.text}, now);

@@ -33,7 +33,7 @@ class Flight final : public Request, public runtime::Deadline {
   std::uint16_t klass = 0;
   bool dnssec_ok = false;
   bool checking_disabled = false;
-  bool may_deny = true;
+  bool denies_beneath = true;
   bool stale_is_due = false;  ///< it has been waited for long enough: who comes now gets the stale answer
   std::uint64_t hash = 0;
   Flight* next = nullptr;  ///< in its bucket
@@ -45,7 +45,8 @@ struct Departure {
   cache::Key key;
   Group* group = nullptr;
   bool has_stale = false;  ///< the cache holds an expired answer
-  bool may_deny = true;    ///< an NXDOMAIN may be kept: no zone of another route lies beneath the name
+  /// An NXDOMAIN is about what lies beneath the name too (RFC 8020): no zone of another route does.
+  bool denies_beneath = true;
 };
 
 class Flights {

@@ -122,7 +122,7 @@ std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, D
 void Resolver::prefetch(const dns::QueryView& query, const Departure& departure) {
   cache_->mark_refreshing(departure.key);
   auto refresh = departure;
-  refresh.may_deny = !routes_.has_zone_below(query.question().name);
+  refresh.denies_beneath = !routes_.has_zone_below(query.question().name);
   if (!flights_.refresh(query, refresh)) return;
   prefetch_budget_.spend();
   metrics_.prefetches.add();
@@ -139,7 +139,7 @@ void Resolver::ask(const dns::QueryView& query, const Miss& miss, Request& reque
   prefetch_budget_.earn();
   if (miss.is_bare) return miss.departure.group->resolve(query, request);
   auto departure = miss.departure;
-  departure.may_deny = !routes_.has_zone_below(query.question().name);
+  departure.denies_beneath = !routes_.has_zone_below(query.question().name);
   flights_.board(query, departure, request);
 }
 
