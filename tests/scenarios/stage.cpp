@@ -109,9 +109,7 @@ void Stage::turn(Words& words) {
 void Stage::play_subject(Words& words) {
   const auto subject = words.take("who does something");
   if (subject == "resolver") {
-    nothing_unseen(words);
-    words.expect("starts");
-    resolver_->start();
+    play_resolver(words);
   } else if (subject == "log") {
     words.expect("says");
     const auto line = words.take_quoted("the line");
@@ -132,6 +130,20 @@ void Stage::play_subject(Words& words) {
   } else {
     words.fail("\"" + subject + "\" is neither an upstream group nor a client that has asked");
   }
+}
+
+void Stage::play_resolver(Words& words) {
+  nothing_unseen(words);
+  if (words.take_if("starts")) return resolver_->start();
+  words.expect("holds");
+  words.expect("at");
+  const bool most = words.take_if("most");
+  if (!most) words.expect("least");
+  const auto bound = static_cast<double>(words.take_number("how many"));
+  words.expect("answers");
+  const auto* const metrics = resolver_->cache_metrics();
+  const double held = metrics == nullptr ? 0 : metrics->entries.value();
+  if (most ? held > bound : held < bound) words.fail("it holds " + std::to_string(std::llround(held)));
 }
 
 void Stage::play_group(FakeGroup& group, const std::string& name, Words& words) {

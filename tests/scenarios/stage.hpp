@@ -39,6 +39,7 @@ class Stage {
   // What happens, and what is seen of it (stage.cpp)
   void turn(Words& words);
   void play_subject(Words& words);
+  void play_resolver(Words& words);
   void play_group(FakeGroup& group, const std::string& name, Words& words);
   void play_clients(unsigned long count, Words& words);
   void ask(std::vector<Client*> clients, Words& words);

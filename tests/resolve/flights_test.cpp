@@ -1,0 +1,102 @@
+#include "resolve/flights.hpp"
+
+#include <functional>
+
+#include <gtest/gtest.h>
+
+#include "resolve/fakes.hpp"
+
+namespace pillion::resolve {
+namespace {
+
+using testing::Asker;
+using testing::HandTurned;
+using testing::HoldingGroup;
+using testing::TestQuery;
+
+class FlightsTest : public ::testing::Test {
+ protected:
+  void board(const TestQuery& query, Request& request) {
+    flights.board(query.view(), {.key = cache::key_of(query.view()), .group = &group}, request);
+  }
+  bool refresh(const TestQuery& query) {
+    return flights.refresh(query.view(), {.key = cache::key_of(query.view()), .group = &group});
+  }
+
+  HandTurned schedule;
+  Metrics metrics;
+  HoldingGroup group;
+  Flights flights{schedule, nullptr, metrics, 0x5eed};
+};
+
+TEST_F(FlightsTest, OneQuestionForManyWhoAsk) {
+  std::vector<Asker> askers(10'000);
+  for (auto& asker : askers) board(TestQuery("www.example"), asker);
+  ASSERT_EQ(group.asked.size(), 1U);
+  EXPECT_EQ(metrics.coalesced.value(), 9'999U);
+  group.answer_with_address();
+  for (const auto& asker : askers) ASSERT_EQ(asker.answers, 1);
+}
+
+TEST_F(FlightsTest, MoreThanTheLimitAreRefused) {
+  std::deque<Asker> askers;
+  for (std::size_t i = 0; i < Flights::max_flights; ++i) {
+    board(TestQuery("n" + std::to_string(i) + ".example"), askers.emplace_back());
+  }
+  Asker late;
+  board(TestQuery("late.example"), late);
+  EXPECT_EQ(late.answers, 1);
+  EXPECT_EQ(late.rcode, dns::rcode::refused);
+  EXPECT_EQ(late.text, "too many queries under way");
+  EXPECT_FALSE(refresh(TestQuery("late.example")));
+  // What is under way already can still be joined.
+  Asker joining;
+  board(TestQuery("n7.example"), joining);
+  EXPECT_EQ(joining.answers, 0);
+
+  // Each of them is found and taken out, whoever shares its bucket.
+  while (!group.asked.empty()) group.fail();
+  for (const auto& asker : askers) ASSERT_EQ(asker.answers, 1);
+  EXPECT_EQ(joining.answers, 1);
+  Asker again;
+  board(TestQuery("late.example"), again);
+  EXPECT_EQ(group.asked.size(), 1U);
+}
+
+TEST_F(FlightsTest, WhoeverAsksAgainFromWithinTheAnswerStartsAnew) {
+  class Insistent final : public Request {
+   public:
+    explicit Insistent(std::function<void(Request&)> ask_again) : ask_again_(std::move(ask_again)) {}
+    void answered(const Answer& /*answer*/) override {
+      if (++answers == 1) ask_again_(*this);
+    }
+    int answers = 0;
+
+   private:
+    std::function<void(Request&)> ask_again_;
+  };
+  Insistent insistent([this](Request& request) { board(TestQuery("www.example"), request); });
+  Asker other;
+  board(TestQuery("www.example"), insistent);
+  board(TestQuery("www.example"), other);
+  group.fail();
+  EXPECT_EQ(insistent.answers, 1);
+  EXPECT_EQ(other.answers, 1);
+  ASSERT_EQ(group.asked.size(), 1U);
+  group.fail();
+  EXPECT_EQ(insistent.answers, 2);
+}
+
+TEST_F(FlightsTest, ARefreshIsAskedOnceAndCanBeJoined) {
+  EXPECT_TRUE(refresh(TestQuery("www.example")));
+  EXPECT_TRUE(refresh(TestQuery("www.example")));
+  Asker asker;
+  board(TestQuery("www.example"), asker);
+  EXPECT_EQ(group.asked.size(), 1U);
+  group.answer_with_address();
+  EXPECT_EQ(asker.answers, 1);
+  EXPECT_EQ(schedule.deadline_count(), 0U);
+}
+
+}  // namespace
+}  // namespace pillion::resolve
