@@ -51,27 +51,29 @@ Flight* Flights::depart(const Departure& departure, std::uint64_t hash) {
   return flight;
 }
 
-void Flights::board(const dns::QueryView& query, const Departure& departure, Request& request) {
+bool Flights::board(const dns::QueryView& query, const Departure& departure, Request& request) {
   const auto now = schedule_.clock().now();
   const auto hash = cache::hash_of(departure.key, seed_);
   if (auto* const flight = find(departure.key, hash)) {
     metrics_.coalesced.add();
-    if (flight->stale_is_due && answer_stale(*flight, request, now)) return;
+    if (flight->stale_is_due && answer_stale(*flight, request, now)) return false;
     flight->waiting.push_back(request);
     // One that left for nobody, to refresh what was not expired then, has no deadline yet.
     if (departure.has_stale && !flight->is_set()) promise_stale(*flight, *departure.group, now);
-    return;
+    return false;
   }
   auto* const flight = depart(departure, hash);
   if (flight == nullptr) {
-    return request.answered({.now = now,
-                             .rcode = dns::rcode::refused,
-                             .info_code = dns::extended_error::other,
-                             .text = "too many queries under way"});
+    request.answered({.now = now,
+                      .rcode = dns::rcode::refused,
+                      .info_code = dns::extended_error::other,
+                      .text = "too many queries under way"});
+    return false;
   }
   flight->waiting.push_back(request);
   if (departure.has_stale) promise_stale(*flight, *departure.group, now);
   departure.group->resolve(query, *flight);
+  return true;
 }
 
 /// RFC 8767 section 5: the expired answer, at once where nothing is to be hoped for, else after a while.

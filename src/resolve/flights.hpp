@@ -61,8 +61,8 @@ class Flights {
   Flights(const Flights&) = delete;
   Flights& operator=(const Flights&) = delete;
 
-  /// Answers `request` once: with the question that is under way already, or by asking the group.
-  void board(const dns::QueryView& query, const Departure& departure, Request& request);
+  /// Answers `request` once: with the question that is under way already, or by asking the group. Was it asked?
+  bool board(const dns::QueryView& query, const Departure& departure, Request& request);
   /// Asks for nobody, so that the cache has the answer before it is asked for. Is it under way?
   bool refresh(const dns::QueryView& query, const Departure& departure);
 

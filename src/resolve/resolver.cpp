@@ -84,6 +84,11 @@ Resolver::Found Resolver::look_without_search(const dns::QueryView& query) {
   const auto target = routes_.find(question.name);
   if (target >= first_zone) return {.answer = answer_from(zones_[target - first_zone].zone, query), .miss = {}};
 
+  if (search_ && !search_->may_exist(question.name)) {
+    metrics_.search_withheld.add();
+    return {.answer = Answer{.rcode = dns::rcode::nxdomain}, .miss = {}};
+  }
+
   Found found;
   auto& miss = found.miss;
   miss.departure = {.key = cache::key_of(query), .group = groups_[target].group.get()};
@@ -136,11 +141,10 @@ void Resolver::ask(const dns::QueryView& query, const Miss& miss, Request& reque
     auto found = look_without_search(query);
     return found.answer ? request.answered(*found.answer) : ask(query, found.miss, request);
   }
-  prefetch_budget_.earn();
   if (miss.is_bare) return miss.departure.group->resolve(query, request);
   auto departure = miss.departure;
   departure.denies_beneath = !routes_.has_zone_below(query.question().name);
-  flights_.board(query, departure, request);
+  if (flights_.board(query, departure, request)) prefetch_budget_.earn();
 }
 
 void Resolver::stop() {

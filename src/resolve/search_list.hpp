@@ -42,9 +42,9 @@ class SearchList {
   /// Can `name` exist in the cluster (Kubernetes DNS-Based Service Discovery 1.1.0, section 2)? Under the cluster's
   /// zone there are `<service>.<ns>.svc`, `<hostname>.<service>.<ns>.svc`, `_<port>._<proto>.<service>.<ns>.svc`,
   /// `<address with dashes>.<ns>.pod`, `dns-version`, and what lies between these and the zone. True for names outside
-  /// of that zone. Implementations may add names of their own (section 3); those are left to clients that ask for them
-  /// in full. The zone is known from a first domain of the form `<ns>.svc.<zone>`, as kubelet writes it; with any other
-  /// first domain every name may exist.
+  /// of that zone. Implementations may add names of their own (section 3); a cluster that has any needs a route for
+  /// them, or no search list. The zone is known from a first domain of the form `<ns>.svc.<zone>`, as kubelet writes
+  /// it; with any other first domain every name may exist.
   [[nodiscard]] bool may_exist(dns::Bytes name) const;
 
  private:

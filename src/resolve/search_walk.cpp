@@ -38,7 +38,6 @@ void SearchWalk::start(Resolver& resolver, const dns::QueryView& query, dns::Byt
   request_ = &request;
   name_.assign(query.question().name.begin(), query.question().name.end());
   dnssec_ok_ = query.edns.dnssec_ok;
-  starting_ = true;
   steps_in_use_ = list.candidate_count();
   pending_ = 0;
   if (steps_.size() < steps_in_use_) steps_.resize(steps_in_use_);
@@ -49,9 +48,7 @@ void SearchWalk::start(Resolver& resolver, const dns::QueryView& query, dns::Byt
     auto& step = steps_[i];
     step.walk = this;
     candidate.clear();
-    const bool possible = list.append_candidate(base, i, candidate);
-    if (!possible || !list.may_exist(candidate)) {
-      if (possible) resolver.metrics_.search_withheld.add();
+    if (!list.append_candidate(base, i, candidate)) {
       step.state = Step::State::missing;
       step.answer.clear();
       continue;
@@ -59,15 +56,24 @@ void SearchWalk::start(Resolver& resolver, const dns::QueryView& query, dns::Byt
     step.query.clear();
     dns::append_query(step.query, 0, static_cast<std::uint16_t>(flags), candidate, query.question().type,
                       query.question().klass);
+    // A single label is a service's name far more often than a top-level domain: it is asked for only when no service
+    // has it, so that the names of a cluster's services do not leave it.
+    if (i + 1 == steps_in_use_ && std::size_t{base[0]} + 1 == base.size()) break;
     ask(step);
     // What lies behind it in the list is not wanted any more.
     if (step.state == Step::State::exists) break;
   }
-  starting_ = false;
   stepped();
 }
 
 void SearchWalk::ask(Step& step) {
+  // The answer may come from within; what follows from it is for the caller to see.
+  asking_ = true;
+  look_or_ask(step);
+  asking_ = false;
+}
+
+void SearchWalk::look_or_ask(Step& step) {
   const auto query = view_of(step.query, dnssec_ok_);
   const auto found = resolver_->look_without_search(query);
   if (found.answer) return keep(step, *found.answer);
@@ -108,7 +114,7 @@ void SearchWalk::keep(Step& step, const Answer& answer) {
 
 /// Something is known that was not: enough to answer, or to end.
 void SearchWalk::stepped() {
-  if (starting_) return;
+  if (asking_) return;
   if (request_ != nullptr && !finish()) return;
   if (pending_ == 0 && request_ == nullptr) resolver_->walks_.release(*this);
 }
@@ -116,7 +122,8 @@ void SearchWalk::stepped() {
 /// Answers as soon as no candidate before the one that exists is still pending; true when it has.
 bool SearchWalk::finish() {
   for (std::size_t i = 0; i < steps_in_use_; ++i) {
-    const auto& step = steps_[i];
+    auto& step = steps_[i];
+    if (step.state == Step::State::unasked) ask(step);
     if (step.state == Step::State::missing) continue;
     if (step.state == Step::State::pending) return false;
     answer_with(step);

@@ -46,6 +46,7 @@ class SearchWalk {
   };
 
   void ask(Step& step);
+  void look_or_ask(Step& step);
   void keep(Step& step, const Answer& answer);
   void stepped();
   [[nodiscard]] bool finish();
@@ -56,7 +57,7 @@ class SearchWalk {
   Request* request_ = nullptr;  // nullptr once it has been answered
   dns::Buffer name_;            // as the client asked for it
   bool dnssec_ok_ = false;
-  bool starting_ = false;
+  bool asking_ = false;
   std::size_t steps_in_use_ = 0;
   std::size_t pending_ = 0;
   std::deque<Step> steps_;  // stay where they are: others refer to them

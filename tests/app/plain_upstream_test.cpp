@@ -88,8 +88,8 @@ TEST_F(PlainUpstream, ALostDatagramIsSentAgain) {
   const ShardRunner shard(over_udp);
   EXPECT_EQ(ask(shard, "lost.example").answers, 1);
   const auto queries = server.queries();
-  ASSERT_EQ(queries.size(), 2U);
-  EXPECT_NE(queries[0].id, queries[1].id) << "the first may still be answered";
+  ASSERT_EQ(queries.size(), loop_probe + 2);
+  EXPECT_NE(queries[loop_probe].id, queries[loop_probe + 1].id) << "the first may still be answered";
 }
 
 TEST_F(PlainUpstream, ALateAnswerIsTakenOnlyForItsOwnQuery) {
