@@ -136,9 +136,10 @@ def test_without_search_each_step_is_libcs(start, cluster_server):
 
 
 def test_more_dots_than_libc_walks_with(start, cluster_server):
-    """A client that asks for this does not walk: with five dots or more, libc asks for the name itself first."""
+    """A client that asks for this does not walk: with five dots or more, libc asks for the name itself first. Nor can there be such a name in
+    the cluster, so nobody is asked."""
     name = f"a.b.c.d.wild.e2e.example.{FIRST}"
     with start() as proxy:
         before = len(asked(cluster_server))
         assert rcode(ask_udp(proxy.port, make_query(name))) == "NXDOMAIN"
-        assert asked(cluster_server)[before:] == [(name, "A")]
+        assert asked(cluster_server)[before:] == []
