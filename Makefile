@@ -79,7 +79,7 @@ asan: deps ## The tests under AddressSanitizer and UndefinedBehaviorSanitizer
 tsan: deps ## The tests under ThreadSanitizer
 	@cmake --preset tsan
 	@$(tsan_shell) cmake --build --preset tsan -j $(JOBS)
-	@$(tsan_shell) ctest --preset tsan -j $(JOBS) -LE lint $(CTEST)
+	@$(tsan_shell) ctest --preset tsan -j $(JOBS) -LE 'lint|one_thread' $(CTEST)
 
 .PHONY: fuzz
 fuzz: ## Run each libFuzzer target for FUZZ_SECONDS; finds are kept in build/fuzz/finds
