@@ -34,7 +34,7 @@ struct Sources {
 
   std::vector<const server::Metrics*> shards;
   std::vector<const resolve::Metrics*> resolvers;
-  bool searches = false;  ///< false: no metrics of search walks
+  bool searches = false;                      ///< false: no metrics of search walks
   std::vector<const cache::Metrics*> caches;  ///< none: there is no cache, and no metric of it
   std::vector<UpstreamServer> upstream_servers;
   const runtime::Gauge* config_loaded = nullptr;     ///< Unix seconds of the last successful load; none: not exported
