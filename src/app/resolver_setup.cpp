@@ -56,6 +56,7 @@ resolve::Setup make_setup(runtime::Loop& loop, const config::Config& config, con
   if (config.cache.size > 0) setup.cache = cache_settings(config.cache);
   if (!config.search.domains.empty()) {
     std::vector<dns::Buffer> domains;
+    domains.reserve(config.search.domains.size());
     for (const auto& domain : config.search.domains) domains.push_back(dns::parse_name(domain).value());
     setup.search.emplace(std::move(domains), config.search.ndots);
   }

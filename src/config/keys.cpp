@@ -13,7 +13,7 @@ namespace {
 constexpr std::string_view address_and_port = R"(a literal address and port, such as "127.0.0.1:8053" or "[::1]:8053")";
 constexpr std::string_view readable_pem = "the path of a readable PEM file";
 constexpr std::string_view no_admin = "the status page is not built yet";
-constexpr std::int64_t second = 1'000, minute = 60 * second, hour = 60 * minute, month = 30 * 24 * hour;
+constexpr std::int64_t second = 1'000, minute = 60 * second, hour = 60 * minute, month = 720 * hour;
 
 constexpr std::array table{
     Key{.path = "dns", .kind = Kind::mapping},

@@ -115,7 +115,7 @@ void Flights::keep(const Flight& flight, const Answer& answer, runtime::Time now
   if (store_ == nullptr) return;
   if (answer.message) {
     // What is not stored has its reasons, none of which the client needs to know.
-    static_cast<void>(store_->insert(flight.key(), *answer.message, now, flight.denies_beneath));
+    [[maybe_unused]] const auto stored = store_->insert(flight.key(), *answer.message, now, flight.denies_beneath);
   } else if (answer.rcode == dns::rcode::servfail) {
     store_->insert_failure(
         flight.key(), {.info_code = answer.info_code.value_or(dns::extended_error::other), .text = answer.text}, now);

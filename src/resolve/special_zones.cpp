@@ -135,6 +135,7 @@ SpecialZone zone_of(std::string_view text, std::string_view rfc, Content content
 
 std::vector<SpecialZone> special_zones() {
   std::vector<SpecialZone> zones;
+  zones.reserve(rows.size());
   for (const auto& row : rows) zones.push_back(zone_of(row.name, row.rfc, row.content));
   for (const auto& range : ranges) {
     for (int number = range.first; number <= range.last; ++number) {
