@@ -74,13 +74,14 @@ TEST_F(PlainUpstream, ATruncatedAnswerIsAskedForOverTcp) {
 }
 
 TEST_F(PlainUpstream, WrongIdsAndQuestionsAreIgnored) {
+  // One for each shard: after two seconds without a reply that counts, the socket would be given up as well.
   for (const auto reply : {QueryFault::Reply::wrong_id, QueryFault::Reply::wrong_question, QueryFault::Reply::query}) {
     server.on_query({.name = "spoilt.example", .times = 1, .reply = reply});
+    const ShardRunner shard(over_udp);
+    EXPECT_EQ(ask(shard, "spoilt.example").answers, 1) << "sent again after a while";
+    EXPECT_EQ(shard.failures(Error::mismatched_reply), 1U);
+    EXPECT_EQ(shard.upstream().up.value(), 1);
   }
-  const ShardRunner shard(over_udp);
-  EXPECT_EQ(ask(shard, "spoilt.example").answers, 1) << "sent again after a while";
-  EXPECT_EQ(shard.failures(Error::mismatched_reply), 3U);
-  EXPECT_EQ(shard.upstream().up.value(), 1);
 }
 
 TEST_F(PlainUpstream, ALostDatagramIsSentAgain) {

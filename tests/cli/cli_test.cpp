@@ -2,6 +2,8 @@
 
 #include "cli/cli.hpp"
 
+#include <unistd.h>
+
 #include <fstream>
 #include <sstream>
 #include <vector>
@@ -34,8 +36,9 @@ Result pillion(const std::vector<std::string>& args) {
   return {.exit_code = exit_code, .out = out.str(), .err = err.str()};
 }
 
+/// Of this process only: the tests of a program run side by side.
 std::string write_file(const std::string& name, const std::string& text) {
-  const auto path = testing::TempDir() + "pillion-cli-" + name;
+  const auto path = testing::TempDir() + "pillion-cli-" + std::to_string(::getpid()) + "-" + name;
   std::ofstream(path) << text;
   return path;
 }
