@@ -1,6 +1,5 @@
 #include "app/upstreams.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>

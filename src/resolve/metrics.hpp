@@ -25,7 +25,7 @@ struct Metrics {
   runtime::Counter coalesced;         ///< queries that joined one already under way
   runtime::Counter prefetches;        ///< queries of our own for popular answers about to expire
   runtime::Counter search_walks;      ///< walks along the search list answered at once
-  runtime::Counter search_withheld;   ///< steps of these not asked, since no such cluster name can exist
+  runtime::Counter search_withheld;   ///< questions not passed on, since no such cluster name can exist
   runtime::Counter forwarding_loops;  ///< our own loop probes that came back to us
 };
 

@@ -30,7 +30,6 @@ RouteTable::Target root_target(const Setup& setup) {
 
 Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime::Log& log, Setup setup)
     : schedule_(schedule),
-      random_(random),
       log_(log),
       groups_(std::move(setup.groups)),
       routes_(root_target(setup)),
@@ -126,9 +125,7 @@ std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, D
 /// RFC 8767 section 4 lets popular answers be refreshed before they expire.
 void Resolver::prefetch(const dns::QueryView& query, const Departure& departure) {
   cache_->mark_refreshing(departure.key);
-  auto refresh = departure;
-  refresh.denies_beneath = !routes_.has_zone_below(query.question().name);
-  if (!flights_.refresh(query, refresh)) return;
+  if (!flights_.refresh(query, departing(departure))) return;
   prefetch_budget_.spend();
   metrics_.prefetches.add();
 }
@@ -142,9 +139,13 @@ void Resolver::ask(const dns::QueryView& query, const Miss& miss, Request& reque
     return found.answer ? request.answered(*found.answer) : ask(query, found.miss, request);
   }
   if (miss.is_bare) return miss.departure.group->resolve(query, request);
-  auto departure = miss.departure;
-  departure.denies_beneath = !routes_.has_zone_below(query.question().name);
-  if (flights_.board(query, departure, request)) prefetch_budget_.earn();
+  if (flights_.board(query, departing(miss.departure), request)) prefetch_budget_.earn();
+}
+
+/// What only a question that leaves has to know, so that a hit does not look for it.
+Departure Resolver::departing(Departure departure) const {
+  departure.denies_beneath = !routes_.has_zone_below(departure.key.name);
+  return departure;
 }
 
 void Resolver::stop() {

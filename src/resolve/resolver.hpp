@@ -88,9 +88,9 @@ class Resolver {
   [[nodiscard]] Answer answer_from(const LocalZone& zone, const dns::QueryView& query);
   [[nodiscard]] std::optional<Answer> answer_from_cache(const dns::QueryView& query, Departure& departure);
   void prefetch(const dns::QueryView& query, const Departure& departure);
+  [[nodiscard]] Departure departing(Departure departure) const;
 
   runtime::Schedule& schedule_;
-  runtime::Random& random_;
   runtime::Log& log_;
   Metrics metrics_;
   std::vector<Setup::UpstreamGroup> groups_;

@@ -62,7 +62,7 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      "Queries that waited for the same question, already under way for another."},
     {"pillion_search_walks_total", MetricType::counter, "Walks along the search list answered at once."},
     {"pillion_search_withheld_total", MetricType::counter,
-     "Steps of these walks not asked for, since the cluster can have no such name."},
+     "Questions not passed on, since the cluster of the search list can have no such name."},
     {"pillion_forwarding_loops_total", MetricType::counter,
      "Questions of our own that an upstream in the clear has sent back to us."},
     {"pillion_upstream_request_duration_seconds",
