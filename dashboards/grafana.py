@@ -1,0 +1,273 @@
+"""How a dashboard looks to Grafana: the JSON around titles, descriptions, units and expressions. What stands on which dashboard is in
+generate.py."""
+
+SCHEMA_VERSION = 39  # Grafana 10.4; later ones migrate it when they load it
+DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
+WIDTH = 24  # of Grafana's grid
+
+
+class Query:
+    """One expression of a panel. `@` in it stands for the dashboard's selector of namespace and pod. `legend` as Grafana has it:
+    "{{server}}"."""
+
+    def __init__(self, expr, legend="__auto"):
+        self.expr = expr
+        self.legend = legend
+
+    def target(self, number, selector, table):
+        return {
+            "datasource": DATASOURCE,
+            "editorMode": "code",
+            "expr": self.expr.replace("@", selector),
+            "format": "table" if table else "time_series",
+            "instant": table,
+            "legendFormat": self.legend,
+            "range": not table,
+            "refId": chr(ord("A") + number),
+        }
+
+
+class Panel:
+    """A panel; `width` and `height` are in units of Grafana's grid. Every one has a unit and says what it shows."""
+
+    kind = "timeseries"
+    width, height = 8, 8
+
+    def __init__(self, title, description, unit, *queries, limits=None, base="green", minimum=0, maximum=None,
+                 stack=False, width=None, links=None):
+        self.title = title
+        self.description = description
+        self.unit = unit
+        self.queries = queries
+        self.limits = [(None, base), *(limits or [])]  # (value from which, colour)
+        self.minimum = minimum
+        self.maximum = maximum
+        self.stack = stack
+        self.links = links or []
+        self.width = width or self.width
+
+    def defaults(self):
+        defaults = {
+            "color": {"mode": "thresholds" if self.kind == "stat" else "palette-classic"},
+            "custom": self.custom(),
+            "links": self.links,
+            "mappings": [],
+            "min": self.minimum,
+            "noValue": "none",
+            "thresholds": {"mode": "absolute",
+                           "steps": [{"color": colour, "value": value} for value, colour in self.limits]},
+            "unit": self.unit,
+        }
+        if self.maximum is not None:
+            defaults["max"] = self.maximum
+        return defaults
+
+    def custom(self):
+        return {
+            "drawStyle": "line",
+            "fillOpacity": 30 if self.stack else 8,
+            "lineWidth": 1,
+            "showPoints": "never",
+            "spanNulls": False,
+            "stacking": {"group": "A", "mode": "normal" if self.stack else "none"},
+            "thresholdsStyle": {"mode": "line" if len(self.limits) > 1 else "off"},
+        }
+
+    def options(self):
+        return {
+            "legend": {"calcs": ["mean", "max"], "displayMode": "table", "placement": "bottom", "showLegend": True},
+            "tooltip": {"mode": "multi", "sort": "desc"},
+        }
+
+    def overrides(self):
+        return []
+
+    def transformations(self):
+        return []
+
+    def json(self, number, x, y, selector):
+        table = self.kind == "table"
+        return {
+            "datasource": DATASOURCE,
+            "description": self.description,
+            "fieldConfig": {"defaults": self.defaults(), "overrides": self.overrides()},
+            "gridPos": {"h": self.height, "w": self.width, "x": x, "y": y},
+            "id": number,
+            "options": self.options(),
+            "targets": [query.target(at, selector, table) for at, query in enumerate(self.queries)],
+            "title": self.title,
+            "transformations": self.transformations(),
+            "type": self.kind,
+        }
+
+
+class Stat(Panel):
+    """One number, coloured by `limits`."""
+
+    kind = "stat"
+    width, height = 4, 4
+
+    def __init__(self, *arguments, text="auto", **options):
+        super().__init__(*arguments, **options)
+        self.text = text  # "name" shows the legend in place of the value
+
+    def custom(self):
+        return {}
+
+    def options(self):
+        return {
+            "colorMode": "value",
+            "graphMode": "none" if self.text == "name" else "area",
+            "justifyMode": "auto",
+            "orientation": "auto",
+            "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
+            "textMode": self.text,
+        }
+
+
+class StateTimeline(Panel):
+    """Values over time as coloured bars."""
+
+    kind = "state-timeline"
+
+    def defaults(self):
+        return super().defaults() | {
+            "color": {"mode": "thresholds"},
+            "mappings": [{"type": "value", "options": {"0": {"color": "red", "index": 0, "text": "down"},
+                                                       "1": {"color": "green", "index": 1, "text": "up"}}}],
+        }
+
+    def custom(self):
+        return {"fillOpacity": 70, "lineWidth": 0}
+
+    def options(self):
+        return {
+            "alignValue": "left",
+            "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False},
+            "mergeValues": True,
+            "rowHeight": 0.9,
+            "showValue": "auto",
+            "tooltip": {"mode": "single", "sort": "none"},
+        }
+
+
+class Table(Panel):
+    """One row for each set of labels. `columns`: name and unit of each query's value, in order; `hidden`: labels that are left out."""
+
+    kind = "table"
+    width, height = WIDTH, 10
+
+    def __init__(self, title, description, columns, *queries, hidden=(), **options):
+        super().__init__(title, description, "short", *queries, **options)
+        self.columns = columns
+        self.hidden = hidden
+
+    def custom(self):
+        return {"align": "auto", "cellOptions": {"type": "auto"}, "filterable": True, "inspect": False}
+
+    def options(self):
+        return {"cellHeight": "sm", "footer": {"countRows": False, "fields": "", "reducer": ["sum"], "show": False}, "showHeader": True}
+
+    def overrides(self):
+        return [{"matcher": {"id": "byName", "options": name}, "properties": [{"id": "unit", "value": unit}]}
+                for name, unit in self.columns]
+
+    def transformations(self):
+        # With a single query Grafana calls its value "Value", with several "Value #A", "Value #B" ….
+        values = ["Value"] if len(self.queries) == 1 else [f"Value #{chr(ord('A') + at)}" for at in range(len(self.queries))]
+        return [
+            {"id": "merge", "options": {}},
+            {"id": "organize", "options": {
+                "excludeByName": {name: True for name in ("Time", *self.hidden)},
+                "indexByName": {},
+                "renameByName": dict(zip(values, (name for name, _ in self.columns), strict=True)),
+            }},
+        ]
+
+
+class Row:
+    """A headline and the panels below it, set from left to right."""
+
+    def __init__(self, title, *panels):
+        self.title = title
+        self.panels = panels
+
+
+def variables(multiple):
+    """Datasource, namespace and pod. `multiple`: several may be chosen, and all are."""
+
+    def by_label(name, label, query):
+        all_of_them = {"selected": True, "text": ["All"], "value": ["$__all"]}
+        return {
+            "allValue": ".+" if multiple else None,
+            "current": all_of_them if multiple else {},
+            "datasource": DATASOURCE,
+            "definition": query,
+            "hide": 0,
+            "includeAll": multiple,
+            "label": label,
+            "multi": multiple,
+            "name": name,
+            "options": [],
+            "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
+            "refresh": 2,
+            "regex": "",
+            "skipUrlSync": False,
+            "sort": 1,
+            "type": "query",
+        }
+
+    matches = "=~" if multiple else "="
+    return [
+        {"current": {}, "hide": 0, "includeAll": False, "label": "Data source", "multi": False, "name": "datasource", "options": [],
+         "query": "prometheus", "queryValue": "", "refresh": 1, "regex": "", "skipUrlSync": False, "type": "datasource"},
+        by_label("namespace", "Namespace", "label_values(pillion_build_info, namespace)"),
+        by_label("pod", "Pod", f'label_values(pillion_build_info{{namespace{matches}"$namespace"}}, pod)'),
+    ]
+
+
+def place(rows, selector):
+    """The panels with their numbers and places."""
+    placed = []
+    y = 0
+    for row in rows:
+        placed.append({"collapsed": False, "gridPos": {"h": 1, "w": WIDTH, "x": 0, "y": y}, "id": len(placed) + 1, "panels": [],
+                       "title": row.title, "type": "row"})
+        y += 1
+        x = height = 0
+        for panel in row.panels:
+            if x + panel.width > WIDTH:
+                x, y, height = 0, y + height, 0
+            placed.append(panel.json(len(placed) + 1, x, y, selector))
+            x += panel.width
+            height = max(height, panel.height)
+        y += height
+    return placed
+
+
+def dashboard(uid, title, description, rows, *, multiple, links):
+    """A whole dashboard, ready for json.dump."""
+    matches = "=~" if multiple else "="
+    selector = f'namespace{matches}"$namespace",pod{matches}"$pod"'
+    return {
+        "annotations": {"list": []},
+        "description": description,
+        "editable": True,
+        "fiscalYearStartMonth": 0,
+        "graphTooltip": 1,
+        "id": None,
+        "links": links,
+        "liveNow": False,
+        "panels": place(rows, selector),
+        "refresh": "30s",
+        "schemaVersion": SCHEMA_VERSION,
+        "tags": ["pillion", "dns"],
+        "templating": {"list": variables(multiple)},
+        "time": {"from": "now-1h", "to": "now"},
+        "timepicker": {},
+        "timezone": "browser",
+        "title": title,
+        "uid": uid,
+        "version": 1,
+        "weekStart": "",
+    }
