@@ -1,0 +1,105 @@
+{{- define "pillion.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "pillion.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- $name := include "pillion.name" . -}}
+{{- ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "pillion.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "pillion.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "pillion.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "pillion.selectorLabels" . }}
+app.kubernetes.io/component: {{ .Values.mode }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end -}}
+
+{{- define "pillion.metadata" -}}
+name: {{ include "pillion.fullname" . }}
+namespace: {{ .Release.Namespace }}
+labels:
+  {{- include "pillion.labels" . | nindent 2 }}
+{{- end -}}
+
+{{/* Port on which the modes daemonset and gateway listen; the Service has 53, so the pod needs no sysctl. */}}
+{{- define "pillion.dnsPort" -}}8053{{- end -}}
+
+{{/* pillion.yaml of the mode. */}}
+{{- define "pillion.config" -}}
+{{- if eq .Values.mode "workload" -}}
+{{- include "pillion-sidecar.config" . -}}
+{{- else -}}
+{{- $any := ternary "[::]" "0.0.0.0" (eq .Values.pillion.ipFamily "IPv6") -}}
+{{- $listen := printf "%s:%s" $any (include "pillion.dnsPort" .) -}}
+{{- include "pillion-sidecar.renderConfig" (dict "root" . "listen" (list $listen) "search" false) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* metadata of the pods. */}}
+{{- define "pillion.podMetadata" -}}
+labels:
+  {{- include "pillion.selectorLabels" . | nindent 2 }}
+  app.kubernetes.io/component: {{ .Values.mode }}
+  {{- include "pillion-sidecar.labels" . | nindent 2 }}
+  {{- with .Values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- $annotations := include "pillion-sidecar.annotations" (dict "root" . "config" (include "pillion.config" .)) | fromYaml }}
+{{- with merge $annotations .Values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* What the pods' specs of all modes have in common. */}}
+{{- define "pillion.podCommon" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* spec of the pods of the modes daemonset and gateway: Pillion alone. */}}
+{{- define "pillion.serverPodSpec" -}}
+{{ include "pillion.podCommon" . }}
+dnsPolicy: Default
+securityContext:
+  {{- include "pillion.restricted" .Values.pillion.podSecurityContext | nindent 2 }}
+containers:
+  - {{ include "pillion-sidecar.renderContainer" (dict "root" . "native" false "dnsPort" (include "pillion.dnsPort" .)) | nindent 4 | trim }}
+volumes:
+  {{- include "pillion-sidecar.volumes" . | nindent 2 }}
+{{- end -}}
+
+{{/* A pod's securityContext, with what the Pod Security Standard "restricted" asks for where it says nothing else. */}}
+{{- define "pillion.restricted" -}}
+{{- toYaml (merge (deepCopy .) (dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault"))) -}}
+{{- end -}}
