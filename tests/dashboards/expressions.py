@@ -1,0 +1,61 @@
+"""What stands in the dashboards and rules, and which metrics the program has."""
+
+import json
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).parents[2]
+DASHBOARDS = [ROOT / "dashboards/pod.json", ROOT / "dashboards/fleet.json"]
+RULES = [ROOT / "dashboards/rules/recording.yaml", ROOT / "dashboards/rules/alerts.yaml"]
+
+DECLARATION = re.compile(r'\{"(\w+)",\s*MetricType::(\w+),\s*"(?:[^"\\]|\\.)*"(?:,\s*\{([^}]*)\})?\}')
+# An identifier that may be a metric, with the labels selected behind it.
+SELECTOR = re.compile(r"(?<![\w:.$\"'])((?:[a-z_]+:)?(?:pillion|process)_[\w:]+)(?:\{((?:[^}\"]|\"[^\"]*\")*)\})?")
+LABEL = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
+GROUPED = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
+COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)(?=\s)")
+
+
+def declared_metrics():
+    """{name: (type, labels)} of the program's metric table; histograms by the names of their series."""
+    metrics = {}
+    for name, kind, labels in DECLARATION.findall((ROOT / "src/telemetry/metric_table.hpp").read_text()):
+        names = set(re.findall(r'"(\w+)"', labels))
+        if kind == "histogram":
+            metrics |= {f"{name}_sum": names, f"{name}_count": names, f"{name}_bucket": names | {"le"}}
+        else:
+            metrics[name] = names
+    return metrics
+
+
+def load(path):
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def panels(dashboard):
+    return [panel for panel in dashboard["panels"] if panel["type"] != "row"]
+
+
+def dashboard_expressions(path):
+    """[(where, expression)]"""
+    return [(f"{path.name}: {panel['title']} ({target['refId']})", target["expr"])
+            for panel in panels(load(path)) for target in panel["targets"]]
+
+
+def rules(path):
+    """[{"record" or "alert": name, "text": its lines}]: the files are flat enough to be read without a YAML parser."""
+    found = []
+    for part in re.split(r"^      - (?=record:|alert:)", path.read_text(encoding="utf-8"), flags=re.M)[1:]:
+        kind, name = re.match(r"(record|alert): (\S+)\n", part).groups()
+        expr = re.search(r"^        expr:(.*\n(?:          .*\n)*)", part, re.M).group(1).strip().removeprefix("|").strip()
+        found.append({"kind": kind, "name": name, "expr": expr, "text": part})
+    return found
+
+
+def as_grafana_sends(expr, namespace, pod, rate_interval):
+    return expr.replace("$__rate_interval", rate_interval).replace("$namespace", namespace).replace("$pod", pod)
+
+
+def without_threshold(expr):
+    """An alert's expression that has a value, 0 or 1, also while there is nothing to alert about."""
+    return COMPARISON.sub(r"\1 bool", expr)

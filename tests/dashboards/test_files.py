@@ -1,0 +1,111 @@
+"""The files themselves: what can be known without a Prometheus."""
+
+import re
+import subprocess
+import sys
+
+import expressions
+import pytest
+
+RULE_NAMES = [rule["name"] for path in expressions.RULES for rule in expressions.rules(path)]
+ALERTS = [rule for rule in expressions.rules(expressions.RULES[1]) if rule["kind"] == "alert"]
+TARGET_LABELS = {"namespace", "pod", "instance"}  # given by who scrapes
+HERE = expressions.ROOT / "tests/dashboards"
+by_name = {"ids": lambda path: path.name}
+
+
+def everything():
+    found = [pair for path in expressions.DASHBOARDS for pair in expressions.dashboard_expressions(path)]
+    return found + [(rule["name"], rule["expr"]) for path in expressions.RULES for rule in expressions.rules(path)]
+
+
+def test_the_files_are_what_the_generator_writes():
+    done = subprocess.run([sys.executable, "-B", expressions.ROOT / "dashboards/generate.py", "--check"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_metric_table_was_understood():
+    metrics = expressions.declared_metrics()
+    assert len(metrics) > 40
+    assert metrics["pillion_dns_responses_total"] == {"rcode", "source"}
+    assert metrics["pillion_tls_handshake_duration_seconds_bucket"] == {"upstream", "server", "le"}
+
+
+@pytest.mark.parametrize("where, expr", everything())
+def test_metrics_and_labels_exist(where, expr):
+    metrics = expressions.declared_metrics()
+    used = expressions.SELECTOR.findall(expr)
+    assert used, where
+    known = set()
+    for name, selected in used:
+        if ":" in name:
+            assert name in RULE_NAMES, f"{where}: no rule records {name}"
+            labels = set(name.split(":")[0].split("_")) | {"le"}
+        else:
+            assert name in metrics, f"{where}: the program has no {name}"
+            labels = metrics[name]
+        known |= labels
+        assert set(expressions.LABEL.findall(selected)) <= labels | TARGET_LABELS, f"{where}: labels of {name}"
+    for grouped in expressions.GROUPED.findall(expr):
+        assert {label.strip() for label in grouped.split(",")} <= known | TARGET_LABELS, where
+
+
+@pytest.mark.parametrize("path", expressions.DASHBOARDS, **by_name)
+def test_every_panel_says_what_it_shows(path):
+    dashboard = expressions.load(path)
+    assert dashboard["schemaVersion"] >= 38
+    panels = expressions.panels(dashboard)
+    assert len({panel["id"] for panel in dashboard["panels"]}) == len(dashboard["panels"])
+    assert len({panel["title"] for panel in panels}) == len(panels)
+    for panel in panels:
+        assert panel["description"].endswith((".", ")")) and len(panel["description"]) > 20, panel["title"]
+        assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
+        assert panel["datasource"]["uid"] == "${datasource}", panel["title"]
+        assert panel["targets"], panel["title"]
+
+
+@pytest.mark.parametrize("path", expressions.DASHBOARDS, **by_name)
+def test_panels_do_not_overlap(path):
+    taken = {}
+    for panel in expressions.load(path)["panels"]:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        for x in range(place["x"], place["x"] + place["w"]):
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert taken.setdefault((x, y), panel["title"]) == panel["title"]
+
+
+@pytest.mark.parametrize("path", expressions.DASHBOARDS, **by_name)
+def test_every_expression_follows_the_variables(path):
+    assert [variable["name"] for variable in expressions.load(path)["templating"]["list"]] == ["datasource", "namespace", "pod"]
+    for where, expr in expressions.dashboard_expressions(path):
+        for name, selected in expressions.SELECTOR.findall(expr):
+            assert "$namespace" in selected and "$pod" in selected, f"{where}: {name}"
+        assert set(re.findall(r"rate\([^[]*\[([^]]*)\]", expr)) <= {"$__rate_interval"}, where
+
+
+def test_promtool_has_nothing_to_say():
+    done = subprocess.run(["promtool", "check", "rules", *expressions.RULES], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("SUCCESS") == len(expressions.RULES)
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["name"])
+def test_every_alert_says_what_to_do(alert):
+    assert re.search(r"^        labels: \{severity: (critical|warning|info)\}$", alert["text"], re.M)
+    for annotation in ("summary", "description", "runbook"):
+        assert re.search(rf"^          {annotation}: \S", alert["text"], re.M), annotation
+    assert re.search(r"^            1\. ", alert["text"], re.M)
+
+
+@pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["name"])
+def test_every_alert_has_a_case_that_fires_and_one_that_does_not(alert):
+    cases = re.split(r"^  - name: ", (HERE / "alerts_test.yaml").read_text(), flags=re.M)[1:]
+    about = [case for case in cases if f'expr: ALERTS{{alertname="{alert["name"]}",alertstate="firing"}}' in case]
+    assert sorted("exp_samples: []" in case for case in about) == [False, True]
+
+
+def test_alerts_fire_when_they_should():
+    done = subprocess.run(["promtool", "test", "rules", HERE / "alerts_test.yaml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
