@@ -34,9 +34,10 @@ labels:
 {{/* Port on which the modes daemonset and gateway listen; the Service has 53, so the pod needs no sysctl. */}}
 {{- define "pillion.dnsPort" -}}8053{{- end -}}
 
-{{/* pillion.yaml of the mode. */}}
+{{/* pillion.yaml of the mode; nothing where the user keeps it. */}}
 {{- define "pillion.config" -}}
-{{- if eq .Values.mode "workload" -}}
+{{- if .Values.pillion.existingConfigMap -}}
+{{- else if eq .Values.mode "workload" -}}
 {{- include "pillion-sidecar.config" . -}}
 {{- else -}}
 {{- $any := ternary "[::]" "0.0.0.0" (eq .Values.pillion.ipFamily "IPv6") -}}
