@@ -1,0 +1,76 @@
+"""A stand-in for the Kubernetes API server, as much of one as `kubectl create --dry-run=client` and Helm's `lookup` ask for: what
+kinds there are, and the objects given to it."""
+
+import contextlib
+import http.server
+import json
+import pathlib
+import threading
+
+# Plural name and whether objects of it have a namespace, by API group and version, and kind.
+KINDS = {
+    "v1": {"ConfigMap": ("configmaps", True), "Pod": ("pods", True), "Service": ("services", True), "Namespace": ("namespaces", False)},
+    "apps/v1": {"Deployment": ("deployments", True), "DaemonSet": ("daemonsets", True), "StatefulSet": ("statefulsets", True)},
+    "autoscaling/v2": {"HorizontalPodAutoscaler": ("horizontalpodautoscalers", True)},
+    "policy/v1": {"PodDisruptionBudget": ("poddisruptionbudgets", True)},
+    "networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
+    "monitoring.coreos.com/v1": {"PodMonitor": ("podmonitors", True), "PrometheusRule": ("prometheusrules", True)},
+}
+
+
+def _discovery() -> dict:
+    pages = {"/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.0"},
+             "/api": {"kind": "APIVersions", "versions": ["v1"]}}
+    groups = []
+    for api_version, kinds in KINDS.items():
+        resources = [{"name": plural, "singularName": kind.lower(), "namespaced": namespaced, "kind": kind,
+                      "verbs": ["create", "get", "list"]} for kind, (plural, namespaced) in kinds.items()]
+        path = "/api/v1" if api_version == "v1" else f"/apis/{api_version}"
+        pages[path] = {"kind": "APIResourceList", "groupVersion": api_version, "resources": resources}
+        if api_version != "v1":
+            group, version = api_version.split("/")
+            known = {"groupVersion": api_version, "version": version}
+            groups.append({"name": group, "versions": [known], "preferredVersion": known})
+    pages["/apis"] = {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
+    return pages
+
+
+@contextlib.contextmanager
+def api_server(directory: pathlib.Path, services: list[dict] = ()):
+    """Yields the path of a kubeconfig for it."""
+    pages = _discovery()
+    for service in services:
+        name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
+        pages[f"/api/v1/namespaces/{namespace}/services/{name}"] = {"apiVersion": "v1", "kind": "Service", **service}
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            page = pages.get(self.path.split("?")[0])
+            status = 200 if page else 404
+            page = page or {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+            body = json.dumps(page).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        kubeconfig = directory / "kubeconfig"
+        kubeconfig.write_text(json.dumps({
+            "apiVersion": "v1", "kind": "Config", "current-context": "stand-in",
+            "clusters": [{"name": "stand-in", "cluster": {"server": f"http://127.0.0.1:{server.server_port}"}}],
+            "users": [{"name": "nobody", "user": {}}],
+            "contexts": [{"name": "stand-in", "context": {"cluster": "stand-in", "user": "nobody"}}],
+        }), encoding="utf-8")
+        yield kubeconfig
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
