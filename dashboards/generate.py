@@ -57,8 +57,8 @@ GLANCE = Row(
     Stat("Upstream servers up",
          "Share of the configured servers that queries are sent to; the others have backed off.", "percentunit",
          Query("avg (pillion_upstream_up{@})"), base="red", limits=[(0.5, "orange"), (1, "green")], maximum=1),
-    Stat("Certificate days left",
-         "The soonest end of validity of an upstream server's certificate, as seen at the last handshake.", "d",
+    Stat("Soonest certificate end",
+         "Days to the soonest end of validity of an upstream server's certificate, as seen at the last handshake.", "d",
          Query(f"min ({DAYS_LEFT})"), **CERTIFICATE),
 )
 
@@ -269,8 +269,8 @@ FLEET = [
               Query(f"sum (process_resident_memory_bytes{{@}} {OURS})", "resident")),
     ),
     Row(
-        "Pods",
-        Table("Pods", "Every pod in numbers; a name leads to the pod's own dashboard.",
+        "Pod by pod",
+        Table("Every pod", "The pods in numbers; a name leads to the pod's own dashboard.",
               [("Queries/s", "reqps"), ("SERVFAIL", "percentunit"), ("Hit ratio", "percentunit"), ("Servers up", "percentunit"), ("Memory", "bytes")],
               Query(f"sum by ({BY_POD}) ({rate('pillion_dns_requests_total')})"),
               Query(share(rate("pillion_dns_responses_total", 'rcode="SERVFAIL"'), rate("pillion_dns_responses_total"), BY_POD)),
