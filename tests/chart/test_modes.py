@@ -1,0 +1,156 @@
+"""The chart pillion: its modes, what watches them, and its notes."""
+
+import json
+
+import pytest
+import yaml
+
+from conftest import CHARTS, CLUSTER_DNS, ROOT, has_pods, only, pillion_of, pod_spec
+
+ADDRESS = ("--set", f"pillion.clusterDNS.address={CLUSTER_DNS}")
+modes = pytest.mark.parametrize("mode", ["workload", "daemonset", "gateway"])
+serving = pytest.mark.parametrize("mode", ["daemonset", "gateway"])
+KIND = {"workload": "Deployment", "daemonset": "DaemonSet", "gateway": "Deployment"}
+
+
+def render(helm, mode, *settings):
+    return helm.template("pillion", *ADDRESS, "--set", f"mode={mode}", *[word for one in settings for word in ("--set", one)])
+
+
+def config(objects):
+    return yaml.safe_load(only(objects, "ConfigMap")["data"]["pillion.yaml"])
+
+
+@modes
+def test_kinds(helm, mode):
+    expected = {"workload": ["ConfigMap", "Deployment"], "daemonset": ["ConfigMap", "DaemonSet", "Service"],
+                "gateway": ["ConfigMap", "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service"]}
+    assert sorted(one["kind"] for one in render(helm, mode)) == expected[mode]
+
+
+@modes
+def test_selectors_select_the_pods_and_nothing_of_other_releases(helm, mode):
+    objects = render(helm, mode, "podMonitor.enabled=true", "networkPolicy.enabled=true")
+    labels = next(one for one in objects if has_pods(one))["spec"]["template"]["metadata"]["labels"]
+    selectors = [one["spec"].get("selector", one["spec"].get("podSelector")) for one in objects
+                 if one["kind"] not in ("ConfigMap", "HorizontalPodAutoscaler")]
+    for selector in selectors:
+        wanted = selector.get("matchLabels", selector)
+        assert wanted["app.kubernetes.io/instance"] == "r" and wanted.items() <= labels.items()
+
+
+@serving
+def test_served_pods(helm, mode):
+    objects = render(helm, mode)
+    spec = pod_spec(only(objects, KIND[mode]))
+    pillion = pillion_of(only(objects, KIND[mode]))
+    assert spec["containers"] == [pillion] and "initContainers" not in spec and "restartPolicy" not in pillion
+    assert pillion["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert "sysctls" not in spec["securityContext"] and "hostNetwork" not in spec
+    assert config(objects)["dns"]["listen"] == ["0.0.0.0:8053"]
+    # Each client walks its own search list.
+    assert "search" not in config(objects)
+    by_name = {port["name"]: port for port in pillion["ports"]}
+    service = only(objects, "Service")["spec"]
+    assert [(port["port"], port["protocol"]) for port in service["ports"]] == [(53, "UDP"), (53, "TCP")]
+    for port in service["ports"]:
+        assert by_name[port["targetPort"]]["containerPort"] == 8053 and by_name[port["targetPort"]]["protocol"] == port["protocol"]
+
+
+def test_daemonset_keeps_queries_on_the_node(helm):
+    objects = render(helm, "daemonset", "service.clusterIP=10.96.0.53")
+    service = only(objects, "Service")["spec"]
+    assert service["internalTrafficPolicy"] == "Local" and service["clusterIP"] == "10.96.0.53"
+    assert only(objects, "DaemonSet")["spec"]["updateStrategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+
+
+def test_gateway_scales_and_survives(helm):
+    objects = render(helm, "gateway")
+    deployment = only(objects, "Deployment")
+    assert "replicas" not in deployment["spec"]  # else each upgrade would undo the autoscaler
+    autoscaler = only(objects, "HorizontalPodAutoscaler")["spec"]
+    assert autoscaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment["metadata"]["name"]}
+    assert autoscaler["minReplicas"] == 2
+    assert pillion_of(deployment)["resources"]["requests"]["cpu"]  # what utilization is a share of
+    assert only(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert len(pod_spec(deployment)["topologySpreadConstraints"]) == 2
+    assert "internalTrafficPolicy" not in only(objects, "Service")["spec"]
+
+
+def test_gateway_of_fixed_size(helm):
+    objects = render(helm, "gateway", "gateway.autoscaling.enabled=false", "gateway.replicas=5", "gateway.podDisruptionBudget.enabled=false")
+    assert only(objects, "Deployment")["spec"]["replicas"] == 5
+    assert {one["kind"] for one in objects} == {"ConfigMap", "Deployment", "Service"}
+
+
+@modes
+def test_grace_period_is_longer_than_the_drain(helm, mode):
+    spec = pod_spec(only(render(helm, mode), KIND[mode]))
+    assert spec["terminationGracePeriodSeconds"] > 25
+    assert spec["automountServiceAccountToken"] is False
+
+
+@modes
+def test_pod_monitor(helm, mode):
+    objects = render(helm, mode, "podMonitor.enabled=true", "podMonitor.labels.release=prometheus")
+    monitor = only(objects, "PodMonitor")
+    assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    ports = [port["name"] for port in pillion_of(only(objects, KIND[mode]))["ports"]]
+    assert [one["port"] in ports and one["path"] for one in monitor["spec"]["podMetricsEndpoints"]] == ["/metrics"]
+
+
+def test_pod_monitor_of_a_fleet_finds_every_adopter(helm):
+    monitor = only(render(helm, "workload", "podMonitor.enabled=true", "podMonitor.fleet=true"), "PodMonitor")["spec"]
+    example = only(helm.template("example", "--set", f"pillion-sidecar.clusterDNS.address={CLUSTER_DNS}"), "Deployment")
+    assert monitor["namespaceSelector"] == {"any": True}
+    assert monitor["selector"]["matchLabels"].items() <= example["spec"]["template"]["metadata"]["labels"].items()
+
+
+def test_dashboards_are_those_of_the_repository(helm):
+    objects = render(helm, "workload", "dashboards.enabled=true")
+    maps = [one for one in objects if one["metadata"]["labels"].get("grafana_dashboard") == "1"]
+    found = {name: json.loads(text) for one in maps for name, text in one["data"].items()}
+    assert found and found == {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "dashboards").glob("*.json")}
+    assert all(len(text) < 1 << 20 for one in maps for text in one["data"].values())
+
+
+def test_rules_are_those_of_the_repository(helm):
+    groups = only(render(helm, "workload", "prometheusRule.enabled=true"), "PrometheusRule")["spec"]["groups"]
+    files = sorted((ROOT / "dashboards" / "rules").glob("*.yaml"))
+    assert groups and groups == [group for path in files for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]]
+
+
+def reachable(rule):
+    return {(one["ipBlock"]["cidr"], port["port"], port["protocol"])
+            for one in rule["to"] if "ipBlock" in one for port in rule["ports"]}
+
+
+@modes
+def test_network_policy_opens_what_the_configuration_needs_and_nothing_else(helm, mode):
+    spec = only(render(helm, mode, "networkPolicy.enabled=true"), "NetworkPolicy")["spec"]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert set().union(*map(reachable, spec["egress"])) == {
+        ("1.1.1.1/32", 853, "TCP"), ("9.9.9.9/32", 853, "TCP"), ("10.96.0.10/32", 53, "UDP"), ("10.96.0.10/32", 53, "TCP")}
+    ports = {(port["port"], port["protocol"]) for rule in spec["ingress"] for port in rule["ports"]}
+    assert ports == {(9153, "TCP")} | ({(8053, "UDP"), (8053, "TCP")} if mode != "workload" else set())
+
+
+def test_network_policy_cannot_know_a_config_map_of_ones_own(helm):
+    assert "write a NetworkPolicy of your own" in helm.error("pillion", "--set", "networkPolicy.enabled=true,pillion.existingConfigMap=ours")
+
+
+@modes
+def test_notes(helm, cluster, mode):
+    done = helm.run("install", "r", CHARTS["pillion"], "--dry-run=server", "--disable-openapi-validation", "--namespace", "shop",
+                    "--set", f"mode={mode}", kubeconfig=cluster)
+    notes = done.stdout.partition("NOTES:")[2]
+    for task in ("See it resolve", "Look inside", "Know that it is encrypted", "Change its configuration", "Watch it"):
+        assert task in notes, done.stdout + done.stderr
+    target = f"{KIND[mode].lower()}/r-pillion"
+    assert f"kubectl -n shop port-forward {target} 9153" in notes
+
+
+def test_nothing_is_watched_unless_asked_for(helm):
+    """A bare install works in a cluster without the Prometheus operator."""
+    for mode in KIND:
+        assert not [one for one in render(helm, mode) if one["apiVersion"].startswith("monitoring.coreos.com")]

@@ -1,0 +1,152 @@
+"""values.yaml, values.schema.json and the README agree, and what the schema does not know is refused."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from conftest import CHARTS, CLUSTER_DNS, ROOT
+from values_readme import CHARTS as DOCUMENTED
+from values_readme import Undocumented, configuration_keys, readme_with_table, rows
+
+HELM = ROOT / "helm"
+
+
+def schema(chart):
+    return json.loads((HELM / chart / "values.schema.json").read_text(encoding="utf-8"))
+
+
+def values(chart):
+    return yaml.safe_load((HELM / chart / "values.yaml").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("chart", DOCUMENTED)
+class TestDocuments:
+    def test_readme_is_what_the_generator_writes(self, chart):
+        written = (HELM / chart / "README.md").read_text(encoding="utf-8")
+        assert written == readme_with_table(HELM / chart), "run tests/chart/values_readme.py"
+
+    def test_every_key_of_the_schema_has_a_default_and_the_other_way_round(self, chart):
+        def compare(node, defaults, path):
+            known = {name for name, sub in node["properties"].items() if sub is not False} - ({"global"} if path == "" else set())
+            missing = {"pillion"} if chart == "pillion" and path == "" else set()
+            assert set(defaults) == known - missing, path
+            for name, default in defaults.items():
+                if isinstance(default, dict) and default and "properties" in node["properties"][name]:
+                    compare({"properties": {key: value for key, value in node["properties"][name]["properties"].items()
+                                            if key in default or name != "resources"}}, default, f"{path}.{name}")
+
+        compare(schema(chart), values(chart), "")
+
+    def test_every_mapping_with_keys_is_closed(self, chart):
+        def closed(node, path):
+            if isinstance(node, dict):
+                if "properties" in node:
+                    assert node.get("additionalProperties") is False, path
+                for name, sub in node.items():
+                    closed(sub, f"{path}/{name}")
+
+        closed(schema(chart), "")
+
+
+def test_generator_wants_every_key_documented():
+    assert rows("# -- one\na: 1\n\nb:\n  # -- two\n  c: {x: 1}\n") == [("a", "`1`", "one"), ("b.c", '`{"x": 1}`', "two")]
+    with pytest.raises(Undocumented):
+        rows("# -- one\na: 1\nb: 2\n")
+
+
+def test_charts_know_pillions_configuration():
+    """Each key of the reference in README.md can be set through `config`, but for those that follow from other values."""
+    root = schema("pillion-sidecar")
+    known = set()
+
+    def collect(node, path):
+        for name, sub in node.get("properties", {}).items():
+            collect_value(sub, f"{path}{name}")
+
+    def collect_value(sub, path):
+        known.add(path)
+        collect(sub, f"{path}.")
+        if isinstance(sub.get("items"), dict):
+            collect(sub["items"], f"{path}[].")
+        if isinstance(sub.get("additionalProperties"), dict):
+            collect(sub["additionalProperties"], f"{path}.NAME.")
+
+    collect(root["properties"]["config"], "")
+    derived = {"dns.listen", "http.listen", "search.domains", "search.ndots", "search.resolv_conf"}
+    reference = configuration_keys((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(reference) > 30
+    assert reference - known - derived == set(), "helm/pillion-sidecar/values.schema.json has to learn these"
+
+
+def test_versions_are_one():
+    project = re.search(r"project\(pillion VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))[1]
+    for chart in DOCUMENTED:
+        assert yaml.safe_load((HELM / chart / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"] == project
+    helper = (HELM / "pillion-sidecar" / "templates" / "_pod.tpl").read_text(encoding="utf-8")
+    assert f'{{{{- define "pillion-sidecar.appVersion" -}}}}{project}{{{{- end -}}}}' in helper
+    library = yaml.safe_load((HELM / "pillion-sidecar" / "Chart.yaml").read_text(encoding="utf-8"))["version"]
+    for chart in CHARTS.values():
+        dependency = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))["dependencies"][0]
+        assert dependency["name"] == "pillion-sidecar" and dependency["version"] == library
+    for path in (ROOT / "deploy").rglob("*.yaml"):
+        assert set(re.findall(r"image: \S*pillion:(\S+)", path.read_text(encoding="utf-8"))) <= {project}
+
+
+REFUSED = {
+    "unknown key": ("colour=red", "colour"),
+    "unknown mode": ("mode=cluster", "/mode"),
+    "library's values by its name": ("pillion-sidecar.native=false", "pillion-sidecar"),
+    "misspelt gateway": ("gateway.autoscaling.enable=true", "enable"),
+    "misspelt monitor": ("podMonitor.enable=true", "enable"),
+    "negative replicas": ("workload.replicas=-1", "/workload/replicas"),
+    "interval without unit": ("podMonitor.interval=30", "/podMonitor/interval"),
+    "unknown sidecar key": ("pillion.nativ=false", "nativ"),
+    "native is not a word": ("pillion.native=maybe", "/native"),
+    "digest of another kind": ("pillion.image.digest=md5:00", "/image/digest"),
+    "port out of range": ("pillion.httpPort=70000", "/httpPort"),
+    "cluster DNS by name": ("pillion.clusterDNS.address=kube-dns.kube-system.svc", "/clusterDNS/address"),
+    "ndots out of range": ("pillion.resolver.ndots=16", "/resolver/ndots"),
+    "listen is not for the user": ("pillion.config.dns.listen=0.0.0.0:53", "listen"),
+    "http is not for the user": ("pillion.config.http.listen=x", "http"),
+    "misspelt configuration": ("pillion.config.cache.sise=1MiB", "sise"),
+    "size without unit": ("pillion.config.cache.size=4096", "/config/cache/size"),
+    "duration without unit": ("pillion.config.drain_timeout=25", "/config/drain_timeout"),
+    "too many threads": ("pillion.config.threads=1000", "/config/threads"),
+    "upstream without servers": ("pillion.config.upstreams.public.policy=fastest", "servers"),
+    "upstream by name": ("pillion.config.upstreams.public.servers[0].address=dns.quad9.net:853", "/address"),
+    "unknown policy": ("pillion.config.upstreams.public.policy=best", "/policy"),
+    "verification cannot be turned off": ("pillion.config.upstreams.public.tls.verify=false", "verify"),
+    "pin of another kind": ("pillion.config.upstreams.public.servers[0].pins[0]=sha1/AAAA", "/pins/0"),
+    "route to nowhere": ("pillion.config.routes[0].zone=corp.example", "/config/routes/0"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+@pytest.mark.parametrize("program", ["helm", "helm3"])
+def test_schema_refuses(request, program, name):
+    setting, named = REFUSED[name]
+    error = request.getfixturevalue(program).error("pillion", "--set", f"pillion.clusterDNS.address={CLUSTER_DNS}", "--set", setting)
+    assert "don't meet the specifications of the schema" in error
+    assert named.split("/")[-1] in error
+
+
+def test_adopters_values_are_held_to_the_schema_too(helm):
+    error = helm.error("example", "--set", "pillion-sidecar.nativ=false")
+    assert "nativ" in error and "schema" in error
+
+
+@pytest.mark.parametrize("chart", [*DOCUMENTED, "example"])
+def test_values_that_are_there_pass(helm, chart):
+    done = helm.run("lint", "--strict", HELM / chart)
+    assert "schema" not in done.stderr
+
+
+def test_artifact_hub():
+    for chart in DOCUMENTED:
+        metadata = yaml.safe_load((HELM / chart / "Chart.yaml").read_text(encoding="utf-8"))
+        assert metadata["annotations"]["artifacthub.io/license"] == "Apache-2.0"
+        assert metadata["kubeVersion"] == ">=1.25.0-0"
+        for image in yaml.safe_load(metadata["annotations"].get("artifacthub.io/images", "[]")):
+            assert image["image"].endswith(f":{metadata['appVersion']}")

@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Tables of a chart's values, made of the comments in its values.yaml.
+
+    tests/chart/values_readme.py           writes them into helm/*/README.md, between the marks <!-- values -->
+    tests/chart/values_readme.py --check   only says which are not as they should be, and exits with 1
+
+A comment that begins with `# -- ` describes the key beneath it. Each key has one, but for mappings whose own keys have them.
+"""
+
+import json
+import pathlib
+import re
+import sys
+
+import yaml
+
+CHARTS = ("pillion-sidecar", "pillion")
+MARK = "<!-- values -->"
+
+
+class Undocumented(Exception):
+    pass
+
+
+def rows(text: str) -> list[tuple[str, str, str]]:
+    """Key, default and description of each documented value, in the order of the file."""
+    found = []
+    path: list[tuple[int, str]] = []
+    description = None
+    opaque = -1  # what is indented deeper belongs to a documented value
+    for number, line in enumerate(text.splitlines(), 1):
+        indent = len(line) - len(line.lstrip())
+        if not line.strip() or (0 <= opaque < indent):
+            continue
+        opaque = -1
+        if line.lstrip().startswith("# -- "):
+            description = line.lstrip()[5:]
+            continue
+        if line.lstrip().startswith("#"):
+            continue
+        key, _, rest = line.strip().partition(":")
+        while path and path[-1][0] >= indent:
+            path.pop()
+        path.append((indent, key))
+        name = ".".join(part for _, part in path)
+        if description is not None:
+            value = yaml.safe_load(text)
+            for _, part in path:
+                value = value[part]
+            found.append((name, _default(value), description))
+            description = None
+            opaque = indent
+        elif rest.strip():
+            raise Undocumented(f"line {number}: {name} has no description")
+    return found
+
+
+def _default(value) -> str:
+    text = json.dumps(value)
+    return f"`{text}`" if len(text) <= 80 else "see [values.yaml](values.yaml)"
+
+
+def table(text: str) -> str:
+    lines = ["| value | default | what it does |", "|---|---|---|"]
+    for name, default, description in rows(text):
+        default = default.replace("|", "\\|")
+        lines.append(f"| `{name}` | {default} | {description.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines)
+
+
+def readme_with_table(chart: pathlib.Path) -> str:
+    readme = (chart / "README.md").read_text(encoding="utf-8")
+    parts = readme.split(MARK)
+    if len(parts) != 3:
+        raise SystemExit(f"{chart / 'README.md'}: the mark {MARK} is to stand there twice")
+    return f"{parts[0]}{MARK}\n{table((chart / 'values.yaml').read_text(encoding='utf-8'))}\n{MARK}{parts[2]}"
+
+
+def configuration_keys(readme: str) -> set[str]:
+    """Keys of Pillion's configuration in the main README's reference, but for those that it calls not built."""
+    reference = readme.split("<!-- configuration reference -->")[1]
+    return {found[1] for found in re.finditer(r"^\| `([\w.\[\]]+)` \|(.*)$", reference, re.MULTILINE) if "not built" not in found[2]}
+
+
+def main() -> int:
+    helm = pathlib.Path(__file__).resolve().parents[2] / "helm"
+    wrong = 0
+    for name in CHARTS:
+        path = helm / name / "README.md"
+        wanted = readme_with_table(helm / name)
+        if path.read_text(encoding="utf-8") != wanted:
+            wrong += 1
+            print(f"{path}: {'is not as values.yaml says' if '--check' in sys.argv else 'written'}")
+            if "--check" not in sys.argv:
+                path.write_text(wanted, encoding="utf-8")
+    return 1 if wrong and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
