@@ -1,12 +1,13 @@
 """What the sidecar's templates promise, seen in the example chart that has adopted them and in the chart pillion's workload."""
 
 import re
+import shutil
 
 import pytest
 import yaml
 
 from check import check
-from conftest import CHARTS, CLUSTER_DNS, only, pillion_of, pod_spec
+from conftest import CHARTS, CLUSTER_DNS, ROOT, only, pillion_of, pod_spec
 
 ADDRESS = {"example": f"pillion-sidecar.clusterDNS.address={CLUSTER_DNS}", "pillion": f"pillion.clusterDNS.address={CLUSTER_DNS}"}
 charts = pytest.mark.parametrize("chart", ADDRESS)
@@ -213,6 +214,37 @@ def test_adoption_takes_ten_lines(helm):
     lines = [line for line in text.splitlines() if "pillion" in line and not line.startswith("description")]
     unmarked = [line for line in lines if not re.search(r"(# |/\* )\d+", line)]
     assert unmarked == []
+
+
+def test_readme_shows_the_lines_of_the_example():
+    readme = (ROOT / "helm" / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
+    for path in (CHARTS["example"] / "Chart.yaml", *(CHARTS["example"] / "templates").iterdir()):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if marked := re.fullmatch(r"(.*?) *(?:# |\{\{/\* )\d+(?: \*/\}\})?", line):
+                assert f"\n{marked[1]}\n" in readme, marked[1]
+
+
+def test_readme_lists_templates_that_exist():
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "helm" / "pillion-sidecar" / "templates").iterdir())
+    readme = (ROOT / "helm" / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", readme.split("## Templates")[1].split("## Values")[0], re.MULTILINE)
+    assert len(listed) == 10
+    for name in listed:
+        assert f'define "pillion-sidecar.{name}"' in text, name
+
+
+def test_adoption_from_outside_of_the_repository(helm, tmp_path):
+    """As an application does: the library comes by `helm dependency update`, not by a symbolic link."""
+    chart = tmp_path / "shop"
+    shutil.copytree(CHARTS["example"], chart, ignore=shutil.ignore_patterns("charts"))
+    metadata = chart / "Chart.yaml"
+    library = (ROOT / "helm" / "pillion-sidecar").as_uri()
+    metadata.write_text(metadata.read_text(encoding="utf-8").replace("file://../pillion-sidecar", library), encoding="utf-8")
+    done = helm.run("dependency", "update", chart)
+    assert done.returncode == 0, done.stderr
+    done = helm.run("template", "r", chart, "--namespace", "shop", "--set", ADDRESS["example"])
+    assert done.returncode == 0, done.stderr
+    assert [one for one in yaml.safe_load_all(done.stdout) if one] == render(helm, "example")
 
 
 class TestConfiguration:
