@@ -1,0 +1,40 @@
+# `make image` builds this by Docker, podman or buildah and prints the size; README.md lists the image's options.
+#   dev      the toolchain, for `make shell`
+#   build    the program, and the final image's root laid out under /rootfs
+#   (final)  that root and nothing else: no shell, no package manager, user 65532
+ARG BASE=debian:bookworm-slim
+
+FROM ${BASE} AS dev
+COPY tests/deps /usr/local/bin/pillion-deps
+# python3 lays out the image's root.
+RUN pillion-deps build \
+ && apt-get install -y --no-install-recommends python3 \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+
+FROM dev AS build
+COPY . /src
+ARG VERSION=unknown
+ARG COMMIT=unknown
+ARG SOURCE_DATE_EPOCH=
+# OpenSSL and Boost are linked in, so that of libcrypto only what is used is shipped: that saves 1.2 MB. The other libraries
+# are shared: Debian has no static ones, or they are small.
+RUN cmake --preset release -B /build -DPILLION_TESTS=OFF -DPILLION_COMMIT="${COMMIT}" \
+      -DOPENSSL_USE_STATIC_LIBS=ON -DBoost_USE_STATIC_LIBS=ON \
+      -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now" \
+ && cmake --build /build --target pillion
+RUN SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH}" deploy/image/rootfs.py /build /rootfs --version "${VERSION}" --commit "${COMMIT}"
+
+FROM scratch
+ARG VERSION=unknown
+ARG COMMIT=unknown
+LABEL org.opencontainers.image.title="pillion" \
+      org.opencontainers.image.description="DNS to DNS-over-TLS sidecar" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${COMMIT}"
+COPY --from=build /rootfs/ /
+USER 65532:65532
+EXPOSE 8053/udp 8053/tcp 9153/tcp
+ENTRYPOINT ["/pillion"]
+CMD ["run", "--config", "/etc/pillion/pillion.yaml"]
