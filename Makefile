@@ -13,6 +13,10 @@ BENCH ?=
 CTEST ?=
 # make demo KEEP=1 leaves the demo running.
 KEEP ?=
+# The container engine: docker or podman (make image: buildah too); without it the first that answers. BASE names another base image,
+# BUILD_OPTIONS and RUN_OPTIONS are more options for the engine's build and run.
+export ENGINE BASE BUILD_OPTIONS RUN_OPTIONS REGISTRY_PORT
+IMAGE ?= pillion:$(shell sed -n 's/^project(pillion VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
 
 ifneq ($(shell command -v ccache),)
 export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
@@ -24,12 +28,12 @@ tsan_targets := pillion dot_responder app_test http_test runtime_test support_te
 # ThreadSanitizer of g++ 12 cannot map its shadow where the kernel randomises addresses widely; not every container allows setarch.
 tsan_shell := $(shell setarch -R true 2>/dev/null && echo setarch -R)
 
-scripts := tests/deps tests/demo tests/fuzz/run .ci/run
+scripts := tests/deps tests/demo tests/fuzz/run .ci/run $(addprefix tests/image/,base build shell registry run lib.sh)
 sources = $(shell find src tests -name '*.cpp' -o -name '*.hpp')
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make test CTEST='-R e2e'   only the tests whose names match     make demo KEEP=1   leaves it running"
 	@echo "  make fuzz FUZZ_SECONDS=600                                      make bench BENCH='--rounds 3'"
@@ -111,7 +115,7 @@ lint: lint-text lint-clang ## Format, layering, shellcheck, a build by clang 19,
 lint-text:
 	@tests/deps lint test
 	@clang-format-19 --dry-run -Werror $(sources)
-	@shellcheck $(scripts)
+	@shellcheck -x $(scripts)
 	@/usr/bin/python3 -B tests/lint/layering.py .
 
 .PHONY: lint-clang
@@ -127,6 +131,35 @@ bench: ## Pillion beside its peers, one table (BENCH='--help' for options)
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS)
 	@tests/bench/run $(BENCH)
+
+.PHONY: image
+image: ## Build the container image, print its size, keep its SBOM (ENGINE=docker|podman|buildah BASE=)
+	@tests/image/build $(IMAGE)
+
+.PHONY: image-test
+image-test: ## What is in the image, and that it runs with nothing but what it needs
+	@tests/deps test
+	@IMAGE=$(IMAGE) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/image
+
+.PHONY: image-run
+image-run: ## Run the image, locked down: DNS on 127.0.0.1:8053, metrics on 127.0.0.1:9153
+	@tests/image/run $(IMAGE)
+
+.PHONY: shell
+shell: ## A shell in the dev container, with the source mounted (ENGINE=docker|podman)
+	@tests/image/shell
+
+.PHONY: registry-up
+registry-up: ## Start a registry on localhost:5000 (REGISTRY_PORT)
+	@tests/image/registry up
+
+.PHONY: registry-push
+registry-push: ## Push the image there; builds the one and starts the other where needed
+	@tests/image/registry push $(IMAGE)
+
+.PHONY: registry-down
+registry-down: ## Stop that registry
+	@tests/image/registry down
 
 .PHONY: clean
 clean: ## Remove build/

@@ -1,0 +1,182 @@
+"""The built image: what is in it, what it says about itself, and that it runs with nothing but what it needs.
+
+    ENGINE=podman IMAGE=pillion:0.1.0 /usr/bin/python3 -m pytest test_image.py
+
+RUN_OPTIONS are more options for the engine's `run`. Traffic stays on loopback or within a container without network."""
+
+import hashlib
+import io
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tarfile
+import uuid
+
+import pytest
+from harness import certificates, pillion, servers
+from harness.client import ask_tcp, ask_udp, make_query, read
+from harness.dot_server import DotServer
+from harness.process import free_port, wait_until
+
+ENGINE = os.environ.get("ENGINE") or next((name for name in ("docker", "podman") if shutil.which(name) and subprocess.run(
+    [name, "info"], capture_output=True, check=False).returncode == 0), "docker")
+IMAGE = os.environ.get("IMAGE", "pillion:latest")
+USER = 65532
+DOC = "usr/share/doc/pillion"
+LOCKED_DOWN = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
+
+
+def engine(*arguments, check=True, **options):
+    done = subprocess.run([ENGINE, *map(str, arguments)], capture_output=True, check=False, **options)
+    assert not check or done.returncode == 0, done.stderr.decode()
+    return done
+
+
+@pytest.fixture(scope="module")
+def root():
+    """{path: (tar entry, content)} of all that is in the image."""
+    container = engine("create", IMAGE).stdout.decode().strip()
+    try:
+        exported = engine("export", container).stdout
+    finally:
+        engine("rm", container)
+    with tarfile.open(fileobj=io.BytesIO(exported)) as archive:
+        return {entry.name.removeprefix("./"): (entry, archive.extractfile(entry).read() if entry.isfile() else None)
+                for entry in archive}
+
+
+@pytest.fixture(scope="module")
+def files(root):
+    """{path: content} of the files of ours: engines add empty ones, such as etc/hosts, to every container."""
+    return {name: content for name, (_, content) in root.items() if content}
+
+
+@pytest.fixture(scope="module")
+def sbom(files):
+    return json.loads(files[f"{DOC}/sbom.spdx.json"])
+
+
+class Container:
+    def __init__(self, *arguments, options=()):
+        self.name = f"pillion-test-{uuid.uuid4().hex[:12]}"
+        engine("run", "-d", "--name", self.name, *LOCKED_DOWN, *os.environ.get("RUN_OPTIONS", "").split(), *options, IMAGE, *arguments)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        engine("rm", "-f", self.name, check=False)
+
+    def inspect(self):
+        return json.loads(engine("inspect", self.name).stdout)[0]
+
+    def status(self):
+        """What the kernel says about the process."""
+        text = pathlib.Path(f"/proc/{self.inspect()['State']['Pid']}/status").read_text()
+        return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+    def log(self):
+        done = engine("logs", self.name)
+        return (done.stdout + done.stderr).decode()
+
+
+def test_nothing_is_there_that_is_not_needed(files):
+    allowed = re.compile(r"pillion$|lib(64)?/|usr/lib(64)?/|etc/(passwd|group)$|etc/pillion/pillion\.yaml$|etc/ssl/certs/ca-certificates\.crt$|"
+                         rf"{DOC}/(LICENSE|licences\.tar\.xz|sbom\.spdx\.json)$")
+    added_by_engines = {"etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab", ".dockerenv", "run/.containerenv"}
+    assert [name for name in files if not allowed.match(name) and name not in added_by_engines] == []
+    assert [name for name in files if name.startswith(("lib", "usr/lib")) and ".so" not in name] == []
+
+
+def test_nothing_is_writable_or_changes_user(root):
+    for name, (entry, _) in root.items():
+        if entry.isfile() and entry.size:
+            assert entry.mode & 0o7022 == 0, name
+
+
+def test_the_user_has_a_name(files):
+    assert f"pillion:x:{USER}:{USER}:" in files["etc/passwd"].decode()
+
+
+def test_the_image_says_what_it_is():
+    config = json.loads(engine("inspect", "--type", "image", IMAGE).stdout)[0]["Config"]
+    assert config["User"].split(":")[0] == str(USER)
+    assert config["Entrypoint"] == ["/pillion"]
+    assert config["Cmd"] == ["run", "--config", "/etc/pillion/pillion.yaml"]
+    labels = {name.removeprefix("org.opencontainers.image."): value for name, value in config["Labels"].items()}
+    assert {"title", "description", "licenses", "version", "revision"} <= set(labels)
+    assert all(labels.values())
+    printed = engine("run", "--rm", "--network", "none", *os.environ.get("RUN_OPTIONS", "").split(), IMAGE, "version").stdout.decode()
+    assert labels["version"] in printed
+
+
+def test_the_sbom_names_every_file(files, sbom):
+    assert sbom["spdxVersion"] == "SPDX-2.3"
+    listed = {file["fileName"].removeprefix("./"): {item["algorithm"]: item["checksumValue"] for item in file["checksums"]}["SHA256"]
+              for file in sbom["files"]}
+    there = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()
+             if name.startswith(("pillion", "lib", "usr/", "etc/pillion", "etc/ssl", "etc/passwd", "etc/group"))}
+    del there[f"{DOC}/sbom.spdx.json"]
+    assert listed == there
+
+
+def test_the_sbom_names_what_is_linked(sbom):
+    identifiers = {package["SPDXID"]: package["name"] for package in sbom["packages"]}
+    linked = {}
+    for relation in sbom["relationships"]:
+        if relation["relationshipType"].endswith("_LINK"):
+            linked.setdefault(relation["relationshipType"], set()).add(identifiers[relation["relatedSpdxElement"]])
+    assert {"libc6", "libstdc++6"} <= linked["DYNAMIC_LINK"]
+    assert {"libssl-dev", "libboost1.81-dev"} <= linked["STATIC_LINK"]
+    assert all(package["versionInfo"] for package in sbom["packages"])
+
+
+def test_every_package_has_its_licence(files, sbom):
+    with tarfile.open(fileobj=io.BytesIO(files[f"{DOC}/licences.tar.xz"])) as archive:
+        names = archive.getnames()
+    assert any(name.startswith("common-licenses/") for name in names)
+    assert len([name for name in names if name.endswith("/copyright")]) >= 8
+    assert "Apache License" in files[f"{DOC}/LICENSE"].decode()
+
+
+def test_there_is_no_shell():
+    assert engine("run", "--rm", "--network", "none", *os.environ.get("RUN_OPTIONS", "").split(), "--entrypoint", "/bin/sh", IMAGE, "-c", "true",
+                  check=False).returncode not in (0, 1)
+
+
+def test_the_default_configuration_answers():
+    with Container(options=["--network", "none"]) as container:
+        def answered():
+            done = engine("exec", container.name, "/pillion", "query", "localhost", "A", "--server", "127.0.0.1:8053", check=False)
+            return done.returncode == 0 and b"127.0.0.1" in done.stdout
+
+        wait_until(answered, "localhost is answered on port 8053")
+        engine("stop", container.name)
+        assert container.inspect()["State"]["ExitCode"] == 0, container.log()
+
+
+def test_it_runs_locked_down(tmp_path):
+    """Read-only, no user of note, no capability, no way to get one; and yet it resolves over verified TLS."""
+    authority = certificates.Authority(tmp_path / "ca")
+    with DotServer(authority.issue("server", f"DNS:{servers.TLS_NAME}")) as server:
+        port, http_port = free_port(), free_port()
+        upstreams = {"public": pillion.upstream({"address": server.address, "tls_name": servers.TLS_NAME},
+                                                tls={"ca_file": "/etc/pillion/ca.pem"})}
+        mounted = tmp_path / "mounted"
+        mounted.mkdir(mode=0o755)
+        pillion.write_config(mounted / "pillion.yaml", port, http_port, upstreams)
+        (mounted / "ca.pem").write_bytes(authority.ca_file.read_bytes())
+        for file in mounted.iterdir():
+            file.chmod(0o644)
+        with Container(options=["--network", "host", "-v", f"{mounted}:/etc/pillion:ro"]) as container:
+            wait_until(lambda: "listening" in container.log() or not container.inspect()["State"]["Running"], "it listens")
+            assert container.inspect()["State"]["Running"], container.log()
+            assert read(ask_udp(port, make_query("a.image.example."))).answer
+            assert read(ask_tcp(port, make_query("b.image.example."))).answer
+            status = container.status()
+            assert status["Uid"].split() == [str(USER)] * 4
+            assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+            assert status["NoNewPrivs"] == "1"
