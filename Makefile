@@ -16,7 +16,7 @@ KEEP ?=
 # The container engine: docker or podman (make image: buildah too); without it the first that answers. BASE names another base image,
 # BUILD_OPTIONS and RUN_OPTIONS are more options for the engine's build and run.
 export ENGINE BASE BUILD_OPTIONS RUN_OPTIONS REGISTRY_PORT
-IMAGE ?= pillion:$(shell sed -n 's/^project(pillion VERSION \([0-9.]*\).*/\1/p' CMakeLists.txt)
+IMAGE ?= pillion:$(shell awk '/^project/ {print $$3}' CMakeLists.txt)
 
 ifneq ($(shell command -v ccache),)
 export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
