@@ -52,6 +52,7 @@ class TestDocuments:
 
 def test_generator_wants_every_key_documented():
     assert rows("# -- one\na: 1\n\nb:\n  # -- two\n  c: {x: 1}\n") == [("a", "`1`", "one"), ("b.c", '`{"x": 1}`', "two")]
+    assert rows("# -- one\n# and more\na: 1\n") == [("a", "`1`", "one and more")]
     with pytest.raises(Undocumented):
         rows("# -- one\na: 1\nb: 2\n")
 

@@ -4,7 +4,7 @@
     tests/chart/values_readme.py           writes them into helm/*/README.md, between the marks <!-- values -->
     tests/chart/values_readme.py --check   only says which are not as they should be, and exits with 1
 
-A comment that begins with `# -- ` describes the key beneath it. Each key has one, but for mappings whose own keys have them.
+A comment that begins with `# -- ` describes the key beneath it; lines of comment after it go on. Each key has one, but for mappings whose own keys have them.
 """
 
 import json
@@ -37,6 +37,8 @@ def rows(text: str) -> list[tuple[str, str, str]]:
             description = line.lstrip()[5:]
             continue
         if line.lstrip().startswith("#"):
+            if description is not None:
+                description += line.lstrip()[1:]
             continue
         key, _, rest = line.strip().partition(":")
         while path and path[-1][0] >= indent:
@@ -79,7 +81,8 @@ def readme_with_table(chart: pathlib.Path) -> str:
 def configuration_keys(readme: str) -> set[str]:
     """Keys of Pillion's configuration in the main README's reference, but for those that it calls not built."""
     reference = readme.split("<!-- configuration reference -->")[1]
-    return {found[1] for found in re.finditer(r"^\| `([\w.\[\]]+)` \|(.*)$", reference, re.MULTILINE) if "not built" not in found[2]}
+    rows_of_it = re.finditer(r"^\| `([\w.\[\]]+)` \|(.*)$", reference, re.MULTILINE)
+    return {found[1] for found in rows_of_it if "not built" not in found[2]}
 
 
 def main() -> int:
