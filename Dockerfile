@@ -17,12 +17,14 @@ COPY . /src
 ARG VERSION=unknown
 ARG COMMIT=unknown
 ARG SOURCE_DATE_EPOCH=
+# Compilers at once; empty: one for each processor.
+ARG JOBS=
 # OpenSSL and Boost are linked in, so that of libcrypto only what is used is shipped: that saves 1.2 MB. The other libraries
 # are shared: Debian has no static ones, or they are small.
 RUN cmake --preset release -B /build -DPILLION_TESTS=OFF -DPILLION_COMMIT="${COMMIT}" \
       -DOPENSSL_USE_STATIC_LIBS=ON -DBoost_USE_STATIC_LIBS=ON \
       -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now" \
- && cmake --build /build --target pillion
+ && cmake --build /build -j "${JOBS:-$(nproc)}" --target pillion
 RUN SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH}" deploy/image/rootfs.py /build /rootfs --version "${VERSION}" --commit "${COMMIT}"
 
 FROM scratch
