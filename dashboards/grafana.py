@@ -1,7 +1,7 @@
 """How a dashboard looks to Grafana: the JSON around titles, descriptions, units and expressions. What stands on which dashboard is in
 generate.py."""
 
-SCHEMA_VERSION = 39  # Grafana 10.4; later ones migrate it when they load it
+SCHEMA_VERSION = 38  # Grafana 10.0; later ones migrate it when they load it
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24  # of Grafana's grid
 
@@ -200,7 +200,7 @@ def variables(multiple):
         all_of_them = {"selected": True, "text": ["All"], "value": ["$__all"]}
         return {
             "allValue": ".+" if multiple else None,
-            "current": all_of_them if multiple else {},
+            **({"current": all_of_them} if multiple else {}),
             "datasource": DATASOURCE,
             "definition": query,
             "hide": 0,
@@ -219,7 +219,7 @@ def variables(multiple):
 
     matches = "=~" if multiple else "="
     return [
-        {"current": {}, "hide": 0, "includeAll": False, "label": "Data source", "multi": False, "name": "datasource", "options": [],
+        {"hide": 0, "includeAll": False, "label": "Data source", "multi": False, "name": "datasource", "options": [],
          "query": "prometheus", "queryValue": "", "refresh": 1, "regex": "", "skipUrlSync": False, "type": "datasource"},
         by_label("namespace", "Namespace", "label_values(pillion_build_info, namespace)"),
         by_label("pod", "Pod", f'label_values(pillion_build_info{{namespace{matches}"$namespace"}}, pod)'),
