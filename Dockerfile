@@ -23,6 +23,7 @@ ARG JOBS=
 # are shared: Debian has no static ones, or they are small.
 RUN cmake --preset release -B /build -DPILLION_TESTS=OFF -DPILLION_COMMIT="${COMMIT}" \
       -DOPENSSL_USE_STATIC_LIBS=ON -DBoost_USE_STATIC_LIBS=ON \
+      -DCMAKE_CXX_FLAGS="-ffunction-sections -fdata-sections" \
       -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now" \
  && cmake --build /build -j "${JOBS:-$(nproc)}" --target pillion
 RUN SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH}" deploy/image/rootfs.py /build /rootfs --version "${VERSION}" --commit "${COMMIT}"
