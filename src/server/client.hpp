@@ -19,7 +19,7 @@ using ClientAddress = std::array<std::uint8_t, 16>;
 /// A datagram's two ends. The local one matters for sockets bound to a wildcard: the answer must come from where the
 /// query went.
 struct DatagramPath {
-  sockaddr_storage peer{};
+  sockaddr_in6 peer{};  ///< or a sockaddr_in, as the family says
   socklen_t peer_size = 0;
   in6_addr local{};
   int interface = 0;

@@ -1,14 +1,15 @@
 #pragma once
-// UDP clients: datagrams come in and answers leave in batches, with recvmmsg(2) and sendmmsg(2).
+// UDP clients: datagrams come in and answers leave in batches, with recvmmsg(2) and
+// sendmmsg(2).
 
 #include <cstddef>
 #include <memory>
-#include <vector>
 
 #include <boost/asio/ip/udp.hpp>
 
 #include "runtime/loop.hpp"
 #include "server/client.hpp"
+#include "server/datagram_answers.hpp"
 #include "server/query_handler.hpp"
 
 namespace pillion::server {
@@ -41,12 +42,6 @@ class UdpListener final : public Responder, runtime::Flushable {
   void handle(std::size_t index);
   void flush() override;
 
-  /// An answer of this turn: where it ends in out_, and where it goes.
-  struct Outgoing {
-    std::size_t end = 0;
-    DatagramPath path;
-  };
-
   runtime::Loop& loop_;
   Socket socket_;
   QueryHandler& handler_;
@@ -54,8 +49,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   bool wildcard_;  // the kernel must say, and be told, which local address is meant
   bool waiting_ = false;
   std::unique_ptr<Batch> batch_;
-  dns::Buffer out_;
-  std::vector<Outgoing> outgoing_;
+  DatagramAnswers answers_;
 };
 
 }  // namespace pillion::server

@@ -1,0 +1,153 @@
+#include "server/datagram_answers.hpp"
+
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <span>
+
+#include "server/packet_info.hpp"
+
+namespace pillion::server {
+namespace {
+
+constexpr std::size_t messages_per_call = 32;
+constexpr std::size_t parts_per_call = 256;
+constexpr std::size_t max_joined = 64;            // the kernel's UDP_MAX_SEGMENTS, before Linux 6.9
+constexpr std::size_t max_joined_bytes = 65'000;  // less than the length field of a UDP header can say
+constexpr std::size_t control_size = packet_info_size + CMSG_SPACE(sizeof(std::uint16_t));
+
+/// Equal for paths to the same client. IPv6 addresses are folded, so it may be equal for others too.
+std::uint64_t key_of(const DatagramPath& path, std::size_t size) {
+  std::uint64_t address = 0;
+  if (path.peer.sin6_family == AF_INET) {
+    address = reinterpret_cast<const sockaddr_in&>(path.peer).sin_addr.s_addr;
+  } else {
+    for (const auto word : path.peer.sin6_addr.s6_addr32) address ^= word;
+  }
+  // sin_port lies where sin6_port does.
+  return address << 32U | std::uint64_t{path.peer.sin6_port} << 16U | size;
+}
+
+bool same(const DatagramPath& one, const DatagramPath& other) {
+  return one.peer_size == other.peer_size && std::memcmp(&one.peer, &other.peer, one.peer_size) == 0 &&
+         std::memcmp(&one.local, &other.local, sizeof one.local) == 0 && one.interface == other.interface;
+}
+
+struct Control {
+  alignas(cmsghdr) std::array<std::uint8_t, control_size> bytes;
+};
+
+/// The kernel, or what plays it, does not cut messages for this socket.
+bool is_refusal_to_cut(int error) {
+  return error == EINVAL || error == EIO || error == EOPNOTSUPP || error == ENOPROTOOPT;
+}
+
+}  // namespace
+
+iovec DatagramAnswers::part_of(const Answer& answer) {
+  return {.iov_base = bytes_.data() + answer.start, .iov_len = answer.size()};
+}
+
+dns::Buffer& DatagramAnswers::begin(const DatagramPath& path) {
+  answers_.push_back({.start = bytes_.size(), .end = bytes_.size(), .path = path});
+  return bytes_;
+}
+
+void DatagramAnswers::end() {
+  answers_.back().end = bytes_.size();
+}
+
+/// Brings together what may be joined, and keeps the order otherwise as far as one client can see it.
+void DatagramAnswers::sort() {
+  order_.clear();
+  for (std::uint32_t i = 0; i < answers_.size(); ++i) {
+    order_.push_back({.key = joins_ ? key_of(answers_[i].path, answers_[i].size()) : 0, .index = i});
+  }
+  if (joins_) std::ranges::sort(order_);
+}
+
+/// How many answers from this place in the order on are to leave as one message.
+std::size_t DatagramAnswers::joined_from(std::size_t first) const {
+  const auto& head = answers_[order_[first].index];
+  const auto most = std::min(
+      {max_joined, max_joined_bytes / std::max<std::size_t>(head.size(), 1), joins_ ? order_.size() - first : 1});
+  std::size_t count = 1;
+  while (count < most && order_[first + count].key == order_[first].key &&
+         same(answers_[order_[first + count].index].path, head.path)) {
+    ++count;
+  }
+  return count;
+}
+
+/// A message of these parts that goes where `answer` goes.
+msghdr DatagramAnswers::message_to(Answer& answer, std::span<iovec> parts, std::span<std::uint8_t> control) const {
+  msghdr message{};
+  message.msg_name = &answer.path.peer;
+  message.msg_namelen = answer.path.peer_size;
+  message.msg_iov = parts.data();
+  message.msg_iovlen = parts.size();
+  message.msg_control = control.data();
+  if (with_local_) append_packet_info(message, answer.path, family_);
+  if (parts.size() > 1) {
+    const auto size = static_cast<std::uint16_t>(answer.size());
+    append_control(message, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
+  }
+  return message;
+}
+
+std::size_t DatagramAnswers::send(int socket) {
+  sort();
+  std::array<mmsghdr, messages_per_call> messages;
+  std::array<Control, messages_per_call> controls;
+  std::array<iovec, parts_per_call> parts;
+  std::size_t undelivered = 0;
+  for (std::size_t next = 0; next < order_.size();) {
+    auto place = next;
+    std::size_t count = 0;
+    std::size_t parts_used = 0;
+    while (count < messages_per_call && next < order_.size()) {
+      const auto joined = joined_from(next);
+      if (parts_used + joined > parts_per_call) break;
+      const auto of_this = std::span(parts).subspan(parts_used, joined);
+      for (auto& part : of_this) part = part_of(answers_[order_[next++].index]);
+      messages[count].msg_hdr = message_to(answers_[order_[next - joined].index], of_this, controls[count].bytes);
+      parts_used += joined;
+      ++count;
+    }
+    for (std::size_t sent = 0; sent < count;) {
+      const auto result = ::sendmmsg(socket, messages.data() + sent, static_cast<unsigned>(count - sent), MSG_DONTWAIT);
+      const auto done = result > 0 ? static_cast<std::size_t>(result) : 1;
+      // The first of them cannot leave, as it is: the others may.
+      if (result <= 0) undelivered += send_alone(socket, place, messages[sent].msg_hdr.msg_iovlen);
+      for (std::size_t i = 0; i < done; ++i) place += messages[sent + i].msg_hdr.msg_iovlen;
+      sent += done;
+    }
+  }
+  bytes_.clear();
+  answers_.clear();
+  return undelivered;
+}
+
+/// What has been refused as one message, in as many as there are answers; errno says why. Returns how many failed.
+std::size_t DatagramAnswers::send_alone(int socket, std::size_t place, std::size_t count) {
+  if (count == 1) return 1;
+  const bool refused_to_cut = is_refusal_to_cut(errno);
+  std::size_t failed = 0;
+  for (const auto& [key, index] : std::span(order_).subspan(place, count)) {
+    Control control;
+    auto part = part_of(answers_[index]);
+    const auto message = message_to(answers_[index], {&part, 1}, control.bytes);
+    if (::sendmsg(socket, &message, MSG_DONTWAIT) < 0) ++failed;
+  }
+  // Where these could not leave either it was their address, which a client chooses.
+  if (refused_to_cut && failed < count) joins_ = false;
+  return failed;
+}
+
+}  // namespace pillion::server

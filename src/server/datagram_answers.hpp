@@ -1,0 +1,60 @@
+#pragma once
+// A turn's answers to UDP clients, on their way out with as few trips through the kernel's stack as there can be.
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <compare>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "dns/wire.hpp"
+#include "server/client.hpp"
+
+namespace pillion::server {
+
+/// Answers leave by sendmmsg(2). Those to one client that have the same length leave as one message, which the kernel
+/// cuts into datagrams again (udp(7) UDP_SEGMENT): a client that asks much at once is answered at the cost of a few.
+class DatagramAnswers {
+ public:
+  /// `with_local`: each answer is sent from its path's local address, for a socket that is bound to a wildcard.
+  DatagramAnswers(Family family, bool with_local) : family_(family), with_local_(with_local) {}
+
+  /// Where to append an answer that takes this path; to be ended before the next begins.
+  [[nodiscard]] dns::Buffer& begin(const DatagramPath& path);
+  /// The answer is whole; its length must be at least 1 and at most 65,535 bytes.
+  void end();
+  /// Sends them all and forgets them. Returns how many could not be sent: their client's port is closed, or the
+  /// socket's buffer is full.
+  [[nodiscard]] std::size_t send(int socket);
+
+ private:
+  struct Answer {
+    std::size_t start = 0;  // in bytes_
+    std::size_t end = 0;
+    DatagramPath path;
+    [[nodiscard]] std::size_t size() const { return end - start; }
+  };
+  struct Place {
+    std::uint64_t key = 0;  // equal for answers that may be joined, nearly always different for others
+    std::uint32_t index = 0;
+    auto operator<=>(const Place&) const = default;
+  };
+
+  void sort();
+  [[nodiscard]] std::size_t joined_from(std::size_t first) const;
+  [[nodiscard]] iovec part_of(const Answer& answer);
+  [[nodiscard]] msghdr message_to(Answer& answer, std::span<iovec> parts, std::span<std::uint8_t> control) const;
+  [[nodiscard]] std::size_t send_alone(int socket, std::size_t place, std::size_t count);
+
+  Family family_;
+  bool with_local_;
+  bool joins_ = true;
+  dns::Buffer bytes_;
+  std::vector<Answer> answers_;
+  std::vector<Place> order_;
+};
+
+}  // namespace pillion::server
