@@ -46,7 +46,10 @@ Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime
     if (!is_configured(special.name)) zones_.push_back({.name = special.name, .zone = std::move(special.zone)});
   }
   for (auto& zone : setup.zones) zones_.push_back(std::move(zone));
-  for (const auto& route : setup.routes) routes_.add(route.zone, static_cast<RouteTable::Target>(route.group));
+  for (const auto& route : setup.routes) {
+    routes_.add(route.zone, static_cast<RouteTable::Target>(route.group));
+    if (search_) search_->allow(route.zone);
+  }
   for (std::size_t i = 0; i < zones_.size(); ++i)
     routes_.add(zones_[i].name, static_cast<RouteTable::Target>(first_zone + i));
   for (std::size_t i = 0; i < groups_.size(); ++i) {

@@ -99,6 +99,18 @@ Bytes cluster_zone_of(Bytes domain) {
   return is_root(zone) ? Bytes{} : zone;
 }
 
+/// Is `name`, of `count` labels above zero and the cluster's zone, of one of the forms that the specification has?
+bool has_form_of_specification(Bytes name, std::size_t count) {
+  static constexpr std::size_t longest = 5;  // _<port>._<proto>.<service>.<ns>.svc
+  if (count > longest) return false;
+  std::array<Bytes, longest> labels;  // from the zone down
+  for (auto left = count; left != 0; --left, name = without_first_label(name)) labels[left - 1] = first_label(name);
+  const auto below = std::span(labels).subspan(1, count - 1);
+  if (is_word(labels[0], "svc")) return is_below_services(below);
+  if (is_word(labels[0], "pod")) return is_below_pods(below);
+  return count == 1 && is_word(labels[0], "dns-version");
+}
+
 }  // namespace
 
 SearchList::SearchList(std::vector<dns::Buffer> domains, unsigned ndots) : domains_(std::move(domains)), ndots_(ndots) {
@@ -128,15 +140,12 @@ bool SearchList::append_candidate(Bytes base, std::size_t i, dns::Buffer& out) c
 bool SearchList::may_exist(Bytes name) const {
   if (cluster_zone_.empty()) return true;
   const auto count = labels_before(name, cluster_zone_);
-  if (!count || *count == 0) return true;
-  static constexpr std::size_t longest = 5;  // _<port>._<proto>.<service>.<ns>.svc
-  if (*count > longest) return false;
-  std::array<Bytes, longest> labels;  // from the zone down
-  for (auto left = *count; left != 0; --left, name = without_first_label(name)) labels[left - 1] = first_label(name);
-  const auto below = std::span(labels).subspan(1, *count - 1);
-  if (is_word(labels[0], "svc")) return is_below_services(below);
-  if (is_word(labels[0], "pod")) return is_below_pods(below);
-  return *count == 1 && is_word(labels[0], "dns-version");
+  return !count || *count == 0 || has_form_of_specification(name, *count) ||
+         std::ranges::any_of(allowed_, [&](Bytes zone) { return labels_before(name, zone).has_value(); });
+}
+
+void SearchList::allow(Bytes zone) {
+  if (!may_exist(zone)) allowed_.emplace_back(zone.begin(), zone.end());
 }
 
 }  // namespace pillion::resolve

@@ -42,15 +42,19 @@ class SearchList {
   /// Can `name` exist in the cluster (Kubernetes DNS-Based Service Discovery 1.1.0, section 2)? Under the cluster's
   /// zone there are `<service>.<ns>.svc`, `<hostname>.<service>.<ns>.svc`, `_<port>._<proto>.<service>.<ns>.svc`,
   /// `<address with dashes>.<ns>.pod`, `dns-version`, and what lies between these and the zone. True for names outside
-  /// of that zone. Implementations may add names of their own (section 3); a cluster that has any needs a route for
-  /// them, or no search list. The zone is known from a first domain of the form `<ns>.svc.<zone>`, as kubelet writes
-  /// it; with any other first domain every name may exist.
+  /// of that zone. Implementations may add names of their own (section 3): see allow(). The zone is known from a first
+  /// domain of the form `<ns>.svc.<zone>`, as kubelet writes it; with any other first domain every name may exist.
   [[nodiscard]] bool may_exist(dns::Bytes name) const;
+
+  /// Names in `zone`, in wire form, may exist too: the configuration has a route of its own for it. Without effect
+  /// where `zone` itself has one of the forms above: a route for `svc.cluster.local` is no word on what lies beneath.
+  void allow(dns::Bytes zone);
 
  private:
   std::vector<dns::Buffer> domains_;
   unsigned ndots_;
   dns::Buffer cluster_zone_;  // empty where it is not known
+  std::vector<dns::Buffer> allowed_;
 };
 
 }  // namespace pillion::resolve

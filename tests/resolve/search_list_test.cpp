@@ -208,6 +208,17 @@ TEST(SearchListMayExist, NamesOutsideOfTheClustersZone) {
   }
 }
 
+TEST(SearchListMayExist, NamesOfARoute) {
+  auto list = pods_list();
+  list.allow(name_of("Vendor.cluster.local"));
+  list.allow(name_of("svc.cluster.local"));
+  list.allow(name_of("."));
+  for (const auto* name : {"vendor.cluster.local", "any.thing.VENDOR.cluster.local"})
+    EXPECT_TRUE(list.may_exist(name_of(name))) << name;
+  for (const auto* name : {"www.cluster.local", "xvendor.cluster.local", "a.b.c.d.e.svc.cluster.local"})
+    EXPECT_FALSE(list.may_exist(name_of(name))) << name;
+}
+
 TEST(SearchListMayExist, TheZoneIsTheOneOfTheFirstDomain) {
   const auto list = list_of({"prod.SVC.k8s.corp.example", "corp.example"});
   EXPECT_TRUE(list.may_exist(name_of("api.prod.svc.k8s.corp.example")));
