@@ -59,7 +59,7 @@ def api_server(directory: pathlib.Path, services: list[dict] = ()):
             pass
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         kubeconfig = directory / "kubeconfig"

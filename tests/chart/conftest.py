@@ -1,3 +1,4 @@
+import copy
 import json
 import os
 import pathlib
@@ -36,11 +37,17 @@ def binary():
     return path
 
 
+def load_all(text):
+    """The documents of a YAML text that are not empty."""
+    return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+
+
 class Helm:
-    """Helm without any state of the user's. `flags` are appended to each command."""
+    """Helm without any state of the user's. What was rendered once is not rendered again: many tests look at the same objects."""
 
     def __init__(self, program, home):
         self.program = program
+        self.rendered = {}
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "KUBECONFIG": str(home / "none")}
 
     def run(self, *arguments, kubeconfig=None):
@@ -48,10 +55,13 @@ class Helm:
         return subprocess.run([self.program, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False)
 
     def template(self, chart, *arguments, release="r", namespace="shop"):
-        """The objects as they render."""
-        done = self.run("template", release, CHARTS[chart], "--namespace", namespace, *arguments)
-        assert done.returncode == 0, done.stderr
-        return [document for document in yaml.safe_load_all(done.stdout) if document]
+        """The objects as they render, the caller's to change."""
+        key = (chart, release, namespace, *map(str, arguments))
+        if key not in self.rendered:
+            done = self.run("template", release, CHARTS[chart], "--namespace", namespace, *arguments)
+            assert done.returncode == 0, done.stderr
+            self.rendered[key] = load_all(done.stdout)
+        return copy.deepcopy(self.rendered[key])
 
     def error(self, chart, *arguments):
         """What it says about values that do not render."""
@@ -70,26 +80,27 @@ def helm3(tools, tmp_path_factory):
     return Helm(tools.helm3, tmp_path_factory.mktemp("helm3"))
 
 
-@pytest.fixture
-def cluster(tmp_path):
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory):
     """A kubeconfig for a stand-in API server with a cluster DNS as k3s has it."""
     kube_dns = {"metadata": {"name": "kube-dns", "namespace": "kube-system"}, "spec": {"clusterIP": "10.43.0.10"}}
-    with api_server(tmp_path, [kube_dns]) as kubeconfig:
+    with api_server(tmp_path_factory.mktemp("cluster"), [kube_dns]) as kubeconfig:
         yield kubeconfig
 
 
 @pytest.fixture(scope="session")
 def complaints(tools):
     """What the schemas of Kubernetes and the Prometheus operator have against each of some objects."""
+    validator = pathlib.Path(__file__).parent / "validate.mjs"
+    with subprocess.Popen(["node", validator, tools.modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
-    def ask(objects):
-        here = pathlib.Path(__file__).parent
-        done = subprocess.run(["node", here / "validate.mjs", tools.modules], input=json.dumps(objects), capture_output=True,
-                              text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        def ask(objects):
+            process.stdin.write(json.dumps(objects) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
 
-    return ask
+        yield ask
+        process.stdin.close()
 
 
 def only(objects, kind):

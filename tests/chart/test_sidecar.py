@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from check import check
-from conftest import CHARTS, CLUSTER_DNS, ROOT, only, pillion_of, pod_spec
+from conftest import CHARTS, CLUSTER_DNS, ROOT, load_all, only, pillion_of, pod_spec
 
 ADDRESS = {"example": f"pillion-sidecar.clusterDNS.address={CLUSTER_DNS}", "pillion": f"pillion.clusterDNS.address={CLUSTER_DNS}"}
 charts = pytest.mark.parametrize("chart", ADDRESS)
@@ -244,7 +244,7 @@ def test_adoption_from_outside_of_the_repository(helm, tmp_path):
     assert done.returncode == 0, done.stderr
     done = helm.run("template", "r", chart, "--namespace", "shop", "--set", ADDRESS["example"])
     assert done.returncode == 0, done.stderr
-    assert [one for one in yaml.safe_load_all(done.stdout) if one] == render(helm, "example")
+    assert load_all(done.stdout) == render(helm, "example")
 
 
 class TestConfiguration:

@@ -1,12 +1,13 @@
 // Holds Kubernetes objects against the schemas of kubernetes-models and @kubernetes-models/prometheus-operator.
 //
-//   node validate.mjs NODE_MODULES <objects.json      a list of objects; prints a list of complaints, one list for each object
+//   node validate.mjs NODE_MODULES      for each line of input, a list of objects, a line with a list of complaints for each of them
 //
 // These schemas say what is required and of which type, and let unknown keys pass. A key that the validator never read is one
 // that the schema does not know: the objects are handed over in a Proxy that remembers which were read.
 import {readFileSync} from "node:fs";
 import {pathToFileURL} from "node:url";
 import {resolve} from "node:path";
+import {createInterface} from "node:readline";
 
 const modules = resolve(process.argv[2]);
 
@@ -35,8 +36,7 @@ async function validator(object) {
   return (await import(new URL(schema, pathToFileURL(file)).href)).validate;
 }
 
-const results = [];
-for (const object of JSON.parse(readFileSync(0, "utf8"))) {
+async function complaintsAbout(object) {
   const complaints = [];
   try {
     const validate = await validator(object);
@@ -51,6 +51,11 @@ for (const object of JSON.parse(readFileSync(0, "utf8"))) {
   } catch (error) {
     complaints.push(`no schema for ${object.apiVersion} ${object.kind}: ${error.message}`);
   }
-  results.push(complaints);
+  return complaints;
 }
-console.log(JSON.stringify(results));
+
+for await (const line of createInterface({input: process.stdin})) {
+  const results = [];
+  for (const object of JSON.parse(line)) results.push(await complaintsAbout(object));
+  console.log(JSON.stringify(results));
+}
