@@ -9,7 +9,6 @@ A comment that begins with `# -- ` describes the key beneath it; lines of commen
 
 import json
 import pathlib
-import re
 import sys
 
 import yaml
@@ -76,13 +75,6 @@ def readme_with_table(chart: pathlib.Path) -> str:
     if len(parts) != 3:
         raise SystemExit(f"{chart / 'README.md'}: the mark {MARK} is to stand there twice")
     return f"{parts[0]}{MARK}\n{table((chart / 'values.yaml').read_text(encoding='utf-8'))}\n{MARK}{parts[2]}"
-
-
-def configuration_keys(readme: str) -> set[str]:
-    """Keys of Pillion's configuration in the main README's reference, but for those that it calls not built."""
-    reference = readme.split("<!-- configuration reference -->")[1]
-    rows_of_it = re.finditer(r"^\| `([\w.\[\]]+)` \|(.*)$", reference, re.MULTILINE)
-    return {found[1] for found in rows_of_it if "not built" not in found[2]}
 
 
 def main() -> int:

@@ -1,0 +1,148 @@
+"""What the chart's schema takes for `config` is what Pillion takes: the same keys, the same ranges. No Helm is needed for it."""
+
+import json
+import re
+import subprocess
+
+import jsonschema
+import pytest
+import yaml
+
+import values_schema
+from conftest import ROOT
+
+REFERENCE = {key: allowed for key, (_, allowed) in values_schema.reference().items() if key not in values_schema.DERIVED}
+SCHEMA = json.loads(values_schema.SCHEMA.read_text(encoding="utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+SERVER = {"address": "192.0.2.1:853"}
+PIN = "sha256/" + "A" * 43 + "="
+TEXTS = {
+    "upstreams.NAME.servers[].address": [
+        "192.0.2.1:853", "[2001:db8::1]:853", "192.0.2.1:65535", "192.0.2.1:1", "192.0.2.1:65536", "192.0.2.1:0", "192.0.2.1:0853",
+        "192.0.2.1", "[2001:db8::1]", "2001:db8::1:853", "192.0.2.256:853", "192.0.2.01:853", "192.0.2:853", "dns.quad9.net:853", ""],
+    "upstreams.NAME.servers[].tls_name": [
+        "", "dns.quad9.net", "DNS-1.example", "localhost", "9.9.9.9", "2620:fe::fe", "a..b", ".a", "a.", "-a.example", "a-.example", "a_b",
+        "*.example", "a" * 63 + ".example", "a" * 64 + ".example", "a." * 126 + "a", "a." * 127 + "a"],
+    "upstreams.NAME.tls.ca_file": ["/dev/null"],
+    "upstreams.NAME.tls.client_cert": ["/dev/null"],
+    "upstreams.NAME.tls.client_key": ["/dev/null"],
+    "routes[].zone": ["cluster.local", "cluster.local.", ".", "example", "_tcp.example", "*.example", "*", "a..b", ".a", ""],
+    "routes[].upstream": ["public", "", "no name"],
+}
+LISTS = {
+    "upstreams.NAME.servers": [[], [SERVER], [{"address": f"192.0.2.{n}:853"} for n in range(16)],
+                               [{"address": f"192.0.2.{n}:853"} for n in range(17)], [{}], [{**SERVER, "port": 853}], SERVER],
+    "upstreams.NAME.servers[].pins": [[], [PIN], [PIN] * 16, [PIN] * 17, [PIN[:-2] + "B="], [PIN[:-1]], ["sha1/AAAA"], PIN],
+    "routes": [[{"zone": ".", "upstream": "public"}], [{"zone": f"z{n}.example", "upstream": "public"} for n in range(256)],
+               [{"zone": f"z{n}.example", "upstream": "public"} for n in range(257)], [{"upstream": "public"}], [{"zone": "a.example"}],
+               [{"zone": "a.example", "upstream": "public", "records": ["@ A 192.0.2.1"]}], [{"zone": "a.example", "to": "public"}]],
+    "routes[].records": [["@ A 192.0.2.1"], ["@ A 192.0.2.1", "www A 192.0.2.1"], [], [""], "@ A 192.0.2.1"],
+}
+
+
+def candidates(key: str) -> list:
+    """Values within the range and outside of it, at each of its ends in each of its units."""
+    allowed = REFERENCE[key]
+    if key in TEXTS:
+        return TEXTS[key]
+    if key in LISTS:
+        return LISTS[key]
+    if allowed == "true or false":
+        return [True, False, "true", "yes", 1]
+    if found := re.fullmatch(r"(?:0, or )?(\d+)([a-zA-Z]*) to (\d+)([a-zA-Z]*)(, whole seconds)?", allowed):
+        low, low_unit, high, high_unit = int(found[1]), found[2], int(found[3]), found[4]
+        if not low_unit:
+            return [low - 1, low, low + 1, high - 1, high, high + 1, 1.5, "many", True]
+        units = values_schema.DURATION_UNITS if low_unit in values_schema.DURATION_UNITS else values_schema.SIZE_UNITS
+        least, most = low * units[low_unit], high * units[high_unit]
+        ends = {(number, unit) for unit, factor in units.items() for end in (least, most)
+                for number in (end // factor - 1, end // factor, -(-end // factor), -(-end // factor) + 1)}
+        odd = ["1500ms", "", "0", "5", "05s", "1.5s", "-1s", "1 s", "s", "1d", "0B", "064KiB", "1MB", 0, 5, True]
+        return [f"{number}{unit}" for number, unit in sorted(ends) if number >= 0] + odd
+    words = re.split(", | or ", allowed)
+    return [*words, *map(str.upper, words), "another", ""] + [float(word) for word in words if re.fullmatch(r"\d\.\d", word)]
+
+
+def document(key: str, value) -> dict:
+    """A configuration that is right but for what the value makes of it."""
+    upstream, server, route = {"servers": [SERVER]}, dict(SERVER), {"zone": "a.example", "upstream": "public"}
+    *parents, name = key.split(".")
+    if parents[:3] == ["upstreams", "NAME", "servers[]"]:
+        return {"upstreams": {"public": {"servers": [{**server, name: value}]}}}
+    if parents == ["upstreams", "NAME", "tls"]:
+        pair = {"client_cert": "/dev/null", "client_key": "/dev/null"} if name.startswith("client") else {}
+        return {"upstreams": {"public": {**upstream, "tls": {**pair, name: value}}}}
+    if parents == ["upstreams", "NAME"]:
+        return {"upstreams": {"public": {**upstream, name: value}}}
+    if parents == ["routes[]"]:
+        route = {"zone": "a.example", "records": value} if name == "records" else {**route, name: value}
+        return {"routes": [route]}
+    if key == "cache.min_ttl":
+        return {"cache": {"max_ttl": "720h", "min_ttl": value}}
+    return {parents[0]: {name: value}} if parents else {name: value}
+
+
+def pillion_takes(binary, tmp_path, config: dict) -> tuple[bool, str]:
+    path = tmp_path / "pillion.yaml"
+    path.write_text(yaml.dump(config, Dumper=yaml.CSafeDumper), encoding="utf-8")
+    done = subprocess.run([binary, "check", "--config", path], capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1), done.stderr
+    return done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("key", REFERENCE)
+def test_the_schema_takes_what_pillion_takes(binary, tmp_path, key):
+    verdicts = set()
+    for value in candidates(key):
+        config = document(key, value)
+        taken, why = pillion_takes(binary, tmp_path, config)
+        verdicts.add(taken)
+        refused = [error.message for error in VALIDATOR.iter_errors({"config": config})]
+        assert taken == (not refused), f"{value!r}: the schema says {refused or 'yes'}, Pillion says {why or 'yes'}"
+    # Of a path, Pillion says whether the file can be read, which no schema knows.
+    assert verdicts == ({True} if REFERENCE[key].startswith("the path") else {True, False})
+
+
+@pytest.mark.parametrize("parent", ["", "dns", "upstreams.public", "upstreams.public.tls", "cache", "log"])
+def test_unknown_keys_are_refused_by_both(binary, tmp_path, parent):
+    config = {"upstreams": {"public": {"servers": [SERVER], "tls": {}}}, "dns": {}, "cache": {}, "log": {}}
+    assert pillion_takes(binary, tmp_path, config)[0] and VALIDATOR.is_valid({"config": config})
+    node = config
+    for name in filter(None, parent.split(".")):
+        node = node[name]
+    node["colour"] = "red"
+    assert not pillion_takes(binary, tmp_path, config)[0] and not VALIDATOR.is_valid({"config": config})
+
+
+@pytest.mark.parametrize("names", [["a" * 63], ["a" * 64], ["no name"], ["_-09azAZ"], [f"u{n}" for n in range(16)], [f"u{n}" for n in range(17)]],
+                         ids=lambda names: f"{len(names)} {names[0][:10]}")
+def test_names_of_upstreams(binary, tmp_path, names):
+    config = {"upstreams": {name: {"servers": [SERVER]} for name in names},
+              "routes": [{"zone": f"z{n}.example", "upstream": name} for n, name in enumerate(names)]
+              + [{"zone": ".", "upstream": names[0]}]}
+    assert pillion_takes(binary, tmp_path, config)[0] == VALIDATOR.is_valid({"config": config})
+
+
+def test_derived_keys_are_the_programs_and_not_the_users():
+    keys = values_schema.reference().keys()
+    assert values_schema.DERIVED < keys and len(keys) > 35
+    for config in ({"dns": {"listen": ["127.0.0.1:53"]}}, {"http": {"listen": "0.0.0.0:9153"}}, {"search": {"domains": ["a.example"]}}):
+        assert not VALIDATOR.is_valid({"config": config})
+
+
+def test_schema_is_what_the_generator_writes():
+    assert values_schema.SCHEMA.read_text(encoding="utf-8") == values_schema.wanted(), "run tests/chart/values_schema.py"
+
+
+def test_numbers_of_a_pattern():
+    for low, high in [(0, 0), (0, 9), (1, 1), (1, 10), (7, 1234), (99, 101), (64, 16384), (100, 30000), (1999, 2000)]:
+        pattern = re.compile(f"^({values_schema.numbers(low, high)})$")
+        assert [number for number in range(high + 1000) if pattern.match(str(number))] == list(range(low, high + 1))
+        assert not pattern.match(f"0{high}") and not pattern.match("")
+
+
+def test_examples_of_deploy_pass_the_schema():
+    for path in sorted((ROOT / "deploy" / "examples").glob("*.yaml")):
+        config = {key: value for key, value in yaml.safe_load(path.read_text(encoding="utf-8")).items() if key not in ("dns", "search", "http")}
+        VALIDATOR.validate({"config": config})
