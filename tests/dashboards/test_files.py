@@ -11,6 +11,16 @@ RULE_NAMES = [rule["name"] for path in expressions.RULES for rule in expressions
 ALERTS = [rule for rule in expressions.rules(expressions.RULES[1]) if rule["kind"] == "alert"]
 TARGET_LABELS = {"namespace", "pod", "instance"}  # given by who scrapes
 HERE = expressions.ROOT / "tests/dashboards"
+# Metrics that are on no dashboard, and why.
+NOT_SHOWN = {"process_virtual_memory_bytes": "addresses that were reserved, most of them without memory behind them: it says nothing of health"}
+# Where the values of labels are listed that expressions choose by.
+LABEL_VALUES = {
+    "rcode": ["server/metrics.hpp"],
+    "reason": ["server/metrics.hpp", "upstream/error.hpp"],
+    "result": ["telemetry/exporter.cpp"],
+    "source": ["resolve/metrics.hpp"],
+    "state": ["upstream/metrics.hpp"],
+}
 by_name = {"ids": lambda path: path.name}
 
 
@@ -49,6 +59,27 @@ def test_metrics_and_labels_exist(where, expr):
         assert set(expressions.LABEL.findall(selected)) <= labels | TARGET_LABELS, f"{where}: labels of {name}"
     for grouped in expressions.GROUPED.findall(expr):
         assert {label.strip() for label in grouped.split(",")} <= known | TARGET_LABELS, where
+
+
+def test_every_metric_is_shown_or_deliberately_not():
+    readme = (expressions.ROOT / "README.md").read_text(encoding="utf-8").split("<!-- metrics -->")[1]
+    metrics = set(re.findall(r"^\| `(\w+)` \|", readme, re.M))
+    shown = {name for path in expressions.DASHBOARDS for _, expr in expressions.dashboard_expressions(path)
+             for name, _ in expressions.SELECTOR.findall(expr)}
+    shown |= {re.sub("_(bucket|count|sum)$", "", name) for name in shown}
+    assert len(metrics) > 40
+    assert metrics - shown == NOT_SHOWN.keys()
+
+
+def test_what_is_chosen_by_a_label_exists():
+    known = {label: re.findall(r'"([\w.]+)"', "".join((expressions.ROOT / "src" / path).read_text() for path in paths))
+             for label, paths in LABEL_VALUES.items()}
+    chosen = {(label, word) for _, expr in everything() for _, selected in expressions.SELECTOR.findall(expr)
+              for label, value in re.findall(r'(\w+)\s*(?:=~|!~|!=|=)\s*"([^"]*)"', selected) if label in known
+              for word in value.split("|")}
+    assert {label for label, _ in chosen} >= {"rcode", "reason", "source", "state"}
+    for label, word in chosen:
+        assert any(re.fullmatch(word, value) for value in known[label]), f"no {label} is {word}"
 
 
 @pytest.mark.parametrize("path", expressions.DASHBOARDS, **by_name)
