@@ -104,6 +104,7 @@ class Load:
         ask_udp(self.port, make_query(f"service-{number}.other.svc.{cluster.ZONE}"))
         ask_udp(self.port, make_query(f"www.example.{cluster.SEARCH[0]}"))
         ask_udp(self.port, make_query("primary.db.internal."))
+        ask_udp(self.port, make_query(f"n{number}.closing.example."))
 
     def stale(self, number):
         ask_udp(self.port, make_query("ttl-1-bridged.flaky.example."))
@@ -130,15 +131,17 @@ def prometheus(tmp_path_factory):
         public = stack.enter_context(DotServer(good))
         intercepted = stack.enter_context(DotServer(wrong_name))
         flaky = stack.enter_context(DotServer(good))
+        closing = stack.enter_context(DotServer(good, close_after_answer=True))  # so that there are always new handshakes
         cluster_dns = stack.enter_context(served(lambda: cluster.cluster_dns(directory / "cluster", good)))
 
         def tls(*resolvers):
             return pillion.upstream(*({"address": server.address, "tls_name": servers.TLS_NAME} for server in resolvers),
                                     tls={"ca_file": str(authority.ca_file)})
 
-        upstreams = {"public": tls(public, intercepted), "flaky": tls(flaky),
+        upstreams = {"public": tls(public, intercepted), "flaky": tls(flaky), "closing": tls(closing),
                      "cluster": {"protocol": "udp", "servers": [{"address": cluster_dns.plain_address}]}}
         routes = [{"zone": ".", "upstream": "public"}, {"zone": "flaky.example", "upstream": "flaky"},
+                  {"zone": "closing.example", "upstream": "closing"},
                   {"zone": "cluster.local", "upstream": "cluster"},
                   {"zone": "db.internal", "records": ["primary 60 A 192.0.2.10"]}]
         search = {"domains": [domain.rstrip(".") for domain in cluster.SEARCH], "ndots": cluster.NDOTS}
