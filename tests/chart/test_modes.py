@@ -1,5 +1,7 @@
 """The chart pillion: its modes, what watches them, and its notes."""
 
+import base64
+import gzip
 import json
 
 import pytest
@@ -64,6 +66,24 @@ def test_daemonset_keeps_queries_on_the_node(helm):
     assert only(objects, "DaemonSet")["spec"]["updateStrategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
 
 
+def test_daemonset_is_on_every_node(helm):
+    """Pods of a node without it would have no resolver."""
+    assert pod_spec(only(render(helm, "daemonset"), "DaemonSet"))["tolerations"] == [{"operator": "Exists"}]
+    chosen = render(helm, "daemonset", "tolerations[0].key=gpu")
+    assert pod_spec(only(chosen, "DaemonSet"))["tolerations"] == [{"key": "gpu"}]
+    assert "tolerations" not in pod_spec(only(render(helm, "gateway"), "Deployment"))
+
+
+@serving
+def test_service_to_the_outside(helm, mode):
+    assert "externalTrafficPolicy" not in only(render(helm, mode), "Service")["spec"]
+    balanced = only(render(helm, mode, "service.type=LoadBalancer", "service.loadBalancerSourceRanges={198.51.100.0/24}"), "Service")["spec"]
+    assert balanced["externalTrafficPolicy"] == "Local" and balanced["loadBalancerSourceRanges"] == ["198.51.100.0/24"]
+    ports = only(render(helm, mode, "service.type=NodePort", "service.loadBalancerSourceRanges={198.51.100.0/24}",
+                        "service.externalTrafficPolicy=Cluster"), "Service")["spec"]
+    assert ports["externalTrafficPolicy"] == "Cluster" and "loadBalancerSourceRanges" not in ports
+
+
 def test_gateway_scales_and_survives(helm):
     objects = render(helm, "gateway")
     deployment = only(objects, "Deployment")
@@ -71,8 +91,11 @@ def test_gateway_scales_and_survives(helm):
     autoscaler = only(objects, "HorizontalPodAutoscaler")["spec"]
     assert autoscaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment["metadata"]["name"]}
     assert autoscaler["minReplicas"] == 2
-    assert pillion_of(deployment)["resources"]["requests"]["cpu"]  # what utilization is a share of
-    assert only(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert pillion_of(deployment)["resources"]["requests"]["cpu"] == "100m"  # what utilization is a share of; a sidecar's is too small
+    budget = only(objects, "PodDisruptionBudget")["spec"]
+    assert budget["maxUnavailable"] == 1 and budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
+    old = helm.template("pillion", *ADDRESS, "--set", "mode=gateway", "--kube-version", "1.26.0")
+    assert "unhealthyPodEvictionPolicy" not in only(old, "PodDisruptionBudget")["spec"]
     assert len(pod_spec(deployment)["topologySpreadConstraints"]) == 2
     assert "internalTrafficPolicy" not in only(objects, "Service")["spec"]
 
@@ -84,10 +107,30 @@ def test_gateway_of_fixed_size(helm):
 
 
 @modes
-def test_grace_period_is_longer_than_the_drain(helm, mode):
+def test_no_service_account(helm, mode):
+    assert pod_spec(only(render(helm, mode), KIND[mode]))["automountServiceAccountToken"] is False
+
+
+@serving
+def test_queries_that_still_come_are_answered(helm, mode):
+    """Nodes go on sending queries to a pod for a while after its end has begun."""
     spec = pod_spec(only(render(helm, mode), KIND[mode]))
-    assert spec["terminationGracePeriodSeconds"] > 25
-    assert spec["automountServiceAccountToken"] is False
+    pillion = pillion_of(only(render(helm, mode), KIND[mode]))
+    assert pillion["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+    assert spec["terminationGracePeriodSeconds"] > 5 + 25
+    old = helm.template("pillion", *ADDRESS, "--set", f"mode={mode}", "--kube-version", "1.29.0")
+    assert "lifecycle" not in pillion_of(only(old, KIND[mode]))
+
+
+@pytest.mark.parametrize("settings", ["mode=gateway,terminationGracePeriodSeconds=30", "mode=daemonset,pillion.config.drain_timeout=1m",
+                                      "mode=gateway,pillion.preStopSeconds=15", "pillion.native=false,pillion.config.drain_timeout=35000ms"])
+def test_grace_period_that_ends_before_the_drain_is_refused(helm, settings):
+    assert "terminationGracePeriodSeconds is" in helm.error("pillion", *ADDRESS, "--set", settings)
+
+
+def test_grace_period_of_a_native_sidecar_is_the_applications(helm):
+    assert pod_spec(only(render(helm, "workload", "terminationGracePeriodSeconds=1"), "Deployment"))["terminationGracePeriodSeconds"] == 1
+    assert render(helm, "gateway", "terminationGracePeriodSeconds=10,pillion.config.drain_timeout=4s")
 
 
 @modes
@@ -111,7 +154,18 @@ def test_dashboards_are_those_of_the_repository(helm):
     maps = [one for one in objects if one["metadata"]["labels"].get("grafana_dashboard") == "1"]
     found = {name: json.loads(text) for one in maps for name, text in one["data"].items()}
     assert found and found == {path.name: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "dashboards").glob("*.json")}
-    assert all(len(text) < 1 << 20 for one in maps for text in one["data"].values())
+    # `kubectl apply` keeps the whole object in an annotation, and all annotations together have 256 KiB.
+    assert all(len(json.dumps(one)) < 256 << 10 for one in maps)
+
+
+def test_release_fits_into_its_secret(helm):
+    """Helm keeps the chart's files and what they rendered, gzipped and in base64, in a Secret of at most 1 MiB."""
+    values = CHARTS["pillion"] / "ci" / "gateway-values.yaml"
+    files = [path.read_bytes() for name in ("helm/pillion", "helm/pillion-sidecar", "dashboards") for path in (ROOT / name).rglob("*")
+             if path.is_file()]
+    rendered = json.dumps(helm.template("pillion", "--values", values)).encode()
+    kept = json.dumps([base64.b64encode(one).decode() for one in (*files, rendered)]).encode()
+    assert len(base64.b64encode(gzip.compress(kept))) < 512 << 10
 
 
 def test_rules_are_those_of_the_repository(helm):
@@ -131,6 +185,9 @@ def test_network_policy_opens_what_the_configuration_needs_and_nothing_else(helm
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert set().union(*map(reachable, spec["egress"])) == {
         ("1.1.1.1/32", 853, "TCP"), ("9.9.9.9/32", 853, "TCP"), ("10.96.0.10/32", 53, "UDP"), ("10.96.0.10/32", 53, "TCP")}
+    # A Service's address is replaced by a pod's before most networks look at their policies.
+    with_pods = [rule for rule in spec["egress"] if any("podSelector" in one for one in rule["to"])]
+    assert [reachable(rule) for rule in with_pods] == [{("10.96.0.10/32", 53, "UDP"), ("10.96.0.10/32", 53, "TCP")}]
     ports = {(port["port"], port["protocol"]) for rule in spec["ingress"] for port in rule["ports"]}
     assert ports == {(9153, "TCP")} | ({(8053, "UDP"), (8053, "TCP")} if mode != "workload" else set())
 
@@ -148,6 +205,13 @@ def test_notes(helm, cluster, mode):
         assert task in notes, done.stdout + done.stderr
     target = f"{KIND[mode].lower()}/r-pillion"
     assert f"kubectl -n shop port-forward {target} 9153" in notes
+    assert "Whoever reaches the Service" not in notes
+
+
+def test_notes_tell_of_a_resolver_that_is_open(helm, cluster):
+    done = helm.run("install", "r", CHARTS["pillion"], "--dry-run=server", "--disable-openapi-validation", "--namespace", "shop",
+                    "--set", "mode=gateway,service.type=LoadBalancer", kubeconfig=cluster)
+    assert "Whoever reaches the Service may ask" in done.stdout and "service.loadBalancerSourceRanges" in done.stdout
 
 
 def test_nothing_is_watched_unless_asked_for(helm):

@@ -201,9 +201,38 @@ def test_own_config_map(helm):
     assert "checksum/pillion-config" not in objects[0]["spec"]["template"]["metadata"]["annotations"]
 
 
+def test_each_chart_of_a_release_has_its_own_configuration(helm, tmp_path):
+    """An umbrella over two applications that have both adopted the sidecar."""
+    umbrella = tmp_path / "shops"
+    for name in ("shop", "cart"):
+        chart = shutil.copytree(CHARTS["example"], umbrella / "charts" / name)
+        for path, old in ((chart / "Chart.yaml", "name: shop\n"), (chart / "templates" / "deployment.yaml", "name: {{ .Release.Name }}\n")):
+            path.write_text(path.read_text(encoding="utf-8").replace(old, f"name: {name}\n", 1), encoding="utf-8")
+    (umbrella / "Chart.yaml").write_text("{apiVersion: v2, name: shops, version: 0.1.0}", encoding="utf-8")
+    settings = ",".join(f"{name}.pillion-sidecar.clusterDNS.address=10.96.0.{number}" for number, name in enumerate(("shop", "cart")))
+    done = helm.run("template", "r", umbrella, "--set", settings)
+    assert done.returncode == 0, done.stderr
+    objects = load_all(done.stdout)
+    mounted = {one["metadata"]["name"]: pod_spec(one)["volumes"][0]["configMap"]["name"] for one in objects if one["kind"] == "Deployment"}
+    assert mounted.keys() == {"shop", "cart"} and len(set(mounted.values())) == 2
+    assert sorted(one["metadata"]["name"] for one in objects if one["kind"] == "ConfigMap") == sorted(mounted.values())
+
+
 def test_long_release_names(helm):
     objects = render(helm, "example", release="r" * 53)
-    assert len(only(objects, "ConfigMap")["metadata"]["name"]) <= 63
+    name = only(objects, "ConfigMap")["metadata"]["name"]
+    assert len(name) <= 253 and pod_spec(only(objects, "Deployment"))["volumes"][0]["configMap"] == {"name": name}
+
+
+@charts
+def test_ordinary_sidecar_is_there_while_the_application_ends(helm, chart):
+    root = key(chart)
+    assert "lifecycle" not in pillion_of(deployment(helm, chart))
+    ordinary = f"{root}.native=false"
+    assert pillion_of(deployment(helm, chart, ordinary))["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+    assert "lifecycle" not in pillion_of(deployment(helm, chart, f"{ordinary},{root}.preStopSeconds=0"))
+    old = helm.template(chart, "--set", f"{ADDRESS[chart]},{ordinary}", "--kube-version", "1.29.0")
+    assert "lifecycle" not in pillion_of(only(old, "Deployment"))
 
 
 def test_adoption_takes_ten_lines(helm):

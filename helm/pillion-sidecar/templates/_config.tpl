@@ -9,10 +9,11 @@
 {{- end -}}
 {{- end -}}
 
-{{/* Name of the ConfigMap with Pillion's configuration. */}}
+{{/* Name of the ConfigMap with Pillion's configuration: each chart of a release has its own. */}}
 {{- define "pillion-sidecar.configMapName" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
-{{- $v.existingConfigMap | default (printf "%s-pillion" (.Release.Name | trunc 55 | trimSuffix "-")) -}}
+{{- $chart := printf "%s-pillion" .Chart.Name | trimPrefix "pillion-" -}}
+{{- $v.existingConfigMap | default (printf "%s-%s" .Release.Name $chart | trunc 253 | trimSuffix "-") -}}
 {{- end -}}
 
 {{/* An IP address as it stands before a port. */}}

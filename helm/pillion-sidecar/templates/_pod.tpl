@@ -64,8 +64,9 @@ dnsConfig:
 {{- end -}}
 
 {{/*
-Takes {root, native, dnsPort}. A sidecar has no readiness probe: while its resolvers are away the application is to get errors that
-it can handle, not to lose its traffic. Where Pillion serves other pods, dnsPort is set, and readiness takes it out of the Service.
+Takes {root, native, dnsPort, resources}. A sidecar has no readiness probe: while its resolvers are away the application is to get
+errors that it can handle, not to lose its traffic. Where Pillion serves other pods, dnsPort is set, and readiness takes it out of the
+Service; resources are then instead of the sidecar's.
 */}}
 {{- define "pillion-sidecar.renderContainer" -}}
 {{- $v := include "pillion-sidecar.values" .root | fromYaml -}}
@@ -98,8 +99,13 @@ readinessProbe:
   timeoutSeconds: 2
   failureThreshold: 1
 {{- end }}
+{{- if include "pillion-sidecar.preStopSeconds" (dict "root" .root "native" .native) }}
+lifecycle:
+  preStop:
+    sleep: {seconds: {{ $v.preStopSeconds }}}
+{{- end }}
 resources:
-  {{- toYaml $v.resources | nindent 2 }}
+  {{- toYaml (.resources | default $v.resources) | nindent 2 }}
 securityContext:
   allowPrivilegeEscalation: false
   capabilities: {drop: [ALL]}
@@ -117,6 +123,17 @@ volumeMounts:
   {{- if $v.ca.configMapName }}
   - {name: pillion-ca, mountPath: /etc/pillion-ca, readOnly: true}
   {{- end }}
+{{- end -}}
+
+{{/*
+Takes {root, native}. Seconds between the pod's end and SIGTERM, nothing where there are none: a native sidecar is told to end after
+the application's containers, and Kubernetes can wait by itself since 1.30 (the image has no program that sleeps).
+*/}}
+{{- define "pillion-sidecar.preStopSeconds" -}}
+{{- $v := include "pillion-sidecar.values" .root | fromYaml -}}
+{{- if and (not .native) $v.preStopSeconds (semverCompare ">=1.30.0-0" .root.Capabilities.KubeVersion.Version) -}}
+{{- $v.preStopSeconds -}}
+{{- end -}}
 {{- end -}}
 
 {{- define "pillion-sidecar.image" -}}

@@ -64,6 +64,7 @@ annotations:
 
 {{/* What the pods' specs of all modes have in common. */}}
 {{- define "pillion.podCommon" -}}
+{{- include "pillion.checkGracePeriod" . -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
@@ -75,7 +76,7 @@ imagePullSecrets:
 nodeSelector:
   {{- toYaml . | nindent 2 }}
 {{- end }}
-{{- with .Values.tolerations }}
+{{- with .Values.tolerations | default (ternary (list (dict "operator" "Exists")) list (eq .Values.mode "daemonset")) }}
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -88,6 +89,22 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
+{{/*
+Nothing, or an error where Pillion would be killed while it still answers. A native sidecar is told to end when nobody is left to ask.
+*/}}
+{{- define "pillion.checkGracePeriod" -}}
+{{- $native := and (eq .Values.mode "workload") .Values.pillion.native -}}
+{{- if not (or $native .Values.pillion.existingConfigMap) -}}
+{{- $drain := (.Values.pillion.config).drain_timeout | default "25s" -}}
+{{- $unit := regexFind "[a-z]+$" $drain -}}
+{{- $milliseconds := mul (trimSuffix $unit $drain | int64) (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit) -}}
+{{- $wait := include "pillion-sidecar.preStopSeconds" (dict "root" . "native" false) | int64 -}}
+{{- if ge (add $milliseconds (mul 1000 $wait)) (mul 1000 (int64 .Values.terminationGracePeriodSeconds)) -}}
+{{- fail (printf "\n\nterminationGracePeriodSeconds is %v: it has to be above the %v s of pillion.preStopSeconds and the %s of drain_timeout together\n" .Values.terminationGracePeriodSeconds $wait $drain) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* spec of the pods of the modes daemonset and gateway: Pillion alone. */}}
 {{- define "pillion.serverPodSpec" -}}
 {{ include "pillion.podCommon" . }}
@@ -95,7 +112,8 @@ dnsPolicy: Default
 securityContext:
   {{- include "pillion.restricted" .Values.pillion.podSecurityContext | nindent 2 }}
 containers:
-  - {{ include "pillion-sidecar.renderContainer" (dict "root" . "native" false "dnsPort" (include "pillion.dnsPort" .)) | nindent 4 | trim }}
+  {{- $resources := ternary .Values.gateway.resources .Values.pillion.resources (eq .Values.mode "gateway") }}
+  - {{ include "pillion-sidecar.renderContainer" (dict "root" . "native" false "dnsPort" (include "pillion.dnsPort" .) "resources" $resources) | nindent 4 | trim }}
 volumes:
   {{- include "pillion-sidecar.volumes" . | nindent 2 }}
 {{- end -}}
