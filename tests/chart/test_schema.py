@@ -59,7 +59,9 @@ def candidates(key: str) -> list:
         ends = {(number, unit) for unit, factor in units.items() for end in (least, most)
                 for number in (end // factor - 1, end // factor, -(-end // factor), -(-end // factor) + 1)}
         odd = ["1500ms", "", "0", "5", "05s", "1.5s", "-1s", "1 s", "s", "1d", "0B", "064KiB", "1MB", 0, 5, True]
-        return [f"{number}{unit}" for number, unit in sorted(ends) if number >= 0] + odd
+        # The odd ones are the same for all of a kind: the first of it is asked about them.
+        first = next(other for other, text in REFERENCE.items() if re.sub(r"\d+[a-zA-Z]+", "", text) == re.sub(r"\d+[a-zA-Z]+", "", allowed))
+        return [f"{number}{unit}" for number, unit in sorted(ends) if number >= 0] + (odd if key == first else ["1500ms"])
     words = re.split(", | or ", allowed)
     return [*words, *map(str.upper, words), "another", ""] + [float(word) for word in words if re.fullmatch(r"\d\.\d", word)]
 

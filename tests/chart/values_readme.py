@@ -24,6 +24,7 @@ class Undocumented(Exception):
 def rows(text: str) -> list[tuple[str, str, str]]:
     """Key, default and description of each documented value, in the order of the file."""
     found = []
+    values = yaml.safe_load(text)
     path: list[tuple[int, str]] = []
     description = None
     opaque = -1  # what is indented deeper belongs to a documented value
@@ -45,7 +46,7 @@ def rows(text: str) -> list[tuple[str, str, str]]:
         path.append((indent, key))
         name = ".".join(part for _, part in path)
         if description is not None:
-            value = yaml.safe_load(text)
+            value = values
             for _, part in path:
                 value = value[part]
             found.append((name, _default(value), description))
