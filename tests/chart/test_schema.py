@@ -126,6 +126,18 @@ def test_names_of_upstreams(binary, tmp_path, names):
     assert pillion_takes(binary, tmp_path, config)[0] == VALIDATOR.is_valid({"config": config})
 
 
+@pytest.mark.parametrize("config", [
+    {"upstreams": {"public": {"protocol": protocol, "servers": [{**SERVER, **server}], **keys}}}
+    for protocol in ("tls", "tcp", "udp")
+    for server, keys in [({}, {}), ({"tls_name": "dns.example"}, {}), ({"pins": [PIN]}, {}), ({}, {"padding": 128}), ({}, {"tls": {}})]
+] + [
+    {"routes": [{"zone": zone, "records": ["www.example. A 192.0.2.1" if zone == "." else "@ A 192.0.2.1"]}]} for zone in (".", "example")
+], ids=json.dumps)
+def test_keys_that_do_not_go_together(binary, tmp_path, config):
+    taken, why = pillion_takes(binary, tmp_path, config)
+    assert VALIDATOR.is_valid({"config": config}) == taken, why
+
+
 def test_derived_keys_are_the_programs_and_not_the_users():
     keys = values_schema.reference().keys()
     assert values_schema.DERIVED < keys and len(keys) > 35

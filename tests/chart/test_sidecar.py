@@ -303,6 +303,11 @@ class TestConfiguration:
         routes = self.routes(helm, "--set-json", 'pillion.config.routes=[{"zone": ".", "upstream": "cluster"}]')
         assert [one for one in routes if one["zone"] == "."] == [{"zone": ".", "upstream": "cluster"}]
 
+    def test_public_upstream_is_there_only_where_it_is_used(self, helm, binary, tmp_path):
+        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set-json", 'pillion.config.routes=[{"zone": ".", "upstream": "cluster"}]')
+        assert list(config(objects)["upstreams"]) == ["cluster"]
+        check(binary, tmp_path, only(objects, "ConfigMap")["data"]["pillion.yaml"])
+
     def test_the_only_upstream_gets_the_rest(self, helm):
         servers = 'pillion.config.upstreams={"corporate": {"servers": [{"address": "10.0.0.53:853"}]}}'
         assert self.routes(helm, "--set-json", servers)[-1] == {"zone": ".", "upstream": "corporate"}
@@ -311,6 +316,18 @@ class TestConfiguration:
         servers = '{"servers": [{"address": "10.0.0.53:853"}]}'
         error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f'pillion.config.upstreams={{"a": {servers}, "b": {servers}}}')
         assert 'needs a route for the zone "."' in error and "a, b" in error
+
+    @pytest.mark.parametrize("routes, complaint", [
+        ('[{"zone": "corp.example", "upstream": "corporate"}]', "sends names to the upstream corporate, which is not there: there are cluster, public, spare"),
+        ("[]", "config.upstreams has spare, which no route uses")])
+    def test_upstreams_and_routes_belong_together(self, helm, binary, tmp_path, routes, complaint):
+        """Pillion would not start with these."""
+        server = '{"servers": [{"address": "10.0.0.53:853"}]}'
+        upstreams = f'{{"public": {server}, "spare": {server}}}'
+        assert complaint in helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.routes={routes}",
+                                       "--set-json", f"pillion.config.upstreams={upstreams}")
+        with pytest.raises(AssertionError, match="no route uses it|is not one of the upstreams"):
+            check(binary, tmp_path, f"upstreams: {upstreams}\n" + (f"routes: {routes}" if routes != "[]" else ""))
 
     def test_cluster_upstream_of_ones_own(self, helm):
         own = '{"public": {"servers": [{"address": "9.9.9.9:853"}]}, "cluster": {"protocol": "tcp", "servers": [{"address": "10.9.9.9:53"}]}}'

@@ -45,7 +45,8 @@ class TestDocuments:
                 if "properties" in node:
                     assert node.get("additionalProperties") is False, path
                 for name, sub in node.items():
-                    closed(sub, f"{path}/{name}")
+                    if name not in ("if", "then", "oneOf"):  # these add to a mapping that is closed
+                        closed(sub, f"{path}/{name}")
 
         closed(schema(chart), "")
 

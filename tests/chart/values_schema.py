@@ -100,11 +100,18 @@ TEXT = {
     "routes[].upstream": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,63}$"},
     "routes[].records[]": {"type": "string", "minLength": 1},
 }
+_ENCRYPTED_ONLY = {"tls": False, "padding": False, "servers": {"items": {"properties": {"tls_name": False, "pins": False}}}}
 EXTRA = {
     "upstreams": {"propertyNames": {"pattern": "^[A-Za-z0-9_-]{1,63}$"}, "maxProperties": 16},
+    "upstreams.NAME": {
+        "if": {"properties": {"protocol": {"enum": ["tcp", "udp"]}}, "required": ["protocol"]},
+        "then": {"properties": _ENCRYPTED_ONLY},
+    },
     # None are fine here: the chart has its own.
     "routes": {"minItems": 0},
-    "routes[]": {"oneOf": [{"required": ["upstream"]}, {"required": ["records"]}]},
+    "routes[]": {
+        "oneOf": [{"required": ["upstream"]}, {"required": ["records"], "properties": {"zone": {"not": {"const": "."}}}}],
+    },
 }
 
 
@@ -156,7 +163,7 @@ def config_schema() -> tuple[dict, dict]:
         for parent in parents:
             path += parent
             if parent == "NAME":
-                node = node.setdefault("additionalProperties", _mapping())
+                node = node.setdefault("additionalProperties", {**_mapping(), **EXTRA.get(path, {})})
             elif parent.endswith("[]"):
                 node = node["properties"][parent[:-2]]
                 if "properties" not in node["items"]:

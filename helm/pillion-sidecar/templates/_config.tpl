@@ -80,6 +80,19 @@ What the values say goes before what follows from them.
 {{- end -}}
 {{- $routes = append $routes (dict "zone" "." "upstream" $default) -}}
 {{- end -}}
+{{- $used := list -}}
+{{- range $routes -}}{{- $used = append $used (.upstream | default "") -}}{{- end -}}
+{{- range without ($used | uniq) "" -}}
+{{- if not (hasKey $upstreams .) -}}
+{{- fail (printf "\n\nconfig.routes sends names to the upstream %s, which is not there: there are %s\n" . (keys $upstreams | sortAlpha | join ", ")) -}}
+{{- end -}}
+{{- end -}}
+{{- if and (not $given.upstreams) (not (has "public" $used)) -}}{{- $_ := unset $upstreams "public" -}}{{- end -}}
+{{- range keys $upstreams | sortAlpha -}}
+{{- if not (has . $used) -}}
+{{- fail (printf "\n\nconfig.upstreams has %s, which no route uses: config.routes needs one such as {zone: corp.example, upstream: %s}\n" . .) -}}
+{{- end -}}
+{{- end -}}
 {{- $any := ternary "[::]" "0.0.0.0" (eq $v.ipFamily "IPv6") -}}
 {{- $config := omit $given "upstreams" "routes" | deepCopy -}}
 {{- $_ := set $config "dns" (merge (dict "listen" .listen) ($given.dns | default dict)) -}}
