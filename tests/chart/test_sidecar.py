@@ -348,6 +348,16 @@ class TestConfiguration:
         assert "max_connections: 1000000" in text
         assert "max_connections: 1000000" in check(binary, tmp_path, text)
 
+    @pytest.mark.parametrize("settings", ["config.cache.size=64MiB", "config.threads=13", "resources.limits.memory=16Mi", "resources.limits.memory=20M",
+                                          "resources.limits.memory=20000000"])
+    def test_cache_that_does_not_fit_into_the_memory_limit_is_refused(self, helm, settings):
+        assert "resources.limits.memory is" in helm.error("pillion", "--set", ADDRESS["pillion"], "--set", f"pillion.{settings}")
+
+    def test_cache_that_fits_into_the_memory_limit(self, helm):
+        for settings in ("config.cache.size=64MiB,pillion.resources.limits.memory=80Mi", "config.cache.size=0,pillion.resources.limits.memory=16Mi",
+                         "config.threads=8,pillion.resources.limits.memory=0.1Gi", "config.cache.size=1GiB,pillion.resources.limits.memory=null"):
+            assert helm.template("pillion", "--set", ADDRESS["pillion"], "--set", f"pillion.{settings}")
+
     def test_effective_configuration(self, helm, binary, tmp_path):
         """What Pillion itself makes of the default: encrypted but for the cluster's own names."""
         effective = yaml.safe_load(check(binary, tmp_path, only(helm.template("pillion", "--set", ADDRESS["pillion"]),

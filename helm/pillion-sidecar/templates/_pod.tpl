@@ -73,6 +73,7 @@ Service; resources are then instead of the sidecar's.
 {{- if and .native (semverCompare "<1.29.0-0" .root.Capabilities.KubeVersion.Version) -}}
 {{- fail (printf "\n\nNative sidecars need Kubernetes 1.29 or later, and this is %s. Set native: false for an ordinary container\n" .root.Capabilities.KubeVersion.Version) -}}
 {{- end -}}
+{{- include "pillion-sidecar.checkMemory" (dict "root" .root "resources" (.resources | default $v.resources)) -}}
 name: pillion
 image: {{ include "pillion-sidecar.image" .root | quote }}
 imagePullPolicy: {{ $v.image.pullPolicy }}
@@ -133,6 +134,24 @@ the application's containers, and Kubernetes can wait by itself since 1.30 (the 
 {{- $v := include "pillion-sidecar.values" .root | fromYaml -}}
 {{- if and (not .native) $v.preStopSeconds (semverCompare ">=1.30.0-0" .root.Capabilities.KubeVersion.Version) -}}
 {{- $v.preStopSeconds -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Takes {root, resources}. Nothing, or an error where the cache alone would fill the memory limit one day, and end as OOMKilled. */}}
+{{- define "pillion-sidecar.checkMemory" -}}
+{{- $v := include "pillion-sidecar.values" .root | fromYaml -}}
+{{- /* toYaml, for toString makes 2e+07 of a large number */ -}}
+{{- $cache := dig "cache" "size" "4MiB" ($v.config | default dict) | toYaml | trimAll "\"" -}}
+{{- $threads := dig "threads" 1 ($v.config | default dict) | int64 -}}
+{{- $limit := dig "limits" "memory" "" .resources | toYaml | trimAll "\"" -}}
+{{- $factors := dict "" 1 "B" 1 "KiB" 1024 "MiB" 1048576 "GiB" 1073741824 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "k" 1000 "M" 1000000 "G" 1000000000 -}}
+{{- $unit := regexFind "[A-Za-z]*$" $limit -}}
+{{- if and (regexMatch "^[0-9]+[A-Za-z]*$" $limit) (hasKey $factors $unit) (not $v.existingConfigMap) -}}
+{{- $bytes := mul (regexFind "^[0-9]+" $limit | int64) (get $factors $unit) -}}
+{{- $caches := mul $threads (regexFind "^[0-9]+" $cache | int64) (get $factors (regexFind "[A-Za-z]*$" $cache)) -}}
+{{- if gt (add $caches 16777216) $bytes -}}
+{{- fail (printf "\n\nresources.limits.memory is %s, and too small for a cache of %s for each thread (%d) and 16 MiB for the rest\n" $limit $cache $threads) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
