@@ -138,6 +138,8 @@ def test_pod_monitor(helm, mode):
     objects = render(helm, mode, "podMonitor.enabled=true", "podMonitor.labels.release=prometheus")
     monitor = only(objects, "PodMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
+    annotations = only(objects, KIND[mode])["spec"]["template"]["metadata"]["annotations"]
+    assert list(annotations) == ["checksum/pillion-config"]  # those for scraping would have it scraped twice
     ports = [port["name"] for port in pillion_of(only(objects, KIND[mode]))["ports"]]
     assert [one["port"] in ports and one["path"] for one in monitor["spec"]["podMetricsEndpoints"]] == ["/metrics"]
 

@@ -299,6 +299,15 @@ class TestConfiguration:
         assert routes[0] == {"zone": "10.in-addr.arpa.", "upstream": "public"}
         assert len([one for one in routes if one["zone"].startswith("10.in-addr")]) == 1
 
+    def test_zones_are_not_repeated(self, helm, binary, tmp_path):
+        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set",
+                                "pillion.clusterDNS.reverseZones={10.in-addr.arpa,10.in-addr.arpa,cluster.local}")
+        assert [one["zone"] for one in config(objects)["routes"]] == ["cluster.local", "10.in-addr.arpa", "."]
+        check(binary, tmp_path, only(objects, "ConfigMap")["data"]["pillion.yaml"])
+        twice = '[{"zone": "corp.example", "upstream": "public"}, {"zone": "Corp.example.", "upstream": "cluster"}]'
+        error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.routes={twice}")
+        assert "config.routes has the zone corp.example twice" in error
+
     def test_given_route_for_the_rest_stands(self, helm):
         routes = self.routes(helm, "--set-json", 'pillion.config.routes=[{"zone": ".", "upstream": "cluster"}]')
         assert [one for one in routes if one["zone"] == "."] == [{"zone": ".", "upstream": "cluster"}]

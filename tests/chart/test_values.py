@@ -88,6 +88,8 @@ REFUSED = {
     "digest of another kind": ("pillion.image.digest=md5:00", "/image/digest", ""),
     "port out of range": ("pillion.httpPort=70000", "/httpPort", ""),
     "cluster DNS by name": ("pillion.clusterDNS.address=kube-dns.kube-system.svc", "/clusterDNS/address", ""),
+    "cluster's domain with a dot in front": ("pillion.clusterDNS.domain=.local", "/clusterDNS/domain", ""),
+    "reverse zone that is an address": ("pillion.clusterDNS.reverseZones={10.0.0.0/8}", "/clusterDNS/reverseZones/0", ""),
     "ndots out of range": ("pillion.resolver.ndots=16", "/resolver/ndots", ""),
     "more search domains than a pod may have": (
         "pillion.resolver.searches={" + ",".join(["corp..example", *(f"d{n}.example" for n in range(29))]) + "}", "/resolver/searches", ""),

@@ -57,7 +57,11 @@ What the values say goes before what follows from them.
 {{- $upstreams := $given.upstreams | default (include "pillion-sidecar.publicUpstreams" . | fromYaml) | deepCopy -}}
 {{- $routes := $given.routes | default list -}}
 {{- $zones := list -}}
-{{- range $routes -}}{{- $zones = append $zones (.zone | trimSuffix "." | default ".") -}}{{- end -}}
+{{- range $routes -}}
+{{- $zone := .zone | trimSuffix "." | lower | default "." -}}
+{{- if has $zone $zones -}}{{- fail (printf "\n\nconfig.routes has the zone %s twice\n" $zone) -}}{{- end -}}
+{{- $zones = append $zones $zone -}}
+{{- end -}}
 {{- $encrypted := keys $upstreams | sortAlpha -}}
 {{- if $v.clusterDNS.enabled -}}
 {{- if not (hasKey $upstreams "cluster") -}}
@@ -67,7 +71,10 @@ What the values say goes before what follows from them.
 {{- end -}}
 {{- $encrypted = without $encrypted "cluster" -}}
 {{- range prepend $v.clusterDNS.reverseZones $v.clusterDNS.domain -}}
-{{- if not (has . $zones) -}}{{- $routes = append $routes (dict "zone" . "upstream" "cluster") -}}{{- end -}}
+{{- if not (has . $zones) -}}
+{{- $zones = append $zones . -}}
+{{- $routes = append $routes (dict "zone" . "upstream" "cluster") -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if not (has "." $zones) -}}

@@ -56,6 +56,9 @@ labels:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- $annotations := include "pillion-sidecar.annotations" (dict "root" . "config" (include "pillion.config" .)) | fromYaml }}
+{{- if .Values.podMonitor.enabled }}{{/* Else the pod would be scraped twice, and counted twice in every sum. */}}
+{{- $annotations = omit $annotations "prometheus.io/scrape" "prometheus.io/port" "prometheus.io/path" }}
+{{- end }}
 {{- with merge $annotations .Values.podAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
