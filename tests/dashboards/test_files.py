@@ -122,6 +122,16 @@ def test_promtool_has_nothing_to_say():
     assert done.stdout.count("SUCCESS") == len(expressions.RULES)
 
 
+@pytest.mark.parametrize("told, path, constant", [
+    ("16384 queries for each thread", "server/query_handler.hpp", "max_in_flight = 16'384;"),
+    ("after 1.8 s of waiting", "resolve/flights.hpp", "stale_after{1800};"),
+    ("again every few seconds", "upstream/health.hpp", "longest_backoff{5000};"),
+])
+def test_runbooks_have_the_programs_numbers(told, path, constant):
+    assert told in expressions.RULES[1].read_text(encoding="utf-8")
+    assert constant in (expressions.ROOT / "src" / path).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["name"])
 def test_every_alert_says_what_to_do(alert):
     assert re.search(r"^        labels: \{severity: (critical|warning|info)\}$", alert["text"], re.M)
