@@ -245,12 +245,16 @@ def test_adoption_takes_ten_lines(helm):
     assert unmarked == []
 
 
-def test_readme_shows_the_lines_of_the_example():
-    readme = (ROOT / "helm" / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
+def test_readmes_show_the_lines_of_the_example():
+    library = (ROOT / "helm" / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
+    added = re.findall(r"^\+(.+)$", (ROOT / "README.md").read_text(encoding="utf-8").split("```diff\n")[1].split("```")[0], re.MULTILINE)
+    expected = []
     for path in (CHARTS["example"] / "Chart.yaml", *(CHARTS["example"] / "templates").iterdir()):
         for line in path.read_text(encoding="utf-8").splitlines():
             if marked := re.fullmatch(r"(.*?) *(?:# |\{\{/\* )\d+(?: \*/\}\})?", line):
-                assert f"\n{marked[1]}\n" in readme, marked[1]
+                assert f"\n{marked[1]}\n" in library, marked[1]
+                expected.append(marked[1])
+    assert sorted(added) == sorted(expected)
 
 
 def test_readme_lists_templates_that_exist():
