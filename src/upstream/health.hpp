@@ -12,7 +12,7 @@
 namespace pillion::upstream {
 
 /// Backs off from a server that fails: 100 ms, doubled by each failure in a row up to 5 s, each time between half and
-/// the whole of it.
+/// the whole of it. One that takes connections but does not answer gets one query after each back-off, on trial.
 class Health {
  public:
   static constexpr std::chrono::milliseconds first_backoff{100};
@@ -31,22 +31,30 @@ class Health {
     failures_ = 0;
     down_since_.reset();
     last_error_.reset();
+    on_trial_ = false;
   }
+  /// A connection is ready, but those before it ended without an answer: a query has to show that the server is up.
+  void offer_trial() { on_trial_ = down_since_.has_value(); }
+  /// A query was given to the server.
+  void asked() { on_trial_ = false; }
   /// A connection failed or stalled. `jitter` in [0, 1).
   void failed(Error error, runtime::Time now, double jitter) {
     last_error_ = error;
     if (!down_since_) down_since_ = now;
     const auto whole = std::min<runtime::Duration>(longest_backoff, first_backoff * (1U << std::min(failures_, 6U)));
     ++failures_;
+    on_trial_ = false;
     retry_at_ = now + std::chrono::duration_cast<runtime::Duration>(whole * (0.5 + jitter / 2));
   }
 
   [[nodiscard]] bool is_up() const { return !down_since_; }
+  /// Up, or to be given a query to find out.
+  [[nodiscard]] bool may_be_asked() const { return is_up() || on_trial_; }
   /// When the next connection may be tried; in the past for a server that is up.
   [[nodiscard]] runtime::Time retry_at() const { return retry_at_; }
   /// Down for so long, or for a reason that waiting does not mend (a certificate), that a query should not wait for it.
   [[nodiscard]] bool fails_fast(runtime::Time now) const {
-    return down_since_ && (is_certificate_error(*last_error_) || now - *down_since_ >= grace);
+    return !may_be_asked() && (is_certificate_error(*last_error_) || now - *down_since_ >= grace);
   }
   [[nodiscard]] std::optional<Error> last_error() const { return last_error_; }
   /// nullopt before the first reply.
@@ -62,6 +70,7 @@ class Health {
   std::optional<runtime::Time> down_since_;
   runtime::Time retry_at_ = runtime::Time::min();
   unsigned failures_ = 0;
+  bool on_trial_ = false;
 };
 
 }  // namespace pillion::upstream

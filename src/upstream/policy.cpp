@@ -22,7 +22,7 @@ std::optional<std::size_t> Policy::choose(std::span<const Health* const> servers
   std::optional<std::size_t> soonest;
   for (std::size_t i = 0; i < servers.size(); ++i) {
     if (contains(tried, i)) continue;
-    if (servers[i]->is_up()) {
+    if (servers[i]->may_be_asked()) {
       up |= ServerSet{1} << i;
     } else if (!soonest || servers[i]->retry_at() < servers[*soonest]->retry_at()) {
       soonest = i;

@@ -49,6 +49,7 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
     return Error::overloaded;
   }
   query.carrier = this;
+  health_.asked();
   waiting_.push_back(&query);
   open_as_needed(now);
   return std::nullopt;
@@ -83,6 +84,7 @@ runtime::Time Pool::quota_doubted_at(const Member& used) const {
 }
 
 void Pool::send(Member& target, Query& query, runtime::Time now) {
+  health_.asked();
   ++target.sent;
   ++query.sends;
   if (query.sends > 1) metrics_.replays.add();
@@ -147,7 +149,11 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
                    {"ms", milliseconds}});
   tried_ = true;
   reported_.reset();
-  if (fruitless_closes_ < fruitless_closes_to_fail) health_.recovered();
+  if (fruitless_closes_ < fruitless_closes_to_fail) {
+    health_.recovered();
+  } else {
+    health_.offer_trial();
+  }
   if (stopping_) return connection.retire();
   drain_waiting(now);
   open_as_needed(now);
@@ -205,7 +211,8 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   if (!failure && lost.empty()) metrics_.idle_closes.add();
   // A stall is our own verdict: the server did not close, so nothing is known of how much it takes.
   if (!failure || (fruitless && *error != Error::stalled)) learn_quota(ended, lost.size(), now);
-  if (fruitless && (!lost.empty() || !waiting_.empty()) && !stopping_) ++fruitless_closes_;
+  const bool disappointing = fruitless && (!lost.empty() || !waiting_.empty()) && !stopping_;
+  if (disappointing) ++fruitless_closes_;
 
   if (failure) {
     if (was_connecting && *error >= Error::handshake_timeout && *error <= Error::alpn_mismatch)
@@ -213,7 +220,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
     if (*error == Error::stalled) learn_singly(connection, now);
     server_failed(*error, detail, now);
     give_back(lost, *error);
-  } else if (fruitless_closes_ >= fruitless_closes_to_fail) {
+  } else if (disappointing && fruitless_closes_ >= fruitless_closes_to_fail) {
     server_failed(Error::closed, "closed before any answer", now);
     give_back(lost, Error::closed);
   } else {
@@ -221,7 +228,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   }
   drain_waiting(now);
   open_as_needed(now);
-  if (!stopping_ && !health_.is_up()) loop_.set_deadline(*this, std::max(now, health_.retry_at()));
+  if (!stopping_ && !health_.may_be_asked()) loop_.set_deadline(*this, std::max(now, health_.retry_at()));
   const bool used_lately = last_sent_ != runtime::Time::min() && now - last_sent_ < settings_.warm_for;
   const bool alone = std::ranges::all_of(members_, &Member::ended);
   if (!stopping_ && health_.is_up() && alone && used_lately && !fruitless) open();

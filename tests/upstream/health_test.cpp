@@ -61,6 +61,28 @@ TEST(Health, AReplyIsARecovery) {
   EXPECT_TRUE(health.is_up());
 }
 
+TEST(Health, OneQueryTriesAServerThatTookAConnectionAgain) {
+  Health health;
+  health.offer_trial();
+  health.asked();
+  EXPECT_TRUE(health.may_be_asked()) << "it is up";
+
+  for (auto offers = 0; offers < 2; ++offers) {
+    health.failed(Error::closed, start, 0);
+    EXPECT_FALSE(health.may_be_asked());
+    health.offer_trial();
+    EXPECT_TRUE(health.may_be_asked());
+    EXPECT_FALSE(health.is_up()) << "not shown yet";
+    EXPECT_FALSE(health.fails_fast(start + Health::grace));
+    health.asked();
+    EXPECT_FALSE(health.may_be_asked()) << "one, not all of them";
+    EXPECT_TRUE(health.fails_fast(start + Health::grace));
+  }
+  EXPECT_EQ(health.retry_at() - start, 100ms) << "the back-off goes on";
+  health.replied(10ms);
+  EXPECT_TRUE(health.is_up());
+}
+
 TEST(Health, WaitsForARestartDuringTheGrace) {
   Health health;
   health.failed(Error::connect_refused, start, 0);

@@ -255,6 +255,48 @@ TEST_F(PoolTest, ClosesWithoutAnyAnswerAreAFailureTheSecondTime) {
   EXPECT_EQ(failures(Error::closed), 1U);
 }
 
+TEST_F(PoolTest, AServerThatEndedWithoutAnswersIsTriedWithOneQuery) {
+  start_ready();
+  submit(queries[0]);
+  connection(0).end();
+  turn(loop);
+  connection(0).become_ready();
+  connection(0).end();
+  ASSERT_FALSE(pool->health().may_be_asked());
+  ASSERT_TRUE(testing::run_until(loop, [&] { return server.made == 3; }));
+  EXPECT_FALSE(pool->health().may_be_asked());
+  connection(0).become_ready();
+  EXPECT_TRUE(pool->health().may_be_asked()) << "while another server is up, nobody else would ask it ever again";
+  EXPECT_EQ(metrics.up.value(), 0);
+
+  submit(queries[1]);
+  EXPECT_EQ(connection(0).sent, Sent{&queries[1]});
+  EXPECT_FALSE(pool->health().may_be_asked());
+  connection(0).answer(queries[1]);
+  EXPECT_TRUE(pool->health().is_up());
+  EXPECT_EQ(metrics.up.value(), 1);
+}
+
+TEST_F(PoolTest, AnIdleCloseOnTrialLeavesTheTrialToTheNextQuery) {
+  start_ready();
+  submit(queries[0]);
+  connection(0).end();
+  turn(loop);
+  connection(0).become_ready();
+  connection(0).end();
+  ASSERT_TRUE(testing::run_until(loop, [&] { return server.made == 3; }));
+  connection(0).become_ready();
+  connection(0).end();
+  turn(loop);
+  EXPECT_EQ(server.made, 3U) << "a server that closes what is idle is not connected to again and again";
+  EXPECT_TRUE(pool->health().may_be_asked());
+  EXPECT_EQ(pool->submit(queries[1], now() + Health::grace), std::nullopt);
+  EXPECT_EQ(server.made, 4U);
+  EXPECT_FALSE(pool->health().may_be_asked());
+  connection(0).become_ready();
+  EXPECT_EQ(connection(0).sent, Sent{&queries[1]});
+}
+
 TEST_F(PoolTest, AQueryThatIsNeverAnsweredIsNotSentForEver) {
   start_ready();
   queries[0].sends = 7;  // so often it was lost already
