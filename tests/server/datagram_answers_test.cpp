@@ -112,7 +112,7 @@ TEST(DatagramAnswers, MoreThanOneMessageMayHoldAndOneCallMaySend) {
   DatagramAnswers answers(Family::ipv4, false);
   // 65 x 1232 bytes are longer than a datagram; 200 are more than the kernel joins, 400 more than one call takes.
   for (int i = 0; i < 65; ++i) add(answers, large.path(), std::string(1232, 'l'));
-  for (int i = 0; i < 200; ++i) {
+  for (std::size_t i = 0; i < 200; ++i) {
     add(answers, many.path(), "m");
     add(answers, others.path(), std::string(1 + i % 3, 'o'));
   }
