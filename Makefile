@@ -84,7 +84,8 @@ chart-test: ## The Helm charts and deploy/: rendered, and held against Kubernete
 	@PILLION_CHART_REQUIRED=1 ctest --preset release -j $(JOBS) -L chart $(CTEST)
 
 .PHONY: asan
-asan: deps ## The tests under AddressSanitizer and UndefinedBehaviorSanitizer
+asan: deps ## A build by clang 19, and its tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@tests/deps lint
 	@cmake --preset asan
 	@cmake --build --preset asan -j $(JOBS)
 	@ctest --preset asan -j $(JOBS) -LE 'lint|release_only' $(CTEST)
@@ -109,7 +110,7 @@ format: ## Rewrite the sources as .clang-format says
 	@clang-format-19 -i $(sources)
 
 .PHONY: lint
-lint: lint-text lint-clang ## Format, layering, shellcheck, a build by clang 19, clang-tidy
+lint: lint-text lint-clang ## Format, layering, shellcheck, clang-tidy
 
 .PHONY: lint-text
 lint-text:
@@ -121,9 +122,8 @@ lint-text:
 .PHONY: lint-clang
 lint-clang:
 	@tests/deps build lint
-	@cmake --preset clang
-	@cmake --build --preset clang -j $(JOBS)
-	@run-clang-tidy-19 -quiet -j $(JOBS) -p build/clang '$(CURDIR)/src/.*\.cpp$$'
+	@cmake --preset asan
+	@run-clang-tidy-19 -quiet -j $(JOBS) -p build/asan '$(CURDIR)/src/.*\.cpp$$'
 
 .PHONY: bench
 bench: ## Pillion beside its peers, one table (BENCH='--help' for options)
