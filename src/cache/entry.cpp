@@ -96,11 +96,4 @@ void append_answer(const Entry& entry, const dns::QueryView& query, runtime::Tim
   }
 }
 
-void append_truncated_answer(const Entry& entry, const dns::QueryView& query, dns::Buffer& out) {
-  const auto start = out.size();
-  append_head(entry, query, out);
-  dns::write_u16(out, start + 2, static_cast<std::uint16_t>(dns::read_u16(out, start + 2) | dns::flag::tc));
-  std::fill_n(out.begin() + static_cast<std::ptrdiff_t>(start) + 6, 6, std::uint8_t{0});  // no records
-}
-
 }  // namespace pillion::cache

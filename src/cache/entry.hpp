@@ -112,7 +112,4 @@ inline constexpr std::uint32_t stale_ttl = 30;
 /// Store::lookup found for `query`. Does not allocate while `out` has room.
 void append_answer(const Entry& entry, const dns::QueryView& query, runtime::Time now, dns::Buffer& out);
 
-/// Appends what fits of an answer that is too long for UDP: the header with TC set and the question, without OPT.
-void append_truncated_answer(const Entry& entry, const dns::QueryView& query, dns::Buffer& out);
-
 }  // namespace pillion::cache

@@ -1,5 +1,7 @@
 #include "dns/response.hpp"
 
+#include <algorithm>
+
 namespace pillion::dns {
 namespace {
 
@@ -49,6 +51,27 @@ void append_error(Buffer& out, const QueryView& query, std::uint16_t rcode, cons
 
 void append_header_error(Buffer& out, const Header& query, std::uint16_t rcode) {
   append_header(out, query.id(), answer_flags(query, rcode), 0);
+}
+
+bool shorten(Buffer& out, std::size_t start, std::size_t limit) {
+  const auto message = MessageView::parse(Bytes(out).subspan(start)).value();
+  if (message.bytes().size() <= limit) return false;
+  const auto header = message.header();
+  const auto needed = std::size_t{header.answers()} + header.authorities();
+  std::size_t kept = 0;
+  std::size_t end = message.question_end();
+  for_each_record(message, [&, seen = std::size_t{0}](const Record& record) mutable {
+    if (++seen > needed || record.end > limit) return;
+    kept = seen;
+    end = record.end;
+  });
+  const auto answers = std::min<std::size_t>(kept, header.answers());
+  if (kept < needed) write_u16(out, start + 2, header.flags() | flag::tc);
+  write_u16(out, start + 6, static_cast<std::uint16_t>(answers));
+  write_u16(out, start + 8, static_cast<std::uint16_t>(kept - answers));
+  write_u16(out, start + 10, 0);
+  out.resize(start + end);
+  return kept < needed;
 }
 
 void append_truncated(Buffer& out, const MessageView& answer, const OurEdns& ours, const Edns& client) {

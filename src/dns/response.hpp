@@ -30,9 +30,15 @@ void append_error(Buffer& out, const QueryView& query, std::uint16_t rcode, cons
 /// Appends a bare 12-byte answer to a message whose header alone can be trusted.
 void append_header_error(Buffer& out, const Header& query, std::uint16_t rcode);
 
-/// Appends what fits of an answer that is too long for UDP: its header with TC set, the question, no records (RFC 2181
-/// section 9 lets the client throw away the rest anyway), and our OPT where the client sent one. `answer` is a
-/// whole message; of its OPT only the extended RCODE is kept.
+/// Shortens the message that begins at `start` and ends with `out` to at most `limit` bytes. The additional section
+/// goes first, as a whole, and is no loss (RFC 2181 section 9); then records from the end, with TC set and true
+/// returned. What is left is for clients that do not ask again over TCP, such as musl's before 1.2.4. The message must
+/// be valid and have no OPT; its header and question must fit.
+[[nodiscard]] bool shorten(Buffer& out, std::size_t start, std::size_t limit);
+
+/// Appends, of an answer that is too long for UDP and signed, so that no part of it may stand alone: its header with TC
+/// set, the question, and our OPT where the client sent one. `answer` is a whole message; of its OPT only the extended
+/// RCODE is kept.
 void append_truncated(Buffer& out, const MessageView& answer, const OurEdns& ours, const Edns& client);
 
 /// Appends a query with one question, RD set as given and no EDNS: header, name, type, class. `name` is in wire form.

@@ -40,18 +40,37 @@ void append_opt(const resolve::Answer& answer, const dns::QueryView& query, cons
   if (ours.keepalive) opt.add_keepalive(ours.keepalive);
 }
 
+/// As append_opt(), and the message that it ends fits into `limit` then: what goes for it are the upstream's words on
+/// errors, then records. True where answers were lost.
+bool append_opt_within(std::size_t limit, const resolve::Answer& answer, const dns::QueryView& query,
+                       const dns::OurEdns& ours, std::uint8_t extended_rcode, dns::Bytes theirs, std::size_t start,
+                       dns::Buffer& out) {
+  const auto body = out.size();
+  append_opt(answer, query, ours, extended_rcode, theirs, start, out);
+  if (out.size() - start <= limit) return false;
+  const auto take_back = [&] {
+    if (out.size() != body)
+      dns::write_u16(out, start + 10, static_cast<std::uint16_t>(dns::read_u16(out, start + 10) - 1));
+    out.resize(body);
+  };
+  take_back();
+  append_opt(answer, query, ours, extended_rcode, {}, start, out);
+  if (out.size() - start <= limit) return false;
+  const auto opt_size = out.size() - body;
+  take_back();
+  const auto is_loss = dns::shorten(out, start, limit - opt_size);
+  append_opt(answer, query, ours, extended_rcode, {}, start, out);
+  return is_loss;
+}
+
 /// From the cache. Its answers have the id, the question and the flags of this client's already.
 Composed compose_entry(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
                        std::size_t limit, dns::Buffer& out) {
   const auto& entry = *answer.entry;
   const auto start = out.size();
   cache::append_answer(entry, query, answer.now, out);
-  append_opt(answer, query, ours, 0, entry.extended_errors(), start, out);
-  if (out.size() - start <= limit) return {.rcode = entry.rcode()};
-  out.resize(start);
-  cache::append_truncated_answer(entry, query, out);
-  append_opt(answer, query, ours, 0, {}, start, out);
-  return {.rcode = entry.rcode(), .truncated = true};
+  const auto truncated = append_opt_within(limit, answer, query, ours, 0, entry.extended_errors(), start, out);
+  return {.rcode = entry.rcode(), .truncated = truncated};
 }
 
 /// Whether the data was validated is told to those who asked (RFC 6840 5.7, 5.8); we always ask.
@@ -92,14 +111,9 @@ Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& que
   // The client compares the question with its own, letter by letter (draft-vixie-dnsext-dns0x20).
   const auto name = query.question().name;
   std::ranges::copy(name, out.begin() + static_cast<std::ptrdiff_t>(start + dns::header_size));
-  append_opt(answer, query, ours, theirs.extended_rcode, theirs.options, start, out);
-  if (out.size() - start <= limit) return {.rcode = rcode};
-  out.resize(start);
-  dns::append_truncated(out, message, ours, query.edns);
-  dns::write_u16(out, start, id);
-  hide_authenticity(query, start, out);
-  std::ranges::copy(name, out.begin() + static_cast<std::ptrdiff_t>(start + dns::header_size));
-  return {.rcode = rcode, .truncated = true};
+  const auto truncated =
+      append_opt_within(limit, answer, query, ours, theirs.extended_rcode, theirs.options, start, out);
+  return {.rcode = rcode, .truncated = truncated};
 }
 
 }  // namespace pillion::server

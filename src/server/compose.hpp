@@ -14,8 +14,9 @@ struct Composed {
   bool truncated = false;
 };
 
-/// Appends the answer to `out`. `limit` in bytes is the most that the client can take; what is longer is truncated with
-/// TC (RFC 2181 9).
+/// Appends the answer to `out`. `limit` in bytes, at least 512, is the most that the client can take; what is longer
+/// loses the upstream's Extended DNS Errors, then records from its end, and has TC where these were more than
+/// additional ones (RFC 2181 9).
 Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
                         std::size_t limit, dns::Buffer& out);
 

@@ -144,17 +144,6 @@ TEST(Answer, Rfc6840AuthenticDataIsForThoseWhoAskForIt) {
   EXPECT_TRUE(has_ad({.dnssec_ok = true}));
 }
 
-TEST(Answer, TruncatedHasTheQuestionAndNothingElse) {
-  Harness harness;
-  ASSERT_TRUE(harness.insert(Query("www.example"), address_reply("www.example", 60)));
-  const Query asked("www.EXAMPLE", {.id = 7});
-  Buffer out = {9};
-  append_truncated_answer(*harness.lookup(asked).entry, asked.view(), out);
-  MessageBuilder expected(reply_flags | dns::flag::tc);
-  expected.question("www.EXAMPLE").set_u16(0, 7);
-  EXPECT_THAT(Buffer(out.begin() + 1, out.end()), ElementsAreArray(expected.bytes()));
-}
-
 // The records of a denial that real servers send: names compressed against the question and against each other, with
 // and without DNSSEC.
 TEST(Answer, Rfc8020NamesBeneathKeepTheRecordsThoughTheQuestionIsLonger) {

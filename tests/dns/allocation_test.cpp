@@ -42,6 +42,10 @@ TEST(Allocations, NoneOnTheWayOfAQueryAndItsAnswer) {
   Buffer out;
   out.reserve(4096);
   auto aged = answer;
+  const auto without_opt = MessageBuilder(flag::qr)
+                               .question("www.example")
+                               .record(Section::answer, pointer_to(12), type::a, Buffer(4))
+                               .bytes();
 
   const auto before = allocations;
   Frames frames(stream);
@@ -56,11 +60,14 @@ TEST(Allocations, NoneOnTheWayOfAQueryAndItsAnswer) {
   OptWriter(out, 0, {}).add_padding(128);
   append_error(out, *query, rcode::servfail, {}, ExtendedError{extended_error::network_error, "connection refused"});
   append_truncated(out, *view, {}, query->edns);
+  const auto end = out.size();
+  append(out, without_opt);
+  const bool shortened = shorten(out, end, without_opt.size() - 1);
   append_query(out, 1, flag::rd, query->question().name, type::a, klass::in);
   const auto after = allocations;
 
   EXPECT_EQ(after, before);
-  EXPECT_TRUE(equal && rewritten && hash != 0);
+  EXPECT_TRUE(equal && rewritten && shortened && hash != 0);
 }
 
 }  // namespace

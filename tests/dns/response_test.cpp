@@ -90,6 +90,43 @@ MessageBuilder long_answer(std::uint16_t flags) {
   return MessageBuilder(flags).question("wWw.example").record(Section::answer, pointer_to(12), type::a, address);
 }
 
+/// Two answers, an authority and an additional record, and where each ends.
+struct Sections {
+  Sections() {
+    message.question("www.example");
+    for (const auto section : {Section::answer, Section::answer, Section::authority, Section::additional}) {
+      ends.push_back(message.size());
+      message.record(section, pointer_to(12), type::a, address);
+    }
+    ends.push_back(message.size());
+  }
+  MessageBuilder message{flag::qr | flag::rd};
+  std::vector<std::size_t> ends;  // of the question, then of each record
+};
+
+TEST(Shorten, KeepsWholeRecordsFromTheBeginning) {
+  const Sections whole;
+  struct Expected {
+    std::size_t limit;
+    bool is_loss;
+    std::array<std::uint16_t, 3> counts;
+  };
+  const auto& ends = whole.ends;
+  for (const auto& [limit, is_loss, counts] :
+       {Expected{ends[4], false, {2, 1, 1}}, Expected{ends[4] - 1, false, {2, 1, 0}},  // RFC 2181 9
+        Expected{ends[3], false, {2, 1, 0}}, Expected{ends[3] - 1, true, {2, 0, 0}},
+        Expected{ends[2] - 1, true, {1, 0, 0}}, Expected{ends[0], true, {0, 0, 0}}}) {
+    Buffer out = {1, 2, 3};
+    append(out, whole.message.bytes());
+    EXPECT_EQ(shorten(out, 3, limit), is_loss) << limit;
+    const auto message = MessageView::parse(Bytes(out).subspan(3)).value();
+    EXPECT_LE(message.bytes().size(), limit);
+    const auto header = message.header();
+    EXPECT_THAT(counts, ElementsAre(header.answers(), header.authorities(), header.additionals())) << limit;
+    EXPECT_EQ(header.flags(), flag::qr | flag::rd | (is_loss ? flag::tc : 0)) << limit;
+  }
+}
+
 TEST(AppendTruncated, KeepsTheHeaderAndSetsTc) {
   const std::uint16_t flags = flag::qr | flag::aa | flag::rd | flag::ra | flag::ad | flag::cd | rcode::nxdomain;
   const auto answer = long_answer(flags).opt().bytes();

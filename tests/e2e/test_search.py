@@ -87,6 +87,7 @@ def test_a_long_answer_is_truncated_for_udp(start):
         for _ in range(2):
             data = ask_udp(proxy.port, query)
             assert len(data) <= 512 and read(data).flags & dns.flags.TC
+            assert 20 < len(chain(read(data))[-1][2]) < 40, "for clients that do not ask again, what fits"
             whole = read(ask_tcp(proxy.port, query))
             assert not whole.flags & dns.flags.TC and len(chain(whole)[-1][2]) == 40
 

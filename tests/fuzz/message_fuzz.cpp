@@ -172,6 +172,27 @@ void answer(Bytes message) {
           "truncated answers are messages");
 }
 
+void cut(Bytes message, const MessageView& view) {
+  if (view.opt() || view.is_signed()) return;
+  // The first byte chooses the limit, from header and question up to the whole.
+  const auto least = view.question_end();
+  const auto limit = least + (message.size() - least) * message[0] / 255;
+  Buffer out;
+  out.reserve(message.size() + 1);
+  out.push_back(7);
+  dns::append(out, message);
+  const bool is_loss = dns::shorten(out, 1, limit);
+  const auto rest = MessageView::parse(Bytes(out).subspan(1));
+  require(rest.has_value() && out.size() <= limit + 1, "what is left is a message of the length that was asked for");
+  require(std::ranges::equal(rest->bytes().subspan(dns::header_size),
+                             message.subspan(dns::header_size, out.size() - 1 - dns::header_size)),
+          "its beginning");
+  require(!is_loss || rest->header().is_truncated(), "that says so");
+  require(is_loss || (rest->header().answers() == view.header().answers() &&
+                      rest->header().authorities() == view.header().authorities()),
+          "where answers are missing");
+}
+
 }  // namespace
 }  // namespace pillion::fuzz
 
@@ -183,6 +204,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (view) {
     fuzz::use(*view);
     fuzz::answer(message);
+    fuzz::cut(message, *view);
   }
   const auto packet = fuzz::read_packet(message);
   const auto records = fuzz::read_records(message);

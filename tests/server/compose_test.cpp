@@ -140,7 +140,7 @@ TEST(Compose, TruncatesWhatIsOverTheLimit) {
   EXPECT_TRUE(cut.result.truncated);
   EXPECT_TRUE(cut.view().header().is_truncated());
   EXPECT_EQ(cut.view().header().id(), 0x4321);
-  EXPECT_EQ(cut.view().header().answers(), 0);
+  EXPECT_EQ(cut.view().header().answers(), 40) << "all but the last";
   EXPECT_EQ(dns::to_text(cut.view().question().name), "wWw.example.");
   EXPECT_FALSE(cut.edns().present);
   EXPECT_EQ(cut.out[Composition::prefix - 1], 0xEE) << "what was there before stays";
@@ -149,6 +149,20 @@ TEST(Compose, TruncatesWhatIsOverTheLimit) {
   EXPECT_TRUE(with_edns.edns().present);
   EXPECT_TRUE(with_edns.edns().dnssec_ok);
   EXPECT_LE(with_edns.message.size(), 512U);
+  EXPECT_GT(with_edns.message.size(), 512U - 16) << "as many records as fit beside the OPT";
+  EXPECT_EQ(with_edns.view().header().additionals(), 1);
+}
+
+TEST(Compose, AnswersGoBeforeTheUpstreamsWordsOnErrors) {
+  auto message = good_answer();
+  for (int i = 0; i < 10; ++i) message.record(Section::answer, pointer_to(12), dns::type::a, {192, 0, 2, 2});
+  message.opt(option_of(dns::option::extended_error, dns::Buffer(50)));
+  const auto whole = Composition(query_with_edns(), message.bytes()).message.size();
+  const Composition composed(query_with_edns(), message.bytes(), {}, whole - 1);
+  EXPECT_FALSE(composed.result.truncated);
+  EXPECT_EQ(composed.view().header().answers(), 11);
+  EXPECT_EQ(composed.view().header().additionals(), 1);
+  EXPECT_FALSE(dns::find_option(composed.edns().options, dns::option::extended_error));
 }
 
 TEST(Compose, PassesTheUpstreamsTruncationOn) {
