@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Lays out the image's root: the stripped program, the closure of its libraries, the CA bundle, the user, the default configuration, the
-licences, and an SBOM (SPDX 2.3 JSON) of all that. Everything is looked up in dpkg's database, so it runs on the system that built.
+licences, and an SBOM (SPDX 2.3 JSON) of all that. Everything is looked up in dpkg's database, so it runs on the system that built; the program
+is not run, for it may be another architecture's.
 
     deploy/image/rootfs.py BUILD_DIRECTORY ROOT --version VERSION --commit COMMIT
 
@@ -29,9 +30,26 @@ def output(*command):
     return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
 
 
-def closure(binary):
-    """The shared libraries that the program loads, as the loader names them, and the loader itself."""
-    return sorted(set(re.findall(r"(/\S+) \(0x", output("ldd", binary))))
+def cached(build, variable):
+    """What CMake has found for a variable."""
+    return re.search(rf"^{variable}:\w+=(.+)$", (build / "CMakeCache.txt").read_text(), re.MULTILINE).group(1)
+
+
+def closure(build, binary):
+    """The shared libraries that the program loads, where its loader looks for them, and the loader itself."""
+    readelf = cached(build, "CMAKE_READELF")
+    triplet = output(cached(build, "CMAKE_CXX_COMPILER"), "-print-multiarch").strip()
+    directories = [pathlib.Path(parent, triplet) for parent in ("/lib", "/usr/lib")]
+    loader = re.search(r"interpreter: (.+)\]", output(readelf, "--program-headers", binary)).group(1)
+    found, unread = {pathlib.Path(loader).name: loader}, [binary]
+    while unread:
+        for name in re.findall(r"\(NEEDED\).*\[(.+)\]", output(readelf, "--dynamic", unread.pop())):
+            if name not in found:
+                found[name] = next((str(directory / name) for directory in directories if (directory / name).exists()), None)
+                if not found[name]:
+                    raise SystemExit(f"{name} is in none of {', '.join(map(str, directories))}")
+                unread.append(found[name])
+    return sorted(found.values())
 
 
 def linked_in(build):
@@ -168,8 +186,8 @@ def main():
     binary, root = options.build / "pillion", options.root
 
     install(root, "pillion", binary, 0o755)
-    output("strip", root / "pillion")
-    libraries = closure(binary)
+    output(cached(options.build, "CMAKE_STRIP"), root / "pillion")
+    libraries = closure(options.build, binary)
     for library in libraries:
         install(root, library.lstrip("/"), pathlib.Path(library).resolve(), 0o755)
     install(root, CA_BUNDLE.lstrip("/"), pathlib.Path(CA_BUNDLE))
