@@ -4,16 +4,19 @@
 #   (final)  that root and nothing else: no shell, no package manager, user 65532
 ARG BASE=debian:bookworm-slim
 
-FROM ${BASE} AS dev
+# Both stages run on the machine that builds; where the image is for another one (--platform), they cross-compile.
+FROM --platform=${BUILDPLATFORM} ${BASE} AS dev
+ARG TARGETARCH
 COPY tests/deps /usr/local/bin/pillion-deps
 # python3 lays out the image's root.
-RUN pillion-deps build \
+RUN pillion-deps --for "${TARGETARCH}" build \
  && apt-get install -y --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 
 FROM dev AS build
 COPY . /src
+ARG TARGETARCH
 ARG VERSION=unknown
 ARG COMMIT=unknown
 ARG SOURCE_DATE_EPOCH=
@@ -21,7 +24,7 @@ ARG SOURCE_DATE_EPOCH=
 ARG JOBS=
 # OpenSSL and Boost are linked in, so that of libcrypto only what is used is shipped: that saves 1.2 MB. The other libraries
 # are shared: Debian has no static ones, or they are small.
-RUN cmake --preset release -B /build -DPILLION_TESTS=OFF -DPILLION_COMMIT="${COMMIT}" \
+RUN cmake --preset "release${TARGETARCH:+-${TARGETARCH}}" -B /build -DPILLION_TESTS=OFF -DPILLION_COMMIT="${COMMIT}" \
       -DOPENSSL_USE_STATIC_LIBS=ON -DBoost_USE_STATIC_LIBS=ON \
       -DCMAKE_CXX_FLAGS="-ffunction-sections -fdata-sections" \
       -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now" \

@@ -14,9 +14,9 @@ CTEST ?=
 # make demo KEEP=1 leaves the demo running.
 KEEP ?=
 # The container engine: docker or podman (make image: buildah too); without it the first that answers. BASE names another base image,
-# BUILD_OPTIONS and RUN_OPTIONS are more options for the engine's build and run.
-export ENGINE BASE BUILD_OPTIONS RUN_OPTIONS REGISTRY_PORT
-IMAGE ?= pillion:$(shell awk '/^project/ {print $$3}' CMakeLists.txt)
+# BUILD_OPTIONS and RUN_OPTIONS are more options for the engine's build and run. PLATFORM=linux/arm64 is for another machine than this.
+export ENGINE BASE BUILD_OPTIONS RUN_OPTIONS REGISTRY_PORT PLATFORM
+IMAGE ?= pillion:$(shell awk '/^project/ {print $$3}' CMakeLists.txt)$(addprefix -,$(notdir $(PLATFORM)))
 
 ifneq ($(shell command -v ccache),)
 export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
@@ -133,12 +133,12 @@ bench: ## Pillion beside its peers, one table (BENCH='--help' for options)
 	@tests/bench/run $(BENCH)
 
 .PHONY: image
-image: ## Build the container image, print its size, keep its SBOM (ENGINE=docker|podman|buildah BASE=)
+image: ## Build the container image, print its size, keep its SBOM (ENGINE=docker|podman|buildah BASE= PLATFORM=)
 	@tests/image/build $(IMAGE)
 
 .PHONY: image-test
 image-test: ## What is in the image, and that it runs with nothing but what it needs
-	@tests/deps test
+	@tests/deps test $(if $(PLATFORM),emulation)
 	@IMAGE=$(IMAGE) /usr/bin/python3 -B -m pytest -q -p no:cacheprovider tests/image
 
 .PHONY: image-run

@@ -44,6 +44,12 @@ build() {
   shift 2
   local options=(--build-arg "BASE=$BASE" --build-arg "VERSION=$(version)" --build-arg "COMMIT=$(commit)" -t "$name")
   [[ -z $target ]] || options+=(--target "$target")
+  # The Dockerfile asks for BUILDPLATFORM. Docker's BuildKit gives it; Debian 12's podman and buildah do not beside --platform.
+  case $ENGINE in
+    docker) export DOCKER_BUILDKIT=1 ;;
+    podman) options+=(--build-arg "BUILDPLATFORM=linux/$(podman info --format '{{.Host.Arch}}')") ;;
+    buildah) options+=(--build-arg "BUILDPLATFORM=linux/$(buildah info --format '{{.host.arch}}')") ;;
+  esac
   # Words, by intent.
   # shellcheck disable=SC2206
   local more=(${BUILD_OPTIONS:-})
