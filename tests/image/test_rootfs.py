@@ -1,0 +1,103 @@
+"""The image's files as `make image` has kept them, which takes no engine: all are for one machine, no library is missing, and the program
+runs with these libraries. What is for another machine than this one (PLATFORM) runs by qemu-user-static."""
+
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import tarfile
+
+import pytest
+from harness import certificates, pillion, servers
+from harness.client import ask_tcp, ask_udp, make_query, read
+from harness.dot_server import DotServer
+from harness.process import run
+
+MACHINES = {"amd64": ("x86_64", "Advanced Micro Devices X86-64"), "arm64": ("aarch64", "AArch64")}  # the kernel's word, readelf's
+HERE = next((name for name, (machine, _) in MACHINES.items() if machine == platform.machine()), None)
+PLATFORM = os.environ.get("PLATFORM", "")
+ARCHITECTURE = PLATFORM.split("/")[-1] or HERE
+MACHINE, IN_ELF = MACHINES[ARCHITECTURE]
+TAR = pathlib.Path(__file__).parents[2] / "build/image" / PLATFORM.split("/")[-1] / "rootfs.tar"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    if not TAR.exists():
+        pytest.skip(f"there is no {TAR}: make image {PLATFORM and f'PLATFORM={PLATFORM}'}")
+    path = tmp_path_factory.mktemp("root")
+    with tarfile.open(TAR) as archive:
+        # Engines add devices, which only root may make.
+        archive.extractall(path, [entry for entry in archive if entry.isfile() or entry.isdir()])
+    return path
+
+
+@pytest.fixture(scope="module")
+def programs(root):
+    """{path in the image: what readelf says} of the program, its libraries and their loader."""
+    return {path.relative_to(root): run("readelf", "--wide", "--file-header", "--program-headers", "--dynamic", path).stdout
+            for path in root.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"}
+
+
+@pytest.fixture(scope="module")
+def loader(programs):
+    return pathlib.Path(re.search(r"interpreter: /(.+)\]", programs[pathlib.Path("pillion")]).group(1))
+
+
+@pytest.fixture(scope="module")
+def launcher(root, programs, loader):
+    """What stands before the program to run it with the image's libraries."""
+    directories = sorted({str(root / path.parent) for path in programs if ".so" in path.name})
+    command = [root / loader, "--inhibit-cache", "--library-path", ":".join(directories)]
+    if MACHINE == platform.machine():
+        return command
+    emulator = shutil.which(f"qemu-{MACHINE}-static")
+    if not emulator:
+        pytest.skip(f"without qemu-user-static nothing runs here that is for {MACHINE}")
+    return [emulator, *command]
+
+
+def test_all_is_for_one_machine(programs):
+    assert {re.search(r"Machine: +(.+)", about).group(1) for about in programs.values()} == {IN_ELF}
+
+
+def test_every_library_is_there_and_none_besides(programs, loader):
+    needed = {name for about in programs.values() for name in re.findall(r"\(NEEDED\).*\[(.+)\]", about)}
+    assert "libc.so.6" in needed
+    assert {path.name for path in programs} == needed | {"pillion", loader.name}
+    assert loader in programs
+
+
+def test_the_sbom_names_packages_for_this_machine(root):
+    sbom = json.loads((root / "usr/share/doc/pillion/sbom.spdx.json").read_text())
+    architectures = {package["name"]: re.search(r"\?arch=(\w+)", package["externalRefs"][0]["referenceLocator"]).group(1)
+                     for package in sbom["packages"] if "externalRefs" in package}
+    assert set(architectures.values()) <= {ARCHITECTURE, "all"}
+    assert {architectures[name] for name in ("libc6", "libstdc++6", "libssl-dev", "libboost-json1.81-dev")} == {ARCHITECTURE}
+
+
+def test_it_says_its_version_and_checks_its_configuration(root, launcher):
+    assert re.match(r"pillion +\d", run(*launcher, root / "pillion", "version").stdout)
+    checked = run(*launcher, root / "pillion", "check", "--config", root / "etc/pillion/pillion.yaml").stdout
+    assert "0.0.0.0:8053" in checked and "cloudflare-dns.com" in checked
+
+
+def test_it_resolves_over_verified_tls_and_is_scraped(root, launcher, tmp_path, monkeypatch):
+    authority = certificates.Authority(tmp_path / "ca")
+    monkeypatch.setattr(pillion, "BINARY", root / "pillion")
+    with DotServer(authority.issue("server", f"DNS:{servers.TLS_NAME}")) as server:
+        upstream = pillion.upstream({"address": server.address, "tls_name": servers.TLS_NAME}, tls={"ca_file": str(authority.ca_file)})
+        with pillion.running(tmp_path / "proxy", {"public": upstream}, prefix=launcher, cache={"size": "1MiB"}) as proxy:
+            for ask in (ask_udp, ask_tcp):
+                assert read(ask(proxy.port, make_query("a.image.example."))).answer
+            assert server.asked_for("a.image.example.") == 1
+            asked = run(*launcher, root / "pillion", "query", "b.image.example", "--server", f"127.0.0.1:{proxy.port}").stdout
+            assert "NOERROR" in asked and "198.1" in asked
+            metrics = proxy.metrics()
+            assert metrics.sum("dns_responses_total", source="upstream") == 2
+            assert metrics.sum("cache_hits_total") == 1
+            assert metrics.sum("tls_handshakes_total", result="success") == 1
+            assert metrics.sum("plaintext_queries_total") == 0
+            proxy.stop()
