@@ -60,11 +60,11 @@ def write_zones(directory):
     return files
 
 
-def cluster_dns(directory, certificate):
-    """A server whose `plain_address` is the cluster's DNS."""
+def cluster_dns(directory, certificate, **where):
+    """A server whose `plain_address` is the cluster's DNS. `where`: see servers.RealServer."""
     # Unbound would answer for private reverse zones by itself, before it looks at ours.
     return servers.make_unbound(directory, certificate, write_zones(directory),
-                                options=f'log-queries: yes\n  local-zone: "{REVERSE}" nodefault')
+                                options=f'log-queries: yes\n  local-zone: "{REVERSE}" nodefault', **where)
 
 
 def asked(server):

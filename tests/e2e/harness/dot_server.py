@@ -219,7 +219,8 @@ class DotServer:
     """The server, in a thread of its own. Attributes may be read at any time; faults are set before clients come."""
 
     def __init__(self, certificate, *, close_after_answer=False, idle_close=None, close_notify=True, record=False, alpn=True,
-                 maximum_version=None, one_query_per_record=False):
+                 maximum_version=None, one_query_per_record=False, host="127.0.0.1"):
+        self.host = host
         self.close_after_answer = close_after_answer
         self.idle_close = idle_close  # seconds
         self.close_notify = close_notify
@@ -247,7 +248,7 @@ class DotServer:
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def __enter__(self):
         self.thread.start()
@@ -281,7 +282,7 @@ class DotServer:
         """Starts to listen, on the port that it had before."""
 
         async def listen():
-            self.listener = await self.loop.create_server(lambda: Connection(self), "127.0.0.1", self.port, backlog=1024,
+            self.listener = await self.loop.create_server(lambda: Connection(self), self.host, self.port, backlog=1024,
                                                           reuse_address=True)
             self.port = self.listener.sockets[0].getsockname()[1]
 

@@ -11,13 +11,13 @@ TSIG_SECRET = "dGhpcyBpcyBubyBzZWNyZXQgYXQgYWxsISEh"  # NSD signs its answers to
 
 UNBOUND = """
 server:
-  interface: 127.0.0.1@{tls}
-  interface: 127.0.0.1@{plain}
+  interface: {host}@{tls}
+  interface: {host}@{plain}
   port: {plain}
   tls-port: {tls}
   tls-service-key: "{key}"
   tls-service-pem: "{certificate}"
-  access-control: 127.0.0.0/8 allow
+  access-control: 0.0.0.0/0 allow
   do-daemonize: no
   username: ""
   chroot: ""
@@ -64,8 +64,8 @@ UNBOUND_RESOLVER = """
 NSD = """
 server:
   server-count: 1
-  ip-address: 127.0.0.1@{tls}
-  ip-address: 127.0.0.1@{plain}
+  ip-address: {host}@{tls}
+  ip-address: {host}@{plain}
   port: {plain}
   tls-port: {tls}
   tls-service-key: "{key}"
@@ -96,39 +96,41 @@ zone:
 
 
 class RealServer:
-    """A running server. `tls_port` speaks DNS over TLS, `plain_port` DNS over UDP and TCP."""
+    """A running server. `tls_port` speaks DNS over TLS, `plain_port` DNS over UDP and TCP; both are free ones unless given."""
 
-    def __init__(self, name, template, command, directory, certificate, tls_port=None, **values):
+    def __init__(self, name, template, command, directory, certificate, tls_port=None, plain_port=None, host="127.0.0.1", **values):
         self.name = name
-        self.tls_port = tls_port or free_port()
-        self.plain_port = free_port()
+        self.host = host
+        self.tls_port = tls_port or free_port(host)
+        self.plain_port = plain_port or free_port(host)
         self.certificate = certificate
         directory = pathlib.Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
         config = directory / f"{name}.conf"
-        config.write_text(template.format(tls=self.tls_port, plain=self.plain_port, key=certificate.key,
+        config.write_text(template.format(host=host, tls=self.tls_port, plain=self.plain_port, key=certificate.key,
                                           certificate=certificate.path, directory=directory, **values))
         self.process = Process([*command, "-c", config], directory, name)
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.tls_port}"
+        return f"{self.host}:{self.tls_port}"
 
     @property
     def plain_address(self):
-        return f"127.0.0.1:{self.plain_port}"
+        return f"{self.host}:{self.plain_port}"
 
     def wait_ready(self):
-        self.process.wait_for(lambda: accepts_tcp(self.tls_port) and accepts_tcp(self.plain_port), "accepts connections")
+        self.process.wait_for(lambda: accepts_tcp(self.tls_port, self.host) and accepts_tcp(self.plain_port, self.host),
+                              "accepts connections")
 
 
-def make_unbound(directory, certificate, zones, *, tls_port=None, recursive=False, options=""):
+def make_unbound(directory, certificate, zones, *, recursive=False, options="", **where):
     """`zones` are {origin: zone file}; `recursive`: it resolves from them instead of answering with them. `options` of unbound.conf(5)
-    are for its server clause; the trust anchor of a resolver belongs there (resolver_options)."""
+    are for its server clause; the trust anchor of a resolver belongs there (resolver_options). `where`: see RealServer."""
     auth_zones = "".join(UNBOUND_ZONE.format(origin=origin, zone=file, authoritative="no" if recursive else "yes",
                                              recursive="yes" if recursive else "no") for origin, file in zones.items())
-    return RealServer("unbound", UNBOUND, ["/usr/sbin/unbound", "-d"], directory, certificate, tls_port, options=options.strip(),
-                      modules="validator iterator" if recursive else "iterator", auth_zones=auth_zones)
+    return RealServer("unbound", UNBOUND, ["/usr/sbin/unbound", "-d"], directory, certificate, options=options.strip(),
+                      modules="validator iterator" if recursive else "iterator", auth_zones=auth_zones, **where)
 
 
 def forwarder(directory, certificate, address):

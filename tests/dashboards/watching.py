@@ -1,0 +1,202 @@
+"""A real Prometheus, and what it needs to see every series: servers of which some misbehave, and clients of which some do."""
+
+import contextlib
+import json
+import math
+import socket
+import threading
+import urllib.parse
+import urllib.request
+
+import expressions
+from harness import certificates, cluster, pillion, servers
+from harness.client import TcpClient, ask_tcp, ask_udp, make_query
+from harness.dot_server import DotServer
+from harness.process import PATIENCE, Process, free_port, served, wait_until
+
+NAMESPACE, POD, OTHER_POD = "shop", "web-0", "web-1"
+RATE_INTERVAL = "10s"
+CONNECTIONS_PER_CLIENT = 16
+STALE = "ttl-1-bridged.flaky.example."
+
+
+class Prometheus:
+    """A Prometheus that has both pods among its targets, and itself as the application beside the first. `scraped` is host:port."""
+
+    def __init__(self, directory, scraped):
+        self.port = free_port()
+        directory.mkdir()
+        config = directory / "prometheus.yml"
+
+        def target(address, pod):
+            return {"targets": [address], "labels": {"namespace": NAMESPACE, "pod": pod}}
+
+        # JSON is YAML. The second pod is the same process once more.
+        config.write_text(json.dumps({
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": [str(path) for path in expressions.RULES],
+            "scrape_configs": [
+                {"job_name": "pillion", "static_configs": [target(scraped, POD), target(scraped, OTHER_POD)]},
+                {"job_name": "application", "static_configs": [target(f"127.0.0.1:{self.port}", POD)]},
+            ],
+        }))
+        self.process = Process(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={directory}/data",
+                                f"--web.listen-address=127.0.0.1:{self.port}", "--log.level=warn"], directory)
+
+    def open(self, path, **parameters):
+        url = f"http://127.0.0.1:{self.port}{path}?{urllib.parse.urlencode(parameters)}"
+        with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
+            return answer.read()
+
+    def api(self, path, **parameters):
+        return json.loads(self.open(f"/api/v1/{path}", **parameters))["data"]
+
+    def query(self, expr):
+        """[(labels, value)], without values that are no number."""
+        result = self.api("query", query=expr)["result"]
+        found = [(series["metric"], float(series["value"][1])) for series in result]
+        return [(labels, value) for labels, value in found if math.isfinite(value)]
+
+    def is_ready(self):
+        with contextlib.suppress(OSError):
+            return bool(self.open("/-/ready"))
+        return False
+
+    def wait_ready(self):
+        self.process.wait_for(self.is_ready, "/-/ready")
+
+
+class Load:
+    """Clients that ask until the end: a little of everything that is counted."""
+
+    def __init__(self, port):
+        self.port = port
+        self.ending = threading.Event()
+        self.failure = None
+        self.threads = [threading.Thread(target=self.repeat, args=[what])
+                        for what in (self.well_behaved, self.stale, self.invalid, self.too_many)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join()
+
+    def repeat(self, what):
+        number = 0
+        try:
+            while not self.ending.wait(0.02):
+                number += 1
+                what(number)
+        except Exception as error:  # told by the test that looks at it
+            self.failure = error
+
+    def well_behaved(self, number):
+        ask_udp(self.port, make_query(f"n{number}.public.example."))
+        ask_udp(self.port, make_query("popular.public.example."))
+        ask_tcp(self.port, make_query(f"nx-{number}.public.example.", "AAAA"))
+        ask_tcp(self.port, make_query(f"servfail-{number}.public.example.", "TXT"))
+        ask_udp(self.port, make_query(f"service-{number}.other.svc.{cluster.ZONE}"))
+        ask_udp(self.port, make_query(f"www.example.{cluster.SEARCH[0]}"))
+        ask_udp(self.port, make_query("primary.db.internal."))
+        ask_udp(self.port, make_query(f"n{number}.closing.example."))
+
+    def stale(self, number):
+        ask_udp(self.port, make_query(STALE))
+
+    def invalid(self, number):
+        ask_udp(self.port, make_query("public.example.", "AXFR"))
+        with TcpClient(self.port) as client:
+            client.send(b"\0\1")
+            assert client.receive() is None
+
+    def too_many(self, number):
+        with contextlib.ExitStack() as stack:
+            for _ in range(CONNECTIONS_PER_CLIENT + 1):
+                stack.enter_context(socket.create_connection(("127.0.0.1", self.port), source_address=("127.0.0.2", 0)))
+
+
+class Surroundings:
+    """Servers, good and bad, and the configuration for a Pillion among them: all but what listens, `http` and `search`."""
+
+    def __init__(self, authority, flaky, config):
+        self.authority = authority
+        self.flaky = flaky
+        self.config = config
+
+    @contextlib.contextmanager
+    def load(self, port):
+        """Clients at 127.0.0.1 in the network of the calling thread. What is to be stale has been learned before its server falls silent."""
+        ask_udp(port, make_query(STALE))
+        self.flaky.silent = True
+        with Load(port) as load:
+            yield
+        if load.failure:
+            raise load.failure
+
+
+@contextlib.contextmanager
+def surroundings(directory, host="127.0.0.1", ca_file=None):
+    """DoT servers on `host`; `ca_file` is where the Pillion will find the authority, if not where it is."""
+    authority = certificates.Authority(directory / "ca")
+    good = authority.issue("good", f"DNS:{servers.TLS_NAME}")
+    wrong_name = authority.issue("wrong", "DNS:somebody.else.example")
+    with contextlib.ExitStack() as stack:
+        public = stack.enter_context(DotServer(good, host=host))
+        intercepted = stack.enter_context(DotServer(wrong_name, host=host))
+        flaky = stack.enter_context(DotServer(good, host=host))
+        closing = stack.enter_context(DotServer(good, host=host, close_after_answer=True))  # so that there are always new handshakes
+        cluster_dns = stack.enter_context(served(lambda: cluster.cluster_dns(directory / "cluster", good, host=host)))
+
+        def tls(*resolvers):
+            return pillion.upstream(*({"address": server.address, "tls_name": servers.TLS_NAME} for server in resolvers),
+                                    tls={"ca_file": str(ca_file or authority.ca_file)})
+
+        yield Surroundings(authority, flaky, {
+            "upstreams": {"public": tls(public, intercepted), "flaky": tls(flaky), "closing": tls(closing),
+                          "cluster": {"protocol": "udp", "servers": [{"address": cluster_dns.plain_address}]}},
+            "routes": [{"zone": ".", "upstream": "public"}, {"zone": "flaky.example", "upstream": "flaky"},
+                       {"zone": "closing.example", "upstream": "closing"},
+                       {"zone": "cluster.local", "upstream": "cluster"},
+                       {"zone": "db.internal", "records": ["primary 60 A 192.0.2.10"]}],
+            "cache": {"size": "64KiB"},
+            "dns": {"max_connections_per_client": CONNECTIONS_PER_CLIENT},
+        })
+
+
+def of_panels(path):
+    """[(where, expression)] of a dashboard, as Grafana sends them: with one pod chosen, or for the fleet."""
+    chosen = (NAMESPACE, POD) if path.name == "pod.json" else (".+", ".+")
+    return [(where, expressions.as_grafana_sends(expr, *chosen, RATE_INTERVAL)) for where, expr in expressions.dashboard_expressions(path)]
+
+
+def _rules(kind):
+    return [rule for path in expressions.RULES for rule in expressions.rules(path) if rule["kind"] == kind]
+
+
+def of_recording_rules():
+    return [(rule["name"], rule["name"]) for rule in _rules("record")]
+
+
+def of_alerts():
+    """Each alert's expression without its threshold."""
+    return [(alert["name"], expressions.without_threshold(alert["expr"])) for alert in _rules("alert")]
+
+
+def wait_for_data(prometheus, wanted):
+    """Asks each of [(where, expression)] until it has data; says which never had."""
+    pending = dict(wanted)
+
+    def all_there():
+        for where, expr in list(pending.items()):
+            if prometheus.query(expr):
+                del pending[where]
+        return not pending
+
+    with contextlib.suppress(AssertionError):
+        wait_until(all_there, "data")
+    assert not pending
