@@ -3,7 +3,7 @@
 #
 #   ENGINE          docker, podman or buildah; without it the first that answers
 #   BASE            the image to build on; without it debian:bookworm-slim, or, where no registry can be reached, one made by debootstrap
-#   BUILD_OPTIONS   more options for the engine's build, such as "--isolation chroot --network host" for podman within a container
+#   BUILD_OPTIONS   more options for the engine's build; without it those by which a build reaches Debian's mirror, if podman or buildah needs any
 
 die() {
   echo "$0: $*" >&2
@@ -38,10 +38,36 @@ choose_base() {
   fi
 }
 
+# Within a container, podman and buildah may have to run a build's programs in this machine's network, or isolate them less. Nothing is
+# cached, since what worked before may do so no longer.
+choose_build_options() {
+  [[ -z ${BUILD_OPTIONS:-} && $ENGINE != docker ]] || return 0
+  local options context trial=localhost/pillion-build-trial
+  context=$(mktemp -d)
+  printf 'FROM %s\nRUN apt-get update -q --error-on=any\n' "$BASE" >"$context/Dockerfile"
+  for options in "" "--network host" "--isolation chroot --network host"; do
+    # shellcheck disable=SC2086
+    if "$ENGINE" "$(build_command)" --no-cache -t "$trial" $options "$context" >"$context/log" 2>&1; then
+      "$ENGINE" rmi "$trial" >/dev/null
+      rm -r "$context"
+      BUILD_OPTIONS=$options
+      return
+    fi
+  done
+  cat "$context/log" >&2
+  rm -r "$context"
+  die "$ENGINE cannot build: no package lists with any of the options tried; BUILD_OPTIONS names others"
+}
+
+build_command() {
+  [[ $ENGINE == buildah ]] && echo bud || echo build
+}
+
 # build TARGET NAME [OPTION...]: an image, or with a target one of its stages.
 build() {
   local target=$1 name=$2
   shift 2
+  choose_build_options
   local options=(--build-arg "BASE=$BASE" --build-arg "VERSION=$(version)" --build-arg "COMMIT=$(commit)" -t "$name")
   [[ -z $target ]] || options+=(--target "$target")
   # The Dockerfile asks for BUILDPLATFORM. Docker's BuildKit gives it; Debian 12's podman and buildah do not beside --platform.
@@ -53,7 +79,7 @@ build() {
   # Words, by intent.
   # shellcheck disable=SC2206
   local more=(${BUILD_OPTIONS:-})
-  "$ENGINE" "$([[ $ENGINE == buildah ]] && echo bud || echo build)" "${options[@]}" "${more[@]}" "$@" .
+  "$ENGINE" "$(build_command)" "${options[@]}" "${more[@]}" "$@" .
 }
 
 version() {
