@@ -1,5 +1,6 @@
-"""Packets on loopback, by tcpdump(8)."""
+"""Packets on an interface, by tcpdump(8)."""
 
+import ipaddress
 import os
 import shutil
 import signal
@@ -10,6 +11,8 @@ from .process import Process
 
 LINK_ETHERNET = 1
 ETHERNET_HEADER = 14
+DISCARD = 9  # the port of RFC 863
+PROTOCOLS = {6: "tcp", 17: "udp"}
 
 
 def possible():
@@ -18,22 +21,23 @@ def possible():
 
 
 class Capture:
-    """Records what goes to and from some ports."""
+    """Records what goes to and from some ports, or without any everything. `reachable` is an address that is reached by the interface."""
 
     MARK = b"the capture's last packet"
 
-    def __init__(self, directory, *ports):
-        self.ports = ports
+    def __init__(self, directory, *ports, interface="lo", reachable="127.0.0.1"):
+        self.marked = (reachable, ports[0] if ports else DISCARD)
         self.path = directory / "capture.pcap"
         ports_filter = " or ".join(f"port {port}" for port in ports)
-        command = ["tcpdump", "-i", "lo", "-U", "--immediate-mode", "-n", "-s", "0", "-B", "16384", "-Z", "root", "-w", self.path]
-        self.process = Process([*command, ports_filter], directory, "tcpdump")
+        command = ["tcpdump", "-i", interface, "-U", "--immediate-mode", "-n", "-s", "0", "-B", "16384", "-Z", "root", "-w", self.path]
+        self.process = Process([*command, *([ports_filter] if ports else [])], directory, "tcpdump")
         self.process.wait_for(lambda: "listening on" in self.process.err(), "listens")
 
     def stop(self):
-        """The IP packets, as bytes. A datagram of our own marks the end: what came before it has been written too."""
+        """The packets as bytes, without their Ethernet headers. A datagram of our own marks the end: what came before it has been
+        written too."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as marker:
-            marker.sendto(self.MARK, ("127.0.0.1", self.ports[0]))
+            marker.sendto(self.MARK, self.marked)
         self.process.wait_for(lambda: self.MARK in self.path.read_bytes(), "has written everything")
         self.process.stop(signal.SIGINT)
         assert "\n0 packets dropped by kernel" in self.process.err(), self.process.printed()
@@ -52,6 +56,22 @@ def transport_ports(packet):
     """(source, destination) of an IPv4 packet over UDP or TCP."""
     header = (packet[0] & 15) * 4
     return struct.unpack_from("!HH", packet, header)
+
+
+def flow(packet):
+    """(protocol, source, port, destination, port) of what goes over UDP or TCP; None for anything else."""
+    version = packet[0] >> 4
+    if version == 4:
+        protocol, header, addresses = packet[9], (packet[0] & 15) * 4, (packet[12:16], packet[16:20])
+    elif version == 6:
+        protocol, header, addresses = packet[6], 40, (packet[8:24], packet[24:40])
+    else:
+        return None
+    if protocol not in PROTOCOLS:
+        return None
+    source, destination = (str(ipaddress.ip_address(address)) for address in addresses)
+    ports = struct.unpack_from("!HH", packet, header)
+    return PROTOCOLS[protocol], source, ports[0], destination, ports[1]
 
 
 def touches(packet, port):

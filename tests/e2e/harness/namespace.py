@@ -30,6 +30,19 @@ def impossible():
 
 
 @contextlib.contextmanager
+def network_of(pid):
+    """This thread, and the programs and threads that it starts, are in the network of a process."""
+    home, other = (os.open(f"/proc/{of}/ns/net", os.O_RDONLY | os.O_CLOEXEC) for of in ("thread-self", pid))
+    try:
+        _call(_libc.setns, other, CLONE_NEWNET)
+        yield
+    finally:
+        _call(_libc.setns, home, CLONE_NEWNET)
+        os.close(home)
+        os.close(other)
+
+
+@contextlib.contextmanager
 def entered(directory, files):
     """This thread, and the programs and threads that it starts, see a loopback interface that is up and nothing else, and `files`
     ({path: text}) in place of those that the machine has."""
