@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 # Seconds that `make fuzz` gives to each target.
 FUZZ_SECONDS ?= 60
+# Where podman can run no pods `make pod-test` fails; where this is empty it says so and passes.
+PILLION_POD_REQUIRED ?= 1
 # Options for tests/bench/run.
 BENCH ?=
 # Options for ctest, for example CTEST="-R e2e".
@@ -82,6 +84,11 @@ chart-test: ## The Helm charts and deploy/: rendered, and held against Kubernete
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS) --target pillion
 	@PILLION_CHART_REQUIRED=1 ctest --preset release -j $(JOBS) -L chart $(CTEST)
+
+.PHONY: pod-test
+pod-test: ## A real pod by podman: the image and the chart, applications of two C libraries, packets, restarts, a Prometheus (root)
+	@tests/deps build test chart pod
+	@IMAGE=$(IMAGE) PILLION_POD_REQUIRED=$(PILLION_POD_REQUIRED) /usr/bin/python3 -B -m pytest -q -rs -p no:cacheprovider tests/pod
 
 .PHONY: asan
 asan: deps ## A build by clang 19, and its tests under AddressSanitizer and UndefinedBehaviorSanitizer

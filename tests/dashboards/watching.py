@@ -130,7 +130,7 @@ class Surroundings:
 
     @contextlib.contextmanager
     def load(self, port):
-        """Clients at 127.0.0.1 in the network of the calling thread. What is to be stale has been learned before its server falls silent."""
+        """Clients at 127.0.0.1 in the network of the calling thread. What is to be stale is learned before its server falls silent."""
         ask_udp(port, make_query(STALE))
         self.flaky.silent = True
         with Load(port) as load:
@@ -171,7 +171,8 @@ def surroundings(directory, host="127.0.0.1", ca_file=None):
 def of_panels(path):
     """[(where, expression)] of a dashboard, as Grafana sends them: with one pod chosen, or for the fleet."""
     chosen = (NAMESPACE, POD) if path.name == "pod.json" else (".+", ".+")
-    return [(where, expressions.as_grafana_sends(expr, *chosen, RATE_INTERVAL)) for where, expr in expressions.dashboard_expressions(path)]
+    return [(where, expressions.as_grafana_sends(expr, *chosen, RATE_INTERVAL))
+            for where, expr in expressions.dashboard_expressions(path)]
 
 
 def _rules(kind):

@@ -3,7 +3,7 @@
 #
 #   ENGINE          docker, podman or buildah; without it the first that answers
 #   BASE            the image to build on; without it debian:bookworm-slim, or, where no registry can be reached, one made by debootstrap
-#   BUILD_OPTIONS   more options for the engine's build; without it those by which a build reaches Debian's mirror, if podman or buildah needs any
+#   BUILD_OPTIONS   more options for the engine's build; without it those that podman or buildah needs to reach Debian's mirror
 
 die() {
   echo "$0: $*" >&2

@@ -1,0 +1,57 @@
+"""What the chart pillion renders for an application whose containers resolve by different C libraries."""
+
+import json
+import pathlib
+import subprocess
+
+import yaml
+from harness.cluster import SEARCH
+from podman import PATIENCE
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CA_FILE = "/etc/pillion-ca/ca.pem"
+# The search list of a pod in this namespace is the one of the stand-in for the cluster's DNS.
+NAMESPACE = SEARCH[0].split(".")[0]
+
+
+class Charts:
+    """`image` is Pillion's as the chart's values have it; `applications` are {container: image}."""
+
+    def __init__(self, helm, directory, image, applications):
+        self.helm = helm
+        self.directory = directory
+        self.image = image
+        self.applications = applications
+
+    def render(self, release, config, cluster_dns):
+        """The text that `helm template` prints."""
+        context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True, "runAsUser": 65534}
+        values = self.directory / "values.yaml"
+        values.write_text(json.dumps({
+            "mode": "workload",
+            "workload": {"containers": [{"name": name, "image": image, "imagePullPolicy": "Never", "command": ["/pause"],
+                                         "securityContext": context} for name, image in self.applications.items()]},
+            "pillion": {
+                "native": False,  # podman 4.3 takes a native sidecar for an init container, which has to end
+                "image": self.image,
+                "clusterDNS": {"address": cluster_dns},
+                "ca": {"configMapName": authority_name(release)},
+                "config": config,
+            },
+        }))
+        done = subprocess.run([self.helm, "template", release, "helm/pillion", "--namespace", NAMESPACE, "--values", values],
+                              env={"HOME": str(self.directory), "KUBECONFIG": str(self.directory / "none")}, cwd=ROOT,
+                              capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def authority_name(release):
+    return f"{release}-ca"
+
+
+def objects_of(rendered, release, authority):
+    """They, and the ConfigMap with the authority, which is the user's own."""
+    own = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": authority_name(release)},
+           "data": {CA_FILE.rpartition("/")[2]: authority.ca_file.read_text()}}
+    return [own, *(one for one in yaml.safe_load_all(rendered) if one)]

@@ -1,0 +1,197 @@
+"""Pods as podman makes them from Kubernetes' objects, in a network of their own that leads nowhere but to this machine."""
+
+import contextlib
+import ipaddress
+import json
+import os
+import pathlib
+import resource
+import shutil
+import subprocess
+import urllib.request
+
+import yaml
+from harness.process import TestProgramError, run, wait_until
+
+# What the engine may take to pull, build, start or stop.
+PATIENCE = 300
+# Files and processes, for containers that open few and start none.
+LIMIT = 10000
+
+
+def limit(kind):
+    """Podman's own default is above what root may set in many a container."""
+    hard = resource.getrlimit(kind)[1]
+    return LIMIT if hard == resource.RLIM_INFINITY else min(hard, LIMIT)
+
+
+class Network:
+    """A bridge on which pods get addresses, and this machine has some. It leads nowhere else."""
+
+    def __init__(self, name, interface, subnet):
+        self.name = name
+        self.interface = interface
+        self.subnet = subnet
+        self.gateway, self.cluster_dns, self.resolver = (str(subnet[number]) for number in (1, 2, 3))
+
+    def pod_address(self, number):
+        return str(self.subnet[10 + number])
+
+
+class Podman:
+    """The engine with a configuration of ours, since what is on a machine by default may not work in a container, nor with this network.
+    Images are shared with the user's podman, all else has `name` in its name and is removed at the end."""
+
+    def __init__(self, directory, name):
+        self.directory = pathlib.Path(directory)
+        self.name = name
+        self.networks = self.directory / "networks"
+        self.networks.mkdir(parents=True)
+        self.config = self.directory / "containers.conf"
+        self.configure([])
+
+    def configure(self, sysctls):
+        """`sysctls` as a pod's securityContext has them."""
+        limits = {"nofile": limit(resource.RLIMIT_NOFILE), "nproc": limit(resource.RLIMIT_NPROC)}
+        settings = {
+            "engine": {"runtime": "runc", "cgroup_manager": "cgroupfs", "events_logger": "file"},
+            "network": {"network_backend": "netavark", "network_config_dir": str(self.networks)},
+            "containers": {"default_ulimits": [f"{name}={number}:{number}" for name, number in limits.items()],
+                           "default_sysctls": [f"{one['name']}={one['value']}" for one in sysctls]},
+        }
+        # A string or a list of strings in JSON is one in TOML.
+        self.config.write_text("".join(f"[{table}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+                                       for table, values in settings.items()))
+
+    def run(self, *arguments, check=True):
+        done = subprocess.run(["podman", *map(str, arguments)], env={**os.environ, "CONTAINERS_CONF": str(self.config)},
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        if check and done.returncode != 0:
+            raise TestProgramError(f"podman {' '.join(map(str, arguments))} ended with {done.returncode}: {done.stdout}{done.stderr}")
+        return done
+
+    def inspect(self, kind, name):
+        return json.loads(self.run(kind, "inspect", name).stdout)
+
+    def build(self, image, containerfile, context):
+        file = self.directory / "Containerfile"
+        file.write_text(containerfile)
+        self.run("build", "-q", "-t", image, "-f", file, context)
+
+    @contextlib.contextmanager
+    def network(self):
+        """The bridge is ours, so that it is there before the first pod and while there is none."""
+        with contextlib.ExitStack() as stack:
+            network = self.free_network()
+            bridge, port = network.interface, f"{network.interface}-port"
+            stack.callback(self.run, "network", "rm", "--force", self.name, check=False)
+            stack.callback(run, "ip", "link", "delete", bridge, check=False)
+            for address in (network.gateway, network.cluster_dns, network.resolver):
+                run("ip", "address", "add", f"{address}/{network.subnet.prefixlen}", "dev", bridge)
+            run("ip", "link", "set", bridge, "up")
+            # Netavark removes a bridge that has no port any more.
+            run("ip", "link", "add", port, "type", "veth", "peer", "name", f"{bridge}-peer")
+            stack.callback(run, "ip", "link", "delete", port, check=False)
+            run("ip", "link", "set", port, "master", bridge)
+            # What a pod sends to elsewhere is seen here, and goes no further.
+            pathlib.Path(f"/proc/sys/net/ipv4/conf/{bridge}/forwarding").write_text("0")
+            yield network
+
+    def free_network(self, attempts=10):
+        """Podman chooses an interface and addresses that nobody has; somebody else can have them before our bridge is there."""
+        for _ in range(attempts):
+            self.run("network", "create", "--internal", "--disable-dns", self.name)
+            (made,) = self.inspect("network", self.name)
+            interface = made["network_interface"]
+            added = run("ip", "link", "add", interface, "type", "bridge", check=False)
+            if added.returncode == 0:
+                return Network(self.name, interface, ipaddress.ip_network(made["subnets"][0]["subnet"]))
+            self.run("network", "rm", "--force", self.name)
+        raise TestProgramError(f"no bridge: {added.stderr}")
+
+
+def missing():
+    """What podman lacks here to be tried at all; empty where it lacks nothing."""
+    if os.geteuid() != 0:
+        return "pods on a bridge of their own need root"
+    absent = [program for program in ("podman", "runc", "ip", "tcpdump") if not shutil.which(program)]
+    return f"not installed (tests/deps pod): {', '.join(absent)}" if absent else ""
+
+
+class Pod:
+    """What a Deployment's controller makes of rendered objects: one pod, replaced when its template has changed, and only then."""
+
+    def __init__(self, podman, network, number=0):
+        self.podman = podman
+        self.network = network
+        self.address = network.pod_address(number)
+        self.file = podman.directory / f"pod-{number}.yaml"
+        self.name = None
+        self.template = None
+        self.volumes = []
+
+    def apply(self, objects):
+        """Whether that gave a new pod."""
+        (deployment,) = (one for one in objects if one["kind"] == "Deployment")
+        template = deployment["spec"]["template"]
+        if template == self.template:
+            return False
+        self.podman.configure(template["spec"]["securityContext"].get("sysctls", []))
+        self.file.write_text(yaml.safe_dump_all(as_podman_takes(objects)))
+        self.name = f"{deployment['metadata']['name']}-pod-0"
+        self.volumes = [volume["configMap"]["name"] for volume in template["spec"]["volumes"]]
+        self.podman.run("play", "kube", "--replace", "--network", self.network.name, "--ip", self.address, self.file)
+        self.template = template
+        return True
+
+    def delete(self):
+        if self.name:
+            self.podman.run("pod", "rm", "--force", "--time", "1", self.name, check=False)
+            if self.volumes:
+                self.podman.run("volume", "rm", "--force", *self.volumes, check=False)
+
+    def container(self, name):
+        (found,) = self.podman.inspect("container", f"{self.name}-{name}")
+        return found
+
+    def pid(self, container):
+        return self.container(container)["State"]["Pid"]
+
+    def probe(self, container, kind):
+        """As a kubelet asks, from outside of the pod: the status, or None where nobody answers."""
+        (wanted,) = (one for one in self.template["spec"]["containers"] if one["name"] == container)
+        http = wanted[kind]["httpGet"]
+        (port,) = (one["containerPort"] for one in wanted["ports"] if one["name"] == http["port"])
+        with contextlib.suppress(OSError):
+            with urllib.request.urlopen(f"http://{self.address}:{port}{http['path']}", timeout=wanted[kind]["timeoutSeconds"]) as answer:
+                return answer.status
+        return None
+
+    def wait_started(self, container):
+        try:
+            wait_until(lambda: self.probe(container, "startupProbe") == 200, f"the startup probe of {container} succeeds")
+        except TestProgramError:
+            print(self.log(container))
+            raise
+
+    def log(self, container):
+        done = self.podman.run("logs", f"{self.name}-{container}")
+        return done.stdout + done.stderr
+
+    def execute(self, container, *command):
+        return self.podman.run("exec", f"{self.name}-{container}", *command).stdout
+
+
+def as_podman_takes(objects):
+    """Rendered objects without what podman 4.3 takes for something else than a kubelet does:
+    - A probe by HTTP becomes `curl` in the container, asking port 0 where the port is given by name. There is no curl in the image.
+    - Ports of a container are bound on this machine.
+    And what it ignores: the pod's sysctls, which apply() gives it by containers.conf; restartPolicy of init containers, for which reason
+    the chart's values say native: false; preStop, without which the sidecar ends together with the application."""
+    taken = json.loads(json.dumps(objects))
+    for one in taken:
+        if one["kind"] == "Deployment":
+            for container in one["spec"]["template"]["spec"]["containers"]:
+                for key in ("startupProbe", "livenessProbe", "readinessProbe", "ports"):
+                    container.pop(key, None)
+    return taken

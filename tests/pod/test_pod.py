@@ -1,0 +1,217 @@
+"""The chart's workload as a real pod: applications of two C libraries resolve through the sidecar, and by nothing else."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import socket
+
+import pytest
+import yaml
+from deployment import CA_FILE, objects_of
+from harness import capture, servers
+from harness.client import make_query
+from harness.cluster import NDOTS, SEARCH, asked
+from harness.namespace import network_of
+from harness.process import run, wait_until
+from podman import Pod
+
+LIBRARIES = ["glibc", "musl"]
+USER = 65532
+
+NAMES = [
+    # the cluster's, by ever longer names along the search list
+    ("kubernetes", ["10.96.0.1"]),
+    ("kube-dns.kube-system", ["10.96.0.10"]),
+    ("web-1.web.default.svc", ["10.1.0.6"]),
+    ("dual.default.svc.cluster.local.", ["10.96.0.20", "fd00:96::20"]),
+    # external ones
+    ("a.e2e.example", ["192.0.2.1"]),
+    ("both.e2e.example.", ["192.0.2.2", "2001:db8::2"]),
+    ("cname1.e2e.example", ["192.0.2.1"]),
+    ("x.y.z.wild.e2e.example", ["192.0.2.7"]),
+    # missing ones
+    ("missing", "missing"),
+    ("missing.default.svc.cluster.local.", "missing"),
+    ("missing.e2e.example", "missing"),
+]
+
+SECRET = "verysecretlabel"
+ELSEWHERE = "198.51.100.53"  # RFC 5737: nobody's
+
+# Adds to the configuration: names that are answered by it.
+RECORDS = {"routes": [{"zone": "db.internal", "records": ["primary 60 A 192.0.2.10"]}]}
+
+
+class Workload:
+    """A release of the chart that asks these servers, and the pod that comes of it."""
+
+    def __init__(self, charts, podman, network, authority, number):
+        self.charts = charts
+        self.network = network
+        self.authority = authority
+        self.release = f"{podman.name}-{number}"
+        self.pod = Pod(podman, network, number)
+
+    def render(self, **more):
+        upstreams = {"public": {"servers": [{"address": f"{self.network.resolver}:853", "tls_name": servers.TLS_NAME}],
+                                "tls": {"ca_file": CA_FILE}}}
+        return self.charts.render(self.release, {"upstreams": upstreams, **more}, self.network.cluster_dns)
+
+    def apply(self, rendered):
+        """Whether there is a new pod, which then has started."""
+        if not self.pod.apply(objects_of(rendered, self.release, self.authority)):
+            return False
+        self.pod.wait_started("pillion")
+        return True
+
+    def look_up(self, library, name):
+        """What getaddrinfo makes of it: the addresses, "missing", or an error's text."""
+        *found, _ = self.pod.execute(library, f"/getaddrinfo-{library}", name).splitlines()
+        return "missing" if found == ["missing"] else sorted(found)
+
+    def processes(self):
+        """{container: process id}"""
+        return {name: self.pod.pid(name) for name in ("pillion", *LIBRARIES)}
+
+
+@pytest.fixture(scope="module")
+def workloads(charts, podman, network, authority, cluster_dns, resolver):
+    """Makes them; their pods are gone at the end."""
+    with contextlib.ExitStack() as stack:
+        def make(number):
+            workload = Workload(charts, podman, network, authority, number)
+            stack.callback(workload.pod.delete)
+            return workload
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def workload(workloads):
+    made = workloads(0)
+    made.apply(made.render())
+    return made
+
+
+@pytest.fixture(autouse=True)
+def log(workload):
+    """Shown with a test that fails."""
+    yield
+    print(workload.pod.log("pillion")[-8000:])
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+@pytest.mark.parametrize("name, expected", NAMES, ids=[name for name, _ in NAMES])
+def test_names_resolve(workload, library, name, expected):
+    assert workload.look_up(library, name) == expected
+    assert workload.look_up(library, name) == expected, "and from the cache"
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_only_name_server_is_the_sidecar(workload, library):
+    lines = pathlib.Path(f"/proc/{workload.pod.pid(library)}/root/etc/resolv.conf").read_text().splitlines()
+    search = " ".join(domain.rstrip(".") for domain in SEARCH)
+    assert sorted(lines) == ["nameserver 127.0.0.1", f"options ndots:{NDOTS}", f"search {search}"]
+
+
+def test_the_probes_succeed(workload):
+    assert workload.pod.probe("pillion", "startupProbe") == 200
+    assert workload.pod.probe("pillion", "livenessProbe") == 200
+
+
+def test_it_runs_locked_down(workload):
+    """As user 65532, with no capability and no way to get one, its system calls filtered, on a root file system that is read-only."""
+    pid = workload.pod.pid("pillion")
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+    assert status["Uid"].split() == status["Gid"].split() == [str(USER)] * 4
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")} == {"0" * 16}
+    assert (status["NoNewPrivs"], status["Seccomp"]) == ("1", "2")
+    (root,) = (line.split() for line in pathlib.Path(f"/proc/{pid}/mounts").read_text().splitlines() if line.split()[1] == "/")
+    assert "ro" in root[3].split(",")
+
+
+def send_plain_query_elsewhere():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(make_query(f"{SECRET}.example.").to_wire(), (ELSEWHERE, 53))
+
+
+def test_no_plaintext_leaves_the_pod(workload, network, cluster_dns, tmp_path):
+    """Captured outside of the pod, on the bridge. The pod is given a way out, so that what would go around Pillion is seen there too."""
+    pid = workload.pod.pid("pillion")
+    with network_of(pid):
+        run("ip", "route", "add", "default", "via", network.gateway)
+
+    def capture_while(directory, does):
+        directory.mkdir()
+        captured = capture.Capture(directory, interface=network.interface, reachable=workload.pod.address)
+        does()
+        packets = captured.stop()
+        flows = {flow for flow in map(capture.flow, packets) if flow}
+        return packets, {(protocol, to, port) for protocol, source, _, to, port in flows if source == workload.pod.address}
+
+    def resolve():
+        for library in LIBRARIES:
+            # With four labels or more, or a dot at the end, a name is asked for nowhere along the search list.
+            assert workload.look_up(library, f"{SECRET}-{library}.x.wild.e2e.example") == ["192.0.2.7"]
+            assert workload.look_up(library, f"{SECRET}-{library}.e2e.example.") == "missing"
+            assert workload.look_up(library, f"captured-{library}.kube-system") == "missing"
+        # By TCP within the pod; musl before 1.2.4 does not ask again so.
+        assert workload.look_up("glibc", "many.e2e.example")[:1] == ["192.0.2.100"]
+
+    packets, destinations = capture_while(tmp_path / "resolving", resolve)
+    assert ("tcp", network.resolver, 853) in destinations
+    assert ("udp", network.cluster_dns, 53) in destinations
+    assert destinations <= {("tcp", network.resolver, 853), ("udp", network.cluster_dns, 53), ("tcp", network.cluster_dns, 53)}
+    assert not any(SECRET.encode() in packet.lower() for packet in packets)
+    assert any(b"captured-glibc" in packet for packet in packets), "the cluster's names are in the clear, and the capture sees them"
+    assert not any(SECRET in name for name, _ in asked(cluster_dns))
+
+    def leak():
+        with network_of(pid):
+            send_plain_query_elsewhere()
+
+    packets, destinations = capture_while(tmp_path / "leaking", leak)
+    assert ("udp", ELSEWHERE, 53) in destinations, "a leak would have been seen"
+    assert any(SECRET.encode() in packet for packet in packets)
+
+
+def test_a_killed_sidecar_comes_back(workload):
+    before = workload.processes()
+    restarts = workload.pod.container("pillion")["RestartCount"]
+    assert workload.look_up("glibc", "before-the-kill.wild.e2e.example") == ["192.0.2.7"]
+    os.kill(before["pillion"], signal.SIGKILL)
+    wait_until(lambda: workload.pod.pid("pillion") not in (0, before["pillion"]), "podman has started it again")
+    workload.pod.wait_started("pillion")
+    for library in LIBRARIES:
+        assert workload.look_up(library, f"after-the-kill-{library}.wild.e2e.example") == ["192.0.2.7"]
+        assert workload.look_up(library, "kubernetes") == ["10.96.0.1"]
+    after = workload.processes()
+    assert {name: after[name] for name in LIBRARIES} == {name: before[name] for name in LIBRARIES}, "the applications went on"
+    assert workload.pod.container("pillion")["RestartCount"] == restarts + 1
+
+
+def test_a_changed_configuration_rolls_the_pod(workloads):
+    workload = workloads(1)
+    rendered = workload.render()
+    assert workload.render() == rendered
+    assert workload.apply(rendered)
+    assert workload.look_up("glibc", "primary.db.internal") == "missing"
+    first = workload.processes()
+    assert not workload.apply(workload.render()), "nothing has changed, so nothing is to be done"
+    assert workload.processes() == first
+
+    changed = workload.render(**RECORDS)
+    checksum = "checksum/pillion-config"
+    before, after = template_of(rendered), template_of(changed)
+    assert before["metadata"]["annotations"].pop(checksum) != after["metadata"]["annotations"].pop(checksum)
+    assert before == after, "nothing else of the pod's template tells them apart"
+    assert workload.apply(changed)
+    assert not set(workload.processes().values()) & set(first.values())
+    assert workload.look_up("glibc", "primary.db.internal") == ["192.0.2.10"]
+
+
+def template_of(rendered):
+    (deployment,) = (one for one in yaml.safe_load_all(rendered) if one and one["kind"] == "Deployment")
+    return deployment["spec"]["template"]

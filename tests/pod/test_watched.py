@@ -1,0 +1,35 @@
+"""A real Prometheus scrapes a real pod from outside of it, and finds what the dashboards and rules ask for."""
+
+import contextlib
+
+import expressions
+import pytest
+import watching
+from deployment import CA_FILE, objects_of
+from harness.namespace import network_of
+from harness.process import served
+from podman import Pod
+
+POD_DASHBOARD, FLEET_DASHBOARD = expressions.DASHBOARDS
+
+
+@pytest.fixture(scope="module")
+def prometheus(charts, podman, network, tmp_path_factory):
+    release = f"{podman.name}-watched"
+    with contextlib.ExitStack() as stack:
+        directory = tmp_path_factory.mktemp("watched")
+        around = stack.enter_context(watching.surroundings(directory, network.gateway, CA_FILE))
+        pod = Pod(podman, network, 2)
+        stack.callback(pod.delete)
+        pod.apply(objects_of(charts.render(release, around.config, network.cluster_dns), release, around.authority))
+        pod.wait_started("pillion")
+        with network_of(pod.pid("pillion")):
+            stack.enter_context(around.load(53))
+        yield stack.enter_context(served(lambda: watching.Prometheus(tmp_path_factory.mktemp("prometheus") / "run", f"{pod.address}:9153")))
+
+
+@pytest.mark.parametrize("wanted", [watching.of_panels(POD_DASHBOARD), watching.of_panels(FLEET_DASHBOARD), watching.of_recording_rules(),
+                                    watching.of_alerts()], ids=["pod", "fleet", "recording rules", "alerts"])
+def test_every_expression_has_data(prometheus, wanted):
+    assert wanted
+    watching.wait_for_data(prometheus, wanted)
