@@ -3,6 +3,7 @@
 #
 #   ENGINE          docker, podman or buildah; without it the first that answers
 #   BASE            the image to build on; without it debian:bookworm-slim, or, where no registry can be reached, one made by debootstrap
+#   RUN_OPTIONS     more options for the engine's run; without it the limits that podman may set
 #   BUILD_OPTIONS   more options for the engine's build; without it those that podman or buildah needs to reach Debian's mirror
 
 die() {
@@ -21,6 +22,18 @@ choose_engine() {
   fi
   [[ -n ${ENGINE:-} ]] || die "no container engine answers: install docker, podman or buildah"
   export ENGINE
+}
+
+# The limits that podman gives a container by itself are above what root may set in many a container.
+choose_run_options() {
+  [[ -z ${RUN_OPTIONS:-} && $ENGINE == podman ]] || return 0
+  local name hard
+  RUN_OPTIONS=
+  for name in nofile nproc; do
+    hard=$(if [[ $name == nofile ]]; then ulimit -Hn; else ulimit -Hu; fi)
+    if [[ $hard == unlimited || $hard -gt 10000 ]]; then hard=10000; fi
+    RUN_OPTIONS+=" --ulimit $name=$hard:$hard"
+  done
 }
 
 has_image() {

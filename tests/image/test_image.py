@@ -28,6 +28,8 @@ IMAGE = os.environ.get("IMAGE", "pillion:latest")
 USER = 65532
 DOC = "usr/share/doc/pillion"
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # by the kernel's word
+RUN_OPTIONS = subprocess.run(["bash", "-c", '. "$0" && choose_run_options && echo "${RUN_OPTIONS:-}"', pathlib.Path(__file__).with_name("lib.sh")],
+                             env={**os.environ, "ENGINE": ENGINE}, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
 LOCKED_DOWN = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
 
 
@@ -42,7 +44,7 @@ def engine(*arguments, check=True, **options):
 
 
 def run_once(*arguments, check=True):
-    return engine("run", "--rm", "--network", "none", *os.environ.get("RUN_OPTIONS", "").split(), *arguments, check=check)
+    return engine("run", "--rm", "--network", "none", *RUN_OPTIONS, *arguments, check=check)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,11 @@ def sbom(files):
 class Container:
     def __init__(self, *arguments, options=()):
         self.name = f"pillion-test-{uuid.uuid4().hex[:12]}"
-        engine("run", "-d", "--name", self.name, *LOCKED_DOWN, *os.environ.get("RUN_OPTIONS", "").split(), *options, IMAGE, *arguments)
+        try:
+            engine("run", "-d", "--name", self.name, *LOCKED_DOWN, *RUN_OPTIONS, *options, IMAGE, *arguments)
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __enter__(self):
         return self
