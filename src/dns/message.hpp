@@ -6,6 +6,7 @@
 #include <expected>
 #include <optional>
 #include <string_view>
+#include <utility>
 
 #include "dns/wire.hpp"
 
@@ -125,14 +126,13 @@ class MessageView {
   bool signed_ = false;
 };
 
-/// Calls `visit(const Record&)` for each record of the three sections in order; OPT included. `view` has been parsed,
-/// so nothing can fail, and owner names are stepped over without following their pointers again.
+/// Calls `visit(const Record&)` for each record of the three sections in order; OPT included. `message` is one that has
+/// been parsed, whatever has become of its pointers since: they are not followed. So nothing can fail.
 template <typename Visit>
-void for_each_record(const MessageView& view, Visit visit) {
-  const auto header = view.header();
+void for_each_record(Bytes message, std::size_t question_end, Visit visit) {
+  const auto header = *Header::of(message);
   const auto count = std::size_t{header.answers()} + header.authorities() + header.additionals();
-  const auto message = view.bytes();
-  auto offset = view.question_end();
+  auto offset = question_end;
   for (std::size_t i = 0; i < count; ++i) {
     auto name_end = offset;
     while (message[name_end] != 0 && message[name_end] <= max_label_size)
@@ -142,6 +142,11 @@ void for_each_record(const MessageView& view, Visit visit) {
     visit(record);
     offset = record.end;
   }
+}
+
+template <typename Visit>
+void for_each_record(const MessageView& view, Visit visit) {
+  for_each_record(view.bytes(), view.question_end(), std::move(visit));
 }
 
 }  // namespace pillion::dns

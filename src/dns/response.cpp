@@ -54,13 +54,15 @@ void append_header_error(Buffer& out, const Header& query, std::uint16_t rcode) 
 }
 
 bool shorten(Buffer& out, std::size_t start, std::size_t limit) {
-  const auto message = MessageView::parse(Bytes(out).subspan(start)).value();
-  if (message.bytes().size() <= limit) return false;
-  const auto header = message.header();
+  const auto message = Bytes(out).subspan(start);
+  if (message.size() <= limit) return false;
+  const auto header = *Header::of(message);
+  auto end = header_size;
+  while (message[end] != 0) end += std::size_t{message[end]} + 1;
+  end += 5;  // the root label, type and class
   const auto needed = std::size_t{header.answers()} + header.authorities();
   std::size_t kept = 0;
-  std::size_t end = message.question_end();
-  for_each_record(message, [&, seen = std::size_t{0}](const Record& record) mutable {
+  for_each_record(message, end, [&, seen = std::size_t{0}](const Record& record) mutable {
     if (++seen > needed || record.end > limit) return;
     kept = seen;
     end = record.end;

@@ -33,7 +33,7 @@ void append_header_error(Buffer& out, const Header& query, std::uint16_t rcode);
 /// Shortens the message that begins at `start` and ends with `out` to at most `limit` bytes. The additional section
 /// goes first, as a whole, and is no loss (RFC 2181 section 9); then records from the end, with TC set and true
 /// returned. What is left is for clients that do not ask again over TCP, such as musl's before 1.2.4. The message must
-/// be valid and have no OPT; its header and question must fit.
+/// have been parsed, before changes to its question perhaps, and have no OPT; its header and question must fit.
 [[nodiscard]] bool shorten(Buffer& out, std::size_t start, std::size_t limit);
 
 /// Appends, of an answer that is too long for UDP and signed, so that no part of it may stand alone: its header with TC

@@ -99,6 +99,11 @@ void SearchWalk::keep(Step& step, const Answer& answer) {
   } else if (answer.message && !dns::append_without_opt(*answer.message, step.answer)) {
     step.rcode = dns::rcode::servfail;
   }
+  // An answer whose names point into the question's type reads otherwise where another type was asked for.
+  if (!step.answer.empty() && !dns::MessageView::parse(step.answer)) {
+    step.answer.clear();
+    step.rcode = dns::rcode::servfail;
+  }
   if (const auto header = dns::Header::of(step.answer)) step.rcode = header->rcode();
   switch (step.rcode) {
     case dns::rcode::noerror:

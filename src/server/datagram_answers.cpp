@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <cstring>
 #include <span>
 
@@ -18,7 +17,9 @@ namespace {
 
 constexpr std::size_t messages_per_call = 32;
 constexpr std::size_t parts_per_call = 256;
-constexpr std::size_t max_joined = 64;            // the kernel's UDP_MAX_SEGMENTS, before Linux 6.9
+constexpr std::size_t max_joined = 60;  // the kernel's UDP_MAX_SEGMENTS is 64, of which some kernels take headers off
+constexpr std::size_t kept_bytes =
+    std::size_t{1024} * 1024;  // memory for more is given back: thousands may have waited for one answer
 constexpr std::size_t max_joined_bytes = 65'000;  // less than the length field of a UDP header can say
 constexpr std::size_t control_size = packet_info_size + CMSG_SPACE(sizeof(std::uint16_t));
 
@@ -43,9 +44,10 @@ struct Control {
   alignas(cmsghdr) std::array<std::uint8_t, control_size> bytes;
 };
 
-/// The kernel, or what plays it, does not cut messages for this socket.
-bool is_refusal_to_cut(int error) {
-  return error == EINVAL || error == EIO || error == EOPNOTSUPP || error == ENOPROTOOPT;
+/// Kernels that do not know of it, before Linux 4.18, would take no notice and send one long datagram.
+bool cuts_messages(int socket) {
+  const int none = 0;
+  return ::setsockopt(socket, IPPROTO_UDP, UDP_SEGMENT, &none, sizeof none) == 0;
 }
 
 }  // namespace
@@ -67,16 +69,16 @@ void DatagramAnswers::end() {
 void DatagramAnswers::sort() {
   order_.clear();
   for (std::uint32_t i = 0; i < answers_.size(); ++i) {
-    order_.push_back({.key = joins_ ? key_of(answers_[i].path, answers_[i].size()) : 0, .index = i});
+    order_.push_back({.key = *joins_ ? key_of(answers_[i].path, answers_[i].size()) : 0, .index = i});
   }
-  if (joins_) std::ranges::sort(order_);
+  if (*joins_) std::ranges::sort(order_);
 }
 
 /// How many answers from this place in the order on are to leave as one message.
 std::size_t DatagramAnswers::joined_from(std::size_t first) const {
   const auto& head = answers_[order_[first].index];
   const auto most = std::min(
-      {max_joined, max_joined_bytes / std::max<std::size_t>(head.size(), 1), joins_ ? order_.size() - first : 1});
+      {max_joined, max_joined_bytes / std::max<std::size_t>(head.size(), 1), *joins_ ? order_.size() - first : 1});
   std::size_t count = 1;
   while (count < most && order_[first + count].key == order_[first].key &&
          same(answers_[order_[first + count].index].path, head.path)) {
@@ -102,6 +104,7 @@ msghdr DatagramAnswers::message_to(Answer& answer, std::span<iovec> parts, std::
 }
 
 std::size_t DatagramAnswers::send(int socket) {
+  if (!joins_) joins_ = cuts_messages(socket);
   sort();
   std::array<mmsghdr, messages_per_call> messages;
   std::array<Control, messages_per_call> controls;
@@ -131,13 +134,14 @@ std::size_t DatagramAnswers::send(int socket) {
   }
   bytes_.clear();
   answers_.clear();
+  if (bytes_.capacity() > kept_bytes) dns::Buffer().swap(bytes_);
   return undelivered;
 }
 
-/// What has been refused as one message, in as many as there are answers; errno says why. Returns how many failed.
+/// What has been refused as one message, in as many as there are answers: the way to this client may not take what is
+/// to be cut. Returns how many failed.
 std::size_t DatagramAnswers::send_alone(int socket, std::size_t place, std::size_t count) {
   if (count == 1) return 1;
-  const bool refused_to_cut = is_refusal_to_cut(errno);
   std::size_t failed = 0;
   for (const auto& [key, index] : std::span(order_).subspan(place, count)) {
     Control control;
@@ -145,8 +149,6 @@ std::size_t DatagramAnswers::send_alone(int socket, std::size_t place, std::size
     const auto message = message_to(answers_[index], {&part, 1}, control.bytes);
     if (::sendmsg(socket, &message, MSG_DONTWAIT) < 0) ++failed;
   }
-  // Where these could not leave either it was their address, which a client chooses.
-  if (refused_to_cut && failed < count) joins_ = false;
   return failed;
 }
 

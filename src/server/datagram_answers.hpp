@@ -7,6 +7,7 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -26,8 +27,8 @@ class DatagramAnswers {
   [[nodiscard]] dns::Buffer& begin(const DatagramPath& path);
   /// The answer is whole; its length must be at least 1 and at most 65,535 bytes.
   void end();
-  /// Sends them all and forgets them. Returns how many could not be sent: their client's port is closed, or the
-  /// socket's buffer is full.
+  /// Sends them all and forgets them. Returns how many could not be sent: the socket's buffer is full, or there
+  /// is no way to their client.
   [[nodiscard]] std::size_t send(int socket);
 
  private:
@@ -51,7 +52,7 @@ class DatagramAnswers {
 
   Family family_;
   bool with_local_;
-  bool joins_ = true;
+  std::optional<bool> joins_;  ///< does the kernel cut messages? Asked by the first send()
   dns::Buffer bytes_;
   std::vector<Answer> answers_;
   std::vector<Place> order_;

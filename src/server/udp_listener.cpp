@@ -103,7 +103,7 @@ std::size_t UdpListener::receive() {
       header.msg_controllen = packet_info_size;
     }
   }
-  // An error is one of an earlier answer (ICMP) or of the moment; there is nobody to tell.
+  // An error is one of the moment; there is nobody to tell.
   const auto received = ::recvmmsg(socket_.native_handle(), batch.headers.data(), batch_size, MSG_DONTWAIT, nullptr);
   return received < 0 ? 0 : static_cast<std::size_t>(received);
 }

@@ -179,6 +179,7 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
   } else {
     metrics_.failures[static_cast<std::size_t>(received.reply.error())].add();
     if (received.query != nullptr) received.query->failed(received.reply.error());
+    if (!health_.may_be_asked()) loop_.set_deadline(*this, std::max(now, health_.retry_at()));
   }
   if (!waiting_.empty()) drain_waiting(now);
 }
@@ -248,6 +249,9 @@ void Pool::expired(runtime::Time now) {
     drain_waiting(now);
     return open_as_needed(now);
   }
+  // A connection that outlived the one that failed is as good as a new one.
+  const auto is_ready = [](const Member& m) { return !m.ended && m.connection->state() == ConnectionState::ready; };
+  if (std::ranges::any_of(members_, is_ready)) return health_.offer_trial();
   const bool trying = std::ranges::any_of(
       members_, [](const Member& m) { return !m.ended && m.connection->state() != ConnectionState::draining; });
   if (!stopping_ && !trying) open();

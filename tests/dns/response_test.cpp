@@ -127,6 +127,23 @@ TEST(Shorten, KeepsWholeRecordsFromTheBeginning) {
   }
 }
 
+TEST(Shorten, FollowsNoPointerIntoAQuestionThatHasChanged) {
+  MessageBuilder message(flag::qr);
+  message.question("www.example", type::a);
+  const auto type_low = message.size() - 3;
+  // "01 00" of type and class, "01" is a label of one byte: a name as long as the type is A and what follows is the
+  // root.
+  message.record(Section::authority, Buffer{0}, type::a, address);
+  message.record(Section::authority, pointer_to(type_low), type::a, address);
+  ASSERT_TRUE(MessageView::parse(message.bytes()));
+  message.set_u16(type_low - 1, type::https);
+  ASSERT_FALSE(MessageView::parse(message.bytes())) << "what was denied for each type is asked for by another";
+  auto out = message.bytes();
+  const auto size = out.size();
+  EXPECT_TRUE(shorten(out, 0, size - 1));
+  EXPECT_LT(out.size(), size);
+}
+
 TEST(AppendTruncated, KeepsTheHeaderAndSetsTc) {
   const std::uint16_t flags = flag::qr | flag::aa | flag::rd | flag::ra | flag::ad | flag::cd | rcode::nxdomain;
   const auto answer = long_answer(flags).opt().bytes();

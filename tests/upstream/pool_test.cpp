@@ -277,6 +277,35 @@ TEST_F(PoolTest, AServerThatEndedWithoutAnswersIsTriedWithOneQuery) {
   EXPECT_EQ(metrics.up.value(), 1);
 }
 
+TEST_F(PoolTest, AConnectionThatOutlivedAFailureIsGoodForATrial) {
+  server.max_in_flight = 1;
+  start_ready();
+  for (auto i : {0U, 1U}) submit(queries[i]);
+  ASSERT_EQ(server.connections.size(), 2U);
+  connection(1).become_ready();
+  connection(1).answer(queries[1]);
+  connection(0).end(Error::stalled);
+  EXPECT_FALSE(pool->health().may_be_asked());
+  EXPECT_TRUE(testing::run_until(loop, [&] { return pool->health().may_be_asked(); }));
+}
+
+TEST_F(PoolTest, AMalformedReplyToATrialIsFollowedByAnother) {
+  start_ready();
+  submit(queries[0]);
+  connection(0).end();
+  turn(loop);
+  connection(0).become_ready();
+  connection(0).end();
+  ASSERT_TRUE(testing::run_until(loop, [&] { return server.made == 3; }));
+  connection(0).become_ready();
+  submit(queries[1]);
+  ASSERT_FALSE(pool->health().may_be_asked());
+  auto reply = reply_to(queries[1], queries[1].id);
+  reply.push_back(0);
+  connection(0).reply(reply);
+  EXPECT_TRUE(testing::run_until(loop, [&] { return pool->health().may_be_asked(); }));
+}
+
 TEST_F(PoolTest, AnIdleCloseOnTrialLeavesTheTrialToTheNextQuery) {
   start_ready();
   submit(queries[0]);
