@@ -53,7 +53,7 @@ resolve::Setup make_setup(runtime::Loop& loop, const config::Config& config, con
     setup.routes.push_back({.zone = dns::parse_name(route.zone).value(),
                             .group = static_cast<std::size_t>(group - config.upstreams.begin())});
   }
-  if (config.cache.size > 0) setup.cache = cache_settings(config.cache);
+  setup.cache = cache_settings(config.cache);
   if (!config.search.domains.empty()) {
     std::vector<dns::Buffer> domains;
     domains.reserve(config.search.domains.size());

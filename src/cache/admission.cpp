@@ -48,7 +48,6 @@ std::optional<NotStored> unfit(const Key& key, const dns::MessageView& reply) {
   if (reply.is_signed()) return NotStored::signed_message;
   const auto edns = dns::read_edns(reply);
   if (is_scoped(edns.options)) return NotStored::client_subnet;
-  if ((header.flags() & dns::flag::rd) == 0) return NotStored::not_recursive;
   if (is_meta(key)) return NotStored::meta_type;
   const auto rcode = header.rcode();
   const bool is_known = rcode == dns::rcode::noerror || rcode == dns::rcode::nxdomain || is_failure(rcode);
@@ -87,8 +86,8 @@ Survey survey(const Key& key, const dns::MessageView& reply) {
 
 std::string_view to_string(NotStored reason) {
   static constexpr auto names = std::to_array<std::string_view>(
-      {"not_a_response", "other_question", "truncated", "signed_message", "client_subnet", "not_recursive", "meta_type",
-       "other_rcode", "no_soa", "zero_ttl", "too_large", "malformed"});
+      {"not_a_response", "other_question", "truncated", "signed_message", "client_subnet", "meta_type", "other_rcode",
+       "no_soa", "zero_ttl", "too_large", "malformed"});
   static_assert(names.size() == static_cast<std::size_t>(NotStored::count_));
   const auto index = static_cast<std::size_t>(reason);
   return index < names.size() ? names[index] : "unknown";
@@ -119,8 +118,12 @@ std::expected<Admitted, NotStored> admit(const Key& key, const dns::MessageView&
 }
 
 std::uint32_t bounded_ttl(std::uint32_t ttl, const Admitted& admitted, const Settings& settings) {
-  if (admitted.kind != Kind::positive) return std::min(ttl, admitted.lifetime);
-  return std::min(std::max(ttl, seconds(settings.min_ttl)), seconds(settings.max_ttl));
+  if (admitted.kind != Kind::positive) return std::min(dns::effective_ttl(ttl), admitted.lifetime);
+  return bounded_ttl(ttl, settings);
+}
+
+std::uint32_t bounded_ttl(std::uint32_t ttl, const Settings& settings) {
+  return std::clamp(dns::effective_ttl(ttl), seconds(settings.min_ttl), seconds(settings.max_ttl));
 }
 
 }  // namespace pillion::cache

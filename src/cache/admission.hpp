@@ -26,13 +26,12 @@ enum class NotStored : std::uint8_t {
   truncated,       // TC: not the whole answer (RFC 2181 section 9)
   signed_message,  // TSIG or SIG(0): for one client only, and not to be rewritten
   client_subnet,   // an answer for one network (RFC 7871 7.3), or an ECS option that cannot be read
-  not_recursive,   // RD is not set: what the resolver happened to remember, not what there is
   meta_type,       // a zone transfer, or another type or class that is not data (RFC 6895 3.1); ANY passes
   other_rcode,     // other than NOERROR, NXDOMAIN and those of a failure
   no_soa,          // negative, but it does not say for how long (RFC 2308 section 5), or a referral
   zero_ttl,        // for the query in progress only (RFC 1035 3.2.1)
   too_large,       // would displace too much
-  malformed,       // cannot be rewritten without its OPT record
+  malformed,       // longer than a message can be once its names are written anew
   count_,
 };
 [[nodiscard]] std::string_view to_string(NotStored reason);
@@ -40,15 +39,23 @@ enum class NotStored : std::uint8_t {
 struct Admitted {
   Kind kind = Kind::positive;
   std::uint32_t lifetime = 0;  ///< seconds, more than 0
-  /// An NXDOMAIN for the very name that was asked: it holds for all types (RFC 2308 section 5) and for what lies
-  /// beneath (RFC 8020). One at the end of a CNAME chain is about another name (RFC 6604).
+  /// True for an NXDOMAIN of the very name that was asked. One at the end of a CNAME chain is about another name
+  /// (RFC 6604).
   bool denies_name = false;
+};
+
+/// What an NXDOMAIN is taken to deny. Servers exist that say NXDOMAIN where they mean NODATA (RFC 4074 section 4.2),
+/// and of names that have others beneath them; a denial of theirs must not hide what they do have.
+enum class Denial : std::uint8_t {
+  type,  ///< the type that was asked for
+  name,  ///< all types of the name (RFC 2308 section 5)
+  tree,  ///< the name and all names beneath it (RFC 8020)
 };
 
 /// Seconds that a resolution failure is kept for.
 [[nodiscard]] std::uint32_t failure_lifetime(const Settings& settings);
 
-/// Judges the reply to the question `key`.
+/// Judges the reply to the question `key`, which was asked with RD.
 ///
 /// A message is kept whole, so it lives as long as the record that expires first, in whichever section: then every
 /// answer from the cache is one that the upstream could have given. Positive answers are bounded by min_ttl and
@@ -56,8 +63,11 @@ struct Admitted {
 [[nodiscard]] std::expected<Admitted, NotStored> admit(const Key& key, const dns::MessageView& reply,
                                                        const Settings& settings);
 
-/// The TTL that a record of such an answer is kept with, in seconds: bounded as the answer itself is, so that clients
-/// do not hold it for longer than we would, nor come back sooner.
+/// The TTL that a record of such an answer is given and kept with, in seconds: bounded as the answer itself is, so that
+/// clients do not hold it for longer than we would, nor come back sooner. `ttl` is as it came: with its top bit set it
+/// is 0 (RFC 2181 section 8).
 [[nodiscard]] std::uint32_t bounded_ttl(std::uint32_t ttl, const Admitted& admitted, const Settings& settings);
+/// The same for an answer that was not admitted.
+[[nodiscard]] std::uint32_t bounded_ttl(std::uint32_t ttl, const Settings& settings);
 
 }  // namespace pillion::cache

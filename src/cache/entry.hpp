@@ -8,6 +8,7 @@
 
 #include "cache/admission.hpp"
 #include "cache/key.hpp"
+#include "cache/preparation.hpp"
 #include "dns/query.hpp"
 #include "runtime/clock.hpp"
 
@@ -20,17 +21,15 @@ inline constexpr std::size_t unit_size = 8;
 
 /// What an entry is made of.
 struct EntryContent {
-  Admitted admitted;
+  const Preparation& answer;
   runtime::Time stored;
-  /// Header (id 0), question and records without OPT, TTLs already bounded. The type in the question is the key's,
-  /// which may be `every_type`.
-  dns::Bytes wire;
-  std::span<const std::uint16_t> ttl_offsets;      ///< of each record's TTL in `wire`
-  std::span<const std::uint16_t> pointer_offsets;  ///< of each compression pointer; where it can lie beneath (RFC 8020)
-  bool holds_beneath = false;                      ///< all its pointers are known
-  dns::Bytes extended_errors;                      ///< whole EDNS options of RFC 8914
-  bool dnssec_ok = false;
-  bool checking_disabled = false;
+  const Key& key;
+  /// True if it denies names beneath its own, too (RFC 8020): its compression pointers are kept then.
+  bool holds_beneath = false;
+
+  [[nodiscard]] std::span<const std::uint16_t> pointer_offsets() const {
+    return holds_beneath ? answer.pointer_offsets() : std::span<const std::uint16_t>{};
+  }
 };
 
 /// Lives at the start of its block, which it knows the size of. Trivially copyable, so that blocks can be moved.
@@ -44,7 +43,7 @@ class Entry {
   [[nodiscard]] std::uint8_t rcode() const { return wire()[3] & 0xFU; }
   [[nodiscard]] runtime::Time stored() const { return stored_; }
   [[nodiscard]] runtime::Time expires() const { return stored_ + std::chrono::seconds(lifetime_); }
-  /// Lookups that found it fresh since it was stored, up to 255.
+  /// Lookups that found it fresh since it was stored, up to max_hits.
   [[nodiscard]] unsigned hits() const { return hits_; }
   /// The name that it was stored for; of an answer to a name beneath, a suffix of that.
   [[nodiscard]] dns::Bytes name() const { return wire().subspan(dns::header_size, name_size_); }
@@ -54,9 +53,11 @@ class Entry {
 
  private:
   friend class Store;
-  friend void append_answer(const Entry& entry, const dns::QueryView& query, runtime::Time now, dns::Buffer& out);
+  friend void append_answer(const Entry& entry, const dns::QueryView& query, runtime::Time now, std::size_t rotation,
+                            dns::Buffer& out);
 
   enum class Queue : std::uint8_t { probation, main };
+  static constexpr unsigned max_hits = 31;
 
   /// Makes an entry of `content` in this block, whose place in the store (size, chain, queue) stays as it is.
   void fill(const EntryContent& content);
@@ -85,16 +86,18 @@ class Entry {
   std::uint16_t errors_size_ = 0;
   std::uint16_t ttl_count_ = 0;
   std::uint8_t pointer_count_ = 0;
-  std::uint8_t hits_ = 0;
   std::uint8_t name_size_ = 0;
-  Kind kind_ = Kind::positive;
-  Queue queue_ = Queue::probation;
+  AddressSet addresses_;
+  std::uint8_t hits_ : 5 = 0;  // up to max_hits
+  Kind kind_ : 2 = Kind::positive;
+  Queue queue_ : 1 = Queue::probation;
   std::uint8_t frequency_ : 2 = 0;  // uses since it came into its queue, up to 3
   bool dead_ : 1 = false;           // replaced or contradicted: waits for the queue to pass
   bool refreshing_ : 1 = false;
   bool holds_beneath_ : 1 = false;
   bool dnssec_ok_ : 1 = false;
   bool checking_disabled_ : 1 = false;
+  bool searched_ : 1 = false;
 };
 static_assert(sizeof(Entry) == 40 && alignof(Entry) <= unit_size);
 
@@ -106,10 +109,11 @@ inline constexpr std::uint32_t stale_ttl = 30;
   return entry.wire().size() + query.question().name.size() - entry.name().size();
 }
 
-/// Appends the answer to `query` without OPT: its id, its question letter by letter, its RD; AD where the query said
-/// that it wants to know (RFC 6840 5.7, 5.8); TTLs less the entry's age (RFC 2181 section 8), or `stale_ttl` once it
-/// has expired. The other flags are the upstream's, as they are when its reply is passed on. `entry` is what
-/// Store::lookup found for `query`. Does not allocate while `out` has room.
-void append_answer(const Entry& entry, const dns::QueryView& query, runtime::Time now, dns::Buffer& out);
+/// Appends the answer to `query` without OPT: its id, its question letter by letter, its RD and CD; AD where the query
+/// said that it wants to know (RFC 6840 5.7, 5.8); TTLs less the entry's age (RFC 2181 section 8), or `stale_ttl` once
+/// it has expired. Its set of addresses begins with the one at the place `rotation`, counted on from the last to the
+/// first again. `entry` is what Store::lookup found for `query`. Does not allocate while `out` has room.
+void append_answer(const Entry& entry, const dns::QueryView& query, runtime::Time now, std::size_t rotation,
+                   dns::Buffer& out);
 
 }  // namespace pillion::cache

@@ -15,6 +15,8 @@ struct Key {
   std::uint16_t klass = 0;
   bool dnssec_ok = false;
   bool checking_disabled = false;
+  /// True for what a walk along the search list found that began with this question: not what the name itself has.
+  bool searched = false;
 };
 
 /// In place of a type: an entry that speaks for all types of its name. Type 0 is reserved (RFC 6895 3.1).

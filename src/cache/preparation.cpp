@@ -1,114 +1,107 @@
 #include "cache/preparation.hpp"
 
-#include <optional>
+#include <algorithm>
 
 #include "dns/ttl.hpp"
 
 namespace pillion::cache {
 namespace {
 
-constexpr std::size_t max_pointers = 255;
-constexpr std::size_t opt_fixed_size = 11;          // RFC 6891 6.1.2: the root, type, size, TTL, RDLENGTH
-constexpr std::size_t max_pointer_target = 0x3FFF;  // RFC 1035 4.1.4: 14 bits
+constexpr std::size_t opt_fixed_size = 11;  // RFC 6891 6.1.2: the root, type, size, TTL, RDLENGTH
+constexpr std::size_t max_addresses = 255;  // of a set, and before it among the TTLs
 
-// The names in the rdata of those types that a denial is made of (RFC 2308 section 2, RFC 4035 3.1.3, RFC 5155 7.2).
-// NSEC and RRSIG should not have theirs compressed, but can be met so.
-struct NamesInRdata {
-  std::size_t offset = 0;
-  int count = 0;
-};
-std::optional<NamesInRdata> names_in_rdata(std::uint16_t rr_type) {
-  switch (rr_type) {
-    case dns::type::soa:
-      return NamesInRdata{.offset = 0, .count = 2};
-    case dns::type::ns:
-    case dns::type::nsec:
-      return NamesInRdata{.offset = 0, .count = 1};
-    case dns::type::rrsig:
-      return NamesInRdata{.offset = 18, .count = 1};
-    case dns::type::nsec3:
-      return NamesInRdata{};
-    default:
-      return std::nullopt;
-  }
-}
-
-bool ends_in_pointer(dns::Bytes message, std::size_t name) {
-  while (message[name] != 0 && message[name] <= dns::max_label_size) name += std::size_t{message[name]} + 1;
-  return message[name] != 0;
+/// The flags of an answer of ours; RD, CD and AD are for each client to be set (RFC 1035 4.1.1, RFC 4035 3.2).
+std::uint16_t flags_of(const dns::Header& reply) {
+  constexpr std::uint16_t kept = dns::flag::aa | dns::flag::tc | dns::flag::ad | 0xFU;
+  return static_cast<std::uint16_t>(dns::flag::qr | dns::flag::ra | (reply.flags() & kept));
 }
 
 }  // namespace
 
 void Preparation::clear() {
-  wire.clear();
-  ttl_offsets.clear();
-  pointer_offsets.clear();
-  extended_errors.clear();
-  holds_beneath = false;
+  wire_.clear();
+  extended_errors_.clear();
+  addresses_ = {};
 }
 
-bool Preparation::prepare(const dns::MessageView& reply, const Admitted& admitted, const Settings& settings) {
+bool Preparation::prepare(const Key& key, const dns::MessageView& reply, const Settings& settings) {
   clear();
-  if (!dns::append_without_opt(reply, wire)) return false;
-  const auto view = dns::MessageView::parse(wire);
-  if (!view) return false;
-  dns::write_u16(wire, 0, 0);
-  dns::for_each_ttl(*view, [&](std::size_t offset, std::uint32_t ttl) {
-    ttl_offsets.push_back(static_cast<std::uint16_t>(offset));
-    dns::write_u32(wire, offset, bounded_ttl(ttl, admitted, settings));
-  });
-  if (admitted.denies_name) {
-    holds_beneath = collect_pointers(*view);
-    if (!holds_beneath) pointer_offsets.clear();
-    dns::write_u16(wire, view->question_end() - 4, every_type);
-  }
-  auto options = dns::read_edns(reply).options;
-  while (options.size() >= 4) {
-    const auto size = std::size_t{4} + dns::read_u16(options, 2);
-    const bool kept = dns::read_u16(options, 0) == dns::option::extended_error && size >= 6;
-    if (kept && extended_errors.size() + size <= max_extended_errors) {
-      dns::append(extended_errors, options.first(size));
-    }
-    options = options.subspan(size);
-  }
-  return true;
+  admitted_ = admit(key, reply, settings);
+  rcode_ = static_cast<std::uint16_t>(dns::read_edns(reply).extended_rcode << 4U | reply.header().rcode());
+  keep_errors(reply);
+  return write(reply, settings);
 }
 
-void Preparation::prepare_failure(const Key& key, const dns::ExtendedError& error) {
+void Preparation::prepare_found(const dns::MessageView& message, std::uint32_t lifetime) {
   clear();
-  const auto flags = dns::flag::qr | dns::flag::rd | dns::flag::ra | (key.checking_disabled ? dns::flag::cd : 0U);
-  dns::append_query(wire, 0, static_cast<std::uint16_t>(flags | dns::rcode::servfail), key.name, key.type, key.klass);
-  const auto message_size = wire.size();
-  dns::OptWriter(wire, 0, {}).add_extended_error(error.info_code, error.text);
-  const auto options = dns::Bytes(wire).subspan(message_size + opt_fixed_size);
-  dns::append(extended_errors, options);
-  wire.resize(message_size);
-  dns::write_u16(wire, 10, 0);
+  rcode_ = message.header().rcode();
+  const auto kind = rcode_ == dns::rcode::nxdomain    ? Kind::nxdomain
+                    : message.header().answers() == 0 ? Kind::nodata
+                                                      : Kind::positive;
+  admitted_ = Admitted{.kind = kind, .lifetime = lifetime};
+  // Its TTLs have been bounded already.
+  static_cast<void>(write(message, {.min_ttl = std::chrono::seconds{0}, .max_ttl = max_time}));
 }
 
-bool Preparation::collect_pointers(const dns::MessageView& view) {
-  const auto message = view.bytes();
-  if (message.size() + dns::max_name_size > max_pointer_target) return false;
-  // Notes the pointer of the name at `offset`, if it has one, and moves on behind the name.
-  const auto step = [&](std::size_t& offset, std::size_t end) {
-    const auto size = dns::skip_name(message, offset);
-    if (!size || *size > end - offset) return false;
-    if (ends_in_pointer(message, offset)) pointer_offsets.push_back(static_cast<std::uint16_t>(offset + *size - 2));
-    offset += *size;
-    return true;
-  };
-  bool known = true;
-  dns::for_each_record(view, [&](const dns::Record& record) {
-    const auto names = names_in_rdata(record.type);
-    if (!names || names->offset > record.rdata_size) known = false;
-    if (!known) return;
-    auto owner = record.owner;
-    auto rdata = record.rdata + names->offset;
-    known = step(owner, record.rdata);
-    for (int i = 0; known && i < names->count; ++i) known = step(rdata, record.end);
+void Preparation::prepare_failure(const Key& key, const dns::ExtendedError& error, const Settings& settings) {
+  clear();
+  writer_.start(wire_, dns::flag::qr | dns::flag::ra | dns::rcode::servfail, key.name, key.type, key.klass);
+  rcode_ = dns::rcode::servfail;
+  admitted_ = Admitted{.kind = Kind::failure, .lifetime = failure_lifetime(settings)};
+  const auto message_size = wire_.size();
+  dns::OptWriter(wire_, 0, {}).add_extended_error(error.info_code, error.text);
+  dns::append(extended_errors_, dns::Bytes(wire_).subspan(message_size + opt_fixed_size));
+  wire_.resize(message_size);
+  dns::write_u16(wire_, 10, 0);
+}
+
+void Preparation::deny_type_alone() {
+  rcode_ = dns::rcode::noerror;
+  dns::write_u16(wire_, 2, static_cast<std::uint16_t>(dns::read_u16(wire_, 2) & ~0xFU));
+  if (!admitted_) return;
+  admitted_->kind = Kind::nodata;
+  admitted_->denies_name = false;
+}
+
+bool Preparation::write(const dns::MessageView& reply, const Settings& settings) {
+  const auto header = reply.header();
+  const auto& question = reply.question();
+  writer_.start(wire_, flags_of(header), question.name, question.type, question.klass);
+  const bool fits = writer_.add_records(reply, [&](std::uint32_t ttl) {
+    return admitted_ ? bounded_ttl(ttl, *admitted_, settings) : bounded_ttl(ttl, settings);
   });
-  return known && pointer_offsets.size() <= max_pointers;
+  if (fits) find_addresses(header.answers());
+  return fits;
+}
+
+/// RFC 8914 section 3: Extended DNS Errors are for the client; the reply's other options were between the two of us.
+void Preparation::keep_errors(const dns::MessageView& reply) {
+  dns::for_each_option(dns::read_edns(reply).options, [&](std::uint16_t code, dns::Bytes value) {
+    if (code != dns::option::extended_error || extended_errors_.size() + value.size() + 4 > max_extended_errors) return;
+    dns::append_u16(extended_errors_, code);
+    dns::append_u16(extended_errors_, static_cast<std::uint16_t>(value.size()));
+    dns::append(extended_errors_, value);
+  });
+}
+
+/// Finds the first run of addresses in the answer section that have the same owner, as a pointer, type and size.
+void Preparation::find_addresses(std::size_t answers) {
+  constexpr std::size_t type_before_ttl = 4;
+  constexpr std::size_t owner_before_ttl = 6;
+  const auto ttls = writer_.ttl_offsets().first(std::min(answers, max_addresses));
+  const auto head_of = [&](std::size_t ttl) { return dns::Bytes(wire_).subspan(ttl - owner_before_ttl, 6); };
+  for (std::size_t first = 0; first + 1 < ttls.size(); ++first) {
+    const auto type = dns::read_u16(wire_, ttls[first] - type_before_ttl);
+    if (type != dns::type::a && type != dns::type::aaaa) continue;
+    const std::size_t size = type == dns::type::a ? 16 : 28;  // a pointer, ten bytes, the address
+    auto last = first;
+    while (last + 1 < ttls.size() && ttls[last + 1] - ttls[last] == static_cast<int>(size) &&
+           std::ranges::equal(head_of(ttls[last + 1]), head_of(ttls[first])))
+      ++last;
+    if (last == first) continue;
+    addresses_ = {.first = static_cast<std::uint8_t>(first), .count = static_cast<std::uint8_t>(last - first + 1)};
+    return;
+  }
 }
 
 }  // namespace pillion::cache

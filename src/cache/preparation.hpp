@@ -1,36 +1,65 @@
 #pragma once
-// A reply made ready to be kept: without OPT, its TTLs bounded, and a list of what a hit has to patch.
+// An upstream's reply as we give it and keep it: written anew without its OPT, its TTLs bounded, with a list of what a
+// hit has to patch.
 
 #include <cstdint>
 #include <expected>
-#include <vector>
+#include <span>
 
 #include "cache/admission.hpp"
 #include "dns/response.hpp"
+#include "dns/response_writer.hpp"
 
 namespace pillion::cache {
 
-/// At most so many bytes of Extended DNS Errors are kept with an answer; what would go beyond is left out.
+/// At most so many bytes of Extended DNS Errors are given and kept with an answer; what would go beyond is left out.
 inline constexpr std::size_t max_extended_errors = 256;
 
-/// Reused from one reply to the next, so that it keeps its capacity.
-struct Preparation {
-  dns::Buffer wire;
-  std::vector<std::uint16_t> ttl_offsets;
-  std::vector<std::uint16_t> pointer_offsets;
-  dns::Buffer extended_errors;
-  /// All compression pointers are in `pointer_offsets`, so that the question can be made longer (RFC 8020).
-  bool holds_beneath = false;
+/// Records of one set of addresses that stand next to each other and have the same size, so that they can change
+/// places: by their place among the message's TTLs.
+struct AddressSet {
+  std::uint8_t first = 0;
+  std::uint8_t count = 0;  ///< 0: there is none; else 2 or more
+};
 
-  /// Fills this from a reply that was admitted; false where it cannot be rewritten.
-  [[nodiscard]] bool prepare(const dns::MessageView& reply, const Admitted& admitted, const Settings& settings);
+/// Reused from one reply to the next, so that it keeps its capacity.
+class Preparation {
+ public:
+  /// Fills this from the reply to the question `key`, which dns::is_sound_reply() has passed. False, and this is of no
+  /// use, if it would be longer than 65,535 bytes.
+  [[nodiscard]] bool prepare(const Key& key, const dns::MessageView& reply, const Settings& settings);
+  /// Fills this with what a walk along the search list found: `message`, without OPT, for `lifetime` seconds.
+  void prepare_found(const dns::MessageView& message, std::uint32_t lifetime);
   /// Fills this with a SERVFAIL of our own.
-  void prepare_failure(const Key& key, const dns::ExtendedError& error);
+  void prepare_failure(const Key& key, const dns::ExtendedError& error, const Settings& settings);
+
+  /// Makes NODATA of an NXDOMAIN: the name is known to have another type.
+  void deny_type_alone();
+
+  /// Header (id 0), question and records without OPT.
+  [[nodiscard]] dns::Bytes wire() const { return wire_; }
+  [[nodiscard]] std::span<const std::uint16_t> ttl_offsets() const { return writer_.ttl_offsets(); }
+  /// Of each compression pointer.
+  [[nodiscard]] std::span<const std::uint16_t> pointer_offsets() const { return writer_.pointer_offsets(); }
+  [[nodiscard]] AddressSet addresses() const { return addresses_; }
+  /// The reply's Extended DNS Errors as whole EDNS options.
+  [[nodiscard]] dns::Bytes extended_errors() const { return extended_errors_; }
+  /// The reply's response code, of 12 bits.
+  [[nodiscard]] std::uint16_t rcode() const { return rcode_; }
+  [[nodiscard]] const std::expected<Admitted, NotStored>& admitted() const { return admitted_; }
 
  private:
   void clear();
-  /// Collects the pointers of owner names and rdata; false where they cannot all be known, or moved by a name's length.
-  [[nodiscard]] bool collect_pointers(const dns::MessageView& view);
+  [[nodiscard]] bool write(const dns::MessageView& reply, const Settings& settings);
+  void keep_errors(const dns::MessageView& reply);
+  void find_addresses(std::size_t answers);
+
+  dns::Buffer wire_;
+  dns::ResponseWriter writer_;
+  AddressSet addresses_;
+  dns::Buffer extended_errors_;
+  std::uint16_t rcode_ = 0;
+  std::expected<Admitted, NotStored> admitted_;
 };
 
 }  // namespace pillion::cache

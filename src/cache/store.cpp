@@ -8,6 +8,7 @@ namespace {
 
 constexpr std::size_t bytes_per_bucket = 128;  // somewhat less than a small answer takes: chains stay about one long
 constexpr std::size_t bytes_per_ghost = 128;   // about as many fingerprints as the main queue has entries
+constexpr std::size_t seen_share = 64;         // of the memory, for names that are known to exist
 constexpr std::size_t probation_share = 10;    // a tenth, as the authors of S3-FIFO found best
 
 Key denial_key(Key key) {
@@ -21,11 +22,13 @@ Store::Shape Store::shape_of(std::size_t size) {
   const auto bounded = std::clamp(size, min_size, max_size);
   const auto buckets = std::bit_floor(bounded / bytes_per_bucket);
   const auto ghost_buckets = std::bit_floor(bounded / bytes_per_ghost) / Ghosts::bucket_size;
-  const auto index = buckets * sizeof(Position) + ghost_buckets * Ghosts::memory_per_bucket;
+  const auto seen_bytes = std::bit_floor(bounded / seen_share);
+  const auto index = buckets * sizeof(Position) + ghost_buckets * Ghosts::memory_per_bucket + seen_bytes;
   const auto units = static_cast<std::uint32_t>((bounded - index - sizeof(Store)) / unit_size - 1);
   const auto probation = static_cast<std::uint32_t>(units / probation_share);
   return {.buckets = buckets,
           .ghost_buckets = ghost_buckets,
+          .seen_bytes = seen_bytes,
           .probation_units = probation,
           .main_units = units - probation};
 }
@@ -40,11 +43,12 @@ Store::Store(const Settings& settings, std::uint64_t seed, const Shape& shape)
       buckets_(shape.buckets, no_position),
       ghosts_(shape.ghost_buckets),
       probation_(1, shape.probation_units),
-      main_(1 + shape.probation_units, shape.main_units) {}
+      main_(1 + shape.probation_units, shape.main_units),
+      seen_(shape.seen_bytes) {}
 
 std::size_t Store::memory() const {
   return sizeof(Store) + (std::size_t{1} + probation_.capacity() + main_.capacity()) * unit_size +
-         buckets_.size() * sizeof(Position) + ghosts_.memory();
+         buckets_.size() * sizeof(Position) + ghosts_.memory() + seen_.memory();
 }
 
 Lookup Store::lookup(const Key& key, runtime::Time now) {
@@ -53,15 +57,37 @@ Lookup Store::lookup(const Key& key, runtime::Time now) {
     metrics_.misses.add();
     return {};
   }
-  entry->frequency_ = static_cast<std::uint8_t>(std::min(entry->frequency_ + 1, 3)) & 3U;
   if (is_fresh(*entry, now)) {
-    metrics_.hits.add();
-    if (entry->hits_ < 0xFF) ++entry->hits_;
+    count_hit(*entry);
     return {.freshness = Freshness::fresh, .entry = entry, .prefetch_due = is_prefetch_due(*entry, key, now)};
   }
+  count_use(*entry);
   const bool failing = is_failing(*entry, now);
   (failing ? metrics_.stale : metrics_.misses).add();
   return {.freshness = Freshness::stale, .entry = entry, .failed_recently = failing};
+}
+
+const Entry* Store::lookup_found(const Key& key, runtime::Time now) {
+  auto* const entry = probe(key);
+  if (entry == nullptr || !is_fresh(*entry, now)) return nullptr;
+  count_hit(*entry);
+  return entry;
+}
+
+bool Store::has_existing(const Key& key, runtime::Time now) {
+  const auto* const entry = probe(key);
+  return entry != nullptr && is_fresh(*entry, now) &&
+         (entry->kind() == Kind::positive || entry->kind() == Kind::nodata);
+}
+
+void Store::count_use(Entry& entry) {
+  entry.frequency_ = static_cast<std::uint8_t>(std::min(entry.frequency_ + 1, 3)) & 3U;
+}
+
+void Store::count_hit(Entry& entry) {
+  metrics_.hits.add();
+  count_use(entry);
+  if (entry.hits_ < Entry::max_hits) entry.hits_ = static_cast<std::uint8_t>(entry.hits_ + 1) & Entry::max_hits;
 }
 
 Lookup Store::lookup_stale(const Key& key, runtime::Time now) {
@@ -72,6 +98,16 @@ Lookup Store::lookup_stale(const Key& key, runtime::Time now) {
   return {.freshness = fresh ? Freshness::fresh : Freshness::stale,
           .entry = entry,
           .failed_recently = !fresh && is_failing(*entry, now)};
+}
+
+bool Store::has_other_address(const Key& key, runtime::Time now) {
+  for (const auto type : {dns::type::a, dns::type::aaaa}) {
+    auto other = key;
+    other.type = type;
+    const auto* const entry = type == key.type ? nullptr : probe(other);
+    if (entry != nullptr && entry->kind() == Kind::positive && is_fresh(*entry, now)) return true;
+  }
+  return false;
 }
 
 void Store::mark_refreshing(const Key& key) {
@@ -94,6 +130,7 @@ Entry* Store::probe(const Key& key, std::uint32_t hash) {
 Entry* Store::find(const Key& key, runtime::Time now) {
   auto* const exact = probe(key);
   if (exact != nullptr && is_fresh(*exact, now)) return exact;
+  if (key.searched) return nullptr;
   if (denials_ > 0) {
     auto* const denial = probe(denial_key(key));
     if (denial != nullptr && is_fresh(*denial, now)) return denial;
@@ -115,7 +152,8 @@ Entry* Store::denial_above(Key key, runtime::Time now) {
 }
 
 bool Store::is_usable(const Entry& entry, runtime::Time now) const {
-  const auto stale_for = entry.kind() == Kind::failure ? std::chrono::seconds{0} : settings_.serve_stale;
+  const bool is_bound_to_time = entry.kind() == Kind::failure || entry.searched_;
+  const auto stale_for = is_bound_to_time ? std::chrono::seconds{0} : settings_.serve_stale;
   return now < entry.expires() + stale_for;
 }
 
@@ -124,8 +162,9 @@ bool Store::is_failing(const Entry& entry, runtime::Time now) {
 }
 
 bool Store::is_prefetch_due(const Entry& entry, const Key& key, runtime::Time now) const {
-  return settings_.prefetch && !entry.refreshing_ && entry.hits() >= prefetch_hits && entry.kind() != Kind::failure &&
-         entry.expires() - now <= std::chrono::seconds(entry.lifetime_) / 10.0 && !is_failing(entry, now) &&
+  return settings_.prefetch && !entry.searched_ && !entry.refreshing_ && entry.hits() >= prefetch_hits &&
+         entry.kind() != Kind::failure && entry.expires() - now <= std::chrono::seconds(entry.lifetime_) / 10.0 &&
+         !is_failing(entry, now) &&
          entry.name().size() == key.name.size();  // not where the name asked for lies beneath the one denied
 }
 

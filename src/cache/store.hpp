@@ -16,6 +16,7 @@
 #include "cache/metrics.hpp"
 #include "cache/preparation.hpp"
 #include "cache/ring.hpp"
+#include "cache/seen_names.hpp"
 
 namespace pillion::cache {
 
@@ -48,13 +49,18 @@ class Store {
   /// Blocks that may be given a second chance while room is made for one; then the oldest goes, however popular.
   static constexpr int max_second_chances = 256;
 
-  /// Takes all its memory here, settings.size at the most, and one message's worth (128 KiB) to work in later. Pages of
-  /// it that were never used are not resident. `seed` is to be random.
+  /// Takes all its memory here, settings.size at the most. Pages of it that were never used are not resident. `seed` is
+  /// to be random.
   Store(const Settings& settings, std::uint64_t seed);
 
   /// Finds the answer to a question and counts it. Where the entry is fresh, this is a hit; where `failed_recently`, a
   /// stale answer; everything else is a miss, and the caller is expected to ask the upstream. Does not allocate.
   [[nodiscard]] Lookup lookup(const Key& key, runtime::Time now);
+  /// What a walk along the search list found, which `key` asks for; nullptr if that is not known or has expired. Counts
+  /// a hit; a miss is not counted, since other look-ups follow.
+  [[nodiscard]] const Entry* lookup_found(const Key& key, runtime::Time now);
+  /// True if a fresh answer is held which says that the name of `key` exists, with or without the type.
+  [[nodiscard]] bool has_existing(const Key& key, runtime::Time now);
   /// For after the upstream has not answered, or not in time (RFC 8767: 1.8 s): the entry, fresh or stale. Counts stale
   /// ones as answered with; neither hits nor misses.
   [[nodiscard]] Lookup lookup_stale(const Key& key, runtime::Time now);
@@ -62,16 +68,18 @@ class Store {
   /// has come, or it expires.
   void mark_refreshing(const Key& key);
 
+  /// True if a fresh answer with an address of the name of `key` is held, of another type than that of `key`.
+  [[nodiscard]] bool has_other_address(const Key& key, runtime::Time now);
+
   /// Keeps the upstream's reply to the question `key`, in place of what there was. What the query was is for the caller
-  /// to know: replies to signed queries, or to queries with ECS, are not to be passed here.
+  /// to know: replies to signed queries, to queries with ECS or without RD are not to be passed here. `denial` is the
+  /// most that an NXDOMAIN of this upstream is taken to deny; of a name that is known to exist it is about the type.
   ///
   /// A failure does not take the place of an answer that is still usable (RFC 8767 section 5): the entry notes until
   /// when the upstream need not be asked again, so that it takes no second place and cannot outlive the answer.
-  /// `denies_beneath` false: an NXDOMAIN is about the name alone, since others know of names beneath it.
-  std::expected<Kind, NotStored> insert(const Key& key, const dns::MessageView& reply, runtime::Time now,
-                                        bool denies_beneath = true);
-  /// The same for a failure of our own to get an answer (timeouts, refused connections): SERVFAIL with `error`.
-  void insert_failure(const Key& key, const dns::ExtendedError& error, runtime::Time now);
+  std::expected<Kind, NotStored> insert(const Key& key, const Preparation& reply, Denial denial, runtime::Time now);
+  /// Keeps what a walk along the search list found; `key` says so. It says nothing of the name.
+  void insert_found(const Key& key, const Preparation& found, runtime::Time now);
 
   [[nodiscard]] const Metrics& metrics() const { return metrics_; }
   /// Bytes of memory that entries and index take together, used or not; at most settings.size.
@@ -85,6 +93,7 @@ class Store {
   struct Shape {
     std::size_t buckets;
     std::size_t ghost_buckets;
+    std::size_t seen_bytes;
     std::uint32_t probation_units;
     std::uint32_t main_units;
   };
@@ -103,6 +112,8 @@ class Store {
   // Finding (store.cpp)
   [[nodiscard]] Entry* probe(const Key& key, std::uint32_t hash);
   [[nodiscard]] Entry* probe(const Key& key) { return probe(key, hash(key)); }
+  static void count_use(Entry& entry);
+  void count_hit(Entry& entry);
   [[nodiscard]] Entry* denial_above(Key key, runtime::Time now);
   [[nodiscard]] Entry* find(const Key& key, runtime::Time now);
   [[nodiscard]] bool is_usable(const Entry& entry, runtime::Time now) const;
@@ -112,8 +123,9 @@ class Store {
 
   // Changing (store_changes.cpp)
   [[nodiscard]] bool note_failure(const Key& key, runtime::Time now);
-  void drop_contradicted(const Key& key, const Admitted& admitted);
-  [[nodiscard]] bool put(const Key& key, const Admitted& admitted, runtime::Time now);
+  void drop(const Key& key);
+  void note_existing(Key key);
+  [[nodiscard]] bool put(const EntryContent& content);
   Position make_room(Queue queue, std::uint32_t units, runtime::Time now);
   void evict_from_probation(runtime::Time now);
   [[nodiscard]] bool main_has_room(std::uint32_t units, runtime::Time now);
@@ -132,7 +144,7 @@ class Store {
   Ghosts ghosts_;
   Ring probation_;
   Ring main_;
-  Preparation preparation_;
+  SeenNames seen_;
   std::size_t entries_ = 0;
   std::size_t units_ = 0;    // of these
   std::size_t denials_ = 0;  // of these, those that speak for every type of their name

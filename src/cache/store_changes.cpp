@@ -6,35 +6,44 @@
 #include <optional>
 
 #include "cache/store.hpp"
+#include "dns/name.hpp"
 
 namespace pillion::cache {
 namespace {
 
-constexpr std::uint32_t largest_share = 2;     // of the queue on probation, that one answer may take
-constexpr std::uint32_t max_wasted_units = 8;  // at the end of a block that is written anew in its place
-constexpr int max_reclaimed = 4;               // useless entries dropped from the main queue for one on probation
-constexpr unsigned promoting_frequency = 2;    // uses that lead from probation to the main queue
+constexpr std::uint32_t largest_share = 2;          // of the queue on probation, that one answer may take
+constexpr std::uint32_t max_wasted_units = 8;       // at the end of a block that is written anew in its place
+constexpr int max_reclaimed = 4;                    // useless entries dropped from the main queue for one on probation
+constexpr unsigned promoting_frequency = 2;         // uses that lead from probation to the main queue
+constexpr std::size_t max_pointers = 255;           // that an entry can list
+constexpr std::size_t max_pointer_target = 0x3FFF;  // RFC 1035 4.1.4: 14 bits
 
 }  // namespace
 
-std::expected<Kind, NotStored> Store::insert(const Key& key, const dns::MessageView& reply, runtime::Time now,
-                                             bool denies_beneath) {
-  const auto admitted = admit(key, reply, settings_);
+std::expected<Kind, NotStored> Store::insert(const Key& key, const Preparation& reply, Denial denial,
+                                             runtime::Time now) {
+  const auto& admitted = reply.admitted();
   if (!admitted) return std::unexpected(admitted.error());
   if (admitted->kind == Kind::failure && note_failure(key, now)) return Kind::failure;
-  if (!preparation_.prepare(reply, *admitted, settings_)) return std::unexpected(NotStored::malformed);
-  preparation_.holds_beneath = preparation_.holds_beneath && denies_beneath;
-  drop_contradicted(key, *admitted);
+  const bool exists = admitted->kind != Kind::failure && !admitted->denies_name;
+  const bool denies_name =
+      admitted->denies_name && denial != Denial::type && !seen_.has(dns::hash_name(key.name, seed_));
+  if (exists) note_existing(key);
   auto stored_key = key;
-  if (admitted->denies_name) stored_key.type = every_type;
-  if (!put(stored_key, *admitted, now)) return std::unexpected(NotStored::too_large);
+  bool holds_beneath = false;
+  if (denies_name) {
+    drop(key);
+    stored_key.type = every_type;
+    holds_beneath = denial == Denial::tree && reply.pointer_offsets().size() <= max_pointers &&
+                    reply.wire().size() + dns::max_name_size <= max_pointer_target;
+  }
+  const bool stored = put({.answer = reply, .stored = now, .key = stored_key, .holds_beneath = holds_beneath});
+  if (!stored) return std::unexpected(NotStored::too_large);
   return admitted->kind;
 }
 
-void Store::insert_failure(const Key& key, const dns::ExtendedError& error, runtime::Time now) {
-  if (note_failure(key, now)) return;
-  preparation_.prepare_failure(key, error);
-  (void)put(key, {.kind = Kind::failure, .lifetime = failure_lifetime(settings_)}, now);
+void Store::insert_found(const Key& key, const Preparation& found, runtime::Time now) {
+  static_cast<void>(put({.answer = found, .stored = now, .key = key}));
 }
 
 // Where there is an answer that is still usable, notes in it that the upstream has failed.
@@ -48,37 +57,27 @@ bool Store::note_failure(const Key& key, runtime::Time now) {
   return true;
 }
 
-// What the new answer shows to be wrong. A denial replaces what was known of its type of the name; an answer that tells
-// of the name replaces denials of it and of its ancestors (RFC 8020 section 2 read backwards).
-void Store::drop_contradicted(const Key& key, const Admitted& admitted) {
-  const auto drop = [&](const Key& wrong) {
-    const auto* const entry = probe(wrong);
-    if (entry != nullptr) remove(position_of(*entry));
-  };
-  if (admitted.denies_name) {
-    drop(key);
-  } else if (admitted.kind != Kind::failure) {
-    auto denied = key;
-    denied.type = every_type;
-    for (int i = 0; denials_ > 0 && i <= max_ancestors; ++i) {
-      drop(denied);
-      if (denied.name[0] == 0) break;
-      denied.name = denied.name.subspan(std::size_t{1} + denied.name[0]);
-    }
+void Store::drop(const Key& key) {
+  const auto* const entry = probe(key);
+  if (entry != nullptr) remove(position_of(*entry));
+}
+
+// An answer that tells of a name shows denials of it and of its ancestors to be wrong (RFC 8020 section 2 read
+// backwards): those that are held, and those that come.
+void Store::note_existing(Key key) {
+  key.type = every_type;
+  for (int i = 0; i <= max_ancestors; ++i) {
+    seen_.add(dns::hash_name(key.name, seed_));
+    if (denials_ > 0) drop(key);
+    if (key.name[0] == 0) break;
+    key.name = key.name.subspan(std::size_t{1} + key.name[0]);
   }
 }
 
-// Writes what has been prepared; false where it is too large, and then there is nothing for the key any more.
-bool Store::put(const Key& key, const Admitted& admitted, runtime::Time now) {
-  const EntryContent content = {.admitted = admitted,
-                                .stored = now,
-                                .wire = preparation_.wire,
-                                .ttl_offsets = preparation_.ttl_offsets,
-                                .pointer_offsets = preparation_.pointer_offsets,
-                                .holds_beneath = preparation_.holds_beneath,
-                                .extended_errors = preparation_.extended_errors,
-                                .dnssec_ok = key.dnssec_ok,
-                                .checking_disabled = key.checking_disabled};
+// Writes an entry; false where it is too large, and then there is nothing for the key any more.
+bool Store::put(const EntryContent& content) {
+  const auto& key = content.key;
+  const auto now = content.stored;
   const auto units = Entry::units_for(content);
   const auto key_hash = hash(key);
   auto* const old = probe(key, key_hash);
@@ -90,7 +89,7 @@ bool Store::put(const Key& key, const Admitted& admitted, runtime::Time now) {
   std::optional<Queue> queue;
   std::uint8_t frequency = 0;
   if (old != nullptr) {
-    queue = old->queue_;
+    queue = Queue{old->queue_};
     frequency = old->frequency_;
     remove(position_of(*old));
   }

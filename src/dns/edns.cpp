@@ -30,13 +30,11 @@ Edns read_edns(const MessageView& message) {
 }
 
 std::optional<Bytes> find_option(Bytes options, std::uint16_t code) {
-  while (options.size() >= option_header_size) {
-    const auto size = std::size_t{read_u16(options, 2)};
-    if (size > options.size() - option_header_size) break;
-    if (read_u16(options, 0) == code) return options.subspan(option_header_size, size);
-    options = options.subspan(option_header_size + size);
-  }
-  return std::nullopt;
+  std::optional<Bytes> found;
+  for_each_option(options, [&](std::uint16_t each, Bytes value) {
+    if (each == code && !found) found = value;
+  });
+  return found;
 }
 
 std::optional<std::uint16_t> keepalive_timeout(Bytes options) {

@@ -32,6 +32,17 @@ struct Edns {
 /// The EDNS of a message; `present == false` where it has none.
 [[nodiscard]] Edns read_edns(const MessageView& message);
 
+/// Calls `visit(std::uint16_t code, Bytes value)` for each option, up to one that does not fit.
+template <typename Visit>
+void for_each_option(Bytes options, Visit visit) {
+  while (options.size() >= 4) {  // RFC 6891 6.1.2: code and length
+    const auto size = std::size_t{read_u16(options, 2)};
+    if (size > options.size() - 4) return;
+    visit(read_u16(options, 0), options.subspan(4, size));
+    options = options.subspan(4 + size);
+  }
+}
+
 /// The value of the first option with this code; nullopt where there is none.
 [[nodiscard]] std::optional<Bytes> find_option(Bytes options, std::uint16_t code);
 
@@ -66,11 +77,5 @@ class OptWriter {
   std::size_t message_start_;
   std::size_t length_offset_;
 };
-
-/// Appends `message` without its OPT record to `out`, ARCOUNT corrected, and pointers of names behind the removed
-/// record moved: in owner names, and in the rdata of all types known to hold names (RFC 3597 section 4 and the later
-/// ones, which should not compress them but can be met so). Copies as is where there is no OPT. A message that cannot
-/// be rewritten (a name behind the OPT leads into it, or is malformed) is reported by false, with `out` as it was.
-[[nodiscard]] bool append_without_opt(const MessageView& message, Buffer& out);
 
 }  // namespace pillion::dns

@@ -102,6 +102,26 @@ std::optional<Record> read_record(Bytes message, std::size_t offset) {
   return record;
 }
 
+std::optional<Record> find_opt(Bytes message) {
+  const auto header = Header::of(message);
+  if (!header) return std::nullopt;
+  auto offset = header_size;
+  for (std::size_t i = 0; i < header->questions(); ++i) {
+    constexpr std::size_t type_and_class = 4;
+    const auto name_size = skip_name(message, offset);
+    if (!name_size || message.size() - offset - *name_size < type_and_class) return std::nullopt;
+    offset += *name_size + type_and_class;
+  }
+  const auto records = std::size_t{header->answers()} + header->authorities() + header->additionals();
+  for (std::size_t i = 0; i < records; ++i) {
+    const auto record = read_record(message, offset);
+    if (!record) return std::nullopt;
+    if (record->type == type::opt && message[record->owner] == 0) return record;
+    offset = record->end;
+  }
+  return std::nullopt;
+}
+
 std::expected<MessageView, ParseError> MessageView::parse(Bytes message) {
   const auto header = Header::of(message);
   if (!header) return std::unexpected(ParseError::short_header);

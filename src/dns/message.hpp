@@ -97,6 +97,10 @@ class Header {
           .end = rdata + rdata_size};
 }
 
+/// The OPT record of a message that may be malformed elsewhere: QDCOUNT may be any number. nullopt if there is none
+/// before the first fault.
+[[nodiscard]] std::optional<Record> find_opt(Bytes message);
+
 /// A message whose every section has been walked to its last byte.
 class MessageView {
  public:

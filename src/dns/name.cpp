@@ -69,19 +69,6 @@ constexpr Lead lead_of(std::uint8_t byte) {
   return {};
 }
 
-bool is_utf8_text(Bytes text) {
-  while (!text.empty()) {
-    const auto lead = lead_of(text[0]);
-    if (lead.size == 0 || lead.size > text.size()) return false;
-    if (lead.size > 1 && (text[1] < lead.second_min || text[1] > lead.second_max)) return false;
-    for (std::size_t i = 2; i < lead.size; ++i) {
-      if ((text[i] & 0xC0U) != 0x80) return false;
-    }
-    text = text.subspan(lead.size);
-  }
-  return true;
-}
-
 void append_decimal_escape(std::string& out, std::uint8_t byte) {
   out += '\\';
   out += static_cast<char>('0' + byte / 100);
@@ -183,6 +170,19 @@ std::expected<Buffer, std::string> parse_name(std::string_view text) {
   }
   if (name.size() > max_name_size) return std::unexpected("a name longer than 255 bytes");
   return name;
+}
+
+bool is_utf8_text(Bytes text) {
+  while (!text.empty()) {
+    const auto lead = lead_of(text[0]);
+    if (lead.size == 0 || lead.size > text.size()) return false;
+    if (lead.size > 1 && (text[1] < lead.second_min || text[1] > lead.second_max)) return false;
+    for (std::size_t i = 2; i < lead.size; ++i) {
+      if ((text[i] & 0xC0U) != 0x80) return false;
+    }
+    text = text.subspan(lead.size);
+  }
+  return true;
 }
 
 bool is_utf8(Bytes name) {

@@ -34,4 +34,7 @@ namespace pillion::dns {
 /// by itself.
 [[nodiscard]] bool is_utf8(Bytes name);
 
+/// True if `text` as a whole is valid UTF-8 in that sense.
+[[nodiscard]] bool is_utf8_text(Bytes text);
+
 }  // namespace pillion::dns

@@ -36,10 +36,10 @@ constexpr QueryError to_query_error(ParseError error) {
 }  // namespace
 
 std::string_view to_string(QueryError error) {
-  static constexpr auto names =
-      std::to_array<std::string_view>({"short_header", "is_response", "question_count", "truncated_name",
-                                       "compressed_name", "long_name", "truncated_question", "malformed_record",
-                                       "malformed_edns", "misplaced_tsig", "trailing_bytes", "name_not_utf8"});
+  static constexpr auto names = std::to_array<std::string_view>(
+      {"short_header", "is_response", "question_count", "truncated_name", "compressed_name", "long_name",
+       "truncated_question", "malformed_record", "malformed_edns", "misplaced_tsig", "trailing_bytes", "name_not_utf8",
+       "answer_records"});
   static_assert(names.size() == static_cast<std::size_t>(QueryError::count_));
   const auto index = static_cast<std::size_t>(error);
   return index < names.size() ? names[index] : "unknown";
@@ -53,6 +53,7 @@ std::expected<QueryView, QueryError> parse_query(Bytes message, const QueryRules
 
   const auto view = MessageView::parse(message);
   if (!view) return std::unexpected(to_query_error(view.error()));
+  if (header->opcode() == opcode::query && header->answers() != 0) return std::unexpected(QueryError::answer_records);
   if (rules.reject_non_utf8_names && !is_utf8(view->question().name)) {
     return std::unexpected(QueryError::name_not_utf8);
   }

@@ -24,6 +24,7 @@ enum class QueryError : std::uint8_t {
   misplaced_tsig,
   trailing_bytes,
   name_not_utf8,
+  answer_records,  // a query has none in its answer section (RFC 1035 section 4.1)
   count_,
 };
 [[nodiscard]] std::string_view to_string(QueryError error);
@@ -39,6 +40,8 @@ struct QueryView {
   Edns edns;  ///< the client's EDNS; `present` is false where it sent none
 
   [[nodiscard]] const Question& question() const { return message.question(); }
+  /// True if RD is set (RFC 1035 4.1.1).
+  [[nodiscard]] bool is_recursive() const { return (message.header().flags() & flag::rd) != 0; }
 };
 
 struct QueryRules {

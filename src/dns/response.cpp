@@ -47,13 +47,33 @@ void append_error(Buffer& out, const QueryView& query, std::uint16_t rcode, cons
   OptWriter opt(out, start, answer_edns(ours, query.edns, static_cast<std::uint8_t>(rcode >> 4U)));
   if (ours.keepalive) opt.add_keepalive(ours.keepalive);
   if (error) opt.add_extended_error(error->info_code, error->text);
+  opt.add_padding(ours.padding);
 }
 
-void append_header_error(Buffer& out, const Header& query, std::uint16_t rcode) {
-  append_header(out, query.id(), answer_flags(query, rcode), 0);
+void append_header_error(Buffer& out, Bytes query, std::uint16_t rcode, const OurEdns& ours) {
+  const auto start = out.size();
+  const auto header = *Header::of(query);
+  append_header(out, header.id(), answer_flags(header, rcode), 0);
+  const auto opt = find_opt(query);
+  if (!opt) return;
+  constexpr std::uint32_t dnssec_ok_bit = 0x8000;  // RFC 3225 section 3
+  Edns client;
+  client.dnssec_ok = (opt->ttl & dnssec_ok_bit) != 0;
+  OptWriter(out, start, answer_edns(ours, client, static_cast<std::uint8_t>(rcode >> 4U)));
 }
 
-bool shorten(Buffer& out, std::size_t start, std::size_t limit) {
+void address_to(const QueryView& query, MutableBytes answer) {
+  const auto asked = query.message.header().flags();
+  constexpr std::uint16_t copied = flag::rd | flag::cd;
+  auto flags = static_cast<std::uint16_t>((read_u16(answer, 2) & ~copied) | (asked & copied));
+  const bool wants_ad = query.edns.dnssec_ok || (asked & flag::ad) != 0;
+  if (!wants_ad) flags = static_cast<std::uint16_t>(flags & ~flag::ad);
+  write_u16(answer, 0, query.message.header().id());
+  write_u16(answer, 2, flags);
+  std::ranges::copy(query.question().name, answer.begin() + header_size);
+}
+
+bool shorten(Buffer& out, std::size_t start, std::size_t limit, bool dnssec_ok) {
   const auto message = Bytes(out).subspan(start);
   if (message.size() <= limit) return false;
   const auto header = *Header::of(message);
@@ -68,12 +88,13 @@ bool shorten(Buffer& out, std::size_t start, std::size_t limit) {
     end = record.end;
   });
   const auto answers = std::min<std::size_t>(kept, header.answers());
-  if (kept < needed) write_u16(out, start + 2, header.flags() | flag::tc);
+  const bool is_loss = kept < (dnssec_ok ? needed : header.answers());
+  if (is_loss) write_u16(out, start + 2, header.flags() | flag::tc);
   write_u16(out, start + 6, static_cast<std::uint16_t>(answers));
   write_u16(out, start + 8, static_cast<std::uint16_t>(kept - answers));
   write_u16(out, start + 10, 0);
   out.resize(start + end);
-  return kept < needed;
+  return is_loss;
 }
 
 void append_truncated(Buffer& out, const MessageView& answer, const OurEdns& ours, const Edns& client) {

@@ -13,7 +13,8 @@ namespace pillion::dns {
 struct OurEdns {
   std::uint16_t udp_payload = 1232;  ///< contract key dns.udp_payload
   std::optional<std::uint16_t> keepalive =
-      {};  ///< units of 100 ms; set only for TCP clients that sent the option (RFC 7828 3.3.2)
+      {};                     ///< units of 100 ms; set only for TCP clients that sent the option (RFC 7828 3.3.2)
+  std::uint16_t padding = 0;  ///< block size in bytes, for clients that pad (RFC 7830 section 4); 0: no padding
 };
 
 /// An Extended DNS Error to go with an answer (RFC 8914).
@@ -27,14 +28,21 @@ struct ExtendedError {
 void append_error(Buffer& out, const QueryView& query, std::uint16_t rcode, const OurEdns& ours,
                   std::optional<ExtendedError> error = {});
 
-/// Appends a bare 12-byte answer to a message whose header alone can be trusted.
-void append_header_error(Buffer& out, const Header& query, std::uint16_t rcode);
+/// Appends an answer without question to a message of which little more than the header can be trusted: QR set, the
+/// query's id, opcode, RD and CD; and our OPT if one can be found in `query` (RFC 6891 section 7).
+void append_header_error(Buffer& out, Bytes query, std::uint16_t rcode, const OurEdns& ours);
+
+/// Makes `answer`, a whole response without regard to who asks, the answer to `query`: its id, RD and CD (RFC 1035
+/// 4.1.1, RFC 4035 3.2.2); AD only if the query wants to know (RFC 6840 5.7, 5.8); the letters of its question, which
+/// clients compare with their own (draft-vixie-dnsext-dns0x20).
+void address_to(const QueryView& query, MutableBytes answer);
 
 /// Shortens the message that begins at `start` and ends with `out` to at most `limit` bytes. The additional section
-/// goes first, as a whole, and is no loss (RFC 2181 section 9); then records from the end, with TC set and true
-/// returned. What is left is for clients that do not ask again over TCP, such as musl's before 1.2.4. The message must
+/// goes first, as a whole, then records from the end. TC is set, and true returned, if answers were lost; of the
+/// authority section it is a loss only to those who validate, which `dnssec_ok` says (RFC 2181 section 9, RFC 4035
+/// 3.1.1). What is left is for clients that do not ask again over TCP, such as musl's before 1.2.4. The message must
 /// have been parsed, before changes to its question perhaps, and have no OPT; its header and question must fit.
-[[nodiscard]] bool shorten(Buffer& out, std::size_t start, std::size_t limit);
+[[nodiscard]] bool shorten(Buffer& out, std::size_t start, std::size_t limit, bool dnssec_ok);
 
 /// Appends, of an answer that is too long for UDP and signed, so that no part of it may stand alone: its header with TC
 /// set, the question, and our OPT where the client sent one. `answer` is a whole message; of its OPT only the extended

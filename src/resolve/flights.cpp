@@ -10,6 +10,13 @@ namespace {
 
 constexpr std::size_t bucket_count = 1024;
 
+void refuse(Request& request, runtime::Time now) {
+  request.answered({.now = now,
+                    .rcode = dns::rcode::refused,
+                    .info_code = dns::extended_error::other,
+                    .text = "too many queries under way"});
+}
+
 }  // namespace
 
 void Flight::answered(const Answer& answer) {
@@ -21,8 +28,15 @@ void Flight::expired(runtime::Time now) {
   owner->answer_all_stale(*this, now);
 }
 
-Flights::Flights(runtime::Schedule& schedule, cache::Store* store, Metrics& metrics, std::uint64_t seed)
-    : schedule_(schedule), store_(store), metrics_(metrics), seed_(seed), buckets_(bucket_count) {}
+Flights::Flights(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings, Metrics& metrics,
+                 std::uint64_t seed)
+    : schedule_(schedule),
+      store_(store),
+      settings_(settings),
+      metrics_(metrics),
+      seed_(seed),
+      buckets_(bucket_count),
+      spare_(std::make_unique<cache::Preparation>()) {}
 
 Flight* Flights::find(const cache::Key& key, std::uint64_t hash) {
   for (auto* flight = buckets_[hash % bucket_count]; flight != nullptr; flight = flight->next) {
@@ -34,19 +48,25 @@ Flight* Flights::find(const cache::Key& key, std::uint64_t hash) {
   return nullptr;
 }
 
+void Flights::start(Flight& flight, const Departure& departure, std::uint64_t hash) {
+  const auto& key = departure.key;
+  flight.owner = this;
+  flight.name.assign(key.name.begin(), key.name.end());
+  flight.type = key.type;
+  flight.klass = key.klass;
+  flight.dnssec_ok = key.dnssec_ok;
+  flight.checking_disabled = key.checking_disabled;
+  flight.denial = departure.denial;
+  flight.is_plaintext = departure.is_plaintext;
+  flight.is_shared = true;
+  flight.stale_is_due = false;
+  flight.hash = hash;
+}
+
 Flight* Flights::depart(const Departure& departure, std::uint64_t hash) {
   auto* const flight = slab_.acquire();
   if (flight == nullptr) return nullptr;
-  const auto& key = departure.key;
-  flight->owner = this;
-  flight->name.assign(key.name.begin(), key.name.end());
-  flight->type = key.type;
-  flight->klass = key.klass;
-  flight->dnssec_ok = key.dnssec_ok;
-  flight->checking_disabled = key.checking_disabled;
-  flight->denies_beneath = departure.denies_beneath;
-  flight->stale_is_due = false;
-  flight->hash = hash;
+  start(*flight, departure, hash);
   flight->next = std::exchange(buckets_[hash % bucket_count], flight);
   return flight;
 }
@@ -64,16 +84,22 @@ bool Flights::board(const dns::QueryView& query, const Departure& departure, Req
   }
   auto* const flight = depart(departure, hash);
   if (flight == nullptr) {
-    request.answered({.now = now,
-                      .rcode = dns::rcode::refused,
-                      .info_code = dns::extended_error::other,
-                      .text = "too many queries under way"});
+    refuse(request, now);
     return false;
   }
   flight->waiting.push_back(request);
   if (departure.has_stale) promise_stale(*flight, *departure.group, now);
   departure.group->resolve(query, *flight);
   return true;
+}
+
+void Flights::ask_alone(const dns::QueryView& query, const Departure& departure, Request& request) {
+  auto* const flight = slab_.acquire();
+  if (flight == nullptr) return refuse(request, schedule_.clock().now());
+  start(*flight, departure, 0);
+  flight->is_shared = false;
+  flight->waiting.push_back(request);
+  departure.group->resolve(query, *flight);
 }
 
 /// RFC 8767 section 5: the expired answer, at once where nothing is to be hoped for, else after a while.
@@ -95,13 +121,15 @@ void Flights::landed(Flight& flight, const Answer& answer) {
   const auto now = schedule_.clock().now();
   schedule_.clear_deadline(flight);
   // First, so that whoever asks again from within its answer starts anew.
-  remove(flight);
-  keep(flight, answer, now);
-  const bool failed = is_failure(answer);
+  if (flight.is_shared) remove(flight);
+  auto prepared = spare_ ? std::move(spare_) : std::make_unique<cache::Preparation>();
+  const auto ours = keep(flight, answer, *prepared, now);
+  const bool failed = is_failure(ours);
   auto waiting = std::exchange(flight.waiting, {});
   while (auto* const request = waiting.pop_front()) {
-    if (!failed || !answer_stale(flight, *request, now)) request->answered(answer);
+    if (!failed || !answer_stale(flight, *request, now)) request->answered(ours);
   }
+  spare_ = std::move(prepared);
   slab_.release(flight);
 }
 
@@ -111,19 +139,39 @@ void Flights::remove(Flight& flight) {
   *link = flight.next;
 }
 
-void Flights::keep(const Flight& flight, const Answer& answer, runtime::Time now) {
-  if (store_ == nullptr) return;
-  if (answer.message) {
-    // What is not stored has its reasons, none of which the client needs to know.
-    [[maybe_unused]] const auto stored = store_->insert(flight.key(), *answer.message, now, flight.denies_beneath);
-  } else if (answer.rcode == dns::rcode::servfail) {
-    store_->insert_failure(
-        flight.key(), {.info_code = answer.info_code.value_or(dns::extended_error::other), .text = answer.text}, now);
+/// What of the group's answer is for those who wait; the cache has it then, too.
+Answer Flights::keep(const Flight& flight, const Answer& answer, cache::Preparation& prepared, runtime::Time now) {
+  const auto key = flight.key();
+  if (!answer.message) {
+    if (answer.rcode == dns::rcode::servfail) keep_failure(flight, answer, prepared, now);
+    return answer;
   }
+  if (!prepared.prepare(key, *answer.message, settings_)) {
+    return {.source = answer.source, .info_code = dns::extended_error::other, .text = "the reply is too long"};
+  }
+  const auto& admitted = prepared.admitted();
+  // Some cluster DNS servers say so of the types that a name does not have (RFC 4074 section 4.2).
+  if (flight.is_plaintext && admitted && admitted->denies_name && store_ != nullptr &&
+      store_->has_other_address(key, now))
+    prepared.deny_type_alone();
+  // What is not stored has its reasons, none of which the client needs to know.
+  if (store_ != nullptr && flight.is_shared) static_cast<void>(store_->insert(key, prepared, flight.denial, now));
+  return {.source = answer.source,
+          .message = dns::MessageView::parse(prepared.wire()).value(),
+          .rcode = prepared.rcode(),
+          .extended_errors = prepared.extended_errors()};
+}
+
+void Flights::keep_failure(const Flight& flight, const Answer& answer, cache::Preparation& prepared,
+                           runtime::Time now) {
+  if (store_ == nullptr || !flight.is_shared) return;
+  const auto info_code = answer.info_code.value_or(dns::extended_error::other);
+  prepared.prepare_failure(flight.key(), {.info_code = info_code, .text = answer.text}, settings_);
+  static_cast<void>(store_->insert(flight.key(), prepared, flight.denial, now));
 }
 
 bool Flights::answer_stale(const Flight& flight, Request& request, runtime::Time now) {
-  if (store_ == nullptr) return false;
+  if (store_ == nullptr || !flight.is_shared) return false;
   const auto found = store_->lookup_stale(flight.key(), now);
   if (found.entry == nullptr || found.entry->kind() == cache::Kind::failure) return false;
   if (found.freshness == cache::Freshness::stale) {

@@ -3,6 +3,7 @@
 // keeping of what comes back, and stale answers when nothing does (RFC 8767).
 
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "cache/store.hpp"
@@ -33,7 +34,9 @@ class Flight final : public Request, public runtime::Deadline {
   std::uint16_t klass = 0;
   bool dnssec_ok = false;
   bool checking_disabled = false;
-  bool denies_beneath = true;
+  cache::Denial denial = cache::Denial::tree;
+  bool is_plaintext = false;
+  bool is_shared = true;
   bool stale_is_due = false;  ///< it has been waited for long enough: who comes now gets the stale answer
   std::uint64_t hash = 0;
   Flight* next = nullptr;  ///< in its bucket
@@ -44,9 +47,10 @@ class Flight final : public Request, public runtime::Deadline {
 struct Departure {
   cache::Key key;
   Group* group = nullptr;
-  bool has_stale = false;  ///< the cache holds an expired answer
-  /// An NXDOMAIN is about what lies beneath the name too (RFC 8020): no zone of another route does.
-  bool denies_beneath = true;
+  bool has_stale = false;     ///< the cache holds an expired answer
+  bool is_plaintext = false;  ///< the group asks in the clear: a cluster's DNS
+  /// The most that an NXDOMAIN of the group is taken to deny.
+  cache::Denial denial = cache::Denial::tree;
 };
 
 class Flights {
@@ -56,13 +60,16 @@ class Flights {
   /// A client waits so long before it gets a stale answer (RFC 8767 section 5: the client response timer).
   static constexpr std::chrono::milliseconds stale_after{1800};
 
-  /// `store` is the cache, nullptr for none. All arguments outlive this.
-  Flights(runtime::Schedule& schedule, cache::Store* store, Metrics& metrics, std::uint64_t seed);
+  /// `store` is the cache, nullptr for none. All references outlive this.
+  Flights(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings, Metrics& metrics,
+          std::uint64_t seed);
   Flights(const Flights&) = delete;
   Flights& operator=(const Flights&) = delete;
 
   /// Answers `request` once: with the question that is under way already, or by asking the group. Was it asked?
   bool board(const dns::QueryView& query, const Departure& departure, Request& request);
+  /// Answers `request` once, with an answer that is neither shared nor kept.
+  void ask_alone(const dns::QueryView& query, const Departure& departure, Request& request);
   /// Asks for nobody, so that the cache has the answer before it is asked for. Is it under way?
   bool refresh(const dns::QueryView& query, const Departure& departure);
 
@@ -72,17 +79,23 @@ class Flights {
   [[nodiscard]] Flight* depart(const Departure& departure, std::uint64_t hash);
   void landed(Flight& flight, const Answer& answer);
   void remove(Flight& flight);
-  void keep(const Flight& flight, const Answer& answer, runtime::Time now);
+  void start(Flight& flight, const Departure& departure, std::uint64_t hash);
+  [[nodiscard]] Answer keep(const Flight& flight, const Answer& answer, cache::Preparation& prepared,
+                            runtime::Time now);
+  void keep_failure(const Flight& flight, const Answer& answer, cache::Preparation& prepared, runtime::Time now);
   void promise_stale(Flight& flight, const Group& group, runtime::Time now);
   [[nodiscard]] bool answer_stale(const Flight& flight, Request& request, runtime::Time now);
   void answer_all_stale(Flight& flight, runtime::Time now);
 
   runtime::Schedule& schedule_;
   cache::Store* store_;
+  cache::Settings settings_;
   Metrics& metrics_;
   std::uint64_t seed_;
   std::vector<Flight*> buckets_;
   runtime::Slab<Flight> slab_{max_flights};
+  /// For the reply that has landed; nullptr while another is being handed to those who wait for it.
+  std::unique_ptr<cache::Preparation> spare_;
 };
 
 }  // namespace pillion::resolve

@@ -16,13 +16,18 @@ namespace pillion::resolve {
 /// Views buffers of whoever answers: valid only during the call that hands it over.
 struct Answer {
   Source source = Source::local;
-  /// A message of an upstream's or of ours, its EDNS still in it.
+  /// From a Group: a reply as it came, dns::is_sound_reply(). From the Resolver: a message of ours without OPT, unless
+  /// the query was signed: then the reply as it came, which must not be changed (RFC 8945 section 5.3).
   std::optional<dns::MessageView> message = {};
-  /// What the cache holds, as it is at `now`.
+  /// What the cache holds, as it is at `now`; nullptr if the answer is not from there. Its addresses begin with the one
+  /// at the place `rotation`.
   const cache::Entry* entry = nullptr;
   runtime::Time now = {};
-  /// Of an answer that has neither: no records.
+  std::size_t rotation = 0;
+  /// The response code, of 12 bits; of an entry it is the entry's own.
   std::uint16_t rcode = dns::rcode::servfail;
+  /// The upstream's Extended DNS Errors as whole EDNS options, for an answer with a message of ours.
+  dns::Bytes extended_errors = {};
   /// Extended DNS Error (RFC 8914) to go with it; nullopt means none.
   std::optional<std::uint16_t> info_code = {};
   std::string_view text = {};
@@ -32,8 +37,7 @@ struct Answer {
 /// nothing (RFC 8767 section 4).
 [[nodiscard]] inline bool is_failure(const Answer& answer) {
   if (answer.entry != nullptr) return answer.entry->kind() == cache::Kind::failure;
-  const auto rcode = answer.message ? answer.message->header().rcode() : answer.rcode;
-  return rcode != dns::rcode::noerror && rcode != dns::rcode::nxdomain;
+  return answer.rcode != dns::rcode::noerror && answer.rcode != dns::rcode::nxdomain;
 }
 
 /// What has expired, for bad times (RFC 8767 section 4, with the Extended DNS Errors of RFC 8914 4.4 and 4.20).

@@ -33,9 +33,10 @@ Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime
       log_(log),
       groups_(std::move(setup.groups)),
       routes_(root_target(setup)),
-      cache_(setup.cache ? std::make_unique<cache::Store>(*setup.cache, random.u64()) : nullptr),
-      flights_(schedule, cache_.get(), metrics_, random.u64()),
-      search_(std::move(setup.search)) {
+      cache_(setup.cache.size != 0 ? std::make_unique<cache::Store>(setup.cache, random.u64()) : nullptr),
+      flights_(schedule, cache_.get(), setup.cache, metrics_, random.u64()),
+      search_(std::move(setup.search)),
+      rotates_(setup.rotate) {
   // What the configuration says of a zone goes before what every resolver knows of it, or of a part of it.
   const auto is_configured = [&](dns::Bytes name) {
     const auto covers = [&](dns::Bytes zone) { return zone.size() > 1 && lies_in(name, zone); };
@@ -66,11 +67,26 @@ void Resolver::start() {
 }
 
 Resolver::Found Resolver::look(const dns::QueryView& query) {
-  if (search_ && query.question().klass == dns::klass::in && !query.message.is_signed()) {
-    if (const auto base = search_->base_of(query.question().name, query.question().type))
-      return {.answer = {}, .miss = {.departure = {}, .walk = base}};
+  const auto base = walk_of(query);
+  if (!base) return look_without_search(query);
+  if (cache_) {
+    const auto now = schedule_.clock().now();
+    auto key = cache::key_of(query);
+    key.searched = true;
+    if (const auto* const entry = cache_->lookup_found(key, now))
+      return {.answer = fresh_answer(*entry, now), .miss = {}};
+    key.searched = false;
+    // A walk ends with the first candidate that exists, which is this name.
+    if (cache_->has_existing(key, now)) return look_without_search(query);
   }
-  return look_without_search(query);
+  return {.answer = {}, .miss = {.departure = {}, .walk = base}};
+}
+
+/// The base of the walk that this query begins, if it begins one that is made here.
+std::optional<dns::Bytes> Resolver::walk_of(const dns::QueryView& query) const {
+  if (!search_ || query.question().klass != dns::klass::in || query.message.is_signed() || !query.is_recursive())
+    return std::nullopt;
+  return search_->base_of(query.question().name, query.question().type);
 }
 
 Resolver::Found Resolver::look_without_search(const dns::QueryView& query) {
@@ -93,34 +109,36 @@ Resolver::Found Resolver::look_without_search(const dns::QueryView& query) {
 
   Found found;
   auto& miss = found.miss;
-  miss.departure = {.key = cache::key_of(query), .group = groups_[target].group.get()};
-  if (query.message.is_signed()) {
-    miss.is_bare = true;
-    return found;
-  }
-  if (cache_) found.answer = answer_from_cache(query, miss.departure);
+  const auto& group = groups_[target];
+  miss.departure = {.key = cache::key_of(query), .group = group.group.get(), .is_plaintext = !group.encrypted};
+  miss.is_signed = query.message.is_signed();
   // A query without RD asks what we know (RFC 1035 4.1.1), and what the upstream knows; nothing for others to have.
-  miss.is_bare = (query.message.header().flags() & dns::flag::rd) == 0;
+  miss.is_recursive = query.is_recursive();
+  if (cache_ && !miss.is_signed) found.answer = answer_from_cache(query, miss.departure);
   return found;
 }
 
 Answer Resolver::answer_from(const LocalZone& zone, const dns::QueryView& query) {
   scratch_.clear();
   zone.append_answer(query, scratch_);
-  return {.source = Source::local, .message = dns::MessageView::parse(scratch_).value()};
+  const auto message = dns::MessageView::parse(scratch_).value();
+  return {.source = Source::local, .message = message, .rcode = message.header().rcode()};
+}
+
+Answer Resolver::fresh_answer(const cache::Entry& entry, runtime::Time now) {
+  return {.source = Source::cache, .entry = &entry, .now = now, .rotation = rotates_ ? ++rotation_ : 0};
 }
 
 std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, Departure& departure) {
   const auto now = schedule_.clock().now();
   auto found = cache_->lookup(departure.key, now);
-  if (found.prefetch_due && prefetch_budget_.may_spend()) {
+  if (found.prefetch_due && query.is_recursive() && prefetch_budget_.may_spend()) {
     prefetch(query, departure);
     // The upstream may have answered already, in place of what was found.
     found = cache_->lookup_stale(departure.key, now);
   }
   departure.has_stale = found.freshness == cache::Freshness::stale;
-  if (found.freshness == cache::Freshness::fresh)
-    return Answer{.source = Source::cache, .entry = found.entry, .now = now};
+  if (found.freshness == cache::Freshness::fresh) return fresh_answer(*found.entry, now);
   if (departure.has_stale && found.failed_recently) return stale_answer(*found.entry, now);
   return std::nullopt;
 }
@@ -141,13 +159,20 @@ void Resolver::ask(const dns::QueryView& query, const Miss& miss, Request& reque
     auto found = look_without_search(query);
     return found.answer ? request.answered(*found.answer) : ask(query, found.miss, request);
   }
-  if (miss.is_bare) return miss.departure.group->resolve(query, request);
+  if (miss.is_signed) return miss.departure.group->resolve(query, request);
+  if (!miss.is_recursive) return flights_.ask_alone(query, miss.departure, request);
   if (flights_.board(query, departing(miss.departure), request)) prefetch_budget_.earn();
 }
 
 /// What only a question that leaves has to know, so that a hit does not look for it.
 Departure Resolver::departing(Departure departure) const {
-  departure.denies_beneath = !routes_.has_zone_below(departure.key.name);
+  const auto name = departure.key.name;
+  if (departure.is_plaintext) {
+    // CoreDNS says NXDOMAIN of a namespace and of the cluster's zone to all types but a few.
+    departure.denial = cache::Denial::type;
+  } else if (routes_.leads_to_zone(name) || (search_ && search_->leads_to_domain(name))) {
+    departure.denial = cache::Denial::name;
+  }
   return departure;
 }
 

@@ -42,7 +42,8 @@ struct Setup {
 
   std::vector<Route> routes;  ///< one of them for the root; the longest zone wins
   std::vector<Zone> zones;    ///< answered from their own records
-  std::optional<cache::Settings> cache;
+  cache::Settings cache;      ///< of size 0: answers are bounded by it, but not kept
+  bool rotate = true;         ///< addresses from the cache are given in rotating order
   std::optional<SearchList> search;
 };
 
@@ -59,8 +60,9 @@ class Resolver {
   /// A question that has to be asked for, and what has been found out about it on the way.
   struct Miss {
     Departure departure;
-    std::optional<dns::Bytes> walk = {};  ///< it is the first step of a walk along the search list, of this name
-    bool is_bare = false;                 ///< neither kept nor shared: signed, or without RD
+    std::optional<dns::Bytes> walk = {};  ///< it is the first step of a walk along the search list, of this base
+    bool is_signed = false;               ///< for the upstream to be answered as it is
+    bool is_recursive = true;             ///< has RD; without it the answer is neither kept nor shared
   };
   /// Either an answer, or what ask() needs. Both view `query` and this; they are good until the next call.
   struct Found {
@@ -84,7 +86,9 @@ class Resolver {
 
  private:
   friend class SearchWalk;
+  [[nodiscard]] std::optional<dns::Bytes> walk_of(const dns::QueryView& query) const;
   [[nodiscard]] Found look_without_search(const dns::QueryView& query);
+  [[nodiscard]] Answer fresh_answer(const cache::Entry& entry, runtime::Time now);
   [[nodiscard]] Answer answer_from(const LocalZone& zone, const dns::QueryView& query);
   [[nodiscard]] std::optional<Answer> answer_from_cache(const dns::QueryView& query, Departure& departure);
   void prefetch(const dns::QueryView& query, const Departure& departure);
@@ -101,8 +105,11 @@ class Resolver {
   PrefetchBudget prefetch_budget_;
   std::optional<SearchList> search_;
   runtime::Slab<SearchWalk> walks_{SearchWalk::max_walks};
+  SearchWalk::Tools walk_tools_;
   std::vector<std::unique_ptr<LoopProbe>> loop_probes_;
   dns::Buffer scratch_;  // a local zone's answer
+  bool rotates_;
+  std::size_t rotation_ = 0;  // goes on with each hit
 };
 
 }  // namespace pillion::resolve

@@ -57,13 +57,13 @@ RouteTable::Target RouteTable::find(dns::Bytes name) const {
   return target;
 }
 
-bool RouteTable::has_zone_below(dns::Bytes name) const {
+bool RouteTable::leads_to_zone(dns::Bytes name) const {
   std::uint32_t node = 0;
   for (LabelsFromTop labels(name); !labels.empty();) {
     node = child_of(node, labels.next());
     if (node == 0) return false;
   }
-  return nodes_[node].has_children;  // nodes are made for zones and what lies above them, so a child leads to a zone
+  return true;  // nodes are made for zones and what lies above them
 }
 
 // 0 where there is none.

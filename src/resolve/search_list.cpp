@@ -111,12 +111,33 @@ bool has_form_of_specification(Bytes name, std::size_t count) {
   return count == 1 && is_word(labels[0], "dns-version");
 }
 
+/// The last label of a base, with its length.
+Bytes last_label(Bytes base) {
+  while (std::size_t{base[0]} + 1 < base.size()) base = without_first_label(base);
+  return base;
+}
+
+/// True if `base` lies in `zone`, or is it; a base has no root label.
+bool lies_in(Bytes base, Bytes zone) {
+  const auto ending = zone.first(zone.size() - 1);
+  while (base.size() > ending.size()) base = without_first_label(base);
+  return dns::equal_names(base, ending);
+}
+
 }  // namespace
 
 SearchList::SearchList(std::vector<dns::Buffer> domains, unsigned ndots) : domains_(std::move(domains)), ndots_(ndots) {
   if (domains_.empty()) return;
-  const auto zone = cluster_zone_of(domains_.front());
+  const auto& first = domains_.front();
+  const auto zone = cluster_zone_of(first);
   cluster_zone_.assign(zone.begin(), zone.end());
+  guards_.push_back(first);
+  if (!cluster_zone_.empty()) {
+    const auto namespaces = without_first_label(first);
+    guards_.emplace_back(namespaces.begin(), namespaces.end());
+  }
+  const Bytes inner = cluster_zone_.empty() ? Bytes(first) : Bytes(cluster_zone_);
+  while (inner_count_ < domains_.size() && labels_before(domains_[inner_count_], inner)) ++inner_count_;
 }
 
 std::optional<Bytes> SearchList::base_of(Bytes name, std::uint16_t type) const {
@@ -124,7 +145,7 @@ std::optional<Bytes> SearchList::base_of(Bytes name, std::uint16_t type) const {
   // With the root as the first domain, a first step is NAME itself and no different from a query for just that.
   if (domains_.empty() || is_root(domains_.front())) return {};
   const auto labels = labels_before(name, domains_.front());
-  if (!labels || *labels == 0 || *labels - 1 >= ndots_) return {};  // one dot less than labels
+  if (!labels || *labels < 2 || *labels - 1 >= ndots_) return {};  // one dot less than labels
   return name.first(name.size() - domains_.front().size());
 }
 
@@ -135,6 +156,27 @@ bool SearchList::append_candidate(Bytes base, std::size_t i, dns::Buffer& out) c
   dns::append(out, base);
   dns::append(out, domain);
   return true;
+}
+
+SearchList::Plan SearchList::plan_for(Bytes base) const {
+  if (cluster_zone_.empty()) return {};
+  const auto label = last_label(base).subspan(1);
+  const bool is_in_zone = lies_in(base, cluster_zone_);
+  return {.inner = inner_count_,
+          .bare_is_inner = is_in_zone,
+          .may_leave = !is_in_zone && !is_word(label, "svc") && !is_word(label, "pod")};
+}
+
+bool SearchList::append_guard(Bytes base, std::size_t i, dns::Buffer& out) const {
+  const auto label = last_label(base);
+  if (label.size() + guards_[i].size() > dns::max_name_size) return false;
+  dns::append(out, label);
+  dns::append(out, guards_[i]);
+  return true;
+}
+
+bool SearchList::leads_to_domain(Bytes name) const {
+  return std::ranges::any_of(domains_, [&](Bytes domain) { return labels_before(domain, name).has_value(); });
 }
 
 bool SearchList::may_exist(Bytes name) const {

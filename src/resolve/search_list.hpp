@@ -14,6 +14,10 @@ namespace pillion::resolve {
 /// then for NAME with each of the other domains, at last for NAME itself. With ndots or more dots musl never walks, and
 /// glibc asks for NAME itself first: when NAME.<first domain> comes, NAME is already known missing.
 ///
+/// What a resolver sees is only the first step, which a query for the full name NAME.<first domain> equals. Who asks
+/// for that and finds nothing must not be given the answer for NAME, another name altogether. So a walk is made only as
+/// far as the name can hardly be meant in full (Plan, guards); the rest of it is left to the client's libc.
+///
 /// A *base* is NAME in wire form without the root label, in the client's letter case.
 class SearchList {
  public:
@@ -22,7 +26,7 @@ class SearchList {
 
   /// The base of the walk that a query for `name` begins, a part of `name`; nullopt where it begins none: the type is
   /// neither A nor AAAA, the name does not end in the first domain or is that domain, or its base has ndots or more
-  /// dots.
+  /// dots or none. A name of one label is found in the first domain or, as a full name, is another's business.
   ///
   /// Only A and AAAA, since these are what getaddrinfo asks for. For other types, search lists are hardly used (SRV, MX
   /// and HTTPS owners are written in full), and the answer would claim with a CNAME that whatever was asked for is
@@ -39,6 +43,28 @@ class SearchList {
   /// false, and nothing appended, where it would be longer than 255 bytes (nor can libc ask for it then).
   [[nodiscard]] bool append_candidate(dns::Bytes base, std::size_t i, dns::Buffer& out) const;
 
+  /// How far a walk may go. Candidates that lie in the cluster's zone are *inner* ones: asking for them tells nobody
+  /// else of the name. Without a cluster (see may_exist()) only the first candidate is.
+  struct Plan {
+    std::size_t inner = 1;       ///< so many candidates, from the first on, are inner ones
+    bool bare_is_inner = false;  ///< the base by itself is one, too: it lies in the cluster's zone
+    bool may_leave = true;  ///< the others may be asked for: the base ends neither in `svc` or `pod` nor in the zone
+  };
+  [[nodiscard]] Plan plan_for(dns::Bytes base) const;
+
+  /// Guards of a base: names that must not exist (their A is NXDOMAIN) for a walk to go on. The first, the base's last
+  /// label in the first domain, is one without which only the first candidate may be asked for: in a cluster, the base
+  /// could be a pod of that Service. The second, which only a cluster has, is the namespace of that label: without it
+  /// only inner candidates may.
+  [[nodiscard]] std::size_t guard_count() const { return guards_.size(); }
+
+  /// Appends guard `i` (less than guard_count()) of `base` in wire form. False, and nothing appended, where it would be
+  /// longer than 255 bytes.
+  [[nodiscard]] bool append_guard(dns::Bytes base, std::size_t i, dns::Buffer& out) const;
+
+  /// True if `name` is one of the domains or an ancestor of one.
+  [[nodiscard]] bool leads_to_domain(dns::Bytes name) const;
+
   /// Can `name` exist in the cluster (Kubernetes DNS-Based Service Discovery 1.1.0, section 2)? Under the cluster's
   /// zone there are `<service>.<ns>.svc`, `<hostname>.<service>.<ns>.svc`, `_<port>._<proto>.<service>.<ns>.svc`,
   /// `<address with dashes>.<ns>.pod`, `dns-version`, and what lies between these and the zone. True for names outside
@@ -53,7 +79,9 @@ class SearchList {
  private:
   std::vector<dns::Buffer> domains_;
   unsigned ndots_;
-  dns::Buffer cluster_zone_;  // empty where it is not known
+  dns::Buffer cluster_zone_;         // empty where it is not known
+  std::vector<dns::Buffer> guards_;  // each is to be preceded by a base's last label
+  std::size_t inner_count_ = 0;      // domains, from the first on, in the cluster's zone, or the first alone
   std::vector<dns::Buffer> allowed_;
 };
 

@@ -5,13 +5,14 @@
 #include <utility>
 
 #include "cache/entry.hpp"
-#include "dns/alias.hpp"
 #include "dns/edns.hpp"
 #include "dns/response.hpp"
 #include "resolve/resolver.hpp"
 
 namespace pillion::resolve {
 namespace {
+
+constexpr auto no_limit = std::numeric_limits<std::uint32_t>::max();
 
 /// A query made here was made to be valid.
 dns::QueryView view_of(dns::Bytes query, bool dnssec_ok) {
@@ -21,154 +22,280 @@ dns::QueryView view_of(dns::Bytes query, bool dnssec_ok) {
   return view;
 }
 
-/// The CNAME lives as long as what it leads to (RFC 2181 5.2 has no rule for what was put together).
+/// Seconds for which a message holds; 0 where no record says so.
 std::uint32_t lowest_ttl(const dns::MessageView& message) {
-  auto lowest = std::numeric_limits<std::uint32_t>::max();
+  auto lowest = no_limit;
   dns::for_each_record(message, [&](const dns::Record& record) { lowest = std::min(lowest, record.ttl); });
-  return lowest == std::numeric_limits<std::uint32_t>::max() ? 0 : lowest;
+  return lowest == no_limit ? 0 : lowest;
 }
 
 }  // namespace
 
 void SearchWalk::start(Resolver& resolver, const dns::QueryView& query, dns::Bytes base, Request& request) {
-  const auto& list = *resolver.search_;
-  const auto flags = query.message.header().flags() & (dns::flag::rd | dns::flag::ad | dns::flag::cd);
   resolver.metrics_.search_walks.add();
   resolver_ = &resolver;
   request_ = &request;
-  name_.assign(query.question().name.begin(), query.question().name.end());
+  const auto& question = query.question();
+  name_.assign(question.name.begin(), question.name.end());
+  type_ = question.type;
+  klass_ = question.klass;
+  flags_ = query.message.header().flags() & (dns::flag::rd | dns::flag::ad | dns::flag::cd);
   dnssec_ok_ = query.edns.dnssec_ok;
-  steps_in_use_ = list.candidate_count();
   pending_ = 0;
-  if (steps_.size() < steps_in_use_) steps_.resize(steps_in_use_);
-  for (std::size_t i = 0; i < steps_in_use_; ++i) steps_[i].state = Step::State::unasked;
+  prepare(base);
+  ask_inner_steps();
+  advance();
+}
 
-  dns::Buffer candidate;
-  for (std::size_t i = 0; i < steps_in_use_; ++i) {
-    auto& step = steps_[i];
-    step.walk = this;
-    candidate.clear();
-    if (!list.append_candidate(base, i, candidate)) {
-      step.state = Step::State::missing;
-      step.answer.clear();
-      continue;
-    }
-    step.query.clear();
-    dns::append_query(step.query, 0, static_cast<std::uint16_t>(flags), candidate, query.question().type,
-                      query.question().klass);
-    // A single label is a service's name far more often than a top-level domain: it is asked for only when no service
-    // has it, so that the names of a cluster's services do not leave it.
-    if (i + 1 == steps_in_use_ && std::size_t{base[0]} + 1 == base.size()) break;
-    ask(step);
-    // What lies behind it in the list is not wanted any more.
-    if (step.state == Step::State::exists) break;
+/// Writes the query of each step.
+void SearchWalk::prepare(dns::Bytes base) {
+  const auto& list = *resolver_->search_;
+  candidates_ = list.candidate_count();
+  guards_ = list.guard_count();
+  plan_ = list.plan_for(base);
+  if (steps_.size() < candidates_ + guards_) steps_.resize(candidates_ + guards_);
+  for (std::size_t i = 0; i < candidates_; ++i) {
+    composed_.clear();
+    prepare_step(steps_[i], list.append_candidate(base, i, composed_), flags_, type_);
   }
-  stepped();
+  for (std::size_t i = 0; i < guards_; ++i) {
+    composed_.clear();
+    prepare_step(steps_[candidates_ + i], list.append_guard(base, i, composed_), dns::flag::rd, dns::type::a);
+  }
+}
+
+/// `composed_` has the name, unless it does not fit: libc cannot ask for it then either.
+void SearchWalk::prepare_step(Step& step, bool fits, std::uint16_t flags, std::uint16_t type) {
+  step.walk = this;
+  step.state = fits ? State::unasked : State::missing;
+  step.answer.clear();
+  step.extended_errors.clear();
+  step.ttl = no_limit;
+  step.query.clear();
+  if (fits) dns::append_query(step.query, 0, flags, composed_, type, klass_);
+}
+
+/// Asks for what does not leave the cluster, all at once.
+void SearchWalk::ask_inner_steps() {
+  const auto ask_while_open = [this](std::size_t index) {
+    const bool is_open = decide().kind == Decision::Kind::wait || decide().kind == Decision::Kind::ask;
+    if (is_open && steps_[index].state == State::unasked) ask(steps_[index]);
+  };
+  for (std::size_t i = 0; i < plan_.inner; ++i) ask_while_open(i);
+  const auto guards = plan_.may_leave ? guards_ : 1;
+  for (std::size_t i = 0; i < guards; ++i) ask_while_open(candidates_ + i);
 }
 
 void SearchWalk::ask(Step& step) {
-  // The answer may come from within; what follows from it is for the caller to see.
-  asking_ = true;
-  look_or_ask(step);
-  asking_ = false;
-}
-
-void SearchWalk::look_or_ask(Step& step) {
+  is_busy_ = true;
   const auto query = view_of(step.query, dnssec_ok_);
   const auto found = resolver_->look_without_search(query);
-  if (found.answer) return keep(step, *found.answer);
-  step.state = Step::State::pending;
-  ++pending_;
-  resolver_->ask(query, found.miss, step);
+  if (found.answer) {
+    keep(step, *found.answer);
+  } else {
+    step.state = State::pending;
+    ++pending_;
+    resolver_->ask(query, found.miss, step);
+  }
+  is_busy_ = false;
 }
 
 void SearchWalk::Step::answered(const Answer& given) {
   --walk->pending_;
   walk->keep(*this, given);
-  walk->stepped();
+  walk->advance();
 }
 
 void SearchWalk::keep(Step& step, const Answer& answer) {
-  step.answer.clear();
   step.source = answer.source;
   step.info_code = answer.info_code;
   step.text = answer.text;
   step.rcode = answer.rcode;
   if (answer.entry != nullptr) {
-    cache::append_answer(*answer.entry, view_of(step.query, dnssec_ok_), answer.now, step.answer);
-  } else if (answer.message && !dns::append_without_opt(*answer.message, step.answer)) {
-    step.rcode = dns::rcode::servfail;
+    step.rcode = answer.entry->rcode();
+    cache::append_answer(*answer.entry, view_of(step.query, dnssec_ok_), answer.now, answer.rotation, step.answer);
+    dns::append(step.extended_errors, answer.entry->extended_errors());
+  } else if (answer.message) {
+    dns::append(step.answer, answer.message->bytes());
+    dns::address_to(view_of(step.query, dnssec_ok_), step.answer);
+    dns::append(step.extended_errors, answer.extended_errors);
   }
-  // An answer whose names point into the question's type reads otherwise where another type was asked for.
-  if (!step.answer.empty() && !dns::MessageView::parse(step.answer)) {
-    step.answer.clear();
-    step.rcode = dns::rcode::servfail;
-  }
-  if (const auto header = dns::Header::of(step.answer)) step.rcode = header->rcode();
+  if (!step.answer.empty()) step.ttl = lowest_ttl(dns::MessageView::parse(step.answer).value());
   switch (step.rcode) {
     case dns::rcode::noerror:
-      step.state = Step::State::exists;
+      step.state = State::exists;
       break;
-    case dns::rcode::nxdomain:
-      step.state = Step::State::missing;
+    case dns::rcode::nxdomain: {
+      // At the end of a CNAME chain it is about another name (RFC 6604): this one is there.
+      const auto header = dns::Header::of(step.answer);
+      step.state = header && header->answers() != 0 ? State::exists : State::missing;
       break;
-    default:
-      step.state = Step::State::failed;
-  }
-}
-
-/// Something is known that was not: enough to answer, or to end.
-void SearchWalk::stepped() {
-  if (asking_) return;
-  if (request_ != nullptr && !finish()) return;
-  if (pending_ == 0 && request_ == nullptr) resolver_->walks_.release(*this);
-}
-
-/// Answers as soon as no candidate before the one that exists is still pending; true when it has.
-bool SearchWalk::finish() {
-  for (std::size_t i = 0; i < steps_in_use_; ++i) {
-    auto& step = steps_[i];
-    if (step.state == Step::State::unasked) ask(step);
-    if (step.state == Step::State::missing) continue;
-    if (step.state == Step::State::pending) return false;
-    answer_with(step);
-    return true;
-  }
-  answer_missing();
-  return true;
-}
-
-/// A failure is handed on: what lies behind it in the list might be the wrong name.
-void SearchWalk::answer_with(const Step& step) {
-  auto& request = *std::exchange(request_, nullptr);
-  Answer answer{.source = step.source, .rcode = step.rcode, .info_code = step.info_code, .text = step.text};
-  // The message of a failure is about its own name. To a client that asked for another, all that it says is its code.
-  const bool is_first = &step == &steps_.front();
-  if (!step.answer.empty() && (is_first || step.state == Step::State::exists)) {
-    const auto message = dns::MessageView::parse(step.answer).value();
-    composed_.clear();
-    if (is_first) {
-      answer.message = message;
-    } else if (dns::append_as_alias(message, name_, lowest_ttl(message), composed_)) {
-      answer.message = dns::MessageView::parse(composed_).value();
-    } else {
-      // The first step alone: the client walks on by itself.
-      answer.rcode = dns::rcode::nxdomain;
     }
+    default:
+      step.state = State::failed;
+  }
+}
+
+/// Something is known that was not: enough to ask for more, to answer, or to end.
+void SearchWalk::advance() {
+  if (is_busy_) return;
+  while (request_ != nullptr) {
+    const auto decision = decide();
+    if (decision.kind == Decision::Kind::wait) return;
+    if (decision.kind == Decision::Kind::ask) {
+      ask(steps_[decision.step]);
+      continue;
+    }
+    is_busy_ = true;
+    decision.kind == Decision::Kind::answer_found ? answer_found(decision.step) : answer_first();
+    is_busy_ = false;
+  }
+  if (pending_ == 0) resolver_->walks_.release(*this);
+}
+
+SearchWalk::Decision SearchWalk::decide() const {
+  constexpr Decision to_client{.kind = Decision::Kind::answer_first};
+  const auto& first = steps_.front();
+  if (first.state != State::missing) return look_at(0).value_or(to_client);
+  if (const auto decision = look_at_guard(0)) return *decision;
+  for (std::size_t i = 1; i < plan_.inner; ++i) {
+    if (const auto decision = look_at(i)) return *decision;
+  }
+  if (plan_.bare_is_inner) return look_at(candidates_ - 1).value_or(to_client);
+  if (!plan_.may_leave) return to_client;
+  for (std::size_t i = 1; i < guards_; ++i) {
+    if (const auto decision = look_at_guard(i)) return *decision;
+  }
+  // From here on a name leaves the cluster, and does so only after all before it have been denied, as libc's would.
+  for (std::size_t i = plan_.inner; i < candidates_; ++i) {
+    if (const auto decision = look_at(i)) return *decision;
+  }
+  return to_client;
+}
+
+/// What follows from a candidate once all before it are missing; nullopt if it is missing too.
+std::optional<SearchWalk::Decision> SearchWalk::look_at(std::size_t candidate) const {
+  using enum Decision::Kind;
+  switch (steps_[candidate].state) {
+    case State::unasked:
+      return Decision{.kind = ask, .step = candidate};
+    case State::pending:
+      return Decision{.kind = wait};
+    case State::missing:
+      return std::nullopt;
+    case State::exists:
+      return Decision{.kind = candidate == 0 ? answer_first : answer_found, .step = candidate};
+    case State::failed:
+      break;
+  }
+  return Decision{.kind = answer_first};
+}
+
+/// What follows from a guard; nullopt if it is missing, so that the walk may go on.
+std::optional<SearchWalk::Decision> SearchWalk::look_at_guard(std::size_t index) const {
+  auto decision = look_at(candidates_ + index);
+  if (decision && decision->kind == Decision::Kind::answer_found) decision->kind = Decision::Kind::answer_first;
+  return decision;
+}
+
+/// The answer to the client's own question. That the walk leads no further is remembered, unless a failure ended it.
+void SearchWalk::answer_first() {
+  const auto& first = steps_.front();
+  const bool failed =
+      std::ranges::any_of(steps_.begin(), steps_.begin() + static_cast<std::ptrdiff_t>(candidates_ + guards_),
+                          [](const Step& step) { return step.state == State::failed; });
+  if (first.state != State::missing || failed) return answer(first, first.answer);
+  const auto ttl = denied_for(candidates_);
+  compose_denial(dns::rcode::nxdomain, ttl);
+  remember(composed_, ttl);
+  answer(first, composed_);
+}
+
+/// The candidate at `index` exists. Without records it is NODATA of the name asked for: an alias alone would be read as
+/// an answer.
+void SearchWalk::answer_found(std::size_t index) {
+  const auto& found = steps_[index];
+  const auto denied = denied_for(index);
+  const auto ttl = std::min(denied, found.ttl);
+  if (dns::Header::of(found.answer)->answers() == 0) {
+    compose_denial(dns::rcode::noerror, ttl);
+  } else if (!compose_alias(found, denied)) {
+    return answer(steps_.front(), steps_.front().answer);
+  }
+  remember(composed_, ttl);
+  answer(found, composed_);
+}
+
+void SearchWalk::answer(const Step& from, dns::Bytes message) {
+  auto& request = *std::exchange(request_, nullptr);
+  Answer answer{.source = from.source,
+                .rcode = from.rcode,
+                .extended_errors = from.extended_errors,
+                .info_code = from.info_code,
+                .text = from.text};
+  if (!message.empty()) {
+    answer.message = dns::MessageView::parse(message).value();
+    answer.rcode = answer.message->header().rcode();
   }
   request.answered(answer);
 }
 
-/// The first candidate's denial, which is for the name that was asked; without records where it was not asked for.
-void SearchWalk::answer_missing() {
-  auto& request = *std::exchange(request_, nullptr);
+/// Fills `composed_` with the answer to the name that was asked for: an alias of `target`, which lives as long as what
+/// it leads to (RFC 2181 5.2 has no rule for what was put together), and no record longer than `ttl`. False if it is
+/// longer than a message can be. AD is clear, for nobody has signed the CNAME, and AA, for nobody has authority over
+/// it.
+bool SearchWalk::compose_alias(const Step& target, std::uint32_t ttl) {
+  const auto message = dns::MessageView::parse(target.answer).value();
+  const auto flags = message.header().flags() & static_cast<std::uint16_t>(~(dns::flag::ad | dns::flag::aa));
+  auto& writer = resolver_->walk_tools_.writer;
+  composed_.clear();
+  writer.start(composed_, static_cast<std::uint16_t>(flags), name_, type_, klass_);
+  return writer.add_alias(message.question().name, std::min(target.ttl, ttl)) &&
+         writer.add_records(message, [ttl](std::uint32_t own) { return std::min(own, ttl); });
+}
+
+/// Fills `composed_` with a denial of the name that was asked for, or of the type, `rcode` says which: the first
+/// candidate's denial, if it has one, with records of at most `ttl`.
+void SearchWalk::compose_denial(std::uint16_t rcode, std::uint32_t ttl) {
+  constexpr std::uint16_t rcode_bits = 0xF;
   const auto& first = steps_.front();
-  Answer answer{.source = Source::local, .rcode = dns::rcode::nxdomain};
-  if (!first.answer.empty()) {
-    answer.source = first.source;
-    answer.message = dns::MessageView::parse(first.answer).value();
+  const auto header = dns::Header::of(first.answer);
+  const unsigned given = header ? header->flags() : dns::flag::qr | dns::flag::ra;
+  // NODATA is put together: nobody has authority over it, nor signed it.
+  const unsigned cleared = rcode_bits | (rcode == dns::rcode::noerror ? dns::flag::aa | dns::flag::ad : 0U);
+  auto& writer = resolver_->walk_tools_.writer;
+  composed_.clear();
+  writer.start(composed_, static_cast<std::uint16_t>((given & ~cleared) | rcode), name_, type_, klass_);
+  if (!header) return;
+  // It fits, as did that message.
+  static_cast<void>(writer.add_records(dns::MessageView::parse(first.answer).value(),
+                                       [ttl](std::uint32_t own) { return std::min(own, ttl); }));
+}
+
+/// Keeps the outcome, so that the next such walk is a hit.
+void SearchWalk::remember(dns::Bytes message, std::uint32_t ttl) {
+  if (resolver_->cache_ == nullptr || ttl == 0 || ttl == no_limit) return;
+  auto& prepared = resolver_->walk_tools_.prepared;
+  prepared.prepare_found(dns::MessageView::parse(message).value(), ttl);
+  resolver_->cache_->insert_found({.name = name_,
+                                   .type = type_,
+                                   .klass = klass_,
+                                   .dnssec_ok = dnssec_ok_,
+                                   .checking_disabled = (flags_ & dns::flag::cd) != 0,
+                                   .searched = true},
+                                  prepared, resolver_->schedule_.clock().now());
+}
+
+/// Seconds for which the denials of the guards and of the first so many candidates all hold; no_limit if they have none
+/// that says so.
+std::uint32_t SearchWalk::denied_for(std::size_t candidates) const {
+  auto least = no_limit;
+  for (std::size_t i = 0; i < candidates_ + guards_; ++i) {
+    const bool is_passed = i < candidates || i >= candidates_;
+    const auto state = steps_[i].state;
+    if (is_passed && (state == State::missing || state == State::exists)) least = std::min(least, steps_[i].ttl);
   }
-  request.answered(answer);
+  return least;
 }
 
 }  // namespace pillion::resolve

@@ -3,6 +3,7 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -15,6 +16,13 @@ namespace pillion::server {
 
 /// An IP address as 16 bytes, IPv4 mapped (RFC 4291 2.5.5.2): what clients are told apart by.
 using ClientAddress = std::array<std::uint8_t, 16>;
+
+/// True for 127.0.0.0/8 and ::1.
+[[nodiscard]] constexpr bool is_loopback(const ClientAddress& address) {
+  constexpr ClientAddress ipv6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  constexpr std::array<std::uint8_t, 13> ipv4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127};
+  return address == ipv6 || std::equal(ipv4.begin(), ipv4.end(), address.begin());
+}
 
 /// A datagram's two ends. The local one matters for sockets bound to a wildcard: the answer must come from where the
 /// query went.
@@ -50,6 +58,7 @@ class Query final : public resolve::Request {
   QueryHandler* handler = nullptr;
   Responder* responder = nullptr;
   Transport transport = Transport::udp;
+  bool is_local = false;  ///< from a loopback address
   runtime::Time received;
   DatagramPath path;    ///< UDP only
   dns::Buffer message;  ///< the client's own

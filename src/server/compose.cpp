@@ -1,7 +1,5 @@
 #include "server/compose.hpp"
 
-#include <algorithm>
-
 namespace pillion::server {
 namespace {
 
@@ -13,40 +11,30 @@ Composed compose_error(const resolve::Answer& answer, const dns::QueryView& quer
   return {.rcode = answer.rcode};
 }
 
-/// The upstream's Extended DNS Errors are for the client (RFC 8914 section 3); its other options were between the two
-/// of us.
-void pass_extended_errors(dns::Bytes options, dns::OptWriter& opt) {
-  while (options.size() >= 4) {
-    const auto code = dns::read_u16(options, 0);
-    const auto size = std::size_t{dns::read_u16(options, 2)};
-    if (code == dns::option::extended_error) opt.add_option(code, options.subspan(4, size));
-    options = options.subspan(4 + size);
-  }
-}
-
-/// Our OPT for a client that sent one. `theirs` are options of the upstream's.
+/// Our OPT for a client that sent one.
 void append_opt(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
-                std::uint8_t extended_rcode, dns::Bytes theirs, std::size_t start, dns::Buffer& out) {
+                dns::Bytes extended_errors, std::uint16_t rcode, std::size_t start, dns::Buffer& out) {
   if (!query.edns.present) return;
   dns::OptWriter opt(out, start,
                      {.present = true,
                       .udp_payload = ours.udp_payload,
-                      .extended_rcode = extended_rcode,
+                      .extended_rcode = static_cast<std::uint8_t>(rcode >> 4U),
                       .version = 0,
                       .dnssec_ok = query.edns.dnssec_ok,
                       .options = {}});
-  pass_extended_errors(theirs, opt);
+  dns::for_each_option(extended_errors, [&](std::uint16_t code, dns::Bytes value) { opt.add_option(code, value); });
   if (answer.info_code) opt.add_extended_error(*answer.info_code, answer.text);
   if (ours.keepalive) opt.add_keepalive(ours.keepalive);
+  opt.add_padding(ours.padding);
 }
 
-/// As append_opt(), and the message that it ends fits into `limit` then: what goes for it are the upstream's words on
-/// errors, then records. True where answers were lost.
+/// Ends the message with our OPT, within `limit`: what goes for it are the upstream's words on errors, then records.
+/// True if answers were lost.
 bool append_opt_within(std::size_t limit, const resolve::Answer& answer, const dns::QueryView& query,
-                       const dns::OurEdns& ours, std::uint8_t extended_rcode, dns::Bytes theirs, std::size_t start,
+                       const dns::OurEdns& ours, dns::Bytes extended_errors, std::uint16_t rcode, std::size_t start,
                        dns::Buffer& out) {
   const auto body = out.size();
-  append_opt(answer, query, ours, extended_rcode, theirs, start, out);
+  append_opt(answer, query, ours, extended_errors, rcode, start, out);
   if (out.size() - start <= limit) return false;
   const auto take_back = [&] {
     if (out.size() != body)
@@ -54,66 +42,50 @@ bool append_opt_within(std::size_t limit, const resolve::Answer& answer, const d
     out.resize(body);
   };
   take_back();
-  append_opt(answer, query, ours, extended_rcode, {}, start, out);
+  append_opt(answer, query, ours, {}, rcode, start, out);
   if (out.size() - start <= limit) return false;
   const auto opt_size = out.size() - body;
   take_back();
-  const auto is_loss = dns::shorten(out, start, limit - opt_size);
-  append_opt(answer, query, ours, extended_rcode, {}, start, out);
+  const auto is_loss = dns::shorten(out, start, limit - opt_size, query.edns.dnssec_ok);
+  append_opt(answer, query, ours, {}, rcode, start, out);
   return is_loss;
 }
 
-/// From the cache. Its answers have the id, the question and the flags of this client's already.
-Composed compose_entry(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
-                       std::size_t limit, dns::Buffer& out) {
-  const auto& entry = *answer.entry;
+/// A signed exchange is between the client and the server that holds the key: only the id is ours to give back. What
+/// does not fit has to be asked for again over TCP; its signature would not hold for a part of it.
+Composed pass_on(const dns::MessageView& message, const dns::QueryView& query, const dns::OurEdns& ours,
+                 std::size_t limit, dns::Buffer& out) {
   const auto start = out.size();
-  cache::append_answer(entry, query, answer.now, out);
-  const auto truncated = append_opt_within(limit, answer, query, ours, 0, entry.extended_errors(), start, out);
-  return {.rcode = entry.rcode(), .truncated = truncated};
-}
-
-/// Whether the data was validated is told to those who asked (RFC 6840 5.7, 5.8); we always ask.
-void hide_authenticity(const dns::QueryView& query, std::size_t start, dns::Buffer& out) {
-  if (query.edns.dnssec_ok || (query.message.header().flags() & dns::flag::ad) != 0) return;
-  const auto flags = dns::read_u16(out, start + 2);
-  dns::write_u16(out, start + 2, flags & static_cast<std::uint16_t>(~dns::flag::ad));
+  const bool fits = message.bytes().size() <= limit;
+  if (fits) {
+    dns::append(out, message.bytes());
+  } else {
+    dns::append_truncated(out, message, ours, query.edns);
+  }
+  dns::write_u16(out, start, query.message.header().id());
+  return {.rcode = message.header().rcode(), .truncated = !fits};
 }
 
 }  // namespace
 
 Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
                         std::size_t limit, dns::Buffer& out) {
-  if (answer.entry != nullptr) return compose_entry(answer, query, ours, limit, out);
-  if (!answer.message) return compose_error(answer, query, ours, out);
-  const auto& message = *answer.message;
-  const auto id = dns::read_u16(query.message.bytes(), 0);
   const auto start = out.size();
-  if (query.message.is_signed()) {
-    // A signed exchange is between the client and the server that holds the key: only the id is ours to give back. What
-    // does not fit has to be asked for again over TCP; its signature would not hold for a part of it.
-    const bool fits = message.bytes().size() <= limit;
-    if (fits) {
-      dns::append(out, message.bytes());
-    } else {
-      dns::append_truncated(out, message, ours, query.edns);
-    }
-    dns::write_u16(out, start, id);
-    return {.rcode = message.header().rcode(), .truncated = !fits};
+  if (answer.entry != nullptr) {
+    const auto& entry = *answer.entry;
+    cache::append_answer(entry, query, answer.now, answer.rotation, out);
+    const auto truncated = append_opt_within(limit, answer, query, ours, entry.extended_errors(), 0, start, out);
+    return {.rcode = entry.rcode(), .truncated = truncated};
   }
-  const auto theirs = dns::read_edns(message);
-  const auto rcode = static_cast<std::uint16_t>(theirs.extended_rcode << 4U | message.header().rcode());
-  if ((rcode > 15 && !query.edns.present) || !dns::append_without_opt(message, out)) {
-    return compose_error({}, query, ours, out);
-  }
-  dns::write_u16(out, start, id);
-  hide_authenticity(query, start, out);
-  // The client compares the question with its own, letter by letter (draft-vixie-dnsext-dns0x20).
-  const auto name = query.question().name;
-  std::ranges::copy(name, out.begin() + static_cast<std::ptrdiff_t>(start + dns::header_size));
+  if (!answer.message) return compose_error(answer, query, ours, out);
+  if (query.message.is_signed()) return pass_on(*answer.message, query, ours, limit, out);
+  // A code of more than four bits cannot be told without EDNS (RFC 6891 section 6.1.3).
+  if (answer.rcode > 0xF && !query.edns.present) return compose_error({}, query, ours, out);
+  dns::append(out, answer.message->bytes());
+  dns::address_to(query, dns::MutableBytes(out).subspan(start));
   const auto truncated =
-      append_opt_within(limit, answer, query, ours, theirs.extended_rcode, theirs.options, start, out);
-  return {.rcode = rcode, .truncated = truncated};
+      append_opt_within(limit, answer, query, ours, answer.extended_errors, answer.rcode, start, out);
+  return {.rcode = answer.rcode, .truncated = truncated};
 }
 
 }  // namespace pillion::server

@@ -26,9 +26,10 @@ inline constexpr std::array<std::string_view, labelled_rcodes + 1> rcode_labels 
     "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "other"};
 
 /// The reasons of dns::QueryError, in its order; server.cpp holds the two together.
-inline constexpr std::array<std::string_view, 12> invalid_labels = {
-    "short_header",       "is_response",      "question_count", "truncated_name", "compressed_name", "long_name",
-    "truncated_question", "malformed_record", "malformed_edns", "misplaced_tsig", "trailing_bytes",  "name_not_utf8"};
+inline constexpr std::array<std::string_view, 13> invalid_labels = {
+    "short_header",   "is_response",        "question_count",   "truncated_name", "compressed_name",
+    "long_name",      "truncated_question", "malformed_record", "malformed_edns", "misplaced_tsig",
+    "trailing_bytes", "name_not_utf8",      "answer_records"};
 
 /// Reasons of `pillion_dns_rejected_total`: the query errors of dns/query.hpp by their own names, then these.
 enum class Refusal : std::uint8_t {

@@ -19,6 +19,12 @@ constexpr auto type_index = [] {
   return table;
 }();
 
+/// True for a request, QR clear, that is no QUERY.
+bool is_of_other_opcode(dns::Bytes message) {
+  const auto header = dns::Header::of(message);
+  return header && !header->is_response() && header->opcode() != dns::opcode::query;
+}
+
 std::size_t label_of_type(std::uint16_t type) {
   return type < type_index.size() ? type_index[type] : labelled_types.size();
 }
@@ -37,6 +43,16 @@ QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sen
   last_message_ = loop_.clock().now();
   const auto view = dns::parse_query(message, {.reject_non_utf8_names = settings_.reject_non_utf8_names});
   if (!view) {
+    if (is_of_other_opcode(message)) {
+      count_refusal(Refusal::opcode);
+      metrics_
+          .requests[static_cast<std::size_t>(sender.transport)][static_cast<std::size_t>(sender.family)]
+                   [labelled_types.size()]
+          .add();
+      answer_header(message, dns::rcode::notimp, sender, responder);
+      responder.forget(spare_);
+      return Outcome::accepted;
+    }
     reject(view.error(), message, sender, responder);
     return Outcome::invalid;
   }
@@ -66,6 +82,7 @@ void QueryHandler::fill(Query& query, const Sender& sender, Responder& responder
   query.handler = this;
   query.responder = &responder;
   query.transport = sender.transport;
+  query.is_local = is_loopback(sender.address);
   query.received = loop_.clock().now();
   if (sender.path != nullptr) query.path = *sender.path;
 }
@@ -125,7 +142,7 @@ void QueryHandler::respond(Query& query, const dns::QueryView& view, const resol
                          ? dns::max_message_size
                          : std::size_t{std::min(view.edns.udp_payload, settings_.udp_payload)};
   const auto start = out->size();
-  const auto composed = compose_answer(answer, view, our_edns(view, query.transport), limit, *out);
+  const auto composed = compose_answer(answer, view, our_edns(view, query), limit, *out);
   query.responder->end_answer(query, start);
   const auto source = static_cast<std::size_t>(answer.source);
   metrics_.responses[std::min<std::size_t>(composed.rcode, labelled_rcodes)][source].add();
@@ -133,10 +150,13 @@ void QueryHandler::respond(Query& query, const dns::QueryView& view, const resol
   if (composed.truncated) metrics_.truncated.add();
 }
 
-dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, Transport transport) const {
+dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, const Query& query) const {
   dns::OurEdns ours{.udp_payload = settings_.udp_payload, .keepalive = {}};
-  if (transport == Transport::tcp && view.edns.present &&
-      dns::find_option(view.edns.options, dns::option::tcp_keepalive)) {
+  if (query.transport != Transport::tcp || view.edns.options.empty()) return ours;
+  // Inside the pod nobody listens whom the size of an answer could tell something.
+  constexpr std::uint16_t response_block = 468;  // RFC 8467 section 4.1
+  if (!query.is_local && dns::find_option(view.edns.options, dns::option::padding)) ours.padding = response_block;
+  if (dns::find_option(view.edns.options, dns::option::tcp_keepalive)) {
     constexpr auto unit = std::chrono::milliseconds(100);  // RFC 7828 section 3.1
     ours.keepalive = draining_
                          ? std::uint16_t{0}
@@ -159,15 +179,18 @@ void QueryHandler::reject(dns::QueryError error, dns::Bytes message, const Sende
     Offenders::mark_reported(*record, now);
   }
   if (sender.transport != Transport::udp || !dns::deserves_formerr(error)) return;
-  spare_.responder = &responder;
-  spare_.transport = sender.transport;
-  spare_.path = *sender.path;
-  if (auto* const out = responder.begin_answer(spare_)) {
-    const auto start = out->size();
-    dns::append_header_error(*out, *dns::Header::of(message), dns::rcode::formerr);
-    responder.end_answer(spare_, start);
-    metrics_.responses[dns::rcode::formerr][static_cast<std::size_t>(resolve::Source::local)].add();
-  }
+  answer_header(message, dns::rcode::formerr, sender, responder);
+}
+
+/// Answers a message of which little more than the header can be trusted.
+void QueryHandler::answer_header(dns::Bytes message, std::uint16_t rcode, const Sender& sender, Responder& responder) {
+  fill(spare_, sender, responder);
+  auto* const out = responder.begin_answer(spare_);
+  if (out == nullptr) return metrics_.responses_undelivered.add();
+  const auto start = out->size();
+  dns::append_header_error(*out, message, rcode, {.udp_payload = settings_.udp_payload, .keepalive = {}});
+  responder.end_answer(spare_, start);
+  metrics_.responses[rcode][static_cast<std::size_t>(resolve::Source::local)].add();
 }
 
 void QueryHandler::release(Query& query) {

@@ -35,7 +35,8 @@ class QueryHandler {
 
   enum class Outcome : std::uint8_t { accepted, invalid };
   /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the
-  /// caller closes the connection, and FORMERR at the most over UDP.
+  /// caller closes the connection, and FORMERR at the most over UDP. A message with another opcode than QUERY is laid
+  /// out by rules of its own (RFC 8490 section 5.4): whatever follows its header, it is answered NOTIMP.
   Outcome handle(dns::Bytes message, const Sender& sender, Responder& responder);
 
   /// While draining, clients are told to close their connections (RFC 7828 section 3.2.2: a timeout of zero).
@@ -52,13 +53,14 @@ class QueryHandler {
   friend class Query;
   void answer(Query& query, const resolve::Answer& answer);
   void reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder);
+  void answer_header(dns::Bytes message, std::uint16_t rcode, const Sender& sender, Responder& responder);
   void fill(Query& query, const Sender& sender, Responder& responder);
   [[nodiscard]] Query* accept(dns::Bytes message, const Sender& sender, Responder& responder);
   void answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                   const resolve::Answer& answer);
   [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
   void respond(Query& query, const dns::QueryView& view, const resolve::Answer& answer);
-  [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, Transport transport) const;
+  [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, const Query& query) const;
   void release(Query& query);
 
   runtime::Loop& loop_;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dns/name.hpp"
+#include "dns/reply.hpp"
 
 namespace pillion::upstream {
 namespace {
@@ -100,9 +101,11 @@ std::expected<Mux::Received, Error> Mux::receive(dns::Bytes message, runtime::Ti
                     .reply = Reply{.message = {}, .rcode = header->rcode(), .latency = now - slot.sent}};
   if (header->questions() == 0 && header->rcode() != dns::rcode::noerror && header->rcode() != dns::rcode::nxdomain) {
     // The server could not read the question, so it cannot repeat it; there is nothing in the answer to believe either.
+    if (header->opcode() != dns::opcode::query) received.reply = std::unexpected(Error::malformed_reply);
   } else if (header->questions() != 1 || !carries(message, question_of(slot))) {
     return std::unexpected(Error::mismatched_reply);
-  } else if (const auto view = dns::MessageView::parse(message)) {
+  } else if (const auto view = dns::MessageView::parse(message);
+             view && dns::is_sound_reply(*view, slot.query != nullptr && slot.query->opaque)) {
     received.reply->message = *view;
   } else {
     received.reply = std::unexpected(Error::malformed_reply);

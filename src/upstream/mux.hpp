@@ -38,7 +38,7 @@ class Mux {
   /// What a message from the server is.
   struct Received {
     Query* query = nullptr;  ///< whom it answers; nullptr: nobody waits for it any more
-    /// The reply, or malformed_reply where id and question match but the rest is not a message.
+    /// The reply, which dns::is_sound_reply(); or malformed_reply if it is not, though its id and question match.
     std::expected<Reply, Error> reply;
   };
   /// Matches one message and gives its id back. mismatched_reply: it answers nothing that was asked; malformed_reply:

@@ -51,13 +51,13 @@ TEST(Allocations, NoneOnAHit) {
   const auto before = allocations;
   const auto view = query.view();
   const auto found = harness.store.lookup(key_of(view), harness.now);
-  append_answer(*found.entry, view, harness.now, out);
+  append_answer(*found.entry, view, harness.now, 0, out);
   harness.store.mark_refreshing(key_of(view));
   const auto denied_view = denied.view();
   const auto denial = harness.store.lookup(key_of(denied_view), harness.now);
-  append_answer(*denial.entry, denied_view, harness.now, out);
+  append_answer(*denial.entry, denied_view, harness.now, 0, out);
   const auto stale = harness.store.lookup_stale(key_of(view), harness.now + std::chrono::seconds(400));
-  append_answer(*stale.entry, view, harness.now + std::chrono::seconds(400), out);
+  append_answer(*stale.entry, view, harness.now + std::chrono::seconds(400), 0, out);
   const auto missed = harness.store.lookup(unknown.key(), harness.now);
   const auto after = allocations;
 

@@ -41,7 +41,7 @@ TEST(Answer, IsAppended) {
   ASSERT_TRUE(harness.insert(query, address_reply("www.example", 300)));
   harness.at(10);
   Buffer out = {1, 2, 3};
-  append_answer(*harness.lookup(query).entry, query.view(), harness.now, out);
+  append_answer(*harness.lookup(query).entry, query.view(), harness.now, 0, out);
   EXPECT_THAT(Buffer(out.begin(), out.begin() + 3), ElementsAre(1, 2, 3));
   EXPECT_THAT(Buffer(out.begin() + 3, out.end()), ElementsAreArray(harness.answer(query)));
 }
@@ -180,26 +180,74 @@ TEST(Answer, Rfc8020NamesBeneathKeepTheRecordsThoughTheQuestionIsLonger) {
   EXPECT_THAT(records_of(answer), ElementsAreArray(expected));
 }
 
-TEST(Answer, Rfc8020OnlyWhereAllNamesInTheRecordsAreKnown) {
+TEST(Answer, Rfc8020WhateverRecordsItHas) {
   MessageBuilder reply(reply_flags | rcode::nxdomain);
   reply.question("gone.example").record(Section::authority, {0}, type::soa, soa_rdata({0}, {0}, 60), 60);
-  reply.record(Section::authority, {0}, type::mx, joined({{0, 1}, pointer_to(to_question)}), 60);
+  reply.record(Section::authority, pointer_to(to_question), 65'280, {1, 2, 3}, 60);
+  Harness harness;
+  ASSERT_TRUE(harness.insert(Query("gone.example"), reply.bytes()));
+  EXPECT_EQ(harness.freshness(Query("x.gone.example")), Freshness::fresh);
+  EXPECT_THAT(records_of(harness.answer(Query("x.gone.example"))),
+              ElementsAre(::testing::_, ::testing::HasSubstr("gone.example. 60")));
+}
+
+TEST(Answer, Rfc8020NotWithMorePointersThanAnEntryCanList) {
+  MessageBuilder reply(reply_flags | rcode::nxdomain);
+  reply.question("gone.example").record(Section::authority, {0}, type::soa, soa_rdata({0}, {0}, 60), 60);
+  for (int i = 0; i < 300; ++i) reply.record(Section::authority, pointer_to(to_question), 65'280, {1}, 60);
   Harness harness;
   ASSERT_TRUE(harness.insert(Query("gone.example"), reply.bytes()));
   EXPECT_EQ(harness.freshness(Query("gone.example", {.type = type::txt})), Freshness::fresh);
   EXPECT_EQ(harness.freshness(Query("x.gone.example")), Freshness::miss);
 }
 
-TEST(Answer, ReplyThatCannotBeRewrittenIsNotKept) {
-  // A name behind the OPT record leads into it.
-  MessageBuilder reply(reply_flags);
-  reply.question("www.example").record(Section::answer, {0}, type::a, {1, 2, 3, 4});
-  const auto option_value = reply.size() + 11 + 4;
-  reply.opt(option_of(dns::option::cookie, name_of("abc.test")))
-      .record(Section::additional, pointer_to(option_value), type::a, {1, 2, 3, 4});
+TEST(Answer, Rfc2181ATtlWithItsTopBitSetIsZero) {
+  const auto reply = reply_to("www.example")
+                         .record(Section::answer, pointer_to(to_question), type::a, {192, 0, 2, 1}, 0x80000001)
+                         .record(Section::answer, pointer_to(to_question), type::a, {192, 0, 2, 2}, 0x7FFFFFFF)
+                         .bytes();
+  const Query query("www.example");
+  Preparation prepared;
+  ASSERT_TRUE(prepared.prepare(query.key(), dns::MessageView::parse(reply).value(), {}));
+  std::vector<std::uint32_t> ttls;
+  dns::for_each_record(dns::MessageView::parse(prepared.wire()).value(),
+                       [&](const dns::Record& record) { ttls.push_back(record.ttl); });
+  EXPECT_THAT(ttls, ElementsAre(0, 3600));
+  EXPECT_EQ(prepared.admitted().error(), NotStored::zero_ttl);
+}
+
+TEST(Answer, AddressesBeginWithTheOneWhoseTurnItIs) {
   Harness harness;
-  EXPECT_EQ(harness.insert(Query("www.example"), reply.bytes()).error(), NotStored::malformed);
-  EXPECT_EQ(harness.freshness(Query("www.example")), Freshness::miss);
+  const Query query("www.example");
+  auto reply = reply_to("www.example");
+  reply.record(Section::answer, pointer_to(to_question), type::cname, name_of("host.example"), 300);
+  for (std::uint8_t i = 1; i <= 3; ++i)
+    reply.record(Section::answer, name_of("host.example"), type::a, {192, 0, 2, i}, 300);
+  reply.record(Section::answer, name_of("host.example"), type::rrsig, joined({Buffer(18), {0}, {1}}), 300);
+  ASSERT_TRUE(harness.insert(query, reply.bytes()));
+  const auto in_order = records_of(harness.answer(query));
+  ASSERT_EQ(in_order.size(), 5U);
+  for (const std::size_t turn : {0U, 1U, 2U, 3U, 7U}) {
+    harness.rotation = turn;
+    auto expected = in_order;
+    std::ranges::rotate(expected.begin() + 1, expected.begin() + 1 + static_cast<std::ptrdiff_t>(turn % 3),
+                        expected.begin() + 4);
+    EXPECT_THAT(records_of(harness.answer(query)), ElementsAreArray(expected)) << turn;
+  }
+}
+
+TEST(Answer, AloneOrOfTwoTypesTheyStayWhereTheyAre) {
+  Harness harness;
+  harness.rotation = 1;
+  const Query query("www.example", {.type = type::any});
+  auto reply = reply_to("www.example", type::any);
+  reply.record(Section::answer, pointer_to(to_question), type::a, {192, 0, 2, 1}, 300);
+  reply.record(Section::answer, pointer_to(to_question), type::aaaa, Buffer(16), 300);
+  reply.record(Section::answer, {0}, type::a, {192, 0, 2, 2}, 300);
+  ASSERT_TRUE(harness.insert(query, reply.bytes()));
+  const auto turned = records_of(harness.answer(query));
+  harness.rotation = 0;
+  EXPECT_EQ(turned, records_of(harness.answer(query)));
 }
 
 }  // namespace

@@ -161,7 +161,7 @@ class Model {
     const Query query(name);
     auto& known = known_[number];
     if (random_() % 10 == 0) {
-      harness_.store.insert_failure(query.key(), {}, harness_.now);
+      harness_.insert_failure(query, {});
       const bool usable = !known.failure && time_ < known.expires + static_cast<double>(stale_);
       // What was dropped is not there to be kept.
       if (usable && harness_.store.lookup_stale(query.key(), harness_.now).entry->kind() != Kind::failure) return;

@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 #include "cache/store.hpp"
 #include "dns/message_builder.hpp"
 #include "dns/ttl.hpp"
@@ -80,7 +82,7 @@ inline Buffer negative_reply(std::string_view name, std::uint16_t rcode, std::ui
 /// A store, and a clock that starts at 1000 s.
 class Harness {
  public:
-  explicit Harness(const Settings& settings = {}) : store(settings, 0x5eed) {}
+  explicit Harness(const Settings& settings = {}) : store(settings, 0x5eed), settings_(settings) {}
 
   void at(double seconds) {
     now = runtime::Time{} + std::chrono::seconds(1000) +
@@ -88,13 +90,19 @@ class Harness {
   }
   Lookup lookup(const Query& query) { return store.lookup(query.key(), now); }
   Freshness freshness(const Query& query) { return lookup(query).freshness; }
-  std::expected<Kind, NotStored> insert(const Query& query, const Buffer& reply) {
-    return store.insert(query.key(), dns::MessageView::parse(reply).value(), now);
+  std::expected<Kind, NotStored> insert(const Query& query, const Buffer& reply, Denial denial = Denial::tree) {
+    EXPECT_TRUE(prepared_.prepare(query.key(), dns::MessageView::parse(reply).value(), settings_));
+    return store.insert(query.key(), prepared_, denial, now);
+  }
+  /// A failure of our own to get an answer.
+  void insert_failure(const Query& query, const dns::ExtendedError& error) {
+    prepared_.prepare_failure(query.key(), error, settings_);
+    EXPECT_EQ(store.insert(query.key(), prepared_, Denial::tree, now), Kind::failure);
   }
   /// The answer to `query`, which must be found.
   Buffer answer(const Query& query) {
     Buffer out;
-    append_answer(*store.lookup_stale(query.key(), now).entry, query.view(), now, out);
+    append_answer(*store.lookup_stale(query.key(), now).entry, query.view(), now, rotation, out);
     return out;
   }
   /// The TTLs in that answer.
@@ -108,6 +116,11 @@ class Harness {
 
   Store store;
   runtime::Time now = runtime::Time{} + std::chrono::seconds(1000);
+  std::size_t rotation = 0;
+
+ private:
+  Settings settings_;
+  Preparation prepared_;
 };
 
 }  // namespace pillion::cache::testing

@@ -50,7 +50,7 @@ TEST(Prefetch, Rfc9520WaitsAfterAFailure) {
   (void)harness.lookup(www);
   ASSERT_TRUE(harness.lookup(www).prefetch_due);
   harness.store.mark_refreshing(www.key());
-  harness.store.insert_failure(www.key(), refused, harness.now);
+  harness.insert_failure(www, refused);
   EXPECT_EQ(harness.freshness(www), Freshness::fresh);
   harness.at(94.999);
   EXPECT_FALSE(harness.lookup(www).prefetch_due);
@@ -83,7 +83,7 @@ TEST(Metrics, CountWhatHappened) {
   EXPECT_EQ(metrics.stale.value(), 0U);
   EXPECT_EQ(harness.store.lookup_stale(www.key(), harness.now).freshness, Freshness::stale);  // in vain
   EXPECT_EQ(metrics.stale.value(), 1U);
-  harness.store.insert_failure(www.key(), refused, harness.now);
+  harness.insert_failure(www, refused);
   EXPECT_TRUE(harness.lookup(www).failed_recently);  // answered at once
   EXPECT_EQ(metrics.stale.value(), 2U);
   EXPECT_EQ(metrics.misses.value(), 2U);

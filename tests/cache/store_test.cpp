@@ -85,7 +85,7 @@ TEST(Store, Rfc9520FailuresAreRememberedForFiveSeconds) {
 TEST(Store, Rfc9520OurOwnFailuresSayWhy) {
   Harness harness;
   const Query checking("www.example", {.id = 5, .flags = dns::flag::rd | dns::flag::cd});
-  harness.store.insert_failure(checking.key(), refused, harness.now);
+  harness.insert_failure(checking, refused);
   const auto found = harness.lookup(checking);
   ASSERT_EQ(found.freshness, Freshness::fresh);
   EXPECT_THAT(found.entry->extended_errors(),
@@ -103,7 +103,7 @@ TEST(Store, Rfc8767AFailureDoesNotReplaceAStaleAnswer) {
     harness.at(100);
     ASSERT_FALSE(harness.lookup(www).failed_recently);
     if (ours) {
-      harness.store.insert_failure(www.key(), refused, harness.now);
+      harness.insert_failure(www, refused);
     } else {
       ASSERT_EQ(harness.insert(www, servfail("www.example")), Kind::failure);
     }
@@ -210,15 +210,90 @@ TEST(Store, TheNewestWordOnANameCounts) {
   EXPECT_EQ(harness.store.metrics().entries.value(), 1);
 }
 
-TEST(Store, AFreshDenialComesBeforeAStaleAnswer) {
+TEST(Store, Rfc4074ADenialOfATypeDoesNotHideAnother) {
   Harness harness;
   const Query aaaa("www.example", {.type = type::aaaa});
   ASSERT_TRUE(harness.insert(www, address_reply("www.example", 10)));
   harness.at(5);
   ASSERT_TRUE(harness.insert(aaaa, negative_reply("www.example", rcode::nxdomain, 60, 60, type::aaaa)));
   EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::positive);  // still fresh
+  EXPECT_EQ(harness.lookup(aaaa).entry->kind(), Kind::nxdomain);
   harness.at(10);
+  EXPECT_EQ(harness.freshness(www), Freshness::stale) << "to be asked for again, not denied";
+}
+
+TEST(Store, AFreshDenialComesBeforeAStaleAnswer) {
+  Harness harness;
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 10)));
+  harness.at(15);
+  ASSERT_TRUE(harness.insert(www, negative_reply("www.example", rcode::nxdomain, 60, 60)));
   EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::nxdomain);
+}
+
+TEST(Store, Rfc8020NothingIsDeniedBeneathANameWithOthersBeneath) {
+  // A server that denies an empty non-terminal.
+  for (const bool known_first : {true, false}) {
+    Harness harness;
+    const Query node("example");
+    const Query below("a.b.www.example");
+    if (known_first) {
+      ASSERT_TRUE(harness.insert(www, address_reply("www.example", 10)));
+    }
+    ASSERT_TRUE(harness.insert(node, negative_reply("example", rcode::nxdomain, 60, 60)));
+    EXPECT_EQ(harness.freshness(below), known_first ? Freshness::miss : Freshness::fresh);
+    EXPECT_EQ(harness.freshness(Query("example", {.type = type::txt})),
+              known_first ? Freshness::miss : Freshness::fresh);
+    if (known_first) continue;
+    ASSERT_TRUE(harness.insert(www, address_reply("www.example", 10)));
+    EXPECT_EQ(harness.freshness(below), Freshness::miss);
+  }
+}
+
+TEST(Store, ADenialReachesNoFurtherThanItsUpstreamIsTrusted) {
+  const Query node("node.example");
+  const Query other_type("node.example", {.type = type::txt});
+  const Query below("x.node.example");
+  struct Reach {
+    Denial denial;
+    Freshness other_type, below;
+  };
+  for (const auto& [denial, expected_type, expected_below] :
+       {Reach{Denial::type, Freshness::miss, Freshness::miss}, Reach{Denial::name, Freshness::fresh, Freshness::miss},
+        Reach{Denial::tree, Freshness::fresh, Freshness::fresh}}) {
+    Harness harness;
+    ASSERT_TRUE(harness.insert(node, negative_reply("node.example", rcode::nxdomain, 60, 60), denial));
+    EXPECT_EQ(harness.freshness(node), Freshness::fresh);
+    EXPECT_EQ(harness.freshness(other_type), expected_type);
+    EXPECT_EQ(harness.freshness(below), expected_below);
+  }
+}
+
+TEST(Store, WhatAWalkFoundIsNotWhatTheNameHas) {
+  Harness harness;
+  Preparation found;
+  const auto reply = address_reply("www.example", 60);
+  found.prepare_found(dns::MessageView::parse(reply).value(), 20);
+  auto key = www.key();
+  ASSERT_TRUE(harness.insert(www, negative_reply("www.example", rcode::nxdomain, 60, 60)));
+  key.searched = true;
+  harness.store.insert_found(key, found, harness.now);
+  EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::nxdomain) << "nor is its denial wrong";
+  ASSERT_NE(harness.store.lookup_found(key, harness.now), nullptr);
+  EXPECT_FALSE(harness.store.has_existing(www.key(), harness.now));
+  harness.at(20);
+  EXPECT_EQ(harness.store.lookup_found(key, harness.now), nullptr) << "never stale";
+  EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::nxdomain);
+}
+
+TEST(Store, AnAddressOfAnotherTypeIsKnownWhileItIsFresh) {
+  Harness harness;
+  const auto aaaa = Query("www.example", {.type = type::aaaa});
+  EXPECT_FALSE(harness.store.has_other_address(aaaa.key(), harness.now));
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 10)));
+  EXPECT_TRUE(harness.store.has_other_address(aaaa.key(), harness.now));
+  EXPECT_FALSE(harness.store.has_other_address(www.key(), harness.now));
+  harness.at(10);
+  EXPECT_FALSE(harness.store.has_other_address(aaaa.key(), harness.now));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "dns/framing.hpp"
 #include "dns/message_builder.hpp"
 #include "dns/response.hpp"
+#include "dns/response_writer.hpp"
 #include "dns/ttl.hpp"
 
 namespace {
@@ -47,6 +48,12 @@ TEST(Allocations, NoneOnTheWayOfAQueryAndItsAnswer) {
                                .record(Section::answer, pointer_to(12), type::a, Buffer(4))
                                .bytes();
 
+  ResponseWriter writer;
+  // Its first response makes it large enough for others.
+  Buffer first;
+  writer.start(first, 0, MessageView::parse(answer)->question().name, type::a, klass::in);
+  ASSERT_TRUE(writer.add_records(MessageView::parse(answer).value(), [](std::uint32_t ttl) { return ttl; }));
+
   const auto before = allocations;
   Frames frames(stream);
   const auto query = parse_query(frames.next().value(), {});
@@ -56,13 +63,14 @@ TEST(Allocations, NoneOnTheWayOfAQueryAndItsAnswer) {
   ASSERT_TRUE(view);
   const bool equal = equal_names(query->question().name, view->question().name);
   age_ttls(*view, aged, 5);
-  const bool rewritten = append_without_opt(*view, out);
+  writer.start(out, flag::qr, view->question().name, type::a, klass::in);
+  const bool rewritten = writer.add_records(*view, [](std::uint32_t ttl) { return ttl; });
   OptWriter(out, 0, {}).add_padding(128);
   append_error(out, *query, rcode::servfail, {}, ExtendedError{extended_error::network_error, "connection refused"});
   append_truncated(out, *view, {}, query->edns);
   const auto end = out.size();
   append(out, without_opt);
-  const bool shortened = shorten(out, end, without_opt.size() - 1);
+  const bool shortened = shorten(out, end, without_opt.size() - 1, false);
   append_query(out, 1, flag::rd, query->question().name, type::a, klass::in);
   const auto after = allocations;
 

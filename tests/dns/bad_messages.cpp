@@ -259,6 +259,14 @@ void add_names_not_utf8(Table& table) {
        QueryError::name_not_utf8});
 }
 
+void add_answer_records(Table& table) {
+  for (const int count : {1, 2}) {
+    auto message = query();
+    for (int i = 0; i < count; ++i) message.record(Section::answer, pointer_to(12), type::a, address);
+    table.push_back({"answer_records_" + std::to_string(count), message.bytes(), QueryError::answer_records});
+  }
+}
+
 }  // namespace
 
 std::vector<BadMessage> bad_messages() {
@@ -273,6 +281,7 @@ std::vector<BadMessage> bad_messages() {
   add_tsig(table);
   add_trailing_bytes(table);
   add_names_not_utf8(table);
+  add_answer_records(table);
   return table;
 }
 

@@ -82,8 +82,42 @@ TEST(AppendError, TheLongestFitsInTheOldLimit) {
 TEST(AppendHeaderError, TwelveBytes) {
   const auto query = MessageBuilder(0x2910 | flag::ad | flag::tc).set_u16(4, 9).set_u16(10, 3).bytes();
   Buffer out = {1};
-  append_header_error(out, Header::of(query).value(), rcode::formerr);
+  append_header_error(out, query, rcode::formerr, {});
   EXPECT_THAT(out, ElementsAre(1, 0x12, 0x34, 0xA9, 0x91, 0, 0, 0, 0, 0, 0, 0, 0));
+}
+
+TEST(AppendHeaderError, Rfc6891OurOptWhereOneCanBeFound) {
+  const auto two_questions = joined({name_of("b.example"), {0, 1, 0, 1}});
+  const auto first = MessageBuilder().question("a.example").bytes();
+  auto query = joined({first, two_questions, {0, 0, 41, 4, 208, 0, 0, 0x80, 0, 0, 0}});
+  write_u16(query, 4, 2);
+  write_u16(query, 10, 1);
+  Buffer out;
+  append_header_error(out, query, rcode::formerr, {.udp_payload = 1400, .keepalive = {}});
+  EXPECT_EQ(Header::of(out)->questions(), 0);
+  EXPECT_EQ(Header::of(out)->additionals(), 1);
+  EXPECT_THAT(Bytes(out).subspan(header_size), ElementsAre(0, 0, 41, 1400 >> 8, 1400 & 0xFF, 0, 0, 0x80, 0, 0, 0));
+
+  // Behind a fault nothing is believed.
+  query[header_size] = 0xFF;
+  out.clear();
+  append_header_error(out, query, rcode::formerr, {});
+  EXPECT_EQ(out.size(), header_size);
+}
+
+TEST(AddressTo, Rfc1035TheQuerysOwnIdFlagsAndLetters) {
+  const auto asked = MessageBuilder(flag::rd | flag::cd).question("WWW.Example").set_u16(0, 77).bytes();
+  auto answer = MessageBuilder(flag::qr | flag::aa | flag::ra | flag::ad).question("www.example").bytes();
+  address_to(parse_query(asked, {}).value(), answer);
+  EXPECT_EQ(answer, MessageBuilder(flag::qr | flag::aa | flag::ra | flag::rd | flag::cd)
+                        .question("WWW.Example")
+                        .set_u16(0, 77)
+                        .bytes());
+  // RFC 6840 5.7: AD is for those who want to know.
+  const auto plain = MessageBuilder(flag::ad).question("www.example").bytes();
+  answer = MessageBuilder(flag::qr | flag::rd | flag::ad).question("www.example").bytes();
+  address_to(parse_query(plain, {}).value(), answer);
+  EXPECT_EQ(Header::of(answer)->flags(), flag::qr | flag::ad);
 }
 
 MessageBuilder long_answer(std::uint16_t flags) {
@@ -110,15 +144,17 @@ TEST(Shorten, KeepsWholeRecordsFromTheBeginning) {
     std::size_t limit;
     bool is_loss;
     std::array<std::uint16_t, 3> counts;
+    bool dnssec_ok = false;
   };
   const auto& ends = whole.ends;
-  for (const auto& [limit, is_loss, counts] :
+  for (const auto& [limit, is_loss, counts, dnssec_ok] :
        {Expected{ends[4], false, {2, 1, 1}}, Expected{ends[4] - 1, false, {2, 1, 0}},  // RFC 2181 9
-        Expected{ends[3], false, {2, 1, 0}}, Expected{ends[3] - 1, true, {2, 0, 0}},
+        Expected{ends[3], false, {2, 1, 0}}, Expected{ends[3] - 1, false, {2, 0, 0}},
+        Expected{ends[3] - 1, true, {2, 0, 0}, true},  // RFC 4035 3.1.1: what proves the answer may be there
         Expected{ends[2] - 1, true, {1, 0, 0}}, Expected{ends[0], true, {0, 0, 0}}}) {
     Buffer out = {1, 2, 3};
     append(out, whole.message.bytes());
-    EXPECT_EQ(shorten(out, 3, limit), is_loss) << limit;
+    EXPECT_EQ(shorten(out, 3, limit, dnssec_ok), is_loss) << limit;
     const auto message = MessageView::parse(Bytes(out).subspan(3)).value();
     EXPECT_LE(message.bytes().size(), limit);
     const auto header = message.header();
@@ -140,7 +176,7 @@ TEST(Shorten, FollowsNoPointerIntoAQuestionThatHasChanged) {
   ASSERT_FALSE(MessageView::parse(message.bytes())) << "what was denied for each type is asked for by another";
   auto out = message.bytes();
   const auto size = out.size();
-  EXPECT_TRUE(shorten(out, 0, size - 1));
+  EXPECT_TRUE(shorten(out, 0, size - 1, true));
   EXPECT_LT(out.size(), size);
 }
 

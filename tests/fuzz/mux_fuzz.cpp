@@ -6,6 +6,7 @@
 #include <deque>
 #include <vector>
 
+#include "dns/reply.hpp"
 #include "dns/response.hpp"
 #include "fuzz/fuzz.hpp"
 #include "upstream/mux.hpp"
@@ -174,10 +175,12 @@ class Run {
     if (!matches)
       return require(!received && received.error() == Error::mismatched_reply, "it answers nothing that was asked");
     require(received.has_value(), "it answers what was asked");
-    if (bare_error) {
+    const auto view = dns::MessageView::parse(exact);
+    const bool is_query = (flags >> 11U & 0xfU) == dns::opcode::query;
+    if (bare_error && is_query) {
       require(received->reply && !received->reply->message && received->reply->rcode == rcode,
               "an error without a question");
-    } else if (dns::MessageView::parse(exact)) {
+    } else if (!bare_error && view && dns::is_sound_reply(*view, entry->query != nullptr && entry->query->opaque)) {
       require(received->reply && received->reply->message && received->reply->rcode == rcode, "a whole message");
     } else {
       require(!received->reply && received->reply.error() == Error::malformed_reply, "the rest is malformed");

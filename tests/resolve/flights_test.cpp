@@ -26,7 +26,7 @@ class FlightsTest : public ::testing::Test {
   HandTurned schedule;
   Metrics metrics;
   HoldingGroup group;
-  Flights flights{schedule, nullptr, metrics, 0x5eed};
+  Flights flights{schedule, nullptr, {}, metrics, 0x5eed};
 };
 
 TEST_F(FlightsTest, OneQuestionForManyWhoAsk) {

@@ -76,18 +76,15 @@ TEST(RouteTable, AddingAgainReplaces) {
   EXPECT_EQ(table.find(name_of("www.example")), 2);
 }
 
-TEST(RouteTable, ZonesBelow) {
+TEST(RouteTable, NamesThatLeadToZones) {
   RouteTable table(0);
-  EXPECT_FALSE(table.has_zone_below(name_of(".")));
+  EXPECT_FALSE(table.leads_to_zone(name_of("example")));
   table.add(name_of("db.corp.example"), 1);
-  EXPECT_TRUE(table.has_zone_below(name_of(".")));
-  EXPECT_TRUE(table.has_zone_below(name_of("EXAMPLE")));
-  EXPECT_TRUE(table.has_zone_below(name_of("corp.example")));
-  EXPECT_FALSE(table.has_zone_below(name_of("db.corp.example")));  // strictly beneath
-  EXPECT_FALSE(table.has_zone_below(name_of("x.db.corp.example")));
-  EXPECT_FALSE(table.has_zone_below(name_of("com.example")));
-  table.add(name_of("corp.example"), 2);
-  EXPECT_TRUE(table.has_zone_below(name_of("corp.example")));
+  EXPECT_TRUE(table.leads_to_zone(name_of("EXAMPLE")));
+  EXPECT_TRUE(table.leads_to_zone(name_of("corp.example")));
+  EXPECT_TRUE(table.leads_to_zone(name_of("db.corp.example")));
+  EXPECT_FALSE(table.leads_to_zone(name_of("x.db.corp.example")));
+  EXPECT_FALSE(table.leads_to_zone(name_of("com.example")));
 }
 
 TEST(RouteTable, TheLongestNames) {  // RFC 1035 2.3.4
@@ -101,7 +98,7 @@ TEST(RouteTable, TheLongestNames) {  // RFC 1035 2.3.4
   EXPECT_EQ(table.find(most_labels), 1);
   EXPECT_EQ(table.find(longest_labels), 2);
   EXPECT_EQ(table.find(dns::Bytes(most_labels).subspan(2)), 0);
-  EXPECT_TRUE(table.has_zone_below(dns::Bytes(most_labels).subspan(2)));
+  EXPECT_TRUE(table.leads_to_zone(dns::Bytes(most_labels).subspan(2)));
 }
 
 TEST(RouteTable, ThousandsOfZones) {

@@ -54,7 +54,7 @@ std::vector<std::string> possible_candidates(const SearchList& list, std::string
 
 TEST(SearchList, TheFirstStepTellsTheName) {
   const auto list = pods_list();
-  EXPECT_EQ(base_text(list, "kubernetes.default.svc.cluster.local"), "kubernetes.");
+  EXPECT_EQ(base_text(list, "db.prod.default.svc.cluster.local"), "db.prod.");
   EXPECT_EQ(base_text(list, "www.example.com.default.svc.cluster.local"), "www.example.com.");
 }
 
@@ -70,9 +70,9 @@ TEST(SearchList, TheBaseIsAPartOfTheNameWithItsLettersAndWithoutTheRoot) {
 
 TEST(SearchList, OnlyTheTypesThatGetaddrinfoAsksFor) {
   const auto list = pods_list();
-  const std::string_view name = "db.default.svc.cluster.local";
-  EXPECT_EQ(base_text(list, name, dns::type::a), "db.");
-  EXPECT_EQ(base_text(list, name, dns::type::aaaa), "db.");
+  const std::string_view name = "db.prod.default.svc.cluster.local";
+  EXPECT_EQ(base_text(list, name, dns::type::a), "db.prod.");
+  EXPECT_EQ(base_text(list, name, dns::type::aaaa), "db.prod.");
   for (const auto type :
        {dns::type::mx, dns::type::srv, dns::type::https, dns::type::txt, dns::type::any, dns::type::cname}) {
     EXPECT_EQ(base_text(list, name, type), "") << type;
@@ -88,6 +88,11 @@ TEST(SearchList, LaterStepsAndOtherNamesBeginNoWalk) {
   EXPECT_EQ(base_text(list, "."), "");
 }
 
+TEST(SearchList, ANameOfOneLabelIsLeftToLibc) {
+  // "missing.default.svc.cluster.local" is what libc's third candidate for "missing.default.svc" looks like, too.
+  EXPECT_EQ(base_text(pods_list(), "missing.default.svc.cluster.local"), "");
+}
+
 TEST(SearchList, TheFirstDomainItselfIsNoStep) {
   EXPECT_EQ(base_text(pods_list(), "default.svc.cluster.local"), "");
 }
@@ -100,10 +105,8 @@ TEST(SearchList, DomainsEndAtLabels) {
 
 TEST(SearchList, FromNdotsDotsOnLibcAsksForTheNameFirst) {  // resolv.conf(5)
   const auto list = pods_list(2);
-  EXPECT_EQ(base_text(list, "a.default.svc.cluster.local"), "a.");
   EXPECT_EQ(base_text(list, "a.b.default.svc.cluster.local"), "a.b.");
   EXPECT_EQ(base_text(list, "a.b.c.default.svc.cluster.local"), "");
-  EXPECT_EQ(base_text(pods_list(1), "a.default.svc.cluster.local"), "a.");
   EXPECT_EQ(base_text(pods_list(1), "a.b.default.svc.cluster.local"), "");
   EXPECT_EQ(base_text(pods_list(0), "a.default.svc.cluster.local"), "");
   EXPECT_EQ(base_text(pods_list(5), "a.b.c.d.e.default.svc.cluster.local"), "a.b.c.d.e.");
@@ -249,11 +252,51 @@ TEST(SearchListWalk, ExternalNames) {
                           "example.com.corp.example.", "example.com."));
 }
 
+std::vector<std::string> guards(const SearchList& list, std::string_view base) {
+  auto wire = name_of(base);
+  wire.pop_back();
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < list.guard_count(); ++i) {
+    dns::Buffer name;
+    if (list.append_guard(wire, i, name)) names.push_back(dns::to_text(name));
+  }
+  return names;
+}
+
+TEST(SearchListWalk, GuardsAreTheServiceAndTheNamespaceOfTheLastLabel) {
+  EXPECT_THAT(guards(pods_list(), "s-0.app"), ElementsAre("app.default.svc.cluster.local.", "app.svc.cluster.local."));
+  EXPECT_THAT(guards(list_of({"corp.example"}, 2), "www.lab"), ElementsAre("lab.corp.example."));
+}
+
+TEST(SearchListWalk, HowFarItMayGo) {
+  const auto plan_of = [](std::string_view base, const SearchList& list) {
+    auto wire = name_of(base);
+    wire.pop_back();
+    const auto plan = list.plan_for(wire);
+    return std::tuple(plan.inner, plan.bare_is_inner, plan.may_leave);
+  };
+  const auto list = pods_list();
+  EXPECT_EQ(plan_of("www.example.com", list), std::tuple(3U, false, true));
+  for (const auto* name : {"api.prod.svc", "api.prod.SVC", "10-0-0-1.prod.pod"})
+    EXPECT_EQ(plan_of(name, list), std::tuple(3U, false, false)) << name;
+  for (const auto* name : {"api.prod.svc.cluster.local", "cluster.LOCAL"})
+    EXPECT_EQ(plan_of(name, list), std::tuple(3U, true, false)) << name;
+  EXPECT_EQ(plan_of("printer.local", list), std::tuple(3U, false, true));
+  EXPECT_EQ(plan_of("a.mycluster.local", list), std::tuple(3U, false, true));
+  // Where no cluster is known, nothing is said of it.
+  EXPECT_EQ(plan_of("api.prod.svc", list_of({"corp.example", "lab.example"}, 2)), std::tuple(1U, false, true));
+}
+
+TEST(SearchListWalk, NamesThatLeadToADomain) {
+  const auto list = pods_list();
+  for (const auto* name : {"default.svc.cluster.local", "SVC.cluster.local", "cluster.local", "local", "corp.example"})
+    EXPECT_TRUE(list.leads_to_domain(name_of(name))) << name;
+  for (const auto* name : {"web.default.svc.cluster.local", "other.svc.cluster.local", "lab.example"})
+    EXPECT_FALSE(list.leads_to_domain(name_of(name))) << name;
+}
+
 TEST(SearchListWalk, ServicesByShortNames) {
   const auto list = pods_list();
-  EXPECT_THAT(
-      possible_candidates(list, "redis.default.svc.cluster.local"),
-      ElementsAre("redis.default.svc.cluster.local.", "redis.svc.cluster.local.", "redis.corp.example.", "redis."));
   EXPECT_THAT(possible_candidates(list, "api.prod.svc.default.svc.cluster.local"),
               ElementsAre("api.prod.svc.svc.cluster.local.", "api.prod.svc.cluster.local.",
                           "api.prod.svc.corp.example.", "api.prod.svc."));

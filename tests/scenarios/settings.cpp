@@ -56,6 +56,8 @@ void Stage::read_cache(Words& words) {
     cache_.nxdomain_cut = take_switch(words);
   } else if (key == "prefetch") {
     cache_.prefetch = take_switch(words);
+  } else if (key == "rotate") {
+    rotate_ = take_switch(words);
   } else {
     words.fail("\"" + key + "\" is not a setting of the cache");
   }
@@ -115,7 +117,9 @@ void Stage::set_up() {
     const auto name = dns::parse_name(zone.name).value();
     setup.zones.push_back({.name = name, .zone = resolve::LocalZone(name, std::move(zone.records))});
   }
-  if (cache_on_) setup.cache = cache_;
+  setup.cache = cache_;
+  if (!cache_on_) setup.cache.size = 0;
+  setup.rotate = rotate_;
   setup.search = std::move(search_);
   resolver_ = std::make_unique<resolve::Resolver>(schedule_, random_, log_, std::move(setup));
 }

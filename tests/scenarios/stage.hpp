@@ -57,6 +57,7 @@ class Stage {
   runtime::Random random_;
   LineLog log_;
   bool cache_on_ = true;
+  bool rotate_ = false;  // so that answers can be written down
   cache::Settings cache_;
   std::vector<GroupText> group_texts_;  // until they are set up
   std::vector<std::pair<std::string, std::string>> routes_;

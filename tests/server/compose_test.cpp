@@ -1,5 +1,6 @@
 #include "server/compose.hpp"
 
+#include <string>
 #include <string_view>
 
 #include <gtest/gtest.h>
@@ -28,17 +29,33 @@ MessageBuilder good_answer() {
   return message;
 }
 
+/// An upstream's reply as the resolver hands it on.
+class Prepared {
+ public:
+  explicit Prepared(const dns::Buffer& reply) {
+    const auto view = dns::MessageView::parse(reply).value();
+    const auto& question = view.question();
+    EXPECT_TRUE(prepared_.prepare({.name = question.name, .type = question.type, .klass = question.klass}, view, {}));
+  }
+  [[nodiscard]] resolve::Answer answer() const {
+    return {.source = resolve::Source::upstream,
+            .message = dns::MessageView::parse(prepared_.wire()).value(),
+            .rcode = prepared_.rcode(),
+            .extended_errors = prepared_.extended_errors()};
+  }
+
+ private:
+  cache::Preparation prepared_;
+};
+
 /// Composes and reads what came out.
 class Composition {
  public:
-  Composition(const dns::Buffer& query, const dns::Buffer& answer, const dns::OurEdns& ours = {},
-              std::size_t limit = dns::max_message_size, std::uint16_t rcode = 0)
-      : Composition(query,
-                    {.source = resolve::Source::upstream,
-                     .message = dns::MessageView::parse(answer).value(),
-                     .rcode = rcode,
-                     .text = {}},
-                    ours, limit) {}
+  Composition(const dns::Buffer& query, const dns::Buffer& reply, const dns::OurEdns& ours = {},
+              std::size_t limit = dns::max_message_size)
+      : Composition(query, Prepared(reply), ours, limit) {}
+  Composition(const dns::Buffer& query, const Prepared& reply, const dns::OurEdns& ours, std::size_t limit)
+      : Composition(query, reply.answer(), ours, limit) {}
   Composition(const dns::Buffer& query, const resolve::Answer& answer, const dns::OurEdns& ours = {},
               std::size_t limit = dns::max_message_size) {
     const auto view = dns::parse_query(query, {}).value();
@@ -165,6 +182,42 @@ TEST(Compose, AnswersGoBeforeTheUpstreamsWordsOnErrors) {
   EXPECT_FALSE(dns::find_option(composed.edns().options, dns::option::extended_error));
 }
 
+TEST(Compose, Rfc2181AuthorityThatDoesNotFitIsNoTruncation) {
+  auto message = good_answer();
+  for (int i = 0; i < 20; ++i)
+    message.record(Section::authority, {0}, dns::type::ns,
+                   name_of("ns." + std::string(40, static_cast<char>('a' + i)) + ".example"));
+  const Composition plain(query(), message.bytes(), {}, 512);
+  EXPECT_FALSE(plain.result.truncated);
+  EXPECT_FALSE(plain.view().header().is_truncated());
+  EXPECT_EQ(plain.view().header().answers(), 1);
+  // RFC 4035 3.1.1: a proof may be among them.
+  const Composition validating(query_with_edns(dnssec_ok), message.bytes(), {}, 512);
+  EXPECT_TRUE(validating.view().header().is_truncated());
+}
+
+TEST(Compose, Rfc1035OnlyRdAndCdAreTheQuerys) {
+  constexpr std::uint16_t z = 0x0040;
+  // The upstream copied neither, and set the bit that is to be zero.
+  auto reply = good_answer();
+  reply.set_u16(2, dns::flag::qr | dns::flag::aa | z);
+  const auto asked = MessageBuilder(dns::flag::rd | dns::flag::cd | z).question("www.example").bytes();
+  EXPECT_EQ(Composition(asked, reply.bytes()).view().header().flags(),
+            dns::flag::qr | dns::flag::aa | dns::flag::rd | dns::flag::ra | dns::flag::cd);
+  const auto without = MessageBuilder(0).question("www.example").bytes();
+  EXPECT_EQ(Composition(without, good_answer().bytes()).view().header().flags(), dns::flag::qr | dns::flag::ra);
+}
+
+TEST(Compose, Rfc7830PadsToTheBlock) {
+  for (const auto& options : {dns::Buffer{}, extended_error}) {
+    const Composition composed(query_with_edns(), good_answer().opt(options).bytes(), {.padding = 468});
+    EXPECT_EQ(composed.message.size(), 468U);
+    EXPECT_TRUE(dns::find_option(composed.edns().options, dns::option::padding));
+  }
+  const Composition error(query_with_edns(), resolve::Answer{.rcode = dns::rcode::refused}, {.padding = 468});
+  EXPECT_EQ(error.message.size(), 468U);
+}
+
 TEST(Compose, PassesTheUpstreamsTruncationOn) {
   const Composition composed(query(), MessageBuilder(answer_flags | dns::flag::tc).question("www.example").bytes());
   EXPECT_TRUE(composed.view().header().is_truncated());
@@ -214,11 +267,14 @@ TEST(Compose, SignedAnswersPassAsTheyAre) {
   auto message = good_answer()
                      .opt(extended_error)
                      .record(Section::additional, name_of("key"), dns::type::tsig, signature, 0, dns::klass::any);
-  const Composition composed(signed_query, message.bytes(), {.keepalive = 600});
+  const auto passed_on = [](const dns::Buffer& reply) {
+    return resolve::Answer{.source = resolve::Source::upstream, .message = dns::MessageView::parse(reply).value()};
+  };
+  const Composition composed(signed_query, passed_on(message.bytes()), {.keepalive = 600});
   EXPECT_EQ(composed.message, message.set_u16(0, 0x4321).bytes()) << "but for the id";
 
   const auto too_long = message.bytes().size() - 1;
-  const Composition cut(signed_query, message.bytes(), {}, too_long);
+  const Composition cut(signed_query, passed_on(message.bytes()), {}, too_long);
   EXPECT_TRUE(cut.result.truncated);
   EXPECT_LE(cut.message.size(), too_long);
   EXPECT_TRUE(cut.view().header().is_truncated());

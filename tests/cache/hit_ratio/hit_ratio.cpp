@@ -51,6 +51,7 @@ Ours hit_ratio_of_store(const Trace& trace, std::size_t size, std::uint64_t seed
   cache::Settings settings;
   settings.size = size;
   cache::Store store(settings, seed);
+  cache::Preparation prepared;
   const pillion::runtime::Time now{};
   for (const auto rank : trace) {
     const auto digits = std::to_string(rank);
@@ -63,7 +64,8 @@ Ours hit_ratio_of_store(const Trace& trace, std::size_t size, std::uint64_t seed
     const auto view = dns::MessageView::parse(reply).value();
     const auto& question = view.question();
     const cache::Key key = {.name = question.name, .type = question.type, .klass = question.klass};
-    if (store.lookup(key, now).entry == nullptr && !store.insert(key, view, now)) std::abort();
+    if (store.lookup(key, now).entry != nullptr) continue;
+    if (!prepared.prepare(key, view, settings) || !store.insert(key, prepared, cache::Denial::tree, now)) std::abort();
   }
   return {.ratio = static_cast<double>(store.metrics().hits.value()) / static_cast<double>(trace.size()),
           .entries = static_cast<std::size_t>(store.metrics().entries.value())};

@@ -1,0 +1,56 @@
+#pragma once
+// Names that are known to exist: of which something was found, or beneath which. Pure.
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+namespace pillion::cache {
+
+/// Two Bloom filters of a fixed size: the newer one takes names until it is full, then replaces the older one. A name
+/// may be taken for a seen one by mistake; one that was seen lately is never missed.
+class SeenNames {
+ public:
+  /// `bytes`: of both filters together, a power of two, at least 16.
+  explicit SeenNames(std::size_t bytes) : newer_(bytes / 2 / sizeof(Word)), older_(newer_.size()) {}
+
+  /// `hash` is a name's, of 64 bits that are all unpredictable.
+  [[nodiscard]] bool has(std::uint64_t hash) const { return is_in(newer_, hash) || is_in(older_, hash); }
+  void add(std::uint64_t hash) {
+    if (is_in(newer_, hash)) return;
+    if (++count_ > newer_.size() * word_bits / bits_per_name) {
+      newer_.swap(older_);
+      newer_.assign(newer_.size(), 0);
+      count_ = 1;
+    }
+    for (unsigned i = 0; i < probes; ++i) newer_[word_of(hash, i)] |= bit_of(hash, i);
+  }
+
+  [[nodiscard]] std::size_t memory() const { return (newer_.size() + older_.size()) * sizeof(Word); }
+
+ private:
+  using Word = std::uint64_t;
+  static constexpr std::size_t word_bits = 64;
+  static constexpr std::size_t bits_per_name = 8;  // with three probes, 3 % of other names are taken for seen ones
+  static constexpr unsigned probes = 3;
+  static constexpr unsigned probe_shift = 20;
+
+  [[nodiscard]] std::size_t word_of(std::uint64_t hash, unsigned probe) const {
+    return (hash >> probe_shift * probe) / word_bits & (newer_.size() - 1);
+  }
+  [[nodiscard]] static Word bit_of(std::uint64_t hash, unsigned probe) {
+    return Word{1} << (hash >> probe_shift * probe) % word_bits;
+  }
+  [[nodiscard]] bool is_in(const std::vector<Word>& filter, std::uint64_t hash) const {
+    for (unsigned i = 0; i < probes; ++i) {
+      if ((filter[word_of(hash, i)] & bit_of(hash, i)) == 0) return false;
+    }
+    return true;
+  }
+
+  std::vector<Word> newer_;
+  std::vector<Word> older_;
+  std::size_t count_ = 0;  // names in newer_
+};
+
+}  // namespace pillion::cache

@@ -1,0 +1,136 @@
+#include "dns/reply.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "dns/edns.hpp"
+#include "dns/name.hpp"
+#include "dns/rdata.hpp"
+
+namespace pillion::dns {
+namespace {
+
+constexpr std::size_t pointer_reach = 0x4000;  // RFC 1035 4.1.4: an offset has 14 bits
+constexpr std::uint8_t pointer_bits = 0xC0;
+
+/// Where labels of names start, as far as pointers reach.
+class LabelStarts {
+ public:
+  explicit LabelStarts(std::size_t message_size) {
+    std::fill_n(words_.begin(), (std::min(message_size, pointer_reach) + 63) / 64, 0);
+  }
+
+  /// Notes the labels of the name at `offset`, which skip_name() has passed. False if its pointer leads elsewhere than
+  /// to a label noted before.
+  bool add_name(Bytes message, std::size_t offset) {
+    while ((message[offset] & pointer_bits) == 0) {
+      add(offset);
+      if (message[offset] == 0) return true;
+      offset += std::size_t{message[offset]} + 1;
+    }
+    const auto target = std::size_t{read_u16(message, offset)} % pointer_reach;
+    return (words_[target / 64] >> target % 64 & 1U) != 0;
+  }
+
+ private:
+  void add(std::size_t offset) {
+    if (offset < pointer_reach) words_[offset / 64] |= std::uint64_t{1} << offset % 64;
+  }
+
+  std::array<std::uint64_t, pointer_reach / 64> words_;  // those that the message reaches are cleared
+};
+
+class RdataReader {
+ public:
+  RdataReader(Bytes message, const Record& record, LabelStarts& labels)
+      : message_(message), offset_(record.rdata), end_(record.end), labels_(labels) {}
+
+  [[nodiscard]] bool has_layout(std::string_view layout) {
+    return std::ranges::all_of(layout, [this](char field) { return read(field); }) && offset_ == end_;
+  }
+
+ private:
+  bool read(char field) {
+    switch (field) {
+      case '1':
+        return skip(1);
+      case '2':
+      case 't':
+        return skip(2);
+      case '4':
+      case 'T':
+      case 'a':
+        return skip(4);
+      case 'A':
+        return skip(16);
+      case 'n':
+        return read_name();
+      case 's':
+      case 'h':
+      case 'H':
+      case 'c':
+        return skip_counted();
+      case 'S':
+        if (!skip_counted()) return false;
+        while (offset_ < end_) {
+          if (!skip_counted()) return false;
+        }
+        return true;
+      default:  // the rest
+        return skip(end_ - offset_);
+    }
+  }
+
+  bool skip(std::size_t size) {
+    if (size > end_ - offset_) return false;
+    offset_ += size;
+    return true;
+  }
+  bool skip_counted() { return offset_ < end_ && skip(std::size_t{1} + message_[offset_]); }
+  bool read_name() {
+    const auto size = skip_name(message_.first(end_), offset_);
+    return size && labels_.add_name(message_, offset_) && skip(*size);
+  }
+
+  Bytes message_;
+  std::size_t offset_;
+  std::size_t end_;
+  LabelStarts& labels_;
+};
+
+/// The layout that `record` must have; empty where any rdata will do. Addresses have other forms in other classes than
+/// IN (RFC 1035 3.4.1).
+std::string_view layout_of(const Record& record) {
+  const bool is_address = record.type == type::a || record.type == type::aaaa;
+  return is_address && record.klass != klass::in ? std::string_view{} : rdata_layout(record.type);
+}
+
+bool has_sound_records(const MessageView& reply) {
+  const auto message = reply.bytes();
+  LabelStarts labels(message.size());
+  bool sound = labels.add_name(message, header_size);
+  for_each_record(reply, [&](const Record& record) {
+    if (!sound) return;
+    sound = labels.add_name(message, record.owner);
+    const auto layout = layout_of(record);
+    if (sound && !layout.empty()) sound = RdataReader(message, record, labels).has_layout(layout);
+  });
+  return sound;
+}
+
+bool has_sound_errors(Bytes options) {
+  bool sound = true;
+  for_each_option(options, [&](std::uint16_t code, Bytes value) {
+    if (code == option::extended_error) sound = sound && value.size() >= 2 && is_utf8_text(value.subspan(2));
+  });
+  return sound;
+}
+
+}  // namespace
+
+bool is_sound_reply(const MessageView& reply, bool may_be_signed) {
+  return reply.header().opcode() == opcode::query && (may_be_signed || !reply.is_signed()) &&
+         has_sound_errors(read_edns(reply).options) && has_sound_records(reply);
+}
+
+}  // namespace pillion::dns

@@ -1,0 +1,234 @@
+#include "dns/response_writer.hpp"
+
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "dns/message_builder.hpp"
+#include "dns/reply.hpp"
+#include "dns/text.hpp"
+
+namespace pillion::dns {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::joined;
+using testing::label_of;
+using testing::labels_of;
+using testing::MessageBuilder;
+using testing::name_of;
+using testing::pointer_to;
+using testing::Section;
+
+constexpr std::uint16_t answer_flags = flag::qr | flag::rd | flag::ra;
+const Buffer address = {192, 0, 2, 1};
+const Buffer to_question = pointer_to(header_size);
+
+MessageBuilder reply_for(std::string_view name, std::uint16_t rr_type = type::a) {
+  MessageBuilder message(answer_flags);
+  message.question(name, rr_type);
+  return message;
+}
+
+/// "owner ttl type rdata" of each record.
+std::vector<std::string> records_of(const Buffer& message) {
+  std::vector<std::string> all;
+  const auto view = MessageView::parse(message);
+  if (!view || !is_sound_reply(*view, false)) return {"malformed"};
+  for_each_record(*view, [&](const Record& record) {
+    Buffer owner;
+    EXPECT_TRUE(unpack_name(message, record.owner, owner));
+    all.push_back(to_text(owner) + " " + std::to_string(record.ttl) + " " + type_to_text(record.type) + " " +
+                  rdata_to_text(message, record));
+  });
+  return all;
+}
+
+class ResponseWriterTest : public ::testing::Test {
+ protected:
+  /// The reply written anew; empty if it does not fit.
+  Buffer rewritten(const Buffer& reply) {
+    const auto view = MessageView::parse(reply).value();
+    EXPECT_TRUE(is_sound_reply(view, false));
+    const auto& question = view.question();
+    return written(question.name, question.type,
+                   [&] { return writer_.add_records(view, [](std::uint32_t ttl) { return ttl; }); });
+  }
+  /// The reply as that to the question `alias`.
+  Buffer aliased(const Buffer& reply, const Buffer& alias) {
+    const auto view = MessageView::parse(reply).value();
+    return written(alias, view.question().type, [&] {
+      return writer_.add_alias(view.question().name, 60) &&
+             writer_.add_records(view, [](std::uint32_t ttl) { return ttl; });
+    });
+  }
+
+  ResponseWriter writer_;
+
+ private:
+  template <typename Add>
+  Buffer written(Bytes name, std::uint16_t rr_type, Add add) {
+    // As at the end of a batch: offsets count from the message's own start.
+    Buffer out(7, 0xEE);
+    writer_.start(out, answer_flags, name, rr_type, klass::in);
+    if (!add()) return {};
+    Buffer message(out.begin() + 7, out.end());
+    check_offsets(message);
+    return message;
+  }
+
+  void check_offsets(const Buffer& message) {
+    std::vector<std::uint16_t> ttls;
+    for_each_record(MessageView::parse(message).value(),
+                    [&](const Record& record) { ttls.push_back(static_cast<std::uint16_t>(record.ttl_offset)); });
+    EXPECT_THAT(writer_.ttl_offsets(), ::testing::ElementsAreArray(ttls));
+    for (const auto offset : writer_.pointer_offsets()) EXPECT_GE(message[offset], 0xC0);
+  }
+};
+
+TEST_F(ResponseWriterTest, Rfc1035NamesAreCompressed) {
+  // As CoreDNS writes it: each owner in full.
+  auto reply = reply_for("web.shop.svc.cluster.local");
+  const auto owner = name_of("web.shop.svc.cluster.local");
+  for (std::uint8_t i = 1; i <= 20; ++i) reply.record(Section::answer, owner, type::a, {10, 0, 0, i}, 5);
+  const auto message = rewritten(reply.bytes());
+  EXPECT_EQ(records_of(message), records_of(reply.bytes()));
+  EXPECT_EQ(message.size(), header_size + owner.size() + 4 + 20 * 16);
+}
+
+TEST_F(ResponseWriterTest, Rfc4343AnOwnerThatEqualsTheQuestionIsAPointerToIt) {
+  auto reply = reply_for("www.example");
+  reply.record(Section::answer, name_of("WWW.EXAMPLE"), type::a, address, 300);
+  EXPECT_THAT(records_of(rewritten(reply.bytes())), ElementsAre("www.example. 300 A 192.0.2.1"));
+}
+
+TEST_F(ResponseWriterTest, Rfc4343RdataKeepsItsLetters) {
+  // The question's letters are the asker's: no name in rdata may be made of them.
+  auto reply = reply_for("WWW.example", type::cname);
+  reply.record(Section::answer, to_question, type::cname, joined({label_of("host"), pointer_to(header_size + 4)}), 50);
+  reply.record(Section::authority, pointer_to(header_size + 4), type::ns, to_question, 40);
+  const auto message = rewritten(reply.bytes());
+  EXPECT_THAT(records_of(message), ElementsAre("WWW.example. 50 CNAME host.example.", "example. 40 NS WWW.example."));
+  for (const auto offset : writer_.pointer_offsets()) {
+    const auto target = read_u16(message, offset) & 0x3FFFU;
+    const bool is_owner = offset == MessageView::parse(message)->question_end();
+    EXPECT_TRUE(is_owner || target > header_size + 12) << offset;
+  }
+}
+
+TEST_F(ResponseWriterTest, Rfc3597OnlyTheFirstTypesMayHaveCompressedRdata) {
+  auto reply = reply_for("_ldap._tcp.example", type::srv);
+  const auto target = joined({Buffer{0, 1, 0, 2, 0, 3}, label_of("host"), pointer_to(header_size + 11)});
+  reply.record(Section::answer, to_question, type::srv, target, 50);
+  reply.record(Section::additional, joined({label_of("host"), pointer_to(header_size + 11)}), type::a, address, 40);
+  const auto message = rewritten(reply.bytes());
+  EXPECT_THAT(records_of(message),
+              ElementsAre("_ldap._tcp.example. 50 SRV 1 2 3 host.example.", "host.example. 40 A 192.0.2.1"));
+  // The target stands in full, and its address' owner is a pointer to it.
+  EXPECT_THAT(writer_.pointer_offsets(), ::testing::SizeIs(2));
+}
+
+TEST_F(ResponseWriterTest, TheOptIsLeftOutAndWhatPointsBehindItStaysRight) {
+  auto reply = reply_for("www.example");
+  reply.record(Section::answer, to_question, type::a, address, 300);
+  reply.opt(testing::option_of(option::cookie, Buffer(8)));
+  const auto behind = reply.size();
+  reply.record(Section::additional, name_of("ns.example"), type::a, address, 200);
+  reply.record(Section::additional, pointer_to(behind), type::txt, label_of("x"), 100);
+  EXPECT_THAT(records_of(rewritten(reply.bytes())),
+              ElementsAre("www.example. 300 A 192.0.2.1", "ns.example. 200 A 192.0.2.1", "ns.example. 100 TXT \"x\""));
+}
+
+TEST_F(ResponseWriterTest, UnknownTypesAreByteForByte) {
+  auto reply = reply_for("www.example");
+  reply.record(Section::answer, to_question, 65'280, {0xC0, 0x0C, 1, 2, 3}, 300);
+  EXPECT_THAT(records_of(rewritten(reply.bytes())), ElementsAre("www.example. 300 TYPE65280 \\# 5 C00C010203"));
+}
+
+TEST_F(ResponseWriterTest, EveryLayoutWithNames) {
+  const auto host = name_of("host.Example");
+  auto reply = reply_for("www.example");
+  for (const auto rr_type :
+       {type::ns, type::md, type::mf, type::cname, type::mb, type::mg, type::mr, type::ptr, type::dname})
+    reply.record(Section::answer, to_question, rr_type, host);
+  for (const auto rr_type : {type::minfo, type::rp})
+    reply.record(Section::answer, to_question, rr_type, joined({host, host}));
+  for (const auto rr_type : {type::mx, type::afsdb, type::rt, type::kx})
+    reply.record(Section::answer, to_question, rr_type, joined({{0, 9}, host}));
+  reply.record(Section::answer, to_question, type::soa, joined({host, host, Buffer(20, 7)}));
+  reply.record(Section::answer, to_question, type::px, joined({{0, 9}, host, host}));
+  reply.record(Section::answer, to_question, type::rrsig, joined({Buffer(18, 1), host, Buffer(30, 2)}));
+  reply.record(Section::answer, to_question, type::nsec, joined({host, {0, 1, 64}}));
+  reply.record(Section::answer, to_question, type::naptr,
+               joined({Buffer(4), label_of("u"), label_of("x"), label_of(""), host}));
+  reply.record(Section::answer, to_question, type::https, joined({{0, 1}, host, {0, 3, 0, 2, 1, 187}}));
+  const auto message = rewritten(reply.bytes());
+  EXPECT_EQ(records_of(message), records_of(reply.bytes()));
+  EXPECT_LT(message.size(), reply.size());
+}
+
+TEST_F(ResponseWriterTest, ManyNamesThanAreRememberedAreStillRight) {
+  auto reply = reply_for("www.example");
+  for (int i = 0; i < 1000; ++i) {
+    const auto name = name_of("host-" + std::to_string(i % 700) + ".zone-" + std::to_string(i % 90) + ".example.org");
+    reply.record(Section::answer, to_question, type::ns, name);
+    reply.record(Section::additional, name, type::a, address);
+  }
+  const auto sorted = [](std::vector<std::string> all) {
+    std::ranges::sort(all);
+    return all;
+  };
+  // Sections come in the order in which they were counted.
+  EXPECT_EQ(sorted(records_of(rewritten(reply.bytes()))), sorted(records_of(reply.bytes())));
+}
+
+TEST_F(ResponseWriterTest, NothingPointsBeyondWhatPointersReach) {
+  auto reply = reply_for("www.example");
+  reply.record(Section::answer, to_question, 65'280, Buffer(0x4000));
+  for (int i = 0; i < 3; ++i) reply.record(Section::answer, name_of("far.example"), type::a, address);
+  EXPECT_EQ(records_of(rewritten(reply.bytes())), records_of(reply.bytes()));
+}
+
+TEST_F(ResponseWriterTest, ALongestMessageThatWouldBecomeLongerIsRefused) {
+  auto reply = reply_for("www.example");
+  // SRV targets are written in full.
+  const auto long_name = joined({labels_of(3, 60), {0}});
+  reply.record(Section::answer, long_name, type::txt, label_of("x"));
+  const auto at = reply_for("www.example").size();
+  while (reply.size() < 60'000)
+    reply.record(Section::answer, to_question, type::srv, joined({Buffer(6), pointer_to(at)}));
+  EXPECT_TRUE(rewritten(reply.bytes()).empty());
+}
+
+TEST_F(ResponseWriterTest, Rfc1034AnAliasStandsBeforeWhatItLeadsTo) {
+  const auto to_example = pointer_to(header_size + 4);
+  auto answer = reply_for("www.example");
+  answer.record(Section::answer, to_question, type::cname, joined({label_of("host"), to_example}), 50);
+  const auto to_host = pointer_to(answer.size() - 7);
+  answer.record(Section::answer, to_host, type::a, address, 40);
+  answer.record(Section::authority, to_example, type::mx, joined({{0, 10}, label_of("mail"), to_example}), 30);
+  const auto message = aliased(answer.bytes(), name_of("www.example.corp.internal"));
+  EXPECT_EQ(to_text(MessageView::parse(message)->question().name), "www.example.corp.internal.");
+  EXPECT_EQ(Header::of(message)->answers(), 3);
+  EXPECT_THAT(records_of(message),
+              ElementsAre("www.example.corp.internal. 60 CNAME www.example.", "www.example. 50 CNAME host.example.",
+                          "host.example. 40 A 192.0.2.1", "example. 30 MX 10 mail.example."));
+}
+
+TEST_F(ResponseWriterTest, TheLongestNames) {
+  const auto longest = joined({labels_of(3, 63), labels_of(1, 61), {0}});
+  const auto most_labels = joined({labels_of(127, 1), {0}});
+  for (const auto& name : {longest, most_labels}) {
+    MessageBuilder answer(answer_flags);
+    answer.question(name).record(Section::answer, to_question, type::a, address, 300);
+    auto other = name;
+    other[1] = 'z';
+    EXPECT_EQ(records_of(aliased(answer.bytes(), other)).size(), 2U);
+    EXPECT_EQ(records_of(rewritten(answer.bytes())), records_of(answer.bytes()));
+  }
+}
+
+}  // namespace
+}  // namespace pillion::dns
