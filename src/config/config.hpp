@@ -79,6 +79,7 @@ struct Cache {
   std::chrono::milliseconds failure_ttl{5'000};         ///< 1s … 5m (RFC 9520 3.2)
   bool nxdomain_cut = true;                             ///< RFC 8020
   bool prefetch = true;
+  bool rotate = true;  ///< hands out address records from the cache in rotating order
   friend bool operator==(const Cache&, const Cache&) = default;
 };
 

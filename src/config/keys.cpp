@@ -104,6 +104,7 @@ constexpr std::array table{
     Key{.path = "cache.failure_ttl", .kind = Kind::seconds, .default_text = "5s", .min = second, .max = 5 * minute},
     Key{.path = "cache.nxdomain_cut", .kind = Kind::boolean, .default_text = "true"},
     Key{.path = "cache.prefetch", .kind = Kind::boolean, .default_text = "true"},
+    Key{.path = "cache.rotate", .kind = Kind::boolean, .default_text = "true"},
 
     Key{.path = "search", .kind = Kind::mapping},
     Key{.path = "search.domains",

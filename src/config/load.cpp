@@ -65,6 +65,7 @@ void read_cache(const Section& top, Cache& cache) {
   section.read("failure_ttl", cache.failure_ttl);
   section.read("nxdomain_cut", cache.nxdomain_cut);
   section.read("prefetch", cache.prefetch);
+  section.read("rotate", cache.rotate);
   if (cache.min_ttl <= cache.max_ttl) return;
   // Only one of the two may have been written: the default of the other allows no such value.
   const std::string_view name = section.find("min_ttl") != nullptr ? "min_ttl" : "max_ttl";

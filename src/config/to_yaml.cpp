@@ -108,6 +108,7 @@ void emit_cache(YAML::Emitter& out, const Cache& cache) {
   pair(out, "failure_ttl", cache.failure_ttl);
   pair(out, "nxdomain_cut", cache.nxdomain_cut);
   pair(out, "prefetch", cache.prefetch);
+  pair(out, "rotate", cache.rotate);
   out << YAML::EndMap;
 }
 

@@ -63,6 +63,7 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_EQ(config.cache.failure_ttl, 5s);
   EXPECT_TRUE(config.cache.nxdomain_cut);
   EXPECT_TRUE(config.cache.prefetch);
+  EXPECT_TRUE(config.cache.rotate);
   EXPECT_THAT(config.search.domains, IsEmpty());
   EXPECT_EQ(config.search.ndots, 5U);
   EXPECT_THAT(config.http.listen, ElementsAre(Endpoint{"0.0.0.0", 9153}));
@@ -168,6 +169,7 @@ cache:
   failure_ttl: 5m
   nxdomain_cut: false
   prefetch: false
+  rotate: false
 )",
                                   "f.yaml")
                          .cache;
@@ -178,7 +180,8 @@ cache:
                        .serve_stale = 4min,
                        .failure_ttl = 5min,
                        .nxdomain_cut = false,
-                       .prefetch = false};
+                       .prefetch = false,
+                       .rotate = false};
   EXPECT_EQ(cache, expected);
   EXPECT_EQ(parse_config("cache: {size: 16GiB}", "f.yaml").cache.size, std::size_t{16} << 30U);
   EXPECT_EQ(parse_config("cache: {min_ttl: 1h}", "f.yaml").cache.min_ttl, 1h) << "as much as max_ttl";

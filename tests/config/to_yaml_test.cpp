@@ -58,7 +58,8 @@ Config everything_changed(const std::string& readable_file) {
                   .serve_stale = 0s,
                   .failure_ttl = 300s,
                   .nxdomain_cut = false,
-                  .prefetch = false};
+                  .prefetch = false,
+                  .rotate = false};
   config.search = {.domains = {"default.svc.cluster.local", "null", "1"}, .ndots = 15};
   config.http.listen = {{"::1", 9153}};
   config.log = {.level = LogLevel::error, .format = LogFormat::text};
@@ -181,6 +182,7 @@ cache:
   failure_ttl: 5s
   nxdomain_cut: true
   prefetch: true
+  rotate: true
 search: {domains: [], ndots: 5}
 http: {listen: "0.0.0.0:9153"}
 log: {level: info, format: json}
