@@ -96,13 +96,16 @@ void read_log(const Section& top, Log& log) {
   section.read("format", log.format);
 }
 
-/// The document's root; an empty document is an empty mapping. Text that is not one YAML document is a fault.
+/// The document's root, an empty mapping where there is a fault: text that is not one YAML document, or one without a
+/// value, which more often is a file that was not written than a wish for the defaults.
 YAML::Node parse_document(std::string_view yaml, Faults& faults) {
   try {
     const auto documents = YAML::LoadAll(std::string(yaml));
     if (documents.size() > 1) faults.add(documents[1].Mark(), "a second YAML document starts here; allowed: one");
-    if (documents.empty() || documents.front().IsNull()) return YAML::Node(YAML::NodeType::Map);
-    return documents.front();
+    if (!documents.empty() && !documents.front().IsNull()) return documents.front();
+    if (documents.size() <= 1)
+      faults.add({}, "the file is empty; allowed: a mapping with " + allowed_names("") +
+                         ", or {} or no file at all for the defaults");
   } catch (const YAML::DeepRecursion& error) {
     faults.add(error.mark, "nested too deeply; allowed: lists and mappings nested like the reference's");
   } catch (const YAML::Exception& error) {

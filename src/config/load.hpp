@@ -18,8 +18,8 @@ class ConfigError : public std::runtime_error {
 };
 
 /// Reads and validates one YAML document. Keys not given have their defaults; `upstreams` and `routes` not given are
-/// those of default_config(). `file` is only for messages. Throws ConfigError with every fault found, in the order of
-/// the file.
+/// those of default_config(). A document without a value is a fault; `{}` is the defaults. `file` is only for messages.
+/// Throws ConfigError with every fault found, in the order of the file.
 [[nodiscard]] Config parse_config(std::string_view yaml, std::string_view file);
 
 /// parse_config of a file's text; a file that cannot be read is a ConfigError too.

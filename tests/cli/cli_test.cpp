@@ -157,6 +157,14 @@ TEST(Check, PrintsEveryFaultWithItsPosition) {
                 ":2:14: log.level: `loud` is not one of the choices; allowed: debug, info, warn or error\n");
 }
 
+TEST(Check, TellsThatAFileIsEmpty) {
+  const auto file = write_file("empty.yaml", "# Nothing yet.\n");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, StartsWith(file + ":1:1: the file is empty; allowed: "));
+}
+
 TEST(Run, WithABadConfigurationExitsWith1) {
   const auto file = write_file("bad.yaml", "threads: 0\n");
   const std::vector<std::vector<std::string>> forms{

@@ -73,9 +73,20 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_EQ(config.drain_timeout, 25s);
 }
 
-TEST(ParseConfig, AnEmptyDocumentIsTheDefaults) {
-  for (const auto* const yaml : {"", "---\n", "# nothing\n", "{}", "~"})
+TEST(ParseConfig, AMappingWithoutKeysIsTheDefaults) {
+  for (const auto* const yaml : {"{}", "---\n{}\n", "# nothing\n---\n{}"})
     EXPECT_EQ(parse_config(yaml, "f.yaml"), default_config());
+}
+
+TEST(ParseConfig, AnEmptyFileIsAFaultThatSaysSo) {
+  for (const auto* const yaml :
+       {"", "\n \n", "---\n", "# nothing\n", "\n# a\n\n# b", "~", "\n\nnull\n", "---\n...\n", "\xef\xbb\xbf"}) {
+    EXPECT_EQ(
+        faults_of(yaml),
+        "f.yaml:1:1: the file is empty; allowed: a mapping with dns, upstreams, routes, cache, search, http, log, "
+        "threads, drain_timeout, or {} or no file at all for the defaults")
+        << yaml;
+  }
 }
 
 TEST(ParseConfig, WhatIsNotGivenKeepsItsDefault) {
@@ -297,7 +308,7 @@ TEST(ParseConfig, RefusesWhatIsNestedTooDeeply) {
 
 TEST(ParseConfig, RefusesMoreThanOneMebibyte) {
   EXPECT_EQ(faults_of(std::string((1U << 20U) + 1, '\n')), "f.yaml:1:1: has 1048577 bytes; allowed: at most 1 MiB");
-  EXPECT_EQ(faults_of(std::string(1U << 20U, '\n')), "");
+  EXPECT_EQ(faults_of("{}" + std::string((1U << 20U) - 2, '\n')), "");
 }
 
 TEST(LoadConfig, ReadsAFile) {
