@@ -83,7 +83,8 @@ struct Cache {
   friend bool operator==(const Cache&, const Cache&) = default;
 };
 
-/// The pod's search list, for answering a whole walk along it at once. Off while `domains` is empty.
+/// The pod's search list, for answering a whole walk along it at once. Off while `domains` is empty, which `search:
+/// false` says.
 struct Search {
   std::vector<std::string> domains;  ///< in the order of the list, at most 32, each once; written like Route::zone
   std::uint32_t ndots = 5;           ///< 0 … 15, as in resolv.conf(5)

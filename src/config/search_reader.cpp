@@ -43,12 +43,14 @@ std::string read_resolv_conf(const std::string& path, Search& search) {
   return {};
 }
 
-}  // namespace
+/// What may stand in place of the mapping: false, which says what nothing says.
+void check_is_false(const Section& top, const Entry& entry) {
+  const auto text = read_text(entry, "search", allowed_text(top.key_of("search")), top.faults());
+  if (text && read_boolean(entry.value) != false)
+    top.refuse_value("search", in_quotes(*text) + " is neither the boolean false nor a mapping");
+}
 
-void read_search(const Section& top, Search& search) {
-  const auto* const entry = top.find("search");
-  if (entry == nullptr) return;
-  const Section section(*entry, "search", "search", top.faults());
+void read_mapping(const Section& section, Search& search) {
   read_domains(section, search.domains);
   section.read("ndots", search.ndots);
 
@@ -57,6 +59,17 @@ void read_search(const Section& top, Search& search) {
     return section.refuse_key("resolv_conf", "stands beside domains or ndots; allowed: either the file or those");
   std::string path;
   section.read("resolv_conf", path, [&](const std::string& written) { return read_resolv_conf(written, search); });
+}
+
+}  // namespace
+
+void read_search(const Section& top, Search& search) {
+  const auto* const entry = top.find("search");
+  if (entry == nullptr) return;
+  if (!entry->value.IsMap()) return check_is_false(top, *entry);
+  read_mapping(Section(*entry, "search", "search", top.faults()), search);
+  // Without domains there is nothing for ndots to be about: off is one value, however it was written.
+  if (search.domains.empty()) search = {};
 }
 
 }  // namespace pillion::config

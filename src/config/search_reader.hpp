@@ -6,8 +6,8 @@
 
 namespace pillion::config {
 
-/// Reads `search` from the top level: the domains themselves, or those of the file that `resolv_conf` names, which is
-/// read now.
+/// Reads `search` from the top level: false, the domains themselves, or those of the file that `resolv_conf` names,
+/// which is read now.
 void read_search(const Section& top, Search& search);
 
 }  // namespace pillion::config

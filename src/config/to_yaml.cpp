@@ -113,6 +113,10 @@ void emit_cache(YAML::Emitter& out, const Cache& cache) {
 }
 
 void emit_search(YAML::Emitter& out, const Search& search) {
+  if (search.domains.empty()) {
+    pair(out, "search", false);
+    return;
+  }
   out << YAML::Key << "search" << YAML::Value << YAML::Flow << YAML::BeginMap;
   out << YAML::Key << "domains" << YAML::Value << YAML::BeginSeq;
   for (const auto& domain : search.domains) out << Quoted{domain};

@@ -259,6 +259,11 @@ TEST(ParseConfig, ReadsTheSearchList) {
   EXPECT_EQ(parse_config("search: {domains: [a]}", "f.yaml").search.ndots, 5U);
 }
 
+TEST(ParseConfig, TheSearchListMayBeOff) {
+  for (const auto* const off : {"false", "False", "FALSE", "{}", "{domains: []}", "{ndots: 2}"})
+    EXPECT_EQ(parse_config("search: " + std::string(off), "f.yaml").search, Search{}) << off;
+}
+
 TEST(ParseConfig, ReadsTheSearchListOfAFile) {
   const TemporaryFile file("search a.svc.cluster.local cluster.local\noptions ndots:3\n");
   EXPECT_EQ(parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml").search,

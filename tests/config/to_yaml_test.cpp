@@ -120,6 +120,16 @@ TEST(ToYaml, PrintsTheSearchListThatWasRead) {
   expect_round_trip(config);
 }
 
+TEST(ToYaml, ASearchListWithoutDomainsIsOff) {
+  const TemporaryFile file("nameserver 192.0.2.1\n");
+  for (const auto& written :
+       {std::string("false"), std::string("{domains: [], ndots: 3}"), "{resolv_conf: " + file.path() + "}"}) {
+    const auto config = parse_config("search: " + written, "f.yaml");
+    EXPECT_THAT(to_yaml(config, true), HasSubstr("\nsearch: false\n")) << written;
+    expect_round_trip(config);
+  }
+}
+
 TEST(ToYaml, NoHttpServerComesBack) {
   auto config = default_config();
   config.http.listen.clear();
@@ -183,7 +193,7 @@ cache:
   nxdomain_cut: true
   prefetch: true
   rotate: true
-search: {domains: [], ndots: 5}
+search: false
 http: {listen: "0.0.0.0:9153"}
 log: {level: info, format: json}
 threads: 1
