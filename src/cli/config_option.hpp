@@ -17,7 +17,7 @@ class ConfigOption {
   }
 
   /// Throws config::ConfigError.
-  [[nodiscard]] config::Config load() const {
+  [[nodiscard]] config::Loaded load() const {
     return option_->count() == 0 ? config::parse_config("{}", "(defaults)") : config::load_config(file_);
   }
   /// Empty where none was given.

@@ -116,9 +116,10 @@ YAML::Node parse_document(std::string_view yaml, Faults& faults) {
 
 }  // namespace
 
-Config parse_config(std::string_view yaml, std::string_view file) {
+Loaded parse_config(std::string_view yaml, std::string_view file) {
   Faults faults;
-  auto config = default_config();
+  Loaded loaded{.config = default_config(), .warnings = {}};
+  auto& config = loaded.config;
   if (yaml.size() > max_file_size) {
     faults.add({}, "has " + std::to_string(yaml.size()) + " bytes; allowed: at most 1 MiB");
     throw ConfigError(faults.text(file));
@@ -130,17 +131,17 @@ Config parse_config(std::string_view yaml, std::string_view file) {
     read_upstreams(top, config);
     read_routes(top, config);
     read_cache(top, config.cache);
-    read_search(top, config.search);
+    read_search(top, config.search, loaded.warnings);
     read_http(top, config.dns, config.http);
     read_log(top, config.log);
     top.read("threads", config.threads);
     top.read("drain_timeout", config.drain_timeout);
   }
   if (!faults.empty()) throw ConfigError(faults.text(file));
-  return config;
+  return loaded;
 }
 
-Config load_config(const std::filesystem::path& file) {
+Loaded load_config(const std::filesystem::path& file) {
   const auto cannot_be_read = [&](const std::string& reason) {
     Faults faults;
     faults.add({}, "cannot be read: " + reason + "; allowed: a readable file of at most 1 MiB");

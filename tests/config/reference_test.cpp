@@ -123,7 +123,8 @@ std::string dump(YAML::Node node) {
 /// The value at `path` of the YAML that `pillion check` would print, `NAME` being the upstream's name.
 std::string effective_value(const std::string& path) {
   const bool of_upstream = path.starts_with("upstreams.");
-  auto config = of_upstream ? parse_config(document_with("upstreams.NAME.padding", "128"), "f.yaml") : default_config();
+  auto config =
+      of_upstream ? parse_config(document_with("upstreams.NAME.padding", "128"), "f.yaml").config : default_config();
   // A search list that is off is printed without its keys.
   if (path == "search.ndots") config.search.domains = {"a.example"};
   auto node = YAML::Load(to_yaml(config, false));
