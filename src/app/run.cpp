@@ -32,7 +32,8 @@ void raise_descriptor_limit(std::uint32_t max_connections) {
 
 }  // namespace
 
-int run(const config::Config& config, std::string_view config_file) {
+int run(const config::Loaded& loaded, std::string_view config_file) {
+  const auto& config = loaded.config;
   // A client or a log reader that went away shows as an error of the write.
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit(config.dns.max_connections * config.threads);
@@ -40,6 +41,7 @@ int run(const config::Config& config, std::string_view config_file) {
   try {
     App app(config, log);
     log.info("configuration loaded", {{"file", config_file.empty() ? "(defaults)" : config_file}});
+    for (const auto& warning : loaded.warnings) log.warn("configuration warning", {{"warning", warning}});
     app.run();
     return 0;
   } catch (const server::BindError& error) {

@@ -3,12 +3,13 @@
 
 #include <string_view>
 
-#include "config/config.hpp"
+#include "config/load.hpp"
 
 namespace pillion::app {
 
 /// Runs the proxy until SIGTERM or SIGINT and returns the exit code of the contract: 0 a clean stop, 1 a configuration
-/// that cannot be used, 3 an address that cannot be bound. `config_file` is for the log; empty for the defaults.
-[[nodiscard]] int run(const config::Config& config, std::string_view config_file);
+/// that cannot be used, 3 an address that cannot be bound. The configuration's warnings are logged. `config_file` is
+/// for the log; empty for the defaults.
+[[nodiscard]] int run(const config::Loaded& loaded, std::string_view config_file);
 
 }  // namespace pillion::app

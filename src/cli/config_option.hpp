@@ -17,8 +17,8 @@ class ConfigOption {
   }
 
   /// Throws config::ConfigError.
-  [[nodiscard]] config::Config load() const {
-    return option_->count() == 0 ? config::parse_config("", "(defaults)") : config::load_config(file_);
+  [[nodiscard]] config::Loaded load() const {
+    return option_->count() == 0 ? config::parse_config("{}", "(defaults)") : config::load_config(file_);
   }
   /// Empty where none was given.
   [[nodiscard]] const std::string& file() const { return file_; }

@@ -79,10 +79,12 @@ struct Cache {
   std::chrono::milliseconds failure_ttl{5'000};         ///< 1s … 5m (RFC 9520 3.2)
   bool nxdomain_cut = true;                             ///< RFC 8020
   bool prefetch = true;
+  bool rotate = true;  ///< hands out address records from the cache in rotating order
   friend bool operator==(const Cache&, const Cache&) = default;
 };
 
-/// The pod's search list, for answering a whole walk along it at once. Off while `domains` is empty.
+/// The pod's search list, for answering a whole walk along it at once. Off while `domains` is empty, which `search:
+/// false` says.
 struct Search {
   std::vector<std::string> domains;  ///< in the order of the list, at most 32, each once; written like Route::zone
   std::uint32_t ndots = 5;           ///< 0 … 15, as in resolv.conf(5)

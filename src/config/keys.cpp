@@ -104,8 +104,9 @@ constexpr std::array table{
     Key{.path = "cache.failure_ttl", .kind = Kind::seconds, .default_text = "5s", .min = second, .max = 5 * minute},
     Key{.path = "cache.nxdomain_cut", .kind = Kind::boolean, .default_text = "true"},
     Key{.path = "cache.prefetch", .kind = Kind::boolean, .default_text = "true"},
+    Key{.path = "cache.rotate", .kind = Kind::boolean, .default_text = "true"},
 
-    Key{.path = "search", .kind = Kind::mapping},
+    Key{.path = "search", .kind = Kind::mapping, .may_be_false = true},
     Key{.path = "search.domains",
         .kind = Kind::list,
         .default_text = "[]",
@@ -219,7 +220,7 @@ std::string allowed_text(const Key& key) {
   using std::chrono::milliseconds;
   switch (key.kind) {
     case Kind::mapping:
-      return "a mapping with " + allowed_names(key.path);
+      return (key.may_be_false ? "false, or a mapping with " : "a mapping with ") + allowed_names(key.path);
     case Kind::list:
       if (key.min == key.max) return std::to_string(key.min) + " of: " + std::string(key.description);
       return std::to_string(key.min) + " to " + std::to_string(key.max) + " of: " + std::string(key.description);

@@ -39,7 +39,8 @@ struct Key {
   std::int64_t min = 0;
   std::int64_t max = 0;
   std::span<const std::string_view> choices = {};
-  bool optional = false;  ///< may be left out though it has no default
+  bool optional = false;      ///< True if it may be left out though it has no default
+  bool may_be_false = false;  ///< True if `false` may stand in place of the mapping
 };
 
 /// Every key, each mapping before the keys it holds.

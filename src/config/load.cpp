@@ -65,6 +65,7 @@ void read_cache(const Section& top, Cache& cache) {
   section.read("failure_ttl", cache.failure_ttl);
   section.read("nxdomain_cut", cache.nxdomain_cut);
   section.read("prefetch", cache.prefetch);
+  section.read("rotate", cache.rotate);
   if (cache.min_ttl <= cache.max_ttl) return;
   // Only one of the two may have been written: the default of the other allows no such value.
   const std::string_view name = section.find("min_ttl") != nullptr ? "min_ttl" : "max_ttl";
@@ -95,13 +96,16 @@ void read_log(const Section& top, Log& log) {
   section.read("format", log.format);
 }
 
-/// The document's root; an empty document is an empty mapping. Text that is not one YAML document is a fault.
+/// The document's root, an empty mapping where there is a fault: text that is not one YAML document, or one without a
+/// value, which more often is a file that was not written than a wish for the defaults.
 YAML::Node parse_document(std::string_view yaml, Faults& faults) {
   try {
     const auto documents = YAML::LoadAll(std::string(yaml));
     if (documents.size() > 1) faults.add(documents[1].Mark(), "a second YAML document starts here; allowed: one");
-    if (documents.empty() || documents.front().IsNull()) return YAML::Node(YAML::NodeType::Map);
-    return documents.front();
+    if (!documents.empty() && !documents.front().IsNull()) return documents.front();
+    if (documents.size() <= 1)
+      faults.add({}, "the file is empty; allowed: a mapping with " + allowed_names("") +
+                         ", or {} or no file at all for the defaults");
   } catch (const YAML::DeepRecursion& error) {
     faults.add(error.mark, "nested too deeply; allowed: lists and mappings nested like the reference's");
   } catch (const YAML::Exception& error) {
@@ -112,9 +116,10 @@ YAML::Node parse_document(std::string_view yaml, Faults& faults) {
 
 }  // namespace
 
-Config parse_config(std::string_view yaml, std::string_view file) {
+Loaded parse_config(std::string_view yaml, std::string_view file) {
   Faults faults;
-  auto config = default_config();
+  Loaded loaded{.config = default_config(), .warnings = {}};
+  auto& config = loaded.config;
   if (yaml.size() > max_file_size) {
     faults.add({}, "has " + std::to_string(yaml.size()) + " bytes; allowed: at most 1 MiB");
     throw ConfigError(faults.text(file));
@@ -126,17 +131,17 @@ Config parse_config(std::string_view yaml, std::string_view file) {
     read_upstreams(top, config);
     read_routes(top, config);
     read_cache(top, config.cache);
-    read_search(top, config.search);
+    read_search(top, config.search, loaded.warnings);
     read_http(top, config.dns, config.http);
     read_log(top, config.log);
     top.read("threads", config.threads);
     top.read("drain_timeout", config.drain_timeout);
   }
   if (!faults.empty()) throw ConfigError(faults.text(file));
-  return config;
+  return loaded;
 }
 
-Config load_config(const std::filesystem::path& file) {
+Loaded load_config(const std::filesystem::path& file) {
   const auto cannot_be_read = [&](const std::string& reason) {
     Faults faults;
     faults.add({}, "cannot be read: " + reason + "; allowed: a readable file of at most 1 MiB");

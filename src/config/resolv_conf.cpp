@@ -23,39 +23,51 @@ std::vector<std::string_view> words_of(std::string_view line) {
   return words;
 }
 
-/// What is wrong; empty where nothing is.
-std::string read_domains(std::span<const std::string_view> words, std::vector<std::string>& domains) {
+/// Reads the domains of a line, which take the place of an earlier line's; returns why some of them were skipped.
+std::vector<std::string> read_domains(std::span<const std::string_view> words, std::vector<std::string>& domains) {
   const auto most = static_cast<std::size_t>(key("search.domains").max);
+  std::vector<std::string> skipped;
   domains.clear();
   for (const auto word : words) {
     auto domain = parse_domain(word);
-    if (!domain) return domain.error() + "; allowed: " + std::string(key("search.domains").description);
-    if (domain == "." || std::ranges::find(domains, *domain) != domains.end()) continue;
-    domains.push_back(std::move(*domain));
+    if (!domain) {
+      skipped.push_back(domain.error());
+    } else if (domain == "." || std::ranges::find(domains, *domain) != domains.end()) {
+      continue;
+    } else if (domains.size() == most) {
+      skipped.push_back(in_quotes(word) + " stands behind " + std::to_string(most) + " others, which are the most");
+    } else {
+      domains.push_back(std::move(*domain));
+    }
   }
-  if (domains.size() <= most) return {};
-  return "search has " + std::to_string(domains.size()) + " domains; allowed: at most " + std::to_string(most);
+  return skipped;
 }
 
-std::string read_options(std::span<const std::string_view> words, std::uint32_t& ndots) {
+/// Reads the options that it knows; returns why some of them were skipped.
+std::vector<std::string> read_options(std::span<const std::string_view> words, std::uint32_t& ndots) {
   constexpr std::string_view prefix = "ndots:";
   const auto most = static_cast<std::uint32_t>(key("search.ndots").max);
+  std::vector<std::string> skipped;
   for (const auto word : words) {
     if (!word.starts_with(prefix)) continue;
+    // The number ends where the digits do, as for both C libraries. Without one musl skips the word, glibc reads 0.
     const auto number = word.substr(prefix.size());
     std::uint32_t value = 0;
-    const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), value);
-    if (error == std::errc::invalid_argument || end != number.data() + number.size())
-      return in_quotes(word) + " is not a number; allowed: ndots:0 to ndots:" + std::to_string(most);
-    ndots = error == std::errc::result_out_of_range ? most : std::min(value, most);
+    const auto error = std::from_chars(number.data(), number.data() + number.size(), value).ec;
+    if (error == std::errc::invalid_argument) {
+      skipped.push_back(in_quotes(word) + " has no number");
+    } else {
+      ndots = error == std::errc::result_out_of_range ? most : std::min(value, most);
+    }
   }
-  return {};
+  return skipped;
 }
 
 }  // namespace
 
-std::expected<Search, std::string> parse_resolv_conf(std::string_view text) {
-  Search search{.domains = {}, .ndots = 1};
+ResolvConf parse_resolv_conf(std::string_view text) {
+  ResolvConf conf{.search = {.domains = {}, .ndots = 1}, .skipped = {}};
+  int list_line = 0;
   for (int number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
     const auto line = text.substr(0, end);
@@ -65,13 +77,18 @@ std::expected<Search, std::string> parse_resolv_conf(std::string_view text) {
     const auto words = words_of(line);
     if (words.size() < 2) continue;
     const auto values = std::span(words).subspan(1);
-    std::string problem;
-    if (words[0] == "search") problem = read_domains(values, search.domains);
-    if (words[0] == "domain") problem = read_domains(values.first(1), search.domains);
-    if (words[0] == "options") problem = read_options(values, search.ndots);
-    if (!problem.empty()) return std::unexpected("line " + std::to_string(number) + ": " + problem);
+    std::vector<std::string> reasons;
+    if (words[0] == "search" || words[0] == "domain") {
+      // What the earlier list had skipped would not be asked for anyway.
+      std::erase_if(conf.skipped, [&](const ResolvConf::Skipped& skipped) { return skipped.line == list_line; });
+      list_line = number;
+      reasons = read_domains(words[0] == "domain" ? values.first(1) : values, conf.search.domains);
+    } else if (words[0] == "options") {
+      reasons = read_options(values, conf.search.ndots);
+    }
+    for (auto& reason : reasons) conf.skipped.push_back({.line = number, .reason = std::move(reason)});
   }
-  return search;
+  return conf;
 }
 
 }  // namespace pillion::config

@@ -1,18 +1,30 @@
 #pragma once
 // The search list of a resolv.conf file (resolv.conf(5)). Pure.
 
-#include <expected>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "config/config.hpp"
 
 namespace pillion::config {
 
+struct ResolvConf {
+  /// A word that had no effect though it was meant to have one.
+  struct Skipped {
+    int line = 0;
+    std::string reason;  ///< which one, and why
+  };
+
+  Search search;
+  std::vector<Skipped> skipped;  ///< in the order of the file
+};
+
 /// What the text says about the search list, as the C library reads it: the last `search` or `domain` line that has a
 /// value wins, `domain` being a list of one; `options ndots:N` counts up to 15 and is 1 where it is not given. A domain
-/// that comes twice, and the root, are left out. All else in the file is passed over. The error names the line and what
-/// is wrong: a domain that is not a name, more than 32 of them, or an N that is not a number.
-[[nodiscard]] std::expected<Search, std::string> parse_resolv_conf(std::string_view text);
+/// that comes twice, and the root, are left out. All else in the file is passed over. No text is an error, since the
+/// program beside us lives with it too: a domain that is not a name, one behind the 32nd and an `ndots:` without a
+/// number are skipped.
+[[nodiscard]] ResolvConf parse_resolv_conf(std::string_view text);
 
 }  // namespace pillion::config

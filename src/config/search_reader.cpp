@@ -1,6 +1,7 @@
 #include "config/search_reader.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 #include "config/read_file.hpp"
 #include "config/resolv_conf.hpp"
@@ -10,6 +11,7 @@ namespace pillion::config {
 namespace {
 
 constexpr std::size_t max_resolv_conf_size = std::size_t{64} << 10U;
+constexpr std::size_t max_warnings = 100;
 
 void read_domains(const Section& section, std::vector<std::string>& domains) {
   const std::string allowed(section.key_of("domains").description);
@@ -32,23 +34,36 @@ void read_domains(const Section& section, std::vector<std::string>& domains) {
   }
 }
 
+std::vector<std::string> warnings_of(const std::string& path, const std::vector<ResolvConf::Skipped>& skipped) {
+  std::vector<std::string> warnings;
+  for (const auto& [line, reason] : skipped | std::views::take(max_warnings)) {
+    auto& warning = warnings.emplace_back(path);
+    warning.append(":").append(std::to_string(line)).append(": ").append(reason).append("; skipped");
+  }
+  if (skipped.size() > max_warnings)
+    warnings.push_back(path + ": and " + std::to_string(skipped.size() - max_warnings) + " more");
+  return warnings;
+}
+
 /// Empty where `search` has become what the file says; else what is wrong.
-std::string read_resolv_conf(const std::string& path, Search& search) {
+std::string read_resolv_conf(const std::string& path, Search& search, std::vector<std::string>& warnings) {
   const auto text = read_file(path, max_resolv_conf_size);
   if (!text) return in_quotes(path) + " cannot be read: " + text.error();
   if (text->size() > max_resolv_conf_size) return in_quotes(path) + " is longer than 64 KiB";
   auto listed = parse_resolv_conf(*text);
-  if (!listed) return in_quotes(path) + ", " + listed.error();
-  search = std::move(*listed);
+  search = std::move(listed.search);
+  warnings = warnings_of(path, listed.skipped);
   return {};
 }
 
-}  // namespace
+/// What may stand in place of the mapping: false, which says what nothing says.
+void check_is_false(const Section& top, const Entry& entry) {
+  const auto text = read_text(entry, "search", allowed_text(top.key_of("search")), top.faults());
+  if (text && read_boolean(entry.value) != false)
+    top.refuse_value("search", in_quotes(*text) + " is neither the boolean false nor a mapping");
+}
 
-void read_search(const Section& top, Search& search) {
-  const auto* const entry = top.find("search");
-  if (entry == nullptr) return;
-  const Section section(*entry, "search", "search", top.faults());
+void read_mapping(const Section& section, Search& search, std::vector<std::string>& warnings) {
   read_domains(section, search.domains);
   section.read("ndots", search.ndots);
 
@@ -56,7 +71,19 @@ void read_search(const Section& top, Search& search) {
   if (section.find("domains") != nullptr || section.find("ndots") != nullptr)
     return section.refuse_key("resolv_conf", "stands beside domains or ndots; allowed: either the file or those");
   std::string path;
-  section.read("resolv_conf", path, [&](const std::string& written) { return read_resolv_conf(written, search); });
+  section.read("resolv_conf", path,
+               [&](const std::string& written) { return read_resolv_conf(written, search, warnings); });
+}
+
+}  // namespace
+
+void read_search(const Section& top, Search& search, std::vector<std::string>& warnings) {
+  const auto* const entry = top.find("search");
+  if (entry == nullptr) return;
+  if (!entry->value.IsMap()) return check_is_false(top, *entry);
+  read_mapping(Section(*entry, "search", "search", top.faults()), search, warnings);
+  // Without domains there is nothing for ndots to be about: off is one value, however it was written.
+  if (search.domains.empty()) search = {};
 }
 
 }  // namespace pillion::config

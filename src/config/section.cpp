@@ -102,6 +102,14 @@ std::optional<std::string> read_text(const Entry& entry, std::string_view shown,
   return std::nullopt;
 }
 
+std::optional<bool> read_boolean(const YAML::Node& node) {
+  if (!node.IsScalar() || is_quoted(node)) return std::nullopt;
+  const auto& written = node.Scalar();
+  if (written == "true" || written == "True" || written == "TRUE") return true;
+  if (written == "false" || written == "False" || written == "FALSE") return false;
+  return std::nullopt;
+}
+
 Section::Section(const Entry& entry, std::string schema, std::string shown, Faults& faults)
     : schema_(std::move(schema)), shown_(std::move(shown)), mark_(entry.mark), faults_(faults) {
   const auto allowed = allowed_names(schema_);
@@ -144,11 +152,9 @@ void Section::refuse_key(std::string_view name, std::string_view problem) const 
 void Section::read(std::string_view name, bool& out) const {
   const auto written = text(name);
   if (!written) return;
-  const bool yes = *written == "true" || *written == "True" || *written == "TRUE";
-  const bool no = *written == "false" || *written == "False" || *written == "FALSE";
-  if (is_quoted(find(name)->value) || (!yes && !no))
-    return refuse_value(name, in_quotes(*written) + " is not a boolean");
-  out = yes;
+  const auto value = read_boolean(find(name)->value);
+  if (!value) return refuse_value(name, in_quotes(*written) + " is not a boolean");
+  out = *value;
 }
 
 void Section::read(std::string_view name, std::chrono::milliseconds& out) const {

@@ -59,6 +59,9 @@ struct Entry {
 [[nodiscard]] std::optional<std::string> read_text(const Entry& entry, std::string_view shown, std::string_view allowed,
                                                    Faults& faults);
 
+/// A scalar that YAML reads as true or false; nullopt for all else, text in quotes too.
+[[nodiscard]] std::optional<bool> read_boolean(const YAML::Node& node);
+
 class Section {
  public:
   /// `schema` is the mapping's path in the key table, `shown` its path in this document (upstreams.NAME and

@@ -108,10 +108,15 @@ void emit_cache(YAML::Emitter& out, const Cache& cache) {
   pair(out, "failure_ttl", cache.failure_ttl);
   pair(out, "nxdomain_cut", cache.nxdomain_cut);
   pair(out, "prefetch", cache.prefetch);
+  pair(out, "rotate", cache.rotate);
   out << YAML::EndMap;
 }
 
 void emit_search(YAML::Emitter& out, const Search& search) {
+  if (search.domains.empty()) {
+    pair(out, "search", false);
+    return;
+  }
   out << YAML::Key << "search" << YAML::Value << YAML::Flow << YAML::BeginMap;
   out << YAML::Key << "domains" << YAML::Value << YAML::BeginSeq;
   for (const auto& domain : search.domains) out << Quoted{domain};

@@ -11,6 +11,7 @@ import threading
 KINDS = {
     "v1": {"ConfigMap": ("configmaps", True), "Pod": ("pods", True), "Service": ("services", True), "Namespace": ("namespaces", False)},
     "apps/v1": {"Deployment": ("deployments", True), "DaemonSet": ("daemonsets", True), "StatefulSet": ("statefulsets", True)},
+    "batch/v1": {"Job": ("jobs", True), "CronJob": ("cronjobs", True)},
     "autoscaling/v2": {"HorizontalPodAutoscaler": ("horizontalpodautoscalers", True)},
     "policy/v1": {"PodDisruptionBudget": ("poddisruptionbudgets", True)},
     "networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},

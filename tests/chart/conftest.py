@@ -109,12 +109,17 @@ def only(objects, kind):
     return found[0]
 
 
+def pod_template(an_object):
+    """The part of a workload that is a pod, or the pod."""
+    return an_object if an_object["kind"] == "Pod" else an_object["spec"].get("jobTemplate", an_object)["spec"]["template"]
+
+
 def pod_spec(an_object):
-    return an_object["spec"] if an_object["kind"] == "Pod" else an_object["spec"]["template"]["spec"]
+    return pod_template(an_object)["spec"]
 
 
 def has_pods(an_object):
-    return an_object["kind"] in ("Pod", "Deployment", "DaemonSet", "StatefulSet")
+    return an_object["kind"] in ("Pod", "Deployment", "DaemonSet", "StatefulSet", "Job", "CronJob")
 
 
 def pillion_of(an_object):

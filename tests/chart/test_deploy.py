@@ -1,6 +1,7 @@
 """deploy/: the plain pod, the kustomize component and the example configurations."""
 
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -8,10 +9,11 @@ import pytest
 import yaml
 
 from check import check
-from conftest import ROOT, has_pods, only, pillion_of, pod_spec
+from conftest import ROOT, has_pods, only, pillion_of, pod_spec, pod_template
 from pod_security import violations
 
 DEPLOY = ROOT / "deploy"
+KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
 EXAMPLES = sorted((DEPLOY / "examples").glob("*.yaml"))
 
 
@@ -101,6 +103,39 @@ def test_configuration_is_mounted(objects):
     assert {"name": "pillion-config", "configMap": {"name": name}} in pod_spec(workload(objects))["volumes"]
 
 
+def write(directory, **kustomization):
+    """A kustomization in this directory, which it returns."""
+    directory.mkdir(exist_ok=True)
+    (directory / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
+    return directory
+
+
+def a_workload(kind):
+    template = {"metadata": {"labels": {"app": "app"}}, "spec": {"containers": [{"name": "app", "image": "registry.example/app:1.0"}]}}
+    spec = {"template": template}
+    if kind in ("Job", "CronJob"):
+        template["spec"]["restartPolicy"] = "Never"
+    else:
+        spec["selector"] = {"matchLabels": {"app": "app"}}
+    if kind == "StatefulSet":
+        spec["serviceName"] = "app"
+    if kind == "CronJob":
+        spec = {"schedule": "0 0 * * *", "jobTemplate": {"spec": spec}}
+    return {"apiVersion": "batch/v1" if kind in ("Job", "CronJob") else "apps/v1", "kind": kind, "metadata": {"name": "app"}, "spec": spec}
+
+
+def adopt(directory, **more):
+    """An application with a workload of each kind that has adopted the component; `more` replaces or adds keys."""
+    directory.mkdir()
+    (directory / "workloads.yaml").write_text(yaml.safe_dump_all(map(a_workload, KINDS)), encoding="utf-8")
+    return write(directory, **{"resources": ["workloads.yaml"], "components": ["../pillion"], "transformers": ["../pillion/namespace"], **more})
+
+
+def first_searches(objects):
+    """{kind: the first search domain} of what has pods."""
+    return {one["kind"]: pod_spec(one)["dnsConfig"]["searches"][0] for one in objects if has_pods(one)}
+
+
 class TestKustomize:
     @pytest.fixture
     def copy(self, tmp_path) -> pathlib.Path:
@@ -135,11 +170,77 @@ class TestKustomize:
         assert only(objects, "ConfigMap")["metadata"]["name"] != before
         test_configuration_is_mounted(objects)
 
-    @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
-    def test_other_kinds_get_it_too(self, tools, copy, kind):
-        path = copy / "example" / "deployment.yaml"
-        path.write_text(path.read_text(encoding="utf-8").replace("kind: Deployment", f"kind: {kind}"), encoding="utf-8")
-        kustomization = copy / "example" / "kustomization.yaml"
-        kustomization.write_text(kustomization.read_text(encoding="utf-8").replace("kind: Deployment", f"kind: {kind}"), encoding="utf-8")
-        one = workload(kustomize(tools, copy / "example"))
-        assert one["kind"] == kind and pod_spec(one)["initContainers"][0]["name"] == "pillion"
+    def test_readme_and_component_name_the_same_kinds(self):
+        component = yaml.safe_load((DEPLOY / "kustomize" / "pillion" / "kustomization.yaml").read_text(encoding="utf-8"))
+        patched = {kind for patch in component["patches"] for kind in patch["target"]["kind"].split("|")}
+        transformer = yaml.safe_load((DEPLOY / "kustomize" / "pillion" / "namespace" / "searches.yaml").read_text(encoding="utf-8"))
+        assert patched == set(KINDS) == {target["select"]["kind"] for one in transformer["replacements"] for target in one["targets"]}
+        row = next(line for line in (DEPLOY / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `kustomize/pillion`"))
+        assert all(kind in row for kind in KINDS)
+
+
+class TestKindsOfWorkloads:
+    """The component in a kustomization with one workload of each kind that it patches."""
+
+    @pytest.fixture
+    def place(self, tmp_path) -> pathlib.Path:
+        """A directory in which `adopt` makes kustomizations."""
+        shutil.copytree(DEPLOY / "kustomize" / "pillion", tmp_path / "pillion")
+        return tmp_path
+
+    def test_each_gets_the_same_sidecar(self, tools, place):
+        workloads = [one for one in kustomize(tools, adopt(place / "app", namespace="shop")) if has_pods(one)]
+        assert {one["kind"] for one in workloads} == set(KINDS)
+        for one in workloads:
+            assert {**pod_spec(one), "restartPolicy": None} == {**pod_spec(workloads[0]), "restartPolicy": None}, one["kind"]
+            assert pod_spec(one)["initContainers"][0]["name"] == "pillion"
+            assert pod_template(one)["metadata"] == pod_template(workloads[0])["metadata"], one["kind"]
+
+    def test_each_resolves_the_names_of_its_own_namespace(self, tools, place):
+        assert first_searches(kustomize(tools, adopt(place / "app", namespace="shop"))) == dict.fromkeys(KINDS, "shop.svc.cluster.local")
+
+    def test_each_is_what_kubernetes_takes(self, tools, place, complaints, cluster):
+        objects = kustomize(tools, adopt(place / "app", namespace="shop"))
+        assert [bad for bad in complaints(objects) if bad] == []
+        test_kubectl(objects, tools, cluster)
+
+    def test_names_may_have_a_prefix(self, tools, place):
+        objects = kustomize(tools, adopt(place / "app", namespace="shop", namePrefix="my-"))
+        assert first_searches(objects) == dict.fromkeys(KINDS, "shop.svc.cluster.local")
+
+    def test_several_namespaces_stay_apart(self, tools, place):
+        adopt(place / "shop", namespace="shop")
+        adopt(place / "bank", namespace="bank")
+        objects = kustomize(tools, write(place / "both", resources=["../shop", "../bank"]))
+        for namespace in ("shop", "bank"):
+            own = [one for one in objects if one["metadata"]["namespace"] == namespace]
+            assert first_searches(own) == dict.fromkeys(KINDS, f"{namespace}.svc.cluster.local")
+
+    @pytest.mark.parametrize("base", [{"transformers": []}, {"namespace": "shop"}], ids=["in the overlay alone", "in the base too"])
+    def test_an_overlay_may_give_the_namespace(self, tools, place, base):
+        adopt(place / "base", **base)
+        overlay = write(place / "overlay", namespace="bank", resources=["../base"], transformers=["../pillion/namespace"])
+        assert first_searches(kustomize(tools, overlay)) == dict.fromkeys(KINDS, "bank.svc.cluster.local")
+
+    def test_workloads_without_the_sidecar_stay_as_they_are(self, tools, place):
+        adopt(place / "base", transformers=[])
+        other = a_workload("Deployment")
+        other["metadata"]["name"] = "other"
+        pod_spec(other)["dnsConfig"] = {"searches": ["corp.example"]}
+        both = write(place / "both", namespace="shop", resources=["../base", "other.yaml"], transformers=["../pillion/namespace"])
+        (both / "other.yaml").write_text(yaml.safe_dump(other), encoding="utf-8")
+        objects = kustomize(tools, both)
+        searches = {one["metadata"]["name"]: pod_spec(one)["dnsConfig"]["searches"][0] for one in objects if one["kind"] == "Deployment"}
+        assert searches == {"app": "shop.svc.cluster.local", "other": "corp.example"}
+
+    def test_a_forgotten_namespace_is_an_error(self, tools, place):
+        done = subprocess.run([tools.kubectl, "kustomize", adopt(place / "app")], capture_output=True, text=True, check=False)
+        assert done.returncode != 0 and "`metadata.namespace` is missing for replacement source ConfigMap" in done.stderr
+
+    def test_a_forgotten_transformer_is_refused_by_the_api_server(self, tools, place):
+        """By its rule for search domains (ValidateDNS1123Subdomain, later with underscores), which no published schema has."""
+        searches = first_searches(kustomize(tools, adopt(place / "app", namespace="shop", transformers=[])))
+        assert searches == dict.fromkeys(KINDS, "NAMESPACE.svc.cluster.local")
+        label = "[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?"
+        domain = re.compile(rf"{label}(\.{label})*")
+        assert domain.fullmatch("shop.svc.cluster.local") and not domain.fullmatch("NAMESPACE.svc.cluster.local")

@@ -145,6 +145,13 @@ def test_derived_keys_are_the_programs_and_not_the_users():
         assert not VALIDATOR.is_valid({"config": config})
 
 
+@pytest.mark.parametrize("value", [False, True, None, "false", 0, {}, {"ndots": 2}, ["a.example"]], ids=json.dumps)
+def test_the_search_list_can_only_be_turned_off(binary, tmp_path, value):
+    assert VALIDATOR.is_valid({"config": {"search": value}}) == (value is False)
+    # An empty mapping is off too, to the program, as one without domains is.
+    assert pillion_takes(binary, tmp_path, {"search": value})[0] == (value is False or isinstance(value, dict))
+
+
 def test_schema_is_what_the_generator_writes():
     assert values_schema.SCHEMA.read_text(encoding="utf-8") == values_schema.wanted(), "run tests/chart/values_schema.py"
 

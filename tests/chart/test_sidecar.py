@@ -354,6 +354,18 @@ class TestConfiguration:
         assert "search" not in rendered
         assert "searches" not in pod_spec(only(objects, "Deployment"))["dnsConfig"]
 
+    def test_search_turned_off(self, helm, binary, tmp_path):
+        """The pod's search list stays: the C library walks it."""
+        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set", "pillion.config.search=false")
+        assert "search" not in config(objects)
+        assert pod_spec(only(objects, "Deployment"))["dnsConfig"] == pod_spec(deployment(helm, "pillion"))["dnsConfig"]
+        assert yaml.safe_load(check(binary, tmp_path, only(objects, "ConfigMap")["data"]["pillion.yaml"]))["search"] is False
+
+    @pytest.mark.parametrize("value", ["true", '"false"', '{"domains": ["a.example"]}'])
+    def test_search_list_cannot_be_given(self, helm, value):
+        error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.search={value}")
+        assert "search" in error and "false" in error
+
     def test_numbers_stay_numbers(self, helm, binary, tmp_path):
         objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set", "pillion.config.dns.max_connections=1000000",
                                 "--set", "pillion.config.cache.size=0")

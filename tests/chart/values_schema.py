@@ -17,6 +17,8 @@ WIDTH = 120
 
 # Follow from other values: ipFamily and httpPort, clusterDNS and resolver.
 DERIVED = {"dns.listen", "http.listen", "search.domains", "search.ndots", "search.resolv_conf"}
+# All that may be said of such a mapping.
+OFF = {"search": {"const": False}}
 
 DURATION_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -155,10 +157,11 @@ def config_schema() -> tuple[dict, dict]:
     root = _mapping()
     shared: dict = {}
     for key, (default, allowed) in reference().items():
+        *parents, name = key.split(".")
         if key in DERIVED:
+            root["properties"].update({parent: OFF[parent] for parent in parents if parent in OFF})
             continue
         node = root
-        *parents, name = key.split(".")
         path = ""
         for parent in parents:
             path += parent

@@ -134,7 +134,7 @@ routes:
 TEST(Check, PrintsWhatComesBackToTheSame) {
   const auto file = write_file("whole.yaml", "routes: [{zone: internal, records: ['@ TXT \"# a\"']}]\n");
   const auto result = pillion({"check", "--config", file});
-  EXPECT_EQ(config::parse_config(result.out, "printed"), config::load_config(file));
+  EXPECT_EQ(config::parse_config(result.out, "printed").config, config::load_config(file).config);
 }
 
 TEST(Check, HidesThePathOfAKey) {
@@ -155,6 +155,24 @@ TEST(Check, PrintsEveryFaultWithItsPosition) {
   EXPECT_EQ(result.err,
             file + ":1:10: threads: `0` is out of range; allowed: 1 to 256\n" + file +
                 ":2:14: log.level: `loud` is not one of the choices; allowed: debug, info, warn or error\n");
+}
+
+TEST(Check, PrintsWhatWasSkippedAndExitsWith0) {
+  const auto resolv_conf = write_file("resolv.conf", "search a.example foo..bar\noptions ndots:\n");
+  const auto file = write_file("search.yaml", "search: {resolv_conf: " + resolv_conf + "}\n");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_THAT(result.out, HasSubstr("\nsearch: {domains: [\"a.example\"], ndots: 1}\n"));
+  EXPECT_EQ(result.err, resolv_conf + ":1: `foo..bar` is not a domain name: an empty label; skipped\n" + resolv_conf +
+                            ":2: `ndots:` has no number; skipped\n");
+}
+
+TEST(Check, TellsThatAFileIsEmpty) {
+  const auto file = write_file("empty.yaml", "# Nothing yet.\n");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_THAT(result.out, IsEmpty());
+  EXPECT_THAT(result.err, StartsWith(file + ":1:1: the file is empty; allowed: "));
 }
 
 TEST(Run, WithABadConfigurationExitsWith1) {

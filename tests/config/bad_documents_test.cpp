@@ -45,7 +45,7 @@ TEST_P(BadDocuments, AreRefusedWithEveryFault) {
   const auto& document = GetParam();
   ASSERT_FALSE(document.faults.empty());
   try {
-    const auto config = parse_config(document.yaml, "f.yaml");
+    const auto config = parse_config(document.yaml, "f.yaml").config;
     FAIL() << "accepted as\n" << to_yaml(config, false);
   } catch (const ConfigError& error) {
     EXPECT_EQ(error.what(), document.faults);

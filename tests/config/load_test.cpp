@@ -63,6 +63,7 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_EQ(config.cache.failure_ttl, 5s);
   EXPECT_TRUE(config.cache.nxdomain_cut);
   EXPECT_TRUE(config.cache.prefetch);
+  EXPECT_TRUE(config.cache.rotate);
   EXPECT_THAT(config.search.domains, IsEmpty());
   EXPECT_EQ(config.search.ndots, 5U);
   EXPECT_THAT(config.http.listen, ElementsAre(Endpoint{"0.0.0.0", 9153}));
@@ -72,36 +73,48 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_EQ(config.drain_timeout, 25s);
 }
 
-TEST(ParseConfig, AnEmptyDocumentIsTheDefaults) {
-  for (const auto* const yaml : {"", "---\n", "# nothing\n", "{}", "~"})
-    EXPECT_EQ(parse_config(yaml, "f.yaml"), default_config());
+TEST(ParseConfig, AMappingWithoutKeysIsTheDefaults) {
+  for (const auto* const yaml : {"{}", "---\n{}\n", "# nothing\n---\n{}"})
+    EXPECT_EQ(parse_config(yaml, "f.yaml").config, default_config());
+}
+
+TEST(ParseConfig, AnEmptyFileIsAFaultThatSaysSo) {
+  for (const auto* const yaml :
+       {"", "\n \n", "---\n", "# nothing\n", "\n# a\n\n# b", "~", "\n\nnull\n", "---\n...\n", "\xef\xbb\xbf"}) {
+    EXPECT_EQ(
+        faults_of(yaml),
+        "f.yaml:1:1: the file is empty; allowed: a mapping with dns, upstreams, routes, cache, search, http, log, "
+        "threads, drain_timeout, or {} or no file at all for the defaults")
+        << yaml;
+  }
 }
 
 TEST(ParseConfig, WhatIsNotGivenKeepsItsDefault) {
   auto expected = default_config();
   expected.threads = 2;
   expected.log.level = LogLevel::debug;
-  EXPECT_EQ(parse_config("threads: 2\nlog: {level: debug}", "f.yaml"), expected);
+  EXPECT_EQ(parse_config("threads: 2\nlog: {level: debug}", "f.yaml").config, expected);
 }
 
 TEST(ParseConfig, TakesOneListenerOrAList) {
-  EXPECT_THAT(parse_config("dns: {listen: 127.0.0.1:53}", "f.yaml").dns.listen, ElementsAre(Endpoint{"127.0.0.1", 53}));
-  EXPECT_THAT(parse_config(R"(dns: {listen: ["127.0.0.1:53", "[0::1]:53"]})", "f.yaml").dns.listen,
+  EXPECT_THAT(parse_config("dns: {listen: 127.0.0.1:53}", "f.yaml").config.dns.listen,
+              ElementsAre(Endpoint{"127.0.0.1", 53}));
+  EXPECT_THAT(parse_config(R"(dns: {listen: ["127.0.0.1:53", "[0::1]:53"]})", "f.yaml").config.dns.listen,
               ElementsAre(Endpoint{"127.0.0.1", 53}, Endpoint{"::1", 53}));
 }
 
 TEST(ParseConfig, PortZeroMayBeListenedOnTwice) {
-  EXPECT_EQ(parse_config(R"(dns: {listen: ["127.0.0.1:0", "127.0.0.1:0"]})", "f.yaml").dns.listen.size(), 2U);
+  EXPECT_EQ(parse_config(R"(dns: {listen: ["127.0.0.1:0", "127.0.0.1:0"]})", "f.yaml").config.dns.listen.size(), 2U);
 }
 
 TEST(ParseConfig, AnEmptyHttpListenerIsNone) {
-  EXPECT_TRUE(parse_config(R"(http: {listen: ""})", "f.yaml").http.listen.empty());
+  EXPECT_TRUE(parse_config(R"(http: {listen: ""})", "f.yaml").config.http.listen.empty());
 }
 
 TEST(ParseConfig, ReadsEveryWordOfAChoice) {
   const auto upstream_with = [](const std::string& keys) {
     return parse_config("upstreams: {a: {servers: [{address: \"192.0.2.1:53\"}], " + keys + "}}", "f.yaml")
-        .upstreams.front();
+        .config.upstreams.front();
   };
   EXPECT_EQ(upstream_with("protocol: tls").protocol, Protocol::tls);
   EXPECT_EQ(upstream_with("protocol: tcp").protocol, Protocol::tcp);
@@ -112,7 +125,9 @@ TEST(ParseConfig, ReadsEveryWordOfAChoice) {
   EXPECT_EQ(upstream_with("policy: random").policy, Policy::random);
   EXPECT_EQ(upstream_with("tls: {min_version: \"1.2\"}").tls.min_version, TlsVersion::tls1_2);
   EXPECT_EQ(upstream_with("tls: {min_version: 1.3}").tls.min_version, TlsVersion::tls1_3);
-  const auto log_with = [](const std::string& keys) { return parse_config("log: {" + keys + "}", "f.yaml").log; };
+  const auto log_with = [](const std::string& keys) {
+    return parse_config("log: {" + keys + "}", "f.yaml").config.log;
+  };
   EXPECT_EQ(log_with("level: debug").level, LogLevel::debug);
   EXPECT_EQ(log_with("level: info").level, LogLevel::info);
   EXPECT_EQ(log_with("level: warn").level, LogLevel::warn);
@@ -123,7 +138,7 @@ TEST(ParseConfig, ReadsEveryWordOfAChoice) {
 
 TEST(ParseConfig, TheOnlyUpstreamIsTheRoute) {
   const auto config =
-      parse_config("upstreams: {home: {protocol: udp, servers: [{address: \"192.0.2.1:53\"}]}}", "f.yaml");
+      parse_config("upstreams: {home: {protocol: udp, servers: [{address: \"192.0.2.1:53\"}]}}", "f.yaml").config;
   EXPECT_THAT(config.routes, ElementsAre(to_upstream(".", "home")));
 }
 
@@ -135,7 +150,7 @@ upstreams:
 routes:
   - {zone: cluster.local, upstream: cluster}
 )";
-  const auto config = parse_config(yaml, "f.yaml");
+  const auto config = parse_config(yaml, "f.yaml").config;
   EXPECT_THAT(config.routes, ElementsAre(to_upstream("cluster.local", "cluster"), to_upstream(".", "public")));
   EXPECT_EQ(config.upstreams.front().name, "cluster");
 }
@@ -147,14 +162,14 @@ upstreams:
   public: *a
 routes: [{zone: example.org, upstream: a}]
 )";
-  const auto config = parse_config(yaml, "f.yaml");
+  const auto config = parse_config(yaml, "f.yaml").config;
   ASSERT_EQ(config.upstreams.size(), 2U);
   EXPECT_EQ(config.upstreams[1].servers, config.upstreams[0].servers);
 }
 
 TEST(ParseConfig, TheCacheMayBeOff) {
-  EXPECT_EQ(parse_config("cache: {size: 0}", "f.yaml").cache.size, 0U);
-  EXPECT_EQ(parse_config("cache: {size: 0MiB}", "f.yaml").cache.size, 0U);
+  EXPECT_EQ(parse_config("cache: {size: 0}", "f.yaml").config.cache.size, 0U);
+  EXPECT_EQ(parse_config("cache: {size: 0MiB}", "f.yaml").config.cache.size, 0U);
 }
 
 TEST(ParseConfig, ReadsEveryKeyOfTheCache) {
@@ -168,9 +183,10 @@ cache:
   failure_ttl: 5m
   nxdomain_cut: false
   prefetch: false
+  rotate: false
 )",
                                   "f.yaml")
-                         .cache;
+                         .config.cache;
   const Cache expected{.size = std::size_t{64} << 10U,
                        .min_ttl = 1s,
                        .max_ttl = 2s,
@@ -178,10 +194,11 @@ cache:
                        .serve_stale = 4min,
                        .failure_ttl = 5min,
                        .nxdomain_cut = false,
-                       .prefetch = false};
+                       .prefetch = false,
+                       .rotate = false};
   EXPECT_EQ(cache, expected);
-  EXPECT_EQ(parse_config("cache: {size: 16GiB}", "f.yaml").cache.size, std::size_t{16} << 30U);
-  EXPECT_EQ(parse_config("cache: {min_ttl: 1h}", "f.yaml").cache.min_ttl, 1h) << "as much as max_ttl";
+  EXPECT_EQ(parse_config("cache: {size: 16GiB}", "f.yaml").config.cache.size, std::size_t{16} << 30U);
+  EXPECT_EQ(parse_config("cache: {min_ttl: 1h}", "f.yaml").config.cache.min_ttl, 1h) << "as much as max_ttl";
 }
 
 TEST(ParseConfig, ReadsRoutesInTheirOrder) {
@@ -199,7 +216,8 @@ routes:
   - {zone: ".", upstream: public}
   - {zone: 10.in-addr.arpa, upstream: cluster}
 )",
-                                   "f.yaml");
+                                   "f.yaml")
+                          .config;
   EXPECT_THAT(
       config.routes,
       ElementsAre(to_upstream("cluster.local", "cluster"),
@@ -210,7 +228,7 @@ routes:
 }
 
 TEST(ParseConfig, TheDefaultUpstreamTakesWhatNoRouteSays) {
-  const auto config = parse_config("routes: [{zone: internal, records: [\"@ A 192.0.2.1\"]}]", "f.yaml");
+  const auto config = parse_config("routes: [{zone: internal, records: [\"@ A 192.0.2.1\"]}]", "f.yaml").config;
   EXPECT_THAT(config.routes, ElementsAre(Route{.zone = "internal", .upstream = "", .records = {"@ A 192.0.2.1"}},
                                          to_upstream(".", "public")));
   EXPECT_EQ(config.upstreams, default_config().upstreams);
@@ -233,28 +251,51 @@ TEST(ParseConfig, TakesRecordsOfTheMostThatARouteHolds) {
     for (int i = 0; i < count; ++i) yaml += "h" + std::to_string(i) + " A 192.0.2.1,";
     return yaml + "]}]";
   };
-  EXPECT_EQ(parse_config(records(10'000), "f.yaml").routes.front().records.size(), 10'000U);
+  EXPECT_EQ(parse_config(records(10'000), "f.yaml").config.routes.front().records.size(), 10'000U);
   EXPECT_THAT(faults_of(records(10'001)), HasSubstr("has 10001 elements; allowed: 1 to 10000 of"));
 }
 
 TEST(ParseConfig, ReadsTheSearchList) {
   const auto search =
-      parse_config("search: {domains: [Default.svc.cluster.local., svc.cluster.local], ndots: 0}", "f.yaml").search;
+      parse_config("search: {domains: [Default.svc.cluster.local., svc.cluster.local], ndots: 0}", "f.yaml")
+          .config.search;
   EXPECT_EQ(search, (Search{.domains = {"default.svc.cluster.local", "svc.cluster.local"}, .ndots = 0}));
-  EXPECT_EQ(parse_config("search: {domains: []}", "f.yaml").search, Search{});
-  EXPECT_EQ(parse_config("search: {domains: [a]}", "f.yaml").search.ndots, 5U);
+  EXPECT_EQ(parse_config("search: {domains: []}", "f.yaml").config.search, Search{});
+  EXPECT_EQ(parse_config("search: {domains: [a]}", "f.yaml").config.search.ndots, 5U);
+}
+
+TEST(ParseConfig, TheSearchListMayBeOff) {
+  for (const auto* const off : {"false", "False", "FALSE", "{}", "{domains: []}", "{ndots: 2}"})
+    EXPECT_EQ(parse_config("search: " + std::string(off), "f.yaml").config.search, Search{}) << off;
 }
 
 TEST(ParseConfig, ReadsTheSearchListOfAFile) {
   const TemporaryFile file("search a.svc.cluster.local cluster.local\noptions ndots:3\n");
-  EXPECT_EQ(parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml").search,
+  EXPECT_EQ(parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml").config.search,
             (Search{.domains = {"a.svc.cluster.local", "cluster.local"}, .ndots = 3}));
 }
 
-TEST(ParseConfig, AFaultInAResolvConfNamesItsLine) {
-  const TemporaryFile file("nameserver 192.0.2.1\nsearch a..b\n");
-  EXPECT_THAT(faults_of("search: {resolv_conf: " + file.path() + "}"),
-              HasSubstr("line 2: `a..b` is not a domain name: an empty label; allowed: "));
+TEST(ParseConfig, WhatIsWrongInAResolvConfIsAWarningWithItsLine) {
+  const TemporaryFile file("nameserver 192.0.2.1\nsearch a..b c.example\noptions ndots:abc\n");
+  const auto [config, warnings] = parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml");
+  EXPECT_EQ(config.search, (Search{.domains = {"c.example"}, .ndots = 1}));
+  EXPECT_THAT(warnings, ElementsAre(file.path() + ":2: `a..b` is not a domain name: an empty label; skipped",
+                                    file.path() + ":3: `ndots:abc` has no number; skipped"));
+}
+
+TEST(ParseConfig, TheFirstHundredWarningsAreKept) {
+  std::string line = "search";
+  for (int i = 0; i < 150; ++i) line += " a..b";
+  const TemporaryFile file(line);
+  const auto warnings = parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml").warnings;
+  ASSERT_EQ(warnings.size(), 101U);
+  EXPECT_EQ(warnings.back(), file.path() + ": and 50 more");
+}
+
+TEST(ParseConfig, AGoodDocumentHasNoWarnings) {
+  const TemporaryFile file("search a.example\n");
+  EXPECT_THAT(parse_config("{}", "f.yaml").warnings, IsEmpty());
+  EXPECT_THAT(parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml").warnings, IsEmpty());
 }
 
 TEST(ParseConfig, AResolvConfHasALimit) {
@@ -294,12 +335,12 @@ TEST(ParseConfig, RefusesWhatIsNestedTooDeeply) {
 
 TEST(ParseConfig, RefusesMoreThanOneMebibyte) {
   EXPECT_EQ(faults_of(std::string((1U << 20U) + 1, '\n')), "f.yaml:1:1: has 1048577 bytes; allowed: at most 1 MiB");
-  EXPECT_EQ(faults_of(std::string(1U << 20U, '\n')), "");
+  EXPECT_EQ(faults_of("{}" + std::string((1U << 20U) - 2, '\n')), "");
 }
 
 TEST(LoadConfig, ReadsAFile) {
   const TemporaryFile file("threads: 3\n");
-  EXPECT_EQ(load_config(file.path()).threads, 3U);
+  EXPECT_EQ(load_config(file.path()).config.threads, 3U);
 }
 
 TEST(LoadConfig, NamesTheFileInItsFaults) {

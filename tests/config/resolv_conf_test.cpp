@@ -2,6 +2,9 @@
 
 #include "config/resolv_conf.hpp"
 
+#include <string>
+#include <vector>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -11,15 +14,19 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
+/// Of a text in which nothing is skipped.
 Search search_of(std::string_view text) {
-  const auto search = parse_resolv_conf(text);
-  EXPECT_TRUE(search.has_value()) << search.error();
-  return search.value_or(Search{});
+  const auto conf = parse_resolv_conf(text);
+  EXPECT_THAT(conf.skipped, IsEmpty()) << text;
+  return conf.search;
 }
 
-std::string problem_of(std::string_view text) {
-  const auto search = parse_resolv_conf(text);
-  return search ? "taken" : search.error();
+/// "LINE: WHY" of what is skipped.
+std::vector<std::string> skipped_of(std::string_view text) {
+  std::vector<std::string> skipped;
+  for (const auto& [line, reason] : parse_resolv_conf(text).skipped)
+    skipped.push_back(std::to_string(line) + ": " + reason);
+  return skipped;
 }
 
 TEST(ResolvConf, OfAPod) {
@@ -67,25 +74,45 @@ TEST(ResolvConf, OptionsAreReadForNdots) {
   EXPECT_EQ(search_of("options ndots:15\n").ndots, 15U);
   EXPECT_EQ(search_of("options ndots:16\n").ndots, 15U);
   EXPECT_EQ(search_of("options ndots:99999999999999999999\n").ndots, 15U);
+  EXPECT_EQ(search_of("options ndots:2x\n").ndots, 2U) << "as strtoul reads it";
 }
 
-TEST(ResolvConf, FaultsNameTheirLine) {
-  constexpr auto a_number = " is not a number; allowed: ndots:0 to ndots:15";
-  EXPECT_EQ(problem_of("\noptions ndots:x\n"), "line 2: `ndots:x`" + std::string(a_number));
-  EXPECT_EQ(problem_of("options ndots:\n"), "line 1: `ndots:`" + std::string(a_number));
-  EXPECT_EQ(problem_of("options ndots:-1\n"), "line 1: `ndots:-1`" + std::string(a_number));
-  EXPECT_EQ(problem_of("options ndots:2x\n"), "line 1: `ndots:2x`" + std::string(a_number));
-  EXPECT_EQ(
-      problem_of("# a\n# b\nsearch a b..c\n"),
-      "line 3: `b..c` is not a domain name: an empty label; allowed: a domain name such as default.svc.cluster.local");
+TEST(ResolvConf, CommentsStandInTheFirstColumn) {
+  EXPECT_THAT(search_of("# search a\n;search b\nsearch c\n#\n;\n").domains, ElementsAre("c"));
+  EXPECT_THAT(search_of("search a # b\n").domains, ElementsAre("a", "#", "b")) << "it is a domain to the C library";
+}
+
+TEST(ResolvConf, ADomainThatIsNoNameIsSkipped) {
+  const auto conf = parse_resolv_conf("search a foo..bar b .c\n");
+  EXPECT_THAT(conf.search.domains, ElementsAre("a", "b"));
+  EXPECT_THAT(skipped_of("\nsearch a foo..bar b .c\n"),
+              ElementsAre("2: `foo..bar` is not a domain name: an empty label",
+                          "2: `.c` is not a domain name: an empty label"));
+  EXPECT_THAT(parse_resolv_conf("search a\ndomain b..c\n").search.domains, IsEmpty()) << "the last line wins as it is";
+}
+
+TEST(ResolvConf, OnlyTheListThatStandsIsComplainedAbout) {
+  EXPECT_THAT(skipped_of("search a..b\noptions ndots:\nsearch c\n"), ElementsAre("2: `ndots:` has no number"));
+  EXPECT_THAT(skipped_of("search a..b\nsearch\n"), ElementsAre("1: `a..b` is not a domain name: an empty label"));
+}
+
+TEST(ResolvConf, NdotsWithoutANumberIsSkipped) {
+  for (const std::string word : {"ndots:", "ndots:abc", "ndots:-1", "ndots:x5"}) {
+    const auto conf = parse_resolv_conf("options ndots:3 " + word + " edns0\n");
+    EXPECT_EQ(conf.search.ndots, 3U) << word << ": what was said before stands";
+    EXPECT_THAT(skipped_of("options " + word), ElementsAre("1: `" + word + "` has no number"));
+  }
+  EXPECT_EQ(parse_resolv_conf("options ndots:\n").search.ndots, 1U);
 }
 
 TEST(ResolvConf, HoldsUpTo32Domains) {
   std::string line = "search";
   for (int i = 0; i < 32; ++i) line += " d" + std::to_string(i);
   EXPECT_EQ(search_of(line).domains.size(), 32U);
-  EXPECT_EQ(problem_of(line + " d32"), "line 1: search has 33 domains; allowed: at most 32");
-  EXPECT_EQ(search_of(line + " d31").domains.size(), 32U);
+  EXPECT_EQ(search_of(line + " d31").domains.size(), 32U) << "one that comes twice";
+  EXPECT_EQ(parse_resolv_conf(line + " d32 d33").search, search_of(line));
+  EXPECT_THAT(skipped_of(line + " d32 d33"), ElementsAre("1: `d32` stands behind 32 others, which are the most",
+                                                         "1: `d33` stands behind 32 others, which are the most"));
 }
 
 }  // namespace

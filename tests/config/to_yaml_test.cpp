@@ -58,7 +58,8 @@ Config everything_changed(const std::string& readable_file) {
                   .serve_stale = 0s,
                   .failure_ttl = 300s,
                   .nxdomain_cut = false,
-                  .prefetch = false};
+                  .prefetch = false,
+                  .rotate = false};
   config.search = {.domains = {"default.svc.cluster.local", "null", "1"}, .ndots = 15};
   config.http.listen = {{"::1", 9153}};
   config.log = {.level = LogLevel::error, .format = LogFormat::text};
@@ -69,7 +70,7 @@ Config everything_changed(const std::string& readable_file) {
 
 void expect_round_trip(const Config& config) {
   const auto yaml = to_yaml(config, false);
-  EXPECT_EQ(parse_config(yaml, "f.yaml"), config) << yaml;
+  EXPECT_EQ(parse_config(yaml, "f.yaml").config, config) << yaml;
 }
 
 TEST(ToYaml, TheDefaultsComeBack) {
@@ -114,9 +115,19 @@ routes:
 
 TEST(ToYaml, PrintsTheSearchListThatWasRead) {
   const TemporaryFile file("search a.example\n");
-  const auto config = parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml");
+  const auto config = parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml").config;
   EXPECT_THAT(to_yaml(config, true), HasSubstr("\nsearch: {domains: [\"a.example\"], ndots: 1}\n"));
   expect_round_trip(config);
+}
+
+TEST(ToYaml, ASearchListWithoutDomainsIsOff) {
+  const TemporaryFile file("nameserver 192.0.2.1\n");
+  for (const auto& written :
+       {std::string("false"), std::string("{domains: [], ndots: 3}"), "{resolv_conf: " + file.path() + "}"}) {
+    const auto config = parse_config("search: " + written, "f.yaml").config;
+    EXPECT_THAT(to_yaml(config, true), HasSubstr("\nsearch: false\n")) << written;
+    expect_round_trip(config);
+  }
 }
 
 TEST(ToYaml, NoHttpServerComesBack) {
@@ -181,7 +192,8 @@ cache:
   failure_ttl: 5s
   nxdomain_cut: true
   prefetch: true
-search: {domains: [], ndots: 5}
+  rotate: true
+search: false
 http: {listen: "0.0.0.0:9153"}
 log: {level: info, format: json}
 threads: 1

@@ -76,6 +76,30 @@ def test_check_tells_a_bad_record_where_it_stands(tmp_path):
     assert checked.stderr.startswith(f"{path}:3:32: routes[0].records[1]: `192.168.1.300` is not an IPv4 address; allowed: ")
 
 
+def test_what_is_skipped_in_a_resolv_conf_is_told(tmp_path, unbound, verified):
+    resolv_conf = tmp_path / "resolv.conf"
+    resolv_conf.write_text("search a.example foo..bar " + " ".join(f"d{n}.example" for n in range(32)) + "\noptions ndots:\n")
+    told = [f"{resolv_conf}:1: `foo..bar` is not a domain name: an empty label; skipped",
+            f"{resolv_conf}:1: `d31.example` stands behind 32 others, which are the most; skipped",
+            f"{resolv_conf}:2: `ndots:` has no number; skipped"]
+    path = pillion.write_config(tmp_path / "pillion.yaml", 5300, 9153, verified(unbound), search={"resolv_conf": str(resolv_conf)})
+    checked = run(pillion.BINARY, "check", "--config", path)
+    assert checked.stderr.splitlines() == told
+    assert "foo" not in checked.stdout and "d30.example" in checked.stdout
+    with pillion.running(tmp_path, verified(unbound), search={"resolv_conf": str(resolv_conf)}) as running:
+        warned = [line for line in running.log() if line["level"] == "warn"]
+        assert [line["warning"] for line in warned] == told and {line["msg"] for line in warned} == {"configuration warning"}
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_an_empty_file_is_an_error_that_says_so(tmp_path, command):
+    path = tmp_path / "pillion.yaml"
+    path.write_text("# nothing\n")
+    done = run(pillion.BINARY, command, "--config", path, check=False)
+    assert done.returncode == 1 and not done.stdout
+    assert done.stderr.startswith(f"{path}:1:1: the file is empty; allowed: ")
+
+
 def test_check_without_a_file_shows_the_defaults():
     printed = run(pillion.BINARY, "check").stdout
     for expected in ("127.0.0.1:8053", "1.1.1.1:853", "cloudflare-dns.com", "9.9.9.9:853", "dns.quad9.net"):

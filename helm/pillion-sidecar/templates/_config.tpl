@@ -101,13 +101,14 @@ What the values say goes before what follows from them.
 {{- end -}}
 {{- end -}}
 {{- $any := ternary "[::]" "0.0.0.0" (eq $v.ipFamily "IPv6") -}}
-{{- $config := omit $given "upstreams" "routes" | deepCopy -}}
+{{- $config := omit $given "upstreams" "routes" "search" | deepCopy -}}
 {{- $_ := set $config "dns" (merge (dict "listen" .listen) ($given.dns | default dict)) -}}
 {{- $_ := set $config "http" (dict "listen" (printf "%s:%v" $any $v.httpPort)) -}}
 {{- $_ := set $config "upstreams" $upstreams -}}
 {{- $_ := set $config "routes" $routes -}}
 {{- $searches := include "pillion-sidecar.searches" .root | fromJsonArray -}}
-{{- if and .search $searches -}}
+{{- /* config.search can only be false. */ -}}
+{{- if and .search $searches (not (hasKey $given "search")) -}}
 {{- $_ := set $config "search" (dict "domains" $searches "ndots" $v.resolver.ndots) -}}
 {{- end -}}
 {{- toYaml $config -}}
