@@ -54,6 +54,7 @@ resolve::Setup make_setup(runtime::Loop& loop, const config::Config& config, con
                             .group = static_cast<std::size_t>(group - config.upstreams.begin())});
   }
   setup.cache = cache_settings(config.cache);
+  setup.rotate = config.cache.rotate;
   if (!config.search.domains.empty()) {
     std::vector<dns::Buffer> domains;
     domains.reserve(config.search.domains.size());

@@ -106,7 +106,7 @@ std::expected<Admitted, NotStored> admit(const Key& key, const dns::MessageView&
   const auto found = survey(key, reply);
   Admitted admitted;
   if (rcode == dns::rcode::noerror && found.has_answer) {
-    admitted.lifetime = bounded_ttl(found.smallest_ttl, admitted, settings);
+    admitted.lifetime = std::clamp(found.smallest_ttl, seconds(settings.min_ttl), seconds(settings.max_ttl));
   } else {
     if (!found.soa_minimum) return std::unexpected(NotStored::no_soa);
     admitted.kind = rcode == dns::rcode::nxdomain ? Kind::nxdomain : Kind::nodata;
@@ -117,13 +117,11 @@ std::expected<Admitted, NotStored> admit(const Key& key, const dns::MessageView&
   return admitted;
 }
 
-std::uint32_t bounded_ttl(std::uint32_t ttl, const Admitted& admitted, const Settings& settings) {
-  if (admitted.kind != Kind::positive) return std::min(dns::effective_ttl(ttl), admitted.lifetime);
-  return bounded_ttl(ttl, settings);
-}
-
-std::uint32_t bounded_ttl(std::uint32_t ttl, const Settings& settings) {
-  return std::clamp(dns::effective_ttl(ttl), seconds(settings.min_ttl), seconds(settings.max_ttl));
+std::uint32_t bounded_ttl(const dns::Record& record, const std::expected<Admitted, NotStored>& admitted,
+                          const Settings& settings) {
+  const auto ttl = std::min(dns::effective_ttl(record.ttl), seconds(settings.max_ttl));
+  if (!admitted || admitted->kind == Kind::positive) return std::max(ttl, seconds(settings.min_ttl));
+  return record.type == dns::type::soa ? std::min(ttl, admitted->lifetime) : ttl;
 }
 
 }  // namespace pillion::cache

@@ -63,11 +63,10 @@ enum class Denial : std::uint8_t {
 [[nodiscard]] std::expected<Admitted, NotStored> admit(const Key& key, const dns::MessageView& reply,
                                                        const Settings& settings);
 
-/// The TTL that a record of such an answer is given and kept with, in seconds: bounded as the answer itself is, so that
-/// clients do not hold it for longer than we would, nor come back sooner. `ttl` is as it came: with its top bit set it
-/// is 0 (RFC 2181 section 8).
-[[nodiscard]] std::uint32_t bounded_ttl(std::uint32_t ttl, const Admitted& admitted, const Settings& settings);
-/// The same for an answer that was not admitted.
-[[nodiscard]] std::uint32_t bounded_ttl(std::uint32_t ttl, const Settings& settings);
+/// The TTL that a record of a reply is given with, in seconds. With its top bit set it came as 0 (RFC 2181 section 8).
+/// max_ttl holds for all, and min_ttl for what is not a denial, so that clients neither hold a record for longer than we
+/// would nor come back sooner. The SOA of a denial lives as long as that (RFC 2308 section 5).
+[[nodiscard]] std::uint32_t bounded_ttl(const dns::Record& record, const std::expected<Admitted, NotStored>& admitted,
+                                        const Settings& settings);
 
 }  // namespace pillion::cache

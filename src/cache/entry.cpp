@@ -61,7 +61,13 @@ void Entry::fill(const EntryContent& content) {
   put(content.pointer_offsets().data(), content.pointer_offsets().size_bytes());
   auto* const wire = to;
   put(answer.wire().data(), answer.wire().size());
-  dns::write_u16({wire, answer.wire().size()}, dns::header_size + name_size_, key.type);
+  const dns::MutableBytes stored(wire, answer.wire().size());
+  dns::write_u16(stored, dns::header_size + name_size_, key.type);
+  // A denial lives shorter than some of its records, an alias that leads to it, say: from here on they go with it.
+  if (kind_ != Kind::positive) {
+    for (const auto offset : answer.ttl_offsets())
+      dns::write_u32(stored, offset, std::min(dns::read_u32(stored, offset), lifetime_));
+  }
   put(answer.extended_errors().data(), answer.extended_errors().size());
 }
 

@@ -67,9 +67,8 @@ bool Preparation::write(const dns::MessageView& reply, const Settings& settings)
   const auto header = reply.header();
   const auto& question = reply.question();
   writer_.start(wire_, flags_of(header), question.name, question.type, question.klass);
-  const bool fits = writer_.add_records(reply, [&](std::uint32_t ttl) {
-    return admitted_ ? bounded_ttl(ttl, *admitted_, settings) : bounded_ttl(ttl, settings);
-  });
+  const bool fits = writer_.add_records(
+      reply, [&](const dns::Record& record) { return bounded_ttl(record, admitted_, settings); });
   if (fits) find_addresses(header.answers());
   return fits;
 }

@@ -22,9 +22,8 @@ class ResponseWriter {
   /// question. `name` is uncompressed.
   void start(Buffer& out, std::uint16_t flags, Bytes name, std::uint16_t type, std::uint16_t klass);
 
-  /// Appends all records of `message`, which is_sound_reply() has passed, but its OPT; each with the TTL in seconds
-  /// that `ttl_of(std::uint32_t ttl)` makes of its own. False, and the response is of no use, if it would be longer
-  /// than 65,535 bytes.
+  /// Appends all records of `message`, which is_sound_reply() has passed, but its OPT; each with the TTL in seconds that
+  /// `ttl_of(const Record&)` gives it. False, and the response is of no use, if it would be longer than 65,535 bytes.
   template <typename TtlOf>
   [[nodiscard]] bool add_records(const MessageView& message, TtlOf ttl_of);
 
@@ -85,7 +84,7 @@ bool ResponseWriter::add_records(const MessageView& message, TtlOf ttl_of) {
   bool fits = true;
   for_each_record(message, [&](const Record& record) {
     const auto section = section_of(index++, message.header());
-    if (fits && record.type != type::opt) fits = add(section, message.bytes(), record, ttl_of(record.ttl));
+    if (fits && record.type != type::opt) fits = add(section, message.bytes(), record, ttl_of(record));
   });
   return fits;
 }

@@ -251,7 +251,7 @@ bool SearchWalk::compose_alias(const Step& target, std::uint32_t ttl) {
   composed_.clear();
   writer.start(composed_, static_cast<std::uint16_t>(flags), name_, type_, klass_);
   return writer.add_alias(message.question().name, std::min(target.ttl, ttl)) &&
-         writer.add_records(message, [ttl](std::uint32_t own) { return std::min(own, ttl); });
+         writer.add_records(message, [ttl](const dns::Record& record) { return std::min(record.ttl, ttl); });
 }
 
 /// Fills `composed_` with a denial of the name that was asked for, or of the type, `rcode` says which: the first
@@ -269,7 +269,7 @@ void SearchWalk::compose_denial(std::uint16_t rcode, std::uint32_t ttl) {
   if (!header) return;
   // It fits, as did that message.
   static_cast<void>(writer.add_records(dns::MessageView::parse(first.answer).value(),
-                                       [ttl](std::uint32_t own) { return std::min(own, ttl); }));
+                                       [ttl](const dns::Record& record) { return std::min(record.ttl, ttl); }));
 }
 
 /// Keeps the outcome, so that the next such walk is a hit.

@@ -52,7 +52,7 @@ TEST(Allocations, NoneOnTheWayOfAQueryAndItsAnswer) {
   // Its first response makes it large enough for others.
   Buffer first;
   writer.start(first, 0, MessageView::parse(answer)->question().name, type::a, klass::in);
-  ASSERT_TRUE(writer.add_records(MessageView::parse(answer).value(), [](std::uint32_t ttl) { return ttl; }));
+  ASSERT_TRUE(writer.add_records(MessageView::parse(answer).value(), [](const Record& record) { return record.ttl; }));
 
   const auto before = allocations;
   Frames frames(stream);
@@ -64,7 +64,7 @@ TEST(Allocations, NoneOnTheWayOfAQueryAndItsAnswer) {
   const bool equal = equal_names(query->question().name, view->question().name);
   age_ttls(*view, aged, 5);
   writer.start(out, flag::qr, view->question().name, type::a, klass::in);
-  const bool rewritten = writer.add_records(*view, [](std::uint32_t ttl) { return ttl; });
+  const bool rewritten = writer.add_records(*view, [](const Record& record) { return record.ttl; });
   OptWriter(out, 0, {}).add_padding(128);
   append_error(out, *query, rcode::servfail, {}, ExtendedError{extended_error::network_error, "connection refused"});
   append_truncated(out, *view, {}, query->edns);

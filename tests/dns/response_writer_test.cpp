@@ -54,14 +54,14 @@ class ResponseWriterTest : public ::testing::Test {
     EXPECT_TRUE(is_sound_reply(view, false));
     const auto& question = view.question();
     return written(question.name, question.type,
-                   [&] { return writer_.add_records(view, [](std::uint32_t ttl) { return ttl; }); });
+                   [&] { return writer_.add_records(view, [](const Record& record) { return record.ttl; }); });
   }
   /// The reply as that to the question `alias`.
   Buffer aliased(const Buffer& reply, const Buffer& alias) {
     const auto view = MessageView::parse(reply).value();
     return written(alias, view.question().type, [&] {
       return writer_.add_alias(view.question().name, 60) &&
-             writer_.add_records(view, [](std::uint32_t ttl) { return ttl; });
+             writer_.add_records(view, [](const Record& record) { return record.ttl; });
     });
   }
 

@@ -75,7 +75,7 @@ Buffer write_anew(const MessageView& view) {
   dns::ResponseWriter writer;
   Buffer out = {1};
   writer.start(out, view.header().flags(), view.question().name, view.question().type, view.question().klass);
-  if (!writer.add_records(view, [](std::uint32_t ttl) { return ttl; })) {
+  if (!writer.add_records(view, [](const dns::Record& record) { return record.ttl; })) {
     require(view.bytes().size() > 512, "a short message has room");
     return {view.bytes().begin(), view.bytes().end()};
   }

@@ -77,6 +77,13 @@ class QueryHandlerTest : public ::testing::Test {
  protected:
   QueryHandlerTest() { client.answers.reserve(64UL * 1024); }
 
+  /// The EDNS of the answer to a query over TCP from this address.
+  dns::Edns edns_for(const dns::Buffer& query, const ClientAddress& address) {
+    const Sender sender{.transport = Transport::tcp, .address = address};
+    EXPECT_EQ(handler.handle(query, sender, client), QueryHandler::Outcome::accepted);
+    return dns::read_edns(dns::MessageView::parse(dns::Bytes(client.answers).subspan(client.last)).value());
+  }
+
   resolve::Setup setup() {
     resolve::Setup parts;
     auto group = std::make_unique<Echo>();
@@ -134,6 +141,25 @@ TEST_F(QueryHandlerTest, AHitTakesNoPlaceAmongThoseThatWait) {
   ask(test::make_query("www.example", dns::type::a, {.id = 1}));
   ask(test::make_query("www.example", dns::type::a, {.id = 2}));
   EXPECT_EQ(handler.in_flight(), 0U);
+}
+
+constexpr ClientAddress ipv4(std::uint8_t first) {
+  return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, first, 0, 0, 1};
+}
+
+TEST_F(QueryHandlerTest, Rfc7830PadsForWhoPadsBeyondThisMachine) {
+  auto padded = test::make_query("www.example", dns::type::a, {.id = 1});
+  dns::OptWriter(padded, 0, {}).add_padding(128);
+  const auto plain = test::make_query("www.example", dns::type::a, {.id = 1, .edns = true});
+  const ClientAddress ipv6_loopback{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
+  const ClientAddress ipv6{0x20, 1, 0xD, 0xB8};
+  for (const auto& address : {ipv4(10), ipv4(192), ipv6}) {
+    EXPECT_TRUE(dns::find_option(edns_for(padded, address).options, dns::option::padding));
+    EXPECT_EQ((client.answers.size() - client.last) % 468, 0U);
+    EXPECT_FALSE(dns::find_option(edns_for(plain, address).options, dns::option::padding));
+  }
+  for (const auto& address : {ipv4(127), ipv6_loopback})
+    EXPECT_FALSE(dns::find_option(edns_for(padded, address).options, dns::option::padding));
 }
 
 }  // namespace
