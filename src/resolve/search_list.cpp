@@ -163,7 +163,7 @@ SearchList::Plan SearchList::plan_for(Bytes base) const {
   const auto label = last_label(base).subspan(1);
   const bool is_in_zone = lies_in(base, cluster_zone_);
   return {.inner = inner_count_,
-          .bare_is_inner = is_in_zone,
+          .bare_is_inner = is_in_zone && inner_count_ == domains_.size(),
           .may_leave = !is_in_zone && !is_word(label, "svc") && !is_word(label, "pod")};
 }
 

@@ -47,7 +47,7 @@ class SearchList {
   /// else of the name. Without a cluster (see may_exist()) only the first candidate is.
   struct Plan {
     std::size_t inner = 1;       ///< so many candidates, from the first on, are inner ones
-    bool bare_is_inner = false;  ///< the base by itself is one, too: it lies in the cluster's zone
+    bool bare_is_inner = false;  ///< the base by itself is the next: it lies in the zone, and all domains do
     bool may_leave = true;  ///< the others may be asked for: the base ends neither in `svc` or `pod` nor in the zone
   };
   [[nodiscard]] Plan plan_for(dns::Bytes base) const;

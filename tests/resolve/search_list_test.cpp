@@ -280,7 +280,10 @@ TEST(SearchListWalk, HowFarItMayGo) {
   for (const auto* name : {"api.prod.svc", "api.prod.SVC", "10-0-0-1.prod.pod"})
     EXPECT_EQ(plan_of(name, list), std::tuple(3U, false, false)) << name;
   for (const auto* name : {"api.prod.svc.cluster.local", "cluster.LOCAL"})
-    EXPECT_EQ(plan_of(name, list), std::tuple(3U, true, false)) << name;
+    EXPECT_EQ(plan_of(name, list), std::tuple(3U, false, false)) << name << ": libc asks for it in corp.example first";
+  const auto cluster_alone = list_of({"default.svc.cluster.local", "svc.cluster.local", "cluster.local"});
+  EXPECT_EQ(plan_of("api.prod.svc.cluster.local", cluster_alone), std::tuple(3U, true, false));
+  EXPECT_EQ(plan_of("api.prod.svc", cluster_alone), std::tuple(3U, false, false));
   EXPECT_EQ(plan_of("printer.local", list), std::tuple(3U, false, true));
   EXPECT_EQ(plan_of("a.mycluster.local", list), std::tuple(3U, false, true));
   // Where no cluster is known, nothing is said of it.
