@@ -1,0 +1,44 @@
+"""A pod with Pillion finds what a pod without it finds, by each of the resolvers that applications have, and tells the world no more."""
+
+import pytest
+from conftest import index
+from names import TOOLS
+
+
+@pytest.fixture(params=TOOLS)
+def tool(request):
+    missing = index()[1]["clients"]["missing"]
+    language = request.param.partition("-")[0]
+    if language in missing:
+        pytest.skip(f"not in the clients' image: {missing[language]}")
+    return request.param
+
+
+def check(differences):
+    if differences:
+        pytest.fail("\n".join([f"{len(differences)} answers differ:", *differences]), pytrace=False)
+
+
+def test_every_form_of_a_name_is_answered_alike(both, tool):
+    differences, _ = both.of("first", tool)
+    check(differences)
+
+
+def test_the_public_resolver_sees_no_other_name(both, tool):
+    """Than what the same lookups of the plain pod have sent to it, in the clear."""
+    _, leaked = both.of("first", tool)
+    assert not leaked
+
+
+def test_the_apexes_are_answered_alike(apexes_asked):
+    """Of the cluster's own zones. The reverse zones are asked for too, but what is not the cluster's there its DNS asks its own resolver,
+    of which the test knows nothing."""
+    plain, subject = ({asked: words for asked, words in answers.items() if not asked[1].endswith("arpa")} for answers in apexes_asked)
+    assert plain == subject
+
+
+def test_and_after_the_apexes_were_asked_for(both, apexes_asked, tool):
+    """An answer about a zone, such as that it has no TXT record, is none about the names in it."""
+    differences, leaked = both.of("after the apexes", tool)
+    check(differences)
+    assert not leaked
