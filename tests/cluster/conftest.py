@@ -71,6 +71,7 @@ class Pod:
 
     def __init__(self, name):
         self.name = name
+        self.address = get("pod", HERE, name)["status"]["podIP"]
 
     def command(self, *words):
         return ["kubectl", "-n", HERE, "exec", "-i", self.name, "-c", objects.CONTAINER, "--", "/usr/bin/python3", "/ask.py", *words]
@@ -129,13 +130,24 @@ class Lookups:
         asked = lookups(tool, self.addresses)
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             plain, subject = pool.map(lambda pod: pod.ask(tool, asked), self.pods)
-        differences = [f"{kind} {name}\n    without Pillion: {shown(plain[kind, name])}\n    with Pillion:    {shown(subject[kind, name])}"
-                       for kind, name in asked if plain[kind, name] != subject[kind, name]]
-        names = {"tls": set(), "plain": set()}
-        for line in kubectl("-n", OUTSIDE, "exec", objects.RESOLVER, "--", "/bin/busybox", "cat", "/tmp/asked").splitlines():
-            way, name = line.split()
-            names[way].add(name)
-        return differences, names["tls"] - names["plain"]
+        return differing(asked, plain, subject), self.leaked()
+
+    def leaked(self):
+        """What the pod with Pillion has sent out of the cluster so far that the plain one has not, and all that it has sent in the clear."""
+        plain, subject = (pod.address for pod in self.pods)
+        lines = [line.split() for line in resolver_file(objects.LOG).splitlines()]
+        sent = {name for way, client, name in lines if (way, client) == ("plain", plain)}
+        return sorted({f"{way}: {name}" for way, client, name in lines if client == subject and (way == "plain" or name not in sent)})
+
+
+def resolver_file(path):
+    return kubectl("-n", OUTSIDE, "exec", objects.RESOLVER, "--", "/bin/busybox", "cat", path)
+
+
+def differing(asked, plain, subject):
+    """Of what was asked that which the pods found differently, as text."""
+    return [f"{kind} {name}\n    without Pillion: {shown(plain[kind, name])}\n    with Pillion:    {shown(subject[kind, name])}"
+            for kind, name in asked if plain[kind, name] != subject[kind, name]]
 
 
 def shown(words, limit=10):
@@ -210,18 +222,15 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def resolver(namespaces, images, authority, reverse_zones):
-    """(address of the public resolver, address of the cluster's DNS as a pod is given it)"""
+    """Its address, where both the cluster's DNS and the public resolver are."""
     certificate = authority.issue("server", f"DNS:{TLS_NAME}")
     apply(*objects.resolver(images["clients"], certificate, [DOMAIN, *reverse_zones]))
     wait_for("condition=Ready", OUTSIDE, f"pod/{objects.RESOLVER}")
-    lines = kubectl("-n", OUTSIDE, "exec", objects.RESOLVER, "--", "/bin/busybox", "cat", "/etc/resolv.conf").splitlines()
-    cluster_dns = next(line.split()[1] for line in lines if line.startswith("nameserver "))
-    return get("pod", OUTSIDE, objects.RESOLVER)["status"]["podIP"], cluster_dns
+    return get("pod", OUTSIDE, objects.RESOLVER)["status"]["podIP"]
 
 
 def rendered(directory, images, resolver, reverse_zones):
     """The chart's workload, whose application are the clients."""
-    public, cluster_dns = resolver
     repository, tag = images["pillion"].rsplit(":", 1)
     values = directory / "values.json"
     values.write_text(json.dumps({
@@ -231,9 +240,9 @@ def rendered(directory, images, resolver, reverse_zones):
         "workload": {"containers": [objects.container(images["clients"])]},
         "pillion": {
             "image": {"repository": repository, "tag": tag},
-            "clusterDNS": {"address": cluster_dns, "domain": DOMAIN, "reverseZones": reverse_zones},
+            "clusterDNS": {"address": resolver, "domain": DOMAIN, "reverseZones": reverse_zones},
             "ca": {"configMapName": "authority"},
-            "config": {"upstreams": {"public": {"servers": [{"address": f"{public}:853", "tls_name": TLS_NAME}], "tls": {"ca_file": CA_FILE}}}},
+            "config": {"upstreams": {"public": {"servers": [{"address": f"{resolver}:853", "tls_name": TLS_NAME}], "tls": {"ca_file": CA_FILE}}}},
         },
     }))
     try:
@@ -253,7 +262,7 @@ def pods(images, resolver, authority, reverse_zones, tmp_path_factory):
     workload = rendered(tmp_path_factory.mktemp("helm"), images, resolver, reverse_zones)
     for one in workload:
         one["metadata"].setdefault("namespace", HERE)
-    apply(objects.plain(images["clients"], resolver[0]), *objects.application(images["clients"]), objects.flapping(),
+    apply(objects.plain(images["clients"], resolver), *objects.application(images["clients"]), objects.flapping(),
           objects.named("ConfigMap", HERE, "authority", data={CA_FILE.rpartition("/")[2]: authority.ca_file.read_text()}), *workload)
     (deployment,) = (one["metadata"]["name"] for one in workload if one["kind"] == "Deployment")
     wait_for("condition=Ready", HERE, "pod/plain")
@@ -282,7 +291,7 @@ def both(pods):
 
 @pytest.fixture(scope="session")
 def apexes_asked(pods):
-    """As `dig TXT cluster.local` asks, of every zone that the cluster's names are in. {(name, type): ({pod: what was answered})}"""
+    """As `dig TXT cluster.local` asks, of every zone that the cluster's names are in. Of each pod {(type, name): words}."""
     asked = [(type_.lower(), name) for name in APEXES for type_ in APEX_TYPES]
     return [pod.ask("dig", asked) for pod in pods]
 

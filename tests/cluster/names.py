@@ -33,6 +33,9 @@ _sip._tcp.example.com. SRV 1 2 5060 www.example.com.
 1.0.252.233.in-addr.arpa. PTR www.example.com.
 """ + "".join(f"many.example.com. A 192.0.2.{100 + i}\n" for i in range(40))
 
+# Services of type ExternalName that lead out of the cluster: (namespace, name, target)
+OUTWARD = [(HERE, "ext", "www.example.com"), (THERE, "ext", "v6.example.com"), (HERE, "nowhere", "missing.example.com")]
+
 # Those that do not ask again by TCP; how many addresses fit into an answer by UDP depends on what else is in it.
 UDP_ONLY = ("busybox", "musl")
 MANY = "many.example.com"

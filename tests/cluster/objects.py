@@ -2,11 +2,13 @@
 
 import json
 
-from names import HERE, NAMESPACES, OUTSIDE, PUBLIC_ZONE, SEARCH, THERE
+from names import DOMAIN, HERE, NAMESPACES, OUTSIDE, OUTWARD, PUBLIC_ZONE, SEARCH, THERE
 
 LABEL = "pillion-cluster-test"
 RESOLVER = "resolver"
 CONTAINER = "clients"
+# Where the resolver writes who has asked for what.
+LOG = "/tmp/asked"
 
 
 def listed(objects):
@@ -60,12 +62,14 @@ def replicated(kind, namespace, name, replicas, image, service_name):
 
 
 def resolver(image, certificate, cluster_zones):
-    """The pod that is the outside."""
+    """The pod that is the outside, and the cluster's DNS in front of it."""
+    outward = [f"{name}.{namespace}.svc.{DOMAIN}" for namespace, name, _ in OUTWARD]
     pod = named("Pod", OUTSIDE, RESOLVER, spec=pod_spec(image, volumes=[
         {"name": "zone", "configMap": {"name": RESOLVER}}, {"name": "tls", "secret": {"secretName": RESOLVER}}]))
     pod["spec"]["securityContext"]["sysctls"] = [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "53"}]
     pod["spec"]["containers"][0] |= {
-        "command": ["/usr/bin/python3", "/resolver.py", "/zone/root.zone", "/tls/tls.crt", "/tls/tls.key", "/tmp/asked", *cluster_zones],
+        "command": ["/usr/bin/python3", "/resolver.py", "/zone/root.zone", "/tls/tls.crt", "/tls/tls.key", LOG,
+                    ",".join(cluster_zones), ",".join(outward)],
         "readinessProbe": {"tcpSocket": {"port": 853}, "periodSeconds": 1},
         "volumeMounts": [{"name": "zone", "mountPath": "/zone"}, {"name": "tls", "mountPath": "/tls"}],
     }
@@ -78,8 +82,7 @@ def resolver(image, certificate, cluster_zones):
 
 
 def plain(image, resolver_address):
-    """The pod to compare with. Its resolv.conf is what the kubelet writes for dnsPolicy ClusterFirst, but that the name server is the
-    test's, which asks the cluster's DNS."""
+    """The pod to compare with. Its resolv.conf is what the kubelet writes for dnsPolicy ClusterFirst, but for the name server."""
     return named("Pod", HERE, "plain", spec=pod_spec(image, affinity=beside_the_resolver(), dnsPolicy="None", dnsConfig={
         "nameservers": [resolver_address], "searches": SEARCH, "options": [{"name": "ndots", "value": "5"}]}))
 
@@ -95,10 +98,8 @@ def application(image):
         replicated("StatefulSet", THERE, "db", 1, image, "db"),
         headless(HERE, "app"),
         replicated("StatefulSet", HERE, "s", 0, image, "app"),
-        external(HERE, "ext", "www.example.com"),
-        external(THERE, "ext", "v6.example.com"),
-        external(HERE, "inner", f"web.{THERE}.svc.cluster.local"),
-        external(HERE, "nowhere", "missing.example.com"),
+        *(external(*one) for one in OUTWARD),
+        external(HERE, "inner", f"web.{THERE}.svc.{DOMAIN}"),
         headless(HERE, "herd"),
         replicated("Deployment", HERE, "herd", 1, image, "herd"),
     ]

@@ -2,7 +2,7 @@
 
 import time
 
-from conftest import PATIENCE, apply, get, kubectl, pods_of
+from conftest import apply, get, kubectl, pods_of
 from harness.process import wait_until
 from names import DOMAIN, HERE, WILDCARD_ADDRESS
 from objects import flapping
@@ -15,6 +15,8 @@ POD = [f"s-0.app.{HERE}.svc.{DOMAIN}", f"s-0.app.{HERE}.svc.{DOMAIN}.", f"s-0.ap
 BEHIND = 1.0
 # Between two looks at a name, on a machine that has other things to do.
 BLUR = 0.4
+# A pod starts, is known to the cluster's DNS, and the answers of before have expired.
+PATIENCE = 45
 # A DNS of several replicas, each with its cache, answers now so, now so, while they change.
 STEADY = 1.5
 

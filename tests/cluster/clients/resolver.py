@@ -2,13 +2,14 @@
 """The resolvers of the test, in a pod:
 
 - port 853: a public resolver by DNS over TLS, which has the zone file and nothing else,
-- port 53: what a pod without Pillion asks. The cluster's zones go to the cluster's DNS, unchanged, as a client sends them and as they are
-  answered; all other names are answered from the same zone file. So a cluster's DNS does that forwards to a resolver; which resolver that
-  is the test cannot choose in any cluster but this.
+- port 53: the cluster's DNS as pods see it. Queries in the cluster's zones go to the real one as they are, and so do the answers. All other
+  names are answered from the zone file, as if the cluster's DNS forwarded them to that public resolver in the clear. What it really forwards
+  to, if there is anything, is the cluster's own affair; so the targets of Services of type ExternalName are looked up here too.
 
-    resolver.py ZONE CERTIFICATE KEY LOG CLUSTER_ZONE...
+    resolver.py ZONE CERTIFICATE KEY LOG CLUSTER_ZONES OUTWARD
 
-LOG gets "tls NAME" or "plain NAME" for each name that the zone file was asked for, once.
+CLUSTER_ZONES and OUTWARD, the names of such Services, are parted by commas. LOG gets "WAY CLIENT NAME", where the way is tls or plain, for
+each name that the zone file was asked for, once.
 """
 
 import asyncio
@@ -71,27 +72,30 @@ class Zone:
 
 
 class Resolver:
-    def __init__(self, zone, log, cluster_zones):
+    def __init__(self, zone, log, cluster_zones, outward):
         self.zone = zone
         self.log = log
         self.logged = set()
         self.cluster_zones = [dns.name.from_text(one) for one in cluster_zones]
+        self.outward = [dns.name.from_text(one) for one in outward]
         with open("/etc/resolv.conf", encoding="ascii") as file:
             self.cluster_dns = next(line.split()[1] for line in file if line.startswith("nameserver "))
 
     def is_the_clusters(self, name):
         return any(name.is_subdomain(zone) for zone in self.cluster_zones)
 
-    def answer(self, wire, way, limit):
+    def answer(self, wire, way, client, limit):
         query = dns.message.from_wire(wire)
-        name = query.question[0].name
-        line = f"{way} {name.to_text().lower()}\n"
+        line = f"{way} {client} {query.question[0].name.to_text().lower()}\n"
         if line not in self.logged:
             # Before the client has its answer, so that whoever reads the file after that finds the name there.
             self.logged.add(line)
             self.log.write(line)
             self.log.flush()
-        response = self.zone.answer(query)
+        return self.fitting(self.zone.answer(query), query, limit)
+
+    @staticmethod
+    def fitting(response, query, limit):
         if limit and query.edns >= 0:
             limit = max(limit, query.payload)
         try:
@@ -101,10 +105,26 @@ class Resolver:
             response.flags |= dns.flags.TC
             return response.to_wire()
 
-    async def plain(self, wire, over_tcp):
-        if self.is_the_clusters(dns.message.from_wire(wire).question[0].name):
-            return await (self.forwarded_by_tcp(wire) if over_tcp else self.forwarded_by_udp(wire))
-        return self.answer(wire, "plain", 0 if over_tcp else UDP_SIZE)
+    async def plain(self, wire, client, over_tcp):
+        limit = 0 if over_tcp else UDP_SIZE
+        query = dns.message.from_wire(wire)
+        name, type_ = query.question[0].name, query.question[0].rdtype
+        if not self.is_the_clusters(name):
+            return self.answer(wire, "plain", client, limit)
+        if name in self.outward and type_ in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            return self.fitting(await self.completed(query), query, limit)
+        return await (self.forwarded_by_tcp(wire) if over_tcp else self.forwarded_by_udp(wire))
+
+    async def completed(self, query):
+        """As CoreDNS does: the alias and what there is of the target, NOERROR whatever became of it."""
+        name, type_ = query.question[0].name, query.question[0].rdtype
+        alias = dns.message.from_wire(await self.forwarded_by_udp(dns.message.make_query(name, dns.rdatatype.CNAME).to_wire()))
+        response = dns.message.make_response(query, recursion_available=True)
+        response.flags |= dns.flags.AA
+        response.answer += alias.answer
+        for rrset in alias.answer:
+            response.answer += self.zone.answer(dns.message.make_query(rrset[0].target, type_)).answer
+        return response
 
     async def forwarded_by_udp(self, wire):
         loop = asyncio.get_running_loop()
@@ -138,9 +158,10 @@ async def read_message(reader):
 
 def stream_server(answer):
     async def serve(reader, writer):
+        client = writer.get_extra_info("peername")[0]
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             while True:
-                wire = await answer(await read_message(reader))
+                wire = await answer(await read_message(reader), client)
                 writer.write(struct.pack("!H", len(wire)) + wire)
                 await writer.drain()
         writer.close()
@@ -163,18 +184,18 @@ class PlainServer(asyncio.DatagramProtocol):
 
     async def reply(self, wire, client):
         with contextlib.suppress(asyncio.TimeoutError, OSError):
-            self.transport.sendto(await self.resolver.plain(wire, False), client)
+            self.transport.sendto(await self.resolver.plain(wire, client[0], False), client)
 
 
-async def main(zone, certificate, key, log, *cluster_zones):
+async def main(zone, certificate, key, log, cluster_zones, outward):
     with open(log, "w", encoding="ascii") as file:
-        resolver = Resolver(Zone(zone), file, cluster_zones)
+        resolver = Resolver(Zone(zone), file, cluster_zones.split(","), outward.split(","))
 
-        async def by_tls(wire):
-            return resolver.answer(wire, "tls", 0)
+        async def by_tls(wire, client):
+            return resolver.answer(wire, "tls", client, 0)
 
-        async def by_tcp(wire):
-            return await resolver.plain(wire, True)
+        async def by_tcp(wire, client):
+            return await resolver.plain(wire, client, True)
 
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, key)
