@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -106,11 +107,9 @@ class Watch:
 
     def stop(self):
         self.process.stdin.close()
-        try:
-            self.process.wait(PATIENCE)
-        finally:
-            self.process.kill()
-            self.reader.join()
+        self.process.kill()
+        self.process.wait()
+        self.reader.join()
 
 
 class Lookups:
@@ -167,6 +166,8 @@ def images():
     load = shlex.split(os.environ.get("CLUSTER_LOAD", ""))
     if not load:
         pytest.fail("CLUSTER_LOAD is not set: the command that gives the cluster the image of an archive, such as `kind load image-archive`")
+    if not shutil.which("kubectl"):
+        pytest.fail("kubectl is not on the PATH")
     directory, known = index()
     for image in known.values():
         done = subprocess.run([*load, directory / image["archive"]], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -178,9 +179,9 @@ def images():
 def namespaces(images):
     remove_namespaces()
     apply(*objects.namespaces())
-    # kubectl makes pods of its own accord only after this is there.
-    for name in NAMESPACES:
-        wait_for("create", name, "serviceaccount/default")
+    # Before which no pod is taken.
+    wait_until(lambda: all(kubectl("-n", name, "get", "serviceaccount", "default", "--ignore-not-found") for name in NAMESPACES),
+               "the new namespaces have a service account", patience=PATIENCE)
     yield
     remove_namespaces()
 
@@ -208,11 +209,10 @@ def reverse_zones():
     """What the chart takes for the cluster's by default, and this cluster's own."""
     values = yaml.safe_load((ROOT / "helm" / "pillion-sidecar" / "values.yaml").read_text())
     zones = values["clusterDNS"]["reverseZones"]
-    (kubernetes,) = [get("service", "default", "kubernetes")["spec"]["clusterIP"]]
-    nodes = get("pods", "kube-system")["items"]
-    addresses = [kubernetes, *(pod["status"]["podIP"] for pod in nodes if pod["status"].get("podIP") and not pod["spec"].get("hostNetwork"))]
-    own = {reverse_zone(address) for address in addresses if ":" not in address}
-    return [*zones, *sorted(one for one in own if not any(one.endswith(zone) for zone in zones))]
+    pods = [pod for pod in get("pods", "kube-system")["items"] if not pod["spec"].get("hostNetwork")]
+    addresses = [get("service", "default", "kubernetes")["spec"]["clusterIP"], *(pod["status"].get("podIP", "") for pod in pods)]
+    own = {reverse_zone(address) for address in addresses if "." in address}
+    return [*zones, *sorted(one for one in own if not any(f".{one}".endswith(f".{zone}") for zone in zones))]
 
 
 @pytest.fixture(scope="session")
@@ -291,9 +291,22 @@ def both(pods):
 
 @pytest.fixture(scope="session")
 def apexes_asked(pods):
-    """As `dig TXT cluster.local` asks, of every zone that the cluster's names are in. Of each pod {(type, name): words}."""
+    """As `dig TXT cluster.local` asks, about every zone that the cluster's names are in. Of each pod {(type, name): words}."""
     asked = [(type_.lower(), name) for name in APEXES for type_ in APEX_TYPES]
     return [pod.ask("dig", asked) for pod in pods]
+
+
+@pytest.fixture(scope="module")
+def apexes_being_asked(pods):
+    """The same all the time, since an answer about a zone lives as briefly as those about the names in it."""
+    with contextlib.ExitStack() as stack:
+        for pod in pods:
+            process = stack.enter_context(subprocess.Popen(pod.command("disturb", *APEXES), stdin=subprocess.PIPE, stdout=subprocess.PIPE))
+            stack.callback(process.kill)
+            # The first round is over.
+            assert process.stdout.readline() == b"asked\n"
+            stack.callback(process.stdin.close)
+        yield
 
 
 @pytest.fixture

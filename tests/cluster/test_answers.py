@@ -37,8 +37,8 @@ def test_the_apexes_are_answered_alike(apexes_asked):
     check(differing([asked for asked in plain if not asked[1].endswith("arpa")], plain, subject))
 
 
-def test_and_after_the_apexes_were_asked_for(both, apexes_asked, tool):
-    """An answer about a zone, such as that it has no TXT record, is none about the names in it."""
-    differences, leaked = both.of("after the apexes", tool)
+def test_what_is_asked_about_the_apexes_changes_no_other_answer(both, apexes_being_asked, tool):
+    """Such as that a zone has no TXT record; a cluster's DNS may say so by NXDOMAIN, which is true of no name in it."""
+    differences, leaked = both.of("with the apexes", tool)
     check(differences)
     assert not leaked

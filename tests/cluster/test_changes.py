@@ -53,33 +53,41 @@ def seen(watches, names, expected):
     return {name: subject.last(name)[0] - plain.last(name)[0] for name in names}
 
 
-def test_services_and_pods_that_come_and_go(watching, pods):
-    watches = watching([*SERVICE, *HEADLESS, *POD])
+def check(steps):
+    late = [f"{what}: {name} {seconds:.2f} s" for what, times in steps.items() for name, seconds in times.items() if seconds > BEHIND + BLUR]
+    assert not late
+
+
+def test_a_service_goes_and_comes_again_with_another_address(watching):
+    watches = watching(SERVICE)
     first = address()
     seen(watches, SERVICE, [first])
-    seen(watches, HEADLESS, ready("herd", 1))
-    seen(watches, POD, [])
-
     steps = {}
-
-    def step(what, names, expected):
-        steps.update({f"{what}: {name}": late for name, late in seen(watches, names, expected).items()})
-
     kubectl("-n", HERE, "delete", "service", "flap")
-    scale("deployment", "herd", 5)
-    scale("statefulset", "s", 1)
-    step("the Service is gone", SERVICE, [])
-    step("five pods", HEADLESS, ready("herd", 5))
-    step("the pod is up", POD, ready("app", 1))
-
+    steps["it is gone"] = seen(watches, SERVICE, [])
     apply(flapping())
-    scale("deployment", "herd", 1)
-    scale("statefulset", "s", 0)
-    assert address() != first
-    step("the Service is back", SERVICE, [address()])
-    step("one pod", HEADLESS, ready("herd", 1))
-    step("the pod is down", POD, ready("app", 0))
+    second = address()
+    assert second != first
+    steps["it is back"] = seen(watches, SERVICE, [second])
+    check(steps)
 
-    late = {what: f"{seconds:.2f} s" for what, seconds in steps.items() if seconds > BEHIND + BLUR}
-    assert not late
-    assert not [event for event in watches[1].events if event[1] in POD and WILDCARD_ADDRESS in event[2]]
+
+def test_a_headless_service_grows_and_shrinks(watching):
+    watches = watching(HEADLESS)
+    seen(watches, HEADLESS, ready("herd", 1))
+    steps = {}
+    for count in (5, 1):
+        scale("deployment", "herd", count)
+        steps[f"{count} pods"] = seen(watches, HEADLESS, ready("herd", count))
+    check(steps)
+
+
+def test_a_pod_comes_and_goes(watching):
+    watches = watching(POD)
+    seen(watches, POD, [])
+    steps = {}
+    for count in (1, 0):
+        scale("statefulset", "s", count)
+        steps[f"{count} pods"] = seen(watches, POD, ready("app", count))
+    check(steps)
+    assert not [event for event in watches[1].events if WILDCARD_ADDRESS in event[2]]

@@ -5,6 +5,7 @@ server to the next, or from one pod to the other by intent, is left out; where t
 
     ask.py                   one request
     ask.py watch NAME...     getaddrinfo of these names, again and again: a line of JSON for each change, until standard input ends
+    ask.py disturb NAME...   asks for their TXT, NS and SOA records, again and again, until standard input ends
 """
 
 import concurrent.futures
@@ -16,10 +17,14 @@ import subprocess
 import sys
 import time
 
+import dns.message
+
 # Above what each resolver takes to give up.
 PATIENCE = 60
 # Time between two looks of `watch`.
 PAUSE = 0.05
+# Time between two rounds of `disturb`; below the TTL of what a cluster's DNS says about its zones.
+ROUND = 0.5
 
 # A tool that reads "KIND NAME" lines and prints "KIND<tab>NAME<tab>WORD..." lines.
 PROGRAMS = {
@@ -40,15 +45,15 @@ def run(*command):
     return done.returncode, done.stdout
 
 
-def search_list():
+def resolv_conf(keyword):
     with open("/etc/resolv.conf", encoding="ascii") as file:
-        return [word for line in file if line.startswith("search ") for word in line.split()[1:]]
+        return [word for line in file if line.startswith(f"{keyword} ") for word in line.split()[1:]]
 
 
 def walked(name):
     """The names that a walk along the search list asks for, without the name itself. For a name outside of the cluster Pillion answers the
     first of them by an alias of that name, as its README says: that alias is left out of what is compared."""
-    return {f"{name}.{domain}".lower() for domain in search_list()} if not name.endswith(".") else set()
+    return {f"{name}.{domain}".lower() for domain in resolv_conf("search")} if not name.endswith(".") else set()
 
 
 def is_walks_alias(name, alias, target):
@@ -142,7 +147,21 @@ def watch(names):
                 print(json.dumps({"name": name, "at": time.time(), "found": found}), flush=True)
 
 
+def disturb(names):
+    queries = [dns.message.make_query(name, type_).to_wire() for name in names for type_ in ("TXT", "NS", "SOA")]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.connect((resolv_conf("nameserver")[0], 53))
+        while not select.select([sys.stdin], [], [], ROUND)[0]:
+            # Nobody reads the answers: it is enough that the resolver has given them.
+            for query in queries:
+                client.send(query)
+            print("asked", flush=True)
+
+
 def main():
+    if sys.argv[1:2] == ["disturb"]:
+        disturb(sys.argv[2:])
+        return
     if sys.argv[1:2] == ["watch"]:
         watch(sys.argv[2:])
         return
