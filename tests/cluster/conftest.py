@@ -232,6 +232,7 @@ def resolver(namespaces, images, authority, reverse_zones):
 def rendered(directory, images, resolver, reverse_zones):
     """The chart's workload, whose application are the clients."""
     repository, tag = images["pillion"].rsplit(":", 1)
+    upstream = {"servers": [{"address": f"{resolver}:853", "tls_name": TLS_NAME}], "tls": {"ca_file": CA_FILE}}
     values = directory / "values.json"
     values.write_text(json.dumps({
         "mode": "workload",
@@ -242,7 +243,7 @@ def rendered(directory, images, resolver, reverse_zones):
             "image": {"repository": repository, "tag": tag},
             "clusterDNS": {"address": resolver, "domain": DOMAIN, "reverseZones": reverse_zones},
             "ca": {"configMapName": "authority"},
-            "config": {"upstreams": {"public": {"servers": [{"address": f"{resolver}:853", "tls_name": TLS_NAME}], "tls": {"ca_file": CA_FILE}}}},
+            "config": {"upstreams": {"public": upstream}},
         },
     }))
     try:

@@ -123,7 +123,7 @@ def unpack(files, root):
         (root / name).symlink_to(f"usr/{name}")
     for file in files:
         content = subprocess.run(["dpkg-deb", "--fsys-tarfile", file], check=True, stdout=subprocess.PIPE).stdout
-        run_with_input(["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", root], content)
+        subprocess.run(["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", root], input=content, check=True)
     for name in USELESS:
         shutil.rmtree(root / name, ignore_errors=True)
     # What the packages' scripts would have made, as far as it is needed.
@@ -132,10 +132,6 @@ def unpack(files, root):
     (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
     (root / "tmp").mkdir(exist_ok=True)
     (root / "tmp").chmod(0o1777)
-
-
-def run_with_input(command, content):
-    subprocess.run(command, input=content, check=True)
 
 
 def compile_programs(directory, root):

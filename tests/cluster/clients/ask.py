@@ -51,21 +51,26 @@ def resolv_conf(keyword):
 
 
 def walked(name):
-    """The names that a walk along the search list asks for, without the name itself. For a name outside of the cluster Pillion answers the
-    first of them by an alias of that name, as its README says: that alias is left out of what is compared."""
-    return {f"{name}.{domain}".lower() for domain in resolv_conf("search")} if not name.endswith(".") else set()
+    """The names that a walk along the search list asks for, in their order, the name itself among the others."""
+    name = name.lower()
+    return [name] if name.endswith(".") else [*(f"{name}.{domain}" for domain in resolv_conf("search")), name]
 
 
 def is_walks_alias(name, alias, target):
-    return alias.rstrip(".").lower() in walked(name) and target.rstrip(".").lower() == name.lower()
+    """Pillion answers the first step of a walk with what the whole walk finds, by an alias of the step that finds it. Its README says so;
+    that alias is left out of what is compared."""
+    first, *others = walked(name)
+    return alias.rstrip(".").lower() == first and target.rstrip(".").lower() in others
 
 
 def getent(database):
     def ask(kind, name):
         code, out = run("getent", database, name)
-        words = {word.lower() for line in out.splitlines() for word in line.split()}
-        if name.lower() in words:
-            words -= walked(name)
+        words = set()
+        for line in out.lower().splitlines():
+            found, *more = line.split()
+            # `hosts` has the name that the addresses are of and then its aliases, of which the first step of the walk may be one.
+            words |= {found, *more[:1], *(word for word in more[1:] if word != walked(name)[0])}
         return sorted(words) if code == 0 else [f"exit {code}"]
     return ask
 
