@@ -132,11 +132,14 @@ class Lookups:
         return differing(asked, plain, subject), self.leaked()
 
     def leaked(self):
-        """What the pod with Pillion has sent out of the cluster so far that the plain one has not, and all that it has sent in the clear."""
+        """Of the names outside of the cluster those that the pod with Pillion has sent so far in the clear, and those by TLS that the plain
+        pod has not sent at all."""
         plain, subject = (pod.address for pod in self.pods)
         lines = [line.split() for line in resolver_file(objects.LOG).splitlines()]
-        sent = {name for way, client, name in lines if (way, client) == ("plain", plain)}
-        return sorted({f"{way}: {name}" for way, client, name in lines if client == subject and (way == "plain" or name not in sent)})
+        in_the_clear, by_tls, sent = ({name for *sender, name in lines if sender == wanted}
+                                      for wanted in (["plain", subject], ["tls", subject], ["plain", plain]))
+        assert by_tls & sent, "what was asked is seen at the public resolver"
+        return sorted(in_the_clear), sorted(by_tls - sent)
 
 
 def resolver_file(path):
@@ -153,10 +156,15 @@ def shown(words, limit=10):
     return "  ".join(words[:limit] + ["..."] * (len(words) > limit))
 
 
+def unusable(reason):
+    """One word instead of one for each test."""
+    pytest.exit(f"make cluster-test: {reason}", returncode=1)
+
+
 def index():
     file = ROOT / "build" / "cluster" / "images.json"
     if not file.exists():
-        pytest.fail(f"{file} is not there: make cluster-images")
+        unusable(f"{file} is not there: make cluster-images")
     return file.parent, json.loads(file.read_text())
 
 
@@ -165,9 +173,9 @@ def images():
     """{name: image}, loaded."""
     load = shlex.split(os.environ.get("CLUSTER_LOAD", ""))
     if not load:
-        pytest.fail("CLUSTER_LOAD is not set: the command that gives the cluster the image of an archive, such as `kind load image-archive`")
+        unusable("CLUSTER_LOAD is not set: the command that gives the cluster the image of an archive, such as `kind load image-archive`")
     if not shutil.which("kubectl"):
-        pytest.fail("kubectl is not on the PATH")
+        unusable("kubectl is not on the PATH")
     directory, known = index()
     for image in known.values():
         done = subprocess.run([*load, directory / image["archive"]], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
@@ -193,7 +201,7 @@ def remove_namespaces():
     foreign = [one["metadata"]["name"] for one in present
                if one["metadata"]["name"] in ours and objects.LABEL not in one["metadata"].get("labels", {})]
     if foreign:
-        pytest.fail(f"the cluster has namespaces of these names that are not the test's: {', '.join(foreign)}")
+        unusable(f"the cluster has namespaces of these names that are not the test's: {', '.join(foreign)}")
     if ours:
         kubectl("delete", "namespace", *ours, f"--timeout={PATIENCE}s", patience=PATIENCE + 30)
 
@@ -249,7 +257,7 @@ def rendered(directory, images, resolver, reverse_zones):
     try:
         helm = chart_tools.fetch().helm
     except chart_tools.Unavailable as reason:
-        pytest.fail(f"there is no Helm to render the chart: {reason}")
+        unusable(f"there is no Helm to render the chart: {reason}")
     done = subprocess.run([helm, "template", RELEASE, ROOT / "helm" / "pillion", "--namespace", HERE, "--values", values],
                           env={"HOME": str(directory), "KUBECONFIG": str(directory / "none")}, capture_output=True, text=True,
                           timeout=PATIENCE, check=False)
@@ -324,7 +332,7 @@ def watching(pods):
 
 
 @pytest.fixture(autouse=True)
-def log(request, pods):
+def log(pods):
     """Pillion's, shown with a test that fails."""
     yield
     print(kubectl("-n", HERE, "logs", pods[1].name, "-c", "pillion", "--tail=40", check=False))
