@@ -119,6 +119,8 @@ class Lookups:
         self.pods = pods
         self.addresses = addresses
         self.done = {}
+        self.read = 0
+        self.sent_by_tls = set()
 
     def of(self, phase, tool):
         if (phase, tool) not in self.done:
@@ -132,14 +134,16 @@ class Lookups:
         return differing(asked, plain, subject), self.leaked()
 
     def leaked(self):
-        """Of the names outside of the cluster those that the pod with Pillion has sent so far in the clear, and those by TLS that the plain
-        pod has not sent at all."""
+        """Of the names outside of the cluster those that the pod with Pillion has now sent in the clear, and those that it has sent by TLS
+        for the first time while the plain pod has not sent them."""
         plain, subject = (pod.address for pod in self.pods)
         lines = [line.split() for line in resolver_file(objects.LOG).splitlines()]
-        in_the_clear, by_tls, sent = ({name for *sender, name in lines if sender == wanted}
+        now, self.read = lines[self.read:], len(lines)
+        in_the_clear, by_tls, sent = ({name for *sender, name in now if sender == wanted}
                                       for wanted in (["plain", subject], ["tls", subject], ["plain", plain]))
-        assert by_tls & sent, "what was asked is seen at the public resolver"
-        return sorted(in_the_clear), sorted(by_tls - sent)
+        known, self.sent_by_tls = self.sent_by_tls, self.sent_by_tls | by_tls
+        assert sent and self.sent_by_tls, "what was asked is seen at the public resolver"
+        return sorted(in_the_clear), sorted(by_tls - sent - known)
 
 
 def resolver_file(path):

@@ -94,23 +94,25 @@ APEXES = [DOMAIN, f"svc.{DOMAIN}", f"pod.{DOMAIN}", *(f"{namespace}.svc.{DOMAIN}
           "10.in-addr.arpa", "in-addr.arpa"]
 APEX_TYPES = ["TXT", "NS", "SOA"]
 
-# What each tool can be asked.
+# What each tool can be asked. Those are first that send the fewest names to the world, since what Pillion has in its cache it does not ask
+# for again: musl ends its walk at the first name that exists, glibc at the first that has an address of the family.
 TOOLS = {
+    "musl": "host ptr",
+    "go": "host srv ptr",
+    "ruby": "host srv ptr",
+    "hickory": "host srv ptr",
     "getent-hosts": "host ptr",
     "getent-ahosts": "host",
     "getent-ahostsv4": "host",
     "glibc": "host ptr",
-    "musl": "host ptr",
+    "dig-search": "host srv",
+    "node-lookup": "host ptr",
+    "java-inet": "host ptr",
+    # of which most names are asked for as they stand
     "busybox": "host ptr",
     "dig": "host srv ptr",
-    "dig-search": "host srv",
-    "go": "host srv ptr",
-    "node-lookup": "host ptr",
     "node-resolve": "host srv ptr",
-    "java-inet": "host ptr",
     "java-jndi": "host srv ptr",
-    "ruby": "host srv ptr",
-    "hickory": "host srv ptr",
 }
 
 

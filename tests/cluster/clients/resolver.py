@@ -8,8 +8,8 @@
 
     resolver.py ZONE CERTIFICATE KEY LOG CLUSTER_ZONES OUTWARD
 
-CLUSTER_ZONES and OUTWARD, the names of such Services, are parted by commas. LOG gets "WAY CLIENT NAME", where the way is tls or plain, for
-each name that the zone file was asked for, once.
+CLUSTER_ZONES and OUTWARD, the names of such Services, are parted by commas. LOG gets "WAY CLIENT NAME", where the way is tls or plain,
+whenever the zone file is asked.
 """
 
 import asyncio
@@ -75,7 +75,6 @@ class Resolver:
     def __init__(self, zone, log, cluster_zones, outward):
         self.zone = zone
         self.log = log
-        self.logged = set()
         self.cluster_zones = [dns.name.from_text(one) for one in cluster_zones]
         self.outward = [dns.name.from_text(one) for one in outward]
         with open("/etc/resolv.conf", encoding="ascii") as file:
@@ -86,12 +85,9 @@ class Resolver:
 
     def answer(self, wire, way, client, limit):
         query = dns.message.from_wire(wire)
-        line = f"{way} {client} {query.question[0].name.to_text().lower()}\n"
-        if line not in self.logged:
-            # Before the client has its answer, so that whoever reads the file after that finds the name there.
-            self.logged.add(line)
-            self.log.write(line)
-            self.log.flush()
+        # Before the client has its answer, so that whoever reads the file after that finds the name there.
+        self.log.write(f"{way} {client} {query.question[0].name.to_text().lower()}\n")
+        self.log.flush()
         return self.fitting(self.zone.answer(query), query, limit)
 
     @staticmethod
