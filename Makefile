@@ -35,7 +35,7 @@ sources = $(shell find src tests -name '*.cpp' -o -name '*.hpp')
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  make test CTEST='-R e2e'   only the tests whose names match     make demo KEEP=1   leaves it running"
 	@echo "  make fuzz FUZZ_SECONDS=600                                      make bench BENCH='--rounds 3'"
@@ -89,6 +89,19 @@ chart-test: ## The Helm charts and deploy/: rendered, and held against Kubernete
 pod-test: ## A real pod by podman: the image and the chart, applications of two C libraries, packets, restarts, a Prometheus (root)
 	@tests/deps build test chart pod
 	@IMAGE=$(IMAGE) PILLION_POD_REQUIRED=$(PILLION_POD_REQUIRED) /usr/bin/python3 -B -m pytest -q -rs -p no:cacheprovider tests/pod
+
+.PHONY: cluster-images
+cluster-images: ## The archives for cluster-test, for where it reaches no package mirror: build/cluster
+	@tests/deps build test chart cluster
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS) --target pillion
+	@tests/cluster/images.py build/release build/cluster
+
+.PHONY: cluster-test
+cluster-test: ## Beside a pod without Pillion, in the cluster of the current kubectl context (CLUSTER_LOAD='kind load image-archive')
+	@tests/deps build test chart cluster
+	@[[ build/cluster/images.json -nt build/release/pillion ]] || $(MAKE) cluster-images
+	@/usr/bin/python3 -B -m pytest -q -rs -p no:cacheprovider tests/cluster
 
 .PHONY: asan
 asan: deps ## A build by clang 19, and its tests under AddressSanitizer and UndefinedBehaviorSanitizer

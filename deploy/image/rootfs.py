@@ -176,6 +176,20 @@ def spdx(root, version, commit, dynamic, static, other):
     }
 
 
+def lay_out(build, root):
+    """All but the licences and the SBOM. Returns the libraries that are there."""
+    install(root, "pillion", build / "pillion", 0o755)
+    output(cached(build, "CMAKE_STRIP"), root / "pillion")
+    libraries = closure(build, build / "pillion")
+    for library in libraries:
+        install(root, library.lstrip("/"), pathlib.Path(library).resolve(), 0o755)
+    install(root, CA_BUNDLE.lstrip("/"), pathlib.Path(CA_BUNDLE))
+    install(root, "etc/passwd", f"root:x:0:0:root:/:/nonexistent\npillion:x:{USER}:{USER}:Pillion:/:/nonexistent\n")
+    install(root, "etc/group", f"root:x:0:\npillion:x:{USER}:\n")
+    install(root, "etc/pillion/pillion.yaml", SOURCE / "deploy/image/pillion.yaml")
+    return libraries
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("build", type=pathlib.Path)
@@ -183,19 +197,10 @@ def main():
     parser.add_argument("--version", required=True)
     parser.add_argument("--commit", default="unknown")
     options = parser.parse_args()
-    binary, root = options.build / "pillion", options.root
+    root = options.root
 
-    install(root, "pillion", binary, 0o755)
-    output(cached(options.build, "CMAKE_STRIP"), root / "pillion")
-    libraries = closure(options.build, binary)
-    for library in libraries:
-        install(root, library.lstrip("/"), pathlib.Path(library).resolve(), 0o755)
-    install(root, CA_BUNDLE.lstrip("/"), pathlib.Path(CA_BUNDLE))
-    install(root, "etc/passwd", f"root:x:0:0:root:/:/nonexistent\npillion:x:{USER}:{USER}:Pillion:/:/nonexistent\n")
-    install(root, "etc/group", f"root:x:0:\npillion:x:{USER}:\n")
-    install(root, "etc/pillion/pillion.yaml", SOURCE / "deploy/image/pillion.yaml")
+    libraries = lay_out(options.build, root)
     install(root, f"{DOC}/LICENSE", SOURCE / "LICENSE")
-
     dynamic, static, other = packages_of(libraries), packages_of(linked_in(options.build)), {"ca-certificates"}
     write_licences(root / DOC / "licences.tar.xz", dynamic | static | other)
     sbom = spdx(root, options.version, options.commit, dynamic, static, other)
