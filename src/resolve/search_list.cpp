@@ -160,11 +160,13 @@ bool SearchList::append_candidate(Bytes base, std::size_t i, dns::Buffer& out) c
 
 SearchList::Plan SearchList::plan_for(Bytes base) const {
   if (cluster_zone_.empty()) return {};
+  dns::Buffer in_full;
+  const bool may_be_meant = append_candidate(base, 0, in_full) && may_exist(in_full);
   const auto label = last_label(base).subspan(1);
   const bool is_in_zone = lies_in(base, cluster_zone_);
   return {.inner = inner_count_,
           .bare_is_inner = is_in_zone && inner_count_ == domains_.size(),
-          .may_leave = !is_in_zone && !is_word(label, "svc") && !is_word(label, "pod")};
+          .may_leave = !may_be_meant && !is_in_zone && !is_word(label, "svc") && !is_word(label, "pod")};
 }
 
 bool SearchList::append_guard(Bytes base, std::size_t i, dns::Buffer& out) const {

@@ -48,7 +48,10 @@ class SearchList {
   struct Plan {
     std::size_t inner = 1;       ///< so many candidates, from the first on, are inner ones
     bool bare_is_inner = false;  ///< the base by itself is the next: it lies in the zone, and all domains do
-    bool may_leave = true;  ///< the others may be asked for: the base ends neither in `svc` or `pod` nor in the zone
+    /// The others may be asked for. Not if the first candidate has a form of the cluster's names (may_exist()), as
+    /// every base of two labels makes it: CoreDNS denies a headless Service without pods, and so no guard tells it from
+    /// none. Nor if the base ends in `svc` or `pod` or lies in the zone.
+    bool may_leave = true;
   };
   [[nodiscard]] Plan plan_for(dns::Bytes base) const;
 

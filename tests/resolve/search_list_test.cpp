@@ -277,6 +277,9 @@ TEST(SearchListWalk, HowFarItMayGo) {
   };
   const auto list = pods_list();
   EXPECT_EQ(plan_of("www.example.com", list), std::tuple(3U, false, true));
+  // A pod "s-0" of a Service "app", or a host of another's domain: who knows.
+  EXPECT_EQ(plan_of("s-0.app", list), std::tuple(3U, false, false));
+  EXPECT_EQ(plan_of("_http._tcp.web", list), std::tuple(3U, false, false));
   for (const auto* name : {"api.prod.svc", "api.prod.SVC", "10-0-0-1.prod.pod"})
     EXPECT_EQ(plan_of(name, list), std::tuple(3U, false, false)) << name;
   for (const auto* name : {"api.prod.svc.cluster.local", "cluster.LOCAL"})
@@ -284,8 +287,8 @@ TEST(SearchListWalk, HowFarItMayGo) {
   const auto cluster_alone = list_of({"default.svc.cluster.local", "svc.cluster.local", "cluster.local"});
   EXPECT_EQ(plan_of("api.prod.svc.cluster.local", cluster_alone), std::tuple(3U, true, false));
   EXPECT_EQ(plan_of("api.prod.svc", cluster_alone), std::tuple(3U, false, false));
-  EXPECT_EQ(plan_of("printer.local", list), std::tuple(3U, false, true));
-  EXPECT_EQ(plan_of("a.mycluster.local", list), std::tuple(3U, false, true));
+  EXPECT_EQ(plan_of("lab.printer.local", list), std::tuple(3U, false, true));
+  EXPECT_EQ(plan_of("x.a.mycluster.local", list), std::tuple(3U, false, true));
   // Where no cluster is known, nothing is said of it.
   EXPECT_EQ(plan_of("api.prod.svc", list_of({"corp.example", "lab.example"}, 2)), std::tuple(1U, false, true));
 }
