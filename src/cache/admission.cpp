@@ -98,6 +98,7 @@ std::uint32_t failure_lifetime(const Settings& settings) {
 }
 
 std::expected<Admitted, NotStored> admit(const Key& key, const dns::MessageView& reply, const Settings& settings) {
+  if (settings.size == 0) return std::unexpected(NotStored::too_large);
   if (const auto reason = unfit(key, reply)) return std::unexpected(*reason);
   const auto rcode = reply.header().rcode();
   if (is_failure(rcode)) {
@@ -117,11 +118,11 @@ std::expected<Admitted, NotStored> admit(const Key& key, const dns::MessageView&
   return admitted;
 }
 
-std::uint32_t bounded_ttl(const dns::Record& record, const std::expected<Admitted, NotStored>& admitted,
-                          const Settings& settings) {
+std::uint32_t bounded_ttl(const dns::Record& record, bool has_answer,
+                          const std::expected<Admitted, NotStored>& admitted, const Settings& settings) {
   const auto ttl = std::min(dns::effective_ttl(record.ttl), seconds(settings.max_ttl));
-  if (!admitted || admitted->kind == Kind::positive) return std::max(ttl, seconds(settings.min_ttl));
-  return record.type == dns::type::soa ? std::min(ttl, admitted->lifetime) : ttl;
+  if (has_answer && (!admitted || admitted->kind == Kind::positive)) return std::max(ttl, seconds(settings.min_ttl));
+  return record.type == dns::type::soa && admitted ? std::min(ttl, admitted->lifetime) : ttl;
 }
 
 }  // namespace pillion::cache

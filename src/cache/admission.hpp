@@ -64,9 +64,10 @@ enum class Denial : std::uint8_t {
                                                        const Settings& settings);
 
 /// The TTL that a record of a reply is given with, in seconds. With its top bit set it came as 0 (RFC 2181 section 8).
-/// max_ttl holds for all, and min_ttl for what is not a denial, so that clients neither hold a record for longer than we
-/// would nor come back sooner. The SOA of a denial lives as long as that (RFC 2308 section 5).
-[[nodiscard]] std::uint32_t bounded_ttl(const dns::Record& record, const std::expected<Admitted, NotStored>& admitted,
-                                        const Settings& settings);
+/// max_ttl holds for all, and min_ttl for what is not a denial, so that clients neither hold a record for longer than
+/// we would nor come back sooner. `has_answer`: the reply's answer section has records. The SOA of a denial lives as
+/// long as that (RFC 2308 section 5).
+[[nodiscard]] std::uint32_t bounded_ttl(const dns::Record& record, bool has_answer,
+                                        const std::expected<Admitted, NotStored>& admitted, const Settings& settings);
 
 }  // namespace pillion::cache

@@ -27,8 +27,9 @@ void Preparation::clear() {
 bool Preparation::prepare(const Key& key, const dns::MessageView& reply, const Settings& settings) {
   clear();
   admitted_ = admit(key, reply, settings);
-  rcode_ = static_cast<std::uint16_t>(dns::read_edns(reply).extended_rcode << 4U | reply.header().rcode());
-  keep_errors(reply);
+  const auto edns = dns::read_edns(reply);
+  rcode_ = static_cast<std::uint16_t>(edns.extended_rcode << 4U | reply.header().rcode());
+  keep_errors(edns.options);
   return write(reply, settings);
 }
 
@@ -67,15 +68,16 @@ bool Preparation::write(const dns::MessageView& reply, const Settings& settings)
   const auto header = reply.header();
   const auto& question = reply.question();
   writer_.start(wire_, flags_of(header), question.name, question.type, question.klass);
-  const bool fits = writer_.add_records(
-      reply, [&](const dns::Record& record) { return bounded_ttl(record, admitted_, settings); });
+  const bool fits = writer_.add_records(reply, [&](const dns::Record& record) {
+    return bounded_ttl(record, header.answers() != 0, admitted_, settings);
+  });
   if (fits) find_addresses(header.answers());
   return fits;
 }
 
 /// RFC 8914 section 3: Extended DNS Errors are for the client; the reply's other options were between the two of us.
-void Preparation::keep_errors(const dns::MessageView& reply) {
-  dns::for_each_option(dns::read_edns(reply).options, [&](std::uint16_t code, dns::Bytes value) {
+void Preparation::keep_errors(dns::Bytes options) {
+  dns::for_each_option(options, [&](std::uint16_t code, dns::Bytes value) {
     if (code != dns::option::extended_error || extended_errors_.size() + value.size() + 4 > max_extended_errors) return;
     dns::append_u16(extended_errors_, code);
     dns::append_u16(extended_errors_, static_cast<std::uint16_t>(value.size()));

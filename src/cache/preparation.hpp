@@ -51,7 +51,7 @@ class Preparation {
  private:
   void clear();
   [[nodiscard]] bool write(const dns::MessageView& reply, const Settings& settings);
-  void keep_errors(const dns::MessageView& reply);
+  void keep_errors(dns::Bytes options);
   void find_addresses(std::size_t answers);
 
   dns::Buffer wire_;

@@ -1,6 +1,7 @@
 #include "dns/edns.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace pillion::dns {
 namespace {
@@ -47,13 +48,14 @@ OptWriter::OptWriter(Buffer& out, std::size_t message_start, const Edns& fixed)
     : out_(out), message_start_(message_start) {
   const auto additionals = message_start + 10;
   write_u16(out, additionals, static_cast<std::uint16_t>(read_u16(out, additionals) + 1));
-  out.push_back(0);  // the root
-  append_u16(out, type::opt);
-  append_u16(out, fixed.udp_payload);
-  append_u32(out, std::uint32_t{fixed.extended_rcode} << 24U | std::uint32_t{fixed.version} << 16U |
-                      (fixed.dnssec_ok ? dnssec_ok_bit : 0));
-  length_offset_ = out.size();
-  append_u16(out, 0);
+  std::array<std::uint8_t, 11> record{};  // the root, type, size, extended RCODE and flags, RDLENGTH
+  write_u16(record, 1, type::opt);
+  write_u16(record, 3, fixed.udp_payload);
+  write_u32(record, 5,
+            std::uint32_t{fixed.extended_rcode} << 24U | std::uint32_t{fixed.version} << 16U |
+                (fixed.dnssec_ok ? dnssec_ok_bit : 0));
+  append(out, record);
+  length_offset_ = out.size() - 2;
 }
 
 bool OptWriter::begin_option(std::uint16_t code, std::size_t value_size) {
@@ -61,8 +63,10 @@ bool OptWriter::begin_option(std::uint16_t code, std::size_t value_size) {
   if (message_size() + size > max_message_size) return false;
   const auto rdata_size = read_u16(out_, length_offset_) + size;
   write_u16(out_, length_offset_, static_cast<std::uint16_t>(rdata_size));
-  append_u16(out_, code);
-  append_u16(out_, static_cast<std::uint16_t>(value_size));
+  std::array<std::uint8_t, option_header_size> header{};
+  write_u16(header, 0, code);
+  write_u16(header, 2, static_cast<std::uint16_t>(value_size));
+  append(out_, header);
   return true;
 }
 

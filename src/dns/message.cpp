@@ -130,11 +130,7 @@ std::expected<MessageView, ParseError> MessageView::parse(Bytes message) {
   if (!name_end) return std::unexpected(name_end.error());
   if (message.size() - *name_end < 4) return std::unexpected(ParseError::truncated_question);
 
-  MessageView view;
-  view.bytes_ = message;
-  view.question_ = {message.subspan(header_size, *name_end - header_size), read_u16(message, *name_end),
-                    read_u16(message, *name_end + 2)};
-  view.question_end_ = *name_end + 4;
+  auto view = of_ours(message, *name_end + 4);
   if (const auto error = view.walk_records()) return std::unexpected(*error);
   return view;
 }

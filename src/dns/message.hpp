@@ -108,6 +108,18 @@ class MessageView {
   /// A message without a question (QDCOUNT = 0, as some error answers have) is refused with `question_count`.
   [[nodiscard]] static std::expected<MessageView, ParseError> parse(Bytes message);
 
+  /// The view of a message that we have written, without OPT and unsigned: it is not walked again. `question_end` is
+  /// where its one question ends.
+  [[nodiscard]] static MessageView of_ours(Bytes message, std::size_t question_end) {
+    const auto name_end = question_end - 4;
+    MessageView view;
+    view.bytes_ = message;
+    view.question_ = {message.subspan(header_size, name_end - header_size), read_u16(message, name_end),
+                      read_u16(message, name_end + 2)};
+    view.question_end_ = question_end;
+    return view;
+  }
+
   [[nodiscard]] Bytes bytes() const { return bytes_; }
   [[nodiscard]] Header header() const { return *Header::of(bytes_); }
   [[nodiscard]] const Question& question() const { return question_; }

@@ -112,6 +112,10 @@ bool has_sound_records(const MessageView& reply) {
   for_each_record(reply, [&](const Record& record) {
     if (!sound) return;
     sound = labels.add_name(message, record.owner);
+    if (record.type == type::a && record.klass == klass::in) {  // most of all
+      sound = sound && record.rdata_size == 4;
+      return;
+    }
     const auto layout = layout_of(record);
     if (sound && !layout.empty()) sound = RdataReader(message, record, labels).has_layout(layout);
   });

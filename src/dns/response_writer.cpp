@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::size_t pointer_reach = 0x4000;  // RFC 1035 4.1.4: an offset has 14 bits
 constexpr std::uint8_t pointer_bits = 0xC0;
+constexpr std::uint16_t to_question = 0xC000U | header_size;
 constexpr std::size_t counts_offset = 6;  // RFC 1035 4.1.1: ANCOUNT; the other two follow
 
 /// RFC 3597 section 4: the types of RFC 1035 alone may have compressed names in their rdata.
@@ -54,17 +55,26 @@ void ResponseWriter::start(Buffer& out, std::uint16_t flags, Bytes name, std::ui
   start_ = out.size();
   ttl_offsets_.clear();
   pointer_offsets_.clear();
-  suffixes_.fill({});
-  suffix_count_ = 0;
-  append_u16(out, 0);
-  append_u16(out, flags);
-  append_u16(out, 1);
-  append_u16(out, 0);
-  append_u32(out, 0);
+  for (const auto slot : used_slots_) suffixes_[slot] = {};
+  used_slots_.clear();
+  knows_question_ = false;
+  is_aliased_ = false;
+  // Bytes are put together before they are appended: a message has many small fields.
+  std::array<std::uint8_t, header_size> header{};
+  write_u16(header, 2, flags);
+  header[5] = 1;
+  append(out, header);
   append(out, name);
-  append_u16(out, type);
-  append_u16(out, klass);
+  std::array<std::uint8_t, 4> type_and_class{};
+  write_u16(type_and_class, 0, type);
+  write_u16(type_and_class, 2, klass);
+  append(out, type_and_class);
   question_end_ = size();
+}
+
+void ResponseWriter::remember_question() {
+  knows_question_ = true;
+  const auto name = written().subspan(header_size, question_end_ - header_size - 4);
   name_.bytes.assign(name.begin(), name.end());
   split_name();
   for (std::size_t i = 0; i < name_.starts.size(); ++i) remember(header_size + name_.starts[i], name_.hashes[i]);
@@ -73,6 +83,35 @@ void ResponseWriter::start(Buffer& out, std::uint16_t flags, Bytes name, std::ui
 ResponseWriter::Section ResponseWriter::section_of(std::size_t index, const Header& header) {
   if (index < header.answers()) return Section::answer;
   return index < std::size_t{header.answers()} + header.authorities() ? Section::authority : Section::additional;
+}
+
+/// Copies the records of a message that has them as they would be written, as most have: each owner a pointer to the
+/// question, no names in rdata, and the OPT behind them all. False, and nothing was done, if it has not.
+bool ResponseWriter::copy_records(const MessageView& message) {
+  const auto bytes = message.bytes();
+  if (is_aliased_ || question_end_ != message.question_end()) return false;
+  const auto& opt = message.opt();
+  if (opt && opt->end != bytes.size()) return false;
+  const auto end = opt ? opt->owner : bytes.size();
+  for (auto at = question_end_; at < end;) {
+    if (read_u16(bytes, at) != to_question) return false;
+    const auto record = record_after_name(bytes, at, at + sizeof to_question);
+    const bool is_address = record.type == type::a || record.type == type::aaaa;
+    if (!is_address && rdata_layout(record.type).find('n') != std::string_view::npos) return false;
+    at = record.end;
+  }
+  for (auto at = question_end_; at < end;) {
+    const auto record = record_after_name(bytes, at, at + sizeof to_question);
+    pointer_offsets_.push_back(static_cast<std::uint16_t>(at));
+    ttl_offsets_.push_back(static_cast<std::uint16_t>(record.ttl_offset));
+    at = record.end;
+  }
+  append(*out_, bytes.subspan(question_end_, end - question_end_));
+  const auto header = message.header();
+  write_u16(*out_, start_ + counts_offset, header.answers());
+  write_u16(*out_, start_ + counts_offset + 2, header.authorities());
+  write_u16(*out_, start_ + counts_offset + 4, static_cast<std::uint16_t>(header.additionals() - (opt ? 1 : 0)));
+  return true;
 }
 
 bool ResponseWriter::add(Section section, Bytes message, const Record& record, std::uint32_t ttl) {
@@ -84,6 +123,7 @@ bool ResponseWriter::add(Section section, Bytes message, const Record& record, s
 }
 
 bool ResponseWriter::add_alias(Bytes target, std::uint32_t ttl) {
+  is_aliased_ = true;
   write_pointer(header_size);
   begin_record(type::cname, read_u16(written(), question_end_ - 2), ttl);
   const auto rdata = size();
@@ -92,11 +132,12 @@ bool ResponseWriter::add_alias(Bytes target, std::uint32_t ttl) {
 }
 
 void ResponseWriter::begin_record(std::uint16_t type, std::uint16_t klass, std::uint32_t ttl) {
-  append_u16(*out_, type);
-  append_u16(*out_, klass);
-  ttl_offsets_.push_back(static_cast<std::uint16_t>(size()));
-  append_u32(*out_, ttl);
-  append_u16(*out_, 0);
+  ttl_offsets_.push_back(static_cast<std::uint16_t>(size() + 4));
+  std::array<std::uint8_t, 10> fields{};  // RFC 1035 3.2.1; RDLENGTH comes last, when it is known
+  write_u16(fields, 0, type);
+  write_u16(fields, 2, klass);
+  write_u32(fields, 4, ttl);
+  append(*out_, fields);
 }
 
 bool ResponseWriter::end_record(Section section, std::size_t rdata) {
@@ -126,6 +167,9 @@ void ResponseWriter::add_rdata(Bytes message, const Record& record) {
 }
 
 void ResponseWriter::write_name(Bytes message, std::size_t offset, Use use) {
+  // As most owners are written; the two questions are the same, unless an alias comes before the records.
+  if (use == Use::owner && !is_aliased_ && read_u16(message, offset) == to_question) return write_pointer(header_size);
+  if (!knows_question_) remember_question();
   name_.bytes.clear();
   // What is_sound_reply() has passed can be unpacked.
   static_cast<void>(unpack_name(message, offset, name_.bytes));
@@ -149,7 +193,9 @@ void ResponseWriter::write_split_name(Use use) {
 
 void ResponseWriter::write_pointer(std::size_t target) {
   pointer_offsets_.push_back(static_cast<std::uint16_t>(size()));
-  append_u16(*out_, static_cast<std::uint16_t>(0xC000U | target));
+  std::array<std::uint8_t, 2> pointer{};
+  write_u16(pointer, 0, static_cast<std::uint16_t>(0xC000U | target));
+  append(*out_, pointer);
 }
 
 /// Fills in the suffixes of name_.bytes. A suffix's hash follows from that of the next, so that a long name costs no
@@ -207,11 +253,11 @@ bool ResponseWriter::is_written_at(std::size_t offset, Bytes suffix) const {
 }
 
 void ResponseWriter::remember(std::size_t offset, std::uint64_t hash) {
-  if (offset >= pointer_reach || suffix_count_ == max_suffixes) return;
-  ++suffix_count_;
+  if (offset >= pointer_reach || used_slots_.size() == max_suffixes) return;
   auto slot = hash % slots;
   while (suffixes_[slot].offset != 0) slot = (slot + 1) % slots;
   suffixes_[slot] = {.offset = static_cast<std::uint16_t>(offset), .hash = static_cast<std::uint16_t>(hash >> 48U)};
+  used_slots_.push_back(static_cast<std::uint16_t>(slot));
 }
 
 }  // namespace pillion::dns

@@ -22,8 +22,9 @@ class ResponseWriter {
   /// question. `name` is uncompressed.
   void start(Buffer& out, std::uint16_t flags, Bytes name, std::uint16_t type, std::uint16_t klass);
 
-  /// Appends all records of `message`, which is_sound_reply() has passed, but its OPT; each with the TTL in seconds that
-  /// `ttl_of(const Record&)` gives it. False, and the response is of no use, if it would be longer than 65,535 bytes.
+  /// Appends all records of `message`, which is_sound_reply() has passed, but its OPT; each with the TTL in seconds
+  /// that `ttl_of(const Record&)` gives it. False, and the response is of no use, if it would be longer than 65,535
+  /// bytes.
   template <typename TtlOf>
   [[nodiscard]] bool add_records(const MessageView& message, TtlOf ttl_of);
 
@@ -50,6 +51,7 @@ class ResponseWriter {
   };
 
   [[nodiscard]] static Section section_of(std::size_t index, const Header& header);
+  [[nodiscard]] bool copy_records(const MessageView& message);
   [[nodiscard]] bool add(Section section, Bytes message, const Record& record, std::uint32_t ttl);
   void begin_record(std::uint16_t type, std::uint16_t klass, std::uint32_t ttl);
   [[nodiscard]] bool end_record(Section section, std::size_t rdata);
@@ -62,6 +64,7 @@ class ResponseWriter {
   [[nodiscard]] std::size_t find(Bytes suffix, std::uint64_t hash, bool is_owner) const;
   [[nodiscard]] bool is_written_at(std::size_t offset, Bytes suffix) const;
   void remember(std::size_t offset, std::uint64_t hash);
+  void remember_question();
   [[nodiscard]] std::size_t size() const { return out_->size() - start_; }
   [[nodiscard]] Bytes written() const { return Bytes(*out_).subspan(start_); }
 
@@ -71,8 +74,10 @@ class ResponseWriter {
   Buffer* out_ = nullptr;
   std::size_t start_ = 0;
   std::size_t question_end_ = 0;
-  std::size_t suffix_count_ = 0;
+  bool is_aliased_ = false;      // the records answer another question than this
+  bool knows_question_ = false;  // its suffixes are among the others: only names that do not equal it ask for them
   std::array<Suffix, slots> suffixes_{};
+  std::vector<std::uint16_t> used_slots_;
   Name name_;
   std::vector<std::uint16_t> ttl_offsets_;
   std::vector<std::uint16_t> pointer_offsets_;
@@ -80,6 +85,11 @@ class ResponseWriter {
 
 template <typename TtlOf>
 bool ResponseWriter::add_records(const MessageView& message, TtlOf ttl_of) {
+  if (copy_records(message)) {
+    for_each_record(written(), question_end_,
+                    [&](const Record& record) { write_u32(*out_, start_ + record.ttl_offset, ttl_of(record)); });
+    return true;
+  }
   std::size_t index = 0;
   bool fits = true;
   for_each_record(message, [&](const Record& record) {

@@ -157,7 +157,7 @@ Answer Flights::keep(const Flight& flight, const Answer& answer, cache::Preparat
   // What is not stored has its reasons, none of which the client needs to know.
   if (store_ != nullptr && flight.is_shared) static_cast<void>(store_->insert(key, prepared, flight.denial, now));
   return {.source = answer.source,
-          .message = dns::MessageView::parse(prepared.wire()).value(),
+          .message = dns::MessageView::of_ours(prepared.wire(), answer.message->question_end()),
           .rcode = prepared.rcode(),
           .extended_errors = prepared.extended_errors()};
 }

@@ -58,7 +58,7 @@ class Query final : public resolve::Request {
   QueryHandler* handler = nullptr;
   Responder* responder = nullptr;
   Transport transport = Transport::udp;
-  bool is_local = false;  ///< from a loopback address
+  bool is_local = true;  ///< TCP only: from a loopback address
   runtime::Time received;
   DatagramPath path;    ///< UDP only
   dns::Buffer message;  ///< the client's own

@@ -82,7 +82,7 @@ void QueryHandler::fill(Query& query, const Sender& sender, Responder& responder
   query.handler = this;
   query.responder = &responder;
   query.transport = sender.transport;
-  query.is_local = is_loopback(sender.address);
+  query.is_local = sender.is_local;
   query.received = loop_.clock().now();
   if (sender.path != nullptr) query.path = *sender.path;
 }

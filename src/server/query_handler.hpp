@@ -22,6 +22,7 @@ struct Sender {
   Transport transport = Transport::udp;
   Family family = Family::ipv4;
   ClientAddress address{};
+  bool is_local = true;                ///< TCP only: from a loopback address
   const DatagramPath* path = nullptr;  ///< UDP only
 };
 

@@ -23,6 +23,7 @@ TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddres
       limits_(limits),
       owner_(owner),
       address_(address),
+      is_local_(is_loopback(address)),
       family_(family) {}
 
 void TcpSession::start() {
@@ -74,7 +75,7 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
     if (!message) break;
     partial_since_ = last_read_;
     ++in_flight_;
-    const Sender sender{.transport = Transport::tcp, .family = family_, .address = address_, .path = nullptr};
+    const Sender sender{.transport = Transport::tcp, .family = family_, .address = address_, .is_local = is_local_};
     if (handler_.handle(*message, sender, *this) == QueryHandler::Outcome::invalid) {
       --in_flight_;
       handling_ = false;

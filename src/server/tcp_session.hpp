@@ -80,6 +80,7 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   const SessionLimits& limits_;
   SessionOwner& owner_;
   ClientAddress address_;
+  bool is_local_;
   Family family_;
   bool reading_ = false;  // an async_wait for readability is under way
   bool waiting_to_write_ = false;

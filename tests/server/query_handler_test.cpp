@@ -79,7 +79,7 @@ class QueryHandlerTest : public ::testing::Test {
 
   /// The EDNS of the answer to a query over TCP from this address.
   dns::Edns edns_for(const dns::Buffer& query, const ClientAddress& address) {
-    const Sender sender{.transport = Transport::tcp, .address = address};
+    const Sender sender{.transport = Transport::tcp, .address = address, .is_local = is_loopback(address)};
     EXPECT_EQ(handler.handle(query, sender, client), QueryHandler::Outcome::accepted);
     return dns::read_edns(dns::MessageView::parse(dns::Bytes(client.answers).subspan(client.last)).value());
   }
