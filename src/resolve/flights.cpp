@@ -154,8 +154,7 @@ Answer Flights::keep(const Flight& flight, const Answer& answer, cache::Preparat
   if (flight.is_plaintext && admitted && admitted->denies_name && store_ != nullptr &&
       store_->has_other_address(key, now))
     prepared.deny_type_alone();
-  // What is not stored has its reasons, none of which the client needs to know.
-  if (store_ != nullptr && flight.is_shared) static_cast<void>(store_->insert(key, prepared, flight.denial, now));
+  store(flight, prepared, now);
   return {.source = answer.source,
           .message = dns::MessageView::of_ours(prepared.wire(), answer.message->question_end()),
           .rcode = prepared.rcode(),
@@ -164,10 +163,15 @@ Answer Flights::keep(const Flight& flight, const Answer& answer, cache::Preparat
 
 void Flights::keep_failure(const Flight& flight, const Answer& answer, cache::Preparation& prepared,
                            runtime::Time now) {
-  if (store_ == nullptr || !flight.is_shared) return;
   const auto info_code = answer.info_code.value_or(dns::extended_error::other);
   prepared.prepare_failure(flight.key(), {.info_code = info_code, .text = answer.text}, settings_);
-  static_cast<void>(store_->insert(flight.key(), prepared, flight.denial, now));
+  store(flight, prepared, now);
+}
+
+void Flights::store(const Flight& flight, const cache::Preparation& prepared, runtime::Time now) {
+  if (store_ == nullptr || !flight.is_shared) return;
+  // What is not stored has its reasons, none of which the client needs to know.
+  [[maybe_unused]] const auto stored = store_->insert(flight.key(), prepared, flight.denial, now);
 }
 
 bool Flights::answer_stale(const Flight& flight, Request& request, runtime::Time now) {

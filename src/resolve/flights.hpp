@@ -82,6 +82,7 @@ class Flights {
   void start(Flight& flight, const Departure& departure, std::uint64_t hash);
   [[nodiscard]] Answer keep(const Flight& flight, const Answer& answer, cache::Preparation& prepared,
                             runtime::Time now);
+  void store(const Flight& flight, const cache::Preparation& prepared, runtime::Time now);
   void keep_failure(const Flight& flight, const Answer& answer, cache::Preparation& prepared, runtime::Time now);
   void promise_stale(Flight& flight, const Group& group, runtime::Time now);
   [[nodiscard]] bool answer_stale(const Flight& flight, Request& request, runtime::Time now);
