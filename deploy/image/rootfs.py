@@ -10,10 +10,12 @@ The licences of the packages are one archive (usr/share/doc/pillion/licences.tar
 
 import argparse
 import datetime
+import functools
 import hashlib
 import json
 import os
 import pathlib
+import platform
 import re
 import shutil
 import subprocess
@@ -117,6 +119,13 @@ def spdx_id(*words):
     return "SPDXRef-" + re.sub(r"[^A-Za-z0-9.]+", "-", "-".join(words)).strip("-")
 
 
+@functools.cache
+def distribution():
+    """As a purl names it: "debian-12"."""
+    release = platform.freedesktop_os_release()
+    return f"{release['ID']}-{release.get('VERSION_ID', 'unstable')}"
+
+
 def spdx_package(package):
     about = described(package)
     entry = {
@@ -133,7 +142,7 @@ def spdx_package(package):
         "externalRefs": [{
             "referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl",
             "referenceLocator": f"pkg:deb/debian/{about['Package']}@{about['Version'].replace(':', '%3A').replace('+', '%2B')}"
-                                f"?arch={about['Architecture']}&distro=debian-12",
+                                f"?arch={about['Architecture']}&distro={distribution()}",
         }],
     }
     if about["Homepage"]:

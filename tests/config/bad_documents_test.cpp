@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <ostream>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,9 @@ TEST_P(BadDocuments, AreRefusedWithEveryFault) {
     const auto config = parse_config(document.yaml, "f.yaml").config;
     FAIL() << "accepted as\n" << to_yaml(config, false);
   } catch (const ConfigError& error) {
-    EXPECT_EQ(error.what(), document.faults);
+    // yaml-cpp says since 0.8 which anchor it is.
+    static const std::regex anchor("(anchor is not defined): \\w+");
+    EXPECT_EQ(std::regex_replace(error.what(), anchor, "$1"), document.faults);
   }
 }
 

@@ -158,7 +158,8 @@ def test_the_sbom_names_what_is_linked(sbom):
         if relation["relationshipType"].endswith("_LINK"):
             linked.setdefault(relation["relationshipType"], set()).add(identifiers[relation["relatedSpdxElement"]])
     assert {"libc6", "libstdc++6"} <= linked["DYNAMIC_LINK"]
-    assert {"libssl-dev", "libboost1.81-dev"} <= linked["STATIC_LINK"]
+    assert "libssl-dev" in linked["STATIC_LINK"]
+    assert any(re.fullmatch(r"libboost1\.\d+-dev", name) for name in linked["STATIC_LINK"])
     assert all(package["versionInfo"] for package in sbom["packages"])
 
 

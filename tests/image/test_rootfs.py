@@ -75,7 +75,8 @@ def test_the_sbom_names_packages_for_this_machine(root):
     architectures = {package["name"]: re.search(r"\?arch=(\w+)", package["externalRefs"][0]["referenceLocator"]).group(1)
                      for package in sbom["packages"] if "externalRefs" in package}
     assert set(architectures.values()) <= {ARCHITECTURE, "all"}
-    assert {architectures[name] for name in ("libc6", "libstdc++6", "libssl-dev", "libboost-json1.81-dev")} == {ARCHITECTURE}
+    boost = next(name for name in architectures if re.fullmatch(r"libboost-json1\.\d+-dev", name))
+    assert {architectures[name] for name in ("libc6", "libstdc++6", "libssl-dev", boost)} == {ARCHITECTURE}
 
 
 def test_it_says_its_version_and_checks_its_configuration(root, launcher):

@@ -292,8 +292,8 @@ class DotServer:
         """What clients see of a server that is killed: nobody listens, every connection is reset."""
 
         async def drop():
+            # Its wait_closed() would wait for the connections too, since Python 3.12.
             self.listener.close()
-            await self.listener.wait_closed()
             for connection in list(self.open):
                 connection.closing = True
                 reset = struct.pack("ii", 1, 0)
