@@ -172,7 +172,7 @@ POD = [
               "had gone or did not read, each second.", "ops",
               Query(rate("pillion_responses_truncated_total"), "truncated"), Query(rate("pillion_responses_undelivered_total"), "undelivered")),
         Panel("Search list",
-              "Walks along the pod's search list answered at once, and questions not passed on, since the cluster can have no such name, "
+              "Walks along the pod's search list made in place of the client's, and questions not passed on, since the cluster can have no such name, "
               "each second. None without `search`.", "ops",
               Query(rate("pillion_search_walks_total"), "walks"), Query(rate("pillion_search_withheld_total"), "withheld")),
     ),

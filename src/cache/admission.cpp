@@ -85,9 +85,9 @@ Survey survey(const Key& key, const dns::MessageView& reply) {
 }  // namespace
 
 std::string_view to_string(NotStored reason) {
-  static constexpr auto names = std::to_array<std::string_view>(
-      {"not_a_response", "other_question", "truncated", "signed_message", "client_subnet", "meta_type", "other_rcode",
-       "no_soa", "zero_ttl", "too_large", "malformed"});
+  static constexpr auto names =
+      std::to_array<std::string_view>({"not_a_response", "other_question", "truncated", "signed_message",
+                                       "client_subnet", "meta_type", "other_rcode", "no_soa", "zero_ttl", "too_large"});
   static_assert(names.size() == static_cast<std::size_t>(NotStored::count_));
   const auto index = static_cast<std::size_t>(reason);
   return index < names.size() ? names[index] : "unknown";

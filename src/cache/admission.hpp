@@ -31,7 +31,6 @@ enum class NotStored : std::uint8_t {
   no_soa,          // negative, but it does not say for how long (RFC 2308 section 5), or a referral
   zero_ttl,        // for the query in progress only (RFC 1035 3.2.1)
   too_large,       // would displace too much
-  malformed,       // longer than a message can be once its names are written anew
   count_,
 };
 [[nodiscard]] std::string_view to_string(NotStored reason);

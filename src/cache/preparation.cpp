@@ -1,6 +1,7 @@
 #include "cache/preparation.hpp"
 
 #include <algorithm>
+#include <optional>
 
 #include "dns/ttl.hpp"
 
@@ -9,6 +10,8 @@ namespace {
 
 constexpr std::size_t opt_fixed_size = 11;  // RFC 6891 6.1.2: the root, type, size, TTL, RDLENGTH
 constexpr std::size_t max_addresses = 255;  // of a set, and before it among the TTLs
+constexpr std::size_t pointer_size = 2;
+constexpr std::size_t fields_before_ttl = 4;  // RFC 1035 3.2.1: type and class
 
 /// The flags of an answer of ours; RD, CD and AD are for each client to be set (RFC 1035 4.1.1, RFC 4035 3.2).
 std::uint16_t flags_of(const dns::Header& reply) {
@@ -33,7 +36,7 @@ bool Preparation::prepare(const Key& key, const dns::MessageView& reply, const S
   return write(reply, settings);
 }
 
-void Preparation::prepare_found(const dns::MessageView& message, std::uint32_t lifetime) {
+bool Preparation::prepare_found(const dns::MessageView& message, std::uint32_t lifetime) {
   clear();
   rcode_ = message.header().rcode();
   const auto kind = rcode_ == dns::rcode::nxdomain    ? Kind::nxdomain
@@ -41,7 +44,7 @@ void Preparation::prepare_found(const dns::MessageView& message, std::uint32_t l
                                                       : Kind::positive;
   admitted_ = Admitted{.kind = kind, .lifetime = lifetime};
   // Its TTLs have been bounded already.
-  static_cast<void>(write(message, {.min_ttl = std::chrono::seconds{0}, .max_ttl = max_time}));
+  return write(message, {.min_ttl = std::chrono::seconds{0}, .max_ttl = max_time});
 }
 
 void Preparation::prepare_failure(const Key& key, const dns::ExtendedError& error, const Settings& settings) {
@@ -71,7 +74,7 @@ bool Preparation::write(const dns::MessageView& reply, const Settings& settings)
   const bool fits = writer_.add_records(reply, [&](const dns::Record& record) {
     return bounded_ttl(record, header.answers() != 0, admitted_, settings);
   });
-  if (fits) find_addresses(header.answers());
+  if (fits) find_addresses(reply);
   return fits;
 }
 
@@ -85,24 +88,39 @@ void Preparation::keep_errors(dns::Bytes options) {
   });
 }
 
-/// Finds the first run of addresses in the answer section that have the same owner, as a pointer, type and size.
-void Preparation::find_addresses(std::size_t answers) {
-  constexpr std::size_t type_before_ttl = 4;
-  constexpr std::size_t owner_before_ttl = 6;
-  const auto ttls = writer_.ttl_offsets().first(std::min(answers, max_addresses));
-  const auto head_of = [&](std::size_t ttl) { return dns::Bytes(wire_).subspan(ttl - owner_before_ttl, 6); };
-  for (std::size_t first = 0; first + 1 < ttls.size(); ++first) {
-    const auto type = dns::read_u16(wire_, ttls[first] - type_before_ttl);
-    if (type != dns::type::a && type != dns::type::aaaa) continue;
-    const std::size_t size = type == dns::type::a ? 16 : 28;  // a pointer, ten bytes, the address
-    auto last = first;
-    while (last + 1 < ttls.size() && ttls[last + 1] - ttls[last] == static_cast<int>(size) &&
-           std::ranges::equal(head_of(ttls[last + 1]), head_of(ttls[first])))
-      ++last;
-    if (last == first) continue;
-    addresses_ = {.first = static_cast<std::uint8_t>(first), .count = static_cast<std::uint8_t>(last - first + 1)};
-    return;
-  }
+/// Finds the first run of addresses in the answer section that have the same owner, type and size, each owner a
+/// pointer.
+void Preparation::find_addresses(const dns::MessageView& reply) {
+  if (reply.header().answers() < 2) return;
+  const auto answers = std::min<std::size_t>(reply.header().answers(), max_addresses);
+  const auto is_address = [&](const dns::Record& record) {
+    const bool has_pointer = record.ttl_offset - record.owner == fields_before_ttl + pointer_size;
+    const bool is_of_type = record.type == dns::type::a || record.type == dns::type::aaaa;
+    return has_pointer && is_of_type && record.klass == dns::klass::in;
+  };
+  std::size_t index = 0;
+  bool is_over = false;
+  std::optional<dns::Record> first;
+  dns::for_each_record(wire_, reply.question_end(), [&](const dns::Record& record) {
+    if (is_over || index >= answers) return;
+    const bool goes_on = first && is_address(record) && record.type == first->type &&
+                         record.rdata_size == first->rdata_size &&
+                         dns::read_u16(wire_, record.owner) == dns::read_u16(wire_, first->owner);
+    if (goes_on) {
+      ++addresses_.count;
+    } else if (addresses_.count >= 2) {
+      is_over = true;
+    } else {
+      first.reset();
+      addresses_ = {};
+      if (is_address(record)) {
+        first = record;
+        addresses_ = {.first = static_cast<std::uint8_t>(index), .count = 1};
+      }
+    }
+    ++index;
+  });
+  if (addresses_.count < 2) addresses_ = {};
 }
 
 }  // namespace pillion::cache

@@ -25,11 +25,15 @@ struct AddressSet {
 /// Reused from one reply to the next, so that it keeps its capacity.
 class Preparation {
  public:
+  /// `seed` is to be random (dns::ResponseWriter).
+  explicit Preparation(std::uint64_t seed) : writer_(seed) {}
+
   /// Fills this from the reply to the question `key`, which dns::is_sound_reply() has passed. False, and this is of no
   /// use, if it would be longer than 65,535 bytes.
   [[nodiscard]] bool prepare(const Key& key, const dns::MessageView& reply, const Settings& settings);
-  /// Fills this with what a walk along the search list found: `message`, without OPT, for `lifetime` seconds.
-  void prepare_found(const dns::MessageView& message, std::uint32_t lifetime);
+  /// Fills this with what a walk along the search list found: `message`, without OPT, for `lifetime` seconds. False as
+  /// above.
+  [[nodiscard]] bool prepare_found(const dns::MessageView& message, std::uint32_t lifetime);
   /// Fills this with a SERVFAIL of our own.
   void prepare_failure(const Key& key, const dns::ExtendedError& error, const Settings& settings);
 
@@ -52,7 +56,7 @@ class Preparation {
   void clear();
   [[nodiscard]] bool write(const dns::MessageView& reply, const Settings& settings);
   void keep_errors(dns::Bytes options);
-  void find_addresses(std::size_t answers);
+  void find_addresses(const dns::MessageView& reply);
 
   dns::Buffer wire_;
   dns::ResponseWriter writer_;

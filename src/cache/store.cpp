@@ -126,7 +126,7 @@ Entry* Store::probe(const Key& key, std::uint32_t hash) {
 }
 
 // The newest word on a name comes first: a denial is stored after every other entry that stands beside it, since a
-// later answer for the name would have dropped it (drop_contradicted).
+// later answer for the name would have dropped it (note_existing).
 Entry* Store::find(const Key& key, runtime::Time now) {
   auto* const exact = probe(key);
   if (exact != nullptr && is_fresh(*exact, now)) return exact;

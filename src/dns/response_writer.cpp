@@ -178,17 +178,26 @@ void ResponseWriter::write_name(Bytes message, std::size_t offset, Use use) {
   write_split_name(use);
 }
 
-/// Writes the labels that were not written before, then a pointer to the rest or the root.
+/// Writes the labels that were not written before, then a pointer to the rest or the root. They can be found once the
+/// name is whole, and not sooner: what follows them is not there yet.
 void ResponseWriter::write_split_name(Use use) {
   const Bytes name = name_.bytes;
-  for (std::size_t i = 0; i < name_.starts.size(); ++i) {
-    const auto suffix = name.subspan(name_.starts[i]);
-    const auto earlier = find(suffix, name_.hashes[i], use == Use::owner);
-    if (earlier != 0 && use != Use::verbatim) return write_pointer(earlier);
-    if (earlier == 0) remember(size(), name_.hashes[i]);
-    append(*out_, suffix.first(std::size_t{suffix[0]} + 1));
+  const auto begin = size();
+  std::size_t count = 0;  // of labels that are written
+  std::size_t pointer = 0;
+  while (count < name_.starts.size()) {
+    if (use != Use::verbatim) pointer = find(name.subspan(name_.starts[count]), name_.hashes[count], use == Use::owner);
+    if (pointer != 0) break;
+    ++count;
   }
-  out_->push_back(0);
+  const auto labels = count < name_.starts.size() ? std::size_t{name_.starts[count]} : name.size() - 1;
+  append(*out_, name.first(labels));
+  if (pointer != 0) {
+    write_pointer(pointer);
+  } else {
+    out_->push_back(0);
+  }
+  for (std::size_t i = 0; i < count; ++i) remember(begin + name_.starts[i], name_.hashes[i]);
 }
 
 void ResponseWriter::write_pointer(std::size_t target) {
@@ -206,7 +215,7 @@ void ResponseWriter::split_name() {
   for (std::size_t at = 0; name[at] != 0; at += std::size_t{name[at]} + 1)
     name_.starts.push_back(static_cast<std::uint8_t>(at));
   name_.hashes.resize(name_.starts.size());
-  std::uint64_t hash = 0;
+  auto hash = seed_;
   for (auto i = name_.starts.size(); i-- > 0;) {
     const auto label = name.subspan(name_.starts[i], std::size_t{name[name_.starts[i]]} + 1);
     hash = hash_name(label, hash);
@@ -229,20 +238,21 @@ std::size_t ResponseWriter::find(Bytes suffix, std::uint64_t hash, bool is_owner
     if (earlier.offset < question_end_) {
       const auto question = written().subspan(earlier.offset, question_end_ - 4 - earlier.offset);
       if (is_owner && equal_names(suffix, question)) in_question = earlier.offset;
-    } else if (is_written_at(earlier.offset, suffix)) {
+    } else if (is_written_at(earlier.offset, suffix, is_owner)) {
       return earlier.offset;
     }
   }
   return in_question;
 }
 
-/// True if the name written at `offset` is `suffix`, letter by letter, and has none of its letters from the question.
-bool ResponseWriter::is_written_at(std::size_t offset, Bytes suffix) const {
+/// True if the name written at `offset` is `suffix`, letter by letter; for another than an owner also only if it has
+/// none of its letters from the question.
+bool ResponseWriter::is_written_at(std::size_t offset, Bytes suffix, bool is_owner) const {
   const auto message = written();
   for (;;) {
     while ((message[offset] & pointer_bits) != 0) {
       offset = read_u16(message, offset) % pointer_reach;
-      if (offset < question_end_) return false;
+      if (offset < question_end_ && !is_owner) return false;
     }
     const auto step = std::size_t{message[offset]} + 1;
     if (step > suffix.size() || !std::ranges::equal(message.subspan(offset, step), suffix.first(step))) return false;

@@ -18,6 +18,9 @@ namespace pillion::dns {
 /// (RFC 4343 section 4.1), and are compressed only in the types that may be (RFC 3597 section 4).
 class ResponseWriter {
  public:
+  /// `seed` keeps an upstream from choosing names that are hard to tell apart; it is to be random.
+  explicit ResponseWriter(std::uint64_t seed) : seed_(seed) {}
+
   /// Starts a response at the end of `out`, which outlives the last call: a header with id 0 and `flags`, and one
   /// question. `name` is uncompressed.
   void start(Buffer& out, std::uint16_t flags, Bytes name, std::uint16_t type, std::uint16_t klass);
@@ -62,7 +65,7 @@ class ResponseWriter {
   void split_name();
   [[nodiscard]] bool equals_question() const;
   [[nodiscard]] std::size_t find(Bytes suffix, std::uint64_t hash, bool is_owner) const;
-  [[nodiscard]] bool is_written_at(std::size_t offset, Bytes suffix) const;
+  [[nodiscard]] bool is_written_at(std::size_t offset, Bytes suffix, bool is_owner) const;
   void remember(std::size_t offset, std::uint64_t hash);
   void remember_question();
   [[nodiscard]] std::size_t size() const { return out_->size() - start_; }
@@ -71,6 +74,7 @@ class ResponseWriter {
   static constexpr std::size_t slots = 512;
   static constexpr std::size_t max_suffixes = 384;  // beyond, names are written without being remembered
 
+  std::uint64_t seed_;
   Buffer* out_ = nullptr;
   std::size_t start_ = 0;
   std::size_t question_end_ = 0;

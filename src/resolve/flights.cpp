@@ -36,7 +36,7 @@ Flights::Flights(runtime::Schedule& schedule, cache::Store* store, const cache::
       metrics_(metrics),
       seed_(seed),
       buckets_(bucket_count),
-      spare_(std::make_unique<cache::Preparation>()) {}
+      spare_(std::make_unique<cache::Preparation>(seed)) {}
 
 Flight* Flights::find(const cache::Key& key, std::uint64_t hash) {
   for (auto* flight = buckets_[hash % bucket_count]; flight != nullptr; flight = flight->next) {
@@ -122,7 +122,7 @@ void Flights::landed(Flight& flight, const Answer& answer) {
   schedule_.clear_deadline(flight);
   // First, so that whoever asks again from within its answer starts anew.
   if (flight.is_shared) remove(flight);
-  auto prepared = spare_ ? std::move(spare_) : std::make_unique<cache::Preparation>();
+  auto prepared = spare_ ? std::move(spare_) : std::make_unique<cache::Preparation>(seed_);
   const auto ours = keep(flight, answer, *prepared, now);
   const bool failed = is_failure(ours);
   auto waiting = std::exchange(flight.waiting, {});

@@ -24,7 +24,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Source::c
 struct Metrics {
   runtime::Counter coalesced;         ///< queries that joined one already under way
   runtime::Counter prefetches;        ///< queries of our own for popular answers about to expire
-  runtime::Counter search_walks;      ///< walks along the search list answered at once
+  runtime::Counter search_walks;      ///< walks along the search list begun in place of a client
   runtime::Counter search_withheld;   ///< questions not passed on, since no such cluster name can exist
   runtime::Counter forwarding_loops;  ///< our own loop probes that came back to us
 };

@@ -36,6 +36,7 @@ Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime
       cache_(setup.cache.size != 0 ? std::make_unique<cache::Store>(setup.cache, random.u64()) : nullptr),
       flights_(schedule, cache_.get(), setup.cache, metrics_, random.u64()),
       search_(std::move(setup.search)),
+      walk_tools_(random.u64()),
       rotates_(setup.rotate) {
   // What the configuration says of a zone goes before what every resolver knows of it, or of a part of it.
   const auto is_configured = [&](dns::Bytes name) {
@@ -126,7 +127,10 @@ Answer Resolver::answer_from(const LocalZone& zone, const dns::QueryView& query)
 }
 
 Answer Resolver::fresh_answer(const cache::Entry& entry, runtime::Time now) {
-  return {.source = Source::cache, .entry = &entry, .now = now, .rotation = rotates_ ? ++rotation_ : 0};
+  // Drawn, for the hits of one name may be every second or third of all: a linear congruential generator (Knuth's
+  // MMIX).
+  turns_ = turns_ * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;
+  return {.source = Source::cache, .entry = &entry, .now = now, .rotation = rotates_ ? turns_ >> 33U : 0};
 }
 
 std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, Departure& departure) {

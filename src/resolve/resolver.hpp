@@ -109,7 +109,7 @@ class Resolver {
   std::vector<std::unique_ptr<LoopProbe>> loop_probes_;
   dns::Buffer scratch_;  // a local zone's answer
   bool rotates_;
-  std::size_t rotation_ = 0;  // goes on with each hit
+  std::uint64_t turns_ = 0;  // of addresses
 };
 
 }  // namespace pillion::resolve

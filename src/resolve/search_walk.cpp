@@ -22,10 +22,14 @@ dns::QueryView view_of(dns::Bytes query, bool dnssec_ok) {
   return view;
 }
 
-/// Seconds for which a message holds; 0 where no record says so.
-std::uint32_t lowest_ttl(const dns::MessageView& message) {
+/// Seconds for which a message holds: as long as the record that expires first, a denial as its SOA (RFC 2308 section
+/// 5); 0 where no record says so.
+std::uint32_t lifetime_of(const dns::MessageView& message) {
+  const bool denies = message.header().answers() == 0;
   auto lowest = no_limit;
-  dns::for_each_record(message, [&](const dns::Record& record) { lowest = std::min(lowest, record.ttl); });
+  dns::for_each_record(message, [&](const dns::Record& record) {
+    if (!denies || record.type == dns::type::soa) lowest = std::min(lowest, record.ttl);
+  });
   return lowest == no_limit ? 0 : lowest;
 }
 
@@ -70,6 +74,7 @@ void SearchWalk::prepare_step(Step& step, bool fits, std::uint16_t flags, std::u
   step.state = fits ? State::unasked : State::missing;
   step.answer.clear();
   step.extended_errors.clear();
+  step.source = Source::local;
   step.ttl = no_limit;
   step.query.clear();
   if (fits) dns::append_query(step.query, 0, flags, composed_, type, klass_);
@@ -120,7 +125,7 @@ void SearchWalk::keep(Step& step, const Answer& answer) {
     dns::address_to(view_of(step.query, dnssec_ok_), step.answer);
     dns::append(step.extended_errors, answer.extended_errors);
   }
-  if (!step.answer.empty()) step.ttl = lowest_ttl(dns::MessageView::parse(step.answer).value());
+  if (!step.answer.empty()) step.ttl = lifetime_of(dns::MessageView::parse(step.answer).value());
   switch (step.rcode) {
     case dns::rcode::noerror:
       step.state = State::exists;
@@ -233,10 +238,7 @@ void SearchWalk::answer(const Step& from, dns::Bytes message) {
                 .extended_errors = from.extended_errors,
                 .info_code = from.info_code,
                 .text = from.text};
-  if (!message.empty()) {
-    answer.message = dns::MessageView::parse(message).value();
-    answer.rcode = answer.message->header().rcode();
-  }
+  if (!message.empty()) answer.message = dns::MessageView::parse(message).value();
   request.answered(answer);
 }
 
@@ -272,11 +274,17 @@ void SearchWalk::compose_denial(std::uint16_t rcode, std::uint32_t ttl) {
                                        [ttl](const dns::Record& record) { return std::min(record.ttl, ttl); }));
 }
 
-/// Keeps the outcome, so that the next such walk is a hit.
+/// Keeps the outcome, so that the next such walk is a hit: unless something in it was expired or cut.
 void SearchWalk::remember(dns::Bytes message, std::uint32_t ttl) {
-  if (resolver_->cache_ == nullptr || ttl == 0 || ttl == no_limit) return;
+  const auto is_stale = [](const Step& step) {
+    return step.state != State::unasked && step.state != State::pending && step.source == Source::stale;
+  };
+  const auto view = dns::MessageView::parse(message).value();
+  if (resolver_->cache_ == nullptr || ttl == 0 || ttl == no_limit || view.header().is_truncated()) return;
+  if (std::any_of(steps_.begin(), steps_.begin() + static_cast<std::ptrdiff_t>(candidates_ + guards_), is_stale))
+    return;
   auto& prepared = resolver_->walk_tools_.prepared;
-  prepared.prepare_found(dns::MessageView::parse(message).value(), ttl);
+  if (!prepared.prepare_found(view, ttl)) return;
   resolver_->cache_->insert_found({.name = name_,
                                    .type = type_,
                                    .klass = klass_,

@@ -24,6 +24,7 @@ class SearchWalk {
 
   /// What all walks of a resolver compose their answers with, one after the other.
   struct Tools {
+    explicit Tools(std::uint64_t seed) : writer(seed), prepared(seed) {}
     dns::ResponseWriter writer;
     cache::Preparation prepared;
   };

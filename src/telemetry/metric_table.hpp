@@ -60,7 +60,7 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      "Queries of our own for popular answers that were about to expire."},
     {"pillion_dns_coalesced_total", MetricType::counter,
      "Queries that waited for the same question, already under way for another."},
-    {"pillion_search_walks_total", MetricType::counter, "Walks along the search list answered at once."},
+    {"pillion_search_walks_total", MetricType::counter, "Walks along the search list made in place of a client's."},
     {"pillion_search_withheld_total", MetricType::counter,
      "Questions not passed on, since the cluster of the search list can have no such name."},
     {"pillion_forwarding_loops_total", MetricType::counter,

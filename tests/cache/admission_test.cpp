@@ -203,7 +203,7 @@ TEST(Admission, ReasonsHaveNames) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(NotStored::count_); ++i) {
     EXPECT_NE(to_string(static_cast<NotStored>(i)), "unknown");
   }
-  EXPECT_EQ(to_string(NotStored::malformed), "malformed");
+  EXPECT_EQ(to_string(NotStored::too_large), "too_large");
   EXPECT_EQ(to_string(NotStored::count_), "unknown");
 }
 

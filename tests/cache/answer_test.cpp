@@ -207,7 +207,7 @@ TEST(Answer, Rfc2181ATtlWithItsTopBitSetIsZero) {
                          .record(Section::answer, pointer_to(to_question), type::a, {192, 0, 2, 2}, 0x7FFFFFFF)
                          .bytes();
   const Query query("www.example");
-  Preparation prepared;
+  Preparation prepared(0x5eed);
   ASSERT_TRUE(prepared.prepare(query.key(), dns::MessageView::parse(reply).value(), {}));
   std::vector<std::uint32_t> ttls;
   dns::for_each_record(dns::MessageView::parse(prepared.wire()).value(),
@@ -234,6 +234,29 @@ TEST(Answer, AddressesBeginWithTheOneWhoseTurnItIs) {
                         expected.begin() + 4);
     EXPECT_THAT(records_of(harness.answer(query)), ElementsAreArray(expected)) << turn;
   }
+}
+
+TEST(Answer, OnlyAddressesOfOneOwnerChangePlaces) {
+  // Owners that end alike, and addresses of another class, which may be of any size.
+  Harness harness;
+  const auto set_of = [](const MessageBuilder& reply, std::uint16_t rr_type) {
+    Preparation prepared(0x5eed);
+    const auto view = dns::MessageView::parse(reply.bytes()).value();
+    EXPECT_TRUE(prepared.prepare({.name = view.question().name, .type = rr_type, .klass = dns::klass::in}, view, {}));
+    return std::pair(prepared.addresses().first, prepared.addresses().count);
+  };
+  auto other_owner = reply_to("q.example");
+  other_owner.record(Section::answer, joined({label_of("www"), pointer_to(to_question)}), type::a, {1, 1, 1, 1}, 300);
+  for (std::uint8_t i = 2; i <= 3; ++i)
+    other_owner.record(Section::answer, pointer_to(to_question), type::a, {i, i, i, i}, 300);
+  EXPECT_EQ(set_of(other_owner, type::a), std::pair(std::uint8_t{1}, std::uint8_t{2}));
+
+  auto other_class = reply_to("q.example", type::aaaa);
+  other_class.record(Section::answer, pointer_to(to_question), type::aaaa, Buffer(16, 7), 300);
+  for (int i = 0; i < 3; ++i)
+    other_class.record(Section::answer, joined({label_of(std::string(16, static_cast<char>('a' + i))), {0}}),
+                       type::aaaa, {}, 300, dns::klass::chaos);
+  EXPECT_EQ(set_of(other_class, type::aaaa), std::pair(std::uint8_t{0}, std::uint8_t{0}));
 }
 
 TEST(Answer, AloneOrOfTwoTypesTheyStayWhereTheyAre) {

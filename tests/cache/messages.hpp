@@ -120,7 +120,7 @@ class Harness {
 
  private:
   Settings settings_;
-  Preparation prepared_;
+  Preparation prepared_{0x5eed};
 };
 
 }  // namespace pillion::cache::testing

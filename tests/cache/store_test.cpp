@@ -270,9 +270,9 @@ TEST(Store, ADenialReachesNoFurtherThanItsUpstreamIsTrusted) {
 
 TEST(Store, WhatAWalkFoundIsNotWhatTheNameHas) {
   Harness harness;
-  Preparation found;
+  Preparation found(0x5eed);
   const auto reply = address_reply("www.example", 60);
-  found.prepare_found(dns::MessageView::parse(reply).value(), 20);
+  ASSERT_TRUE(found.prepare_found(dns::MessageView::parse(reply).value(), 20));
   auto key = www.key();
   ASSERT_TRUE(harness.insert(www, negative_reply("www.example", rcode::nxdomain, 60, 60)));
   key.searched = true;

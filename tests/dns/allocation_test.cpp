@@ -48,7 +48,7 @@ TEST(Allocations, NoneOnTheWayOfAQueryAndItsAnswer) {
                                .record(Section::answer, pointer_to(12), type::a, Buffer(4))
                                .bytes();
 
-  ResponseWriter writer;
+  ResponseWriter writer(0x5eed);
   // Its first response makes it large enough for others.
   Buffer first;
   writer.start(first, 0, MessageView::parse(answer)->question().name, type::a, klass::in);

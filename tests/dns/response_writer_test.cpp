@@ -65,7 +65,7 @@ class ResponseWriterTest : public ::testing::Test {
     });
   }
 
-  ResponseWriter writer_;
+  ResponseWriter writer_{0};
 
  private:
   template <typename Add>
@@ -182,6 +182,29 @@ TEST_F(ResponseWriterTest, ManyNamesThanAreRememberedAreStillRight) {
   };
   // Sections come in the order in which they were counted.
   EXPECT_EQ(sorted(records_of(rewritten(reply.bytes()))), sorted(records_of(reply.bytes())));
+}
+
+TEST_F(ResponseWriterTest, ANameWhoseLabelsCannotBeToldApart) {
+  // With the seed of these tests the two suffixes have one hash as far as it is kept: the second must not be looked for
+  // in the first, of which only one label is there yet. What was there before must not be read for the rest of it.
+  auto before = reply_for("q.example", type::txt);
+  Buffer text;
+  for (int i = 0; i < 2; ++i) append(text, label_of(std::string(250, '\xC0')));
+  before.record(Section::answer, to_question, type::txt, text);
+  EXPECT_EQ(records_of(rewritten(before.bytes())), records_of(before.bytes()));
+  auto reply = reply_for("q.example");
+  reply.record(Section::answer, to_question, type::cname, name_of("000286884.000286884."), 60);
+  reply.record(Section::answer, name_of("000286884.000286884."), type::a, address, 60);
+  EXPECT_THAT(records_of(rewritten(reply.bytes())),
+              ElementsAre("q.example. 60 CNAME 000286884.000286884.", "000286884.000286884. 60 A 192.0.2.1"));
+}
+
+TEST_F(ResponseWriterTest, OwnersBeneathTheQuestionAreWrittenOnce) {
+  auto reply = reply_for("example");
+  for (int i = 0; i < 3; ++i) reply.record(Section::authority, name_of("hash.example"), type::txt, label_of("x"));
+  const auto message = rewritten(reply.bytes());
+  EXPECT_EQ(records_of(message), records_of(reply.bytes()));
+  EXPECT_EQ(message.size(), reply_for("example").size() + 7 + 2 + 2 + 3 * 12);
 }
 
 TEST_F(ResponseWriterTest, NothingPointsBeyondWhatPointersReach) {

@@ -72,7 +72,7 @@ void change_letters_of_question(const MessageView& view, Bytes after, const std:
 
 // The message written anew, or the message itself where that cannot be.
 Buffer write_anew(const MessageView& view) {
-  dns::ResponseWriter writer;
+  dns::ResponseWriter writer(0);
   Buffer out = {1};
   writer.start(out, view.header().flags(), view.question().name, view.question().type, view.question().klass);
   if (!writer.add_records(view, [](const dns::Record& record) { return record.ttl; })) {

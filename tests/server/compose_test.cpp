@@ -45,7 +45,7 @@ class Prepared {
   }
 
  private:
-  cache::Preparation prepared_;
+  cache::Preparation prepared_{0x5eed};
 };
 
 /// Composes and reads what came out.

@@ -51,7 +51,7 @@ Ours hit_ratio_of_store(const Trace& trace, std::size_t size, std::uint64_t seed
   cache::Settings settings;
   settings.size = size;
   cache::Store store(settings, seed);
-  cache::Preparation prepared;
+  cache::Preparation prepared(seed);
   const pillion::runtime::Time now{};
   for (const auto rank : trace) {
     const auto digits = std::to_string(rank);
