@@ -46,7 +46,10 @@ void compare_record(Bytes before, const Record& old_record, Bytes after, const R
             "unknown types byte for byte");
     return;
   }
-  require(rdata_to_text(before, old_record) == rdata_to_text(after, new_record), "the same rdata, letter by letter");
+  // What does not read as its type says is printed byte by byte, and a name in it that is written in full has others.
+  const auto text = rdata_to_text(before, old_record);
+  if (text.starts_with("\\# ")) return;
+  require(text == rdata_to_text(after, new_record), "the same rdata, letter by letter");
   const auto old_oracle = read_record(before, old_record.owner, LDNS_SECTION_ANSWER);
   if (!old_oracle.record) return;
   const auto new_oracle = read_record(after, new_record.owner, LDNS_SECTION_ANSWER);
