@@ -66,11 +66,12 @@ class Flights {
   Flights(const Flights&) = delete;
   Flights& operator=(const Flights&) = delete;
 
-  /// Answers `request` once: with the question that is under way already, or by asking the group. Was it asked?
+  /// Answers `request` once, possibly before it returns: with the question that is under way already, or by asking the
+  /// group. True if the group was asked.
   bool board(const dns::QueryView& query, const Departure& departure, Request& request);
   /// Answers `request` once, with an answer that is neither shared nor kept.
   void ask_alone(const dns::QueryView& query, const Departure& departure, Request& request);
-  /// Asks for nobody, so that the cache has the answer before it is asked for. Is it under way?
+  /// Asks for nobody, so that the cache has the answer before it is asked for. False if there is no room for it.
   bool refresh(const dns::QueryView& query, const Departure& departure);
 
  private:

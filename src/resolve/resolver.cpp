@@ -14,7 +14,7 @@ namespace {
 /// Targets of the route table: groups by their place, local zones by theirs behind this.
 constexpr RouteTable::Target first_zone = 0x8000;
 
-/// Does `name` lie in `zone`, or is it the same?
+/// True if `name` lies in `zone` or is it.
 bool lies_in(dns::Bytes name, dns::Bytes zone) {
   while (name.size() > zone.size()) name = name.subspan(std::size_t{1} + name[0]);
   return dns::equal_names(name, zone);

@@ -128,7 +128,7 @@ void SearchWalk::keep(Step& step, const Answer& answer) {
   if (!step.answer.empty()) step.ttl = lifetime_of(dns::MessageView::parse(step.answer).value());
   switch (step.rcode) {
     case dns::rcode::noerror:
-      step.state = State::exists;
+      step.state = step.answer.empty() ? State::failed : State::exists;
       break;
     case dns::rcode::nxdomain: {
       // At the end of a CNAME chain it is about another name (RFC 6604): this one is there.
