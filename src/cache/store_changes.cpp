@@ -11,12 +11,11 @@
 namespace pillion::cache {
 namespace {
 
-constexpr std::uint32_t largest_share = 2;          // of the queue on probation, that one answer may take
-constexpr std::uint32_t max_wasted_units = 8;       // at the end of a block that is written anew in its place
-constexpr int max_reclaimed = 4;                    // useless entries dropped from the main queue for one on probation
-constexpr unsigned promoting_frequency = 2;         // uses that lead from probation to the main queue
-constexpr std::size_t max_pointers = 255;           // that an entry can list
-constexpr std::size_t max_pointer_target = 0x3FFF;  // RFC 1035 4.1.4: 14 bits
+constexpr std::uint32_t largest_share = 2;     // of the queue on probation, that one answer may take
+constexpr std::uint32_t max_wasted_units = 8;  // at the end of a block that is written anew in its place
+constexpr int max_reclaimed = 4;               // useless entries dropped from the main queue for one on probation
+constexpr unsigned promoting_frequency = 2;    // uses that lead from probation to the main queue
+constexpr std::size_t max_pointers = 255;      // that an entry can list
 
 }  // namespace
 
@@ -35,7 +34,7 @@ std::expected<Kind, NotStored> Store::insert(const Key& key, const Preparation& 
     drop(key);
     stored_key.type = every_type;
     holds_beneath = denial == Denial::tree && reply.pointer_offsets().size() <= max_pointers &&
-                    reply.wire().size() + dns::max_name_size <= max_pointer_target;
+                    reply.wire().size() + dns::max_name_size < dns::pointer_reach;
   }
   const bool stored = put({.answer = reply, .stored = now, .key = stored_key, .holds_beneath = holds_beneath});
   if (!stored) return std::unexpected(NotStored::too_large);

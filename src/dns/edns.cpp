@@ -19,15 +19,17 @@ std::string_view cut_at_character(std::string_view text, std::size_t limit) {
 
 }  // namespace
 
-Edns read_edns(const MessageView& message) {
-  const auto& opt = message.opt();
-  if (!opt) return {};
+Edns edns_of(Bytes message, const Record& opt) {
   return {.present = true,
-          .udp_payload = std::max(opt->klass, static_cast<std::uint16_t>(min_udp_payload)),
-          .extended_rcode = static_cast<std::uint8_t>(opt->ttl >> 24U),
-          .version = static_cast<std::uint8_t>(opt->ttl >> 16U),
-          .dnssec_ok = (opt->ttl & dnssec_ok_bit) != 0,
-          .options = message.bytes().subspan(opt->rdata, opt->rdata_size)};
+          .udp_payload = std::max(opt.klass, static_cast<std::uint16_t>(min_udp_payload)),
+          .extended_rcode = static_cast<std::uint8_t>(opt.ttl >> 24U),
+          .version = static_cast<std::uint8_t>(opt.ttl >> 16U),
+          .dnssec_ok = (opt.ttl & dnssec_ok_bit) != 0,
+          .options = message.subspan(opt.rdata, opt.rdata_size)};
+}
+
+Edns read_edns(const MessageView& message) {
+  return message.opt() ? edns_of(message.bytes(), *message.opt()) : Edns{};
 }
 
 std::optional<Bytes> find_option(Bytes options, std::uint16_t code) {

@@ -29,6 +29,9 @@ struct Edns {
   Bytes options;           ///< the options' bytes, checked to be well-formed
 };
 
+/// What the OPT record `opt` of `message` says.
+[[nodiscard]] Edns edns_of(Bytes message, const Record& opt);
+
 /// The EDNS of a message; `present == false` where it has none.
 [[nodiscard]] Edns read_edns(const MessageView& message);
 

@@ -10,7 +10,6 @@
 namespace pillion::dns {
 namespace {
 
-constexpr std::size_t pointer_reach = 0x4000;  // RFC 1035 4.1.4: an offset has 14 bits
 constexpr std::uint8_t pointer_bits = 0xC0;
 
 /// Where labels of names start, as far as pointers reach.

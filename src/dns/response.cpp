@@ -56,10 +56,7 @@ void append_header_error(Buffer& out, Bytes query, std::uint16_t rcode, const Ou
   append_header(out, header.id(), answer_flags(header, rcode), 0);
   const auto opt = find_opt(query);
   if (!opt) return;
-  constexpr std::uint32_t dnssec_ok_bit = 0x8000;  // RFC 3225 section 3
-  Edns client;
-  client.dnssec_ok = (opt->ttl & dnssec_ok_bit) != 0;
-  OptWriter(out, start, answer_edns(ours, client, static_cast<std::uint8_t>(rcode >> 4U)));
+  OptWriter(out, start, answer_edns(ours, edns_of(query, *opt), static_cast<std::uint8_t>(rcode >> 4U)));
 }
 
 void address_to(const QueryView& query, MutableBytes answer) {

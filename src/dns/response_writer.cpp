@@ -8,7 +8,6 @@
 namespace pillion::dns {
 namespace {
 
-constexpr std::size_t pointer_reach = 0x4000;  // RFC 1035 4.1.4: an offset has 14 bits
 constexpr std::uint8_t pointer_bits = 0xC0;
 constexpr std::uint16_t to_question = 0xC000U | header_size;
 constexpr std::size_t counts_offset = 6;  // RFC 1035 4.1.1: ANCOUNT; the other two follow

@@ -206,9 +206,7 @@ std::optional<SearchWalk::Decision> SearchWalk::look_at_guard(std::size_t index)
 /// The answer to the client's own question. That the walk leads no further is remembered, unless a failure ended it.
 void SearchWalk::answer_first() {
   const auto& first = steps_.front();
-  const bool failed =
-      std::ranges::any_of(steps_.begin(), steps_.begin() + static_cast<std::ptrdiff_t>(candidates_ + guards_),
-                          [](const Step& step) { return step.state == State::failed; });
+  const bool failed = std::ranges::any_of(steps_in_use(), [](const Step& step) { return step.state == State::failed; });
   if (first.state != State::missing || failed) return answer(first, first.answer);
   const auto ttl = denied_for(candidates_);
   compose_denial(dns::rcode::nxdomain, ttl);
@@ -281,8 +279,7 @@ void SearchWalk::remember(dns::Bytes message, std::uint32_t ttl) {
   };
   const auto view = dns::MessageView::parse(message).value();
   if (resolver_->cache_ == nullptr || ttl == 0 || ttl == no_limit || view.header().is_truncated()) return;
-  if (std::any_of(steps_.begin(), steps_.begin() + static_cast<std::ptrdiff_t>(candidates_ + guards_), is_stale))
-    return;
+  if (std::ranges::any_of(steps_in_use(), is_stale)) return;
   auto& prepared = resolver_->walk_tools_.prepared;
   if (!prepared.prepare_found(view, ttl)) return;
   resolver_->cache_->insert_found({.name = name_,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <ranges>
 #include <string>
 
 #include "cache/preparation.hpp"
@@ -66,6 +67,10 @@ class SearchWalk {
     std::size_t step = 0;  // to ask for, or that was found
   };
 
+  /// The deque keeps steps of longer lists than this walk's.
+  [[nodiscard]] auto steps_in_use() const {
+    return std::views::take(steps_, static_cast<std::ptrdiff_t>(candidates_ + guards_));
+  }
   void prepare(dns::Bytes base);
   void prepare_step(Step& step, bool fits, std::uint16_t flags, std::uint16_t type);
   void ask_inner_steps();
