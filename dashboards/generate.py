@@ -150,7 +150,8 @@ POD = [
     Row(
         "TLS",
         Panel("Handshakes", "TLS handshakes each second, by outcome; resumed ones are cheaper.", "ops",
-              Query(f"sum by (server, result, resumed) ({rate('pillion_tls_handshakes_total')})", "{{server}} {{result}}, resumed {{resumed}}")),
+              Query(f"sum by (server, result, resumed) ({rate('pillion_tls_handshakes_total')})", "{{server}} {{result}}, resumed {{resumed}}"),
+              Query(f"sum by (server) ({rate('pillion_tls_group_fallbacks_total')})", "{{server}} without post-quantum groups")),
         Panel("Handshake time, p95", "95 of 100 handshakes take no longer. " + BUCKETS, "s",
               Query(quantile(0.95, "pillion_tls_handshake_duration_seconds", ", server"), "{{server}}")),
         Panel("Certificate days left", "Until the server's certificate ends, as seen at the last handshake.", "d",

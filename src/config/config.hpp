@@ -46,6 +46,8 @@ struct Server {
 struct Tls {
   std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
   TlsVersion min_version = TlsVersion::tls1_2;
+  /// Of the key exchange, by OpenSSL's names, the best first, at most 8; empty: default_tls_groups().
+  std::vector<std::string> groups{};
   std::string client_cert;  ///< PEM file; both or neither
   std::string client_key;
   friend bool operator==(const Tls&, const Tls&) = default;

@@ -72,6 +72,7 @@ void emit_upstream(YAML::Emitter& out, const Upstream& upstream, bool redact) {
     out << YAML::Key << "tls" << YAML::Value << YAML::Flow << YAML::BeginMap;
     pair(out, "ca_file", tls.ca_file);
     pair(out, "min_version", Quoted{std::string(to_string(tls.min_version))});
+    out << YAML::Key << "groups" << YAML::Value << tls.groups;
     pair(out, "client_cert", tls.client_cert);
     pair(out, "client_key", redact && !tls.client_key.empty() ? std::string("<redacted>") : tls.client_key);
     out << YAML::EndMap;

@@ -4,11 +4,13 @@
 #include <cerrno>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <ranges>
 #include <system_error>
 
 #include "config/own_address.hpp"
 #include "config/scalar.hpp"
+#include "config/tls_groups.hpp"
 
 namespace pillion::config {
 namespace {
@@ -33,15 +35,17 @@ std::string check_tls_name_or_empty(const std::string& name) {
   return name.empty() ? std::string{} : check_tls_name(name);
 }
 
-void read_pins(const Section& section, std::vector<std::string>& pins) {
-  const std::string allowed(section.key_of("pins").description);
-  for (const auto& element : section.elements("pins")) {
-    const auto pin = read_text(element, element.name, allowed, section.faults());
-    if (!pin) continue;
-    if (const auto problem = check_pin(*pin); !problem.empty()) {
+/// A list of texts, each of which `check` accepts by returning an empty string; else what is wrong with it.
+void read_texts(const Section& section, std::string_view name, std::vector<std::string>& texts,
+                const std::function<std::string(const std::string&)>& check) {
+  const std::string allowed(section.key_of(name).description);
+  for (const auto& element : section.elements(name)) {
+    const auto text = read_text(element, element.name, allowed, section.faults());
+    if (!text) continue;
+    if (const auto problem = check(*text); !problem.empty()) {
       section.faults().add(element.mark, element.name, problem, allowed);
     } else {
-      pins.push_back(*pin);
+      texts.push_back(*text);
     }
   }
 }
@@ -55,7 +59,7 @@ Server read_server(const Entry& entry, bool may_use_tls, const std::vector<Endpo
   if (entry.value.IsMap()) section.require("address");
   if (may_use_tls) {
     section.read("tls_name", server.tls_name, check_tls_name_or_empty);
-    read_pins(section, server.pins);
+    read_texts(section, "pins", server.pins, check_pin);
   } else {
     section.refuse_key("tls_name", only_for_tls);
     section.refuse_key("pins", only_for_tls);
@@ -84,6 +88,8 @@ void read_tls(const Section& upstream_section, Tls& tls) {
   const Section section(*entry, "upstreams.NAME.tls", upstream_section.shown("tls"), upstream_section.faults());
   section.read("ca_file", tls.ca_file, check_readable);
   section.read("min_version", tls.min_version);
+  read_texts(section, "groups", tls.groups,
+             [&tls](const std::string& group) { return check_tls_group(group, tls.groups); });
   section.read("client_cert", tls.client_cert, check_readable_or_empty);
   section.read("client_key", tls.client_key, check_readable_or_empty);
   const auto is_given = [&](std::string_view name) {

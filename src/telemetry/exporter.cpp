@@ -186,6 +186,12 @@ void collect_tls(const Sources& sources, std::vector<MetricFamily>& families) {
                      {server.upstream, server.server},
                      sum_histogram(server.shards, [](const Metrics& m) -> auto& { return m.handshake_duration; }));
                });
+  collect_each(sources, declared("pillion_tls_group_fallbacks_total"), families,
+               [](Family& family, const UpstreamServer& server) {
+                 if (!server.tls) return;
+                 family.add({server.upstream, server.server},
+                            sum(server.shards, [](const Metrics& m) -> auto& { return m.group_fallbacks; }));
+               });
   collect_each(sources, declared("pillion_upstream_certificate_not_after_timestamp_seconds"), families,
                [](Family& family, const UpstreamServer& server) {
                  double soonest = 0;

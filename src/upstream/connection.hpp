@@ -25,6 +25,8 @@ struct Handshake {
   bool resumed = false;
   std::chrono::system_clock::time_point not_after;  ///< of the server's certificate
   std::string version;                              ///< "TLSv1.3"; empty without TLS
+  std::string group{};                              ///< of the key exchange: "X25519MLKEM768"; empty without one
+  bool fell_back = false;  ///< True if the post-quantum groups were not offered (GroupFallback)
 };
 
 /// What a connection tells its pool. closed() may come from within close() and retire(); every other call comes from

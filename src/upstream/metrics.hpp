@@ -27,6 +27,7 @@ struct ServerMetrics {
   runtime::Counter handshakes_full;  // result="success"
   runtime::Counter handshakes_resumed;
   runtime::Counter handshakes_failed;
+  runtime::Counter group_fallbacks;      // connections made without the post-quantum groups (GroupFallback)
   runtime::Gauge certificate_not_after;  // Unix seconds; 0: none seen
   runtime::Counter connections_opened;
   runtime::Counter idle_closes;        // the server closed while nothing was in flight: normal

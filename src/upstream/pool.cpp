@@ -138,6 +138,7 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
     (handshake.resumed ? metrics_.handshakes_resumed : metrics_.handshakes_full).add();
     metrics_.handshake_duration.observe(handshake.duration);
     metrics_.certificate_not_after.set(static_cast<double>(std::chrono::system_clock::to_time_t(handshake.not_after)));
+    note_groups(handshake);
   }
   const auto milliseconds = std::chrono::duration<double, std::milli>(handshake.duration).count();
   const auto level = tried_ && !reported_ ? runtime::LogLevel::debug : runtime::LogLevel::info;
@@ -145,6 +146,7 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
                   {{"upstream", upstream_},
                    {"server", server_},
                    {"tls", handshake.version},
+                   {"group", handshake.group},
                    {"resumed", handshake.resumed},
                    {"ms", milliseconds}});
   tried_ = true;
@@ -162,6 +164,17 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
     if (members_[i].replaced && !members_[i].ended) members_[i].connection->retire();
   }
   publish();
+}
+
+/// Says once that the post-quantum groups are left out, and once that they are offered again.
+void Pool::note_groups(const Handshake& handshake) {
+  if (handshake.fell_back) metrics_.group_fallbacks.add();
+  if (handshake.fell_back == std::exchange(fell_back_, handshake.fell_back)) return;
+  const auto* const text = handshake.fell_back
+                               ? "upstream gave no answer to post-quantum key exchange: going on without it"
+                               : "upstream answers to post-quantum key exchange again";
+  loop_.log().log(handshake.fell_back ? runtime::LogLevel::warn : runtime::LogLevel::info, text,
+                  {{"upstream", upstream_}, {"server", server_}, {"group", handshake.group}});
 }
 
 void Pool::received(Connection& connection, const Mux::Received& received) {

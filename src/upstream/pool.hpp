@@ -74,6 +74,7 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
 
   [[nodiscard]] Member& member(const Connection& connection);
   [[nodiscard]] Member* with_room(runtime::Time now);
+  void note_groups(const Handshake& handshake);
   void send(Member& member, Query& query, runtime::Time now);
   void drain_waiting(runtime::Time now);
   [[nodiscard]] runtime::Time quota_doubted_at(const Member& used) const;
@@ -103,6 +104,7 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
   unsigned fruitless_closes_ = 0;  // connections in a row that ended without an answer
   runtime::Time last_sent_ = runtime::Time::min();
   std::optional<Error> reported_;  // the failure that the log has
+  bool fell_back_ = false;         // as the newest handshake did
   bool tried_ = false;
   bool stopping_ = false;
 };

@@ -43,10 +43,11 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> PlainTransport::handshake(
 asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() {
   const auto started = clock_.now();
   auto* const ssl = stream_.native_handle();
-  identity_.prepare(ssl);
+  const auto offered = identity_.prepare(ssl, context_, started);
   error_code error;
   co_await stream_.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
-  const auto duration = clock_.refresh() - started;
+  const auto ended = clock_.refresh();
+  identity_.note_end(ssl, context_, offered, ended);
   if (error) {
     if (error.category() == asio::error::get_ssl_category()) {
       co_return std::unexpected(identity_.explain(ssl, static_cast<unsigned long>(error.value())));
@@ -56,11 +57,13 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() 
   }
   const auto facts = identity_.check(ssl);
   if (!facts) co_return std::unexpected(facts.error());
-  co_return Handshake{.duration = duration,
+  co_return Handshake{.duration = ended - started,
                       .encrypted = true,
                       .resumed = facts->resumed,
                       .not_after = facts->not_after,
-                      .version = facts->version};
+                      .version = facts->version,
+                      .group = facts->group,
+                      .fell_back = offered == Groups::classical};
 }
 
 template <typename Transport>

@@ -43,7 +43,7 @@ class PlainTransport {
 class TlsTransport {
  public:
   TlsTransport(runtime::Loop& loop, TlsContext& context, TlsIdentity& identity)
-      : clock_(loop.clock()), stream_(loop.io(), context.native()), identity_(identity) {}
+      : clock_(loop.clock()), context_(context), stream_(loop.io(), context.native()), identity_(identity) {}
   ~TlsTransport() {
     // OpenSSL forgets the session of a connection that ends without close_notify, as many servers let them end. A cut
     // cannot go unnoticed here, since every message says its length, so the session stays good.
@@ -63,6 +63,7 @@ class TlsTransport {
 
  private:
   runtime::TurnClock& clock_;
+  const TlsContext& context_;
   boost::asio::ssl::stream<TcpSocket> stream_;
   TlsIdentity& identity_;
 };

@@ -5,10 +5,13 @@
 #include <stdexcept>
 #include <string_view>
 
+#include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
+
+#include "config/tls_groups.hpp"
 
 namespace pillion::upstream {
 namespace {
@@ -69,6 +72,13 @@ std::array<std::uint8_t, 32> decode_pin(std::string_view pin) {
   return digest;
 }
 
+/// The name of the group that the key exchange used; empty where there was none, as when TLS 1.2 resumes.
+std::string negotiated_group(SSL* ssl) {
+  const auto group = SSL_get_negotiated_group(ssl);
+  const char* const name = group == NID_undef ? nullptr : SSL_group_to_name(ssl, static_cast<int>(group));
+  return name == nullptr ? std::string{} : name;
+}
+
 struct FreeX509 {
   void operator()(X509* certificate) const { X509_free(certificate); }
 };
@@ -84,6 +94,11 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
   must(SSL_CTX_set_min_proto_version(
            ctx, settings.min_version == config::TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1,
        "TLS version");
+  const auto groups = settings.groups.empty() ? config::default_tls_groups() : settings.groups;
+  must(SSL_CTX_set1_groups_list(ctx, config::to_openssl_list(groups).c_str()) == 1, "TLS groups");
+  std::vector<std::string> classical;
+  std::ranges::remove_copy_if(groups, std::back_inserter(classical), config::is_post_quantum);
+  if (classical.size() < groups.size()) classical_groups_ = config::to_openssl_list(classical);
   must(SSL_CTX_load_verify_file(ctx, settings.ca_file.c_str()) == 1, "CA file " + settings.ca_file);
   if (!settings.client_cert.empty()) {
     must(SSL_CTX_use_certificate_chain_file(ctx, settings.client_cert.c_str()) == 1,
@@ -110,7 +125,7 @@ TlsIdentity::TlsIdentity(const config::Server& server) : server_(server) {
   for (const auto& pin : server.pins) pins_.push_back(decode_pin(pin));
 }
 
-void TlsIdentity::prepare(SSL* ssl) {
+Groups TlsIdentity::prepare(SSL* ssl, const TlsContext& context, runtime::Time now) {
   SSL_set_ex_data(ssl, identity_index(), this);
   SSL_set_alpn_protos(ssl, alpn_dot.data(), alpn_dot.size());
   if (server_.tls_name.empty()) {
@@ -120,6 +135,18 @@ void TlsIdentity::prepare(SSL* ssl) {
     SSL_set1_host(ssl, server_.tls_name.c_str());
   }
   if (session_) SSL_set_session(ssl, session_.get());
+  if (fallback_.to_offer(now) == Groups::all || SSL_set1_groups_list(ssl, context.classical_groups().c_str()) != 1)
+    return Groups::all;
+  return Groups::classical;
+}
+
+void TlsIdentity::note_end(const SSL* ssl, const TlsContext& context, Groups offered, runtime::Time now) {
+  if (context.classical_groups().empty()) return;
+  if (BIO_number_read(SSL_get_rbio(ssl)) > 0) {
+    fallback_.answered(offered, now);
+  } else {
+    fallback_.unanswered(offered);
+  }
 }
 
 int TlsIdentity::keep_session(SSL* ssl, SSL_SESSION* session) {
@@ -142,6 +169,7 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
   facts.resumed = SSL_session_reused(ssl) == 1;
   facts.not_after = to_time_point(X509_get0_notAfter(certificate.get()));
   facts.version = SSL_get_version(ssl);
+  facts.group = negotiated_group(ssl);
   if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
     return refuse(Error::certificate_expired, "certificate of the resumed session has expired");
   }

@@ -16,6 +16,7 @@
 
 #include "config/config.hpp"
 #include "upstream/error.hpp"
+#include "upstream/group_fallback.hpp"
 
 namespace pillion::upstream {
 
@@ -27,9 +28,13 @@ class TlsContext {
   explicit TlsContext(const config::Tls& settings);
 
   [[nodiscard]] boost::asio::ssl::context& native() { return context_; }
+  /// The groups without the post-quantum ones, as SSL_set1_groups_list(3) takes them; empty where there are none of the
+  /// one kind or of the other, so that there is nothing to fall back from, or to.
+  [[nodiscard]] const std::string& classical_groups() const { return classical_groups_; }
 
  private:
   boost::asio::ssl::context context_;
+  std::string classical_groups_;
 };
 
 /// What we are sure of after a handshake.
@@ -37,6 +42,7 @@ struct TlsFacts {
   bool resumed = false;
   std::chrono::system_clock::time_point not_after;  ///< of the server's certificate
   std::string version;                              ///< "TLSv1.3"
+  std::string group;                                ///< "X25519MLKEM768"; empty for a session resumed by TLS 1.2
 };
 
 /// A failed handshake: what it counts as, and what OpenSSL says of it.
@@ -52,8 +58,11 @@ class TlsIdentity {
   /// already.
   explicit TlsIdentity(const config::Server& server);
 
-  /// Makes an SSL verify this server (name or IP SAN), send SNI and ALPN, and offer the session that is kept.
-  void prepare(SSL* ssl);
+  /// Makes an SSL of `context` verify this server (name or IP SAN), send SNI and ALPN, and offer the session that is
+  /// kept. Returns the groups that it offers.
+  [[nodiscard]] Groups prepare(SSL* ssl, const TlsContext& context, runtime::Time now);
+  /// To be called when a handshake is over, however it ended: did its ClientHello arrive?
+  void note_end(const SSL* ssl, const TlsContext& context, Groups offered, runtime::Time now);
   /// To be called after every successful handshake: pins, ALPN and the certificate's dates, which a resumed session
   /// does not check again.
   [[nodiscard]] std::expected<TlsFacts, TlsFailure> check(SSL* ssl);
@@ -71,6 +80,7 @@ class TlsIdentity {
 
   config::Server server_;
   std::vector<Digest> pins_;
+  GroupFallback fallback_;
   std::unique_ptr<SSL_SESSION, FreeSession> session_;
 };
 

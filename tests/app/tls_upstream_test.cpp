@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "app/shard_runner.hpp"
+#include "config/tls_groups.hpp"
 
 namespace pillion::app {
 namespace {
@@ -231,7 +232,7 @@ TEST_F(TlsPins, AreCheckedOnASessionThatIsResumed) {
     const auto socket =
         test::connect_socket(test::SocketAddress::of("127.0.0.1", setup.server.tls_port()), SOCK_STREAM);
     const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.native().native_handle()), SSL_free);
-    identity.prepare(ssl.get());
+    EXPECT_EQ(identity.prepare(ssl.get(), context, runtime::Time{}), upstream::Groups::all);
     if (session != nullptr) SSL_set_session(ssl.get(), session);
     SSL_set_fd(ssl.get(), socket.get());
     EXPECT_EQ(SSL_connect(ssl.get()), 1);
@@ -270,6 +271,22 @@ TEST(TlsUpstream, ShowsItsCertificateWhereOneIsRequired) {
   tls.client_key = setup.directory.write("client.key", identity.key_pem());
   const ShardRunner shard(setup.config);
   EXPECT_EQ(ask(shard, "www.example").answers, 1);
+}
+
+TEST(TlsContext, FallsBackOnlyWhereThereAreGroupsOfBothKinds) {
+  const test::TemporaryDirectory directory;
+  config::Tls settings{.ca_file = directory.write("ca.pem", test::CertificateAuthority().certificate_pem()),
+                       .client_cert = {},
+                       .client_key = {}};
+  const auto classical_groups_of = [&](std::vector<std::string> groups) {
+    settings.groups = std::move(groups);
+    return upstream::TlsContext(settings).classical_groups();
+  };
+  EXPECT_EQ(classical_groups_of({"P-256", "X25519"}), "");
+  if (!config::check_tls_group("X25519MLKEM768", {}).empty()) GTEST_SKIP() << "this OpenSSL has no post-quantum group";
+  EXPECT_EQ(classical_groups_of({}), "X25519:P-256:P-384:P-521");
+  EXPECT_EQ(classical_groups_of({"P-256", "X25519MLKEM768", "X25519"}), "P-256:X25519");
+  EXPECT_EQ(classical_groups_of({"X25519MLKEM768"}), "");
 }
 
 TEST(TlsContext, NamesTheFileThatCannotBeUsed) {

@@ -50,6 +50,7 @@ TEST(Defaults, AreThoseOfTheContract) {
                                             Server{{"9.9.9.9", 853}, "dns.quad9.net", {}}));
   EXPECT_EQ(upstream.tls.ca_file, "/etc/ssl/certs/ca-certificates.crt");
   EXPECT_EQ(upstream.tls.min_version, TlsVersion::tls1_2);
+  EXPECT_THAT(upstream.tls.groups, testing::IsEmpty());
   EXPECT_EQ(upstream.tls.client_cert, "");
   EXPECT_EQ(upstream.tls.client_key, "");
   EXPECT_EQ(upstream.padding, 128U);

@@ -2,6 +2,7 @@
 // and an example.
 
 #include <algorithm>
+#include <array>
 #include <fstream>
 #include <iterator>
 #include <string>
@@ -244,13 +245,16 @@ TEST(KeyTable, HasTheChoicesThatTheReaderTakes) {
 }
 
 TEST(KeyTable, HasTheNumbersOfElementsThatTheReaderTakes) {
-  const auto list_of = [](std::string_view path, std::int64_t count) {
+  constexpr std::array<std::string_view, 9> groups{"X25519",    "X448",      "P-256",     "P-384",    "P-521",
+                                                   "ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144"};
+  const auto list_of = [&](std::string_view path, std::int64_t count) {
     std::string list;
     for (std::int64_t i = 0; i < count; ++i) {
       const auto port = std::to_string(1000 + i);
       if (path == "dns.listen") list += "\"127.0.0.1:" + port + "\", ";
       if (path == "upstreams.NAME.servers") list += "{address: \"192.0.2.1:" + port + "\"}, ";
       if (path == "upstreams.NAME.servers[].pins") list += "\"sha256/" + std::string(43, 'A') + "=\", ";
+      if (path == "upstreams.NAME.tls.groups") list += std::string(groups.at(static_cast<std::size_t>(i))) + ", ";
       if (path == "routes") list += "{zone: z" + port + ", upstream: public}, ";
       if (path == "routes[].records") list += "h" + port + " A 192.0.2.1, ";
       if (path == "search.domains") list += "d" + port + ".example, ";

@@ -31,6 +31,7 @@ Config everything_changed(const std::string& readable_file) {
        .servers = {{{"2606:4700:4700::1111", 853}, "dns.example", {pin, pin}}, {{"192.0.2.1", 8853}, "", {}}},
        .tls = {.ca_file = readable_file,
                .min_version = TlsVersion::tls1_3,
+               .groups = {"P-256", "X25519"},
                .client_cert = readable_file,
                .client_key = readable_file},
        .padding = 0},
@@ -179,7 +180,7 @@ upstreams:
     servers:
       - {address: "1.1.1.1:853", tls_name: cloudflare-dns.com, pins: []}
       - {address: "9.9.9.9:853", tls_name: dns.quad9.net, pins: []}
-    tls: {ca_file: /etc/ssl/certs/ca-certificates.crt, min_version: "1.2", client_cert: "", client_key: ""}
+    tls: {ca_file: /etc/ssl/certs/ca-certificates.crt, min_version: "1.2", groups: [], client_cert: "", client_key: ""}
     padding: 128
 routes:
   - {zone: ".", upstream: public}

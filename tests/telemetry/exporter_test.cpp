@@ -263,6 +263,13 @@ TEST_F(ExporterTest, HandshakesByResultAndResumption) {
   EXPECT_THAT(all, Contains(prefix + R"(result="failure",resumed="false"} 3)"));
 }
 
+TEST_F(ExporterTest, ConnectionsWithoutPostQuantumGroups) {
+  upstreams_[1].group_fallbacks.add(2);
+  EXPECT_THAT(series_of("pillion_tls_group_fallbacks_total"),
+              testing::ElementsAre(R"(pillion_tls_group_fallbacks_total{upstream="public",server="1.1.1.1:853"} 2)",
+                                   R"(pillion_tls_group_fallbacks_total{upstream="public",server="9.9.9.9:853"} 0)"));
+}
+
 TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
   // A busy pod: the usual types over both transports, a few RCODEs, some faults.
   for (auto& m : servers_) {

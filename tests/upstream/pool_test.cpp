@@ -481,6 +481,16 @@ TEST_F(PoolTest, CountsHandshakes) {
   EXPECT_EQ(metrics.connections_opened.value(), 2U);
 }
 
+TEST_F(PoolTest, CountsConnectionsThatFellBackToClassicalGroups) {
+  start({.encrypted = true});
+  connection(0).become_ready({.encrypted = true, .not_after = {}, .version = "TLSv1.3", .group = "X25519MLKEM768"});
+  EXPECT_EQ(metrics.group_fallbacks.value(), 0U);
+  connection(0).wear_out();
+  connection(1).become_ready(
+      {.encrypted = true, .not_after = {}, .version = "TLSv1.3", .group = "x25519", .fell_back = true});
+  EXPECT_EQ(metrics.group_fallbacks.value(), 1U);
+}
+
 TEST_F(PoolTest, CountsPlaintextQueriesAndNoHandshakesWithoutTls) {
   start_ready({.encrypted = false});
   submit(queries[0]);

@@ -1,0 +1,84 @@
+"""A path between Pillion and a server which does to large ClientHellos what some middleboxes and servers do."""
+
+import asyncio
+import contextlib
+import threading
+
+from .process import PATIENCE
+
+PACKET = 1400  # bytes of payload that one packet carries, about
+
+
+class Path:
+    """Forwards TCP connections to `server` ("ADDRESS:PORT"), but for those whose ClientHello is larger than one packet: those hear
+    nothing, or with `resets` an end. `hellos` has the size of each ClientHello."""
+
+    def __init__(self, server, *, resets=False):
+        self.server = server.rsplit(":", 1)
+        self.resets = resets
+        self.hellos = []
+        self.port = 0
+        self.tasks = set()
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.listener = None
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def large(self):
+        """How many ClientHellos did not fit into one packet."""
+        return sum(size > PACKET for size in self.hellos)
+
+    def __enter__(self):
+        self.thread.start()
+        asyncio.run_coroutine_threadsafe(self._listen(), self.loop).result(PATIENCE)
+        return self
+
+    def __exit__(self, *_):
+        asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(PATIENCE)
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+    async def _listen(self):
+        self.listener = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self.port = self.listener.sockets[0].getsockname()[1]
+
+    async def _end(self):
+        self.listener.close()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    async def _carry(self, reader, writer):
+        self.tasks.add(asyncio.current_task())
+        onward = None
+        try:
+            # A TLS record: type, version, length. The ClientHello is the whole of the first (RFC 8446 section 5.1).
+            head = await reader.readexactly(5)
+            hello = head + await reader.readexactly(int.from_bytes(head[3:], "big"))
+            self.hellos.append(len(hello))
+            if len(hello) > PACKET and self.resets:
+                writer.transport.abort()
+            elif len(hello) > PACKET:
+                await reader.read()
+            else:
+                there, onward = await asyncio.open_connection(*self.server)
+                onward.write(hello)
+                await asyncio.gather(self._pass_on(reader, onward), self._pass_on(there, writer))
+        except (OSError, asyncio.IncompleteReadError):
+            pass  # either side has gone
+        finally:
+            for end in filter(None, (writer, onward)):
+                end.close()
+            self.tasks.discard(asyncio.current_task())
+
+    @staticmethod
+    async def _pass_on(source, target):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+        with contextlib.suppress(OSError):
+            target.write_eof()

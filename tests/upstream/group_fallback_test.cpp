@@ -1,0 +1,74 @@
+#include "upstream/group_fallback.hpp"
+
+#include <gtest/gtest.h>
+
+namespace pillion::upstream {
+namespace {
+
+using namespace std::chrono_literals;
+
+const runtime::Time start = runtime::Time{} + 1h;
+
+TEST(GroupFallback, OffersAllUntilTwoInARowGotNoAnswer) {
+  GroupFallback fallback;
+  EXPECT_EQ(fallback.to_offer(start), Groups::all);
+  fallback.unanswered(Groups::all);
+  EXPECT_EQ(fallback.to_offer(start), Groups::all);
+  fallback.answered(Groups::all, start);
+  fallback.unanswered(Groups::all);
+  EXPECT_EQ(fallback.to_offer(start), Groups::all) << "the one before was answered";
+  fallback.unanswered(Groups::all);
+  EXPECT_EQ(fallback.to_offer(start), Groups::classical);
+}
+
+TEST(GroupFallback, TriesTheClassicalOnesOnceWhereTheyAreNotAnsweredEither) {
+  GroupFallback fallback;
+  for (int round = 0; round < 3; ++round) {
+    fallback.unanswered(Groups::all);
+    fallback.unanswered(Groups::all);
+    EXPECT_EQ(fallback.to_offer(start), Groups::classical);
+    fallback.unanswered(Groups::classical);
+    EXPECT_EQ(fallback.to_offer(start), Groups::all) << "the server is down, whatever is offered";
+  }
+}
+
+TEST(GroupFallback, WhatHelpedIsKeptForTenMinutesAndThenNeedsToBeSeenButOnceMore) {
+  GroupFallback fallback;
+  fallback.unanswered(Groups::all);
+  fallback.unanswered(Groups::all);
+  fallback.answered(Groups::classical, start);
+  EXPECT_EQ(fallback.to_offer(start), Groups::classical);
+  EXPECT_EQ(fallback.to_offer(start + 10min - 1ns), Groups::classical);
+  EXPECT_EQ(fallback.to_offer(start + 10min), Groups::all);
+  fallback.unanswered(Groups::all);
+  EXPECT_EQ(fallback.to_offer(start + 10min), Groups::classical);
+  fallback.answered(Groups::classical, start + 10min);
+  EXPECT_EQ(fallback.to_offer(start + 20min), Groups::all);
+  fallback.answered(Groups::all, start + 20min);
+  fallback.unanswered(Groups::all);
+  EXPECT_EQ(fallback.to_offer(start + 20min), Groups::all) << "it has been answered since";
+}
+
+TEST(GroupFallback, AnOutageWithinTheTenMinutesChangesNothing) {
+  GroupFallback fallback;
+  fallback.unanswered(Groups::all);
+  fallback.unanswered(Groups::all);
+  fallback.answered(Groups::classical, start);
+  for (int i = 0; i < 5; ++i) fallback.unanswered(Groups::classical);
+  EXPECT_EQ(fallback.to_offer(start + 5min), Groups::classical);
+  fallback.answered(Groups::classical, start + 5min);
+  EXPECT_EQ(fallback.to_offer(start + 10min), Groups::all) << "ten minutes from the first";
+}
+
+TEST(GroupFallback, OneConnectionThatIsAnsweredDuringTheOthersTrialsEndsThem) {
+  GroupFallback fallback;
+  fallback.unanswered(Groups::all);
+  fallback.unanswered(Groups::all);
+  fallback.answered(Groups::all, start);
+  EXPECT_EQ(fallback.to_offer(start), Groups::all);
+  fallback.answered(Groups::classical, start);
+  EXPECT_EQ(fallback.to_offer(start), Groups::all) << "the trial was under way already, and shows nothing";
+}
+
+}  // namespace
+}  // namespace pillion::upstream
