@@ -15,13 +15,11 @@ using test::QueryFault;
 using testing::ask;
 using testing::eventually;
 using testing::make_config;
+using testing::queries_of_clients;
 using testing::receive_many;
 using testing::send_many;
 using testing::ShardRunner;
 using upstream::Error;
-
-/// The resolver asks an upstream in the clear once by itself, to see whether it forwards back to us.
-constexpr std::uint64_t loop_probe = 1;
 
 class PlainUpstream : public ::testing::Test {
  protected:
@@ -35,10 +33,12 @@ TEST_F(PlainUpstream, AnswersOverUdp) {
   auto client = shard.connect();
   send_many(client, 100);
   EXPECT_EQ(receive_many(client, 100).size(), 100U);
-  EXPECT_EQ(server.counters().udp_queries, loop_probe + 100);
+  // More, where the machine is so busy that one was sent again.
+  const auto queries = queries_of_clients(server);
+  EXPECT_GE(queries.size(), 100U);
   EXPECT_EQ(server.counters().tcp_queries, 0U);
-  EXPECT_EQ(shard.upstream().plaintext_queries.value(), loop_probe + 100);
-  const auto parsed = test::parse_query(server.queries().back().message);
+  EXPECT_GE(shard.upstream().plaintext_queries.value(), queries.size());
+  const auto parsed = test::parse_query(queries.back().message);
   EXPECT_FALSE(parsed->padded);
   EXPECT_FALSE(parsed->keepalive) << "never over UDP (RFC 7828 3.2.1)";
   EXPECT_TRUE(parsed->edns);
@@ -49,9 +49,10 @@ TEST_F(PlainUpstream, AnswersOverTcp) {
   auto client = shard.connect();
   send_many(client, 100);
   EXPECT_EQ(receive_many(client, 100).size(), 100U);
-  EXPECT_EQ(server.counters().tcp_queries, loop_probe + 100);
+  EXPECT_EQ(queries_of_clients(server).size(), 100U);
+  EXPECT_EQ(server.counters().udp_queries, 0U);
   EXPECT_EQ(server.counters().connections, 1U);
-  EXPECT_EQ(shard.upstream().plaintext_queries.value(), loop_probe + 100);
+  EXPECT_GE(shard.upstream().plaintext_queries.value(), 100U);
   EXPECT_EQ(shard.upstream().handshakes_full.value(), 0U);
 }
 
@@ -68,7 +69,7 @@ TEST_F(PlainUpstream, ATruncatedAnswerIsAskedForOverTcp) {
   const ShardRunner shard(over_udp);
   const auto seen = ask(shard, "txt4000.example", dns::type::txt);
   EXPECT_EQ(seen.answers, 1);
-  EXPECT_EQ(server.counters().udp_queries, loop_probe + 1);
+  EXPECT_GE(queries_of_clients(server).size(), 2U);
   EXPECT_EQ(server.counters().tcp_queries, 1U);
   EXPECT_EQ(shard.fallback().plaintext_queries.value(), 1U);
 }
@@ -88,9 +89,9 @@ TEST_F(PlainUpstream, ALostDatagramIsSentAgain) {
   server.on_query({.name = "lost.example", .times = 1, .drop = true});
   const ShardRunner shard(over_udp);
   EXPECT_EQ(ask(shard, "lost.example").answers, 1);
-  const auto queries = server.queries();
-  ASSERT_EQ(queries.size(), loop_probe + 2);
-  EXPECT_NE(queries[loop_probe].id, queries[loop_probe + 1].id) << "the first may still be answered";
+  const auto queries = queries_of_clients(server);
+  ASSERT_GE(queries.size(), 2U);
+  EXPECT_NE(queries[0].id, queries[1].id) << "the first may still be answered";
 }
 
 TEST_F(PlainUpstream, ALateAnswerIsTakenOnlyForItsOwnQuery) {

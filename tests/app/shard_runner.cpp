@@ -93,6 +93,15 @@ test::ServerOptions TlsSetup::server_options(const test::CertificateOptions& cer
   return options;
 }
 
+std::vector<test::ReceivedQuery> queries_of_clients(const test::DotServer& server) {
+  auto queries = server.queries();
+  std::erase_if(queries, [](const test::ReceivedQuery& query) {
+    const auto view = dns::MessageView::parse(query.message);
+    return view && view->question().type == dns::type::hinfo;
+  });
+  return queries;
+}
+
 Seen read_answer(dns::Bytes message) {
   Seen seen{.rcode = test::rcode_of(message), .answers = test::answers_of(message), .extended_error = {}};
   const auto view = dns::MessageView::parse(message);

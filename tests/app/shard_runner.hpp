@@ -97,6 +97,9 @@ class TlsSetup {
   config::Config config;
 };
 
+/// What the server was asked for clients, in the order of its coming: not the loop probe, which comes when it will.
+[[nodiscard]] std::vector<test::ReceivedQuery> queries_of_clients(const test::DotServer& server);
+
 /// What a client sees of an answer.
 struct Seen {
   std::uint16_t rcode = 0;

@@ -204,3 +204,10 @@ class Root:
         subprocess.run(["tar", "-C", target, "--no-same-owner", "-x"], input=packed, check=True)
         self.run(["chown", "-R", f"{owner}:", to])
         return str(to)
+
+    def clone_project(self, to, owner="root"):
+        """A clone of the project as it is committed, in the directory `to` of the root, as its owner would have made it."""
+        target = self.path / str(to).lstrip("/")
+        subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", PROJECT, target], check=True)
+        self.run(["chown", "-R", f"{owner}:", to])
+        return str(to)
