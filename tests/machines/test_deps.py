@@ -66,6 +66,18 @@ def installed(root):
     return root.run("dpkg-query -W -f '${binary:Package} ${db:Status-Abbrev} ${Version}\\n'").stdout
 
 
+def status_of(root, package):
+    return root.run(["dpkg-query", "-W", "-f", "${db:Status-Status}", package]).stdout
+
+
+def allow_no_start(root):
+    """Somebody else's policy that no service starts; returns its file."""
+    policy = root.path / POLICY[1:]
+    policy.write_text("#!/bin/sh\n# Somebody else's.\nexit 101\n")
+    policy.chmod(0o755)
+    return policy
+
+
 def enabled(brought):
     return [line for line in brought if line.split()[-2].startswith(("enabled", "linked", "alias"))]
 
@@ -100,9 +112,7 @@ def test_a_second_run_does_nothing(after_test):
 def test_an_upgrade_leaves_it_disabled(after_test):
     root, _, _ = after_test
     with root.copy() as upgraded:
-        policy = upgraded.path / POLICY[1:]
-        policy.write_text("#!/bin/sh\nexit 101\n")
-        policy.chmod(0o755)
+        allow_no_start(upgraded)
         upgraded.run("apt-get install -y --reinstall --no-install-recommends unbound nsd prometheus", network=True)
         upgraded.run("dpkg-reconfigure -fnoninteractive unbound nsd prometheus")
         assert states(upgraded) == ["disabled"] * 4
@@ -128,10 +138,8 @@ def test_nothing_is_enabled_once_systemd_comes_to_a_machine_without():
 
 
 def test_what_somebody_else_installed_and_enabled_stays_and_so_does_his_policy(copied):
-    policy = copied.path / POLICY[1:]
-    text = "#!/bin/sh\n# Somebody else's.\nexit 101\n"
-    policy.write_text(text)
-    policy.chmod(0o755)
+    policy = allow_no_start(copied)
+    text = policy.read_text()
     copied.run("apt-get update && apt-get install -y --no-install-recommends nsd", network=True)
     assert states(copied, ["nsd.service"]) == ["enabled"]
     copied.run(f"{DEPS} test", network=True)
@@ -142,12 +150,14 @@ def test_what_somebody_else_installed_and_enabled_stays_and_so_does_his_policy(c
 
 def test_an_installation_that_fails_leaves_disabled_what_it_has_set_up(copied):
     # What one that was broken off left: unpacked, and not set up.
-    copied.run("apt-get update && apt-get download unbound && dpkg --unpack unbound_*.deb || true", network=True, directory="/tmp")
-    assert "unbound unpacked" in copied.run("dpkg-query -W -f '${Package} ${db:Status-Status}\\n' unbound").stdout
+    allow_no_start(copied)
+    copied.run("""apt-get update && apt-get install -y --no-install-recommends unbound && apt-get download unbound && dpkg --purge unbound &&
+        dpkg --unpack unbound_*.deb && rm """ + POLICY, network=True, directory="/var/tmp")
+    assert status_of(copied, "unbound") == "unpacked"
     (copied.path / "etc/apt/apt.conf.d/95fails").write_text('DPkg::Post-Invoke {"false";};\n')
     done = copied.run(f"{DEPS} test", network=True, check=False)
     assert done.returncode != 0
-    assert "unbound installed" in copied.run("dpkg-query -W -f '${Package} ${db:Status-Status}\\n' unbound").stdout
+    assert [status_of(copied, package) for package in ("unbound", "nsd", "prometheus")] == ["installed"] * 3, done.stdout
     assert states(copied) == ["disabled"] * 4
     assert not (copied.path / POLICY[1:]).exists()
 
@@ -203,7 +213,7 @@ def test_whoever_does_not_know_the_password_is_told_again(machine):
 def test_make_ends_with_that_and_nothing_half_done(machine, target):
     everything = "cd pillion && find . | sort"
     files, packages = machine.run(everything, user="bob").stdout, installed(machine)
-    done = machine.run(["make", "-C", "pillion", target], user="bob", check=False)
+    done = machine.run(["make", target], directory="/home/bob/pillion", user="bob", check=False)
     assert done.returncode == 2
     in_order(done.stdout, "tests/deps: these packages are missing: g++ cmake ", "tests/deps: as root, run: /home/bob/pillion/tests/deps build")
     assert re.fullmatch(r"make: \*\*\* \[Makefile:\d+: \w+\] Error 1", done.stdout.splitlines()[-1])
