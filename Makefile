@@ -117,6 +117,11 @@ tsan: deps ## The tests that have threads under ThreadSanitizer
 	@$(tsan_shell) cmake --build --preset tsan -j $(JOBS) --target $(tsan_targets)
 	@$(tsan_shell) tests/ctest tsan -j $(JOBS) -R '^(app|http|runtime|support|telemetry|e2e)\.' -LE 'lint|one_thread|release_only' $(CTEST)
 
+.PHONY: machines
+machines: ## `make demo` and `make test` on bare Debian 12 and 13, which debootstrap makes (root; RELEASES=trixie USERS=root CTEST=...)
+	@tests/deps machines
+	@RELEASES='$(RELEASES)' USERS='$(USERS)' CTEST="$(CTEST)" /usr/bin/python3 -B -m pytest -q -rs -p no:cacheprovider tests/machines
+
 .PHONY: fuzz
 fuzz: ## Run each libFuzzer target for FUZZ_SECONDS; finds are kept in build/fuzz/finds
 	@tests/deps build lint
