@@ -18,15 +18,16 @@ from harness.process import run
 MACHINES = {"amd64": ("x86_64", "Advanced Micro Devices X86-64"), "arm64": ("aarch64", "AArch64")}  # the kernel's word, readelf's
 HERE = next((name for name, (machine, _) in MACHINES.items() if machine == platform.machine()), None)
 PLATFORM = os.environ.get("PLATFORM", "")
+RELEASE = os.environ.get("RELEASE", "")
 ARCHITECTURE = PLATFORM.split("/")[-1] or HERE
 MACHINE, IN_ELF = MACHINES[ARCHITECTURE]
-TAR = pathlib.Path(__file__).parents[2] / "build/image" / PLATFORM.split("/")[-1] / "rootfs.tar"
+TAR = pathlib.Path(__file__).parents[2] / "build/image" / RELEASE / PLATFORM.split("/")[-1] / "rootfs.tar"
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     if not TAR.exists():
-        pytest.skip(f"there is no {TAR}: make image {PLATFORM and f'PLATFORM={PLATFORM}'}")
+        pytest.skip(f"there is no {TAR}: make image{RELEASE and f' RELEASE={RELEASE}'}{PLATFORM and f' PLATFORM={PLATFORM}'}")
     path = tmp_path_factory.mktemp("root")
     with tarfile.open(TAR) as archive:
         # Engines add devices, which only root may make.
