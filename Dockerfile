@@ -22,21 +22,20 @@ ARG COMMIT=unknown
 ARG SOURCE_DATE_EPOCH=
 # Compilers at once; empty: one for each processor.
 ARG JOBS=
-# OpenSSL and Boost are linked in, so that of libcrypto only what is used is shipped: that saves 1.2 MB. The other libraries
-# are shared: Debian has no static ones, or they are small.
 RUN cmake --preset "release${TARGETARCH:+-${TARGETARCH}}" -B /build -DPILLION_TESTS=OFF -DPILLION_COMMIT="${COMMIT}" \
-      -DOPENSSL_USE_STATIC_LIBS=ON -DBoost_USE_STATIC_LIBS=ON \
-      -DCMAKE_CXX_FLAGS="-ffunction-sections -fdata-sections" \
-      -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now" \
+      -DPILLION_STATIC=ON -DCMAKE_CXX_FLAGS="-ffunction-sections -fdata-sections" \
+      -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,pack-relative-relocs" \
  && cmake --build /build -j "${JOBS:-$(nproc)}" --target pillion
 RUN SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH}" deploy/image/rootfs.py /build /rootfs --version "${VERSION}" --commit "${COMMIT}"
 
 FROM scratch
+ARG BASE
 ARG VERSION=unknown
 ARG COMMIT=unknown
 LABEL org.opencontainers.image.title="pillion" \
       org.opencontainers.image.description="DNS to DNS-over-TLS sidecar" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.base.name="${BASE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${COMMIT}"
 COPY --from=build /rootfs/ /
