@@ -1,11 +1,12 @@
 #include "telemetry/exposition.hpp"
 
-#include <array>
-#include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <string_view>
+
+#include <fmt/format.h>
 
 namespace pillion::telemetry {
 namespace {
@@ -15,20 +16,17 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 
 void append(std::string& out, std::uint64_t number) {
-  std::array<char, std::numeric_limits<std::uint64_t>::digits10 + 1> text{};
-  out.append(text.data(), std::to_chars(text.data(), text.data() + text.size(), number).ptr);
+  fmt::format_to(std::back_inserter(out), "{}", number);
 }
 
-/// 16 digits at most, as prometheus-cpp writes them.
+/// 16 digits at most, as prometheus-cpp writes them. By fmt, since std::to_chars would bring tables of 130 kB and libm.
 void append(std::string& out, double number) {
   if (std::isnan(number)) {
     out += "Nan";
   } else if (std::isinf(number)) {
     out += number < 0 ? "-Inf" : "+Inf";
   } else {
-    std::array<char, 32> text{};  // sign, 16 digits, point, "e-308"
-    const auto end = std::to_chars(text.data(), text.data() + text.size(), number, std::chars_format::general, 16).ptr;
-    out.append(text.data(), end);
+    fmt::format_to(std::back_inserter(out), "{:.16g}", number);
   }
 }
 
