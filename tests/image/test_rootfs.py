@@ -21,6 +21,8 @@ PLATFORM = os.environ.get("PLATFORM", "")
 RELEASE = os.environ.get("RELEASE", "")
 ARCHITECTURE = PLATFORM.split("/")[-1] or HERE
 MACHINE, IN_ELF = MACHINES[ARCHITECTURE]
+# What a key share begins with (RFC 8446 4.2.8): the group (draft-ietf-tls-ecdhe-mlkem), and the length of its key.
+X25519MLKEM768_SHARE = bytes.fromhex("11ec 04c0")
 TAR = pathlib.Path(__file__).parents[2] / "build/image" / RELEASE / PLATFORM.split("/")[-1] / "rootfs.tar"
 
 
@@ -38,7 +40,8 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def programs(root):
     """{path in the image: what readelf says} of the program, its libraries and their loader."""
-    return {path.relative_to(root): run("readelf", "--wide", "--file-header", "--program-headers", "--section-headers", "--dynamic", path).stdout
+    read = ("readelf", "--wide", "--file-header", "--program-headers", "--section-headers", "--dynamic")
+    return {path.relative_to(root): run(*read, path).stdout
             for path in root.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"}
 
 
@@ -117,3 +120,16 @@ def test_it_resolves_over_verified_tls_and_is_scraped(root, launcher, tmp_path, 
             assert metrics.sum("tls_handshakes_total", result="success") == 1
             assert metrics.sum("plaintext_queries_total") == 0
             proxy.stop()
+
+
+def test_from_openssl_3_5_on_it_offers_a_key_exchange_that_no_quantum_computer_undoes(root, launcher, tmp_path, monkeypatch):
+    version = re.search(r"OpenSSL +(\d+)\.(\d+)", run(*launcher, root / "pillion", "version").stdout)
+    if tuple(map(int, version.groups())) < (3, 5):
+        pytest.skip(f"the image has {version.group()}")
+    authority = certificates.Authority(tmp_path / "ca")
+    monkeypatch.setattr(pillion, "BINARY", root / "pillion")
+    with DotServer(authority.issue("server", f"DNS:{servers.TLS_NAME}"), record=True) as server:
+        upstream = pillion.upstream({"address": server.address, "tls_name": servers.TLS_NAME}, tls={"ca_file": str(authority.ca_file)})
+        with pillion.running(tmp_path / "proxy", {"public": upstream}, prefix=launcher) as proxy:
+            proxy.wait_metric("tls_handshakes_total", 1, result="success")
+            assert X25519MLKEM768_SHARE in server.recorded
