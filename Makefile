@@ -15,10 +15,11 @@ BENCH ?=
 CTEST ?=
 # make demo KEEP=1 leaves the demo running.
 KEEP ?=
-# The container engine: docker or podman (make image: buildah too); without it the first that answers. BASE names another base image,
-# BUILD_OPTIONS and RUN_OPTIONS are more options for the engine's build and run. PLATFORM=linux/arm64 is for another machine than this.
-export ENGINE BASE BUILD_OPTIONS RUN_OPTIONS REGISTRY_PORT PLATFORM
-IMAGE ?= pillion:$(shell awk '/^project/ {print $$3}' CMakeLists.txt)$(addprefix -,$(notdir $(PLATFORM)))
+# The container engine: docker or podman (make image: buildah too); without it the first that answers. RELEASE=bookworm|trixie builds on
+# another Debian release than the Dockerfile's, BASE on any other image. BUILD_OPTIONS and RUN_OPTIONS are more options for the engine's build
+# and run. PLATFORM=linux/arm64 is for another machine than this.
+export ENGINE RELEASE BASE BUILD_OPTIONS RUN_OPTIONS REGISTRY_PORT PLATFORM
+IMAGE ?= pillion:$(shell awk '/^project/ {print $$3}' CMakeLists.txt)$(addprefix -,$(RELEASE))$(addprefix -,$(notdir $(PLATFORM)))
 
 ifneq ($(shell command -v ccache),)
 export CMAKE_CXX_COMPILER_LAUNCHER ?= ccache
@@ -158,7 +159,7 @@ bench: ## Pillion beside its peers, one table (BENCH='--help' for options)
 	@tests/bench/run $(BENCH)
 
 .PHONY: image
-image: ## Build the container image, print its size, keep its SBOM (ENGINE=docker|podman|buildah BASE= PLATFORM=)
+image: ## Build the container image, print its size, keep its SBOM (ENGINE=docker|podman|buildah RELEASE= BASE= PLATFORM=)
 	@tests/image/build $(IMAGE)
 
 .PHONY: image-test

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <sstream>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
 #include <utility>
 
-#include <prometheus/text_serializer.h>
-
+#include "telemetry/exposition.hpp"
 #include "telemetry/family.hpp"
 #include "telemetry/metric_table.hpp"
 #include "telemetry/process_stats.hpp"
@@ -257,9 +255,7 @@ std::vector<MetricFamily> Exporter::Collect() const {
 }
 
 std::string Exporter::text() const {
-  std::ostringstream out;
-  prometheus::TextSerializer().Serialize(out, Collect());
-  return std::move(out).str();
+  return exposition_text(Collect());
 }
 
 }  // namespace pillion::telemetry

@@ -2,7 +2,8 @@
 # What the scripts beside this file share: which engine, which base image. To be sourced from the repository's root.
 #
 #   ENGINE          docker, podman or buildah; without it the first that answers
-#   BASE            the image to build on; without it debian:bookworm-slim, or, where no registry can be reached, one made by debootstrap
+#   RELEASE         the Debian release to build on, bookworm or trixie; without it that of the Dockerfile
+#   BASE            the image to build on; without it debian:RELEASE-slim, or, where no registry can be reached, one made by debootstrap
 #   RUN_OPTIONS     more options for the engine's run; without it the limits that podman may set
 #   BUILD_OPTIONS   more options for the engine's build; without it those that podman or buildah needs to reach Debian's mirror
 
@@ -42,12 +43,17 @@ has_image() {
 
 choose_base() {
   [[ -z ${BASE:-} ]] || return 0
-  BASE=docker.io/library/debian:bookworm-slim
+  local release=${RELEASE:-$(sed -n 's/^ARG BASE=debian:\(.*\)-slim$/\1/p' Dockerfile)}
+  case $release in
+    bookworm | trixie) ;;
+    *) die "RELEASE=$release is not known: bookworm or trixie, or BASE=IMAGE for another base" ;;
+  esac
+  BASE=docker.io/library/debian:$release-slim
   if has_image "$BASE" || "$ENGINE" pull "$BASE" >/dev/null 2>&1; then return 0; fi
-  BASE=localhost/pillion-base:bookworm
+  BASE=localhost/pillion-base:$release
   if ! has_image "$BASE"; then
-    echo "debian:bookworm-slim cannot be pulled: making $BASE by debootstrap" >&2
-    tests/image/base "$BASE"
+    echo "debian:$release-slim cannot be pulled: making $BASE by debootstrap" >&2
+    tests/image/base "$BASE" "$release"
   fi
 }
 

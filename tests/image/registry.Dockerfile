@@ -1,5 +1,6 @@
 # A registry from Debian's package, so that none is needed to have one.
-ARG BASE=debian:bookworm-slim
+# tests/image/registry says which: that of the image.
+ARG BASE
 FROM ${BASE}
 RUN apt-get update && apt-get install -y --no-install-recommends docker-registry && rm -rf /var/lib/apt/lists/*
 RUN mkdir -p /var/lib/registry && printf '%s\n' 'version: 0.1' 'log: {level: warn}' \

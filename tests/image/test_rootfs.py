@@ -18,15 +18,18 @@ from harness.process import run
 MACHINES = {"amd64": ("x86_64", "Advanced Micro Devices X86-64"), "arm64": ("aarch64", "AArch64")}  # the kernel's word, readelf's
 HERE = next((name for name, (machine, _) in MACHINES.items() if machine == platform.machine()), None)
 PLATFORM = os.environ.get("PLATFORM", "")
+RELEASE = os.environ.get("RELEASE", "")
 ARCHITECTURE = PLATFORM.split("/")[-1] or HERE
 MACHINE, IN_ELF = MACHINES[ARCHITECTURE]
-TAR = pathlib.Path(__file__).parents[2] / "build/image" / PLATFORM.split("/")[-1] / "rootfs.tar"
+# What a key share begins with (RFC 8446 4.2.8): the group (draft-ietf-tls-ecdhe-mlkem), and the length of its key.
+X25519MLKEM768_SHARE = bytes.fromhex("11ec 04c0")
+TAR = pathlib.Path(__file__).parents[2] / "build/image" / RELEASE / PLATFORM.split("/")[-1] / "rootfs.tar"
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     if not TAR.exists():
-        pytest.skip(f"there is no {TAR}: make image {PLATFORM and f'PLATFORM={PLATFORM}'}")
+        pytest.skip(f"there is no {TAR}: make image{RELEASE and f' RELEASE={RELEASE}'}{PLATFORM and f' PLATFORM={PLATFORM}'}")
     path = tmp_path_factory.mktemp("root")
     with tarfile.open(TAR) as archive:
         # Engines add devices, which only root may make.
@@ -37,7 +40,8 @@ def root(tmp_path_factory):
 @pytest.fixture(scope="module")
 def programs(root):
     """{path in the image: what readelf says} of the program, its libraries and their loader."""
-    return {path.relative_to(root): run("readelf", "--wide", "--file-header", "--program-headers", "--dynamic", path).stdout
+    read = ("readelf", "--wide", "--file-header", "--program-headers", "--section-headers", "--dynamic")
+    return {path.relative_to(root): run(*read, path).stdout
             for path in root.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"}
 
 
@@ -70,13 +74,27 @@ def test_every_library_is_there_and_none_besides(programs, loader):
     assert loader in programs
 
 
+def test_little_else_is_loaded_than_the_c_library(programs, loader):
+    """The rest is linked in. OpenSSL from 3.2 on takes certificates that are compressed by zstd."""
+    assert {path.name for path in programs} - {"libzstd.so.1"} == {"pillion", "libc.so.6", loader.name}
+
+
+def test_the_program_is_hardened_and_stripped(programs):
+    about = programs[pathlib.Path("pillion")]
+    assert re.search(r"Type: +DYN", about), "its addresses are not random"
+    assert re.search(r"FLAGS_1.*NOW.*PIE", about) and "GNU_RELRO" in about, "what is relocated is not read-only"
+    assert re.search(r"GNU_STACK .* RW +0x", about), "its stack is executable"
+    assert not re.search(r"LOAD .* RWE", about), "memory is writable and executable"
+    assert ".symtab" not in about and ".debug" not in about, "it has symbols"
+
+
 def test_the_sbom_names_packages_for_this_machine(root):
     sbom = json.loads((root / "usr/share/doc/pillion/sbom.spdx.json").read_text())
     architectures = {package["name"]: re.search(r"\?arch=(\w+)", package["externalRefs"][0]["referenceLocator"]).group(1)
                      for package in sbom["packages"] if "externalRefs" in package}
     assert set(architectures.values()) <= {ARCHITECTURE, "all"}
     boost = next(name for name in architectures if re.fullmatch(r"libboost-json1\.\d+-dev", name))
-    assert {architectures[name] for name in ("libc6", "libstdc++6", "libssl-dev", boost)} == {ARCHITECTURE}
+    assert {architectures[name] for name in ("libc6", "libssl-dev", boost)} == {ARCHITECTURE}
 
 
 def test_it_says_its_version_and_checks_its_configuration(root, launcher):
@@ -102,3 +120,16 @@ def test_it_resolves_over_verified_tls_and_is_scraped(root, launcher, tmp_path, 
             assert metrics.sum("tls_handshakes_total", result="success") == 1
             assert metrics.sum("plaintext_queries_total") == 0
             proxy.stop()
+
+
+def test_from_openssl_3_5_on_it_offers_a_key_exchange_that_no_quantum_computer_undoes(root, launcher, tmp_path, monkeypatch):
+    version = re.search(r"OpenSSL +(\d+)\.(\d+)", run(*launcher, root / "pillion", "version").stdout)
+    if tuple(map(int, version.groups())) < (3, 5):
+        pytest.skip(f"the image has {version.group()}")
+    authority = certificates.Authority(tmp_path / "ca")
+    monkeypatch.setattr(pillion, "BINARY", root / "pillion")
+    with DotServer(authority.issue("server", f"DNS:{servers.TLS_NAME}"), record=True) as server:
+        upstream = pillion.upstream({"address": server.address, "tls_name": servers.TLS_NAME}, tls={"ca_file": str(authority.ca_file)})
+        with pillion.running(tmp_path / "proxy", {"public": upstream}, prefix=launcher) as proxy:
+            proxy.wait_metric("tls_handshakes_total", 1, result="success")
+            assert X25519MLKEM768_SHARE in server.recorded
