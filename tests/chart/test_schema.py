@@ -17,6 +17,7 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 SERVER = {"address": "192.0.2.1:853"}
 PIN = "sha256/" + "A" * 43 + "="
+GROUPS = ["X25519", "X448", "P-256", "P-384", "P-521", "ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144"]
 TEXTS = {
     "upstreams.NAME.servers[].address": [
         "192.0.2.1:853", "[2001:db8::1]:853", "192.0.2.1:65535", "192.0.2.1:1", "192.0.2.1:65536", "192.0.2.1:0", "192.0.2.1:0853",
@@ -34,6 +35,9 @@ LISTS = {
     "upstreams.NAME.servers": [[], [SERVER], [{"address": f"192.0.2.{n}:853"} for n in range(16)],
                                [{"address": f"192.0.2.{n}:853"} for n in range(17)], [{}], [{**SERVER, "port": 853}], SERVER],
     "upstreams.NAME.servers[].pins": [[], [PIN], [PIN] * 16, [PIN] * 17, [PIN[:-2] + "B="], [PIN[:-1]], ["sha1/AAAA"], PIN],
+    # Which names there are, besides, only the OpenSSL in use can say.
+    "upstreams.NAME.tls.groups": [[], ["X25519"], ["P-256", "secp384r1"], GROUPS[:8], GROUPS, ["X25519", "X25519"], ["*X25519"], ["X25519:P-256"],
+                                  [""], [25519], "X25519"],
     "routes": [[{"zone": ".", "upstream": "public"}], [{"zone": f"z{n}.example", "upstream": "public"} for n in range(256)],
                [{"zone": f"z{n}.example", "upstream": "public"} for n in range(257)], [{"upstream": "public"}], [{"zone": "a.example"}],
                [{"zone": "a.example", "upstream": "public", "records": ["@ A 192.0.2.1"]}], [{"zone": "a.example", "to": "public"}]],

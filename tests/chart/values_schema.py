@@ -98,6 +98,8 @@ TEXT = {
     },
     # The last digit of the base64 of 32 bytes stands for four bits.
     "upstreams.NAME.servers[].pins[]": {"type": "string", "pattern": "^sha256/[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"},
+    # OpenSSL knows the names, and the schema not which OpenSSL it will be.
+    "upstreams.NAME.tls.groups[]": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$"},
     "routes[].zone": {"type": "string", "pattern": r"^([^\s.*][^\s.]*(\.[^\s.]+)*\.?|\.)$"},
     "routes[].upstream": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,63}$"},
     "routes[].records[]": {"type": "string", "minLength": 1},
@@ -109,6 +111,7 @@ EXTRA = {
         "if": {"properties": {"protocol": {"enum": ["tcp", "udp"]}}, "required": ["protocol"]},
         "then": {"properties": _ENCRYPTED_ONLY},
     },
+    "upstreams.NAME.tls.groups": {"uniqueItems": True},
     # None are fine here: the chart has its own.
     "routes": {"minItems": 0},
     "routes[]": {
