@@ -4,13 +4,13 @@
 #   (final)  that root and nothing else: no shell, no package manager, user 65532
 #
 # Debian 13 rather than 12, by `make image RELEASE=bookworm; make image RELEASE=trixie; tests/image/compare build/image/{bookworm,trixie}`:
-#   CPU of a query                        0.99 times Debian 12's (TCP, forwarded), 1.00 times (UDP, cached)
-#   start to /readyz                      0.93 times as long, 1.00 times the CPU
-#   CPU of a query with a new connection  0.97 times where the handshake is full, 1.22 times where it is resumed: OpenSSL 3.5 makes a
+#   CPU of a query                        1.00 times Debian 12's (TCP, forwarded), 0.99 times (UDP, cached)
+#   start to /readyz                      0.98 times the CPU, 1.10 times as long, as much as that varies from run to run
+#   CPU of a query with a new connection  0.96 times where the handshake is full, 1.23 times where it is resumed: OpenSSL 3.5 makes a
 #                                         key for X25519MLKEM768 each time, and takes less for the certificates
-#   memory                                1.20 times, 9.7 MiB resident
-#   size                                  12.99 MB, 5.52 compressed; 9.66 and 4.40 on Debian 12
-# A query costs the same on either, and both sizes are within the limit (15 and 6 MB). What Debian 13 gives for its 3.3 MB are keys that no
+#   memory                                1.23 times, 10.0 MiB resident
+#   size                                  12.87 MB, 5.47 compressed; 9.66 and 4.40 on Debian 12
+# A query costs the same on either, and both sizes are within the limit (15 and 6 MB). What Debian 13 gives for its 3.2 MB are keys that no
 # quantum computer finds afterwards (X25519MLKEM768), and full support by Debian until 2028; Debian 12's ended in 2026.
 ARG BASE=debian:trixie-slim
 
