@@ -1,30 +1,122 @@
 #pragma once
-// One question on its way to an upstream group: the query itself, its budget, and the servers it has been to.
+// One question at one upstream group: which servers are asked, when the next one is, and which reply is the answer.
+// Pure: the time is a Schedule's, the servers are whoever implements Servers.
 
-#include "runtime/deadline_heap.hpp"
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "config/config.hpp"
+#include "dns/query.hpp"
+#include "resolve/request.hpp"
+#include "runtime/schedule.hpp"
 #include "upstream/policy.hpp"
 #include "upstream/query.hpp"
 
 namespace pillion::resolve {
 
-class Failover;
-class Request;
+class Exchange;
 
-class Exchange final : public upstream::Query, public runtime::Deadline {
+/// One try at one server.
+class Attempt final : public upstream::Query {
  public:
   void replied(const upstream::Reply& reply) override;
   void failed(upstream::Error error) override;
 
-  Failover* owner = nullptr;
-  Request* request = nullptr;
-  runtime::Time give_up;  ///< the end of the whole query's budget
-  upstream::ServerSet tried = 0;
-  std::size_t server = 0;  ///< that has it now
-  bool over_tcp = false;   ///< a UDP answer was truncated: asked again over TCP
-  upstream::Error last_error = upstream::Error::timeout;
+  [[nodiscard]] std::size_t server() const { return server_; }
+  [[nodiscard]] bool is_over_tcp() const { return over_tcp_; }
 
  private:
+  friend class Exchange;
+  Exchange* exchange_ = nullptr;
+  std::size_t server_ = 0;
+  bool over_tcp_ = false;  // a UDP answer was truncated: asked again over TCP
+  bool is_live_ = false;   // given to a server, and not yet ended
+  runtime::Time since_;
+};
+
+/// The servers of a group, by their place in the configuration.
+class Servers {
+ public:
+  /// The best server that is not one of `tried`; with `only_usable`, the best of those that are not backed off from.
+  /// nullopt if there is none.
+  [[nodiscard]] virtual std::optional<std::size_t> choose(upstream::ServerSet tried, bool only_usable) = 0;
+  /// Gives the attempt to its server, or says at once why that cannot be asked now. An attempt that was taken ends by
+  /// replied(), failed() or its carrier's abandon().
+  [[nodiscard]] virtual std::optional<upstream::Error> submit(Attempt& attempt, runtime::Time now) = 0;
+  /// Why the server is backed off from, or nullopt if it is not.
+  [[nodiscard]] virtual std::optional<upstream::Error> trouble_of(std::size_t server) const = 0;
+  /// For people: "1.1.1.1:853".
+  [[nodiscard]] virtual std::string_view name_of(std::size_t server) const = 0;
+  /// The exchange has ended; its request has not been answered yet, and may ask again.
+  virtual void ended(Exchange& exchange) = 0;
+
+ protected:
+  ~Servers() = default;
+};
+
+/// What all exchanges of a group go by.
+struct ExchangeTerms {
+  runtime::Schedule& schedule;
+  Servers& servers;
+  Source source;
+  runtime::Duration budget;      ///< for the whole of a query
+  runtime::Duration next_after;  ///< without a reply for so long, another server is asked as well
+  bool over_datagrams = false;   ///< a query may be lost, and is sent again; what is truncated is asked for over TCP
+};
+
+/// Asks a server, then, where that takes long, another as well, and takes the first usable reply, whosever it is: the
+/// attempt that has been under way the longest is the likeliest to succeed. A server that fails, or that says that it
+/// could or would not answer, is followed by the next at once (RFC 1034 section 5.3.3 step 4d); what it said is the
+/// answer where nobody says better.
+class Exchange final : public runtime::Deadline {
+ public:
+  /// Attempts under way at once.
+  static constexpr std::size_t max_attempts = 3;
+
+  Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+  /// Answers `request` once, at the latest when the budget ends, possibly before this returns. `terms` outlive the
+  /// exchange.
+  void start(const ExchangeTerms& terms, const dns::QueryView& query, Request& request);
+
+ private:
+  friend class Attempt;
+  void replied(Attempt& attempt, const upstream::Reply& reply);
+  void failed(Attempt& attempt, upstream::Error error);
   void expired(runtime::Time now) override;
+
+  [[nodiscard]] runtime::Time now() const { return terms_->schedule.clock().now(); }
+  [[nodiscard]] bool is_waiting() const;
+  [[nodiscard]] upstream::ServerSet waited_for() const;
+  [[nodiscard]] Attempt* free_attempt();
+  bool ask_another(runtime::Time now, bool only_usable);
+  [[nodiscard]] bool submit(Attempt& attempt, runtime::Time now);
+  void note_end(Attempt& attempt);
+  void note_error(const Attempt& attempt, upstream::Error error);
+  void abandon(Attempt& attempt);
+  void keep(const upstream::Reply& reply);
+  void end();
+  void answer(const upstream::Reply& reply);
+  void answer_kept_or_fail();
+
+  const ExchangeTerms* terms_ = nullptr;
+  Request* request_ = nullptr;
+  runtime::Time give_up_;
+  upstream::ServerSet tried_ = 0;
+  std::array<Attempt, max_attempts> attempts_;
+  // As upstream::Query has them, over all attempts.
+  std::uint8_t fruitless_sends_ = 0;
+  std::uint8_t sends_ = 0;
+  upstream::Error last_error_ = upstream::Error::timeout;
+  std::size_t last_server_ = 0;  // whom last_error_ is about
+  /// The reply of a server that could or would not answer; of one without a question, `kept_message_` is empty.
+  std::optional<std::uint16_t> kept_rcode_;
+  dns::Buffer kept_message_;
 };
 
 }  // namespace pillion::resolve

@@ -1,6 +1,5 @@
 #pragma once
-// One upstream group: sends each query to a server of the policy's choice, and to another when that one fails, within
-// the query's budget.
+// One upstream group: its servers' pools, and the exchanges that are under way with them.
 
 #include <memory>
 #include <string>
@@ -24,7 +23,7 @@ struct GroupServer {
   std::unique_ptr<upstream::Pool> tcp;
 };
 
-class Failover final : public Group {
+class Failover final : public Group, Servers {
  public:
   /// Queries under way in one group of one shard.
   static constexpr std::size_t max_exchanges = 16'384;
@@ -39,22 +38,13 @@ class Failover final : public Group {
   [[nodiscard]] bool is_down() const override;
 
  private:
-  friend class Exchange;
-  void replied(Exchange& exchange, const upstream::Reply& reply);
-  void failed(Exchange& exchange, upstream::Error error);
-  void expired(Exchange& exchange, runtime::Time now);
+  [[nodiscard]] std::optional<std::size_t> choose(upstream::ServerSet tried, bool only_usable) override;
+  [[nodiscard]] std::optional<upstream::Error> submit(Attempt& attempt, runtime::Time now) override;
+  [[nodiscard]] std::optional<upstream::Error> trouble_of(std::size_t server) const override;
+  [[nodiscard]] std::string_view name_of(std::size_t server) const override;
+  void ended(Exchange& exchange) override;
 
-  [[nodiscard]] upstream::Pool& pool_of(const Exchange& exchange);
-  bool send(Exchange& exchange, runtime::Time now);
-  void send_or_fail(Exchange& exchange, runtime::Time now);
-  void give_up(Exchange& exchange);
-  void release(Exchange& exchange);
-
-  runtime::Loop& loop_;
-  config::Protocol protocol_;
-  Source source_;
-  runtime::Duration budget_;
-  runtime::Duration attempt_;  // one server's share of it
+  ExchangeTerms terms_;
   std::vector<GroupServer> servers_;
   std::vector<const upstream::Health*> health_;
   upstream::Policy policy_;

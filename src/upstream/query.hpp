@@ -21,6 +21,12 @@ struct Reply {
   runtime::Duration latency{};  ///< from sending to reading
 };
 
+/// False if the server says that it could or would not answer, which another one may (RFC 1034 section 5.3.3 step 4d).
+[[nodiscard]] constexpr bool is_usable(std::uint16_t rcode) {
+  return rcode != dns::rcode::formerr && rcode != dns::rcode::servfail && rcode != dns::rcode::notimp &&
+         rcode != dns::rcode::refused;
+}
+
 /// Whoever holds a query at the moment: a connection's multiplexer or a pool's waiting queue.
 class Carrier {
  public:

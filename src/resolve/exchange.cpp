@@ -1,0 +1,222 @@
+#include "resolve/exchange.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pillion::resolve {
+
+using upstream::Error;
+
+namespace {
+
+/// The header and question of a query as an upstream gets it: flags but RD and CD cleared, no other records. AD is set,
+/// so that the answer says whether it was validated (RFC 6840 5.7) to whoever asks later, too.
+void take_question(const dns::QueryView& query, dns::Buffer& out) {
+  const auto bytes = query.message.bytes().first(query.message.question_end());
+  out.assign(bytes.begin(), bytes.end());
+  constexpr std::uint16_t kept = dns::flag::rd | dns::flag::cd;
+  dns::write_u16(out, 2, static_cast<std::uint16_t>((query.message.header().flags() & kept) | dns::flag::ad));
+  dns::write_u16(out, 6, 0);
+  dns::write_u16(out, 8, 0);
+  dns::write_u16(out, 10, 0);
+}
+
+}  // namespace
+
+void Attempt::replied(const upstream::Reply& reply) {
+  exchange_->replied(*this, reply);
+}
+void Attempt::failed(Error error) {
+  exchange_->failed(*this, error);
+}
+
+Exchange::Exchange() {
+  for (auto& attempt : attempts_) attempt.exchange_ = this;
+}
+
+void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Request& request) {
+  terms_ = &terms;
+  request_ = &request;
+  tried_ = 0;
+  fruitless_sends_ = 0;
+  sends_ = 0;
+  last_error_ = Error::timeout;
+  last_server_ = 0;
+  kept_rcode_.reset();
+  auto& first = attempts_.front();
+  first.opaque = query.message.is_signed();
+  first.dnssec_ok = query.edns.dnssec_ok;
+  if (first.opaque) {
+    first.message.assign(query.message.bytes().begin(), query.message.bytes().end());
+  } else {
+    take_question(query, first.message);
+  }
+  const auto started = now();
+  give_up_ = started + terms.budget;
+  if (!ask_another(started, false)) answer_kept_or_fail();
+}
+
+bool Exchange::is_waiting() const {
+  return std::ranges::any_of(attempts_, &Attempt::is_live_);
+}
+
+/// The servers that have it now.
+upstream::ServerSet Exchange::waited_for() const {
+  upstream::ServerSet servers = 0;
+  for (const auto& attempt : attempts_) {
+    if (attempt.is_live_) servers |= upstream::ServerSet{1} << attempt.server_;
+  }
+  return servers;
+}
+
+Attempt* Exchange::free_attempt() {
+  const auto found = std::ranges::find(attempts_, false, &Attempt::is_live_);
+  return found == attempts_.end() ? nullptr : &*found;
+}
+
+/// Asks the best server that has not had the question yet; false if there is none, or every one refuses at once.
+bool Exchange::ask_another(runtime::Time now, bool only_usable) {
+  auto* const attempt = free_attempt();
+  if (attempt == nullptr) return false;
+  while (const auto server = terms_->servers.choose(tried_, only_usable)) {
+    tried_ |= upstream::ServerSet{1} << *server;
+    attempt->server_ = *server;
+    attempt->over_tcp_ = false;
+    // Set first: an error may come from within submit().
+    terms_->schedule.set_deadline(*this, std::min(give_up_, now + terms_->next_after));
+    if (submit(*attempt, now)) return true;
+  }
+  return false;
+}
+
+bool Exchange::submit(Attempt& attempt, runtime::Time now) {
+  const auto& first = attempts_.front();
+  if (&attempt != &first) {
+    attempt.message = first.message;
+    attempt.dnssec_ok = first.dnssec_ok;
+    attempt.opaque = first.opaque;
+  }
+  attempt.fruitless_sends = fruitless_sends_;
+  attempt.sends = sends_;
+  attempt.since_ = now;
+  attempt.is_live_ = true;
+  const auto error = terms_->servers.submit(attempt, now);
+  if (!error) return true;
+  attempt.is_live_ = false;
+  note_error(attempt, *error);
+  return false;
+}
+
+void Exchange::note_end(Attempt& attempt) {
+  attempt.is_live_ = false;
+  fruitless_sends_ = std::max(fruitless_sends_, attempt.fruitless_sends);
+  sends_ = std::max(sends_, attempt.sends);
+}
+
+void Exchange::note_error(const Attempt& attempt, Error error) {
+  last_error_ = error;
+  last_server_ = attempt.server_;
+}
+
+void Exchange::abandon(Attempt& attempt) {
+  note_end(attempt);
+  attempt.carrier->abandon(attempt);
+}
+
+void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
+  note_end(attempt);
+  const bool is_truncated = reply.message && reply.message->header().is_truncated();
+  if (terms_->over_datagrams && !attempt.over_tcp_ && is_truncated) {
+    attempt.over_tcp_ = true;
+    if (submit(attempt, now()) || is_waiting()) return;
+    return answer_kept_or_fail();
+  }
+  if (upstream::is_usable(reply.rcode)) return answer(reply);
+  keep(reply);
+  if (ask_another(now(), true) || is_waiting()) return;
+  answer_kept_or_fail();
+}
+
+void Exchange::failed(Attempt& attempt, Error error) {
+  note_end(attempt);
+  note_error(attempt, error);
+  const auto at = now();
+  const bool may_retry = upstream::traits(error).retry && at < give_up_;
+  if (may_retry && ask_another(at, false)) return;
+  if (is_waiting()) return;
+  if (may_retry && !kept_rcode_) {
+    // Every server has had it. One that may only be restarting is waited for, unless the query is what ends its
+    // connections.
+    tried_ = 0;
+    if (!attempt.is_exhausted() && ask_another(at, false)) return;
+  }
+  answer_kept_or_fail();
+}
+
+/// The budget is used up, or the servers that were asked have taken long.
+void Exchange::expired(runtime::Time now) {
+  if (now >= give_up_) {
+    for (auto& attempt : attempts_) {
+      if (!attempt.is_live_) continue;
+      abandon(attempt);
+      // A query that never left says why it could not, and one that was sent again why it had to be.
+      const bool is_explained = last_error_ != Error::timeout && last_server_ == attempt.server_;
+      if (is_explained) continue;
+      note_error(attempt, terms_->servers.trouble_of(attempt.server_).value_or(Error::timeout));
+    }
+    return answer_kept_or_fail();
+  }
+  const auto tried_before = tried_;
+  if (ask_another(now, false)) return;
+  if (tried_ == tried_before) {
+    // Every server has had it. A datagram may have been lost; whoever failed may be back.
+    tried_ = terms_->over_datagrams ? 0 : waited_for();
+    if (terms_->over_datagrams && free_attempt() == nullptr)
+      abandon(*std::ranges::min_element(attempts_, {}, &Attempt::since_));
+    if (ask_another(now, false)) return;
+  }
+  terms_->schedule.set_deadline(*this, std::min(give_up_, now + terms_->next_after));
+}
+
+/// The first that was said stays: a second server is asked since it might know better, not since it might know worse.
+void Exchange::keep(const upstream::Reply& reply) {
+  if (kept_rcode_) return;
+  kept_rcode_ = reply.rcode;
+  kept_message_.clear();
+  if (reply.message) dns::append(kept_message_, reply.message->bytes());
+}
+
+/// Nothing refers to this any more when the request is answered, which may ask again.
+void Exchange::end() {
+  for (auto& attempt : attempts_) {
+    if (attempt.is_live_) abandon(attempt);
+  }
+  terms_->schedule.clear_deadline(*this);
+  terms_->servers.ended(*this);
+}
+
+void Exchange::answer(const upstream::Reply& reply) {
+  auto& request = *request_;
+  const Answer answer{.source = terms_->source, .message = reply.message, .rcode = reply.rcode};
+  end();
+  request.answered(answer);
+}
+
+void Exchange::answer_kept_or_fail() {
+  auto& request = *request_;
+  const auto source = terms_->source;
+  if (kept_rcode_) {
+    const auto rcode = *kept_rcode_;
+    const auto message = std::exchange(kept_message_, {});
+    end();
+    std::optional<dns::MessageView> view;
+    if (const auto parsed = dns::MessageView::parse(message)) view = *parsed;
+    return request.answered({.source = source, .message = view, .rcode = rcode});
+  }
+  const auto& traits = upstream::traits(last_error_);
+  const auto text = std::string(traits.text) + " at " + std::string(terms_->servers.name_of(last_server_));
+  end();
+  request.answered({.source = source, .rcode = dns::rcode::servfail, .info_code = traits.info_code, .text = text});
+}
+
+}  // namespace pillion::resolve
