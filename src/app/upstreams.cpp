@@ -57,8 +57,9 @@ std::unique_ptr<upstream::Pool> make_pool(runtime::Loop& loop, const config::Ups
       };
       break;
   }
-  return std::make_unique<upstream::Pool>(loop, settings.name, config::to_string(server.endpoint), metrics,
-                                          upstream::PoolSettings{.encrypted = encrypted}, std::move(make));
+  return std::make_unique<upstream::Pool>(
+      loop, settings.name, config::to_string(server.endpoint), metrics,
+      upstream::PoolSettings{.encrypted = encrypted, .is_fallback = protocol != settings.protocol}, std::move(make));
 }
 
 }  // namespace

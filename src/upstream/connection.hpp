@@ -39,6 +39,10 @@ class ConnectionEvents {
   virtual void received(Connection& connection, const Mux::Received& received) = 0;
   /// Something arrived that answers nothing and was dropped, since over UDP anybody can send anything.
   virtual void ignored(Connection& connection, Error error) = 0;
+  /// The server has answered a probe: it is up, and so is the connection.
+  virtual void answered_probe(Connection& connection) = 0;
+  /// The server leaves queries lying that share a TLS record with another, until more comes.
+  virtual void needs_single_records(Connection& connection) = 0;
   /// The connection should be replaced, and retired when the replacement is ready.
   virtual void wears_out(Connection& connection) = 0;
   /// The connection carries nothing any more. `lost` were sent and not answered, in the order they were sent. `error`
@@ -64,25 +68,30 @@ class Connection : public Carrier {
   virtual void start() = 0;
   /// From now on writes one query at a time, each in a TLS record of its own. Datagrams always are.
   virtual void write_singly() {}
-  /// Did replies still come after the query that stalled had been sent?
-  [[nodiscard]] virtual bool stalled_in_part() const { return false; }
   /// Sends at the end of this turn. The connection is ready and has room.
   virtual void submit(Query& query, runtime::Time now) = 0;
+  /// Asks something of our own, which every server can answer at once; answered_probe() follows, or closed() where
+  /// nothing is heard. The connection is ready.
+  virtual void probe(runtime::Time now) = 0;
   /// No more queries; closes when those in flight are answered, at once where there are none.
   virtual void retire() = 0;
   /// Closes now; closed() is called before it returns, gone() later.
   virtual void close() = 0;
 
   [[nodiscard]] virtual ConnectionState state() const = 0;
-  [[nodiscard]] virtual const Mux& mux() const = 0;
+  /// Queries that were sent and not answered, those that nobody waits for any more included.
+  [[nodiscard]] virtual std::size_t in_flight() const = 0;
+  /// Those of them that somebody waits for.
+  [[nodiscard]] virtual std::size_t waited_for() const = 0;
+  [[nodiscard]] virtual bool has_room() const = 0;
+  /// Replies that arrived, those to abandoned queries included.
+  [[nodiscard]] virtual std::uint64_t answered() const = 0;
 };
 
 /// Limits that all connections share.
 struct ConnectionLimits {
   std::size_t max_in_flight = 512;                  ///< ids taken at once
   std::chrono::milliseconds connect_timeout{2000};  ///< TCP and TLS handshake together
-  /// No reply at all for so long while the oldest query waits: the path is dead.
-  std::chrono::milliseconds stall_timeout{2000};
   /// How long a close may take: the last bytes and TLS's close_notify.
   std::chrono::milliseconds close_timeout{1000};
   /// Queries on one UDP socket, and so on one source port, before another is opened (RFC 5452 section 9.2 wants ports

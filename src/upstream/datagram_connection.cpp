@@ -27,7 +27,7 @@ DatagramConnection::DatagramConnection(runtime::Loop& loop, asio::ip::udp::endpo
       limits_(limits),
       events_(events),
       socket_(loop.io()),
-      mux_(limits.max_in_flight, [&loop] { return loop.random().u16(); }),
+      pipeline_(limits.max_in_flight, [&loop] { return loop.random().u16(); }),
       in_(read_size) {}
 
 void DatagramConnection::start() {
@@ -42,7 +42,7 @@ void DatagramConnection::start() {
       finish(socket_error(error), error.message());
     } else if (!closed_) {
       state_ = ConnectionState::ready;
-      last_reply_ = loop_.clock().now();
+      pipeline_.begin(loop_.clock().now());
       wait();
       events_.ready(*this, Handshake{});
     }
@@ -74,29 +74,43 @@ void DatagramConnection::readable(const error_code& error) {
 
 /// False when the connection has ended.
 bool DatagramConnection::consume(std::size_t size, runtime::Time now) {
-  const auto received = mux_.receive(dns::Bytes(in_).first(size), now);
+  const auto received = pipeline_.receive(dns::Bytes(in_).first(size), now);
   if (!received) {
     events_.ignored(*this, received.error());
     return true;
   }
-  last_reply_ = now;
-  events_.received(*this, *received);
-  if (!closed_ && state_ == ConnectionState::draining && mux_.waited_for() == 0) finish(std::nullopt, {});
+  if (received->is_of_probe) {
+    events_.answered_probe(*this);
+  } else {
+    events_.received(*this, received->message);
+  }
+  if (!closed_ && state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish(std::nullopt, {});
   return !closed_;
 }
 
 void DatagramConnection::submit(Query& query, runtime::Time now) {
   query.carrier = this;
-  encode_query(query, mux_.add(query, now), encoding_, out_);
-  ends_.push_back(out_.size());
-  loop_.schedule(*this);
-  if (!is_set()) loop_.set_deadline(*this, now + limits_.stall_timeout);
+  pipeline_.add(query, now);
+  send(query);
+  if (!is_set() || at() > now + Liveness::probe_after) loop_.set_deadline(*this, now + Liveness::probe_after);
   if (++sent_ == limits_.queries_per_port) events_.wears_out(*this);
 }
 
+void DatagramConnection::probe(runtime::Time now) {
+  if (pipeline_.is_probing()) return;
+  send(pipeline_.start_probe(now, Pipeline::Purpose::server));
+  expired(now);
+}
+
+void DatagramConnection::send(const Query& query) {
+  encode_query(query, query.id, encoding_, out_);
+  ends_.push_back(out_.size());
+  loop_.schedule(*this);
+}
+
 void DatagramConnection::abandon(Query& query) {
-  mux_.abandon(query);
-  if (state_ == ConnectionState::draining && mux_.waited_for() == 0) finish(std::nullopt, {});
+  pipeline_.abandon(query);
+  if (state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish(std::nullopt, {});
 }
 
 void DatagramConnection::flush() {
@@ -116,18 +130,27 @@ void DatagramConnection::flush() {
 }
 
 void DatagramConnection::expired(runtime::Time now) {
-  const auto oldest = mux_.oldest_unanswered();
-  if (!oldest || closed_) return;
-  const auto quiet_since = std::max(*oldest, last_reply_);
-  if (now - quiet_since >= limits_.stall_timeout) return finish(Error::stalled, "no reply while queries wait");
-  if (now - *oldest >= limits_.id_lifetime && state_ == ConnectionState::ready) events_.wears_out(*this);
-  loop_.set_deadline(*this, quiet_since + limits_.stall_timeout);
+  if (closed_) return;
+  switch (pipeline_.look(now)) {
+    case Liveness::Verdict::dead:
+      return finish(Error::stalled, "no reply while queries wait, nor to a probe");
+    case Liveness::Verdict::probe:
+      send(pipeline_.start_probe(now, Pipeline::Purpose::silence));
+      break;
+    case Liveness::Verdict::wait:
+      break;
+  }
+  const auto oldest = pipeline_.oldest_unanswered();
+  const bool is_worn = oldest && now - *oldest >= limits_.id_lifetime;
+  if (is_worn && state_ == ConnectionState::ready) events_.wears_out(*this);
+  if (const auto look_at = pipeline_.look_at()) return loop_.set_deadline(*this, *look_at);
+  if (oldest) loop_.set_deadline(*this, (is_worn ? now : *oldest) + limits_.id_lifetime);
 }
 
 void DatagramConnection::retire() {
   if (closed_) return;
   state_ = ConnectionState::draining;
-  if (mux_.waited_for() == 0) finish(std::nullopt, {});
+  if (pipeline_.waited_for() == 0) finish(std::nullopt, {});
 }
 
 void DatagramConnection::close() {
@@ -144,7 +167,7 @@ void DatagramConnection::finish(std::optional<Error> error, std::string detail) 
   // An operation of its own, so that gone() follows even where none is under way.
   ++operations_;
   asio::post(loop_.io(), [this] { end_operation(); });
-  events_.closed(*this, error, std::move(detail), mux_.close());
+  events_.closed(*this, error, std::move(detail), pipeline_.close());
 }
 
 void DatagramConnection::end_operation() {

@@ -9,6 +9,7 @@
 
 #include "runtime/loop.hpp"
 #include "upstream/connection.hpp"
+#include "upstream/pipeline.hpp"
 
 namespace pillion::upstream {
 
@@ -20,11 +21,15 @@ class DatagramConnection final : public Connection, runtime::Flushable, runtime:
 
   void start() override;
   void submit(Query& query, runtime::Time now) override;
+  void probe(runtime::Time now) override;
   void abandon(Query& query) override;
   void retire() override;
   void close() override;
   [[nodiscard]] ConnectionState state() const override { return state_; }
-  [[nodiscard]] const Mux& mux() const override { return mux_; }
+  [[nodiscard]] std::size_t in_flight() const override { return pipeline_.in_flight(); }
+  [[nodiscard]] std::size_t waited_for() const override { return pipeline_.waited_for(); }
+  [[nodiscard]] bool has_room() const override { return pipeline_.has_room(); }
+  [[nodiscard]] std::uint64_t answered() const override { return pipeline_.answered(); }
 
  private:
   using Socket = boost::asio::basic_datagram_socket<boost::asio::ip::udp, boost::asio::io_context::executor_type>;
@@ -32,6 +37,7 @@ class DatagramConnection final : public Connection, runtime::Flushable, runtime:
   void wait();
   void readable(const boost::system::error_code& error);
   bool consume(std::size_t size, runtime::Time now);
+  void send(const Query& query);
   void flush() override;
   void expired(runtime::Time now) override;
   void finish(std::optional<Error> error, std::string detail);
@@ -43,7 +49,7 @@ class DatagramConnection final : public Connection, runtime::Flushable, runtime:
   const ConnectionLimits& limits_;
   ConnectionEvents& events_;
   Socket socket_;
-  Mux mux_;
+  Pipeline pipeline_;
   ConnectionState state_ = ConnectionState::connecting;
   bool closed_ = false;
   unsigned operations_ = 0;
@@ -51,7 +57,6 @@ class DatagramConnection final : public Connection, runtime::Flushable, runtime:
   dns::Buffer out_;                // datagrams of this turn, one after the other
   std::vector<std::size_t> ends_;  // where each of them ends
   dns::Buffer in_;
-  runtime::Time last_reply_;
 };
 
 }  // namespace pillion::upstream

@@ -26,14 +26,14 @@ class Health {
     latency_ = latency_ ? *latency_ + (latency - *latency_) / 8 : latency;
     recovered();
   }
-  /// A connection is ready, or a reply arrived.
+  /// A reply arrived, to a query or to a probe.
   void recovered() {
     failures_ = 0;
     down_since_.reset();
     last_error_.reset();
     on_trial_ = false;
   }
-  /// A connection is ready, but those before it ended without an answer: a query has to show that the server is up.
+  /// A connection is ready: a query, or a probe, has to show that the server is up.
   void offer_trial() { on_trial_ = down_since_.has_value(); }
   /// A query was given to the server.
   void asked() { on_trial_ = false; }

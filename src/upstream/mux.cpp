@@ -133,6 +133,14 @@ std::vector<Query*> Mux::close() {
   return queries;
 }
 
+std::optional<runtime::Time> Mux::oldest_waited_for(const Query* apart) const {
+  for (auto index = oldest_; index != none; index = slots_[index].newer) {
+    const auto& slot = slots_[index];
+    if (slot.query != nullptr && slot.query != apart) return slot.sent;
+  }
+  return std::nullopt;
+}
+
 std::optional<runtime::Time> Mux::oldest_unanswered() const {
   if (oldest_ == none) return std::nullopt;
   return slots_[oldest_].sent;

@@ -25,7 +25,7 @@ Pool::Pool(runtime::Loop& loop, std::string upstream, std::string server, Server
       metrics_(metrics),
       settings_(settings),
       make_(std::move(make)) {
-  metrics_.up.set(1);
+  publish_up();
 }
 
 void Pool::start() {
@@ -64,8 +64,7 @@ void Pool::abandon(Query& query) {
 /// together.
 Pool::Member* Pool::with_room(runtime::Time now) {
   for (auto& candidate : members_) {
-    if (candidate.connection->state() != ConnectionState::ready || candidate.ended ||
-        !candidate.connection->mux().has_room())
+    if (candidate.connection->state() != ConnectionState::ready || candidate.ended || !candidate.connection->has_room())
       continue;
     if (quota_ && candidate.sent >= *quota_) {
       if (!candidate.used_up) candidate.used_up = now;
@@ -118,7 +117,7 @@ void Pool::open_as_needed(runtime::Time now) {
 /// Where every connection is used up and none closes, nothing else would let the waiting queries go on.
 void Pool::watch_quota() {
   for (const auto& m : members_) {
-    if (m.ended || !m.used_up || !m.connection->mux().has_room()) continue;
+    if (m.ended || !m.used_up || !m.connection->has_room()) continue;
     const auto doubted_at = quota_doubted_at(m);
     if (!is_set() || doubted_at < at()) loop_.set_deadline(*this, doubted_at);
   }
@@ -141,7 +140,7 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
     note_groups(handshake);
   }
   const auto milliseconds = std::chrono::duration<double, std::milli>(handshake.duration).count();
-  const auto level = tried_ && !reported_ ? runtime::LogLevel::debug : runtime::LogLevel::info;
+  const auto level = tried_ ? runtime::LogLevel::debug : runtime::LogLevel::info;
   loop_.log().log(level, "upstream connected",
                   {{"upstream", upstream_},
                    {"server", server_},
@@ -150,13 +149,13 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
                    {"resumed", handshake.resumed},
                    {"ms", milliseconds}});
   tried_ = true;
-  reported_.reset();
-  if (fruitless_closes_ < fruitless_closes_to_fail) {
-    health_.recovered();
-  } else {
-    health_.offer_trial();
-  }
   if (stopping_) return connection.retire();
+  // A handshake, or a socket that is bound, is no sign of a server that answers. The probe is one, whether or not
+  // anybody asks.
+  if (!health_.is_up()) {
+    health_.offer_trial();
+    connection.probe(now);
+  }
   drain_waiting(now);
   open_as_needed(now);
   // Make before break: those that wore out go now that there is another.
@@ -180,14 +179,14 @@ void Pool::note_groups(const Handshake& handshake) {
 void Pool::received(Connection& connection, const Mux::Received& received) {
   const auto now = loop_.clock().now();
   metrics_.in_flight.add(-1);
-  fruitless_closes_ = 0;
-  member(connection).last_reply = now;
+  heard(connection, now);
   if (received.reply) {
     const auto& reply = *received.reply;
     metrics_.responses[std::min<std::size_t>(reply.rcode, labelled_rcodes)].add();
     metrics_.request_duration.observe(reply.latency);
-    health_.replied(reply.latency);
-    metrics_.up.set(1);
+    recovered();
+    // A refusal is quick; it must not make a server the fastest.
+    if (is_usable(reply.rcode)) health_.replied(reply.latency);
     if (received.query != nullptr) received.query->replied(reply);
   } else {
     metrics_.failures[static_cast<std::size_t>(received.reply.error())].add();
@@ -197,8 +196,35 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
   if (!waiting_.empty()) drain_waiting(now);
 }
 
+void Pool::heard(Connection& connection, runtime::Time now) {
+  fruitless_closes_ = 0;
+  member(connection).last_reply = now;
+}
+
+void Pool::recovered() {
+  health_.recovered();
+  publish_up();
+  if (!std::exchange(reported_, std::nullopt)) return;
+  loop_.log().log(runtime::LogLevel::info, "upstream answers again", {{"upstream", upstream_}, {"server", server_}});
+}
+
+void Pool::answered_probe(Connection& connection) {
+  const auto now = loop_.clock().now();
+  heard(connection, now);
+  recovered();
+  drain_waiting(now);
+}
+
 void Pool::ignored(Connection& /*connection*/, Error error) {
   metrics_.failures[static_cast<std::size_t>(error)].add();
+}
+
+/// Some servers (NSD 4.6 is one) look at the first query of a TLS record and forget the others until more arrives, as
+/// the probe does. It may have been something else, so the remedy, which costs a record for each query, is tried for a
+/// while only.
+void Pool::needs_single_records(Connection& connection) {
+  singly_until_ = loop_.clock().now() + singly_for;
+  connection.write_singly();
 }
 
 void Pool::wears_out(Connection& connection) {
@@ -216,24 +242,28 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   const auto was_connecting = ended.sent == 0 && ended.last_reply == runtime::Time{};
   const auto fruitless = ended.last_reply == runtime::Time{};
   metrics_.in_flight.set(0);
-  for (const auto& m : members_)
-    metrics_.in_flight.add(m.ended ? 0 : static_cast<double>(m.connection->mux().in_flight()));
+  for (const auto& m : members_) metrics_.in_flight.add(m.ended ? 0 : static_cast<double>(m.connection->in_flight()));
 
-  // A server that closes with our queries unread resets the connection: if it had answered before, that is a close like
-  // any other.
-  const bool failure = error && !(*error == Error::reset && !fruitless);
+  // What becomes of a connection that had answers is no verdict on the server, unless it breaks the protocol: a path
+  // forgets connections, and a server that closes with our queries unread resets them.
+  const bool has_aged = error && !fruitless && (*error == Error::reset || *error == Error::stalled);
+  const bool failure = error && !has_aged;
   if (!failure && lost.empty()) metrics_.idle_closes.add();
   // A stall is our own verdict: the server did not close, so nothing is known of how much it takes.
-  if (!failure || (fruitless && *error != Error::stalled)) learn_quota(ended, lost.size(), now);
+  const bool is_stalled = error == Error::stalled;
+  if (!is_stalled && (!failure || fruitless)) learn_quota(ended, lost.size(), now);
   const bool disappointing = fruitless && (!lost.empty() || !waiting_.empty()) && !stopping_;
   if (disappointing) ++fruitless_closes_;
 
   if (failure) {
     if (was_connecting && *error >= Error::handshake_timeout && *error <= Error::alpn_mismatch)
       metrics_.handshakes_failed.add();
-    if (*error == Error::stalled) learn_singly(connection, now);
     server_failed(*error, detail, now);
     give_back(lost, *error);
+  } else if (is_stalled) {
+    // Whoever asked may know a server that answers sooner; what waits here goes on by the next connection.
+    metrics_.failures[static_cast<std::size_t>(Error::stalled)].add();
+    for (auto* const query : lost) query->failed(Error::stalled);
   } else if (disappointing && fruitless_closes_ >= fruitless_closes_to_fail) {
     server_failed(Error::closed, "closed before any answer", now);
     give_back(lost, Error::closed);
@@ -264,7 +294,10 @@ void Pool::expired(runtime::Time now) {
   }
   // A connection that outlived the one that failed is as good as a new one.
   const auto is_ready = [](const Member& m) { return !m.ended && m.connection->state() == ConnectionState::ready; };
-  if (std::ranges::any_of(members_, is_ready)) return health_.offer_trial();
+  if (const auto outlived = std::ranges::find_if(members_, is_ready); outlived != members_.end()) {
+    health_.offer_trial();
+    return outlived->connection->probe(now);
+  }
   const bool trying = std::ranges::any_of(
       members_, [](const Member& m) { return !m.ended && m.connection->state() != ConnectionState::draining; });
   if (!stopping_ && !trying) open();
@@ -274,22 +307,15 @@ void Pool::expired(runtime::Time now) {
 /// the number is learned, and unlearned as soon as a connection outlives it. Where there was no answer at all, one of
 /// the queries may be what ends the connection: sent one by one, it takes no others with it.
 void Pool::learn_quota(const Member& ended, std::size_t lost, runtime::Time now) {
-  const auto answered = ended.connection->mux().answered();
+  const auto answered = ended.connection->answered();
   if (lost > 0 && answered > 0 && now - ended.last_reply < quota_window) quota_ = answered;
   if (lost > 1 && answered == 0) quota_ = 1;
-}
-
-/// Some servers (NSD 4.6 is one) look at the first query of a TLS record and forget the others until more arrives. What
-/// gives them away is a stall although they answered queries that were sent at the same time. It may have been
-/// something else, so the remedy, which costs a record for each query, is tried for a while only.
-void Pool::learn_singly(const Connection& stalled, runtime::Time now) {
-  if (stalled.stalled_in_part()) singly_until_ = now + singly_for;
 }
 
 void Pool::server_failed(Error error, const std::string& detail, runtime::Time now) {
   metrics_.failures[static_cast<std::size_t>(error)].add();
   health_.failed(error, now, loop_.random().unit());
-  metrics_.up.set(0);
+  publish_up();
   tried_ = true;
   const auto level = reported_ == error ? runtime::LogLevel::debug : runtime::LogLevel::warn;
   loop_.log().log(level, "upstream failed",
@@ -331,7 +357,7 @@ void Pool::stop() {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     auto& connection = *members_[i].connection;
     if (members_[i].ended) continue;
-    if (connection.mux().waited_for() == 0) {
+    if (connection.waited_for() == 0) {
       connection.retire();
     } else {
       connection.close();
@@ -343,7 +369,11 @@ void Pool::publish() {
   std::array<double, static_cast<std::size_t>(ConnectionState::count_)> states{};
   for (const auto& m : members_) states[static_cast<std::size_t>(m.connection->state())] += 1;
   for (std::size_t i = 0; i < states.size(); ++i) metrics_.connections[i].set(states[i]);
-  metrics_.up.set(health_.is_up() ? 1 : 0);
+  publish_up();
+}
+
+void Pool::publish_up() {
+  if (!settings_.is_fallback) metrics_.up.set(health_.is_up() ? 1 : 0);
 }
 
 }  // namespace pillion::upstream

@@ -17,6 +17,8 @@ namespace pillion::upstream {
 
 struct PoolSettings {
   bool encrypted = true;
+  bool is_fallback = false;  ///< True if it is asked only what another pool could not get in full: it does not say
+                             ///< whether the server is up
   std::size_t max_connections = 4;
   std::size_t max_waiting = 8192;  ///< queries that wait for a connection
   /// A connection that the server closed is opened anew at once, before there is a query, if one was sent in so long.
@@ -66,6 +68,8 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
   void ready(Connection& connection, const Handshake& handshake) override;
   void received(Connection& connection, const Mux::Received& received) override;
   void ignored(Connection& connection, Error error) override;
+  void answered_probe(Connection& connection) override;
+  void needs_single_records(Connection& connection) override;
   void wears_out(Connection& connection) override;
   void closed(Connection& connection, std::optional<Error> error, std::string detail,
               std::vector<Query*> lost) override;
@@ -82,11 +86,13 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
   void open_as_needed(runtime::Time now);
   void open();
   void learn_quota(const Member& member, std::size_t lost, runtime::Time now);
-  void learn_singly(const Connection& stalled, runtime::Time now);
+  void heard(Connection& connection, runtime::Time now);
+  void recovered();
   void server_failed(Error error, const std::string& detail, runtime::Time now);
   void carry_over(const std::vector<Query*>& lost, bool fruitless);
   void give_back(const std::vector<Query*>& lost, Error error);
   void publish();
+  void publish_up();
 
   runtime::Loop& loop_;
   std::string upstream_;
@@ -99,7 +105,7 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
   std::deque<Query*> waiting_;
   /// How many answers the server gives on one connection before it closes it, where that is few (see learn_quota).
   std::optional<std::uint64_t> quota_;
-  /// Until then queries are written one by one (see learn_singly).
+  /// Until then queries are written one by one (see needs_single_records).
   runtime::Time singly_until_ = runtime::Time::min();
   unsigned fruitless_closes_ = 0;  // connections in a row that ended without an answer
   runtime::Time last_sent_ = runtime::Time::min();

@@ -105,7 +105,7 @@ asio::awaitable<bool> StreamConnection<Transport>::open() {
   phase_ = Phase::open;
   state_ = ConnectionState::ready;
   loop_.clear_deadline(*this);
-  last_reply_ = loop_.clock().now();
+  pipeline_.begin(loop_.clock().now());
   in_.resize(read_size);
   events_.ready(*this, *handshake);
   co_return true;
@@ -138,21 +138,25 @@ template <typename Transport>
 bool StreamConnection<Transport>::consume(runtime::Time now) {
   dns::Frames frames(dns::Bytes(in_).first(in_size_));
   while (const auto message = frames.next()) {
-    const auto received = mux_.receive(*message, now);
+    const auto received = pipeline_.receive(*message, now);
     if (!received) {
       finish(received.error(), "the server broke the protocol");
       return false;
     }
-    last_reply_ = now;
-    if (received->reply) learn_idle_timeout(*received->reply);
-    events_.received(*this, *received);
+    if (received->was_left_lying) events_.needs_single_records(*this);
+    if (received->message.reply) learn_idle_timeout(*received->message.reply);
+    if (received->is_of_probe) {
+      events_.answered_probe(*this);
+    } else {
+      events_.received(*this, received->message);
+    }
     if (phase_ != Phase::open) return false;
   }
   const auto rest = frames.rest();
   std::copy(rest.begin(), rest.end(), in_.begin());
   in_size_ = rest.size();
   if (frames.needed() > in_.size()) in_.resize(frames.needed());
-  if (state_ == ConnectionState::draining && mux_.waited_for() == 0) finish_orderly();
+  if (state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish_orderly();
   return phase_ == Phase::open;
 }
 
@@ -174,17 +178,24 @@ void StreamConnection<Transport>::learn_idle_timeout(const Reply& reply) {
 template <typename Transport>
 void StreamConnection<Transport>::submit(Query& query, runtime::Time now) {
   query.carrier = this;
-  encode_query(query, mux_.add(query, now), encoding_, out_);
+  encode_query(query, pipeline_.add(query, now), encoding_, out_);
   loop_.schedule(*this);
   // With one query in flight the watch may still be set for the idle timeout; it looks at what is in flight when it
   // fires.
-  if (!is_set() || at() > now + limits_.stall_timeout) loop_.set_deadline(*this, now + limits_.stall_timeout);
+  if (!is_set() || at() > now + Liveness::probe_after) loop_.set_deadline(*this, now + Liveness::probe_after);
+}
+
+template <typename Transport>
+void StreamConnection<Transport>::probe(runtime::Time now) {
+  if (pipeline_.is_probing()) return;
+  send_probe(now, Pipeline::Purpose::server);
+  watch(now);
 }
 
 template <typename Transport>
 void StreamConnection<Transport>::abandon(Query& query) {
-  mux_.abandon(query);
-  if (state_ == ConnectionState::draining && mux_.waited_for() == 0) finish_orderly();
+  pipeline_.abandon(query);
+  if (state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish_orderly();
 }
 
 template <typename Transport>
@@ -224,20 +235,30 @@ void StreamConnection<Transport>::written(const error_code& error, std::size_t s
 /// Sets the one timer of the connection to the next moment at which something may have to be done.
 template <typename Transport>
 void StreamConnection<Transport>::watch(runtime::Time now) {
-  const auto oldest = mux_.oldest_unanswered();
-  if (oldest) {
-    if (now - *oldest >= limits_.id_lifetime && state_ == ConnectionState::ready) events_.wears_out(*this);
-    // A slow answer is no stall while others arrive; and a connection that was idle has no last reply to speak of.
-    const auto quiet_since = std::max(*oldest, last_reply_);
-    if (now - quiet_since >= limits_.stall_timeout) {
-      stalled_in_part_ = last_reply_ > *oldest;
-      return finish(Error::stalled, "no reply while queries wait");
-    }
-    return loop_.set_deadline(*this, quiet_since + limits_.stall_timeout);
+  switch (pipeline_.look(now)) {
+    case Liveness::Verdict::dead:
+      return finish(Error::stalled, "no reply while queries wait, nor to a probe");
+    case Liveness::Verdict::probe:
+      send_probe(now, Pipeline::Purpose::silence);
+      break;
+    case Liveness::Verdict::wait:
+      break;
   }
+  const auto oldest = pipeline_.oldest_unanswered();
+  const bool is_worn = oldest && now - *oldest >= limits_.id_lifetime;
+  if (is_worn && state_ == ConnectionState::ready) events_.wears_out(*this);
+  if (const auto look_at = pipeline_.look_at()) return loop_.set_deadline(*this, *look_at);
+  if (oldest) return loop_.set_deadline(*this, (is_worn ? now : *oldest) + limits_.id_lifetime);
   if (!idle_timeout_) return;
-  if (now - last_reply_ >= *idle_timeout_) return finish_orderly();
-  loop_.set_deadline(*this, last_reply_ + *idle_timeout_);
+  if (now - pipeline_.last_heard() >= *idle_timeout_) return finish_orderly();
+  loop_.set_deadline(*this, pipeline_.last_heard() + *idle_timeout_);
+}
+
+template <typename Transport>
+void StreamConnection<Transport>::send_probe(runtime::Time now, Pipeline::Purpose purpose) {
+  const auto& probe = pipeline_.start_probe(now, purpose);
+  encode_query(probe, probe.id, encoding_, out_);
+  loop_.schedule(*this);
 }
 
 template <typename Transport>
@@ -264,7 +285,7 @@ void StreamConnection<Transport>::retire() {
   if (phase_ == Phase::tcp_connect || phase_ == Phase::handshake) return close();
   if (phase_ != Phase::open) return;
   state_ = ConnectionState::draining;
-  if (mux_.waited_for() == 0) finish_orderly();
+  if (pipeline_.waited_for() == 0) finish_orderly();
 }
 
 template <typename Transport>
@@ -286,7 +307,7 @@ void StreamConnection<Transport>::finish_orderly() {
     phase_ = Phase::closed;
     end_operation();
   });
-  events_.closed(*this, std::nullopt, {}, mux_.close());
+  events_.closed(*this, std::nullopt, {}, pipeline_.close());
 }
 
 template <typename Transport>
@@ -298,7 +319,7 @@ void StreamConnection<Transport>::finish(std::optional<Error> error, std::string
   loop_.clear_deadline(*this);
   error_code ignored;
   transport_.socket().close(ignored);
-  if (!told) events_.closed(*this, error, std::move(detail), mux_.close());
+  if (!told) events_.closed(*this, error, std::move(detail), pipeline_.close());
 }
 
 template <typename Transport>

@@ -11,6 +11,7 @@
 
 #include "runtime/loop.hpp"
 #include "upstream/connection.hpp"
+#include "upstream/pipeline.hpp"
 #include "upstream/tls.hpp"
 
 namespace pillion::upstream {
@@ -80,18 +81,21 @@ class StreamConnection final : public Connection, runtime::Flushable, runtime::D
         limits_(limits),
         events_(events),
         transport_(loop, std::forward<TransportArguments>(transport)...),
-        mux_(limits.max_in_flight, [&loop] { return loop.random().u16(); }) {}
+        pipeline_(limits.max_in_flight, [&loop] { return loop.random().u16(); }) {}
   ~StreamConnection() override { loop_.unschedule(*this); }
 
   void start() override;
   void write_singly() override { singly_ = true; }
-  [[nodiscard]] bool stalled_in_part() const override { return stalled_in_part_; }
   void submit(Query& query, runtime::Time now) override;
+  void probe(runtime::Time now) override;
   void abandon(Query& query) override;
   void retire() override;
   void close() override;
   [[nodiscard]] ConnectionState state() const override { return state_; }
-  [[nodiscard]] const Mux& mux() const override { return mux_; }
+  [[nodiscard]] std::size_t in_flight() const override { return pipeline_.in_flight(); }
+  [[nodiscard]] std::size_t waited_for() const override { return pipeline_.waited_for(); }
+  [[nodiscard]] bool has_room() const override { return pipeline_.has_room(); }
+  [[nodiscard]] std::uint64_t answered() const override { return pipeline_.answered(); }
 
  private:
   enum class Phase : std::uint8_t { tcp_connect, handshake, open, shutdown, closed };
@@ -106,6 +110,7 @@ class StreamConnection final : public Connection, runtime::Flushable, runtime::D
   void written(const boost::system::error_code& error, std::size_t size);
   void expired(runtime::Time now) override;
   void watch(runtime::Time now);
+  void send_probe(runtime::Time now, Pipeline::Purpose purpose);
   void finish_orderly();
   void finish(std::optional<Error> error, std::string detail);
   void end_operation();
@@ -117,7 +122,7 @@ class StreamConnection final : public Connection, runtime::Flushable, runtime::D
   const ConnectionLimits& limits_;
   ConnectionEvents& events_;
   Transport transport_;
-  Mux mux_;
+  Pipeline pipeline_;
   Phase phase_ = Phase::tcp_connect;
   ConnectionState state_ = ConnectionState::connecting;
   unsigned operations_ = 0;  // the coroutine, a write, a shutdown: what still refers to this object
@@ -126,10 +131,8 @@ class StreamConnection final : public Connection, runtime::Flushable, runtime::D
   dns::Buffer on_wire_;           // what is being written
   std::size_t written_size_ = 0;  // of on_wire_
   bool singly_ = false;
-  bool stalled_in_part_ = false;
   dns::Buffer in_;
   std::size_t in_size_ = 0;
-  runtime::Time last_reply_;
   std::optional<runtime::Duration> idle_timeout_;  // the server's, learned by RFC 7828
 };
 

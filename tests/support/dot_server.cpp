@@ -96,6 +96,7 @@ DotServer::Implementation::~Implementation() {
 void DotServer::Implementation::open_sockets() {
   const auto address = asio::ip::make_address(options_.address);
   const auto listen = [&](tcp::acceptor& acceptor, std::uint16_t port) {
+    acceptor.close();
     acceptor.open(address.is_v6() ? tcp::v6() : tcp::v4());
     acceptor.set_option(tcp::acceptor::reuse_address(true));
     acceptor.bind({address, port});
@@ -127,8 +128,17 @@ void DotServer::Implementation::open_sockets() {
 }
 
 void DotServer::Implementation::close_sockets() {
-  tls_acceptor_.close();
-  tcp_acceptor_.close();
+  const auto address = asio::ip::make_address(options_.address);
+  // The port stays ours, so that nobody who tries it meets another test's server there.
+  const auto stop_listening = [&](tcp::acceptor& acceptor, std::uint16_t port) {
+    if (!acceptor.is_open()) return;
+    acceptor.close();
+    acceptor.open(address.is_v6() ? tcp::v6() : tcp::v4());
+    acceptor.set_option(tcp::acceptor::reuse_address(true));
+    acceptor.bind({address, port});
+  };
+  stop_listening(tls_acceptor_, tls_port_);
+  stop_listening(tcp_acceptor_, plain_port_);
   udp_socket_.close();
 }
 

@@ -47,6 +47,8 @@ class FakeConnection final : public Connection {
   ~FakeConnection() override { std::erase(server_.connections, this); }
 
   void start() override { started = true; }
+  void write_singly() override { singly = true; }
+  void probe(runtime::Time /*now*/) override { ++probes; }
   void submit(Query& query, runtime::Time now) override {
     query.carrier = this;
     mux_.add(query, now);
@@ -60,7 +62,10 @@ class FakeConnection final : public Connection {
   }
   void close() override { end(); }
   [[nodiscard]] ConnectionState state() const override { return state_; }
-  [[nodiscard]] const Mux& mux() const override { return mux_; }
+  [[nodiscard]] std::size_t in_flight() const override { return mux_.in_flight(); }
+  [[nodiscard]] std::size_t waited_for() const override { return mux_.waited_for(); }
+  [[nodiscard]] bool has_room() const override { return mux_.has_room(); }
+  [[nodiscard]] std::uint64_t answered() const override { return mux_.answered(); }
 
   // What the server does:
   void become_ready(const Handshake& handshake = {}) {
@@ -78,6 +83,8 @@ class FakeConnection final : public Connection {
   }
   void answer(const Query& query) { reply(reply_to(query, query.id)); }
   void wear_out() { events_.wears_out(*this); }
+  void answer_probe() { events_.answered_probe(*this); }
+  void leave_lying() { events_.needs_single_records(*this); }
   void ignore(Error error) { events_.ignored(*this, error); }
   /// Orderly without an error. gone() follows in the next turn.
   void end(std::optional<Error> error = std::nullopt) {
@@ -90,6 +97,8 @@ class FakeConnection final : public Connection {
 
   bool started = false;
   bool retired = false;
+  bool singly = false;
+  int probes = 0;
   std::vector<Query*> sent;
 
  private:

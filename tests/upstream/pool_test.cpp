@@ -223,8 +223,41 @@ TEST_F(PoolTest, TriesAServerThatIsDownAgainByItself) {
   EXPECT_GE(runtime::Clock::now(), pool->health().retry_at());
   connection(0).become_ready();
   EXPECT_EQ(connection(0).sent, Sent{&queries[0]});
+  EXPECT_FALSE(pool->health().is_up()) << "a connection is not an answer";
+  connection(0).answer(queries[0]);
   EXPECT_TRUE(pool->health().is_up());
   EXPECT_EQ(metrics.up.value(), 1);
+}
+
+TEST_F(PoolTest, AServerThatIsBackIsFoundUpThoughNobodyAsks) {
+  start();
+  connection(0).end(Error::connect_refused);
+  ASSERT_TRUE(testing::run_until(loop, [&] { return server.made == 2; }));
+  connection(0).become_ready();
+  EXPECT_EQ(connection(0).probes, 1);
+  EXPECT_EQ(metrics.up.value(), 0);
+  connection(0).answer_probe();
+  EXPECT_TRUE(pool->health().is_up());
+  EXPECT_EQ(metrics.up.value(), 1);
+}
+
+TEST_F(PoolTest, AServerThatEndsEachConnectionAfterItsHandshakeIsBackedOffFrom) {
+  start();
+  const auto begin = now();
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(testing::run_until(loop, [&] { return server.connections.size() == 1; }));
+    connection(0).become_ready({.encrypted = true, .not_after = {}, .version = "TLSv1.3"});
+    connection(0).end(Error::reset);
+    turn(loop);
+  }
+  EXPECT_EQ(metrics.up.value(), 0);
+  // 50, 100 and 200 ms at the least, since no handshake makes good for the failures before it.
+  EXPECT_GE(pool->health().retry_at() - begin, 350ms + 400ms);
+}
+
+TEST_F(PoolTest, OneThatWasNeverDownIsNotProbed) {
+  start_ready();
+  EXPECT_EQ(connection(0).probes, 0);
 }
 
 TEST_F(PoolTest, DoesNotWaitForAServerWithABadCertificate) {
@@ -401,6 +434,38 @@ TEST_F(PoolTest, QueriesThatWereLostTogetherWithoutAnAnswerAreSentOneByOne) {
   connection(0).end();
   EXPECT_EQ(queries[0].errors, std::vector{Error::closed});
   EXPECT_TRUE(pool->health().is_up());
+}
+
+TEST_F(PoolTest, AStallOfAConnectionThatHadAnswersIsNotTheServers) {
+  start_ready();
+  submit(queries[0]);
+  connection(0).answer(queries[0]);
+  submit(queries[1]);
+  connection(0).end(Error::stalled);
+  EXPECT_EQ(queries[1].errors, std::vector{Error::stalled}) << "who asked may know another server";
+  EXPECT_EQ(failures(Error::stalled), 1U);
+  EXPECT_TRUE(pool->health().is_up());
+  EXPECT_EQ(metrics.up.value(), 1);
+  EXPECT_EQ(submit(queries[2]), std::nullopt);
+  EXPECT_EQ(server.made, 2U) << "by another connection, without a back-off";
+}
+
+TEST_F(PoolTest, AStallOfAFreshConnectionIsTheServers) {
+  start_ready();
+  submit(queries[0]);
+  connection(0).end(Error::stalled);
+  EXPECT_FALSE(pool->health().is_up());
+  EXPECT_EQ(metrics.up.value(), 0);
+}
+
+TEST_F(PoolTest, WhereQueriesAreLeftLyingEachGoesInARecordOfItsOwn) {
+  server.max_in_flight = 1;
+  start_ready();
+  connection(0).leave_lying();
+  EXPECT_TRUE(connection(0).singly);
+  for (auto i : {0U, 1U}) submit(queries[i]);
+  ASSERT_EQ(server.connections.size(), 2U);
+  EXPECT_TRUE(connection(1).singly) << "those that follow, for a while";
 }
 
 TEST_F(PoolTest, AStallDoesNotMakeItSendQueriesOneByOne) {

@@ -61,11 +61,11 @@ def address_of(name_wire):
     return struct.pack("!I", 0xC6120000 | zlib.crc32(name_wire.lower()) & 0x1FFFF)
 
 
-def answer_to(query, wished):
+def answer_to(query, wished, refusal=None):
     end = question_end(query)
     identifier, flags = struct.unpack_from("!HH", query)
     has_opt = struct.unpack_from("!H", query, 10)[0] > 0
-    code = NXDOMAIN if "nx" in wished else SERVFAIL if "servfail" in wished else 0
+    code = refusal or (NXDOMAIN if "nx" in wished else SERVFAIL if "servfail" in wished else 0)
     positive = code == 0 and "nodata" not in wished and query[end - 4:end] == b"\0\x01\0\x01"
     negative = code == NXDOMAIN or "nodata" in wished
     ttl = wished.get("ttl", 300)
@@ -132,6 +132,9 @@ class Connection(asyncio.Protocol):
             self.server.handshakes += 1
             self.server.resumed += int(bool(self.tls.session_reused))
             self.server.alpn.add(self.tls.selected_alpn_protocol())
+            if self.server.reset_after_handshake:
+                self.reset()
+                return
             self.rearm_idle_timer()
         try:
             while True:
@@ -180,7 +183,7 @@ class Connection(asyncio.Protocol):
 
     def answer(self, query, wished):
         self.in_flight -= 1
-        reply = answer_to(query, wished)
+        reply = answer_to(query, wished, self.server.refusal)
         self.tls.write(struct.pack("!H", len(reply)) + reply)
         self.rearm_idle_timer()
         if self.server.close_after_answer:
@@ -209,6 +212,11 @@ class Connection(asyncio.Protocol):
         if not self.transport.is_closing():
             self.transport.write_eof()
 
+    def reset(self):
+        self.closing = True
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
     def flush(self):
         data = self.outgoing.read()
         if data and not self.transport.is_closing():
@@ -229,6 +237,8 @@ class DotServer:
         self.recorded = bytearray()  # what clients sent, as it went over the wire
         self.connections = self.handshakes = self.resumed = self.queries = 0
         self.asked = collections.Counter()  # by question_of()
+        self.refusal = None  # a response code: every answer is that
+        self.reset_after_handshake = False
         self.silent = False  # while set, queries are taken and never answered
         self.held = []
         self.alpn = set()
@@ -295,9 +305,6 @@ class DotServer:
             # Its wait_closed() would wait for the connections too, since Python 3.12.
             self.listener.close()
             for connection in list(self.open):
-                connection.closing = True
-                reset = struct.pack("ii", 1, 0)
-                connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
-                connection.transport.abort()
+                connection.reset()
 
         self.call(drop())

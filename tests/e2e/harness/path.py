@@ -1,4 +1,4 @@
-"""A path between Pillion and a server which does to large ClientHellos what some middleboxes and servers do."""
+"""A path between Pillion and a server which does what some middleboxes do: to large ClientHellos, and to connections that it forgets."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,14 @@ PACKET = 1400  # bytes of payload that one packet carries, about
 
 class Path:
     """Forwards TCP connections to `server` ("ADDRESS:PORT"), but for those whose ClientHello is larger than one packet: those hear
-    nothing, or with `resets` an end. `hellos` has the size of each ClientHello."""
+    nothing, or with `resets` an end. `hellos` has the size of each ClientHello. After forget() nothing passes on the connections that there
+    are, while new ones are carried."""
 
     def __init__(self, server, *, resets=False):
         self.server = server.rsplit(":", 1)
         self.resets = resets
         self.hellos = []
+        self.generation = 0
         self.port = 0
         self.tasks = set()
         self.loop = asyncio.new_event_loop()
@@ -26,6 +28,9 @@ class Path:
     @property
     def address(self):
         return f"127.0.0.1:{self.port}"
+
+    def forget(self):
+        self.generation += 1
 
     def large(self):
         """How many ClientHellos did not fit into one packet."""
@@ -75,10 +80,11 @@ class Path:
                 end.close()
             self.tasks.discard(asyncio.current_task())
 
-    @staticmethod
-    async def _pass_on(source, target):
+    async def _pass_on(self, source, target):
+        generation = self.generation
         while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
+            if generation == self.generation:
+                target.write(data)
+                await target.drain()
         with contextlib.suppress(OSError):
             target.write_eof()

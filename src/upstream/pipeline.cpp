@@ -1,0 +1,55 @@
+#include "upstream/pipeline.hpp"
+
+#include <utility>
+
+namespace pillion::upstream {
+
+std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, runtime::Time now) {
+  auto received = mux_.receive(message, now);
+  if (!received) return std::unexpected(received.error());
+  liveness_.heard(now);
+  const bool is_of_probe = received->query == &probe_;
+  if (is_of_probe) {
+    probe_.is_under_way = false;
+    asked_about_server_.reset();
+  } else {
+    ++answered_;
+  }
+  const bool was_left_lying = probe_.is_under_way && std::exchange(silent_in_part_, false);
+  return Received{.message = std::move(*received), .is_of_probe = is_of_probe, .was_left_lying = was_left_lying};
+}
+
+/// When the oldest that is waited for was sent.
+std::optional<runtime::Time> Pipeline::oldest() const {
+  const auto oldest = mux_.oldest_waited_for(&probe_);
+  return oldest ? oldest : asked_about_server_;
+}
+
+Liveness::Verdict Pipeline::look(runtime::Time now) {
+  return liveness_.look(now, oldest(), probe_.is_under_way);
+}
+
+std::optional<runtime::Time> Pipeline::look_at() const {
+  const auto since = oldest();
+  if (!since) return std::nullopt;
+  return liveness_.look_at(*since, probe_.is_under_way);
+}
+
+Query& Pipeline::start_probe(runtime::Time now, Purpose purpose) {
+  const auto since = mux_.oldest_waited_for(&probe_);
+  silent_in_part_ = since && liveness_.last_heard() > *since;
+  if (purpose == Purpose::server) asked_about_server_ = now;
+  liveness_.probed(now);
+  mux_.add(probe_, now);
+  probe_.is_under_way = true;
+  return probe_;
+}
+
+std::vector<Query*> Pipeline::close() {
+  auto lost = mux_.close();
+  std::erase(lost, &probe_);
+  probe_.is_under_way = false;
+  return lost;
+}
+
+}  // namespace pillion::upstream

@@ -1,0 +1,72 @@
+#pragma once
+// What is in flight on one connection: the queries, and the probe that shows whether the connection is alive. Pure.
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "upstream/liveness.hpp"
+#include "upstream/mux.hpp"
+#include "upstream/probe.hpp"
+
+namespace pillion::upstream {
+
+class Pipeline {
+ public:
+  /// As Mux takes them.
+  Pipeline(std::size_t max_in_flight, std::function<std::uint16_t()> random_id)
+      : mux_(max_in_flight, std::move(random_id)) {}
+
+  // The probe is in none of these numbers.
+  [[nodiscard]] std::size_t in_flight() const { return mux_.in_flight() - probes(); }
+  [[nodiscard]] std::size_t waited_for() const { return mux_.waited_for() - probes(); }
+  [[nodiscard]] bool has_room() const { return mux_.has_room(); }
+  [[nodiscard]] std::uint64_t answered() const { return answered_; }
+  [[nodiscard]] std::optional<runtime::Time> oldest_unanswered() const { return mux_.oldest_unanswered(); }
+  [[nodiscard]] runtime::Time last_heard() const { return liveness_.last_heard(); }
+
+  /// The connection is ready.
+  void begin(runtime::Time now) { liveness_.heard(now); }
+  /// As Mux::add().
+  std::uint16_t add(Query& query, runtime::Time now) { return mux_.add(query, now); }
+  void abandon(Query& query) { mux_.abandon(query); }
+
+  struct Received {
+    Mux::Received message;
+    bool is_of_probe = false;  ///< of nobody's interest but ours
+    /// True if the probe brought the reply although it answers an older query, and replies had come since that was
+    /// sent: the server had left it lying until more came.
+    bool was_left_lying = false;
+  };
+  /// As Mux::receive().
+  [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now);
+
+  /// Has the connection been silent for too long?
+  [[nodiscard]] Liveness::Verdict look(runtime::Time now);
+  /// When to look again; nullopt while nobody waits.
+  [[nodiscard]] std::optional<runtime::Time> look_at() const;
+  [[nodiscard]] bool is_probing() const { return probe_.is_under_way; }
+  /// A probe, with its id: to be sent where look() says so; or to find out about the server, and then the connection is
+  /// dead without an answer to it, though nobody else waits for one. None may be under way.
+  enum class Purpose : std::uint8_t { silence, server };
+  [[nodiscard]] Query& start_probe(runtime::Time now, Purpose purpose);
+
+  /// As Mux::close().
+  [[nodiscard]] std::vector<Query*> close();
+
+ private:
+  [[nodiscard]] std::optional<runtime::Time> oldest() const;
+  [[nodiscard]] std::size_t probes() const { return probe_.is_under_way ? 1 : 0; }
+
+  Mux mux_;
+  Liveness liveness_;
+  Probe probe_;
+  std::optional<runtime::Time> asked_about_server_;  // when the probe under way was sent for that
+  bool silent_in_part_ = false;                      // when the probe was sent: replies had come since the oldest query
+  std::uint64_t answered_ = 0;
+};
+
+}  // namespace pillion::upstream

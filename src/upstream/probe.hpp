@@ -1,0 +1,22 @@
+#pragma once
+// The question that shows whether a connection is alive: the root's name servers, which every resolver has at hand.
+
+#include "dns/response.hpp"
+#include "upstream/query.hpp"
+
+namespace pillion::upstream {
+
+/// Belongs to the connection that it is sent on, of which nobody else waits for the answer.
+class Probe final : public Query {
+ public:
+  Probe() {
+    constexpr std::uint8_t root = 0;
+    dns::append_query(message, 0, dns::flag::rd, dns::Bytes(&root, 1), dns::type::ns, dns::klass::in);
+  }
+  void replied(const Reply& /*reply*/) override { is_under_way = false; }
+  void failed(Error /*error*/) override { is_under_way = false; }
+
+  bool is_under_way = false;
+};
+
+}  // namespace pillion::upstream

@@ -1,0 +1,133 @@
+#include "upstream/pipeline.hpp"
+
+#include <deque>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "upstream/test_query.hpp"
+
+namespace pillion::upstream {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using Verdict = Liveness::Verdict;
+using testing::reply_to;
+using testing::TestQuery;
+
+const runtime::Time start = runtime::Time{} + 1h;
+
+class PipelineTest : public ::testing::Test {
+ protected:
+  PipelineTest() { pipeline.begin(start); }
+  void send(std::size_t i, runtime::Duration at) { pipeline.add(queries[i], start + at); }
+  [[nodiscard]] Pipeline::Received answer(const Query& query, runtime::Duration at) {
+    return pipeline.receive(reply_to(query, query.id), start + at).value();
+  }
+  [[nodiscard]] Verdict look(runtime::Duration at) { return pipeline.look(start + at); }
+
+  std::uint16_t next_id = 0;
+  Pipeline pipeline{512, [this] { return ++next_id; }};
+  std::deque<TestQuery> queries{4};
+};
+
+TEST_F(PipelineTest, AnIdleConnectionIsNotSilent) {
+  EXPECT_EQ(look(1h), Verdict::wait);
+  EXPECT_FALSE(pipeline.look_at());
+  send(0, 1h);
+  EXPECT_EQ(look(1h + 999ms), Verdict::wait) << "silent since the query, not since the last reply";
+  EXPECT_EQ(pipeline.look_at(), start + 1h + 1s);
+}
+
+TEST_F(PipelineTest, ASilenceIsProbedAndThenTheConnectionIsDead) {
+  send(0, 0s);
+  EXPECT_EQ(look(1s), Verdict::probe);
+  const auto& probe = pipeline.start_probe(start + 1s, Pipeline::Purpose::silence);
+  EXPECT_EQ(dns::read_u16(probe.message, dns::header_size + 1), dns::type::ns) << "the root's name servers";
+  EXPECT_EQ(pipeline.look_at(), start + 2s);
+  EXPECT_EQ(look(1999ms), Verdict::wait);
+  EXPECT_EQ(look(2s), Verdict::dead);
+  EXPECT_THAT(pipeline.close(), ElementsAre(&queries[0])) << "the probe is nobody's";
+}
+
+TEST_F(PipelineTest, AnAnsweredProbeShowsThatTheNameIsSlow) {
+  send(0, 0s);
+  for (auto at = 1s; at < 10s; at += 1s) {
+    ASSERT_EQ(look(at), Verdict::probe);
+    const auto& probe = pipeline.start_probe(start + at, Pipeline::Purpose::silence);
+    EXPECT_TRUE(answer(probe, at).is_of_probe);
+  }
+  EXPECT_FALSE(answer(queries[0], 9s).is_of_probe);
+  EXPECT_EQ(look(1h), Verdict::wait);
+}
+
+TEST_F(PipelineTest, AnyReplyEndsTheSilence) {
+  send(0, 0s);
+  send(1, 0s);
+  EXPECT_EQ(look(1s), Verdict::probe);
+  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
+  static_cast<void>(answer(queries[1], 1500ms));
+  EXPECT_EQ(look(2s), Verdict::wait);
+  EXPECT_EQ(look(2500ms), Verdict::dead) << "silent again";
+}
+
+TEST_F(PipelineTest, AServerThatAnswersNoProbesIsNotDeadWhereNobodyElseWaits) {
+  send(0, 0s);
+  EXPECT_EQ(look(1s), Verdict::probe);
+  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
+  static_cast<void>(answer(queries[0], 1100ms));
+  EXPECT_EQ(look(1h), Verdict::wait);
+  EXPECT_FALSE(pipeline.look_at());
+}
+
+TEST_F(PipelineTest, WhatNobodyWaitsForIsNotProbed) {
+  send(0, 0s);
+  pipeline.abandon(queries[0]);
+  EXPECT_EQ(look(10s), Verdict::wait);
+  EXPECT_EQ(pipeline.in_flight(), 1U);
+  send(1, 9500ms);
+  EXPECT_EQ(look(10s), Verdict::wait);
+  EXPECT_EQ(look(10500ms), Verdict::probe);
+}
+
+TEST_F(PipelineTest, TheProbeIsInNoNumber) {
+  send(0, 0s);
+  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
+  EXPECT_EQ(pipeline.in_flight(), 1U);
+  EXPECT_EQ(pipeline.waited_for(), 1U);
+  pipeline.abandon(queries[0]);
+  EXPECT_EQ(pipeline.waited_for(), 0U);
+  EXPECT_THAT(pipeline.close(), IsEmpty());
+  EXPECT_EQ(pipeline.in_flight(), 0U);
+}
+
+TEST_F(PipelineTest, WhatTheProbeWakesHadBeenLeftLying) {
+  // Two queries in one TLS record: one is answered, the other lies there until more comes.
+  send(0, 0s);
+  send(1, 0s);
+  static_cast<void>(answer(queries[0], 10ms));
+  EXPECT_EQ(look(1010ms), Verdict::probe);
+  const auto& probe = pipeline.start_probe(start + 1010ms, Pipeline::Purpose::silence);
+  EXPECT_TRUE(answer(queries[1], 1020ms).was_left_lying);
+  EXPECT_FALSE(answer(probe, 1020ms).was_left_lying);
+}
+
+TEST_F(PipelineTest, WhatIsOnlySlowHadNotBeenLeftLying) {
+  send(0, 0s);
+  send(1, 0s);
+  static_cast<void>(answer(queries[0], 10ms));
+  EXPECT_EQ(look(1010ms), Verdict::probe);
+  const auto& probe = pipeline.start_probe(start + 1010ms, Pipeline::Purpose::silence);
+  EXPECT_FALSE(answer(probe, 1020ms).was_left_lying);
+  EXPECT_FALSE(answer(queries[1], 1500ms).was_left_lying);
+  // Nothing had come since the query was sent: the whole connection was silent, not a part of it.
+  send(2, 2s);
+  EXPECT_EQ(look(3s), Verdict::probe);
+  static_cast<void>(pipeline.start_probe(start + 3s, Pipeline::Purpose::silence));
+  EXPECT_FALSE(answer(queries[2], 3010ms).was_left_lying);
+}
+
+}  // namespace
+}  // namespace pillion::upstream
