@@ -60,6 +60,11 @@ bool Exchange::is_waiting() const {
   return std::ranges::any_of(attempts_, &Attempt::is_live_);
 }
 
+/// TCP loses nothing: sent again over UDP, the query would only be told once more that the answer is too large.
+bool Exchange::is_waiting_for_tcp() const {
+  return std::ranges::any_of(attempts_, [](const Attempt& a) { return a.is_live_ && a.over_tcp_; });
+}
+
 /// The servers that have it now.
 upstream::ServerSet Exchange::waited_for() const {
   upstream::ServerSet servers = 0;
@@ -170,9 +175,9 @@ void Exchange::expired(runtime::Time now) {
   if (ask_another(now, false)) return;
   if (tried_ == tried_before) {
     // Every server has had it. A datagram may have been lost; whoever failed may be back.
-    tried_ = terms_->over_datagrams ? 0 : waited_for();
-    if (terms_->over_datagrams && free_attempt() == nullptr)
-      abandon(*std::ranges::min_element(attempts_, {}, &Attempt::since_));
+    const bool may_be_lost = terms_->over_datagrams && !is_waiting_for_tcp();
+    tried_ = may_be_lost ? 0 : waited_for();
+    if (may_be_lost && free_attempt() == nullptr) abandon(*std::ranges::min_element(attempts_, {}, &Attempt::since_));
     if (ask_another(now, false)) return;
   }
   terms_->schedule.set_deadline(*this, std::min(give_up_, now + terms_->next_after));

@@ -92,6 +92,7 @@ class Exchange final : public runtime::Deadline {
 
   [[nodiscard]] runtime::Time now() const { return terms_->schedule.clock().now(); }
   [[nodiscard]] bool is_waiting() const;
+  [[nodiscard]] bool is_waiting_for_tcp() const;
   [[nodiscard]] upstream::ServerSet waited_for() const;
   [[nodiscard]] Attempt* free_attempt();
   bool ask_another(runtime::Time now, bool only_usable);

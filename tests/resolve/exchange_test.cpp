@@ -340,5 +340,25 @@ TEST_F(ExchangeTest, ATruncatedDatagramIsAskedForOverTcp) {
   EXPECT_EQ(asker.rcode, dns::rcode::noerror) << "over TCP the bit says nothing about us";
 }
 
+TEST_F(ExchangeTest, WhatIsAskedForOverTcpIsNotSentAgainOverUdp) {
+  ask(1, true);
+  servers->answer(a, dns::rcode::noerror, dns::flag::tc);
+  for (int i = 0; i < 3; ++i) time.advance(1s);
+  EXPECT_THAT(servers->asked, ElementsAre(a, a));
+  auto& attempt = *servers->over_tcp.front();
+  servers->over_tcp.clear();
+  FakeServers::reply(attempt);
+  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
+}
+
+TEST_F(ExchangeTest, AnotherServerIsAskedWhereTcpTakesLong) {
+  ask(2, true);
+  servers->answer(a, dns::rcode::noerror, dns::flag::tc);
+  time.advance(1s);
+  EXPECT_THAT(servers->asked, ElementsAre(a, a, b));
+  servers->answer(b);
+  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
+}
+
 }  // namespace
 }  // namespace pillion::resolve
