@@ -65,7 +65,7 @@ def test_what_one_server_refuses_the_other_is_asked(tmp_path, certificate, verif
             assert rcode(client.ask(make_query(f"n{number}.example."))) == "NOERROR"
         assert proxy.metrics().sum("upstream_up") == 2, "it answers, after all"
         if policy == "fastest":
-            assert bad.queries < 10, "a quick refusal makes no server the fastest"
+            assert bad.queries < 20, "a quick refusal makes no server the fastest"
         good.refusal = refusal
         assert rcode(client.ask(make_query("nobody.example."))) == {REFUSED: "REFUSED", SERVFAIL: "SERVFAIL"}[refusal]
 
