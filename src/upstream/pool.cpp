@@ -140,7 +140,7 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
     note_groups(handshake);
   }
   const auto milliseconds = std::chrono::duration<double, std::milli>(handshake.duration).count();
-  const auto level = tried_ ? runtime::LogLevel::debug : runtime::LogLevel::info;
+  const auto level = std::exchange(was_ready_, true) ? runtime::LogLevel::debug : runtime::LogLevel::info;
   loop_.log().log(level, "upstream connected",
                   {{"upstream", upstream_},
                    {"server", server_},

@@ -112,6 +112,7 @@ class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
   std::optional<Error> reported_;  // the failure that the log has
   bool fell_back_ = false;         // as the newest handshake did
   bool tried_ = false;
+  bool was_ready_ = false;  // any connection, ever
   bool stopping_ = false;
 };
 
