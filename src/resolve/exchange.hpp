@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 
-#include "config/config.hpp"
 #include "dns/query.hpp"
 #include "resolve/request.hpp"
 #include "runtime/schedule.hpp"

@@ -140,11 +140,8 @@ void DatagramConnection::expired(runtime::Time now) {
     case Liveness::Verdict::wait:
       break;
   }
-  const auto oldest = pipeline_.oldest_unanswered();
-  const bool is_worn = oldest && now - *oldest >= limits_.id_lifetime;
-  if (is_worn && state_ == ConnectionState::ready) events_.wears_out(*this);
-  if (const auto look_at = pipeline_.look_at()) return loop_.set_deadline(*this, *look_at);
-  if (oldest) loop_.set_deadline(*this, (is_worn ? now : *oldest) + limits_.id_lifetime);
+  if (pipeline_.is_worn(now, limits_.id_lifetime) && state_ == ConnectionState::ready) events_.wears_out(*this);
+  if (const auto look_at = pipeline_.look_at(now, limits_.id_lifetime)) loop_.set_deadline(*this, *look_at);
 }
 
 void DatagramConnection::retire() {

@@ -1,6 +1,6 @@
 #pragma once
-// When is a connection dead? Not because one name is slow: then a question that every server answers at once is still
-// answered. Pure.
+// When a connection is dead. One slow name does not make it so: a question that every server answers at once is still
+// answered then. Pure.
 
 #include <algorithm>
 #include <chrono>

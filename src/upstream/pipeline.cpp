@@ -25,14 +25,20 @@ std::optional<runtime::Time> Pipeline::oldest() const {
   return oldest ? oldest : asked_about_server_;
 }
 
-Liveness::Verdict Pipeline::look(runtime::Time now) {
+Liveness::Verdict Pipeline::look(runtime::Time now) const {
   return liveness_.look(now, oldest(), probe_.is_under_way);
 }
 
-std::optional<runtime::Time> Pipeline::look_at() const {
-  const auto since = oldest();
-  if (!since) return std::nullopt;
-  return liveness_.look_at(*since, probe_.is_under_way);
+bool Pipeline::is_worn(runtime::Time now, runtime::Duration id_lifetime) const {
+  const auto unanswered = mux_.oldest_unanswered();
+  return unanswered && now - *unanswered >= id_lifetime;
+}
+
+std::optional<runtime::Time> Pipeline::look_at(runtime::Time now, runtime::Duration id_lifetime) const {
+  if (const auto since = oldest()) return liveness_.look_at(*since, probe_.is_under_way);
+  const auto unanswered = mux_.oldest_unanswered();
+  if (!unanswered) return std::nullopt;
+  return (is_worn(now, id_lifetime) ? now : *unanswered) + id_lifetime;
 }
 
 Query& Pipeline::start_probe(runtime::Time now, Purpose purpose) {

@@ -25,13 +25,12 @@ class Pipeline {
   [[nodiscard]] std::size_t waited_for() const { return mux_.waited_for() - probes(); }
   [[nodiscard]] bool has_room() const { return mux_.has_room(); }
   [[nodiscard]] std::uint64_t answered() const { return answered_; }
-  [[nodiscard]] std::optional<runtime::Time> oldest_unanswered() const { return mux_.oldest_unanswered(); }
   [[nodiscard]] runtime::Time last_heard() const { return liveness_.last_heard(); }
 
   /// The connection is ready.
   void begin(runtime::Time now) { liveness_.heard(now); }
   /// As Mux::add().
-  std::uint16_t add(Query& query, runtime::Time now) { return mux_.add(query, now); }
+  void add(Query& query, runtime::Time now) { mux_.add(query, now); }
   void abandon(Query& query) { mux_.abandon(query); }
 
   struct Received {
@@ -44,10 +43,12 @@ class Pipeline {
   /// As Mux::receive().
   [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now);
 
-  /// Has the connection been silent for too long?
-  [[nodiscard]] Liveness::Verdict look(runtime::Time now);
-  /// When to look again; nullopt while nobody waits.
-  [[nodiscard]] std::optional<runtime::Time> look_at() const;
+  /// What follows from the silence of the connection, if it is silent.
+  [[nodiscard]] Liveness::Verdict look(runtime::Time now) const;
+  /// True if an id has not been given back for `id_lifetime`.
+  [[nodiscard]] bool is_worn(runtime::Time now, runtime::Duration id_lifetime) const;
+  /// When to look again, for silence or wear; nullopt while nothing is in flight.
+  [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Time now, runtime::Duration id_lifetime) const;
   [[nodiscard]] bool is_probing() const { return probe_.is_under_way; }
   /// A probe, with its id: to be sent where look() says so; or to find out about the server, and then the connection is
   /// dead without an answer to it, though nobody else waits for one. None may be under way.

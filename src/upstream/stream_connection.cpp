@@ -178,17 +178,23 @@ void StreamConnection<Transport>::learn_idle_timeout(const Reply& reply) {
 template <typename Transport>
 void StreamConnection<Transport>::submit(Query& query, runtime::Time now) {
   query.carrier = this;
-  encode_query(query, pipeline_.add(query, now), encoding_, out_);
-  loop_.schedule(*this);
+  pipeline_.add(query, now);
+  send(query);
   // With one query in flight the watch may still be set for the idle timeout; it looks at what is in flight when it
   // fires.
   if (!is_set() || at() > now + Liveness::probe_after) loop_.set_deadline(*this, now + Liveness::probe_after);
 }
 
 template <typename Transport>
+void StreamConnection<Transport>::send(const Query& query) {
+  encode_query(query, query.id, encoding_, out_);
+  loop_.schedule(*this);
+}
+
+template <typename Transport>
 void StreamConnection<Transport>::probe(runtime::Time now) {
   if (pipeline_.is_probing()) return;
-  send_probe(now, Pipeline::Purpose::server);
+  send(pipeline_.start_probe(now, Pipeline::Purpose::server));
   watch(now);
 }
 
@@ -239,26 +245,16 @@ void StreamConnection<Transport>::watch(runtime::Time now) {
     case Liveness::Verdict::dead:
       return finish(Error::stalled, "no reply while queries wait, nor to a probe");
     case Liveness::Verdict::probe:
-      send_probe(now, Pipeline::Purpose::silence);
+      send(pipeline_.start_probe(now, Pipeline::Purpose::silence));
       break;
     case Liveness::Verdict::wait:
       break;
   }
-  const auto oldest = pipeline_.oldest_unanswered();
-  const bool is_worn = oldest && now - *oldest >= limits_.id_lifetime;
-  if (is_worn && state_ == ConnectionState::ready) events_.wears_out(*this);
-  if (const auto look_at = pipeline_.look_at()) return loop_.set_deadline(*this, *look_at);
-  if (oldest) return loop_.set_deadline(*this, (is_worn ? now : *oldest) + limits_.id_lifetime);
+  if (pipeline_.is_worn(now, limits_.id_lifetime) && state_ == ConnectionState::ready) events_.wears_out(*this);
+  if (const auto look_at = pipeline_.look_at(now, limits_.id_lifetime)) return loop_.set_deadline(*this, *look_at);
   if (!idle_timeout_) return;
   if (now - pipeline_.last_heard() >= *idle_timeout_) return finish_orderly();
   loop_.set_deadline(*this, pipeline_.last_heard() + *idle_timeout_);
-}
-
-template <typename Transport>
-void StreamConnection<Transport>::send_probe(runtime::Time now, Pipeline::Purpose purpose) {
-  const auto& probe = pipeline_.start_probe(now, purpose);
-  encode_query(probe, probe.id, encoding_, out_);
-  loop_.schedule(*this);
 }
 
 template <typename Transport>

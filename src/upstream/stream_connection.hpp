@@ -110,7 +110,7 @@ class StreamConnection final : public Connection, runtime::Flushable, runtime::D
   void written(const boost::system::error_code& error, std::size_t size);
   void expired(runtime::Time now) override;
   void watch(runtime::Time now);
-  void send_probe(runtime::Time now, Pipeline::Purpose purpose);
+  void send(const Query& query);
   void finish_orderly();
   void finish(std::optional<Error> error, std::string detail);
   void end_operation();

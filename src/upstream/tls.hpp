@@ -61,7 +61,7 @@ class TlsIdentity {
   /// Makes an SSL of `context` verify this server (name or IP SAN), send SNI and ALPN, and offer the session that is
   /// kept. Returns the groups that it offers.
   [[nodiscard]] Groups prepare(SSL* ssl, const TlsContext& context, runtime::Time now);
-  /// To be called when a handshake is over, however it ended: did its ClientHello arrive?
+  /// To be called when a handshake is over, however it ended: notes whether its ClientHello was answered.
   void note_end(const SSL* ssl, const TlsContext& context, Groups offered, runtime::Time now);
   /// To be called after every successful handshake: pins, ALPN and the certificate's dates, which a resumed session
   /// does not check again.

@@ -18,6 +18,7 @@ using testing::reply_to;
 using testing::TestQuery;
 
 const runtime::Time start = runtime::Time{} + 1h;
+constexpr auto id_lifetime = 30s;
 
 class PipelineTest : public ::testing::Test {
  protected:
@@ -25,6 +26,9 @@ class PipelineTest : public ::testing::Test {
   void send(std::size_t i, runtime::Duration at) { pipeline.add(queries[i], start + at); }
   [[nodiscard]] Pipeline::Received answer(const Query& query, runtime::Duration at) {
     return pipeline.receive(reply_to(query, query.id), start + at).value();
+  }
+  [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Duration at) const {
+    return pipeline.look_at(start + at, id_lifetime);
   }
   [[nodiscard]] Verdict look(runtime::Duration at) { return pipeline.look(start + at); }
 
@@ -35,10 +39,10 @@ class PipelineTest : public ::testing::Test {
 
 TEST_F(PipelineTest, AnIdleConnectionIsNotSilent) {
   EXPECT_EQ(look(1h), Verdict::wait);
-  EXPECT_FALSE(pipeline.look_at());
+  EXPECT_FALSE(look_at(1h));
   send(0, 1h);
   EXPECT_EQ(look(1h + 999ms), Verdict::wait) << "silent since the query, not since the last reply";
-  EXPECT_EQ(pipeline.look_at(), start + 1h + 1s);
+  EXPECT_EQ(look_at(1h), start + 1h + 1s);
 }
 
 TEST_F(PipelineTest, ASilenceIsProbedAndThenTheConnectionIsDead) {
@@ -46,7 +50,7 @@ TEST_F(PipelineTest, ASilenceIsProbedAndThenTheConnectionIsDead) {
   EXPECT_EQ(look(1s), Verdict::probe);
   const auto& probe = pipeline.start_probe(start + 1s, Pipeline::Purpose::silence);
   EXPECT_EQ(dns::read_u16(probe.message, dns::header_size + 1), dns::type::ns) << "the root's name servers";
-  EXPECT_EQ(pipeline.look_at(), start + 2s);
+  EXPECT_EQ(look_at(1s), start + 2s);
   EXPECT_EQ(look(1999ms), Verdict::wait);
   EXPECT_EQ(look(2s), Verdict::dead);
   EXPECT_THAT(pipeline.close(), ElementsAre(&queries[0])) << "the probe is nobody's";
@@ -79,7 +83,11 @@ TEST_F(PipelineTest, AServerThatAnswersNoProbesIsNotDeadWhereNobodyElseWaits) {
   static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
   static_cast<void>(answer(queries[0], 1100ms));
   EXPECT_EQ(look(1h), Verdict::wait);
-  EXPECT_FALSE(pipeline.look_at());
+  // There is the probe's own id to be given back, and nothing else.
+  EXPECT_EQ(look_at(1100ms), start + 1s + id_lifetime);
+  EXPECT_FALSE(pipeline.is_worn(start + 30s, id_lifetime));
+  EXPECT_TRUE(pipeline.is_worn(start + 31s, id_lifetime));
+  EXPECT_EQ(look_at(31s), start + 31s + id_lifetime) << "once in a lifetime";
 }
 
 TEST_F(PipelineTest, WhatNobodyWaitsForIsNotProbed) {
