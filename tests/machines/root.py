@@ -70,7 +70,8 @@ def own_release():
 
 
 def _archives(release):
-    """[(URI, suite)] for `release`, where this machine has its own release from: the release, updates and security."""
+    """[(URI, suite)] for `release`, where this machine has its own release from: the release, updates and security. Empty where it has
+    none: then debootstrap knows an archive."""
     lines = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"],
         check=True, capture_output=True, text=True).stdout.splitlines()
@@ -79,7 +80,6 @@ def _archives(release):
         name, _, kind = suite.partition("-")
         if component == "main" and name in RELEASES and kind in ("", "updates", "security"):
             own.setdefault(kind, uri)
-    own = own or {"": "http://deb.debian.org/debian/", "security": "http://deb.debian.org/debian-security/"}
     return [(uri, f"{release}-{kind}" if kind else release) for kind, uri in sorted(own.items())]
 
 
@@ -108,13 +108,14 @@ def _bare(release, include):
     if archive.exists() and time.time() - archive.stat().st_mtime < KEPT_SECONDS:
         return archive
     archives = _archives(release)
-    mirror = next(uri for uri, suite in archives if suite == release)
+    mirror = [uri for uri, suite in archives if suite == release]
     path = _new_directory()
     try:
         _quiet("unshare", "--mount", "debootstrap", "--variant=minbase", *([f"--include={','.join(include)}"] if include else []),
-               release, path, mirror)
+               release, path, *mirror)
         etc_apt = path / "etc" / "apt"
-        (etc_apt / "sources.list").write_text("".join(f"deb {uri} {suite} main\n" for uri, suite in archives))
+        if archives:
+            (etc_apt / "sources.list").write_text("".join(f"deb {uri} {suite} main\n" for uri, suite in archives))
         (etc_apt / "apt.conf.d" / "90this-machine").write_text(_apt_options())
         for deb in (path / "var" / "cache" / "apt" / "archives").glob("*.deb"):
             deb.unlink()
