@@ -135,11 +135,12 @@ class Lookups:
 
     def leaked(self):
         """Of the names outside of the cluster those that the pod with Pillion has now sent in the clear, and those that it has sent by TLS
-        for the first time while the plain pod has not sent them."""
+        for the first time while the plain pod has not sent them. The root is left out: it is what Pillion asks of a server that is silent, and
+        tells nobody anything."""
         plain, subject = (pod.address for pod in self.pods)
         lines = [line.split() for line in resolver_file(objects.LOG).splitlines()]
         now, self.read = lines[self.read:], len(lines)
-        in_the_clear, by_tls, sent = ({name for *sender, name in now if sender == wanted}
+        in_the_clear, by_tls, sent = ({name for *sender, name in now if sender == wanted and name != "."}
                                       for wanted in (["plain", subject], ["tls", subject], ["plain", plain]))
         known, self.sent_by_tls = self.sent_by_tls, self.sent_by_tls | by_tls
         assert sent and self.sent_by_tls, "what was asked is seen at the public resolver"
