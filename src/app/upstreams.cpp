@@ -4,7 +4,11 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include "upstream/datagram_channel.hpp"
 #include "upstream/datagram_connection.hpp"
+#include "upstream/pool.hpp"
+#include "upstream/socket_datagrams.hpp"
+#include "upstream/socket_stream.hpp"
 #include "upstream/stream_connection.hpp"
 
 namespace pillion::app {
@@ -19,47 +23,63 @@ struct Blueprint {
   upstream::TlsIdentity identity;
 };
 
-std::unique_ptr<upstream::Pool> make_pool(runtime::Loop& loop, const config::Upstream& settings,
-                                          const config::Server& server, config::Protocol protocol,
-                                          upstream::TlsContext* tls, upstream::ServerMetrics& metrics) {
+upstream::Pool::MakeConnection stream_factory(runtime::Loop& loop, std::shared_ptr<Blueprint> blueprint,
+                                              const asio::ip::tcp::endpoint& server, upstream::TlsContext* tls) {
+  return [&loop, blueprint = std::move(blueprint), server, tls](
+             upstream::ConnectionEvents& events,
+             upstream::ServerProfile& profile) -> std::unique_ptr<upstream::Connection> {
+    return std::make_unique<upstream::StreamConnection>(
+        loop, [&loop] { return loop.random().u16(); }, blueprint->encoding, blueprint->limits, profile, events,
+        [&](upstream::StreamEvents& stream) -> std::unique_ptr<upstream::Stream> {
+          if (tls == nullptr) return std::make_unique<upstream::TcpStream>(loop, server, stream);
+          return std::make_unique<upstream::TlsStream>(loop, server, stream, *tls, blueprint->identity);
+        });
+  };
+}
+
+upstream::Pool::MakeConnection datagram_factory(runtime::Loop& loop, std::shared_ptr<Blueprint> blueprint,
+                                                const asio::ip::udp::endpoint& server) {
+  return [&loop, blueprint = std::move(blueprint), server](
+             upstream::ConnectionEvents& events,
+             upstream::ServerProfile& profile) -> std::unique_ptr<upstream::Connection> {
+    return std::make_unique<upstream::DatagramConnection>(
+        loop, [&loop] { return loop.random().u16(); }, blueprint->encoding, blueprint->limits, profile, events,
+        [&](upstream::DatagramEvents& datagrams) {
+          return std::make_unique<upstream::SocketDatagrams>(loop, server, datagrams);
+        });
+  };
+}
+
+/// What the pools that ask one server have in common.
+struct Server {
+  runtime::Loop& loop;
+  const config::Upstream& settings;
+  const config::Server& server;
+  std::shared_ptr<upstream::EdnsSupport> edns = std::make_shared<upstream::EdnsSupport>();
+};
+
+std::unique_ptr<upstream::Pool> make_pool(const Server& of, config::Protocol protocol, upstream::TlsContext* tls,
+                                          upstream::ServerMetrics& metrics) {
+  auto& loop = of.loop;
   const bool encrypted = protocol == config::Protocol::tls;
-  const auto blueprint = std::make_shared<Blueprint>(
+  auto blueprint = std::make_shared<Blueprint>(
       Blueprint{.encoding = {.framed = protocol != config::Protocol::udp,
                              // Padding hides lengths; in the clear there is nothing to hide.
-                             .padding = encrypted ? settings.padding : std::uint16_t{0},
+                             .padding = encrypted ? of.settings.padding : std::uint16_t{0},
                              .keepalive = protocol != config::Protocol::udp},
                 .limits = {},
-                .identity = upstream::TlsIdentity(server)});
-  const auto address = asio::ip::make_address(server.endpoint.address);
-  const auto port = server.endpoint.port;
-  upstream::Pool::MakeConnection make;
-  switch (protocol) {
-    case config::Protocol::tls:
-      make = [&loop, blueprint, address, port,
-              tls](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
-        return std::make_unique<upstream::TlsConnection>(loop, asio::ip::tcp::endpoint(address, port),
-                                                         blueprint->encoding, blueprint->limits, events, *tls,
-                                                         blueprint->identity);
-      };
-      break;
-    case config::Protocol::tcp:
-      make = [&loop, blueprint, address,
-              port](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
-        return std::make_unique<upstream::TcpConnection>(loop, asio::ip::tcp::endpoint(address, port),
-                                                         blueprint->encoding, blueprint->limits, events);
-      };
-      break;
-    case config::Protocol::udp:
-      make = [&loop, blueprint, address,
-              port](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
-        return std::make_unique<upstream::DatagramConnection>(loop, asio::ip::udp::endpoint(address, port),
-                                                              blueprint->encoding, blueprint->limits, events);
-      };
-      break;
-  }
+                .identity = upstream::TlsIdentity(of.server)});
+  const auto address = asio::ip::make_address(of.server.endpoint.address);
+  const auto port = of.server.endpoint.port;
+  auto make = protocol == config::Protocol::udp
+                  ? datagram_factory(loop, std::move(blueprint), {address, port})
+                  : stream_factory(loop, std::move(blueprint), {address, port}, encrypted ? tls : nullptr);
+  // What is asked over TCP where UDP did not do says nothing of whether the server is up.
+  const bool says_up = protocol == of.settings.protocol;
   return std::make_unique<upstream::Pool>(
-      loop, settings.name, config::to_string(server.endpoint), metrics,
-      upstream::PoolSettings{.encrypted = encrypted, .is_fallback = protocol != settings.protocol}, std::move(make));
+      upstream::PoolContext{.schedule = loop, .log = loop.log(), .random = [&loop] { return loop.random().unit(); }},
+      upstream::ServerReport(loop.log(), metrics, of.settings.name, config::to_string(of.server.endpoint), says_up),
+      of.edns, upstream::PoolSettings{.encrypted = encrypted}, std::move(make));
 }
 
 }  // namespace
@@ -82,17 +102,19 @@ GroupMetrics::GroupMetrics(const config::Upstream& settings) {
 
 std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config::Upstream& settings,
                                               upstream::TlsContext* tls, GroupMetrics& metrics) {
-  std::vector<resolve::GroupServer> servers;
+  std::vector<std::unique_ptr<upstream::Channel>> servers;
   for (std::size_t i = 0; i < settings.servers.size(); ++i) {
-    const auto& server = settings.servers[i];
-    resolve::GroupServer group_server;
-    group_server.pool = make_pool(loop, settings, server, settings.protocol, tls, *metrics.servers[i]);
-    if (settings.protocol == config::Protocol::udp) {
-      group_server.tcp = make_pool(loop, settings, server, config::Protocol::tcp, nullptr, *metrics.fallbacks[i]);
+    const Server server{.loop = loop, .settings = settings, .server = settings.servers[i]};
+    auto pool = make_pool(server, settings.protocol, tls, *metrics.servers[i]);
+    if (settings.protocol != config::Protocol::udp) {
+      servers.push_back(std::move(pool));
+      continue;
     }
-    servers.push_back(std::move(group_server));
+    auto fallback = make_pool(server, config::Protocol::tcp, nullptr, *metrics.fallbacks[i]);
+    servers.push_back(std::make_unique<upstream::DatagramChannel>(loop, std::move(pool), std::move(fallback)));
   }
-  return std::make_unique<resolve::Failover>(loop, settings, std::move(servers));
+  return std::make_unique<resolve::Failover>(loop, settings, std::move(servers),
+                                             [&loop] { return loop.random().unit(); });
 }
 
 }  // namespace pillion::app

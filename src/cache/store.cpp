@@ -51,9 +51,10 @@ std::size_t Store::memory() const {
          buckets_.size() * sizeof(Position) + ghosts_.memory() + seen_.memory();
 }
 
-Lookup Store::lookup(const Key& key, runtime::Time now) {
+Lookup Store::lookup(const Key& key, runtime::Time now, std::optional<runtime::Time> recovered) {
   auto* const entry = find(key, now);
-  if (entry == nullptr) {
+  const bool is_over = entry != nullptr && entry->kind() == Kind::failure && recovered && entry->stored() <= *recovered;
+  if (entry == nullptr || is_over) {
     metrics_.misses.add();
     return {};
   }
@@ -62,7 +63,7 @@ Lookup Store::lookup(const Key& key, runtime::Time now) {
     return {.freshness = Freshness::fresh, .entry = entry, .prefetch_due = is_prefetch_due(*entry, key, now)};
   }
   count_use(*entry);
-  const bool failing = is_failing(*entry, now);
+  const bool failing = is_failing(*entry, now, recovered);
   (failing ? metrics_.stale : metrics_.misses).add();
   return {.freshness = Freshness::stale, .entry = entry, .failed_recently = failing};
 }
@@ -97,7 +98,7 @@ Lookup Store::lookup_stale(const Key& key, runtime::Time now) {
   if (!fresh) metrics_.stale.add();
   return {.freshness = fresh ? Freshness::fresh : Freshness::stale,
           .entry = entry,
-          .failed_recently = !fresh && is_failing(*entry, now)};
+          .failed_recently = !fresh && is_failing(*entry, now, {})};
 }
 
 bool Store::has_other_address(const Key& key, runtime::Time now) {
@@ -157,14 +158,16 @@ bool Store::is_usable(const Entry& entry, runtime::Time now) const {
   return now < entry.expires() + stale_for;
 }
 
-bool Store::is_failing(const Entry& entry, runtime::Time now) {
-  return now < entry.stored() + std::chrono::milliseconds(entry.retry_delay_);
+bool Store::is_failing(const Entry& entry, runtime::Time now, std::optional<runtime::Time> recovered) const {
+  const auto until = entry.stored() + std::chrono::milliseconds(entry.retry_delay_);
+  const bool is_over = recovered && until - std::chrono::seconds(failure_lifetime(settings_)) <= *recovered;
+  return now < until && !is_over;
 }
 
 bool Store::is_prefetch_due(const Entry& entry, const Key& key, runtime::Time now) const {
   return settings_.prefetch && !entry.searched_ && !entry.refreshing_ && entry.hits() >= prefetch_hits &&
          entry.kind() != Kind::failure && entry.expires() - now <= std::chrono::seconds(entry.lifetime_) / 10.0 &&
-         !is_failing(entry, now) &&
+         !is_failing(entry, now, {}) &&
          entry.name().size() == key.name.size();  // not where the name asked for lies beneath the one denied
 }
 

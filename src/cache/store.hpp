@@ -54,8 +54,9 @@ class Store {
   Store(const Settings& settings, std::uint64_t seed);
 
   /// Finds the answer to a question and counts it. Where the entry is fresh, this is a hit; where `failed_recently`, a
-  /// stale answer; everything else is a miss, and the caller is expected to ask the upstream. Does not allocate.
-  [[nodiscard]] Lookup lookup(const Key& key, runtime::Time now);
+  /// stale answer; everything else is a miss, and the caller is expected to ask the upstream. Failures up to
+  /// `recovered`, when an upstream that was down answered again, are none any more. Does not allocate.
+  [[nodiscard]] Lookup lookup(const Key& key, runtime::Time now, std::optional<runtime::Time> recovered = {});
   /// What a walk along the search list found, which `key` asks for; nullptr if that is not known or has expired. Counts
   /// a hit; a miss is not counted, since other look-ups follow.
   [[nodiscard]] const Entry* lookup_found(const Key& key, runtime::Time now);
@@ -118,7 +119,7 @@ class Store {
   [[nodiscard]] Entry* find(const Key& key, runtime::Time now);
   [[nodiscard]] bool is_usable(const Entry& entry, runtime::Time now) const;
   [[nodiscard]] static bool is_fresh(const Entry& entry, runtime::Time now) { return now < entry.expires(); }
-  [[nodiscard]] static bool is_failing(const Entry& entry, runtime::Time now);
+  [[nodiscard]] bool is_failing(const Entry& entry, runtime::Time now, std::optional<runtime::Time> recovered) const;
   [[nodiscard]] bool is_prefetch_due(const Entry& entry, const Key& key, runtime::Time now) const;
 
   // Changing (store_changes.cpp)

@@ -29,6 +29,9 @@ void Attempt::replied(const upstream::Reply& reply) {
 void Attempt::failed(Error error) {
   exchange_->failed(*this, error);
 }
+void Attempt::delayed() {
+  exchange_->delayed();
+}
 
 Exchange::Exchange() {
   for (auto& attempt : attempts_) attempt.exchange_ = this;
@@ -38,7 +41,7 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   terms_ = &terms;
   request_ = &request;
   tried_ = 0;
-  fruitless_sends_ = 0;
+  endings_ = 0;
   sends_ = 0;
   last_error_ = Error::timeout;
   last_server_ = 0;
@@ -60,11 +63,6 @@ bool Exchange::is_waiting() const {
   return std::ranges::any_of(attempts_, &Attempt::is_live_);
 }
 
-/// TCP loses nothing: sent again over UDP, the query would only be told once more that the answer is too large.
-bool Exchange::is_waiting_for_tcp() const {
-  return std::ranges::any_of(attempts_, [](const Attempt& a) { return a.is_live_ && a.over_tcp_; });
-}
-
 /// The servers that have it now.
 upstream::ServerSet Exchange::waited_for() const {
   upstream::ServerSet servers = 0;
@@ -80,18 +78,27 @@ Attempt* Exchange::free_attempt() {
 }
 
 /// Asks the best server that has not had the question yet; false if there is none, or every one refuses at once.
-bool Exchange::ask_another(runtime::Time now, bool only_usable) {
+bool Exchange::ask_another(runtime::Time now, bool only_responsive) {
   auto* const attempt = free_attempt();
   if (attempt == nullptr) return false;
-  while (const auto server = terms_->servers.choose(tried_, only_usable)) {
+  const bool is_first = !is_waiting();
+  while (const auto server = terms_->servers.choose(tried_, only_responsive)) {
     tried_ |= upstream::ServerSet{1} << *server;
     attempt->server_ = *server;
-    attempt->over_tcp_ = false;
-    // Set first: an error may come from within submit().
-    terms_->schedule.set_deadline(*this, std::min(give_up_, now + terms_->next_after));
+    attempt->is_hedge_ = false;
+    next_at_ = now + terms_->next_after;
+    const auto slow_after = is_first ? terms_->servers.slow_after(*server) : std::nullopt;
+    hedge_at_ = slow_after ? std::optional(now + *slow_after) : std::nullopt;
+    set_deadline();
     if (submit(*attempt, now)) return true;
   }
   return false;
+}
+
+void Exchange::set_deadline() {
+  auto at = std::min(give_up_, next_at_);
+  if (hedge_at_) at = std::min(at, *hedge_at_);
+  terms_->schedule.set_deadline(*this, at);
 }
 
 bool Exchange::submit(Attempt& attempt, runtime::Time now) {
@@ -101,9 +108,9 @@ bool Exchange::submit(Attempt& attempt, runtime::Time now) {
     attempt.dnssec_ok = first.dnssec_ok;
     attempt.opaque = first.opaque;
   }
-  attempt.fruitless_sends = fruitless_sends_;
+  // Under suspicion here too, and yet with its own chance to be answered alone.
+  attempt.suspicion = {.endings = endings_, .endings_alone = 0, .alone = endings_ > 0};
   attempt.sends = sends_;
-  attempt.since_ = now;
   attempt.is_live_ = true;
   const auto error = terms_->servers.submit(attempt, now);
   if (!error) return true;
@@ -114,7 +121,7 @@ bool Exchange::submit(Attempt& attempt, runtime::Time now) {
 
 void Exchange::note_end(Attempt& attempt) {
   attempt.is_live_ = false;
-  fruitless_sends_ = std::max(fruitless_sends_, attempt.fruitless_sends);
+  endings_ = std::max(endings_, attempt.suspicion.endings);
   sends_ = std::max(sends_, attempt.sends);
 }
 
@@ -130,13 +137,7 @@ void Exchange::abandon(Attempt& attempt) {
 
 void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
   note_end(attempt);
-  const bool is_truncated = reply.message && reply.message->header().is_truncated();
-  if (terms_->over_datagrams && !attempt.over_tcp_ && is_truncated) {
-    attempt.over_tcp_ = true;
-    if (submit(attempt, now()) || is_waiting()) return;
-    return answer_kept_or_fail();
-  }
-  if (upstream::is_usable(reply.rcode)) return answer(reply);
+  if (upstream::is_usable(reply.rcode)) return answer(attempt, reply);
   keep(reply);
   if (ask_another(now(), true) || is_waiting()) return;
   answer_kept_or_fail();
@@ -146,41 +147,62 @@ void Exchange::failed(Attempt& attempt, Error error) {
   note_end(attempt);
   note_error(attempt, error);
   const auto at = now();
-  const bool may_retry = upstream::traits(error).retry && at < give_up_;
+  const bool may_retry = upstream::traits(error).ask_another && at < give_up_;
   if (may_retry && ask_another(at, false)) return;
   if (is_waiting()) return;
   if (may_retry && !kept_rcode_) {
     // Every server has had it. One that may only be restarting is waited for, unless the query is what ends its
     // connections.
     tried_ = 0;
-    if (!attempt.is_exhausted() && ask_another(at, false)) return;
+    const bool is_guilty = attempt.suspicion.endings_alone > 0;
+    if (!is_guilty && endings_ < upstream::Query::max_endings && ask_another(at, false)) return;
   }
   answer_kept_or_fail();
 }
 
+/// A connection has fallen silent with the query on it. One that is left there needs a server that is heard of.
+void Exchange::delayed() {
+  if (now() < give_up_) ask_another(now(), true);
+}
+
 /// The budget is used up, or the servers that were asked have taken long.
 void Exchange::expired(runtime::Time now) {
-  if (now >= give_up_) {
-    for (auto& attempt : attempts_) {
-      if (!attempt.is_live_) continue;
-      abandon(attempt);
-      // A query that never left says why it could not, and one that was sent again why it had to be.
-      const bool is_explained = last_error_ != Error::timeout && last_server_ == attempt.server_;
-      if (is_explained) continue;
-      note_error(attempt, terms_->servers.trouble_of(attempt.server_).value_or(Error::timeout));
-    }
-    return answer_kept_or_fail();
-  }
+  if (now >= give_up_) return give_up();
+  if (hedge_at_ && now >= *hedge_at_) hedge(now);
+  if (now >= next_at_) ask_late(now);
+  set_deadline();
+}
+
+void Exchange::hedge(runtime::Time now) {
+  hedge_at_.reset();
+  auto* const attempt = free_attempt();
+  const auto server = terms_->servers.choose(tried_, true);
+  if (attempt == nullptr || !server || !terms_->servers.take_hedge(*server)) return;
+  tried_ |= upstream::ServerSet{1} << *server;
+  attempt->server_ = *server;
+  attempt->is_hedge_ = true;
+  if (!submit(*attempt, now)) terms_->servers.hedged(*server, false);
+}
+
+/// Another server is asked; where every one has had the question, one that failed, which may be back.
+void Exchange::ask_late(runtime::Time now) {
+  next_at_ = now + terms_->next_after;
   const auto tried_before = tried_;
-  if (ask_another(now, false)) return;
-  if (tried_ == tried_before) {
-    // Every server has had it. A datagram may have been lost; whoever failed may be back.
-    const bool may_be_lost = terms_->over_datagrams && !is_waiting_for_tcp();
-    tried_ = may_be_lost ? 0 : waited_for();
-    if (may_be_lost && free_attempt() == nullptr) abandon(*std::ranges::min_element(attempts_, {}, &Attempt::since_));
-    if (ask_another(now, false)) return;
+  if (ask_another(now, false) || tried_ != tried_before) return;
+  tried_ = waited_for();
+  ask_another(now, false);
+}
+
+void Exchange::give_up() {
+  for (auto& attempt : attempts_) {
+    if (!attempt.is_live_) continue;
+    abandon(attempt);
+    // A query that never left says why it could not.
+    const bool is_explained = last_error_ != Error::timeout && last_server_ == attempt.server_;
+    if (is_explained) continue;
+    note_error(attempt, terms_->servers.trouble_of(attempt.server_).value_or(Error::timeout));
   }
-  terms_->schedule.set_deadline(*this, std::min(give_up_, now + terms_->next_after));
+  answer_kept_or_fail();
 }
 
 /// The first that was said stays: a second server is asked since it might know better, not since it might know worse.
@@ -191,19 +213,21 @@ void Exchange::keep(const upstream::Reply& reply) {
   if (reply.message) dns::append(kept_message_, reply.message->bytes());
 }
 
-/// Nothing refers to this any more when the request is answered, which may ask again.
-void Exchange::end() {
+/// Nothing refers to this any more when the request is answered, which may ask again. `answered`: whose reply is the
+/// answer; nullptr: nobody's.
+void Exchange::end(const Attempt* answered) {
   for (auto& attempt : attempts_) {
+    if (std::exchange(attempt.is_hedge_, false)) terms_->servers.hedged(attempt.server_, &attempt == answered);
     if (attempt.is_live_) abandon(attempt);
   }
   terms_->schedule.clear_deadline(*this);
   terms_->servers.ended(*this);
 }
 
-void Exchange::answer(const upstream::Reply& reply) {
+void Exchange::answer(const Attempt& attempt, const upstream::Reply& reply) {
   auto& request = *request_;
   const Answer answer{.source = terms_->source, .message = reply.message, .rcode = reply.rcode};
-  end();
+  end(&attempt);
   request.answered(answer);
 }
 
@@ -213,15 +237,19 @@ void Exchange::answer_kept_or_fail() {
   if (kept_rcode_) {
     const auto rcode = *kept_rcode_;
     const auto message = std::exchange(kept_message_, {});
-    end();
+    end(nullptr);
     std::optional<dns::MessageView> view;
     if (const auto parsed = dns::MessageView::parse(message)) view = *parsed;
     return request.answered({.source = source, .message = view, .rcode = rcode});
   }
   const auto& traits = upstream::traits(last_error_);
   const auto text = std::string(traits.text) + " at " + std::string(terms_->servers.name_of(last_server_));
-  end();
-  request.answered({.source = source, .rcode = dns::rcode::servfail, .info_code = traits.info_code, .text = text});
+  end(nullptr);
+  request.answered({.source = source,
+                    .rcode = traits.rcode,
+                    .info_code = traits.info_code,
+                    .text = text,
+                    .may_be_cached = traits.may_be_cached});
 }
 
 }  // namespace pillion::resolve

@@ -23,30 +23,36 @@ class Attempt final : public upstream::Query {
  public:
   void replied(const upstream::Reply& reply) override;
   void failed(upstream::Error error) override;
+  void delayed() override;
 
   [[nodiscard]] std::size_t server() const { return server_; }
-  [[nodiscard]] bool is_over_tcp() const { return over_tcp_; }
 
  private:
   friend class Exchange;
   Exchange* exchange_ = nullptr;
   std::size_t server_ = 0;
-  bool over_tcp_ = false;  // a UDP answer was truncated: asked again over TCP
   bool is_live_ = false;   // given to a server, and not yet ended
-  runtime::Time since_;
+  bool is_hedge_ = false;  // given since another server was slower than usual
 };
 
 /// The servers of a group, by their place in the configuration.
 class Servers {
  public:
-  /// The best server that is not one of `tried`; with `only_usable`, the best of those that are not backed off from.
+  /// The best server that is not one of `tried`; with `only_responsive`, the best of those that are up and not silent.
   /// nullopt if there is none.
-  [[nodiscard]] virtual std::optional<std::size_t> choose(upstream::ServerSet tried, bool only_usable) = 0;
+  [[nodiscard]] virtual std::optional<std::size_t> choose(upstream::ServerSet tried, bool only_responsive) = 0;
   /// Gives the attempt to its server, or says at once why that cannot be asked now. An attempt that was taken ends by
   /// replied(), failed() or its carrier's abandon().
   [[nodiscard]] virtual std::optional<upstream::Error> submit(Attempt& attempt, runtime::Time now) = 0;
   /// Why the server is backed off from, or nullopt if it is not.
   [[nodiscard]] virtual std::optional<upstream::Error> trouble_of(std::size_t server) const = 0;
+  /// The latency after which the server is slower than usual, and another is worth asking as well (a hedge); nullopt
+  /// where that is not known or not wanted.
+  [[nodiscard]] virtual std::optional<runtime::Duration> slow_after(std::size_t server) const = 0;
+  /// True if a query may be sent to `server` only to be quicker; false if too many were.
+  [[nodiscard]] virtual bool take_hedge(std::size_t server) = 0;
+  /// What came of a hedge: whether its server answered first.
+  virtual void hedged(std::size_t server, bool has_won) = 0;
   /// For people: "1.1.1.1:853".
   [[nodiscard]] virtual std::string_view name_of(std::size_t server) const = 0;
   /// The exchange has ended; its request has not been answered yet, and may ask again.
@@ -63,13 +69,13 @@ struct ExchangeTerms {
   Source source;
   runtime::Duration budget;      ///< for the whole of a query
   runtime::Duration next_after;  ///< without a reply for so long, another server is asked as well
-  bool over_datagrams = false;   ///< a query may be lost, and is sent again; what is truncated is asked for over TCP
 };
 
 /// Asks a server, then, where that takes long, another as well, and takes the first usable reply, whosever it is: the
 /// attempt that has been under way the longest is the likeliest to succeed. A server that fails, or that says that it
 /// could or would not answer, is followed by the next at once (RFC 1034 section 5.3.3 step 4d); what it said is the
-/// answer where nobody says better.
+/// answer where nobody says better. A server that falls silent is followed at once, too, and one that is merely slower
+/// than usual by a hedge, of which there are few.
 class Exchange final : public runtime::Deadline {
  public:
   /// Attempts under way at once.
@@ -87,30 +93,36 @@ class Exchange final : public runtime::Deadline {
   friend class Attempt;
   void replied(Attempt& attempt, const upstream::Reply& reply);
   void failed(Attempt& attempt, upstream::Error error);
+  void delayed();
   void expired(runtime::Time now) override;
 
   [[nodiscard]] runtime::Time now() const { return terms_->schedule.clock().now(); }
   [[nodiscard]] bool is_waiting() const;
-  [[nodiscard]] bool is_waiting_for_tcp() const;
   [[nodiscard]] upstream::ServerSet waited_for() const;
   [[nodiscard]] Attempt* free_attempt();
-  bool ask_another(runtime::Time now, bool only_usable);
+  bool ask_another(runtime::Time now, bool only_responsive);
+  void ask_late(runtime::Time now);
+  void hedge(runtime::Time now);
+  void set_deadline();
   [[nodiscard]] bool submit(Attempt& attempt, runtime::Time now);
   void note_end(Attempt& attempt);
   void note_error(const Attempt& attempt, upstream::Error error);
   void abandon(Attempt& attempt);
   void keep(const upstream::Reply& reply);
-  void end();
-  void answer(const upstream::Reply& reply);
+  void give_up();
+  void end(const Attempt* answered);
+  void answer(const Attempt& attempt, const upstream::Reply& reply);
   void answer_kept_or_fail();
 
   const ExchangeTerms* terms_ = nullptr;
   Request* request_ = nullptr;
   runtime::Time give_up_;
+  runtime::Time next_at_;                  // when another server is asked
+  std::optional<runtime::Time> hedge_at_;  // when one is, if that is allowed
   upstream::ServerSet tried_ = 0;
   std::array<Attempt, max_attempts> attempts_;
   // As upstream::Query has them, over all attempts.
-  std::uint8_t fruitless_sends_ = 0;
+  std::uint8_t endings_ = 0;
   std::uint8_t sends_ = 0;
   upstream::Error last_error_ = upstream::Error::timeout;
   std::size_t last_server_ = 0;  // whom last_error_ is about

@@ -18,21 +18,26 @@ runtime::Duration next_after(const config::Upstream& settings) {
 
 }  // namespace
 
-Failover::Failover(runtime::Loop& loop, const config::Upstream& settings, std::vector<GroupServer> servers)
-    : terms_{.schedule = loop,
+Failover::Failover(runtime::Schedule& schedule, const config::Upstream& settings,
+                   std::vector<std::unique_ptr<upstream::Channel>> servers, std::function<double()> random)
+    : terms_{.schedule = schedule,
              .servers = *this,
              .source = settings.protocol == config::Protocol::tls ? Source::upstream : Source::cluster,
              .budget = settings.timeout,
-             .next_after = next_after(settings),
-             .over_datagrams = settings.protocol == config::Protocol::udp},
+             .next_after = next_after(settings)},
+      // In the clear, what is sent twice is also seen twice.
+      may_hedge_(settings.protocol == config::Protocol::tls && servers.size() > 1),
       servers_(std::move(servers)),
-      policy_(settings.policy, [&loop] { return loop.random().unit(); }) {
+      policy_(settings.policy, std::move(random)) {
   health_.reserve(servers_.size());
-  for (const auto& server : servers_) health_.push_back(&server.pool->health());
+  for (const auto& server : servers_) {
+    health_.push_back(&server->profile().health());
+    server->on_recovery([this] { recovered_at_ = terms_.schedule.clock().now(); });
+  }
 }
 
 void Failover::start() {
-  for (auto& server : servers_) server.pool->start();
+  for (auto& server : servers_) server->start();
 }
 
 void Failover::resolve(const dns::QueryView& query, Request& request) {
@@ -41,18 +46,37 @@ void Failover::resolve(const dns::QueryView& query, Request& request) {
     return request.answered(
         {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "too many queries under way"});
   }
+  hedges_.earn();
   exchange->start(terms_, query, request);
 }
 
-std::optional<std::size_t> Failover::choose(upstream::ServerSet tried, bool only_usable) {
+std::optional<std::size_t> Failover::choose(upstream::ServerSet tried, bool only_responsive) {
   const auto server = policy_.choose(health_, tried);
-  // Those that may be asked come first, so that there is none behind one that may not.
-  return server && only_usable && !health_[*server]->may_be_asked() ? std::nullopt : server;
+  // Those that are responsive come first, so that there is none behind one that is not.
+  return server && only_responsive && !health_[*server]->is_responsive() ? std::nullopt : server;
 }
 
 std::optional<upstream::Error> Failover::submit(Attempt& attempt, runtime::Time now) {
-  const auto& server = servers_[attempt.server()];
-  return (attempt.is_over_tcp() ? *server.tcp : *server.pool).submit(attempt, now);
+  return servers_[attempt.server()]->submit(attempt, now);
+}
+
+std::optional<runtime::Duration> Failover::slow_after(std::size_t server) const {
+  // Sooner, a timer costs more than the wait.
+  constexpr std::chrono::milliseconds soonest{10};
+  if (!may_hedge_) return std::nullopt;
+  const auto slow = servers_[server]->profile().slow_after();
+  return slow ? std::optional(std::max<runtime::Duration>(*slow, soonest)) : std::nullopt;
+}
+
+bool Failover::take_hedge(std::size_t server) {
+  if (hedges_.take()) return true;
+  servers_[server]->metrics().hedges_over_budget.add();
+  return false;
+}
+
+void Failover::hedged(std::size_t server, bool has_won) {
+  auto& metrics = servers_[server]->metrics();
+  (has_won ? metrics.hedges_won : metrics.hedges_lost).add();
 }
 
 std::optional<upstream::Error> Failover::trouble_of(std::size_t server) const {
@@ -60,7 +84,7 @@ std::optional<upstream::Error> Failover::trouble_of(std::size_t server) const {
 }
 
 std::string_view Failover::name_of(std::size_t server) const {
-  return servers_[server].pool->server();
+  return servers_[server]->server();
 }
 
 void Failover::ended(Exchange& exchange) {
@@ -68,15 +92,11 @@ void Failover::ended(Exchange& exchange) {
 }
 
 void Failover::stop() {
-  for (auto& server : servers_) {
-    server.pool->stop();
-    if (server.tcp) server.tcp->stop();
-  }
+  for (auto& server : servers_) server->stop();
 }
 
 bool Failover::is_stopped() const {
-  return std::ranges::all_of(
-      servers_, [](const GroupServer& server) { return server.pool->empty() && (!server.tcp || server.tcp->empty()); });
+  return std::ranges::all_of(servers_, [](const auto& server) { return server->empty(); });
 }
 
 bool Failover::is_down() const {
@@ -84,7 +104,7 @@ bool Failover::is_down() const {
 }
 
 bool Failover::is_warm() const {
-  return std::ranges::any_of(servers_, [](const GroupServer& server) { return server.pool->tried(); });
+  return std::ranges::any_of(servers_, [](const auto& server) { return server->tried(); });
 }
 
 }  // namespace pillion::resolve

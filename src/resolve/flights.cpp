@@ -143,7 +143,7 @@ void Flights::remove(Flight& flight) {
 Answer Flights::keep(const Flight& flight, const Answer& answer, cache::Preparation& prepared, runtime::Time now) {
   const auto key = flight.key();
   if (!answer.message) {
-    if (answer.rcode == dns::rcode::servfail) keep_failure(flight, answer, prepared, now);
+    if (answer.rcode == dns::rcode::servfail && answer.may_be_cached) keep_failure(flight, answer, prepared, now);
     return answer;
   }
   if (!prepared.prepare(key, *answer.message, settings_)) {

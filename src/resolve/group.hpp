@@ -1,6 +1,8 @@
 #pragma once
 // One upstream group, as the layers above it see it.
 
+#include <optional>
+
 #include "dns/query.hpp"
 #include "resolve/request.hpp"
 #include "runtime/clock.hpp"
@@ -25,6 +27,8 @@ class Group {
   [[nodiscard]] virtual bool is_warm() const = 0;
   /// Is every server backed off from? Then nothing is to be hoped for soon.
   [[nodiscard]] virtual bool is_down() const = 0;
+  /// When a server that was down last answered again; nullopt if none ever did. Failures from before say nothing now.
+  [[nodiscard]] virtual std::optional<runtime::Time> recovered_at() const = 0;
 };
 
 }  // namespace pillion::resolve

@@ -31,6 +31,8 @@ struct Answer {
   /// Extended DNS Error (RFC 8914) to go with it; nullopt means none.
   std::optional<std::uint16_t> info_code = {};
   std::string_view text = {};
+  /// False if the failure is ours, not the name's, and must not be kept as such (RFC 9520 section 3.2).
+  bool may_be_cached = true;
 };
 
 /// Did nobody answer, or somebody that he could not, or would not? Any response code but NOERROR and NXDOMAIN refreshes

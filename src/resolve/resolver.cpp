@@ -135,7 +135,7 @@ Answer Resolver::fresh_answer(const cache::Entry& entry, runtime::Time now) {
 
 std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, Departure& departure) {
   const auto now = schedule_.clock().now();
-  auto found = cache_->lookup(departure.key, now);
+  auto found = cache_->lookup(departure.key, now, departure.group->recovered_at());
   if (found.prefetch_due && query.is_recursive() && prefetch_budget_.may_spend()) {
     prefetch(query, departure);
     // The upstream may have answered already, in place of what was found.

@@ -152,7 +152,7 @@ void collect_upstream(const Sources& sources, std::vector<MetricFamily>& familie
       [](std::size_t i) { return upstream::error_table[i].reason; }, true);
   labelled(
       declared("pillion_upstream_connections"), &Metrics::connections,
-      [](std::size_t i) { return upstream::connection_state_labels[i]; }, false);
+      [](std::size_t i) { return upstream::connection_labels[i]; }, false);
   scalar(declared("pillion_upstream_in_flight"), &Metrics::in_flight);
   collect_each(sources, declared("pillion_upstream_up"), families, [](Family& family, const UpstreamServer& server) {
     const bool up = std::ranges::any_of(server.shards, [](const Metrics* m) { return m->up.value() != 0; });

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,39 @@ namespace pillion::upstream {
 
 class Connection;
 
+/// The life of a connection, and all that is to be known of where it is in it.
+enum class ConnectionState : std::uint8_t {
+  connecting,   ///< TCP's handshake
+  handshaking,  ///< TLS's
+  proving,      ///< open, to a server in doubt: a probe has to be answered before it is ready
+  ready,
+  silent,    ///< open; queries wait, and not even the probe is answered: nothing more is sent on it meanwhile
+  worn,      ///< as ready, and to be replaced
+  draining,  ///< takes no more queries, and closes when those that are waited for are answered
+  closing,   ///< TLS's close_notify or TCP's FIN is under way
+  closed,
+};
+
+/// Queries may be under way on it.
+[[nodiscard]] constexpr bool is_open(ConnectionState state) {
+  return state >= ConnectionState::proving && state <= ConnectionState::draining;
+}
+[[nodiscard]] constexpr bool is_opening(ConnectionState state) {
+  return state <= ConnectionState::handshaking;
+}
+[[nodiscard]] constexpr bool has_ended(ConnectionState state) {
+  return state >= ConnectionState::closing;
+}
+/// Ordinary queries may be sent on it.
+[[nodiscard]] constexpr bool takes_queries(ConnectionState state) {
+  return state == ConnectionState::ready || state == ConnectionState::worn;
+}
+
+[[nodiscard]] constexpr ConnectionLabel label_of(ConnectionState state) {
+  if (state < ConnectionState::ready) return ConnectionLabel::connecting;
+  return state < ConnectionState::draining ? ConnectionLabel::ready : ConnectionLabel::draining;
+}
+
 /// What was learned while connecting.
 struct Handshake {
   runtime::Duration duration{};  ///< of the TLS handshake; zero without TLS
@@ -29,8 +63,8 @@ struct Handshake {
   bool fell_back = false;  ///< True if the post-quantum groups were not offered (GroupFallback)
 };
 
-/// What a connection tells its pool. closed() may come from within close() and retire(); every other call comes from
-/// the loop.
+/// What a connection tells its pool. closed() may come from within close(), retire() and abandon(); every other call
+/// comes from the loop.
 class ConnectionEvents {
  public:
   /// Queries may be submitted.
@@ -41,10 +75,14 @@ class ConnectionEvents {
   virtual void ignored(Connection& connection, Error error) = 0;
   /// The server has answered a probe: it is up, and so is the connection.
   virtual void answered_probe(Connection& connection) = 0;
+  /// The connection is silent, or still proving after a while. The queries on it are told afterwards.
+  virtual void fell_silent(Connection& connection) = 0;
   /// The server leaves queries lying that share a TLS record with another, until more comes.
   virtual void needs_single_records(Connection& connection) = 0;
-  /// The connection should be replaced, and retired when the replacement is ready.
+  /// The connection is worn. It should be replaced, and retired when the replacement is ready.
   virtual void wears_out(Connection& connection) = 0;
+  /// A query never left, since a datagram cannot hold it.
+  virtual void unsendable(Connection& connection, Query& query) = 0;
   /// The connection carries nothing any more. `lost` were sent and not answered, in the order they were sent. `error`
   /// is nullopt when the server closed in an orderly way or we did; `detail` is what the operating system or OpenSSL
   /// say, for the log.
@@ -68,11 +106,11 @@ class Connection : public Carrier {
   virtual void start() = 0;
   /// From now on writes one query at a time, each in a TLS record of its own. Datagrams always are.
   virtual void write_singly() {}
-  /// Sends at the end of this turn. The connection is ready and has room.
+  /// Sends at the end of this turn. The connection is open and has room.
   virtual void submit(Query& query, runtime::Time now) = 0;
-  /// Asks something of our own, which every server can answer at once; answered_probe() follows, or closed() where
-  /// nothing is heard. The connection is ready.
-  virtual void probe(runtime::Time now) = 0;
+  /// Asks something of our own, which every server can answer at once, and is proving until anything is heard.
+  /// answered_probe() follows, or closed() where nothing is. The connection is open.
+  virtual void prove(runtime::Time now) = 0;
   /// No more queries; closes when those in flight are answered, at once where there are none.
   virtual void retire() = 0;
   /// Closes now; closed() is called before it returns, gone() later.
@@ -94,9 +132,10 @@ struct ConnectionLimits {
   std::chrono::milliseconds connect_timeout{2000};  ///< TCP and TLS handshake together
   /// How long a close may take: the last bytes and TLS's close_notify.
   std::chrono::milliseconds close_timeout{1000};
-  /// Queries on one UDP socket, and so on one source port, before another is opened (RFC 5452 section 9.2 wants ports
-  /// unpredictable).
-  std::uint64_t queries_per_port = 512;
+  /// Queries on one UDP socket, and how long it lives in use, and so a source port, before another is opened (RFC 5452
+  /// section 9.2 wants ports unpredictable).
+  std::uint64_t queries_per_port = 128;
+  std::chrono::milliseconds port_lifetime{5'000};
   /// An id that was never given back after so long: the connection is retired, another takes its place.
   std::chrono::milliseconds id_lifetime{30'000};
 };

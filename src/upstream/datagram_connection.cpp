@@ -3,172 +3,135 @@
 #include <algorithm>
 #include <utility>
 
-#include <boost/asio/buffer.hpp>
-#include <boost/asio/post.hpp>
-
-#include "upstream/socket_error.hpp"
-
 namespace pillion::upstream {
-namespace asio = boost::asio;
-using boost::system::error_code;
 
-namespace {
-
-constexpr std::size_t read_size = 4096;  // more than any payload size that we advertise
-constexpr unsigned reads_per_turn = 64;  // then other sockets have their turn
-
-}  // namespace
-
-DatagramConnection::DatagramConnection(runtime::Loop& loop, asio::ip::udp::endpoint server, const Encoding& encoding,
-                                       const ConnectionLimits& limits, ConnectionEvents& events)
-    : loop_(loop),
-      server_(std::move(server)),
-      encoding_(encoding),
-      limits_(limits),
-      events_(events),
-      socket_(loop.io()),
-      pipeline_(limits.max_in_flight, [&loop] { return loop.random().u16(); }),
-      in_(read_size) {}
-
-void DatagramConnection::start() {
-  error_code error;
-  socket_.open(server_.protocol(), error);
-  if (!error) socket_.non_blocking(true, error);
-  if (!error) socket_.connect(server_, error);
-  ++operations_;
-  // ready() and closed() come from the loop, not from here.
-  asio::post(loop_.io(), [this, error] {
-    if (error) {
-      finish(socket_error(error), error.message());
-    } else if (!closed_) {
-      state_ = ConnectionState::ready;
-      pipeline_.begin(loop_.clock().now());
-      wait();
-      events_.ready(*this, Handshake{});
-    }
-    end_operation();
-  });
+void DatagramConnection::opened() {
+  state_ = ConnectionState::ready;
+  opened_at_ = now();
+  pipeline_.begin(opened_at_);
+  events_.ready(*this, Handshake{});
 }
 
-void DatagramConnection::wait() {
-  ++operations_;
-  socket_.async_wait(Socket::wait_read, [this](const error_code& error) { readable(error); });
-}
-
-void DatagramConnection::readable(const error_code& error) {
-  const auto now = loop_.clock().refresh();
-  for (unsigned i = 0; !error && !closed_ && i < reads_per_turn; ++i) {
-    error_code read_error;
-    const auto size = socket_.receive(asio::buffer(in_), 0, read_error);
-    if (read_error == asio::error::would_block) break;
-    if (read_error) {
-      // An ICMP error for something that we sent: nobody listens there.
-      finish(socket_error(read_error), read_error.message());
-    } else if (!consume(size, now)) {
-      break;
-    }
-  }
-  if (!error && !closed_) wait();
-  end_operation();
-}
-
-/// False when the connection has ended.
-bool DatagramConnection::consume(std::size_t size, runtime::Time now) {
-  const auto received = pipeline_.receive(dns::Bytes(in_).first(size), now);
-  if (!received) {
-    events_.ignored(*this, received.error());
-    return true;
-  }
+void DatagramConnection::arrived(dns::Bytes datagram, bool is_cut) {
+  const auto received = pipeline_.receive(datagram, now(), is_cut);
+  if (!received) return stray(received.error());
+  if (state_ == ConnectionState::proving || state_ == ConnectionState::silent) state_ = ConnectionState::ready;
   if (received->is_of_probe) {
     events_.answered_probe(*this);
   } else {
     events_.received(*this, received->message);
   }
-  if (!closed_ && state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish(std::nullopt, {});
-  return !closed_;
+  finish_if_drained();
+}
+
+/// Counted, and otherwise passed over, unless there are so many that somebody may be after an answer that is waited
+/// for.
+void DatagramConnection::stray(Error error) {
+  events_.ignored(*this, error);
+  if (pipeline_.waited_for() == 0 || ++strays_ < strays_to_leave) return;
+  // Those who wait ask elsewhere: it is not the server that is at fault.
+  strays_ = 0;
+  wear_out();
+  while (auto* const query = pipeline_.take_oldest()) {
+    events_.received(*this, {.query = query, .reply = std::unexpected(Error::mismatched_reply)});
+    if (has_ended(state_)) return;
+  }
+  finish_if_drained();
+}
+
+void DatagramConnection::too_large(std::uint16_t id) {
+  if (auto* const query = pipeline_.take_back(id)) events_.unsendable(*this, *query);
+  finish_if_drained();
 }
 
 void DatagramConnection::submit(Query& query, runtime::Time now) {
   query.carrier = this;
   pipeline_.add(query, now);
   send(query);
-  if (!is_set() || at() > now + Liveness::probe_after) loop_.set_deadline(*this, now + Liveness::probe_after);
-  if (++sent_ == limits_.queries_per_port) events_.wears_out(*this);
+  const auto look_at = now + profile_.patience();
+  if (!is_set() || at() > look_at) schedule_.set_deadline(*this, look_at);
+  if (++sent_ >= limits_.queries_per_port || now - opened_at_ >= limits_.port_lifetime) wear_out();
 }
 
-void DatagramConnection::probe(runtime::Time now) {
-  if (pipeline_.is_probing()) return;
-  send(pipeline_.start_probe(now, Pipeline::Purpose::server));
-  expired(now);
+void DatagramConnection::prove(runtime::Time now) {
+  state_ = ConnectionState::proving;
+  if (!pipeline_.is_probing()) send(pipeline_.start_probe(now, Pipeline::Purpose::server));
+  watch(now);
 }
 
 void DatagramConnection::send(const Query& query) {
-  encode_query(query, query.id, encoding_, out_);
-  ends_.push_back(out_.size());
-  loop_.schedule(*this);
+  encode_query(query, query.id, encoding_, datagrams_->out());
+  datagrams_->end_message();
 }
 
 void DatagramConnection::abandon(Query& query) {
   pipeline_.abandon(query);
-  if (state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish(std::nullopt, {});
-}
-
-void DatagramConnection::flush() {
-  std::size_t start = 0;
-  for (const auto end : ends_) {
-    if (closed_) break;
-    error_code error;
-    socket_.send(asio::buffer(out_.data() + start, end - start), 0, error);
-    start = end;
-    // A full socket buffer loses the datagram as the network might: the query is sent again after its share of the
-    // budget.
-    if (error && error != asio::error::would_block && error != asio::error::no_buffer_space)
-      finish(socket_error(error), error.message());
-  }
-  out_.clear();
-  ends_.clear();
+  finish_if_drained();
 }
 
 void DatagramConnection::expired(runtime::Time now) {
-  if (closed_) return;
-  switch (pipeline_.look(now)) {
+  if (state_ == ConnectionState::proving && pipeline_.is_probing()) send(pipeline_.probe());
+  watch(now);
+}
+
+/// Sets the one timer of the connection to the next moment at which something may have to be done.
+void DatagramConnection::watch(runtime::Time now) {
+  if (!look_at_silence(now)) return;
+  if (pipeline_.is_worn(now, limits_.id_lifetime)) wear_out();
+  if (!is_open(state_)) return;
+  auto look_at = pipeline_.look_at(now, limits_.id_lifetime, profile_.patience());
+  if (!look_at) return;
+  if (state_ == ConnectionState::proving) look_at = std::min<runtime::Time>(*look_at, now + prove_again_after);
+  schedule_.set_deadline(*this, *look_at);
+}
+
+/// False when the connection has ended.
+bool DatagramConnection::look_at_silence(runtime::Time now) {
+  switch (pipeline_.look(now, profile_.patience())) {
     case Liveness::Verdict::dead:
-      return finish(Error::stalled, "no reply while queries wait, nor to a probe");
+      finish(Error::stalled, "no reply while queries wait, nor to a probe");
+      return false;
     case Liveness::Verdict::probe:
       send(pipeline_.start_probe(now, Pipeline::Purpose::silence));
+      break;
+    case Liveness::Verdict::silent:
+      if (takes_queries(state_)) state_ = ConnectionState::silent;
+      if (state_ != ConnectionState::silent && state_ != ConnectionState::proving) break;
+      events_.fell_silent(*this);
+      pipeline_.delay_all();
+      break;
+    case Liveness::Verdict::worn:
+      wear_out();
       break;
     case Liveness::Verdict::wait:
       break;
   }
-  if (pipeline_.is_worn(now, limits_.id_lifetime) && state_ == ConnectionState::ready) events_.wears_out(*this);
-  if (const auto look_at = pipeline_.look_at(now, limits_.id_lifetime)) loop_.set_deadline(*this, *look_at);
+  return is_open(state_);
+}
+
+void DatagramConnection::wear_out() {
+  if (state_ != ConnectionState::ready && state_ != ConnectionState::silent) return;
+  state_ = ConnectionState::worn;
+  events_.wears_out(*this);
 }
 
 void DatagramConnection::retire() {
-  if (closed_) return;
+  if (has_ended(state_)) return;
+  if (is_opening(state_)) return close();
   state_ = ConnectionState::draining;
-  if (pipeline_.waited_for() == 0) finish(std::nullopt, {});
+  finish_if_drained();
 }
 
-void DatagramConnection::close() {
-  finish(std::nullopt, {});
+void DatagramConnection::finish_if_drained() {
+  if (state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish(std::nullopt, {});
 }
 
 void DatagramConnection::finish(std::optional<Error> error, std::string detail) {
-  if (closed_) return;
-  closed_ = true;
-  state_ = ConnectionState::draining;
-  loop_.clear_deadline(*this);
-  error_code ignored;
-  socket_.close(ignored);
-  // An operation of its own, so that gone() follows even where none is under way.
-  ++operations_;
-  asio::post(loop_.io(), [this] { end_operation(); });
+  if (has_ended(state_)) return;
+  state_ = ConnectionState::closed;
+  schedule_.clear_deadline(*this);
+  datagrams_->close();
   events_.closed(*this, error, std::move(detail), pipeline_.close());
-}
-
-void DatagramConnection::end_operation() {
-  if (--operations_ == 0 && closed_) asio::post(loop_.io(), [this] { events_.gone(*this); });
 }
 
 }  // namespace pillion::upstream

@@ -9,7 +9,7 @@ void encode_query(const Query& query, std::uint16_t id, const Encoding& encoding
   const auto start = encoding.framed ? dns::begin_frame(out) : out.size();
   dns::append(out, query.message);
   dns::write_u16(out, start, id);
-  if (!query.opaque) {
+  if (!query.opaque && !query.without_edns) {
     dns::Edns edns;
     edns.present = true;
     edns.udp_payload = encoding.udp_payload;

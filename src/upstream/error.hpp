@@ -6,6 +6,9 @@
 #include <cstdint>
 #include <string_view>
 
+#include "dns/edns.hpp"
+#include "dns/message.hpp"
+
 namespace pillion::upstream {
 
 enum class Error : std::uint8_t {
@@ -21,47 +24,165 @@ enum class Error : std::uint8_t {
   pin_mismatch,
   alpn_mismatch,  // the server chose a protocol that is not "dot"
   reset,
-  closed,            // an orderly close with queries in flight, after their one replay
+  closed,            // an orderly close with the query in flight, and again where it was alone
   timeout,           // the query's budget ran out
-  stalled,           // the oldest query waited too long: the connection is given up
+  stalled,           // neither the queries nor a probe were answered: the connection is given up
   mismatched_reply,  // wrong id or wrong question
   malformed_reply,
-  overloaded,  // no connection has room and the waiting queue is full
-  no_server,   // every server is backed off
+  query_too_large,  // for a datagram
+  overloaded,       // no connection has room and the waiting queue is full
+  no_server,        // every server is backed off
   count_,
 };
 
-/// What follows from an error: the metric label, the Extended DNS Error (RFC 8914) that the client's SERVFAIL carries,
-/// and whether another server may be asked within the query's budget.
-struct ErrorTraits {
-  std::string_view reason;
-  std::string_view text;
-  std::uint16_t info_code;
-  bool retry;
+/// Who is to blame for an error, and so whom it says something about.
+enum class Blame : std::uint8_t {
+  query,       ///< this question at this server: others are answered
+  us,          ///< our own lack of room
+  connection,  ///< the path, or the connection's end: the server may be well
+  server,      ///< what it did, or did not, on a connection that had no answer yet
 };
 
-/// Info codes: 22 No Reachable Authority, 23 Network Error (RFC 8914 4.23, 4.24).
-inline constexpr std::array<ErrorTraits, static_cast<std::size_t>(Error::count_)> error_table = {{
-    {"connect_refused", "connection refused", 23, true},
-    {"unreachable", "network unreachable", 23, true},
-    {"connect_timeout", "connect timed out", 23, true},
-    {"handshake_timeout", "TLS handshake timed out", 23, true},
-    {"tls_failed", "TLS handshake failed", 23, true},
-    {"certificate_expired", "certificate expired or not yet valid", 23, true},
-    {"certificate_name", "certificate name mismatch", 23, true},
-    {"certificate_untrusted", "certificate not signed by a trusted CA", 23, true},
-    {"certificate_invalid", "certificate rejected", 23, true},
-    {"pin_mismatch", "no pin matches the certificate's key", 23, true},
-    {"alpn_mismatch", "ALPN protocol is not dot", 23, true},
-    {"reset", "connection reset", 23, true},
-    {"closed", "connection closed before the answer", 23, true},
-    {"timeout", "no answer in time", 22, true},
-    {"stalled", "connection stalled", 22, true},
-    {"mismatched_reply", "reply does not match any question", 23, true},
-    {"malformed_reply", "malformed reply", 23, true},
-    {"overloaded", "too many queries in flight", 23, false},
-    {"no_server", "no server is reachable", 22, false},
-}};
+/// What follows from an error.
+struct ErrorTraits {
+  std::string_view reason;  ///< the metric's label
+  std::string_view text;    ///< for people
+  std::uint16_t rcode;      ///< of our answer
+  std::uint16_t info_code;  ///< the Extended DNS Error (RFC 8914) of our answer
+  Blame blame;
+  bool ask_another = true;           ///< another server may be asked within the query's budget
+  bool may_be_cached = true;         ///< as the failure of the name (RFC 9520)
+  bool is_of_handshake = false;      ///< counts as a TLS handshake that failed
+  bool is_lasting = false;           ///< waiting does not mend it: queries fail at once
+  bool is_mended_by_stream = false;  ///< of a datagram: asked over TCP, the query may be answered
+};
+
+inline constexpr std::array<ErrorTraits, static_cast<std::size_t>(Error::count_)> error_table = [] {
+  using enum Blame;
+  using namespace dns::extended_error;
+  constexpr auto servfail = dns::rcode::servfail;
+  return std::array<ErrorTraits, static_cast<std::size_t>(Error::count_)>{{
+      {.reason = "connect_refused",
+       .text = "connection refused",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server},
+      {.reason = "unreachable",
+       .text = "network unreachable",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server},
+      {.reason = "connect_timeout",
+       .text = "connect timed out",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server},
+      {.reason = "handshake_timeout",
+       .text = "TLS handshake timed out",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server,
+       .is_of_handshake = true},
+      {.reason = "tls_failed",
+       .text = "TLS handshake failed",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server,
+       .is_of_handshake = true},
+      {.reason = "certificate_expired",
+       .text = "certificate expired or not yet valid",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server,
+       .is_of_handshake = true,
+       .is_lasting = true},
+      {.reason = "certificate_name",
+       .text = "certificate name mismatch",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server,
+       .is_of_handshake = true,
+       .is_lasting = true},
+      {.reason = "certificate_untrusted",
+       .text = "certificate not signed by a trusted CA",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server,
+       .is_of_handshake = true,
+       .is_lasting = true},
+      {.reason = "certificate_invalid",
+       .text = "certificate rejected",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server,
+       .is_of_handshake = true,
+       .is_lasting = true},
+      {.reason = "pin_mismatch",
+       .text = "no pin matches the certificate's key",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server,
+       .is_of_handshake = true,
+       .is_lasting = true},
+      {.reason = "alpn_mismatch",
+       .text = "ALPN protocol is not dot",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = server,
+       .is_of_handshake = true,
+       .is_lasting = true},
+      {.reason = "reset",
+       .text = "connection reset",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = connection},
+      {.reason = "closed",
+       .text = "connection closed before the answer",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = connection},
+      {.reason = "timeout",
+       .text = "no answer in time",
+       .rcode = servfail,
+       .info_code = no_reachable_authority,
+       .blame = query},
+      {.reason = "stalled",
+       .text = "connection stalled",
+       .rcode = servfail,
+       .info_code = no_reachable_authority,
+       .blame = connection},
+      {.reason = "mismatched_reply",
+       .text = "reply does not match any question",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = query,
+       .is_mended_by_stream = true},
+      {.reason = "malformed_reply",
+       .text = "malformed reply",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = query},
+      {.reason = "query_too_large",
+       .text = "query too large for a datagram",
+       .rcode = servfail,
+       .info_code = network_error,
+       .blame = query,
+       .is_mended_by_stream = true},
+      {.reason = "overloaded",
+       .text = "too many queries in flight",
+       .rcode = dns::rcode::refused,
+       .info_code = other,
+       .blame = us,
+       .ask_another = false,
+       .may_be_cached = false},
+      {.reason = "no_server",
+       .text = "no server is reachable",
+       .rcode = servfail,
+       .info_code = no_reachable_authority,
+       .blame = server,
+       .ask_another = false},
+  }};
+}();
 
 [[nodiscard]] constexpr const ErrorTraits& traits(Error error) {
   return error_table[static_cast<std::size_t>(error)];

@@ -1,5 +1,5 @@
 #pragma once
-// What is known of one server: how fast it answers, and whether it is worth asking. Pure.
+// Whether one server is worth asking, and when it is tried again. Pure.
 
 #include <algorithm>
 #include <chrono>
@@ -11,12 +11,14 @@
 
 namespace pillion::upstream {
 
-/// Backs off from a server that fails: 100 ms, doubled by each failure in a row up to 5 s, each time between half and
-/// the whole of it. One that takes connections but does not answer gets one query after each back-off, on trial.
+/// Backs off from a server that fails: 100 ms, doubled by each failure in a row, each time between half and the whole
+/// of it; up to longest_backoff while nobody asks, and up to longest_backoff_asked while somebody does, so that a
+/// server that is back is found within a second. It is up again when it has answered something, be it a probe.
 class Health {
  public:
   static constexpr std::chrono::milliseconds first_backoff{100};
   static constexpr std::chrono::milliseconds longest_backoff{5000};
+  static constexpr std::chrono::milliseconds longest_backoff_asked{500};
   /// A server that has been down for less than this may be restarting: queries wait for it within their own budget.
   /// After that they fail at once.
   static constexpr std::chrono::milliseconds grace{4000};
@@ -31,46 +33,44 @@ class Health {
     failures_ = 0;
     down_since_.reset();
     last_error_.reset();
-    on_trial_ = false;
   }
-  /// A connection is ready: a query, or a probe, has to show that the server is up.
-  void offer_trial() { on_trial_ = down_since_.has_value(); }
-  /// A query was given to the server.
-  void asked() { on_trial_ = false; }
-  /// A connection failed or stalled. `jitter` in [0, 1).
+  /// The server failed on a fresh connection. `jitter` in [0, 1).
   void failed(Error error, runtime::Time now, double jitter) {
     last_error_ = error;
     if (!down_since_) down_since_ = now;
     const auto whole = std::min<runtime::Duration>(longest_backoff, first_backoff * (1U << std::min(failures_, 6U)));
     ++failures_;
-    on_trial_ = false;
-    retry_at_ = now + std::chrono::duration_cast<runtime::Duration>(whole * (0.5 + jitter / 2));
+    const auto part = 0.5 + jitter / 2;
+    retry_at_ = now + std::chrono::duration_cast<runtime::Duration>(whole * part);
+    const auto asked = std::min<runtime::Duration>(whole, longest_backoff_asked);
+    retry_at_if_asked_ = now + std::chrono::duration_cast<runtime::Duration>(asked * part);
   }
+  /// Every connection to it has fallen silent, or not so any more.
+  void set_silent(bool silent) { silent_ = silent; }
 
   [[nodiscard]] bool is_up() const { return !down_since_; }
-  /// Up, or to be given a query to find out.
-  [[nodiscard]] bool may_be_asked() const { return is_up() || on_trial_; }
-  /// When the next connection may be tried; in the past for a server that is up.
+  /// Up, and not silent on every connection: to be asked before others.
+  [[nodiscard]] bool is_responsive() const { return is_up() && !silent_; }
+  /// When the next connection is to be tried, whether or not anybody asks; in the past for a server that is up.
   [[nodiscard]] runtime::Time retry_at() const { return retry_at_; }
+  /// When it may be tried, since somebody asks.
+  [[nodiscard]] runtime::Time retry_at_if_asked() const { return retry_at_if_asked_; }
   /// Down for so long, or for a reason that waiting does not mend (a certificate), that a query should not wait for it.
   [[nodiscard]] bool fails_fast(runtime::Time now) const {
-    return !may_be_asked() && (is_certificate_error(*last_error_) || now - *down_since_ >= grace);
+    return !is_up() && (traits(*last_error_).is_lasting || now - *down_since_ >= grace);
   }
   [[nodiscard]] std::optional<Error> last_error() const { return last_error_; }
   /// nullopt before the first reply.
   [[nodiscard]] std::optional<runtime::Duration> latency() const { return latency_; }
 
  private:
-  [[nodiscard]] static bool is_certificate_error(Error error) {
-    return error >= Error::certificate_expired && error <= Error::alpn_mismatch;
-  }
-
   std::optional<runtime::Duration> latency_;
   std::optional<Error> last_error_;
   std::optional<runtime::Time> down_since_;
   runtime::Time retry_at_ = runtime::Time::min();
+  runtime::Time retry_at_if_asked_ = runtime::Time::min();
   unsigned failures_ = 0;
-  bool on_trial_ = false;
+  bool silent_ = false;
 };
 
 }  // namespace pillion::upstream

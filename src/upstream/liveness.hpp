@@ -11,42 +11,76 @@
 
 namespace pillion::upstream {
 
-/// Watches the silence while queries wait. What anything but silence is, its owner sees by itself.
+/// Watches the silence while queries wait, and sends a probe into it. What anything but silence is, its owner sees by
+/// itself.
+///
+/// `patience` is how long a silence is nothing unusual at this server (ServerProfile::patience()); at most
+/// longest_patience counts.
 class Liveness {
  public:
-  /// So long without any reply, while the oldest query waits: a probe is sent.
-  static constexpr std::chrono::milliseconds probe_after{1000};
-  /// So long without any reply to it, or to anything else: the connection is dead.
+  static constexpr std::chrono::milliseconds longest_patience{1000};
+  /// So long without any reply to a probe, or to anything else: the connection is dead.
   static constexpr std::chrono::milliseconds probe_patience{1000};
+  /// A query that has waited for so long is reason for a probe though others are answered, and where that has no answer
+  /// after as long again, the connection is worn: the server may have forgotten what it was asked on it.
+  static constexpr std::chrono::milliseconds trickle{2000};
 
-  enum class Verdict : std::uint8_t { wait, probe, dead };
+  enum class Verdict : std::uint8_t {
+    wait,
+    probe,
+    silent,  ///< the probe is late as well: ask elsewhere meanwhile
+    worn,    ///< others are answered, and the probe is not
+    dead,
+  };
 
-  /// A connection is ready, or a reply arrived, whichever it answers.
-  void heard(runtime::Time now) { last_heard_ = now; }
-  /// A probe is sent.
+  /// A connection is ready, or a reply arrived, whichever query it answers.
+  void heard(runtime::Time now) {
+    last_heard_ = now;
+    probes_in_a_row_ = 0;
+  }
+  /// The probe's reply arrived.
+  void heard_of_probe(runtime::Time now) {
+    last_heard_ = last_probe_answered_ = now;
+    ++probes_in_a_row_;
+  }
   void probed(runtime::Time now) { probed_ = now; }
+
   /// `oldest`: when the oldest query that is waited for, the probe apart, was sent; nullopt if there is none.
   /// `is_probing`: a probe is under way.
-  [[nodiscard]] Verdict look(runtime::Time now, std::optional<runtime::Time> oldest, bool is_probing) const {
+  [[nodiscard]] Verdict look(runtime::Time now, std::optional<runtime::Time> oldest, bool is_probing,
+                             runtime::Duration patience) const {
     if (!oldest) return Verdict::wait;
-    if (is_probing) return now >= dead_at() ? Verdict::dead : Verdict::wait;
-    if (now < silent_since(*oldest) + probe_after) return Verdict::wait;
-    return Verdict::probe;
+    if (!is_probing) return now >= probe_at(*oldest, patience) ? Verdict::probe : Verdict::wait;
+    if (now >= dead_at()) return Verdict::dead;
+    if (now >= probed_ + trickle && now >= *oldest + trickle) return Verdict::worn;
+    return now >= silent_at(patience) ? Verdict::silent : Verdict::wait;
   }
-  /// When to look again while `oldest` waits.
-  [[nodiscard]] runtime::Time look_at(runtime::Time oldest, bool is_probing) const {
-    return is_probing ? dead_at() : silent_since(oldest) + probe_after;
+  /// When to look again while `oldest` waits: after `now`.
+  [[nodiscard]] runtime::Time look_at(runtime::Time now, runtime::Time oldest, bool is_probing,
+                                      runtime::Duration patience) const {
+    if (!is_probing) return probe_at(oldest, patience);
+    return now < silent_at(patience) ? silent_at(patience) : dead_at();
   }
 
   [[nodiscard]] runtime::Time last_heard() const { return last_heard_; }
 
  private:
-  /// Not from the last reply on where the connection was idle since.
-  [[nodiscard]] runtime::Time silent_since(runtime::Time oldest) const { return std::max(oldest, last_heard_); }
+  /// Probes that are answered show that the name is slow: each waits twice as long as the one before.
+  [[nodiscard]] runtime::Time probe_at(runtime::Time oldest, runtime::Duration patience) const {
+    const auto wait = std::min<runtime::Duration>(patience * (1U << std::min(probes_in_a_row_, 10U)), longest_patience);
+    // Not from the last reply on where the connection was idle since.
+    const auto of_silence = std::max(oldest, last_heard_) + wait;
+    return std::min(of_silence, std::max(oldest, last_probe_answered_) + trickle);
+  }
+  [[nodiscard]] runtime::Time silent_at(runtime::Duration patience) const {
+    return std::max(probed_, last_heard_) + std::min<runtime::Duration>(patience, longest_patience);
+  }
   [[nodiscard]] runtime::Time dead_at() const { return std::max(probed_, last_heard_) + probe_patience; }
 
   runtime::Time last_heard_;
   runtime::Time probed_;
+  runtime::Time last_probe_answered_;
+  unsigned probes_in_a_row_ = 0;
 };
 
 }  // namespace pillion::upstream

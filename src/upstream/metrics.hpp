@@ -10,16 +10,16 @@
 
 namespace pillion::upstream {
 
-/// States of a connection: the label `state` of pillion_upstream_connections.
-enum class ConnectionState : std::uint8_t { connecting, ready, draining, count_ };
-inline constexpr std::array<std::string_view, 3> connection_state_labels = {"connecting", "ready", "draining"};
+/// The label `state` of pillion_upstream_connections: ConnectionState in fewer words.
+enum class ConnectionLabel : std::uint8_t { connecting, ready, draining, count_ };
+inline constexpr std::array<std::string_view, 3> connection_labels = {"connecting", "ready", "draining"};
 
 inline constexpr std::size_t labelled_rcodes = 6;  // 0 … 5; every other one counts as "other"
 
 struct ServerMetrics {
   std::array<runtime::Counter, labelled_rcodes + 1> responses;
   std::array<runtime::Counter, static_cast<std::size_t>(Error::count_)> failures;
-  std::array<runtime::Gauge, static_cast<std::size_t>(ConnectionState::count_)> connections;
+  std::array<runtime::Gauge, static_cast<std::size_t>(ConnectionLabel::count_)> connections;
   runtime::Gauge in_flight;
   runtime::Gauge up;  // 1 while queries are sent to it, 0 while it is backed off
   runtime::Histogram request_duration;
@@ -33,6 +33,10 @@ struct ServerMetrics {
   runtime::Counter idle_closes;        // the server closed while nothing was in flight: normal
   runtime::Counter replays;            // queries sent again after a close
   runtime::Counter plaintext_queries;  // sent over a tcp or udp upstream
+  // Queries given to this server since another was slower than usual, by what came of it.
+  runtime::Counter hedges_won;          // this server answered first
+  runtime::Counter hedges_lost;         // the other one did, or none
+  runtime::Counter hedges_over_budget;  // not given, since too many were
 };
 
 }  // namespace pillion::upstream

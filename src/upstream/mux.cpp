@@ -30,8 +30,8 @@ bool carries(dns::Bytes message, dns::Bytes question) {
 
 }  // namespace
 
-Mux::Mux(std::size_t max_in_flight, std::function<std::uint16_t()> random_id)
-    : max_in_flight_(max_in_flight), random_id_(std::move(random_id)), slots_(first_slots) {}
+Mux::Mux(Path path, std::size_t max_in_flight, std::function<std::uint16_t()> random_id)
+    : path_(path), max_in_flight_(max_in_flight), random_id_(std::move(random_id)), slots_(first_slots) {}
 
 dns::Bytes Mux::question_of(const Slot& slot) {
   return slot.query != nullptr ? question_section(slot.query->message) : dns::Bytes(*slot.question);
@@ -55,6 +55,7 @@ void Mux::release(Index index) {
   }
   slot.query = nullptr;
   slot.taken = false;
+  slot.near_misses = 0;
   --in_flight_;
 }
 
@@ -90,29 +91,86 @@ std::uint16_t Mux::add(Query& query, runtime::Time now) {
   return id;
 }
 
-std::expected<Mux::Received, Error> Mux::receive(dns::Bytes message, runtime::Time now) {
+/// Of a message that has the id of `slot` and not its question.
+bool Mux::is_passed_over(Slot& slot) const {
+  if (path_ == Path::stream) return false;
+  // Nobody waits for it: the right one may still come, and gives the id back.
+  return slot.query == nullptr || slot.near_misses++ < near_misses_passed_over;
+}
+
+/// A server that could not read the question cannot repeat it. Over a datagram this is believed only of EDNS, which may
+/// be why: asked without, the answer has to match all the same.
+bool Mux::is_unread(const dns::Header& header, const Slot& slot) const {
+  const auto rcode = header.rcode();
+  if (header.questions() != 0 || rcode == dns::rcode::noerror || rcode == dns::rcode::nxdomain) return false;
+  if (path_ == Path::stream) return true;
+  const bool is_of_edns = rcode == dns::rcode::formerr || rcode == dns::rcode::notimp;
+  return is_of_edns && slot.query != nullptr && !slot.query->without_edns && !slot.query->opaque;
+}
+
+/// The reply in a message that carries the question of `slot`.
+std::expected<Reply, Error> Mux::read(dns::Bytes message, const Slot& slot, bool is_cut) const {
+  const auto header = *dns::Header::of(message);
+  Reply reply{.message = {}, .rcode = header.rcode()};
+  // Before the records are looked at, of which the last may have been cut anywhere.
+  reply.is_truncated = path_ == Path::datagrams && (is_cut || header.is_truncated());
+  const auto view = dns::MessageView::parse(message);
+  if (view && dns::is_sound_reply(*view, slot.query != nullptr && slot.query->opaque)) {
+    reply.message = *view;
+  } else if (!reply.is_truncated) {
+    return std::unexpected(Error::malformed_reply);
+  }
+  return reply;
+}
+
+std::expected<Mux::Received, Error> Mux::receive(dns::Bytes message, runtime::Time now, bool is_cut) {
   const auto header = dns::Header::of(message);
   if (!header) return std::unexpected(Error::malformed_reply);
   const auto index = index_of(header->id());
-  const auto& slot = slots_[index];
+  auto& slot = slots_[index];
   if (!header->is_response() || !slot.taken || slot.id != header->id()) return std::unexpected(Error::mismatched_reply);
 
-  Received received{.query = slot.query,
-                    .reply = Reply{.message = {}, .rcode = header->rcode(), .latency = now - slot.sent}};
-  if (header->questions() == 0 && header->rcode() != dns::rcode::noerror && header->rcode() != dns::rcode::nxdomain) {
-    // The server could not read the question, so it cannot repeat it; there is nothing in the answer to believe either.
-    if (header->opcode() != dns::opcode::query) received.reply = std::unexpected(Error::malformed_reply);
-  } else if (header->questions() != 1 || !carries(message, question_of(slot))) {
+  Received received{.query = slot.query, .reply = std::unexpected(Error::mismatched_reply)};
+  if (is_unread(*header, slot)) {
+    if (header->opcode() == dns::opcode::query) {
+      received.reply = Reply{.message = {}, .rcode = header->rcode()};
+    } else {
+      received.reply = std::unexpected(Error::malformed_reply);
+    }
+  } else if (header->questions() == 1 && carries(message, question_of(slot))) {
+    received.reply = read(message, slot, is_cut);
+  } else if (is_passed_over(slot)) {
     return std::unexpected(Error::mismatched_reply);
-  } else if (const auto view = dns::MessageView::parse(message);
-             view && dns::is_sound_reply(*view, slot.query != nullptr && slot.query->opaque)) {
-    received.reply->message = *view;
-  } else {
-    received.reply = std::unexpected(Error::malformed_reply);
   }
+  if (received.reply) received.reply->latency = now - slot.sent;
   ++answered_;
   release(index);
   return received;
+}
+
+Query* Mux::take_back(std::uint16_t id) {
+  const auto index = index_of(id);
+  auto& slot = slots_[index];
+  if (!slot.taken || slot.id != id || slot.query == nullptr) return nullptr;
+  auto* const query = slot.query;
+  release(index);
+  return query;
+}
+
+Query* Mux::take_oldest(const Query* apart) {
+  for (auto index = oldest_; index != none; index = slots_[index].newer) {
+    auto* const query = slots_[index].query;
+    if (query == nullptr || query == apart) continue;
+    release(index);
+    return query;
+  }
+  return nullptr;
+}
+
+void Mux::delay_all(const Query* apart) {
+  for (auto index = oldest_; index != none; index = slots_[index].newer) {
+    if (slots_[index].query != nullptr && slots_[index].query != apart) slots_[index].query->delayed();
+  }
 }
 
 void Mux::abandon(Query& query) {

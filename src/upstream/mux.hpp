@@ -21,8 +21,14 @@ namespace pillion::upstream {
 /// waits for any more keeps it, so that a late reply can never be taken for another query's.
 class Mux {
  public:
+  /// Whether anybody but the server can have sent what arrives. Of datagrams, what does not carry the question is
+  /// passed over and waiting goes on (RFC 5452 section 9.1); on a stream it is the server that answers wrongly.
+  enum class Path : std::uint8_t { stream, datagrams };
+  /// Datagrams with a query's id and without its question that are passed over: a forger may be guessing.
+  static constexpr std::uint8_t near_misses_passed_over = 2;
+
   /// `max_in_flight`: 1 … 32,768. `random_id` must be unpredictable where the path is not authenticated (RFC 5452 4.3).
-  Mux(std::size_t max_in_flight, std::function<std::uint16_t()> random_id);
+  Mux(Path path, std::size_t max_in_flight, std::function<std::uint16_t()> random_id);
 
   /// Ids taken: queries waited for and abandoned ones.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
@@ -38,12 +44,21 @@ class Mux {
   /// What a message from the server is.
   struct Received {
     Query* query = nullptr;  ///< whom it answers; nullptr: nobody waits for it any more
-    /// The reply, which dns::is_sound_reply(); or malformed_reply if it is not, though its id and question match.
+    /// The reply, which dns::is_sound_reply() unless it is truncated. malformed_reply if it is not, though its id and
+    /// question match. mismatched_reply if the question is another one: on a stream, or in more datagrams than are
+    /// passed over.
     std::expected<Reply, Error> reply;
   };
-  /// Matches one message and gives its id back. mismatched_reply: it answers nothing that was asked; malformed_reply:
-  /// it is not even a header.
-  [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now);
+  /// Matches one message and gives its id back. mismatched_reply: it answers nothing that was asked, or is passed over;
+  /// malformed_reply: it is not even a header. `is_cut`: the buffer did not hold the whole datagram.
+  [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now, bool is_cut = false);
+
+  /// The query that has this id, or nullptr if nobody waits for it. Its id is given back: it never left.
+  [[nodiscard]] Query* take_back(std::uint16_t id);
+  /// The oldest query that somebody waits for, `apart` left out, or nullptr if there is none. Its id is given back.
+  [[nodiscard]] Query* take_oldest(const Query* apart);
+  /// Calls delayed() of every query that is waited for, `apart` left out.
+  void delay_all(const Query* apart);
 
   /// Nobody waits for this query any more; its id stays taken. The query is not referred to after this.
   void abandon(Query& query);
@@ -69,15 +84,20 @@ class Mux {
     Index newer = none;
     std::uint16_t id = 0;
     bool taken = false;
+    std::uint8_t near_misses = 0;
     std::unique_ptr<dns::Buffer> question;  // of an abandoned query, whose own bytes are gone
   };
 
   [[nodiscard]] Index index_of(std::uint16_t id) const { return static_cast<Index>(id & (slots_.size() - 1)); }
   [[nodiscard]] static dns::Bytes question_of(const Slot& slot);
   void link(Index index);
+  [[nodiscard]] bool is_passed_over(Slot& slot) const;
+  [[nodiscard]] bool is_unread(const dns::Header& header, const Slot& slot) const;
+  [[nodiscard]] std::expected<Reply, Error> read(dns::Bytes message, const Slot& slot, bool is_cut) const;
   void release(Index index);
   void grow();
 
+  Path path_;
   std::size_t max_in_flight_;
   std::function<std::uint16_t()> random_id_;
   std::vector<Slot> slots_;  // a power of two, at least twice as many as are taken

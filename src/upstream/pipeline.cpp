@@ -4,15 +4,16 @@
 
 namespace pillion::upstream {
 
-std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, runtime::Time now) {
-  auto received = mux_.receive(message, now);
+std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, runtime::Time now, bool is_cut) {
+  auto received = mux_.receive(message, now, is_cut);
   if (!received) return std::unexpected(received.error());
-  liveness_.heard(now);
   const bool is_of_probe = received->query == &probe_;
   if (is_of_probe) {
+    liveness_.heard_of_probe(now);
     probe_.is_under_way = false;
     asked_about_server_.reset();
   } else {
+    liveness_.heard(now);
     ++answered_;
   }
   const bool was_left_lying = probe_.is_under_way && std::exchange(silent_in_part_, false);
@@ -25,8 +26,8 @@ std::optional<runtime::Time> Pipeline::oldest() const {
   return oldest ? oldest : asked_about_server_;
 }
 
-Liveness::Verdict Pipeline::look(runtime::Time now) const {
-  return liveness_.look(now, oldest(), probe_.is_under_way);
+Liveness::Verdict Pipeline::look(runtime::Time now, runtime::Duration patience) const {
+  return liveness_.look(now, oldest(), probe_.is_under_way, patience);
 }
 
 bool Pipeline::is_worn(runtime::Time now, runtime::Duration id_lifetime) const {
@@ -34,8 +35,9 @@ bool Pipeline::is_worn(runtime::Time now, runtime::Duration id_lifetime) const {
   return unanswered && now - *unanswered >= id_lifetime;
 }
 
-std::optional<runtime::Time> Pipeline::look_at(runtime::Time now, runtime::Duration id_lifetime) const {
-  if (const auto since = oldest()) return liveness_.look_at(*since, probe_.is_under_way);
+std::optional<runtime::Time> Pipeline::look_at(runtime::Time now, runtime::Duration id_lifetime,
+                                               runtime::Duration patience) const {
+  if (const auto since = oldest()) return liveness_.look_at(now, *since, probe_.is_under_way, patience);
   const auto unanswered = mux_.oldest_unanswered();
   if (!unanswered) return std::nullopt;
   return (is_worn(now, id_lifetime) ? now : *unanswered) + id_lifetime;

@@ -17,8 +17,8 @@ namespace pillion::upstream {
 class Pipeline {
  public:
   /// As Mux takes them.
-  Pipeline(std::size_t max_in_flight, std::function<std::uint16_t()> random_id)
-      : mux_(max_in_flight, std::move(random_id)) {}
+  Pipeline(Mux::Path path, std::size_t max_in_flight, std::function<std::uint16_t()> random_id)
+      : mux_(path, max_in_flight, std::move(random_id)) {}
 
   // The probe is in none of these numbers.
   [[nodiscard]] std::size_t in_flight() const { return mux_.in_flight() - probes(); }
@@ -32,6 +32,12 @@ class Pipeline {
   /// As Mux::add().
   void add(Query& query, runtime::Time now) { mux_.add(query, now); }
   void abandon(Query& query) { mux_.abandon(query); }
+  /// As Mux::take_back().
+  [[nodiscard]] Query* take_back(std::uint16_t id) { return mux_.take_back(id); }
+  /// As Mux::take_oldest().
+  [[nodiscard]] Query* take_oldest() { return mux_.take_oldest(&probe_); }
+  /// Tells those who wait that the connection has fallen silent.
+  void delay_all() { mux_.delay_all(&probe_); }
 
   struct Received {
     Mux::Received message;
@@ -41,19 +47,23 @@ class Pipeline {
     bool was_left_lying = false;
   };
   /// As Mux::receive().
-  [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now);
+  [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now, bool is_cut = false);
 
-  /// What follows from the silence of the connection, if it is silent.
-  [[nodiscard]] Liveness::Verdict look(runtime::Time now) const;
+  /// What follows from the silence of the connection, if it is silent. `patience` as Liveness has it.
+  [[nodiscard]] Liveness::Verdict look(runtime::Time now, runtime::Duration patience) const;
   /// True if an id has not been given back for `id_lifetime`.
   [[nodiscard]] bool is_worn(runtime::Time now, runtime::Duration id_lifetime) const;
   /// When to look again, for silence or wear; nullopt while nothing is in flight.
-  [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Time now, runtime::Duration id_lifetime) const;
+  [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Time now, runtime::Duration id_lifetime,
+                                                     runtime::Duration patience) const;
   [[nodiscard]] bool is_probing() const { return probe_.is_under_way; }
   /// A probe, with its id: to be sent where look() says so; or to find out about the server, and then the connection is
   /// dead without an answer to it, though nobody else waits for one. None may be under way.
   enum class Purpose : std::uint8_t { silence, server };
   [[nodiscard]] Query& start_probe(runtime::Time now, Purpose purpose);
+
+  /// The one under way.
+  [[nodiscard]] const Query& probe() const { return probe_; }
 
   /// As Mux::close().
   [[nodiscard]] std::vector<Query*> close();

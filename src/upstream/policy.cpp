@@ -18,16 +18,20 @@ std::size_t member(ServerSet set, std::size_t n) {
 }  // namespace
 
 std::optional<std::size_t> Policy::choose(std::span<const Health* const> servers, ServerSet tried) {
+  ServerSet responsive = 0;
   ServerSet up = 0;
   std::optional<std::size_t> soonest;
   for (std::size_t i = 0; i < servers.size(); ++i) {
     if (contains(tried, i)) continue;
-    if (servers[i]->may_be_asked()) {
+    if (servers[i]->is_responsive()) {
+      responsive |= ServerSet{1} << i;
+    } else if (servers[i]->is_up()) {
       up |= ServerSet{1} << i;
-    } else if (!soonest || servers[i]->retry_at() < servers[*soonest]->retry_at()) {
+    } else if (!soonest || servers[i]->retry_at_if_asked() < servers[*soonest]->retry_at_if_asked()) {
       soonest = i;
     }
   }
+  if (responsive != 0) return choose_up(servers, responsive);
   return up != 0 ? choose_up(servers, up) : soonest;
 }
 

@@ -19,7 +19,7 @@ class Policy {
   /// `random` is uniform in [0, 1).
   Policy(config::Policy kind, std::function<double()> random) : kind_(kind), random_(std::move(random)) {}
 
-  /// The server to ask, not one of `tried`. Servers that are up, or on trial, come before those that are down; of those
+  /// The server to ask, not one of `tried`. Servers that are responsive come first, then those that are up; of those
   /// that are down, the one that is tried again first. nullopt when all were tried.
   [[nodiscard]] std::optional<std::size_t> choose(std::span<const Health* const> servers, ServerSet tried);
 

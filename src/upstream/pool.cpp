@@ -1,32 +1,24 @@
 #include "upstream/pool.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace pillion::upstream {
 namespace {
 
-/// Closes in a row without an answer that count as a failure. The first may be an idle close that crossed the query.
-constexpr unsigned fruitless_closes_to_fail = 2;
-/// A close so soon after an answer is because of it; later, it is an idle close.
-constexpr std::chrono::milliseconds quota_window{50};
 /// A connection that is still open so long after its quota was used up shows that there is none.
 constexpr std::chrono::milliseconds quota_doubt{250};
-/// How long queries are written one by one after a stall that this may mend.
-constexpr std::chrono::minutes singly_for{10};
 
 }  // namespace
 
-Pool::Pool(runtime::Loop& loop, std::string upstream, std::string server, ServerMetrics& metrics,
-           const PoolSettings& settings, MakeConnection make)
-    : loop_(loop),
-      upstream_(std::move(upstream)),
-      server_(std::move(server)),
-      metrics_(metrics),
+Pool::Pool(PoolContext context, ServerReport report, std::shared_ptr<EdnsSupport> edns, const PoolSettings& settings,
+           MakeConnection make)
+    : context_(std::move(context)),
+      report_(std::move(report)),
+      profile_(std::move(edns)),
       settings_(settings),
-      make_(std::move(make)) {
-  publish_up();
-}
+      make_(std::move(make)) {}
 
 void Pool::start() {
   open();
@@ -36,26 +28,39 @@ Pool::Member& Pool::member(const Connection& connection) {
   return *std::ranges::find_if(members_, [&](const Member& m) { return m.connection.get() == &connection; });
 }
 
+template <typename Wanted>
+std::size_t Pool::count(Wanted wanted) const {
+  return static_cast<std::size_t>(std::ranges::count_if(members_, wanted));
+}
+
 std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   last_sent_ = now;
-  if (auto* const open_member = with_room(now)) {
+  query.without_edns = false;
+  const bool is_suspect = query.suspicion.endings > 0;
+  if (auto* const open_member = is_suspect ? nullptr : with_room(now)) {
     send(*open_member, query, now);
     return std::nullopt;
   }
   if (stopping_) return Error::no_server;
-  if (health_.fails_fast(now)) return health_.last_error();
-  if (waiting_.size() >= settings_.max_waiting) {
-    metrics_.failures[static_cast<std::size_t>(Error::overloaded)].add();
+  if (!health().is_up()) try_again_soon();
+  if (health().fails_fast(now)) return health().last_error();
+  if (waiting_.size() + quarantine_.size() >= settings_.max_waiting) {
+    report_.count_failure(Error::overloaded);
     return Error::overloaded;
   }
   query.carrier = this;
-  health_.asked();
-  waiting_.push_back(&query);
+  if (is_suspect) {
+    quarantine_.push_back(query);
+    send_suspects(now);
+  } else {
+    waiting_.push_back(&query);
+  }
   open_as_needed(now);
   return std::nullopt;
 }
 
 void Pool::abandon(Query& query) {
+  if (quarantine_.erase(query)) return;
   // Queries expire in about the order in which they came, so the search ends early.
   waiting_.erase(std::ranges::find(waiting_, &query));
 }
@@ -64,12 +69,12 @@ void Pool::abandon(Query& query) {
 /// together.
 Pool::Member* Pool::with_room(runtime::Time now) {
   for (auto& candidate : members_) {
-    if (candidate.connection->state() != ConnectionState::ready || candidate.ended || !candidate.connection->has_room())
-      continue;
-    if (quota_ && candidate.sent >= *quota_) {
+    if (candidate.lane || !takes_queries(candidate.state()) || !candidate.connection->has_room()) continue;
+    const auto quota = profile_.quota();
+    if (quota && candidate.sent >= *quota) {
       if (!candidate.used_up) candidate.used_up = now;
       if (now < quota_doubted_at(candidate)) continue;
-      quota_.reset();
+      profile_.forget_quota();
     }
     return &candidate;
   }
@@ -79,20 +84,21 @@ Pool::Member* Pool::with_room(runtime::Time now) {
 /// When a used-up connection that is still open shows that there is no quota: its last answer has come, and no close
 /// behind it.
 runtime::Time Pool::quota_doubted_at(const Member& used) const {
-  return *used.used_up + quota_doubt + 2 * health_.latency().value_or(runtime::Duration{});
+  return *used.used_up + quota_doubt + 2 * health().latency().value_or(runtime::Duration{});
 }
 
 void Pool::send(Member& target, Query& query, runtime::Time now) {
-  health_.asked();
   ++target.sent;
   ++query.sends;
-  if (query.sends > 1) metrics_.replays.add();
-  if (!settings_.encrypted) metrics_.plaintext_queries.add();
-  metrics_.in_flight.add(1);
+  if (query.sends > 1) report_.metrics().replays.add();
+  if (!settings_.encrypted) report_.metrics().plaintext_queries.add();
+  report_.metrics().in_flight.add(1);
+  if (!profile_.knows_edns(now)) query.without_edns = true;
+  target.has_one_alone = target.connection->in_flight() == 0;
   target.connection->submit(query, now);
 }
 
-void Pool::drain_waiting(runtime::Time now) {
+void Pool::send_waiting(runtime::Time now) {
   while (!waiting_.empty()) {
     auto* const target = with_room(now);
     if (target == nullptr) break;
@@ -100,263 +106,302 @@ void Pool::drain_waiting(runtime::Time now) {
     waiting_.pop_front();
     send(*target, query, now);
   }
+  send_suspects(now);
 }
 
-/// Opens what the waiting queries need: one connection, or several at once where each serves only a few.
+void Pool::send_suspects(runtime::Time now) {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (!members_[i].lane || !takes_queries(members_[i].state())) continue;
+    auto& connection = *members_[i].connection;
+    // The asker of the query on it has given up. Another one would be blamed for what that may still bring about.
+    if (!quarantine_.empty() && connection.waited_for() == 0 && connection.in_flight() > 0) return connection.retire();
+    while (auto* const query = quarantine_.next(*members_[i].lane, connection.in_flight(), members_[i].has_a_recluse)) {
+      members_[i].has_a_recluse = query->suspicion.alone;
+      send(members_[i], *query, now);
+    }
+    if (connection.in_flight() > 0 || !quarantine_.empty()) continue;
+    members_[i].lane.reset();
+    if (count([](const Member& m) { return !m.lane && takes_queries(m.state()); }) > settings_.max_connections)
+      return connection.retire();
+  }
+}
+
+bool Pool::may_open() const {
+  return count([](const Member& m) { return is_opening(m.state()); }) < settings_.max_handshakes;
+}
+
+/// Opens what the queries need that wait: one connection, or several at once where each serves only a few; and lanes.
 void Pool::open_as_needed(runtime::Time now) {
-  if (stopping_ || waiting_.empty()) return;
-  if (!health_.is_up() && now < health_.retry_at()) return loop_.set_deadline(*this, health_.retry_at());
-  const auto connecting = std::ranges::count_if(
-      members_, [](const Member& m) { return !m.ended && m.connection->state() == ConnectionState::connecting; });
-  const auto wanted = quota_ ? (waiting_.size() + *quota_ - 1) / *quota_ : std::size_t{1};
-  for (auto n = static_cast<std::size_t>(connecting); n < wanted && members_.size() < settings_.max_connections; ++n)
-    open();
-  if (quota_) watch_quota();
+  if (stopping_ || (waiting_.empty() && quarantine_.empty())) return;
+  if (!health().is_up() && now < health().retry_at_if_asked()) return try_again_soon();
+  const auto is_coming = [](const Member& m) { return is_opening(m.state()) || m.state() == ConnectionState::proving; };
+  // While the server is in doubt, one connection finds out for all.
+  if ((in_doubt_ || !health().is_up()) && count(is_coming) > 0) return;
+  const auto quota = profile_.quota();
+  const auto wanted = quota ? (waiting_.size() + *quota - 1) / *quota : std::min<std::size_t>(waiting_.size(), 1);
+  const auto used = [](const Member& m) { return !m.lane && m.state() <= ConnectionState::ready; };
+  auto coming = count([&](const Member& m) { return !m.lane && is_coming(m); });
+  for (; coming < wanted && count(used) < settings_.max_connections && may_open(); ++coming) open();
+  const auto lanes = count([](const Member& m) { return m.lane && !has_ended(m.state()); });
+  const auto lanes_coming = count([&](const Member& m) { return m.lane && is_coming(m); });
+  if (!quarantine_.empty() && lanes_coming == 0 && lanes < settings_.max_lanes && may_open()) open(Quarantine::Lane{});
+  if (quota) watch_quota();
+}
+
+/// The server is down, and somebody asks.
+void Pool::try_again_soon() {
+  const auto retry_at = health().retry_at_if_asked();
+  if (!is_set() || retry_at < at()) context_.schedule.set_deadline(*this, retry_at);
 }
 
 /// Where every connection is used up and none closes, nothing else would let the waiting queries go on.
 void Pool::watch_quota() {
   for (const auto& m : members_) {
-    if (m.ended || !m.used_up || !m.connection->has_room()) continue;
+    if (!takes_queries(m.state()) || !m.used_up || !m.connection->has_room()) continue;
     const auto doubted_at = quota_doubted_at(m);
-    if (!is_set() || doubted_at < at()) loop_.set_deadline(*this, doubted_at);
+    if (!is_set() || doubted_at < at()) context_.schedule.set_deadline(*this, doubted_at);
   }
 }
 
-void Pool::open() {
-  metrics_.connections_opened.add();
-  members_.push_back(Member{.connection = make_(*this), .sent = 0, .last_reply = {}, .used_up = {}});
-  if (loop_.clock().now() < singly_until_) members_.back().connection->write_singly();
-  members_.back().connection->start();
+void Pool::open(std::optional<Quarantine::Lane> lane) {
+  report_.metrics().connections_opened.add();
+  members_.push_back(Member{.connection = make_(*this, profile_), .lane = lane});
+  auto& connection = *members_.back().connection;
+  if (profile_.writes_singly(now())) connection.write_singly();
+  connection.start();
   publish();
+}
+
+void Pool::keep_warm(runtime::Time now, bool had_answers) {
+  const bool used_lately = last_sent_ && now - *last_sent_ < settings_.warm_for;
+  const bool has_none = count([](const Member& m) { return !has_ended(m.state()); }) == 0;
+  if (!stopping_ && health().is_up() && has_none && used_lately && had_answers) open();
 }
 
 void Pool::ready(Connection& connection, const Handshake& handshake) {
-  const auto now = loop_.clock().now();
-  if (handshake.encrypted) {
-    (handshake.resumed ? metrics_.handshakes_resumed : metrics_.handshakes_full).add();
-    metrics_.handshake_duration.observe(handshake.duration);
-    metrics_.certificate_not_after.set(static_cast<double>(std::chrono::system_clock::to_time_t(handshake.not_after)));
-    note_groups(handshake);
-  }
-  const auto milliseconds = std::chrono::duration<double, std::milli>(handshake.duration).count();
-  const auto level = std::exchange(was_ready_, true) ? runtime::LogLevel::debug : runtime::LogLevel::info;
-  loop_.log().log(level, "upstream connected",
-                  {{"upstream", upstream_},
-                   {"server", server_},
-                   {"tls", handshake.version},
-                   {"group", handshake.group},
-                   {"resumed", handshake.resumed},
-                   {"ms", milliseconds}});
+  report_.connected(handshake);
   tried_ = true;
+  member(connection).was_ready = true;
   if (stopping_) return connection.retire();
   // A handshake, or a socket that is bound, is no sign of a server that answers. The probe is one, whether or not
   // anybody asks.
-  if (!health_.is_up()) {
-    health_.offer_trial();
-    connection.probe(now);
-  }
-  drain_waiting(now);
-  open_as_needed(now);
-  // Make before break: those that wore out go now that there is another.
-  for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (members_[i].replaced && !members_[i].ended) members_[i].connection->retire();
-  }
+  if (in_doubt_ || !health().is_up()) connection.prove(now());
+  serve();
+}
+
+void Pool::serve() {
+  const auto at = now();
+  send_waiting(at);
+  open_as_needed(at);
+  retire_worn();
   publish();
 }
 
-/// Says once that the post-quantum groups are left out, and once that they are offered again.
-void Pool::note_groups(const Handshake& handshake) {
-  if (handshake.fell_back) metrics_.group_fallbacks.add();
-  if (handshake.fell_back == std::exchange(fell_back_, handshake.fell_back)) return;
-  const auto* const text = handshake.fell_back
-                               ? "upstream gave no answer to post-quantum key exchange: going on without it"
-                               : "upstream answers to post-quantum key exchange again";
-  loop_.log().log(handshake.fell_back ? runtime::LogLevel::warn : runtime::LogLevel::info, text,
-                  {{"upstream", upstream_}, {"server", server_}, {"group", handshake.group}});
+/// Make before break: those that wore out go when there is another.
+void Pool::retire_worn() {
+  const auto is_good = [](const Member& m) { return !m.lane && m.state() == ConnectionState::ready; };
+  if (count(is_good) == 0) return;
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    if (members_[i].state() == ConnectionState::worn) members_[i].connection->retire();
+  }
 }
 
 void Pool::received(Connection& connection, const Mux::Received& received) {
-  const auto now = loop_.clock().now();
-  metrics_.in_flight.add(-1);
-  heard(connection, now);
-  if (received.reply) {
-    const auto& reply = *received.reply;
-    metrics_.responses[std::min<std::size_t>(reply.rcode, labelled_rcodes)].add();
-    metrics_.request_duration.observe(reply.latency);
-    recovered();
-    // A refusal is quick; it must not make a server the fastest.
-    if (is_usable(reply.rcode)) health_.replied(reply.latency);
-    if (received.query != nullptr) received.query->replied(reply);
+  const auto at = now();
+  report_.metrics().in_flight.add(-1);
+  auto& from = member(connection);
+  // A datagram that matches nothing may be anybody's.
+  if (received.reply || received.reply.error() != Error::mismatched_reply) heard(from, at);
+  if (from.lane) Quarantine::answered(*from.lane);
+  auto* const query = received.query;
+  if (!received.reply) {
+    report_.count_failure(received.reply.error());
+    if (query != nullptr) query->failed(received.reply.error());
   } else {
-    metrics_.failures[static_cast<std::size_t>(received.reply.error())].add();
-    if (received.query != nullptr) received.query->failed(received.reply.error());
-    if (!health_.may_be_asked()) loop_.set_deadline(*this, std::max(now, health_.retry_at()));
+    report_.replied(*received.reply);
+    // A refusal is quick; it must not make a server the fastest.
+    if (is_usable(received.reply->rcode)) profile_.replied(received.reply->latency);
+    if (query != nullptr && !retry_without_edns(*query, *received.reply, at)) query->replied(*received.reply);
   }
-  if (!waiting_.empty()) drain_waiting(now);
+  if (!waiting_.empty() || !quarantine_.empty() || has_lanes_) send_waiting(at);
 }
 
-void Pool::heard(Connection& connection, runtime::Time now) {
-  fruitless_closes_ = 0;
-  member(connection).last_reply = now;
+/// RFC 6891 section 7: a server that knows no EDNS says FORMERR or NOTIMP, and no OPT. Taken for one when it answers
+/// the same question without.
+bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time now) {
+  const bool is_refusal = reply.rcode == dns::rcode::formerr || reply.rcode == dns::rcode::notimp;
+  if (query.without_edns) {
+    if (is_refusal || !profile_.knows_edns(now)) return false;
+    profile_.turn_edns_off(now);
+    report_.edns_turned_off();
+    return false;
+  }
+  if (!is_refusal || query.opaque || (reply.message && reply.message->opt())) return false;
+  query.without_edns = true;
+  query.carrier = this;
+  waiting_.push_front(&query);
+  return true;
 }
 
-void Pool::recovered() {
-  health_.recovered();
-  publish_up();
-  if (!std::exchange(reported_, std::nullopt)) return;
-  loop_.log().log(runtime::LogLevel::info, "upstream answers again", {{"upstream", upstream_}, {"server", server_}});
+void Pool::heard(Member& from, runtime::Time now) {
+  from.last_reply = now;
+  in_doubt_ = false;
+  if (health().is_responsive()) return;
+  const bool was_down = !health().is_up();
+  health().recovered();
+  publish();
+  if (!was_down) return;
+  report_.answers_again();
+  if (on_recovery_) on_recovery_();
 }
 
 void Pool::answered_probe(Connection& connection) {
-  const auto now = loop_.clock().now();
-  heard(connection, now);
-  recovered();
-  drain_waiting(now);
+  heard(member(connection), now());
+  serve();
+}
+
+/// A proving connection is given one query all the same: some servers do not answer for the root.
+void Pool::fell_silent(Connection& connection) {
+  publish();
+  if (connection.state() != ConnectionState::proving || connection.in_flight() > 0 || waiting_.empty()) return;
+  auto& query = *waiting_.front();
+  waiting_.pop_front();
+  send(member(connection), query, now());
 }
 
 void Pool::ignored(Connection& /*connection*/, Error error) {
-  metrics_.failures[static_cast<std::size_t>(error)].add();
+  report_.count_failure(error);
 }
 
-/// Some servers (NSD 4.6 is one) look at the first query of a TLS record and forget the others until more arrives, as
-/// the probe does. It may have been something else, so the remedy, which costs a record for each query, is tried for a
-/// while only.
 void Pool::needs_single_records(Connection& connection) {
-  singly_until_ = loop_.clock().now() + singly_for;
+  profile_.write_singly(now());
   connection.write_singly();
 }
 
-void Pool::wears_out(Connection& connection) {
-  auto& worn = member(connection);
-  if (worn.replaced || stopping_) return;
-  worn.replaced = true;
+void Pool::wears_out(Connection& /*connection*/) {
+  publish();
+  const auto is_coming = [](const Member& m) { return !m.lane && m.state() <= ConnectionState::ready; };
   // One more than the limit for the moment of the change, so that a full pool can change at all.
-  if (members_.size() <= settings_.max_connections) open();
+  if (!stopping_ && count(is_coming) == 0) open();
+  retire_worn();
+}
+
+void Pool::unsendable(Connection& /*connection*/, Query& query) {
+  report_.metrics().in_flight.add(-1);
+  report_.count_failure(Error::query_too_large);
+  query.failed(Error::query_too_large);
 }
 
 void Pool::closed(Connection& connection, std::optional<Error> error, std::string detail, std::vector<Query*> lost) {
-  const auto now = loop_.clock().now();
+  const auto at = now();
   auto& ended = member(connection);
-  ended.ended = true;
-  const auto was_connecting = ended.sent == 0 && ended.last_reply == runtime::Time{};
-  const auto fruitless = ended.last_reply == runtime::Time{};
-  metrics_.in_flight.set(0);
-  for (const auto& m : members_) metrics_.in_flight.add(m.ended ? 0 : static_cast<double>(m.connection->in_flight()));
-
-  // What becomes of a connection that had answers is no verdict on the server, unless it breaks the protocol: a path
-  // forgets connections, and a server that closes with our queries unread resets them.
-  const bool has_aged = error && !fruitless && (*error == Error::reset || *error == Error::stalled);
-  const bool failure = error && !has_aged;
-  if (!failure && lost.empty()) metrics_.idle_closes.add();
-  // A stall is our own verdict: the server did not close, so nothing is known of how much it takes.
-  const bool is_stalled = error == Error::stalled;
-  if (!is_stalled && (!failure || fruitless)) learn_quota(ended, lost.size(), now);
-  const bool disappointing = fruitless && (!lost.empty() || !waiting_.empty()) && !stopping_;
-  if (disappointing) ++fruitless_closes_;
-
-  if (failure) {
-    if (was_connecting && *error >= Error::handshake_timeout && *error <= Error::alpn_mismatch)
-      metrics_.handshakes_failed.add();
-    server_failed(*error, detail, now);
-    give_back(lost, *error);
-  } else if (is_stalled) {
+  report_.metrics().in_flight.set(0);
+  for (const auto& m : members_) report_.metrics().in_flight.add(static_cast<double>(m.connection->in_flight()));
+  const bool had_answers = ended.last_reply.has_value();
+  if (const auto failure = verdict(ended, error, lost)) {
+    server_failed(*failure, detail, lost, at);
+  } else if (error == Error::stalled) {
     // Whoever asked may know a server that answers sooner; what waits here goes on by the next connection.
-    metrics_.failures[static_cast<std::size_t>(Error::stalled)].add();
+    report_.count_failure(Error::stalled);
     for (auto* const query : lost) query->failed(Error::stalled);
-  } else if (disappointing && fruitless_closes_ >= fruitless_closes_to_fail) {
-    server_failed(Error::closed, "closed before any answer", now);
-    give_back(lost, Error::closed);
   } else {
-    carry_over(lost, fruitless);
+    if (lost.empty()) report_.metrics().idle_closes.add();
+    carry_over(ended, lost);
   }
-  drain_waiting(now);
-  open_as_needed(now);
-  if (!stopping_ && !health_.may_be_asked()) loop_.set_deadline(*this, std::max(now, health_.retry_at()));
-  const bool used_lately = last_sent_ != runtime::Time::min() && now - last_sent_ < settings_.warm_for;
-  const bool alone = std::ranges::all_of(members_, &Member::ended);
-  if (!stopping_ && health_.is_up() && alone && used_lately && !fruitless) open();
+  send_waiting(at);
+  open_as_needed(at);
+  if (!stopping_ && !health().is_up() && !is_set()) context_.schedule.set_deadline(*this, health().retry_at());
+  keep_warm(at, had_answers);
   publish();
+}
+
+/// What the server is to blame for, if it is. What becomes of a connection that had answers says nothing of it: a path
+/// forgets connections, and a server that closes with our queries unread resets them. Nor does the end of one without
+/// an answer, where it had queries that may have brought it about.
+std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
+  if (stopping_ || ended.last_reply) return std::nullopt;
+  if (!ended.was_ready || error == Error::stalled) return error;
+  if (lost.empty()) return error || !in_doubt_ ? error : Error::closed;
+  in_doubt_ = true;
+  return std::nullopt;
 }
 
 void Pool::gone(Connection& connection) {
   std::erase_if(members_, [&](const Member& m) { return m.connection.get() == &connection; });
-  open_as_needed(loop_.clock().now());
+  open_as_needed(now());
   publish();
 }
 
 /// Time to doubt the quota; or to try a server that is down again, whether or not a query waits: the next one should
 /// find it up.
 void Pool::expired(runtime::Time now) {
-  if (health_.is_up()) {
-    drain_waiting(now);
+  if (health().is_up()) {
+    send_waiting(now);
     return open_as_needed(now);
   }
+  if (now < health().retry_at_if_asked()) return try_again_soon();
+  // One that is under way sets the next deadline when it ends.
+  if (stopping_ || count([](const Member& m) { return m.state() <= ConnectionState::proving; }) > 0) return;
   // A connection that outlived the one that failed is as good as a new one.
-  const auto is_ready = [](const Member& m) { return !m.ended && m.connection->state() == ConnectionState::ready; };
-  if (const auto outlived = std::ranges::find_if(members_, is_ready); outlived != members_.end()) {
-    health_.offer_trial();
-    return outlived->connection->probe(now);
-  }
-  const bool trying = std::ranges::any_of(
-      members_, [](const Member& m) { return !m.ended && m.connection->state() != ConnectionState::draining; });
-  if (!stopping_ && !trying) open();
+  const auto outlived = std::ranges::find_if(members_, [](const Member& m) { return takes_queries(m.state()); });
+  if (outlived == members_.end()) return open();
+  outlived->connection->prove(now);
 }
 
-/// Some servers answer a few queries on a connection and close it. Sending more than that on one only loses them, so
-/// the number is learned, and unlearned as soon as a connection outlives it. Where there was no answer at all, one of
-/// the queries may be what ends the connection: sent one by one, it takes no others with it.
-void Pool::learn_quota(const Member& ended, std::size_t lost, runtime::Time now) {
-  const auto answered = ended.connection->answered();
-  if (lost > 0 && answered > 0 && now - ended.last_reply < quota_window) quota_ = answered;
-  if (lost > 1 && answered == 0) quota_ = 1;
-}
-
-void Pool::server_failed(Error error, const std::string& detail, runtime::Time now) {
-  metrics_.failures[static_cast<std::size_t>(error)].add();
-  health_.failed(error, now, loop_.random().unit());
-  publish_up();
+void Pool::server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now) {
   tried_ = true;
-  const auto level = reported_ == error ? runtime::LogLevel::debug : runtime::LogLevel::warn;
-  loop_.log().log(level, "upstream failed",
-                  {{"upstream", upstream_},
-                   {"server", server_},
-                   {"reason", traits(error).reason},
-                   {"error", traits(error).text},
-                   {"detail", detail}});
-  reported_ = error;
+  if (traits(error).is_of_handshake) report_.metrics().handshakes_failed.add();
+  health().failed(error, now, context_.random());
+  report_.failed(error, detail);
+  give_back(lost, error);
 }
 
-/// Queries that an ordinary close left unanswered wait for the next connection, before those that came later.
-void Pool::carry_over(const std::vector<Query*>& lost, bool fruitless) {
+/// Queries that a connection left unanswered wait for the next, before those that came later; apart from them where one
+/// of the lost may have ended it.
+void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
+  if (lost.empty()) return;
+  if (stopping_) return fail(lost, Error::closed);
+  if (profile_.quota() == ended.connection->answered()) return put_back(lost);
+  for (auto* const query : lost) query->carrier = this;
+  const bool is_alone = ended.has_one_alone && lost.size() == 1;
+  fail(quarantine_.take(lost, is_alone, ended.lane.has_value()), Error::closed);
+}
+
+/// The connection served as many queries as the server ever answers on one: nobody is to blame.
+void Pool::put_back(const std::vector<Query*>& lost) {
   std::vector<Query*> given_up;
   for (auto query = lost.rbegin(); query != lost.rend(); ++query) {
-    if (fruitless) ++(*query)->fruitless_sends;
-    if (stopping_ || (*query)->is_exhausted()) {
+    if (++(*query)->suspicion.endings >= Query::max_endings) {
       given_up.push_back(*query);
     } else {
       (*query)->carrier = this;
       waiting_.push_front(*query);
     }
   }
-  for (auto* const query : given_up) query->failed(Error::closed);
+  fail(given_up, Error::closed);
+}
+
+void Pool::fail(const std::vector<Query*>& queries, Error error) {
+  for (auto* const query : queries) query->failed(error);
 }
 
 /// The server failed: whoever asked may know another one.
 void Pool::give_back(const std::vector<Query*>& lost, Error error) {
   // Taken out first: failed() may submit to this pool again.
   const auto waiting = std::exchange(waiting_, {});
-  for (auto* const query : lost) query->failed(error);
+  const auto suspects = quarantine_.release();
+  fail(lost, error);
   for (auto* const query : waiting) query->failed(error);
+  for (auto* const query : suspects) query->failed(error);
 }
 
 void Pool::stop() {
   stopping_ = true;
-  loop_.clear_deadline(*this);
+  context_.schedule.clear_deadline(*this);
   give_back({}, Error::no_server);
   for (std::size_t i = 0; i < members_.size(); ++i) {
     auto& connection = *members_[i].connection;
-    if (members_[i].ended) continue;
+    if (has_ended(connection.state())) continue;
     if (connection.waited_for() == 0) {
       connection.retire();
     } else {
@@ -366,14 +411,18 @@ void Pool::stop() {
 }
 
 void Pool::publish() {
-  std::array<double, static_cast<std::size_t>(ConnectionState::count_)> states{};
-  for (const auto& m : members_) states[static_cast<std::size_t>(m.connection->state())] += 1;
-  for (std::size_t i = 0; i < states.size(); ++i) metrics_.connections[i].set(states[i]);
-  publish_up();
-}
-
-void Pool::publish_up() {
-  if (!settings_.is_fallback) metrics_.up.set(health_.is_up() ? 1 : 0);
+  std::array<double, static_cast<std::size_t>(ConnectionLabel::count_)> states{};
+  bool is_silent = false;
+  bool is_heard = false;
+  has_lanes_ = false;
+  for (const auto& m : members_) {
+    states[static_cast<std::size_t>(label_of(m.state()))] += 1;
+    is_silent |= m.state() == ConnectionState::silent;
+    is_heard |= takes_queries(m.state());
+    has_lanes_ |= m.lane.has_value();
+  }
+  for (std::size_t i = 0; i < states.size(); ++i) report_.metrics().connections[i].set(states[i]);
+  health().set_silent(is_silent && !is_heard);
 }
 
 }  // namespace pillion::upstream

@@ -1,5 +1,6 @@
 #pragma once
-// The connections of one shard to one server.
+// The connections of one shard to one server. Pure: the time is a Schedule's, the connections are whatever the factory
+// makes.
 
 #include <cstddef>
 #include <deque>
@@ -9,110 +10,132 @@
 #include <string>
 #include <vector>
 
-#include "runtime/loop.hpp"
+#include "runtime/schedule.hpp"
+#include "upstream/channel.hpp"
 #include "upstream/connection.hpp"
-#include "upstream/health.hpp"
+#include "upstream/quarantine.hpp"
+#include "upstream/server_profile.hpp"
+#include "upstream/server_report.hpp"
 
 namespace pillion::upstream {
 
 struct PoolSettings {
   bool encrypted = true;
-  bool is_fallback = false;  ///< True if it is asked only what another pool could not get in full: it does not say
-                             ///< whether the server is up
-  std::size_t max_connections = 4;
-  std::size_t max_waiting = 8192;  ///< queries that wait for a connection
-  /// A connection that the server closed is opened anew at once, before there is a query, if one was sent in so long.
+  std::size_t max_connections = 4;  ///< that take queries or are about to; those that drain are not counted
+  std::size_t max_handshakes = 2;   ///< at once
+  std::size_t max_lanes = 2;        ///< for suspects (Quarantine), besides
+  std::size_t max_waiting = 8192;   ///< queries that wait for a connection
+  /// A connection that was closed is opened anew at once, before there is a query, if one was sent in so long.
   std::chrono::milliseconds warm_for{60'000};
 };
 
+/// What a pool needs of its surroundings; outlives it.
+struct PoolContext {
+  runtime::Schedule& schedule;
+  runtime::Log& log;
+  std::function<double()> random;  ///< uniform in [0, 1)
+};
+
 /// Keeps a connection warm, opens more only when those it has are full, replaces them before they are retired, and
-/// carries queries over from a connection that ended to the next. Knows the server's health.
-class Pool final : public ConnectionEvents, public Carrier, runtime::Deadline {
+/// carries queries over from a connection that ended to the next. Decides whether the server is up.
+class Pool final : public Channel, public ConnectionEvents, public Carrier, runtime::Deadline {
  public:
-  using MakeConnection = std::function<std::unique_ptr<Connection>(ConnectionEvents&)>;
+  using MakeConnection = std::function<std::unique_ptr<Connection>(ConnectionEvents&, ServerProfile&)>;
 
-  /// `upstream` and `server` are for the log. `make` is called for each new connection.
-  Pool(runtime::Loop& loop, std::string upstream, std::string server, ServerMetrics& metrics,
-       const PoolSettings& settings, MakeConnection make);
+  /// `make` is called for each new connection.
+  Pool(PoolContext context, ServerReport report, std::shared_ptr<EdnsSupport> edns, const PoolSettings& settings,
+       MakeConnection make);
   ~Pool() override = default;
-  Pool(const Pool&) = delete;
-  Pool& operator=(const Pool&) = delete;
 
-  /// Opens the first connection.
-  void start();
-  /// Takes a query, or says at once why the server cannot be asked now. An accepted query ends by replied(), failed()
-  /// or abandon().
-  [[nodiscard]] std::optional<Error> submit(Query& query, runtime::Time now);
+  void start() override;
+  [[nodiscard]] std::optional<Error> submit(Query& query, runtime::Time now) override;
   /// Of a query that waits for a connection.
   void abandon(Query& query) override;
-  /// Closes every connection, in an orderly way where no query is under way on it, and opens no more. Over when
-  /// empty().
-  void stop();
-  [[nodiscard]] bool empty() const { return members_.empty(); }
+  void stop() override;
+  [[nodiscard]] bool empty() const override { return members_.empty(); }
+  [[nodiscard]] const ServerProfile& profile() const override { return profile_; }
+  [[nodiscard]] const std::string& server() const override { return report_.server(); }
+  [[nodiscard]] bool tried() const override { return tried_; }
+  [[nodiscard]] ServerMetrics& metrics() override { return report_.metrics(); }
+  void on_recovery(std::function<void()> listener) override { on_recovery_ = std::move(listener); }
 
-  [[nodiscard]] const Health& health() const { return health_; }
-  [[nodiscard]] const std::string& server() const { return server_; }
-  /// Has any connection been ready since the start, or failed?
-  [[nodiscard]] bool tried() const { return tried_; }
+  [[nodiscard]] const Health& health() const { return profile_.health(); }
 
  private:
   struct Member {
     std::unique_ptr<Connection> connection;
+    std::optional<Quarantine::Lane> lane = {};  // for suspects alone
     std::uint64_t sent = 0;
-    runtime::Time last_reply;
-    std::optional<runtime::Time> used_up;  // since when it has been sent as many queries as the server answers
-    bool ended = false;                    // closed(), not yet gone()
-    bool replaced = false;                 // retire it when another is ready
+    std::optional<runtime::Time> last_reply = {};
+    std::optional<runtime::Time> used_up = {};  // since when it has been sent as many queries as the server answers
+    bool was_ready = false;
+    bool has_one_alone = false;  // what was sent last was alone in flight then
+    bool has_a_recluse = false;  // what was sent last stays alone in flight
+
+    [[nodiscard]] ConnectionState state() const { return connection->state(); }
   };
 
   void ready(Connection& connection, const Handshake& handshake) override;
   void received(Connection& connection, const Mux::Received& received) override;
   void ignored(Connection& connection, Error error) override;
   void answered_probe(Connection& connection) override;
+  void fell_silent(Connection& connection) override;
   void needs_single_records(Connection& connection) override;
   void wears_out(Connection& connection) override;
+  void unsendable(Connection& connection, Query& query) override;
   void closed(Connection& connection, std::optional<Error> error, std::string detail,
               std::vector<Query*> lost) override;
   void gone(Connection& connection) override;
   void expired(runtime::Time now) override;
 
+  [[nodiscard]] runtime::Time now() { return context_.schedule.clock().now(); }
+  [[nodiscard]] Health& health() { return profile_.health(); }
   [[nodiscard]] Member& member(const Connection& connection);
+  template <typename Wanted>
+  [[nodiscard]] std::size_t count(Wanted wanted) const;
+
+  // Sending.
   [[nodiscard]] Member* with_room(runtime::Time now);
-  void note_groups(const Handshake& handshake);
   void send(Member& member, Query& query, runtime::Time now);
-  void drain_waiting(runtime::Time now);
+  void send_waiting(runtime::Time now);
+  void send_suspects(runtime::Time now);
+  [[nodiscard]] bool retry_without_edns(Query& query, const Reply& reply, runtime::Time now);
+  void serve();
+  // Opening.
+  void open_as_needed(runtime::Time now);
+  void open(std::optional<Quarantine::Lane> lane = {});
+  [[nodiscard]] bool may_open() const;
+  void keep_warm(runtime::Time now, bool had_answers);
   [[nodiscard]] runtime::Time quota_doubted_at(const Member& used) const;
   void watch_quota();
-  void open_as_needed(runtime::Time now);
-  void open();
-  void learn_quota(const Member& member, std::size_t lost, runtime::Time now);
-  void heard(Connection& connection, runtime::Time now);
-  void recovered();
-  void server_failed(Error error, const std::string& detail, runtime::Time now);
-  void carry_over(const std::vector<Query*>& lost, bool fruitless);
+  void try_again_soon();
+  // What a connection's end, or an answer, says.
+  void heard(Member& member, runtime::Time now);
+  [[nodiscard]] std::optional<Error> verdict(const Member& ended, std::optional<Error> error,
+                                             const std::vector<Query*>& lost);
+  void server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now);
+  void carry_over(const Member& ended, const std::vector<Query*>& lost);
+  void put_back(const std::vector<Query*>& lost);
   void give_back(const std::vector<Query*>& lost, Error error);
+  static void fail(const std::vector<Query*>& queries, Error error);
+  void retire_worn();
   void publish();
-  void publish_up();
 
-  runtime::Loop& loop_;
-  std::string upstream_;
-  std::string server_;
-  ServerMetrics& metrics_;
+  PoolContext context_;
+  ServerReport report_;
+  ServerProfile profile_;
   PoolSettings settings_;
   MakeConnection make_;
-  Health health_;
+  std::function<void()> on_recovery_;
   std::vector<Member> members_;
   std::deque<Query*> waiting_;
-  /// How many answers the server gives on one connection before it closes it, where that is few (see learn_quota).
-  std::optional<std::uint64_t> quota_;
-  /// Until then queries are written one by one (see needs_single_records).
-  runtime::Time singly_until_ = runtime::Time::min();
-  unsigned fruitless_closes_ = 0;  // connections in a row that ended without an answer
-  runtime::Time last_sent_ = runtime::Time::min();
-  std::optional<Error> reported_;  // the failure that the log has
-  bool fell_back_ = false;         // as the newest handshake did
+  Quarantine quarantine_;
+  /// A connection ended with queries and without any answer. They may be to blame, or the server: it has to prove
+  /// itself to a probe.
+  bool in_doubt_ = false;
+  bool has_lanes_ = false;
+  std::optional<runtime::Time> last_sent_;
   bool tried_ = false;
-  bool was_ready_ = false;  // any connection, ever
   bool stopping_ = false;
 };
 

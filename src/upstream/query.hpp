@@ -14,10 +14,11 @@ class Query;
 
 /// An upstream's reply to one query. Views the connection's read buffer: valid only during the call that hands it over.
 struct Reply {
-  /// nullopt for an error reply without a question, as some servers send with FORMERR or NOTIMP; `rcode` is all it
-  /// says.
+  /// nullopt for an error reply without a question, as some servers send with FORMERR or NOTIMP: `rcode` is all it
+  /// says. nullopt too where `is_truncated` and the records do not make a whole message.
   std::optional<dns::MessageView> message;
   std::uint16_t rcode = 0;
+  bool is_truncated = false;    ///< TC, or cut on its way: the answer is to be had over a stream
   runtime::Duration latency{};  ///< from sending to reading
 };
 
@@ -27,7 +28,7 @@ struct Reply {
          rcode != dns::rcode::refused;
 }
 
-/// Whoever holds a query at the moment: a connection's multiplexer or a pool's waiting queue.
+/// Whoever holds a query at the moment: a connection, or a pool whose connections have no room.
 class Carrier {
  public:
   /// The asker no longer wants the answer. The query is not referred to after this; its message id stays taken until
@@ -36,6 +37,14 @@ class Carrier {
 
  protected:
   ~Carrier() = default;
+};
+
+/// Whether a query is what ends connections: those that were in flight when one ended without answering them are under
+/// suspicion, and are tried apart from the others (Quarantine).
+struct Suspicion {
+  std::uint8_t endings = 0;        ///< connections that ended while it was in flight
+  std::uint8_t endings_alone = 0;  ///< those of them on which nothing else was in flight, apart from the others
+  bool alone = false;              ///< to be sent with nothing else in flight
 };
 
 /// Owned by the asker, who keeps it in place until replied() or failed() was called or it has abandoned it: exactly one
@@ -48,17 +57,22 @@ class Query {
 
   virtual void replied(const Reply& reply) = 0;
   virtual void failed(Error error) = 0;
+  /// The connection that carries it has fallen silent. The query stays there, since the answer may come all the same,
+  /// but whoever asked may ask somebody else as well.
+  virtual void delayed() {}
 
   /// Header (the id is not used) and question, without EDNS; or the client's whole message where `opaque`.
   dns::Buffer message;
   bool dnssec_ok = false;
   /// Sent as it is but for the id, since it is signed (RFC 8945 5.3: TSIG keeps the original id).
   bool opaque = false;
+  /// Sent without EDNS, which the server does not understand.
+  bool without_edns = false;
 
-  /// On so many connections that ended without any answer, or on so many at all, the query itself may be to blame.
-  [[nodiscard]] bool is_exhausted() const { return fruitless_sends >= 2 || sends >= 8; }
+  /// Connections that took this query without answering it, after which it is given up.
+  static constexpr unsigned max_endings = 8;
 
-  std::uint8_t fruitless_sends = 0;  ///< connections that it was lost with and that had answered nothing
+  Suspicion suspicion;
   std::uint8_t sends = 0;
   Carrier* carrier = nullptr;
   std::uint16_t id = 0;  ///< on the connection that carries it

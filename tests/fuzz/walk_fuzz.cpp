@@ -102,6 +102,7 @@ class Knowing final : public resolve::Group {
   [[nodiscard]] bool is_stopped() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }
+  [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
 
   [[nodiscard]] bool has_open() const { return !open_.empty(); }
   void answer(std::size_t index) {

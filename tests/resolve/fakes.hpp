@@ -42,6 +42,7 @@ class HoldingGroup final : public Group {
   [[nodiscard]] bool is_stopped() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }
+  [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
 
   /// Answers the oldest question.
   void answer(const dns::Buffer& message) {

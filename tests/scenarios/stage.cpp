@@ -164,6 +164,7 @@ void Stage::play_group(FakeGroup& group, const std::string& name, Words& words) 
   } else if (!will && words.take_if("comes")) {
     words.expect("up");
     group.down = false;
+    group.recovered = schedule_.clock().now();
   } else {
     const bool fails = words.take_if(will ? "fail" : "fails");
     if (!fails) words.expect(will ? "answer" : "answers");

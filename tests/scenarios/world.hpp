@@ -40,6 +40,7 @@ class FakeGroup final : public resolve::Group {
   [[nodiscard]] bool is_stopped() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return down; }
+  [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return recovered; }
 
   /// Claims one question that was asked and not seen yet; false where there is none.
   [[nodiscard]] bool see(const std::string& question);
@@ -61,6 +62,7 @@ class FakeGroup final : public resolve::Group {
   };
   std::deque<Prepared> prepared;
   bool down = false;
+  std::optional<runtime::Time> recovered;
 
  private:
   struct Asked {

@@ -57,6 +57,7 @@ class Echo final : public resolve::Group {
   [[nodiscard]] bool is_stopped() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }
+  [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
 
   std::size_t asked = 0;
 };

@@ -39,8 +39,11 @@ struct FakeServer {
 
 class FakeConnection final : public Connection {
  public:
-  FakeConnection(FakeServer& server, ConnectionEvents& events)
-      : server_(server), events_(events), mux_(server.max_in_flight, [&server] { return ++server.last_id; }) {
+  FakeConnection(FakeServer& server, ConnectionEvents& events, ServerProfile& profile)
+      : server_(server),
+        events_(events),
+        profile_(profile),
+        mux_(Mux::Path::stream, server.max_in_flight, [&server] { return ++server.last_id; }) {
     server_.connections.push_back(this);
     ++server_.made;
   }
@@ -48,7 +51,10 @@ class FakeConnection final : public Connection {
 
   void start() override { started = true; }
   void write_singly() override { singly = true; }
-  void probe(runtime::Time /*now*/) override { ++probes; }
+  void prove(runtime::Time /*now*/) override {
+    ++probes;
+    state_ = ConnectionState::proving;
+  }
   void submit(Query& query, runtime::Time now) override {
     query.carrier = this;
     mux_.add(query, now);
@@ -57,6 +63,7 @@ class FakeConnection final : public Connection {
   void abandon(Query& query) override { mux_.abandon(query); }
   void retire() override {
     retired = true;
+    if (has_ended(state_)) return;
     state_ = ConnectionState::draining;
     if (mux_.waited_for() == 0) end();
   }
@@ -75,6 +82,8 @@ class FakeConnection final : public Connection {
   void reply(dns::Bytes message) {
     const auto received = mux_.receive(message, server_.loop.clock().now());
     if (received) {
+      if (state_ == ConnectionState::proving || state_ == ConnectionState::silent) state_ = ConnectionState::ready;
+      last_heard_ = server_.loop.clock().now();
       events_.received(*this, *received);
     } else {
       end(received.error());
@@ -82,15 +91,31 @@ class FakeConnection final : public Connection {
     if (retired && !ended_ && mux_.waited_for() == 0) end();
   }
   void answer(const Query& query) { reply(reply_to(query, query.id)); }
-  void wear_out() { events_.wears_out(*this); }
-  void answer_probe() { events_.answered_probe(*this); }
+  void wear_out() {
+    state_ = ConnectionState::worn;
+    events_.wears_out(*this);
+  }
+  void answer_probe() {
+    state_ = ConnectionState::ready;
+    events_.answered_probe(*this);
+  }
+  void fall_silent() {
+    if (state_ == ConnectionState::ready) state_ = ConnectionState::silent;
+    events_.fell_silent(*this);
+    mux_.delay_all(nullptr);
+  }
+  /// The server closes in an orderly way.
+  void close_by_server() {
+    profile_.closed_after(mux_.answered(), server_.loop.clock().now() - last_heard_);
+    end();
+  }
   void leave_lying() { events_.needs_single_records(*this); }
   void ignore(Error error) { events_.ignored(*this, error); }
   /// Orderly without an error. gone() follows in the next turn.
   void end(std::optional<Error> error = std::nullopt) {
     if (ended_) return;
     ended_ = true;
-    state_ = ConnectionState::draining;
+    state_ = ConnectionState::closed;
     boost::asio::post(server_.loop.io(), [this] { events_.gone(*this); });
     events_.closed(*this, error, "as the test says", mux_.close());
   }
@@ -104,13 +129,17 @@ class FakeConnection final : public Connection {
  private:
   FakeServer& server_;
   ConnectionEvents& events_;
+  ServerProfile& profile_;
+  runtime::Time last_heard_;
   Mux mux_;
   ConnectionState state_ = ConnectionState::connecting;
   bool ended_ = false;
 };
 
 inline Pool::MakeConnection FakeServer::maker() {
-  return [this](ConnectionEvents& events) { return std::make_unique<FakeConnection>(*this, events); };
+  return [this](ConnectionEvents& events, ServerProfile& profile) {
+    return std::make_unique<FakeConnection>(*this, events, profile);
+  };
 }
 
 /// Runs what is ready.

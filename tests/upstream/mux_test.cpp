@@ -30,7 +30,7 @@ class MuxTest : public ::testing::Test {
   std::deque<std::uint16_t> ids;
   std::uint16_t last_id = 1000;
   runtime::Time now = runtime::Time{} + 1h;
-  Mux mux{512, [this] { return next_id(); }};
+  Mux mux{Mux::Path::datagrams, 512, [this] { return next_id(); }};
 };
 
 TEST_F(MuxTest, TakesTheIdThatItWasGiven) {
@@ -53,7 +53,7 @@ TEST_F(MuxTest, DrawsAgainWhileTheIdIsTaken) {
 
 TEST_F(MuxTest, IdsOfManyQueriesDiffer) {
   runtime::Random random;
-  Mux full(32'768, [&] { return random.u16(); });
+  Mux full(Mux::Path::datagrams, 32'768, [&] { return random.u16(); });
   TestQuery query;
   std::set<std::uint16_t> seen;
   while (full.has_room()) seen.insert(full.add(query, now));
@@ -203,7 +203,7 @@ TEST_F(MuxTest, SwallowsAMalformedReplyToAnAbandonedQuery) {
 }
 
 TEST_F(MuxTest, AbandonedQueriesCountAgainstTheLimit) {
-  Mux small(2, [this] { return next_id(); });
+  Mux small(Mux::Path::datagrams, 2, [this] { return next_id(); });
   TestQuery first;
   TestQuery second;
   const auto id = small.add(first, now);

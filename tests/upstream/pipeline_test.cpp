@@ -19,6 +19,7 @@ using testing::TestQuery;
 
 const runtime::Time start = runtime::Time{} + 1h;
 constexpr auto id_lifetime = 30s;
+constexpr runtime::Duration patience = 1s;
 
 class PipelineTest : public ::testing::Test {
  protected:
@@ -28,12 +29,12 @@ class PipelineTest : public ::testing::Test {
     return pipeline.receive(reply_to(query, query.id), start + at).value();
   }
   [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Duration at) const {
-    return pipeline.look_at(start + at, id_lifetime);
+    return pipeline.look_at(start + at, id_lifetime, patience);
   }
-  [[nodiscard]] Verdict look(runtime::Duration at) { return pipeline.look(start + at); }
+  [[nodiscard]] Verdict look(runtime::Duration at) { return pipeline.look(start + at, patience); }
 
   std::uint16_t next_id = 0;
-  Pipeline pipeline{512, [this] { return ++next_id; }};
+  Pipeline pipeline{Mux::Path::stream, 512, [this] { return ++next_id; }};
   std::deque<TestQuery> queries{4};
 };
 

@@ -22,7 +22,9 @@ using Sent = std::vector<Query*>;
 class PoolTest : public ::testing::Test {
  protected:
   Pool& start(const PoolSettings& settings = {}) {
-    pool.emplace(loop, "public", "192.0.2.1:853", metrics, settings, server.maker());
+    pool.emplace(PoolContext{.schedule = loop, .log = log, .random = [] { return 0.5; }},
+                 ServerReport(log, metrics, "public", "192.0.2.1:853", true), std::make_shared<EdnsSupport>(), settings,
+                 server.maker());
     pool->start();
     return *pool;
   }
@@ -43,7 +45,7 @@ class PoolTest : public ::testing::Test {
     for (const auto& counter : metrics.failures) sum += counter.value();
     return sum;
   }
-  [[nodiscard]] double connections(ConnectionState state) const {
+  [[nodiscard]] double connections(ConnectionLabel state) const {
     return metrics.connections[static_cast<std::size_t>(state)].value();
   }
 
@@ -60,11 +62,11 @@ TEST_F(PoolTest, OpensOneConnectionBeforeTheFirstQuery) {
   ASSERT_EQ(server.connections.size(), 1U);
   EXPECT_TRUE(connection(0).started);
   EXPECT_FALSE(pool->tried());
-  EXPECT_EQ(connections(ConnectionState::connecting), 1);
+  EXPECT_EQ(connections(ConnectionLabel::connecting), 1);
   connection(0).become_ready();
   EXPECT_TRUE(pool->tried());
-  EXPECT_EQ(connections(ConnectionState::connecting), 0);
-  EXPECT_EQ(connections(ConnectionState::ready), 1);
+  EXPECT_EQ(connections(ConnectionLabel::connecting), 0);
+  EXPECT_EQ(connections(ConnectionLabel::ready), 1);
 }
 
 TEST_F(PoolTest, QueriesWaitForTheConnectionInOrder) {

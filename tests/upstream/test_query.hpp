@@ -23,10 +23,12 @@ class TestQuery final : public Query {
     rcode = reply.rcode;
   }
   void failed(Error error) override { errors.push_back(error); }
+  void delayed() override { ++delays; }
 
   [[nodiscard]] bool is_open() const { return replies == 0 && errors.empty(); }
 
   int replies = 0;
+  int delays = 0;
   std::optional<std::uint16_t> rcode;
   std::vector<Error> errors;
 };

@@ -1,0 +1,139 @@
+#include "upstream/datagram_channel.hpp"
+
+#include <algorithm>
+
+namespace pillion::upstream {
+namespace {
+
+/// The header and question of a reply that was cut off behind them, for a client to ask again over TCP.
+void take_truncated(const Query& query, std::uint16_t rcode, dns::Buffer& out) {
+  const auto question = dns::MessageView::parse(query.message);
+  const auto size = question ? question->question_end() : query.message.size();
+  out.assign(query.message.begin(), query.message.begin() + static_cast<std::ptrdiff_t>(size));
+  const auto asked = static_cast<std::uint16_t>(dns::read_u16(out, 2) & (dns::flag::rd | dns::flag::cd));
+  dns::write_u16(out, 2, static_cast<std::uint16_t>(asked | dns::flag::qr | dns::flag::ra | dns::flag::tc | rcode));
+  for (const std::size_t count : {6U, 8U, 10U}) dns::write_u16(out, count, 0);
+}
+
+}  // namespace
+
+DatagramChannel::DatagramChannel(runtime::Schedule& schedule, std::unique_ptr<Channel> udp,
+                                 std::unique_ptr<Channel> tcp)
+    : schedule_(schedule), udp_(std::move(udp)), tcp_(std::move(tcp)) {}
+
+std::optional<Error> DatagramChannel::submit(Query& query, runtime::Time now) {
+  auto* const transfer = transfers_.acquire();
+  if (transfer == nullptr) return Error::overloaded;
+  return transfer->start(*this, query, now);
+}
+
+void DatagramChannel::stop() {
+  udp_->stop();
+  tcp_->stop();
+}
+
+void DatagramChannel::Shot::delayed() {
+  transfer->delayed();
+}
+
+std::optional<Error> DatagramChannel::Transfer::start(DatagramChannel& channel, Query& query, runtime::Time now) {
+  channel_ = &channel;
+  query_ = &query;
+  query.carrier = this;
+  truncated_.clear();
+  // What EDNS adds at most: the record, and our options.
+  constexpr std::size_t edns_size = 11 + 4;
+  over_tcp_ = query.message.size() + (query.opaque ? 0 : edns_size) > max_datagram;
+  shots_[0].suspicion = query.suspicion;
+  const auto error = shoot(over_tcp_ ? *channel.tcp_ : *channel.udp_, shots_[0], now);
+  if (error) end();
+  return error;
+}
+
+std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, runtime::Time now) {
+  shot.message = query_->message;
+  shot.dnssec_ok = query_->dnssec_ok;
+  shot.opaque = query_->opaque;
+  shot.sends = query_->sends;
+  shot.suspicion = query_->suspicion;
+  shot.since = now;
+  shot.is_live = true;
+  // Set first: an error may come from within submit().
+  if (!over_tcp_) channel_->schedule_.set_deadline(*this, now + resend_after);
+  const auto error = by.submit(shot, now);
+  if (error) shot.is_live = false;
+  return error;
+}
+
+void DatagramChannel::Transfer::note_end(Shot& shot) {
+  shot.is_live = false;
+  query_->sends = std::max(query_->sends, shot.sends);
+  query_->suspicion = shot.suspicion;
+}
+
+void DatagramChannel::Transfer::abandon(Query& /*query*/) {
+  abandon_shots();
+  end();
+}
+
+void DatagramChannel::Transfer::abandon_shots() {
+  for (auto& shot : shots_) {
+    if (std::exchange(shot.is_live, false)) shot.carrier->abandon(shot);
+  }
+}
+
+void DatagramChannel::Transfer::end() {
+  channel_->schedule_.clear_deadline(*this);
+  channel_->transfers_.release(*this);
+}
+
+void DatagramChannel::Transfer::replied(Shot& shot, const Reply& reply) {
+  note_end(shot);
+  if (reply.is_truncated && !over_tcp_) {
+    take_truncated(shot, reply.rcode, truncated_);
+    truncated_rcode_ = reply.rcode;
+    return go_over_tcp(Error::query_too_large);
+  }
+  abandon_shots();
+  auto& query = *query_;
+  end();
+  query.replied(reply);
+}
+
+void DatagramChannel::Transfer::failed(Shot& shot, Error error) {
+  note_end(shot);
+  if (!over_tcp_ && traits(error).is_mended_by_stream) return go_over_tcp(error);
+  if (std::ranges::any_of(shots_, &Shot::is_live)) return;
+  auto& query = *query_;
+  const auto truncated = std::exchange(truncated_, {});
+  const auto rcode = truncated_rcode_;
+  end();
+  if (truncated.empty()) return query.failed(error);
+  Reply reply{.message = {}, .rcode = rcode, .is_truncated = true};
+  if (const auto view = dns::MessageView::parse(truncated)) reply.message = *view;
+  query.replied(reply);
+}
+
+void DatagramChannel::Transfer::go_over_tcp(Error reason) {
+  abandon_shots();
+  channel_->schedule_.clear_deadline(*this);
+  over_tcp_ = true;
+  auto& shot = shots_[0];
+  const auto error = shoot(*channel_->tcp_, shot, channel_->schedule_.clock().now());
+  if (error) failed(shot, truncated_.empty() ? reason : *error);
+}
+
+/// Sent again, by another id and perhaps from another port. The one before is still waited for.
+void DatagramChannel::Transfer::expired(runtime::Time now) {
+  auto* shot = std::ranges::find(shots_, false, &Shot::is_live);
+  if (shot == shots_.end()) {
+    shot = std::ranges::min_element(shots_, {}, &Shot::since);
+    shot->is_live = false;
+    shot->carrier->abandon(*shot);
+  }
+  // Where the server is backed off from, the sending that is under way is what there is.
+  if (!shoot(*channel_->udp_, *shot, now) || std::ranges::any_of(shots_, &Shot::is_live)) return;
+  failed(*shot, Error::timeout);
+}
+
+}  // namespace pillion::upstream

@@ -1,0 +1,39 @@
+#include "upstream/server_profile.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "upstream/liveness.hpp"
+
+namespace pillion::upstream {
+
+void ServerProfile::replied(runtime::Duration latency) {
+  health_.replied(latency);
+  latencies_.add(latency);
+  // Reading the sketch costs more than adding to it.
+  constexpr std::uint32_t read_every = 32;
+  if (++since_read_ < read_every) return;
+  since_read_ = 0;
+  slow_after_ = latencies_.quantile(95);
+  if (slow_after_)
+    patience_ = std::min<runtime::Duration>(least_patience + 2 * *slow_after_, Liveness::longest_patience);
+}
+
+/// Twice the same number, since whatever else ends connections does not count.
+void ServerProfile::closed_after(std::uint64_t answered, runtime::Duration since_reply) {
+  if (answered == 0 || since_reply >= quota_window) return;
+  const auto before = std::exchange(last_answered_, answered);
+  if (before == answered) quota_ = answered;
+}
+
+/// Twice about the same time, since a server that restarts closes idle connections as well.
+void ServerProfile::closed_idle(runtime::Duration idle) {
+  if (idle < least_idle) return;
+  const auto before = std::exchange(last_idle_, idle);
+  if (!before) return;
+  const auto [shorter, longer] = std::minmax(*before, idle);
+  if (longer - shorter > longer / 10) return;
+  idle_timeout_ = shorter * 9 / 10;
+}
+
+}  // namespace pillion::upstream

@@ -1,0 +1,65 @@
+#include "upstream/server_report.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pillion::upstream {
+
+void ServerReport::connected(const Handshake& handshake) {
+  if (handshake.encrypted) {
+    (handshake.resumed ? metrics_.handshakes_resumed : metrics_.handshakes_full).add();
+    metrics_.handshake_duration.observe(handshake.duration);
+    metrics_.certificate_not_after.set(static_cast<double>(std::chrono::system_clock::to_time_t(handshake.not_after)));
+    note_groups(handshake);
+  }
+  const auto milliseconds = std::chrono::duration<double, std::milli>(handshake.duration).count();
+  const auto level = std::exchange(was_connected_, true) ? runtime::LogLevel::debug : runtime::LogLevel::info;
+  log_.log(level, "upstream connected",
+           {{"upstream", upstream_},
+            {"server", server_},
+            {"tls", handshake.version},
+            {"group", handshake.group},
+            {"resumed", handshake.resumed},
+            {"ms", milliseconds}});
+}
+
+/// Says once that the post-quantum groups are left out, and once that they are offered again.
+void ServerReport::note_groups(const Handshake& handshake) {
+  if (handshake.fell_back) metrics_.group_fallbacks.add();
+  if (handshake.fell_back == std::exchange(fell_back_, handshake.fell_back)) return;
+  const auto* const text = handshake.fell_back
+                               ? "upstream gave no answer to post-quantum key exchange: going on without it"
+                               : "upstream answers to post-quantum key exchange again";
+  log_.log(handshake.fell_back ? runtime::LogLevel::warn : runtime::LogLevel::info, text,
+           {{"upstream", upstream_}, {"server", server_}, {"group", handshake.group}});
+}
+
+void ServerReport::replied(const Reply& reply) {
+  metrics_.responses[std::min<std::size_t>(reply.rcode, labelled_rcodes)].add();
+  metrics_.request_duration.observe(reply.latency);
+}
+
+void ServerReport::failed(Error error, const std::string& detail) {
+  count_failure(error);
+  set_up(false);
+  const auto level = reported_ == error ? runtime::LogLevel::debug : runtime::LogLevel::warn;
+  log_.log(level, "upstream failed",
+           {{"upstream", upstream_},
+            {"server", server_},
+            {"reason", traits(error).reason},
+            {"error", traits(error).text},
+            {"detail", detail}});
+  reported_ = error;
+}
+
+void ServerReport::answers_again() {
+  set_up(true);
+  if (!std::exchange(reported_, std::nullopt)) return;
+  log_.info("upstream answers again", {{"upstream", upstream_}, {"server", server_}});
+}
+
+void ServerReport::edns_turned_off() {
+  log_.warn("upstream answers only without EDNS: going on without it", {{"upstream", upstream_}, {"server", server_}});
+}
+
+}  // namespace pillion::upstream

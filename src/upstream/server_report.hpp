@@ -1,0 +1,49 @@
+#pragma once
+// What a pool says of its server: to the log, and in numbers.
+
+#include <optional>
+#include <string>
+
+#include "runtime/log.hpp"
+#include "upstream/connection.hpp"
+#include "upstream/metrics.hpp"
+
+namespace pillion::upstream {
+
+/// Says each thing once: the first connection, a failure with its reason, that the server answers again.
+class ServerReport {
+ public:
+  /// `upstream` and `server` are the names for people. `says_up`: pillion_upstream_up is this pool's to set.
+  ServerReport(runtime::Log& log, ServerMetrics& metrics, std::string upstream, std::string server, bool says_up)
+      : log_(log), metrics_(metrics), upstream_(std::move(upstream)), server_(std::move(server)), says_up_(says_up) {
+    set_up(true);
+  }
+
+  [[nodiscard]] ServerMetrics& metrics() { return metrics_; }
+  [[nodiscard]] const std::string& server() const { return server_; }
+
+  void connected(const Handshake& handshake);
+  void count_failure(Error error) { metrics_.failures[static_cast<std::size_t>(error)].add(); }
+  void replied(const Reply& reply);
+  /// The server is backed off from.
+  void failed(Error error, const std::string& detail);
+  void answers_again();
+  void edns_turned_off();
+
+ private:
+  void set_up(bool up) {
+    if (says_up_) metrics_.up.set(up ? 1 : 0);
+  }
+  void note_groups(const Handshake& handshake);
+
+  runtime::Log& log_;
+  ServerMetrics& metrics_;
+  std::string upstream_;
+  std::string server_;
+  bool says_up_;
+  std::optional<Error> reported_;  // the failure that the log has
+  bool fell_back_ = false;         // as the newest handshake did
+  bool was_connected_ = false;     // any connection, ever
+};
+
+}  // namespace pillion::upstream

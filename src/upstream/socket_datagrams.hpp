@@ -1,0 +1,46 @@
+#pragma once
+// The datagrams that Asio drives.
+
+#include <vector>
+
+#include <boost/asio/ip/udp.hpp>
+
+#include "runtime/loop.hpp"
+#include "upstream/datagrams.hpp"
+
+namespace pillion::upstream {
+
+class SocketDatagrams final : public Datagrams, runtime::Flushable {
+ public:
+  SocketDatagrams(runtime::Loop& loop, boost::asio::ip::udp::endpoint server, DatagramEvents& events);
+  ~SocketDatagrams() override { loop_.unschedule(*this); }
+
+  void open() override;
+  [[nodiscard]] dns::Buffer& out() override { return out_; }
+  void end_message() override;
+  void close() override;
+
+ private:
+  using Socket = boost::asio::basic_datagram_socket<boost::asio::ip::udp, boost::asio::io_context::executor_type>;
+
+  void wait();
+  void readable(const boost::system::error_code& error);
+  void read_all();
+  void flush() override;
+  void not_sent(dns::Bytes datagram, const boost::system::error_code& error);
+  void end_operation();
+
+  runtime::Loop& loop_;
+  boost::asio::ip::udp::endpoint server_;
+  DatagramEvents& events_;
+  Socket socket_;
+  bool closed_ = false;
+  unsigned operations_ = 0;
+  dns::Buffer out_;                // datagrams of this turn, one after the other
+  std::vector<std::size_t> ends_;  // where each of them ends
+  dns::Buffer sending_;            // as out_ and ends_, of those that are being sent: an event may bring about others
+  std::vector<std::size_t> sending_ends_;
+  dns::Buffer in_;
+};
+
+}  // namespace pillion::upstream

@@ -1,0 +1,34 @@
+#pragma once
+// Time that a test turns by hand.
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/schedule.hpp"
+
+namespace pillion::testing {
+
+class HandTurned final : public runtime::Schedule {
+ public:
+  HandTurned() { clock().turn_to(start()); }
+
+  [[nodiscard]] static constexpr runtime::Time start() { return runtime::Time{std::chrono::hours(1)}; }
+  /// Since the start.
+  [[nodiscard]] runtime::Duration elapsed() { return clock().now() - start(); }
+  /// Fires what is due until then, each deadline at its own time.
+  void turn_to(runtime::Duration since_start) {
+    const auto end = start() + since_start;
+    while (const auto next = deadlines().next()) {
+      if (*next > end) break;
+      clock().turn_to(std::max(*next, clock().now()));
+      deadlines().expire(clock().now());
+    }
+    clock().turn_to(end);
+  }
+  void pass(runtime::Duration time) { turn_to(elapsed() + time); }
+
+ private:
+  void deadline_set(runtime::Time /*at*/) override {}
+};
+
+}  // namespace pillion::testing
