@@ -77,15 +77,21 @@ Attempt* Exchange::free_attempt() {
   return found == attempts_.end() ? nullptr : &*found;
 }
 
+/// A free attempt is for this server now. What it was before, it was in vain.
+void Exchange::take(Attempt& attempt, std::size_t server, bool is_hedge) {
+  if (attempt.is_hedge_) terms_->servers.hedged(attempt.server_, false);
+  tried_ |= upstream::ServerSet{1} << server;
+  attempt.server_ = server;
+  attempt.is_hedge_ = is_hedge;
+}
+
 /// Asks the best server that has not had the question yet; false if there is none, or every one refuses at once.
 bool Exchange::ask_another(runtime::Time now, bool only_responsive) {
   auto* const attempt = free_attempt();
   if (attempt == nullptr) return false;
   const bool is_first = !is_waiting();
   while (const auto server = terms_->servers.choose(tried_, only_responsive)) {
-    tried_ |= upstream::ServerSet{1} << *server;
-    attempt->server_ = *server;
-    attempt->is_hedge_ = false;
+    take(*attempt, *server, false);
     next_at_ = now + terms_->next_after;
     const auto slow_after = is_first ? terms_->servers.slow_after(*server) : std::nullopt;
     hedge_at_ = slow_after ? std::optional(now + *slow_after) : std::nullopt;
@@ -178,10 +184,8 @@ void Exchange::hedge(runtime::Time now) {
   auto* const attempt = free_attempt();
   const auto server = terms_->servers.choose(tried_, true);
   if (attempt == nullptr || !server || !terms_->servers.take_hedge(*server)) return;
-  tried_ |= upstream::ServerSet{1} << *server;
-  attempt->server_ = *server;
-  attempt->is_hedge_ = true;
-  if (!submit(*attempt, now)) terms_->servers.hedged(*server, false);
+  take(*attempt, *server, true);
+  static_cast<void>(submit(*attempt, now));
 }
 
 /// Another server is asked; where every one has had the question, one that failed, which may be back.

@@ -100,6 +100,7 @@ class Exchange final : public runtime::Deadline {
   [[nodiscard]] bool is_waiting() const;
   [[nodiscard]] upstream::ServerSet waited_for() const;
   [[nodiscard]] Attempt* free_attempt();
+  void take(Attempt& attempt, std::size_t server, bool is_hedge);
   bool ask_another(runtime::Time now, bool only_responsive);
   void ask_late(runtime::Time now);
   void hedge(runtime::Time now);
