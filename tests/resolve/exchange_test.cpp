@@ -1,6 +1,6 @@
 #include "resolve/exchange.hpp"
 
-#include <deque>
+#include <array>
 #include <map>
 #include <optional>
 #include <string>
@@ -27,29 +27,32 @@ class FakeServers final : public Servers, public upstream::Carrier {
  public:
   explicit FakeServers(std::size_t count) : troubles(count) {}
 
-  std::optional<std::size_t> choose(upstream::ServerSet tried, bool only_usable) override {
+  std::optional<std::size_t> choose(upstream::ServerSet tried, bool only_responsive) override {
     std::optional<std::size_t> down;
     for (std::size_t i = 0; i < troubles.size(); ++i) {
       if ((tried >> i & 1U) != 0) continue;
       if (!troubles[i]) return i;
       if (!down) down = i;
     }
-    return only_usable ? std::nullopt : down;
+    return only_responsive ? std::nullopt : down;
   }
   std::optional<Error> submit(Attempt& attempt, runtime::Time /*now*/) override {
     asked.push_back(attempt.server());
+    if (refuses_next) return std::exchange(refuses_next, std::nullopt);
     if (refuses_at_once && troubles[attempt.server()]) return troubles[attempt.server()];
     attempt.carrier = this;
-    (attempt.is_over_tcp() ? over_tcp : under_way).push_back(&attempt);
+    under_way.push_back(&attempt);
     return std::nullopt;
   }
   std::optional<Error> trouble_of(std::size_t server) const override { return troubles[server]; }
+  std::optional<runtime::Duration> slow_after(std::size_t server) const override { return slow_afters[server]; }
+  bool take_hedge(std::size_t /*server*/) override { return hedges_left > 0 && hedges_left-- > 0; }
+  void hedged(std::size_t server, bool has_won) override { (has_won ? won : lost).push_back(server); }
   std::string_view name_of(std::size_t server) const override { return names[server]; }
   void ended(Exchange& /*exchange*/) override { ++ends; }
   void abandon(upstream::Query& query) override {
     abandoned.push_back(static_cast<Attempt&>(query).server());
     std::erase(under_way, &query);
-    std::erase(over_tcp, &query);
   }
 
   /// The oldest attempt under way at the server.
@@ -71,11 +74,15 @@ class FakeServers final : public Servers, public upstream::Carrier {
   }
 
   std::vector<std::optional<Error>> troubles;  ///< a server that is backed off from, and why
+  std::optional<Error> refuses_next;           ///< what the next attempt is refused with
   bool refuses_at_once = true;                 ///< whether such a server refuses, or lets the attempt wait
+  std::array<std::optional<runtime::Duration>, 3> slow_afters;
+  int hedges_left = 1;
+  std::vector<std::size_t> won;  ///< the servers of hedges
+  std::vector<std::size_t> lost;
   std::vector<std::size_t> asked;
   std::vector<std::size_t> abandoned;
   std::vector<Attempt*> under_way;
-  std::vector<Attempt*> over_tcp;
   int ends = 0;
 
  private:
@@ -85,24 +92,27 @@ class FakeServers final : public Servers, public upstream::Carrier {
 class ExchangeTest : public ::testing::Test {
  protected:
   /// Asks `count` servers with a budget of 4 s; another one is asked after a second.
-  void ask(std::size_t count, bool over_datagrams = false) {
-    prepare(count, over_datagrams);
+  void ask(std::size_t count) {
+    prepare(count);
     start();
   }
-  void prepare(std::size_t count, bool over_datagrams = false) {
-    servers.emplace(count);
-    terms.emplace(ExchangeTerms{.schedule = time,
-                                .servers = *servers,
-                                .source = Source::upstream,
-                                .budget = 4s,
-                                .next_after = 1s,
-                                .over_datagrams = over_datagrams});
+  /// The first server is slower than usual after 100 ms.
+  void ask_with_hedge(std::size_t count) {
+    prepare(count);
+    servers->slow_afters[a] = 100ms;
+    start();
   }
-  void start() {
+  void prepare(std::size_t count) {
+    servers.emplace(count);
+    terms.emplace(ExchangeTerms{
+        .schedule = time, .servers = *servers, .source = Source::upstream, .budget = 4s, .next_after = 1s});
+  }
+  void start() { start(asker); }
+  void start(Request& request) {
     dns::Buffer query;
     dns::append_query(query, 0x1234, dns::flag::rd, dns::parse_name("www.example").value(), dns::type::a,
                       dns::klass::in);
-    exchange.start(*terms, dns::parse_query(query, {}).value(), asker);
+    exchange.start(*terms, dns::parse_query(query, {}).value(), request);
   }
   /// Nothing is left behind.
   void TearDown() override {
@@ -110,7 +120,6 @@ class ExchangeTest : public ::testing::Test {
     EXPECT_EQ(asker.answers, 1);
     EXPECT_EQ(servers->ends, 1);
     EXPECT_THAT(servers->under_way, IsEmpty());
-    EXPECT_THAT(servers->over_tcp, IsEmpty());
     EXPECT_EQ(time.deadline_count(), 0U);
   }
 
@@ -130,9 +139,9 @@ TEST_F(ExchangeTest, TheFirstServersAnswerIsTheAnswer) {
 
 TEST_F(ExchangeTest, ASlowServerIsStillListenedToWhenTheNextIsAsked) {
   ask(2);
-  time.advance(1s);
+  time.pass(1s);
   EXPECT_THAT(servers->asked, ElementsAre(a, b));
-  time.advance(1500ms);
+  time.pass(1500ms);
   servers->answer(a);
   EXPECT_EQ(asker.rcode, dns::rcode::noerror);
   EXPECT_THAT(servers->abandoned, ElementsAre(b));
@@ -140,7 +149,7 @@ TEST_F(ExchangeTest, ASlowServerIsStillListenedToWhenTheNextIsAsked) {
 
 TEST_F(ExchangeTest, TheNextServersAnswerCountsAsMuch) {
   ask(2);
-  time.advance(1s);
+  time.pass(1s);
   servers->answer(b);
   EXPECT_EQ(asker.rcode, dns::rcode::noerror);
   EXPECT_THAT(servers->abandoned, ElementsAre(a));
@@ -150,17 +159,17 @@ TEST_F(ExchangeTest, ASlowServerIsWaitedForWhereTheNextIsDown) {
   prepare(2);
   servers->troubles[b] = Error::connect_refused;
   start();
-  time.advance(1s);
+  time.pass(1s);
   EXPECT_THAT(servers->asked, ElementsAre(a, b));
   EXPECT_EQ(asker.answers, 0);
-  time.advance(2500ms);
+  time.pass(2500ms);
   servers->answer(a);
   EXPECT_EQ(asker.rcode, dns::rcode::noerror);
 }
 
 TEST_F(ExchangeTest, ASlowServerIsWaitedForWhereTheNextFailsWhileItIsAsked) {
   ask(2);
-  time.advance(1s);
+  time.pass(1s);
   servers->fail(b);
   EXPECT_EQ(asker.answers, 0);
   servers->answer(a);
@@ -169,9 +178,9 @@ TEST_F(ExchangeTest, ASlowServerIsWaitedForWhereTheNextFailsWhileItIsAsked) {
 
 TEST_F(ExchangeTest, UpToThreeServersAreListenedTo) {
   ask(3);
-  time.advance(1s);
-  time.advance(1s);
-  time.advance(1s);
+  time.pass(1s);
+  time.pass(1s);
+  time.pass(1s);
   EXPECT_THAT(servers->asked, ElementsAre(a, b, c));
   servers->answer(b);
   EXPECT_THAT(servers->abandoned, ElementsAre(a, c));
@@ -179,10 +188,10 @@ TEST_F(ExchangeTest, UpToThreeServersAreListenedTo) {
 
 TEST_F(ExchangeTest, AServerWhoseConnectionWasLostIsAskedAgainWhileAnotherIsSlow) {
   ask(2);
-  time.advance(1s);
+  time.pass(1s);
   servers->fail(a, Error::stalled);
   EXPECT_THAT(servers->asked, ElementsAre(a, b)) << "the other one has it";
-  time.advance(1s);
+  time.pass(1s);
   EXPECT_THAT(servers->asked, ElementsAre(a, b, a));
   servers->answer(a);
   EXPECT_THAT(servers->abandoned, ElementsAre(b));
@@ -203,24 +212,61 @@ TEST_F(ExchangeTest, AServerThatMayOnlyBeRestartingIsAskedAgain) {
   servers->answer(a);
 }
 
-TEST_F(ExchangeTest, AQueryThatEndsTwoConnectionsIsGivenUp) {
+TEST_F(ExchangeTest, AQueryThatEndedAConnectionAloneIsNotSentToTheSameServerAgain) {
   ask(2);
-  servers->under_way.front()->fruitless_sends = 1;
+  servers->under_way.front()->suspicion = {.endings = 3, .endings_alone = 2, .alone = true};
   servers->fail(a, Error::closed);
-  EXPECT_EQ(servers->under_way.front()->fruitless_sends, 1U) << "counted over all servers";
-  servers->under_way.front()->fruitless_sends = 2;
+  ASSERT_THAT(servers->asked, ElementsAre(a, b));
+  const auto& suspicion = servers->under_way.front()->suspicion;
+  EXPECT_EQ(suspicion.endings, 3U) << "counted over all servers";
+  EXPECT_EQ(suspicion.endings_alone, 0U) << "the next server has not been seen to close";
+  EXPECT_TRUE(suspicion.alone);
+  servers->under_way.front()->suspicion.endings_alone = 2;
   servers->fail(b, Error::closed);
   EXPECT_EQ(asker.rcode, dns::rcode::servfail);
+  EXPECT_EQ(asker.info_code, dns::extended_error::network_error);
   EXPECT_EQ(asker.text, "connection closed before the answer at b");
+  EXPECT_TRUE(asker.may_be_cached);
+}
+
+TEST_F(ExchangeTest, AQueryWithWhichManyConnectionsEndedIsGivenUp) {
+  ask(1);
+  servers->under_way.front()->suspicion.endings = upstream::Query::max_endings;
+  servers->fail(a, Error::closed);
+  EXPECT_THAT(servers->asked, ElementsAre(a));
+  EXPECT_EQ(asker.rcode, dns::rcode::servfail);
+}
+
+TEST_F(ExchangeTest, OurOwnLackOfRoomIsRefusedAndSaysNothingOfTheName) {
+  prepare(1);
+  servers->troubles[a] = Error::overloaded;
+  start();
+  EXPECT_EQ(asker.rcode, dns::rcode::refused);
+  EXPECT_EQ(asker.info_code, dns::extended_error::other);
+  EXPECT_EQ(asker.text, "too many queries in flight at a");
+  EXPECT_FALSE(asker.may_be_cached);
+}
+
+TEST_F(ExchangeTest, EachErrorIsToldByItsRowOfTheTable) {
+  for (std::size_t i = 0; i < upstream::error_table.size(); ++i) {
+    const auto& traits = upstream::error_table[i];
+    testing::Asker one;
+    prepare(1);
+    servers->troubles[a] = static_cast<Error>(i);
+    start(one);
+    EXPECT_EQ(one.rcode, traits.rcode) << traits.reason;
+    EXPECT_EQ(one.info_code, traits.info_code) << traits.reason;
+    EXPECT_EQ(one.text, std::string(traits.text) + " at a");
+    EXPECT_EQ(one.may_be_cached, traits.may_be_cached) << traits.reason;
+  }
+  servers.reset();
 }
 
 TEST_F(ExchangeTest, ARefusalIsFollowedByTheNextServerAtOnce) {
   for (const auto rcode : {dns::rcode::formerr, dns::rcode::servfail, dns::rcode::notimp, dns::rcode::refused}) {
     testing::Asker one;
     prepare(2);
-    dns::Buffer query;
-    dns::append_query(query, 1, dns::flag::rd, dns::parse_name("www.example").value(), dns::type::a, dns::klass::in);
-    exchange.start(*terms, dns::parse_query(query, {}).value(), one);
+    start(one);
     servers->answer(a, rcode);
     EXPECT_EQ(one.answers, 0) << rcode;
     EXPECT_THAT(servers->asked, ElementsAre(a, b));
@@ -264,7 +310,7 @@ TEST_F(ExchangeTest, ARefusalIsTheAnswerWhereTheOthersFail) {
 TEST_F(ExchangeTest, ARefusalIsTheAnswerWhereTheOthersTakeTooLong) {
   ask(2);
   servers->answer(a, dns::rcode::refused);
-  for (int i = 0; i < 4; ++i) time.advance(1s);
+  for (int i = 0; i < 4; ++i) time.pass(1s);
   EXPECT_EQ(asker.rcode, dns::rcode::refused);
 }
 
@@ -278,8 +324,8 @@ TEST_F(ExchangeTest, ARefusalWithoutAQuestionIsKeptAsWell) {
 
 TEST_F(ExchangeTest, TheBudgetEndsAllAttempts) {
   ask(2);
-  time.advance(1s);
-  time.advance(3s);
+  time.pass(1s);
+  time.pass(3s);
   EXPECT_EQ(asker.rcode, dns::rcode::servfail);
   EXPECT_EQ(asker.text, "no answer in time at b");
   EXPECT_THAT(servers->abandoned, ElementsAre(a, b));
@@ -290,16 +336,16 @@ TEST_F(ExchangeTest, AnAttemptThatNeverLeftSaysWhyItCouldNot) {
   servers->troubles[a] = Error::connect_refused;
   servers->refuses_at_once = false;
   start();
-  time.advance(4s);
+  time.pass(4s);
   EXPECT_EQ(asker.text, "connection refused at a");
 }
 
 TEST_F(ExchangeTest, AnAttemptThatWasSentAgainSaysWhyItHadToBe) {
   ask(1);
-  time.advance(3900ms);
+  time.pass(3900ms);
   servers->fail(a, Error::connect_refused);
   EXPECT_THAT(servers->asked, ElementsAre(a, a));
-  time.advance(100ms);
+  time.pass(100ms);
   EXPECT_EQ(asker.text, "connection refused at a");
 }
 
@@ -311,53 +357,150 @@ TEST_F(ExchangeTest, WhereEveryServerRefusesAtOnceTheReasonIsTold) {
   EXPECT_EQ(asker.text, "certificate expired or not yet valid at b");
 }
 
-TEST_F(ExchangeTest, ADatagramIsSentAgainAndTheFirstMayStillBeAnswered) {
-  ask(1, true);
-  time.advance(1s);
-  time.advance(1s);
-  EXPECT_THAT(servers->asked, ElementsAre(a, a, a));
+// A connection that has fallen silent.
+
+TEST_F(ExchangeTest, WhereAConnectionFallsSilentAnotherServerIsAskedAtOnce) {
+  ask(2);
+  time.pass(100ms);
+  servers->under_way.front()->delayed();
+  EXPECT_THAT(servers->asked, ElementsAre(a, b));
   servers->answer(a);
-  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
-  EXPECT_THAT(servers->abandoned, ElementsAre(a, a));
+  EXPECT_EQ(asker.rcode, dns::rcode::noerror) << "it may have been the path for a moment";
+  EXPECT_THAT(servers->abandoned, ElementsAre(b));
 }
 
-TEST_F(ExchangeTest, TheOldestOfThreeDatagramsMakesRoomForAFourth) {
-  ask(1, true);
-  for (int i = 0; i < 3; ++i) time.advance(1s);
-  EXPECT_THAT(servers->asked, ElementsAre(a, a, a, a));
-  EXPECT_EQ(servers->under_way.size(), 3U);
+TEST_F(ExchangeTest, WhereBothFallSilentTheThirdIsAsked) {
+  ask(3);
+  servers->under_way[0]->delayed();
+  servers->under_way[1]->delayed();
+  EXPECT_THAT(servers->asked, ElementsAre(a, b, c));
+  servers->answer(c);
+  EXPECT_THAT(servers->abandoned, ElementsAre(a, b));
+}
+
+TEST_F(ExchangeTest, ASilentConnectionIsNotLeftForAServerThatIsDown) {
+  prepare(2);
+  servers->troubles[b] = Error::connect_refused;
+  start();
+  servers->under_way.front()->delayed();
+  EXPECT_THAT(servers->asked, ElementsAre(a));
   servers->answer(a);
 }
 
-TEST_F(ExchangeTest, ATruncatedDatagramIsAskedForOverTcp) {
-  ask(1, true);
-  servers->answer(a, dns::rcode::noerror, dns::flag::tc);
-  EXPECT_EQ(asker.answers, 0);
-  ASSERT_EQ(servers->over_tcp.size(), 1U);
-  auto& attempt = *servers->over_tcp.front();
-  servers->over_tcp.clear();
-  FakeServers::reply(attempt, dns::rcode::noerror, dns::flag::tc);
-  EXPECT_EQ(asker.rcode, dns::rcode::noerror) << "over TCP the bit says nothing about us";
+TEST_F(ExchangeTest, WithOneServerASilenceChangesNothing) {
+  ask(1);
+  servers->under_way.front()->delayed();
+  EXPECT_THAT(servers->asked, ElementsAre(a));
+  servers->answer(a);
 }
 
-TEST_F(ExchangeTest, WhatIsAskedForOverTcpIsNotSentAgainOverUdp) {
-  ask(1, true);
-  servers->answer(a, dns::rcode::noerror, dns::flag::tc);
-  for (int i = 0; i < 3; ++i) time.advance(1s);
-  EXPECT_THAT(servers->asked, ElementsAre(a, a));
-  auto& attempt = *servers->over_tcp.front();
-  servers->over_tcp.clear();
-  FakeServers::reply(attempt);
-  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
-}
+// Hedges.
 
-TEST_F(ExchangeTest, AnotherServerIsAskedWhereTcpTakesLong) {
-  ask(2, true);
-  servers->answer(a, dns::rcode::noerror, dns::flag::tc);
-  time.advance(1s);
-  EXPECT_THAT(servers->asked, ElementsAre(a, a, b));
+TEST_F(ExchangeTest, AHedgeIsAskedAfterTheFirstServersUsualTimeAndMayWin) {
+  ask_with_hedge(2);
+  time.pass(99ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a));
+  time.pass(1ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b));
   servers->answer(b);
   EXPECT_EQ(asker.rcode, dns::rcode::noerror);
+  EXPECT_THAT(servers->won, ElementsAre(b));
+  EXPECT_THAT(servers->lost, IsEmpty());
+  EXPECT_THAT(servers->abandoned, ElementsAre(a));
+}
+
+TEST_F(ExchangeTest, AHedgeLosesWhereTheFirstServerAnswersAllTheSame) {
+  ask_with_hedge(2);
+  time.pass(100ms);
+  servers->answer(a);
+  EXPECT_THAT(servers->won, IsEmpty());
+  EXPECT_THAT(servers->lost, ElementsAre(b));
+  EXPECT_THAT(servers->abandoned, ElementsAre(b));
+}
+
+TEST_F(ExchangeTest, NoHedgeWhereTheFirstServerAnswersInItsUsualTime) {
+  ask_with_hedge(2);
+  time.pass(50ms);
+  servers->answer(a);
+  time.pass(1s);
+  EXPECT_THAT(servers->asked, ElementsAre(a));
+  EXPECT_THAT(servers->lost, IsEmpty());
+}
+
+TEST_F(ExchangeTest, OverItsBudgetAHedgeIsLeftOutAndTheNextServerAskedInItsTime) {
+  prepare(2);
+  servers->slow_afters[a] = 100ms;
+  servers->hedges_left = 0;
+  start();
+  time.pass(999ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a));
+  time.pass(1ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b));
+  servers->answer(b);
+  EXPECT_THAT(servers->won, IsEmpty()) << "it was no hedge";
+}
+
+TEST_F(ExchangeTest, NoHedgeWhereTheUsualTimeIsNotKnownOrNotWanted) {
+  ask(2);
+  time.pass(999ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a));
+  servers->answer(a);
+}
+
+TEST_F(ExchangeTest, ThereIsNeverASecondHedge) {
+  prepare(3);
+  servers->slow_afters = {100ms, 100ms, 100ms};
+  servers->hedges_left = 9;
+  start();
+  time.pass(999ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b));
+  EXPECT_EQ(servers->hedges_left, 8);
+  time.pass(1ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b, c)) << "as every query, after its share of the budget";
+  servers->answer(c);
+  EXPECT_THAT(servers->lost, ElementsAre(b));
+}
+
+TEST_F(ExchangeTest, NoHedgeGoesToAServerThatIsDown) {
+  prepare(2);
+  servers->slow_afters[a] = 100ms;
+  servers->troubles[b] = Error::connect_refused;
+  start();
+  time.pass(500ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a));
+  EXPECT_EQ(servers->hedges_left, 1) << "and none is paid for";
+  servers->answer(a);
+}
+
+TEST_F(ExchangeTest, AHedgeThatFailsHasLost) {
+  ask_with_hedge(3);
+  time.pass(100ms);
+  servers->fail(b);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b, c));
+  EXPECT_THAT(servers->lost, ElementsAre(b));
+  servers->answer(c);
+  EXPECT_THAT(servers->won, IsEmpty());
+  EXPECT_THAT(servers->lost, ElementsAre(b)) << "counted once";
+}
+
+TEST_F(ExchangeTest, AHedgeThatRefusesHasLost) {
+  ask_with_hedge(2);
+  time.pass(100ms);
+  servers->answer(b, dns::rcode::servfail);
+  servers->answer(a);
+  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
+  EXPECT_THAT(servers->lost, ElementsAre(b));
+}
+
+TEST_F(ExchangeTest, AHedgeThatCannotBeSentHasLost) {
+  prepare(2);
+  servers->slow_afters[a] = 100ms;
+  start();
+  servers->refuses_next = Error::overloaded;
+  time.pass(100ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b));
+  servers->answer(a);
+  EXPECT_THAT(servers->lost, ElementsAre(b));
 }
 
 }  // namespace

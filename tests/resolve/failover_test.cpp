@@ -1,237 +1,315 @@
 #include "resolve/failover.hpp"
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "dns/response.hpp"
-#include "upstream/fake_connection.hpp"
+#include "resolve/fakes.hpp"
 
 namespace pillion::resolve {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::Asker;
 using upstream::Error;
-using upstream::testing::FakeConnection;
-using upstream::testing::FakeServer;
-using upstream::testing::run_until;
-using upstream::testing::SilentLog;
-using upstream::testing::turn;
 
-class Asker final : public Request {
+/// A server that keeps what it is asked.
+class FakeChannel final : public upstream::Channel, public upstream::Carrier {
  public:
-  void answered(const Answer& answer) override {
-    ++answers;
-    rcode = answer.rcode;
-    info_code = answer.info_code;
-    text = answer.text;
-    if (answer.message) message.emplace(answer.message->bytes().begin(), answer.message->bytes().end());
+  explicit FakeChannel(std::string name) : name_(std::move(name)) {}
+
+  void start() override { is_started = true; }
+  std::optional<Error> submit(upstream::Query& query, runtime::Time /*now*/) override {
+    if (refuses) return refuses;
+    query.carrier = this;
+    asked.push_back(&query);
+    ++asked_in_all;
+    return std::nullopt;
+  }
+  void stop() override { is_stopped = true; }
+  [[nodiscard]] bool empty() const override { return is_gone; }
+  [[nodiscard]] const upstream::ServerProfile& profile() const override { return known; }
+  [[nodiscard]] const std::string& server() const override { return name_; }
+  [[nodiscard]] bool tried() const override { return is_tried; }
+  [[nodiscard]] upstream::ServerMetrics& metrics() override { return counts; }
+  void on_recovery(std::function<void()> listener) override { recovered = std::move(listener); }
+  void abandon(upstream::Query& query) override {
+    std::erase(asked, &query);
+    ++abandoned;
   }
 
-  int answers = 0;
-  std::uint16_t rcode = 0;
-  std::optional<std::uint16_t> info_code;
-  std::string text;
-  std::optional<dns::Buffer> message;
+  /// Answers the oldest question.
+  void answer(std::uint16_t rcode = dns::rcode::noerror, runtime::Duration latency = 1ms) {
+    auto& query = take();
+    auto message = query.message;
+    dns::write_u16(message, 2, static_cast<std::uint16_t>(dns::flag::qr | dns::flag::rd | dns::flag::ra | rcode));
+    // What a pool notes of it.
+    if (upstream::is_usable(rcode)) known.replied(latency);
+    query.replied({.message = dns::MessageView::parse(message).value(), .rcode = rcode, .latency = latency});
+  }
+  void fail(Error error) { take().failed(error); }
+
+  upstream::ServerProfile known{std::make_shared<upstream::EdnsSupport>()};
+  upstream::ServerMetrics counts;
+  std::function<void()> recovered;
+  std::optional<Error> refuses;
+  std::vector<upstream::Query*> asked;
+  std::size_t asked_in_all = 0;
+  std::size_t abandoned = 0;
+  bool is_started = false;
+  bool is_stopped = false;
+  bool is_gone = false;
+  bool is_tried = false;
+
+ private:
+  upstream::Query& take() {
+    auto& query = *asked.at(0);
+    asked.erase(asked.begin());
+    return query;
+  }
+
+  std::string name_;
 };
 
-/// A group of servers "server 0", "server 1", … that are asked in this order, over connections without sockets.
+/// A group of servers "server 0", "server 1", … that are asked in this order.
 class FailoverTest : public ::testing::Test {
  protected:
-  void start(std::size_t count, std::chrono::milliseconds timeout = 4s,
-             config::Protocol protocol = config::Protocol::tls) {
+  void start(std::size_t count, config::Protocol protocol = config::Protocol::tls) {
     config::Upstream settings;
     settings.protocol = protocol;
     settings.policy = config::Policy::sequential;
-    settings.timeout = timeout;
+    settings.timeout = 4s;
     settings.servers.resize(count);
-    std::vector<GroupServer> group;
+    std::vector<std::unique_ptr<upstream::Channel>> channels;
     for (std::size_t i = 0; i < count; ++i) {
-      group.push_back({.pool = make_pool(servers.emplace_back(loop), i), .tcp = nullptr});
-      if (protocol == config::Protocol::udp) group.back().tcp = make_pool(tcp_servers.emplace_back(loop), i);
+      auto channel = std::make_unique<FakeChannel>("server " + std::to_string(i));
+      servers.push_back(channel.get());
+      channels.push_back(std::move(channel));
     }
-    failover.emplace(loop, settings, std::move(group));
+    failover.emplace(time, settings, std::move(channels), [] { return 0.5; });
     failover->start();
   }
-  std::unique_ptr<upstream::Pool> make_pool(FakeServer& server, std::size_t i) {
-    auto pool = std::make_unique<upstream::Pool>(loop, "public", "server " + std::to_string(i), metrics.emplace_back(),
-                                                 upstream::PoolSettings{}, server.maker());
-    pools.push_back(pool.get());
-    return pool;
-  }
-  FakeConnection& connection(std::size_t server) { return *servers.at(server).connections.at(0); }
   void resolve(Request& request, std::uint16_t flags = dns::flag::rd) {
     dns::Buffer query;
     dns::append_query(query, 0x1234, flags, dns::parse_name("www.example").value(), dns::type::a, dns::klass::in);
     failover->resolve(dns::parse_query(query, {}).value(), request);
   }
-  static void answer_last(FakeConnection& connection, std::uint16_t rcode = dns::rcode::noerror) {
-    const auto& query = *connection.sent.back();
-    connection.reply(upstream::testing::reply_to(query, query.id, rcode));
+  FakeChannel& server(std::size_t i) { return *servers.at(i); }
+  /// The first server has answered so many questions, each after 20 ms.
+  void learn_latency(std::size_t questions) {
+    for (std::size_t i = 0; i < questions; ++i) {
+      Asker one;
+      resolve(one);
+      server(0).answer(dns::rcode::noerror, 20ms);
+    }
   }
 
-  SilentLog log;
-  runtime::Loop loop{log};
-  std::deque<FakeServer> servers;
-  std::deque<FakeServer> tcp_servers;
-  std::deque<upstream::ServerMetrics> metrics;
-  std::vector<const upstream::Pool*> pools;  // of the servers, with UDP their TCP pools between them
+  testing::HandTurned time;
+  std::vector<FakeChannel*> servers;
   std::optional<Failover> failover;
   Asker asker;
 };
 
-TEST_F(FailoverTest, AnswersFromTheFirstServer) {
+TEST_F(FailoverTest, StartsEveryServerAndAsksTheFirst) {
   start(2);
-  connection(0).become_ready();
+  EXPECT_TRUE(server(0).is_started);
+  EXPECT_TRUE(server(1).is_started);
   resolve(asker);
-  ASSERT_EQ(connection(0).sent.size(), 1U);
-  EXPECT_TRUE(connection(1).sent.empty());
-  answer_last(connection(0), dns::rcode::nxdomain);
+  ASSERT_EQ(server(0).asked.size(), 1U);
+  EXPECT_TRUE(server(1).asked.empty());
+  server(0).answer(dns::rcode::nxdomain);
   EXPECT_EQ(asker.answers, 1);
   EXPECT_EQ(asker.rcode, dns::rcode::nxdomain);
-  EXPECT_TRUE(asker.message);
 }
 
 TEST_F(FailoverTest, SendsTheQuestionAndItsFlagsOnly) {
   start(1);
-  connection(0).become_ready();
   resolve(asker, dns::flag::rd | dns::flag::cd | dns::flag::ad | dns::flag::ra | dns::flag::aa | dns::flag::tc);
-  const auto header = dns::Header::of(connection(0).sent.at(0)->message).value();
+  const auto header = dns::Header::of(server(0).asked.at(0)->message).value();
   EXPECT_EQ(header.flags(), dns::flag::rd | dns::flag::cd | dns::flag::ad);
   EXPECT_EQ(header.additionals(), 0);
+  server(0).answer();
 }
 
 TEST_F(FailoverTest, AFailureGoesToTheNextServerAtOnce) {
   start(3);
-  for (std::size_t i = 0; i < 3; ++i) connection(i).become_ready();
   resolve(asker);
-  connection(0).end(Error::reset);
-  ASSERT_EQ(connection(1).sent.size(), 1U);
-  connection(1).end(Error::stalled);
-  ASSERT_EQ(connection(2).sent.size(), 1U);
-  answer_last(connection(2));
+  server(0).fail(Error::reset);
+  server(1).fail(Error::stalled);
+  server(2).answer();
   EXPECT_EQ(asker.answers, 1);
   EXPECT_EQ(asker.rcode, dns::rcode::noerror);
 }
 
-TEST_F(FailoverTest, ARefusalMakesNoServerTheFastest) {
+TEST_F(FailoverTest, AServerThatIsDownIsAskedAfterOneThatIsUp) {
   start(2);
-  for (std::size_t i = 0; i < 2; ++i) connection(i).become_ready();
+  server(0).known.health().failed(Error::connect_refused, time.clock().now(), 0.5);
   resolve(asker);
-  answer_last(connection(0), dns::rcode::servfail);
-  EXPECT_EQ(asker.answers, 0);
-  answer_last(connection(1));
+  EXPECT_TRUE(server(0).asked.empty());
+  server(1).answer();
   EXPECT_EQ(asker.rcode, dns::rcode::noerror);
-  EXPECT_FALSE(pools.at(0)->health().latency());
-  EXPECT_TRUE(pools.at(0)->health().is_up());
-  EXPECT_TRUE(pools.at(1)->health().latency());
+}
+
+TEST_F(FailoverTest, AServerThatIsSilentIsAskedAfterOneThatIsHeardOf) {
+  start(2);
+  server(0).known.health().set_silent(true);
+  resolve(asker);
+  EXPECT_TRUE(server(0).asked.empty());
+  server(1).answer();
+  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
+}
+
+TEST_F(FailoverTest, TheBudgetIsSharedSoThatTheLastServerHasTimeToo) {
+  start(2);
+  resolve(asker);
+  time.turn_to(1332ms);
+  EXPECT_TRUE(server(1).asked.empty());
+  time.turn_to(1333ms);
+  EXPECT_EQ(server(1).asked.size(), 1U);
+  time.turn_to(3999ms);
+  EXPECT_EQ(asker.answers, 0);
+  time.turn_to(4s);
+  EXPECT_EQ(asker.answers, 1);
+  EXPECT_EQ(asker.info_code, dns::extended_error::no_reachable_authority);
+  EXPECT_EQ(asker.text.find("no answer in time at server "), 0U) << asker.text;
+  EXPECT_EQ(server(0).abandoned, 1U);
+  EXPECT_EQ(server(1).abandoned, 1U);
+}
+
+TEST_F(FailoverTest, OverUdpTheNextServerIsAskedAfterASecond) {
+  start(2, config::Protocol::udp);
+  resolve(asker);
+  time.turn_to(1s);
+  EXPECT_EQ(server(1).asked.size(), 1U);
+  server(1).answer();
 }
 
 TEST_F(FailoverTest, WhereNobodyCanBeAskedTheReasonIsTold) {
   start(2);
-  connection(0).end(Error::certificate_name);
-  connection(1).end(Error::certificate_expired);
+  server(0).refuses = Error::certificate_name;
+  server(1).refuses = Error::certificate_expired;
   resolve(asker);
   EXPECT_EQ(asker.answers, 1);
   EXPECT_EQ(asker.rcode, dns::rcode::servfail);
   EXPECT_EQ(asker.info_code, dns::extended_error::network_error);
-  EXPECT_NE(asker.text.find(" at server "), std::string::npos) << asker.text;
-  EXPECT_EQ(asker.text.find("certificate"), 0U) << asker.text;
+  EXPECT_EQ(asker.text, "certificate expired or not yet valid at server 1");
 }
 
-TEST_F(FailoverTest, TheBudgetEndsTheQuery) {
-  start(1, 100ms);
-  connection(0).become_ready();
-  resolve(asker);
-  const auto& sent = *connection(0).sent.at(0);
-  const auto late = upstream::testing::reply_to(sent, sent.id);
-  ASSERT_TRUE(run_until(loop, [&] { return asker.answers > 0; }));
-  EXPECT_EQ(asker.rcode, dns::rcode::servfail);
-  EXPECT_EQ(asker.info_code, dns::extended_error::no_reachable_authority);
-  EXPECT_EQ(asker.text, "no answer in time at server 0");
-  EXPECT_EQ(connection(0).waited_for(), 0U);
-  EXPECT_EQ(connection(0).in_flight(), 1U) << "its id stays taken";
-  connection(0).reply(late);
-  EXPECT_EQ(connection(0).in_flight(), 0U);
-  EXPECT_EQ(asker.answers, 1);
-}
-
-TEST_F(FailoverTest, AServerThatIsSilentHasOnlyItsShareOfTheBudget) {
-  start(2, 200ms);
-  connection(0).become_ready();
-  connection(1).become_ready();
-  resolve(asker);
-  ASSERT_TRUE(run_until(loop, [&] { return !connection(1).sent.empty(); }));
-  EXPECT_EQ(asker.answers, 0);
-  answer_last(connection(1));
-  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
-  EXPECT_EQ(asker.answers, 1);
-}
-
-TEST_F(FailoverTest, AQueryThatWaitsForAConnectionEndsWithTheReasonForIt) {
-  start(1, 100ms);
-  connection(0).end(Error::connect_refused);
-  resolve(asker);
-  EXPECT_EQ(asker.answers, 0) << "it may only be restarting";
-  ASSERT_TRUE(run_until(loop, [&] { return asker.answers > 0; }));
-  EXPECT_EQ(asker.text, "connection refused at server 0");
-}
-
-TEST_F(FailoverTest, ComesBackToAServerThatIsRestarted) {
-  start(1);
-  connection(0).become_ready();
-  resolve(asker);
-  connection(0).end(Error::reset);
-  EXPECT_EQ(asker.answers, 0);
-  ASSERT_TRUE(run_until(loop, [&] { return servers[0].made == 2 && servers[0].connections.size() == 1; }));
-  connection(0).become_ready();
-  ASSERT_EQ(connection(0).sent.size(), 1U);
-  answer_last(connection(0));
-  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
-}
-
-TEST_F(FailoverTest, MoreQueriesThanMayWaitAreToldSo) {
+TEST_F(FailoverTest, MoreQueriesThanTheGroupHoldsAreRefused) {
   start(1);
   std::deque<Asker> askers(Failover::max_exchanges);
   for (auto& one : askers) resolve(one);
-  const auto waiting = std::ranges::count(askers, 0, &Asker::answers);
-  EXPECT_EQ(static_cast<std::size_t>(waiting), upstream::PoolSettings{}.max_waiting);
-  EXPECT_EQ(askers.back().rcode, dns::rcode::servfail);
-  EXPECT_EQ(askers.back().text, "too many queries in flight at server 0");
+  resolve(asker);
+  EXPECT_EQ(asker.rcode, dns::rcode::refused);
+  EXPECT_EQ(asker.info_code, dns::extended_error::other);
+  EXPECT_EQ(asker.text, "too many queries under way");
+  while (!server(0).asked.empty()) server(0).answer();
+  for (const auto& one : askers) ASSERT_EQ(one.answers, 1);
 }
 
-TEST_F(FailoverTest, ATruncatedAnswerOverUdpIsAskedForOverTcp) {
-  start(1, 4s, config::Protocol::udp);
-  connection(0).become_ready();
-  EXPECT_TRUE(tcp_servers.at(0).connections.empty()) << "opened when it is needed";
+TEST_F(FailoverTest, AHedgeGoesToTheSecondServerAfterTheFirstsUsualTime) {
+  start(2);
+  learn_latency(100);
   resolve(asker);
-  const auto& query = *connection(0).sent.at(0);
-  auto truncated = upstream::testing::reply_to(query, query.id);
-  dns::write_u16(truncated, 2, dns::read_u16(truncated, 2) | dns::flag::tc);
-  connection(0).reply(truncated);
-  EXPECT_EQ(asker.answers, 0);
-  auto& tcp = *tcp_servers.at(0).connections.at(0);
-  tcp.become_ready();
-  ASSERT_EQ(tcp.sent.size(), 1U);
-  answer_last(tcp);
-  EXPECT_EQ(asker.answers, 1);
+  time.pass(19ms);
+  EXPECT_TRUE(server(1).asked.empty());
+  time.pass(6ms);  // what 95 % keep to is known to a fifth
+  ASSERT_EQ(server(1).asked.size(), 1U);
+  server(1).answer();
+  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
+  EXPECT_EQ(server(1).counts.hedges_won.value(), 1U);
+  EXPECT_EQ(server(1).counts.hedges_lost.value(), 0U);
+}
+
+TEST_F(FailoverTest, AHedgeThatTheFirstServerForestallsIsCountedAsLost) {
+  start(2);
+  learn_latency(100);
+  resolve(asker);
+  time.pass(50ms);
+  server(0).answer();
+  EXPECT_EQ(server(1).counts.hedges_won.value(), 0U);
+  EXPECT_EQ(server(1).counts.hedges_lost.value(), 1U);
+  EXPECT_EQ(server(1).abandoned, 1U);
+}
+
+TEST_F(FailoverTest, HedgesAreATwentiethOfTheQueriesAtMost) {
+  start(2);
+  learn_latency(100);  // which earn five
+  std::deque<Asker> askers(15);
+  for (auto& one : askers) resolve(one);
+  time.pass(50ms);
+  EXPECT_EQ(server(1).asked.size(), 5U) << "of 115 queries";
+  EXPECT_EQ(server(1).counts.hedges_over_budget.value(), 10U);
+  while (!server(0).asked.empty()) server(0).answer();
+}
+
+TEST_F(FailoverTest, AQuietTimeSavesUpTenHedgesAtMost) {
+  start(2);
+  learn_latency(1000);
+  std::deque<Asker> askers(20);
+  for (auto& one : askers) resolve(one);
+  time.pass(50ms);
+  EXPECT_EQ(server(1).asked.size(), 10U);
+  while (!server(0).asked.empty()) server(0).answer();
+}
+
+TEST_F(FailoverTest, InTheClearNothingIsHedged) {
+  start(2, config::Protocol::tcp);
+  learn_latency(100);
+  resolve(asker);
+  time.pass(500ms);
+  EXPECT_TRUE(server(1).asked.empty());
+  server(0).answer();
+}
+
+TEST_F(FailoverTest, NoHedgeBeforeTheUsualTimeIsKnown) {
+  start(2);
+  learn_latency(20);
+  resolve(asker);
+  time.pass(500ms);
+  EXPECT_TRUE(server(1).asked.empty());
+  server(0).answer();
+}
+
+TEST_F(FailoverTest, KnowsWhenAServerCameBack) {
+  start(2);
+  EXPECT_EQ(failover->recovered_at(), std::nullopt);
+  time.turn_to(10s);
+  server(1).recovered();
+  EXPECT_EQ(failover->recovered_at(), testing::HandTurned::start() + 10s);
+}
+
+TEST_F(FailoverTest, IsDownWhenEveryServerIs) {
+  start(2);
+  server(0).known.health().failed(Error::connect_refused, time.clock().now(), 0.5);
+  EXPECT_FALSE(failover->is_down());
+  server(1).known.health().failed(Error::connect_refused, time.clock().now(), 0.5);
+  EXPECT_TRUE(failover->is_down());
+  server(1).known.health().recovered();
+  EXPECT_FALSE(failover->is_down());
 }
 
 TEST_F(FailoverTest, IsWarmWhenAnyServerWasTried) {
   start(2);
   EXPECT_FALSE(failover->is_warm());
-  connection(1).become_ready();
+  server(1).is_tried = true;
   EXPECT_TRUE(failover->is_warm());
 }
 
 TEST_F(FailoverTest, StopsWhenEveryConnectionHasGone) {
   start(2);
-  connection(0).become_ready();
   failover->stop();
+  EXPECT_TRUE(server(0).is_stopped);
+  EXPECT_TRUE(server(1).is_stopped);
+  server(0).is_gone = true;
   EXPECT_FALSE(failover->is_stopped());
-  turn(loop);
+  server(1).is_gone = true;
   EXPECT_TRUE(failover->is_stopped());
 }
 

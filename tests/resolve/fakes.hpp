@@ -1,5 +1,5 @@
 #pragma once
-// Time turned by hand, an upstream group that keeps what it is asked, and somebody who asks.
+// An upstream group that keeps what it is asked, and somebody who asks.
 
 #include <deque>
 #include <optional>
@@ -9,22 +9,11 @@
 
 #include "dns/message_builder.hpp"
 #include "resolve/group.hpp"
-#include "runtime/schedule.hpp"
+#include "support/hand_turned.hpp"
 
 namespace pillion::resolve::testing {
 
-class HandTurned final : public runtime::Schedule {
- public:
-  HandTurned() { clock().turn_to(runtime::Time(std::chrono::hours(1))); }
-  void advance(runtime::Duration by) {
-    clock().turn_to(clock().now() + by);
-    deadlines().expire(clock().now());
-  }
-  [[nodiscard]] std::size_t deadline_count() { return deadlines().size(); }
-
- private:
-  void deadline_set(runtime::Time /*at*/) override {}
-};
+using pillion::testing::HandTurned;
 
 class HoldingGroup final : public Group {
  public:
@@ -75,14 +64,18 @@ class Asker final : public Request {
   void answered(const Answer& answer) override {
     ++answers;
     rcode = answer.message ? answer.message->header().rcode() : answer.rcode;
+    info_code = answer.info_code;
     text = answer.text;
+    may_be_cached = answer.may_be_cached;
     records = answer.message ? answer.message->header().answers() : 0;
   }
 
   int answers = 0;
   int records = 0;
   std::uint16_t rcode = 0;
+  std::optional<std::uint16_t> info_code;
   std::string text;
+  bool may_be_cached = true;
 };
 
 /// A client's query and the view of it.

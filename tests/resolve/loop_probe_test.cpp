@@ -58,13 +58,13 @@ TEST_F(LoopProbeTest, KnowsItsOwnQuestionWhateverItsCase) {
 TEST_F(LoopProbeTest, AsksAgainAfterAFailureUntilStopped) {
   probe.start();
   group.fail();
-  schedule.advance(LoopProbe::retry_after - 1ms);
+  schedule.pass(LoopProbe::retry_after - 1ms);
   EXPECT_TRUE(group.asked.empty());
-  schedule.advance(1ms);
+  schedule.pass(1ms);
   EXPECT_EQ(group.asked.size(), 1U);
   group.fail();
   probe.stop();
-  schedule.advance(1h);
+  schedule.pass(1h);
   EXPECT_TRUE(group.asked.empty());
 }
 

@@ -80,7 +80,7 @@ TEST(ScenarioFiles, HoldAtLeastSixtyOfDifferentNames) {
   EXPECT_GE(names.size(), fewest);
 }
 
-class Scenarios : public testing::TestWithParam<Scenario> {};
+class Scenarios : public ::testing::TestWithParam<Scenario> {};
 
 TEST_P(Scenarios, Hold) {
   RecordProperty("reference", GetParam().reference);
@@ -91,7 +91,7 @@ TEST_P(Scenarios, Hold) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Scenarios, testing::ValuesIn(all_scenarios()),
+INSTANTIATE_TEST_SUITE_P(All, Scenarios, ::testing::ValuesIn(all_scenarios()),
                          [](const auto& scenario) { return test_name(scenario.param.name); });
 
 }  // namespace

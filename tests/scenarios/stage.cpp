@@ -102,7 +102,7 @@ void Stage::end(const Place& place) {
 
 void Stage::turn(Words& words) {
   const auto time = take_time(words);
-  if (time < schedule_.now()) words.fail("time does not go back");
+  if (time < schedule_.elapsed()) words.fail("time does not go back");
   schedule_.turn_to(time);
 }
 

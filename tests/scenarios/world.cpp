@@ -13,16 +13,6 @@ constexpr std::size_t udp_without_edns = 512;  // RFC 1035 2.3.4
 
 }  // namespace
 
-void HandTurned::turn_to(runtime::Duration since_start) {
-  const auto until = start + since_start;
-  while (const auto next = deadlines().next()) {
-    if (*next > until) break;
-    clock().turn_to(std::max(*next, clock().now()));
-    deadlines().expire(clock().now());
-  }
-  clock().turn_to(until);
-}
-
 void FakeGroup::resolve(const dns::QueryView& query, resolve::Request& request) {
   const auto question = question_of(query);
   auto& asked =

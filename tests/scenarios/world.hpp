@@ -1,6 +1,5 @@
 #pragma once
-// What surrounds the resolver in a scenario: time that is turned by hand, upstream groups that the scenario speaks for,
-// clients, and a log.
+// What surrounds the resolver in a scenario: upstream groups that the scenario speaks for, clients, and a log.
 
 #include <deque>
 #include <string>
@@ -8,21 +7,11 @@
 
 #include "resolve/resolver.hpp"
 #include "scenarios/message_text.hpp"
+#include "support/hand_turned.hpp"
 
 namespace pillion::scenarios {
 
-class HandTurned final : public runtime::Schedule {
- public:
-  HandTurned() { clock().turn_to(start); }
-
-  /// Fires what is due until then, each deadline at its own time.
-  void turn_to(runtime::Duration since_start);
-  [[nodiscard]] runtime::Duration now() { return clock().now() - start; }
-
- private:
-  static constexpr runtime::Time start{std::chrono::hours(1)};
-  void deadline_set(runtime::Time /*at*/) override {}
-};
+using testing::HandTurned;
 
 /// What an upstream does about a question: it answers, or nobody does.
 struct Outcome {

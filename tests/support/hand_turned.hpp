@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 
 #include "runtime/schedule.hpp"
 
@@ -26,6 +27,7 @@ class HandTurned final : public runtime::Schedule {
     clock().turn_to(end);
   }
   void pass(runtime::Duration time) { turn_to(elapsed() + time); }
+  [[nodiscard]] std::size_t deadline_count() { return deadlines().size(); }
 
  private:
   void deadline_set(runtime::Time /*at*/) override {}
