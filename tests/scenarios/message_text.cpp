@@ -119,6 +119,12 @@ void read_head_word(Words& words, const std::string& word, Reply& reply, bool& h
     reply.flags |= flag->second;
   } else if (word == "signed") {
     reply.is_signed = true;
+  } else if (word == "no-OPT") {
+    reply.without_edns = true;
+  } else if (word == "bare") {
+    reply.is_bare = true;
+  } else if (word == "keepalive") {
+    reply.keepalive = number("the idle timeout, in units of 100 ms,");
   } else if (word == "scope") {
     reply.scope = static_cast<std::uint8_t>(number("the scope of the ECS option"));
   } else if (word == "from") {
@@ -174,6 +180,11 @@ void add_opt(MessageBuilder& message, const Question& question, const Reply& rep
   }
   // RFC 7871 section 6: IPv4, a source prefix of 24 bits, the scope, the network.
   if (reply.scope) dns::append(options, option_of(dns::option::client_subnet, {0, 1, 24, *reply.scope, 192, 0, 2}));
+  if (reply.keepalive) {
+    dns::Buffer timeout;
+    dns::append_u16(timeout, *reply.keepalive);
+    dns::append(options, option_of(dns::option::tcp_keepalive, timeout));
+  }
   message.opt(options, question.dnssec_ok ? dnssec_ok_flag : 0);
 }
 
@@ -264,6 +275,7 @@ dns::Buffer reply_message(const Question& question, const Reply& reply) {
   if (question.recursion_desired) flags |= dns::flag::rd;
   if (question.checking_disabled) flags |= dns::flag::cd;
   MessageBuilder message(flags);
+  if (reply.is_bare) return message.bytes();
   message.question(question.name, question.type).set_u16(0, upstream_id);
   message.set_u16(message.size() - 2, question.klass);
   const auto name = name_of(question.name);
@@ -274,7 +286,7 @@ dns::Buffer reply_message(const Question& question, const Reply& reply) {
                      question.klass);
     }
   }
-  add_opt(message, question, reply);
+  if (!reply.without_edns) add_opt(message, question, reply);
   if (reply.is_signed) {
     message.record(Section::additional, name_of("key.example"), dns::type::tsig, tsig_rdata, 0, dns::klass::any);
   }

@@ -36,8 +36,8 @@ struct QueryOptions {
 };
 [[nodiscard]] dns::Buffer query_message(const Question& question, const QueryOptions& options);
 
-/// RCODE [AA] [TC] [AD] [signed] [scope BITS] [EDE CODE ["TEXT"]]…, and behind a colon the records: sections are
-/// parted by `/`, records by a comma. OWNER TTL SOA minimum N stands for a whole SOA.
+/// RCODE [AA] [TC] [AD] [signed] [no-OPT] [bare] [scope BITS] [keepalive N] [EDE CODE ["TEXT"]]…, and behind a colon
+/// the records: sections are parted by `/`, records by a comma. OWNER TTL SOA minimum N stands for a whole SOA.
 struct Reply {
   struct Error {
     std::uint16_t info_code = 0;
@@ -46,10 +46,13 @@ struct Reply {
   std::uint16_t rcode = 0;
   std::uint16_t flags = 0;  ///< AA, TC, AD
   bool is_signed = false;
-  std::optional<std::uint8_t> scope;  ///< an ECS option with this scope
-  std::vector<Error> errors;
-  std::array<std::vector<dns::ZoneRecord>, 3> sections;
-  std::optional<std::string> source;  ///< from SOURCE; of answers that clients get
+  bool without_edns = false;                 ///< no-OPT
+  bool is_bare = false;                      ///< bare: no more than a header
+  std::optional<std::uint8_t> scope{};       ///< an ECS option with this scope
+  std::optional<std::uint16_t> keepalive{};  ///< the idle timeout, in units of 100 ms (RFC 7828)
+  std::vector<Error> errors{};
+  std::array<std::vector<dns::ZoneRecord>, 3> sections{};
+  std::optional<std::string> source{};  ///< from SOURCE; of answers that clients get
 };
 [[nodiscard]] Reply read_reply(Words& words);
 /// The message that an upstream answers with; owners that end the question are pointers into it.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 namespace pillion::scenarios {
 namespace {
@@ -115,6 +116,16 @@ unsigned long Words::take_number(std::string_view what) {
   if (error != std::errc{} || end != word.data() + word.size())
     fail(std::string(what) + " has to be a number, not \"" + word + "\"");
   return number;
+}
+
+std::chrono::milliseconds Words::take_time() {
+  const auto text = take("a time");
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, text.data() + text.size());
+  const double seconds = unit == "s" ? 1 : unit == "ms" ? 0.001 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
+  if (error != std::errc{} || seconds == 0) fail("\"" + text + "\" is not a time such as 300s, 1.8s or 1h");
+  return std::chrono::milliseconds(std::llround(number * seconds * 1000));
 }
 
 bool Words::take_if(std::string_view word) {

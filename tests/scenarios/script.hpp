@@ -1,6 +1,7 @@
 #pragma once
 // Scenario files: scenarios, each of statements, each of words (tests/README.md describes the language).
 
+#include <chrono>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
@@ -44,13 +45,18 @@ class Words {
   explicit Words(const Statement& statement) : statement_(statement) {}
 
   [[nodiscard]] bool empty() const { return next_ == statement_.words.size(); }
-  /// The next word; "" where there is none.
-  [[nodiscard]] std::string_view peek() const { return empty() ? std::string_view{} : statement_.words[next_]; }
+  /// The next word, or one of those after it; "" where there is none.
+  [[nodiscard]] std::string_view peek(std::size_t ahead = 0) const {
+    const auto at = next_ + ahead;
+    return at < statement_.words.size() ? statement_.words[at] : std::string_view{};
+  }
   /// Throws where there is none; `what` says in the message what is missing.
   std::string take(std::string_view what);
   /// A word in quotes, without them.
   std::string take_quoted(std::string_view what);
   unsigned long take_number(std::string_view what);
+  /// 0s, 1.8s, 100ms, 5m, 1h.
+  std::chrono::milliseconds take_time();
   /// Takes the next word if it is this one.
   bool take_if(std::string_view word);
   void expect(std::string_view word);

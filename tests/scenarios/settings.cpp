@@ -1,6 +1,7 @@
 // What a scenario is set in: the cache's settings, upstream groups, routes, zones and the search list.
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 
 #include "dns/name.hpp"
@@ -34,6 +35,21 @@ resolve::SearchList read_search(Words& words) {
   return {std::move(domains), static_cast<unsigned>(words.take_number("ndots"))};
 }
 
+struct Protocol {
+  std::string_view name;
+  config::Protocol value;
+};
+constexpr std::array protocols = {Protocol{"tls", config::Protocol::tls}, Protocol{"tcp", config::Protocol::tcp},
+                                  Protocol{"udp", config::Protocol::udp}};
+
+struct PolicyName {
+  std::string_view name;
+  config::Policy value;
+};
+constexpr std::array policies = {
+    PolicyName{"sequential", config::Policy::sequential}, PolicyName{"fastest", config::Policy::fastest},
+    PolicyName{"round_robin", config::Policy::round_robin}, PolicyName{"random", config::Policy::random}};
+
 }  // namespace
 
 void Stage::read_cache(Words& words) {
@@ -63,16 +79,43 @@ void Stage::read_cache(Words& words) {
   }
 }
 
+// NAME [plaintext] | NAME tls|tcp|udp servers NAME… [policy POLICY] [budget TIME]
+void Stage::read_group(Words& words) {
+  GroupText group;
+  group.settings.name = words.take("the group's name");
+  auto& settings = group.settings;
+  settings.policy = config::Policy::sequential;
+  const auto protocol = std::ranges::find(protocols, words.peek(), &Protocol::name);
+  if (protocol != protocols.end()) {
+    settings.protocol = protocol->value;
+    words.take("the protocol");
+    words.expect("servers");
+    while (!words.empty() && words.peek() != "policy" && words.peek() != "budget")
+      group.servers.push_back(words.take("a server"));
+  } else if (words.take_if("plaintext")) {
+    settings.protocol = config::Protocol::udp;
+  }
+  if (words.take_if("policy")) {
+    const auto text = words.take("the policy");
+    const auto policy = std::ranges::find(policies, text, &PolicyName::name);
+    if (policy == policies.end()) words.fail("\"" + text + "\" is not a policy");
+    settings.policy = policy->value;
+  }
+  if (words.take_if("budget")) settings.timeout = words.take_time();
+  settings.servers.resize(group.servers.size());
+  const auto found = std::ranges::find(group_texts_, settings.name, &GroupText::name);
+  (found == group_texts_.end() ? group_texts_.emplace_back() : *found) = std::move(group);
+}
+
 bool Stage::read_setting(Words& words) {
   static const std::vector<std::string_view> verbs = {"cache", "group", "route", "zone", "record", "search"};
-  if (std::ranges::find(verbs, words.peek()) == verbs.end()) return false;
+  const bool is_upstream = words.peek() == "upstream" && words.peek(2) == "servers";
+  if (!is_upstream && std::ranges::find(verbs, words.peek()) == verbs.end()) return false;
   if (resolver_) words.fail("settings come before everything else");
   if (words.take_if("cache")) {
     read_cache(words);
-  } else if (words.take_if("group")) {
-    const auto name = words.take("the group's name");
-    const bool encrypted = !words.take_if("plaintext");
-    group_texts_.push_back({.name = name, .group = std::make_unique<FakeGroup>(encrypted), .encrypted = encrypted});
+  } else if (is_upstream || words.take_if("group")) {
+    read_group(words);
   } else if (words.take_if("route")) {
     auto zone = words.take("the zone");
     static_cast<void>(wire_name(words, zone));
@@ -100,9 +143,17 @@ bool Stage::read_setting(Words& words) {
 
 void Stage::set_up() {
   resolve::Setup setup;
-  for (auto& each : group_texts_) {
-    groups_[each.name] = each.group.get();
-    setup.groups.push_back({.name = each.name, .encrypted = each.encrypted, .group = std::move(each.group)});
+  for (const auto& each : group_texts_) {
+    const bool encrypted = each.settings.protocol == config::Protocol::tls;
+    std::unique_ptr<resolve::Group> group;
+    if (each.servers.empty()) {
+      auto fake = std::make_unique<FakeGroup>(encrypted);
+      groups_[each.name()] = fake.get();
+      group = std::move(fake);
+    } else {
+      group = servers_.make_group(each.settings, each.servers);
+    }
+    setup.groups.push_back({.name = each.name(), .encrypted = encrypted, .group = std::move(group)});
   }
   for (const auto& [zone, group] : routes_) {
     const auto found = std::ranges::find(setup.groups, group, &resolve::Setup::UpstreamGroup::name);

@@ -1,21 +1,11 @@
 #include "scenarios/stage.hpp"
 
-#include <charconv>
 #include <cmath>
+
+#include "scenarios/server_statements.hpp"
 
 namespace pillion::scenarios {
 namespace {
-
-/// 0s, 1.8s, 100ms, 5m, 1h.
-runtime::Duration take_time(Words& words) {
-  const auto text = words.take("a time");
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit(end, text.data() + text.size());
-  const double seconds = unit == "s" ? 1 : unit == "ms" ? 0.001 : unit == "m" ? 60 : unit == "h" ? 3600 : 0;
-  if (error != std::errc{} || seconds == 0) words.fail("\"" + text + "\" is not a time such as 300s, 1.8s or 1h");
-  return std::chrono::milliseconds(std::llround(number * seconds * 1000));
-}
 
 bool is_number(std::string_view text) {
   return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
@@ -69,7 +59,7 @@ void play(const Scenario& scenario) {
 }
 
 Stage::Stage() {
-  group_texts_.push_back({.name = "upstream", .group = std::make_unique<FakeGroup>(true)});
+  group_texts_.emplace_back().settings.name = "upstream";
 }
 
 void Stage::play(const Statement& statement) {
@@ -83,6 +73,7 @@ void Stage::play(const Statement& statement) {
   }
   play_subject(words);
   words.expect_end();
+  settle();
 }
 
 void Stage::end(const Place& place) {
@@ -95,14 +86,18 @@ void Stage::end(const Place& place) {
     if (!group->prepared.empty()) words.fail(name + " was never asked " + group->prepared.front().question);
     is_owed |= group->has_waiting();
   }
+  if (const auto wrong = servers_.never_asked(); !wrong.empty()) words.fail(wrong);
+  is_owed |= servers_.has_waiting();
   for (const auto& [name, client] : clients_) {
     if (client->is_waiting() && !is_owed) words.fail(name + " has got no answer, and no upstream owes one");
   }
 }
 
 void Stage::turn(Words& words) {
-  const auto time = take_time(words);
+  const auto time = words.take_time();
   if (time < schedule_.elapsed()) words.fail("time does not go back");
+  // Before the first time, a scenario with servers says what they are like.
+  if (!servers_.empty() && !std::exchange(started_, true)) resolver_->start();
   schedule_.turn_to(time);
 }
 
@@ -116,6 +111,10 @@ void Stage::play_subject(Words& words) {
     if (log_.lines.empty() || log_.lines.front() != line)
       words.fail("the log says " + (log_.lines.empty() ? "nothing" : "\"" + log_.lines.front() + "\""));
     log_.lines.pop_front();
+  } else if (subject == "load") {
+    load_.play(*resolver_, words);
+  } else if (auto* const server = servers_.find(subject.substr(0, subject.find('\'')))) {
+    play_server(*server, subject.ends_with("'s"), words);
   } else if (auto* const group = find_group(subject)) {
     play_group(*group, subject, words);
   } else if (is_number(subject)) {
@@ -144,6 +143,12 @@ void Stage::play_resolver(Words& words) {
   const auto* const metrics = resolver_->cache_metrics();
   const double held = metrics == nullptr ? 0 : metrics->entries.value();
   if (most ? held > bound : held < bound) words.fail("it holds " + std::to_string(std::llround(held)));
+}
+
+void Stage::play_server(StageServer& server, bool is_of_it, Words& words) {
+  if (!is_of_it && see_of(server, words)) return;
+  nothing_unseen(words);
+  is_of_it ? act_on_its(server, words) : act(server, words);
 }
 
 void Stage::play_group(FakeGroup& group, const std::string& name, Words& words) {
@@ -226,13 +231,16 @@ void Stage::learn(const std::string& who, Words& words) {
   if (!reply.source) words.fail("\"from\" and the group that answers are missing");
   const auto expected = to_text(reply);
   auto* const group = find_group(*reply.source);
-  if (group == nullptr) words.fail("there is no group " + *reply.source);
+  if (group == nullptr && servers_.empty()) words.fail("there is no group " + *reply.source);
   reply.source.reset();
   auto& client = add_client(who);
   if (client.is_waiting()) words.fail("it still waits for an answer");
   client.ask(*resolver_, question, {.id = next_id_++, .payload = {}});
-  if (!group->see(to_text(question)) || !group->answer(question, {.reply = reply}))
-    words.fail("nobody asks for " + to_text(question));
+  settle();
+  const bool is_asked = group == nullptr ? servers_.answer(question, reply)
+                                         : group->see(to_text(question)) && group->answer(question, {.reply = reply});
+  if (!is_asked) words.fail("nobody asks for " + to_text(question));
+  settle();
   compare(client, who, expected, words);
 }
 
@@ -270,6 +278,7 @@ std::vector<std::string> Stage::unseen() const {
   for (const auto& [name, group] : groups_) {
     for (const auto& question : group->unseen()) all.push_back(name + " is asked " + question);
   }
+  std::ranges::move(servers_.unseen(), std::back_inserter(all));
   for (const auto& [name, client] : clients_) {
     if (client->has_unseen_answer()) all.push_back(name + " gets " + client->answer_text());
   }

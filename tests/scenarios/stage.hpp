@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "scenarios/load.hpp"
+#include "scenarios/server_group.hpp"
 #include "scenarios/world.hpp"
 
 namespace pillion::scenarios {
@@ -26,20 +28,22 @@ class Stage {
     std::vector<dns::ZoneRecord> records;
   };
   struct GroupText {
-    std::string name;
-    std::unique_ptr<FakeGroup> group;
-    bool encrypted = true;
+    config::Upstream settings;         ///< its name; its protocol …
+    std::vector<std::string> servers;  ///< empty: the scenario speaks for the group
+    [[nodiscard]] const std::string& name() const { return settings.name; }
   };
 
   // Before anything happens (settings.cpp)
   [[nodiscard]] bool read_setting(Words& words);
   void read_cache(Words& words);
+  void read_group(Words& words);
   void set_up();
 
   // What happens, and what is seen of it (stage.cpp)
   void turn(Words& words);
   void play_subject(Words& words);
   void play_resolver(Words& words);
+  void play_server(StageServer& server, bool is_of_it, Words& words);
   void play_group(FakeGroup& group, const std::string& name, Words& words);
   void play_clients(unsigned long count, Words& words);
   void ask(std::vector<Client*> clients, Words& words);
@@ -53,9 +57,13 @@ class Stage {
   [[nodiscard]] Client* find_client(const std::string& name);
   Client& add_client(const std::string& name);
 
+  void settle() { schedule_.turn_to(schedule_.elapsed()); }
+
   HandTurned schedule_;
   runtime::Random random_;
   LineLog log_;
+  ServerRoom servers_{schedule_, log_};
+  Load load_{schedule_, servers_.happenings()};
   bool cache_on_ = true;
   bool rotate_ = false;  // so that answers can be written down
   cache::Settings cache_;
@@ -66,6 +74,7 @@ class Stage {
   std::map<std::string, FakeGroup*> groups_;
   std::map<std::string, std::unique_ptr<Client>> clients_;
   std::unique_ptr<resolve::Resolver> resolver_;
+  bool started_ = false;
   std::string probe_;  // the label of the loop probe that was seen last
   std::uint16_t next_id_ = 0x1000;
   std::size_t next_name_ = 0;

@@ -1,0 +1,53 @@
+#pragma once
+// The real resolve::Failover, its pools and its connections, over the servers of a scenario.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "resolve/failover.hpp"
+#include "runtime/log.hpp"
+#include "scenarios/servers.hpp"
+#include "upstream/pool.hpp"
+
+namespace pillion::scenarios {
+
+/// All servers of a scenario, whichever group they are of. Outlives the groups.
+class ServerRoom {
+ public:
+  ServerRoom(testing::HandTurned& schedule, runtime::Log& log)
+      : schedule_(schedule), log_(log), happenings_(schedule) {}
+
+  /// A group of new servers with these names, as the configuration would have it.
+  [[nodiscard]] std::unique_ptr<resolve::Group> make_group(const config::Upstream& settings,
+                                                           const std::vector<std::string>& names);
+
+  [[nodiscard]] bool empty() const { return servers_.empty(); }
+  /// nullptr where there is none of this name.
+  [[nodiscard]] StageServer* find(std::string_view name) const;
+  /// Answers the question at the one server that was asked it just now; false where there is none.
+  [[nodiscard]] bool answer(const Question& question, const Reply& reply);
+  /// "a is asked www.example A"
+  [[nodiscard]] std::vector<std::string> unseen() const;
+  [[nodiscard]] bool has_waiting() const;
+  /// "a was never asked www.example A"; "" where everything that a server was to answer was asked.
+  [[nodiscard]] std::string never_asked() const;
+
+  [[nodiscard]] Happenings& happenings() { return happenings_; }
+
+ private:
+  [[nodiscard]] std::unique_ptr<upstream::Pool> make_pool(StageServer& server, const config::Upstream& settings,
+                                                          config::Protocol protocol,
+                                                          std::shared_ptr<upstream::EdnsSupport> edns);
+
+  testing::HandTurned& schedule_;
+  runtime::Log& log_;
+  Happenings happenings_;
+  upstream::ConnectionLimits limits_;
+  std::vector<std::unique_ptr<StageServer>> servers_;
+  std::uint16_t last_id_ = 0;
+};
+
+}  // namespace pillion::scenarios

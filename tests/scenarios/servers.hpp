@@ -1,0 +1,213 @@
+#pragma once
+// The servers of a scenario whose group is the real one: what arrives at them, and what they send, over streams and
+// datagrams without sockets. A scenario says what each of them does (server_statements.hpp).
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "config/config.hpp"
+#include "scenarios/message_text.hpp"
+#include "support/hand_turned.hpp"
+#include "upstream/datagrams.hpp"
+#include "upstream/metrics.hpp"
+#include "upstream/stream.hpp"
+
+namespace pillion::scenarios {
+
+/// What happens between the statements: whatever the kernel would report, each at its time and never from within the
+/// call that brings it about.
+class Happenings final : runtime::Deadline {
+ public:
+  explicit Happenings(testing::HandTurned& schedule) : schedule_(schedule) {}
+
+  void add(std::function<void()> happening, runtime::Duration after = {});
+
+ private:
+  /// At one moment; more of them show that two machines keep each other busy.
+  static constexpr std::size_t most_at_once = 100'000;
+  void expired(runtime::Time now) override;
+
+  testing::HandTurned& schedule_;
+  std::multimap<runtime::Time, std::function<void()>> later_;
+  runtime::Time last_;
+  std::size_t at_once_ = 0;
+};
+
+class StageServer;
+
+/// What a stream and a socket have in common: a way between us and the server, on which messages go.
+class Way {
+ public:
+  explicit Way(StageServer& server);
+  Way(const Way&) = delete;
+  Way& operator=(const Way&) = delete;
+  virtual ~Way();
+
+  virtual void deliver(dns::Buffer message, bool is_cut) = 0;
+  [[nodiscard]] virtual bool is_stream() const = 0;
+
+  bool is_silent = false;  ///< bytes vanish in both directions
+  bool is_open = false;
+  bool is_used = false;  ///< a query came by it
+  unsigned answers = 0;
+  const std::size_t number;  ///< from 1, in the order of their making
+
+ protected:
+  /// Does it later, unless this is gone by then.
+  void later(std::function<void()> happening);
+  [[nodiscard]] bool is_deaf() const;
+
+  StageServer& server_;
+};
+
+/// A connection by TCP or TLS, as the server has it.
+class StageStream final : public Way, public upstream::Stream {
+ public:
+  StageStream(StageServer& server, upstream::StreamEvents& events) : Way(server), events_(events) {}
+
+  void open() override;
+  [[nodiscard]] dns::Buffer& out() override { return out_; }
+  void flush_soon() override;
+  void write_singly() override { singly_ = true; }
+  void shut_down() override;
+  void close() override;
+
+  void deliver(dns::Buffer message, bool is_cut) override;
+  [[nodiscard]] bool is_stream() const override { return true; }
+  /// The server, or the path to it, ends the connection: nullopt in an orderly way.
+  void end(std::optional<upstream::Error> error);
+
+ private:
+  void flush();
+  void shake_hands();
+  void release();
+
+  upstream::StreamEvents& events_;
+  dns::Buffer out_;
+  dns::Buffer at_server_;  // what it has not read yet
+  dns::Buffer in_;
+  bool singly_ = false;
+  bool will_flush_ = false;
+  bool is_over_ = false;  // for us
+  bool is_released_ = false;
+};
+
+class StageDatagrams final : public Way, public upstream::Datagrams {
+ public:
+  StageDatagrams(StageServer& server, upstream::DatagramEvents& events) : Way(server), events_(events) {}
+
+  void open() override;
+  [[nodiscard]] dns::Buffer& out() override { return out_; }
+  void end_message() override;
+  void close() override;
+
+  void deliver(dns::Buffer message, bool is_cut) override;
+  [[nodiscard]] bool is_stream() const override { return false; }
+
+ private:
+  void flush();
+
+  upstream::DatagramEvents& events_;
+  dns::Buffer out_;
+  std::vector<std::size_t> ends_;
+  bool will_flush_ = false;
+  bool is_over_ = false;
+};
+
+/// What a server does with a connection that is opened to it.
+enum class Reception : std::uint8_t {
+  welcome,
+  refuse,
+  leave_unanswered,  ///< TLS's handshake, behind TCP's
+  close_before_tls,
+  reset_before_tls,
+  show_bad_certificate,
+  close,  ///< at once when the handshake is done
+  reset,
+};
+
+class StageServer {
+ public:
+  StageServer(std::string of_name, config::Protocol by, Happenings& happenings)
+      : name(std::move(of_name)), protocol(by), happenings_(happenings) {}
+
+  /// A query that has arrived.
+  struct Asked {
+    std::string text;
+    Question question;
+    std::uint16_t id = 0;
+    std::size_t way = 0;
+    bool seen = false;
+    bool answered = false;
+  };
+  /// How a reply differs from an ordinary one.
+  struct Form {
+    std::optional<Question> other_question;
+    bool has_another_id = false;
+    bool is_cut = false;            ///< by our buffer
+    bool lacks_last_bytes = false;  ///< since the server cut it
+  };
+  struct Habit {
+    std::string question;
+    Reply reply;
+    runtime::Duration after;
+    Form form;
+  };
+
+  /// Claims one query that has arrived and was not seen yet; false where there is none.
+  [[nodiscard]] bool see(const std::string& question);
+  /// The oldest query of this text that was seen and waits, or nullptr if there is none.
+  [[nodiscard]] Asked* find_waiting(const Question& question);
+  /// Sends a reply to the query, which waits no longer unless `is_forged`.
+  void answer(Asked& asked, const Reply& reply, runtime::Duration after, const Form& form, bool is_forged = false);
+  [[nodiscard]] std::vector<std::string> unseen() const;
+  [[nodiscard]] bool has_waiting() const;
+  [[nodiscard]] std::vector<Way*> open_ways(bool streams) const;
+  /// Ends each connection: nullopt in an orderly way.
+  void end_all(std::optional<upstream::Error> error);
+
+  // Of the ways.
+  void arrived(Way& way, dns::Bytes message);
+  [[nodiscard]] Way* find(std::size_t number) const;
+
+  const std::string name;
+  const config::Protocol protocol;
+  upstream::ServerMetrics metrics;
+  upstream::ServerMetrics fallback_metrics;  // of TCP behind UDP
+
+  bool is_gone = false;    ///< nobody is at its address
+  bool is_silent = false;  ///< bytes vanish
+  Reception reception = Reception::welcome;
+  upstream::Error bad_certificate = upstream::Error::certificate_untrusted;
+  bool knows_edns = true;
+  bool answers_probes = true;
+  bool reads_one_from_a_record = false;
+  std::optional<std::uint16_t> keepalive;  ///< in each reply, in units of 100 ms
+  std::size_t largest_datagram = 65'535;   ///< that the system takes
+  unsigned answers_per_connection = 0;     ///< after which it closes; 0: never
+  std::string closes_at;                   ///< a question
+  std::vector<Habit> prepared;             ///< each for one query
+  std::optional<Habit> answers_all;        ///< NOERROR stands for one address
+
+  std::size_t connections = 0;  ///< ever
+  std::size_t ports = 0;        ///< from which it was asked over UDP
+  std::size_t probes = 0;
+  std::size_t probes_seen = 0;
+  std::map<std::string, std::size_t> times_asked;
+
+ private:
+  friend class Way;
+  void answer_by_itself(Asked& asked);
+
+  Happenings& happenings_;
+  std::deque<Asked> asked_;
+  std::map<std::size_t, Way*> ways_;
+  std::size_t ways_made_ = 0;
+};
+
+}  // namespace pillion::scenarios
