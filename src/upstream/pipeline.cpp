@@ -7,6 +7,7 @@ namespace pillion::upstream {
 std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, runtime::Time now, bool is_cut) {
   auto received = mux_.receive(message, now, is_cut);
   if (!received) return std::unexpected(received.error());
+  silent_since_.reset();
   const bool is_of_probe = received->query == &probe_;
   if (is_of_probe) {
     liveness_.heard_of_probe(now);
@@ -23,7 +24,8 @@ std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, r
 /// When the oldest that is waited for was sent.
 std::optional<runtime::Time> Pipeline::oldest() const {
   const auto oldest = mux_.oldest_waited_for(&probe_);
-  return oldest ? oldest : asked_about_server_;
+  if (oldest) return oldest;
+  return asked_about_server_ ? asked_about_server_ : silent_since_;
 }
 
 Liveness::Verdict Pipeline::look(runtime::Time now, runtime::Duration patience) const {

@@ -139,7 +139,7 @@ bool StreamConnection::look_at_silence(runtime::Time now) {
       if (takes_queries(state_)) state_ = ConnectionState::silent;
       if (state_ != ConnectionState::silent && state_ != ConnectionState::proving) break;
       events_.fell_silent(*this);
-      pipeline_.delay_all();
+      pipeline_.fall_silent(now);
       break;
     case Liveness::Verdict::worn:
       wear_out();
