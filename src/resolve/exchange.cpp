@@ -41,6 +41,7 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   terms_ = &terms;
   request_ = &request;
   tried_ = 0;
+  refused_ = 0;
   endings_ = 0;
   sends_ = 0;
   last_error_ = Error::timeout;
@@ -144,6 +145,7 @@ void Exchange::abandon(Attempt& attempt) {
 void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
   note_end(attempt);
   if (upstream::is_usable(reply.rcode)) return answer(attempt, reply);
+  refused_ |= upstream::ServerSet{1} << attempt.server_;
   keep(reply);
   if (ask_another(now(), true) || is_waiting()) return;
   answer_kept_or_fail();
@@ -193,7 +195,7 @@ void Exchange::ask_late(runtime::Time now) {
   next_at_ = now + terms_->next_after;
   const auto tried_before = tried_;
   if (ask_another(now, false) || tried_ != tried_before) return;
-  tried_ = waited_for();
+  tried_ = waited_for() | refused_;
   ask_another(now, false);
 }
 

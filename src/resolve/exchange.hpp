@@ -121,6 +121,7 @@ class Exchange final : public runtime::Deadline {
   runtime::Time next_at_;                  // when another server is asked
   std::optional<runtime::Time> hedge_at_;  // when one is, if that is allowed
   upstream::ServerSet tried_ = 0;
+  upstream::ServerSet refused_ = 0;  // have said that they could or would not answer
   std::array<Attempt, max_attempts> attempts_;
   // As upstream::Query has them, over all attempts.
   std::uint8_t endings_ = 0;

@@ -310,8 +310,19 @@ TEST_F(ExchangeTest, ARefusalIsTheAnswerWhereTheOthersFail) {
 TEST_F(ExchangeTest, ARefusalIsTheAnswerWhereTheOthersTakeTooLong) {
   ask(2);
   servers->answer(a, dns::rcode::refused);
-  for (int i = 0; i < 4; ++i) time.pass(1s);
+  time.pass(4s);
   EXPECT_EQ(asker.rcode, dns::rcode::refused);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b)) << "who has refused is not asked again";
+}
+
+TEST_F(ExchangeTest, AnAnswerIsStillWaitedForWhereTheOtherServerRefuses) {
+  ask(2);
+  time.pass(1s);
+  servers->answer(b, dns::rcode::refused);
+  time.pass(2500ms);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b)) << "who has refused is not asked again";
+  servers->answer(a);
+  EXPECT_EQ(asker.rcode, dns::rcode::noerror);
 }
 
 TEST_F(ExchangeTest, ARefusalWithoutAQuestionIsKeptAsWell) {
