@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
@@ -17,6 +18,12 @@ namespace pillion::upstream {
 namespace {
 
 constexpr std::array<unsigned char, 4> alpn_dot = {3, 'd', 'o', 't'};  // IANA: "dot", RFC 7858
+/// What may be agreed on under TLS 1.2: ECDHE with AEAD (RFC 9325 sections 4.1 and 4.2). With DHE the server chooses
+/// the modulus, and one of 10,000 bits holds the loop for a second. The suites of TLS 1.3 are OpenSSL's.
+constexpr auto tls1_2_ciphers =
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256";
 
 /// Where an SSL keeps the address of its TlsIdentity.
 int identity_index() {
@@ -24,8 +31,25 @@ int identity_index() {
   return index;
 }
 
+/// The alert (RFC 8446 section 6) by which the server has ended the handshake; nullopt if the error is none.
+std::optional<int> alert_of(unsigned long code) {
+  const auto reason = ERR_GET_REASON(code);
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL || reason < SSL_AD_REASON_OFFSET || reason > SSL_AD_REASON_OFFSET + 255)
+    return {};
+  return reason - SSL_AD_REASON_OFFSET;
+}
+
+std::string alert_text(int alert) {
+  auto text = std::string("the server sent the alert \"") + SSL_alert_desc_string_long(alert) + '"';
+  // Most servers that share no cipher suite with us send this one.
+  if (alert == SSL_AD_HANDSHAKE_FAILURE)
+    text += ": it may accept none of our cipher suites, which are ECDHE with AEAD alone under TLS 1.2";
+  return text;
+}
+
 std::string openssl_text(unsigned long code) {
   if (code == 0) return "connection closed during the handshake";
+  if (const auto alert = alert_of(code)) return alert_text(*alert);
   if (const char* reason = ERR_reason_error_string(code)) return reason;
   std::array<char, 256> text{};
   ERR_error_string_n(code, text.data(), text.size());
@@ -94,6 +118,7 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
   must(SSL_CTX_set_min_proto_version(
            ctx, settings.min_version == config::TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1,
        "TLS version");
+  must(SSL_CTX_set_cipher_list(ctx, tls1_2_ciphers) == 1, "TLS 1.2 cipher suites");
   const auto groups = settings.groups.empty() ? config::default_tls_groups() : settings.groups;
   must(SSL_CTX_set1_groups_list(ctx, config::to_openssl_list(groups).c_str()) == 1, "TLS groups");
   std::vector<std::string> classical;
@@ -200,7 +225,9 @@ TlsFailure TlsIdentity::explain(SSL* ssl, unsigned long openssl_error) {
   if (const auto verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
     return {verification_error(verdict), X509_verify_cert_error_string(verdict)};
   }
-  return {Error::tls_failed, openssl_text(openssl_error)};
+  // RFC 7301 section 3.2: a server that knows none of the protocols offered says so by this alert.
+  const bool refuses_dot = alert_of(openssl_error) == SSL_AD_NO_APPLICATION_PROTOCOL;
+  return {refuses_dot ? Error::alpn_mismatch : Error::tls_failed, openssl_text(openssl_error)};
 }
 
 }  // namespace pillion::upstream

@@ -170,6 +170,10 @@ TEST(TlsUpstream, RefusesAServerThatWantsNoDot) {
   const ShardRunner shard(setup.config);
   const auto seen = ask(shard, "www.example");
   EXPECT_EQ(seen.rcode, dns::rcode::servfail);
+  EXPECT_EQ(seen.extended_error, "ALPN protocol is not dot at 127.0.0.1:" + std::to_string(setup.server.tls_port()));
+  EXPECT_GE(shard.failures(Error::alpn_mismatch), 1U);
+  EXPECT_EQ(shard.failures(Error::alpn_mismatch), shard.all_failures());
+  EXPECT_TRUE(shard.log().has({"upstream failed", "the server sent the alert \"no application protocol\""}));
   EXPECT_EQ(setup.server.counters().queries, 0U);
 }
 

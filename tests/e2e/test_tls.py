@@ -1,0 +1,86 @@
+"""What is agreed on with a resolver by TLS. The servers are Python's ssl and openssl(1)."""
+
+import socket
+import ssl
+
+import pytest
+
+from harness import pillion, servers
+from harness.client import ask_tcp, extended_errors, make_query, rcode, read
+from harness.dot_server import DotServer
+from harness.process import Process, accepts_tcp, free_port, run, wait_until
+
+GOOD_SAN = f"DNS:{servers.TLS_NAME}"
+
+
+@pytest.fixture(scope="module")
+def rsa(authority):
+    """A good certificate with an RSA key, without which there is no DHE."""
+    return authority.issue("rsa", GOOD_SAN, key_kind="RSA")
+
+
+def of_tls_1_2(certificate, ciphers):
+    """A server that has these cipher suites alone, by OpenSSL's names."""
+    server = DotServer(certificate, maximum_version=ssl.TLSVersion.TLSv1_2)
+    server.context.set_ciphers(ciphers)
+    return server
+
+
+def failure(proxy):
+    """The line of the log that tells why a server cannot be used."""
+    return wait_until(lambda: [line for line in proxy.log() if line["msg"] == "upstream failed"], "a failure in the log")[0]
+
+
+def assert_unusable(proxy, address, reason, error, detail):
+    answer = read(ask_tcp(proxy.port, make_query("a.example.", use_edns=0)))
+    assert answer.rcode() == 2 and error in extended_errors(answer)[0][1], answer
+    line = failure(proxy)
+    assert (line["reason"], line["server"]) == (reason, address) and detail in line["detail"], line
+    metrics = proxy.metrics()
+    assert metrics.sum("upstream_failures_total", server=address, reason=reason) > 0
+    assert metrics.sum("tls_handshakes_total", server=address, result="success") == 0
+
+
+def agrees(server, ciphers, authority):
+    """True if a client that has only these cipher suites, by OpenSSL's names, agrees with the server on one."""
+    context = ssl.create_default_context(cafile=str(authority.ca_file))
+    context.set_ciphers(ciphers)
+    with socket.create_connection((server.host, server.port)) as client, context.wrap_socket(client, server_hostname=servers.TLS_NAME):
+        return True
+
+
+@pytest.mark.parametrize("ciphers", ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305",
+                                     "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"])
+def test_ecdhe_with_aead_is_agreed_on_under_tls_1_2(tmp_path, certificate, rsa, verified, ciphers):
+    with of_tls_1_2(rsa if "RSA" in ciphers else certificate, ciphers) as server, pillion.running(tmp_path, verified(server)) as proxy:
+        assert rcode(ask_tcp(proxy.port, make_query("a.example."))) == "NOERROR"
+        assert proxy.metrics().sum("upstream_failures_total") == 0
+
+
+@pytest.mark.parametrize("ciphers", ["DHE-RSA-AES256-GCM-SHA384", "DHE-RSA-CHACHA20-POLY1305", "AES256-GCM-SHA384", "ECDHE-RSA-AES256-SHA384"])
+def test_no_other_cipher_suite_is_agreed_on_under_tls_1_2(tmp_path, authority, rsa, verified, ciphers):
+    parameters = tmp_path / "dh.pem"
+    run("openssl", "genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", parameters)
+    with of_tls_1_2(rsa, ciphers) as server:
+        server.context.load_dh_params(parameters)
+        assert agrees(server, ciphers, authority), "the server itself is sound"
+        with pillion.running(tmp_path, verified(server)) as proxy:
+            assert_unusable(proxy, server.address, "tls_failed", "TLS handshake failed",
+                            'the server sent the alert "handshake failure": it may accept none of our cipher suites')
+            assert server.queries == 0
+
+
+def test_a_server_that_speaks_another_protocol_says_so_by_its_alert(tmp_path, certificate, verified):
+    class Server:
+        port = free_port()
+        address = f"127.0.0.1:{port}"
+
+    process = Process(["openssl", "s_server", "-accept", Server.address, "-cert", certificate.path, "-key", certificate.key, "-alpn", "http/1.1",
+                       "-quiet"], tmp_path, "s_server")
+    try:
+        process.wait_for(lambda: accepts_tcp(Server.port), "accepts connections")
+        with pillion.running(tmp_path, verified(Server)) as proxy:
+            assert_unusable(proxy, Server.address, "alpn_mismatch", "ALPN protocol is not dot",
+                            'the server sent the alert "no application protocol"')
+    finally:
+        process.kill()
