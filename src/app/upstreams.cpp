@@ -1,5 +1,6 @@
 #include "app/upstreams.hpp"
 
+#include <optional>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
@@ -16,7 +17,7 @@ namespace {
 struct Blueprint {
   upstream::Encoding encoding;
   upstream::ConnectionLimits limits;
-  upstream::TlsIdentity identity;
+  std::optional<upstream::TlsIdentity> identity;  // with TLS
 };
 
 std::unique_ptr<upstream::Pool> make_pool(runtime::Loop& loop, const config::Upstream& settings,
@@ -29,7 +30,8 @@ std::unique_ptr<upstream::Pool> make_pool(runtime::Loop& loop, const config::Ups
                              .padding = encrypted ? settings.padding : std::uint16_t{0},
                              .keepalive = protocol != config::Protocol::udp},
                 .limits = {},
-                .identity = upstream::TlsIdentity(server)});
+                .identity = {}});
+  if (encrypted) blueprint->identity.emplace(server);
   const auto address = asio::ip::make_address(server.endpoint.address);
   const auto port = server.endpoint.port;
   upstream::Pool::MakeConnection make;
@@ -39,7 +41,7 @@ std::unique_ptr<upstream::Pool> make_pool(runtime::Loop& loop, const config::Ups
               tls](upstream::ConnectionEvents& events) -> std::unique_ptr<upstream::Connection> {
         return std::make_unique<upstream::TlsConnection>(loop, asio::ip::tcp::endpoint(address, port),
                                                          blueprint->encoding, blueprint->limits, events, *tls,
-                                                         blueprint->identity);
+                                                         *blueprint->identity);
       };
       break;
     case config::Protocol::tcp:

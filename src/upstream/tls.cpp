@@ -48,7 +48,7 @@ std::string alert_text(int alert) {
 }
 
 std::string openssl_text(unsigned long code) {
-  if (code == 0) return "connection closed during the handshake";
+  if (code == 0) return "OpenSSL gives no reason";
   if (const auto alert = alert_of(code)) return alert_text(*alert);
   if (const char* reason = ERR_reason_error_string(code)) return reason;
   std::array<char, 256> text{};
@@ -106,14 +106,27 @@ std::string negotiated_group(SSL* ssl) {
 struct FreeX509 {
   void operator()(X509* certificate) const { X509_free(certificate); }
 };
+struct FreeVerifyParam {
+  void operator()(X509_VERIFY_PARAM* param) const { X509_VERIFY_PARAM_free(param); }
+};
+
+/// Throws what `what` and OpenSSL's oldest error say, unless `done`.
+void must(bool done, const std::string& what) {
+  if (!done) throw std::runtime_error(what + ": " + openssl_text(ERR_get_error()));
+}
+
+/// Has the certificate verified for the server's name or, where it has none, for its address. False if OpenSSL refuses:
+/// then nothing would be verified but the chain.
+[[nodiscard]] bool expect_identity(X509_VERIFY_PARAM* param, const config::Server& server) {
+  return server.tls_name.empty()
+             ? X509_VERIFY_PARAM_set1_ip_asc(param, server.endpoint.address.c_str()) == 1
+             : X509_VERIFY_PARAM_set1_host(param, server.tls_name.c_str(), server.tls_name.size()) == 1;
+}
 
 }  // namespace
 
 TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl::context::tls_client) {
   auto* const ctx = context_.native_handle();
-  const auto must = [](bool done, const std::string& what) {
-    if (!done) throw std::runtime_error(what + ": " + openssl_text(ERR_get_error()));
-  };
   ERR_clear_error();
   must(SSL_CTX_set_min_proto_version(
            ctx, settings.min_version == config::TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1,
@@ -135,8 +148,9 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
   }
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
   // Connections are idle most of the time; their 34 kB of buffers need not be.
-  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  must((SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS) & SSL_MODE_RELEASE_BUFFERS) != 0, "TLS mode");
+  constexpr std::uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
+  must((SSL_CTX_set_options(ctx, options) & options) == options, "TLS options");
   // Sessions are kept by the server's TlsIdentity, not by OpenSSL's cache, which has no notion of who the server is.
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(ctx, &TlsIdentity::keep_session);
@@ -148,20 +162,26 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
 TlsIdentity::TlsIdentity(const config::Server& server) : server_(server) {
   pins_.reserve(server.pins.size());
   for (const auto& pin : server.pins) pins_.push_back(decode_pin(pin));
+  ERR_clear_error();
+  const std::unique_ptr<X509_VERIFY_PARAM, FreeVerifyParam> trial(X509_VERIFY_PARAM_new());
+  must(trial && expect_identity(trial.get(), server),
+       "certificates cannot be verified for " + (server.tls_name.empty() ? server.endpoint.address : server.tls_name));
 }
 
-Groups TlsIdentity::prepare(SSL* ssl, const TlsContext& context, runtime::Time now) {
-  SSL_set_ex_data(ssl, identity_index(), this);
-  SSL_set_alpn_protos(ssl, alpn_dot.data(), alpn_dot.size());
-  if (server_.tls_name.empty()) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server_.endpoint.address.c_str());
-  } else {
-    SSL_set_tlsext_host_name(ssl, server_.tls_name.c_str());
-    SSL_set1_host(ssl, server_.tls_name.c_str());
-  }
-  if (session_) SSL_set_session(ssl, session_.get());
-  if (fallback_.to_offer(now) == Groups::all || SSL_set1_groups_list(ssl, context.classical_groups().c_str()) != 1)
-    return Groups::all;
+std::expected<Groups, TlsFailure> TlsIdentity::prepare(SSL* ssl, const TlsContext& context, runtime::Time now) {
+  const auto refuse = [](const std::string& what) {
+    return std::unexpected(TlsFailure{Error::tls_failed, what + " cannot be set: " + openssl_text(ERR_get_error())});
+  };
+  ERR_clear_error();
+  if (SSL_set_ex_data(ssl, identity_index(), this) != 1) return refuse("the server's identity");
+  // The one function here that returns 0 for success.
+  if (SSL_set_alpn_protos(ssl, alpn_dot.data(), alpn_dot.size()) != 0) return refuse("ALPN");
+  if (!expect_identity(SSL_get0_param(ssl), server_)) return refuse("the name to verify");
+  if (!server_.tls_name.empty() && SSL_set_tlsext_host_name(ssl, server_.tls_name.c_str()) != 1) return refuse("SNI");
+  // Without its session the handshake is a full one.
+  if (session_ && SSL_set_session(ssl, session_.get()) != 1) session_.reset();
+  if (fallback_.to_offer(now) == Groups::all) return Groups::all;
+  if (SSL_set1_groups_list(ssl, context.classical_groups().c_str()) != 1) return refuse("the classical groups");
   return Groups::classical;
 }
 
@@ -176,6 +196,7 @@ void TlsIdentity::note_end(const SSL* ssl, const TlsContext& context, Groups off
 
 int TlsIdentity::keep_session(SSL* ssl, SSL_SESSION* session) {
   auto* const identity = static_cast<TlsIdentity*>(SSL_get_ex_data(ssl, identity_index()));
+  if (identity == nullptr) return 0;
   identity->session_.reset(session);
   return 1;  // the reference is ours now
 }
@@ -227,7 +248,8 @@ TlsFailure TlsIdentity::explain(SSL* ssl, unsigned long openssl_error) {
   }
   // RFC 7301 section 3.2: a server that knows none of the protocols offered says so by this alert.
   const bool refuses_dot = alert_of(openssl_error) == SSL_AD_NO_APPLICATION_PROTOCOL;
-  return {refuses_dot ? Error::alpn_mismatch : Error::tls_failed, openssl_text(openssl_error)};
+  return {refuses_dot ? Error::alpn_mismatch : Error::tls_failed,
+          openssl_error == 0 ? "connection closed during the handshake" : openssl_text(openssl_error)};
 }
 
 }  // namespace pillion::upstream
