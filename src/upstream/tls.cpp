@@ -9,9 +9,11 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "config/tls_files.hpp"
 #include "config/tls_groups.hpp"
 
 namespace pillion::upstream {
@@ -123,6 +125,31 @@ void must(bool done, const std::string& what) {
              : X509_VERIFY_PARAM_set1_host(param, server.tls_name.c_str(), server.tls_name.size()) == 1;
 }
 
+/// Verifies a chain in place of X509_verify_cert(3), which looks at the dates of an anchor only if it is self-signed.
+int verify_chain(X509_STORE_CTX* verification, void* /*argument*/) {
+  if (X509_verify_cert(verification) != 1) return 0;
+  auto* const chain = X509_STORE_CTX_get0_chain(verification);
+  const auto* const anchor = sk_X509_value(chain, sk_X509_num(chain) - 1);
+  const int when = X509_cmp_timeframe(X509_STORE_CTX_get0_param(verification), X509_get0_notBefore(anchor),
+                                      X509_get0_notAfter(anchor));
+  if (when == 0) return 1;
+  X509_STORE_CTX_set_error(verification, when > 0 ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_ERR_CERT_NOT_YET_VALID);
+  return 0;
+}
+
+void trust(SSL_CTX* ctx, const std::string& ca_file) {
+  auto certificates = config::read_ca_file(ca_file);
+  if (!certificates) throw std::runtime_error("CA file " + certificates.error());
+  for (const auto& certificate : *certificates) {
+    auto* const x509 = certificate.x509.get();
+    if (certificate.use == config::CaUse::none) continue;
+    // X509_V_FLAG_PARTIAL_CHAIN would make anchors of all intermediates, those with their issuer in the file too.
+    if (certificate.use == config::CaUse::anchor_intermediate)
+      must(X509_add1_trust_object(x509, OBJ_nid2obj(NID_server_auth)) == 1, "CA file " + ca_file);
+    must(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x509) == 1, "CA file " + ca_file);
+  }
+}
+
 }  // namespace
 
 TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl::context::tls_client) {
@@ -137,16 +164,13 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
   std::vector<std::string> classical;
   std::ranges::remove_copy_if(groups, std::back_inserter(classical), config::is_post_quantum);
   if (classical.size() < groups.size()) classical_groups_ = config::to_openssl_list(classical);
-  must(SSL_CTX_load_verify_file(ctx, settings.ca_file.c_str()) == 1, "CA file " + settings.ca_file);
+  trust(ctx, settings.ca_file);
   if (!settings.client_cert.empty()) {
-    must(SSL_CTX_use_certificate_chain_file(ctx, settings.client_cert.c_str()) == 1,
-         "client certificate " + settings.client_cert);
-    must(SSL_CTX_use_PrivateKey_file(ctx, settings.client_key.c_str(), SSL_FILETYPE_PEM) == 1,
-         "client key " + settings.client_key);
-    must(SSL_CTX_check_private_key(ctx) == 1,
-         "client key " + settings.client_key + " and certificate " + settings.client_cert);
+    const auto used = config::use_client_certificate(ctx, settings.client_cert, settings.client_key);
+    if (!used) throw std::runtime_error(std::string(used.error().key) + ": " + used.error().problem);
   }
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(ctx, verify_chain, nullptr);
   // Connections are idle most of the time; their 34 kB of buffers need not be.
   must((SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS) & SSL_MODE_RELEASE_BUFFERS) != 0, "TLS mode");
   constexpr std::uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;

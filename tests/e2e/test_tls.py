@@ -5,7 +5,7 @@ import ssl
 
 import pytest
 
-from harness import pillion, servers
+from harness import certificates, pillion, servers
 from harness.client import ask_tcp, extended_errors, make_query, rcode, read
 from harness.dot_server import DotServer
 from harness.process import Process, accepts_tcp, free_port, run, wait_until
@@ -84,3 +84,50 @@ def test_a_server_that_speaks_another_protocol_says_so_by_its_alert(tmp_path, ce
                             'the server sent the alert "no application protocol"')
     finally:
         process.kill()
+
+
+@pytest.fixture(scope="module")
+def intermediate(authority, tmp_path_factory):
+    return certificates.Authority(tmp_path_factory.mktemp("pki") / "intermediate", "an intermediate CA", authority)
+
+
+def trusting(server, tmp_path, *pem_files):
+    """`upstreams` with one server and a ca_file made of these."""
+    ca_file = tmp_path / "trusted.pem"
+    ca_file.write_text("".join(path.read_text() for path in pem_files))
+    return {"real": pillion.upstream({"address": server.address, "tls_name": servers.TLS_NAME}, tls={"ca_file": str(ca_file)})}
+
+
+def warnings(proxy):
+    return [line["warning"] for line in proxy.log() if line["msg"] == "configuration warning"]
+
+
+def test_an_intermediate_without_its_issuer_is_a_trust_anchor(tmp_path, intermediate):
+    with DotServer(intermediate.issue("below", GOOD_SAN)) as server, \
+            pillion.running(tmp_path, trusting(server, tmp_path, intermediate.ca_file)) as proxy:
+        assert rcode(ask_tcp(proxy.port, make_query("a.example."))) == "NOERROR"
+        told = wait_until(lambda: warnings(proxy), "a warning in the log")
+        assert len(told) == 1 and "the intermediate CA `CN=an intermediate CA` is a trust anchor" in told[0], told
+
+
+def test_it_vouches_for_what_it_has_signed_alone(tmp_path, authority, certificate, intermediate):
+    other = certificates.Authority(tmp_path / "other", "another intermediate CA", authority)
+    for name, bad in (("of the root", certificate), ("of another", other.issue("other", GOOD_SAN))):
+        with DotServer(bad) as server, pillion.running(tmp_path / name, trusting(server, tmp_path, intermediate.ca_file)) as proxy:
+            assert_unusable(proxy, server.address, "certificate_untrusted", "not signed by a trusted CA", "issuer")
+
+
+@pytest.mark.parametrize("validity, words", [(certificates.EXPIRED, "expired"), (certificates.NOT_YET_VALID, "not yet valid")])
+def test_an_intermediate_outside_of_its_dates_is_none(tmp_path, authority, validity, words):
+    outside = certificates.Authority(tmp_path / "outside", "a CA of another time", authority, validity)
+    with DotServer(outside.issue("below", GOOD_SAN)) as server, \
+            pillion.running(tmp_path, trusting(server, tmp_path, outside.ca_file)) as proxy:
+        assert_unusable(proxy, server.address, "certificate_expired", "certificate expired or not yet valid", words)
+
+
+def test_an_intermediate_with_its_issuer_completes_the_chain(tmp_path, authority, intermediate):
+    # The server sends its own certificate alone.
+    with DotServer(intermediate.issue("alone", GOOD_SAN)) as server, \
+            pillion.running(tmp_path, trusting(server, tmp_path, intermediate.ca_file, authority.ca_file)) as proxy:
+        assert rcode(ask_tcp(proxy.port, make_query("a.example."))) == "NOERROR"
+        assert not warnings(proxy)
