@@ -64,6 +64,7 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() 
                       .not_after = facts->not_after,
                       .version = facts->version,
                       .group = facts->group,
+                      .cipher = facts->cipher,
                       .fell_back = *offered == Groups::classical};
 }
 

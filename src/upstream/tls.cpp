@@ -98,10 +98,17 @@ std::array<std::uint8_t, 32> decode_pin(std::string_view pin) {
   return digest;
 }
 
-/// The name of the group that the key exchange used; empty where there was none, as when TLS 1.2 resumes.
+/// The name of the group that the key exchange used, by TLS 1.2 the one that the resumed session was made with; empty
+/// if OpenSSL does not know it.
 std::string negotiated_group(SSL* ssl) {
   const auto group = SSL_get_negotiated_group(ssl);
   const char* const name = group == NID_undef ? nullptr : SSL_group_to_name(ssl, static_cast<int>(group));
+  return name == nullptr ? std::string{} : name;
+}
+
+/// IANA's name of the cipher suite.
+std::string negotiated_cipher(const SSL* ssl) {
+  const char* const name = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
   return name == nullptr ? std::string{} : name;
 }
 
@@ -240,6 +247,7 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
   facts.not_after = to_time_point(X509_get0_notAfter(certificate.get()));
   facts.version = SSL_get_version(ssl);
   facts.group = negotiated_group(ssl);
+  facts.cipher = negotiated_cipher(ssl);
   if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
     return refuse(Error::certificate_expired, "certificate of the resumed session has expired");
   }

@@ -42,7 +42,8 @@ struct TlsFacts {
   bool resumed = false;
   std::chrono::system_clock::time_point not_after;  ///< of the server's certificate
   std::string version;                              ///< "TLSv1.3"
-  std::string group;                                ///< "X25519MLKEM768"; empty for a session resumed by TLS 1.2
+  std::string group;                                ///< "X25519MLKEM768"; of the first connection where TLS 1.2 resumes
+  std::string cipher;                               ///< IANA's name: "TLS_AES_256_GCM_SHA384"
 };
 
 /// A failed handshake: what it counts as, and what OpenSSL says of it.

@@ -10,6 +10,12 @@ from harness.client import ask_tcp, extended_errors, make_query, rcode, read
 from harness.dot_server import DotServer
 from harness.process import Process, accepts_tcp, free_port, run, wait_until
 
+IANA = {"ECDHE-RSA-AES256-GCM-SHA384": "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+        "ECDHE-RSA-AES128-GCM-SHA256": "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+        "ECDHE-RSA-CHACHA20-POLY1305": "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384": "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+        "ECDHE-ECDSA-AES128-GCM-SHA256": "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+        "ECDHE-ECDSA-CHACHA20-POLY1305": "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256"}
 GOOD_SAN = f"DNS:{servers.TLS_NAME}"
 
 
@@ -31,6 +37,13 @@ def failure(proxy):
     return wait_until(lambda: [line for line in proxy.log() if line["msg"] == "upstream failed"], "a failure in the log")[0]
 
 
+def agreed(proxy):
+    """What has been agreed on, each once."""
+    found = {(labels["version"], labels["group"].lower(), labels["cipher"]) for name, labels, _ in proxy.metrics().samples
+             if name == "pillion_tls_connections_total"}
+    return sorted(found)
+
+
 def assert_unusable(proxy, address, reason, error, detail):
     answer = read(ask_tcp(proxy.port, make_query("a.example.", use_edns=0)))
     assert answer.rcode() == 2 and error in extended_errors(answer)[0][1], answer
@@ -49,12 +62,36 @@ def agrees(server, ciphers, authority):
         return True
 
 
-@pytest.mark.parametrize("ciphers", ["ECDHE-RSA-AES256-GCM-SHA384", "ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305",
-                                     "ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"])
+@pytest.mark.parametrize("ciphers", IANA)
 def test_ecdhe_with_aead_is_agreed_on_under_tls_1_2(tmp_path, certificate, rsa, verified, ciphers):
     with of_tls_1_2(rsa if "RSA" in ciphers else certificate, ciphers) as server, pillion.running(tmp_path, verified(server)) as proxy:
         assert rcode(ask_tcp(proxy.port, make_query("a.example."))) == "NOERROR"
         assert proxy.metrics().sum("upstream_failures_total") == 0
+        assert agreed(proxy) == [("TLSv1.2", "x25519", IANA[ciphers])]
+
+
+@pytest.mark.parametrize("curve, group", [("prime256v1", "secp256r1"), ("secp384r1", "secp384r1")])
+def test_connections_are_counted_by_what_was_agreed_on(tmp_path, certificate, verified, curve, group):
+    with DotServer(certificate) as server:
+        server.context.set_ecdh_curve(curve)
+        with pillion.running(tmp_path, verified(server)) as proxy:
+            assert rcode(ask_tcp(proxy.port, make_query("a.example."))) == "NOERROR"
+            [(version, seen, cipher)] = agreed(proxy)
+            assert (version, seen) == ("TLSv1.3", group) and cipher.startswith("TLS_")
+            assert proxy.metrics().sum("tls_connections_total", upstream="real", server=server.address) == 1
+
+
+def test_resumed_connections_are_counted_too(tmp_path, certificate, verified):
+    for version, maximum in (("TLSv1.2", ssl.TLSVersion.TLSv1_2), ("TLSv1.3", ssl.TLSVersion.TLSv1_3)):
+        with DotServer(certificate, close_after_answer=True, maximum_version=maximum) as server, \
+                pillion.running(tmp_path / version, verified(server)) as proxy:
+            for number in range(10):
+                assert rcode(ask_tcp(proxy.port, make_query(f"n{number}.example."))) == "NOERROR"
+            metrics = proxy.metrics()
+            assert metrics.sum("tls_handshakes_total", result="success", resumed="true") > 0
+            made = metrics.sum("tls_handshakes_total", result="success")
+            assert metrics.sum("tls_connections_total", server=server.address, version=version) == made
+            assert metrics.sum("tls_connections_total") == made and len(agreed(proxy)) == 1
 
 
 @pytest.mark.parametrize("ciphers", ["DHE-RSA-AES256-GCM-SHA384", "DHE-RSA-CHACHA20-POLY1305", "AES256-GCM-SHA384", "ECDHE-RSA-AES256-SHA384"])
