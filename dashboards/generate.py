@@ -152,6 +152,9 @@ POD = [
         Panel("Handshakes", "TLS handshakes each second, by outcome; resumed ones are cheaper.", "ops",
               Query(f"sum by (server, result, resumed) ({rate('pillion_tls_handshakes_total')})", "{{server}} {{result}}, resumed {{resumed}}"),
               Query(f"sum by (server) ({rate('pillion_tls_group_fallbacks_total')})", "{{server}} without post-quantum groups")),
+        Panel("Agreed on", "TLS connections made in the last hour, by protocol version, key-exchange group and cipher suite; a group with "
+              "`MLKEM` in its name is safe from a quantum computer that comes later.", "short",
+              Query("sum by (version, group, cipher) (increase(pillion_tls_connections_total{@}[1h]))", "{{version}} {{group}} {{cipher}}")),
         Panel("Handshake time, p95", "95 of 100 handshakes take no longer. " + BUCKETS, "s",
               Query(quantile(0.95, "pillion_tls_handshake_duration_seconds", ", server"), "{{server}}")),
         Panel("Certificate days left", "Until the server's certificate ends, as seen at the last handshake.", "d",

@@ -1,7 +1,10 @@
 #include "telemetry/exporter.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -164,6 +167,9 @@ void collect_upstream(const Sources& sources, std::vector<MetricFamily>& familie
 }
 static_assert(server::labelled_rcodes == upstream::labelled_rcodes, "rcode_labels serves both");
 
+/// The shortest duration_bounds, 25 and 100 us, are below what the arithmetic of a handshake takes: series without use.
+constexpr std::ptrdiff_t handshake_bounds_left_out = 2;
+
 void collect_tls(const Sources& sources, std::vector<MetricFamily>& families) {
   using Metrics = upstream::ServerMetrics;
   collect_each(sources, declared("pillion_tls_handshakes_total"), families,
@@ -180,9 +186,24 @@ void collect_tls(const Sources& sources, std::vector<MetricFamily>& families) {
   collect_each(sources, declared("pillion_tls_handshake_duration_seconds"), families,
                [](Family& family, const UpstreamServer& server) {
                  if (!server.tls) return;
-                 family.add(
-                     {server.upstream, server.server},
-                     sum_histogram(server.shards, [](const Metrics& m) -> auto& { return m.handshake_duration; }));
+                 auto durations =
+                     sum_histogram(server.shards, [](const Metrics& m) -> auto& { return m.handshake_duration; });
+                 durations.bucket.erase(durations.bucket.begin(), durations.bucket.begin() + handshake_bounds_left_out);
+                 family.add({server.upstream, server.server}, durations);
+               });
+  collect_each(sources, declared("pillion_tls_connections_total"), families,
+               [](Family& family, const UpstreamServer& server) {
+                 if (!server.tls) return;
+                 std::map<std::array<std::string_view, 3>, double> totals;
+                 for (const auto* shard : server.shards) {
+                   shard->tls_connections.for_each(
+                       [&](std::string_view version, std::string_view group, std::string_view cipher,
+                           std::uint64_t count) { totals[{version, group, cipher}] += static_cast<double>(count); });
+                 }
+                 for (const auto& [values, total] : totals) {
+                   const auto& [version, group, cipher] = values;
+                   family.add({server.upstream, server.server, version, group, cipher}, total);
+                 }
                });
   collect_each(sources, declared("pillion_tls_group_fallbacks_total"), families,
                [](Family& family, const UpstreamServer& server) {

@@ -7,6 +7,7 @@
 
 #include "runtime/metrics.hpp"
 #include "upstream/error.hpp"
+#include "upstream/tls_connections.hpp"
 
 namespace pillion::upstream {
 
@@ -27,6 +28,7 @@ struct ServerMetrics {
   runtime::Counter handshakes_full;  // result="success"
   runtime::Counter handshakes_resumed;
   runtime::Counter handshakes_failed;
+  TlsConnectionCounters tls_connections;
   runtime::Counter group_fallbacks;      // connections made without the post-quantum groups (GroupFallback)
   runtime::Gauge certificate_not_after;  // Unix seconds; 0: none seen
   runtime::Counter connections_opened;
