@@ -135,6 +135,9 @@ POD = [
               Query(f"sum by (upstream, server, reason) ({rate('pillion_upstream_failures_total')})", "{{upstream}} {{server}} {{reason}}")),
         Panel("Latency by server, p95", "95 of 100 queries to the server have their reply within this time. " + BUCKETS, "s",
               Query(quantile(0.95, "pillion_upstream_request_duration_seconds", ", upstream, server"), "{{upstream}} {{server}}")),
+        Panel("Hedges", "Queries each second that a second server was given since the first was slower than usual: those that it answered "
+              "first (won), those that it did not, and those that would have been more than 5 % of all.", "ops",
+              Query(f"sum by (server, result) ({rate('pillion_upstream_hedges_total')})", "{{server}} {{result}}")),
         Panel("In flight", "Queries sent and not yet answered, by server; and all that clients wait for.", "short",
               Query("pillion_upstream_in_flight{@}", "{{upstream}} {{server}}"), Query("pillion_dns_in_flight{@}", "clients")),
         Panel("Connections", "Open connections by state.", "short",

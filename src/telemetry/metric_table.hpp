@@ -98,6 +98,11 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      MetricType::counter,
      "Queries sent again on another connection after a close.",
      {"upstream", "server"}},
+    {"pillion_upstream_hedges_total",
+     MetricType::counter,
+     "Queries given to this server as well, since another was slower than usual, by whether it was the first to answer; "
+     "and those that would have been too many.",
+     {"upstream", "server", "result"}},
     {"pillion_tls_handshakes_total",
      MetricType::counter,
      "TLS handshakes with the server; resumed is known of successful ones only.",

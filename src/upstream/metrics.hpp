@@ -17,6 +17,16 @@ inline constexpr std::array<std::string_view, 3> connection_labels = {"connectin
 
 inline constexpr std::size_t labelled_rcodes = 6;  // 0 … 5; every other one counts as "other"
 
+/// What came of a query that was given to this server as well, since another was slower than usual: the label `result`
+/// of pillion_upstream_hedges_total.
+enum class Hedge : std::uint8_t {
+  won,          ///< this server was the first to answer
+  lost,         ///< the other one was, or none answered
+  over_budget,  ///< it was not given, since too many were
+  count_,
+};
+inline constexpr std::array<std::string_view, 3> hedge_labels = {"won", "lost", "over_budget"};
+
 struct ServerMetrics {
   std::array<runtime::Counter, labelled_rcodes + 1> responses;
   std::array<runtime::Counter, static_cast<std::size_t>(Error::count_)> failures;
@@ -35,10 +45,7 @@ struct ServerMetrics {
   runtime::Counter idle_closes;        // the server closed while nothing was in flight: normal
   runtime::Counter replays;            // queries sent again after a close
   runtime::Counter plaintext_queries;  // sent over a tcp or udp upstream
-  // Queries given to this server since another was slower than usual, by what came of it.
-  runtime::Counter hedges_won;          // this server answered first
-  runtime::Counter hedges_lost;         // the other one did, or none
-  runtime::Counter hedges_over_budget;  // not given, since too many were
+  std::array<runtime::Counter, static_cast<std::size_t>(Hedge::count_)> hedges;
 };
 
 }  // namespace pillion::upstream

@@ -315,6 +315,7 @@ TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
     for (const std::size_t i : {3U, 11U, 13U}) m.failures[i].add();
     m.certificate_not_after.set(1800000000);
     m.request_duration.observe(10ms);
+    for (auto& hedges : m.hedges) hedges.add();
     m.tls_connections.add("TLSv1.3", "x25519", "TLS_AES_256_GCM_SHA384");
     m.tls_connections.add("TLSv1.3", "X25519MLKEM768", "TLS_AES_256_GCM_SHA384");
   }
