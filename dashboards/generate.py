@@ -135,6 +135,9 @@ POD = [
               Query(f"sum by (upstream, server, reason) ({rate('pillion_upstream_failures_total')})", "{{upstream}} {{server}} {{reason}}")),
         Panel("Latency by server, p95", "95 of 100 queries to the server have their reply within this time. " + BUCKETS, "s",
               Query(quantile(0.95, "pillion_upstream_request_duration_seconds", ", upstream, server"), "{{upstream}} {{server}}")),
+        Panel("Hedges", "Queries each second that a second server was given since the first was slower than usual: those that it answered "
+              "first (won), those that it did not, and those that would have been more than 5 % of all.", "ops",
+              Query(f"sum by (server, result) ({rate('pillion_upstream_hedges_total')})", "{{server}} {{result}}")),
         Panel("In flight", "Queries sent and not yet answered, by server; and all that clients wait for.", "short",
               Query("pillion_upstream_in_flight{@}", "{{upstream}} {{server}}"), Query("pillion_dns_in_flight{@}", "clients")),
         Panel("Connections", "Open connections by state.", "short",
@@ -152,6 +155,9 @@ POD = [
         Panel("Handshakes", "TLS handshakes each second, by outcome; resumed ones are cheaper.", "ops",
               Query(f"sum by (server, result, resumed) ({rate('pillion_tls_handshakes_total')})", "{{server}} {{result}}, resumed {{resumed}}"),
               Query(f"sum by (server) ({rate('pillion_tls_group_fallbacks_total')})", "{{server}} without post-quantum groups")),
+        Panel("Agreed on", "TLS connections made in the last hour, by protocol version, key-exchange group and cipher suite; a group with "
+              "`MLKEM` in its name is safe from a quantum computer that comes later.", "short",
+              Query("sum by (version, group, cipher) (increase(pillion_tls_connections_total{@}[1h]))", "{{version}} {{group}} {{cipher}}")),
         Panel("Handshake time, p95", "95 of 100 handshakes take no longer. " + BUCKETS, "s",
               Query(quantile(0.95, "pillion_tls_handshake_duration_seconds", ", server"), "{{server}}")),
         Panel("Certificate days left", "Until the server's certificate ends, as seen at the last handshake.", "d",

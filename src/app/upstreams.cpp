@@ -1,5 +1,6 @@
 #include "app/upstreams.hpp"
 
+#include <optional>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
@@ -20,7 +21,7 @@ namespace {
 struct Blueprint {
   upstream::Encoding encoding;
   upstream::ConnectionLimits limits;
-  upstream::TlsIdentity identity;
+  std::optional<upstream::TlsIdentity> identity;  // with TLS
 };
 
 upstream::Pool::MakeConnection stream_factory(runtime::Loop& loop, std::shared_ptr<Blueprint> blueprint,
@@ -32,7 +33,7 @@ upstream::Pool::MakeConnection stream_factory(runtime::Loop& loop, std::shared_p
         loop, [&loop] { return loop.random().u16(); }, blueprint->encoding, blueprint->limits, profile, events,
         [&](upstream::StreamEvents& stream) -> std::unique_ptr<upstream::Stream> {
           if (tls == nullptr) return std::make_unique<upstream::TcpStream>(loop, server, stream);
-          return std::make_unique<upstream::TlsStream>(loop, server, stream, *tls, blueprint->identity);
+          return std::make_unique<upstream::TlsStream>(loop, server, stream, *tls, *blueprint->identity);
         });
   };
 }
@@ -68,7 +69,8 @@ std::unique_ptr<upstream::Pool> make_pool(const Server& of, config::Protocol pro
                              .padding = encrypted ? of.settings.padding : std::uint16_t{0},
                              .keepalive = protocol != config::Protocol::udp},
                 .limits = {},
-                .identity = upstream::TlsIdentity(of.server)});
+                .identity = {}});
+  if (encrypted) blueprint->identity.emplace(of.server);
   const auto address = asio::ip::make_address(of.server.endpoint.address);
   const auto port = of.server.endpoint.port;
   auto make = protocol == config::Protocol::udp

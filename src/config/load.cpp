@@ -128,7 +128,7 @@ Loaded parse_config(std::string_view yaml, std::string_view file) {
   if (faults.empty()) {
     const Section top({.name = "", .mark = root.Mark(), .value = root}, "", "", faults);
     read_dns(top, config.dns);
-    read_upstreams(top, config);
+    read_upstreams(top, config, loaded.warnings);
     read_routes(top, config);
     read_cache(top, config.cache);
     read_search(top, config.search, loaded.warnings);

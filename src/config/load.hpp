@@ -22,7 +22,8 @@ class ConfigError : public std::runtime_error {
 struct Loaded {
   Config config;
   /// What was skipped in files that the configuration names and others have written, such as resolv.conf, and why:
-  /// `file:line: …`. In the configuration itself nothing is skipped.
+  /// `file:line: …`; and which certificates of a ca_file are trusted or not against expectation: `key: file: …`. In the
+  /// configuration itself nothing is skipped.
   std::vector<std::string> warnings;
 };
 

@@ -10,12 +10,14 @@
 
 #include "config/own_address.hpp"
 #include "config/scalar.hpp"
+#include "config/tls_files.hpp"
 #include "config/tls_groups.hpp"
 
 namespace pillion::config {
 namespace {
 
 constexpr std::size_t max_upstreams = 16;
+constexpr std::size_t max_ca_file_warnings = 20;
 constexpr std::string_view only_for_tls = "is only for protocol tls; remove it, or use `protocol: tls`";
 
 /// Empty where `path` is a file that this process can open now; else what is wrong.
@@ -82,24 +84,61 @@ void read_servers(const Section& upstream_section, bool may_use_tls, const std::
   }
 }
 
-void read_tls(const Section& upstream_section, Tls& tls) {
-  const auto* const entry = upstream_section.find("tls");
-  if (entry == nullptr) return;
-  const Section section(*entry, "upstreams.NAME.tls", upstream_section.shown("tls"), upstream_section.faults());
-  section.read("ca_file", tls.ca_file, check_readable);
-  section.read("min_version", tls.min_version);
-  read_texts(section, "groups", tls.groups,
-             [&tls](const std::string& group) { return check_tls_group(group, tls.groups); });
+/// What a ca_file has that its writer may not expect, one text a certificate.
+std::vector<std::string> surprises_of(const std::vector<CaCertificate>& certificates) {
+  std::vector<std::string> texts;
+  for (const auto& certificate : certificates) {
+    if (certificate.use == CaUse::anchor_intermediate) {
+      texts.push_back("the intermediate CA " + in_quotes(certificate.subject()) +
+                      " is a trust anchor, since the file does not have its issuer, " +
+                      in_quotes(certificate.issuer()));
+    } else if (certificate.use == CaUse::none) {
+      texts.push_back("the certificate " + in_quotes(certificate.subject()) + " is not a CA's, and is not used");
+    }
+  }
+  return texts;
+}
+
+/// Empty where `path` has what server certificates can be verified by; else what is wrong.
+std::string check_ca_file(const std::string& path, const std::string& shown, std::vector<std::string>& warnings) {
+  if (auto problem = check_readable(path); !problem.empty()) return problem;
+  const auto certificates = read_ca_file(path);
+  if (!certificates) return certificates.error();
+  const auto texts = surprises_of(*certificates);
+  const auto where = shown + ": " + in_quotes(path) + ": ";
+  for (const auto& text : texts | std::views::take(max_ca_file_warnings)) warnings.push_back(where + text);
+  if (texts.size() > max_ca_file_warnings)
+    warnings.push_back(where + "and " + std::to_string(texts.size() - max_ca_file_warnings) + " more");
+  return {};
+}
+
+void read_client_certificate(const Section& section, Tls& tls) {
+  const auto known = section.faults().size();
   section.read("client_cert", tls.client_cert, check_readable_or_empty);
   section.read("client_key", tls.client_key, check_readable_or_empty);
   const auto is_given = [&](std::string_view name) {
     const auto* const file = section.find(name);
     return file != nullptr && !(file->value.IsScalar() && file->value.Scalar().empty());
   };
-  if (is_given("client_cert") && !is_given("client_key"))
-    section.refuse_key("client_cert", "needs client_key too; allowed: both or neither");
-  if (is_given("client_key") && !is_given("client_cert"))
-    section.refuse_key("client_key", "needs client_cert too; allowed: both or neither");
+  const bool has_cert = is_given("client_cert");
+  const bool has_key = is_given("client_key");
+  if (has_cert && !has_key) section.refuse_key("client_cert", "needs client_key too; allowed: both or neither");
+  if (has_key && !has_cert) section.refuse_key("client_key", "needs client_cert too; allowed: both or neither");
+  if (!has_cert || !has_key || section.faults().size() > known) return;
+  if (const auto usable = check_client_certificate(tls.client_cert, tls.client_key); !usable)
+    section.refuse_value(usable.error().key, usable.error().problem);
+}
+
+void read_tls(const Section& upstream_section, Tls& tls, std::vector<std::string>& warnings) {
+  const auto* const entry = upstream_section.find("tls");
+  if (entry == nullptr) return;
+  const Section section(*entry, "upstreams.NAME.tls", upstream_section.shown("tls"), upstream_section.faults());
+  section.read("ca_file", tls.ca_file,
+               [&](const std::string& path) { return check_ca_file(path, section.shown("ca_file"), warnings); });
+  section.read("min_version", tls.min_version);
+  read_texts(section, "groups", tls.groups,
+             [&tls](const std::string& group) { return check_tls_group(group, tls.groups); });
+  read_client_certificate(section, tls);
 }
 
 /// The default CA file has no position of its own: `mark` is that of what needs it.
@@ -110,7 +149,8 @@ void check_default_ca_file(const std::string& name, const YAML::Mark& mark, Faul
   faults.add(mark, "upstreams." + name + ".tls.ca_file", "the default " + problem, allowed_text(known));
 }
 
-Upstream read_upstream(const Entry& entry, const std::vector<Endpoint>& listeners, Faults& faults) {
+Upstream read_upstream(const Entry& entry, const std::vector<Endpoint>& listeners, Faults& faults,
+                       std::vector<std::string>& warnings) {
   Upstream upstream;
   upstream.name = entry.name;
   if (const auto problem = check_upstream_name(entry.name); !problem.empty()) {
@@ -125,7 +165,7 @@ Upstream read_upstream(const Entry& entry, const std::vector<Endpoint>& listener
   read_servers(section, may_use_tls, listeners, upstream.servers);
   if (may_use_tls) {
     section.read("padding", upstream.padding);
-    read_tls(section, upstream.tls);
+    read_tls(section, upstream.tls, warnings);
     const auto* const tls = section.find("tls");
     const bool has_ca_file = tls != nullptr && tls->value.IsMap() && tls->value["ca_file"].IsDefined();
     if (!has_ca_file) check_default_ca_file(upstream.name, entry.mark, faults);
@@ -138,7 +178,7 @@ Upstream read_upstream(const Entry& entry, const std::vector<Endpoint>& listener
 
 }  // namespace
 
-void read_upstreams(const Section& top, Config& config) {
+void read_upstreams(const Section& top, Config& config, std::vector<std::string>& warnings) {
   auto& upstreams = config.upstreams;
   const auto* const entry = top.find("upstreams");
   if (entry == nullptr) {
@@ -159,7 +199,7 @@ void read_upstreams(const Section& top, Config& config) {
   }
   upstreams.clear();
   for (const auto& named : entries | std::views::take(max_upstreams))
-    upstreams.push_back(read_upstream(named, config.dns.listen, top.faults()));
+    upstreams.push_back(read_upstream(named, config.dns.listen, top.faults(), warnings));
 }
 
 }  // namespace pillion::config

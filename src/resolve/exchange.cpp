@@ -43,6 +43,7 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   tried_ = 0;
   refused_ = 0;
   endings_ = 0;
+  has_second_round_ = false;
   sends_ = 0;
   last_error_ = Error::timeout;
   last_server_ = 0;
@@ -163,7 +164,11 @@ void Exchange::failed(Attempt& attempt, Error error) {
     // connections.
     tried_ = 0;
     const bool is_guilty = attempt.suspicion.endings_alone > 0;
-    if (!is_guilty && endings_ < upstream::Query::max_endings && ask_another(at, false)) return;
+    const bool is_its_own_fault = upstream::traits(error).blame == upstream::Blame::query;
+    if (!is_guilty && !(is_its_own_fault && has_second_round_) && endings_ < upstream::Query::max_endings) {
+      has_second_round_ = true;
+      if (ask_another(at, false)) return;
+    }
   }
   answer_kept_or_fail();
 }

@@ -70,13 +70,16 @@ std::optional<runtime::Duration> Failover::slow_after(std::size_t server) const 
 
 bool Failover::take_hedge(std::size_t server) {
   if (hedges_.take()) return true;
-  servers_[server]->metrics().hedges_over_budget.add();
+  count(server, upstream::Hedge::over_budget);
   return false;
 }
 
 void Failover::hedged(std::size_t server, bool has_won) {
-  auto& metrics = servers_[server]->metrics();
-  (has_won ? metrics.hedges_won : metrics.hedges_lost).add();
+  count(server, has_won ? upstream::Hedge::won : upstream::Hedge::lost);
+}
+
+void Failover::count(std::size_t server, upstream::Hedge result) {
+  servers_[server]->metrics().hedges[static_cast<std::size_t>(result)].add();
 }
 
 std::optional<upstream::Error> Failover::trouble_of(std::size_t server) const {

@@ -45,6 +45,7 @@ class Failover final : public Group, Servers {
   void hedged(std::size_t server, bool has_won) override;
   [[nodiscard]] std::string_view name_of(std::size_t server) const override;
   void ended(Exchange& exchange) override;
+  void count(std::size_t server, upstream::Hedge result);
 
   ExchangeTerms terms_;
   bool may_hedge_;

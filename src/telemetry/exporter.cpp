@@ -1,7 +1,10 @@
 #include "telemetry/exporter.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <string_view>
 #include <tuple>
 #include <type_traits>
@@ -107,6 +110,19 @@ void collect_resolution(const Sources& sources, std::vector<MetricFamily>& famil
 
 using UpstreamServer = Sources::UpstreamServer;
 
+// Of duration_bounds, so many of the shortest are below what a server's answer takes: the way through two sockets, and
+// for a handshake the arithmetic. They would be series without use.
+constexpr std::ptrdiff_t request_bounds_left_out = 2;    // 25 and 100 us
+constexpr std::ptrdiff_t handshake_bounds_left_out = 3;  // 500 us too
+
+template <typename Read>
+prometheus::ClientMetric::Histogram sum_without_shortest(const std::vector<const upstream::ServerMetrics*>& shards,
+                                                         std::ptrdiff_t left_out, Read read) {
+  auto durations = sum_histogram(shards, read);
+  durations.bucket.erase(durations.bucket.begin(), durations.bucket.begin() + left_out);
+  return durations;
+}
+
 /// One family of upstream servers: `add` is called with it for each server.
 template <typename Add>
 void collect_each(const Sources& sources, const MetricDeclaration& declaration, std::vector<MetricFamily>& families,
@@ -142,7 +158,8 @@ void collect_upstream(const Sources& sources, std::vector<MetricFamily>& familie
   collect_each(sources, declared("pillion_upstream_request_duration_seconds"), families,
                [](Family& family, const UpstreamServer& server) {
                  family.add({server.upstream, server.server},
-                            sum_histogram(server.shards, [](const Metrics& m) -> auto& { return m.request_duration; }));
+                            sum_without_shortest(server.shards, request_bounds_left_out,
+                                                 [](const Metrics& m) -> auto& { return m.request_duration; }));
                });
   labelled(
       declared("pillion_upstream_responses_total"), &Metrics::responses,
@@ -161,6 +178,9 @@ void collect_upstream(const Sources& sources, std::vector<MetricFamily>& familie
   scalar(declared("pillion_upstream_connections_opened_total"), &Metrics::connections_opened);
   scalar(declared("pillion_upstream_idle_closes_total"), &Metrics::idle_closes);
   scalar(declared("pillion_upstream_replays_total"), &Metrics::replays);
+  labelled(
+      declared("pillion_upstream_hedges_total"), &Metrics::hedges,
+      [](std::size_t i) { return upstream::hedge_labels[i]; }, true);
 }
 static_assert(server::labelled_rcodes == upstream::labelled_rcodes, "rcode_labels serves both");
 
@@ -180,9 +200,23 @@ void collect_tls(const Sources& sources, std::vector<MetricFamily>& families) {
   collect_each(sources, declared("pillion_tls_handshake_duration_seconds"), families,
                [](Family& family, const UpstreamServer& server) {
                  if (!server.tls) return;
-                 family.add(
-                     {server.upstream, server.server},
-                     sum_histogram(server.shards, [](const Metrics& m) -> auto& { return m.handshake_duration; }));
+                 family.add({server.upstream, server.server},
+                            sum_without_shortest(server.shards, handshake_bounds_left_out,
+                                                 [](const Metrics& m) -> auto& { return m.handshake_duration; }));
+               });
+  collect_each(sources, declared("pillion_tls_connections_total"), families,
+               [](Family& family, const UpstreamServer& server) {
+                 if (!server.tls) return;
+                 std::map<std::array<std::string_view, 3>, double> totals;
+                 for (const auto* shard : server.shards) {
+                   shard->tls_connections.for_each(
+                       [&](std::string_view version, std::string_view group, std::string_view cipher,
+                           std::uint64_t count) { totals[{version, group, cipher}] += static_cast<double>(count); });
+                 }
+                 for (const auto& [values, total] : totals) {
+                   const auto& [version, group, cipher] = values;
+                   family.add({server.upstream, server.server, version, group, cipher}, total);
+                 }
                });
   collect_each(sources, declared("pillion_tls_group_fallbacks_total"), families,
                [](Family& family, const UpstreamServer& server) {

@@ -16,7 +16,7 @@ struct MetricDeclaration {
   std::string_view name;
   MetricType type;
   std::string_view help;
-  std::array<std::string_view, 4> labels = {};
+  std::array<std::string_view, 5> labels = {};
 
   [[nodiscard]] constexpr std::size_t label_count() const {
     std::size_t count = 0;
@@ -98,6 +98,11 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      MetricType::counter,
      "Queries sent again on another connection after a close.",
      {"upstream", "server"}},
+    {"pillion_upstream_hedges_total",
+     MetricType::counter,
+     "Queries given to this server as well, since another was slower than usual, by whether it was the first to answer; "
+     "and those that would have been too many.",
+     {"upstream", "server", "result"}},
     {"pillion_tls_handshakes_total",
      MetricType::counter,
      "TLS handshakes with the server; resumed is known of successful ones only.",
@@ -106,6 +111,10 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      MetricType::histogram,
      "Time of TLS handshakes with the server.",
      {"upstream", "server"}},
+    {"pillion_tls_connections_total",
+     MetricType::counter,
+     "TLS connections made with the server, by what was agreed on.",
+     {"upstream", "server", "version", "group", "cipher"}},
     {"pillion_tls_group_fallbacks_total",
      MetricType::counter,
      "Connections made without the post-quantum groups, since handshakes that offered them got no answer.",

@@ -22,7 +22,7 @@ enum class Error : std::uint8_t {
   certificate_untrusted,  // self-signed, or no chain to a CA of ca_file
   certificate_invalid,    // any other verdict of OpenSSL's verification
   pin_mismatch,
-  alpn_mismatch,  // the server chose a protocol that is not "dot"
+  alpn_mismatch,  // the server chose a protocol that is not "dot", or sent the alert no_application_protocol
   reset,
   closed,            // an orderly close with the query in flight, and again where it was alone
   timeout,           // the query's budget ran out

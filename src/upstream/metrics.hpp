@@ -7,6 +7,7 @@
 
 #include "runtime/metrics.hpp"
 #include "upstream/error.hpp"
+#include "upstream/tls_connections.hpp"
 
 namespace pillion::upstream {
 
@@ -15,6 +16,16 @@ enum class ConnectionLabel : std::uint8_t { connecting, ready, draining, count_ 
 inline constexpr std::array<std::string_view, 3> connection_labels = {"connecting", "ready", "draining"};
 
 inline constexpr std::size_t labelled_rcodes = 6;  // 0 … 5; every other one counts as "other"
+
+/// What came of a query that was given to this server as well, since another was slower than usual: the label `result`
+/// of pillion_upstream_hedges_total.
+enum class Hedge : std::uint8_t {
+  won,          ///< this server was the first to answer
+  lost,         ///< the other one was, or none answered
+  over_budget,  ///< it was not given, since too many were
+  count_,
+};
+inline constexpr std::array<std::string_view, 3> hedge_labels = {"won", "lost", "over_budget"};
 
 struct ServerMetrics {
   std::array<runtime::Counter, labelled_rcodes + 1> responses;
@@ -27,16 +38,14 @@ struct ServerMetrics {
   runtime::Counter handshakes_full;  // result="success"
   runtime::Counter handshakes_resumed;
   runtime::Counter handshakes_failed;
+  TlsConnectionCounters tls_connections;
   runtime::Counter group_fallbacks;      // connections made without the post-quantum groups (GroupFallback)
   runtime::Gauge certificate_not_after;  // Unix seconds; 0: none seen
   runtime::Counter connections_opened;
   runtime::Counter idle_closes;        // the server closed while nothing was in flight: normal
   runtime::Counter replays;            // queries sent again after a close
   runtime::Counter plaintext_queries;  // sent over a tcp or udp upstream
-  // Queries given to this server since another was slower than usual, by what came of it.
-  runtime::Counter hedges_won;          // this server answered first
-  runtime::Counter hedges_lost;         // the other one did, or none
-  runtime::Counter hedges_over_budget;  // not given, since too many were
+  std::array<runtime::Counter, static_cast<std::size_t>(Hedge::count_)> hedges;
 };
 
 }  // namespace pillion::upstream

@@ -91,6 +91,18 @@ std::uint16_t Mux::add(Query& query, runtime::Time now) {
   return id;
 }
 
+/// Whom a message was meant for whose id nothing has: who asked its question, or the only one who waits. Over a stream
+/// it is the server that is wrong, and there is no use in waiting for what it has sent already.
+std::optional<Mux::Index> Mux::meant_by(dns::Bytes message) const {
+  std::optional<Index> only;
+  for (auto index = oldest_; index != none; index = slots_[index].newer) {
+    if (slots_[index].query == nullptr) continue;
+    if (carries(message, question_of(slots_[index]))) return index;
+    only = only ? none : index;
+  }
+  return only == none ? std::nullopt : only;
+}
+
 /// Of a message that has the id of `slot` and not its question.
 bool Mux::is_passed_over(Slot& slot) const {
   if (path_ == Path::stream) return false;
@@ -127,17 +139,23 @@ std::expected<Mux::Received, Error> Mux::receive(dns::Bytes message, runtime::Ti
   const auto header = dns::Header::of(message);
   if (!header) return std::unexpected(Error::malformed_reply);
   const auto index = index_of(header->id());
+  if (!slots_[index].taken || slots_[index].id != header->id()) {
+    const auto meant = path_ == Path::stream ? meant_by(message) : std::nullopt;
+    if (!meant) return std::unexpected(Error::mismatched_reply);
+    auto* const query = slots_[*meant].query;
+    release(*meant);
+    return Received{.query = query, .reply = std::unexpected(Error::mismatched_reply)};
+  }
   auto& slot = slots_[index];
-  if (!header->is_response() || !slot.taken || slot.id != header->id()) return std::unexpected(Error::mismatched_reply);
 
   Received received{.query = slot.query, .reply = std::unexpected(Error::mismatched_reply)};
-  if (is_unread(*header, slot)) {
+  if (header->is_response() && is_unread(*header, slot)) {
     if (header->opcode() == dns::opcode::query) {
       received.reply = Reply{.message = {}, .rcode = header->rcode()};
     } else {
       received.reply = std::unexpected(Error::malformed_reply);
     }
-  } else if (header->questions() == 1 && carries(message, question_of(slot))) {
+  } else if (header->is_response() && header->questions() == 1 && carries(message, question_of(slot))) {
     received.reply = read(message, slot, is_cut);
   } else if (is_passed_over(slot)) {
     return std::unexpected(Error::mismatched_reply);

@@ -49,7 +49,8 @@ class Mux {
     /// passed over.
     std::expected<Reply, Error> reply;
   };
-  /// Matches one message and gives its id back. mismatched_reply: it answers nothing that was asked, or is passed over;
+  /// Matches one message and gives its id back; over a stream, by its question where its id is nobody's.
+  /// mismatched_reply: it answers nothing that was asked, or is passed over;
   /// malformed_reply: it is not even a header. `is_cut`: the buffer did not hold the whole datagram.
   [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now, bool is_cut = false);
 
@@ -91,6 +92,7 @@ class Mux {
   [[nodiscard]] Index index_of(std::uint16_t id) const { return static_cast<Index>(id & (slots_.size() - 1)); }
   [[nodiscard]] static dns::Bytes question_of(const Slot& slot);
   void link(Index index);
+  [[nodiscard]] std::optional<Index> meant_by(dns::Bytes message) const;
   [[nodiscard]] bool is_passed_over(Slot& slot) const;
   [[nodiscard]] bool is_unread(const dns::Header& header, const Slot& slot) const;
   [[nodiscard]] std::expected<Reply, Error> read(dns::Bytes message, const Slot& slot, bool is_cut) const;

@@ -13,6 +13,7 @@
 #include "runtime/schedule.hpp"
 #include "upstream/channel.hpp"
 #include "upstream/connection.hpp"
+#include "upstream/members.hpp"
 #include "upstream/quarantine.hpp"
 #include "upstream/server_profile.hpp"
 #include "upstream/server_report.hpp"
@@ -62,19 +63,6 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   [[nodiscard]] const Health& health() const { return profile_.health(); }
 
  private:
-  struct Member {
-    std::unique_ptr<Connection> connection;
-    std::optional<Quarantine::Lane> lane = {};  // for suspects alone
-    std::uint64_t sent = 0;
-    std::optional<runtime::Time> last_reply = {};
-    std::optional<runtime::Time> used_up = {};  // since when it has been sent as many queries as the server answers
-    bool was_ready = false;
-    bool has_one_alone = false;  // what was sent last was alone in flight then
-    bool has_a_recluse = false;  // what was sent last stays alone in flight
-
-    [[nodiscard]] ConnectionState state() const { return connection->state(); }
-  };
-
   void ready(Connection& connection, const Handshake& handshake) override;
   void received(Connection& connection, const Mux::Received& received) override;
   void ignored(Connection& connection, Error error) override;
@@ -90,12 +78,8 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
 
   [[nodiscard]] runtime::Time now() { return context_.schedule.clock().now(); }
   [[nodiscard]] Health& health() { return profile_.health(); }
-  [[nodiscard]] Member& member(const Connection& connection);
-  template <typename Wanted>
-  [[nodiscard]] std::size_t count(Wanted wanted) const;
 
   // Sending.
-  [[nodiscard]] Member* with_room(runtime::Time now);
   void send(Member& member, Query& query, runtime::Time now);
   void send_waiting(runtime::Time now);
   void send_suspects(runtime::Time now);
@@ -104,11 +88,9 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   // Opening.
   void open_as_needed(runtime::Time now);
   void open(std::optional<Quarantine::Lane> lane = {});
-  [[nodiscard]] bool may_open() const;
   void keep_warm(runtime::Time now, bool had_answers);
-  [[nodiscard]] runtime::Time quota_doubted_at(const Member& used) const;
-  void watch_quota();
   void try_again_soon();
+  void wake_at(runtime::Time time);
   // What a connection's end, or an answer, says.
   void heard(Member& member, runtime::Time now);
   [[nodiscard]] std::optional<Error> verdict(const Member& ended, std::optional<Error> error,
@@ -127,13 +109,12 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   PoolSettings settings_;
   MakeConnection make_;
   std::function<void()> on_recovery_;
-  std::vector<Member> members_;
+  Members members_;
   std::deque<Query*> waiting_;
   Quarantine quarantine_;
   /// A connection ended with queries and without any answer. They may be to blame, or the server: it has to prove
   /// itself to a probe.
   bool in_doubt_ = false;
-  bool has_lanes_ = false;
   std::optional<runtime::Time> last_sent_;
   bool tried_ = false;
   bool stopping_ = false;

@@ -10,6 +10,7 @@ void ServerReport::connected(const Handshake& handshake) {
     (handshake.resumed ? metrics_.handshakes_resumed : metrics_.handshakes_full).add();
     metrics_.handshake_duration.observe(handshake.duration);
     metrics_.certificate_not_after.set(static_cast<double>(std::chrono::system_clock::to_time_t(handshake.not_after)));
+    metrics_.tls_connections.add(handshake.version, handshake.group, handshake.cipher);
     note_groups(handshake);
   }
   const auto milliseconds = std::chrono::duration<double, std::milli>(handshake.duration).count();

@@ -42,10 +42,11 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() 
   const auto started = clock_.now();
   auto* const ssl = stream_.native_handle();
   const auto offered = identity_.prepare(ssl, context_, started);
+  if (!offered) co_return std::unexpected(offered.error());
   error_code error;
   co_await stream_.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
   const auto ended = clock_.refresh();
-  identity_.note_end(ssl, context_, offered, ended);
+  identity_.note_end(ssl, context_, *offered, ended);
   if (error) {
     if (error.category() == asio::error::get_ssl_category()) {
       co_return std::unexpected(identity_.explain(ssl, static_cast<unsigned long>(error.value())));
@@ -61,7 +62,8 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() 
                       .not_after = facts->not_after,
                       .version = facts->version,
                       .group = facts->group,
-                      .fell_back = offered == Groups::classical};
+                      .cipher = facts->cipher,
+                      .fell_back = *offered == Groups::classical};
 }
 
 template <typename Transport>

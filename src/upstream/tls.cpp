@@ -2,21 +2,30 @@
 
 #include <algorithm>
 #include <ctime>
+#include <optional>
 #include <stdexcept>
 #include <string_view>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/objects.h>
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "config/tls_files.hpp"
 #include "config/tls_groups.hpp"
 
 namespace pillion::upstream {
 namespace {
 
 constexpr std::array<unsigned char, 4> alpn_dot = {3, 'd', 'o', 't'};  // IANA: "dot", RFC 7858
+/// What may be agreed on under TLS 1.2: ECDHE with AEAD (RFC 9325 sections 4.1 and 4.2). With DHE the server chooses
+/// the modulus, and one of 10,000 bits holds the loop for a second. The suites of TLS 1.3 are OpenSSL's.
+constexpr auto tls1_2_ciphers =
+    "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
+    "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256";
 
 /// Where an SSL keeps the address of its TlsIdentity.
 int identity_index() {
@@ -24,8 +33,25 @@ int identity_index() {
   return index;
 }
 
+/// The alert (RFC 8446 section 6) by which the server has ended the handshake; nullopt if the error is none.
+std::optional<int> alert_of(unsigned long code) {
+  const auto reason = ERR_GET_REASON(code);
+  if (ERR_GET_LIB(code) != ERR_LIB_SSL || reason < SSL_AD_REASON_OFFSET || reason > SSL_AD_REASON_OFFSET + 255)
+    return {};
+  return reason - SSL_AD_REASON_OFFSET;
+}
+
+std::string alert_text(int alert) {
+  auto text = std::string("the server sent the alert \"") + SSL_alert_desc_string_long(alert) + '"';
+  // Most servers that share no cipher suite with us send this one.
+  if (alert == SSL_AD_HANDSHAKE_FAILURE)
+    text += ": it may accept none of our cipher suites, which are ECDHE with AEAD alone under TLS 1.2";
+  return text;
+}
+
 std::string openssl_text(unsigned long code) {
-  if (code == 0) return "connection closed during the handshake";
+  if (code == 0) return "OpenSSL gives no reason";
+  if (const auto alert = alert_of(code)) return alert_text(*alert);
   if (const char* reason = ERR_reason_error_string(code)) return reason;
   std::array<char, 256> text{};
   ERR_error_string_n(code, text.data(), text.size());
@@ -72,46 +98,90 @@ std::array<std::uint8_t, 32> decode_pin(std::string_view pin) {
   return digest;
 }
 
-/// The name of the group that the key exchange used; empty where there was none, as when TLS 1.2 resumes.
+/// The name of the group that the key exchange used, by TLS 1.2 the one that the resumed session was made with; empty
+/// if OpenSSL does not know it.
 std::string negotiated_group(SSL* ssl) {
   const auto group = SSL_get_negotiated_group(ssl);
   const char* const name = group == NID_undef ? nullptr : SSL_group_to_name(ssl, static_cast<int>(group));
   return name == nullptr ? std::string{} : name;
 }
 
+/// IANA's name of the cipher suite.
+std::string negotiated_cipher(const SSL* ssl) {
+  const char* const name = SSL_CIPHER_standard_name(SSL_get_current_cipher(ssl));
+  return name == nullptr ? std::string{} : name;
+}
+
 struct FreeX509 {
   void operator()(X509* certificate) const { X509_free(certificate); }
 };
+struct FreeVerifyParam {
+  void operator()(X509_VERIFY_PARAM* param) const { X509_VERIFY_PARAM_free(param); }
+};
+
+/// Throws what `what` and OpenSSL's oldest error say, unless `done`.
+void must(bool done, const std::string& what) {
+  if (!done) throw std::runtime_error(what + ": " + openssl_text(ERR_get_error()));
+}
+
+/// Has the certificate verified for the server's name or, where it has none, for its address. False if OpenSSL refuses:
+/// then nothing would be verified but the chain.
+[[nodiscard]] bool expect_identity(X509_VERIFY_PARAM* param, const config::Server& server) {
+  return server.tls_name.empty()
+             ? X509_VERIFY_PARAM_set1_ip_asc(param, server.endpoint.address.c_str()) == 1
+             : X509_VERIFY_PARAM_set1_host(param, server.tls_name.c_str(), server.tls_name.size()) == 1;
+}
+
+/// Verifies a chain in place of X509_verify_cert(3), which looks at the dates of an anchor only if it is self-signed.
+int verify_chain(X509_STORE_CTX* verification, void* /*argument*/) {
+  if (X509_verify_cert(verification) != 1) return 0;
+  auto* const chain = X509_STORE_CTX_get0_chain(verification);
+  const auto* const anchor = sk_X509_value(chain, sk_X509_num(chain) - 1);
+  const int when = X509_cmp_timeframe(X509_STORE_CTX_get0_param(verification), X509_get0_notBefore(anchor),
+                                      X509_get0_notAfter(anchor));
+  if (when == 0) return 1;
+  X509_STORE_CTX_set_error(verification, when > 0 ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_ERR_CERT_NOT_YET_VALID);
+  return 0;
+}
+
+void trust(SSL_CTX* ctx, const std::string& ca_file) {
+  auto certificates = config::read_ca_file(ca_file);
+  if (!certificates) throw std::runtime_error("CA file " + certificates.error());
+  for (const auto& certificate : *certificates) {
+    auto* const x509 = certificate.x509.get();
+    if (certificate.use == config::CaUse::none) continue;
+    // X509_V_FLAG_PARTIAL_CHAIN would make anchors of all intermediates, those with their issuer in the file too.
+    if (certificate.use == config::CaUse::anchor_intermediate)
+      must(X509_add1_trust_object(x509, OBJ_nid2obj(NID_server_auth)) == 1, "CA file " + ca_file);
+    must(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x509) == 1, "CA file " + ca_file);
+  }
+}
 
 }  // namespace
 
 TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl::context::tls_client) {
   auto* const ctx = context_.native_handle();
-  const auto must = [](bool done, const std::string& what) {
-    if (!done) throw std::runtime_error(what + ": " + openssl_text(ERR_get_error()));
-  };
   ERR_clear_error();
   must(SSL_CTX_set_min_proto_version(
            ctx, settings.min_version == config::TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1,
        "TLS version");
+  must(SSL_CTX_set_cipher_list(ctx, tls1_2_ciphers) == 1, "TLS 1.2 cipher suites");
   const auto groups = settings.groups.empty() ? config::default_tls_groups() : settings.groups;
   must(SSL_CTX_set1_groups_list(ctx, config::to_openssl_list(groups).c_str()) == 1, "TLS groups");
   std::vector<std::string> classical;
   std::ranges::remove_copy_if(groups, std::back_inserter(classical), config::is_post_quantum);
   if (classical.size() < groups.size()) classical_groups_ = config::to_openssl_list(classical);
-  must(SSL_CTX_load_verify_file(ctx, settings.ca_file.c_str()) == 1, "CA file " + settings.ca_file);
+  trust(ctx, settings.ca_file);
   if (!settings.client_cert.empty()) {
-    must(SSL_CTX_use_certificate_chain_file(ctx, settings.client_cert.c_str()) == 1,
-         "client certificate " + settings.client_cert);
-    must(SSL_CTX_use_PrivateKey_file(ctx, settings.client_key.c_str(), SSL_FILETYPE_PEM) == 1,
-         "client key " + settings.client_key);
-    must(SSL_CTX_check_private_key(ctx) == 1,
-         "client key " + settings.client_key + " and certificate " + settings.client_cert);
+    const auto used = config::use_client_certificate(ctx, settings.client_cert, settings.client_key);
+    if (!used) throw std::runtime_error(std::string(used.error().key) + ": " + used.error().problem);
   }
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
+  SSL_CTX_set_cert_verify_callback(ctx, verify_chain, nullptr);
   // Connections are idle most of the time; their 34 kB of buffers need not be.
-  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
-  SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION);
+  must((SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS) & SSL_MODE_RELEASE_BUFFERS) != 0, "TLS mode");
+  constexpr std::uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
+  must((SSL_CTX_set_options(ctx, options) & options) == options, "TLS options");
   // Sessions are kept by the server's TlsIdentity, not by OpenSSL's cache, which has no notion of who the server is.
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(ctx, &TlsIdentity::keep_session);
@@ -123,20 +193,26 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
 TlsIdentity::TlsIdentity(const config::Server& server) : server_(server) {
   pins_.reserve(server.pins.size());
   for (const auto& pin : server.pins) pins_.push_back(decode_pin(pin));
+  ERR_clear_error();
+  const std::unique_ptr<X509_VERIFY_PARAM, FreeVerifyParam> trial(X509_VERIFY_PARAM_new());
+  must(trial && expect_identity(trial.get(), server),
+       "certificates cannot be verified for " + (server.tls_name.empty() ? server.endpoint.address : server.tls_name));
 }
 
-Groups TlsIdentity::prepare(SSL* ssl, const TlsContext& context, runtime::Time now) {
-  SSL_set_ex_data(ssl, identity_index(), this);
-  SSL_set_alpn_protos(ssl, alpn_dot.data(), alpn_dot.size());
-  if (server_.tls_name.empty()) {
-    X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), server_.endpoint.address.c_str());
-  } else {
-    SSL_set_tlsext_host_name(ssl, server_.tls_name.c_str());
-    SSL_set1_host(ssl, server_.tls_name.c_str());
-  }
-  if (session_) SSL_set_session(ssl, session_.get());
-  if (fallback_.to_offer(now) == Groups::all || SSL_set1_groups_list(ssl, context.classical_groups().c_str()) != 1)
-    return Groups::all;
+std::expected<Groups, TlsFailure> TlsIdentity::prepare(SSL* ssl, const TlsContext& context, runtime::Time now) {
+  const auto refuse = [](const std::string& what) {
+    return std::unexpected(TlsFailure{Error::tls_failed, what + " cannot be set: " + openssl_text(ERR_get_error())});
+  };
+  ERR_clear_error();
+  if (SSL_set_ex_data(ssl, identity_index(), this) != 1) return refuse("the server's identity");
+  // The one function here that returns 0 for success.
+  if (SSL_set_alpn_protos(ssl, alpn_dot.data(), alpn_dot.size()) != 0) return refuse("ALPN");
+  if (!expect_identity(SSL_get0_param(ssl), server_)) return refuse("the name to verify");
+  if (!server_.tls_name.empty() && SSL_set_tlsext_host_name(ssl, server_.tls_name.c_str()) != 1) return refuse("SNI");
+  // Without its session the handshake is a full one.
+  if (session_ && SSL_set_session(ssl, session_.get()) != 1) session_.reset();
+  if (fallback_.to_offer(now) == Groups::all) return Groups::all;
+  if (SSL_set1_groups_list(ssl, context.classical_groups().c_str()) != 1) return refuse("the classical groups");
   return Groups::classical;
 }
 
@@ -151,6 +227,7 @@ void TlsIdentity::note_end(const SSL* ssl, const TlsContext& context, Groups off
 
 int TlsIdentity::keep_session(SSL* ssl, SSL_SESSION* session) {
   auto* const identity = static_cast<TlsIdentity*>(SSL_get_ex_data(ssl, identity_index()));
+  if (identity == nullptr) return 0;
   identity->session_.reset(session);
   return 1;  // the reference is ours now
 }
@@ -170,6 +247,7 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
   facts.not_after = to_time_point(X509_get0_notAfter(certificate.get()));
   facts.version = SSL_get_version(ssl);
   facts.group = negotiated_group(ssl);
+  facts.cipher = negotiated_cipher(ssl);
   if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
     return refuse(Error::certificate_expired, "certificate of the resumed session has expired");
   }
@@ -200,7 +278,10 @@ TlsFailure TlsIdentity::explain(SSL* ssl, unsigned long openssl_error) {
   if (const auto verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
     return {verification_error(verdict), X509_verify_cert_error_string(verdict)};
   }
-  return {Error::tls_failed, openssl_text(openssl_error)};
+  // RFC 7301 section 3.2: a server that knows none of the protocols offered says so by this alert.
+  const bool refuses_dot = alert_of(openssl_error) == SSL_AD_NO_APPLICATION_PROTOCOL;
+  return {refuses_dot ? Error::alpn_mismatch : Error::tls_failed,
+          openssl_error == 0 ? "connection closed during the handshake" : openssl_text(openssl_error)};
 }
 
 }  // namespace pillion::upstream

@@ -42,7 +42,8 @@ struct TlsFacts {
   bool resumed = false;
   std::chrono::system_clock::time_point not_after;  ///< of the server's certificate
   std::string version;                              ///< "TLSv1.3"
-  std::string group;                                ///< "X25519MLKEM768"; empty for a session resumed by TLS 1.2
+  std::string group;                                ///< "X25519MLKEM768"; of the first connection where TLS 1.2 resumes
+  std::string cipher;                               ///< IANA's name: "TLS_AES_256_GCM_SHA384"
 };
 
 /// A failed handshake: what it counts as, and what OpenSSL says of it.
@@ -54,19 +55,20 @@ struct TlsFailure {
 /// The identity of one server and its newest session ticket. One per server and shard; outlives its connections.
 class TlsIdentity {
  public:
-  /// Pins that are not "sha256/" and 32 bytes in base64 throw std::runtime_error; the configuration has refused them
-  /// already.
+  /// Throws std::runtime_error for pins that are not "sha256/" and 32 bytes in base64, and for a name or address that
+  /// OpenSSL cannot verify certificates for; the configuration has refused them already.
   explicit TlsIdentity(const config::Server& server);
 
   /// Makes an SSL of `context` verify this server (name or IP SAN), send SNI and ALPN, and offer the session that is
-  /// kept. Returns the groups that it offers.
-  [[nodiscard]] Groups prepare(SSL* ssl, const TlsContext& context, runtime::Time now);
+  /// kept. Returns the groups that it offers. After a failure `ssl` must not be used: it might verify no name.
+  [[nodiscard]] std::expected<Groups, TlsFailure> prepare(SSL* ssl, const TlsContext& context, runtime::Time now);
   /// To be called when a handshake is over, however it ended: notes whether its ClientHello was answered.
   void note_end(const SSL* ssl, const TlsContext& context, Groups offered, runtime::Time now);
   /// To be called after every successful handshake: pins, ALPN and the certificate's dates, which a resumed session
   /// does not check again.
   [[nodiscard]] std::expected<TlsFacts, TlsFailure> check(SSL* ssl);
-  /// Why a handshake failed, from the verification's verdict and OpenSSL's error code; forgets the session.
+  /// Why a handshake failed, from the verification's verdict and OpenSSL's error code, 0 where the server closed the
+  /// connection; forgets the session.
   [[nodiscard]] TlsFailure explain(SSL* ssl, unsigned long openssl_error);
 
  private:

@@ -170,6 +170,10 @@ TEST(TlsUpstream, RefusesAServerThatWantsNoDot) {
   const ShardRunner shard(setup.config);
   const auto seen = ask(shard, "www.example");
   EXPECT_EQ(seen.rcode, dns::rcode::servfail);
+  EXPECT_EQ(seen.extended_error, "ALPN protocol is not dot at 127.0.0.1:" + std::to_string(setup.server.tls_port()));
+  EXPECT_GE(shard.failures(Error::alpn_mismatch), 1U);
+  EXPECT_EQ(shard.failures(Error::alpn_mismatch), shard.all_failures());
+  EXPECT_TRUE(shard.log().has({"upstream failed", "the server sent the alert \"no application protocol\""}));
   EXPECT_EQ(setup.server.counters().queries, 0U);
 }
 
@@ -232,7 +236,7 @@ TEST_F(TlsPins, AreCheckedOnASessionThatIsResumed) {
     const auto socket =
         test::connect_socket(test::SocketAddress::of("127.0.0.1", setup.server.tls_port()), SOCK_STREAM);
     const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.native().native_handle()), SSL_free);
-    EXPECT_EQ(identity.prepare(ssl.get(), context, runtime::Time{}), upstream::Groups::all);
+    EXPECT_EQ(identity.prepare(ssl.get(), context, runtime::Time{}).value(), upstream::Groups::all);
     if (session != nullptr) SSL_set_session(ssl.get(), session);
     SSL_set_fd(ssl.get(), socket.get());
     EXPECT_EQ(SSL_connect(ssl.get()), 1);
@@ -271,6 +275,29 @@ TEST(TlsUpstream, ShowsItsCertificateWhereOneIsRequired) {
   tls.client_key = setup.directory.write("client.key", identity.key_pem());
   const ShardRunner shard(setup.config);
   EXPECT_EQ(ask(shard, "www.example").answers, 1);
+}
+
+TEST(TlsIdentity, OfANameThatCannotBeVerifiedDoesNotStart) {
+  const config::Server scoped{.endpoint = {"fe80::1%eth0", 853}, .tls_name = {}, .pins = {}};
+  try {
+    const upstream::TlsIdentity identity(scoped);
+    FAIL() << "certificates would be verified for nobody";
+  } catch (const std::runtime_error& error) {
+    EXPECT_EQ(error.what(), std::string("certificates cannot be verified for fe80::1%eth0: OpenSSL gives no reason"));
+  }
+  EXPECT_NO_THROW(upstream::TlsIdentity({.endpoint = {"fe80::1", 853}, .tls_name = {}, .pins = {}}));
+}
+
+TEST(TlsIdentity, FailsAConnectionThatItCannotPrepare) {
+  TlsSetup setup;
+  upstream::TlsContext context(setup.config.upstreams[0].tls);
+  const std::unique_ptr<SSL, decltype(&SSL_free)> ssl(SSL_new(context.native().native_handle()), SSL_free);
+  // SNI has room for 255 bytes.
+  upstream::TlsIdentity identity({.endpoint = {"127.0.0.1", 853}, .tls_name = std::string(256, 'a'), .pins = {}});
+  const auto prepared = identity.prepare(ssl.get(), context, runtime::Time{});
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().error, Error::tls_failed);
+  EXPECT_EQ(prepared.error().detail.find("SNI cannot be set: "), 0U) << prepared.error().detail;
 }
 
 TEST(TlsContext, FallsBackOnlyWhereThereAreGroupsOfBothKinds) {

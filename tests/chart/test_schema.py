@@ -16,6 +16,7 @@ SCHEMA = json.loads(values_schema.SCHEMA.read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 SERVER = {"address": "192.0.2.1:853"}
+PEM = "PEM"  # stands for the path of a file that does for every key that names one
 PIN = "sha256/" + "A" * 43 + "="
 GROUPS = ["X25519", "X448", "P-256", "P-384", "P-521", "ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144"]
 TEXTS = {
@@ -25,9 +26,9 @@ TEXTS = {
     "upstreams.NAME.servers[].tls_name": [
         "", "dns.quad9.net", "DNS-1.example", "localhost", "9.9.9.9", "2620:fe::fe", "a..b", ".a", "a.", "-a.example", "a-.example", "a_b",
         "*.example", "a" * 63 + ".example", "a" * 64 + ".example", "a." * 126 + "a", "a." * 127 + "a"],
-    "upstreams.NAME.tls.ca_file": ["/dev/null"],
-    "upstreams.NAME.tls.client_cert": ["/dev/null"],
-    "upstreams.NAME.tls.client_key": ["/dev/null"],
+    "upstreams.NAME.tls.ca_file": [PEM],
+    "upstreams.NAME.tls.client_cert": [PEM],
+    "upstreams.NAME.tls.client_key": [PEM],
     "routes[].zone": ["cluster.local", "cluster.local.", ".", "example", "_tcp.example", "*.example", "*", "a..b", ".a", ""],
     "routes[].upstream": ["public", "", "no name"],
 }
@@ -77,7 +78,7 @@ def document(key: str, value) -> dict:
     if parents[:3] == ["upstreams", "NAME", "servers[]"]:
         return {"upstreams": {"public": {"servers": [{**server, name: value}]}}}
     if parents == ["upstreams", "NAME", "tls"]:
-        pair = {"client_cert": "/dev/null", "client_key": "/dev/null"} if name.startswith("client") else {}
+        pair = {"client_cert": PEM, "client_key": PEM} if name.startswith("client") else {}
         return {"upstreams": {"public": {**upstream, "tls": {**pair, name: value}}}}
     if parents == ["upstreams", "NAME"]:
         return {"upstreams": {"public": {**upstream, name: value}}}
@@ -97,11 +98,23 @@ def pillion_takes(binary, tmp_path, config: dict) -> tuple[bool, str]:
     return done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def pem(tmp_path_factory):
+    """A certificate that signed itself, and its key, in one file."""
+    directory = tmp_path_factory.mktemp("pem")
+    parts = [directory / "certificate.pem", directory / "key.pem"]
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=throwaway", "-out", parts[0], "-keyout", parts[1]],
+                   capture_output=True, check=True)
+    whole = directory / "both.pem"
+    whole.write_text("".join(part.read_text() for part in parts))
+    return str(whole)
+
+
 @pytest.mark.parametrize("key", REFERENCE)
-def test_the_schema_takes_what_pillion_takes(binary, tmp_path, key):
+def test_the_schema_takes_what_pillion_takes(binary, tmp_path, pem, key):
     verdicts = set()
     for value in candidates(key):
-        config = document(key, value)
+        config = json.loads(json.dumps(document(key, value)).replace(json.dumps(PEM), json.dumps(pem)))
         taken, why = pillion_takes(binary, tmp_path, config)
         verdicts.add(taken)
         refused = [error.message for error in VALIDATOR.iter_errors({"config": config})]

@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "config/load.hpp"
+#include "support/certificates.hpp"
 
 namespace pillion::cli {
 namespace {
@@ -90,11 +91,14 @@ TEST(CommandLine, ThatIsWrongExitsWith2) {
 TEST(Check, WithoutAFilePrintsTheDefaults) {
   const auto result = pillion({"check"});
   EXPECT_EQ(result.exit_code, 0);
-  EXPECT_EQ(result.out, config::to_yaml(config::default_config(), true) + R"(
+  EXPECT_THAT(result.out, StartsWith(config::to_yaml(config::default_config(), true) + R"(
 # Names go to the longest of these zones that they end in:
 # zone  answered by  protocol  servers
 # .     public       tls       1.1.1.1:853, 9.9.9.9:853
-)");
+
+# The ca_file of each upstream holds:
+# public  )"));
+  EXPECT_THAT(result.out, testing::EndsWith(" roots\n"));
   EXPECT_THAT(result.err, IsEmpty());
 }
 
@@ -138,7 +142,8 @@ TEST(Check, PrintsWhatComesBackToTheSame) {
 }
 
 TEST(Check, HidesThePathOfAKey) {
-  const auto key = write_file("key.pem", "");
+  const auto identity = test::CertificateAuthority().issue();
+  const auto key = write_file("key.pem", identity.certificate_pem() + identity.key_pem());
   const auto file =
       write_file("key.yaml", "upstreams: {public: {servers: [{address: \"192.0.2.1:853\"}], tls: {client_cert: " + key +
                                  ", client_key: " + key + "}}}\n");
@@ -165,6 +170,34 @@ TEST(Check, PrintsWhatWasSkippedAndExitsWith0) {
   EXPECT_THAT(result.out, HasSubstr("\nsearch: {domains: [\"a.example\"], ndots: 1}\n"));
   EXPECT_EQ(result.err, resolv_conf + ":1: `foo..bar` is not a domain name: an empty label; skipped\n" + resolv_conf +
                             ":2: `ndots:` has no number; skipped\n");
+}
+
+TEST(Check, TellsWhatTheCaFilesHold) {
+  const test::CertificateAuthority root;
+  const auto upper = root.intermediate("Upper");
+  const auto lower = upper.intermediate("Lower");
+  const auto whole =
+      write_file("whole.pem", root.certificate_pem() + upper.certificate_pem() + lower.certificate_pem());
+  const auto part =
+      write_file("part.pem", upper.certificate_pem() + lower.certificate_pem() + root.issue().certificate_pem());
+  const auto file = write_file("trust.yaml", R"(
+upstreams:
+  public: {servers: [{address: "192.0.2.1:853"}], tls: {ca_file: )" +
+                                                 whole + R"(}}
+  private: {servers: [{address: "192.0.2.2:853"}], tls: {ca_file: )" +
+                                                 part + R"(}}
+  cluster: {protocol: udp, servers: [{address: "192.0.2.3:53"}]}
+routes: [{zone: a, upstream: private}, {zone: b, upstream: cluster}, {zone: ., upstream: public}]
+)");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, testing::EndsWith(R"(
+# The ca_file of each upstream holds:
+# public   1 root, 2 intermediate CAs below an anchor
+# private  1 intermediate CA as trust anchor, 1 intermediate CA below an anchor, 1 certificate without use
+)"));
+  EXPECT_THAT(result.err,
+              AllOf(HasSubstr("`CN=Upper` is a trust anchor"), HasSubstr("`CN=dot.example` is not a CA's")));
 }
 
 TEST(Check, TellsThatAFileIsEmpty) {

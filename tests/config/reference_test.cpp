@@ -13,6 +13,7 @@
 
 #include "config/keys.hpp"
 #include "config/load.hpp"
+#include "config/pem.hpp"
 #include "config/temporary_file.hpp"
 
 namespace pillion::config {
@@ -83,9 +84,9 @@ std::string document_with(const std::string& path, const std::string& value) {
     return in_upstream(R"(servers: [{address: "192.0.2.1:853", )" + name + ": " + value + "}]");
   if (path == upstream + "servers") return in_upstream("servers: " + value);
   if (path == upstream + "tls.client_cert")
-    return in_upstream(one_server + ", tls: {client_key: /dev/null, client_cert: " + value + "}");
+    return in_upstream(one_server + ", tls: {client_key: " + value + ", client_cert: " + value + "}");
   if (path == upstream + "tls.client_key")
-    return in_upstream(one_server + ", tls: {client_cert: /dev/null, client_key: " + value + "}");
+    return in_upstream(one_server + ", tls: {client_cert: " + value + ", client_key: " + value + "}");
   if (path.starts_with(upstream + "tls.")) return in_upstream(one_server + ", tls: {" + name + ": " + value + "}");
   if (path.starts_with(upstream)) return in_upstream(one_server + ", " + name + ": " + value);
   if (path == "routes[].zone") return "routes: [{upstream: public, zone: " + value + "}]";
@@ -164,7 +165,7 @@ TEST(Reference, GivesTheDefaultsAndRangesOfTheKeyTable) {
 }
 
 TEST(Reference, GivesExamplesThatTheReaderTakes) {
-  const TemporaryFile file("");
+  const TemporaryFile file(pem_of_everything());
   for (const auto& row : read_reference()) {
     if (std::ranges::find(keys(), row.key, &Key::path) == keys().end()) continue;
     const auto& known = key(row.key);

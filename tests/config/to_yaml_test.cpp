@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "config/load.hpp"
+#include "config/pem.hpp"
 #include "config/temporary_file.hpp"
 
 namespace pillion::config {
@@ -13,7 +14,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::Not;
 
-Config everything_changed(const std::string& readable_file) {
+Config everything_changed(const std::string& pem_file) {
   Config config;
   config.dns = {.listen = {{"0.0.0.0", 53}, {"::", 53}, {"127.0.0.1", 0}},
                 .idle_timeout = 1500ms,
@@ -29,11 +30,11 @@ Config everything_changed(const std::string& readable_file) {
        .policy = Policy::round_robin,
        .timeout = 100ms,
        .servers = {{{"2606:4700:4700::1111", 853}, "dns.example", {pin, pin}}, {{"192.0.2.1", 8853}, "", {}}},
-       .tls = {.ca_file = readable_file,
+       .tls = {.ca_file = pem_file,
                .min_version = TlsVersion::tls1_3,
                .groups = {"P-256", "X25519"},
-               .client_cert = readable_file,
-               .client_key = readable_file},
+               .client_cert = pem_file,
+               .client_key = pem_file},
        .padding = 0},
       {.name = "1_a-B",
        .protocol = Protocol::udp,
@@ -79,7 +80,7 @@ TEST(ToYaml, TheDefaultsComeBack) {
 }
 
 TEST(ToYaml, EverythingThatCanBeChangedComesBack) {
-  const TemporaryFile file("");
+  const TemporaryFile file(pem_of_everything());
   expect_round_trip(everything_changed(file.path()));
 }
 
@@ -143,7 +144,7 @@ TEST(ToYaml, OddPathsComeBack) {
     const auto path =
         std::filesystem::temp_directory_path() / ("pillion-config-" + std::to_string(::getpid())) / directory;
     std::filesystem::create_directories(path);
-    const TemporaryFile file("");
+    const TemporaryFile file(pem_of_everything());
     const auto link = path / "ca.pem";
     std::filesystem::create_symlink(file.path(), link);
     config.upstreams.front().tls.ca_file = link.string();

@@ -42,7 +42,7 @@ def test_no_name_of_a_query_is_a_label(proxy):
 @pytest.mark.parametrize("name", [
     "dns_requests_total", "dns_responses_total", "dns_request_duration_seconds_bucket", "dns_rejected_total", "client_connections",
     "upstream_request_duration_seconds_bucket", "upstream_responses_total", "upstream_connections", "upstream_in_flight", "upstream_up",
-    "tls_handshakes_total", "tls_handshake_duration_seconds_bucket", "upstream_certificate_not_after_timestamp_seconds",
+    "tls_handshakes_total", "tls_connections_total", "tls_handshake_duration_seconds_bucket", "upstream_certificate_not_after_timestamp_seconds",
     "config_last_reload_success_timestamp_seconds", "plaintext_queries_total", "build_info",
 ])
 def test_the_contracts_metrics_are_there(proxy, name):

@@ -91,6 +91,7 @@ class ExporterTest : public testing::Test {
                             &m.idle_closes, &m.replays, &m.plaintext_queries}) {
         counter->add(n);
       }
+      m.tls_connections.add("TLSv1.3", "x25519", "TLS_AES_256_GCM_SHA384");
     }
   }
 
@@ -263,6 +264,33 @@ TEST_F(ExporterTest, HandshakesByResultAndResumption) {
   EXPECT_THAT(all, Contains(prefix + R"(result="failure",resumed="false"} 3)"));
 }
 
+TEST_F(ExporterTest, HandshakesHaveNoSeriesForTimesThatAreTooShort) {
+  upstreams_[0].handshake_duration.observe(50us);
+  upstreams_[1].handshake_duration.observe(3ms);
+  auto buckets = series_of("pillion_tls_handshake_duration_seconds_bucket");
+  std::erase_if(buckets, [](const auto& line) { return line.find("1.1.1.1") == std::string::npos; });
+  ASSERT_THAT(buckets, testing::SizeIs(7));
+  EXPECT_THAT(buckets[0], testing::EndsWith(R"(le="0.0025"} 1)"));
+  EXPECT_THAT(buckets[1], testing::EndsWith(R"(le="0.01"} 2)"));
+  EXPECT_THAT(series_of("pillion_tls_handshake_duration_seconds_count")[0], testing::EndsWith("} 2"));
+}
+
+TEST_F(ExporterTest, TlsConnectionsByWhatWasAgreedOnAppearOnceMade) {
+  constexpr auto name = "pillion_tls_connections_total";
+  EXPECT_THAT(series_of(name), testing::IsEmpty());
+  upstreams_[0].tls_connections.add("TLSv1.3", "x25519", "TLS_AES_256_GCM_SHA384");
+  upstreams_[0].tls_connections.add("TLSv1.2", "", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+  // The other shard has them in another order.
+  upstreams_[1].tls_connections.add("TLSv1.2", "secp256r1", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+  upstreams_[1].tls_connections.add("TLSv1.3", "x25519", "TLS_AES_256_GCM_SHA384");
+  const auto prefix = std::string(name) + R"({upstream="public",server="1.1.1.1:853",)";
+  constexpr auto suite = R"(cipher="TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256"} 1)";
+  EXPECT_THAT(series_of(name), testing::UnorderedElementsAre(
+                                   prefix + R"(version="TLSv1.3",group="x25519",cipher="TLS_AES_256_GCM_SHA384"} 2)",
+                                   prefix + R"(version="TLSv1.2",group="none",)" + suite,
+                                   prefix + R"(version="TLSv1.2",group="secp256r1",)" + suite));
+}
+
 TEST_F(ExporterTest, ConnectionsWithoutPostQuantumGroups) {
   upstreams_[1].group_fallbacks.add(2);
   EXPECT_THAT(series_of("pillion_tls_group_fallbacks_total"),
@@ -287,6 +315,9 @@ TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
     for (const std::size_t i : {3U, 11U, 13U}) m.failures[i].add();
     m.certificate_not_after.set(1800000000);
     m.request_duration.observe(10ms);
+    for (auto& hedges : m.hedges) hedges.add();
+    m.tls_connections.add("TLSv1.3", "x25519", "TLS_AES_256_GCM_SHA384");
+    m.tls_connections.add("TLSv1.3", "X25519MLKEM768", "TLS_AES_256_GCM_SHA384");
   }
   const auto count = series().size();
   RecordProperty("series", static_cast<int>(count));

@@ -548,6 +548,22 @@ TEST_F(PoolTest, CountsHandshakes) {
   EXPECT_EQ(metrics.connections_opened.value(), 2U);
 }
 
+TEST_F(PoolTest, CountsTlsConnectionsByWhatWasAgreedOn) {
+  start({.encrypted = true});
+  connection(0).become_ready({.encrypted = true,
+                              .not_after = {},
+                              .version = "TLSv1.3",
+                              .group = "x25519",
+                              .cipher = "TLS_AES_256_GCM_SHA384"});
+  std::vector<std::string> seen;
+  metrics.tls_connections.for_each(
+      [&](std::string_view version, std::string_view group, std::string_view cipher, std::uint64_t count) {
+        seen.push_back(std::string(version).append(" ").append(group).append(" ").append(cipher) + " " +
+                       std::to_string(count));
+      });
+  EXPECT_EQ(seen, std::vector<std::string>{"TLSv1.3 x25519 TLS_AES_256_GCM_SHA384 1"});
+}
+
 TEST_F(PoolTest, CountsConnectionsThatFellBackToClassicalGroups) {
   start({.encrypted = true});
   connection(0).become_ready({.encrypted = true, .not_after = {}, .version = "TLSv1.3", .group = "X25519MLKEM768"});

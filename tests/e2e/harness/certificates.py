@@ -42,8 +42,9 @@ class Certificate:
         return "sha256/" + base64.b64encode(hashlib.sha256(der).digest()).decode()
 
 
-def make_key(path):
-    run("openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", path)
+def make_key(path, kind="EC"):
+    option = {"EC": "ec_paramgen_curve:P-256", "RSA": "rsa_keygen_bits:2048"}[kind]
+    run("openssl", "genpkey", "-algorithm", kind, "-pkeyopt", option, "-out", path)
     return path
 
 
@@ -59,29 +60,34 @@ def self_signed(directory, name, san):
 
 
 class Authority:
-    """A CA of its own; `ca_file` is what a client must trust."""
+    """A CA: a root, or an intermediate of `issuer`. `ca_file` has its own certificate alone."""
 
-    def __init__(self, directory, name="throwaway CA"):
+    def __init__(self, directory, name="throwaway CA", issuer=None, validity=VALID):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True)
         self.key = make_key(self.directory / "ca.key")
         self.ca_file = self.directory / "ca.pem"
-        run("openssl", "req", "-x509", "-new", "-key", self.key, "-subj", f"/CN={name}", "-days", "30", "-addext",
-            "keyUsage=critical,keyCertSign,cRLSign", "-out", self.ca_file)
+        if issuer:
+            issuer.sign("ca", self.directory, name, "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign,cRLSign\n", validity)
+        else:
+            run("openssl", "req", "-x509", "-new", "-key", self.key, "-subj", f"/CN={name}", "-days", "30", "-addext",
+                "keyUsage=critical,keyCertSign,cRLSign", "-out", self.ca_file)
         self.config = self.directory / "ca.cnf"
         self.config.write_text(CA_CONFIG.format(directory=self.directory))
         (self.directory / "index.txt").write_text("")
         (self.directory / "serial").write_text("1000\n")
 
-    def issue(self, file_name, san, validity=VALID, usage="serverAuth"):
-        """A leaf certificate. `san` as openssl writes it: "DNS:a.example,IP:127.0.0.1"."""
-        key = make_key(self.directory / f"{file_name}.key")
-        request = self.directory / f"{file_name}.csr"
-        extensions = self.directory / f"{file_name}.ext"
-        path = self.directory / f"{file_name}.pem"
-        run("openssl", "req", "-new", "-key", key, "-subj", f"/CN={file_name}", "-out", request)
-        extensions.write_text(f"basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage={usage}\n"
-                              f"subjectAltName={san}\n")
+    def sign(self, file_name, directory, name, extensions, validity):
+        """Signs `directory`/`file_name`.key as `name`; the certificate is the .pem beside it."""
+        stem = f"{directory}/{file_name}"
+        run("openssl", "req", "-new", "-key", f"{stem}.key", "-subj", f"/CN={name}", "-out", f"{stem}.csr")
+        pathlib.Path(f"{stem}.ext").write_text(extensions)
         run("openssl", "ca", "-batch", "-notext", "-config", self.config, "-cert", self.ca_file, "-keyfile", self.key, "-in",
-            request, "-out", path, "-extfile", extensions, "-startdate", validity[0], "-enddate", validity[1])
-        return Certificate(path, key)
+            f"{stem}.csr", "-out", f"{stem}.pem", "-extfile", f"{stem}.ext", "-startdate", validity[0], "-enddate", validity[1])
+
+    def issue(self, file_name, san, validity=VALID, usage="serverAuth", key_kind="EC"):
+        """A leaf certificate. `san` as openssl writes it: "DNS:a.example,IP:127.0.0.1"."""
+        key = make_key(self.directory / f"{file_name}.key", key_kind)
+        self.sign(file_name, self.directory, file_name,
+                  f"basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage={usage}\nsubjectAltName={san}\n", validity)
+        return Certificate(self.directory / f"{file_name}.pem", key)

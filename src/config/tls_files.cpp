@@ -1,0 +1,126 @@
+#include "config/tls_files.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+
+#include "config/read_file.hpp"
+#include "config/scalar.hpp"
+
+namespace pillion::config {
+namespace {
+
+constexpr std::size_t max_ca_file_size = std::size_t{2} << 20U;  // Mozilla's authorities are 220 kB
+
+struct FreeBio {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+struct FreeInfos {
+  void operator()(STACK_OF(X509_INFO) * infos) const { sk_X509_INFO_pop_free(infos, X509_INFO_free); }
+};
+struct FreeContext {
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+using Bio = std::unique_ptr<BIO, FreeBio>;
+
+/// The reason of OpenSSL's oldest error; empties its queue.
+std::string take_openssl_reason() {
+  const char* const reason = ERR_reason_error_string(ERR_get_error());
+  ERR_clear_error();
+  return reason == nullptr ? "unknown error" : reason;
+}
+
+/// Answers OpenSSL's question for a passphrase, which it would put to the terminal. `asked` is a bool or nullptr.
+int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*is_for_writing*/, void* asked) {
+  if (asked != nullptr) *static_cast<bool*>(asked) = true;
+  return -1;
+}
+
+std::string name_text(const X509_NAME* name) {
+  const Bio bio(BIO_new(BIO_s_mem()));
+  if (!bio || X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
+  char* text = nullptr;
+  const auto size = BIO_get_mem_data(bio.get(), &text);
+  return {text, static_cast<std::size_t>(size)};
+}
+
+bool is_self_signed(X509* certificate) {
+  return X509_self_signed(certificate, 0) == 1;
+}
+
+CaUse use_of(X509* certificate, const std::vector<CaCertificate>& all) {
+  if (is_self_signed(certificate)) return CaUse::root;
+  if (X509_check_ca(certificate) == 0) return CaUse::none;
+  const bool has_issuer = std::ranges::any_of(all, [&](const CaCertificate& other) {
+    return X509_check_issued(other.x509.get(), certificate) == X509_V_OK && X509_check_ca(other.x509.get()) != 0;
+  });
+  return has_issuer ? CaUse::intermediate : CaUse::anchor_intermediate;
+}
+
+bool is_anchor(const CaCertificate& certificate) {
+  return certificate.use == CaUse::root || certificate.use == CaUse::anchor_intermediate;
+}
+
+}  // namespace
+
+std::string CaCertificate::subject() const {
+  return name_text(X509_get_subject_name(x509.get()));
+}
+
+std::string CaCertificate::issuer() const {
+  return name_text(X509_get_issuer_name(x509.get()));
+}
+
+std::expected<std::vector<CaCertificate>, std::string> read_ca_file(const std::string& path) {
+  const auto fault = [&](const std::string& problem) { return std::unexpected(in_quotes(path) + " " + problem); };
+  const auto text = read_file(path, max_ca_file_size);
+  if (!text) return fault("cannot be read: " + text.error());
+  if (text->size() > max_ca_file_size) return fault("is longer than 2 MiB");
+  ERR_clear_error();
+  const Bio bio(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
+  const std::unique_ptr<STACK_OF(X509_INFO), FreeInfos> infos(
+      bio ? PEM_X509_INFO_read_bio(bio.get(), nullptr, refuse_passphrase, nullptr) : nullptr);
+  if (!infos) return fault("cannot be read: " + take_openssl_reason());
+  std::vector<CaCertificate> certificates;
+  for (int i = 0; i < sk_X509_INFO_num(infos.get()); ++i) {
+    auto* const info = sk_X509_INFO_value(infos.get(), i);
+    if (info->x509 != nullptr) certificates.emplace_back().x509.reset(std::exchange(info->x509, nullptr));
+  }
+  if (certificates.empty()) return fault("has no certificate");
+  for (auto& certificate : certificates) certificate.use = use_of(certificate.x509.get(), certificates);
+  if (std::ranges::none_of(certificates, is_anchor)) return fault("has no certificate of an authority");
+  return certificates;
+}
+
+std::expected<void, ClientFileFault> use_client_certificate(SSL_CTX* context, const std::string& cert,
+                                                            const std::string& key) {
+  bool asked = false;
+  SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
+  SSL_CTX_set_default_passwd_cb_userdata(context, &asked);
+  const auto fault = [&](std::string_view name, const std::string& file, const std::string& problem) {
+    SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+    auto reason = take_openssl_reason();
+    if (asked) reason = "it has a passphrase, which nobody is there to enter";
+    return std::unexpected(ClientFileFault{name, in_quotes(file) + " " + problem + ": " + reason});
+  };
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate_chain_file(context, cert.c_str()) != 1)
+    return fault("client_cert", cert, "cannot be used as a certificate");
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
+      SSL_CTX_check_private_key(context) != 1)
+    return fault("client_key", key, "cannot be used as the key of " + in_quotes(cert));
+  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
+  return {};
+}
+
+std::expected<void, ClientFileFault> check_client_certificate(const std::string& cert, const std::string& key) {
+  const std::unique_ptr<SSL_CTX, FreeContext> context(SSL_CTX_new(TLS_client_method()));
+  if (!context) return std::unexpected(ClientFileFault{"client_cert", "OpenSSL: " + take_openssl_reason()});
+  return use_client_certificate(context.get(), cert, key);
+}
+
+}  // namespace pillion::config

@@ -1,0 +1,89 @@
+// What follows from the end of a connection: for the server, and for the queries that were on it.
+
+#include <utility>
+
+#include "upstream/pool.hpp"
+
+namespace pillion::upstream {
+
+void Pool::closed(Connection& connection, std::optional<Error> error, std::string detail, std::vector<Query*> lost) {
+  const auto at = now();
+  auto& ended = members_.of(connection);
+  report_.metrics().in_flight.set(static_cast<double>(members_.in_flight()));
+  const bool had_answers = ended.last_reply.has_value();
+  if (const auto failure = verdict(ended, error, lost)) {
+    server_failed(*failure, detail, lost, at);
+  } else if (error == Error::stalled) {
+    // Whoever asked may know a server that answers sooner; what waits here goes on by the next connection.
+    report_.count_failure(Error::stalled);
+    for (auto* const query : lost) query->failed(Error::stalled);
+  } else {
+    if (lost.empty()) report_.metrics().idle_closes.add();
+    carry_over(ended, lost);
+  }
+  send_waiting(at);
+  open_as_needed(at);
+  if (!stopping_ && !health().is_up() && !is_set()) context_.schedule.set_deadline(*this, health().retry_at());
+  keep_warm(at, had_answers);
+  publish();
+}
+
+/// What the server is to blame for, if it is. What becomes of a connection that had answers says nothing of it: a path
+/// forgets connections, and a server that closes with our queries unread resets them. Nor does the end of one without
+/// an answer, where it had queries that may have brought it about.
+std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
+  if (stopping_ || ended.last_reply) return std::nullopt;
+  if (!ended.was_ready || error == Error::stalled) return error;
+  if (lost.empty()) return error || !in_doubt_ ? error : Error::closed;
+  in_doubt_ = true;
+  return std::nullopt;
+}
+
+void Pool::server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now) {
+  tried_ = true;
+  if (traits(error).is_of_handshake) report_.metrics().handshakes_failed.add();
+  health().failed(error, now, context_.random());
+  report_.failed(error, detail);
+  give_back(lost, error);
+}
+
+/// Queries that a connection left unanswered wait for the next, before those that came later; apart from them where one
+/// of the lost may have ended it.
+void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
+  if (lost.empty()) return;
+  if (stopping_) return fail(lost, Error::closed);
+  if (profile_.quota() == ended.connection->answered()) return put_back(lost);
+  for (auto* const query : lost) query->carrier = this;
+  const bool is_alone = ended.has_one_alone && lost.size() == 1;
+  fail(quarantine_.take(lost, is_alone, ended.lane.has_value()), Error::closed);
+}
+
+/// The connection served as many queries as the server ever answers on one: nobody is to blame.
+void Pool::put_back(const std::vector<Query*>& lost) {
+  std::vector<Query*> given_up;
+  for (auto query = lost.rbegin(); query != lost.rend(); ++query) {
+    if (++(*query)->suspicion.endings >= Query::max_endings) {
+      given_up.push_back(*query);
+    } else {
+      (*query)->carrier = this;
+      waiting_.push_front(*query);
+    }
+  }
+  fail(given_up, Error::closed);
+}
+
+void Pool::fail(const std::vector<Query*>& queries, Error error) {
+  for (auto* const query : queries) query->failed(error);
+}
+
+/// The server failed: whoever asked may know another one.
+void Pool::give_back(const std::vector<Query*>& lost, Error error) {
+  // Taken out first: failed() may submit to this pool again.
+  const auto waiting = std::exchange(waiting_, {});
+  const auto suspects = quarantine_.release();
+  fail(lost, error);
+  for (auto* const query : waiting) query->failed(error);
+  for (auto* const query : suspects) query->failed(error);
+}
+
+}  // namespace pillion::upstream
