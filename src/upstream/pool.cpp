@@ -282,7 +282,12 @@ void Pool::publish() {
   const auto by_label = members_.by_label();
   for (std::size_t i = 0; i < by_label.size(); ++i)
     report_.metrics().connections[i].set(static_cast<double>(by_label[i]));
-  health().set_silent(members_.are_silent());
+  // A connection that died of its silence leaves the server as silent as it was, until another is heard of.
+  if (members_.are_silent()) {
+    health().set_silent(true);
+  } else if (members_.any_ready() != nullptr) {
+    health().set_silent(false);
+  }
 }
 
 }  // namespace pillion::upstream

@@ -16,6 +16,8 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   } else if (error == Error::stalled) {
     // Whoever asked may know a server that answers sooner; what waits here goes on by the next connection.
     report_.count_failure(Error::stalled);
+    // The next one may be no better, and has to prove itself before queries wait on it.
+    in_doubt_ |= members_.any_ready() == nullptr;
     for (auto* const query : lost) query->failed(Error::stalled);
   } else {
     if (lost.empty()) report_.metrics().idle_closes.add();

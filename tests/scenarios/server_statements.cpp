@@ -21,6 +21,10 @@ void expect_count(Words& words, std::string_view of, double actual, unsigned lon
                std::to_string(expected));
 }
 
+double hedges(const StageServer& server, upstream::Hedge result) {
+  return static_cast<double>(server.metrics.hedges[static_cast<std::size_t>(result)].value());
+}
+
 /// NAME TYPE … [without EDNS] [over TCP], as text.
 std::string read_arrival(Words& words) {
   auto text = to_text(read_question(words));
@@ -72,8 +76,8 @@ void see_was(StageServer& server, Words& words) {
   if (words.take_if("spared")) {
     const auto spared = words.take_number("how many");
     words.expect("hedges");
-    return expect_count(words, "the number of hedges over budget",
-                        static_cast<double>(server.metrics.hedges_over_budget.value()), spared);
+    return expect_count(words, "the number of hedges over budget", hedges(server, upstream::Hedge::over_budget),
+                        spared);
   }
   words.expect("asked");
   if (words.take_if("from")) {
@@ -238,11 +242,10 @@ bool see_of(StageServer& server, Words& words) {
   } else if (words.take_if("counts")) {
     see_counts(server, words);
   } else if (words.peek() == "won" || words.peek() == "lost") {
-    const auto& metrics = server.metrics;
-    const auto& counter = words.take("won or lost") == "won" ? metrics.hedges_won : metrics.hedges_lost;
+    const auto result = words.take("won or lost") == "won" ? upstream::Hedge::won : upstream::Hedge::lost;
     const auto expected = words.take_number("how many");
     words.expect("hedges");
-    expect_count(words, "the number of hedges", static_cast<double>(counter.value()), expected);
+    expect_count(words, "the number of hedges", hedges(server, result), expected);
   } else {
     return false;
   }
