@@ -95,6 +95,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void heard(Member& member, runtime::Time now);
   [[nodiscard]] std::optional<Error> verdict(const Member& ended, std::optional<Error> error,
                                              const std::vector<Query*>& lost);
+  void retire_unheard(runtime::Time now);
   void server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now);
   void carry_over(const Member& ended, const std::vector<Query*>& lost);
   void put_back(const std::vector<Query*>& lost);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "upstream/liveness.hpp"
 #include "upstream/pool.hpp"
 
 namespace pillion::upstream {
@@ -16,6 +17,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   } else if (error == Error::stalled) {
     // Whoever asked may know a server that answers sooner; what waits here goes on by the next connection.
     report_.count_failure(Error::stalled);
+    retire_unheard(at);
     // The next one may be no better, and has to prove itself before queries wait on it.
     in_doubt_ |= members_.any_ready() == nullptr;
     for (auto* const query : lost) query->failed(Error::stalled);
@@ -28,6 +30,15 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   if (!stopping_ && !health().is_up() && !is_set()) context_.schedule.set_deadline(*this, health().retry_at());
   keep_warm(at, had_answers);
   publish();
+}
+
+/// A path that has forgotten one connection has forgotten those as well on which nothing was heard since.
+void Pool::retire_unheard(runtime::Time now) {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    const auto& m = members_[i];
+    const bool is_unheard = !m.last_reply || now - *m.last_reply >= Liveness::probe_patience;
+    if (is_unheard && m.takes_queries() && m.connection->in_flight() == 0) m.connection->retire();
+  }
 }
 
 /// What the server is to blame for, if it is. What becomes of a connection that had answers says nothing of it: a path
