@@ -59,6 +59,10 @@ class Health {
   [[nodiscard]] bool fails_fast(runtime::Time now) const {
     return !is_up() && (traits(*last_error_).is_lasting || now - *down_since_ >= grace);
   }
+  /// Of a server that is down: it may be back, and it is time to look.
+  [[nodiscard]] bool may_be_tried(runtime::Time now) const {
+    return !traits(*last_error_).is_lasting && now >= retry_at_if_asked_;
+  }
   [[nodiscard]] std::optional<Error> last_error() const { return last_error_; }
   /// nullopt before the first reply.
   [[nodiscard]] std::optional<runtime::Duration> latency() const { return latency_; }

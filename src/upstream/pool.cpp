@@ -28,7 +28,7 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   }
   if (stopping_) return Error::no_server;
   if (!health().is_up()) try_again_soon();
-  if (health().fails_fast(now)) return health().last_error();
+  if (health().fails_fast(now) && !is_trial(now)) return health().last_error();
   if (waiting_.size() + quarantine_.size() >= settings_.max_waiting) {
     report_.count_failure(Error::overloaded);
     return Error::overloaded;
@@ -42,6 +42,13 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   }
   open_as_needed(now);
   return std::nullopt;
+}
+
+/// True if a query that comes now finds out whether the server is back, and so waits for that: it should not be the one
+/// that fails since nobody had asked for a while.
+bool Pool::is_trial(runtime::Time now) const {
+  const auto& health = profile_.health();
+  return health.may_be_tried(now) && members_.coming(false) + members_.coming(true) == 0;
 }
 
 void Pool::abandon(Query& query) {
