@@ -119,12 +119,20 @@ void DatagramChannel::Transfer::go_over_tcp(Error reason) {
   channel_->schedule_.clear_deadline(*this);
   over_tcp_ = true;
   auto& shot = shots_[0];
-  const auto error = shoot(*channel_->tcp_, shot, channel_->schedule_.clock().now());
+  const auto now = channel_->schedule_.clock().now();
+  if (!truncated_.empty()) channel_->schedule_.set_deadline(*this, now + stream_patience);
+  const auto error = shoot(*channel_->tcp_, shot, now);
   if (error) failed(shot, truncated_.empty() ? reason : *error);
 }
 
-/// Sent again, by another id and perhaps from another port. The one before is still waited for.
 void DatagramChannel::Transfer::expired(runtime::Time now) {
+  if (!over_tcp_) return send_again(now);
+  abandon_shots();
+  failed(shots_[0], Error::timeout);
+}
+
+/// By another id and perhaps from another port. The one before is still waited for.
+void DatagramChannel::Transfer::send_again(runtime::Time now) {
   auto* shot = std::ranges::find(shots_, false, &Shot::is_live);
   if (shot == shots_.end()) {
     shot = std::ranges::min_element(shots_, {}, &Shot::since);

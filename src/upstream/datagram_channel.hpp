@@ -16,6 +16,8 @@ class DatagramChannel final : public Channel {
  public:
   /// A datagram may be lost: without a reply for so long, the query is sent again.
   static constexpr std::chrono::milliseconds resend_after{1000};
+  /// So long TCP may take after a truncated answer, which is then handed on as it is.
+  static constexpr std::chrono::milliseconds stream_patience{3000};
   /// Queries longer than this, in bytes with our EDNS, go over TCP at once: a datagram as long may have to be cut into
   /// fragments on its way (RFC 9715).
   static constexpr std::size_t max_datagram = 1232;
@@ -64,6 +66,7 @@ class DatagramChannel final : public Channel {
 
    private:
     void expired(runtime::Time now) override;
+    void send_again(runtime::Time now);
     [[nodiscard]] std::optional<Error> shoot(Channel& by, Shot& shot, runtime::Time now);
     void go_over_tcp(Error reason);
     void note_end(Shot& shot);
