@@ -138,10 +138,12 @@ void answer(StageServer& server, Words& words) {
     return;
   }
   const auto question = read_question(words);
+  const bool over_tcp = words.take_if("over");
+  if (over_tcp) words.expect("TCP");
   runtime::Duration after{};
   const auto form = take_form(words, after);
   const auto reply = read_reply(words);
-  auto* const asked = server.find_waiting(question);
+  auto* const asked = server.find_waiting(question, over_tcp);
   if (asked == nullptr) words.fail(server.name + " was not asked " + to_text(question) + ", or it is too late");
   server.answer(*asked, reply, after, form);
 }

@@ -261,11 +261,12 @@ bool StageServer::see(const std::string& question) {
   return true;
 }
 
-StageServer::Asked* StageServer::find_waiting(const Question& question) {
+StageServer::Asked* StageServer::find_waiting(const Question& question, bool over_tcp) {
   const auto text = to_text(question);
   const auto found = std::ranges::find_if(asked_, [&](const Asked& asked) {
-    return asked.seen && !asked.answered && to_text(asked.question) == text && find(asked.way) != nullptr &&
-           find(asked.way)->is_open;
+    if (!asked.seen || asked.answered || to_text(asked.question) != text) return false;
+    const auto* const way = find(asked.way);
+    return way != nullptr && way->is_open && (way->is_stream() || !over_tcp);
   });
   return found == asked_.end() ? nullptr : &*found;
 }

@@ -161,8 +161,9 @@ class StageServer {
 
   /// Claims one query that has arrived and was not seen yet; false where there is none.
   [[nodiscard]] bool see(const std::string& question);
-  /// The oldest query of this text that was seen and waits, or nullptr if there is none.
-  [[nodiscard]] Asked* find_waiting(const Question& question);
+  /// The oldest query of this text that was seen and waits, or nullptr if there is none; with `over_tcp` only one that
+  /// came over a stream.
+  [[nodiscard]] Asked* find_waiting(const Question& question, bool over_tcp = false);
   /// Sends a reply to the query, which waits no longer unless `is_forged`.
   void answer(Asked& asked, const Reply& reply, runtime::Duration after, const Form& form, bool is_forged = false);
   [[nodiscard]] std::vector<std::string> unseen() const;
