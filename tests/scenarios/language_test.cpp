@@ -90,6 +90,54 @@ TEST(Language, WhatIsSeenHasToBeAsWritten) {
   EXPECT_EQ(failure_of("at 0s resolver holds at least 1 answers"), "f.txt:2: it holds 0");
 }
 
+const std::string servers = "upstream tls servers a b\n";
+
+TEST(Language, ServersAreOfARealGroup) {
+  EXPECT_EQ(failure_of(servers + "at 0s client asks www.example A ; a is asked www.example A\n"
+                                 "a answers www.example A NOERROR\nclient gets NOERROR from upstream"),
+            "");
+  EXPECT_EQ(failure_of(servers + "at 0s client asks www.example A"),
+            "f.txt:1: before this, the scenario does not say that\n  a is asked www.example A");
+  EXPECT_EQ(failure_of(servers + "at 0s client asks www.example A ; b is asked www.example A"),
+            "f.txt:3: b is not asked www.example A, nor anything else");
+  EXPECT_EQ(failure_of(servers + "at 0s a answers www.example A NOERROR"),
+            "f.txt:3: a was not asked www.example A, or it is too late");
+  EXPECT_EQ(failure_of(servers + "at 0s a will answer www.example A NOERROR"),
+            "f.txt:1: a was never asked www.example A");
+  EXPECT_EQ(failure_of(servers + "at 0s a goes away"),
+            "f.txt:1: before this, the scenario does not say that\n  log says \"upstream failed\"");
+}
+
+TEST(Language, WhatIsSaidOfServersHasToHold) {
+  const auto fails_with = [](const std::string& statement) { return failure_of(servers + "at 0s " + statement); };
+  EXPECT_EQ(fails_with("a is down"), "f.txt:3: a is up");
+  EXPECT_EQ(fails_with("a is probed"), "f.txt:3: a is not probed");
+  EXPECT_EQ(fails_with("a has 2 connections"), "f.txt:3: the number of open connections is 1, not 2");
+  EXPECT_EQ(fails_with("a was connected to 0 times"), "f.txt:3: the number of connections that were made is 1, not 0");
+  EXPECT_EQ(fails_with("a was asked www.example A 1 times"), "f.txt:3: the number of queries is 0, not 1");
+  EXPECT_EQ(fails_with("a was asked from 1 ports"), "f.txt:3: the number of ports is 0, not 1");
+  EXPECT_EQ(fails_with("a won 1 hedges"), "f.txt:3: the number of hedges is 0, not 1");
+  EXPECT_EQ(fails_with("a lost 1 hedges"), "f.txt:3: the number of hedges is 0, not 1");
+  EXPECT_EQ(fails_with("a was spared 1 hedges"), "f.txt:3: the number of hedges over budget is 0, not 1");
+  EXPECT_EQ(fails_with("a counts 1 reset"), "f.txt:3: the number of failures is 0, not 1");
+  EXPECT_EQ(fails_with("a counts 1 whim"), "f.txt:3: \"whim\" is not a reason of a failure");
+  EXPECT_EQ(fails_with("a dances"), "f.txt:3: \"dances\" is not known of a server");
+  EXPECT_EQ(fails_with("a falls silent slowly"), "f.txt:3: \"falls\" is not known of a server");
+  EXPECT_EQ(failure_of("upstream tls servers a policy whimsical\nat 0s"), "f.txt:2: \"whimsical\" is not a policy");
+}
+
+TEST(Language, ALoadHasToBeAnswered) {
+  const auto load = "upstream tls servers a\na answers everything after 20ms\nat 0s load asks 10 names a second\n";
+  EXPECT_EQ(failure_of(std::string(load) + "at 1s load ends\nat 2s load is answered within 20ms"), "");
+  EXPECT_EQ(failure_of(std::string(load) + "at 1s load ends\nat 2s load is answered within 19ms"),
+            "f.txt:6: the name that was asked at 0ms waits 20ms");
+  EXPECT_EQ(failure_of(std::string(load) + "at 1s load ends\nat 2s load is answered from 1500ms within 20ms"),
+            "f.txt:6: no name was asked since then, or none so long ago");
+  EXPECT_EQ(failure_of("upstream tls servers a\na answers everything REFUSED\nat 0s load asks 10 names a second\n"
+                       "at 90ms load fails at most 0 times"),
+            "f.txt:5: it fails 1 times");
+}
+
 TEST(Language, RecordsMayGoOnInTheNextLine) {
   EXPECT_EQ(failure_of("at 0s client learns www.example A NOERROR from upstream:\n"
                        "  www.example 60 CNAME host.example.,\n  host.example 60 A 192.0.2.1 /\n  example 60 NS ns."),

@@ -20,6 +20,7 @@ void PrintTo(const Scenario& scenario, std::ostream* out) {
 namespace {
 
 constexpr std::size_t fewest = 60;
+constexpr std::size_t fewest_below_the_group = 80;
 
 std::vector<Scenario> scenarios_of(const std::filesystem::path& path) {
   std::ifstream file(path);
@@ -78,6 +79,15 @@ TEST(ScenarioFiles, HoldAtLeastSixtyOfDifferentNames) {
     EXPECT_TRUE(names.insert(test_name(scenario.name)).second) << scenario.name << " is there twice";
   }
   EXPECT_GE(names.size(), fewest);
+}
+
+TEST(ScenarioFiles, HoldAtLeastEightyThatReachBelowTheGroup) {
+  const auto reaches_below = [](const Scenario& scenario) {
+    return std::ranges::any_of(scenario.statements, [](const Statement& statement) {
+      return std::ranges::find(statement.words, "servers") != statement.words.end();
+    });
+  };
+  EXPECT_GE(static_cast<std::size_t>(std::ranges::count_if(all_scenarios(), reaches_below)), fewest_below_the_group);
 }
 
 class Scenarios : public ::testing::TestWithParam<Scenario> {};
