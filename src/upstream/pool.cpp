@@ -106,9 +106,10 @@ void Pool::open_as_needed(runtime::Time now) {
   const auto quota = profile_.quota();
   const auto wanted = quota ? (waiting_.size() + *quota - 1) / *quota : std::min<std::size_t>(waiting_.size(), 1);
   const auto may_open = [this] { return members_.opening() < settings_.max_handshakes; };
-  for (; coming < wanted && members_.in_use() < settings_.max_connections && may_open(); ++coming) open();
+  // Lanes first, for which the others would leave no handshake.
   if (!quarantine_.empty() && lanes_coming == 0 && members_.lanes() < settings_.max_lanes && may_open())
     open(Quarantine::Lane{});
+  for (; coming < wanted && members_.in_use() < settings_.max_connections && may_open(); ++coming) open();
   // Where every connection is used up and none closes, nothing else would let the waiting queries go on.
   if (const auto doubted_at = quota ? members_.quota_doubted_at(profile_) : std::nullopt) wake_at(*doubted_at);
 }

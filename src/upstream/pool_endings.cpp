@@ -65,7 +65,10 @@ void Pool::server_failed(Error error, const std::string& detail, const std::vect
 void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
   if (lost.empty()) return;
   if (stopping_) return fail(lost, Error::closed);
-  if (profile_.quota() == ended.connection->answered()) return put_back(lost);
+  if (profile_.quota() == ended.connection->answered()) {
+    put_back(lost);
+    return acquit();
+  }
   for (auto* const query : lost) query->carrier = this;
   const bool is_alone = ended.has_one_alone && lost.size() == 1;
   fail(quarantine_.take(lost, is_alone, ended.lane.has_value()), Error::closed);
@@ -83,6 +86,12 @@ void Pool::put_back(const std::vector<Query*>& lost) {
     }
   }
   fail(given_up, Error::closed);
+}
+
+/// Those who were lost before the quota was known were beyond it, too.
+void Pool::acquit() {
+  const auto suspects = quarantine_.release();
+  waiting_.insert(waiting_.begin(), suspects.begin(), suspects.end());
 }
 
 void Pool::fail(const std::vector<Query*>& queries, Error error) {

@@ -1,12 +1,14 @@
 """Upstreams that are slow, that refuse, or that answer no more: whose fault it is, and who still gets an answer."""
 
+import contextlib
+import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import pillion, servers
+from harness import dnsperf, pillion, servers, zone
 from harness.client import TcpClient, ask_tcp, ask_udp, make_query, rcode
 from harness.dot_server import DotServer
 from harness.path import Path
@@ -124,3 +126,30 @@ def test_a_udp_upstream_at_which_nobody_listens_stays_down(tmp_path):
             # Nobody has asked: what showed that it is back was the question of our own.
             assert query[12:17] == b"\0\0\2\0\1"
             proxy.wait_metric("upstream_up", 1)
+
+
+@contextlib.contextmanager
+def unbound(tmp_path_factory, certificate, zone_file):
+    server = servers.unbound(tmp_path_factory.mktemp("unbound"), certificate, zone_file, zone.ORIGIN)
+    try:
+        yield server
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+        server.process.stop()
+
+
+def test_where_one_of_two_servers_falls_silent_under_load_nobody_waits_for_it(tmp_path, tmp_path_factory, certificate, zone_file, verified):
+    """SIGSTOP: the kernel still acknowledges what is sent, and nothing comes back, neither FIN nor RST. The server's usual latency says
+    how soon that is odd; a scenario holds the exact time, this the whole of it."""
+    names = dnsperf.write_names(tmp_path / "names", f"wild.{zone.ORIGIN}")
+    with unbound(tmp_path_factory, certificate, zone_file) as first, unbound(tmp_path_factory, certificate, zone_file) as second, \
+            pillion.running(tmp_path, verified(first, second, policy="sequential")) as proxy:
+        load = dnsperf.BackgroundLoad(tmp_path, proxy.port, names, "tcp", seconds=6, rate=1000)
+        # By then the latency of the first is known, which gets every query.
+        wait_until(lambda: proxy.metrics().sum("upstream_responses_total", server=first.address) > 2000, "load at the first server")
+        first.process.send_signal(signal.SIGSTOP)
+        result = load.finish()
+        result.assert_flawless()
+        assert proxy.metrics().sum("upstream_responses_total", server=second.address) > 1000
+        # A query that waits for its time-out takes two seconds; a connection that is given up as dead, more than one.
+        assert result.slowest < 1, result.printed

@@ -28,6 +28,8 @@ class Load:
         self.sent = number("Queries sent")
         self.completed = number("Queries completed")
         self.lost = number("Queries lost")
+        slowest = re.search(r"Average Latency \(s\):.*max ([\d.]+)\)", printed)
+        self.slowest = float(slowest.group(1)) if slowest else None
         self.rcodes = {code: int(count) for code, count in re.findall(r"([A-Z]+) (\d+) \([\d.]+%\)", printed)}
 
     def assert_flawless(self):
