@@ -11,11 +11,12 @@ std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, r
   if (is_of_probe) {
     liveness_.heard_of_probe(now);
     probe_.is_under_way = false;
-    asked_about_server_.reset();
   } else {
     liveness_.heard(now);
     ++answered_;
   }
+  // Whatever was heard shows as much as the probe would have.
+  asked_about_server_.reset();
   const bool was_left_lying = probe_.is_under_way && std::exchange(silent_in_part_, false);
   return Received{.message = std::move(*received), .is_of_probe = is_of_probe, .was_left_lying = was_left_lying};
 }
@@ -51,6 +52,11 @@ Query& Pipeline::start_probe(runtime::Time now, Purpose purpose) {
   mux_.add(probe_, now);
   probe_.is_under_way = true;
   return probe_;
+}
+
+void Pipeline::fall_silent() {
+  if (!asked_about_server_) asked_about_server_ = oldest();
+  mux_.delay_all(&probe_);
 }
 
 std::vector<Query*> Pipeline::close() {

@@ -105,6 +105,28 @@ TEST_F(PipelineTest, AQueryThatIsOldIsReasonForAProbeThoughOthersAreAnswered) {
   EXPECT_EQ(look(4s), Verdict::worn) << "others are answered, and neither the query nor the probe";
 }
 
+TEST_F(PipelineTest, AProbeThatWasIgnoredOnceIsNotHeldAgainstALaterQuery) {
+  const runtime::Duration short_patience = 50ms;
+  send(0, 0s);
+  static_cast<void>(pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence));
+  static_cast<void>(answer(queries[0], 60ms));
+  send(1, 10s);
+  EXPECT_EQ(pipeline.look(start + 10s + 49ms, short_patience), Verdict::wait);
+  EXPECT_EQ(pipeline.look(start + 10s + 50ms, short_patience), Verdict::silent);
+  EXPECT_EQ(pipeline.look(start + 10s + 999ms, short_patience), Verdict::silent);
+  EXPECT_EQ(pipeline.look(start + 11s, short_patience), Verdict::dead);
+}
+
+TEST_F(PipelineTest, ASilenceThatNobodyWaitsInAnyMoreHasItsEndAllTheSame) {
+  const runtime::Duration short_patience = 50ms;
+  send(0, 0s);
+  static_cast<void>(pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence));
+  pipeline.fall_silent();
+  pipeline.abandon(queries[0]);
+  EXPECT_EQ(pipeline.look(start + 1049ms, short_patience), Verdict::silent);
+  EXPECT_EQ(pipeline.look(start + 1050ms, short_patience), Verdict::dead);
+}
+
 TEST_F(PipelineTest, AProbeOfTheServerIsWaitedForThoughNobodyElseWaits) {
   const auto& probe = pipeline.start_probe(start, Pipeline::Purpose::server);
   EXPECT_TRUE(pipeline.is_probing());
@@ -121,7 +143,7 @@ TEST_F(PipelineTest, WhoWaitsIsToldOfASilenceAndTheProbeIsNot) {
   send(1, 0s);
   pipeline.abandon(queries[1]);
   static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
-  pipeline.delay_all();
+  pipeline.fall_silent();
   EXPECT_EQ(queries[0].delays, 1);
   EXPECT_EQ(queries[1].delays, 0);
 }
