@@ -98,7 +98,7 @@ bool DatagramConnection::look_at_silence(runtime::Time now) {
       if (takes_queries(state_)) state_ = ConnectionState::silent;
       if (state_ != ConnectionState::silent && state_ != ConnectionState::proving) break;
       events_.fell_silent(*this);
-      pipeline_.fall_silent(now);
+      pipeline_.fall_silent();
       break;
     case Liveness::Verdict::worn:
       wear_out();
@@ -109,10 +109,13 @@ bool DatagramConnection::look_at_silence(runtime::Time now) {
   return is_open(state_);
 }
 
+/// One that is silent takes no queries, so that it need not wait for its replacement.
 void DatagramConnection::wear_out() {
-  if (state_ != ConnectionState::ready && state_ != ConnectionState::silent) return;
-  state_ = ConnectionState::worn;
+  const bool is_silent = state_ == ConnectionState::silent;
+  if (state_ != ConnectionState::ready && !is_silent) return;
+  state_ = is_silent ? ConnectionState::draining : ConnectionState::worn;
   events_.wears_out(*this);
+  if (is_silent) retire();
 }
 
 void DatagramConnection::retire() {

@@ -51,15 +51,16 @@ class Liveness {
                              runtime::Duration patience) const {
     if (!oldest) return Verdict::wait;
     if (!is_probing) return now >= probe_at(*oldest, patience) ? Verdict::probe : Verdict::wait;
-    if (now >= dead_at()) return Verdict::dead;
-    if (now >= probed_ + trickle && now >= *oldest + trickle) return Verdict::worn;
-    return now >= silent_at(patience) ? Verdict::silent : Verdict::wait;
+    if (now >= dead_at(*oldest)) return Verdict::dead;
+    if (now >= worn_at(*oldest)) return Verdict::worn;
+    return now >= silent_at(*oldest, patience) ? Verdict::silent : Verdict::wait;
   }
   /// When to look again while `oldest` waits: after `now`.
   [[nodiscard]] runtime::Time look_at(runtime::Time now, runtime::Time oldest, bool is_probing,
                                       runtime::Duration patience) const {
     if (!is_probing) return probe_at(oldest, patience);
-    return now < silent_at(patience) ? silent_at(patience) : dead_at();
+    const auto next = now < silent_at(oldest, patience) ? silent_at(oldest, patience) : dead_at(oldest);
+    return now < worn_at(oldest) ? std::min(next, worn_at(oldest)) : next;
   }
 
   [[nodiscard]] runtime::Time last_heard() const { return last_heard_; }
@@ -72,10 +73,15 @@ class Liveness {
     const auto of_silence = std::max(oldest, last_heard_) + wait;
     return std::min(of_silence, std::max(oldest, last_probe_answered_) + trickle);
   }
-  [[nodiscard]] runtime::Time silent_at(runtime::Duration patience) const {
-    return std::max(probed_, last_heard_) + std::min<runtime::Duration>(patience, longest_patience);
+  /// A probe that the server ignored may still be under way from an earlier silence: this one began with `oldest`.
+  [[nodiscard]] runtime::Time silent_since(runtime::Time oldest) const {
+    return std::max({probed_, last_heard_, oldest});
   }
-  [[nodiscard]] runtime::Time dead_at() const { return std::max(probed_, last_heard_) + probe_patience; }
+  [[nodiscard]] runtime::Time silent_at(runtime::Time oldest, runtime::Duration patience) const {
+    return silent_since(oldest) + std::min<runtime::Duration>(patience, longest_patience);
+  }
+  [[nodiscard]] runtime::Time dead_at(runtime::Time oldest) const { return silent_since(oldest) + probe_patience; }
+  [[nodiscard]] runtime::Time worn_at(runtime::Time oldest) const { return std::max(probed_, oldest) + trickle; }
 
   runtime::Time last_heard_;
   runtime::Time probed_;

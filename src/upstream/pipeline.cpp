@@ -7,16 +7,16 @@ namespace pillion::upstream {
 std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, runtime::Time now, bool is_cut) {
   auto received = mux_.receive(message, now, is_cut);
   if (!received) return std::unexpected(received.error());
-  silent_since_.reset();
   const bool is_of_probe = received->query == &probe_;
   if (is_of_probe) {
     liveness_.heard_of_probe(now);
     probe_.is_under_way = false;
-    asked_about_server_.reset();
   } else {
     liveness_.heard(now);
     ++answered_;
   }
+  // Whatever was heard shows as much as the probe would have.
+  asked_about_server_.reset();
   const bool was_left_lying = probe_.is_under_way && std::exchange(silent_in_part_, false);
   return Received{.message = std::move(*received), .is_of_probe = is_of_probe, .was_left_lying = was_left_lying};
 }
@@ -24,8 +24,7 @@ std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, r
 /// When the oldest that is waited for was sent.
 std::optional<runtime::Time> Pipeline::oldest() const {
   const auto oldest = mux_.oldest_waited_for(&probe_);
-  if (oldest) return oldest;
-  return asked_about_server_ ? asked_about_server_ : silent_since_;
+  return oldest ? oldest : asked_about_server_;
 }
 
 Liveness::Verdict Pipeline::look(runtime::Time now, runtime::Duration patience) const {
@@ -53,6 +52,11 @@ Query& Pipeline::start_probe(runtime::Time now, Purpose purpose) {
   mux_.add(probe_, now);
   probe_.is_under_way = true;
   return probe_;
+}
+
+void Pipeline::fall_silent() {
+  if (!asked_about_server_) asked_about_server_ = oldest();
+  mux_.delay_all(&probe_);
 }
 
 std::vector<Query*> Pipeline::close() {

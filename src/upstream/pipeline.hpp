@@ -36,12 +36,9 @@ class Pipeline {
   [[nodiscard]] Query* take_back(std::uint16_t id) { return mux_.take_back(id); }
   /// As Mux::take_oldest().
   [[nodiscard]] Query* take_oldest() { return mux_.take_oldest(&probe_); }
-  /// Tells those who wait that the connection has fallen silent. From now on it is heard of, or dead, though nobody
-  /// else may wait for an answer by then.
-  void fall_silent(runtime::Time now) {
-    silent_since_ = now;
-    mux_.delay_all(&probe_);
-  }
+  /// Tells those who wait that the connection has fallen silent. From now on it is dead without an answer to the probe
+  /// that is under way, though they give up.
+  void fall_silent();
 
   struct Received {
     Mux::Received message;
@@ -79,8 +76,7 @@ class Pipeline {
   Mux mux_;
   Liveness liveness_;
   Probe probe_;
-  std::optional<runtime::Time> asked_about_server_;  // when the probe under way was sent for that
-  std::optional<runtime::Time> silent_since_;        // while nothing has been heard since the probe was late
+  std::optional<runtime::Time> asked_about_server_;  // since when the probe under way is waited for by us
   bool silent_in_part_ = false;                      // when the probe was sent: replies had come since the oldest query
   std::uint64_t answered_ = 0;
 };

@@ -167,10 +167,10 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
   const auto at = now();
   report_.metrics().in_flight.add(-1);
   auto& from = members_.of(connection);
-  // A datagram that matches nothing may be anybody's.
-  if (received.reply || received.reply.error() != Error::mismatched_reply) heard(from, at);
   const bool from_lane = from.lane.has_value();
   if (from_lane) Quarantine::answered(*from.lane);
+  // A datagram that matches nothing may be anybody's. Whoever hears of a recovery may submit: `from` may have moved.
+  if (received.reply || received.reply.error() != Error::mismatched_reply) heard(from, at);
   auto* const query = received.query;
   if (!received.reply) {
     report_.count_failure(received.reply.error());
@@ -181,7 +181,9 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
     if (is_usable(received.reply->rcode)) profile_.replied(received.reply->latency);
     if (query != nullptr && !retry_without_edns(*query, *received.reply, at)) query->replied(*received.reply);
   }
-  if (!waiting_.empty() || !quarantine_.empty() || from_lane) send_waiting(at);
+  if (waiting_.empty() && quarantine_.empty() && !from_lane) return;
+  send_waiting(at);
+  open_as_needed(at);
 }
 
 /// RFC 6891 section 7: a server that knows no EDNS says FORMERR or NOTIMP, and no OPT. Taken for one when it answers
@@ -197,7 +199,11 @@ bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time no
   if (!is_refusal || query.opaque || (reply.message && reply.message->opt())) return false;
   query.without_edns = true;
   query.carrier = this;
-  waiting_.push_front(&query);
+  if (query.suspicion.endings > 0) {
+    quarantine_.push_back(query);
+  } else {
+    waiting_.push_front(&query);
+  }
   return true;
 }
 

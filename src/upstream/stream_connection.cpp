@@ -139,7 +139,7 @@ bool StreamConnection::look_at_silence(runtime::Time now) {
       if (takes_queries(state_)) state_ = ConnectionState::silent;
       if (state_ != ConnectionState::silent && state_ != ConnectionState::proving) break;
       events_.fell_silent(*this);
-      pipeline_.fall_silent(now);
+      pipeline_.fall_silent();
       break;
     case Liveness::Verdict::worn:
       wear_out();
@@ -157,10 +157,13 @@ runtime::Duration StreamConnection::patience() const {
                                             : profile_.patience();
 }
 
+/// One that is silent takes no queries, so that it need not wait for its replacement.
 void StreamConnection::wear_out() {
-  if (state_ != ConnectionState::ready && state_ != ConnectionState::silent) return;
-  state_ = ConnectionState::worn;
+  const bool is_silent = state_ == ConnectionState::silent;
+  if (state_ != ConnectionState::ready && !is_silent) return;
+  state_ = is_silent ? ConnectionState::draining : ConnectionState::worn;
   events_.wears_out(*this);
+  if (is_silent) retire();
 }
 
 /// The server's word, or else what it was seen to do; nullopt: nothing is known.

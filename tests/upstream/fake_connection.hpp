@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
-#include <boost/asio/post.hpp>
-
-#include "runtime/loop.hpp"
+#include "support/hand_turned.hpp"
 #include "upstream/connection.hpp"
 #include "upstream/pool.hpp"
 #include "upstream/test_query.hpp"
@@ -25,16 +25,20 @@ class SilentLog final : public runtime::Log {
 
 class FakeConnection;
 
-/// Keeps the connections that a pool has open, in the order of their making, and counts all that it ever had.
+/// Keeps the connections that a pool has, in the order of their making, until they are gone; and counts all that it
+/// ever had.
 struct FakeServer {
-  explicit FakeServer(runtime::Loop& shared_loop) : loop(shared_loop) {}
+  explicit FakeServer(pillion::testing::HandTurned& shared_time) : time(shared_time) {}
   [[nodiscard]] Pool::MakeConnection maker();
+  /// Connections that have ended are gone.
+  void turn();
 
-  runtime::Loop& loop;
+  pillion::testing::HandTurned& time;
   std::size_t max_in_flight = 512;
   std::size_t made = 0;
   std::uint16_t last_id = 0;
   std::vector<FakeConnection*> connections;
+  std::vector<FakeConnection*> ended;
 };
 
 class FakeConnection final : public Connection {
@@ -47,7 +51,10 @@ class FakeConnection final : public Connection {
     server_.connections.push_back(this);
     ++server_.made;
   }
-  ~FakeConnection() override { std::erase(server_.connections, this); }
+  ~FakeConnection() override {
+    std::erase(server_.connections, this);
+    std::erase(server_.ended, this);
+  }
 
   void start() override { started = true; }
   void write_singly() override { singly = true; }
@@ -64,6 +71,7 @@ class FakeConnection final : public Connection {
   void retire() override {
     retired = true;
     if (has_ended(state_)) return;
+    if (is_opening(state_)) return end();
     state_ = ConnectionState::draining;
     if (mux_.waited_for() == 0) end();
   }
@@ -80,17 +88,23 @@ class FakeConnection final : public Connection {
     events_.ready(*this, handshake);
   }
   void reply(dns::Bytes message) {
-    const auto received = mux_.receive(message, server_.loop.clock().now());
+    const auto received = mux_.receive(message, server_.time.clock().now());
     if (received) {
       if (state_ == ConnectionState::proving || state_ == ConnectionState::silent) state_ = ConnectionState::ready;
-      last_heard_ = server_.loop.clock().now();
+      last_heard_ = server_.time.clock().now();
       events_.received(*this, *received);
     } else {
       end(received.error());
     }
-    if (retired && !ended_ && mux_.waited_for() == 0) end();
+    if (state_ == ConnectionState::draining && mux_.waited_for() == 0) end();
   }
   void answer(const Query& query) { reply(reply_to(query, query.id)); }
+  /// Everything that was sent and is still waited for, in order.
+  void answer_all() {
+    for (auto* const query : std::exchange(sent, {})) {
+      if (query->carrier == this) answer(*query);
+    }
+  }
   void wear_out() {
     state_ = ConnectionState::worn;
     events_.wears_out(*this);
@@ -104,21 +118,27 @@ class FakeConnection final : public Connection {
     events_.fell_silent(*this);
     mux_.delay_all(nullptr);
   }
+  /// The server asks by edns-tcp-keepalive for the connection to be closed.
+  void drain() { retire(); }
   /// The server closes in an orderly way.
   void close_by_server() {
-    profile_.closed_after(mux_.answered(), server_.loop.clock().now() - last_heard_);
+    profile_.closed_after(mux_.answered(), server_.time.clock().now() - last_heard_);
     end();
   }
   void leave_lying() { events_.needs_single_records(*this); }
   void ignore(Error error) { events_.ignored(*this, error); }
+  void refuse_to_send(Query& query) {
+    static_cast<void>(mux_.take_back(query.id));
+    events_.unsendable(*this, query);
+  }
   /// Orderly without an error. gone() follows in the next turn.
   void end(std::optional<Error> error = std::nullopt) {
-    if (ended_) return;
-    ended_ = true;
+    if (has_ended(state_)) return;
     state_ = ConnectionState::closed;
-    boost::asio::post(server_.loop.io(), [this] { events_.gone(*this); });
+    server_.ended.push_back(this);
     events_.closed(*this, error, "as the test says", mux_.close());
   }
+  void be_gone() { events_.gone(*this); }
 
   bool started = false;
   bool retired = false;
@@ -133,7 +153,6 @@ class FakeConnection final : public Connection {
   runtime::Time last_heard_;
   Mux mux_;
   ConnectionState state_ = ConnectionState::connecting;
-  bool ended_ = false;
 };
 
 inline Pool::MakeConnection FakeServer::maker() {
@@ -142,22 +161,8 @@ inline Pool::MakeConnection FakeServer::maker() {
   };
 }
 
-/// Runs what is ready.
-inline void turn(runtime::Loop& loop) {
-  loop.io().restart();
-  loop.io().poll();
-}
-
-/// Runs the loop until `enough` holds; false where it does not within a bound that is far more than any test needs.
-template <typename Enough>
-[[nodiscard]] bool run_until(runtime::Loop& loop, Enough enough) {
-  const auto bound = runtime::Clock::now() + std::chrono::seconds(20);
-  while (!enough()) {
-    if (runtime::Clock::now() >= bound) return false;
-    loop.io().restart();
-    loop.io().run_one_until(bound);
-  }
-  return true;
+inline void FakeServer::turn() {
+  for (auto* const connection : std::exchange(ended, {})) connection->be_gone();
 }
 
 }  // namespace pillion::upstream::testing

@@ -61,26 +61,28 @@ TEST(Health, AReplyIsARecovery) {
   EXPECT_TRUE(health.is_up());
 }
 
-TEST(Health, OneQueryTriesAServerThatTookAConnectionAgain) {
+TEST(Health, IsTriedMoreOftenWhileSomebodyAsks) {
   Health health;
-  health.offer_trial();
-  health.asked();
-  EXPECT_TRUE(health.may_be_asked()) << "it is up";
-
-  for (auto offers = 0; offers < 2; ++offers) {
-    health.failed(Error::closed, start, 0);
-    EXPECT_FALSE(health.may_be_asked());
-    health.offer_trial();
-    EXPECT_TRUE(health.may_be_asked());
-    EXPECT_FALSE(health.is_up()) << "not shown yet";
-    EXPECT_FALSE(health.fails_fast(start + Health::grace));
-    health.asked();
-    EXPECT_FALSE(health.may_be_asked()) << "one, not all of them";
-    EXPECT_TRUE(health.fails_fast(start + Health::grace));
+  for (const auto expected : {100ms, 200ms, 400ms, 500ms, 500ms, 500ms}) {
+    health.failed(Error::connect_refused, start, 1.0);
+    EXPECT_EQ(health.retry_at_if_asked() - start, expected);
+    EXPECT_LE(health.retry_at_if_asked(), health.retry_at());
   }
-  EXPECT_EQ(health.retry_at() - start, 100ms) << "the back-off goes on";
-  health.replied(10ms);
+  for (int i = 0; i < 100; ++i) health.failed(Error::connect_refused, start, 0.0);
+  EXPECT_EQ(health.retry_at_if_asked() - start, 250ms) << "jittered as well";
+}
+
+TEST(Health, ASilentServerIsUpAndNotResponsive) {
+  Health health;
+  EXPECT_TRUE(health.is_responsive());
+  health.set_silent(true);
   EXPECT_TRUE(health.is_up());
+  EXPECT_FALSE(health.is_responsive());
+  EXPECT_FALSE(health.fails_fast(start + 1h));
+  health.set_silent(false);
+  EXPECT_TRUE(health.is_responsive());
+  health.failed(Error::reset, start, 0);
+  EXPECT_FALSE(health.is_responsive());
 }
 
 TEST(Health, WaitsForARestartDuringTheGrace) {
@@ -114,15 +116,6 @@ TEST(Health, SmoothsTheLatency) {
   EXPECT_EQ(health.latency(), 90ms);
   for (int i = 0; i < 200; ++i) health.replied(20ms);
   EXPECT_NEAR(std::chrono::duration<double>(*health.latency()).count(), 0.020, 0.001);
-}
-
-TEST(ErrorTable, EveryErrorHasAReasonOfItsOwn) {
-  for (std::size_t i = 0; i < error_table.size(); ++i) {
-    EXPECT_FALSE(error_table[i].reason.empty());
-    EXPECT_FALSE(error_table[i].text.empty());
-    EXPECT_NE(error_table[i].info_code, 0);
-    for (std::size_t j = i + 1; j < error_table.size(); ++j) EXPECT_NE(error_table[i].reason, error_table[j].reason);
-  }
 }
 
 }  // namespace

@@ -52,9 +52,111 @@ TEST_F(PipelineTest, ASilenceIsProbedAndThenTheConnectionIsDead) {
   const auto& probe = pipeline.start_probe(start + 1s, Pipeline::Purpose::silence);
   EXPECT_EQ(dns::read_u16(probe.message, dns::header_size + 1), dns::type::ns) << "the root's name servers";
   EXPECT_EQ(look_at(1s), start + 2s);
-  EXPECT_EQ(look(1999ms), Verdict::wait);
+  EXPECT_EQ(look(1999ms), Verdict::wait) << "with the longest patience it is dead when it is silent";
   EXPECT_EQ(look(2s), Verdict::dead);
   EXPECT_THAT(pipeline.close(), ElementsAre(&queries[0])) << "the probe is nobody's";
+}
+
+TEST_F(PipelineTest, AServerThatIsQuickOtherwiseIsSilentSooner) {
+  const runtime::Duration short_patience = 50ms;
+  send(0, 0s);
+  EXPECT_EQ(pipeline.look_at(start, id_lifetime, short_patience), start + 50ms);
+  EXPECT_EQ(pipeline.look(start + 49ms, short_patience), Verdict::wait);
+  EXPECT_EQ(pipeline.look(start + 50ms, short_patience), Verdict::probe);
+  const auto& probe = pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence);
+  EXPECT_EQ(pipeline.look(start + 99ms, short_patience), Verdict::wait);
+  EXPECT_EQ(pipeline.look_at(start + 50ms, id_lifetime, short_patience), start + 100ms);
+  EXPECT_EQ(pipeline.look(start + 100ms, short_patience), Verdict::silent);
+  EXPECT_EQ(pipeline.look_at(start + 100ms, id_lifetime, short_patience), start + 1050ms);
+  EXPECT_EQ(pipeline.look(start + 1049ms, short_patience), Verdict::silent) << "and not dead for all that";
+  EXPECT_EQ(pipeline.look(start + 1050ms, short_patience), Verdict::dead);
+  EXPECT_TRUE(answer(probe, 1049ms).is_of_probe);
+}
+
+TEST_F(PipelineTest, EachProbeThatIsAnsweredDoublesTheWaitForTheNext) {
+  const runtime::Duration short_patience = 50ms;
+  send(0, 0s);
+  auto at = 0ms;
+  for (const auto wait : {50ms, 100ms, 200ms, 400ms, 800ms, 1000ms, 1000ms}) {
+    EXPECT_EQ(pipeline.look(start + at + wait - 1ms, short_patience), Verdict::wait) << wait.count();
+    at += wait;
+    EXPECT_EQ(pipeline.look(start + at, short_patience), Verdict::probe) << wait.count();
+    static_cast<void>(answer(pipeline.start_probe(start + at, Pipeline::Purpose::silence), at));
+  }
+  static_cast<void>(answer(queries[0], at));
+  send(1, at);
+  EXPECT_EQ(pipeline.look(start + at + 50ms, short_patience), Verdict::probe) << "an answer starts anew";
+}
+
+TEST_F(PipelineTest, AQueryThatIsOldIsReasonForAProbeThoughOthersAreAnswered) {
+  send(0, 0s);
+  for (auto at = 100ms; at < 2s; at += 100ms) {
+    send(1, at);
+    static_cast<void>(answer(queries[1], at));
+    EXPECT_EQ(look(at), Verdict::wait);
+  }
+  EXPECT_EQ(look(2s), Verdict::probe);
+  static_cast<void>(pipeline.start_probe(start + 2s, Pipeline::Purpose::silence));
+  for (auto at = 2100ms; at < 4s; at += 100ms) {
+    send(1, at);
+    static_cast<void>(answer(queries[1], at));
+    EXPECT_EQ(look(at), Verdict::wait) << at.count();
+  }
+  EXPECT_EQ(look(4s), Verdict::worn) << "others are answered, and neither the query nor the probe";
+}
+
+TEST_F(PipelineTest, AProbeThatWasIgnoredOnceIsNotHeldAgainstALaterQuery) {
+  const runtime::Duration short_patience = 50ms;
+  send(0, 0s);
+  static_cast<void>(pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence));
+  static_cast<void>(answer(queries[0], 60ms));
+  send(1, 10s);
+  EXPECT_EQ(pipeline.look(start + 10s + 49ms, short_patience), Verdict::wait);
+  EXPECT_EQ(pipeline.look(start + 10s + 50ms, short_patience), Verdict::silent);
+  EXPECT_EQ(pipeline.look(start + 10s + 999ms, short_patience), Verdict::silent);
+  EXPECT_EQ(pipeline.look(start + 11s, short_patience), Verdict::dead);
+}
+
+TEST_F(PipelineTest, ASilenceThatNobodyWaitsInAnyMoreHasItsEndAllTheSame) {
+  const runtime::Duration short_patience = 50ms;
+  send(0, 0s);
+  static_cast<void>(pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence));
+  pipeline.fall_silent();
+  pipeline.abandon(queries[0]);
+  EXPECT_EQ(pipeline.look(start + 1049ms, short_patience), Verdict::silent);
+  EXPECT_EQ(pipeline.look(start + 1050ms, short_patience), Verdict::dead);
+}
+
+TEST_F(PipelineTest, AProbeOfTheServerIsWaitedForThoughNobodyElseWaits) {
+  const auto& probe = pipeline.start_probe(start, Pipeline::Purpose::server);
+  EXPECT_TRUE(pipeline.is_probing());
+  EXPECT_EQ(look(999ms), Verdict::wait);
+  EXPECT_EQ(look(1s), Verdict::dead);
+  EXPECT_TRUE(answer(probe, 900ms).is_of_probe);
+  EXPECT_FALSE(pipeline.is_probing());
+  EXPECT_EQ(look(1h), Verdict::wait);
+  EXPECT_FALSE(look_at(1h));
+}
+
+TEST_F(PipelineTest, WhoWaitsIsToldOfASilenceAndTheProbeIsNot) {
+  send(0, 0s);
+  send(1, 0s);
+  pipeline.abandon(queries[1]);
+  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
+  pipeline.fall_silent();
+  EXPECT_EQ(queries[0].delays, 1);
+  EXPECT_EQ(queries[1].delays, 0);
+}
+
+TEST_F(PipelineTest, TakesTheOldestQueryOutAndLeavesTheProbe) {
+  static_cast<void>(pipeline.start_probe(start, Pipeline::Purpose::server));
+  send(0, 1ms);
+  send(1, 2ms);
+  EXPECT_EQ(pipeline.take_oldest(), &queries[0]);
+  EXPECT_EQ(pipeline.take_oldest(), &queries[1]);
+  EXPECT_EQ(pipeline.take_oldest(), nullptr);
+  EXPECT_TRUE(pipeline.is_probing());
+  EXPECT_EQ(pipeline.in_flight(), 0U);
 }
 
 TEST_F(PipelineTest, AnAnsweredProbeShowsThatTheNameIsSlow) {

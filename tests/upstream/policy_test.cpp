@@ -85,6 +85,26 @@ TEST_F(PolicyTest, ServersThatAreDownComeLast) {
   }
 }
 
+TEST_F(PolicyTest, ServersThatAreSilentComeBehindThoseThatAnswer) {
+  for (const auto kind :
+       {config::Policy::sequential, config::Policy::round_robin, config::Policy::random, config::Policy::fastest}) {
+    auto policy = make(kind);
+    health[0].set_silent(true);
+    health[1].failed(Error::reset, now, 0);
+    EXPECT_EQ(policy.choose(servers, 0), 2U);
+    EXPECT_EQ(policy.choose(servers, 0b100), 0U) << "silent is better than down";
+    EXPECT_EQ(policy.choose(servers, 0b101), 1U);
+  }
+}
+
+TEST_F(PolicyTest, WhereAllAreSilentThePolicyIsAsBefore) {
+  for (auto& server : health) server.set_silent(true);
+  health[1].replied(1ms);
+  health[2].replied(2ms);
+  EXPECT_EQ(make(config::Policy::sequential).choose(servers, 0), 0U);
+  EXPECT_EQ(make(config::Policy::fastest).choose(servers, 0), 1U);
+}
+
 TEST_F(PolicyTest, OfThoseThatAreDownTheOneThatIsTriedAgainFirst) {
   auto policy = make(config::Policy::sequential);
   for (std::size_t i = 0; i < health.size(); ++i)

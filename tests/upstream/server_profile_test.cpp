@@ -1,0 +1,126 @@
+#include "upstream/server_profile.hpp"
+
+#include <gtest/gtest.h>
+
+#include "upstream/liveness.hpp"
+
+namespace pillion::upstream {
+namespace {
+
+using namespace std::chrono_literals;
+
+const runtime::Time start = runtime::Time{} + 1h;
+
+class ServerProfileTest : public ::testing::Test {
+ protected:
+  void reply(runtime::Duration latency, int times) {
+    for (int i = 0; i < times; ++i) profile.replied(latency);
+  }
+
+  std::shared_ptr<EdnsSupport> edns = std::make_shared<EdnsSupport>();
+  ServerProfile profile{edns};
+};
+
+TEST_F(ServerProfileTest, IsAsPatientAsCanBeWhileNothingIsKnown) {
+  EXPECT_EQ(profile.patience(), Liveness::longest_patience);
+  EXPECT_FALSE(profile.slow_after());
+  EXPECT_FALSE(profile.quota());
+  EXPECT_FALSE(profile.idle_timeout());
+  EXPECT_TRUE(profile.knows_edns(start));
+  EXPECT_FALSE(profile.writes_singly(start));
+}
+
+TEST_F(ServerProfileTest, PatienceFollowsTheLatencyOfTheSlowTwentieth) {
+  reply(10ms, 64);
+  ASSERT_TRUE(profile.slow_after());
+  EXPECT_GE(*profile.slow_after(), 10ms);
+  EXPECT_LE(*profile.slow_after(), 13ms);
+  EXPECT_EQ(profile.patience(), 30ms + 2 * *profile.slow_after());
+  reply(2s, 640);
+  EXPECT_GE(*profile.slow_after(), 2s);
+  EXPECT_EQ(profile.patience(), Liveness::longest_patience) << "not more than that";
+}
+
+TEST_F(ServerProfileTest, AFastServerIsGivenTimeAllTheSame) {
+  reply(50us, 640);
+  EXPECT_GE(profile.patience(), 30ms);
+  EXPECT_LE(profile.patience(), 31ms);
+}
+
+TEST_F(ServerProfileTest, AFewRepliesChangeNothing) {
+  reply(1ms, 39);
+  EXPECT_FALSE(profile.slow_after());
+  EXPECT_EQ(profile.patience(), Liveness::longest_patience);
+}
+
+TEST_F(ServerProfileTest, AReplyIsInTheHealthAsWell) {
+  profile.health().failed(Error::reset, start, 0);
+  profile.replied(8ms);
+  EXPECT_TRUE(profile.health().is_up());
+  EXPECT_EQ(profile.health().latency(), 8ms);
+}
+
+TEST_F(ServerProfileTest, LearnsTheQuotaFromTwoClosesAfterTheSameNumber) {
+  profile.closed_after(5, 1ms);
+  EXPECT_FALSE(profile.quota());
+  profile.closed_after(5, 1ms);
+  EXPECT_EQ(profile.quota(), 5U);
+  profile.forget_quota();
+  EXPECT_FALSE(profile.quota());
+}
+
+TEST_F(ServerProfileTest, OtherClosesTeachNoQuota) {
+  profile.closed_after(0, 0ms);
+  profile.closed_after(0, 0ms);
+  EXPECT_FALSE(profile.quota()) << "without any answer";
+  profile.closed_after(5, 1ms);
+  profile.closed_after(6, 1ms);
+  profile.closed_after(5, 1ms);
+  EXPECT_FALSE(profile.quota()) << "after another number each time";
+  profile.closed_after(5, 50ms);
+  EXPECT_FALSE(profile.quota()) << "long after the answer";
+}
+
+TEST_F(ServerProfileTest, LearnsTheIdleTimeFromTwoClosesAfterAboutTheSame) {
+  profile.closed_idle(10s);
+  EXPECT_FALSE(profile.idle_timeout()) << "the server may have been restarted";
+  profile.closed_idle(10'400ms);
+  EXPECT_EQ(profile.idle_timeout(), 9s) << "a little earlier than the server";
+}
+
+TEST_F(ServerProfileTest, IdleClosesAfterDifferentTimesTeachNothing) {
+  for (const auto idle : {10s, 20s, 5s, 60s}) profile.closed_idle(idle);
+  EXPECT_FALSE(profile.idle_timeout());
+}
+
+TEST_F(ServerProfileTest, AnIdleTimeThatIsShorterThanASecondIsNone) {
+  for (int i = 0; i < 3; ++i) profile.closed_idle(999ms);
+  EXPECT_FALSE(profile.idle_timeout());
+}
+
+TEST_F(ServerProfileTest, AnIdleTimeIsLearnedAnew) {
+  profile.closed_idle(10s);
+  profile.closed_idle(10s);
+  profile.closed_idle(5s);
+  EXPECT_EQ(profile.idle_timeout(), 9s);
+  profile.closed_idle(5s);
+  EXPECT_EQ(profile.idle_timeout(), 4500ms);
+}
+
+TEST_F(ServerProfileTest, WritesSinglyForTenMinutes) {
+  profile.write_singly(start);
+  EXPECT_TRUE(profile.writes_singly(start + 10min - 1ns));
+  EXPECT_FALSE(profile.writes_singly(start + 10min));
+}
+
+TEST_F(ServerProfileTest, EdnsIsOffForTenMinutesOverUdpAndTcp) {
+  ServerProfile over_tcp(edns);
+  profile.turn_edns_off(start);
+  for (const auto* const known : {&profile, &over_tcp}) {
+    EXPECT_FALSE(known->knows_edns(start + 10min - 1ns));
+    EXPECT_TRUE(known->knows_edns(start + 10min));
+  }
+}
+
+}  // namespace
+}  // namespace pillion::upstream
