@@ -66,6 +66,9 @@ void DatagramConnection::readable(const error_code& error) {
       finish(socket_error(read_error), read_error.message());
     } else if (!consume(size, now)) {
       break;
+    } else if (pipeline_.in_flight() == 0 && !pipeline_.is_probing()) {
+      // Nothing is expected; the wait looks at the socket first, so that what is there all the same comes next turn.
+      break;
     }
   }
   if (!error && !closed_) wait();
