@@ -182,7 +182,7 @@ TEST_F(DatagramChannelTest, ATruncatedAnswerIsAskedForOverTcp) {
   udp->truncate();
   EXPECT_TRUE(query.is_open());
   ASSERT_THAT(tcp->held, SizeIs(1));
-  time.pass(3s);
+  time.pass(2s);
   EXPECT_EQ(udp->submitted, 1) << "nothing is sent again over UDP";
   tcp->answer();
   EXPECT_EQ(query.replies, 1);
