@@ -48,7 +48,9 @@ void DatagramConnection::submit(Query& query, runtime::Time now) {
   query.carrier = this;
   pipeline_.add(query, now);
   send(query);
-  const auto look_at = now + profile_.patience();
+  // As of a stream's, the watch may be due in this very turn.
+  const auto patience = profile_.patience();
+  const auto look_at = is_set() ? now + patience : *pipeline_.look_at(now, limits_.id_lifetime, patience);
   if (!is_set() || at() > look_at) schedule_.set_deadline(*this, look_at);
   if (++sent_ >= limits_.queries_per_port || now - opened_at_ >= limits_.port_lifetime) wear_out();
 }

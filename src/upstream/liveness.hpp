@@ -22,7 +22,7 @@ class Liveness {
   /// So long without any reply to a probe, or to anything else: the connection is dead.
   static constexpr std::chrono::milliseconds probe_patience{1000};
   /// A query that has waited for so long is reason for a probe though others are answered, and where that has no answer
-  /// after as long again, the connection is worn: the server may have forgotten what it was asked on it.
+  /// either within probe_patience, the connection is worn: the server may have forgotten what it was asked on it.
   static constexpr std::chrono::milliseconds trickle{2000};
 
   enum class Verdict : std::uint8_t {
@@ -81,7 +81,9 @@ class Liveness {
     return silent_since(oldest) + std::min<runtime::Duration>(patience, longest_patience);
   }
   [[nodiscard]] runtime::Time dead_at(runtime::Time oldest) const { return silent_since(oldest) + probe_patience; }
-  [[nodiscard]] runtime::Time worn_at(runtime::Time oldest) const { return std::max(probed_, oldest) + trickle; }
+  [[nodiscard]] runtime::Time worn_at(runtime::Time oldest) const {
+    return std::max(probed_, oldest + trickle) + probe_patience;
+  }
 
   runtime::Time last_heard_;
   runtime::Time probed_;

@@ -76,8 +76,9 @@ void StreamConnection::submit(Query& query, runtime::Time now) {
   query.carrier = this;
   pipeline_.add(query, now);
   send(query);
-  // The watch may still be set for the idle timeout; it looks at what is in flight when it fires.
-  const auto look_at = now + profile_.patience();
+  // The watch may still be set for the idle timeout; it looks at what is in flight when it fires. It may also be due in
+  // this very turn, for an older query, and is not to be put off then.
+  const auto look_at = is_set() ? now + profile_.patience() : *pipeline_.look_at(now, limits_.id_lifetime, patience());
   if (!is_set() || at() > look_at) schedule_.set_deadline(*this, look_at);
 }
 

@@ -1,9 +1,12 @@
 #include "scenarios/load.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace pillion::scenarios {
 namespace {
+
+constexpr std::string_view zone = ".load.example";
 
 std::string in_milliseconds(runtime::Duration time) {
   return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(time).count()) + "ms";
@@ -37,11 +40,20 @@ void Load::play(resolve::Resolver& resolver, Words& words) {
   }
 }
 
+std::optional<unsigned long> Load::number_of(std::string_view name) {
+  if (!name.starts_with('n') || !name.ends_with(zone)) return std::nullopt;
+  name = name.substr(1, name.size() - 1 - zone.size());
+  unsigned long number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (error != std::errc{} || end != name.data() + name.size()) return std::nullopt;
+  return number;
+}
+
 void Load::ask(resolve::Resolver& resolver, std::size_t run) {
   if (run != run_) return;
   happenings_.add([this, &resolver, run] { ask(resolver, run); }, every_);
   auto& asker = askers_.emplace_back(schedule_);
-  const Question question{.name = "n" + std::to_string(askers_.size()) + ".load.example", .type = dns::type::a};
+  const Question question{.name = "n" + std::to_string(askers_.size()) + std::string(zone), .type = dns::type::a};
   const auto message = query_message(question, {.payload = {}});
   const auto query = dns::parse_query(message, {}).value();
   const auto found = resolver.look(query);

@@ -2,6 +2,8 @@
 // Many names, each asked once, at a steady rate: what is to be seen of a server's absence under load.
 
 #include <deque>
+#include <optional>
+#include <string_view>
 
 #include "resolve/resolver.hpp"
 #include "scenarios/servers.hpp"
@@ -14,6 +16,8 @@ class Load {
 
   /// asks N names a second | ends | is answered [from TIME] within TIME | fails at most N times
   void play(resolve::Resolver& resolver, Words& words);
+  /// Of a name of a load, from 1; nullopt of any other.
+  [[nodiscard]] static std::optional<unsigned long> number_of(std::string_view name);
 
  private:
   struct Asker final : resolve::Request {

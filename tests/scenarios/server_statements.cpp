@@ -223,6 +223,12 @@ bool act_by_manner(StageServer& server, Words& words) {
 
 void close_at(StageServer& server, Words& words) {
   if (words.take_if("at")) {
+    if (words.peek() == "one" && words.peek(2) == "in") {
+      for (const auto* word : {"one", "name", "in"}) words.expect(word);
+      server.closes_at_one_in = words.take_number("how many");
+      for (const auto* word : {"of", "the", "load"}) words.expect(word);
+      return;
+    }
     server.closes_at = words.take_if("nothing") ? "" : to_text(read_question(words));
     return;
   }

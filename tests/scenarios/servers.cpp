@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dns/framing.hpp"
+#include "scenarios/load.hpp"
 #include "scenarios/world.hpp"
 
 namespace pillion::scenarios {
@@ -223,12 +224,18 @@ void StageServer::arrived(Way& way, dns::Bytes message) {
   // Pillion finds out whether it asks itself.
   if (hide_probe(asked.text) != asked.text) return answer(asked, {.rcode = dns::rcode::nxdomain}, {}, {});
   ++times_asked[asked.text];
-  if (!closes_at.empty() && closes_at == to_text(asked.question)) {
+  if (closes_on(asked.question)) {
     if (way.is_stream()) static_cast<StageStream&>(way).end(std::nullopt);
     return;
   }
   asked_.push_back(std::move(asked));
   answer_by_itself(asked_.back());
+}
+
+bool StageServer::closes_on(const Question& question) const {
+  if (to_text(question) == closes_at) return true;
+  const auto load = closes_at_one_in == 0 ? std::nullopt : Load::number_of(question.name);
+  return load && *load % closes_at_one_in == 0;
 }
 
 void StageServer::answer_by_itself(Asked& asked) {

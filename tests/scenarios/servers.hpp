@@ -192,6 +192,7 @@ class StageServer {
   std::size_t largest_datagram = 65'535;   ///< that the system takes
   unsigned answers_per_connection = 0;     ///< after which it closes; 0: never
   std::string closes_at;                   ///< a question
+  unsigned long closes_at_one_in = 0;      ///< of the load's names, by their number; 0: at none
   std::vector<Habit> prepared;             ///< each for one query
   std::optional<Habit> answers_all;        ///< NOERROR stands for one address
 
@@ -204,6 +205,7 @@ class StageServer {
  private:
   friend class Way;
   void answer_by_itself(Asked& asked);
+  [[nodiscard]] bool closes_on(const Question& question) const;
 
   Happenings& happenings_;
   std::deque<Asked> asked_;

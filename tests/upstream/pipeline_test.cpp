@@ -97,12 +97,12 @@ TEST_F(PipelineTest, AQueryThatIsOldIsReasonForAProbeThoughOthersAreAnswered) {
   }
   EXPECT_EQ(look(2s), Verdict::probe);
   static_cast<void>(pipeline.start_probe(start + 2s, Pipeline::Purpose::silence));
-  for (auto at = 2100ms; at < 4s; at += 100ms) {
+  for (auto at = 2100ms; at < 3s; at += 100ms) {
     send(1, at);
     static_cast<void>(answer(queries[1], at));
     EXPECT_EQ(look(at), Verdict::wait) << at.count();
   }
-  EXPECT_EQ(look(4s), Verdict::worn) << "others are answered, and neither the query nor the probe";
+  EXPECT_EQ(look(3s), Verdict::worn) << "others are answered, and neither the query nor the probe";
 }
 
 TEST_F(PipelineTest, AProbeThatWasIgnoredOnceIsNotHeldAgainstALaterQuery) {
