@@ -103,7 +103,7 @@ void Pool::open_as_needed(runtime::Time now) {
   // While the server is in doubt, one connection finds out for all.
   auto coming = members_.coming(false);
   const auto lanes_coming = members_.coming(true);
-  if ((in_doubt_ || !health().is_up()) && coming + lanes_coming > 0) return;
+  if ((is_in_doubt() || !health().is_up()) && coming + lanes_coming > 0) return;
   const auto quota = profile_.quota();
   const auto wanted = quota ? (waiting_.size() + *quota - 1) / *quota : std::min<std::size_t>(waiting_.size(), 1);
   const auto may_open = [this] { return members_.opening() < settings_.max_handshakes; };
@@ -144,7 +144,7 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
   if (stopping_) return connection.retire();
   // A handshake, or a socket that is bound, is no sign of a server that answers. The probe is one, whether or not
   // anybody asks.
-  if (in_doubt_ || !health().is_up()) connection.prove(now());
+  if (is_in_doubt() || !health().is_up()) connection.prove(now());
   serve();
 }
 
@@ -210,7 +210,7 @@ bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time no
 
 void Pool::heard(Member& from, runtime::Time now) {
   from.last_reply = now;
-  in_doubt_ = false;
+  fruitless_ = 0;
   if (health().is_responsive()) return;
   const bool was_down = !health().is_up();
   health().recovered();

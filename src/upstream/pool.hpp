@@ -77,6 +77,10 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void expired(runtime::Time now) override;
 
   [[nodiscard]] runtime::Time now() { return context_.schedule.clock().now(); }
+  /// The queries may be to blame for connections that end without any answer, or the server: so many in a row, and it
+  /// has to prove itself to a probe.
+  static constexpr unsigned fruitless_to_doubt = 3;
+  [[nodiscard]] bool is_in_doubt() const { return fruitless_ >= fruitless_to_doubt; }
   [[nodiscard]] Health& health() { return profile_.health(); }
 
   // Sending.
@@ -115,9 +119,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   Members members_;
   std::deque<Query*> waiting_;
   Quarantine quarantine_;
-  /// A connection ended with queries and without any answer. They may be to blame, or the server: it has to prove
-  /// itself to a probe.
-  bool in_doubt_ = false;
+  unsigned fruitless_ = 0;  // connections in a row that ended with queries and without any answer
   std::optional<runtime::Time> last_sent_;
   bool tried_ = false;
   bool stopping_ = false;

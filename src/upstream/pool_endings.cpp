@@ -19,7 +19,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
     report_.count_failure(Error::stalled);
     retire_unheard(at);
     // The next one may be no better, and has to prove itself before queries wait on it.
-    in_doubt_ |= members_.any_ready() == nullptr;
+    if (members_.any_ready() == nullptr) fruitless_ = fruitless_to_doubt;
     for (auto* const query : lost) query->failed(Error::stalled);
   } else {
     if (lost.empty()) report_.metrics().idle_closes.add();
@@ -47,8 +47,9 @@ void Pool::retire_unheard(runtime::Time now) {
 std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
   if (stopping_ || ended.last_reply) return std::nullopt;
   if (!ended.was_ready || error == Error::stalled) return error;
-  if (lost.empty()) return error || !in_doubt_ ? error : Error::closed;
-  in_doubt_ = true;
+  if (lost.empty()) return error || !is_in_doubt() ? error : Error::closed;
+  // The suspect on a lane explains its end.
+  if (!ended.lane) ++fruitless_;
   return std::nullopt;
 }
 
