@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <expected>
 #include <vector>
 
 #include "dns/reply.hpp"
@@ -74,7 +75,9 @@ bool repeats(Bytes message, const Buffer& question) {
 class Run {
  public:
   explicit Run(Input input)
-      : input_(input), limit_(std::size_t{1} + input_.byte()), mux_(limit_, [this] { return next_id(); }) {}
+      : input_(input),
+        limit_(std::size_t{1} + input_.byte()),
+        mux_(Mux::Path::stream, limit_, [this] { return next_id(); }) {}
 
   void all() {
     while (!input_.is_over()) {
@@ -172,8 +175,12 @@ class Run {
     const bool bare_error = questions == 0 && rcode != dns::rcode::noerror && rcode != dns::rcode::nxdomain;
     const bool matches = entry != entries_.end() && (flags & dns::flag::qr) != 0 &&
                          (bare_error || (questions == 1 && repeats(exact, entry->question)));
-    if (!matches)
-      return require(!received && received.error() == Error::mismatched_reply, "it answers nothing that was asked");
+    if (entry == entries_.end()) return receive_strange(exact, received);
+    if (!matches) {
+      require(received && !received->reply && received->reply.error() == Error::mismatched_reply,
+              "the server answers what it was not asked");
+      return take(entry->id, *received);
+    }
     require(received.has_value(), "it answers what was asked");
     const auto view = dns::MessageView::parse(exact);
     const bool is_query = (flags >> 11U & 0xfU) == dns::opcode::query;
@@ -186,6 +193,20 @@ class Run {
       require(!received->reply && received->reply.error() == Error::malformed_reply, "the rest is malformed");
     }
     take(entry->id, *received);
+  }
+
+  /// With an id that nothing has: it is meant for whom it names, or for the only one who waits.
+  void receive_strange(Bytes message, const std::expected<Mux::Received, Error>& received) {
+    const auto waits = [](const Entry& entry) { return entry.query != nullptr; };
+    auto meant = std::ranges::find_if(
+        entries_, [&](const Entry& entry) { return waits(entry) && repeats(message, entry.question); });
+    if (meant == entries_.end() && std::ranges::count_if(entries_, waits) == 1)
+      meant = std::ranges::find_if(entries_, waits);
+    if (meant == entries_.end())
+      return require(!received && received.error() == Error::mismatched_reply, "it answers nothing that was asked");
+    require(received && !received->reply && received->reply.error() == Error::mismatched_reply, "it is no answer");
+    require(received->query == meant->query, "whom it was meant for");
+    entries_.erase(meant);
   }
 
   void take(std::uint16_t id, const Mux::Received& received) {
