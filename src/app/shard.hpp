@@ -24,7 +24,7 @@ class Shard {
   /// To be called before run(), or within it.
   void start();
   /// Runs the loop until the shard has drained.
-  void run() { loop_.io().run(); }
+  void run() { loop_.run(); }
   /// Thread-safe. Stops accepting, goes on answering until clients are quiet or `grace` has passed, then closes
   /// everything and calls `done` on the shard's thread. A second call with a shorter grace cuts the first one short.
   void drain(runtime::Duration grace, std::function<void()> done);

@@ -32,8 +32,8 @@ upstream::Pool::MakeConnection stream_factory(runtime::Loop& loop, std::shared_p
     return std::make_unique<upstream::StreamConnection>(
         loop, [&loop] { return loop.random().u16(); }, blueprint->encoding, blueprint->limits, profile, events,
         [&](upstream::StreamEvents& stream) -> std::unique_ptr<upstream::Stream> {
-          if (tls == nullptr) return std::make_unique<upstream::TcpStream>(loop, server, stream);
-          return std::make_unique<upstream::TlsStream>(loop, server, stream, *tls, *blueprint->identity);
+          if (tls == nullptr) return std::make_unique<upstream::PlainSocketStream>(loop, server, stream);
+          return std::make_unique<upstream::TlsSocketStream>(loop, server, stream, *tls, *blueprint->identity);
         });
   };
 }

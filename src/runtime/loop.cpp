@@ -2,22 +2,26 @@
 
 #include <algorithm>
 
-#include <boost/asio/post.hpp>
-
 namespace pillion::runtime {
-namespace asio = boost::asio;
 
 Loop::Loop(Log& log)
     : log_(log), tasks_(io_.get_executor(), [this](std::string_view task, std::string_view what) {
         log_.error("task failed", {{"task", task}, {"error", what}});
       }) {}
 
+void Loop::run() {
+  // Asio returns as soon as nothing is under way. What the last handlers appended leaves even so, and may set more off.
+  for (bool again = true; again;) {
+    io_.restart();
+    const bool handled = io_.run() > 0;
+    again = end_turn() || handled;
+  }
+}
+
 void Loop::schedule(Flushable& flushable) {
   if (flushable.scheduled_) return;
   flushable.scheduled_ = true;
   flush_next_.push_back(&flushable);
-  // A posted handler runs after every handler that is ready now: that is the end of the turn.
-  if (flush_next_.size() == 1) asio::post(io_, [this] { end_turn(); });
 }
 
 void Loop::unschedule(Flushable& flushable) {
@@ -27,7 +31,9 @@ void Loop::unschedule(Flushable& flushable) {
   std::replace(flushing_.begin(), flushing_.end(), &flushable, static_cast<Flushable*>(nullptr));
 }
 
-void Loop::end_turn() {
+/// True if there was anything to flush. What a flush schedules waits for the next turn.
+bool Loop::end_turn() {
+  if (flush_next_.empty()) return false;
   flushing_.swap(flush_next_);
   for (std::size_t i = 0; i < flushing_.size(); ++i) {
     auto* const flushable = flushing_[i];
@@ -37,6 +43,7 @@ void Loop::end_turn() {
     flushable->flush();
   }
   flushing_.clear();
+  return true;
 }
 
 void Loop::deadline_set(Time at) {

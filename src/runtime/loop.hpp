@@ -1,6 +1,8 @@
 #pragma once
 // What every service of a shard shares: the event loop, its clock, its end of turn, its deadlines.
 
+#include <vector>
+
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
@@ -8,6 +10,7 @@
 #include "runtime/random.hpp"
 #include "runtime/schedule.hpp"
 #include "runtime/task_group.hpp"
+#include "runtime/turn_reactor.hpp"
 
 namespace pillion::runtime {
 
@@ -38,23 +41,28 @@ class Loop final : public Schedule {
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] TaskGroup& tasks() { return tasks_; }
 
+  /// Runs until no service has anything under way.
+  void run();
+
   /// Asks for flush() at the end of this turn.
   void schedule(Flushable& flushable);
   /// Takes back a schedule(); whoever is destroyed while scheduled must call it.
   void unschedule(Flushable& flushable);
 
-  /// Lets go of the timer, so that io().run() returns when no service has anything under way. Call when no deadline is
+  /// Lets go of the timer, so that run() returns when no service has anything under way. Call when no deadline is
   /// needed any more.
   void release_timer() { timer_.cancel(); }
 
  private:
   void deadline_set(Time at) override;
-  void end_turn();
+  bool end_turn();
   void arm();
   void on_timer();
 
-  // The hint tells Asio that one thread runs the loop: no wake-ups of others, handlers queued without a lock.
-  boost::asio::io_context io_{1};
+  TurnContext io_{[this] {
+    end_turn();
+    return !flush_next_.empty();
+  }};
   Log& log_;
   Random random_;
   TaskGroup tasks_;

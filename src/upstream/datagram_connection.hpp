@@ -48,6 +48,7 @@ class DatagramConnection final : public Connection, DatagramEvents, runtime::Dea
  private:
   void opened() override;
   void arrived(dns::Bytes datagram, bool is_cut) override;
+  [[nodiscard]] bool expects_more() const override { return pipeline_.in_flight() > 0 || pipeline_.is_probing(); }
   void too_large(std::uint16_t id) override;
   void failed(Error error, std::string detail) override { finish(error, std::move(detail)); }
   void released() override { events_.gone(*this); }

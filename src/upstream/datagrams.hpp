@@ -17,6 +17,8 @@ class DatagramEvents {
   virtual void opened() = 0;
   /// `is_cut`: the datagram was longer than the buffer that it was read into.
   virtual void arrived(dns::Bytes datagram, bool is_cut) = 0;
+  /// True if the server owes an answer.
+  [[nodiscard]] virtual bool expects_more() const = 0;
   /// The system refuses a datagram of this size; the message with this id did not leave.
   virtual void too_large(std::uint16_t id) = 0;
   virtual void failed(Error error, std::string detail) = 0;

@@ -69,6 +69,8 @@ void Pool::send(Member& target, Query& query, runtime::Time now) {
 }
 
 void Pool::send_waiting(runtime::Time now) {
+  // First, since a lane that is through takes other queries.
+  send_suspects(now);
   while (!waiting_.empty()) {
     auto* const target = members_.with_room(profile_, now);
     if (target == nullptr) break;
@@ -76,7 +78,6 @@ void Pool::send_waiting(runtime::Time now) {
     waiting_.pop_front();
     send(*target, query, now);
   }
-  send_suspects(now);
 }
 
 void Pool::send_suspects(runtime::Time now) {

@@ -63,6 +63,8 @@ void SocketDatagrams::read_all() {
     if (size >= 0) {
       const auto whole = static_cast<std::size_t>(size);
       events_.arrived(dns::Bytes(in_).first(std::min(whole, in_.size())), whole > in_.size());
+      // The wait looks at the socket first, so that what is there all the same comes next turn.
+      if (closed_ || !events_.expects_more()) return;
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return;

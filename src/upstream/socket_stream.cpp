@@ -7,13 +7,11 @@
 #include <algorithm>
 #include <utility>
 
-#include <boost/asio/as_tuple.hpp>
-#include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl/error.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include "dns/framing.hpp"
 #include "upstream/socket_error.hpp"
@@ -25,46 +23,9 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t read_size = 16 * 1024 + 512;  // a whole TLS record, and the start of a message before it
-
-bool is_orderly_end(const error_code& error) {
-  // Many servers close the TCP connection without close_notify; every message says its length, so a cut cannot go
-  // unnoticed.
-  return error == asio::error::eof || error == asio::ssl::error::stream_truncated;
-}
+constexpr unsigned reads_per_turn = 16;             // then other sockets have their turn
 
 }  // namespace
-
-asio::awaitable<std::expected<Handshake, TlsFailure>> PlainTransport::handshake() {
-  co_return Handshake{};
-}
-
-asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() {
-  const auto started = clock_.now();
-  auto* const ssl = stream_.native_handle();
-  const auto offered = identity_.prepare(ssl, context_, started);
-  if (!offered) co_return std::unexpected(offered.error());
-  error_code error;
-  co_await stream_.async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, error));
-  const auto ended = clock_.refresh();
-  identity_.note_end(ssl, context_, *offered, ended);
-  if (error) {
-    if (error.category() == asio::error::get_ssl_category()) {
-      co_return std::unexpected(identity_.explain(ssl, static_cast<unsigned long>(error.value())));
-    }
-    if (is_orderly_end(error)) co_return std::unexpected(identity_.explain(ssl, 0));
-    co_return std::unexpected(TlsFailure{socket_error(error), error.message()});
-  }
-  const auto facts = identity_.check(ssl);
-  if (!facts) co_return std::unexpected(facts.error());
-  co_return Handshake{.duration = ended - started,
-                      .encrypted = true,
-                      .resumed = facts->resumed,
-                      .not_after = facts->not_after,
-                      .version = facts->version,
-                      .group = facts->group,
-                      .cipher = facts->cipher,
-                      .fell_back = *offered == Groups::classical};
-}
 
 template <typename Transport>
 void SocketStream<Transport>::open() {
@@ -88,7 +49,7 @@ asio::awaitable<bool> SocketStream<Transport>::connect() {
   loop_.clock().refresh();
   if (phase_ != Phase::opening) co_return false;
   if (error) {
-    end(socket_error(error), error.message());
+    events_.ended(socket_error(error), error.message());
     co_return false;
   }
   set_options();
@@ -96,7 +57,7 @@ asio::awaitable<bool> SocketStream<Transport>::connect() {
   const auto handshake = co_await transport_.handshake();
   if (phase_ != Phase::opening) co_return false;
   if (!handshake) {
-    end(handshake.error().error, handshake.error().detail);
+    events_.ended(handshake.error().error, handshake.error().detail);
     co_return false;
   }
   acknowledge_at_once();
@@ -108,26 +69,53 @@ asio::awaitable<bool> SocketStream<Transport>::connect() {
 
 template <typename Transport>
 asio::awaitable<void> SocketStream<Transport>::read() {
+  auto& socket = transport_.socket();
+  error_code error;
   while (phase_ == Phase::open) {
-    const auto [error, size] = co_await transport_.stream().async_read_some(
-        asio::buffer(in_.data() + in_size_, in_.size() - in_size_), asio::as_tuple(asio::use_awaitable));
-    loop_.clock().refresh();
-    if (phase_ != Phase::open) co_return;
-    if (is_orderly_end(error)) {
-      end(std::nullopt, {});
-    } else if (error) {
-      end(error.category() == asio::error::get_ssl_category() ? Error::tls_failed : socket_error(error),
-          error.message());
+    const auto left = read_ready();
+    if (left == Left::ended) co_return;
+    if (left == Left::something) {
+      co_await asio::post(socket.get_executor(), asio::use_awaitable);
     } else {
-      acknowledge_at_once();
-      use(size);
+      if (std::exchange(watches_writability_, socket_is_full_) && !socket_is_full_) forget_writability(socket);
+      co_await socket.async_wait(TcpSocket::wait_read, asio::redirect_error(asio::use_awaitable, error));
     }
   }
 }
 
+/// Reads and hands on what has arrived, and says what is left to be read.
 template <typename Transport>
-void SocketStream<Transport>::end(std::optional<Error> error, const std::string& detail) {
-  events_.ended(error, detail);
+typename SocketStream<Transport>::Left SocketStream<Transport>::read_ready() {
+  loop_.clock().refresh();
+  auto left = Left::something;
+  for (unsigned i = 0; left == Left::something && i < reads_per_turn; ++i) {
+    error_code error;
+    const auto size = transport_.read_some(dns::MutableBytes(in_).subspan(in_size_), error);
+    if (error == asio::error::would_block) {
+      left = Left::nothing;
+      break;
+    }
+    if (error) {
+      fail(error);
+      return Left::ended;
+    }
+    use(size);
+    if (phase_ != Phase::open) return Left::ended;
+    // What the socket still has, or its end, is found by the wait, which looks at the socket first.
+    if (!transport_.has_pending()) left = Left::nothing;
+  }
+  // Where nothing is in flight no answer is held back, and the next query carries the acknowledgement.
+  if (events_.expects_more()) acknowledge_at_once();
+  return left;
+}
+
+template <typename Transport>
+void SocketStream<Transport>::fail(const error_code& error) {
+  // Many servers close the TCP connection without close_notify; every message says its length, so a cut cannot go
+  // unnoticed.
+  if (error == asio::error::eof) return events_.ended(std::nullopt, {});
+  events_.ended(error.category() == asio::error::get_ssl_category() ? Error::tls_failed : socket_error(error),
+                error.message());
 }
 
 /// Hands on what has arrived, and keeps what is not a whole message yet.
@@ -141,40 +129,34 @@ void SocketStream<Transport>::use(std::size_t size) {
   if (in_size_ == in_.size()) in_.resize(dns::Frames(rest).needed());
 }
 
+/// Writes the messages of this turn: all of them in one TLS record where they fit, or each in one of its own.
 template <typename Transport>
 void SocketStream<Transport>::flush() {
-  if (writing_ || phase_ != Phase::open || out_.empty()) return;
-  std::swap(out_, on_wire_);
-  out_.clear();
-  written_size_ = 0;
-  write();
-}
-
-/// Writes what is left of on_wire_: all of it in one TLS record where it fits, or its next message alone.
-template <typename Transport>
-void SocketStream<Transport>::write() {
-  auto rest = dns::Bytes(on_wire_).subspan(written_size_);
-  if (singly_) rest = rest.first(dns::Frames(rest).needed());
-  writing_ = true;
-  ++operations_;
-  asio::async_write(transport_.stream(), asio::buffer(rest.data(), rest.size()),
-                    [this](const error_code& error, std::size_t size) { written(error, size); });
-}
-
-template <typename Transport>
-void SocketStream<Transport>::written(const error_code& error, std::size_t size) {
-  writing_ = false;
-  written_size_ += size;
-  if (phase_ == Phase::open) {
-    if (error) {
-      end(socket_error(error), error.message());
-    } else if (written_size_ < on_wire_.size()) {
-      write();
-    } else {
-      flush();
-    }
+  if (socket_is_full_ || phase_ != Phase::open) return;
+  while (written_ < out_.size()) {
+    const auto rest = dns::Bytes(out_).subspan(written_);
+    if (part_ == 0) part_ = singly_ ? dns::Frames(rest).needed() : rest.size();
+    error_code error;
+    const auto size = transport_.write_some(rest.first(part_), error);
+    if (error == asio::error::would_block) return wait_writable();
+    if (error) return fail(error);
+    written_ += size;
+    part_ -= size;
   }
-  end_operation();
+  out_.clear();
+  written_ = 0;
+}
+
+template <typename Transport>
+void SocketStream<Transport>::wait_writable() {
+  socket_is_full_ = true;
+  watches_writability_ = true;
+  ++operations_;
+  transport_.socket().async_wait(TcpSocket::wait_write, [this](const error_code&) {
+    socket_is_full_ = false;
+    flush();
+    end_operation();
+  });
 }
 
 template <typename Transport>

@@ -2,72 +2,17 @@
 // The byte streams that Asio drives, TCP's and TLS's. One coroutine connects and reads; writes are made at the end of a
 // turn.
 
-#include <expected>
+#include <cstddef>
 #include <string>
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/ssl/stream.hpp>
 
 #include "runtime/loop.hpp"
 #include "upstream/stream.hpp"
-#include "upstream/tls.hpp"
+#include "upstream/transport.hpp"
 
 namespace pillion::upstream {
-
-/// The loop's own executor by its concrete type: no type erasure on the data path.
-using Executor = boost::asio::io_context::executor_type;
-using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, Executor>;
-
-/// The byte stream of a plain TCP connection.
-class PlainTransport {
- public:
-  explicit PlainTransport(runtime::Loop& loop) : stream_(loop.io()) {}
-
-  [[nodiscard]] TcpSocket& stream() { return stream_; }
-  [[nodiscard]] TcpSocket& socket() { return stream_; }
-  [[nodiscard]] boost::asio::awaitable<std::expected<Handshake, TlsFailure>> handshake();
-  /// Says that nothing more will be sent, then calls `handler(error_code)`.
-  template <typename Handler>
-  void async_shutdown(Handler handler) {
-    boost::system::error_code error;
-    stream_.shutdown(TcpSocket::shutdown_send, error);
-    boost::asio::post(stream_.get_executor(), [handler = std::move(handler), error] { handler(error); });
-  }
-
- private:
-  TcpSocket stream_;
-};
-
-/// The byte stream of a verified TLS connection.
-class TlsTransport {
- public:
-  TlsTransport(runtime::Loop& loop, TlsContext& context, TlsIdentity& identity)
-      : clock_(loop.clock()), context_(context), stream_(loop.io(), context.native()), identity_(identity) {}
-  ~TlsTransport() {
-    // OpenSSL forgets the session of a connection that ends without close_notify, as many servers let them end. A cut
-    // cannot go unnoticed here, since every message says its length, so the session stays good.
-    SSL_set_shutdown(stream_.native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-  }
-  TlsTransport(const TlsTransport&) = delete;
-  TlsTransport& operator=(const TlsTransport&) = delete;
-
-  [[nodiscard]] boost::asio::ssl::stream<TcpSocket>& stream() { return stream_; }
-  [[nodiscard]] TcpSocket& socket() { return stream_.next_layer(); }
-  [[nodiscard]] boost::asio::awaitable<std::expected<Handshake, TlsFailure>> handshake();
-  /// close_notify (RFC 8446 section 6.1).
-  template <typename Handler>
-  void async_shutdown(Handler handler) {
-    stream_.async_shutdown(std::move(handler));
-  }
-
- private:
-  runtime::TurnClock& clock_;
-  const TlsContext& context_;
-  boost::asio::ssl::stream<TcpSocket> stream_;
-  TlsIdentity& identity_;
-};
 
 template <typename Transport>
 class SocketStream final : public Stream, runtime::Flushable {
@@ -89,14 +34,16 @@ class SocketStream final : public Stream, runtime::Flushable {
   void close() override;
 
  private:
+  enum class Left : std::uint8_t { nothing, something, ended };  // to be read
+
   [[nodiscard]] boost::asio::awaitable<void> run();
   [[nodiscard]] boost::asio::awaitable<bool> connect();
   [[nodiscard]] boost::asio::awaitable<void> read();
-  void end(std::optional<Error> error, const std::string& detail);
+  [[nodiscard]] Left read_ready();
   void use(std::size_t size);
+  void fail(const boost::system::error_code& error);
   void flush() override;
-  void write();
-  void written(const boost::system::error_code& error, std::size_t size);
+  void wait_writable();
   void close_socket();
   void end_operation();
   void set_options();
@@ -110,18 +57,19 @@ class SocketStream final : public Stream, runtime::Flushable {
   StreamEvents& events_;
   Transport transport_;
   Phase phase_ = Phase::opening;
-  unsigned operations_ = 0;  // the coroutine, a write, a shutdown: what still refers to this object
-  bool writing_ = false;
+  unsigned operations_ = 0;  // the coroutine, a wait, a shutdown: what still refers to this object
+  dns::Buffer out_;          // messages of this turn, or those that wait for the socket to take more
+  std::size_t written_ = 0;  // of out_
+  std::size_t part_ = 0;     // what has to leave next, as it is: of out_, from written_ on
+  bool socket_is_full_ = false;
+  bool watches_writability_ = true;  // as when it waited for the connection
   bool singly_ = false;
-  dns::Buffer out_;               // messages of this turn
-  dns::Buffer on_wire_;           // what is being written
-  std::size_t written_size_ = 0;  // of on_wire_
   dns::Buffer in_;
   std::size_t in_size_ = 0;
 };
 
-using TcpStream = SocketStream<PlainTransport>;
-using TlsStream = SocketStream<TlsTransport>;
+using PlainSocketStream = SocketStream<PlainTransport>;
+using TlsSocketStream = SocketStream<TlsTransport>;
 
 extern template class SocketStream<PlainTransport>;
 extern template class SocketStream<TlsTransport>;

@@ -22,6 +22,8 @@ class StreamEvents {
   virtual void opened(const Handshake& handshake) = 0;
   /// All bytes that have arrived and were not used yet. Returns how many of them are used now.
   [[nodiscard]] virtual std::size_t arrived(dns::Bytes bytes) = 0;
+  /// True if the server owes an answer.
+  [[nodiscard]] virtual bool expects_more() const = 0;
   /// The stream has ended: nullopt where the server closed it in an orderly way. Follow it by close() or shut_down().
   virtual void ended(std::optional<Error> error, std::string detail) = 0;
   /// After close() or shut_down(): no operation is under way, the stream may be destroyed.

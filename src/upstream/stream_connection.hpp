@@ -46,6 +46,7 @@ class StreamConnection final : public Connection, StreamEvents, runtime::Deadlin
   void connected() override;
   void opened(const Handshake& handshake) override;
   [[nodiscard]] std::size_t arrived(dns::Bytes bytes) override;
+  [[nodiscard]] bool expects_more() const override { return pipeline_.in_flight() > 0 || pipeline_.is_probing(); }
   void ended(std::optional<Error> error, std::string detail) override;
   void released() override;
   void expired(runtime::Time now) override;

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <sstream>
 
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
 #include "dns/edns.hpp"
@@ -50,6 +52,15 @@ ShardRunner::~ShardRunner() {
 
 void ShardRunner::drain(runtime::Duration grace) {
   shard_.drain(grace, [this] { done_ = true; });
+}
+
+void ShardRunner::in_loop(const std::function<void()>& action) {
+  std::promise<void> done;
+  boost::asio::post(shard_.loop().io(), [&] {
+    action();
+    done.set_value();
+  });
+  done.get_future().wait();
 }
 
 std::uint64_t ShardRunner::all_failures(std::size_t i) const {

@@ -63,6 +63,8 @@ class ShardRunner {
   }
   [[nodiscard]] const RecordingLog& log() const { return log_; }
 
+  /// Calls `action` on the shard's thread and returns when it has been.
+  void in_loop(const std::function<void()>& action);
   /// Starts draining; `is_done()` when the shard has ended.
   void drain(runtime::Duration grace);
   [[nodiscard]] bool is_done() const { return done_.load(); }

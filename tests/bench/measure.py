@@ -1,7 +1,8 @@
-"""Starting programs pinned to a core, loading them with dnsperf, and reading what they cost."""
+"""Starting programs pinned to a core, loading them with dnsperf or a client of our own, and reading what they cost."""
 
 import contextlib
 import dataclasses
+import json
 import os
 import pathlib
 import re
@@ -12,7 +13,6 @@ import subprocess
 import time
 import urllib.request
 
-TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE = 10.0  # seconds for a program to answer its first question
 
 LEAST_HITS = 0.99  # of the queries of a cached load; below it the figure is none of a cache
@@ -23,23 +23,28 @@ QUESTION_BYTES = 2 + 12 + 4
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What dnsperf does, and what Pillion's CPU time a query may be at most: of the best peer's, of the floor's."""
+    """What the client does, and what Pillion's CPU time a query may be at most: of the best peer's, of the floor's."""
 
     transport: str
     clients: int = 10
     outstanding: int = 100
     cached: bool = False
+    isolated: bool = False  # by isolated_client, which knows the percentiles of the latency
     of_best_peer: float | None = None
     of_floor: float | None = None
 
     def dnsperf(self):
         return ["-m", self.transport, "-c", str(self.clients), "-q", str(self.outstanding)]
 
+    def description(self):
+        return "isolated_client" if self.isolated else f"dnsperf {' '.join(self.dnsperf())}"
+
 
 LOADS = {
     "tcp": Load("tcp", of_best_peer=0.35, of_floor=2.0),
     "udp": Load("udp", of_best_peer=0.6),
     "single": Load("tcp", clients=1, outstanding=1, of_floor=1.1),
+    "one": Load("tcp", clients=1, outstanding=1, isolated=True, of_floor=1.1),
     "cached-tcp": Load("tcp", cached=True, of_best_peer=0.45, of_floor=1.6),
     "cached-udp": Load("udp", cached=True, of_floor=1.15),
 }
@@ -90,9 +95,8 @@ class Process:
         return words[-2000:] if words else "nothing on its output"
 
     def cpu_seconds(self):
-        """User and system time so far, all threads (fields 14 and 15 of proc_pid_stat(5))."""
-        fields = pathlib.Path(f"/proc/{self.child.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS
+        """User and system time so far, all threads, by the clock that clock_getcpuclockid(3) names."""
+        return time.clock_gettime(~self.child.pid << 3 | 2)
 
     def bytes_read(self):
         """What read(2) has returned so far, sockets included (rchar of proc_pid_io(5)); OpenSSL reads sockets with it."""
@@ -199,6 +203,15 @@ def dnsperf(port, load, names, seconds, core):
     }
 
 
+def isolated_client(program, port, names, seconds, core):
+    """Runs isolated_client and returns what it counted."""
+    done = subprocess.run([str(program), "127.0.0.1", str(port), str(names), str(seconds)], capture_output=True, text=True, check=False,
+                          preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+    if done.returncode:
+        raise Unusable(done.stderr.strip())
+    return json.loads(done.stdout)
+
+
 class HitWatch:
     """How many of the queries between its making and `ratio` were cache hits, seen from outside."""
 
@@ -217,13 +230,18 @@ class HitWatch:
         return ratio
 
 
-def measure(target, load, names, seconds, core):
+def measure(target, load, names, seconds, core, build):
     """One round: a short warm-up, which also fills a cache, then the load between two readings of the process's CPU time.
     Raises Unusable where a cached load was not answered from the cache."""
-    dnsperf(target.port, load, names.file, 1, core)
+    def ask_for(length):
+        if load.isolated:
+            return isolated_client(build / "tests/bench/isolated_client", target.port, names.file, length, core)
+        return dnsperf(target.port, load, names.file, length, core)
+
+    ask_for(1)
     watch = HitWatch(target) if load.cached else None
     before = target.process.cpu_seconds()
-    result = dnsperf(target.port, load, names.file, seconds, core)
+    result = ask_for(seconds)
     used = target.process.cpu_seconds() - before
     if not result["completed"]:
         raise Unusable("no query was completed under load")

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <deque>
-#include <expected>
 #include <vector>
 
 #include "dns/reply.hpp"
@@ -54,6 +53,7 @@ struct Entry {
   FuzzQuery* query = nullptr;  // nullptr: abandoned
   Buffer question;
   runtime::Time sent;
+  unsigned near_misses = 0;
 };
 
 std::uint8_t lower(std::uint8_t byte) {
@@ -74,10 +74,11 @@ bool repeats(Bytes message, const Buffer& question) {
 
 class Run {
  public:
-  explicit Run(Input input)
-      : input_(input),
+  Run(Mux::Path path, Input input)
+      : path_(path),
+        input_(input),
         limit_(std::size_t{1} + input_.byte()),
-        mux_(Mux::Path::stream, limit_, [this] { return next_id(); }) {}
+        mux_(path, limit_, [this] { return next_id(); }) {}
 
   void all() {
     while (!input_.is_over()) {
@@ -172,41 +173,37 @@ class Run {
     const auto flags = dns::read_u16(exact, 2);
     const auto rcode = flags & 0xfU;
     const auto questions = dns::read_u16(exact, 4);
-    const bool bare_error = questions == 0 && rcode != dns::rcode::noerror && rcode != dns::rcode::nxdomain;
-    const bool matches = entry != entries_.end() && (flags & dns::flag::qr) != 0 &&
-                         (bare_error || (questions == 1 && repeats(exact, entry->question)));
-    if (entry == entries_.end()) return receive_strange(exact, received);
-    if (!matches) {
-      require(received && !received->reply && received->reply.error() == Error::mismatched_reply,
-              "the server answers what it was not asked");
+    const bool is_response = (flags & dns::flag::qr) != 0;
+    if (entry == entries_.end() || !is_response)
+      return require(!received && received.error() == Error::mismatched_reply, "it answers nothing that was asked");
+    const bool is_stream = path_ == Mux::Path::stream;
+    // Over a datagram an error without the question is believed of EDNS alone.
+    const bool is_of_edns = entry->query != nullptr && (rcode == dns::rcode::formerr || rcode == dns::rcode::notimp);
+    const bool bare_error =
+        questions == 0 && rcode != dns::rcode::noerror && rcode != dns::rcode::nxdomain && (is_stream || is_of_edns);
+    if (!bare_error && !(questions == 1 && repeats(exact, entry->question))) {
+      const bool is_passed_over =
+          !is_stream && (entry->query == nullptr || ++entry->near_misses <= Mux::near_misses_passed_over);
+      if (is_passed_over)
+        return require(!received && received.error() == Error::mismatched_reply, "a near miss is passed over");
+      require(received && !received->reply && received->reply.error() == Error::mismatched_reply, "one too many");
       return take(entry->id, *received);
     }
     require(received.has_value(), "it answers what was asked");
+    const bool is_truncated = !is_stream && !bare_error && (flags & dns::flag::tc) != 0;
     const auto view = dns::MessageView::parse(exact);
     const bool is_query = (flags >> 11U & 0xfU) == dns::opcode::query;
     if (bare_error && is_query) {
       require(received->reply && !received->reply->message && received->reply->rcode == rcode,
               "an error without a question");
+    } else if (is_truncated) {
+      require(received->reply && received->reply->is_truncated && received->reply->rcode == rcode, "truncated");
     } else if (!bare_error && view && dns::is_sound_reply(*view, entry->query != nullptr && entry->query->opaque)) {
       require(received->reply && received->reply->message && received->reply->rcode == rcode, "a whole message");
     } else {
       require(!received->reply && received->reply.error() == Error::malformed_reply, "the rest is malformed");
     }
     take(entry->id, *received);
-  }
-
-  /// With an id that nothing has: it is meant for whom it names, or for the only one who waits.
-  void receive_strange(Bytes message, const std::expected<Mux::Received, Error>& received) {
-    const auto waits = [](const Entry& entry) { return entry.query != nullptr; };
-    auto meant = std::ranges::find_if(
-        entries_, [&](const Entry& entry) { return waits(entry) && repeats(message, entry.question); });
-    if (meant == entries_.end() && std::ranges::count_if(entries_, waits) == 1)
-      meant = std::ranges::find_if(entries_, waits);
-    if (meant == entries_.end())
-      return require(!received && received.error() == Error::mismatched_reply, "it answers nothing that was asked");
-    require(received && !received->reply && received->reply.error() == Error::mismatched_reply, "it is no answer");
-    require(received->query == meant->query, "whom it was meant for");
-    entries_.erase(meant);
   }
 
   void take(std::uint16_t id, const Mux::Received& received) {
@@ -249,6 +246,7 @@ class Run {
             "oldest_unanswered()");
   }
 
+  Mux::Path path_;
   Input input_;
   std::size_t limit_;
   unsigned draws_ = 0;
@@ -264,6 +262,7 @@ class Run {
 }  // namespace pillion::fuzz
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-  pillion::fuzz::Run(pillion::fuzz::Input({data, size})).all();
+  for (const auto path : {pillion::upstream::Mux::Path::stream, pillion::upstream::Mux::Path::datagrams})
+    pillion::fuzz::Run(path, pillion::fuzz::Input({data, size})).all();
   return 0;
 }

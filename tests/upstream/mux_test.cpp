@@ -274,5 +274,153 @@ TEST_F(MuxTest, KnowsTheOldestQueryWithoutAReply) {
   EXPECT_EQ(mux.oldest_unanswered(), std::nullopt);
 }
 
+// What differs between a stream and datagrams.
+
+class MuxPathTest : public MuxTest {
+ protected:
+  Mux stream{Mux::Path::stream, 512, [this] { return next_id(); }};
+};
+
+TEST_F(MuxPathTest, OnAStreamAnotherQuestionIsTheServersWrongAnswer) {
+  TestQuery query;
+  const TestQuery other("other.example");
+  const auto id = stream.add(query, now);
+  const auto received = stream.receive(reply_to(other, id), now);
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->query, &query);
+  EXPECT_EQ(received->reply.error(), Error::mismatched_reply);
+  EXPECT_EQ(stream.in_flight(), 0U);
+}
+
+TEST_F(MuxPathTest, OfDatagramsTwoNearMissesArePassedOverAndTheThirdIsReported) {
+  TestQuery query;
+  const TestQuery other("other.example");
+  const auto id = mux.add(query, now);
+  for (int i = 0; i < Mux::near_misses_passed_over; ++i) {
+    EXPECT_EQ(mux.receive(reply_to(other, id), now).error(), Error::mismatched_reply);
+    EXPECT_EQ(mux.in_flight(), 1U);
+  }
+  const auto received = mux.receive(reply_to(other, id), now);
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->query, &query);
+  EXPECT_EQ(received->reply.error(), Error::mismatched_reply);
+  EXPECT_EQ(mux.in_flight(), 0U);
+}
+
+TEST_F(MuxPathTest, NearMissesAreCountedForEachQuery) {
+  const TestQuery other("other.example");
+  for (int i = 0; i < 3; ++i) {
+    TestQuery query;
+    ids = {7};  // the same slot each time
+    const auto id = mux.add(query, now);
+    for (int j = 0; j < Mux::near_misses_passed_over; ++j) EXPECT_FALSE(mux.receive(reply_to(other, id), now));
+    EXPECT_EQ(mux.receive(reply_to(query, id), now)->query, &query);
+  }
+}
+
+TEST_F(MuxPathTest, NearMissesOfAnAbandonedQueryGiveNothingBack) {
+  TestQuery query;
+  const TestQuery other("other.example");
+  const auto id = mux.add(query, now);
+  const auto late = reply_to(query, id);
+  mux.abandon(query);
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(mux.receive(reply_to(other, id), now));
+  EXPECT_EQ(mux.in_flight(), 1U);
+  EXPECT_TRUE(mux.receive(late, now));
+}
+
+TEST_F(MuxPathTest, OnAStreamEachErrorIsTakenWithoutItsQuestion) {
+  for (const auto rcode : {dns::rcode::formerr, dns::rcode::servfail, dns::rcode::notimp, dns::rcode::refused}) {
+    TestQuery query;
+    const auto received = stream.receive(header_reply(stream.add(query, now), rcode), now);
+    ASSERT_TRUE(received && received->reply) << rcode;
+    EXPECT_EQ(received->reply->rcode, rcode);
+  }
+}
+
+TEST_F(MuxPathTest, OfDatagramsOnlyWhatMayBeBecauseOfEdnsIs) {
+  for (const auto rcode : {dns::rcode::servfail, dns::rcode::refused}) {
+    TestQuery query;
+    EXPECT_FALSE(mux.receive(header_reply(mux.add(query, now), rcode), now)) << rcode;
+  }
+  for (const auto rcode : {dns::rcode::formerr, dns::rcode::notimp}) {
+    TestQuery query;
+    EXPECT_TRUE(mux.receive(header_reply(mux.add(query, now), rcode), now)) << rcode;
+    TestQuery without;
+    without.without_edns = true;
+    EXPECT_FALSE(mux.receive(header_reply(mux.add(without, now), rcode), now)) << rcode;
+    TestQuery is_signed;
+    is_signed.opaque = true;
+    EXPECT_FALSE(mux.receive(header_reply(mux.add(is_signed, now), rcode), now)) << rcode;
+  }
+}
+
+/// A reply with TC whose records end in the middle.
+dns::Buffer truncated_reply(const Query& query) {
+  auto reply = reply_to(query, query.id);
+  dns::write_u16(reply, 2, static_cast<std::uint16_t>(dns::read_u16(reply, 2) | dns::flag::tc));
+  dns::write_u16(reply, 6, 1);
+  dns::append(reply, dns::Buffer{0xc0, 12, 0});
+  return reply;
+}
+
+TEST_F(MuxPathTest, OfDatagramsTcIsSeenBeforeTheRecordsAreRead) {
+  TestQuery query;
+  mux.add(query, now);
+  const auto received = mux.receive(truncated_reply(query), now);
+  ASSERT_TRUE(received && received->reply);
+  EXPECT_TRUE(received->reply->is_truncated);
+  EXPECT_FALSE(received->reply->message);
+}
+
+TEST_F(MuxPathTest, OnAStreamHalfAMessageIsMalformedWhateverItSays) {
+  TestQuery query;
+  stream.add(query, now);
+  const auto received = stream.receive(truncated_reply(query), now);
+  ASSERT_TRUE(received);
+  EXPECT_EQ(received->reply.error(), Error::malformed_reply);
+}
+
+TEST_F(MuxPathTest, ADatagramThatTheBufferCutIsTruncated) {
+  TestQuery query;
+  const auto id = mux.add(query, now);
+  const auto received = mux.receive(reply_to(query, id), now, true);
+  ASSERT_TRUE(received && received->reply);
+  EXPECT_TRUE(received->reply->is_truncated);
+}
+
+TEST_F(MuxPathTest, WhatNeverLeftIsTakenBack) {
+  TestQuery query;
+  TestQuery given_up;
+  const auto id = mux.add(query, now);
+  const auto other = mux.add(given_up, now);
+  mux.abandon(given_up);
+  EXPECT_EQ(mux.take_back(other), nullptr) << "nobody waits for it";
+  EXPECT_EQ(mux.take_back(static_cast<std::uint16_t>(id + 500)), nullptr);
+  EXPECT_EQ(mux.take_back(id), &query);
+  EXPECT_EQ(mux.take_back(id), nullptr);
+  EXPECT_EQ(mux.in_flight(), 1U);
+}
+
+TEST_F(MuxPathTest, KnowsTheOldestThatIsWaitedForOneLeftApart) {
+  TestQuery first;
+  TestQuery second;
+  TestQuery third;
+  for (auto* const query : {&first, &second, &third}) {
+    mux.add(*query, now);
+    now += 1s;
+  }
+  const auto start = now - 3s;
+  EXPECT_EQ(mux.oldest_waited_for(nullptr), start);
+  EXPECT_EQ(mux.oldest_waited_for(&first), start + 1s);
+  mux.abandon(second);
+  EXPECT_EQ(mux.oldest_waited_for(&first), start + 2s);
+  EXPECT_EQ(mux.take_oldest(&first), &third);
+  EXPECT_EQ(mux.oldest_waited_for(&first), std::nullopt);
+  mux.delay_all(nullptr);
+  EXPECT_EQ(first.delays, 1);
+  EXPECT_EQ(second.delays, 0);
+}
+
 }  // namespace
 }  // namespace pillion::upstream

@@ -89,6 +89,19 @@ TEST_F(PoolTest, ALaneThatIsThroughBecomesAConnectionLikeAnyOther) {
   EXPECT_EQ(server.made, 2U);
 }
 
+TEST_F(PoolTest, ALaneThatNobodyNeedsAnyMoreTakesWhatWaits) {
+  start_ready({.max_connections = 1});
+  submit(queries[0]);
+  connection(0).end();
+  server.turn();
+  submit_all(1, 3);
+  ASSERT_EQ(server.connections.size(), 1U) << "the lane finds out for all";
+  queries[0].carrier->abandon(queries[0]);
+  connection(0).become_ready();
+  connection(0).answer_probe();
+  EXPECT_EQ(connection(0).sent, (Sent{&queries[1], &queries[2]}));
+}
+
 TEST_F(PoolTest, AQueryThatEndsTwoConnectionsAloneFailsAlone) {
   start_proven();
   submit_all(0, 4);

@@ -21,6 +21,7 @@ class TestQuery final : public Query {
   void replied(const Reply& reply) override {
     ++replies;
     rcode = reply.rcode;
+    truncated = reply.is_truncated;
   }
   void failed(Error error) override { errors.push_back(error); }
   void delayed() override { ++delays; }
@@ -29,6 +30,7 @@ class TestQuery final : public Query {
 
   int replies = 0;
   int delays = 0;
+  bool truncated = false;
   std::optional<std::uint16_t> rcode;
   std::vector<Error> errors;
 };

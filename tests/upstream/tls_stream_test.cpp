@@ -1,0 +1,257 @@
+#include "upstream/tls_stream.hpp"
+
+#include <array>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/error.hpp>
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/error.hpp>
+#include <boost/asio/write.hpp>
+#include <gtest/gtest.h>
+#include <openssl/err.h>
+
+#include "support/certificates.hpp"
+#include "support/tls_server.hpp"
+
+namespace pillion::upstream {
+namespace {
+
+namespace asio = boost::asio;
+using asio::ip::tcp;
+using boost::system::error_code;
+
+/// A client's stream and its server, whose records go through memory, so that a test says which bytes leave when.
+class TlsStreamTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
+    acceptor.set_option(tcp::socket::receive_buffer_size(16 * 1024));
+    socket.open(tcp::v4());
+    socket.set_option(tcp::socket::send_buffer_size(16 * 1024));
+    socket.connect(acceptor.local_endpoint());
+    acceptor.accept(peer);
+    peer.non_blocking(true);
+    peer.set_option(tcp::no_delay(true));
+    SSL_set_accept_state(server.get());
+    SSL_set_bio(server.get(), BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
+    shake_hands();
+  }
+
+  void shake_hands() {
+    std::exception_ptr failure;
+    bool done = false;
+    asio::co_spawn(
+        io,
+        [&]() -> asio::awaitable<void> {
+          error = co_await stream.handshake();
+          done = true;
+        },
+        [&](const std::exception_ptr& thrown) { failure = thrown; });
+    while (!done && !failure) {
+      io.restart();
+      io.poll();
+      take();
+      SSL_do_handshake(server.get());
+      give(made());
+    }
+    ASSERT_FALSE(error) << error.message();
+    take();
+    ASSERT_EQ(SSL_do_handshake(server.get()), 1);
+    give(made());
+    read();  // the tickets
+    ASSERT_EQ(error, asio::error::would_block);
+  }
+
+  /// The server takes what the client has sent.
+  void take() {
+    std::array<char, 65536> bytes{};
+    error_code ignored;
+    const auto size = peer.read_some(asio::buffer(bytes), ignored);
+    BIO_write(SSL_get_rbio(server.get()), bytes.data(), static_cast<int>(size));
+  }
+  /// What the server has made and not given away.
+  std::string made() {
+    std::string bytes(BIO_ctrl_pending(SSL_get_wbio(server.get())), '\0');
+    if (!bytes.empty()) BIO_read(SSL_get_wbio(server.get()), bytes.data(), static_cast<int>(bytes.size()));
+    return bytes;
+  }
+  std::string record(const std::string& text) {
+    SSL_write(server.get(), text.data(), static_cast<int>(text.size()));
+    return made();
+  }
+  void give(const std::string& bytes) {
+    // On loopback, and without Nagle's algorithm, what has been written has arrived.
+    asio::write(peer, asio::buffer(bytes));
+  }
+
+  std::string read() {
+    std::array<std::uint8_t, 4096> buffer{};
+    const auto size = stream.read_some(buffer, error);
+    return {buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(size)};
+  }
+  /// True if a wait that begins now ends at once.
+  bool is_readable() {
+    bool ended = false;
+    socket.async_wait(TcpSocket::wait_read, [&](const error_code& failed) { ended = !failed; });
+    io.restart();
+    io.poll();
+    socket.cancel();
+    const bool result = ended;
+    io.restart();
+    io.poll();
+    return result;
+  }
+
+  struct FreeSsl {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+  struct FreeContext {
+    void operator()(SSL_CTX* freed) const { SSL_CTX_free(freed); }
+  };
+
+  asio::io_context io;
+  test::CertificateAuthority authority;
+  test::TlsContext server_context = test::make_tls_context(authority.issue(), {});
+  std::unique_ptr<SSL, FreeSsl> server{SSL_new(server_context.get())};
+  std::unique_ptr<SSL_CTX, FreeContext> context{SSL_CTX_new(TLS_client_method())};
+  TcpSocket socket{io};
+  tcp::socket peer{io};
+  TlsStream stream{socket, context.get()};
+  error_code error;
+};
+
+TEST_F(TlsStreamTest, ReadsWhatIsThereAndThenWouldBlock) {
+  give(record("one"));
+  EXPECT_EQ(read(), "one");
+  EXPECT_FALSE(error);
+  EXPECT_FALSE(stream.has_pending());
+  EXPECT_EQ(read(), "");
+  EXPECT_EQ(error, asio::error::would_block);
+}
+
+TEST_F(TlsStreamTest, HalfARecordWaitsForItsRest) {
+  const auto bytes = record("whole");
+  for (const auto byte : bytes.substr(0, bytes.size() - 1)) {
+    give({byte});
+    EXPECT_EQ(read(), "");
+    ASSERT_EQ(error, asio::error::would_block);
+  }
+  give({bytes.back()});
+  EXPECT_EQ(read(), "whole");
+}
+
+TEST_F(TlsStreamTest, TellsOfRecordsThatTheSocketNoLongerHas) {
+  auto both = record("one");
+  both += record("two");
+  give(both);
+  EXPECT_EQ(read(), "one");
+  EXPECT_FALSE(is_readable()) << "both were taken by one system call";
+  EXPECT_TRUE(stream.has_pending());
+  EXPECT_EQ(read(), "two");
+  EXPECT_FALSE(stream.has_pending());
+}
+
+TEST_F(TlsStreamTest, AWaitTellsOfWhatCameBetweenTheReadAndIt) {
+  give(record("one"));
+  ASSERT_TRUE(is_readable());
+  EXPECT_EQ(read(), "one");
+  EXPECT_FALSE(is_readable());
+  give(record("two"));
+  EXPECT_TRUE(is_readable());
+  EXPECT_TRUE(is_readable()) << "and again, as long as it has not been read";
+  EXPECT_EQ(read(), "two");
+}
+
+TEST_F(TlsStreamTest, AWaitTellsOfAnEndThatCameWithTheData) {
+  give(record("last"));
+  peer.close();
+  ASSERT_TRUE(is_readable());
+  EXPECT_EQ(read(), "last");
+  EXPECT_FALSE(error);
+  // The read before was a short one, and the end brings no event of its own any more.
+  EXPECT_TRUE(is_readable());
+  EXPECT_EQ(read(), "");
+  EXPECT_EQ(error, asio::error::eof);
+}
+
+TEST_F(TlsStreamTest, AnEndByCloseNotifyIsAnEnd) {
+  SSL_shutdown(server.get());
+  give(made());
+  read();
+  EXPECT_EQ(error, asio::error::eof);
+}
+
+TEST_F(TlsStreamTest, AnEndWithoutCloseNotifyLeavesTheSessionGood) {
+  peer.close();
+  read();
+  EXPECT_EQ(error, asio::error::eof);
+  EXPECT_EQ(SSL_SESSION_is_resumable(SSL_get_session(stream.native_handle())), 1);
+}
+
+TEST_F(TlsStreamTest, AResetIsAnErrorOfTheSystem) {
+  peer.set_option(tcp::socket::linger(true, 0));
+  peer.close();
+  read();
+  EXPECT_EQ(error, asio::error::connection_reset);
+  stream.write_some(dns::Buffer(10), error);
+  EXPECT_EQ(error, asio::error::broken_pipe) << "and no signal ends the process";
+}
+
+TEST_F(TlsStreamTest, ADamagedRecordIsAnErrorOfOpenSsl) {
+  auto bytes = record("one");
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  give(bytes);
+  read();
+  EXPECT_EQ(error.category(), asio::error::get_ssl_category());
+}
+
+TEST_F(TlsStreamTest, AnErrorThatSomebodyLeftBehindIsNotTaken) {
+  ERR_raise(ERR_LIB_X509, ERR_R_INTERNAL_ERROR);
+  read();
+  EXPECT_EQ(error, asio::error::would_block);
+  ERR_raise(ERR_LIB_X509, ERR_R_INTERNAL_ERROR);
+  give(record("one"));
+  EXPECT_EQ(read(), "one");
+}
+
+TEST_F(TlsStreamTest, WritesOnlyWhatTheSocketTakesAndGoesOnFromAnotherPlace) {
+  std::string sent;
+  for (int i = 0; sent.size() < std::size_t{1024} * 1024; ++i) sent += std::to_string(i) + ' ';
+  std::string received;
+  bool was_full = false;
+  for (std::size_t written = 0; received.size() < sent.size();) {
+    // A new buffer each time, as when more is appended to a vector.
+    const dns::Buffer rest(sent.begin() + static_cast<std::ptrdiff_t>(written), sent.end());
+    written += rest.empty() ? 0 : stream.write_some(rest, error);
+    ASSERT_TRUE(!error || error == asio::error::would_block) << error.message();
+    if (!error && !rest.empty()) continue;
+    was_full = was_full || !rest.empty();
+    take();
+    std::array<char, 65536> plain{};
+    for (int size = 0; (size = SSL_read(server.get(), plain.data(), plain.size())) > 0;) {
+      received.append(plain.data(), static_cast<std::size_t>(size));
+    }
+  }
+  EXPECT_TRUE(was_full);
+  EXPECT_TRUE(received == sent);
+}
+
+TEST_F(TlsStreamTest, ShutdownWaitsForTheOtherSide) {
+  stream.shutdown(error);
+  EXPECT_EQ(error, asio::error::would_block);
+  take();
+  EXPECT_EQ(SSL_shutdown(server.get()), 0);
+  EXPECT_EQ(SSL_get_shutdown(server.get()), SSL_SENT_SHUTDOWN);
+  char byte = 0;
+  EXPECT_EQ(SSL_get_error(server.get(), SSL_read(server.get(), &byte, 1)), SSL_ERROR_ZERO_RETURN);
+  give(made());
+  stream.shutdown(error);
+  EXPECT_FALSE(error) << error.message();
+}
+
+}  // namespace
+}  // namespace pillion::upstream
