@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <expected>
 #include <vector>
 
 #include "dns/reply.hpp"
@@ -174,14 +175,13 @@ class Run {
     const auto rcode = flags & 0xfU;
     const auto questions = dns::read_u16(exact, 4);
     const bool is_response = (flags & dns::flag::qr) != 0;
-    if (entry == entries_.end() || !is_response)
-      return require(!received && received.error() == Error::mismatched_reply, "it answers nothing that was asked");
+    if (entry == entries_.end()) return receive_strange(exact, received);
     const bool is_stream = path_ == Mux::Path::stream;
     // Over a datagram an error without the question is believed of EDNS alone.
     const bool is_of_edns = entry->query != nullptr && (rcode == dns::rcode::formerr || rcode == dns::rcode::notimp);
-    const bool bare_error =
-        questions == 0 && rcode != dns::rcode::noerror && rcode != dns::rcode::nxdomain && (is_stream || is_of_edns);
-    if (!bare_error && !(questions == 1 && repeats(exact, entry->question))) {
+    const bool bare_error = is_response && questions == 0 && rcode != dns::rcode::noerror &&
+                            rcode != dns::rcode::nxdomain && (is_stream || is_of_edns);
+    if (!bare_error && !(is_response && questions == 1 && repeats(exact, entry->question))) {
       const bool is_passed_over =
           !is_stream && (entry->query == nullptr || ++entry->near_misses <= Mux::near_misses_passed_over);
       if (is_passed_over)
@@ -204,6 +204,20 @@ class Run {
       require(!received->reply && received->reply.error() == Error::malformed_reply, "the rest is malformed");
     }
     take(entry->id, *received);
+  }
+
+  /// With an id that nothing has. Over a stream it is meant for whom it names, or for the only one who waits.
+  void receive_strange(Bytes message, const std::expected<Mux::Received, Error>& received) {
+    const auto waits = [](const Entry& entry) { return entry.query != nullptr; };
+    auto meant = std::ranges::find_if(
+        entries_, [&](const Entry& entry) { return waits(entry) && repeats(message, entry.question); });
+    if (meant == entries_.end() && std::ranges::count_if(entries_, waits) == 1)
+      meant = std::ranges::find_if(entries_, waits);
+    if (path_ != Mux::Path::stream || meant == entries_.end())
+      return require(!received && received.error() == Error::mismatched_reply, "it answers nothing that was asked");
+    require(received && !received->reply && received->reply.error() == Error::mismatched_reply, "it is no answer");
+    require(received->query == meant->query, "whom it was meant for");
+    entries_.erase(meant);
   }
 
   void take(std::uint16_t id, const Mux::Received& received) {

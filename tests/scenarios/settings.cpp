@@ -1,4 +1,5 @@
-// What a scenario is set in: the cache's settings, upstream groups, routes, zones and the search list.
+// What a scenario is set in: the cache's settings, upstream groups, routes, zones and the search list; and who is
+// there.
 
 #include <algorithm>
 #include <array>
@@ -173,6 +174,22 @@ void Stage::set_up() {
   setup.rotate = rotate_;
   setup.search = std::move(search_);
   resolver_ = std::make_unique<resolve::Resolver>(schedule_, random_, log_, std::move(setup));
+}
+
+FakeGroup* Stage::find_group(const std::string& name) {
+  const auto found = groups_.find(name);
+  return found == groups_.end() ? nullptr : found->second;
+}
+
+Client* Stage::find_client(const std::string& name) {
+  const auto found = clients_.find(name);
+  return found == clients_.end() ? nullptr : found->second.get();
+}
+
+Client& Stage::add_client(const std::string& name) {
+  auto& client = clients_[name];
+  if (!client) client = std::make_unique<Client>();
+  return *client;
 }
 
 }  // namespace pillion::scenarios

@@ -290,20 +290,4 @@ void Stage::nothing_unseen(const Words& words) const {
   if (const auto all = unseen(); !all.empty()) words.fail("before this, the scenario does not say that" + joined(all));
 }
 
-FakeGroup* Stage::find_group(const std::string& name) {
-  const auto found = groups_.find(name);
-  return found == groups_.end() ? nullptr : found->second;
-}
-
-Client* Stage::find_client(const std::string& name) {
-  const auto found = clients_.find(name);
-  return found == clients_.end() ? nullptr : found->second.get();
-}
-
-Client& Stage::add_client(const std::string& name) {
-  auto& client = clients_[name];
-  if (!client) client = std::make_unique<Client>();
-  return *client;
-}
-
 }  // namespace pillion::scenarios

@@ -33,11 +33,14 @@ class Stage {
     [[nodiscard]] const std::string& name() const { return settings.name; }
   };
 
-  // Before anything happens (settings.cpp)
+  // Before anything happens, and who is there (settings.cpp)
   [[nodiscard]] bool read_setting(Words& words);
   void read_cache(Words& words);
   void read_group(Words& words);
   void set_up();
+  [[nodiscard]] FakeGroup* find_group(const std::string& name);
+  [[nodiscard]] Client* find_client(const std::string& name);
+  Client& add_client(const std::string& name);
 
   // What happens, and what is seen of it (stage.cpp)
   void turn(Words& words);
@@ -53,9 +56,6 @@ class Stage {
   void resolve_names(unsigned long count, Words& words);
   [[nodiscard]] std::vector<std::string> unseen() const;
   void nothing_unseen(const Words& words) const;
-  [[nodiscard]] FakeGroup* find_group(const std::string& name);
-  [[nodiscard]] Client* find_client(const std::string& name);
-  Client& add_client(const std::string& name);
 
   void settle() { schedule_.turn_to(schedule_.elapsed()); }
 
