@@ -116,7 +116,9 @@ void Pool::send_suspects(runtime::Time now) {
     auto& connection = *members_[i].connection;
     // The asker of the query on it has given up. Another one would be blamed for what that may still bring about.
     if (!quarantine_.empty() && connection.waited_for() == 0 && connection.in_flight() > 0) return connection.retire();
-    while (auto* const query = quarantine_.next(*members_[i].lane, connection.in_flight(), members_[i].has_a_recluse)) {
+    while (connection.has_room()) {
+      auto* const query = quarantine_.next(*members_[i].lane, connection.in_flight(), members_[i].has_a_recluse);
+      if (query == nullptr) break;
       members_[i].has_a_recluse = query->suspicion.alone;
       send(members_[i], *query, now);
     }

@@ -77,6 +77,20 @@ TEST_F(PoolTest, ALaneTakesTwiceAsManyAfterEachAnswer) {
   for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(queries[i].replies, 1);
 }
 
+TEST_F(PoolTest, ALaneTakesNoMoreThanAConnectionHolds) {
+  start_proven({.max_lanes = 1});
+  submit_all(0, 10);
+  server.max_in_flight = 3;  // of those that are opened from now on
+  connection(0).end();
+  server.turn();
+  connection(0).become_ready();
+  while (connection(0).in_flight() > 0) {
+    EXPECT_LE(connection(0).in_flight(), 3U);
+    connection(0).answer_all();
+  }
+  for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(queries[i].replies, 1) << i;
+}
+
 TEST_F(PoolTest, ALaneThatIsThroughBecomesAConnectionLikeAnyOther) {
   start_proven();
   submit(queries[0]);
