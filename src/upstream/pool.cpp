@@ -184,11 +184,13 @@ void Pool::keep_warm(runtime::Time now, bool had_answers) {
 void Pool::ready(Connection& connection, const Handshake& handshake) {
   report_.connected(handshake);
   tried_ = true;
-  member(connection).was_ready = true;
+  auto& opened = member(connection);
+  opened.was_ready = true;
   if (stopping_) return connection.retire();
   // A handshake, or a socket that is bound, is no sign of a server that answers. The probe is one, whether or not
   // anybody asks.
-  if (in_doubt_ || !health().is_up()) connection.prove(now());
+  opened.has_to_prove = in_doubt_ || !health().is_up();
+  if (opened.has_to_prove) connection.prove(now());
   serve();
 }
 
@@ -330,7 +332,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
 std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
   if (stopping_ || ended.last_reply) return std::nullopt;
   if (!ended.was_ready || error == Error::stalled) return error;
-  if (lost.empty()) return error || !in_doubt_ ? error : Error::closed;
+  if (lost.empty()) return error || !ended.has_to_prove ? error : Error::closed;
   in_doubt_ = true;
   return std::nullopt;
 }

@@ -69,6 +69,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
     std::optional<runtime::Time> last_reply = {};
     std::optional<runtime::Time> used_up = {};  // since when it has been sent as many queries as the server answers
     bool was_ready = false;
+    bool has_to_prove = false;   // since the server was down or in doubt when it became ready
     bool has_one_alone = false;  // what was sent last was alone in flight then
     bool has_a_recluse = false;  // what was sent last stays alone in flight
 

@@ -318,6 +318,19 @@ TEST_P(PoolFreshEndTest, IsTheQuerysWhereItEndsTheNextOneToo) {
 INSTANTIATE_TEST_SUITE_P(All, PoolFreshEndTest, ::testing::Values(std::optional<Error>(), Error::reset),
                          [](const auto& tested) { return tested.param ? "AReset" : "AClose"; });
 
+TEST_F(PoolTest, AConnectionThatDidNotHaveToProveAnythingMayCloseIdle) {
+  server.max_in_flight = 1;
+  start_ready();
+  submit_all(0, 2);
+  connection(1).become_ready();
+  connection(0).end();  // puts the server in doubt
+  connection(1).abandon(queries[1]);
+  connection(1).end();
+  EXPECT_TRUE(health().is_up());
+  EXPECT_TRUE(queries[0].is_open());
+  EXPECT_EQ(all_failures(), 0U);
+}
+
 TEST_F(PoolTest, AProvingConnectionThatIsSilentGetsOneQuery) {
   start();
   connection(0).end(Error::connect_refused);
