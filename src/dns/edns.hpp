@@ -15,8 +15,8 @@ inline constexpr std::uint16_t nsid = 3, client_subnet = 8, cookie = 10, tcp_kee
 }
 
 namespace extended_error {  // RFC 8914 section 4
-inline constexpr std::uint16_t other = 0, stale_answer = 3, prohibited = 18, stale_nxdomain = 19, not_supported = 21,
-                               no_reachable_authority = 22, network_error = 23;
+inline constexpr std::uint16_t other = 0, stale_answer = 3, dnssec_bogus = 6, nsec_missing = 12, prohibited = 18,
+                               stale_nxdomain = 19, not_supported = 21, no_reachable_authority = 22, network_error = 23;
 }
 
 /// The fixed part of an OPT record.

@@ -86,7 +86,9 @@ void Pool::send_suspects(runtime::Time now) {
     auto& connection = *members_[i].connection;
     // The asker of the query on it has given up. Another one would be blamed for what that may still bring about.
     if (!quarantine_.empty() && connection.waited_for() == 0 && connection.in_flight() > 0) return connection.retire();
-    while (auto* const query = quarantine_.next(*members_[i].lane, connection.in_flight(), members_[i].keeps_alone)) {
+    while (connection.has_room()) {
+      auto* const query = quarantine_.next(*members_[i].lane, connection.in_flight(), members_[i].keeps_alone);
+      if (query == nullptr) break;
       members_[i].keeps_alone = query->suspicion.alone;
       send(members_[i], *query, now);
     }
@@ -140,11 +142,13 @@ void Pool::keep_warm(runtime::Time now, bool had_answers) {
 void Pool::ready(Connection& connection, const Handshake& handshake) {
   report_.connected(handshake);
   tried_ = true;
-  members_.of(connection).was_ready = true;
+  auto& opened = members_.of(connection);
+  opened.was_ready = true;
   if (stopping_) return connection.retire();
   // A handshake, or a socket that is bound, is no sign of a server that answers. The probe is one, whether or not
   // anybody asks.
-  if (is_in_doubt() || !health().is_up()) connection.prove(now());
+  opened.has_to_prove = is_in_doubt() || !health().is_up();
+  if (opened.has_to_prove) connection.prove(now());
   serve();
 }
 

@@ -47,7 +47,9 @@ void Pool::retire_unheard(runtime::Time now) {
 std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
   if (stopping_ || ended.last_reply) return std::nullopt;
   if (!ended.was_ready || error == Error::stalled) return error;
-  if (lost.empty()) return error || !is_in_doubt() ? error : Error::closed;
+  // Of a datagram the system says so whenever nobody is there.
+  if (error && traits(*error).blame == Blame::server && !traits(*error).is_of_handshake) return error;
+  if (lost.empty()) return error || !ended.has_to_prove ? error : Error::closed;
   // The suspect on a lane explains its end.
   if (!ended.lane) ++fruitless_;
   return std::nullopt;

@@ -77,6 +77,20 @@ TEST_F(PoolTest, ALaneTakesTwiceAsManyAfterEachAnswer) {
   for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(queries[i].replies, 1);
 }
 
+TEST_F(PoolTest, ALaneTakesNoMoreThanAConnectionHolds) {
+  start_proven({.max_lanes = 1});
+  submit_all(0, 10);
+  server.max_in_flight = 3;  // of those that are opened from now on
+  connection(0).end();
+  server.turn();
+  connection(0).become_ready();
+  while (connection(0).in_flight() > 0) {
+    EXPECT_LE(connection(0).in_flight(), 3U);
+    connection(0).answer_all();
+  }
+  for (std::size_t i = 0; i < 10; ++i) EXPECT_EQ(queries[i].replies, 1) << i;
+}
+
 TEST_F(PoolTest, ALaneThatIsThroughBecomesAConnectionLikeAnyOther) {
   start_proven();
   submit(queries[0]);
@@ -90,15 +104,14 @@ TEST_F(PoolTest, ALaneThatIsThroughBecomesAConnectionLikeAnyOther) {
 }
 
 TEST_F(PoolTest, ALaneThatNobodyNeedsAnyMoreTakesWhatWaits) {
-  start_ready({.max_connections = 1});
+  start_ready({.max_handshakes = 1});
   submit(queries[0]);
   connection(0).end();
   server.turn();
   submit_all(1, 3);
-  ASSERT_EQ(server.connections.size(), 1U) << "the lane finds out for all";
+  ASSERT_EQ(server.connections.size(), 1U) << "the lane's is the only handshake";
   queries[0].carrier->abandon(queries[0]);
   connection(0).become_ready();
-  connection(0).answer_probe();
   EXPECT_EQ(connection(0).sent, (Sent{&queries[1], &queries[2]}));
 }
 
@@ -305,6 +318,19 @@ TEST_P(PoolFreshEndTest, IsTheQuerysWhereItEndsTheNextOneToo) {
 
 INSTANTIATE_TEST_SUITE_P(All, PoolFreshEndTest, ::testing::Values(std::optional<Error>(), Error::reset),
                          [](const auto& tested) { return tested.param ? "AReset" : "AClose"; });
+
+TEST_F(PoolTest, AConnectionThatDidNotHaveToProveAnythingMayCloseIdle) {
+  server.max_in_flight = 1;
+  start_ready();
+  submit_all(0, 2);
+  connection(1).become_ready();
+  connection(0).end();  // puts the server in doubt
+  connection(1).abandon(queries[1]);
+  connection(1).end();
+  EXPECT_TRUE(health().is_up());
+  EXPECT_TRUE(queries[0].is_open());
+  EXPECT_EQ(all_failures(), 0U);
+}
 
 TEST_F(PoolTest, AProvingConnectionThatIsSilentGetsOneQuery) {
   start();
