@@ -148,7 +148,7 @@ void Pool::open_as_needed(runtime::Time now) {
   const auto lanes = count([](const Member& m) { return m.lane && !has_ended(m.state()); });
   const auto lanes_coming = count([&](const Member& m) { return m.lane && is_coming(m); });
   if (!quarantine_.empty() && lanes_coming == 0 && lanes < settings_.max_lanes && may_open()) open(Quarantine::Lane{});
-  if (quota) watch_quota();
+  if (quota && !waiting_.empty()) watch_quota();
 }
 
 /// The server is down, and somebody asks.
