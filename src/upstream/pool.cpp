@@ -114,7 +114,8 @@ void Pool::open_as_needed(runtime::Time now) {
     open(Quarantine::Lane{});
   for (; coming < wanted && members_.in_use() < settings_.max_connections && may_open(); ++coming) open();
   // Where every connection is used up and none closes, nothing else would let the waiting queries go on.
-  if (const auto doubted_at = quota ? members_.quota_doubted_at(profile_) : std::nullopt) wake_at(*doubted_at);
+  if (waiting_.empty() || !quota) return;
+  if (const auto doubted_at = members_.quota_doubted_at(profile_)) wake_at(*doubted_at);
 }
 
 /// The server is down, and somebody asks.

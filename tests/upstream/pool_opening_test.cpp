@@ -326,6 +326,24 @@ TEST_F(PoolTest, QueriesThatWaitForUsedUpConnectionsGoOnWhenThoseStayOpen) {
   EXPECT_EQ(server.connections.size(), 4U);
 }
 
+TEST_F(PoolTest, SuspectsAloneAreNoReasonToDoubtTheQuota) {
+  start_ready();
+  close_after(1, 2);
+  connection(0).become_ready();
+  submit(queries[0]);
+  connection(0).answer(queries[0]);
+  submit(queries[1]);  // finds the first connection used up, and goes by a second one
+  ASSERT_EQ(server.connections.size(), 2U);
+  connection(1).become_ready();
+  queries[2].suspicion.endings = 1;
+  submit(queries[2]);
+  ASSERT_EQ(opening(), 1U);
+  time.pass(2s);  // comes to an end: no deadline is set in the past
+  EXPECT_EQ(profile().quota(), 1U);
+  newest().become_ready();
+  EXPECT_EQ(newest().sent, Sent{&queries[2]});
+}
+
 // Stopping.
 
 TEST_F(PoolTest, StopsInOrder) {
