@@ -59,6 +59,7 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   refused_ = 0;
   endings_ = 0;
   has_second_round_ = false;
+  is_ending_ = false;
   sends_ = 0;
   last_error_ = Error::timeout;
   last_server_ = 0;
@@ -160,6 +161,7 @@ void Exchange::abandon(Attempt& attempt) {
 
 void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
   note_end(attempt);
+  if (is_ending_) return;
   if (upstream::is_usable(reply.rcode) || is_bogus(reply)) return answer(attempt, reply);
   refused_ |= upstream::ServerSet{1} << attempt.server_;
   keep(reply);
@@ -169,6 +171,7 @@ void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
 
 void Exchange::failed(Attempt& attempt, Error error) {
   note_end(attempt);
+  if (is_ending_) return;
   note_error(attempt, error);
   const auto at = now();
   const bool may_retry = upstream::traits(error).ask_another && at < give_up_;
@@ -190,7 +193,7 @@ void Exchange::failed(Attempt& attempt, Error error) {
 
 /// A connection has fallen silent with the query on it. One that is left there needs a server that is heard of.
 void Exchange::delayed() {
-  if (now() < give_up_) ask_another(now(), true);
+  if (!is_ending_ && now() < give_up_) ask_another(now(), true);
 }
 
 /// The budget is used up, or the servers that were asked have taken long.
@@ -220,6 +223,7 @@ void Exchange::ask_late(runtime::Time now) {
 }
 
 void Exchange::give_up() {
+  is_ending_ = true;
   for (auto& attempt : attempts_) {
     if (!attempt.is_live_) continue;
     abandon(attempt);
@@ -242,6 +246,7 @@ void Exchange::keep(const upstream::Reply& reply) {
 /// Nothing refers to this any more when the request is answered, which may ask again. `answered`: whose reply is the
 /// answer; nullptr: nobody's.
 void Exchange::end(const Attempt* answered) {
+  is_ending_ = true;
   for (auto& attempt : attempts_) {
     if (std::exchange(attempt.is_hedge_, false)) terms_->servers.hedged(attempt.server_, &attempt == answered);
     if (attempt.is_live_) abandon(attempt);

@@ -126,6 +126,7 @@ class Exchange final : public runtime::Deadline {
   // As upstream::Query has them, over all attempts.
   std::uint8_t endings_ = 0;
   std::uint8_t sends_ = 0;
+  bool is_ending_ = false;         // what its attempts still say is of no interest
   bool has_second_round_ = false;  // every server had it once, and is asked again
   upstream::Error last_error_ = upstream::Error::timeout;
   std::size_t last_server_ = 0;  // whom last_error_ is about

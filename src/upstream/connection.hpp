@@ -125,6 +125,8 @@ class Connection : public Carrier {
   [[nodiscard]] virtual bool has_room() const = 0;
   /// Replies that arrived, those to abandoned queries included.
   [[nodiscard]] virtual std::uint64_t answered() const = 0;
+  /// True if the server, or the path to it, has ended the connection; false if we have.
+  [[nodiscard]] virtual bool was_ended_by_server() const = 0;
 };
 
 /// Limits that all connections share.

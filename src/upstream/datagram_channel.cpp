@@ -23,7 +23,10 @@ DatagramChannel::DatagramChannel(runtime::Schedule& schedule, std::unique_ptr<Ch
 
 std::optional<Error> DatagramChannel::submit(Query& query, runtime::Time now) {
   auto* const transfer = transfers_.acquire();
-  if (transfer == nullptr) return Error::overloaded;
+  if (transfer == nullptr) {
+    udp_->metrics().failures[static_cast<std::size_t>(Error::overloaded)].add();
+    return Error::overloaded;
+  }
   return transfer->start(*this, query, now);
 }
 
@@ -66,12 +69,12 @@ std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, r
 }
 
 void DatagramChannel::Transfer::note_end(Shot& shot) {
-  shot.is_live = false;
   query_->sends = std::max(query_->sends, shot.sends);
   query_->suspicion = shot.suspicion;
 }
 
 void DatagramChannel::Transfer::abandon(Query& /*query*/) {
+  query_ = nullptr;
   abandon_shots();
   end();
 }
@@ -88,6 +91,8 @@ void DatagramChannel::Transfer::end() {
 }
 
 void DatagramChannel::Transfer::replied(Shot& shot, const Reply& reply) {
+  shot.is_live = false;
+  if (query_ == nullptr) return;
   note_end(shot);
   if (reply.is_truncated && !over_tcp_) {
     take_truncated(shot, reply.rcode, truncated_);
@@ -101,6 +106,8 @@ void DatagramChannel::Transfer::replied(Shot& shot, const Reply& reply) {
 }
 
 void DatagramChannel::Transfer::failed(Shot& shot, Error error) {
+  shot.is_live = false;
+  if (query_ == nullptr) return;
   note_end(shot);
   if (!over_tcp_ && traits(error).is_mended_by_stream) return go_over_tcp(error);
   if (std::ranges::any_of(shots_, &Shot::is_live)) return;
@@ -131,14 +138,11 @@ void DatagramChannel::Transfer::expired(runtime::Time now) {
   failed(shots_[0], Error::timeout);
 }
 
-/// By another id and perhaps from another port. The one before is still waited for.
+/// By another id and perhaps from another port. The first is waited for to the end, since it is the likeliest to be
+/// answered; of those that follow, the newest.
 void DatagramChannel::Transfer::send_again(runtime::Time now) {
-  auto* shot = std::ranges::find(shots_, false, &Shot::is_live);
-  if (shot == shots_.end()) {
-    shot = std::ranges::min_element(shots_, {}, &Shot::since);
-    shot->is_live = false;
-    shot->carrier->abandon(*shot);
-  }
+  auto* const shot = shots_[0].is_live ? &shots_[1] : &shots_[0];
+  if (std::exchange(shot->is_live, false)) shot->carrier->abandon(*shot);
   // Where the server is backed off from, the sending that is under way is what there is.
   if (!shoot(*channel_->udp_, *shot, now) || std::ranges::any_of(shots_, &Shot::is_live)) return;
   failed(*shot, Error::timeout);

@@ -62,7 +62,9 @@ class DatagramChannel final : public Channel {
     void abandon(Query& query) override;
     void replied(Shot& shot, const Reply& reply);
     void failed(Shot& shot, Error error);
-    void delayed() { query_->delayed(); }
+    void delayed() {
+      if (query_ != nullptr) query_->delayed();
+    }
 
    private:
     void expired(runtime::Time now) override;

@@ -10,6 +10,7 @@ void DatagramConnection::opened() {
   opened_at_ = now();
   pipeline_.begin(opened_at_);
   events_.ready(*this, Handshake{});
+  if (is_open(state_)) watch(opened_at_);
 }
 
 void DatagramConnection::arrived(dns::Bytes datagram, bool is_cut) {
@@ -57,7 +58,8 @@ void DatagramConnection::submit(Query& query, runtime::Time now) {
 
 void DatagramConnection::prove(runtime::Time now) {
   state_ = ConnectionState::proving;
-  if (!pipeline_.is_probing()) send(pipeline_.start_probe(now, Pipeline::Purpose::server));
+  static_cast<void>(pipeline_.prove(now));
+  send(pipeline_.probe());
   watch(now);
 }
 
@@ -81,15 +83,19 @@ void DatagramConnection::watch(runtime::Time now) {
   if (!look_at_silence(now)) return;
   if (pipeline_.is_worn(now, limits_.id_lifetime)) wear_out();
   if (!is_open(state_)) return;
-  auto look_at = pipeline_.look_at(now, limits_.id_lifetime, profile_.patience());
-  if (!look_at) return;
+  auto look_at = pipeline_.look_at(now, limits_.id_lifetime, patience());
+  if (!look_at) {
+    // An idle port is left in time, so that the next query does not come from an old one.
+    const auto leave_at = opened_at_ + limits_.port_lifetime;
+    return now < leave_at ? schedule_.set_deadline(*this, leave_at) : finish(std::nullopt, {});
+  }
   if (state_ == ConnectionState::proving) look_at = std::min<runtime::Time>(*look_at, now + prove_again_after);
   schedule_.set_deadline(*this, *look_at);
 }
 
 /// False when the connection has ended.
 bool DatagramConnection::look_at_silence(runtime::Time now) {
-  switch (pipeline_.look(now, profile_.patience())) {
+  switch (pipeline_.look(now, patience())) {
     case Liveness::Verdict::dead:
       finish(Error::stalled, "no reply while queries wait, nor to a probe");
       return false;
@@ -97,10 +103,10 @@ bool DatagramConnection::look_at_silence(runtime::Time now) {
       send(pipeline_.start_probe(now, Pipeline::Purpose::silence));
       break;
     case Liveness::Verdict::silent:
+      if (!pipeline_.fall_silent()) break;
       if (takes_queries(state_)) state_ = ConnectionState::silent;
-      if (state_ != ConnectionState::silent && state_ != ConnectionState::proving) break;
-      events_.fell_silent(*this);
-      pipeline_.fall_silent();
+      if (state_ != ConnectionState::draining) events_.fell_silent(*this);
+      pipeline_.delay_all();
       break;
     case Liveness::Verdict::worn:
       wear_out();
@@ -109,6 +115,13 @@ bool DatagramConnection::look_at_silence(runtime::Time now) {
       break;
   }
   return is_open(state_);
+}
+
+/// As of a stream.
+runtime::Duration DatagramConnection::patience() const {
+  return state_ == ConnectionState::proving
+             ? std::min<runtime::Duration>(profile_.patience(), Liveness::patience_of_doubt)
+             : profile_.patience();
 }
 
 /// One that is silent takes no queries, so that it need not wait for its replacement.
@@ -129,6 +142,11 @@ void DatagramConnection::retire() {
 
 void DatagramConnection::finish_if_drained() {
   if (state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish(std::nullopt, {});
+}
+
+void DatagramConnection::failed(Error error, std::string detail) {
+  ended_by_server_ = true;
+  finish(error, std::move(detail));
 }
 
 void DatagramConnection::finish(std::optional<Error> error, std::string detail) {

@@ -44,13 +44,14 @@ class DatagramConnection final : public Connection, DatagramEvents, runtime::Dea
   [[nodiscard]] std::size_t waited_for() const override { return pipeline_.waited_for(); }
   [[nodiscard]] bool has_room() const override { return pipeline_.has_room(); }
   [[nodiscard]] std::uint64_t answered() const override { return pipeline_.answered(); }
+  [[nodiscard]] bool was_ended_by_server() const override { return ended_by_server_; }
 
  private:
   void opened() override;
   void arrived(dns::Bytes datagram, bool is_cut) override;
   [[nodiscard]] bool expects_more() const override { return pipeline_.in_flight() > 0 || pipeline_.is_probing(); }
   void too_large(std::uint16_t id) override;
-  void failed(Error error, std::string detail) override { finish(error, std::move(detail)); }
+  void failed(Error error, std::string detail) override;
   void released() override { events_.gone(*this); }
   void expired(runtime::Time now) override;
 
@@ -59,6 +60,7 @@ class DatagramConnection final : public Connection, DatagramEvents, runtime::Dea
   void send(const Query& query);
   void watch(runtime::Time now);
   [[nodiscard]] bool look_at_silence(runtime::Time now);
+  [[nodiscard]] runtime::Duration patience() const;
   void wear_out();
   void finish_if_drained();
   void finish(std::optional<Error> error, std::string detail);
@@ -71,6 +73,7 @@ class DatagramConnection final : public Connection, DatagramEvents, runtime::Dea
   std::unique_ptr<Datagrams> datagrams_;
   Pipeline pipeline_;
   ConnectionState state_ = ConnectionState::connecting;
+  bool ended_by_server_ = false;
   std::uint64_t sent_ = 0;
   runtime::Time opened_at_;
   unsigned strays_ = 0;

@@ -30,6 +30,7 @@ enum class Error : std::uint8_t {
   mismatched_reply,  // wrong id or wrong question
   malformed_reply,
   query_too_large,  // for a datagram
+  no_resources,     // the system has no descriptors, ports or memory left for us
   overloaded,       // no connection has room and the waiting queue is full
   no_server,        // every server is backed off
   count_,
@@ -168,6 +169,13 @@ inline constexpr std::array<ErrorTraits, static_cast<std::size_t>(Error::count_)
        .info_code = network_error,
        .blame = query,
        .is_mended_by_stream = true},
+      {.reason = "no_resources",
+       .text = "no descriptors, ports or memory left",
+       .rcode = dns::rcode::refused,
+       .info_code = other,
+       .blame = us,
+       .ask_another = false,
+       .may_be_cached = false},
       {.reason = "overloaded",
        .text = "too many queries in flight",
        .rcode = dns::rcode::refused,

@@ -19,6 +19,9 @@ namespace pillion::upstream {
 class Liveness {
  public:
   static constexpr std::chrono::milliseconds longest_patience{1000};
+  /// A server in doubt gets an answer to show for itself sooner than one that has only become slow: a silence of so
+  /// long and it is given a query as well, since some servers do not answer for the root.
+  static constexpr std::chrono::milliseconds patience_of_doubt{300};
   /// So long without any reply to a probe, or to anything else: the connection is dead.
   static constexpr std::chrono::milliseconds probe_patience{1000};
   /// A query that has waited for so long is reason for a probe though others are answered, and where that has no answer

@@ -94,13 +94,15 @@ std::uint16_t Mux::add(Query& query, runtime::Time now) {
 /// Whom a message was meant for whose id nothing has: who asked its question, or the only one who waits. Over a stream
 /// it is the server that is wrong, and there is no use in waiting for what it has sent already.
 std::optional<Mux::Index> Mux::meant_by(dns::Bytes message) const {
+  // One that carries another question is meant for nobody who waits: an answer given twice, say.
+  const bool is_readable = dns::MessageView::parse(message).has_value();
   std::optional<Index> only;
   for (auto index = oldest_; index != none; index = slots_[index].newer) {
     if (slots_[index].query == nullptr) continue;
     if (carries(message, question_of(slots_[index]))) return index;
     only = only ? none : index;
   }
-  return only == none ? std::nullopt : only;
+  return is_readable || only == none ? std::nullopt : only;
 }
 
 /// Of a message that has the id of `slot` and not its question.

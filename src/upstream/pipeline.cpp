@@ -17,6 +17,7 @@ std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, r
   }
   // Whatever was heard shows as much as the probe would have.
   asked_about_server_.reset();
+  is_silent_ = false;
   const bool was_left_lying = probe_.is_under_way && std::exchange(silent_in_part_, false);
   return Received{.message = std::move(*received), .is_of_probe = is_of_probe, .was_left_lying = was_left_lying};
 }
@@ -51,12 +52,22 @@ Query& Pipeline::start_probe(runtime::Time now, Purpose purpose) {
   liveness_.probed(now);
   mux_.add(probe_, now);
   probe_.is_under_way = true;
+  is_silent_ = false;
   return probe_;
 }
 
-void Pipeline::fall_silent() {
+Query* Pipeline::prove(runtime::Time now) {
+  if (!probe_.is_under_way) return &start_probe(now, Purpose::server);
+  asked_about_server_ = now;
+  liveness_.probed(now);
+  is_silent_ = false;
+  return nullptr;
+}
+
+bool Pipeline::fall_silent() {
+  if (std::exchange(is_silent_, true)) return false;
   if (!asked_about_server_) asked_about_server_ = oldest();
-  mux_.delay_all(&probe_);
+  return true;
 }
 
 std::vector<Query*> Pipeline::close() {

@@ -36,9 +36,11 @@ class Pipeline {
   [[nodiscard]] Query* take_back(std::uint16_t id) { return mux_.take_back(id); }
   /// As Mux::take_oldest().
   [[nodiscard]] Query* take_oldest() { return mux_.take_oldest(&probe_); }
-  /// Tells those who wait that the connection has fallen silent. From now on it is dead without an answer to the probe
-  /// that is under way, though they give up.
-  void fall_silent();
+  /// The probe under way is late as well. From now on the connection is dead without an answer to it, though those who
+  /// wait give up. False if that is known of this probe.
+  [[nodiscard]] bool fall_silent();
+  /// Tells those who wait that the connection has fallen silent.
+  void delay_all() { mux_.delay_all(&probe_); }
 
   struct Received {
     Mux::Received message;
@@ -62,6 +64,9 @@ class Pipeline {
   /// dead without an answer to it, though nobody else waits for one. None may be under way.
   enum class Purpose : std::uint8_t { silence, server };
   [[nodiscard]] Query& start_probe(runtime::Time now, Purpose purpose);
+  /// From now on the connection is dead without an answer to a probe, though nobody else waits for one. Returns the
+  /// probe to be sent; nullptr if one is under way, whose answer does as well.
+  [[nodiscard]] Query* prove(runtime::Time now);
 
   /// The one under way.
   [[nodiscard]] const Query& probe() const { return probe_; }
@@ -77,6 +82,7 @@ class Pipeline {
   Liveness liveness_;
   Probe probe_;
   std::optional<runtime::Time> asked_about_server_;  // since when the probe under way is waited for by us
+  bool is_silent_ = false;                           // fall_silent() was called of the probe under way
   bool silent_in_part_ = false;                      // when the probe was sent: replies had come since the oldest query
   std::uint64_t answered_ = 0;
 };

@@ -20,7 +20,7 @@ void Pool::start() {
 
 std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   last_sent_ = now;
-  query.without_edns = false;
+  query.without_edns = query.was_refused_with_edns = false;
   const bool is_suspect = query.suspicion.endings > 0;
   if (auto* const open_member = is_suspect ? nullptr : members_.with_room(profile_, now)) {
     send(*open_member, query, now);
@@ -40,6 +40,7 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   } else {
     waiting_.push_back(&query);
   }
+  try_late(now);
   open_as_needed(now);
   return std::nullopt;
 }
@@ -60,7 +61,7 @@ void Pool::abandon(Query& query) {
 void Pool::send(Member& target, Query& query, runtime::Time now) {
   ++target.sent;
   ++query.sends;
-  if (query.sends > 1) report_.metrics().replays.add();
+  if (query.suspicion.endings > 0) report_.metrics().replays.add();
   if (!settings_.encrypted) report_.metrics().plaintext_queries.add();
   report_.metrics().in_flight.add(1);
   if (!profile_.knows_edns(now)) query.without_edns = true;
@@ -197,13 +198,13 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
 bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time now) {
   const bool is_refusal = reply.rcode == dns::rcode::formerr || reply.rcode == dns::rcode::notimp;
   if (query.without_edns) {
-    if (is_refusal || !profile_.knows_edns(now)) return false;
+    if (is_refusal || !query.was_refused_with_edns || !profile_.knows_edns(now)) return false;
     profile_.turn_edns_off(now);
     report_.edns_turned_off();
     return false;
   }
   if (!is_refusal || query.opaque || (reply.message && reply.message->opt())) return false;
-  query.without_edns = true;
+  query.without_edns = query.was_refused_with_edns = true;
   query.carrier = this;
   if (query.suspicion.endings > 0) {
     quarantine_.push_back(query);
@@ -226,17 +227,35 @@ void Pool::heard(Member& from, runtime::Time now) {
 }
 
 void Pool::answered_probe(Connection& connection) {
+  auto& from = members_.of(connection);
+  // A suspect that is still unanswered is slow, and has not ended the connection: others may go beside it.
+  if (from.lane && connection.in_flight() > 0) {
+    Quarantine::answered(*from.lane);
+    from.keeps_alone = false;
+  }
   heard(members_.of(connection), now());
   serve();
 }
 
-/// A proving connection is given one query all the same: some servers do not answer for the root.
 void Pool::fell_silent(Connection& connection) {
   publish();
-  if (connection.state() != ConnectionState::proving || connection.in_flight() > 0 || waiting_.empty()) return;
-  auto& query = *waiting_.front();
-  waiting_.pop_front();
-  send(members_.of(connection), query, now());
+  members_.of(connection).is_late = true;
+  try_late(now());
+}
+
+/// A proving connection whose probe is late is given one query all the same: some servers do not answer for the root.
+void Pool::try_late(runtime::Time now) {
+  for (std::size_t i = 0; i < members_.size(); ++i) {
+    auto& m = members_[i];
+    if (m.state() != ConnectionState::proving || !m.is_late || m.connection->in_flight() > 0) continue;
+    auto* query = m.lane ? quarantine_.next(*m.lane, 0, false) : nullptr;
+    if (query == nullptr && !waiting_.empty()) {
+      query = waiting_.front();
+      waiting_.pop_front();
+    }
+    if (query == nullptr) return;
+    send(m, *query, now);
+  }
 }
 
 void Pool::ignored(Connection& /*connection*/, Error error) {

@@ -87,6 +87,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void send(Member& member, Query& query, runtime::Time now);
   void send_waiting(runtime::Time now);
   void send_suspects(runtime::Time now);
+  void try_late(runtime::Time now);
   [[nodiscard]] bool is_trial(runtime::Time now) const;
   [[nodiscard]] bool retry_without_edns(Query& query, const Reply& reply, runtime::Time now);
   void serve();

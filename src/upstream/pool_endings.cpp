@@ -12,7 +12,10 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   auto& ended = members_.of(connection);
   report_.metrics().in_flight.set(static_cast<double>(members_.in_flight()));
   const bool had_answers = ended.last_reply.has_value();
-  if (const auto failure = verdict(ended, error, lost)) {
+  if (error && traits(*error).blame == Blame::us) {
+    report_.count_failure(*error);
+    give_back(lost, *error);
+  } else if (const auto failure = verdict(ended, error, lost)) {
     server_failed(*failure, detail, lost, at);
   } else if (error == Error::stalled) {
     // Whoever asked may know a server that answers sooner; what waits here goes on by the next connection.
@@ -22,7 +25,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
     if (members_.any_ready() == nullptr) fruitless_ = fruitless_to_doubt;
     for (auto* const query : lost) query->failed(Error::stalled);
   } else {
-    if (lost.empty()) report_.metrics().idle_closes.add();
+    if (lost.empty() && connection.was_ended_by_server()) report_.metrics().idle_closes.add();
     carry_over(ended, lost);
   }
   send_waiting(at);
@@ -45,7 +48,8 @@ void Pool::retire_unheard(runtime::Time now) {
 /// forgets connections, and a server that closes with our queries unread resets them. Nor does the end of one without
 /// an answer, where it had queries that may have brought it about.
 std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
-  if (stopping_ || ended.last_reply) return std::nullopt;
+  const bool is_ours = !error && !ended.connection->was_ended_by_server();
+  if (stopping_ || is_ours || ended.last_reply) return std::nullopt;
   if (!ended.was_ready || error == Error::stalled) return error;
   // Of a datagram the system says so whenever nobody is there.
   if (error && traits(*error).blame == Blame::server && !traits(*error).is_of_handshake) return error;
@@ -74,7 +78,9 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
   }
   for (auto* const query : lost) query->carrier = this;
   const bool is_alone = ended.has_one_alone && lost.size() == 1;
-  fail(quarantine_.take(lost, is_alone, ended.lane.has_value()), Error::closed);
+  const auto guilty = quarantine_.take(lost, is_alone, ended.lane.has_value());
+  for (std::size_t i = 0; i < guilty.size(); ++i) report_.count_failure(Error::closed);
+  fail(guilty, Error::closed);
 }
 
 /// The connection served as many queries as the server ever answers on one: nobody is to blame.

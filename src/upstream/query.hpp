@@ -68,6 +68,8 @@ class Query {
   bool opaque = false;
   /// Sent without EDNS, which the server does not understand.
   bool without_edns = false;
+  /// The server said FORMERR or NOTIMP to it with EDNS.
+  bool was_refused_with_edns = false;
 
   /// Connections that took this query without answering it, after which it is given up.
   static constexpr unsigned max_endings = 8;

@@ -14,6 +14,9 @@ namespace pillion::upstream {
   if (error == asio_error::connection_reset || error == asio_error::broken_pipe ||
       error == asio_error::connection_aborted)
     return Error::reset;
+  if (error == asio_error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system ||
+      error == asio_error::no_memory || error == asio_error::no_buffer_space)
+    return Error::no_resources;
   return Error::unreachable;
 }
 

@@ -114,8 +114,10 @@ void SocketStream<Transport>::fail(const error_code& error) {
   // Many servers close the TCP connection without close_notify; every message says its length, so a cut cannot go
   // unnoticed.
   if (error == asio::error::eof) return events_.ended(std::nullopt, {});
-  events_.ended(error.category() == asio::error::get_ssl_category() ? Error::tls_failed : socket_error(error),
-                error.message());
+  if (error.category() == asio::error::get_ssl_category()) return events_.ended(Error::tls_failed, error.message());
+  // The kernel has given up on what it sent, or asked (set_options).
+  if (error == asio::error::timed_out) return events_.ended(Error::stalled, error.message());
+  events_.ended(socket_error(error), error.message());
 }
 
 /// Hands on what has arrived, and keeps what is not a whole message yet.
@@ -186,7 +188,11 @@ void SocketStream<Transport>::close_socket() {
 
 template <typename Transport>
 void SocketStream<Transport>::end_operation() {
-  if (--operations_ == 0) asio::post(loop_.io(), [this] { events_.released(); });
+  if (--operations_ > 0) return;
+  asio::post(loop_.io(), [this] {
+    // Meanwhile a time-out may have closed what was only shut: that is an operation of its own.
+    if (operations_ == 0) events_.released();
+  });
 }
 
 /// The kernel finds out for us whether the other end of an idle connection is still there, and gives up one whose bytes

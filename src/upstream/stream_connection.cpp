@@ -89,8 +89,7 @@ void StreamConnection::send(const Query& query) {
 
 void StreamConnection::prove(runtime::Time now) {
   state_ = ConnectionState::proving;
-  // One that is under way was sent into a silence, and finds out as much.
-  if (!pipeline_.is_probing()) send(pipeline_.start_probe(now, Pipeline::Purpose::server));
+  if (const auto* const probe = pipeline_.prove(now)) send(*probe);
   watch(now);
 }
 
@@ -137,10 +136,10 @@ bool StreamConnection::look_at_silence(runtime::Time now) {
       send(pipeline_.start_probe(now, Pipeline::Purpose::silence));
       break;
     case Liveness::Verdict::silent:
+      if (!pipeline_.fall_silent()) break;
       if (takes_queries(state_)) state_ = ConnectionState::silent;
-      if (state_ != ConnectionState::silent && state_ != ConnectionState::proving) break;
-      events_.fell_silent(*this);
-      pipeline_.fall_silent();
+      if (state_ != ConnectionState::draining) events_.fell_silent(*this);
+      pipeline_.delay_all();
       break;
     case Liveness::Verdict::worn:
       wear_out();
@@ -153,9 +152,9 @@ bool StreamConnection::look_at_silence(runtime::Time now) {
 
 /// A server in doubt gets an answer to show for itself sooner than one that has only become slow.
 runtime::Duration StreamConnection::patience() const {
-  constexpr std::chrono::milliseconds of_doubt{300};
-  return state_ == ConnectionState::proving ? std::min<runtime::Duration>(profile_.patience(), of_doubt)
-                                            : profile_.patience();
+  return state_ == ConnectionState::proving
+             ? std::min<runtime::Duration>(profile_.patience(), Liveness::patience_of_doubt)
+             : profile_.patience();
 }
 
 /// One that is silent takes no queries, so that it need not wait for its replacement.
@@ -184,6 +183,7 @@ void StreamConnection::close() {
 }
 
 void StreamConnection::ended(std::optional<Error> error, std::string detail) {
+  ended_by_server_ = true;
   if (error || is_opening(state_)) return finish(error.value_or(Error::closed), std::move(detail));
   const auto since_heard = now() - pipeline_.last_heard();
   profile_.closed_after(pipeline_.answered(), since_heard);

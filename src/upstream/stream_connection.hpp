@@ -41,6 +41,7 @@ class StreamConnection final : public Connection, StreamEvents, runtime::Deadlin
   [[nodiscard]] std::size_t waited_for() const override { return pipeline_.waited_for(); }
   [[nodiscard]] bool has_room() const override { return pipeline_.has_room(); }
   [[nodiscard]] std::uint64_t answered() const override { return pipeline_.answered(); }
+  [[nodiscard]] bool was_ended_by_server() const override { return ended_by_server_; }
 
  private:
   void connected() override;
@@ -71,6 +72,7 @@ class StreamConnection final : public Connection, StreamEvents, runtime::Deadlin
   std::unique_ptr<Stream> stream_;
   Pipeline pipeline_;
   ConnectionState state_ = ConnectionState::connecting;
+  bool ended_by_server_ = false;
   unsigned strays_ = 0;                              // replies in a row that answer nothing
   std::optional<runtime::Duration> server_timeout_;  // the server's own word on idle connections, by RFC 7828
 };

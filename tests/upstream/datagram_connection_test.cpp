@@ -245,13 +245,23 @@ TEST_F(DatagramConnectionTest, APortServesSoLong) {
   open();
   submit(0);
   answer(0);
-  time.pass(4999ms);
+  time.pass(4990ms);
   submit(1);
-  answer(1);
+  EXPECT_EQ(state(), ConnectionState::ready);
+  time.pass(10ms);
+  submit(2);
+  EXPECT_EQ(state(), ConnectionState::worn) << "one in use is replaced first";
+}
+
+TEST_F(DatagramConnectionTest, AnIdlePortIsLeftInTime) {
+  open();
+  submit(0);
+  answer(0);
+  time.pass(4999ms);
   EXPECT_EQ(state(), ConnectionState::ready);
   time.pass(1ms);
-  submit(2);
-  EXPECT_EQ(state(), ConnectionState::worn);
+  EXPECT_EQ(state(), ConnectionState::closed);
+  EXPECT_FALSE(connection.was_ended_by_server());
 }
 
 TEST_F(DatagramConnectionTest, RetiredItClosesBehindTheLastAnswer) {
@@ -299,8 +309,11 @@ TEST_F(DatagramConnectionTest, ProvingItAsksAgainSinceADatagramMayBeLost) {
   EXPECT_THAT(socket->take_sent(), IsEmpty());
   time.pass(1ms);
   EXPECT_THAT(socket->take_sent(), ElementsAre(first[0])) << "the same again, by the same id";
+  time.pass(50ms);
+  EXPECT_THAT(events.take(), ElementsAre("fell silent")) << "it may answer queries, and not for the root";
   time.pass(250ms);
-  EXPECT_THAT(socket->take_sent(), SizeIs(1));
+  EXPECT_THAT(socket->take_sent(), Not(IsEmpty()));
+  EXPECT_THAT(events.take(), IsEmpty()) << "said once";
   socket->send(reply_to_written(first[0]));
   EXPECT_THAT(events.take(), ElementsAre("answered probe"));
   EXPECT_EQ(state(), ConnectionState::ready);

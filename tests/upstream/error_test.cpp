@@ -60,6 +60,7 @@ constexpr std::array rows{
     Row{Error::malformed_reply, dns::rcode::servfail, network_error, Blame::query, ask_another | may_be_cached},
     Row{Error::query_too_large, dns::rcode::servfail, network_error, Blame::query,
         ask_another | may_be_cached | is_mended_by_stream},
+    Row{Error::no_resources, dns::rcode::refused, other, Blame::us, 0},
     Row{Error::overloaded, dns::rcode::refused, other, Blame::us, 0},
     Row{Error::no_server, dns::rcode::servfail, no_reachable_authority, Blame::server, may_be_cached},
 };

@@ -71,11 +71,15 @@ class FakeConnection final : public Connection {
   void retire() override {
     retired = true;
     if (has_ended(state_)) return;
-    if (is_opening(state_)) return end();
+    if (is_opening(state_)) return close();
     state_ = ConnectionState::draining;
-    if (mux_.waited_for() == 0) end();
+    if (mux_.waited_for() == 0) close();
   }
-  void close() override { end(); }
+  void close() override {
+    ended_by_server_ = false;
+    end_now({});
+  }
+  [[nodiscard]] bool was_ended_by_server() const override { return ended_by_server_; }
   [[nodiscard]] ConnectionState state() const override { return state_; }
   [[nodiscard]] std::size_t in_flight() const override { return mux_.in_flight(); }
   [[nodiscard]] std::size_t waited_for() const override { return mux_.waited_for(); }
@@ -96,7 +100,7 @@ class FakeConnection final : public Connection {
     } else {
       end(received.error());
     }
-    if (state_ == ConnectionState::draining && mux_.waited_for() == 0) end();
+    if (state_ == ConnectionState::draining && mux_.waited_for() == 0) close();
   }
   void answer(const Query& query) { reply(reply_to(query, query.id)); }
   /// Everything that was sent and is still waited for, in order.
@@ -131,13 +135,8 @@ class FakeConnection final : public Connection {
     static_cast<void>(mux_.take_back(query.id));
     events_.unsendable(*this, query);
   }
-  /// Orderly without an error. gone() follows in the next turn.
-  void end(std::optional<Error> error = std::nullopt) {
-    if (has_ended(state_)) return;
-    state_ = ConnectionState::closed;
-    server_.ended.push_back(this);
-    events_.closed(*this, error, "as the test says", mux_.close());
-  }
+  /// The server ends it, in an orderly way without an error. gone() follows in the next turn.
+  void end(std::optional<Error> error = std::nullopt) { end_now(error); }
   void be_gone() { events_.gone(*this); }
 
   bool started = false;
@@ -147,12 +146,20 @@ class FakeConnection final : public Connection {
   std::vector<Query*> sent;
 
  private:
+  void end_now(std::optional<Error> error) {
+    if (has_ended(state_)) return;
+    state_ = ConnectionState::closed;
+    server_.ended.push_back(this);
+    events_.closed(*this, error, "as the test says", mux_.close());
+  }
+
   FakeServer& server_;
   ConnectionEvents& events_;
   ServerProfile& profile_;
   runtime::Time last_heard_;
   Mux mux_;
   ConnectionState state_ = ConnectionState::connecting;
+  bool ended_by_server_ = true;
 };
 
 inline Pool::MakeConnection FakeServer::maker() {

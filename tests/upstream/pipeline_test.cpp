@@ -121,7 +121,8 @@ TEST_F(PipelineTest, ASilenceThatNobodyWaitsInAnyMoreHasItsEndAllTheSame) {
   const runtime::Duration short_patience = 50ms;
   send(0, 0s);
   static_cast<void>(pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence));
-  pipeline.fall_silent();
+  EXPECT_TRUE(pipeline.fall_silent());
+  pipeline.delay_all();
   pipeline.abandon(queries[0]);
   EXPECT_EQ(pipeline.look(start + 1049ms, short_patience), Verdict::silent);
   EXPECT_EQ(pipeline.look(start + 1050ms, short_patience), Verdict::dead);
@@ -143,7 +144,8 @@ TEST_F(PipelineTest, WhoWaitsIsToldOfASilenceAndTheProbeIsNot) {
   send(1, 0s);
   pipeline.abandon(queries[1]);
   static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
-  pipeline.fall_silent();
+  EXPECT_TRUE(pipeline.fall_silent());
+  pipeline.delay_all();
   EXPECT_EQ(queries[0].delays, 1);
   EXPECT_EQ(queries[1].delays, 0);
 }
