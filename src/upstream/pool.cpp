@@ -209,7 +209,7 @@ bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time no
 }
 
 void Pool::heard(Member& from, runtime::Time now) {
-  from.last_reply = now;
+  from.last_reply = last_heard_ = now;
   in_doubt_ = false;
   if (health().is_responsive()) return;
   const bool was_down = !health().is_up();

@@ -63,6 +63,10 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   [[nodiscard]] const Health& health() const { return profile_.health(); }
 
  private:
+  /// A server that was heard of so lately is not in doubt because of a connection that ended at its queries: where many
+  /// queries end connections, all others would wait while it proves itself again and again.
+  static constexpr std::chrono::milliseconds trusted_for{1000};
+
   void ready(Connection& connection, const Handshake& handshake) override;
   void received(Connection& connection, const Mux::Received& received) override;
   void ignored(Connection& connection, Error error) override;
@@ -95,7 +99,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   // What a connection's end, or an answer, says.
   void heard(Member& member, runtime::Time now);
   [[nodiscard]] std::optional<Error> verdict(const Member& ended, std::optional<Error> error,
-                                             const std::vector<Query*>& lost);
+                                             const std::vector<Query*>& lost, runtime::Time now);
   void retire_unheard(runtime::Time now);
   void server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now);
   void carry_over(const Member& ended, const std::vector<Query*>& lost);
@@ -115,9 +119,10 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   Members members_;
   std::deque<Query*> waiting_;
   Quarantine quarantine_;
-  /// A connection ended with queries and without any answer. They may be to blame, or the server: it has to prove
-  /// itself to a probe.
+  /// A connection ended with queries and without any answer, and no other was heard of lately. They may be to blame, or
+  /// the server: it has to prove itself to a probe.
   bool in_doubt_ = false;
+  std::optional<runtime::Time> last_heard_;
   std::optional<runtime::Time> last_sent_;
   bool tried_ = false;
   bool stopping_ = false;

@@ -12,7 +12,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   auto& ended = members_.of(connection);
   report_.metrics().in_flight.set(static_cast<double>(members_.in_flight()));
   const bool had_answers = ended.last_reply.has_value();
-  if (const auto failure = verdict(ended, error, lost)) {
+  if (const auto failure = verdict(ended, error, lost, at)) {
     server_failed(*failure, detail, lost, at);
   } else if (error == Error::stalled) {
     // Whoever asked may know a server that answers sooner; what waits here goes on by the next connection.
@@ -44,11 +44,12 @@ void Pool::retire_unheard(runtime::Time now) {
 /// What the server is to blame for, if it is. What becomes of a connection that had answers says nothing of it: a path
 /// forgets connections, and a server that closes with our queries unread resets them. Nor does the end of one without
 /// an answer, where it had queries that may have brought it about.
-std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
+std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost,
+                                   runtime::Time now) {
   if (stopping_ || ended.last_reply) return std::nullopt;
   if (!ended.was_ready || error == Error::stalled) return error;
   if (lost.empty()) return error || !in_doubt_ ? error : Error::closed;
-  in_doubt_ = true;
+  in_doubt_ |= !last_heard_ || now - *last_heard_ >= trusted_for;
   return std::nullopt;
 }
 

@@ -306,6 +306,34 @@ TEST_P(PoolFreshEndTest, IsTheQuerysWhereItEndsTheNextOneToo) {
 INSTANTIATE_TEST_SUITE_P(All, PoolFreshEndTest, ::testing::Values(std::optional<Error>(), Error::reset),
                          [](const auto& tested) { return tested.param ? "AReset" : "AClose"; });
 
+class PoolDoubtTest : public PoolTest {
+ protected:
+  /// A query ends a connection that had answers, and `since_heard` of the server the next one, alone. Returns how often
+  /// the one after that is probed.
+  int probes(std::chrono::milliseconds since_heard) {
+    start_proven();
+    submit(queries[0]);
+    connection(0).end();
+    server.turn();
+    connection(0).become_ready();
+    EXPECT_EQ(connection(0).sent, Sent{&queries[0]});
+    time.pass(since_heard);
+    connection(0).end();
+    server.turn();
+    submit(queries[1]);
+    connection(0).become_ready();
+    return connection(0).probes;
+  }
+};
+
+TEST_F(PoolDoubtTest, AServerThatWasHeardOfLatelyIsNotInDoubt) {
+  EXPECT_EQ(probes(999ms), 0);
+}
+
+TEST_F(PoolDoubtTest, AServerThatWasNotHeardOfForASecondIsInDoubt) {
+  EXPECT_EQ(probes(1000ms), 1);
+}
+
 TEST_F(PoolTest, AProvingConnectionThatIsSilentGetsOneQuery) {
   start();
   connection(0).end(Error::connect_refused);
