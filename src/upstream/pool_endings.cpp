@@ -72,6 +72,7 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
   }
   for (auto* const query : lost) query->carrier = this;
   const bool is_alone = ended.has_one_alone && lost.size() == 1;
+  if (is_alone && ended.lane && ended.connection->answered() == 0) profile_.closed_at_query();
   fail(quarantine_.take(lost, is_alone, ended.lane.has_value()), Error::closed);
 }
 
