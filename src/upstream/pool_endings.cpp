@@ -78,6 +78,7 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
   }
   for (auto* const query : lost) query->carrier = this;
   const bool is_alone = ended.has_one_alone && lost.size() == 1;
+  if (is_alone && ended.lane && ended.connection->answered() == 0) profile_.closed_at_query();
   const auto guilty = quarantine_.take(lost, is_alone, ended.lane.has_value());
   for (std::size_t i = 0; i < guilty.size(); ++i) report_.count_failure(Error::closed);
   fail(guilty, Error::closed);

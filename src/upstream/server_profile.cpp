@@ -19,11 +19,18 @@ void ServerProfile::replied(runtime::Duration latency) {
     patience_ = std::min<runtime::Duration>(least_patience + 2 * *slow_after_, Liveness::longest_patience);
 }
 
-/// Twice the same number, since whatever else ends connections does not count.
+/// Several times the same number, since whatever else ends connections does not count.
 void ServerProfile::closed_after(std::uint64_t answered, runtime::Duration since_reply) {
   if (answered == 0 || since_reply >= quota_window) return;
-  const auto before = std::exchange(last_answered_, answered);
-  if (before == answered) quota_ = answered;
+  closes_alike_ = std::exchange(last_answered_, answered) == answered ? closes_alike_ + 1 : 1;
+  if (closes_alike_ >= closes_to_learn_) quota_ = answered;
+}
+
+void ServerProfile::closed_at_query() {
+  quota_.reset();
+  closes_alike_ = 0;
+  last_answered_ = 0;
+  closes_to_learn_ = closes_to_learn_in_doubt;
 }
 
 /// Twice about the same time, since a server that restarts closes idle connections as well.

@@ -40,6 +40,9 @@ class ServerProfile {
   void closed_after(std::uint64_t answered, runtime::Duration since_reply);
   /// Queries that the server answers on one connection, at least 1; nullopt: as many as are sent.
   [[nodiscard]] std::optional<std::uint64_t> quota() const { return quota_; }
+  /// The server closed a new connection at its first query, which was alone on it. So it closes at some queries, and
+  /// that it does so after as many answers as the last time may be chance.
+  void closed_at_query();
   /// A connection outlived the quota.
   void forget_quota() { quota_.reset(); }
 
@@ -60,6 +63,10 @@ class ServerProfile {
  private:
   /// A close so soon after an answer is because of it; later, it is an idle close.
   static constexpr std::chrono::milliseconds quota_window{50};
+  /// Closes in a row after the same number of answers that make it a quota, and how many it takes of a server that has
+  /// closed at a query.
+  static constexpr unsigned closes_to_learn = 2;
+  static constexpr unsigned closes_to_learn_in_doubt = 8;
   static constexpr std::chrono::milliseconds least_patience{30};
   static constexpr std::chrono::milliseconds least_idle{1000};
   /// It may have been something else that left queries lying, so the remedy is tried for a while only.
@@ -72,6 +79,8 @@ class ServerProfile {
   std::optional<runtime::Duration> slow_after_;
   std::optional<std::uint64_t> quota_;
   std::uint64_t last_answered_ = 0;  // by the connection that the server closed last
+  unsigned closes_alike_ = 0;        // in a row, after that many answers
+  unsigned closes_to_learn_ = closes_to_learn;
   std::optional<runtime::Duration> idle_timeout_;
   std::optional<runtime::Duration> last_idle_;
   runtime::Time singly_until_ = runtime::Time::min();

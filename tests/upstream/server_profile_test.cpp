@@ -81,6 +81,21 @@ TEST_F(ServerProfileTest, OtherClosesTeachNoQuota) {
   EXPECT_FALSE(profile.quota()) << "long after the answer";
 }
 
+TEST_F(ServerProfileTest, ACloseAtAQueryMakesEqualNumbersOfAnswersChance) {
+  profile.closed_after(5, 1ms);
+  profile.closed_after(5, 1ms);
+  ASSERT_TRUE(profile.quota());
+  profile.closed_at_query();
+  EXPECT_FALSE(profile.quota());
+  for (int i = 0; i < 7; ++i) profile.closed_after(5, 1ms);
+  EXPECT_FALSE(profile.quota());
+  profile.closed_at_query();
+  for (int i = 0; i < 7; ++i) profile.closed_after(5, 1ms);
+  EXPECT_FALSE(profile.quota()) << "in a row, that is";
+  profile.closed_after(5, 1ms);
+  EXPECT_EQ(profile.quota(), 5);
+}
+
 TEST_F(ServerProfileTest, LearnsTheIdleTimeFromTwoClosesAfterAboutTheSame) {
   profile.closed_idle(10s);
   EXPECT_FALSE(profile.idle_timeout()) << "the server may have been restarted";
