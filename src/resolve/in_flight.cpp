@@ -28,8 +28,8 @@ void InFlightQuery::expired(runtime::Time now) {
   owner->answer_all_stale(*this, now);
 }
 
-InFlight::InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings, Metrics& metrics,
-                   std::uint64_t seed)
+InFlight::InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings,
+                   ResolverMetrics& metrics, std::uint64_t seed)
     : schedule_(schedule),
       store_(store),
       settings_(settings),

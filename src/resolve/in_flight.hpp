@@ -61,7 +61,7 @@ class InFlight {
   static constexpr std::chrono::milliseconds stale_after{1800};
 
   /// `store` is the cache, nullptr for none. All references outlive this.
-  InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings, Metrics& metrics,
+  InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings, ResolverMetrics& metrics,
            std::uint64_t seed);
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
@@ -93,7 +93,7 @@ class InFlight {
   runtime::Schedule& schedule_;
   cache::Store* store_;
   cache::Settings settings_;
-  Metrics& metrics_;
+  ResolverMetrics& metrics_;
   std::uint64_t seed_;
   std::vector<InFlightQuery*> buckets_;
   runtime::Slab<InFlightQuery> slab_{max_in_flight};

@@ -25,7 +25,7 @@ class LoopProbe final : public Request, public runtime::Deadline {
   /// Is this our own question, come back?
   [[nodiscard]] bool is_asked_by(const dns::QueryView& query) const;
   /// Counts the loop, and tells of it the first time.
-  void found(Metrics& metrics, runtime::Log& log);
+  void found(ResolverMetrics& metrics, runtime::Log& log);
 
  private:
   void answered(const Answer& answer) override;

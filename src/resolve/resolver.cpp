@@ -22,7 +22,7 @@ bool lies_in(dns::Bytes name, dns::Bytes zone) {
 
 RouteTable::Target root_target(const Setup& setup) {
   const auto root =
-      std::ranges::find_if(setup.routes, [](const Setup::Route& route) { return route.zone.size() == 1; });
+      std::ranges::find_if(setup.routes, [](const Setup::GroupRoute& route) { return route.zone.size() == 1; });
   return static_cast<RouteTable::Target>(root->group);
 }
 
@@ -41,7 +41,7 @@ Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime
   // What the configuration says of a zone goes before what every resolver knows of it, or of a part of it.
   const auto is_configured = [&](dns::Bytes name) {
     const auto covers = [&](dns::Bytes zone) { return zone.size() > 1 && lies_in(name, zone); };
-    return std::ranges::any_of(setup.routes, covers, &Setup::Route::zone) ||
+    return std::ranges::any_of(setup.routes, covers, &Setup::GroupRoute::zone) ||
            std::ranges::any_of(setup.zones, covers, &Setup::Zone::name);
   };
   for (auto& special : special_zones()) {
@@ -55,7 +55,7 @@ Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime
   for (std::size_t i = 0; i < zones_.size(); ++i)
     routes_.add(zones_[i].name, static_cast<RouteTable::Target>(first_zone + i));
   for (std::size_t i = 0; i < groups_.size(); ++i) {
-    const auto route = std::ranges::find(setup.routes, i, &Setup::Route::group);
+    const auto route = std::ranges::find(setup.routes, i, &Setup::GroupRoute::group);
     if (groups_[i].encrypted || route == setup.routes.end()) continue;
     loop_probes_.push_back(
         std::make_unique<LoopProbe>(schedule, random, *groups_[i].group, groups_[i].name, route->zone));

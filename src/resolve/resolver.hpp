@@ -29,7 +29,7 @@ struct Setup {
     bool encrypted = true;
     std::unique_ptr<Group> group;
   };
-  struct Route {
+  struct GroupRoute {
     dns::Buffer zone;
     std::size_t group = 0;  ///< in `groups`
   };
@@ -40,10 +40,10 @@ struct Setup {
     LocalZone zone;
   };
 
-  std::vector<Route> routes;  ///< one of them for the root; the longest zone wins
-  std::vector<Zone> zones;    ///< answered from their own records
-  cache::Settings cache;      ///< of size 0: answers are bounded by it, but not kept
-  bool rotate = true;         ///< addresses from the cache are given in rotating order
+  std::vector<GroupRoute> routes;  ///< one of them for the root; the longest zone wins
+  std::vector<Zone> zones;         ///< answered from their own records
+  cache::Settings cache;           ///< of size 0: answers are bounded by it, but not kept
+  bool rotate = true;              ///< addresses from the cache are given in rotating order
   std::optional<SearchList> search;
 };
 
@@ -80,9 +80,9 @@ class Resolver {
   /// True once a first connection to any server of the root's group was made, or failed.
   [[nodiscard]] bool is_warm() const;
 
-  [[nodiscard]] const Metrics& metrics() const { return metrics_; }
+  [[nodiscard]] const ResolverMetrics& metrics() const { return metrics_; }
   /// nullptr where there is no cache.
-  [[nodiscard]] const cache::Metrics* cache_metrics() const { return cache_ ? &cache_->metrics() : nullptr; }
+  [[nodiscard]] const cache::CacheMetrics* cache_metrics() const { return cache_ ? &cache_->metrics() : nullptr; }
 
  private:
   friend class SearchWalk;
@@ -96,7 +96,7 @@ class Resolver {
 
   runtime::Schedule& schedule_;
   runtime::Log& log_;
-  Metrics metrics_;
+  ResolverMetrics metrics_;
   std::vector<Setup::UpstreamGroup> groups_;
   std::vector<Setup::Zone> zones_;
   RouteTable routes_;

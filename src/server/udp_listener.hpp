@@ -32,9 +32,9 @@ class UdpListener final : public Responder, runtime::Flushable {
   using Socket = boost::asio::basic_datagram_socket<boost::asio::ip::udp, boost::asio::io_context::executor_type>;
   struct Batch;
 
-  dns::Buffer* begin_answer(Query& query) override;
-  void end_answer(Query& query, std::size_t message_start) override;
-  void forget(Query& /*query*/) override {}
+  dns::Buffer* begin_answer(ClientQuery& query) override;
+  void end_answer(ClientQuery& query, std::size_t message_start) override;
+  void forget(ClientQuery& /*query*/) override {}
 
   void wait();
   void readable(const boost::system::error_code& error);
@@ -45,7 +45,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   runtime::Loop& loop_;
   Socket socket_;
   QueryHandler& handler_;
-  Family family_;
+  IpFamily family_;
   bool wildcard_;  // the kernel must say, and be told, which local address is meant
   bool waiting_ = false;
   std::unique_ptr<Batch> batch_;

@@ -24,7 +24,7 @@ class InFlightTest : public ::testing::Test {
   }
 
   HandTurned schedule;
-  Metrics metrics;
+  ResolverMetrics metrics;
   HoldingGroup group;
   InFlight in_flight{schedule, nullptr, {}, metrics, 0x5eed};
 };

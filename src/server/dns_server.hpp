@@ -16,11 +16,12 @@ class BindError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-class Server {
+class DnsServer {
  public:
   /// Binds every address of `settings.listen` for UDP and TCP; throws BindError. With `share`, other shards bind the
   /// same addresses. A port of 0 lets the kernel choose one that is free for both.
-  Server(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver, Metrics& metrics);
+  DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
+            DnsMetrics& metrics);
 
   void start();
   /// No new TCP clients; those that are there, and UDP, are answered on.
