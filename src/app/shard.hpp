@@ -36,7 +36,7 @@ class Shard {
   /// In the order of the configuration's upstreams.
   [[nodiscard]] const std::vector<GroupMetrics>& group_metrics() const { return group_metrics_; }
   [[nodiscard]] const resolve::Resolver& resolver() const { return resolver_; }
-  /// Has a first upstream handshake been made, or failed?
+  /// True once a first upstream handshake was made, or failed.
   [[nodiscard]] bool is_warm() const { return resolver_.is_warm(); }
 
  private:

@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds patience{5};
 
-/// Is `message` the reply to `query`: its id and its question, or, on an error, no question at all?
+/// True if `message` is the reply to `query`: its id and its question, or, on an error, no question at all.
 bool is_reply(dns::Bytes message, dns::Bytes query) {
   const auto header = dns::Header::of(message);
   const auto asked = dns::MessageView::parse(query);

@@ -56,7 +56,7 @@ struct KeySpec {
 /// The one of those names that is nearest to `name`; empty where none is near.
 [[nodiscard]] std::string_view nearest_name(std::string_view path, std::string_view name);
 
-/// Is there a key with this name, be it unbuilt, for the mapping at `path`?
+/// True if there is a key with this name, be it unbuilt, for the mapping at `path`.
 [[nodiscard]] bool has_key(std::string_view path, std::string_view name);
 
 /// What the value of this key may be: "100ms to 30s", "tls, tcp or udp".

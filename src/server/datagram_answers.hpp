@@ -52,7 +52,7 @@ class DatagramAnswers {
 
   IpFamily family_;
   bool with_local_;
-  std::optional<bool> joins_;  ///< does the kernel cut messages? Asked by the first send()
+  std::optional<bool> joins_;  ///< whether the kernel cuts messages; asked by the first send()
   dns::Buffer bytes_;
   std::vector<QueuedAnswer> answers_;
   std::vector<Place> order_;

@@ -26,11 +26,12 @@ class DnsServer {
   void start();
   /// No new TCP clients; those that are there, and UDP, are answered on.
   void begin_drain();
-  /// Is nothing under way, and did no query come for `quiet`?
+  /// True if nothing is under way, and no query came for `quiet`.
   [[nodiscard]] bool is_quiet(runtime::Duration quiet) const;
   /// Closes everything.
   void stop();
-  /// Has everything ended, so that this may be destroyed once the queries that are still resolved are answered?
+  /// True once everything has ended, so that this may be destroyed when the queries that are still resolved are
+  /// answered.
   [[nodiscard]] bool is_stopped() const;
   /// The addresses that are listened on, in the order of the configuration.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const;

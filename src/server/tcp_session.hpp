@@ -49,7 +49,7 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   void start();
   /// Closes now.
   void close();
-  /// Is nothing of this client's under way?
+  /// True if nothing of this client's is under way.
   [[nodiscard]] bool is_quiet() const { return in_flight_ == 0 && out_.empty() && partial_.empty(); }
   [[nodiscard]] const ClientAddress& address() const { return address_; }
   [[nodiscard]] IpFamily family() const { return family_; }

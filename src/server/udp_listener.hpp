@@ -25,7 +25,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   void start() { wait(); }
   void stop();
   [[nodiscard]] boost::asio::ip::udp::endpoint address() const { return socket_.local_endpoint(); }
-  /// Does the kernel still hold a handler of ours?
+  /// True while the kernel still holds a handler of ours.
   [[nodiscard]] bool is_waiting() const { return waiting_; }
 
  private:
