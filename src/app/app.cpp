@@ -40,15 +40,15 @@ App::App(const config::Config& config, telemetry::Logger& log)
 App::~App() = default;
 
 void App::start_http() {
-  std::vector<http::Server::Endpoint> endpoints;
+  std::vector<http::HttpServer::Endpoint> endpoints;
   endpoints.reserve(config_.http.listen.size());
   for (const auto& endpoint : config_.http.listen)
     endpoints.emplace_back(asio::ip::make_address(endpoint.address), endpoint.port);
   try {
-    http_ =
-        std::make_unique<http::Server>(shards_.front()->loop().io().get_executor(), log_, endpoints, http::Options{},
-                                       http::Routes{.metrics = [this] { return exporter_->text(); },
-                                                    .health = [this](http::Probe probe) { return health(probe); }});
+    http_ = std::make_unique<http::HttpServer>(
+        shards_.front()->loop().io().get_executor(), log_, endpoints, http::Options{},
+        http::Routes{.metrics = [this] { return exporter_->text(); },
+                     .health = [this](http::HealthProbe probe) { return health(probe); }});
   } catch (const boost::system::system_error& error) {
     throw server::BindError("cannot listen for HTTP on " + config::to_string(config_.http.listen.front()) + ": " +
                             error.code().message());
@@ -92,17 +92,17 @@ telemetry::Sources App::metric_sources() const {
   return sources;
 }
 
-http::Health App::health(http::Probe probe) const {
+http::HealthReport App::health(http::HealthProbe probe) const {
   switch (probe) {
-    case http::Probe::live:
+    case http::HealthProbe::live:
       // This is answered by the loop that answers queries: that it comes says all.
       return {.ok = true, .reasons = {{true, "event loop turns"}}};
-    case http::Probe::ready:
+    case http::HealthProbe::ready:
       return {.ok = !draining_,
               .reasons = {{true, "configuration loaded"},
                           {true, "listeners bound"},
                           {!draining_, draining_ ? "draining" : "not draining"}}};
-    case http::Probe::startup: {
+    case http::HealthProbe::startup: {
       const bool warm = shards_.front()->is_warm();
       const bool patient = runtime::Clock::now() - started_ < startup_patience;
       return {.ok = warm || !patient,

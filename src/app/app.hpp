@@ -14,7 +14,7 @@
 
 #include "app/shard.hpp"
 #include "config/config.hpp"
-#include "http/server.hpp"
+#include "http/http_server.hpp"
 #include "telemetry/exporter.hpp"
 #include "telemetry/logger.hpp"
 
@@ -41,7 +41,7 @@ class App {
  private:
   void start_http();
   [[nodiscard]] telemetry::Sources metric_sources() const;
-  [[nodiscard]] http::Health health(http::Probe probe) const;
+  [[nodiscard]] http::HealthReport health(http::HealthProbe probe) const;
   void await_signal();
   void on_signal(int number);
   void begin_drain(runtime::Duration grace);
@@ -55,7 +55,7 @@ class App {
   std::vector<config::Endpoint> addresses_;
   runtime::Gauge config_loaded_;
   std::optional<telemetry::Exporter> exporter_;
-  std::unique_ptr<http::Server> http_;
+  std::unique_ptr<http::HttpServer> http_;
   boost::asio::signal_set signals_;
   std::vector<std::jthread> threads_;
   runtime::Time started_;

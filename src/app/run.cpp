@@ -12,11 +12,11 @@
 namespace pillion::app {
 namespace {
 
-telemetry::LoggerOptions logger_options(const config::Log& settings) {
-  static_assert(static_cast<int>(config::LogLevel::error) == static_cast<int>(runtime::LogLevel::error) &&
-                static_cast<int>(config::LogFormat::text) == static_cast<int>(telemetry::LogFormat::text));
+telemetry::LoggerOptions logger_options(const config::LogSettings& settings) {
+  static_assert(static_cast<int>(config::LogThreshold::error) == static_cast<int>(runtime::LogLevel::error) &&
+                static_cast<int>(config::LogFormat::text) == static_cast<int>(telemetry::LineFormat::text));
   return {.level = static_cast<runtime::LogLevel>(settings.level),
-          .format = static_cast<telemetry::LogFormat>(settings.format)};
+          .format = static_cast<telemetry::LineFormat>(settings.format)};
 }
 
 /// Descriptors for every client that the configuration allows, as far as the hard limit goes.

@@ -12,7 +12,7 @@
 #include "config/config.hpp"
 #include "resolve/resolver.hpp"
 #include "runtime/loop.hpp"
-#include "server/server.hpp"
+#include "server/dns_server.hpp"
 
 namespace pillion::app {
 
@@ -32,21 +32,21 @@ class Shard {
   [[nodiscard]] runtime::Loop& loop() { return loop_; }
   /// For threads other than the shard's: only before it runs.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const { return server_.addresses(); }
-  [[nodiscard]] const server::Metrics& server_metrics() const { return metrics_; }
+  [[nodiscard]] const server::DnsMetrics& server_metrics() const { return metrics_; }
   /// In the order of the configuration's upstreams.
   [[nodiscard]] const std::vector<GroupMetrics>& group_metrics() const { return group_metrics_; }
   [[nodiscard]] const resolve::Resolver& resolver() const { return resolver_; }
-  /// Has a first upstream handshake been made, or failed?
+  /// True once a first upstream handshake was made, or failed.
   [[nodiscard]] bool is_warm() const { return resolver_.is_warm(); }
 
  private:
   [[nodiscard]] boost::asio::awaitable<void> finish(std::function<void()> done);
 
   runtime::Loop loop_;
-  server::Metrics metrics_;
+  server::DnsMetrics metrics_;
   std::vector<GroupMetrics> group_metrics_;
   resolve::Resolver resolver_;
-  server::Server server_;
+  server::DnsServer server_;
   bool draining_ = false;
   runtime::Time drain_until_;
 };

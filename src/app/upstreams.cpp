@@ -52,14 +52,14 @@ upstream::Pool::MakeConnection datagram_factory(runtime::Loop& loop, std::shared
 }
 
 /// What the pools that ask one server have in common.
-struct Server {
+struct ServerContext {
   runtime::Loop& loop;
   const config::Upstream& settings;
   const config::Server& server;
   std::shared_ptr<upstream::EdnsSupport> edns = std::make_shared<upstream::EdnsSupport>();
 };
 
-std::unique_ptr<upstream::Pool> make_pool(const Server& of, config::Protocol protocol, upstream::TlsContext* tls,
+std::unique_ptr<upstream::Pool> make_pool(const ServerContext& of, config::Protocol protocol, upstream::TlsContext* tls,
                                           upstream::ServerMetrics& metrics) {
   auto& loop = of.loop;
   const bool encrypted = protocol == config::Protocol::tls;
@@ -106,7 +106,7 @@ std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config:
                                               upstream::TlsContext* tls, GroupMetrics& metrics) {
   std::vector<std::unique_ptr<upstream::Channel>> servers;
   for (std::size_t i = 0; i < settings.servers.size(); ++i) {
-    const Server server{.loop = loop, .settings = settings, .server = settings.servers[i]};
+    const ServerContext server{.loop = loop, .settings = settings, .server = settings.servers[i]};
     auto pool = make_pool(server, settings.protocol, tls, *metrics.servers[i]);
     if (settings.protocol != config::Protocol::udp) {
       servers.push_back(std::move(pool));

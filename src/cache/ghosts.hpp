@@ -26,7 +26,7 @@ class Ghosts {
     std::shift_right(bucket.begin(), bucket.end(), 1);
     bucket[0] = fingerprint(hash);
   }
-  /// Is it remembered? If so, forgets it.
+  /// True if it is remembered; forgets it then.
   bool take(std::uint32_t hash) {
     auto& bucket = bucket_of(hash);
     const auto found = std::ranges::find(bucket, fingerprint(hash));

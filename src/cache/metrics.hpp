@@ -5,7 +5,7 @@
 
 namespace pillion::cache {
 
-struct Metrics {
+struct CacheMetrics {
   runtime::Gauge entries;       ///< that can be found, expired ones included
   runtime::Gauge bytes;         ///< that these take, headers and rounding included; the index is not in it
   runtime::Counter hits;        ///< lookups that found a fresh entry

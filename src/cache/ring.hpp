@@ -14,7 +14,7 @@ class Ring {
 
   [[nodiscard]] std::uint32_t capacity() const { return capacity_; }
   [[nodiscard]] bool empty() const { return blocks_ == 0; }
-  /// Is there room for a block of `size` as things are?
+  /// True if there is room for a block of `size` as things are.
   [[nodiscard]] bool fits(std::uint32_t size) const {
     if (wrapped_) return first_ - next_ >= size;
     return capacity_ - next_ >= size || first_ >= size;

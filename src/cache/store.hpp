@@ -82,7 +82,7 @@ class Store {
   /// Keeps what a walk along the search list found; `key` says so. It says nothing of the name.
   void insert_found(const Key& key, const Preparation& found, runtime::Time now);
 
-  [[nodiscard]] const Metrics& metrics() const { return metrics_; }
+  [[nodiscard]] const CacheMetrics& metrics() const { return metrics_; }
   /// Bytes of memory that entries and index take together, used or not; at most settings.size.
   [[nodiscard]] std::size_t memory() const;
 
@@ -149,7 +149,7 @@ class Store {
   std::size_t entries_ = 0;
   std::size_t units_ = 0;    // of these
   std::size_t denials_ = 0;  // of these, those that speak for every type of their name
-  Metrics metrics_;
+  CacheMetrics metrics_;
 };
 
 }  // namespace pillion::cache

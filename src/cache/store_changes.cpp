@@ -120,7 +120,7 @@ Position Store::make_room(Queue queue, std::uint32_t units, runtime::Time now) {
   return ring(queue).push(units);
 }
 
-// Is there room in the main queue that costs nothing? Useless entries at its front are dropped for it.
+// True if there is room in the main queue that costs nothing. Useless entries at its front are dropped for it.
 bool Store::main_has_room(std::uint32_t units, runtime::Time now) {
   for (int i = 0; i < max_reclaimed && !main_.fits(units); ++i) {
     const auto& oldest = at(main_.oldest());

@@ -56,7 +56,7 @@ int QueryCommand::run(std::ostream& out, std::ostream& err) const {
   const auto server = config::parse_endpoint(server_);
   if (!server) return bad_command_line("--server: " + server.error());
 
-  const auto transport = tcp_ ? Transport::tcp : udp_ ? Transport::udp : Transport::udp_then_tcp;
+  const auto transport = tcp_ ? QueryTransport::tcp : udp_ ? QueryTransport::udp : QueryTransport::udp_then_tcp;
   const auto reply = exchange(*server, build_query(*name, *type, dnssec_), transport);
   if (!reply) {
     err << "pillion: query: no answer from " << to_string(*server) << ": " << reply.error() << '\n';

@@ -23,7 +23,7 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds patience{5};
 
-/// Is `message` the reply to `query`: its id and its question, or, on an error, no question at all?
+/// True if `message` is the reply to `query`: its id and its question, or, on an error, no question at all.
 bool is_reply(dns::Bytes message, dns::Bytes query) {
   const auto header = dns::Header::of(message);
   const auto asked = dns::MessageView::parse(query);
@@ -37,9 +37,9 @@ bool is_reply(dns::Bytes message, dns::Bytes query) {
 }
 
 /// Asks over sockets of its own, all of it within one deadline.
-class Exchange {
+class QueryExchange {
  public:
-  Exchange(const config::Endpoint& server, const dns::Buffer& query)
+  QueryExchange(const config::Endpoint& server, const dns::Buffer& query)
       : address_(asio::ip::make_address(server.address)), port_(server.port), query_(query) {}
 
   std::expected<dns::Buffer, std::string> over_udp() {
@@ -118,21 +118,21 @@ class Exchange {
 
 }  // namespace
 
-std::expected<Reply, std::string> exchange(const config::Endpoint& server, const dns::Buffer& query,
-                                           Transport transport) {
+std::expected<ServerReply, std::string> exchange(const config::Endpoint& server, const dns::Buffer& query,
+                                                 QueryTransport transport) {
   const auto start = Clock::now();
-  Exchange exchange(server, query);
-  auto used = transport == Transport::tcp ? Transport::tcp : Transport::udp;
-  auto message = used == Transport::tcp ? exchange.over_tcp() : exchange.over_udp();
-  if (message && transport == Transport::udp_then_tcp && dns::Header::of(*message)->is_truncated()) {
-    used = Transport::tcp;
+  QueryExchange exchange(server, query);
+  auto used = transport == QueryTransport::tcp ? QueryTransport::tcp : QueryTransport::udp;
+  auto message = used == QueryTransport::tcp ? exchange.over_tcp() : exchange.over_udp();
+  if (message && transport == QueryTransport::udp_then_tcp && dns::Header::of(*message)->is_truncated()) {
+    used = QueryTransport::tcp;
     message = exchange.over_tcp();
   }
   if (!message) return std::unexpected(message.error());
-  return Reply{.message = std::move(*message),
-               .server = server,
-               .transport = used,
-               .elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start)};
+  return ServerReply{.message = std::move(*message),
+                     .server = server,
+                     .transport = used,
+                     .elapsed = std::chrono::duration_cast<std::chrono::microseconds>(Clock::now() - start)};
 }
 
 }  // namespace pillion::cli

@@ -11,22 +11,22 @@
 
 namespace pillion::cli {
 
-enum class Transport : std::uint8_t {
+enum class QueryTransport : std::uint8_t {
   udp,
   tcp,
   udp_then_tcp,  // TCP where the answer over UDP is truncated (RFC 7766 section 5)
 };
 
-struct Reply {
+struct ServerReply {
   dns::Buffer message;
   config::Endpoint server;
-  Transport transport = Transport::udp;  ///< what the reply came over: udp or tcp
-  std::chrono::microseconds elapsed{};   ///< from the first byte sent; the connection and a first try over UDP included
+  QueryTransport transport = QueryTransport::udp;  ///< what the reply came over: udp or tcp
+  std::chrono::microseconds elapsed{};  ///< from the first byte sent; the connection and a first try over UDP included
 };
 
 /// Sends `query`, a message with one question, and waits 5 s for the reply that has its id and question. The error says
 /// why there is none.
-[[nodiscard]] std::expected<Reply, std::string> exchange(const config::Endpoint& server, const dns::Buffer& query,
-                                                         Transport transport);
+[[nodiscard]] std::expected<ServerReply, std::string> exchange(const config::Endpoint& server, const dns::Buffer& query,
+                                                               QueryTransport transport);
 
 }  // namespace pillion::cli

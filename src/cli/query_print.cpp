@@ -16,8 +16,8 @@ double milliseconds(std::chrono::microseconds elapsed) {
   return static_cast<double>(elapsed.count()) / 1000;
 }
 
-std::string_view transport_name(const Reply& reply) {
-  return reply.transport == Transport::tcp ? "tcp" : "udp";
+std::string_view transport_name(const ServerReply& reply) {
+  return reply.transport == QueryTransport::tcp ? "tcp" : "udp";
 }
 
 json::array json_section(const std::vector<RecordText>& records) {
@@ -54,7 +54,7 @@ void print_edns(const EdnsText& edns, std::ostream& out) {
 
 }  // namespace
 
-void print_text(const Reply& reply, std::ostream& out) {
+void print_text(const ServerReply& reply, std::ostream& out) {
   const auto text = read_reply(reply);
   out << fmt::format(";; {}, id {}, flags: {}\n", text.status, text.id, fmt::join(text.flags, " "));
   if (text.edns) print_edns(*text.edns, out);
@@ -73,7 +73,7 @@ void print_text(const Reply& reply, std::ostream& out) {
                      milliseconds(reply.elapsed), reply.message.size());
 }
 
-void print_json(const Reply& reply, std::ostream& out) {
+void print_json(const ServerReply& reply, std::ostream& out) {
   const auto text = read_reply(reply);
   json::object object{
       {"status", text.status}, {"id", text.id}, {"flags", json::array(text.flags.begin(), text.flags.end())}};

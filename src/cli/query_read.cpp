@@ -90,7 +90,7 @@ RecordText read_record_text(dns::Bytes message, const dns::Record& record) {
 
 }  // namespace
 
-ReplyText read_reply(const Reply& reply) {
+ReplyText read_reply(const ServerReply& reply) {
   const auto header = *dns::Header::of(reply.message);
   ReplyText text{.status = dns::rcode_to_text(header.rcode()),
                  .id = header.id(),

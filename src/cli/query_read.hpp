@@ -44,6 +44,6 @@ struct ReplyText {
 inline constexpr std::array<std::string_view, 3> section_names{"answer", "authority", "additional"};
 
 /// Takes a reply apart that `exchange` has returned. Of one without a question only the header is read.
-[[nodiscard]] ReplyText read_reply(const Reply& reply);
+[[nodiscard]] ReplyText read_reply(const ServerReply& reply);
 
 }  // namespace pillion::cli

@@ -12,13 +12,13 @@ std::string to_string(const Endpoint& endpoint) {
 std::string_view to_string(Protocol protocol) {
   return protocol_words.at(static_cast<std::size_t>(protocol));
 }
-std::string_view to_string(Policy policy) {
+std::string_view to_string(PolicyKind policy) {
   return policy_words.at(static_cast<std::size_t>(policy));
 }
 std::string_view to_string(TlsVersion version) {
   return tls_version_words.at(static_cast<std::size_t>(version));
 }
-std::string_view to_string(LogLevel level) {
+std::string_view to_string(LogThreshold level) {
   return log_level_words.at(static_cast<std::size_t>(level));
 }
 std::string_view to_string(LogFormat format) {

@@ -33,7 +33,7 @@ struct Dns {
 };
 
 enum class Protocol : std::uint8_t { tls, tcp, udp };
-enum class Policy : std::uint8_t { fastest, sequential, round_robin, random };
+enum class PolicyKind : std::uint8_t { fastest, sequential, round_robin, random };
 enum class TlsVersion : std::uint8_t { tls1_2, tls1_3 };
 
 struct Server {
@@ -56,7 +56,7 @@ struct Tls {
 struct Upstream {
   std::string name;
   Protocol protocol = Protocol::tls;
-  Policy policy = Policy::fastest;
+  PolicyKind policy = PolicyKind::fastest;
   std::chrono::milliseconds timeout{4'000};  ///< the whole query; 100ms … 30s
   std::vector<Server> servers;               ///< 1 … 16
   Tls tls;
@@ -98,12 +98,12 @@ struct Http {
   friend bool operator==(const Http&, const Http&) = default;
 };
 
-enum class LogLevel : std::uint8_t { debug, info, warn, error };
+enum class LogThreshold : std::uint8_t { debug, info, warn, error };
 enum class LogFormat : std::uint8_t { json, text };
-struct Log {
-  LogLevel level = LogLevel::info;
+struct LogSettings {
+  LogThreshold level = LogThreshold::info;
   LogFormat format = LogFormat::json;
-  friend bool operator==(const Log&, const Log&) = default;
+  friend bool operator==(const LogSettings&, const LogSettings&) = default;
 };
 
 struct Config {
@@ -113,7 +113,7 @@ struct Config {
   Cache cache;
   Search search;
   Http http;
-  Log log;
+  LogSettings log;
   std::uint32_t threads = 1;                        ///< 1 … 256
   std::chrono::milliseconds drain_timeout{25'000};  ///< 0s … 1h
   friend bool operator==(const Config&, const Config&) = default;
@@ -121,9 +121,9 @@ struct Config {
 
 /// The words of the YAML: "tls", "round_robin", "1.2", "warn", "json".
 [[nodiscard]] std::string_view to_string(Protocol protocol);
-[[nodiscard]] std::string_view to_string(Policy policy);
+[[nodiscard]] std::string_view to_string(PolicyKind policy);
 [[nodiscard]] std::string_view to_string(TlsVersion version);
-[[nodiscard]] std::string_view to_string(LogLevel level);
+[[nodiscard]] std::string_view to_string(LogThreshold level);
 [[nodiscard]] std::string_view to_string(LogFormat format);
 
 /// What runs without a file: 127.0.0.1:8053 and Cloudflare and Quad9 over strict TLS (DESIGN section 1).

@@ -17,7 +17,7 @@ inline constexpr std::array<std::string_view, 2> tls_version_words{"1.2", "1.3"}
 inline constexpr std::array<std::string_view, 4> log_level_words{"debug", "info", "warn", "error"};
 inline constexpr std::array<std::string_view, 2> log_format_words{"json", "text"};
 
-enum class Kind : std::uint8_t {
+enum class KeyKind : std::uint8_t {
   mapping,   // holds other keys
   list,      // `min` to `max` elements
   duration,  // `min` to `max` milliseconds
@@ -31,9 +31,9 @@ enum class Kind : std::uint8_t {
 };
 
 /// One key. A path is written with dots; `NAME` stands for an upstream's name and `[]` for the elements of a list.
-struct Key {
+struct KeySpec {
   std::string_view path;
-  Kind kind = Kind::text;
+  KeyKind kind = KeyKind::text;
   std::string_view default_text = {};  ///< as YAML; empty: there is none, since the key is required or a mapping
   std::string_view description = {};   ///< what is allowed, for the kinds that do not say it themselves
   std::int64_t min = 0;
@@ -44,10 +44,10 @@ struct Key {
 };
 
 /// Every key, each mapping before the keys it holds.
-[[nodiscard]] std::span<const Key> keys();
+[[nodiscard]] std::span<const KeySpec> keys();
 
 /// The key with this path; `path` is one that the table has.
-[[nodiscard]] const Key& key(std::string_view path);
+[[nodiscard]] const KeySpec& key(std::string_view path);
 
 /// The names of the keys that the mapping at `path` ("" for the top level) may hold, in the table's order; not the
 /// unbuilt ones.
@@ -56,10 +56,10 @@ struct Key {
 /// The one of those names that is nearest to `name`; empty where none is near.
 [[nodiscard]] std::string_view nearest_name(std::string_view path, std::string_view name);
 
-/// Is there a key with this name, be it unbuilt, for the mapping at `path`?
+/// True if there is a key with this name, be it unbuilt, for the mapping at `path`.
 [[nodiscard]] bool has_key(std::string_view path, std::string_view name);
 
 /// What the value of this key may be: "100ms to 30s", "tls, tcp or udp".
-[[nodiscard]] std::string allowed_text(const Key& key);
+[[nodiscard]] std::string allowed_text(const KeySpec& key);
 
 }  // namespace pillion::config

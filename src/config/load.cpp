@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t max_file_size = std::size_t{1} << 20U;
 
-void add_listener(const Section& section, const Entry& element, std::vector<Endpoint>& listeners) {
+void add_listener(const Section& section, const YamlEntry& element, std::vector<Endpoint>& listeners) {
   const std::string allowed(section.key_of("listen").description);
   const auto refuse = [&](const std::string& problem) {
     section.faults().add(value_mark(element), element.name, problem, allowed);
@@ -88,7 +88,7 @@ void read_http(const Section& top, const Dns& dns, Http& http) {
   });
 }
 
-void read_log(const Section& top, Log& log) {
+void read_log(const Section& top, LogSettings& log) {
   const auto* const entry = top.find("log");
   if (entry == nullptr) return;
   const Section section(*entry, "log", "log", top.faults());

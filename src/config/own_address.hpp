@@ -1,5 +1,5 @@
 #pragma once
-// Is an upstream server Pillion itself? Pure.
+// Whether an upstream server is Pillion itself. Pure.
 
 #include <string>
 #include <vector>

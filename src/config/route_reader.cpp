@@ -40,7 +40,7 @@ void read_records(const Section& section, const dns::Buffer& zone, std::vector<s
   }
 }
 
-Route read_route(const Entry& entry, const Config& config, Faults& faults) {
+Route read_route(const YamlEntry& entry, const Config& config, Faults& faults) {
   Route route;
   const Section section(entry, "routes[]", entry.name, faults);
   section.read("zone", route.zone, check_zone);

@@ -57,7 +57,7 @@ std::string read_resolv_conf(const std::string& path, Search& search, std::vecto
 }
 
 /// What may stand in place of the mapping: false, which says what nothing says.
-void check_is_false(const Section& top, const Entry& entry) {
+void check_is_false(const Section& top, const YamlEntry& entry) {
   const auto text = read_text(entry, "search", allowed_text(top.key_of("search")), top.faults());
   if (text && read_boolean(entry.value) != false)
     top.refuse_value("search", in_quotes(*text) + " is neither the boolean false nor a mapping");

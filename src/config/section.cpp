@@ -64,11 +64,12 @@ std::string Faults::text(std::string_view file) const {
   return text;
 }
 
-YAML::Mark value_mark(const Entry& entry) {
+YAML::Mark value_mark(const YamlEntry& entry) {
   return entry.value.IsNull() ? entry.mark : entry.value.Mark();
 }
 
-std::vector<Entry> read_entries(const Entry& entry, std::string_view shown, std::string_view allowed, Faults& faults) {
+std::vector<YamlEntry> read_entries(const YamlEntry& entry, std::string_view shown, std::string_view allowed,
+                                    Faults& faults) {
   if (!entry.value.IsMap()) {
     faults.add(value_mark(entry), shown, type_name(entry.value), allowed);
     return {};
@@ -77,14 +78,14 @@ std::vector<Entry> read_entries(const Entry& entry, std::string_view shown, std:
     faults.add(value_mark(entry), shown, "has " + std::to_string(entry.value.size()) + " keys", "at most 256");
     return {};
   }
-  std::vector<Entry> entries;
+  std::vector<YamlEntry> entries;
   for (const auto& pair : entry.value) {
     if (!pair.first.IsScalar()) {
       faults.add(pair.first.Mark(), shown, "has a key that is not a word", allowed);
       continue;
     }
     const auto& name = pair.first.Scalar();
-    const auto earlier = std::ranges::find(entries, name, &Entry::name);
+    const auto earlier = std::ranges::find(entries, name, &YamlEntry::name);
     if (earlier != entries.end()) {
       faults.add(pair.first.Mark(), join_path(shown, one_line(name)),
                  "is given twice, first in line " + std::to_string(earlier->mark.line + 1), "once");
@@ -95,7 +96,7 @@ std::vector<Entry> read_entries(const Entry& entry, std::string_view shown, std:
   return entries;
 }
 
-std::optional<std::string> read_text(const Entry& entry, std::string_view shown, std::string_view allowed,
+std::optional<std::string> read_text(const YamlEntry& entry, std::string_view shown, std::string_view allowed,
                                      Faults& faults) {
   if (entry.value.IsScalar()) return entry.value.Scalar();
   faults.add(value_mark(entry), shown, type_name(entry.value), allowed);
@@ -110,7 +111,7 @@ std::optional<bool> read_boolean(const YAML::Node& node) {
   return std::nullopt;
 }
 
-Section::Section(const Entry& entry, std::string schema, std::string shown, Faults& faults)
+Section::Section(const YamlEntry& entry, std::string schema, std::string shown, Faults& faults)
     : schema_(std::move(schema)), shown_(std::move(shown)), mark_(entry.mark), faults_(faults) {
   const auto allowed = allowed_names(schema_);
   for (auto& candidate : read_entries(entry, shown_, "a mapping with " + allowed, faults_)) {
@@ -119,7 +120,7 @@ Section::Section(const Entry& entry, std::string schema, std::string shown, Faul
       auto problem = std::string("unknown key");
       if (!nearest.empty()) problem.append(" (did you mean `").append(nearest).append("`?)");
       faults_.add(candidate.mark, join_path(shown_, one_line(candidate.name)), problem, allowed);
-    } else if (const auto& known = key_of(candidate.name); known.kind == Kind::unbuilt) {
+    } else if (const auto& known = key_of(candidate.name); known.kind == KeyKind::unbuilt) {
       faults_.add(candidate.mark,
                   std::string(known.path) + ": " + std::string(known.description) + "; remove this key");
     } else {
@@ -128,8 +129,8 @@ Section::Section(const Entry& entry, std::string schema, std::string shown, Faul
   }
 }
 
-const Entry* Section::find(std::string_view name) const {
-  const auto found = std::ranges::find(entries_, name, &Entry::name);
+const YamlEntry* Section::find(std::string_view name) const {
+  const auto found = std::ranges::find(entries_, name, &YamlEntry::name);
   return found == entries_.end() ? nullptr : &*found;
 }
 
@@ -137,7 +138,7 @@ std::string Section::shown(std::string_view name) const {
   return join_path(shown_, name);
 }
 
-const Key& Section::key_of(std::string_view name) const {
+const KeySpec& Section::key_of(std::string_view name) const {
   return key(join_path(schema_, name));
 }
 
@@ -166,7 +167,7 @@ void Section::read(std::string_view name, std::chrono::milliseconds& out) const 
   if (duration->count() < known.min || duration->count() > known.max) {
     return refuse_value(name, in_quotes(*written) + " is out of range");
   }
-  if (known.kind == Kind::seconds && duration->count() % 1'000 != 0)
+  if (known.kind == KeyKind::seconds && duration->count() % 1'000 != 0)
     return refuse_value(name, in_quotes(*written) + " is not a whole number of seconds");
   out = *duration;
 }
@@ -205,7 +206,7 @@ void Section::require(std::string_view name) const {
   if (find(name) == nullptr) faults_.add(mark_, shown(name), "is missing", allowed_text(key_of(name)));
 }
 
-std::vector<Entry> Section::elements(std::string_view name) const {
+std::vector<YamlEntry> Section::elements(std::string_view name) const {
   const auto* const entry = find(name);
   if (entry == nullptr) return {};
   if (!entry->value.IsSequence()) {
@@ -218,7 +219,7 @@ std::vector<Entry> Section::elements(std::string_view name) const {
     refuse_value(name, "has " + std::to_string(count) + (count == 1 ? " element" : " elements"));
     return {};
   }
-  std::vector<Entry> elements;
+  std::vector<YamlEntry> elements;
   for (std::size_t i = 0; i < entry->value.size(); ++i) {
     const YAML::Node value = entry->value[i];
     const auto label = shown(name) + "[" + std::to_string(i) + "]";

@@ -41,23 +41,23 @@ class Faults {
   std::vector<Fault> faults_;
 };
 
-struct Entry {
+struct YamlEntry {
   std::string name;
   YAML::Mark mark;  ///< of the key
   YAML::Node value;
 };
 
 /// The value's position; an empty value has none of its own, so that the key's is used.
-[[nodiscard]] YAML::Mark value_mark(const Entry& entry);
+[[nodiscard]] YAML::Mark value_mark(const YamlEntry& entry);
 
 /// The entries of `entry`'s value; keys that are no words or come twice are faults. Empty, with a fault, where it is no
 /// mapping.
-[[nodiscard]] std::vector<Entry> read_entries(const Entry& entry, std::string_view shown, std::string_view allowed,
-                                              Faults& faults);
+[[nodiscard]] std::vector<YamlEntry> read_entries(const YamlEntry& entry, std::string_view shown,
+                                                  std::string_view allowed, Faults& faults);
 
 /// The text of a scalar; a fault and nullopt for null, lists and mappings.
-[[nodiscard]] std::optional<std::string> read_text(const Entry& entry, std::string_view shown, std::string_view allowed,
-                                                   Faults& faults);
+[[nodiscard]] std::optional<std::string> read_text(const YamlEntry& entry, std::string_view shown,
+                                                   std::string_view allowed, Faults& faults);
 
 /// A scalar that YAML reads as true or false; nullopt for all else, text in quotes too.
 [[nodiscard]] std::optional<bool> read_boolean(const YAML::Node& node);
@@ -66,11 +66,11 @@ class Section {
  public:
   /// `schema` is the mapping's path in the key table, `shown` its path in this document (upstreams.NAME and
   /// upstreams.public). Unknown keys, and those whose feature is not built, are faults.
-  Section(const Entry& entry, std::string schema, std::string shown, Faults& faults);
+  Section(const YamlEntry& entry, std::string schema, std::string shown, Faults& faults);
 
-  [[nodiscard]] const Entry* find(std::string_view name) const;
+  [[nodiscard]] const YamlEntry* find(std::string_view name) const;
   [[nodiscard]] std::string shown(std::string_view name) const;
-  [[nodiscard]] const Key& key_of(std::string_view name) const;
+  [[nodiscard]] const KeySpec& key_of(std::string_view name) const;
   [[nodiscard]] Faults& faults() const { return faults_; }
 
   /// A fault at the value of `name`, which is there: "dns.threads: PROBLEM; allowed: …".
@@ -90,7 +90,7 @@ class Section {
   void read(std::string_view name, Enum& out) const {
     if (const auto index = choice(name)) out = static_cast<Enum>(*index);
   }
-  /// Bytes, of a key of Kind::size.
+  /// Bytes, of a key of KeyKind::size.
   void read_size(std::string_view name, std::size_t& out) const;
   /// Text that `check` accepts by returning an empty string; else what is wrong with it.
   void read(std::string_view name, std::string& out, const std::function<std::string(const std::string&)>& check) const;
@@ -103,7 +103,7 @@ class Section {
 
   /// The elements of a list within the key's range; empty, with a fault, where it is none. Each is named like
   /// `servers[0]`.
-  [[nodiscard]] std::vector<Entry> elements(std::string_view name) const;
+  [[nodiscard]] std::vector<YamlEntry> elements(std::string_view name) const;
 
  private:
   [[nodiscard]] std::optional<std::string> text(std::string_view name) const;
@@ -113,7 +113,7 @@ class Section {
   std::string schema_;
   std::string shown_;
   YAML::Mark mark_;
-  std::vector<Entry> entries_;
+  std::vector<YamlEntry> entries_;
   Faults& faults_;
 };
 

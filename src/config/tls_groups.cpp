@@ -23,10 +23,10 @@ bool equals_ignoring_case(char a, char b) {
 
 /// True if OpenSSL takes these groups, each known and given once.
 bool openssl_takes(std::span<const std::string> groups) {
-  struct FreeContext {
+  struct FreeSslContext {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
   };
-  const std::unique_ptr<SSL_CTX, FreeContext> context(SSL_CTX_new(TLS_client_method()));
+  const std::unique_ptr<SSL_CTX, FreeSslContext> context(SSL_CTX_new(TLS_client_method()));
   const bool taken = context && SSL_CTX_set1_groups_list(context.get(), to_openssl_list(groups).c_str()) == 1;
   ERR_clear_error();
   return taken;

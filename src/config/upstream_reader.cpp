@@ -52,7 +52,7 @@ void read_texts(const Section& section, std::string_view name, std::vector<std::
   }
 }
 
-Server read_server(const Entry& entry, bool may_use_tls, const std::vector<Endpoint>& listeners, Faults& faults) {
+Server read_server(const YamlEntry& entry, bool may_use_tls, const std::vector<Endpoint>& listeners, Faults& faults) {
   Server server;
   const Section section(entry, "upstreams.NAME.servers[]", entry.name, faults);
   section.read("address", server.endpoint, [&](const Endpoint& endpoint) {
@@ -149,7 +149,7 @@ void check_default_ca_file(const std::string& name, const YAML::Mark& mark, Faul
   faults.add(mark, "upstreams." + name + ".tls.ca_file", "the default " + problem, allowed_text(known));
 }
 
-Upstream read_upstream(const Entry& entry, const std::vector<Endpoint>& listeners, Faults& faults,
+Upstream read_upstream(const YamlEntry& entry, const std::vector<Endpoint>& listeners, Faults& faults,
                        std::vector<std::string>& warnings) {
   Upstream upstream;
   upstream.name = entry.name;

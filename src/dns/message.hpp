@@ -127,8 +127,8 @@ class MessageView {
   [[nodiscard]] std::size_t question_end() const { return question_end_; }
   /// The OPT record (RFC 6891), if there is one.
   [[nodiscard]] const std::optional<Record>& opt() const { return opt_; }
-  /// Is the message signed (its last record a TSIG, RFC 8945, or a SIG(0), RFC 2931)? Such messages must not be
-  /// rewritten.
+  /// True if the message is signed (its last record a TSIG, RFC 8945, or a SIG(0), RFC 2931). Such messages must not
+  /// be rewritten.
   [[nodiscard]] bool is_signed() const { return signed_; }
 
  private:

@@ -30,8 +30,8 @@ namespace pillion::dns {
 /// `text`, which starts behind the backslash. The error says what is wrong.
 [[nodiscard]] std::expected<std::uint8_t, std::string> read_escape(std::string_view& text);
 
-/// Are all labels of this name valid UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF)? Each label
-/// by itself.
+/// True if all labels of this name are valid UTF-8 (RFC 3629: no overlong forms, no surrogates, at most U+10FFFF), each
+/// label by itself.
 [[nodiscard]] bool is_utf8(Bytes name);
 
 /// True if `text` as a whole is valid UTF-8 in that sense.

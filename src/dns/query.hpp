@@ -29,7 +29,7 @@ enum class QueryError : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(QueryError error);
 
-/// May a UDP sender be told FORMERR? Only where the header can be trusted to be a query's.
+/// True if a UDP sender may be told FORMERR: only where the header can be trusted to be a query's.
 [[nodiscard]] constexpr bool deserves_formerr(QueryError error) {
   return error != QueryError::short_header && error != QueryError::is_response;
 }

@@ -39,9 +39,9 @@ class LabelStarts {
   std::array<std::uint64_t, pointer_reach / 64> words_;  // those that the message reaches are cleared
 };
 
-class RdataReader {
+class RdataChecker {
  public:
-  RdataReader(Bytes message, const Record& record, LabelStarts& labels)
+  RdataChecker(Bytes message, const Record& record, LabelStarts& labels)
       : message_(message), offset_(record.rdata), end_(record.end), labels_(labels) {}
 
   [[nodiscard]] bool has_layout(std::string_view layout) {
@@ -116,7 +116,7 @@ bool has_sound_records(const MessageView& reply) {
       return;
     }
     const auto layout = layout_of(record);
-    if (sound && !layout.empty()) sound = RdataReader(message, record, labels).has_layout(layout);
+    if (sound && !layout.empty()) sound = RdataChecker(message, record, labels).has_layout(layout);
   });
   return sound;
 }

@@ -79,9 +79,10 @@ void ResponseWriter::remember_question() {
   for (std::size_t i = 0; i < name_.starts.size(); ++i) remember(header_size + name_.starts[i], name_.hashes[i]);
 }
 
-ResponseWriter::Section ResponseWriter::section_of(std::size_t index, const Header& header) {
-  if (index < header.answers()) return Section::answer;
-  return index < std::size_t{header.answers()} + header.authorities() ? Section::authority : Section::additional;
+ResponseWriter::RecordSection ResponseWriter::section_of(std::size_t index, const Header& header) {
+  if (index < header.answers()) return RecordSection::answer;
+  return index < std::size_t{header.answers()} + header.authorities() ? RecordSection::authority
+                                                                      : RecordSection::additional;
 }
 
 /// Copies the records of a message that has them as they would be written, as most have: each owner a pointer to the
@@ -113,7 +114,7 @@ bool ResponseWriter::copy_records(const MessageView& message) {
   return true;
 }
 
-bool ResponseWriter::add(Section section, Bytes message, const Record& record, std::uint32_t ttl) {
+bool ResponseWriter::add(RecordSection section, Bytes message, const Record& record, std::uint32_t ttl) {
   write_name(message, record.owner, Use::owner);
   begin_record(record.type, record.klass, ttl);
   const auto rdata = size();
@@ -127,7 +128,7 @@ bool ResponseWriter::add_alias(Bytes target, std::uint32_t ttl) {
   begin_record(type::cname, read_u16(written(), question_end_ - 2), ttl);
   const auto rdata = size();
   write_name(target, 0, Use::compressed);
-  return end_record(Section::answer, rdata);
+  return end_record(RecordSection::answer, rdata);
 }
 
 void ResponseWriter::begin_record(std::uint16_t type, std::uint16_t klass, std::uint32_t ttl) {
@@ -139,7 +140,7 @@ void ResponseWriter::begin_record(std::uint16_t type, std::uint16_t klass, std::
   append(*out_, fields);
 }
 
-bool ResponseWriter::end_record(Section section, std::size_t rdata) {
+bool ResponseWriter::end_record(RecordSection section, std::size_t rdata) {
   if (size() > max_message_size) return false;
   write_u16(*out_, start_ + rdata - 2, static_cast<std::uint16_t>(size() - rdata));
   const auto count = start_ + counts_offset + 2 * static_cast<std::size_t>(section);

@@ -39,7 +39,7 @@ class ResponseWriter {
   [[nodiscard]] std::span<const std::uint16_t> pointer_offsets() const { return pointer_offsets_; }
 
  private:
-  enum class Section : std::uint8_t { answer, authority, additional };
+  enum class RecordSection : std::uint8_t { answer, authority, additional };
   /// A suffix of a name that was written, found by its hash. `offset` 0: an empty slot.
   struct Suffix {
     std::uint16_t offset = 0;
@@ -53,11 +53,11 @@ class ResponseWriter {
     std::vector<std::uint64_t> hashes;
   };
 
-  [[nodiscard]] static Section section_of(std::size_t index, const Header& header);
+  [[nodiscard]] static RecordSection section_of(std::size_t index, const Header& header);
   [[nodiscard]] bool copy_records(const MessageView& message);
-  [[nodiscard]] bool add(Section section, Bytes message, const Record& record, std::uint32_t ttl);
+  [[nodiscard]] bool add(RecordSection section, Bytes message, const Record& record, std::uint32_t ttl);
   void begin_record(std::uint16_t type, std::uint16_t klass, std::uint32_t ttl);
-  [[nodiscard]] bool end_record(Section section, std::size_t rdata);
+  [[nodiscard]] bool end_record(RecordSection section, std::size_t rdata);
   void add_rdata(Bytes message, const Record& record);
   void write_name(Bytes message, std::size_t offset, Use use);
   void write_split_name(Use use);

@@ -200,7 +200,7 @@ class RdataReader {
   Buffer rdata_;
 };
 
-// Does the rdata fit the layout of its type, names uncompressed?
+// True if the rdata fits the layout of its type, names uncompressed.
 bool fits_layout(std::uint16_t rr_type, const Buffer& rdata) {
   if (rdata_layout(rr_type).empty()) return true;
   // Compression pointers reach 16 KiB far: what they find there is not a name, since its first label has a bad type.

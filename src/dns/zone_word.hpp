@@ -29,7 +29,7 @@ using Words = std::span<const Word>;
 /// The bytes that a word's text stands for.
 [[nodiscard]] std::expected<Buffer, std::string> read_zone_string(const Word& word);
 
-/// Is `name` the origin or beneath it? Both are in wire form.
+/// True if `name` is the origin or beneath it. Both are in wire form.
 [[nodiscard]] bool is_within(Bytes name, Bytes origin);
 
 /// A name in wire form, `@` and relative ones completed by `origin`.

@@ -15,18 +15,18 @@ constexpr std::string_view metrics_content_type = "text/plain; version=0.0.4; ch
 
 struct ProbePath {
   std::string_view path;
-  Probe probe;
+  HealthProbe probe;
 };
 constexpr std::array<ProbePath, 4> probe_paths = {{
-    {"/healthz", Probe::live},
-    {"/livez", Probe::live},
-    {"/readyz", Probe::ready},
-    {"/startupz", Probe::startup},
+    {"/healthz", HealthProbe::live},
+    {"/livez", HealthProbe::live},
+    {"/readyz", HealthProbe::ready},
+    {"/startupz", HealthProbe::startup},
 }};
 
 /// A failed probe lists its reasons unasked: the body ends up in the pod's events.
-Reply health_reply(const Health& health, bool verbose) {
-  Reply reply;
+HttpResponse health_response(const HealthReport& health, bool verbose) {
+  HttpResponse reply;
   if (!health.ok) reply.status = http::status::service_unavailable;
   if (verbose || !health.ok) {
     for (const auto& reason : health.reasons) {
@@ -41,7 +41,7 @@ Reply health_reply(const Health& health, bool verbose) {
 
 }  // namespace
 
-std::optional<Target> parse_target(std::string_view target) {
+std::optional<RequestTarget> parse_target(std::string_view target) {
   if (!target.starts_with('/')) {
     constexpr std::string_view scheme = "http://";
     if (!boost::beast::iequals(target.substr(0, scheme.size()), scheme)) return std::nullopt;
@@ -51,7 +51,7 @@ std::optional<Target> parse_target(std::string_view target) {
     target.remove_prefix(authority.size());
   }
   const auto question = std::min(target.find('?'), target.size());
-  Target result{target.substr(0, question), target.substr(std::min(question + 1, target.size()))};
+  RequestTarget result{target.substr(0, question), target.substr(std::min(question + 1, target.size()))};
   if (result.path.empty()) result.path = "/";  // http://host and http://host?query (RFC 9110 4.2.3)
   return result;
 }
@@ -65,18 +65,18 @@ bool has_parameter(std::string_view query, std::string_view name) {
   return false;
 }
 
-Reply route(const Routes& routes, http::verb method, std::string_view target) {
-  if (method != http::verb::get && method != http::verb::head) return plain_reply(http::status::method_not_allowed);
+HttpResponse route(const Routes& routes, http::verb method, std::string_view target) {
+  if (method != http::verb::get && method != http::verb::head) return plain_response(http::status::method_not_allowed);
   const auto parsed = parse_target(target);
-  if (!parsed) return plain_reply(http::status::bad_request);
+  if (!parsed) return plain_response(http::status::bad_request);
   if (parsed->path == "/metrics") return {http::status::ok, metrics_content_type, routes.metrics()};
   const auto* const found = std::ranges::find(probe_paths, parsed->path, &ProbePath::path);
-  if (found == probe_paths.end()) return plain_reply(http::status::not_found);
-  return health_reply(routes.health(found->probe), has_parameter(parsed->query, "verbose"));
+  if (found == probe_paths.end()) return plain_response(http::status::not_found);
+  return health_response(routes.health(found->probe), has_parameter(parsed->query, "verbose"));
 }
 
-Reply plain_reply(http::status status) {
-  Reply reply;
+HttpResponse plain_response(http::status status) {
+  HttpResponse reply;
   reply.status = status;
   reply.body = std::to_string(static_cast<unsigned>(status));
   reply.body += ' ';

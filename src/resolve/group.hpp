@@ -23,9 +23,9 @@ class Group {
   /// Closes the connections in an orderly way; call when nothing is under way. They are gone when is_stopped().
   virtual void stop() = 0;
   [[nodiscard]] virtual bool is_stopped() const = 0;
-  /// Has a first connection to any server been made, or failed?
+  /// True once a first connection to any server was made, or failed.
   [[nodiscard]] virtual bool is_warm() const = 0;
-  /// Is every server backed off from? Then nothing is to be hoped for soon.
+  /// True if every server is backed off from. Then nothing is to be hoped for soon.
   [[nodiscard]] virtual bool is_down() const = 0;
   /// When a server that was down last answered again; nullopt if none ever did. Failures from before say nothing now.
   [[nodiscard]] virtual std::optional<runtime::Time> recovered_at() const = 0;

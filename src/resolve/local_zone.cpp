@@ -160,19 +160,19 @@ bool LocalZone::holds(Bytes name) const {
   return dns::equal_names(name, origin_);
 }
 
-const LocalZone::Node* LocalZone::node_at(Bytes name) const {
+const LocalZone::ZoneNode* LocalZone::node_at(Bytes name) const {
   const auto found = nodes_.find(name);
   return found == nodes_.end() ? nullptr : &found->second;
 }
 
 // What answers for `name`, which lies in the zone: its own node or a wildcard's; nullptr where it does not exist.
-const LocalZone::Node* LocalZone::find(Bytes name) const {
+const LocalZone::ZoneNode* LocalZone::find(Bytes name) const {
   if (const auto* node = node_at(name)) return node;
   return wildcard_for(name);
 }
 
 // RFC 4592 3.3.1: the asterisk label right beneath the closest encloser, the longest ancestor that exists.
-const LocalZone::Node* LocalZone::wildcard_for(Bytes name) const {
+const LocalZone::ZoneNode* LocalZone::wildcard_for(Bytes name) const {
   do {
     name = without_first_label(name);
   } while (node_at(name) == nullptr);  // the origin is there

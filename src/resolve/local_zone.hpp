@@ -51,15 +51,15 @@ class LocalZone {
     bool operator()(dns::Bytes a, dns::Bytes b) const { return dns::equal_names(a, b); }
   };
   /// The records of one name, as a range of records_; empty for an empty non-terminal (RFC 4592 2.2.2).
-  struct Node {
+  struct ZoneNode {
     std::size_t first = 0;
     std::size_t last = 0;
   };
 
   [[nodiscard]] bool holds(dns::Bytes name) const;
-  [[nodiscard]] const Node* node_at(dns::Bytes name) const;
-  [[nodiscard]] const Node* wildcard_for(dns::Bytes name) const;
-  [[nodiscard]] const Node* find(dns::Bytes name) const;
+  [[nodiscard]] const ZoneNode* node_at(dns::Bytes name) const;
+  [[nodiscard]] const ZoneNode* wildcard_for(dns::Bytes name) const;
+  [[nodiscard]] const ZoneNode* find(dns::Bytes name) const;
   [[nodiscard]] static std::span<const dns::ZoneRecord> set_of(std::span<const dns::ZoneRecord> all,
                                                                std::uint16_t type);
   [[nodiscard]] bool is_own_soa(const dns::ZoneRecord& record) const;
@@ -70,7 +70,7 @@ class LocalZone {
   dns::Buffer origin_;
   std::vector<dns::ZoneRecord> records_;  // by name, then type
   std::size_t soa_ = 0;                   // the origin's
-  std::unordered_map<dns::Buffer, Node, NameHash, NameEqual> nodes_;
+  std::unordered_map<dns::Buffer, ZoneNode, NameHash, NameEqual> nodes_;
 };
 
 }  // namespace pillion::resolve

@@ -40,7 +40,7 @@ bool LoopProbe::is_asked_by(const dns::QueryView& query) const {
   return query.question().type == dns::type::hinfo && dns::equal_names(query.question().name, name_);
 }
 
-void LoopProbe::found(Metrics& metrics, runtime::Log& log) {
+void LoopProbe::found(ResolverMetrics& metrics, runtime::Log& log) {
   metrics.forwarding_loops.add();
   if (std::exchange(reported_, true)) return;
   log.error("forwarding loop: the upstream sends our own queries back to us", {{"upstream", upstream_}});

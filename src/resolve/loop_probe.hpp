@@ -1,6 +1,6 @@
 #pragma once
-// Does an upstream in the clear forward our queries back to us? A name that nobody else can know is asked once; if it
-// comes in from a client, there is a loop.
+// Whether an upstream in the clear forwards our queries back to us. A name that nobody else can know is asked once; if
+// it comes in from a client, there is a loop.
 
 #include <string>
 
@@ -22,10 +22,10 @@ class LoopProbe final : public Request, public runtime::Deadline {
 
   void start();
   void stop();
-  /// Is this our own question, come back?
+  /// True if this is our own question, come back.
   [[nodiscard]] bool is_asked_by(const dns::QueryView& query) const;
   /// Counts the loop, and tells of it the first time.
-  void found(Metrics& metrics, runtime::Log& log);
+  void found(ResolverMetrics& metrics, runtime::Log& log);
 
  private:
   void answered(const Answer& answer) override;

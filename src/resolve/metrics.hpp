@@ -21,7 +21,7 @@ enum class Source : std::uint8_t {
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Source::count_)> source_labels = {
     "cache", "stale", "upstream", "cluster", "local"};
 
-struct Metrics {
+struct ResolverMetrics {
   runtime::Counter coalesced;         ///< queries that joined one already under way
   runtime::Counter prefetches;        ///< queries of our own for popular answers about to expire
   runtime::Counter search_walks;      ///< walks along the search list begun in place of a client

@@ -35,8 +35,8 @@ struct Answer {
   bool may_be_cached = true;
 };
 
-/// Did nobody answer, or somebody that he could not, or would not? Any response code but NOERROR and NXDOMAIN refreshes
-/// nothing (RFC 8767 section 4).
+/// True if nobody answered, or somebody that he could not, or would not. Any response code but NOERROR and NXDOMAIN
+/// refreshes nothing (RFC 8767 section 4).
 [[nodiscard]] inline bool is_failure(const Answer& answer) {
   if (answer.entry != nullptr) return answer.entry->kind() == cache::Kind::failure;
   return answer.rcode != dns::rcode::noerror && answer.rcode != dns::rcode::nxdomain;

@@ -22,7 +22,7 @@ bool lies_in(dns::Bytes name, dns::Bytes zone) {
 
 RouteTable::Target root_target(const Setup& setup) {
   const auto root =
-      std::ranges::find_if(setup.routes, [](const Setup::Route& route) { return route.zone.size() == 1; });
+      std::ranges::find_if(setup.routes, [](const Setup::GroupRoute& route) { return route.zone.size() == 1; });
   return static_cast<RouteTable::Target>(root->group);
 }
 
@@ -34,14 +34,14 @@ Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime
       groups_(std::move(setup.groups)),
       routes_(root_target(setup)),
       cache_(setup.cache.size != 0 ? std::make_unique<cache::Store>(setup.cache, random.u64()) : nullptr),
-      flights_(schedule, cache_.get(), setup.cache, metrics_, random.u64()),
+      in_flight_(schedule, cache_.get(), setup.cache, metrics_, random.u64()),
       search_(std::move(setup.search)),
       walk_tools_(random.u64()),
       rotates_(setup.rotate) {
   // What the configuration says of a zone goes before what every resolver knows of it, or of a part of it.
   const auto is_configured = [&](dns::Bytes name) {
     const auto covers = [&](dns::Bytes zone) { return zone.size() > 1 && lies_in(name, zone); };
-    return std::ranges::any_of(setup.routes, covers, &Setup::Route::zone) ||
+    return std::ranges::any_of(setup.routes, covers, &Setup::GroupRoute::zone) ||
            std::ranges::any_of(setup.zones, covers, &Setup::Zone::name);
   };
   for (auto& special : special_zones()) {
@@ -55,7 +55,7 @@ Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime
   for (std::size_t i = 0; i < zones_.size(); ++i)
     routes_.add(zones_[i].name, static_cast<RouteTable::Target>(first_zone + i));
   for (std::size_t i = 0; i < groups_.size(); ++i) {
-    const auto route = std::ranges::find(setup.routes, i, &Setup::Route::group);
+    const auto route = std::ranges::find(setup.routes, i, &Setup::GroupRoute::group);
     if (groups_[i].encrypted || route == setup.routes.end()) continue;
     loop_probes_.push_back(
         std::make_unique<LoopProbe>(schedule, random, *groups_[i].group, groups_[i].name, route->zone));
@@ -80,7 +80,7 @@ Resolver::Found Resolver::look(const dns::QueryView& query) {
     // A walk ends with the first candidate that exists, which is this name.
     if (cache_->has_existing(key, now)) return look_without_search(query);
   }
-  return {.answer = {}, .miss = {.departure = {}, .walk = base}};
+  return {.answer = {}, .miss = {.destination = {}, .walk = base}};
 }
 
 /// The base of the walk that this query begins, if it begins one that is made here.
@@ -111,11 +111,11 @@ Resolver::Found Resolver::look_without_search(const dns::QueryView& query) {
   Found found;
   auto& miss = found.miss;
   const auto& group = groups_[target];
-  miss.departure = {.key = cache::key_of(query), .group = group.group.get(), .is_plaintext = !group.encrypted};
+  miss.destination = {.key = cache::key_of(query), .group = group.group.get(), .is_plaintext = !group.encrypted};
   miss.is_signed = query.message.is_signed();
   // A query without RD asks what we know (RFC 1035 4.1.1), and what the upstream knows; nothing for others to have.
   miss.is_recursive = query.is_recursive();
-  if (cache_ && !miss.is_signed) found.answer = answer_from_cache(query, miss.departure);
+  if (cache_ && !miss.is_signed) found.answer = answer_from_cache(query, miss.destination);
   return found;
 }
 
@@ -133,24 +133,24 @@ Answer Resolver::fresh_answer(const cache::Entry& entry, runtime::Time now) {
   return {.source = Source::cache, .entry = &entry, .now = now, .rotation = rotates_ ? turns_ >> 33U : 0};
 }
 
-std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, Departure& departure) {
+std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, Destination& destination) {
   const auto now = schedule_.clock().now();
-  auto found = cache_->lookup(departure.key, now, departure.group->recovered_at());
+  auto found = cache_->lookup(destination.key, now, destination.group->recovered_at());
   if (found.prefetch_due && query.is_recursive() && prefetch_budget_.may_spend()) {
-    prefetch(query, departure);
+    prefetch(query, destination);
     // The upstream may have answered already, in place of what was found.
-    found = cache_->lookup_stale(departure.key, now);
+    found = cache_->lookup_stale(destination.key, now);
   }
-  departure.has_stale = found.freshness == cache::Freshness::stale;
+  destination.has_stale = found.freshness == cache::Freshness::stale;
   if (found.freshness == cache::Freshness::fresh) return fresh_answer(*found.entry, now);
-  if (departure.has_stale && found.failed_recently) return stale_answer(*found.entry, now);
+  if (destination.has_stale && found.failed_recently) return stale_answer(*found.entry, now);
   return std::nullopt;
 }
 
 /// RFC 8767 section 4 lets popular answers be refreshed before they expire.
-void Resolver::prefetch(const dns::QueryView& query, const Departure& departure) {
-  cache_->mark_refreshing(departure.key);
-  if (!flights_.refresh(query, departing(departure))) return;
+void Resolver::prefetch(const dns::QueryView& query, const Destination& destination) {
+  cache_->mark_refreshing(destination.key);
+  if (!in_flight_.refresh(query, with_denial(destination))) return;
   prefetch_budget_.spend();
   metrics_.prefetches.add();
 }
@@ -163,21 +163,21 @@ void Resolver::ask(const dns::QueryView& query, const Miss& miss, Request& reque
     auto found = look_without_search(query);
     return found.answer ? request.answered(*found.answer) : ask(query, found.miss, request);
   }
-  if (miss.is_signed) return miss.departure.group->resolve(query, request);
-  if (!miss.is_recursive) return flights_.ask_alone(query, miss.departure, request);
-  if (flights_.board(query, departing(miss.departure), request)) prefetch_budget_.earn();
+  if (miss.is_signed) return miss.destination.group->resolve(query, request);
+  if (!miss.is_recursive) return in_flight_.ask_alone(query, miss.destination, request);
+  if (in_flight_.join(query, with_denial(miss.destination), request)) prefetch_budget_.earn();
 }
 
-/// What only a question that leaves has to know, so that a hit does not look for it.
-Departure Resolver::departing(Departure departure) const {
-  const auto name = departure.key.name;
-  if (departure.is_plaintext) {
+/// With what only a question that is asked has to know, so that a hit does not look for it.
+Destination Resolver::with_denial(Destination destination) const {
+  const auto name = destination.key.name;
+  if (destination.is_plaintext) {
     // CoreDNS says NXDOMAIN of a namespace and of the cluster's zone to all types but a few.
-    departure.denial = cache::Denial::type;
+    destination.denial = cache::Denial::type;
   } else if (routes_.leads_to_zone(name) || (search_ && search_->leads_to_domain(name))) {
-    departure.denial = cache::Denial::name;
+    destination.denial = cache::Denial::name;
   }
-  return departure;
+  return destination;
 }
 
 void Resolver::stop() {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "cache/store.hpp"
-#include "resolve/flights.hpp"
 #include "resolve/group.hpp"
+#include "resolve/in_flight.hpp"
 #include "resolve/local_zone.hpp"
 #include "resolve/loop_probe.hpp"
 #include "resolve/metrics.hpp"
@@ -29,7 +29,7 @@ struct Setup {
     bool encrypted = true;
     std::unique_ptr<Group> group;
   };
-  struct Route {
+  struct GroupRoute {
     dns::Buffer zone;
     std::size_t group = 0;  ///< in `groups`
   };
@@ -40,10 +40,10 @@ struct Setup {
     LocalZone zone;
   };
 
-  std::vector<Route> routes;  ///< one of them for the root; the longest zone wins
-  std::vector<Zone> zones;    ///< answered from their own records
-  cache::Settings cache;      ///< of size 0: answers are bounded by it, but not kept
-  bool rotate = true;         ///< addresses from the cache are given in rotating order
+  std::vector<GroupRoute> routes;  ///< one of them for the root; the longest zone wins
+  std::vector<Zone> zones;         ///< answered from their own records
+  cache::Settings cache;           ///< of size 0: answers are bounded by it, but not kept
+  bool rotate = true;              ///< addresses from the cache are given in rotating order
   std::optional<SearchList> search;
 };
 
@@ -59,7 +59,7 @@ class Resolver {
 
   /// A question that has to be asked for, and what has been found out about it on the way.
   struct Miss {
-    Departure departure;
+    Destination destination;
     std::optional<dns::Bytes> walk = {};  ///< it is the first step of a walk along the search list, of this base
     bool is_signed = false;               ///< for the upstream to be answered as it is
     bool is_recursive = true;             ///< has RD; without it the answer is neither kept nor shared
@@ -77,12 +77,12 @@ class Resolver {
   /// Closes the upstream connections in an orderly way; they are gone when is_stopped().
   void stop();
   [[nodiscard]] bool is_stopped() const;
-  /// Has a first connection to any server of the root's group been made, or failed?
+  /// True once a first connection to any server of the root's group was made, or failed.
   [[nodiscard]] bool is_warm() const;
 
-  [[nodiscard]] const Metrics& metrics() const { return metrics_; }
+  [[nodiscard]] const ResolverMetrics& metrics() const { return metrics_; }
   /// nullptr where there is no cache.
-  [[nodiscard]] const cache::Metrics* cache_metrics() const { return cache_ ? &cache_->metrics() : nullptr; }
+  [[nodiscard]] const cache::CacheMetrics* cache_metrics() const { return cache_ ? &cache_->metrics() : nullptr; }
 
  private:
   friend class SearchWalk;
@@ -90,18 +90,18 @@ class Resolver {
   [[nodiscard]] Found look_without_search(const dns::QueryView& query);
   [[nodiscard]] Answer fresh_answer(const cache::Entry& entry, runtime::Time now);
   [[nodiscard]] Answer answer_from(const LocalZone& zone, const dns::QueryView& query);
-  [[nodiscard]] std::optional<Answer> answer_from_cache(const dns::QueryView& query, Departure& departure);
-  void prefetch(const dns::QueryView& query, const Departure& departure);
-  [[nodiscard]] Departure departing(Departure departure) const;
+  [[nodiscard]] std::optional<Answer> answer_from_cache(const dns::QueryView& query, Destination& destination);
+  void prefetch(const dns::QueryView& query, const Destination& destination);
+  [[nodiscard]] Destination with_denial(Destination destination) const;
 
   runtime::Schedule& schedule_;
   runtime::Log& log_;
-  Metrics metrics_;
+  ResolverMetrics metrics_;
   std::vector<Setup::UpstreamGroup> groups_;
   std::vector<Setup::Zone> zones_;
   RouteTable routes_;
   std::unique_ptr<cache::Store> cache_;
-  Flights flights_;
+  InFlight in_flight_;
   PrefetchBudget prefetch_budget_;
   std::optional<SearchList> search_;
   runtime::Slab<SearchWalk> walks_{SearchWalk::max_walks};

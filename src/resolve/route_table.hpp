@@ -32,7 +32,7 @@ class RouteTable {
   [[nodiscard]] bool leads_to_zone(dns::Bytes name) const;
 
  private:
-  struct Node {
+  struct RouteNode {
     std::optional<Target> target;  ///< none where a name only lies between zones
     bool has_children = false;
   };
@@ -49,8 +49,8 @@ class RouteTable {
   std::uint32_t add_child(std::uint32_t parent, dns::Bytes label);
   void grow();
 
-  std::vector<Node> nodes_;  // the root is the first
-  std::vector<Edge> edges_;  // all nodes' edges in one hash table of 2^n slots, at most half full
+  std::vector<RouteNode> nodes_;  // the root is the first
+  std::vector<Edge> edges_;       // all nodes' edges in one hash table of 2^n slots, at most half full
   dns::Buffer labels_;
 };
 

@@ -99,7 +99,7 @@ Bytes cluster_zone_of(Bytes domain) {
   return is_root(zone) ? Bytes{} : zone;
 }
 
-/// Is `name`, of `count` labels above zero and the cluster's zone, of one of the forms that the specification has?
+/// True if `name`, of `count` labels above zero and the cluster's zone, is of one of the specification's forms.
 bool has_form_of_specification(Bytes name, std::size_t count) {
   static constexpr std::size_t longest = 5;  // _<port>._<proto>.<service>.<ns>.svc
   if (count > longest) return false;

@@ -68,11 +68,12 @@ class SearchList {
   /// True if `name` is one of the domains or an ancestor of one.
   [[nodiscard]] bool leads_to_domain(dns::Bytes name) const;
 
-  /// Can `name` exist in the cluster (Kubernetes DNS-Based Service Discovery 1.1.0, section 2)? Under the cluster's
-  /// zone there are `<service>.<ns>.svc`, `<hostname>.<service>.<ns>.svc`, `_<port>._<proto>.<service>.<ns>.svc`,
-  /// `<address with dashes>.<ns>.pod`, `dns-version`, and what lies between these and the zone. True for names outside
-  /// of that zone. Implementations may add names of their own (section 3): see allow(). The zone is known from a first
-  /// domain of the form `<ns>.svc.<zone>`, as kubelet writes it; with any other first domain every name may exist.
+  /// True if `name` can exist in the cluster (Kubernetes DNS-Based Service Discovery 1.1.0, section 2). Under the
+  /// cluster's zone there are `<service>.<ns>.svc`, `<hostname>.<service>.<ns>.svc`,
+  /// `_<port>._<proto>.<service>.<ns>.svc`, `<address with dashes>.<ns>.pod`, `dns-version`, and what lies between
+  /// these and the zone. True for names outside of that zone. Implementations may add names of their own (section 3):
+  /// see allow(). The zone is known from a first domain of the form `<ns>.svc.<zone>`, as kubelet writes it; with any
+  /// other first domain every name may exist.
   [[nodiscard]] bool may_exist(dns::Bytes name) const;
 
   /// Names in `zone`, in wire form, may exist too: the configuration has a route of its own for it. Without effect

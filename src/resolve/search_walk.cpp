@@ -83,7 +83,7 @@ void SearchWalk::prepare_step(Step& step, bool fits, std::uint16_t flags, std::u
 /// Asks for what does not leave the cluster, all at once.
 void SearchWalk::ask_inner_steps() {
   const auto ask_while_open = [this](std::size_t index) {
-    const bool is_open = decide().kind == Decision::Kind::wait || decide().kind == Decision::Kind::ask;
+    const bool is_open = decide().action == Decision::Action::wait || decide().action == Decision::Action::ask;
     if (is_open && steps_[index].state == State::unasked) ask(steps_[index]);
   };
   for (std::size_t i = 0; i < plan_.inner; ++i) ask_while_open(i);
@@ -146,20 +146,20 @@ void SearchWalk::advance() {
   if (is_busy_) return;
   while (request_ != nullptr) {
     const auto decision = decide();
-    if (decision.kind == Decision::Kind::wait) return;
-    if (decision.kind == Decision::Kind::ask) {
+    if (decision.action == Decision::Action::wait) return;
+    if (decision.action == Decision::Action::ask) {
       ask(steps_[decision.step]);
       continue;
     }
     is_busy_ = true;
-    decision.kind == Decision::Kind::answer_found ? answer_found(decision.step) : answer_first();
+    decision.action == Decision::Action::answer_found ? answer_found(decision.step) : answer_first();
     is_busy_ = false;
   }
   if (pending_ == 0) resolver_->walks_.release(*this);
 }
 
 SearchWalk::Decision SearchWalk::decide() const {
-  constexpr Decision to_client{.kind = Decision::Kind::answer_first};
+  constexpr Decision to_client{.action = Decision::Action::answer_first};
   const auto& first = steps_.front();
   if (first.state != State::missing) return look_at(0).value_or(to_client);
   if (const auto decision = look_at_guard(0)) return *decision;
@@ -180,26 +180,26 @@ SearchWalk::Decision SearchWalk::decide() const {
 
 /// What follows from a candidate once all before it are missing; nullopt if it is missing too.
 std::optional<SearchWalk::Decision> SearchWalk::look_at(std::size_t candidate) const {
-  using enum Decision::Kind;
+  using enum Decision::Action;
   switch (steps_[candidate].state) {
     case State::unasked:
-      return Decision{.kind = ask, .step = candidate};
+      return Decision{.action = ask, .step = candidate};
     case State::pending:
-      return Decision{.kind = wait};
+      return Decision{.action = wait};
     case State::missing:
       return std::nullopt;
     case State::exists:
-      return Decision{.kind = candidate == 0 ? answer_first : answer_found, .step = candidate};
+      return Decision{.action = candidate == 0 ? answer_first : answer_found, .step = candidate};
     case State::failed:
       break;
   }
-  return Decision{.kind = answer_first};
+  return Decision{.action = answer_first};
 }
 
 /// What follows from a guard; nullopt if it is missing, so that the walk may go on.
 std::optional<SearchWalk::Decision> SearchWalk::look_at_guard(std::size_t index) const {
   auto decision = look_at(candidates_ + index);
-  if (decision && decision->kind == Decision::Kind::answer_found) decision->kind = Decision::Kind::answer_first;
+  if (decision && decision->action == Decision::Action::answer_found) decision->action = Decision::Action::answer_first;
   return decision;
 }
 

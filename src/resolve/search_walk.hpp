@@ -62,8 +62,8 @@ class SearchWalk {
 
   /// What follows from the states of the steps.
   struct Decision {
-    enum class Kind : std::uint8_t { wait, ask, answer_first, answer_found };
-    Kind kind = Kind::wait;
+    enum class Action : std::uint8_t { wait, ask, answer_first, answer_found };
+    Action action = Action::wait;
     std::size_t step = 0;  // to ask for, or that was found
   };
 

@@ -26,34 +26,34 @@ class LogLimiter {
     const auto found = keys_.find(std::string(key));
     if (found != keys_.end()) return admit(found->second, now);
     if (keys_.size() >= max_keys_) {
-      std::erase_if(keys_, [&](const auto& entry) { return now - entry.second.last >= interval_; });
+      std::erase_if(keys_, [&](const auto& one) { return now - one.second.last >= interval_; });
     }
     if (keys_.size() >= max_keys_) {
-      if (!overflow_) return overflow_.emplace(Entry{now, 0}).suppressed;
+      if (!overflow_) return overflow_.emplace(KeyHistory{now, 0}).suppressed;
       return admit(*overflow_, now);
     }
-    keys_.emplace(key, Entry{now, 0});
+    keys_.emplace(key, KeyHistory{now, 0});
     return 0;
   }
 
  private:
-  struct Entry {
+  struct KeyHistory {
     Time last;
     std::uint64_t suppressed;
   };
-  std::optional<std::uint64_t> admit(Entry& entry, Time now) const {
-    if (now - entry.last < interval_) {
-      ++entry.suppressed;
+  std::optional<std::uint64_t> admit(KeyHistory& history, Time now) const {
+    if (now - history.last < interval_) {
+      ++history.suppressed;
       return std::nullopt;
     }
-    entry.last = now;
-    return std::exchange(entry.suppressed, 0);
+    history.last = now;
+    return std::exchange(history.suppressed, 0);
   }
 
   Duration interval_;
   std::size_t max_keys_;
-  std::unordered_map<std::string, Entry> keys_;
-  std::optional<Entry> overflow_;
+  std::unordered_map<std::string, KeyHistory> keys_;
+  std::optional<KeyHistory> overflow_;
 };
 
 }  // namespace pillion::runtime

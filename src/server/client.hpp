@@ -34,24 +34,24 @@ struct DatagramPath {
 };
 
 class QueryHandler;
-class Query;
+class ClientQuery;
 
 /// Where answers go: a TCP session or a UDP listener.
 class Responder {
  public:
   /// Where to append the answer; nullptr where the client is gone. A frame's length prefix is written here.
-  virtual dns::Buffer* begin_answer(Query& query) = 0;
+  virtual dns::Buffer* begin_answer(ClientQuery& query) = 0;
   /// The answer starts at `message_start` of that buffer and is whole.
-  virtual void end_answer(Query& query, std::size_t message_start) = 0;
+  virtual void end_answer(ClientQuery& query, std::size_t message_start) = 0;
   /// The query is over, answered or not.
-  virtual void forget(Query& query) = 0;
+  virtual void forget(ClientQuery& query) = 0;
 
  protected:
   ~Responder() = default;
 };
 
 /// An accepted query that has not been answered.
-class Query final : public resolve::Request {
+class ClientQuery final : public resolve::Request {
  public:
   void answered(const resolve::Answer& answer) override;
 

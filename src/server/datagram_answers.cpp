@@ -52,7 +52,7 @@ bool cuts_messages(int socket) {
 
 }  // namespace
 
-iovec DatagramAnswers::part_of(const Answer& answer) {
+iovec DatagramAnswers::part_of(const QueuedAnswer& answer) {
   return {.iov_base = bytes_.data() + answer.start, .iov_len = answer.size()};
 }
 
@@ -88,7 +88,8 @@ std::size_t DatagramAnswers::joined_from(std::size_t first) const {
 }
 
 /// A message of these parts that goes where `answer` goes.
-msghdr DatagramAnswers::message_to(Answer& answer, std::span<iovec> parts, std::span<std::uint8_t> control) const {
+msghdr DatagramAnswers::message_to(QueuedAnswer& answer, std::span<iovec> parts,
+                                   std::span<std::uint8_t> control) const {
   msghdr message{};
   message.msg_name = &answer.path.peer;
   message.msg_namelen = answer.path.peer_size;

@@ -21,7 +21,7 @@ namespace pillion::server {
 class DatagramAnswers {
  public:
   /// `with_local`: each answer is sent from its path's local address, for a socket that is bound to a wildcard.
-  DatagramAnswers(Family family, bool with_local) : family_(family), with_local_(with_local) {}
+  DatagramAnswers(IpFamily family, bool with_local) : family_(family), with_local_(with_local) {}
 
   /// Where to append an answer that takes this path; to be ended before the next begins.
   [[nodiscard]] dns::Buffer& begin(const DatagramPath& path);
@@ -32,7 +32,7 @@ class DatagramAnswers {
   [[nodiscard]] std::size_t send(int socket);
 
  private:
-  struct Answer {
+  struct QueuedAnswer {
     std::size_t start = 0;  // in bytes_
     std::size_t end = 0;
     DatagramPath path;
@@ -46,15 +46,15 @@ class DatagramAnswers {
 
   void sort();
   [[nodiscard]] std::size_t joined_from(std::size_t first) const;
-  [[nodiscard]] iovec part_of(const Answer& answer);
-  [[nodiscard]] msghdr message_to(Answer& answer, std::span<iovec> parts, std::span<std::uint8_t> control) const;
+  [[nodiscard]] iovec part_of(const QueuedAnswer& answer);
+  [[nodiscard]] msghdr message_to(QueuedAnswer& answer, std::span<iovec> parts, std::span<std::uint8_t> control) const;
   [[nodiscard]] std::size_t send_alone(int socket, std::size_t place, std::size_t count);
 
-  Family family_;
+  IpFamily family_;
   bool with_local_;
-  std::optional<bool> joins_;  ///< does the kernel cut messages? Asked by the first send()
+  std::optional<bool> joins_;  ///< whether the kernel cuts messages; asked by the first send()
   dns::Buffer bytes_;
-  std::vector<Answer> answers_;
+  std::vector<QueuedAnswer> answers_;
   std::vector<Place> order_;
 };
 

@@ -12,7 +12,7 @@ namespace pillion::server {
 
 enum class Transport : std::uint8_t { udp, tcp, count_ };
 inline constexpr std::array<std::string_view, 2> transport_labels = {"udp", "tcp"};
-enum class Family : std::uint8_t { ipv4, ipv6, count_ };
+enum class IpFamily : std::uint8_t { ipv4, ipv6, count_ };
 inline constexpr std::array<std::string_view, 2> family_labels = {"ipv4", "ipv6"};
 /// Query types with a label of their own; every other type counts as "other", so that a client cannot make series.
 inline constexpr std::array<std::uint16_t, 15> labelled_types = {1,  2,  5,  6,  12, 15, 16, 28,
@@ -47,7 +47,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Refusal::
     "zone_transfer", "opcode",          "edns_version", "connection_limit",
     "client_limit",  "in_flight_limit", "slow_client",  "output_limit"};
 
-struct Metrics {
+struct DnsMetrics {
   // requests[transport][family][type]; the last type is "other".
   std::array<std::array<std::array<runtime::Counter, labelled_types.size() + 1>, 2>, 2> requests;
   // responses[rcode][source]; the last rcode is "other".

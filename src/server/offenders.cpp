@@ -24,7 +24,7 @@ std::size_t HashAddress::operator()(const ClientAddress& address) const {
   return std::hash<std::string_view>{}({reinterpret_cast<const char*>(address.data()), address.size()});
 }
 
-Offenders::Record* Offenders::count(const ClientAddress& client, dns::QueryError reason, runtime::Time now) {
+Offenders::Offender* Offenders::count(const ClientAddress& client, dns::QueryError reason, runtime::Time now) {
   if (records_.size() >= max_clients && !records_.contains(client)) {
     records_.erase(std::ranges::min_element(records_, {}, [](const auto& entry) { return entry.second.last_seen; }));
   }
@@ -37,12 +37,12 @@ Offenders::Record* Offenders::count(const ClientAddress& client, dns::QueryError
   return due ? &record : nullptr;
 }
 
-void Offenders::mark_reported(Record& record, runtime::Time now) {
+void Offenders::mark_reported(Offender& record, runtime::Time now) {
   record.last_reported = now;
   record.unreported = 0;
 }
 
-const Offenders::Record* Offenders::find(const ClientAddress& client) const {
+const Offenders::Offender* Offenders::find(const ClientAddress& client) const {
   const auto found = records_.find(client);
   return found == records_.end() ? nullptr : &found->second;
 }

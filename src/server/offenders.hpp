@@ -28,7 +28,7 @@ class Offenders {
   /// At most one line in the log for a client in this time.
   static constexpr std::chrono::seconds log_interval{10};
 
-  struct Record {
+  struct Offender {
     std::array<std::uint64_t, invalid_labels.size()> by_reason{};
     std::uint64_t total = 0;
     std::uint64_t unreported = 0;  ///< since its last line in the log, this one included
@@ -38,15 +38,15 @@ class Offenders {
 
   /// Counts one rejection. Returns the client's record when it should be logged now, else nullptr; mark_reported()
   /// follows.
-  [[nodiscard]] Record* count(const ClientAddress& client, dns::QueryError reason, runtime::Time now);
-  static void mark_reported(Record& record, runtime::Time now);
+  [[nodiscard]] Offender* count(const ClientAddress& client, dns::QueryError reason, runtime::Time now);
+  static void mark_reported(Offender& record, runtime::Time now);
 
   /// The record of a client; nullptr for one that has not offended or was forgotten.
-  [[nodiscard]] const Record* find(const ClientAddress& client) const;
+  [[nodiscard]] const Offender* find(const ClientAddress& client) const;
   [[nodiscard]] std::size_t size() const { return records_.size(); }
 
  private:
-  std::unordered_map<ClientAddress, Record, HashAddress> records_;
+  std::unordered_map<ClientAddress, Offender, HashAddress> records_;
 };
 
 }  // namespace pillion::server

@@ -8,10 +8,10 @@
 
 namespace pillion::server {
 
-void ask_for_packet_info(int socket, Family family) {
+void ask_for_packet_info(int socket, IpFamily family) {
   const int on = 1;
-  const auto level = family == Family::ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
-  const auto option = family == Family::ipv4 ? IP_PKTINFO : IPV6_RECVPKTINFO;
+  const auto level = family == IpFamily::ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
+  const auto option = family == IpFamily::ipv4 ? IP_PKTINFO : IPV6_RECVPKTINFO;
   if (::setsockopt(socket, level, option, &on, sizeof on) != 0)
     throw boost::system::system_error(errno, boost::system::generic_category(), "IP_PKTINFO");
 }
@@ -31,8 +31,8 @@ void read_packet_info(msghdr& message, DatagramPath& path) {
   }
 }
 
-void append_packet_info(msghdr& message, const DatagramPath& path, Family family) {
-  if (family == Family::ipv4) {
+void append_packet_info(msghdr& message, const DatagramPath& path, IpFamily family) {
+  if (family == IpFamily::ipv4) {
     in_pktinfo info{};
     std::memcpy(&info.ipi_spec_dst, &path.local, sizeof info.ipi_spec_dst);
     append_control(message, IPPROTO_IP, IP_PKTINFO, &info, sizeof info);

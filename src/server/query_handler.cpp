@@ -31,12 +31,12 @@ std::size_t label_of_type(std::uint16_t type) {
 
 }  // namespace
 
-void Query::answered(const resolve::Answer& answer) {
+void ClientQuery::answered(const resolve::Answer& answer) {
   handler->answer(*this, answer);
 }
 
 QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver,
-                           Metrics& metrics)
+                           DnsMetrics& metrics)
     : loop_(loop), settings_(settings), resolver_(resolver), metrics_(metrics) {}
 
 QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
@@ -78,7 +78,7 @@ QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sen
   return Outcome::accepted;
 }
 
-void QueryHandler::fill(Query& query, const Sender& sender, Responder& responder) {
+void QueryHandler::fill(ClientQuery& query, const Sender& sender, Responder& responder) {
   query.handler = this;
   query.responder = &responder;
   query.transport = sender.transport;
@@ -88,7 +88,7 @@ void QueryHandler::fill(Query& query, const Sender& sender, Responder& responder
 }
 
 /// A place among the queries that wait; nullptr where there is none.
-Query* QueryHandler::accept(dns::Bytes message, const Sender& sender, Responder& responder) {
+ClientQuery* QueryHandler::accept(dns::Bytes message, const Sender& sender, Responder& responder) {
   auto* const query = queries_.acquire();
   if (query == nullptr) return nullptr;
   fill(*query, sender, responder);
@@ -125,14 +125,14 @@ std::optional<resolve::Answer> QueryHandler::refuse(const dns::QueryView& view) 
   return answer;
 }
 
-void QueryHandler::answer(Query& query, const resolve::Answer& answer) {
+void QueryHandler::answer(ClientQuery& query, const resolve::Answer& answer) {
   // It was valid when it came, and the copy is the same bytes.
   if (const auto view = dns::parse_query(query.message, {.reject_non_utf8_names = false}))
     respond(query, *view, answer);
   release(query);
 }
 
-void QueryHandler::respond(Query& query, const dns::QueryView& view, const resolve::Answer& answer) {
+void QueryHandler::respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer) {
   auto* const out = query.responder->begin_answer(query);
   if (out == nullptr) {
     metrics_.responses_undelivered.add();
@@ -150,7 +150,7 @@ void QueryHandler::respond(Query& query, const dns::QueryView& view, const resol
   if (composed.truncated) metrics_.truncated.add();
 }
 
-dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, const Query& query) const {
+dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, const ClientQuery& query) const {
   dns::OurEdns ours{.udp_payload = settings_.udp_payload, .keepalive = {}};
   if (query.transport != Transport::tcp || view.edns.options.empty()) return ours;
   // Inside the pod nobody listens whom the size of an answer could tell something.
@@ -193,7 +193,7 @@ void QueryHandler::answer_header(dns::Bytes message, std::uint16_t rcode, const 
   metrics_.responses[rcode][static_cast<std::size_t>(resolve::Source::local)].add();
 }
 
-void QueryHandler::release(Query& query) {
+void QueryHandler::release(ClientQuery& query) {
   auto& responder = *query.responder;
   queries_.release(query);
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));

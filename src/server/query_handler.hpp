@@ -20,7 +20,7 @@ namespace pillion::server {
 /// Who sent a message, and how.
 struct Sender {
   Transport transport = Transport::udp;
-  Family family = Family::ipv4;
+  IpFamily family = IpFamily::ipv4;
   ClientAddress address{};
   bool is_local = true;                ///< TCP only: from a loopback address
   const DatagramPath* path = nullptr;  ///< UDP only
@@ -32,7 +32,7 @@ class QueryHandler {
   /// Queries of a shard that wait for an answer; more are refused with an Extended DNS Error.
   static constexpr std::size_t max_in_flight = 16'384;
 
-  QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver, Metrics& metrics);
+  QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver, DnsMetrics& metrics);
 
   enum class Outcome : std::uint8_t { accepted, invalid };
   /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the
@@ -47,30 +47,30 @@ class QueryHandler {
   [[nodiscard]] runtime::Time last_message() const { return last_message_; }
 
   [[nodiscard]] const config::Dns& settings() const { return settings_; }
-  [[nodiscard]] Metrics& metrics() { return metrics_; }
+  [[nodiscard]] DnsMetrics& metrics() { return metrics_; }
   void count_refusal(Refusal refusal) { metrics_.refused[static_cast<std::size_t>(refusal)].add(); }
 
  private:
-  friend class Query;
-  void answer(Query& query, const resolve::Answer& answer);
+  friend class ClientQuery;
+  void answer(ClientQuery& query, const resolve::Answer& answer);
   void reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder);
   void answer_header(dns::Bytes message, std::uint16_t rcode, const Sender& sender, Responder& responder);
-  void fill(Query& query, const Sender& sender, Responder& responder);
-  [[nodiscard]] Query* accept(dns::Bytes message, const Sender& sender, Responder& responder);
+  void fill(ClientQuery& query, const Sender& sender, Responder& responder);
+  [[nodiscard]] ClientQuery* accept(dns::Bytes message, const Sender& sender, Responder& responder);
   void answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                   const resolve::Answer& answer);
   [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
-  void respond(Query& query, const dns::QueryView& view, const resolve::Answer& answer);
-  [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, const Query& query) const;
-  void release(Query& query);
+  void respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
+  [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, const ClientQuery& query) const;
+  void release(ClientQuery& query);
 
   runtime::Loop& loop_;
   config::Dns settings_;
   resolve::Resolver& resolver_;
-  Metrics& metrics_;
+  DnsMetrics& metrics_;
   Offenders offenders_;
-  runtime::Slab<Query> queries_{max_in_flight};
-  Query spare_;  // for the one message at a time that is answered without a place in queries_
+  runtime::Slab<ClientQuery> queries_{max_in_flight};
+  ClientQuery spare_;  // for the one message at a time that is answered without a place in queries_
   runtime::Time last_message_;
   bool draining_ = false;
 };

@@ -85,7 +85,7 @@ asio::awaitable<void> TcpListener::accept() {
 
 void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
   const auto client = client_address(peer.address());
-  const auto family = peer.address().is_v4() ? Family::ipv4 : Family::ipv6;
+  const auto family = peer.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6;
   if (connections_.total() >= handler_.settings().max_connections)
     return handler_.count_refusal(Refusal::connection_limit);
   if (connections_.of(client) >= handler_.settings().max_connections_per_client)

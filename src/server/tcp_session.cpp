@@ -15,7 +15,7 @@ namespace pillion::server {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, Family family,
+TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, IpFamily family,
                        QueryHandler& handler, const SessionLimits& limits, SessionOwner& owner)
     : loop_(loop),
       socket_(std::move(socket)),
@@ -104,18 +104,18 @@ void TcpSession::resume() {
   if (may_read()) wait_readable();
 }
 
-dns::Buffer* TcpSession::begin_answer(Query& /*query*/) {
+dns::Buffer* TcpSession::begin_answer(ClientQuery& /*query*/) {
   if (closed_) return nullptr;
   static_cast<void>(dns::begin_frame(out_));
   return &out_;
 }
 
-void TcpSession::end_answer(Query& /*query*/, std::size_t message_start) {
+void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
   dns::end_frame(out_, message_start);
   loop_.schedule(*this);
 }
 
-void TcpSession::forget(Query& /*query*/) {
+void TcpSession::forget(ClientQuery& /*query*/) {
   --in_flight_;
   if (closed_) return end_if_unused();
   // The end of the turn decides whether to go on reading, and whether the client is done.

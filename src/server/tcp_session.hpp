@@ -42,22 +42,22 @@ class SessionOwner {
 /// of its memory.
 class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline {
  public:
-  TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, Family family, QueryHandler& handler,
-             const SessionLimits& limits, SessionOwner& owner);
+  TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, IpFamily family,
+             QueryHandler& handler, const SessionLimits& limits, SessionOwner& owner);
   ~TcpSession() override { loop_.unschedule(*this); }
 
   void start();
   /// Closes now.
   void close();
-  /// Is nothing of this client's under way?
+  /// True if nothing of this client's is under way.
   [[nodiscard]] bool is_quiet() const { return in_flight_ == 0 && out_.empty() && partial_.empty(); }
   [[nodiscard]] const ClientAddress& address() const { return address_; }
-  [[nodiscard]] Family family() const { return family_; }
+  [[nodiscard]] IpFamily family() const { return family_; }
 
  private:
-  dns::Buffer* begin_answer(Query& query) override;
-  void end_answer(Query& query, std::size_t message_start) override;
-  void forget(Query& query) override;
+  dns::Buffer* begin_answer(ClientQuery& query) override;
+  void end_answer(ClientQuery& query, std::size_t message_start) override;
+  void forget(ClientQuery& query) override;
 
   void wait_readable();
   void readable(const boost::system::error_code& error);
@@ -81,7 +81,7 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   SessionOwner& owner_;
   ClientAddress address_;
   bool is_local_;
-  Family family_;
+  IpFamily family_;
   bool reading_ = false;  // an async_wait for readability is under way
   bool waiting_to_write_ = false;
   bool input_ended_ = false;  // the client's FIN: it may still read (RFC 7766 section 6.2.4)

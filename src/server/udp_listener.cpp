@@ -49,13 +49,13 @@ UdpListener::UdpListener(runtime::Loop& loop, const asio::ip::udp::endpoint& add
     : loop_(loop),
       socket_(loop.io()),
       handler_(handler),
-      family_(address.address().is_v4() ? Family::ipv4 : Family::ipv6),
+      family_(address.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6),
       wildcard_(address.address().is_unspecified()),
       batch_(std::make_unique_for_overwrite<Batch>()),
       answers_(family_, wildcard_) {
   socket_.open(address.protocol());
   if (share) set_reuse_port(socket_.native_handle());
-  if (family_ == Family::ipv6) socket_.set_option(asio::ip::v6_only(true));
+  if (family_ == IpFamily::ipv6) socket_.set_option(asio::ip::v6_only(true));
   if (wildcard_) ask_for_packet_info(socket_.native_handle(), family_);
   socket_.non_blocking(true);
   socket_.bind(address);
@@ -118,11 +118,11 @@ void UdpListener::handle(std::size_t index) {
   handler_.handle(dns::Bytes(batch_->data[index]).first(header.msg_len), sender, *this);
 }
 
-dns::Buffer* UdpListener::begin_answer(Query& query) {
+dns::Buffer* UdpListener::begin_answer(ClientQuery& query) {
   return socket_.is_open() ? &answers_.begin(query.path) : nullptr;
 }
 
-void UdpListener::end_answer(Query& /*query*/, std::size_t /*message_start*/) {
+void UdpListener::end_answer(ClientQuery& /*query*/, std::size_t /*message_start*/) {
   answers_.end();
   loop_.schedule(*this);
 }

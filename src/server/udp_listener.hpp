@@ -25,16 +25,16 @@ class UdpListener final : public Responder, runtime::Flushable {
   void start() { wait(); }
   void stop();
   [[nodiscard]] boost::asio::ip::udp::endpoint address() const { return socket_.local_endpoint(); }
-  /// Does the kernel still hold a handler of ours?
+  /// True while the kernel still holds a handler of ours.
   [[nodiscard]] bool is_waiting() const { return waiting_; }
 
  private:
   using Socket = boost::asio::basic_datagram_socket<boost::asio::ip::udp, boost::asio::io_context::executor_type>;
   struct Batch;
 
-  dns::Buffer* begin_answer(Query& query) override;
-  void end_answer(Query& query, std::size_t message_start) override;
-  void forget(Query& /*query*/) override {}
+  dns::Buffer* begin_answer(ClientQuery& query) override;
+  void end_answer(ClientQuery& query, std::size_t message_start) override;
+  void forget(ClientQuery& /*query*/) override {}
 
   void wait();
   void readable(const boost::system::error_code& error);
@@ -45,7 +45,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   runtime::Loop& loop_;
   Socket socket_;
   QueryHandler& handler_;
-  Family family_;
+  IpFamily family_;
   bool wildcard_;  // the kernel must say, and be told, which local address is meant
   bool waiting_ = false;
   std::unique_ptr<Batch> batch_;

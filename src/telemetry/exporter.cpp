@@ -28,7 +28,7 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
         requests.add_sparse(
             {server::transport_labels[transport], server::family_labels[family], server::type_labels[type]},
             sum(sources.shards,
-                [&](const server::Metrics& m) -> auto& { return m.requests[transport][family][type]; }));
+                [&](const server::DnsMetrics& m) -> auto& { return m.requests[transport][family][type]; }));
       }
     }
   }
@@ -39,27 +39,28 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
     for (std::size_t rcode = 0; rcode < server::rcode_labels.size(); ++rcode) {
       responses.add_sparse(
           {server::rcode_labels[rcode], resolve::source_labels[source]},
-          sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.responses[rcode][source]; }));
+          sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.responses[rcode][source]; }));
     }
   }
   std::move(responses).finish(families);
 
   Family duration(declared("pillion_dns_request_duration_seconds"));
   for (std::size_t source = 0; source < resolve::source_labels.size(); ++source) {
-    duration.add_sparse(
-        {resolve::source_labels[source]},
-        sum_histogram(sources.shards, [&](const server::Metrics& m) -> auto& { return m.request_duration[source]; }));
+    duration.add_sparse({resolve::source_labels[source]},
+                        sum_histogram(sources.shards, [&](const server::DnsMetrics& m) -> auto& {
+                          return m.request_duration[source];
+                        }));
   }
   std::move(duration).finish(families);
 
   Family rejected(declared("pillion_dns_rejected_total"));
   for (std::size_t i = 0; i < server::invalid_labels.size(); ++i) {
     rejected.add_sparse({server::invalid_labels[i]},
-                        sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.invalid[i]; }));
+                        sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.invalid[i]; }));
   }
   for (std::size_t i = 0; i < server::refusal_labels.size(); ++i) {
     rejected.add_sparse({server::refusal_labels[i]},
-                        sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.refused[i]; }));
+                        sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.refused[i]; }));
   }
   std::move(rejected).finish(families);
 }
@@ -67,21 +68,21 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
 void collect_clients(const Sources& sources, std::vector<MetricFamily>& families) {
   const auto scalar = [&](const MetricDeclaration& declaration, auto member) {
     Family family(declaration);
-    family.add({}, sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.*member; }));
+    family.add({}, sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.*member; }));
     std::move(family).finish(families);
   };
-  scalar(declared("pillion_dns_in_flight"), &server::Metrics::in_flight);
-  scalar(declared("pillion_responses_undelivered_total"), &server::Metrics::responses_undelivered);
-  scalar(declared("pillion_responses_truncated_total"), &server::Metrics::truncated);
+  scalar(declared("pillion_dns_in_flight"), &server::DnsMetrics::in_flight);
+  scalar(declared("pillion_responses_undelivered_total"), &server::DnsMetrics::responses_undelivered);
+  scalar(declared("pillion_responses_truncated_total"), &server::DnsMetrics::truncated);
   Family connections(declared("pillion_client_connections"));
   for (std::size_t i = 0; i < server::family_labels.size(); ++i) {
     connections.add({server::family_labels[i]},
-                    sum(sources.shards, [&](const server::Metrics& m) -> auto& { return m.connections[i]; }));
+                    sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.connections[i]; }));
   }
   std::move(connections).finish(families);
-  scalar(declared("pillion_client_connections_accepted_total"), &server::Metrics::connections_accepted);
-  scalar(declared("pillion_accept_errors_total"), &server::Metrics::accept_errors);
-  scalar(declared("pillion_client_idle_closes_total"), &server::Metrics::idle_closes);
+  scalar(declared("pillion_client_connections_accepted_total"), &server::DnsMetrics::connections_accepted);
+  scalar(declared("pillion_accept_errors_total"), &server::DnsMetrics::accept_errors);
+  scalar(declared("pillion_client_idle_closes_total"), &server::DnsMetrics::idle_closes);
 }
 
 void collect_resolution(const Sources& sources, std::vector<MetricFamily>& families) {
@@ -91,21 +92,21 @@ void collect_resolution(const Sources& sources, std::vector<MetricFamily>& famil
     family.add({}, sum(shards, [&](const auto& m) -> auto& { return m.*member; }));
     std::move(family).finish(families);
   };
-  scalar(declared("pillion_cache_entries"), sources.caches, &cache::Metrics::entries);
-  scalar(declared("pillion_cache_bytes"), sources.caches, &cache::Metrics::bytes);
-  scalar(declared("pillion_cache_hits_total"), sources.caches, &cache::Metrics::hits);
-  scalar(declared("pillion_cache_misses_total"), sources.caches, &cache::Metrics::misses);
-  scalar(declared("pillion_cache_stale_total"), sources.caches, &cache::Metrics::stale);
-  scalar(declared("pillion_cache_insertions_total"), sources.caches, &cache::Metrics::insertions);
-  scalar(declared("pillion_cache_evictions_total"), sources.caches, &cache::Metrics::evictions);
-  scalar(declared("pillion_cache_expired_total"), sources.caches, &cache::Metrics::expired);
-  scalar(declared("pillion_cache_prefetches_total"), sources.resolvers, &resolve::Metrics::prefetches);
-  scalar(declared("pillion_dns_coalesced_total"), sources.resolvers, &resolve::Metrics::coalesced);
+  scalar(declared("pillion_cache_entries"), sources.caches, &cache::CacheMetrics::entries);
+  scalar(declared("pillion_cache_bytes"), sources.caches, &cache::CacheMetrics::bytes);
+  scalar(declared("pillion_cache_hits_total"), sources.caches, &cache::CacheMetrics::hits);
+  scalar(declared("pillion_cache_misses_total"), sources.caches, &cache::CacheMetrics::misses);
+  scalar(declared("pillion_cache_stale_total"), sources.caches, &cache::CacheMetrics::stale);
+  scalar(declared("pillion_cache_insertions_total"), sources.caches, &cache::CacheMetrics::insertions);
+  scalar(declared("pillion_cache_evictions_total"), sources.caches, &cache::CacheMetrics::evictions);
+  scalar(declared("pillion_cache_expired_total"), sources.caches, &cache::CacheMetrics::expired);
+  scalar(declared("pillion_cache_prefetches_total"), sources.resolvers, &resolve::ResolverMetrics::prefetches);
+  scalar(declared("pillion_dns_coalesced_total"), sources.resolvers, &resolve::ResolverMetrics::coalesced);
   if (sources.searches) {
-    scalar(declared("pillion_search_walks_total"), sources.resolvers, &resolve::Metrics::search_walks);
-    scalar(declared("pillion_search_withheld_total"), sources.resolvers, &resolve::Metrics::search_withheld);
+    scalar(declared("pillion_search_walks_total"), sources.resolvers, &resolve::ResolverMetrics::search_walks);
+    scalar(declared("pillion_search_withheld_total"), sources.resolvers, &resolve::ResolverMetrics::search_withheld);
   }
-  scalar(declared("pillion_forwarding_loops_total"), sources.resolvers, &resolve::Metrics::forwarding_loops);
+  scalar(declared("pillion_forwarding_loops_total"), sources.resolvers, &resolve::ResolverMetrics::forwarding_loops);
 }
 
 using UpstreamServer = Sources::UpstreamServer;

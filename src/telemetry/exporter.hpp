@@ -32,10 +32,10 @@ struct Sources {
     std::string openssl;
   };
 
-  std::vector<const server::Metrics*> shards;
-  std::vector<const resolve::Metrics*> resolvers;
-  bool searches = false;                      ///< false: no metrics of search walks
-  std::vector<const cache::Metrics*> caches;  ///< none: there is no cache, and no metric of it
+  std::vector<const server::DnsMetrics*> shards;
+  std::vector<const resolve::ResolverMetrics*> resolvers;
+  bool searches = false;                           ///< false: no metrics of search walks
+  std::vector<const cache::CacheMetrics*> caches;  ///< none: there is no cache, and no metric of it
   std::vector<UpstreamServer> upstream_servers;
   const runtime::Gauge* config_loaded = nullptr;     ///< Unix seconds of the last successful load; none: not exported
   std::function<std::uint64_t()> log_lines_dropped;  ///< none: not exported

@@ -84,10 +84,10 @@ bool is_plain(std::string_view text) {
 
 struct ValueAppender {
   std::string& out;
-  LogFormat format;
+  LineFormat format;
 
   void operator()(std::string_view text) const {
-    if (format == LogFormat::text && is_plain(text)) {
+    if (format == LineFormat::text && is_plain(text)) {
       append_escaped(out, text, false);
     } else {
       append_quoted(out, text);
@@ -95,7 +95,7 @@ struct ValueAppender {
   }
   void operator()(bool flag) const { out += flag ? "true" : "false"; }
   void operator()(double number) const {
-    if (format == LogFormat::json && !std::isfinite(number)) {
+    if (format == LineFormat::json && !std::isfinite(number)) {
       out += "null";
     } else {
       fmt::format_to(std::back_inserter(out), "{}", number);
@@ -117,11 +117,11 @@ void append_timestamp(std::string& out, std::chrono::system_clock::time_point ti
 
 }  // namespace
 
-void append_log_line(std::string& out, LogFormat format, std::chrono::system_clock::time_point time, LogLevel level,
+void append_log_line(std::string& out, LineFormat format, std::chrono::system_clock::time_point time, LogLevel level,
                      std::string_view message, std::span<const Field> fields) {
   const auto index = static_cast<std::size_t>(level);
   const ValueAppender append_value{out, format};
-  if (format == LogFormat::json) {
+  if (format == LineFormat::json) {
     out += R"({"ts":")";
     append_timestamp(out, time);
     out += R"(","level":")";

@@ -12,7 +12,7 @@
 
 namespace pillion::telemetry {
 
-enum class LogFormat : std::uint8_t { json, text };
+enum class LineFormat : std::uint8_t { json, text };
 
 /// Longest message or text value written; what lies beyond is cut and replaced by an ellipsis, so that no peer can make
 /// a line long.
@@ -23,7 +23,7 @@ inline constexpr std::size_t max_log_text = 4096;  // bytes
 /// as in RFC 3339. text: `2026-01-02T03:04:05.678Z INFO  message key=value`; a value with anything but plain printable
 /// ASCII is quoted as in JSON. Both hold valid UTF-8 whatever the bytes of the message and the fields are: invalid
 /// sequences become U+FFFD, control characters are escaped, numbers that are not finite are null in JSON.
-void append_log_line(std::string& out, LogFormat format, std::chrono::system_clock::time_point time,
+void append_log_line(std::string& out, LineFormat format, std::chrono::system_clock::time_point time,
                      runtime::LogLevel level, std::string_view message, std::span<const runtime::Field> fields);
 
 }  // namespace pillion::telemetry

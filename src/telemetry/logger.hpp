@@ -16,7 +16,7 @@ namespace pillion::telemetry {
 
 struct LoggerOptions {
   runtime::LogLevel level = runtime::LogLevel::info;
-  LogFormat format = LogFormat::json;
+  LineFormat format = LineFormat::json;
   std::size_t queue_lines = 256;  ///< waiting to be written (0.4 kB each); over it the oldest is dropped and counted
 };
 
@@ -39,7 +39,7 @@ class Logger final : public runtime::Log {
   void write(runtime::LogLevel level, std::string_view message, std::span<const runtime::Field> fields) override;
 
   struct Backend;
-  LogFormat format_;
+  LineFormat format_;
   std::unique_ptr<Backend> backend_;
 };
 

@@ -100,8 +100,7 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      {"upstream", "server"}},
     {"pillion_upstream_hedges_total",
      MetricType::counter,
-     "Queries given to this server as well, since another was slower than usual, by whether it was the first to answer; "
-     "and those that would have been too many.",
+     "Queries given to this server as well since another was slow, by what came of it.",
      {"upstream", "server", "result"}},
     {"pillion_tls_handshakes_total",
      MetricType::counter,

@@ -18,7 +18,7 @@ dns::Bytes question_section(dns::Bytes message) {
   return message.subspan(dns::header_size, end + 1 + 4 - dns::header_size);
 }
 
-/// Does `message` carry exactly this question? Letter case may differ (RFC 4343), nothing else.
+/// True if `message` carries exactly this question. Letter case may differ (RFC 4343), nothing else.
 bool carries(dns::Bytes message, dns::Bytes question) {
   if (message.size() < dns::header_size + question.size()) return false;
   const auto theirs = message.subspan(dns::header_size, question.size());

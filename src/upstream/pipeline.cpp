@@ -4,7 +4,7 @@
 
 namespace pillion::upstream {
 
-std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, runtime::Time now, bool is_cut) {
+std::expected<Pipeline::Receipt, Error> Pipeline::receive(dns::Bytes message, runtime::Time now, bool is_cut) {
   auto received = mux_.receive(message, now, is_cut);
   if (!received) return std::unexpected(received.error());
   const bool is_of_probe = received->query == &probe_;
@@ -19,7 +19,7 @@ std::expected<Pipeline::Received, Error> Pipeline::receive(dns::Bytes message, r
   asked_about_server_.reset();
   is_silent_ = false;
   const bool was_left_lying = probe_.is_under_way && std::exchange(silent_in_part_, false);
-  return Received{.message = std::move(*received), .is_of_probe = is_of_probe, .was_left_lying = was_left_lying};
+  return Receipt{.message = std::move(*received), .is_of_probe = is_of_probe, .was_left_lying = was_left_lying};
 }
 
 /// When the oldest that is waited for was sent.

@@ -42,7 +42,7 @@ class Pipeline {
   /// Tells those who wait that the connection has fallen silent.
   void delay_all() { mux_.delay_all(&probe_); }
 
-  struct Received {
+  struct Receipt {
     Mux::Received message;
     bool is_of_probe = false;  ///< of nobody's interest but ours
     /// True if the probe brought the reply although it answers an older query, and replies had come since that was
@@ -50,7 +50,7 @@ class Pipeline {
     bool was_left_lying = false;
   };
   /// As Mux::receive().
-  [[nodiscard]] std::expected<Received, Error> receive(dns::Bytes message, runtime::Time now, bool is_cut = false);
+  [[nodiscard]] std::expected<Receipt, Error> receive(dns::Bytes message, runtime::Time now, bool is_cut = false);
 
   /// What follows from the silence of the connection, if it is silent. `patience` as Liveness has it.
   [[nodiscard]] Liveness::Verdict look(runtime::Time now, runtime::Duration patience) const;

@@ -42,13 +42,13 @@ std::optional<std::size_t> Policy::choose_up(std::span<const Health* const> serv
   };
   if (count == 1) return member(candidates, 0);
   switch (kind_) {
-    case config::Policy::sequential:
+    case config::PolicyKind::sequential:
       return member(candidates, 0);
-    case config::Policy::round_robin:
+    case config::PolicyKind::round_robin:
       return member(candidates, next_++ % count);
-    case config::Policy::random:
+    case config::PolicyKind::random:
       return any_of(candidates);
-    case config::Policy::fastest:
+    case config::PolicyKind::fastest:
       break;
   }
   auto best = member(candidates, 0);

@@ -17,7 +17,7 @@ using ServerSet = std::uint32_t;
 class Policy {
  public:
   /// `random` is uniform in [0, 1).
-  Policy(config::Policy kind, std::function<double()> random) : kind_(kind), random_(std::move(random)) {}
+  Policy(config::PolicyKind kind, std::function<double()> random) : kind_(kind), random_(std::move(random)) {}
 
   /// The server to ask, not one of `tried`. Servers that are responsive come first, then those that are up; of those
   /// that are down, the one that is tried again first. nullopt when all were tried.
@@ -29,7 +29,7 @@ class Policy {
 
   [[nodiscard]] std::optional<std::size_t> choose_up(std::span<const Health* const> servers, ServerSet candidates);
 
-  config::Policy kind_;
+  config::PolicyKind kind_;
   std::function<double()> random_;
   std::size_t next_ = 0;
 };

@@ -84,7 +84,7 @@ config::Config make_config(config::Protocol protocol, const std::vector<std::uin
   config::Upstream upstream;
   upstream.name = "public";
   upstream.protocol = protocol;
-  upstream.policy = config::Policy::sequential;
+  upstream.policy = config::PolicyKind::sequential;
   for (const auto port : ports)
     upstream.servers.push_back({.endpoint = {"127.0.0.1", port}, .tls_name = "dot.example", .pins = {}});
   config.upstreams = {upstream};

@@ -46,7 +46,7 @@ class ShardRunner {
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] test::StreamClient connect() const { return {"127.0.0.1", port_}; }
-  [[nodiscard]] const server::Metrics& server() const { return shard_.server_metrics(); }
+  [[nodiscard]] const server::DnsMetrics& server() const { return shard_.server_metrics(); }
   [[nodiscard]] const upstream::ServerMetrics& upstream(std::size_t i = 0) const {
     return *shard_.group_metrics().front().servers.at(i);
   }

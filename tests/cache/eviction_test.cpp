@@ -144,7 +144,7 @@ class Model {
     }
     count_entries();
   }
-  [[nodiscard]] const Metrics& metrics() const { return harness_.store.metrics(); }
+  [[nodiscard]] const CacheMetrics& metrics() const { return harness_.store.metrics(); }
 
  private:
   struct Known {

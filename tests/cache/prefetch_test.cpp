@@ -69,7 +69,7 @@ TEST(Prefetch, DenialsForTheNameItselfOnly) {
   EXPECT_FALSE(harness.lookup(gone).prefetch_due);
 }
 
-TEST(Metrics, CountWhatHappened) {
+TEST(CacheMetrics, CountWhatHappened) {
   Harness harness;
   const auto& metrics = harness.store.metrics();
   EXPECT_EQ(harness.freshness(www), Freshness::miss);

@@ -44,7 +44,7 @@ TEST(Defaults, AreThoseOfTheContract) {
   const auto& upstream = config.upstreams.front();
   EXPECT_EQ(upstream.name, "public");
   EXPECT_EQ(upstream.protocol, Protocol::tls);
-  EXPECT_EQ(upstream.policy, Policy::fastest);
+  EXPECT_EQ(upstream.policy, PolicyKind::fastest);
   EXPECT_EQ(upstream.timeout, 4s);
   EXPECT_THAT(upstream.servers, ElementsAre(Server{{"1.1.1.1", 853}, "cloudflare-dns.com", {}},
                                             Server{{"9.9.9.9", 853}, "dns.quad9.net", {}}));
@@ -68,7 +68,7 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_THAT(config.search.domains, IsEmpty());
   EXPECT_EQ(config.search.ndots, 5U);
   EXPECT_THAT(config.http.listen, ElementsAre(Endpoint{"0.0.0.0", 9153}));
-  EXPECT_EQ(config.log.level, LogLevel::info);
+  EXPECT_EQ(config.log.level, LogThreshold::info);
   EXPECT_EQ(config.log.format, LogFormat::json);
   EXPECT_EQ(config.threads, 1U);
   EXPECT_EQ(config.drain_timeout, 25s);
@@ -93,7 +93,7 @@ TEST(ParseConfig, AnEmptyFileIsAFaultThatSaysSo) {
 TEST(ParseConfig, WhatIsNotGivenKeepsItsDefault) {
   auto expected = default_config();
   expected.threads = 2;
-  expected.log.level = LogLevel::debug;
+  expected.log.level = LogThreshold::debug;
   EXPECT_EQ(parse_config("threads: 2\nlog: {level: debug}", "f.yaml").config, expected);
 }
 
@@ -120,19 +120,19 @@ TEST(ParseConfig, ReadsEveryWordOfAChoice) {
   EXPECT_EQ(upstream_with("protocol: tls").protocol, Protocol::tls);
   EXPECT_EQ(upstream_with("protocol: tcp").protocol, Protocol::tcp);
   EXPECT_EQ(upstream_with("protocol: udp").protocol, Protocol::udp);
-  EXPECT_EQ(upstream_with("policy: fastest").policy, Policy::fastest);
-  EXPECT_EQ(upstream_with("policy: sequential").policy, Policy::sequential);
-  EXPECT_EQ(upstream_with("policy: round_robin").policy, Policy::round_robin);
-  EXPECT_EQ(upstream_with("policy: random").policy, Policy::random);
+  EXPECT_EQ(upstream_with("policy: fastest").policy, PolicyKind::fastest);
+  EXPECT_EQ(upstream_with("policy: sequential").policy, PolicyKind::sequential);
+  EXPECT_EQ(upstream_with("policy: round_robin").policy, PolicyKind::round_robin);
+  EXPECT_EQ(upstream_with("policy: random").policy, PolicyKind::random);
   EXPECT_EQ(upstream_with("tls: {min_version: \"1.2\"}").tls.min_version, TlsVersion::tls1_2);
   EXPECT_EQ(upstream_with("tls: {min_version: 1.3}").tls.min_version, TlsVersion::tls1_3);
   const auto log_with = [](const std::string& keys) {
     return parse_config("log: {" + keys + "}", "f.yaml").config.log;
   };
-  EXPECT_EQ(log_with("level: debug").level, LogLevel::debug);
-  EXPECT_EQ(log_with("level: info").level, LogLevel::info);
-  EXPECT_EQ(log_with("level: warn").level, LogLevel::warn);
-  EXPECT_EQ(log_with("level: error").level, LogLevel::error);
+  EXPECT_EQ(log_with("level: debug").level, LogThreshold::debug);
+  EXPECT_EQ(log_with("level: info").level, LogThreshold::info);
+  EXPECT_EQ(log_with("level: warn").level, LogThreshold::warn);
+  EXPECT_EQ(log_with("level: error").level, LogThreshold::error);
   EXPECT_EQ(log_with("format: json").format, LogFormat::json);
   EXPECT_EQ(log_with("format: text").format, LogFormat::text);
 }

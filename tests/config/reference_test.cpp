@@ -65,10 +65,10 @@ std::vector<Row> read_reference() {
 }
 
 /// The keys that hold a value.
-std::vector<Key> value_keys() {
-  std::vector<Key> values;
+std::vector<KeySpec> value_keys() {
+  std::vector<KeySpec> values;
   std::ranges::copy_if(keys(), std::back_inserter(values),
-                       [](const Key& known) { return known.kind != Kind::mapping; });
+                       [](const KeySpec& known) { return known.kind != KeyKind::mapping; });
   return values;
 }
 
@@ -106,7 +106,7 @@ std::string document_with(const std::string& path, const std::string& value) {
 }
 
 /// What the reader says against this value; empty where it takes it.
-std::string faults_of(const Key& known, const std::string& value) {
+std::string faults_of(const KeySpec& known, const std::string& value) {
   const auto yaml = document_with(std::string(known.path), value);
   try {
     static_cast<void>(parse_config(yaml, "f.yaml"));
@@ -154,11 +154,11 @@ TEST(Reference, HasARowForEveryKeyInOrder) {
 
 TEST(Reference, GivesTheDefaultsAndRangesOfTheKeyTable) {
   for (const auto& row : read_reference()) {
-    if (std::ranges::find(keys(), row.key, &Key::path) == keys().end()) continue;  // the test above says so
+    if (std::ranges::find(keys(), row.key, &KeySpec::path) == keys().end()) continue;  // the test above says so
     const auto& known = key(row.key);
-    const auto expected = known.kind == Kind::unbuilt || known.optional ? "none"s
-                          : known.default_text.empty()                  ? "required"s
-                                                                        : "`" + std::string(known.default_text) + "`";
+    const auto expected = known.kind == KeyKind::unbuilt || known.optional ? "none"s
+                          : known.default_text.empty()                     ? "required"s
+                                                       : "`" + std::string(known.default_text) + "`";
     EXPECT_EQ(row.default_text, expected) << row.key;
     EXPECT_EQ(row.range, allowed_text(known)) << row.key;
   }
@@ -167,9 +167,9 @@ TEST(Reference, GivesTheDefaultsAndRangesOfTheKeyTable) {
 TEST(Reference, GivesExamplesThatTheReaderTakes) {
   const TemporaryFile file(pem_of_everything());
   for (const auto& row : read_reference()) {
-    if (std::ranges::find(keys(), row.key, &Key::path) == keys().end()) continue;
+    if (std::ranges::find(keys(), row.key, &KeySpec::path) == keys().end()) continue;
     const auto& known = key(row.key);
-    if (known.kind == Kind::unbuilt) {
+    if (known.kind == KeyKind::unbuilt) {
       EXPECT_EQ(row.example, "") << row.key;
       continue;
     }
@@ -219,10 +219,10 @@ TEST(KeyTable, HasTheDefaultsOfTheCode) {
 
 TEST(KeyTable, HasTheRangesThatTheReaderEnforces) {
   for (const auto& known : value_keys()) {
-    const bool is_time = known.kind == Kind::duration || known.kind == Kind::seconds;
-    if (!is_time && known.kind != Kind::integer && known.kind != Kind::size) continue;
-    const std::string unit = is_time ? "ms" : known.kind == Kind::size ? "B" : "";
-    const auto step = known.kind == Kind::seconds ? 1'000 : 1;
+    const bool is_time = known.kind == KeyKind::duration || known.kind == KeyKind::seconds;
+    if (!is_time && known.kind != KeyKind::integer && known.kind != KeyKind::size) continue;
+    const std::string unit = is_time ? "ms" : known.kind == KeyKind::size ? "B" : "";
+    const auto step = known.kind == KeyKind::seconds ? 1'000 : 1;
     for (const auto inside : {known.min, known.max}) EXPECT_EQ(faults_of(known, std::to_string(inside) + unit), "");
     for (const auto outside : {known.min - step, known.max + step}) {
       EXPECT_NE(faults_of(known, std::to_string(outside) + unit), "") << known.path << " " << outside;
@@ -232,14 +232,14 @@ TEST(KeyTable, HasTheRangesThatTheReaderEnforces) {
 
 TEST(KeyTable, HasTheChoicesThatTheReaderTakes) {
   for (const auto& known : value_keys()) {
-    if (known.kind == Kind::choice) {
+    if (known.kind == KeyKind::choice) {
       for (const auto word : known.choices) EXPECT_EQ(faults_of(known, std::string(word)), "");
       EXPECT_NE(faults_of(known, "another"), "");
-    } else if (known.kind == Kind::boolean) {
+    } else if (known.kind == KeyKind::boolean) {
       EXPECT_EQ(faults_of(known, "true"), "");
       EXPECT_EQ(faults_of(known, "false"), "");
       EXPECT_NE(faults_of(known, "1"), "");
-    } else if (known.kind == Kind::unbuilt) {
+    } else if (known.kind == KeyKind::unbuilt) {
       EXPECT_NE(faults_of(known, "1").find(known.description), std::string::npos) << known.path;
     }
   }
@@ -263,7 +263,7 @@ TEST(KeyTable, HasTheNumbersOfElementsThatTheReaderTakes) {
     return "[" + list + "]";
   };
   for (const auto& known : value_keys()) {
-    if (known.kind != Kind::list) continue;
+    if (known.kind != KeyKind::list) continue;
     EXPECT_EQ(faults_of(known, list_of(known.path, known.min)), "");
     EXPECT_EQ(faults_of(known, list_of(known.path, known.max)), "");
     EXPECT_NE(faults_of(known, list_of(known.path, known.max + 1)), "") << known.path;

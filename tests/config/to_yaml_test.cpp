@@ -27,7 +27,7 @@ Config everything_changed(const std::string& pem_file) {
   config.upstreams = {
       {.name = "null",  // a name that YAML reads as something else unless it is quoted
        .protocol = Protocol::tls,
-       .policy = Policy::round_robin,
+       .policy = PolicyKind::round_robin,
        .timeout = 100ms,
        .servers = {{{"2606:4700:4700::1111", 853}, "dns.example", {pin, pin}}, {{"192.0.2.1", 8853}, "", {}}},
        .tls = {.ca_file = pem_file,
@@ -38,7 +38,7 @@ Config everything_changed(const std::string& pem_file) {
        .padding = 0},
       {.name = "1_a-B",
        .protocol = Protocol::udp,
-       .policy = Policy::random,
+       .policy = PolicyKind::random,
        .timeout = 30s,
        .servers = {{{"10.96.0.10", 53}, "", {}}},
        .tls = {},
@@ -64,7 +64,7 @@ Config everything_changed(const std::string& pem_file) {
                   .rotate = false};
   config.search = {.domains = {"default.svc.cluster.local", "null", "1"}, .ndots = 15};
   config.http.listen = {{"::1", 9153}};
-  config.log = {.level = LogLevel::error, .format = LogFormat::text};
+  config.log = {.level = LogThreshold::error, .format = LogFormat::text};
   config.threads = 256;
   config.drain_timeout = 2min;
   return config;

@@ -15,9 +15,9 @@ using boost::beast::http::verb;
 Routes routes(bool healthy = true) {
   return {.metrics = [] { return std::string("m 1\n"); },
           .health =
-              [healthy](Probe probe) {
-                Health health{healthy, {{true, "listeners bound"}}};
-                if (probe == Probe::ready) health.reasons.push_back({healthy, "not draining"});
+              [healthy](HealthProbe probe) {
+                HealthReport health{healthy, {{true, "listeners bound"}}};
+                if (probe == HealthProbe::ready) health.reasons.push_back({healthy, "not draining"});
                 return health;
               }};
 }
@@ -84,9 +84,9 @@ TEST(Router, FailedProbesAre503AndSayWhy) {
 TEST(Router, EachPathAsksItsProbe) {
   std::string asked;
   auto recording = routes();
-  recording.health = [&](Probe probe) {
-    asked += probe == Probe::live ? 'l' : probe == Probe::ready ? 'r' : 's';
-    return Health{true, {}};
+  recording.health = [&](HealthProbe probe) {
+    asked += probe == HealthProbe::live ? 'l' : probe == HealthProbe::ready ? 'r' : 's';
+    return HealthReport{true, {}};
   };
   for (const auto* path : {"/healthz", "/livez", "/readyz", "/startupz"}) {
     EXPECT_EQ(route(recording, verb::get, path).status, status::ok);

@@ -85,7 +85,7 @@ TEST_F(FailoverOverPools, AnExchangeThatEndsIsNotCalledAgain) {
   config::Upstream settings;
   settings.name = "cluster";
   settings.protocol = config::Protocol::udp;
-  settings.policy = config::Policy::sequential;
+  settings.policy = config::PolicyKind::sequential;
   settings.timeout = 4s;
   settings.servers.resize(2);
   std::vector<std::unique_ptr<Channel>> channels;

@@ -86,7 +86,7 @@ class FailoverTest : public ::testing::Test {
   void start(std::size_t count, config::Protocol protocol = config::Protocol::tls) {
     config::Upstream settings;
     settings.protocol = protocol;
-    settings.policy = config::Policy::sequential;
+    settings.policy = config::PolicyKind::sequential;
     settings.timeout = 4s;
     settings.servers.resize(count);
     std::vector<std::unique_ptr<upstream::Channel>> channels;

@@ -82,7 +82,7 @@ TEST_F(LoopProbeTest, AnyAnswerIsEnough) {
 }
 
 TEST_F(LoopProbeTest, CountsEachAndTellsOfTheFirst) {
-  Metrics metrics;
+  ResolverMetrics metrics;
   CountingLog log;
   probe.found(metrics, log);
   probe.found(metrics, log);

@@ -45,11 +45,11 @@ constexpr std::array protocols = {Protocol{"tls", config::Protocol::tls}, Protoc
 
 struct PolicyName {
   std::string_view name;
-  config::Policy value;
+  config::PolicyKind value;
 };
 constexpr std::array policies = {
-    PolicyName{"sequential", config::Policy::sequential}, PolicyName{"fastest", config::Policy::fastest},
-    PolicyName{"round_robin", config::Policy::round_robin}, PolicyName{"random", config::Policy::random}};
+    PolicyName{"sequential", config::PolicyKind::sequential}, PolicyName{"fastest", config::PolicyKind::fastest},
+    PolicyName{"round_robin", config::PolicyKind::round_robin}, PolicyName{"random", config::PolicyKind::random}};
 
 }  // namespace
 
@@ -85,7 +85,7 @@ void Stage::read_group(Words& words) {
   GroupText group;
   group.settings.name = words.take("the group's name");
   auto& settings = group.settings;
-  settings.policy = config::Policy::sequential;
+  settings.policy = config::PolicyKind::sequential;
   const auto protocol = std::ranges::find(protocols, words.peek(), &Protocol::name);
   if (protocol != protocols.end()) {
     settings.protocol = protocol->value;

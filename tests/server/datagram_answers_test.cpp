@@ -79,7 +79,7 @@ TEST(DatagramAnswers, EachClientGetsItsOwnAsSeparateDatagrams) {
     const auto server = bound(address);
     Client one(address);
     Client other(address);
-    DatagramAnswers answers(address == "::1" ? Family::ipv6 : Family::ipv4, false);
+    DatagramAnswers answers(address == "::1" ? IpFamily::ipv6 : IpFamily::ipv4, false);
     add(answers, one.path(), "first");
     add(answers, other.path(), "third");
     add(answers, one.path(), "longer than that");
@@ -97,7 +97,7 @@ TEST(DatagramAnswers, ThoseOfOneLengthToOneClientLeaveTogether) {
   const auto server = bound("127.0.0.1");
   Client one("127.0.0.1");
   Client other("127.0.0.1");
-  DatagramAnswers answers(Family::ipv4, false);
+  DatagramAnswers answers(IpFamily::ipv4, false);
   for (const char* text : {"aa", "bb", "c", "dd"}) add(answers, one.read_joined().path(), text);
   add(answers, other.read_joined().path(), "ee");
   EXPECT_EQ(answers.send(server.get()), 0);
@@ -110,7 +110,7 @@ TEST(DatagramAnswers, MoreThanOneMessageMayHoldAndOneCallMaySend) {
   Client large("127.0.0.1");
   Client many("127.0.0.1");
   Client others("127.0.0.1");
-  DatagramAnswers answers(Family::ipv4, false);
+  DatagramAnswers answers(IpFamily::ipv4, false);
   large.read_joined();
   many.read_joined();
   // 65 x 1232 bytes are longer than a datagram; 200 are more than the kernel joins, 400 more than one call takes.
@@ -134,7 +134,7 @@ TEST(DatagramAnswers, FromTheAddressThatWasAsked) {
   const auto server = bound("0.0.0.0");
   Client client("127.0.0.1");
   Client same_client_again("127.0.0.1");
-  DatagramAnswers answers(Family::ipv4, true);
+  DatagramAnswers answers(IpFamily::ipv4, true);
   add(answers, client.path("127.0.0.5"), "one");
   add(answers, client.path("127.0.0.5"), "two");
   EXPECT_EQ(answers.send(server.get()), 0);
@@ -153,7 +153,7 @@ TEST(DatagramAnswers, WhereAMessageIsNotCutEachLeavesAlone) {
   const int on = 1;
   test::check_call(::setsockopt(server.get(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on), "SO_NO_CHECK");
   Client client("127.0.0.1");
-  DatagramAnswers answers(Family::ipv4, false);
+  DatagramAnswers answers(IpFamily::ipv4, false);
   for (int turn = 0; turn < 2; ++turn) {
     for (const char* text : {"1.", "2.", "three", "4."}) add(answers, client.path(), text);
     EXPECT_EQ(answers.send(server.get()), 0);
@@ -166,7 +166,7 @@ TEST(DatagramAnswers, WhatCannotBeSentIsCountedAndTheOthersLeave) {
   Client client("127.0.0.1");
   auto nowhere = client.path();
   reinterpret_cast<sockaddr_in&>(nowhere.peer).sin_port = 0;  // EINVAL
-  DatagramAnswers answers(Family::ipv4, false);
+  DatagramAnswers answers(IpFamily::ipv4, false);
   add(answers, nowhere, "lost");
   add(answers, client.path(), "one");
   add(answers, nowhere, "lost");

@@ -65,9 +65,9 @@ class Echo final : public resolve::Group {
 /// A client that keeps its answers in one buffer.
 class Client final : public Responder {
  public:
-  dns::Buffer* begin_answer(Query& /*query*/) override { return &answers; }
-  void end_answer(Query& /*query*/, std::size_t message_start) override { last = message_start; }
-  void forget(Query& /*query*/) override { ++over; }
+  dns::Buffer* begin_answer(ClientQuery& /*query*/) override { return &answers; }
+  void end_answer(ClientQuery& /*query*/, std::size_t message_start) override { last = message_start; }
+  void forget(ClientQuery& /*query*/) override { ++over; }
 
   dns::Buffer answers;
   std::size_t last = 0;
@@ -105,7 +105,7 @@ class QueryHandlerTest : public ::testing::Test {
   runtime::Loop loop{log};
   Echo* echo = nullptr;
   resolve::Resolver resolver{loop, loop.random(), log, setup()};
-  Metrics metrics;
+  DnsMetrics metrics;
   QueryHandler handler{loop, config::Dns{}, resolver, metrics};
   Client client;
 };

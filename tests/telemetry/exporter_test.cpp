@@ -115,9 +115,9 @@ class ExporterTest : public testing::Test {
     return result;
   }
 
-  std::deque<server::Metrics> servers_ = std::deque<server::Metrics>(2);
-  std::deque<resolve::Metrics> resolvers_ = std::deque<resolve::Metrics>(2);
-  std::deque<cache::Metrics> caches_ = std::deque<cache::Metrics>(2);
+  std::deque<server::DnsMetrics> servers_ = std::deque<server::DnsMetrics>(2);
+  std::deque<resolve::ResolverMetrics> resolvers_ = std::deque<resolve::ResolverMetrics>(2);
+  std::deque<cache::CacheMetrics> caches_ = std::deque<cache::CacheMetrics>(2);
   std::deque<upstream::ServerMetrics> upstreams_;
   runtime::Gauge loaded_;
   Sources sources_;

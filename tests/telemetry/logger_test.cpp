@@ -40,7 +40,7 @@ TEST(Logger, WritesWhatIsEnabledAndDrainsAtItsEnd) {
 TEST(Logger, TextFormat) {
   std::string out;
   {
-    Logger logger({.format = LogFormat::text}, [&](std::string_view line) {
+    Logger logger({.format = LineFormat::text}, [&](std::string_view line) {
       out += line;
       return true;
     });
@@ -55,7 +55,7 @@ TEST(Logger, AStuckSinkCostsTheOldestLinesAndNoCallerWaits) {
   std::vector<std::string> lines;
   std::uint64_t dropped = 0;
   {
-    Logger logger({.format = LogFormat::text, .queue_lines = 8}, [&](std::string_view line) {
+    Logger logger({.format = LineFormat::text, .queue_lines = 8}, [&](std::string_view line) {
       if (lines.empty()) {
         entered.count_down();
         release.wait();

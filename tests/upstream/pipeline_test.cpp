@@ -25,7 +25,7 @@ class PipelineTest : public ::testing::Test {
  protected:
   PipelineTest() { pipeline.begin(start); }
   void send(std::size_t i, runtime::Duration at) { pipeline.add(queries[i], start + at); }
-  [[nodiscard]] Pipeline::Received answer(const Query& query, runtime::Duration at) {
+  [[nodiscard]] Pipeline::Receipt answer(const Query& query, runtime::Duration at) {
     return pipeline.receive(reply_to(query, query.id), start + at).value();
   }
   [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Duration at) const {

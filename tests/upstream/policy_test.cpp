@@ -16,7 +16,7 @@ const runtime::Time now = runtime::Time{} + 1h;
 
 class PolicyTest : public ::testing::Test {
  protected:
-  Policy make(config::Policy kind) {
+  Policy make(config::PolicyKind kind) {
     return {kind, [this] { return random; }};
   }
 
@@ -26,7 +26,7 @@ class PolicyTest : public ::testing::Test {
 };
 
 TEST_F(PolicyTest, SequentialTakesTheFirstThatIsLeft) {
-  auto policy = make(config::Policy::sequential);
+  auto policy = make(config::PolicyKind::sequential);
   EXPECT_EQ(policy.choose(servers, 0), 0U);
   EXPECT_EQ(policy.choose(servers, 0), 0U);
   EXPECT_EQ(policy.choose(servers, 0b001), 1U);
@@ -35,14 +35,14 @@ TEST_F(PolicyTest, SequentialTakesTheFirstThatIsLeft) {
 }
 
 TEST_F(PolicyTest, RoundRobinTakesEachInTurn) {
-  auto policy = make(config::Policy::round_robin);
+  auto policy = make(config::PolicyKind::round_robin);
   std::array<int, 3> asked{};
   for (int i = 0; i < 300; ++i) ++asked[policy.choose(servers, 0).value()];
   EXPECT_EQ(asked, (std::array{100, 100, 100}));
 }
 
 TEST_F(PolicyTest, RandomTakesEveryone) {
-  auto policy = make(config::Policy::random);
+  auto policy = make(config::PolicyKind::random);
   random = 0.0;
   EXPECT_EQ(policy.choose(servers, 0), 0U);
   EXPECT_EQ(policy.choose(servers, 0b001), 1U);
@@ -53,7 +53,7 @@ TEST_F(PolicyTest, RandomTakesEveryone) {
 }
 
 TEST_F(PolicyTest, FastestTakesTheLowestLatency) {
-  auto policy = make(config::Policy::fastest);
+  auto policy = make(config::PolicyKind::fastest);
   EXPECT_EQ(policy.choose(servers, 0), 0U) << "nothing is known: the first";
   health[0].replied(30ms);
   health[1].replied(10ms);
@@ -65,7 +65,7 @@ TEST_F(PolicyTest, FastestTakesTheLowestLatency) {
 
 TEST_F(PolicyTest, FastestProbesTheOthersWithAFewOfTheQueries) {
   runtime::Random source;
-  Policy policy(config::Policy::fastest, [&] { return source.unit(); });
+  Policy policy(config::PolicyKind::fastest, [&] { return source.unit(); });
   health[1].replied(10ms);
   std::array<int, 3> asked{};
   constexpr int queries = 20'000;
@@ -76,8 +76,8 @@ TEST_F(PolicyTest, FastestProbesTheOthersWithAFewOfTheQueries) {
 }
 
 TEST_F(PolicyTest, ServersThatAreDownComeLast) {
-  for (const auto kind :
-       {config::Policy::sequential, config::Policy::round_robin, config::Policy::random, config::Policy::fastest}) {
+  for (const auto kind : {config::PolicyKind::sequential, config::PolicyKind::round_robin, config::PolicyKind::random,
+                          config::PolicyKind::fastest}) {
     auto policy = make(kind);
     health[0].failed(Error::reset, now, 0);
     EXPECT_NE(policy.choose(servers, 0), 0U);
@@ -86,8 +86,8 @@ TEST_F(PolicyTest, ServersThatAreDownComeLast) {
 }
 
 TEST_F(PolicyTest, ServersThatAreSilentComeBehindThoseThatAnswer) {
-  for (const auto kind :
-       {config::Policy::sequential, config::Policy::round_robin, config::Policy::random, config::Policy::fastest}) {
+  for (const auto kind : {config::PolicyKind::sequential, config::PolicyKind::round_robin, config::PolicyKind::random,
+                          config::PolicyKind::fastest}) {
     auto policy = make(kind);
     health[0].set_silent(true);
     health[1].failed(Error::reset, now, 0);
@@ -101,12 +101,12 @@ TEST_F(PolicyTest, WhereAllAreSilentThePolicyIsAsBefore) {
   for (auto& server : health) server.set_silent(true);
   health[1].replied(1ms);
   health[2].replied(2ms);
-  EXPECT_EQ(make(config::Policy::sequential).choose(servers, 0), 0U);
-  EXPECT_EQ(make(config::Policy::fastest).choose(servers, 0), 1U);
+  EXPECT_EQ(make(config::PolicyKind::sequential).choose(servers, 0), 0U);
+  EXPECT_EQ(make(config::PolicyKind::fastest).choose(servers, 0), 1U);
 }
 
 TEST_F(PolicyTest, OfThoseThatAreDownTheOneThatIsTriedAgainFirst) {
-  auto policy = make(config::Policy::sequential);
+  auto policy = make(config::PolicyKind::sequential);
   for (std::size_t i = 0; i < health.size(); ++i)
     health[i].failed(Error::reset, now + std::chrono::milliseconds(i == 1 ? 0 : 10), 0);
   EXPECT_EQ(policy.choose(servers, 0), 1U);
@@ -115,10 +115,10 @@ TEST_F(PolicyTest, OfThoseThatAreDownTheOneThatIsTriedAgainFirst) {
 
 TEST_F(PolicyTest, SixteenServers) {
   const std::vector<const Health*> many(16, &health[0]);
-  auto policy = make(config::Policy::sequential);
+  auto policy = make(config::PolicyKind::sequential);
   EXPECT_EQ(policy.choose(many, 0x7fff), 15U);
   EXPECT_EQ(policy.choose(many, 0xffff), std::nullopt);
-  auto turns = make(config::Policy::round_robin);
+  auto turns = make(config::PolicyKind::round_robin);
   for (std::size_t i = 0; i < 16; ++i) EXPECT_EQ(turns.choose(many, 0), i);
 }
 

@@ -1,4 +1,4 @@
-#include "resolve/flights.hpp"
+#include "resolve/in_flight.hpp"
 
 #include <functional>
 
@@ -14,44 +14,44 @@ using testing::HandTurned;
 using testing::HoldingGroup;
 using testing::TestQuery;
 
-class FlightsTest : public ::testing::Test {
+class InFlightTest : public ::testing::Test {
  protected:
-  void board(const TestQuery& query, Request& request) {
-    flights.board(query.view(), {.key = cache::key_of(query.view()), .group = &group}, request);
+  void join(const TestQuery& query, Request& request) {
+    in_flight.join(query.view(), {.key = cache::key_of(query.view()), .group = &group}, request);
   }
   bool refresh(const TestQuery& query) {
-    return flights.refresh(query.view(), {.key = cache::key_of(query.view()), .group = &group});
+    return in_flight.refresh(query.view(), {.key = cache::key_of(query.view()), .group = &group});
   }
 
   HandTurned schedule;
-  Metrics metrics;
+  ResolverMetrics metrics;
   HoldingGroup group;
-  Flights flights{schedule, nullptr, {}, metrics, 0x5eed};
+  InFlight in_flight{schedule, nullptr, {}, metrics, 0x5eed};
 };
 
-TEST_F(FlightsTest, OneQuestionForManyWhoAsk) {
+TEST_F(InFlightTest, OneQuestionForManyWhoAsk) {
   std::vector<Asker> askers(10'000);
-  for (auto& asker : askers) board(TestQuery("www.example"), asker);
+  for (auto& asker : askers) join(TestQuery("www.example"), asker);
   ASSERT_EQ(group.asked.size(), 1U);
   EXPECT_EQ(metrics.coalesced.value(), 9'999U);
   group.answer_with_address();
   for (const auto& asker : askers) ASSERT_EQ(asker.answers, 1);
 }
 
-TEST_F(FlightsTest, MoreThanTheLimitAreRefused) {
+TEST_F(InFlightTest, MoreThanTheLimitAreRefused) {
   std::deque<Asker> askers;
-  for (std::size_t i = 0; i < Flights::max_flights; ++i) {
-    board(TestQuery("n" + std::to_string(i) + ".example"), askers.emplace_back());
+  for (std::size_t i = 0; i < InFlight::max_in_flight; ++i) {
+    join(TestQuery("n" + std::to_string(i) + ".example"), askers.emplace_back());
   }
   Asker late;
-  board(TestQuery("late.example"), late);
+  join(TestQuery("late.example"), late);
   EXPECT_EQ(late.answers, 1);
   EXPECT_EQ(late.rcode, dns::rcode::refused);
   EXPECT_EQ(late.text, "too many queries under way");
   EXPECT_FALSE(refresh(TestQuery("late.example")));
   // What is under way already can still be joined.
   Asker joining;
-  board(TestQuery("n7.example"), joining);
+  join(TestQuery("n7.example"), joining);
   EXPECT_EQ(joining.answers, 0);
 
   // Each of them is found and taken out, whoever shares its bucket.
@@ -59,11 +59,11 @@ TEST_F(FlightsTest, MoreThanTheLimitAreRefused) {
   for (const auto& asker : askers) ASSERT_EQ(asker.answers, 1);
   EXPECT_EQ(joining.answers, 1);
   Asker again;
-  board(TestQuery("late.example"), again);
+  join(TestQuery("late.example"), again);
   EXPECT_EQ(group.asked.size(), 1U);
 }
 
-TEST_F(FlightsTest, WhoeverAsksAgainFromWithinTheAnswerStartsAnew) {
+TEST_F(InFlightTest, WhoeverAsksAgainFromWithinTheAnswerStartsAnew) {
   class Insistent final : public Request {
    public:
     explicit Insistent(std::function<void(Request&)> ask_again) : ask_again_(std::move(ask_again)) {}
@@ -75,10 +75,10 @@ TEST_F(FlightsTest, WhoeverAsksAgainFromWithinTheAnswerStartsAnew) {
    private:
     std::function<void(Request&)> ask_again_;
   };
-  Insistent insistent([this](Request& request) { board(TestQuery("www.example"), request); });
+  Insistent insistent([this](Request& request) { join(TestQuery("www.example"), request); });
   Asker other;
-  board(TestQuery("www.example"), insistent);
-  board(TestQuery("www.example"), other);
+  join(TestQuery("www.example"), insistent);
+  join(TestQuery("www.example"), other);
   group.fail();
   EXPECT_EQ(insistent.answers, 1);
   EXPECT_EQ(other.answers, 1);
@@ -87,11 +87,11 @@ TEST_F(FlightsTest, WhoeverAsksAgainFromWithinTheAnswerStartsAnew) {
   EXPECT_EQ(insistent.answers, 2);
 }
 
-TEST_F(FlightsTest, ARefreshIsAskedOnceAndCanBeJoined) {
+TEST_F(InFlightTest, ARefreshIsAskedOnceAndCanBeJoined) {
   EXPECT_TRUE(refresh(TestQuery("www.example")));
   EXPECT_TRUE(refresh(TestQuery("www.example")));
   Asker asker;
-  board(TestQuery("www.example"), asker);
+  join(TestQuery("www.example"), asker);
   EXPECT_EQ(group.asked.size(), 1U);
   group.answer_with_address();
   EXPECT_EQ(asker.answers, 1);

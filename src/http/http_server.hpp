@@ -37,16 +37,16 @@ struct Options {
 };
 
 /// Everything but the constructor runs on the executor, which must be one thread's.
-class Server {
+class HttpServer {
  public:
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
   /// Binds and listens; throws boost::system::system_error, which names the endpoint, when it cannot. Port 0 lets the
   /// kernel choose.
-  Server(boost::asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen, Options options,
-         Routes routes);
-  Server(const Server&) = delete;
-  Server& operator=(const Server&) = delete;
+  HttpServer(boost::asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen,
+             Options options, Routes routes);
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
 
   /// The bound endpoints, in the order asked for.
   [[nodiscard]] std::vector<Endpoint> endpoints() const;
@@ -60,15 +60,15 @@ class Server {
   [[nodiscard]] boost::asio::awaitable<void> join() { return tasks_.join(); }
 
  private:
-  struct Connection {
-    explicit Connection(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
+  struct HttpConnection {
+    explicit HttpConnection(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
     boost::beast::tcp_stream stream;
     bool waiting = true;   // for its client, which owes a request or the end
     bool evicted = false;  // closed to make room; its task is about to end
   };
   // Elements stay where they are; each is erased by its own task only. The one that has waited longest is nearest to
   // the front.
-  using Connections = std::list<Connection>;
+  using Connections = std::list<HttpConnection>;
   struct Listener {
     boost::asio::ip::tcp::acceptor acceptor;
     boost::asio::steady_timer backoff;
@@ -77,7 +77,7 @@ class Server {
   boost::asio::awaitable<void> accept(Listener* listener);
   void admit(boost::asio::ip::tcp::socket socket);
   bool make_room();
-  Reply answer(boost::beast::http::verb method, std::string_view target);
+  HttpResponse answer(boost::beast::http::verb method, std::string_view target);
   boost::asio::awaitable<void> serve(Connections::iterator connection);
   boost::asio::awaitable<void> converse(Connections::iterator connection);
 

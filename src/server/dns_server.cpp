@@ -1,4 +1,4 @@
-#include "server/server.hpp"
+#include "server/dns_server.hpp"
 
 #include <algorithm>
 
@@ -8,13 +8,13 @@
 namespace pillion::server {
 namespace asio = boost::asio;
 
-Server::Server(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
-               Metrics& metrics)
+DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
+                     DnsMetrics& metrics)
     : loop_(loop), handler_(loop, settings, resolver, metrics) {
   for (const auto& endpoint : settings.listen) bind(endpoint, share);
 }
 
-void Server::bind(const config::Endpoint& endpoint, bool share) {
+void DnsServer::bind(const config::Endpoint& endpoint, bool share) {
   const auto address = asio::ip::make_address(endpoint.address);
   // A port that the kernel found free for TCP may be taken for UDP; then another is tried.
   constexpr int attempts = 16;
@@ -33,21 +33,21 @@ void Server::bind(const config::Endpoint& endpoint, bool share) {
   }
 }
 
-void Server::start() {
+void DnsServer::start() {
   for (auto& listener : udp_) listener->start();
   for (auto& listener : tcp_) listener->start();
 }
 
-void Server::begin_drain() {
+void DnsServer::begin_drain() {
   handler_.set_draining();
   for (auto& listener : tcp_) listener->stop_accepting();
 }
 
-bool Server::is_quiet(runtime::Duration quiet) const {
+bool DnsServer::is_quiet(runtime::Duration quiet) const {
   return handler_.in_flight() == 0 && loop_.clock().now() - handler_.last_message() >= quiet;
 }
 
-void Server::stop() {
+void DnsServer::stop() {
   for (auto& listener : tcp_) {
     listener->stop_accepting();
     listener->close_sessions();
@@ -55,12 +55,12 @@ void Server::stop() {
   for (auto& listener : udp_) listener->stop();
 }
 
-bool Server::is_stopped() const {
+bool DnsServer::is_stopped() const {
   return handler_.in_flight() == 0 && std::ranges::none_of(tcp_, [](const auto& l) { return l->has_sessions(); }) &&
          std::ranges::none_of(udp_, [](const auto& l) { return l->is_waiting(); });
 }
 
-std::vector<config::Endpoint> Server::addresses() const {
+std::vector<config::Endpoint> DnsServer::addresses() const {
   std::vector<config::Endpoint> result;
   result.reserve(udp_.size());
   for (const auto& listener : udp_)

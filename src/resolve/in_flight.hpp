@@ -14,21 +14,21 @@
 
 namespace pillion::resolve {
 
-class Flights;
+class InFlight;
 
 /// One question under way.
-class Flight final : public Request, public runtime::Deadline {
+class InFlightQuery final : public Request, public runtime::Deadline {
  public:
   void answered(const Answer& answer) override;
 
  private:
-  friend class Flights;
+  friend class InFlight;
   void expired(runtime::Time now) override;
   [[nodiscard]] cache::Key key() const {
     return {.name = name, .type = type, .klass = klass, .dnssec_ok = dnssec_ok, .checking_disabled = checking_disabled};
   }
 
-  Flights* owner = nullptr;
+  InFlight* owner = nullptr;
   dns::Buffer name;
   std::uint16_t type = 0;
   std::uint16_t klass = 0;
@@ -39,12 +39,12 @@ class Flight final : public Request, public runtime::Deadline {
   bool is_shared = true;
   bool stale_is_due = false;  ///< it has been waited for long enough: who comes now gets the stale answer
   std::uint64_t hash = 0;
-  Flight* next = nullptr;  ///< in its bucket
-  RequestList waiting;
+  InFlightQuery* next = nullptr;  ///< in its bucket
+  RequestList waiters;
 };
 
-/// Where a question goes, and what is known of it when it leaves.
-struct Departure {
+/// Where a question is to be asked, and what is known of it before.
+struct Destination {
   cache::Key key;
   Group* group = nullptr;
   bool has_stale = false;     ///< the cache holds an expired answer
@@ -53,50 +53,51 @@ struct Departure {
   cache::Denial denial = cache::Denial::tree;
 };
 
-class Flights {
+class InFlight {
  public:
   /// Questions under way in one shard; more are refused.
-  static constexpr std::size_t max_flights = 16'384;
+  static constexpr std::size_t max_in_flight = 16'384;
   /// A client waits so long before it gets a stale answer (RFC 8767 section 5: the client response timer).
   static constexpr std::chrono::milliseconds stale_after{1800};
 
   /// `store` is the cache, nullptr for none. All references outlive this.
-  Flights(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings, Metrics& metrics,
-          std::uint64_t seed);
-  Flights(const Flights&) = delete;
-  Flights& operator=(const Flights&) = delete;
+  InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings, ResolverMetrics& metrics,
+           std::uint64_t seed);
+  InFlight(const InFlight&) = delete;
+  InFlight& operator=(const InFlight&) = delete;
 
   /// Answers `request` once, possibly before it returns: with the question that is under way already, or by asking the
   /// group. True if the group was asked.
-  bool board(const dns::QueryView& query, const Departure& departure, Request& request);
+  bool join(const dns::QueryView& query, const Destination& destination, Request& request);
   /// Answers `request` once, with an answer that is neither shared nor kept.
-  void ask_alone(const dns::QueryView& query, const Departure& departure, Request& request);
+  void ask_alone(const dns::QueryView& query, const Destination& destination, Request& request);
   /// Asks for nobody, so that the cache has the answer before it is asked for. False if there is no room for it.
-  bool refresh(const dns::QueryView& query, const Departure& departure);
+  bool refresh(const dns::QueryView& query, const Destination& destination);
 
  private:
-  friend class Flight;
-  [[nodiscard]] Flight* find(const cache::Key& key, std::uint64_t hash);
-  [[nodiscard]] Flight* depart(const Departure& departure, std::uint64_t hash);
-  void landed(Flight& flight, const Answer& answer);
-  void remove(Flight& flight);
-  void start(Flight& flight, const Departure& departure, std::uint64_t hash);
-  [[nodiscard]] Answer keep(const Flight& flight, const Answer& answer, cache::Preparation& prepared,
+  friend class InFlightQuery;
+  [[nodiscard]] InFlightQuery* find(const cache::Key& key, std::uint64_t hash);
+  [[nodiscard]] InFlightQuery* add(const Destination& destination, std::uint64_t hash);
+  void answered(InFlightQuery& in_flight, const Answer& answer);
+  void remove(InFlightQuery& in_flight);
+  void set_up(InFlightQuery& in_flight, const Destination& destination, std::uint64_t hash);
+  [[nodiscard]] Answer keep(const InFlightQuery& in_flight, const Answer& answer, cache::Preparation& prepared,
                             runtime::Time now);
-  void store(const Flight& flight, const cache::Preparation& prepared, runtime::Time now);
-  void keep_failure(const Flight& flight, const Answer& answer, cache::Preparation& prepared, runtime::Time now);
-  void promise_stale(Flight& flight, const Group& group, runtime::Time now);
-  [[nodiscard]] bool answer_stale(const Flight& flight, Request& request, runtime::Time now);
-  void answer_all_stale(Flight& flight, runtime::Time now);
+  void store(const InFlightQuery& in_flight, const cache::Preparation& prepared, runtime::Time now);
+  void keep_failure(const InFlightQuery& in_flight, const Answer& answer, cache::Preparation& prepared,
+                    runtime::Time now);
+  void promise_stale(InFlightQuery& in_flight, const Group& group, runtime::Time now);
+  [[nodiscard]] bool answer_stale(const InFlightQuery& in_flight, Request& request, runtime::Time now);
+  void answer_all_stale(InFlightQuery& in_flight, runtime::Time now);
 
   runtime::Schedule& schedule_;
   cache::Store* store_;
   cache::Settings settings_;
-  Metrics& metrics_;
+  ResolverMetrics& metrics_;
   std::uint64_t seed_;
-  std::vector<Flight*> buckets_;
-  runtime::Slab<Flight> slab_{max_flights};
-  /// For the reply that has landed; nullptr while another is being handed to those who wait for it.
+  std::vector<InFlightQuery*> buckets_;
+  runtime::Slab<InFlightQuery> slab_{max_in_flight};
+  /// For the reply that has come; nullptr while another is being handed to those who wait for it.
   std::unique_ptr<cache::Preparation> spare_;
 };
 

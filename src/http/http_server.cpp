@@ -1,4 +1,4 @@
-#include "http/server.hpp"
+#include "http/http_server.hpp"
 
 #include <algorithm>
 #include <array>
@@ -42,7 +42,7 @@ constexpr std::chrono::seconds linger_timeout{2};
 constexpr std::size_t linger_bytes = std::size_t{64} << 10U;
 
 using Parser = http::request_parser<http::empty_body>;
-using Response = http::response<http::string_body>;
+using BeastResponse = http::response<http::string_body>;
 
 /// RFC 9110 5.6.7.
 std::string http_date(std::time_t time) {
@@ -52,8 +52,8 @@ std::string http_date(std::time_t time) {
   return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
 }
 
-Response make_response(Reply reply, unsigned version, bool keep_alive) {
-  Response response(reply.status, version);
+BeastResponse make_response(HttpResponse reply, unsigned version, bool keep_alive) {
+  BeastResponse response(reply.status, version);
   response.set(http::field::date, http_date(std::time(nullptr)));
   response.set(http::field::content_type, beast::string_view(reply.content_type.data(), reply.content_type.size()));
   response.set(http::field::cache_control, "no-store");
@@ -81,7 +81,7 @@ bool has_valid_host(const Parser& parser) {
 }
 
 /// HEAD is answered with GET's header and no content (RFC 9110 9.3.2).
-asio::awaitable<beast::error_code> write_response(beast::tcp_stream* stream, Response response, bool head) {
+asio::awaitable<beast::error_code> write_response(beast::tcp_stream* stream, BeastResponse response, bool head) {
   if (!head) {
     const auto [error, size] = co_await http::async_write(*stream, response, use_tuple);
     co_return error;
@@ -128,8 +128,8 @@ tcp::acceptor listen_on(const asio::any_io_executor& executor, const tcp::endpoi
 
 }  // namespace
 
-Server::Server(asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen, Options options,
-               Routes routes)
+HttpServer::HttpServer(asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen,
+                       Options options, Routes routes)
     : executor_(std::move(executor)),
       log_(log),
       options_(options),
@@ -143,18 +143,18 @@ Server::Server(asio::any_io_executor executor, runtime::Log& log, const std::vec
   }
 }
 
-std::vector<Server::Endpoint> Server::endpoints() const {
+std::vector<HttpServer::Endpoint> HttpServer::endpoints() const {
   std::vector<Endpoint> result;
   result.reserve(listeners_.size());
   for (const auto& listener : listeners_) result.push_back(listener->acceptor.local_endpoint());
   return result;
 }
 
-void Server::start() {
+void HttpServer::start() {
   for (const auto& listener : listeners_) tasks_.spawn(accept(listener.get()), "http accept");
 }
 
-void Server::stop() {
+void HttpServer::stop() {
   stopped_ = true;
   for (const auto& listener : listeners_) {
     beast::error_code ignored;
@@ -164,7 +164,7 @@ void Server::stop() {
   for (auto& connection : connections_) connection.stream.close();
 }
 
-asio::awaitable<void> Server::accept(Listener* listener) {
+asio::awaitable<void> HttpServer::accept(Listener* listener) {
   while (!stopped_) {
     auto [error, socket] = co_await listener->acceptor.async_accept(use_tuple);
     if (stopped_) break;
@@ -182,8 +182,8 @@ asio::awaitable<void> Server::accept(Listener* listener) {
   }
 }
 
-void Server::admit(tcp::socket socket) {
-  const auto open = std::ranges::count(connections_, false, &Connection::evicted);
+void HttpServer::admit(tcp::socket socket) {
+  const auto open = std::ranges::count(connections_, false, &HttpConnection::evicted);
   if (std::cmp_greater_equal(open, options_.max_connections) && !make_room()) return;
   beast::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
@@ -192,25 +192,25 @@ void Server::admit(tcp::socket socket) {
 }
 
 /// Clients that hold connections without using them must not keep the kubelet's probes out.
-bool Server::make_room() {
+bool HttpServer::make_room() {
   const auto oldest = std::ranges::find_if(
-      connections_, [](const Connection& connection) { return connection.waiting && !connection.evicted; });
+      connections_, [](const HttpConnection& connection) { return connection.waiting && !connection.evicted; });
   if (oldest == connections_.end()) return false;
   oldest->evicted = true;
   oldest->stream.close();
   return true;
 }
 
-Reply Server::answer(http::verb method, std::string_view target) {
+HttpResponse HttpServer::answer(http::verb method, std::string_view target) {
   try {
     return route(routes_, method, target);
   } catch (const std::exception& failure) {
     log_.error("HTTP request failed", {{"error", failure.what()}});
-    return plain_reply(http::status::internal_server_error);
+    return plain_response(http::status::internal_server_error);
   }
 }
 
-asio::awaitable<void> Server::serve(Connections::iterator connection) {
+asio::awaitable<void> HttpServer::serve(Connections::iterator connection) {
   std::exception_ptr failure;
   try {
     co_await converse(connection);
@@ -221,7 +221,7 @@ asio::awaitable<void> Server::serve(Connections::iterator connection) {
   if (failure) std::rethrow_exception(failure);
 }
 
-asio::awaitable<void> Server::converse(Connections::iterator connection) {
+asio::awaitable<void> HttpServer::converse(Connections::iterator connection) {
   auto& stream = connection->stream;
   beast::flat_buffer buffer(options_.header_limit + options_.body_limit);
   for (bool first = true;; first = false) {
@@ -242,11 +242,11 @@ asio::awaitable<void> Server::converse(Connections::iterator connection) {
     if (error && !refusal(error)) break;
 
     bool keep_alive = false;
-    Reply reply;
+    HttpResponse reply;
     if (error) {
-      reply = plain_reply(*refusal(error));
+      reply = plain_response(*refusal(error));
     } else if (!has_valid_host(parser)) {
-      reply = plain_reply(http::status::bad_request);
+      reply = plain_response(http::status::bad_request);
     } else {
       const auto target = parser.get().target();
       // The content of a request is of no use here; instead of reading it, the connection ends after the response.

@@ -16,20 +16,22 @@ class BindError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-class Server {
+class DnsServer {
  public:
   /// Binds every address of `settings.listen` for UDP and TCP; throws BindError. With `share`, other shards bind the
   /// same addresses. A port of 0 lets the kernel choose one that is free for both.
-  Server(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver, Metrics& metrics);
+  DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
+            DnsMetrics& metrics);
 
   void start();
   /// No new TCP clients; those that are there, and UDP, are answered on.
   void begin_drain();
-  /// Is nothing under way, and did no query come for `quiet`?
+  /// True if nothing is under way, and no query came for `quiet`.
   [[nodiscard]] bool is_quiet(runtime::Duration quiet) const;
   /// Closes everything.
   void stop();
-  /// Has everything ended, so that this may be destroyed once the queries that are still resolved are answered?
+  /// True once everything has ended, so that this may be destroyed when the queries that are still resolved are
+  /// answered.
   [[nodiscard]] bool is_stopped() const;
   /// The addresses that are listened on, in the order of the configuration.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const;

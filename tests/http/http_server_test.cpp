@@ -1,4 +1,4 @@
-#include "http/server.hpp"
+#include "http/http_server.hpp"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -113,17 +113,17 @@ class Client {
   std::string input_;
 };
 
-class HttpServer : public testing::Test {
+class HttpServerTest : public testing::Test {
  protected:
   void start(Options options = {}) {
-    server_ = std::make_unique<Server>(
+    server_ = std::make_unique<HttpServer>(
         io_.get_executor(), log_, std::vector<tcp::endpoint>{{boost::asio::ip::address_v4::loopback(), 0}}, options,
         Routes{.metrics =
                    [this] {
                      if (metrics_ == "throw") throw std::runtime_error("no metrics");
                      return metrics_;
                    },
-               .health = [this](Probe) { return health_; }});
+               .health = [this](HealthProbe) { return health_; }});
     endpoint_ = server_->endpoints().at(0);
     server_->start();
     thread_ = std::jthread([this] { io_.run(); });
@@ -144,14 +144,14 @@ class HttpServer : public testing::Test {
 
   RecordingLog log_;
   std::string metrics_ = "pillion_dns_in_flight 0\n";
-  Health health_{true, {{true, "listeners bound"}}};
+  HealthReport health_{true, {{true, "listeners bound"}}};
   boost::asio::io_context io_{1};
-  std::unique_ptr<Server> server_;
+  std::unique_ptr<HttpServer> server_;
   tcp::endpoint endpoint_;
   std::jthread thread_;
 };
 
-TEST_F(HttpServer, ServesEveryPath) {
+TEST_F(HttpServerTest, ServesEveryPath) {
   start();
   const auto metrics = ask("GET /metrics HTTP/1.1\r\nHost: pod\r\n\r\n");
   EXPECT_THAT(metrics, StartsWith("HTTP/1.1 200 OK\r\n"));
@@ -163,7 +163,7 @@ TEST_F(HttpServer, ServesEveryPath) {
   }
 }
 
-TEST_F(HttpServer, FailedHealthIs503) {
+TEST_F(HttpServerTest, FailedHealthIs503) {
   health_ = {false, {{true, "listeners bound"}, {false, "draining"}}};
   start();
   const auto reply = ask("GET /readyz HTTP/1.1\r\nHost: pod\r\n\r\n");
@@ -171,7 +171,7 @@ TEST_F(HttpServer, FailedHealthIs503) {
   EXPECT_THAT(reply, EndsWith("\r\n\r\n[+]listeners bound\n[-]draining\nnot ok\n"));
 }
 
-TEST_F(HttpServer, HeadHasTheLengthAndNoBody) {
+TEST_F(HttpServerTest, HeadHasTheLengthAndNoBody) {
   start();
   Client client(endpoint_);
   const auto head = client.send("HEAD /metrics HTTP/1.1\r\nHost: pod\r\n\r\n").read_response(true);
@@ -182,7 +182,7 @@ TEST_F(HttpServer, HeadHasTheLengthAndNoBody) {
               testing::AllOf(StartsWith("HTTP/1.1 404 Not Found\r\n"), EndsWith("\r\n\r\n")));
 }
 
-TEST_F(HttpServer, NotFoundKeepsTheConnection) {
+TEST_F(HttpServerTest, NotFoundKeepsTheConnection) {
   start();
   Client client(endpoint_);
   EXPECT_THAT(client.send("GET /nothing HTTP/1.1\r\nHost: pod\r\n\r\n").read_response(),
@@ -190,7 +190,7 @@ TEST_F(HttpServer, NotFoundKeepsTheConnection) {
   EXPECT_THAT(client.send(get_livez).read_response(), EndsWith("ok\n"));
 }
 
-TEST_F(HttpServer, OtherMethodsAre405) {
+TEST_F(HttpServerTest, OtherMethodsAre405) {
   start();
   for (const std::string method : {"PUT", "DELETE", "OPTIONS", "TRACE", "BREW"}) {
     const auto reply = ask(method + " /metrics HTTP/1.1\r\nHost: pod\r\n\r\n");
@@ -200,7 +200,7 @@ TEST_F(HttpServer, OtherMethodsAre405) {
   EXPECT_THAT(ask("OPTIONS * HTTP/1.1\r\nHost: pod\r\n\r\n"), StartsWith("HTTP/1.1 405 "));
 }
 
-TEST_F(HttpServer, ABodyIsNotReadAndEndsTheConnection) {
+TEST_F(HttpServerTest, ABodyIsNotReadAndEndsTheConnection) {
   start();
   // The client learns the status although it is still sending.
   const auto reply = Client(endpoint_)
@@ -219,7 +219,7 @@ TEST_F(HttpServer, ABodyIsNotReadAndEndsTheConnection) {
   EXPECT_THAT(ask("POST /metrics HTTP/1.1\r\nHost: pod\r\nContent-Length: 1025\r\n\r\n"), StartsWith("HTTP/1.1 413 "));
 }
 
-TEST_F(HttpServer, PipelinedRequestsAreAnsweredInOrder) {
+TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
   start();
   std::string requests;
   for (int i = 0; i < 50; ++i) {
@@ -235,7 +235,7 @@ TEST_F(HttpServer, PipelinedRequestsAreAnsweredInOrder) {
   }
 }
 
-TEST_F(HttpServer, RequestsInPiecesAreUnderstood) {
+TEST_F(HttpServerTest, RequestsInPiecesAreUnderstood) {
   start();
   Client client(endpoint_);
   client.socket().set_option(tcp::no_delay(true));
@@ -243,7 +243,7 @@ TEST_F(HttpServer, RequestsInPiecesAreUnderstood) {
   EXPECT_THAT(client.read_response(), EndsWith("ok\n"));
 }
 
-TEST_F(HttpServer, AHalfClosedClientGetsItsAnswers) {
+TEST_F(HttpServerTest, AHalfClosedClientGetsItsAnswers) {
   start();
   Client client(endpoint_);
   client.send(std::string(get_livez) + std::string(get_livez)).half_close();
@@ -252,7 +252,7 @@ TEST_F(HttpServer, AHalfClosedClientGetsItsAnswers) {
   EXPECT_NE(all.find("ok\n"), all.rfind("ok\n"));
 }
 
-TEST_F(HttpServer, Http10ClosesUnlessAskedNotTo) {
+TEST_F(HttpServerTest, Http10ClosesUnlessAskedNotTo) {
   start();
   Client closing(endpoint_);
   closing.send("GET /livez HTTP/1.0\r\n\r\n");
@@ -266,14 +266,14 @@ TEST_F(HttpServer, Http10ClosesUnlessAskedNotTo) {
   }
 }
 
-TEST_F(HttpServer, ConnectionCloseIsHonoured) {
+TEST_F(HttpServerTest, ConnectionCloseIsHonoured) {
   start();
   Client client(endpoint_);
   client.send("GET /livez HTTP/1.1\r\nHost: pod\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(client.read_all(), HasSubstr("\r\nConnection: close\r\n"));
 }
 
-TEST_F(HttpServer, MalformedRequestsGet400AndAreClosed) {
+TEST_F(HttpServerTest, MalformedRequestsGet400AndAreClosed) {
   start();
   for (const std::string_view request : {
            std::string_view("GET /livez HTTP/2.0\r\nHost: pod\r\n\r\n"),
@@ -298,7 +298,7 @@ TEST_F(HttpServer, MalformedRequestsGet400AndAreClosed) {
   }
 }
 
-TEST_F(HttpServer, RandomBytesDoNoHarm) {
+TEST_F(HttpServerTest, RandomBytesDoNoHarm) {
   start();
   std::mt19937 random(7);
   for (int i = 0; i < 200; ++i) {
@@ -311,7 +311,7 @@ TEST_F(HttpServer, RandomBytesDoNoHarm) {
   EXPECT_THAT(ask(get_livez), EndsWith("ok\n"));
 }
 
-TEST_F(HttpServer, AHeaderOverTheLimitGets431) {
+TEST_F(HttpServerTest, AHeaderOverTheLimitGets431) {
   start();
   std::string request = "GET /livez HTTP/1.1\r\nHost: pod\r\nX: ";
   const auto sized = [&](std::size_t size) {
@@ -326,7 +326,7 @@ TEST_F(HttpServer, AHeaderOverTheLimitGets431) {
   EXPECT_THAT(endless.read_response(), StartsWith("HTTP/1.1 431 "));
 }
 
-TEST_F(HttpServer, AThrowingRouteIs500) {
+TEST_F(HttpServerTest, AThrowingRouteIs500) {
   metrics_ = "throw";
   start();
   EXPECT_THAT(ask("GET /metrics HTTP/1.1\r\nHost: pod\r\n\r\n"), StartsWith("HTTP/1.1 500 "));
@@ -337,12 +337,12 @@ TEST_F(HttpServer, AThrowingRouteIs500) {
 // In the following tests a limit is short where it must strike and far away where it must not, and the client only
 // waits for the close.
 
-TEST_F(HttpServer, ASilentClientIsClosed) {
+TEST_F(HttpServerTest, ASilentClientIsClosed) {
   start({.request_timeout = 30ms, .idle_timeout = 1h, .write_timeout = 1h});
   EXPECT_TRUE(Client(endpoint_).closed());
 }
 
-TEST_F(HttpServer, ASlowClientCannotStretchTheLimit) {
+TEST_F(HttpServerTest, ASlowClientCannotStretchTheLimit) {
   start({.request_timeout = 100ms, .idle_timeout = 1h, .write_timeout = 1h});
   // A byte now and then, for ever: only a deadline for the whole header ends this. (At full speed the header's limit
   // would.)
@@ -358,14 +358,14 @@ TEST_F(HttpServer, ASlowClientCannotStretchTheLimit) {
       boost::system::system_error);
 }
 
-TEST_F(HttpServer, AnIdleConnectionIsClosed) {
+TEST_F(HttpServerTest, AnIdleConnectionIsClosed) {
   start({.request_timeout = 1h, .idle_timeout = 30ms, .write_timeout = 1h});
   Client client(endpoint_);
   EXPECT_THAT(client.send(get_livez).read_response(), EndsWith("ok\n"));
   EXPECT_TRUE(client.closed());
 }
 
-TEST_F(HttpServer, TheRequestLimitHoldsOnAKeptConnection) {
+TEST_F(HttpServerTest, TheRequestLimitHoldsOnAKeptConnection) {
   start({.request_timeout = 30ms, .idle_timeout = 1h, .write_timeout = 1h});
   Client client(endpoint_);
   EXPECT_THAT(client.send(get_livez).read_response(), EndsWith("ok\n"));
@@ -373,7 +373,7 @@ TEST_F(HttpServer, TheRequestLimitHoldsOnAKeptConnection) {
   EXPECT_TRUE(client.closed());
 }
 
-TEST_F(HttpServer, AClientThatDoesNotReadIsClosed) {
+TEST_F(HttpServerTest, AClientThatDoesNotReadIsClosed) {
   metrics_.assign(32 << 20, 'x');  // more than both socket buffers hold
   start({.request_timeout = 1h, .idle_timeout = 1h, .write_timeout = 50ms});
   Client client(endpoint_);
@@ -386,7 +386,7 @@ TEST_F(HttpServer, AClientThatDoesNotReadIsClosed) {
   EXPECT_LT(total, metrics_.size());
 }
 
-TEST_F(HttpServer, AtTheLimitTheConnectionThatWaitsLongestMakesRoom) {
+TEST_F(HttpServerTest, AtTheLimitTheConnectionThatWaitsLongestMakesRoom) {
   start({.max_connections = 4, .request_timeout = 1h, .idle_timeout = 1h, .write_timeout = 1h});
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < 4; ++i) {
@@ -402,7 +402,7 @@ TEST_F(HttpServer, AtTheLimitTheConnectionThatWaitsLongestMakesRoom) {
   }
 }
 
-TEST_F(HttpServer, AtTheLimitWithEveryConnectionBusyOneMoreIsClosed) {
+TEST_F(HttpServerTest, AtTheLimitWithEveryConnectionBusyOneMoreIsClosed) {
   metrics_.assign(32 << 20, 'x');
   start({.max_connections = 2, .request_timeout = 1h, .idle_timeout = 1h, .write_timeout = 1h});
   std::vector<std::unique_ptr<Client>> busy;
@@ -415,7 +415,7 @@ TEST_F(HttpServer, AtTheLimitWithEveryConnectionBusyOneMoreIsClosed) {
   EXPECT_TRUE(Client(endpoint_).closed());
 }
 
-TEST_F(HttpServer, ManyConnectionsAtOnce) {
+TEST_F(HttpServerTest, ManyConnectionsAtOnce) {
   start();
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < 64; ++i) clients.push_back(std::make_unique<Client>(endpoint_));
@@ -426,7 +426,7 @@ TEST_F(HttpServer, ManyConnectionsAtOnce) {
   for (int i = 0; i < 500; ++i) EXPECT_THAT(ask(get_livez), EndsWith("ok\n"));
 }
 
-TEST_F(HttpServer, AcceptingSurvivesTheLackOfDescriptors) {
+TEST_F(HttpServerTest, AcceptingSurvivesTheLackOfDescriptors) {
   constexpr auto backoff = 300ms;
   start({.accept_backoff = backoff});
   EXPECT_THAT(ask(get_livez), EndsWith("ok\n"));
@@ -450,7 +450,7 @@ TEST_F(HttpServer, AcceptingSurvivesTheLackOfDescriptors) {
   EXPECT_GE(std::chrono::steady_clock::now() - failed, backoff / 2) << "it tried again at once: the loop would spin";
 }
 
-TEST_F(HttpServer, StopClosesEveryConnectionAndEndsEveryTask) {
+TEST_F(HttpServerTest, StopClosesEveryConnectionAndEndsEveryTask) {
   metrics_.assign(32 << 20, 'x');
   start();
   Client silent(endpoint_);
@@ -479,7 +479,7 @@ TEST_F(HttpServer, StopClosesEveryConnectionAndEndsEveryTask) {
   EXPECT_EQ(error, boost::asio::error::connection_refused);
 }
 
-TEST_F(HttpServer, AServerWhoseLoopRunsNoMoreMayBeDestroyed) {
+TEST_F(HttpServerTest, AServerWhoseLoopRunsNoMoreMayBeDestroyed) {
   start();
   Client client(endpoint_);
   EXPECT_THAT(client.send(get_livez).read_response(), EndsWith("ok\n"));
@@ -492,10 +492,10 @@ TEST(HttpServerBinding, AFailureNamesTheEndpoint) {
   boost::asio::io_context io;
   RecordingLog log;
   const tcp::endpoint any{boost::asio::ip::address_v4::loopback(), 0};
-  Server first(io.get_executor(), log, {any}, {}, {});
+  HttpServer first(io.get_executor(), log, {any}, {}, {});
   const auto taken = first.endpoints().at(0);
   try {
-    Server second(io.get_executor(), log, {any, taken}, {}, {});
+    HttpServer second(io.get_executor(), log, {any, taken}, {}, {});
     FAIL() << "two servers on one port";
   } catch (const boost::system::system_error& error) {
     EXPECT_EQ(error.code(), boost::asio::error::address_in_use);
@@ -511,7 +511,8 @@ TEST(HttpServerBinding, Ipv6AndSeveralEndpoints) {
   if (probe < 0) GTEST_SKIP() << "this machine has no IPv6";
   ::close(probe);
   listen.push_back({boost::asio::ip::address_v6::loopback(), 0});
-  Server server(io.get_executor(), log, listen, {}, {.metrics = {}, .health = [](Probe) { return Health{true, {}}; }});
+  HttpServer server(io.get_executor(), log, listen, {},
+                    {.metrics = {}, .health = [](HealthProbe) { return HealthReport{true, {}}; }});
   server.start();
   std::jthread thread([&] { io.run(); });
   for (const auto& endpoint : server.endpoints()) {

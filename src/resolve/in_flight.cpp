@@ -1,0 +1,199 @@
+#include "resolve/in_flight.hpp"
+
+#include <utility>
+
+#include "dns/edns.hpp"
+#include "dns/name.hpp"
+
+namespace pillion::resolve {
+namespace {
+
+constexpr std::size_t bucket_count = 1024;
+
+void refuse(Request& request, runtime::Time now) {
+  request.answered({.now = now,
+                    .rcode = dns::rcode::refused,
+                    .info_code = dns::extended_error::other,
+                    .text = "too many queries under way"});
+}
+
+}  // namespace
+
+void InFlightQuery::answered(const Answer& answer) {
+  owner->answered(*this, answer);
+}
+
+/// Nothing came in time: those who wait get what there was. The question stays under way, for the cache.
+void InFlightQuery::expired(runtime::Time now) {
+  owner->answer_all_stale(*this, now);
+}
+
+InFlight::InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings,
+                   ResolverMetrics& metrics, std::uint64_t seed)
+    : schedule_(schedule),
+      store_(store),
+      settings_(settings),
+      metrics_(metrics),
+      seed_(seed),
+      buckets_(bucket_count),
+      spare_(std::make_unique<cache::Preparation>(seed)) {}
+
+InFlightQuery* InFlight::find(const cache::Key& key, std::uint64_t hash) {
+  for (auto* in_flight = buckets_[hash % bucket_count]; in_flight != nullptr; in_flight = in_flight->next) {
+    if (in_flight->hash == hash && in_flight->type == key.type && in_flight->klass == key.klass &&
+        in_flight->dnssec_ok == key.dnssec_ok && in_flight->checking_disabled == key.checking_disabled &&
+        dns::equal_names(in_flight->name, key.name))
+      return in_flight;
+  }
+  return nullptr;
+}
+
+void InFlight::set_up(InFlightQuery& in_flight, const Destination& destination, std::uint64_t hash) {
+  const auto& key = destination.key;
+  in_flight.owner = this;
+  in_flight.name.assign(key.name.begin(), key.name.end());
+  in_flight.type = key.type;
+  in_flight.klass = key.klass;
+  in_flight.dnssec_ok = key.dnssec_ok;
+  in_flight.checking_disabled = key.checking_disabled;
+  in_flight.denial = destination.denial;
+  in_flight.is_plaintext = destination.is_plaintext;
+  in_flight.is_shared = true;
+  in_flight.stale_is_due = false;
+  in_flight.hash = hash;
+}
+
+InFlightQuery* InFlight::add(const Destination& destination, std::uint64_t hash) {
+  auto* const in_flight = slab_.acquire();
+  if (in_flight == nullptr) return nullptr;
+  set_up(*in_flight, destination, hash);
+  in_flight->next = std::exchange(buckets_[hash % bucket_count], in_flight);
+  return in_flight;
+}
+
+bool InFlight::join(const dns::QueryView& query, const Destination& destination, Request& request) {
+  const auto now = schedule_.clock().now();
+  const auto hash = cache::hash_of(destination.key, seed_);
+  if (auto* const in_flight = find(destination.key, hash)) {
+    metrics_.coalesced.add();
+    if (in_flight->stale_is_due && answer_stale(*in_flight, request, now)) return false;
+    in_flight->waiters.push_back(request);
+    // One that was asked for nobody, to refresh what was not expired then, has no deadline yet.
+    if (destination.has_stale && !in_flight->is_set()) promise_stale(*in_flight, *destination.group, now);
+    return false;
+  }
+  auto* const in_flight = add(destination, hash);
+  if (in_flight == nullptr) {
+    refuse(request, now);
+    return false;
+  }
+  in_flight->waiters.push_back(request);
+  if (destination.has_stale) promise_stale(*in_flight, *destination.group, now);
+  destination.group->resolve(query, *in_flight);
+  return true;
+}
+
+void InFlight::ask_alone(const dns::QueryView& query, const Destination& destination, Request& request) {
+  auto* const in_flight = slab_.acquire();
+  if (in_flight == nullptr) return refuse(request, schedule_.clock().now());
+  set_up(*in_flight, destination, 0);
+  in_flight->is_shared = false;
+  in_flight->waiters.push_back(request);
+  destination.group->resolve(query, *in_flight);
+}
+
+/// RFC 8767 section 5: the expired answer, at once where nothing is to be hoped for, else after a while.
+void InFlight::promise_stale(InFlightQuery& in_flight, const Group& group, runtime::Time now) {
+  if (group.is_down()) return answer_all_stale(in_flight, now);
+  schedule_.set_deadline(in_flight, now + stale_after);
+}
+
+bool InFlight::refresh(const dns::QueryView& query, const Destination& destination) {
+  const auto hash = cache::hash_of(destination.key, seed_);
+  if (find(destination.key, hash) != nullptr) return true;
+  auto* const in_flight = add(destination, hash);
+  if (in_flight == nullptr) return false;
+  destination.group->resolve(query, *in_flight);
+  return true;
+}
+
+void InFlight::answered(InFlightQuery& in_flight, const Answer& answer) {
+  const auto now = schedule_.clock().now();
+  schedule_.clear_deadline(in_flight);
+  // First, so that whoever asks again from within its answer starts anew.
+  if (in_flight.is_shared) remove(in_flight);
+  auto prepared = spare_ ? std::move(spare_) : std::make_unique<cache::Preparation>(seed_);
+  const auto ours = keep(in_flight, answer, *prepared, now);
+  const bool failed = is_failure(ours);
+  auto waiters = std::exchange(in_flight.waiters, {});
+  while (auto* const request = waiters.pop_front()) {
+    if (!failed || !answer_stale(in_flight, *request, now)) request->answered(ours);
+  }
+  spare_ = std::move(prepared);
+  slab_.release(in_flight);
+}
+
+void InFlight::remove(InFlightQuery& in_flight) {
+  auto** link = &buckets_[in_flight.hash % bucket_count];
+  while (*link != &in_flight) link = &(*link)->next;
+  *link = in_flight.next;
+}
+
+/// What of the group's answer is for those who wait; the cache has it then, too.
+Answer InFlight::keep(const InFlightQuery& in_flight, const Answer& answer, cache::Preparation& prepared,
+                      runtime::Time now) {
+  const auto key = in_flight.key();
+  if (!answer.message) {
+    if (answer.rcode == dns::rcode::servfail && answer.may_be_cached) keep_failure(in_flight, answer, prepared, now);
+    return answer;
+  }
+  if (!prepared.prepare(key, *answer.message, settings_)) {
+    return {.source = answer.source, .info_code = dns::extended_error::other, .text = "the reply is too long"};
+  }
+  const auto& admitted = prepared.admitted();
+  // Some cluster DNS servers say so of the types that a name does not have (RFC 4074 section 4.2).
+  if (in_flight.is_plaintext && admitted && admitted->denies_name && store_ != nullptr &&
+      store_->has_other_address(key, now))
+    prepared.deny_type_alone();
+  store(in_flight, prepared, now);
+  return {.source = answer.source,
+          .message = dns::MessageView::of_ours(prepared.wire(), answer.message->question_end()),
+          .rcode = prepared.rcode(),
+          .extended_errors = prepared.extended_errors()};
+}
+
+void InFlight::keep_failure(const InFlightQuery& in_flight, const Answer& answer, cache::Preparation& prepared,
+                            runtime::Time now) {
+  const auto info_code = answer.info_code.value_or(dns::extended_error::other);
+  prepared.prepare_failure(in_flight.key(), {.info_code = info_code, .text = answer.text}, settings_);
+  store(in_flight, prepared, now);
+}
+
+void InFlight::store(const InFlightQuery& in_flight, const cache::Preparation& prepared, runtime::Time now) {
+  if (store_ == nullptr || !in_flight.is_shared) return;
+  // What is not stored has its reasons, none of which the client needs to know.
+  [[maybe_unused]] const auto stored = store_->insert(in_flight.key(), prepared, in_flight.denial, now);
+}
+
+bool InFlight::answer_stale(const InFlightQuery& in_flight, Request& request, runtime::Time now) {
+  if (store_ == nullptr || !in_flight.is_shared) return false;
+  const auto found = store_->lookup_stale(in_flight.key(), now);
+  if (found.entry == nullptr || found.entry->kind() == cache::Kind::failure) return false;
+  if (found.freshness == cache::Freshness::stale) {
+    request.answered(stale_answer(*found.entry, now));
+  } else {
+    // Meanwhile stored by another question: an NXDOMAIN of an ancestor, say.
+    request.answered({.source = Source::cache, .entry = found.entry, .now = now});
+  }
+  return true;
+}
+
+void InFlight::answer_all_stale(InFlightQuery& in_flight, runtime::Time now) {
+  in_flight.stale_is_due = true;
+  auto waiters = std::exchange(in_flight.waiters, {});
+  while (auto* const request = waiters.pop_front()) {
+    if (!answer_stale(in_flight, *request, now)) in_flight.waiters.push_back(*request);
+  }
+}
+
+}  // namespace pillion::resolve
