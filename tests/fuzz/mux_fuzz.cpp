@@ -206,12 +206,13 @@ class Run {
     take(entry->id, *received);
   }
 
-  /// With an id that nothing has. Over a stream it is meant for whom it names, or for the only one who waits.
+  /// With an id that nothing has. Over a stream it is meant for whom it names; or, if it cannot be read, for the only
+  /// one who waits.
   void receive_strange(Bytes message, const std::expected<Mux::Received, Error>& received) {
     const auto waits = [](const Entry& entry) { return entry.query != nullptr; };
     auto meant = std::ranges::find_if(
         entries_, [&](const Entry& entry) { return waits(entry) && repeats(message, entry.question); });
-    if (meant == entries_.end() && std::ranges::count_if(entries_, waits) == 1)
+    if (meant == entries_.end() && !dns::MessageView::parse(message) && std::ranges::count_if(entries_, waits) == 1)
       meant = std::ranges::find_if(entries_, waits);
     if (path_ != Mux::Path::stream || meant == entries_.end())
       return require(!received && received.error() == Error::mismatched_reply, "it answers nothing that was asked");
