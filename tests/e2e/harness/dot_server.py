@@ -9,6 +9,8 @@ which hyphens part, may ask for another one or another time, as in `delay-500-tt
     ttl-S         the records live for so many seconds instead of 300; so do negative answers, by their SOA
     nx, nodata    no such name, no such type, both with an SOA
     servfail      that code
+    close         the server closes the connection instead
+    wrongid, wrongname   the answer has another id, or another name in its question
 """
 
 import asyncio
@@ -25,7 +27,7 @@ import dns.rdatatype
 from .process import PATIENCE
 
 WITH_NUMBER = (b"delay", b"recursion", b"ttl")
-ALONE = (b"hold", b"drop", b"nx", b"nodata", b"servfail")
+ALONE = (b"hold", b"drop", b"nx", b"nodata", b"servfail", b"close", b"wrongid", b"wrongname")
 NXDOMAIN, SERVFAIL = 3, 2
 
 
@@ -80,6 +82,15 @@ def answer_to(query, wished, refusal=None):
     if has_opt:
         out += b"\0" + struct.pack("!HHIH", 41, 4096, 0, 0)
     return out
+
+
+def other_id(message):
+    return bytes([message[0] ^ 1]) + message[1:]
+
+
+def other_name(message):
+    """The same with another letter in the question's first label."""
+    return message[:13] + (b"y" if message[13:14] == b"z" else b"z") + message[14:]
 
 
 class Connection(asyncio.Protocol):
@@ -166,13 +177,17 @@ class Connection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         if "drop" in wished or self.server.silent:
             return
-        if "hold" in wished:
+        if "close" in wished:
+            self.close()
+        elif "hold" in wished:
             self.server.held.append((self, query, wished))
         elif "delay" in wished:
             loop.call_later(wished["delay"] / 1000, self.answer_later, query, wished)
         elif "recursion" in wished:
             asked = self.server.first_asked.setdefault(query[12:], loop.time())
             loop.call_at(asked + wished["recursion"] / 1000, self.answer_later, query, wished)
+        elif self.server.late_every and self.server.queries % self.server.late_every == 0:
+            loop.call_later(self.server.late_by, self.answer_later, query, wished)
         else:
             self.answer(query, wished)
 
@@ -184,6 +199,10 @@ class Connection(asyncio.Protocol):
     def answer(self, query, wished):
         self.in_flight -= 1
         reply = answer_to(query, wished, self.server.refusal)
+        if "wrongid" in wished:
+            reply = other_id(reply)
+        elif "wrongname" in wished:
+            reply = other_name(reply)
         self.tls.write(struct.pack("!H", len(reply)) + reply)
         self.rearm_idle_timer()
         if self.server.close_after_answer:
@@ -240,6 +259,8 @@ class DotServer:
         self.refusal = None  # a response code: every answer is that
         self.reset_after_handshake = False
         self.silent = False  # while set, queries are taken and never answered
+        self.late_every = 0  # every so manieth query is answered late_by seconds later; 0: none
+        self.late_by = 0.3
         self.held = []
         self.alpn = set()
         self.tls_errors = []

@@ -11,12 +11,13 @@ PACKET = 1400  # bytes of payload that one packet carries, about
 
 class Path:
     """Forwards TCP connections to `server` ("ADDRESS:PORT"), but for those whose ClientHello is larger than one packet: those hear
-    nothing, or with `resets` an end. `hellos` has the size of each ClientHello. After forget() nothing passes on the connections that there
-    are, while new ones are carried."""
+    nothing, or with `resets` an end. With `delay` in seconds, whatever the server sends takes at least that long. `hellos` has the size of
+    each ClientHello. After forget() nothing passes on the connections that there are, while new ones are carried."""
 
-    def __init__(self, server, *, resets=False):
+    def __init__(self, server, *, resets=False, delay=0.0):
         self.server = server.rsplit(":", 1)
         self.resets = resets
+        self.delay = delay
         self.hellos = []
         self.generation = 0
         self.port = 0
@@ -72,7 +73,7 @@ class Path:
             else:
                 there, onward = await asyncio.open_connection(*self.server)
                 onward.write(hello)
-                await asyncio.gather(self._pass_on(reader, onward), self._pass_on(there, writer))
+                await asyncio.gather(self._pass_on(reader, onward), self._pass_on(there, writer, self.delay))
         except (OSError, asyncio.IncompleteReadError):
             pass  # either side has gone
         finally:
@@ -80,11 +81,13 @@ class Path:
                 end.close()
             self.tasks.discard(asyncio.current_task())
 
-    async def _pass_on(self, source, target):
+    async def _pass_on(self, source, target, delay=0.0):
         generation = self.generation
         while data := await source.read(65536):
+            await asyncio.sleep(delay)
             if generation == self.generation:
                 target.write(data)
                 await target.drain()
+        await asyncio.sleep(delay)
         with contextlib.suppress(OSError):
             target.write_eof()
