@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "dns/edns.hpp"
+#include "upstream/quarantine.hpp"
 
 namespace pillion::resolve {
 
@@ -179,9 +180,9 @@ void Exchange::failed(Attempt& attempt, Error error) {
   if (is_waiting()) return;
   if (may_retry && !kept_rcode_) {
     // Every server has had it. One that may only be restarting is waited for, unless the query is what ends its
-    // connections.
+    // connections. One that it ended alone may have been the restart's.
     tried_ = 0;
-    const bool is_guilty = attempt.suspicion.endings_alone > 0;
+    const bool is_guilty = attempt.suspicion.endings_alone >= upstream::Quarantine::endings_alone_to_fail;
     const bool is_its_own_fault = upstream::traits(error).blame == upstream::Blame::query;
     if (!is_guilty && !(is_its_own_fault && has_second_round_) && endings_ < upstream::Query::max_endings) {
       has_second_round_ = true;
