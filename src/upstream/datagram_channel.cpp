@@ -59,7 +59,6 @@ std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, r
   shot.opaque = query_->opaque;
   shot.sends = query_->sends;
   shot.suspicion = query_->suspicion;
-  shot.since = now;
   shot.is_live = true;
   // Set first: an error may come from within submit().
   if (!over_tcp_) channel_->schedule_.set_deadline(*this, now + resend_after);
@@ -79,10 +78,13 @@ void DatagramChannel::Transfer::abandon(Query& /*query*/) {
   end();
 }
 
+/// What the others say meanwhile is of no interest.
 void DatagramChannel::Transfer::abandon_shots() {
+  auto* const query = std::exchange(query_, nullptr);
   for (auto& shot : shots_) {
     if (std::exchange(shot.is_live, false)) shot.carrier->abandon(shot);
   }
+  query_ = query;
 }
 
 void DatagramChannel::Transfer::end() {

@@ -48,7 +48,6 @@ class DatagramChannel final : public Channel {
     void delayed() override;
 
     Transfer* transfer = nullptr;
-    runtime::Time since;
     bool is_live = false;
   };
 

@@ -173,14 +173,13 @@ TEST_F(FailoverOverPools, ASlowNameAtAForwarderIsNoReasonToGiveTheServerUp) {
   };
   std::deque<TestQuery> local;
   TestQuery slow("slow-name.example");
-  int refused = 0;
   for (int i = 0; i < 300; ++i) {
     if (i == 10) {
       EXPECT_FALSE(p->submit(slow, time.clock().now()));
     }
     if (i < 10 || i > 35) {
       auto& q = local.emplace_back("db.svc");
-      if (p->submit(q, time.clock().now())) ++refused;
+      static_cast<void>(p->submit(q, time.clock().now()));
     }
     serve();
     time.pass(100ms);

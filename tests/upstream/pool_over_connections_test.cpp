@@ -202,12 +202,12 @@ TEST_F(Datagram, AServerThatIsSlowForTheRootComesBack) {
   sockets.at(0)->fail(Error::connect_refused);
   // From now on it answers whatever it is asked but for the root, as CoreDNS does that cannot reach its own upstream.
   std::deque<TestQuery> queries;
-  int answered = 0, refused = 0;
+  int answered = 0;
   std::size_t opened = 1;
   while (time.elapsed() < 30s) {
     time.pass(100ms);
     auto& q = queries.emplace_back("db.default.svc.cluster.local");
-    if (channel.submit(q, time.clock().now())) ++refused;
+    static_cast<void>(channel.submit(q, time.clock().now()));
     for (; opened < sockets.size(); ++opened) sockets[opened]->become_open();
     auto* s = sockets.back();
     for (auto& m : s->take_sent())
