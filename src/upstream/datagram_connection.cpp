@@ -16,7 +16,7 @@ void DatagramConnection::opened() {
 void DatagramConnection::arrived(dns::Bytes datagram, bool is_cut) {
   const auto received = pipeline_.receive(datagram, now(), is_cut);
   if (!received) return stray(received.error());
-  if (state_ == ConnectionState::proving || state_ == ConnectionState::silent) state_ = ConnectionState::ready;
+  note_heard();
   if (received->is_of_probe) {
     events_.answered_probe(*this);
   } else {
@@ -46,13 +46,7 @@ void DatagramConnection::too_large(std::uint16_t id) {
 }
 
 void DatagramConnection::submit(Query& query, runtime::Time now) {
-  query.carrier = this;
-  pipeline_.add(query, now);
-  send(query);
-  // As of a stream's, the watch may be due in this very turn.
-  const auto patience = profile_.patience();
-  const auto look_at = is_set() ? now + patience : *pipeline_.look_at(now, limits_.id_lifetime, patience);
-  if (!is_set() || at() > look_at) schedule_.set_deadline(*this, look_at);
+  add(query, now);
   if (++sent_ >= limits_.queries_per_port || now - opened_at_ >= limits_.port_lifetime) wear_out();
 }
 
@@ -81,56 +75,14 @@ void DatagramConnection::expired(runtime::Time now) {
 /// Sets the one timer of the connection to the next moment at which something may have to be done.
 void DatagramConnection::watch(runtime::Time now) {
   if (!look_at_silence(now)) return;
-  if (pipeline_.is_worn(now, limits_.id_lifetime)) wear_out();
-  if (!is_open(state_)) return;
-  auto look_at = pipeline_.look_at(now, limits_.id_lifetime, patience());
-  if (!look_at) {
+  auto next = look_at(now);
+  if (!next) {
     // An idle port is left in time, so that the next query does not come from an old one.
     const auto leave_at = opened_at_ + limits_.port_lifetime;
     return now < leave_at ? schedule_.set_deadline(*this, leave_at) : finish(std::nullopt, {});
   }
-  if (state_ == ConnectionState::proving) look_at = std::min<runtime::Time>(*look_at, now + prove_again_after);
-  schedule_.set_deadline(*this, *look_at);
-}
-
-/// False when the connection has ended.
-bool DatagramConnection::look_at_silence(runtime::Time now) {
-  switch (pipeline_.look(now, patience())) {
-    case Liveness::Verdict::dead:
-      finish(Error::stalled, "no reply while queries wait, nor to a probe");
-      return false;
-    case Liveness::Verdict::probe:
-      send(pipeline_.start_probe(now, Pipeline::Purpose::silence));
-      break;
-    case Liveness::Verdict::silent:
-      if (!pipeline_.fall_silent()) break;
-      if (takes_queries(state_)) state_ = ConnectionState::silent;
-      if (state_ != ConnectionState::draining) events_.fell_silent(*this);
-      pipeline_.delay_all();
-      break;
-    case Liveness::Verdict::worn:
-      wear_out();
-      break;
-    case Liveness::Verdict::wait:
-      break;
-  }
-  return is_open(state_);
-}
-
-/// As of a stream.
-runtime::Duration DatagramConnection::patience() const {
-  return state_ == ConnectionState::proving
-             ? std::min<runtime::Duration>(profile_.patience(), Liveness::patience_of_doubt)
-             : profile_.patience();
-}
-
-/// One that is silent takes no queries, so that it need not wait for its replacement.
-void DatagramConnection::wear_out() {
-  const bool is_silent = state_ == ConnectionState::silent;
-  if (state_ != ConnectionState::ready && !is_silent) return;
-  state_ = is_silent ? ConnectionState::draining : ConnectionState::worn;
-  events_.wears_out(*this);
-  if (is_silent) retire();
+  if (state_ == ConnectionState::proving) next = std::min<runtime::Time>(*next, now + prove_again_after);
+  schedule_.set_deadline(*this, *next);
 }
 
 void DatagramConnection::retire() {

@@ -48,7 +48,7 @@ bool StreamConnection::handle(dns::Bytes message) {
     return is_open(state_);
   }
   strays_ = 0;
-  if (state_ == ConnectionState::proving || state_ == ConnectionState::silent) state_ = ConnectionState::ready;
+  note_heard();
   if (received->was_left_lying) events_.needs_single_records(*this);
   const bool drains = received->message.reply && asks_to_close(*received->message.reply);
   if (received->is_of_probe) {
@@ -73,13 +73,7 @@ bool StreamConnection::asks_to_close(const Reply& reply) {
 }
 
 void StreamConnection::submit(Query& query, runtime::Time now) {
-  query.carrier = this;
-  pipeline_.add(query, now);
-  send(query);
-  // The watch may still be set for the idle timeout; it looks at what is in flight when it fires. It may also be due in
-  // this very turn, for an older query, and is not to be put off then.
-  const auto look_at = is_set() ? now + profile_.patience() : *pipeline_.look_at(now, limits_.id_lifetime, patience());
-  if (!is_set() || at() > look_at) schedule_.set_deadline(*this, look_at);
+  add(query, now);
 }
 
 void StreamConnection::send(const Query& query) {
@@ -116,54 +110,11 @@ void StreamConnection::expired(runtime::Time now) {
 /// Sets the one timer of the connection to the next moment at which something may have to be done.
 void StreamConnection::watch(runtime::Time now) {
   if (!look_at_silence(now)) return;
-  if (pipeline_.is_worn(now, limits_.id_lifetime)) wear_out();
-  if (!is_open(state_)) return;
-  if (const auto look_at = pipeline_.look_at(now, limits_.id_lifetime, patience()))
-    return schedule_.set_deadline(*this, *look_at);
+  if (const auto next = look_at(now)) return schedule_.set_deadline(*this, *next);
   const auto idle = idle_timeout();
   if (!idle) return;
   if (now - pipeline_.last_heard() >= *idle) return finish_orderly();
   schedule_.set_deadline(*this, pipeline_.last_heard() + *idle);
-}
-
-/// False when the connection has ended.
-bool StreamConnection::look_at_silence(runtime::Time now) {
-  switch (pipeline_.look(now, patience())) {
-    case Liveness::Verdict::dead:
-      finish(Error::stalled, "no reply while queries wait, nor to a probe");
-      return false;
-    case Liveness::Verdict::probe:
-      send(pipeline_.start_probe(now, Pipeline::Purpose::silence));
-      break;
-    case Liveness::Verdict::silent:
-      if (!pipeline_.fall_silent()) break;
-      if (takes_queries(state_)) state_ = ConnectionState::silent;
-      if (state_ != ConnectionState::draining) events_.fell_silent(*this);
-      pipeline_.delay_all();
-      break;
-    case Liveness::Verdict::worn:
-      wear_out();
-      break;
-    case Liveness::Verdict::wait:
-      break;
-  }
-  return is_open(state_);
-}
-
-/// A server in doubt gets an answer to show for itself sooner than one that has only become slow.
-runtime::Duration StreamConnection::patience() const {
-  return state_ == ConnectionState::proving
-             ? std::min<runtime::Duration>(profile_.patience(), Liveness::patience_of_doubt)
-             : profile_.patience();
-}
-
-/// One that is silent takes no queries, so that it need not wait for its replacement.
-void StreamConnection::wear_out() {
-  const bool is_silent = state_ == ConnectionState::silent;
-  if (state_ != ConnectionState::ready && !is_silent) return;
-  state_ = is_silent ? ConnectionState::draining : ConnectionState::worn;
-  events_.wears_out(*this);
-  if (is_silent) retire();
 }
 
 /// The server's word, or else what it was seen to do; nullopt: nothing is known.

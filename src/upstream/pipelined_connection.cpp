@@ -1,0 +1,66 @@
+#include "upstream/pipelined_connection.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pillion::upstream {
+
+void PipelinedConnection::add(Query& query, runtime::Time now) {
+  query.carrier = this;
+  pipeline_.add(query, now);
+  send(query);
+  // The watch may still be set for the idle timeout; it looks at what is in flight when it fires. It may also be due in
+  // this very turn, for an older query, and is not to be put off then.
+  const auto next = is_set() ? now + profile_.patience() : *look_at(now);
+  if (!is_set() || at() > next) schedule_.set_deadline(*this, next);
+}
+
+void PipelinedConnection::note_heard() {
+  if (state_ == ConnectionState::proving || state_ == ConnectionState::silent) state_ = ConnectionState::ready;
+}
+
+bool PipelinedConnection::look_at_silence(runtime::Time now) {
+  react_to_silence(now);
+  if (is_open(state_) && pipeline_.is_worn(now, limits_.id_lifetime)) wear_out();
+  return is_open(state_);
+}
+
+void PipelinedConnection::react_to_silence(runtime::Time now) {
+  switch (pipeline_.look(now, patience())) {
+    case Liveness::Verdict::dead:
+      return finish(Error::stalled, "no reply while queries wait, nor to a probe");
+    case Liveness::Verdict::probe:
+      return send(pipeline_.start_probe(now, Pipeline::Purpose::silence));
+    case Liveness::Verdict::silent:
+      if (!pipeline_.fall_silent()) return;
+      if (takes_queries(state_)) state_ = ConnectionState::silent;
+      if (state_ != ConnectionState::draining) events_.fell_silent(*this);
+      return pipeline_.delay_all();
+    case Liveness::Verdict::worn:
+      return wear_out();
+    case Liveness::Verdict::wait:
+      return;
+  }
+}
+
+std::optional<runtime::Time> PipelinedConnection::look_at(runtime::Time now) const {
+  return pipeline_.look_at(now, limits_.id_lifetime, patience());
+}
+
+/// A server in doubt gets an answer to show for itself sooner than one that has only become slow.
+runtime::Duration PipelinedConnection::patience() const {
+  return state_ == ConnectionState::proving
+             ? std::min<runtime::Duration>(profile_.patience(), Liveness::patience_of_doubt)
+             : profile_.patience();
+}
+
+/// One that is silent takes no queries, so that it need not wait for its replacement.
+void PipelinedConnection::wear_out() {
+  const bool is_silent = state_ == ConnectionState::silent;
+  if (state_ != ConnectionState::ready && !is_silent) return;
+  state_ = is_silent ? ConnectionState::draining : ConnectionState::worn;
+  events_.wears_out(*this);
+  if (is_silent) retire();
+}
+
+}  // namespace pillion::upstream

@@ -1,0 +1,69 @@
+#pragma once
+// What a connection is whatever carries it: the queries that are under way on it, and what follows from their silence.
+// Pure.
+
+#include <functional>
+#include <string>
+
+#include "runtime/schedule.hpp"
+#include "upstream/connection.hpp"
+#include "upstream/pipeline.hpp"
+#include "upstream/server_profile.hpp"
+
+namespace pillion::upstream {
+
+class PipelinedConnection : public Connection, protected runtime::Deadline {
+ public:
+  [[nodiscard]] ConnectionState state() const override { return state_; }
+  [[nodiscard]] std::size_t in_flight() const override { return pipeline_.in_flight(); }
+  [[nodiscard]] std::size_t waited_for() const override { return pipeline_.waited_for(); }
+  [[nodiscard]] bool has_room() const override { return pipeline_.has_room(); }
+  [[nodiscard]] std::uint64_t answered() const override { return pipeline_.answered(); }
+  [[nodiscard]] bool was_ended_by_server() const override { return ended_by_server_; }
+
+ protected:
+  /// `schedule`, `limits`, `profile` and `events` outlive the connection. `path` and `random_id` as Mux takes them.
+  PipelinedConnection(runtime::Schedule& schedule, Mux::Path path, std::function<std::uint16_t()> random_id,
+                      const Encoding& encoding, const ConnectionLimits& limits, ServerProfile& profile,
+                      ConnectionEvents& events)
+      : schedule_(schedule),
+        encoding_(encoding),
+        limits_(limits),
+        profile_(profile),
+        events_(events),
+        pipeline_(path, limits.max_in_flight, std::move(random_id)) {}
+
+  /// Writes the query, with the id that it has, at the end of the turn.
+  virtual void send(const Query& query) = 0;
+  /// Ends the connection at once, and tells the pool.
+  virtual void finish(std::optional<Error> error, std::string detail) = 0;
+
+  [[nodiscard]] runtime::Time now() { return schedule_.clock().now(); }
+  /// Takes an id for the query, sends it, and has its silence looked at.
+  void add(Query& query, runtime::Time now);
+  /// A reply has arrived: a connection that was proving or silent is ready.
+  void note_heard();
+  /// True if the server owes an answer.
+  [[nodiscard]] bool owes_answer() const { return pipeline_.in_flight() > 0 || pipeline_.is_probing(); }
+  /// Does what the silence of the connection calls for, if it is silent, and says if it is worn. False when it has
+  /// ended.
+  [[nodiscard]] bool look_at_silence(runtime::Time now);
+  /// When to look again; nullopt while nothing is in flight.
+  [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Time now) const;
+  void wear_out();
+
+  runtime::Schedule& schedule_;
+  Encoding encoding_;
+  const ConnectionLimits& limits_;
+  ServerProfile& profile_;
+  ConnectionEvents& events_;
+  Pipeline pipeline_;
+  ConnectionState state_ = ConnectionState::connecting;
+  bool ended_by_server_ = false;
+
+ private:
+  void react_to_silence(runtime::Time now);
+  [[nodiscard]] runtime::Duration patience() const;
+};
+
+}  // namespace pillion::upstream
