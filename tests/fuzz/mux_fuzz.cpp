@@ -10,6 +10,7 @@
 #include "dns/reply.hpp"
 #include "dns/response.hpp"
 #include "fuzz/fuzz.hpp"
+#include "fuzz/input.hpp"
 #include "upstream/mux.hpp"
 
 namespace pillion::fuzz {
@@ -20,27 +21,6 @@ using dns::Bytes;
 using std::chrono::milliseconds;
 using upstream::Error;
 using upstream::Mux;
-
-class Input {
- public:
-  explicit Input(Bytes bytes) : bytes_(bytes) {}
-  [[nodiscard]] bool is_over() const { return bytes_.empty(); }
-  std::uint8_t byte() {
-    if (bytes_.empty()) return 0;
-    const auto value = bytes_.front();
-    bytes_ = bytes_.subspan(1);
-    return value;
-  }
-  std::size_t below(std::size_t limit) { return byte() % limit; }
-  Bytes take(std::size_t size) {
-    const auto taken = bytes_.first(std::min(size, bytes_.size()));
-    bytes_ = bytes_.subspan(taken.size());
-    return taken;
-  }
-
- private:
-  Bytes bytes_;
-};
 
 class FuzzQuery final : public upstream::Query {
  public:

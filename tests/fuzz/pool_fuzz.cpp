@@ -10,6 +10,7 @@
 
 #include "dns/response.hpp"
 #include "fuzz/fuzz.hpp"
+#include "fuzz/input.hpp"
 #include "support/hand_turned.hpp"
 #include "upstream/fake_stream.hpp"
 #include "upstream/pool.hpp"
@@ -24,22 +25,6 @@ using std::chrono::milliseconds;
 using upstream::Error;
 using upstream::testing::FakeStream;
 using upstream::testing::reply_to_written;
-
-class Input {
- public:
-  explicit Input(Bytes bytes) : bytes_(bytes) {}
-  [[nodiscard]] bool is_over() const { return bytes_.empty(); }
-  std::uint8_t byte() {
-    if (bytes_.empty()) return 0;
-    const auto value = bytes_.front();
-    bytes_ = bytes_.subspan(1);
-    return value;
-  }
-  std::size_t below(std::size_t limit) { return byte() % limit; }
-
- private:
-  Bytes bytes_;
-};
 
 class NoLines final : public runtime::Log {
  public:

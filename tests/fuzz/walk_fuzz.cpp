@@ -12,6 +12,7 @@
 
 #include "dns/message_builder.hpp"
 #include "fuzz/fuzz.hpp"
+#include "fuzz/input.hpp"
 #include "resolve/resolver.hpp"
 
 namespace pillion::fuzz {
@@ -23,22 +24,6 @@ using dns::testing::MessageBuilder;
 using dns::testing::name_of;
 using dns::testing::pointer_to;
 using dns::testing::Section;
-
-class Input {
- public:
-  Input(const std::uint8_t* data, std::size_t size) : bytes_(data, size) {}
-  [[nodiscard]] bool empty() const { return bytes_.empty(); }
-  std::uint8_t byte() {
-    if (bytes_.empty()) return 0;
-    const auto first = bytes_[0];
-    bytes_ = bytes_.subspan(1);
-    return first;
-  }
-  std::size_t below(std::size_t limit) { return byte() % limit; }
-
- private:
-  Bytes bytes_;
-};
 
 enum class Outcome : std::uint8_t { missing, no_data, address, failure };
 
@@ -195,7 +180,7 @@ class Play {
   }
 
   void run() {
-    for (int turns = 0; turns < 24 && !input_.empty(); ++turns) {
+    for (int turns = 0; turns < 24 && !input_.is_over(); ++turns) {
       time_.pass(std::chrono::seconds(input_.below(20)));
       ask();
     }
@@ -335,6 +320,6 @@ class Play {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size < 4 || size > 4096) return 0;
-  pillion::fuzz::Play(pillion::fuzz::Input(data, size)).run();
+  pillion::fuzz::Play(pillion::fuzz::Input({data, size})).run();
   return 0;
 }
