@@ -22,10 +22,12 @@ constexpr std::chrono::seconds startup_patience{5};
 }  // namespace
 
 App::App(const config::Config& config, telemetry::Logger& log)
-    : config_(config), log_(log), tls_(make_tls_contexts(config)), signals_([&]() -> asio::io_context& {
+    : config_(config), log_(log), tls_(make_tls_contexts(config)), memory_(memory_limit(config)), signals_([&]() -> asio::io_context& {
         auto shard_config = config_;
+        const auto cache = memory_.division[static_cast<std::size_t>(runtime::MemoryUse::cache)];
+        if (shard_config.cache.size != 0) shard_config.cache.size = cache / config_.threads;
         for (std::uint32_t i = 0; i < config_.threads; ++i) {
-          shards_.push_back(std::make_unique<Shard>(shard_config, tls_, log_));
+          shards_.push_back(std::make_unique<Shard>(shard_config, memory_.division, tls_, log_));
           // Ports that the kernel chose for the first shard are the others' too.
           shard_config.dns.listen = shards_.front()->addresses();
         }
@@ -83,6 +85,10 @@ telemetry::Sources App::metric_sources() const {
     sources.resolvers.push_back(&shard->resolver().metrics());
     if (const auto* const cache = shard->resolver().cache_metrics()) sources.caches.push_back(cache);
   }
+  for (const auto& shard : shards_) sources.memory.push_back(&shard->memory());
+  sources.memory_limit = memory_.bytes;
+  sources.memory_program = memory_.program;
+  sources.memory_cache = memory_.division[static_cast<std::size_t>(runtime::MemoryUse::cache)];
   sources.searches = !config_.search.domains.empty();
   sources.config_loaded = &config_loaded_;
   sources.log_lines_dropped = [this] { return log_.dropped(); };
@@ -133,9 +139,28 @@ void App::log_start() {
   log_.info("pillion started", {{"version", runtime::build_info::version()},
                                 {"commit", runtime::build_info::commit()},
                                 {"threads", config_.threads}});
+  log_memory();
   for (const auto& address : addresses_)
     log_.info("listening for DNS", {{"address", config::to_string(address)}, {"transports", "udp tcp"}});
   if (const auto address = http_address()) log_.info("listening for HTTP", {{"address", config::to_string(*address)}});
+}
+
+void App::log_memory() {
+  const auto of = [this](runtime::MemoryUse use) { return memory_.division[static_cast<std::size_t>(use)]; };
+  const auto cache = of(runtime::MemoryUse::cache);
+  log_.info("memory divided", {{"limit", memory_.bytes},
+                               {"program", memory_.program},
+                               {"cache", cache},
+                               {"connections", of(runtime::MemoryUse::connections)},
+                               {"input", of(runtime::MemoryUse::input)},
+                               {"output", of(runtime::MemoryUse::output)},
+                               {"queries", of(runtime::MemoryUse::queries)},
+                               {"walks", of(runtime::MemoryUse::walks)}});
+  if (memory_.is_tight)
+    log_.warn("the memory limit is too low to work well", {{"limit", memory_.bytes}, {"program", memory_.program}});
+  if (cache < config_.cache.size * config_.threads)
+    log_.warn("the cache is smaller than cache.size, since the memory limit leaves no more",
+              {{"bytes", cache}, {"configured", config_.cache.size * config_.threads}});
 }
 
 void App::await_signal() {

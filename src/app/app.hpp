@@ -12,6 +12,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "app/memory_limit.hpp"
 #include "app/shard.hpp"
 #include "config/config.hpp"
 #include "http/http_server.hpp"
@@ -47,10 +48,12 @@ class App {
   void begin_drain(runtime::Duration grace);
   void shard_done();
   void log_start();
+  void log_memory();
 
   config::Config config_;
   telemetry::Logger& log_;
   TlsContexts tls_;
+  MemoryLimit memory_;
   std::vector<std::unique_ptr<Shard>> shards_;  // the first one runs on the thread of run(), with HTTP and the signals
   std::vector<config::Endpoint> addresses_;
   runtime::Gauge config_loaded_;

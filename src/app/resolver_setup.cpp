@@ -36,13 +36,13 @@ resolve::Setup::Zone make_zone(const config::Route& route) {
 }  // namespace
 
 resolve::Setup make_setup(runtime::Loop& loop, const config::Config& config, const TlsContexts& tls,
-                          std::vector<GroupMetrics>& metrics) {
+                          runtime::MemoryShares& memory, std::vector<GroupMetrics>& metrics) {
   resolve::Setup setup;
   for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
     const auto& upstream = config.upstreams[i];
     setup.groups.push_back({.name = upstream.name,
                             .encrypted = upstream.protocol == config::Protocol::tls,
-                            .group = make_group(loop, upstream, tls[i].get(), metrics[i])});
+                            .group = make_group(loop, upstream, tls[i].get(), memory.queries, metrics[i])});
   }
   for (const auto& route : config.routes) {
     if (route.upstream.empty()) {

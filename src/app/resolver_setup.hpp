@@ -10,9 +10,9 @@
 
 namespace pillion::app {
 
-/// `tls` and `metrics` have an element for each upstream and outlive the resolver. The configuration has been
+/// `tls` and `metrics` have an element for each upstream; they and `memory` outlive the resolver. The configuration has been
 /// validated.
 [[nodiscard]] resolve::Setup make_setup(runtime::Loop& loop, const config::Config& config, const TlsContexts& tls,
-                                        std::vector<GroupMetrics>& metrics);
+                                        runtime::MemoryShares& memory, std::vector<GroupMetrics>& metrics);
 
 }  // namespace pillion::app

@@ -1,5 +1,6 @@
 #include "app/run.hpp"
 
+#include <malloc.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -30,12 +31,21 @@ void raise_descriptor_limit(std::uint32_t max_connections) {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/// Without this, glibc raises the size from which memory is mapped alone, and goes back at once, with each large block
+/// that is freed.
+void keep_thresholds() {
+  constexpr int mapped_alone = 128 * 1024;
+  ::mallopt(M_MMAP_THRESHOLD, mapped_alone);
+  ::mallopt(M_TRIM_THRESHOLD, mapped_alone);
+}
+
 }  // namespace
 
 int run(const config::Loaded& loaded, std::string_view config_file) {
   const auto& config = loaded.config;
   // A client or a log reader that went away shows as an error of the write.
   std::signal(SIGPIPE, SIG_IGN);
+  keep_thresholds();
   raise_descriptor_limit(config.dns.max_connections * config.threads);
   telemetry::Logger log(logger_options(config.log));
   try {

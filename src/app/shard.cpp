@@ -21,15 +21,22 @@ constexpr std::chrono::milliseconds drain_poll{20};
 
 }  // namespace
 
-Shard::Shard(const config::Config& config, const TlsContexts& tls, runtime::Log& log)
+Shard::Shard(const config::Config& config, const runtime::MemoryDivision& memory, const TlsContexts& tls,
+             runtime::Log& log)
     : loop_(log),
+      memory_(memory, config.threads),
       group_metrics_(config.upstreams.begin(), config.upstreams.end()),
-      resolver_(loop_, loop_.random(), loop_.log(), make_setup(loop_, config, tls, group_metrics_)),
-      server_(loop_, config.dns, config.threads > 1, resolver_, metrics_) {}
+      resolver_(loop_, loop_.random(), loop_.log(), memory_, make_setup(loop_, config, tls, memory_, group_metrics_)),
+      server_(loop_, config.dns, config.threads > 1, resolver_, memory_, metrics_),
+      trimmer_(loop_, memory_, [this] {
+        server_.trim();
+        resolver_.trim();
+      }) {}
 
 void Shard::start() {
   resolver_.start();
   server_.start();
+  trimmer_.start();
 }
 
 void Shard::drain(runtime::Duration grace, std::function<void()> done) {
@@ -52,6 +59,7 @@ asio::awaitable<void> Shard::finish(std::function<void()> done) {
     co_await pause();
     loop_.clock().refresh();
   }
+  trimmer_.stop();
   server_.stop();
   resolver_.stop();
   while (!server_.is_stopped() || !resolver_.is_stopped()) co_await pause();

@@ -8,18 +8,20 @@
 
 #include <boost/asio/awaitable.hpp>
 
+#include "app/trimmer.hpp"
 #include "app/upstreams.hpp"
 #include "config/config.hpp"
 #include "resolve/resolver.hpp"
 #include "runtime/loop.hpp"
+#include "runtime/memory.hpp"
 #include "server/dns_server.hpp"
 
 namespace pillion::app {
 
 class Shard {
  public:
-  /// Binds; throws server::BindError. `tls` is shared with the other shards.
-  Shard(const config::Config& config, const TlsContexts& tls, runtime::Log& log);
+  /// Binds; throws server::BindError. `memory` is divided among the shards, which share `tls`.
+  Shard(const config::Config& config, const runtime::MemoryDivision& memory, const TlsContexts& tls, runtime::Log& log);
 
   /// To be called before run(), or within it.
   void start();
@@ -33,6 +35,7 @@ class Shard {
   /// For threads other than the shard's: only before it runs.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const { return server_.addresses(); }
   [[nodiscard]] const server::DnsMetrics& server_metrics() const { return metrics_; }
+  [[nodiscard]] const runtime::MemoryShares& memory() const { return memory_; }
   /// In the order of the configuration's upstreams.
   [[nodiscard]] const std::vector<GroupMetrics>& group_metrics() const { return group_metrics_; }
   [[nodiscard]] const resolve::Resolver& resolver() const { return resolver_; }
@@ -43,10 +46,12 @@ class Shard {
   [[nodiscard]] boost::asio::awaitable<void> finish(std::function<void()> done);
 
   runtime::Loop loop_;
+  runtime::MemoryShares memory_;
   server::DnsMetrics metrics_;
   std::vector<GroupMetrics> group_metrics_;
   resolve::Resolver resolver_;
   server::DnsServer server_;
+  Trimmer trimmer_;
   bool draining_ = false;
   runtime::Time drain_until_;
 };

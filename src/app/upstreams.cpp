@@ -103,7 +103,8 @@ GroupMetrics::GroupMetrics(const config::Upstream& settings) {
 }
 
 std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config::Upstream& settings,
-                                              upstream::TlsContext* tls, GroupMetrics& metrics) {
+                                              upstream::TlsContext* tls, runtime::MemoryShare& memory,
+                                              GroupMetrics& metrics) {
   std::vector<std::unique_ptr<upstream::Channel>> servers;
   for (std::size_t i = 0; i < settings.servers.size(); ++i) {
     const ServerContext server{.loop = loop, .settings = settings, .server = settings.servers[i]};
@@ -113,9 +114,9 @@ std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config:
       continue;
     }
     auto fallback = make_pool(server, config::Protocol::tcp, nullptr, *metrics.fallbacks[i]);
-    servers.push_back(std::make_unique<upstream::DatagramChannel>(loop, std::move(pool), std::move(fallback)));
+    servers.push_back(std::make_unique<upstream::DatagramChannel>(loop, memory, std::move(pool), std::move(fallback)));
   }
-  return std::make_unique<resolve::Failover>(loop, settings, std::move(servers),
+  return std::make_unique<resolve::Failover>(loop, settings, std::move(servers), memory,
                                              [&loop] { return loop.random().unit(); });
 }
 

@@ -114,6 +114,7 @@ struct Config {
   Search search;
   Http http;
   LogSettings log;
+  std::size_t memory = 0;                           ///< bytes, 16MiB … 1TiB, for all that the process takes; 0: auto
   std::uint32_t threads = 1;                        ///< 1 … 256
   std::chrono::milliseconds drain_timeout{25'000};  ///< 0s … 1h
   friend bool operator==(const Config&, const Config&) = default;

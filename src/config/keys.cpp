@@ -140,6 +140,12 @@ constexpr std::array table{
     KeySpec{.path = "log.level", .kind = KeyKind::choice, .default_text = "info", .choices = log_level_words},
     KeySpec{.path = "log.format", .kind = KeyKind::choice, .default_text = "json", .choices = log_format_words},
 
+    KeySpec{.path = "memory",
+            .kind = KeyKind::size,
+            .default_text = "auto",
+            .min = 16LL << 20,
+            .max = 1LL << 40,
+            .may_be_auto = true},
     KeySpec{.path = "threads", .kind = KeyKind::integer, .default_text = "1", .min = 1, .max = 256},
     KeySpec{.path = "drain_timeout", .kind = KeyKind::duration, .default_text = "25s", .min = 0, .max = hour},
 };
@@ -241,7 +247,7 @@ std::string allowed_text(const KeySpec& key) {
       return format_duration(milliseconds(key.min)) + " to " + format_duration(milliseconds(key.max)) +
              ", whole seconds";
     case KeyKind::size:
-      return "0, or " + format_size(static_cast<std::uint64_t>(key.min)) + " to " +
+      return (key.may_be_auto ? "auto, or " : "0, or ") + format_size(static_cast<std::uint64_t>(key.min)) + " to " +
              format_size(static_cast<std::uint64_t>(key.max));
     case KeyKind::integer:
       return std::to_string(key.min) + " to " + std::to_string(key.max);

@@ -41,6 +41,7 @@ struct KeySpec {
   std::span<const std::string_view> choices = {};
   bool optional = false;      ///< True if it may be left out though it has no default
   bool may_be_false = false;  ///< True if `false` may stand in place of the mapping
+  bool may_be_auto = false;   ///< True if `auto` may stand in place of a size, and 0 may not
 };
 
 /// Every key, each mapping before the keys it holds.

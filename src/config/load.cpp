@@ -134,6 +134,7 @@ Loaded parse_config(std::string_view yaml, std::string_view file) {
     read_search(top, config.search, loaded.warnings);
     read_http(top, config.dns, config.http);
     read_log(top, config.log);
+    top.read_size("memory", config.memory);
     top.read("threads", config.threads);
     top.read("drain_timeout", config.drain_timeout);
   }

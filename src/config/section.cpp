@@ -175,12 +175,17 @@ void Section::read(std::string_view name, std::chrono::milliseconds& out) const 
 void Section::read_size(std::string_view name, std::size_t& out) const {
   const auto written = text(name);
   if (!written) return;
+  const auto& known = key_of(name);
+  if (known.may_be_auto && *written == "auto") {
+    out = 0;
+    return;
+  }
   const auto bytes = parse_size(*written);
   if (!bytes) return refuse_value(name, bytes.error());
-  const auto& known = key_of(name);
   const bool inside =
       *bytes >= static_cast<std::uint64_t>(known.min) && *bytes <= static_cast<std::uint64_t>(known.max);
-  if (*bytes != 0 && !inside) return refuse_value(name, in_quotes(*written) + " is out of range");
+  const bool is_off = *bytes == 0 && !known.may_be_auto;
+  if (!is_off && !inside) return refuse_value(name, in_quotes(*written) + " is out of range");
   out = *bytes;
 }
 

@@ -90,7 +90,7 @@ class Section {
   void read(std::string_view name, Enum& out) const {
     if (const auto index = choice(name)) out = static_cast<Enum>(*index);
   }
-  /// Bytes, of a key of KeyKind::size.
+  /// Bytes, of a key of KeyKind::size; 0 for `auto`.
   void read_size(std::string_view name, std::size_t& out) const;
   /// Text that `check` accepts by returning an empty string; else what is wrong with it.
   void read(std::string_view name, std::string& out, const std::function<std::string(const std::string&)>& check) const;

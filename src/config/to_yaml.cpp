@@ -145,6 +145,7 @@ std::string to_yaml(const Config& config, bool redact) {
   pair(out, "level", config.log.level);
   pair(out, "format", config.log.format);
   out << YAML::EndMap;
+  pair(out, "memory", config.memory == 0 ? "auto" : format_size(config.memory));
   pair(out, "threads", config.threads);
   pair(out, "drain_timeout", config.drain_timeout);
   out << YAML::EndMap;

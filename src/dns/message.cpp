@@ -87,6 +87,12 @@ std::optional<std::size_t> skip_name(Bytes message, std::size_t offset) {
   return walk_name(message, offset, [](Bytes) {});
 }
 
+std::optional<std::size_t> skip_name(Bytes message, std::size_t offset, LabelBudget& budget) {
+  std::size_t labels = 0;
+  const auto size = walk_name(message, offset, [&](Bytes) { ++labels; });
+  return size && budget.spend(labels) ? size : std::nullopt;
+}
+
 bool unpack_name(Bytes message, std::size_t offset, Buffer& out) {
   const auto before = out.size();
   if (walk_name(message, offset, [&](Bytes label) { append(out, label); })) return true;
@@ -94,12 +100,20 @@ bool unpack_name(Bytes message, std::size_t offset, Buffer& out) {
   return false;
 }
 
-std::optional<Record> read_record(Bytes message, std::size_t offset) {
-  const auto owner_size = skip_name(message, offset);
+namespace {
+
+/// The record whose owner name has this size, where it fits.
+std::optional<Record> read_record_after(Bytes message, std::size_t offset, std::optional<std::size_t> owner_size) {
   if (!owner_size || message.size() - offset - *owner_size < record_fixed_size) return std::nullopt;
   const auto record = record_after_name(message, offset, offset + *owner_size);
   if (record.end > message.size()) return std::nullopt;
   return record;
+}
+
+}  // namespace
+
+std::optional<Record> read_record(Bytes message, std::size_t offset) {
+  return read_record_after(message, offset, skip_name(message, offset));
 }
 
 std::optional<Record> find_opt(Bytes message) {
@@ -140,8 +154,9 @@ std::optional<ParseError> MessageView::walk_records() {
   const auto first_additional = std::size_t{header.answers()} + header.authorities();
   const auto count = first_additional + header.additionals();
   auto offset = question_end_;
+  LabelBudget budget(bytes_.size());
   for (std::size_t i = 0; i < count; ++i) {
-    const auto record = read_record(bytes_, offset);
+    const auto record = read_record_after(bytes_, offset, skip_name(bytes_, offset, budget));
     if (!record) return ParseError::malformed_record;
     const bool additional = i >= first_additional;
     if (record->type == type::opt) {

@@ -20,7 +20,8 @@ enum class ParseError : std::uint8_t {
   compressed_name,     // the question's name holds a pointer: it can only point at itself or at the header
   long_name,           // more than 255 bytes, or a label type other than 00 (RFC 6891 5: extended labels are gone)
   truncated_question,  // type or class is missing
-  malformed_record,    // a record runs past the end, has a bad name or pointer, or its rdata does not fit
+  malformed_record,    // a record runs past the end, has a bad name or pointer, or its rdata does not fit; or the names
+                       // have too many labels in all (LabelBudget)
   malformed_edns,  // an OPT outside of the additional section, owned by other than the root, with options that overrun,
                    // or a second one (RFC 6891 6.1.1)
   misplaced_tsig,  // a TSIG that is not the last record of the additional section (RFC 8945 5.1)
@@ -75,6 +76,27 @@ class Header {
 /// RFC 1035 4.1.4), so the walk ends.
 [[nodiscard]] std::optional<std::size_t> skip_name(Bytes message, std::size_t offset);
 
+/// How many labels of names may be looked at for one message, those that pointers lead to counted each time. A message
+/// of 65 kB can have twelve thousand names, each of which leads to 127 labels; what is read and written anew for it
+/// would hold up everybody else (CVE-2023-50387 and the like). Ordinary messages have a label or two for each four
+/// bytes.
+class LabelBudget {
+ public:
+  explicit LabelBudget(std::size_t message_size) : left_(256 + 4 * message_size) {}
+  /// False if there are not so many left.
+  [[nodiscard]] bool spend(std::size_t labels) {
+    if (labels > left_) return false;
+    left_ -= labels;
+    return true;
+  }
+
+ private:
+  std::size_t left_;
+};
+
+/// The same, nullopt also where the budget does not last.
+[[nodiscard]] std::optional<std::size_t> skip_name(Bytes message, std::size_t offset, LabelBudget& budget);
+
 /// Appends the unpacked form of the name at `offset` to `out`; false where skip_name would say nullopt.
 [[nodiscard]] bool unpack_name(Bytes message, std::size_t offset, Buffer& out);
 
@@ -111,8 +133,15 @@ class MessageView {
   /// The view of a message that we have written, without OPT and unsigned: it is not walked again. `question_end` is
   /// where its one question ends.
   [[nodiscard]] static MessageView of_ours(Bytes message, std::size_t question_end) {
+    return of_beginning(message, question_end, false);
+  }
+
+  /// The view of a message of which only the beginning is there, at least the header and its one question, which was
+  /// parsed when it was whole: opt() is not known, nor are there records to walk.
+  [[nodiscard]] static MessageView of_beginning(Bytes message, std::size_t question_end, bool is_signed) {
     const auto name_end = question_end - 4;
     MessageView view;
+    view.signed_ = is_signed;
     view.bytes_ = message;
     view.question_ = {message.subspan(header_size, name_end - header_size), read_u16(message, name_end),
                       read_u16(message, name_end + 2)};

@@ -45,6 +45,31 @@ std::string_view to_string(QueryError error) {
   return index < names.size() ? names[index] : "unknown";
 }
 
+void KeptQuery::assign(const QueryView& query) {
+  const auto beginning = query.message.bytes().first(query.message.question_end());
+  beginning_.assign(beginning.begin(), beginning.end());
+  is_signed_ = query.message.is_signed();
+  has_edns_ = query.edns.present;
+  dnssec_ok_ = query.edns.dnssec_ok;
+  version_ = query.edns.version;
+  udp_payload_ = query.edns.udp_payload;
+  is_padded_ = find_option(query.edns.options, option::padding).has_value();
+  has_keepalive_ = find_option(query.edns.options, option::tcp_keepalive).has_value();
+}
+
+QueryView KeptQuery::view() const {
+  // Code and length (RFC 6891 section 6.1.2), twice.
+  static constexpr std::array<std::uint8_t, 8> both = {0, option::padding, 0, 0, 0, option::tcp_keepalive, 0, 0};
+  const auto options = Bytes(both).subspan(is_padded_ ? 0 : 4, (is_padded_ ? 4 : 0) + (has_keepalive_ ? 4 : 0));
+  return {.message = MessageView::of_beginning(beginning_, beginning_.size(), is_signed_),
+          .edns = {.present = has_edns_,
+                   .udp_payload = udp_payload_,
+                   .extended_rcode = 0,
+                   .version = version_,
+                   .dnssec_ok = dnssec_ok_,
+                   .options = options}};
+}
+
 std::expected<QueryView, QueryError> parse_query(Bytes message, const QueryRules& rules) {
   // QR before the rest: whatever else is wrong with a response, it must not be answered, not even with FORMERR.
   const auto header = Header::of(message);

@@ -44,6 +44,29 @@ struct QueryView {
   [[nodiscard]] bool is_recursive() const { return (message.header().flags() & flag::rd) != 0; }
 };
 
+/// What has to be kept of a query until it is answered: the header and the question, at most 271 bytes, and what its
+/// EDNS says of the answer.
+class KeptQuery {
+ public:
+  /// Keeps this query in place of the one before.
+  void assign(const QueryView& query);
+  /// The query as far as it is kept; of its EDNS options, empty ones that say that the client pads and knows of
+  /// keepalive. Views this.
+  [[nodiscard]] QueryView view() const;
+  /// Gives the memory of a long name back.
+  void recycle() { dns::recycle(beginning_); }
+
+ private:
+  Buffer beginning_;
+  bool is_signed_ = false;
+  bool has_edns_ = false;
+  bool dnssec_ok_ = false;
+  bool is_padded_ = false;
+  bool has_keepalive_ = false;
+  std::uint8_t version_ = 0;
+  std::uint16_t udp_payload_ = min_udp_payload;
+};
+
 struct QueryRules {
   bool reject_non_utf8_names = true;
 };

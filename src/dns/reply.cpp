@@ -41,8 +41,8 @@ class LabelStarts {
 
 class RdataChecker {
  public:
-  RdataChecker(Bytes message, const Record& record, LabelStarts& labels)
-      : message_(message), offset_(record.rdata), end_(record.end), labels_(labels) {}
+  RdataChecker(Bytes message, const Record& record, LabelStarts& labels, LabelBudget& budget)
+      : message_(message), offset_(record.rdata), end_(record.end), labels_(labels), budget_(budget) {}
 
   [[nodiscard]] bool has_layout(std::string_view layout) {
     return std::ranges::all_of(layout, [this](char field) { return read(field); }) && offset_ == end_;
@@ -87,7 +87,7 @@ class RdataChecker {
   }
   bool skip_counted() { return offset_ < end_ && skip(std::size_t{1} + message_[offset_]); }
   bool read_name() {
-    const auto size = skip_name(message_.first(end_), offset_);
+    const auto size = skip_name(message_.first(end_), offset_, budget_);
     return size && labels_.add_name(message_, offset_) && skip(*size);
   }
 
@@ -95,6 +95,7 @@ class RdataChecker {
   std::size_t offset_;
   std::size_t end_;
   LabelStarts& labels_;
+  LabelBudget& budget_;
 };
 
 /// The layout that `record` must have; empty where any rdata will do. Addresses have other forms in other classes than
@@ -107,6 +108,7 @@ std::string_view layout_of(const Record& record) {
 bool has_sound_records(const MessageView& reply) {
   const auto message = reply.bytes();
   LabelStarts labels(message.size());
+  LabelBudget budget(message.size());
   bool sound = labels.add_name(message, header_size);
   for_each_record(reply, [&](const Record& record) {
     if (!sound) return;
@@ -116,7 +118,7 @@ bool has_sound_records(const MessageView& reply) {
       return;
     }
     const auto layout = layout_of(record);
-    if (sound && !layout.empty()) sound = RdataChecker(message, record, labels).has_layout(layout);
+    if (sound && !layout.empty()) sound = RdataChecker(message, record, labels, budget).has_layout(layout);
   });
   return sound;
 }

@@ -71,6 +71,17 @@ inline void append(Buffer& out, Bytes bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
+/// Empties a buffer that is kept for another use. The memory of a large one is given back: what holds thousands of them
+/// is to be bounded by what they usually hold.
+inline void recycle(Buffer& buffer) {
+  constexpr std::size_t kept_capacity = 512;
+  if (buffer.capacity() > kept_capacity) {
+    Buffer().swap(buffer);
+  } else {
+    buffer.clear();
+  }
+}
+
 /// The header's flag bits as they stand in bytes 2 and 3 (RFC 1035 4.1.1, RFC 4035 3.2 for AD and CD).
 namespace flag {
 inline constexpr std::uint16_t qr = 0x8000, aa = 0x0400, tc = 0x0200, rd = 0x0100, ra = 0x0080, ad = 0x0020,

@@ -12,6 +12,9 @@ using upstream::Error;
 
 namespace {
 
+/// Bytes of a reply that says that a server could or would not answer: most have no record but their OPT.
+constexpr std::size_t max_kept_message = 1232;
+
 /// The header and question of a query as an upstream gets it: flags but RD and CD cleared, no other records. AD is set,
 /// so that the answer says whether it was validated (RFC 6840 5.7) to whoever asks later, too.
 void take_question(const dns::QueryView& query, dns::Buffer& out) {
@@ -241,7 +244,9 @@ void Exchange::keep(const upstream::Reply& reply) {
   if (kept_rcode_) return;
   kept_rcode_ = reply.rcode;
   kept_message_.clear();
-  if (reply.message) dns::append(kept_message_, reply.message->bytes());
+  // Of a long one the code says enough.
+  if (reply.message && reply.message->bytes().size() <= max_kept_message)
+    dns::append(kept_message_, reply.message->bytes());
 }
 
 /// Nothing refers to this any more when the request is answered, which may ask again. `answered`: whose reply is the
@@ -253,6 +258,8 @@ void Exchange::end(const Attempt* answered) {
     if (attempt.is_live_) abandon(attempt);
   }
   terms_->schedule.clear_deadline(*this);
+  for (auto& attempt : attempts_) dns::recycle(attempt.message);
+  dns::recycle(kept_message_);
   terms_->servers.ended(*this);
 }
 

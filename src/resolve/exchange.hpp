@@ -89,6 +89,9 @@ class Exchange final : public runtime::Deadline {
   /// exchange.
   void start(const ExchangeTerms& terms, const dns::QueryView& query, Request& request);
 
+  /// Bytes that its owner has taken for its messages, beyond what all exchanges take.
+  std::size_t unusual_size = 0;
+
  private:
   friend class Attempt;
   void replied(Attempt& attempt, const upstream::Reply& reply);

@@ -3,11 +3,30 @@
 #include <algorithm>
 #include <utility>
 
+#include "resolve/in_flight.hpp"
+
 namespace pillion::resolve {
 namespace {
 
 /// The longest wait for an answer over UDP before the query is sent again: a datagram may be lost.
 constexpr std::chrono::milliseconds resend_after{1000};
+
+/// Bytes of most queries as an upstream gets them, without EDNS.
+constexpr std::size_t usual_message_size = 64;
+
+/// What the exchange of this query takes beyond that, in bytes: a signed message is kept whole, twice by each attempt
+/// where the upstream is asked by datagrams, and lies once more in a connection's output.
+std::size_t unusual_size(const dns::QueryView& query) {
+  constexpr std::size_t copies = 2 * Exchange::max_attempts + 1;
+  return query.message.is_signed() ? copies * query.message.bytes().size() : 0;
+}
+
+void refuse(Request& request, std::string_view reason) {
+  request.answered({.rcode = dns::rcode::refused,
+                    .info_code = dns::extended_error::other,
+                    .text = reason,
+                    .may_be_cached = false});
+}
 
 /// When the next server is asked as well: so that each of up to three has the same time before the budget ends, the
 /// last too.
@@ -19,7 +38,8 @@ runtime::Duration next_after(const config::Upstream& settings) {
 }  // namespace
 
 Failover::Failover(runtime::Schedule& schedule, const config::Upstream& settings,
-                   std::vector<std::unique_ptr<upstream::Channel>> servers, std::function<double()> random)
+                   std::vector<std::unique_ptr<upstream::Channel>> servers, runtime::MemoryShare& memory,
+                   std::function<double()> random)
     : terms_{.schedule = schedule,
              .servers = *this,
              .source = settings.protocol == config::Protocol::tls ? Source::upstream : Source::cluster,
@@ -28,7 +48,9 @@ Failover::Failover(runtime::Schedule& schedule, const config::Upstream& settings
       // In the clear, what is sent twice is also seen twice.
       may_hedge_(settings.protocol == config::Protocol::tls && servers.size() > 1),
       servers_(std::move(servers)),
-      policy_(settings.policy, std::move(random)) {
+      policy_(settings.policy, std::move(random)),
+      memory_(memory),
+      exchanges_(max_exchanges, memory, sizeof(Exchange) + Exchange::max_attempts * usual_message_size) {
   health_.reserve(servers_.size());
   for (const auto& server : servers_) {
     health_.push_back(&server->profile().health());
@@ -42,9 +64,11 @@ void Failover::start() {
 
 void Failover::resolve(const dns::QueryView& query, Request& request) {
   auto* const exchange = exchanges_.acquire();
-  if (exchange == nullptr) {
-    return request.answered(
-        {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "too many queries under way"});
+  if (exchange == nullptr) return refuse(request, "too many queries under way");
+  exchange->unusual_size = unusual_size(query);
+  if (!memory_.take(exchange->unusual_size)) {
+    exchanges_.release(*exchange);
+    return refuse(request, "no memory for the query");
   }
   hedges_.earn();
   exchange->start(terms_, query, request);
@@ -91,7 +115,13 @@ std::string_view Failover::name_of(std::size_t server) const {
 }
 
 void Failover::ended(Exchange& exchange) {
+  memory_.give(exchange.unusual_size);
   exchanges_.release(exchange);
+}
+
+void Failover::trim() {
+  exchanges_.trim(objects_kept);
+  for (auto& server : servers_) server->trim();
 }
 
 void Failover::stop() {

@@ -12,6 +12,7 @@
 #include "resolve/group.hpp"
 #include "resolve/hedge_budget.hpp"
 #include "resolve/request.hpp"
+#include "runtime/memory.hpp"
 #include "runtime/schedule.hpp"
 #include "runtime/slab.hpp"
 #include "upstream/channel.hpp"
@@ -24,14 +25,17 @@ class Failover final : public Group, Servers {
   /// Queries under way in one group of one shard.
   static constexpr std::size_t max_exchanges = 16'384;
 
-  /// `servers` in the order of the configuration. `random` as Policy takes it.
+  /// `servers` in the order of the configuration. What is under way takes of `memory`, which outlives this. `random` as
+  /// Policy takes it.
   Failover(runtime::Schedule& schedule, const config::Upstream& settings,
-           std::vector<std::unique_ptr<upstream::Channel>> servers, std::function<double()> random);
+           std::vector<std::unique_ptr<upstream::Channel>> servers, runtime::MemoryShare& memory,
+           std::function<double()> random);
 
   void start() override;
   void resolve(const dns::QueryView& query, Request& request) override;
   void stop() override;
   [[nodiscard]] bool is_stopped() const override;
+  void trim() override;
   [[nodiscard]] bool is_warm() const override;
   [[nodiscard]] bool is_down() const override;
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return recovered_at_; }
@@ -54,7 +58,8 @@ class Failover final : public Group, Servers {
   std::vector<std::unique_ptr<upstream::Channel>> servers_;
   std::vector<const upstream::Health*> health_;
   upstream::Policy policy_;
-  runtime::Slab<Exchange> exchanges_{max_exchanges};
+  runtime::MemoryShare& memory_;
+  runtime::Slab<Exchange> exchanges_;
 };
 
 }  // namespace pillion::resolve

@@ -29,11 +29,12 @@ void InFlightQuery::expired(runtime::Time now) {
 }
 
 InFlight::InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings,
-                   ResolverMetrics& metrics, std::uint64_t seed)
+                   ResolverMetrics& metrics, runtime::MemoryShares& memory, std::uint64_t seed)
     : schedule_(schedule),
       store_(store),
       settings_(settings),
       metrics_(metrics),
+      memory_(memory),
       seed_(seed),
       buckets_(bucket_count),
       spare_(std::make_unique<cache::Preparation>(seed)) {}
@@ -126,8 +127,12 @@ void InFlight::answered(InFlightQuery& in_flight, const Answer& answer) {
   const auto ours = keep(in_flight, answer, *prepared, now);
   const bool failed = is_failure(ours);
   auto waiters = std::exchange(in_flight.waiters, {});
-  while (auto* const request = waiters.pop_front()) {
-    if (!failed || !answer_stale(in_flight, *request, now)) request->answered(ours);
+  if (ours.message && !failed) {
+    hand_over(waiters, ours, memory_.output);
+  } else {
+    while (auto* const request = waiters.pop_front()) {
+      if (!failed || !answer_stale(in_flight, *request, now)) request->answered(ours);
+    }
   }
   spare_ = std::move(prepared);
   slab_.release(in_flight);

@@ -8,7 +8,9 @@
 
 #include "cache/store.hpp"
 #include "resolve/group.hpp"
+#include "resolve/kept_answer.hpp"
 #include "resolve/metrics.hpp"
+#include "runtime/memory.hpp"
 #include "runtime/schedule.hpp"
 #include "runtime/slab.hpp"
 
@@ -53,16 +55,21 @@ struct Destination {
   cache::Denial denial = cache::Denial::tree;
 };
 
+/// Objects of each kind that stay for the next queries when what a peak has left is given back.
+inline constexpr std::size_t objects_kept = 256;
+/// Bytes that most names take at the most.
+inline constexpr std::size_t usual_name_size = 64;
+
 class InFlight {
  public:
-  /// Questions under way in one shard; more are refused.
+  /// Questions under way in one shard; more are refused, as are those for which there is no memory.
   static constexpr std::size_t max_in_flight = 16'384;
   /// A client waits so long before it gets a stale answer (RFC 8767 section 5: the client response timer).
   static constexpr std::chrono::milliseconds stale_after{1800};
 
   /// `store` is the cache, nullptr for none. All references outlive this.
   InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings, ResolverMetrics& metrics,
-           std::uint64_t seed);
+           runtime::MemoryShares& memory, std::uint64_t seed);
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
@@ -73,6 +80,8 @@ class InFlight {
   void ask_alone(const dns::QueryView& query, const Destination& destination, Request& request);
   /// Asks for nobody, so that the cache has the answer before it is asked for. False if there is no room for it.
   bool refresh(const dns::QueryView& query, const Destination& destination);
+  /// Gives back what a peak has left. Not from within a call of this.
+  void trim() { slab_.trim(objects_kept); }
 
  private:
   friend class InFlightQuery;
@@ -94,9 +103,10 @@ class InFlight {
   cache::Store* store_;
   cache::Settings settings_;
   ResolverMetrics& metrics_;
+  runtime::MemoryShares& memory_;
   std::uint64_t seed_;
   std::vector<InFlightQuery*> buckets_;
-  runtime::Slab<InFlightQuery> slab_{max_in_flight};
+  runtime::Slab<InFlightQuery> slab_{max_in_flight, memory_.queries, sizeof(InFlightQuery) + usual_name_size};
   /// For the reply that has come; nullptr while another is being handed to those who wait for it.
   std::unique_ptr<cache::Preparation> spare_;
 };

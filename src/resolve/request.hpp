@@ -2,6 +2,7 @@
 // The one verb, `resolve(query) → answer`: what is asked for, and what comes back.
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string_view>
 
@@ -51,6 +52,8 @@ struct Answer {
           .info_code = denies ? dns::extended_error::stale_nxdomain : dns::extended_error::stale_answer};
 }
 
+class KeptAnswer;
+
 /// A client's question that is being resolved. Owned by the listener that it came from.
 class Request {
  public:
@@ -60,6 +63,10 @@ class Request {
 
   /// Called exactly once for each question asked, possibly from within the call that asks it.
   virtual void answered(const Answer& answer) = 0;
+  /// False if an answer with records would only lie about: whoever asked has not taken what it was given before.
+  [[nodiscard]] virtual bool can_take() const { return true; }
+  /// Called instead of answered(), and only where can_take() is false: the answer waits until it is true.
+  virtual void keep(std::shared_ptr<const KeptAnswer> /*answer*/) {}
 
  protected:
   ~Request() = default;

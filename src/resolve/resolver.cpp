@@ -28,14 +28,17 @@ RouteTable::Target root_target(const Setup& setup) {
 
 }  // namespace
 
-Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime::Log& log, Setup setup)
+Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime::Log& log,
+                   runtime::MemoryShares& memory, Setup setup)
     : schedule_(schedule),
       log_(log),
       groups_(std::move(setup.groups)),
       routes_(root_target(setup)),
       cache_(setup.cache.size != 0 ? std::make_unique<cache::Store>(setup.cache, random.u64()) : nullptr),
-      in_flight_(schedule, cache_.get(), setup.cache, metrics_, random.u64()),
+      in_flight_(schedule, cache_.get(), setup.cache, metrics_, memory, random.u64()),
       search_(std::move(setup.search)),
+      output_memory_(memory.output),
+      walk_memory_(memory.walks),
       walk_tools_(random.u64()),
       rotates_(setup.rotate) {
   // What the configuration says of a zone goes before what every resolver knows of it, or of a part of it.
@@ -183,6 +186,12 @@ Destination Resolver::with_denial(Destination destination) const {
 void Resolver::stop() {
   for (const auto& probe : loop_probes_) probe->stop();
   for (const auto& each : groups_) each.group->stop();
+}
+
+void Resolver::trim() {
+  in_flight_.trim();
+  walks_.trim(objects_kept);
+  for (const auto& each : groups_) each.group->trim();
 }
 
 bool Resolver::is_stopped() const {

@@ -16,6 +16,7 @@
 #include "resolve/search_list.hpp"
 #include "resolve/search_walk.hpp"
 #include "runtime/log.hpp"
+#include "runtime/memory.hpp"
 #include "runtime/random.hpp"
 #include "runtime/schedule.hpp"
 #include "runtime/slab.hpp"
@@ -49,8 +50,9 @@ struct Setup {
 
 class Resolver {
  public:
-  /// The loop's parts outlive this.
-  Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime::Log& log, Setup setup);
+  /// The loop's parts and `memory` outlive this.
+  Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime::Log& log, runtime::MemoryShares& memory,
+           Setup setup);
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
@@ -77,6 +79,8 @@ class Resolver {
   /// Closes the upstream connections in an orderly way; they are gone when is_stopped().
   void stop();
   [[nodiscard]] bool is_stopped() const;
+  /// Gives back what a peak has left. Not from within a call of this.
+  void trim();
   /// True once a first connection to any server of the root's group was made, or failed.
   [[nodiscard]] bool is_warm() const;
 
@@ -104,7 +108,9 @@ class Resolver {
   InFlight in_flight_;
   PrefetchBudget prefetch_budget_;
   std::optional<SearchList> search_;
-  runtime::Slab<SearchWalk> walks_{SearchWalk::max_walks};
+  runtime::MemoryShare& output_memory_;
+  runtime::MemoryShare& walk_memory_;
+  runtime::Slab<SearchWalk> walks_{SearchWalk::max_walks, walk_memory_, SearchWalk::usual_size};
   SearchWalk::Tools walk_tools_;
   std::vector<std::unique_ptr<LoopProbe>> loop_probes_;
   dns::Buffer scratch_;  // a local zone's answer

@@ -7,6 +7,7 @@
 #include "cache/entry.hpp"
 #include "dns/edns.hpp"
 #include "dns/response.hpp"
+#include "resolve/kept_answer.hpp"
 #include "resolve/resolver.hpp"
 
 namespace pillion::resolve {
@@ -116,6 +117,17 @@ void SearchWalk::keep(Step& step, const Answer& answer) {
   step.info_code = answer.info_code;
   step.text = answer.text;
   step.rcode = answer.rcode;
+  const auto size = answer.entry != nullptr ? answer.entry->wire().size() + answer.entry->extended_errors().size()
+                    : answer.message        ? answer.message->bytes().size() + answer.extended_errors.size()
+                                            : 0;
+  if (!resolver_->walk_memory_.take(size)) {
+    step.rcode = dns::rcode::refused;
+    step.info_code = dns::extended_error::other;
+    step.text = "no memory for the answer";
+    step.state = State::failed;
+    return;
+  }
+  answer_bytes_ += size;
   if (answer.entry != nullptr) {
     step.rcode = answer.entry->rcode();
     cache::append_answer(*answer.entry, view_of(step.query, dnssec_ok_), answer.now, answer.rotation, step.answer);
@@ -155,7 +167,18 @@ void SearchWalk::advance() {
     decision.action == Decision::Action::answer_found ? answer_found(decision.step) : answer_first();
     is_busy_ = false;
   }
-  if (pending_ == 0) resolver_->walks_.release(*this);
+  if (pending_ == 0) end();
+}
+
+void SearchWalk::end() {
+  for (auto& step : steps_) {
+    dns::recycle(step.query);
+    dns::recycle(step.answer);
+    dns::recycle(step.extended_errors);
+  }
+  dns::recycle(composed_);
+  resolver_->walk_memory_.give(std::exchange(answer_bytes_, 0));
+  resolver_->walks_.release(*this);
 }
 
 SearchWalk::Decision SearchWalk::decide() const {
@@ -236,8 +259,11 @@ void SearchWalk::answer(const Step& from, dns::Bytes message) {
                 .extended_errors = from.extended_errors,
                 .info_code = from.info_code,
                 .text = from.text};
-  if (!message.empty()) answer.message = dns::MessageView::parse(message).value();
-  request.answered(answer);
+  if (message.empty()) return request.answered(answer);
+  answer.message = dns::MessageView::parse(message).value();
+  RequestList requests;
+  requests.push_back(request);
+  hand_over(requests, answer, resolver_->output_memory_);
 }
 
 /// Fills `composed_` with the answer to the name that was asked for: an alias of `target`, which lives as long as what

@@ -20,8 +20,10 @@ class Resolver;
 
 class SearchWalk {
  public:
-  /// Under way in one shard; more are left to the clients.
+  /// Under way in one shard; more are left to the clients, as are those for which there is no memory.
   static constexpr std::size_t max_walks = 4096;
+  /// Bytes that a walk along a list of Kubernetes takes, with small answers to its steps.
+  static constexpr std::size_t usual_size = 6144;
 
   /// What all walks of a resolver compose their answers with, one after the other.
   struct Tools {
@@ -77,6 +79,7 @@ class SearchWalk {
   void ask(Step& step);
   void keep(Step& step, const Answer& answer);
   void advance();
+  void end();
   [[nodiscard]] Decision decide() const;
   [[nodiscard]] std::optional<Decision> look_at(std::size_t candidate) const;
   [[nodiscard]] std::optional<Decision> look_at_guard(std::size_t index) const;
@@ -100,7 +103,8 @@ class SearchWalk {
   std::size_t candidates_ = 0;  // the last of them is the base by itself
   std::size_t guards_ = 0;
   std::size_t pending_ = 0;
-  std::deque<Step> steps_;  // candidates, then guards; they stay where they are, since others refer to them
+  std::size_t answer_bytes_ = 0;  // taken of the memory for walks
+  std::deque<Step> steps_;        // candidates, then guards; they stay where they are, since others refer to them
   dns::Buffer composed_;
 };
 

@@ -1,10 +1,15 @@
 #pragma once
 // Objects of one type at fixed addresses, reused rather than freed: a warm data path acquires and releases without
-// allocating.
+// allocating. What a peak has left is given back by trim().
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
-#include <deque>
+#include <functional>
+#include <memory>
 #include <vector>
+
+#include "runtime/memory.hpp"
 
 namespace pillion::runtime {
 
@@ -13,28 +18,57 @@ namespace pillion::runtime {
 template <typename T>
 class Slab {
  public:
-  explicit Slab(std::size_t limit) : limit_(limit) {}
+  /// At most `limit` objects are in use, and none for which `memory` has not `cost` bytes: the object's own, and those
+  /// of the buffers that it usually fills.
+  Slab(std::size_t limit, MemoryShare& memory, std::size_t cost) : limit_(limit), memory_(memory), cost_(cost) {}
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
+  ~Slab() { memory_.give(in_use() * cost_); }
 
-  /// nullptr when `limit` objects are in use.
+  /// nullptr at either limit.
   [[nodiscard]] T* acquire() {
-    if (free_.empty()) {
-      if (objects_.size() == limit_) return nullptr;
-      // Room for the object's return is made now, so that release() cannot fail.
-      free_.reserve(objects_.size() + 1 > free_.capacity() ? 2 * (objects_.size() + 1) : free_.capacity());
-      return &objects_.emplace_back();
-    }
+    if (in_use() == limit_ || !memory_.take(cost_)) return nullptr;
+    if (free_.empty()) grow();
     T* const object = free_.back();
     free_.pop_back();
     return object;
   }
-  void release(T& object) { free_.push_back(&object); }
-  [[nodiscard]] std::size_t in_use() const { return objects_.size() - free_.size(); }
+  void release(T& object) {
+    memory_.give(cost_);
+    free_.push_back(&object);
+  }
+  [[nodiscard]] std::size_t in_use() const { return chunks_.size() * chunk_size - free_.size(); }
+
+  /// Frees what is not in use, but for about `keep` objects. No reference to a released object may be left.
+  void trim(std::size_t keep) {
+    if (free_.size() <= keep) return;
+    // Objects at the end are the next to be acquired: those of the chunks that are kept.
+    std::ranges::sort(free_, std::greater<>{});
+    std::erase_if(chunks_, [&](const std::unique_ptr<Chunk>& chunk) {
+      if (free_.size() < keep + chunk_size) return false;
+      const auto first = std::ranges::lower_bound(free_, &chunk->back(), std::greater<>{});
+      const auto end = std::ranges::upper_bound(free_, &chunk->front(), std::greater<>{});
+      if (end - first != static_cast<std::ptrdiff_t>(chunk_size)) return false;
+      free_.erase(first, end);
+      return true;
+    });
+  }
 
  private:
+  static constexpr std::size_t chunk_size = 16;
+  using Chunk = std::array<T, chunk_size>;
+
+  void grow() {
+    chunks_.push_back(std::make_unique<Chunk>());
+    // Room for the objects' return is made now, so that release() cannot fail.
+    free_.reserve(std::max(free_.capacity(), chunks_.size() * chunk_size));
+    for (auto& object : *chunks_.back()) free_.push_back(&object);
+  }
+
   std::size_t limit_;
-  std::deque<T> objects_;
+  MemoryShare& memory_;
+  std::size_t cost_;
+  std::vector<std::unique_ptr<Chunk>> chunks_;
   std::vector<T*> free_;
 };
 

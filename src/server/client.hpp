@@ -6,9 +6,10 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <memory>
 
 #include "dns/query.hpp"
-#include "resolve/request.hpp"
+#include "resolve/kept_answer.hpp"
 #include "runtime/clock.hpp"
 #include "server/metrics.hpp"
 
@@ -39,6 +40,12 @@ class ClientQuery;
 /// Where answers go: a TCP session or a UDP listener.
 class Responder {
  public:
+  /// False if an answer with records would only lie about: the client has not taken what it was given before.
+  [[nodiscard]] virtual bool can_take() = 0;
+  /// False if there is no memory for an answer of so many bytes.
+  [[nodiscard]] virtual bool can_hold(std::size_t size) = 0;
+  /// The query has a kept answer, for QueryHandler::deliver() as soon as can_take().
+  virtual void wait_to_take(ClientQuery& query) = 0;
   /// Where to append the answer; nullptr where the client is gone. A frame's length prefix is written here.
   virtual dns::Buffer* begin_answer(ClientQuery& query) = 0;
   /// The answer starts at `message_start` of that buffer and is whole.
@@ -54,14 +61,18 @@ class Responder {
 class ClientQuery final : public resolve::Request {
  public:
   void answered(const resolve::Answer& answer) override;
+  [[nodiscard]] bool can_take() const override { return responder->can_take(); }
+  void keep(std::shared_ptr<const resolve::KeptAnswer> answer) override;
 
   QueryHandler* handler = nullptr;
   Responder* responder = nullptr;
   Transport transport = Transport::udp;
   bool is_local = true;  ///< TCP only: from a loopback address
   runtime::Time received;
-  DatagramPath path;    ///< UDP only
-  dns::Buffer message;  ///< the client's own
+  DatagramPath path;  ///< UDP only
+  dns::KeptQuery query;
+  std::shared_ptr<const resolve::KeptAnswer> kept;  ///< to be delivered; nullptr until then
+  std::size_t kept_size = 0;                        ///< of it, for one of the queries that it is kept for
 };
 
 }  // namespace pillion::server

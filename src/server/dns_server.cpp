@@ -9,8 +9,8 @@ namespace pillion::server {
 namespace asio = boost::asio;
 
 DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
-                     DnsMetrics& metrics)
-    : loop_(loop), handler_(loop, settings, resolver, metrics) {
+                     runtime::MemoryShares& memory, DnsMetrics& metrics)
+    : loop_(loop), handler_(loop, settings, resolver, memory, metrics), memory_(loop, memory) {
   for (const auto& endpoint : settings.listen) bind(endpoint, share);
 }
 
@@ -21,7 +21,7 @@ void DnsServer::bind(const config::Endpoint& endpoint, bool share) {
   for (int attempt = 1;; ++attempt) {
     try {
       auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), share, handler_,
-                                               connections_, limits_);
+                                               connections_, memory_, limits_);
       udp_.push_back(std::make_unique<UdpListener>(loop_, asio::ip::udp::endpoint(address, tcp->address().port()),
                                                    share, handler_));
       tcp_.push_back(std::move(tcp));

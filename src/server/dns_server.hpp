@@ -21,13 +21,15 @@ class DnsServer {
   /// Binds every address of `settings.listen` for UDP and TCP; throws BindError. With `share`, other shards bind the
   /// same addresses. A port of 0 lets the kernel choose one that is free for both.
   DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
-            DnsMetrics& metrics);
+            runtime::MemoryShares& memory, DnsMetrics& metrics);
 
   void start();
   /// No new TCP clients; those that are there, and UDP, are answered on.
   void begin_drain();
   /// True if nothing is under way, and no query came for `quiet`.
   [[nodiscard]] bool is_quiet(runtime::Duration quiet) const;
+  /// Gives back what a peak has left. Not from within a call of a handler's.
+  void trim() { handler_.trim(); }
   /// Closes everything.
   void stop();
   /// True once everything has ended, so that this may be destroyed when the queries that are still resolved are
@@ -42,6 +44,7 @@ class DnsServer {
   runtime::Loop& loop_;
   SessionLimits limits_;
   QueryHandler handler_;
+  ClientMemory memory_;
   ConnectionCount connections_;
   std::vector<std::unique_ptr<UdpListener>> udp_;
   std::vector<std::unique_ptr<TcpListener>> tcp_;

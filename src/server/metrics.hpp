@@ -41,11 +41,13 @@ enum class Refusal : std::uint8_t {
   in_flight_limit,   // a query over the shard's limit: answered REFUSED with an Extended DNS Error
   slow_client,       // a message not completed in time, or answers not read in time: closed
   output_limit,      // a client that does not read while answers pile up: closed
+  memory_limit,      // no memory left for a query or an answer: answered REFUSED; or for what a client holds: closed
   count_,
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Refusal::count_)> refusal_labels = {
     "zone_transfer", "opcode",          "edns_version", "connection_limit",
-    "client_limit",  "in_flight_limit", "slow_client",  "output_limit"};
+    "client_limit",  "in_flight_limit", "slow_client",  "output_limit",
+    "memory_limit"};
 
 struct DnsMetrics {
   // requests[transport][family][type]; the last type is "other".

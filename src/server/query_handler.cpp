@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "dns/edns.hpp"
 #include "server/compose.hpp"
@@ -25,6 +26,17 @@ bool is_of_other_opcode(dns::Bytes message) {
   return header && !header->is_response() && header->opcode() != dns::opcode::query;
 }
 
+/// Bytes of most queries' header and question.
+constexpr std::size_t usual_query_size = 64;
+/// Bytes that we may add to an answer: a frame's length, our OPT with its options and padding.
+constexpr std::size_t max_own_size = 1024;
+
+/// Bytes that an answer brings with it; 0 for one that is only a code.
+std::size_t size_of_records(const resolve::Answer& answer) {
+  if (answer.entry != nullptr) return answer.entry->wire().size();
+  return answer.message ? answer.message->bytes().size() : 0;
+}
+
 std::size_t label_of_type(std::uint16_t type) {
   return type < type_index.size() ? type_index[type] : labelled_types.size();
 }
@@ -35,9 +47,18 @@ void ClientQuery::answered(const resolve::Answer& answer) {
   handler->answer(*this, answer);
 }
 
+void ClientQuery::keep(std::shared_ptr<const resolve::KeptAnswer> answer) {
+  kept = std::move(answer);
+  responder->wait_to_take(*this);
+}
+
 QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver,
-                           DnsMetrics& metrics)
-    : loop_(loop), settings_(settings), resolver_(resolver), metrics_(metrics) {}
+                           runtime::MemoryShares& memory, DnsMetrics& metrics)
+    : loop_(loop),
+      settings_(settings),
+      resolver_(resolver),
+      metrics_(metrics),
+      queries_(max_in_flight, memory.queries, sizeof(ClientQuery) + usual_query_size) {}
 
 QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
   last_message_ = loop_.clock().now();
@@ -67,10 +88,10 @@ QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sen
   const auto found = resolver_.look(*view);
   if (found.answer) {
     answer_now(*view, sender, responder, *found.answer);
-  } else if (auto* const query = accept(message, sender, responder)) {
+  } else if (auto* const query = accept(*view, sender, responder)) {
     resolver_.ask(*view, found.miss, *query);
   } else {
-    count_refusal(Refusal::in_flight_limit);
+    count_refusal(queries_.in_use() < max_in_flight ? Refusal::memory_limit : Refusal::in_flight_limit);
     answer_now(
         *view, sender, responder,
         {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "too many queries in flight"});
@@ -88,11 +109,11 @@ void QueryHandler::fill(ClientQuery& query, const Sender& sender, Responder& res
 }
 
 /// A place among the queries that wait; nullptr where there is none.
-ClientQuery* QueryHandler::accept(dns::Bytes message, const Sender& sender, Responder& responder) {
+ClientQuery* QueryHandler::accept(const dns::QueryView& view, const Sender& sender, Responder& responder) {
   auto* const query = queries_.acquire();
   if (query == nullptr) return nullptr;
   fill(*query, sender, responder);
-  query->message.assign(message.begin(), message.end());
+  query->query.assign(view);
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
   return query;
 }
@@ -126,13 +147,24 @@ std::optional<resolve::Answer> QueryHandler::refuse(const dns::QueryView& view) 
 }
 
 void QueryHandler::answer(ClientQuery& query, const resolve::Answer& answer) {
-  // It was valid when it came, and the copy is the same bytes.
-  if (const auto view = dns::parse_query(query.message, {.reject_non_utf8_names = false}))
-    respond(query, *view, answer);
+  respond(query, query.query.view(), answer);
   release(query);
 }
 
+void QueryHandler::deliver(ClientQuery& query) {
+  const auto kept = std::exchange(query.kept, nullptr);
+  answer(query, kept->answer());
+}
+
 void QueryHandler::respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer) {
+  if (const auto size = size_of_records(answer); size > 0 && !query.responder->can_hold(size + max_own_size)) {
+    count_refusal(Refusal::memory_limit);
+    return respond(query, view,
+                   {.source = answer.source,
+                    .rcode = dns::rcode::refused,
+                    .info_code = dns::extended_error::other,
+                    .text = "no memory for the answer"});
+  }
   auto* const out = query.responder->begin_answer(query);
   if (out == nullptr) {
     metrics_.responses_undelivered.add();
@@ -195,6 +227,7 @@ void QueryHandler::answer_header(dns::Bytes message, std::uint16_t rcode, const 
 
 void QueryHandler::release(ClientQuery& query) {
   auto& responder = *query.responder;
+  query.query.recycle();
   queries_.release(query);
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
   responder.forget(query);

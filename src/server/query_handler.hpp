@@ -10,6 +10,7 @@
 #include "dns/response.hpp"
 #include "resolve/resolver.hpp"
 #include "runtime/loop.hpp"
+#include "runtime/memory.hpp"
 #include "runtime/slab.hpp"
 #include "server/client.hpp"
 #include "server/metrics.hpp"
@@ -29,16 +30,22 @@ struct Sender {
 /// One per shard, shared by its listeners.
 class QueryHandler {
  public:
-  /// Queries of a shard that wait for an answer; more are refused with an Extended DNS Error.
+  /// Queries of a shard that wait for an answer; more, and those for which there is no memory, are refused with an
+  /// Extended DNS Error.
   static constexpr std::size_t max_in_flight = 16'384;
 
-  QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver, DnsMetrics& metrics);
+  QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver,
+               runtime::MemoryShares& memory, DnsMetrics& metrics);
 
   enum class Outcome : std::uint8_t { accepted, invalid };
   /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the
   /// caller closes the connection, and FORMERR at the most over UDP. A message with another opcode than QUERY is laid
   /// out by rules of its own (RFC 8490 section 5.4): whatever follows its header, it is answered NOTIMP.
   Outcome handle(dns::Bytes message, const Sender& sender, Responder& responder);
+  /// Gives its client the answer that was kept for it.
+  void deliver(ClientQuery& query);
+  /// Gives back what a peak has left. Not from within a call of this.
+  void trim() { queries_.trim(resolve::objects_kept); }
 
   /// While draining, clients are told to close their connections (RFC 7828 section 3.2.2: a timeout of zero).
   void set_draining() { draining_ = true; }
@@ -56,7 +63,7 @@ class QueryHandler {
   void reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder);
   void answer_header(dns::Bytes message, std::uint16_t rcode, const Sender& sender, Responder& responder);
   void fill(ClientQuery& query, const Sender& sender, Responder& responder);
-  [[nodiscard]] ClientQuery* accept(dns::Bytes message, const Sender& sender, Responder& responder);
+  [[nodiscard]] ClientQuery* accept(const dns::QueryView& view, const Sender& sender, Responder& responder);
   void answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                   const resolve::Answer& answer);
   [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
@@ -69,7 +76,7 @@ class QueryHandler {
   resolve::Resolver& resolver_;
   DnsMetrics& metrics_;
   Offenders offenders_;
-  runtime::Slab<ClientQuery> queries_{max_in_flight};
+  runtime::Slab<ClientQuery> queries_;
   ClientQuery spare_;  // for the one message at a time that is answered without a place in queries_
   runtime::Time last_message_;
   bool draining_ = false;

@@ -43,12 +43,13 @@ void ConnectionCount::remove(const ClientAddress& client) {
 }
 
 TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
-                         ConnectionCount& connections, const SessionLimits& limits)
+                         ConnectionCount& connections, ClientMemory& memory, const SessionLimits& limits)
     : loop_(loop),
       acceptor_(loop.io()),
       retry_(loop.io()),
       handler_(handler),
       connections_(connections),
+      memory_(memory),
       limits_(limits),
       read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
   acceptor_.open(address.protocol());
@@ -90,9 +91,10 @@ void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
     return handler_.count_refusal(Refusal::connection_limit);
   if (connections_.of(client) >= handler_.settings().max_connections_per_client)
     return handler_.count_refusal(Refusal::client_limit);
+  if (!memory_.connections().take(TcpSession::cost)) return handler_.count_refusal(Refusal::memory_limit);
   error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, family, handler_, limits_, *this);
+  auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, family, handler_, memory_, limits_, *this);
   auto& started = *session;
   sessions_.emplace(&started, std::move(session));
   connections_.add(client);
@@ -103,6 +105,7 @@ void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
 
 void TcpListener::ended(TcpSession& session) {
   connections_.remove(session.address());
+  memory_.connections().give(TcpSession::cost);
   handler_.metrics().connections[static_cast<std::size_t>(session.family())].add(-1);
   sessions_.erase(&session);
 }

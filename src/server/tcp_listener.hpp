@@ -36,7 +36,7 @@ class TcpListener final : public SessionOwner {
   /// Binds and listens; throws boost::system::system_error. With `share`, other shards bind the same address
   /// (SO_REUSEPORT).
   TcpListener(runtime::Loop& loop, const boost::asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
-              ConnectionCount& connections, const SessionLimits& limits);
+              ConnectionCount& connections, ClientMemory& memory, const SessionLimits& limits);
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
@@ -59,6 +59,7 @@ class TcpListener final : public SessionOwner {
   boost::asio::steady_timer retry_;  // after a failed accept
   QueryHandler& handler_;
   ConnectionCount& connections_;
+  ClientMemory& memory_;
   const SessionLimits& limits_;
   std::unordered_map<TcpSession*, std::unique_ptr<TcpSession>> sessions_;
   dns::Buffer read_buffer_;

@@ -15,16 +15,30 @@ namespace pillion::server {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
+namespace {
+
+/// Bytes of each buffer that every session may have, so that ordinary queries need no memory of others.
+constexpr std::size_t small_buffer = 512;
+
+std::size_t beyond_small(std::size_t size) {
+  return size > small_buffer ? size - small_buffer : 0;
+}
+
+}  // namespace
+
 TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, IpFamily family,
-                       QueryHandler& handler, const SessionLimits& limits, SessionOwner& owner)
+                       QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits, SessionOwner& owner)
     : loop_(loop),
       socket_(std::move(socket)),
       handler_(handler),
+      memory_(memory),
       limits_(limits),
       owner_(owner),
       address_(address),
       is_local_(is_loopback(address)),
-      family_(family) {}
+      family_(family),
+      input_(memory.input()),
+      output_(memory.output()) {}
 
 void TcpSession::start() {
   last_read_ = loop_.clock().now();
@@ -39,30 +53,57 @@ void TcpSession::wait_readable() {
 
 bool TcpSession::may_read() const {
   return !closed_ && !input_ended_ && in_flight_ < handler_.settings().max_in_flight_per_connection &&
-         out_.size() - written_ < limits_.pause_reading_at;
+         pending() < limits_.pause_at && to_take_.empty();
+}
+
+/// How many bytes may be read: they may all have to be kept.
+std::size_t TcpSession::readable_size() {
+  const auto all = owner_.read_buffer().size() - partial_.size();
+  if (memory_.input().room() >= all) return all;
+  const auto may_keep = small_buffer + input_.bytes();
+  return may_keep > partial_.size() ? std::min(may_keep - partial_.size(), all) : 0;
+}
+
+/// Reads on as soon as there is something to read, and memory for the message that it belongs to.
+void TcpSession::read_on() {
+  if (reading_ || ClientMemory::is_waiting(*this)) return;
+  if (readable_size() == 0) {
+    const auto needed = dns::Frames(partial_).needed();
+    const auto missing = needed - small_buffer - input_.bytes();
+    if (!memory_.make_room(runtime::MemoryUse::input, missing, *this)) return memory_.wait_for_input(*this);
+    input_.set_anyway(needed - small_buffer);
+  }
+  wait_readable();
+}
+
+void TcpSession::room_for_input() {
+  partial_since_ = loop_.clock().now();  // the client was not waited for
+  loop_.schedule(*this);
 }
 
 void TcpSession::readable(const error_code& error) {
   reading_ = false;
   if (closed_ || error) return end_if_unused();
   const auto now = loop_.clock().refresh();
+  const auto readable = readable_size();
+  if (readable == 0) return read_on();
   const auto space = owner_.read_buffer();
   std::ranges::copy(partial_, space.begin());
   const auto kept = partial_.size();
-  const auto size = ::recv(socket_.native_handle(), space.data() + kept, space.size() - kept, MSG_DONTWAIT);
+  const auto size = ::recv(socket_.native_handle(), space.data() + kept, readable, MSG_DONTWAIT);
   if (size < 0) {
     if (errno == EAGAIN || errno == EINTR) return wait_readable();
     return close();
   }
   if (size == 0) {
     input_ended_ = true;
-    partial_.clear();  // a message that will never be whole
+    keep({});  // a message that will never be whole
     return close_if_done();
   }
   last_read_ = now;
   if (partial_.empty()) partial_since_ = now;
   if (!handle_messages(space.first(kept + static_cast<std::size_t>(size)))) return;
-  if (may_read()) wait_readable();
+  if (may_read()) read_on();
 }
 
 /// Handles every whole message in `bytes` while the limits allow, and keeps the rest. False when the session has been
@@ -70,7 +111,7 @@ void TcpSession::readable(const error_code& error) {
 bool TcpSession::handle_messages(dns::Bytes bytes) {
   handling_ = true;
   dns::Frames frames(bytes);
-  while (in_flight_ < handler_.settings().max_in_flight_per_connection) {
+  while (in_flight_ < handler_.settings().max_in_flight_per_connection && can_take()) {
     const auto message = frames.next();
     if (!message) break;
     partial_since_ = last_read_;
@@ -87,31 +128,76 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
     if (closed_) return handling_ = false;
   }
   handling_ = false;
-  const auto rest = frames.rest();
-  // A new buffer each time: an idle session, which has no rest, then holds no memory.
-  partial_ = dns::Buffer(rest.begin(), rest.end());
-  if (!partial_.empty()) watch(partial_since_ + limits_.message_timeout);
+  keep(frames.rest());
+  if (partial_.empty()) return true;
+  watch(partial_since_ + limits_.message_timeout);
+  // Others' answers are in the way, which leave at the end of the turn.
+  const bool is_whole = dns::Frames(partial_).next().has_value();
+  if (is_whole && in_flight_ == 0 && !waiting_to_write_) loop_.schedule(*this);
   return true;
 }
 
-/// Goes on where a limit had stopped: first with messages that were read already, then with reading.
+/// Keeps what has been read and not handled, and memory for the message that it begins, if there is.
+void TcpSession::keep(dns::Bytes rest) {
+  // A new buffer each time: an idle session, which has no rest, then holds no memory.
+  partial_ = dns::Buffer(rest.begin(), rest.end());
+  const auto had = input_.bytes();
+  input_.set_anyway(beyond_small(partial_.size()));
+  if (const auto needed = beyond_small(dns::Frames(partial_).needed()); needed > input_.bytes())
+    static_cast<void>(input_.set(needed));
+  if (input_.bytes() > 0) memory_.start_holding(*this);
+  if (input_.bytes() < had) memory_.input_given_back();
+}
+
+/// Goes on where a limit had stopped: first with answers that are there, then with messages that were read already,
+/// then with reading.
 void TcpSession::resume() {
-  if (handling_ || reading_ || closed_) return;
+  if (handling_ || closed_) return;
+  while (!to_take_.empty() && can_take()) deliver_first();
+  if (reading_ || closed_ || !to_take_.empty()) return;
   if (!partial_.empty() && in_flight_ < handler_.settings().max_in_flight_per_connection) {
     const auto waiting = std::exchange(partial_, {});
     if (!handle_messages(waiting)) return;
   }
-  if (may_read()) wait_readable();
+  if (may_read()) read_on();
+}
+
+bool TcpSession::can_take() {
+  if (closed_) return true;
+  return pending() < limits_.pause_at &&
+         memory_.make_room(runtime::MemoryUse::output, ClientMemory::room_for_answer, *this);
+}
+
+bool TcpSession::can_hold(std::size_t size) {
+  return closed_ || (pending() + size <= limits_.max_queued_output &&
+                     memory_.make_room(runtime::MemoryUse::output, size, *this));
+}
+
+void TcpSession::wait_to_take(ClientQuery& query) {
+  // One that many wait for is handed to all of them in a row.
+  query.kept_size = to_take_.empty() || query.kept.get() != last_kept_ ? query.kept->size() : 0;
+  kept_ += query.kept_size;
+  last_kept_ = query.kept.get();
+  to_take_.push_back(query);
+  loop_.schedule(*this);
+}
+
+void TcpSession::deliver_first() {
+  auto& query = static_cast<ClientQuery&>(*to_take_.pop_front());
+  kept_ -= query.kept_size;
+  handler_.deliver(query);
 }
 
 dns::Buffer* TcpSession::begin_answer(ClientQuery& /*query*/) {
   if (closed_) return nullptr;
+  if (out_.capacity() == 0) out_.reserve(last_output_);
   static_cast<void>(dns::begin_frame(out_));
   return &out_;
 }
 
 void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
   dns::end_frame(out_, message_start);
+  output_.set_anyway(beyond_small(out_.size()));
   loop_.schedule(*this);
 }
 
@@ -122,11 +208,16 @@ void TcpSession::forget(ClientQuery& /*query*/) {
   loop_.schedule(*this);
 }
 
+Held TcpSession::held(runtime::MemoryUse use) const {
+  if (use == runtime::MemoryUse::input) return {.bytes = input_.bytes(), .since = std::max(partial_since_, last_write_)};
+  return {.bytes = waiting_to_write_ ? output_.bytes() + kept_ : 0, .since = last_write_};
+}
+
 void TcpSession::flush() {
   if (closed_) return;
   if (!waiting_to_write_) write();
   if (closed_) return;
-  if (out_.size() - written_ > limits_.max_queued_output) return drop(Refusal::output_limit);
+  if (pending() + kept_ > limits_.max_queued_output) return drop(Refusal::output_limit);
   resume();
   close_if_done();
 }
@@ -144,19 +235,22 @@ void TcpSession::write() {
     written_ += static_cast<std::size_t>(size);
     last_write_ = loop_.clock().now();
   }
-  out_.clear();
+  last_output_ = static_cast<std::uint32_t>(std::min(out_.size(), limits_.pause_at));
   written_ = 0;
-  constexpr std::size_t kept_capacity = 4096;
-  if (out_.capacity() > kept_capacity && in_flight_ == 0) dns::Buffer().swap(out_);
+  dns::recycle(out_);
+  output_.set_anyway(0);
+  if (input_.bytes() == 0) memory_.stop_holding(*this);
 }
 
 void TcpSession::wait_writable() {
   // The part that has left would otherwise pile up before the part that has not.
   out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(written_));
+  output_.set_anyway(beyond_small(out_.size()));
   if (written_ > 0 || !waiting_to_write_) last_write_ = loop_.clock().now();
   written_ = 0;
   if (waiting_to_write_) return;
   waiting_to_write_ = true;
+  memory_.start_holding(*this);
   watch(last_write_ + limits_.write_timeout);
   socket_.async_wait(TcpSocket::wait_write, [this](const error_code& error) {
     waiting_to_write_ = false;
@@ -207,12 +301,17 @@ void TcpSession::close() {
   error_code ignored;
   socket_.close(ignored);
   dns::Buffer().swap(out_);
-  dns::Buffer().swap(partial_);
+  output_.set_anyway(0);
+  keep({});
+  memory_.stop_holding(*this);
+  // Nobody takes them any more.
+  while (!to_take_.empty()) deliver_first();
   end_if_unused();
 }
 
 void TcpSession::end_if_unused() {
-  if (!closed_ || reading_ || waiting_to_write_ || in_flight_ > 0) return;
+  if (!closed_ || is_over_ || reading_ || waiting_to_write_ || in_flight_ > 0) return;
+  is_over_ = true;
   // Callers up the stack may still look at this session.
   asio::post(loop_.io(), [this] { owner_.ended(*this); });
 }

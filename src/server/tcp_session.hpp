@@ -7,6 +7,7 @@
 
 #include "runtime/loop.hpp"
 #include "server/client.hpp"
+#include "server/client_memory.hpp"
 #include "server/query_handler.hpp"
 
 namespace pillion::server {
@@ -18,9 +19,9 @@ struct SessionLimits {
   std::chrono::milliseconds message_timeout{10'000};  ///< from the first byte of a message to its last
   std::chrono::milliseconds write_timeout{10'000};    ///< without the client taking a byte of what waits for it
   std::size_t max_queued_output = std::size_t{4}
-                                  << 20U;  ///< bytes that the kernel did not take; more: the client is dropped
-  std::size_t pause_reading_at = std::size_t{64}
-                                 << 10U;  ///< bytes of output that wait before the client's next queries are read
+                                  << 20U;  ///< bytes of answers that the kernel did not take; more: it is dropped
+  std::size_t pause_at = std::size_t{64} << 10U;  ///< bytes of output that wait before the client's next queries are
+                                                  ///< handled, and the next answer is given
 };
 
 class TcpSession;
@@ -40,10 +41,14 @@ class SessionOwner {
 
 /// An idle session holds no buffer. Plain completion handlers rather than a coroutine: a frame per client would be most
 /// of its memory.
-class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline {
+class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline, MemoryHolder {
  public:
+  /// Bytes of user memory that a session takes at the most beyond what it takes of the shares for input and output: its
+  /// own, the socket's and the allocator's, and the two small buffers.
+  static constexpr std::size_t cost = 2048;
+
   TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, IpFamily family,
-             QueryHandler& handler, const SessionLimits& limits, SessionOwner& owner);
+             QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits, SessionOwner& owner);
   ~TcpSession() override { loop_.unschedule(*this); }
 
   void start();
@@ -55,18 +60,37 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   [[nodiscard]] IpFamily family() const { return family_; }
 
  private:
+  // Responder
+  [[nodiscard]] bool can_take() override;
+  [[nodiscard]] bool can_hold(std::size_t size) override;
+  void wait_to_take(ClientQuery& query) override;
   dns::Buffer* begin_answer(ClientQuery& query) override;
   void end_answer(ClientQuery& query, std::size_t message_start) override;
   void forget(ClientQuery& query) override;
 
+  // MemoryHolder
+  [[nodiscard]] Held held(runtime::MemoryUse use) const override;
+  void drop_for_memory() override { drop(Refusal::memory_limit); }
+  void room_for_input() override;
+
+  // Reading and handling
   void wait_readable();
   void readable(const boost::system::error_code& error);
+  [[nodiscard]] std::size_t readable_size();
+  void read_on();
   bool handle_messages(dns::Bytes bytes);
+  void keep(dns::Bytes rest);
   void resume();
   [[nodiscard]] bool may_read() const;
+
+  // Writing
   void flush() override;
   void write();
   void wait_writable();
+  void deliver_first();
+  [[nodiscard]] std::size_t pending() const { return out_.size() - written_; }
+
+  // Ending
   void expired(runtime::Time now) override;
   [[nodiscard]] std::pair<runtime::Time, bool> next_timeout() const;
   void watch(runtime::Time at);
@@ -77,6 +101,7 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   runtime::Loop& loop_;
   TcpSocket socket_;
   QueryHandler& handler_;
+  ClientMemory& memory_;
   const SessionLimits& limits_;
   SessionOwner& owner_;
   ClientAddress address_;
@@ -86,7 +111,9 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   bool waiting_to_write_ = false;
   bool input_ended_ = false;  // the client's FIN: it may still read (RFC 7766 section 6.2.4)
   bool closed_ = false;
-  bool handling_ = false;  // inside handle_messages(): answers may come from within
+  bool is_over_ = false;  // closed, and its owner will be told
+  bool handling_ = false;         // inside handle_messages(): answers may come from within
+  std::uint32_t last_output_ = 0;  // bytes that left at once, the last time
   std::size_t in_flight_ = 0;
   std::size_t written_ = 0;  // of out_
   runtime::Time last_read_;
@@ -94,6 +121,11 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   runtime::Time partial_since_;
   dns::Buffer partial_;  // the start of a message, or messages that wait for their turn
   dns::Buffer out_;
+  resolve::RequestList to_take_;  // queries of this client's whose answers are kept for it
+  const resolve::KeptAnswer* last_kept_ = nullptr;  // of the last of them
+  std::size_t kept_ = 0;                            // bytes of these answers
+  runtime::MemoryHold input_;     // for what of partial_ is not small
+  runtime::MemoryHold output_;    // for what of out_ is not small
 };
 
 }  // namespace pillion::server

@@ -32,6 +32,9 @@ class UdpListener final : public Responder, runtime::Flushable {
   using Socket = boost::asio::basic_datagram_socket<boost::asio::ip::udp, boost::asio::io_context::executor_type>;
   struct Batch;
 
+  [[nodiscard]] bool can_take() override { return true; }
+  [[nodiscard]] bool can_hold(std::size_t /*size*/) override { return true; }
+  void wait_to_take(ClientQuery& /*query*/) override {}
   dns::Buffer* begin_answer(ClientQuery& query) override;
   void end_answer(ClientQuery& query, std::size_t message_start) override;
   void forget(ClientQuery& /*query*/) override {}

@@ -249,6 +249,34 @@ void collect_plaintext(const Sources& sources, std::vector<MetricFamily>& famili
   std::move(family).finish(families);
 }
 
+void collect_memory(const Sources& sources, std::vector<MetricFamily>& families) {
+  if (sources.memory_limit == 0) return;
+  Family limit(declared("pillion_memory_limit_bytes"));
+  limit.add({}, static_cast<double>(sources.memory_limit));
+  std::move(limit).finish(families);
+  Family shares(declared("pillion_memory_share_bytes"));
+  Family used(declared("pillion_memory_used_bytes"));
+  for (std::size_t i = 0; i < runtime::memory_labels.size(); ++i) {
+    double set_aside = 0;
+    double in_use = 0;
+    for (const auto* const shard : sources.memory) {
+      const auto* const share = shard->find(static_cast<runtime::MemoryUse>(i));
+      if (share == nullptr) continue;
+      set_aside += static_cast<double>(share->limit());
+      in_use += static_cast<double>(share->used());
+    }
+    if (static_cast<runtime::MemoryUse>(i) == runtime::MemoryUse::cache) {
+      set_aside = static_cast<double>(sources.memory_cache);
+      in_use = sum(sources.caches, [](const cache::CacheMetrics& m) -> auto& { return m.bytes; });
+    }
+    shares.add({runtime::memory_labels[i]}, set_aside);
+    used.add({runtime::memory_labels[i]}, in_use);
+  }
+  used.add({"program"}, static_cast<double>(sources.memory_program));
+  std::move(shares).finish(families);
+  std::move(used).finish(families);
+}
+
 void collect_program(const Sources& sources, std::vector<MetricFamily>& families) {
   const auto scalar = [&](const MetricDeclaration& declaration, double value) {
     Family family(declaration);
@@ -285,6 +313,7 @@ std::vector<MetricFamily> Exporter::Collect() const {
   collect_upstream(sources_, families);
   collect_tls(sources_, families);
   collect_plaintext(sources_, families);
+  collect_memory(sources_, families);
   collect_program(sources_, families);
   return families;
 }

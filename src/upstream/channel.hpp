@@ -27,6 +27,8 @@ class Channel {
   /// empty().
   virtual void stop() = 0;
   [[nodiscard]] virtual bool empty() const = 0;
+  /// Gives back what a peak has left. Not from within a call of the channel.
+  virtual void trim() {}
 
   [[nodiscard]] virtual const ServerProfile& profile() const = 0;
   /// For people: "1.1.1.1:853".

@@ -17,9 +17,12 @@ void take_truncated(const Query& query, std::uint16_t rcode, dns::Buffer& out) {
 
 }  // namespace
 
-DatagramChannel::DatagramChannel(runtime::Schedule& schedule, std::unique_ptr<Channel> udp,
-                                 std::unique_ptr<Channel> tcp)
-    : schedule_(schedule), udp_(std::move(udp)), tcp_(std::move(tcp)) {}
+DatagramChannel::DatagramChannel(runtime::Schedule& schedule, runtime::MemoryShare& memory,
+                                 std::unique_ptr<Channel> udp, std::unique_ptr<Channel> tcp)
+    : schedule_(schedule),
+      udp_(std::move(udp)),
+      tcp_(std::move(tcp)),
+      transfers_(max_queries, memory, sizeof(Transfer)) {}
 
 std::optional<Error> DatagramChannel::submit(Query& query, runtime::Time now) {
   auto* const transfer = transfers_.acquire();
@@ -33,6 +36,11 @@ std::optional<Error> DatagramChannel::submit(Query& query, runtime::Time now) {
 void DatagramChannel::stop() {
   udp_->stop();
   tcp_->stop();
+}
+
+void DatagramChannel::trim() {
+  constexpr std::size_t kept = 256;
+  transfers_.trim(kept);
 }
 
 void DatagramChannel::Shot::delayed() {
@@ -89,6 +97,8 @@ void DatagramChannel::Transfer::abandon_shots() {
 
 void DatagramChannel::Transfer::end() {
   channel_->schedule_.clear_deadline(*this);
+  for (auto& shot : shots_) dns::recycle(shot.message);
+  dns::recycle(truncated_);
   channel_->transfers_.release(*this);
 }
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/schedule.hpp"
+#include "runtime/memory.hpp"
 #include "runtime/slab.hpp"
 #include "upstream/channel.hpp"
 
@@ -24,12 +25,14 @@ class DatagramChannel final : public Channel {
   /// Queries under way.
   static constexpr std::size_t max_queries = 16'384;
 
-  /// `udp` and `tcp` ask the same server.
-  DatagramChannel(runtime::Schedule& schedule, std::unique_ptr<Channel> udp, std::unique_ptr<Channel> tcp);
+  /// `udp` and `tcp` ask the same server. What is under way takes of `memory`, which outlives this.
+  DatagramChannel(runtime::Schedule& schedule, runtime::MemoryShare& memory, std::unique_ptr<Channel> udp,
+                  std::unique_ptr<Channel> tcp);
 
   void start() override { udp_->start(); }
   [[nodiscard]] std::optional<Error> submit(Query& query, runtime::Time now) override;
   void stop() override;
+  void trim() override;
   [[nodiscard]] bool empty() const override { return udp_->empty() && tcp_->empty(); }
   [[nodiscard]] const ServerProfile& profile() const override { return udp_->profile(); }
   [[nodiscard]] const std::string& server() const override { return udp_->server(); }
@@ -86,7 +89,7 @@ class DatagramChannel final : public Channel {
   runtime::Schedule& schedule_;
   std::unique_ptr<Channel> udp_;
   std::unique_ptr<Channel> tcp_;
-  runtime::Slab<Transfer> transfers_{max_queries};
+  runtime::Slab<Transfer> transfers_;
 };
 
 }  // namespace pillion::upstream

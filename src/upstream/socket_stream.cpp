@@ -23,6 +23,7 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t read_size = 16 * 1024 + 512;  // a whole TLS record, and the start of a message before it
+constexpr std::size_t kept_capacity = 64 * 1024;    // of the output; more is a peak's
 constexpr unsigned reads_per_turn = 16;             // then other sockets have their turn
 
 }  // namespace
@@ -145,8 +146,12 @@ void SocketStream<Transport>::flush() {
     written_ += size;
     part_ -= size;
   }
-  out_.clear();
   written_ = 0;
+  if (out_.capacity() > kept_capacity) {
+    dns::Buffer().swap(out_);
+  } else {
+    out_.clear();
+  }
 }
 
 template <typename Transport>

@@ -58,6 +58,7 @@ class ShardRunner {
     return upstream(i).failures[static_cast<std::size_t>(error)].value();
   }
   [[nodiscard]] std::uint64_t all_failures(std::size_t i = 0) const;
+  [[nodiscard]] const runtime::MemoryShares& memory() const { return shard_.memory(); }
   [[nodiscard]] std::uint64_t refused(server::Refusal refusal) const {
     return server().refused[static_cast<std::size_t>(refusal)].value();
   }

@@ -230,5 +230,30 @@ TEST(UnpackName, FollowsPointersUpTo255Bytes) {
   EXPECT_EQ(name.size(), max_name_size);  // as it was
 }
 
+/// Records until the message is full, whose owners lead to a name of so many labels.
+Buffer full_of_owners(std::size_t labels) {
+  MessageBuilder message(flag::qr);
+  message.question("www.example");
+  message.record(Section::additional, joined({labels_of(labels, 1), {0}}), type::a, {192, 0, 2, 1});
+  const auto owner = message.size() - 14 - (2 * labels + 1);
+  while (message.size() + 16 <= max_message_size)
+    message.record(Section::additional, pointer_to(owner), type::a, {192, 0, 2, 1});
+  return message.bytes();
+}
+
+TEST(MessageView, LabelsThatPointersLeadToAreWithinABudget) {
+  // The reverse names of IPv6 have the most labels of those in use (RFC 3596 section 2.5).
+  EXPECT_TRUE(MessageView::parse(full_of_owners(34)));
+  EXPECT_EQ(MessageView::parse(full_of_owners(126)).error(), ParseError::malformed_record);
+}
+
+TEST(MessageView, ASmallMessageMayHaveTheLongestNames) {
+  MessageBuilder message(flag::qr);
+  message.question("www.example");
+  message.record(Section::additional, joined({labels_of(126, 1), {0}}), type::a, {192, 0, 2, 1});
+  message.record(Section::additional, joined({labels_of(126, 1), {0}}), type::a, {192, 0, 2, 1});
+  EXPECT_TRUE(MessageView::parse(message.bytes()));
+}
+
 }  // namespace
 }  // namespace pillion::dns::testing

@@ -1,6 +1,8 @@
 #include "dns/query.hpp"
 
+#include <algorithm>
 #include <set>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -73,6 +75,61 @@ TEST(QueryError, FormerrOnlyToWhatMayBeAQuery) {
   EXPECT_FALSE(deserves_formerr(QueryError::is_response));
   EXPECT_TRUE(deserves_formerr(QueryError::question_count));
   EXPECT_TRUE(deserves_formerr(QueryError::name_not_utf8));
+}
+
+/// What is kept of this message, and viewed.
+class Kept {
+ public:
+  explicit Kept(Buffer message) : message_(std::move(message)), whole_(parse_query(message_, {}).value()) {
+    kept_.assign(whole_);
+    // Nothing of the kept query may refer to the message.
+    std::ranges::fill(message_, 0xFF);
+  }
+  [[nodiscard]] QueryView view() const { return kept_.view(); }
+
+ private:
+  Buffer message_;
+  QueryView whole_;
+  KeptQuery kept_;
+};
+
+TEST(KeptQuery, HasTheHeaderAndTheQuestion) {
+  const Kept kept(MessageBuilder(flag::rd | flag::cd).question("WWW.example.com", type::aaaa).bytes());
+  const auto view = kept.view();
+  EXPECT_EQ(view.message.header().flags(), flag::rd | flag::cd);
+  EXPECT_TRUE(view.is_recursive());
+  EXPECT_EQ(to_text(view.question().name), "WWW.example.com.");
+  EXPECT_EQ(view.question().type, type::aaaa);
+  EXPECT_EQ(view.question().klass, klass::in);
+  EXPECT_FALSE(view.edns.present);
+  EXPECT_EQ(view.edns.udp_payload, 512);
+  EXPECT_FALSE(view.message.is_signed());
+}
+
+TEST(KeptQuery, HasWhatItsEdnsSaysOfTheAnswer) {
+  const Kept kept(MessageBuilder().question("www.example.com").opt({}, 0x8000).bytes());
+  const auto edns = kept.view().edns;
+  EXPECT_TRUE(edns.present);
+  EXPECT_TRUE(edns.dnssec_ok);
+  EXPECT_EQ(edns.udp_payload, 1232);
+  EXPECT_TRUE(edns.options.empty());
+}
+
+TEST(KeptQuery, KnowsWhetherTheClientPadsAndKeepsAlive) {
+  for (const bool pads : {false, true}) {
+    for (const bool keeps : {false, true}) {
+      Buffer options;
+      if (pads) append(options, option_of(option::padding, Buffer(60'000, 0)));
+      if (keeps) append(options, option_of(option::tcp_keepalive, {}));
+      append(options, option_of(option::cookie, Buffer(8, 1)));
+      const Kept kept(MessageBuilder().question("www.example.com").opt(options).bytes());
+      const auto view = kept.view();
+      EXPECT_EQ(find_option(view.edns.options, option::padding).has_value(), pads);
+      EXPECT_EQ(find_option(view.edns.options, option::tcp_keepalive).has_value(), keeps);
+      EXPECT_FALSE(find_option(view.edns.options, option::cookie));
+      EXPECT_LE(view.message.bytes().size(), 300U);
+    }
+  }
 }
 
 }  // namespace

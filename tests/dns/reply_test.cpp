@@ -150,5 +150,18 @@ TEST(Reply, NamesThatPointersCannotReachMayStandThere) {
   EXPECT_TRUE(is_sound(message.bytes()));
 }
 
+TEST(Reply, LabelsThatPointersInRdataLeadToAreWithinABudget) {
+  const auto full_of = [](std::size_t labels) {
+    auto message = reply();
+    message.record(Section::answer, joined({testing::labels_of(labels, 1), {0}}), type::a, {192, 0, 2, 1});
+    const auto owner = message.size() - 14 - (2 * labels + 1);
+    while (message.size() + 16 <= max_message_size)
+      message.record(Section::answer, to_question, type::minfo, joined({pointer_to(owner), pointer_to(owner)}));
+    return message.bytes();
+  };
+  EXPECT_TRUE(is_sound(full_of(17)));
+  EXPECT_FALSE(is_sound(full_of(126)));
+}
+
 }  // namespace
 }  // namespace pillion::dns

@@ -85,6 +85,7 @@ class Knowing final : public resolve::Group {
   }
   void stop() override {}
   [[nodiscard]] bool is_stopped() const override { return true; }
+  void trim() override {}
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
@@ -176,7 +177,7 @@ class Play {
     setup.cache.nxdomain_cut = false;
     setup.cache.serve_stale = std::chrono::seconds{0};
     setup.search.emplace(domains_, 5U);
-    resolver_.emplace(time_, random_, log_, std::move(setup));
+    resolver_.emplace(time_, random_, log_, memory_, std::move(setup));
   }
 
   void run() {
@@ -312,6 +313,7 @@ class Play {
   runtime::Random random_;
   Knowing* cluster_ = nullptr;
   Knowing* outside_ = nullptr;
+  runtime::MemoryShares memory_;
   std::optional<resolve::Resolver> resolver_;
 };
 

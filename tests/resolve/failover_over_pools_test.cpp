@@ -89,8 +89,10 @@ TEST_F(FailoverOverPools, AnExchangeThatEndsIsNotCalledAgain) {
   settings.timeout = 4s;
   settings.servers.resize(2);
   std::vector<std::unique_ptr<Channel>> channels;
-  for (std::size_t i = 0; i < 2; ++i) channels.push_back(std::make_unique<DatagramChannel>(time, pool(i), pool(i)));
-  Failover group(time, settings, std::move(channels), [] { return 0.5; });
+  runtime::MemoryShare memory;
+  for (std::size_t i = 0; i < 2; ++i)
+    channels.push_back(std::make_unique<DatagramChannel>(time, memory, pool(i), pool(i)));
+  Failover group(time, settings, std::move(channels), memory, [] { return 0.5; });
   group.start();
   sockets[0][0]->become_open();
   sockets[1][0]->become_open();

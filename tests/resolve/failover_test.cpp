@@ -95,7 +95,7 @@ class FailoverTest : public ::testing::Test {
       servers.push_back(channel.get());
       channels.push_back(std::move(channel));
     }
-    failover.emplace(time, settings, std::move(channels), [] { return 0.5; });
+    failover.emplace(time, settings, std::move(channels), memory, [] { return 0.5; });
     failover->start();
   }
   void resolve(Request& request, std::uint16_t flags = dns::flag::rd) {
@@ -115,6 +115,7 @@ class FailoverTest : public ::testing::Test {
 
   testing::HandTurned time;
   std::vector<FakeChannel*> servers;
+  runtime::MemoryShare memory;
   std::optional<Failover> failover;
   Asker asker;
 };

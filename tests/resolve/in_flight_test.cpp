@@ -26,7 +26,8 @@ class InFlightTest : public ::testing::Test {
   HandTurned schedule;
   ResolverMetrics metrics;
   HoldingGroup group;
-  InFlight in_flight{schedule, nullptr, {}, metrics, 0x5eed};
+  runtime::MemoryShares memory;
+  InFlight in_flight{schedule, nullptr, {}, metrics, memory, 0x5eed};
 };
 
 TEST_F(InFlightTest, OneQuestionForManyWhoAsk) {
@@ -61,6 +62,68 @@ TEST_F(InFlightTest, MoreThanTheLimitAreRefused) {
   Asker again;
   join(TestQuery("late.example"), again);
   EXPECT_EQ(group.asked.size(), 1U);
+}
+
+/// Somebody who can take so many answers, and keeps the others.
+class SlowAsker final : public Request {
+ public:
+  explicit SlowAsker(int takes) : takes_(takes) {}
+  void answered(const Answer& answer) override {
+    rcode = answer.rcode;
+    text = answer.text;
+    ++answers;
+  }
+  [[nodiscard]] bool can_take() const override { return answers < takes_; }
+  void keep(std::shared_ptr<const KeptAnswer> answer) override { kept = std::move(answer); }
+
+  int answers = 0;
+  std::uint16_t rcode = 0;
+  std::string text;
+  std::shared_ptr<const KeptAnswer> kept;
+
+ private:
+  int takes_;
+};
+
+TEST_F(InFlightTest, WhoCannotTakeTheAnswerYetKeepsIt) {
+  SlowAsker slow(0), another(0);
+  Asker quick;
+  for (Request* const request : {static_cast<Request*>(&slow), static_cast<Request*>(&quick),
+                                 static_cast<Request*>(&another)})
+    join(TestQuery("www.example"), *request);
+  group.answer_with_address();
+  EXPECT_EQ(quick.answers, 1);
+  EXPECT_EQ(slow.answers, 0);
+  ASSERT_TRUE(slow.kept);
+  EXPECT_EQ(slow.kept, another.kept) << "there is one copy";
+  const auto answer = slow.kept->answer();
+  EXPECT_EQ(answer.source, Source::upstream);
+  EXPECT_EQ(answer.message->header().answers(), 1);
+  EXPECT_EQ(dns::to_text(answer.message->question().name), "www.example.");
+  EXPECT_EQ(memory.output.used(), slow.kept->size());
+  slow.kept.reset();
+  another.kept.reset();
+  EXPECT_EQ(memory.output.used(), 0U);
+}
+
+TEST_F(InFlightTest, AFailureIsSmallAndIsNotKept) {
+  SlowAsker slow(0);
+  join(TestQuery("www.example"), slow);
+  group.fail();
+  EXPECT_EQ(slow.answers, 1);
+  EXPECT_FALSE(slow.kept);
+}
+
+TEST_F(InFlightTest, WithoutMemoryForItWhoCannotTakeTheAnswerIsRefused) {
+  memory.output.take_anyway(memory.output.limit() - 10);
+  SlowAsker slow(0);
+  Asker quick;
+  join(TestQuery("www.example"), slow);
+  join(TestQuery("www.example"), quick);
+  group.answer_with_address();
+  EXPECT_EQ(slow.rcode, dns::rcode::refused);
+  EXPECT_EQ(slow.text, "no memory for the answer");
+  EXPECT_EQ(quick.records, 1);
 }
 
 TEST_F(InFlightTest, WhoeverAsksAgainFromWithinTheAnswerStartsAnew) {

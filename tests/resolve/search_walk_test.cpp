@@ -35,7 +35,7 @@ class SearchWalkTest : public ::testing::Test {
     setup.groups.push_back({.name = "public", .encrypted = true, .group = std::move(owned)});
     setup.routes.push_back({.zone = {0}, .group = 0});
     setup.search.emplace(std::vector<dns::Buffer>{name_of("corp.example")}, 2U);
-    resolver.emplace(schedule, random, log, std::move(setup));
+    resolver.emplace(schedule, random, log, memory, std::move(setup));
   }
   void ask(const std::string& name, Request& request) {
     const TestQuery query(name);
@@ -54,6 +54,7 @@ class SearchWalkTest : public ::testing::Test {
   runtime::Random random;
   NoLog log;
   HoldingGroup* group = nullptr;
+  runtime::MemoryShares memory;
   std::optional<Resolver> resolver;
 };
 

@@ -58,9 +58,9 @@ std::unique_ptr<resolve::Group> ServerRoom::make_group(const config::Upstream& s
       continue;
     }
     channels.push_back(std::make_unique<upstream::DatagramChannel>(
-        schedule_, std::move(pool), make_pool(server, settings, config::Protocol::tcp, edns)));
+        schedule_, memory_, std::move(pool), make_pool(server, settings, config::Protocol::tcp, edns)));
   }
-  return std::make_unique<resolve::Failover>(schedule_, settings, std::move(channels), middle);
+  return std::make_unique<resolve::Failover>(schedule_, settings, std::move(channels), memory_, middle);
 }
 
 StageServer* ServerRoom::find(std::string_view name) const {

@@ -43,6 +43,7 @@ class ServerRoom {
                                                           std::shared_ptr<upstream::EdnsSupport> edns);
 
   testing::HandTurned& schedule_;
+  runtime::MemoryShare memory_;
   runtime::Log& log_;
   Happenings happenings_;
   upstream::ConnectionLimits limits_;

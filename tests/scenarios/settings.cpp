@@ -173,7 +173,7 @@ void Stage::set_up() {
   if (!cache_on_) setup.cache.size = 0;
   setup.rotate = rotate_;
   setup.search = std::move(search_);
-  resolver_ = std::make_unique<resolve::Resolver>(schedule_, random_, log_, std::move(setup));
+  resolver_ = std::make_unique<resolve::Resolver>(schedule_, random_, log_, memory_, std::move(setup));
 }
 
 FakeGroup* Stage::find_group(const std::string& name) {

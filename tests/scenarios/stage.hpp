@@ -60,6 +60,7 @@ class Stage {
   void settle() { schedule_.turn_to(schedule_.elapsed()); }
 
   HandTurned schedule_;
+  runtime::MemoryShares memory_;
   runtime::Random random_;
   LineLog log_;
   ServerRoom servers_{schedule_, log_};

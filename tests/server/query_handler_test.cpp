@@ -54,6 +54,7 @@ class Echo final : public resolve::Group {
     request.answered({.source = resolve::Source::upstream, .message = dns::MessageView::parse(reply).value()});
   }
   void stop() override {}
+  void trim() override {}
   [[nodiscard]] bool is_stopped() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }
@@ -65,10 +66,16 @@ class Echo final : public resolve::Group {
 /// A client that keeps its answers in one buffer.
 class Client final : public Responder {
  public:
+  [[nodiscard]] bool can_take() override { return takes; }
+  [[nodiscard]] bool can_hold(std::size_t size) override { return size <= memory; }
+  void wait_to_take(ClientQuery& query) override { waiting.push_back(&query); }
   dns::Buffer* begin_answer(ClientQuery& /*query*/) override { return &answers; }
   void end_answer(ClientQuery& /*query*/, std::size_t message_start) override { last = message_start; }
   void forget(ClientQuery& /*query*/) override { ++over; }
 
+  bool takes = true;
+  std::size_t memory = 1'000'000;
+  std::vector<ClientQuery*> waiting;
   dns::Buffer answers;
   std::size_t last = 0;
   std::size_t over = 0;
@@ -104,9 +111,10 @@ class QueryHandlerTest : public ::testing::Test {
   SilentLog log;
   runtime::Loop loop{log};
   Echo* echo = nullptr;
-  resolve::Resolver resolver{loop, loop.random(), log, setup()};
+  runtime::MemoryShares memory;
+  resolve::Resolver resolver{loop, loop.random(), log, memory, setup()};
   DnsMetrics metrics;
-  QueryHandler handler{loop, config::Dns{}, resolver, metrics};
+  QueryHandler handler{loop, config::Dns{}, resolver, memory, metrics};
   Client client;
 };
 
@@ -161,6 +169,32 @@ TEST_F(QueryHandlerTest, Rfc7830PadsForWhoPadsBeyondThisMachine) {
   }
   for (const auto& address : {ipv4(127), ipv6_loopback})
     EXPECT_FALSE(dns::find_option(edns_for(padded, address).options, dns::option::padding));
+}
+
+TEST_F(QueryHandlerTest, AnAnswerForWhichThereIsNoMemoryIsARefusal) {
+  ask(test::make_query("www.example", dns::type::a, {.id = 1}));
+  client.memory = 0;
+  ask(test::make_query("www.example", dns::type::a, {.id = 2, .edns = true}));
+  const auto view = dns::MessageView::parse(dns::Bytes(client.answers).subspan(client.last)).value();
+  EXPECT_EQ(view.header().rcode(), dns::rcode::refused);
+  EXPECT_EQ(view.header().answers(), 0);
+  EXPECT_TRUE(dns::find_option(dns::read_edns(view).options, dns::option::extended_error));
+  EXPECT_EQ(metrics.refused[static_cast<std::size_t>(Refusal::memory_limit)].value(), 1U);
+}
+
+TEST_F(QueryHandlerTest, AnAnswerThatTheClientCannotTakeYetIsKeptForIt) {
+  client.takes = false;
+  ask(test::make_query("www.example", dns::type::a, {.id = 7}));
+  ASSERT_EQ(client.waiting.size(), 1U);
+  EXPECT_TRUE(client.answers.empty());
+  EXPECT_EQ(handler.in_flight(), 1U);
+  EXPECT_GT(memory.output.used(), 0U);
+  handler.deliver(*client.waiting.front());
+  const auto view = dns::MessageView::parse(client.answers).value();
+  EXPECT_EQ(view.header().id(), 7);
+  EXPECT_EQ(view.header().rcode(), dns::rcode::noerror);
+  EXPECT_EQ(handler.in_flight(), 0U);
+  EXPECT_EQ(memory.output.used(), 0U);
 }
 
 }  // namespace

@@ -98,7 +98,7 @@ class DatagramChannelTest : public ::testing::Test {
     auto over_tcp = std::make_unique<HeldChannel>();
     udp = over_udp.get();
     tcp = over_tcp.get();
-    channel.emplace(time, std::move(over_udp), std::move(over_tcp));
+    channel.emplace(time, memory, std::move(over_udp), std::move(over_tcp));
     channel->start();
   }
   std::optional<Error> submit(Query& asked) { return channel->submit(asked, time.clock().now()); }
@@ -114,6 +114,7 @@ class DatagramChannelTest : public ::testing::Test {
   pillion::testing::HandTurned time;
   HeldChannel* udp = nullptr;
   HeldChannel* tcp = nullptr;
+  runtime::MemoryShare memory;
   std::optional<DatagramChannel> channel;
   TestQuery query;
 };

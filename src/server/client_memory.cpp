@@ -1,0 +1,77 @@
+#include "server/client_memory.hpp"
+
+#include <chrono>
+
+namespace pillion::server {
+namespace {
+
+/// How often those who wait for input look whether somebody's grace is over.
+constexpr std::chrono::milliseconds look_again{100};
+/// Of those who wait, so many are told then.
+constexpr int woken_at_once = 16;
+
+/// A client that holds much for a moment weighs as much as one that holds little for long.
+double weight(const Held& held, runtime::Time now) {
+  const auto seconds = std::chrono::duration<double>(now - held.since).count();
+  return static_cast<double>(held.bytes) * (seconds + 0.001);
+}
+
+}  // namespace
+
+void ClientMemory::start_holding(MemoryHolder& holder) {
+  if (!holder.holding_.is_linked()) holders_.push_back(holder);
+}
+
+void ClientMemory::stop_holding(MemoryHolder& holder) {
+  holder.holding_.unlink();
+}
+
+/// Who has held the most for the longest; nullptr if nobody holds anything, or nobody for long enough.
+MemoryHolder* ClientMemory::worst(runtime::MemoryUse use) {
+  const auto now = schedule_.clock().now();
+  MemoryHolder* worst = nullptr;
+  double most = 0;
+  for (auto& holder : holders_) {
+    const auto held = holder.held(use);
+    if (held.bytes == 0) continue;
+    if (use == runtime::MemoryUse::input && now - held.since < input_grace) continue;
+    if (const auto weighs = weight(held, now); weighs > most) {
+      most = weighs;
+      worst = &holder;
+    }
+  }
+  return worst;
+}
+
+bool ClientMemory::make_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker) {
+  const auto& share = use == runtime::MemoryUse::input ? shares_.input : shares_.output;
+  while (share.room() < bytes) {
+    auto* const holder = worst(use);
+    if (holder == nullptr || holder == &asker) return false;
+    holder->drop_for_memory();
+  }
+  return true;
+}
+
+void ClientMemory::wait_for_input(MemoryHolder& waiter) {
+  if (waiter.waiting_.is_linked()) return;
+  waiters_.push_back(waiter);
+  if (!is_set()) schedule_.set_deadline(*this, schedule_.clock().now() + look_again);
+}
+
+void ClientMemory::input_given_back() {
+  if (!waiters_.empty()) wake_first();
+}
+
+void ClientMemory::wake_first() {
+  auto& waiter = waiters_.front();
+  waiters_.pop_front();
+  waiter.room_for_input();
+}
+
+void ClientMemory::expired(runtime::Time now) {
+  for (int i = 0; i < woken_at_once && !waiters_.empty(); ++i) wake_first();
+  if (!waiters_.empty()) schedule_.set_deadline(*this, now + look_again);
+}
+
+}  // namespace pillion::server

@@ -1,0 +1,106 @@
+#include "app/memory_limit.hpp"
+
+#include <map>
+#include <numeric>
+
+#include <gtest/gtest.h>
+
+namespace pillion::app {
+namespace {
+
+constexpr std::size_t mebibyte = std::size_t{1} << 20U;
+
+/// The limit where these files are all that there is.
+std::optional<std::size_t> limit_of(const std::map<std::string, std::string>& files) {
+  return cgroup_memory_limit([&](const std::string& path) -> std::optional<std::string> {
+    const auto found = files.find(path);
+    if (found == files.end()) return std::nullopt;
+    return found->second;
+  });
+}
+
+TEST(CgroupMemoryLimit, IsThatOfAContainersOwnRoot) {
+  EXPECT_EQ(limit_of({{"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/memory.max", "67108864\n"}}), 64 * mebibyte);
+}
+
+TEST(CgroupMemoryLimit, IsTheLowestOnTheWayUp) {
+  EXPECT_EQ(limit_of({{"/proc/self/cgroup", "0::/kubepods/pod1/abc\n"},
+                      {"/sys/fs/cgroup/kubepods/pod1/abc/memory.max", "max\n"},
+                      {"/sys/fs/cgroup/kubepods/pod1/memory.max", "33554432\n"},
+                      {"/sys/fs/cgroup/kubepods/memory.max", "1073741824\n"}}),
+            32 * mebibyte);
+}
+
+TEST(CgroupMemoryLimit, IsThatOfVersionOne) {
+  EXPECT_EQ(limit_of({{"/proc/self/cgroup", "9:name=systemd:/\n4:cpu,memory:/a\n0::/\n"},
+                      {"/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "67108864\n"},
+                      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"}}),
+            64 * mebibyte);
+}
+
+TEST(CgroupMemoryLimit, IsFoundAtTheRootWhereThePathIsTheHosts) {
+  EXPECT_EQ(limit_of({{"/proc/self/cgroup", "4:memory:/docker/0123\n"},
+                      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "67108864\n"}}),
+            64 * mebibyte);
+}
+
+TEST(CgroupMemoryLimit, IsNoneWhereNothingSaysSo) {
+  EXPECT_EQ(limit_of({}), std::nullopt);
+  EXPECT_EQ(limit_of({{"/proc/self/cgroup", "0::/\n"}, {"/sys/fs/cgroup/memory.max", "max\n"}}), std::nullopt);
+  EXPECT_EQ(limit_of({{"/proc/self/cgroup", "4:memory:/\n"},
+                      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"}}),
+            std::nullopt);
+}
+
+TEST(CgroupMemoryLimit, LinesOfNoSuchFormAreLeftOut) {
+  EXPECT_EQ(limit_of({{"/proc/self/cgroup", "\nrubbish\n:\n4:memory\n4:memories:/\n"},
+                      {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "67108864\n"}}),
+            std::nullopt);
+}
+
+TEST(MemoryLimit, AutoIsThreeQuartersOfTheCgroups) {
+  const auto limit = memory_limit(config::Config{}, 64 * mebibyte, 11 * mebibyte);
+  EXPECT_EQ(limit.bytes, 48 * mebibyte);
+  EXPECT_EQ(limit.cgroup, 64 * mebibyte);
+  EXPECT_FALSE(limit.is_tight);
+  const auto divided = std::accumulate(limit.division.begin(), limit.division.end(), std::size_t{0});
+  EXPECT_LE(divided, 37 * mebibyte);
+  EXPECT_GT(divided, 36 * mebibyte);
+}
+
+TEST(MemoryLimit, AutoWithoutACgroupIs256MiB) {
+  const auto limit = memory_limit(config::Config{}, std::nullopt, 11 * mebibyte);
+  EXPECT_EQ(limit.bytes, 256 * mebibyte);
+  EXPECT_EQ(limit.cgroup, std::nullopt);
+}
+
+TEST(MemoryLimit, WhatIsConfiguredIsTheLimit) {
+  config::Config config;
+  config.memory = 100 * mebibyte;
+  EXPECT_EQ(memory_limit(config, 64 * mebibyte, 0).bytes, 100 * mebibyte);
+}
+
+TEST(MemoryLimit, OneThatLeavesNothingIsSaidToBeTight) {
+  const auto limit = memory_limit(config::Config{}, 16 * mebibyte, 11 * mebibyte);
+  EXPECT_TRUE(limit.is_tight);
+  EXPECT_GT(limit.division[static_cast<std::size_t>(runtime::MemoryUse::queries)], 0U);
+}
+
+TEST(MemoryLimit, TheCachesOfAllThreadsAreOne) {
+  config::Config config;
+  config.cache.size = 2 * mebibyte;
+  config.threads = 4;
+  EXPECT_EQ(memory_limit(config, std::nullopt, 0).division[static_cast<std::size_t>(runtime::MemoryUse::cache)],
+            8 * mebibyte);
+}
+
+TEST(MemoryLimit, IsDescribedForPeople) {
+  const auto text = describe(memory_limit(config::Config{}, 64 * mebibyte, 11 * mebibyte), "# ");
+  EXPECT_TRUE(text.starts_with("# 48.0 MiB, three quarters of the cgroup's 64.0 MiB, of which\n")) << text;
+  EXPECT_NE(text.find("#   program        11.0 MiB\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("#   cache           4.0 MiB\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("#   walks           4.1 MiB\n"), std::string::npos) << text;
+}
+
+}  // namespace
+}  // namespace pillion::app

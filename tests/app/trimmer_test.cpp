@@ -1,0 +1,61 @@
+#include "app/trimmer.hpp"
+
+#include <chrono>
+
+#include <gtest/gtest.h>
+
+#include "support/hand_turned.hpp"
+
+namespace pillion::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t much = std::size_t{8} << 20U;
+
+class TrimmerTest : public ::testing::Test {
+ protected:
+  TrimmerTest() { trimmer.start(); }
+  void hold_for_a_moment(std::size_t bytes) {
+    memory.output.take_anyway(bytes);
+    memory.output.give(bytes);
+  }
+
+  pillion::testing::HandTurned time;
+  runtime::MemoryShares memory;
+  int trims = 0;
+  Trimmer trimmer{time, memory, [this] { ++trims; }};
+};
+
+TEST_F(TrimmerTest, GivesBackOnceAfterAPeak) {
+  hold_for_a_moment(much);
+  time.pass(10s);
+  EXPECT_EQ(trims, 1);
+  time.pass(10s);
+  EXPECT_EQ(trims, 1);
+}
+
+TEST_F(TrimmerTest, GivesNothingBackWhileALoadComesAndGoes) {
+  for (int i = 0; i < 20; ++i) {
+    hold_for_a_moment(much);
+    time.pass(1s);
+  }
+  EXPECT_EQ(trims, 0);
+}
+
+TEST_F(TrimmerTest, GivesNothingBackForLittle) {
+  hold_for_a_moment(1000);
+  time.pass(10s);
+  EXPECT_EQ(trims, 0);
+}
+
+TEST_F(TrimmerTest, GivesBackAfterEachPeak) {
+  for (int i = 0; i < 3; ++i) {
+    hold_for_a_moment(much);
+    time.pass(10s);
+  }
+  EXPECT_EQ(trims, 3);
+}
+
+}  // namespace
+}  // namespace pillion::app
