@@ -8,9 +8,23 @@
 namespace pillion::server {
 namespace asio = boost::asio;
 
-DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
-                     DnsMetrics& metrics)
-    : loop_(loop), handler_(loop, settings, resolver, metrics) {
+namespace {
+
+ClientTable::Limits limits_of(const config::Dns& settings, const config::Clients& clients) {
+  return {.connections = settings.max_connections,
+          .connections_per_client = settings.max_connections_per_client,
+          .in_flight = QueryHandler::max_in_flight,
+          .ban_after = clients.ban_after,
+          .ban_for = clients.ban_for};
+}
+
+}  // namespace
+
+DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, const config::Clients& clients, bool share,
+                     resolve::Resolver& resolver, DnsMetrics& metrics)
+    : loop_(loop),
+      admission_(loop, loop.log(), limits_of(settings, clients), loop.random().u64(), metrics),
+      handler_(loop, settings, resolver, admission_, metrics) {
   for (const auto& endpoint : settings.listen) bind(endpoint, share);
 }
 
@@ -21,7 +35,7 @@ void DnsServer::bind(const config::Endpoint& endpoint, bool share) {
   for (int attempt = 1;; ++attempt) {
     try {
       auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), share, handler_,
-                                               connections_, limits_);
+                                               limits_);
       udp_.push_back(std::make_unique<UdpListener>(loop_, asio::ip::udp::endpoint(address, tcp->address().port()),
                                                    share, handler_));
       tcp_.push_back(std::move(tcp));

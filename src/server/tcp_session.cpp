@@ -60,6 +60,7 @@ void TcpSession::readable(const error_code& error) {
     return close_if_done();
   }
   last_read_ = now;
+  handler_.admission().note_activity(*this);
   if (partial_.empty()) partial_since_ = now;
   if (!handle_messages(space.first(kept + static_cast<std::size_t>(size)))) return;
   if (may_read()) wait_readable();
@@ -75,7 +76,8 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
     if (!message) break;
     partial_since_ = last_read_;
     ++in_flight_;
-    const Sender sender{.transport = Transport::tcp, .family = family_, .address = address_, .is_local = is_local_};
+    const Sender sender{
+        .transport = Transport::tcp, .family = family_, .address = address_, .is_local = is_local_, .connection = this};
     if (handler_.handle(*message, sender, *this) == QueryHandler::Outcome::invalid) {
       --in_flight_;
       handling_ = false;
@@ -190,6 +192,17 @@ void TcpSession::expired(runtime::Time now) {
   close();
 }
 
+std::optional<runtime::Time> TcpSession::idle_since() const {
+  if (in_flight_ > 0 || !out_.empty()) return std::nullopt;
+  return std::max(last_read_, last_write_);
+}
+
+/// The client has been banned. What was answered still leaves.
+void TcpSession::cut_off() {
+  if (!waiting_to_write_) write();
+  drop(Refusal::banned);
+}
+
 void TcpSession::drop(Refusal refusal) {
   handler_.count_refusal(refusal);
   close();
@@ -202,6 +215,7 @@ void TcpSession::close_if_done() {
 void TcpSession::close() {
   if (closed_) return;
   closed_ = true;
+  handler_.admission().remove_connection(*this);
   loop_.clear_deadline(*this);
   loop_.unschedule(*this);
   error_code ignored;

@@ -2,6 +2,7 @@
 // One TCP client (RFC 7766): reads whole batches, answers out of order, writes once a turn, is never waited for.
 
 #include <cstddef>
+#include <optional>
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -40,7 +41,7 @@ class SessionOwner {
 
 /// An idle session holds no buffer. Plain completion handlers rather than a coroutine: a frame per client would be most
 /// of its memory.
-class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline {
+class TcpSession final : public Responder, public ClientConnection, runtime::Flushable, runtime::Deadline {
  public:
   TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, IpFamily family,
              QueryHandler& handler, const SessionLimits& limits, SessionOwner& owner);
@@ -55,6 +56,9 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   [[nodiscard]] IpFamily family() const { return family_; }
 
  private:
+  [[nodiscard]] std::optional<runtime::Time> idle_since() const override;
+  void make_room() override { close(); }
+  void cut_off() override;
   dns::Buffer* begin_answer(ClientQuery& query) override;
   void end_answer(ClientQuery& query, std::size_t message_start) override;
   void forget(ClientQuery& query) override;

@@ -83,6 +83,10 @@ void collect_clients(const Sources& sources, std::vector<MetricFamily>& families
   scalar(declared("pillion_client_connections_accepted_total"), &server::DnsMetrics::connections_accepted);
   scalar(declared("pillion_accept_errors_total"), &server::DnsMetrics::accept_errors);
   scalar(declared("pillion_client_idle_closes_total"), &server::DnsMetrics::idle_closes);
+  scalar(declared("pillion_client_connections_displaced_total"), &server::DnsMetrics::displaced);
+  scalar(declared("pillion_clients_tracked"), &server::DnsMetrics::clients_tracked);
+  scalar(declared("pillion_clients_banned"), &server::DnsMetrics::clients_banned);
+  scalar(declared("pillion_client_bans_total"), &server::DnsMetrics::bans);
 }
 
 void collect_resolution(const Sources& sources, std::vector<MetricFamily>& families) {

@@ -106,7 +106,8 @@ class QueryHandlerTest : public ::testing::Test {
   Echo* echo = nullptr;
   resolve::Resolver resolver{loop, loop.random(), log, setup()};
   DnsMetrics metrics;
-  QueryHandler handler{loop, config::Dns{}, resolver, metrics};
+  ClientAdmission admission{loop, log, {}, 7, metrics};
+  QueryHandler handler{loop, config::Dns{}, resolver, admission, metrics};
   Client client;
 };
 
