@@ -11,7 +11,7 @@ import pytest
 from harness import namespace, pillion
 from harness.client import TcpClient, ask_tcp, ask_udp, extended_errors, framed, make_query, rcode, read, udp_socket
 from harness.dot_server import DotServer
-from harness.process import run, wait_until
+from harness.process import wait_until
 
 GREEDY, MODEST = "127.0.0.2", "127.0.0.3"
 PLACES = 16384  # queries of a thread in flight
@@ -180,12 +180,9 @@ def banning(tmp_path, certificate, verified):
     """A Pillion on 10.77.0.1 that bans after five invalid messages, for three seconds, in a network with clients that are not loopback's."""
     if namespace.impossible():
         pytest.skip(namespace.impossible())
-    with namespace.entered(tmp_path, {}):
-        for address in (OURS, BAD, GOOD):
-            run("ip", "address", "add", f"{address}/32", "dev", "lo")
-        with DotServer(certificate) as server, \
-                pillion.running(tmp_path, verified(server), host=OURS, clients={"ban_after": 5, "ban_for": "3s"}) as proxy:
-            yield proxy
+    with namespace.network_with(OURS, BAD, GOOD), DotServer(certificate) as server, \
+            pillion.running(tmp_path, verified(server), host=OURS, clients={"ban_after": 5, "ban_for": "3s"}) as proxy:
+        yield proxy
 
 
 def answered(proxy, source):
