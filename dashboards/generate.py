@@ -170,7 +170,7 @@ POD = [
               "Connections accepted, closed after `idle_timeout`, closed while idle in favour of a new one at a limit, and failures to accept "
               "for lack of descriptors or memory, each second.", "ops",
               Query(rate("pillion_client_connections_accepted_total"), "accepted"),
-              Query(rate("pillion_client_idle_closes_total"), "idle close"), Query(rate("pillion_client_connections_displaced_total"), "displaced"),
+              Query(f"sum by (reason) ({rate('pillion_client_idle_closes_total')})", "idle close, {{reason}}"),
               Query(rate("pillion_accept_errors_total"), "accept error")),
         Panel("Client addresses",
               "Addresses of which something is known, those that are banned (`clients.ban_after`), and bans in the last hour. Addresses that were never "

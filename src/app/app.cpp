@@ -84,6 +84,7 @@ telemetry::Sources App::metric_sources() const {
     if (const auto* const cache = shard->resolver().cache_metrics()) sources.caches.push_back(cache);
   }
   sources.searches = !config_.search.domains.empty();
+  sources.bans = config_.clients.ban_after > 0;
   sources.config_loaded = &config_loaded_;
   sources.log_lines_dropped = [this] { return log_.dropped(); };
   sources.build = {.version = std::string(runtime::build_info::version()),

@@ -132,7 +132,7 @@ constexpr std::array table{
     KeySpec{.path = "clients", .kind = KeyKind::mapping},
     KeySpec{.path = "clients.ban_after", .kind = KeyKind::integer, .default_text = "0", .min = 0, .max = 1'000'000},
     KeySpec{
-        .path = "clients.ban_for", .kind = KeyKind::duration, .default_text = "1m", .min = second, .max = 24 * hour},
+        .path = "clients.ban_for", .kind = KeyKind::duration, .default_text = "60s", .min = second, .max = 24 * hour},
 
     KeySpec{.path = "http", .kind = KeyKind::mapping},
     KeySpec{.path = "http.listen",

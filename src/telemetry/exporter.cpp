@@ -82,9 +82,14 @@ void collect_clients(const Sources& sources, std::vector<MetricFamily>& families
   std::move(connections).finish(families);
   scalar(declared("pillion_client_connections_accepted_total"), &server::DnsMetrics::connections_accepted);
   scalar(declared("pillion_accept_errors_total"), &server::DnsMetrics::accept_errors);
-  scalar(declared("pillion_client_idle_closes_total"), &server::DnsMetrics::idle_closes);
-  scalar(declared("pillion_client_connections_displaced_total"), &server::DnsMetrics::displaced);
+  Family idle_closes(declared("pillion_client_idle_closes_total"));
+  idle_closes.add_sparse({"idle_timeout"},
+                         sum(sources.shards, [](const server::DnsMetrics& m) -> auto& { return m.idle_closes; }));
+  idle_closes.add_sparse({"displaced"},
+                         sum(sources.shards, [](const server::DnsMetrics& m) -> auto& { return m.displaced; }));
+  std::move(idle_closes).finish(families);
   scalar(declared("pillion_clients_tracked"), &server::DnsMetrics::clients_tracked);
+  if (!sources.bans) return;
   scalar(declared("pillion_clients_banned"), &server::DnsMetrics::clients_banned);
   scalar(declared("pillion_client_bans_total"), &server::DnsMetrics::bans);
 }

@@ -35,6 +35,7 @@ struct Sources {
   std::vector<const server::DnsMetrics*> shards;
   std::vector<const resolve::ResolverMetrics*> resolvers;
   bool searches = false;                           ///< false: no metrics of search walks
+  bool bans = false;                               ///< false: no metrics of bans
   std::vector<const cache::CacheMetrics*> caches;  ///< none: there is no cache, and no metric of it
   std::vector<UpstreamServer> upstream_servers;
   const runtime::Gauge* config_loaded = nullptr;     ///< Unix seconds of the last successful load; none: not exported

@@ -197,7 +197,7 @@ cache:
   prefetch: true
   rotate: true
 search: false
-clients: {ban_after: 0, ban_for: 1m}
+clients: {ban_after: 0, ban_for: 60s}
 http: {listen: "0.0.0.0:9153"}
 log: {level: info, format: json}
 threads: 1
