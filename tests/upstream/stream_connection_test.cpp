@@ -232,8 +232,12 @@ TEST_F(StreamConnectionTest, AnAbandonedQuerysLateReplyIsForNobody) {
   EXPECT_EQ(connection->in_flight(), 0U);
 }
 
-TEST_F(StreamConnectionTest, IsReplacedWhereAbandonedQueriesLeaveNoRoom) {
-  limits.max_in_flight = 4;
+class StreamConnectionOfFour : public StreamConnectionTest {
+ protected:
+  StreamConnectionOfFour() { limits.max_in_flight = 4; }
+};
+
+TEST_F(StreamConnectionOfFour, IsReplacedWhereAbandonedQueriesLeaveNoRoom) {
   open();
   for (std::size_t i = 0; i < 4; ++i) submit(i);
   time.pass(250ms);
@@ -247,8 +251,7 @@ TEST_F(StreamConnectionTest, IsReplacedWhereAbandonedQueriesLeaveNoRoom) {
   EXPECT_EQ(queries[3].replies, 1);
 }
 
-TEST_F(StreamConnectionTest, WhatIsAbandonedAtOnceDoesNotWearItOutYet) {
-  limits.max_in_flight = 4;
+TEST_F(StreamConnectionOfFour, IsNotReplacedAtOnceWhereTheyWereGivenUpAtOnce) {
   open();
   for (std::size_t i = 0; i < 4; ++i) submit(i);
   for (std::size_t i = 0; i < 4; ++i) connection->abandon(queries[i]);
