@@ -66,9 +66,12 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
 }
 
 void collect_clients(const Sources& sources, std::vector<MetricFamily>& families) {
+  const auto total = [&](auto member) {
+    return sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.*member; });
+  };
   const auto scalar = [&](const MetricDeclaration& declaration, auto member) {
     Family family(declaration);
-    family.add({}, sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.*member; }));
+    family.add({}, total(member));
     std::move(family).finish(families);
   };
   scalar(declared("pillion_dns_in_flight"), &server::DnsMetrics::in_flight);
@@ -83,10 +86,8 @@ void collect_clients(const Sources& sources, std::vector<MetricFamily>& families
   scalar(declared("pillion_client_connections_accepted_total"), &server::DnsMetrics::connections_accepted);
   scalar(declared("pillion_accept_errors_total"), &server::DnsMetrics::accept_errors);
   Family idle_closes(declared("pillion_client_idle_closes_total"));
-  idle_closes.add_sparse({"idle_timeout"},
-                         sum(sources.shards, [](const server::DnsMetrics& m) -> auto& { return m.idle_closes; }));
-  idle_closes.add_sparse({"displaced"},
-                         sum(sources.shards, [](const server::DnsMetrics& m) -> auto& { return m.displaced; }));
+  idle_closes.add_sparse({"idle_timeout"}, total(&server::DnsMetrics::idle_closes));
+  idle_closes.add_sparse({"displaced"}, total(&server::DnsMetrics::displaced));
   std::move(idle_closes).finish(families);
   scalar(declared("pillion_clients_tracked"), &server::DnsMetrics::clients_tracked);
   if (!sources.bans) return;
