@@ -167,10 +167,16 @@ POD = [
         "Clients",
         Panel("TCP connections", "Open client connections.", "short", Query("pillion_client_connections{@}", "{{family}}")),
         Panel("TCP connection turnover",
-              "Connections accepted, closed after `idle_timeout`, and failures to accept for lack of descriptors "
-              "or memory, each second.", "ops",
+              "Connections accepted, closed after `idle_timeout`, closed while idle in favour of a new one at a limit, and failures to accept "
+              "for lack of descriptors or memory, each second.", "ops",
               Query(rate("pillion_client_connections_accepted_total"), "accepted"),
-              Query(rate("pillion_client_idle_closes_total"), "idle close"), Query(rate("pillion_accept_errors_total"), "accept error")),
+              Query(f"sum by (reason) ({rate('pillion_client_idle_closes_total')})", "idle close, {{reason}}"),
+              Query(rate("pillion_accept_errors_total"), "accept error")),
+        Panel("Client addresses",
+              "Addresses of which something is known, those that are banned (`clients.ban_after`), and bans in the last hour. Addresses that were never "
+              "connected by TCP may be forged.", "short",
+              Query("pillion_clients_tracked{@}", "tracked"), Query("pillion_clients_banned{@}", "banned"),
+              Query("increase(pillion_client_bans_total{@}[1h])", "bans in an hour")),
         Panel("Rejected by reason",
               "Invalid queries, unsupported requests and limits reached, each second; the log has the client's address.",
               "ops", Query(f"sum by (reason) ({rate('pillion_dns_rejected_total')})", "{{reason}}")),

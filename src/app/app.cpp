@@ -90,6 +90,7 @@ telemetry::Sources App::metric_sources() const {
   sources.memory_program = memory_.program;
   sources.memory_cache = memory_.division[static_cast<std::size_t>(runtime::MemoryUse::cache)];
   sources.searches = !config_.search.domains.empty();
+  sources.bans = config_.clients.ban_after > 0;
   sources.config_loaded = &config_loaded_;
   sources.log_lines_dropped = [this] { return log_.dropped(); };
   sources.build = {.version = std::string(runtime::build_info::version()),

@@ -27,7 +27,7 @@ Shard::Shard(const config::Config& config, const runtime::MemoryDivision& memory
       memory_(memory, config.threads),
       group_metrics_(config.upstreams.begin(), config.upstreams.end()),
       resolver_(loop_, loop_.random(), loop_.log(), memory_, make_setup(loop_, config, tls, memory_, group_metrics_)),
-      server_(loop_, config.dns, config.threads > 1, resolver_, memory_, metrics_),
+      server_(loop_, config.dns, config.clients, config.threads > 1, resolver_, memory_, metrics_),
       trimmer_(loop_, memory_, [this] {
         server_.trim();
         resolver_.trim();

@@ -93,6 +93,13 @@ struct Search {
   friend bool operator==(const Search&, const Search&) = default;
 };
 
+/// What is done about clients that send what is no valid query.
+struct Clients {
+  std::uint32_t ban_after = 0;                ///< 0 … 1,000,000 invalid messages over TCP in a minute; 0: no bans
+  std::chrono::milliseconds ban_for{60'000};  ///< 1s … 24h
+  friend bool operator==(const Clients&, const Clients&) = default;
+};
+
 struct Http {
   std::vector<Endpoint> listen = {{"0.0.0.0", 9153}};  ///< at most one; empty: no HTTP server
   friend bool operator==(const Http&, const Http&) = default;
@@ -112,6 +119,7 @@ struct Config {
   std::vector<Route> routes;        ///< each zone once, in the order of the file; one for "." with an upstream
   Cache cache;
   Search search;
+  Clients clients;
   Http http;
   LogSettings log;
   std::size_t memory = 0;                           ///< bytes, 16MiB … 1TiB, for all that the process takes; 0: auto

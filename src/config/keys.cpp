@@ -129,6 +129,11 @@ constexpr std::array table{
             .description = "the path of a readable file as resolv.conf(5) says, instead of domains and ndots",
             .optional = true},
 
+    KeySpec{.path = "clients", .kind = KeyKind::mapping},
+    KeySpec{.path = "clients.ban_after", .kind = KeyKind::integer, .default_text = "0", .min = 0, .max = 1'000'000},
+    KeySpec{
+        .path = "clients.ban_for", .kind = KeyKind::duration, .default_text = "60s", .min = second, .max = 24 * hour},
+
     KeySpec{.path = "http", .kind = KeyKind::mapping},
     KeySpec{.path = "http.listen",
             .default_text = R"("0.0.0.0:9153")",

@@ -73,6 +73,14 @@ void read_cache(const Section& top, Cache& cache) {
                                format_duration(cache.max_ttl) + "; allowed: min_ttl at most max_ttl");
 }
 
+void read_clients(const Section& top, Clients& clients) {
+  const auto* const entry = top.find("clients");
+  if (entry == nullptr) return;
+  const Section section(*entry, "clients", "clients", top.faults());
+  section.read("ban_after", clients.ban_after);
+  section.read("ban_for", clients.ban_for);
+}
+
 void read_http(const Section& top, const Dns& dns, Http& http) {
   const auto* const entry = top.find("http");
   if (entry == nullptr) return;
@@ -132,6 +140,7 @@ Loaded parse_config(std::string_view yaml, std::string_view file) {
     read_routes(top, config);
     read_cache(top, config.cache);
     read_search(top, config.search, loaded.warnings);
+    read_clients(top, config.clients);
     read_http(top, config.dns, config.http);
     read_log(top, config.log);
     top.read_size("memory", config.memory);

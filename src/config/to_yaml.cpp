@@ -138,6 +138,10 @@ std::string to_yaml(const Config& config, bool redact) {
   emit_routes(out, config.routes);
   emit_cache(out, config.cache);
   emit_search(out, config.search);
+  out << YAML::Key << "clients" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  pair(out, "ban_after", config.clients.ban_after);
+  pair(out, "ban_for", config.clients.ban_for);
+  out << YAML::EndMap;
   out << YAML::Key << "http" << YAML::Value << YAML::Flow << YAML::BeginMap;
   pair(out, "listen", Quoted{config.http.listen.empty() ? "" : to_string(config.http.listen.front())});
   out << YAML::EndMap;

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "runtime/clock.hpp"
 
@@ -54,6 +55,32 @@ class LogLimiter {
   std::size_t max_keys_;
   std::unordered_map<std::string, KeyHistory> keys_;
   std::optional<KeyHistory> overflow_;
+};
+
+/// At most so many lines of one kind in any interval, whoever they are about.
+class LogAllowance {
+ public:
+  /// `lines`: at least 1.
+  explicit LogAllowance(std::size_t lines = 10, Duration interval = std::chrono::seconds(10))
+      : interval_(interval), admitted_(lines) {}
+
+  /// A value: write the line; it is the number of lines suppressed since the last one. None: do not write.
+  [[nodiscard]] std::optional<std::uint64_t> admit(Time now) {
+    auto& oldest = admitted_[next_];
+    if (oldest && now - *oldest < interval_) {
+      ++suppressed_;
+      return std::nullopt;
+    }
+    oldest = now;
+    next_ = (next_ + 1) % admitted_.size();
+    return std::exchange(suppressed_, 0);
+  }
+
+ private:
+  Duration interval_;
+  std::vector<std::optional<Time>> admitted_;  // when the last lines were; a ring
+  std::size_t next_ = 0;
+  std::uint64_t suppressed_ = 0;
 };
 
 }  // namespace pillion::runtime

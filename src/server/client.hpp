@@ -3,27 +3,16 @@
 
 #include <netinet/in.h>
 
-#include <algorithm>
-#include <array>
-#include <cstdint>
+#include <cstddef>
 #include <memory>
 
 #include "dns/query.hpp"
 #include "resolve/kept_answer.hpp"
 #include "runtime/clock.hpp"
+#include "server/client_address.hpp"
 #include "server/metrics.hpp"
 
 namespace pillion::server {
-
-/// An IP address as 16 bytes, IPv4 mapped (RFC 4291 2.5.5.2): what clients are told apart by.
-using ClientAddress = std::array<std::uint8_t, 16>;
-
-/// True for 127.0.0.0/8 and ::1.
-[[nodiscard]] constexpr bool is_loopback(const ClientAddress& address) {
-  constexpr ClientAddress ipv6{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1};
-  constexpr std::array<std::uint8_t, 13> ipv4{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127};
-  return address == ipv6 || std::equal(ipv4.begin(), ipv4.end(), address.begin());
-}
 
 /// A datagram's two ends. The local one matters for sockets bound to a wildcard: the answer must come from where the
 /// query went.
@@ -36,6 +25,7 @@ struct DatagramPath {
 
 class QueryHandler;
 class ClientQuery;
+struct ClientRecord;
 
 /// Where answers go: a TCP session or a UDP listener.
 class Responder {
@@ -66,6 +56,7 @@ class ClientQuery final : public resolve::Request {
 
   QueryHandler* handler = nullptr;
   Responder* responder = nullptr;
+  ClientRecord* client = nullptr;  ///< holds its place
   Transport transport = Transport::udp;
   bool is_local = true;  ///< TCP only: from a loopback address
   runtime::Time received;

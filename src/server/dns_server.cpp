@@ -8,9 +8,26 @@
 namespace pillion::server {
 namespace asio = boost::asio;
 
-DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
-                     runtime::MemoryShares& memory, DnsMetrics& metrics)
-    : loop_(loop), handler_(loop, settings, resolver, memory, metrics), memory_(loop, memory) {
+namespace {
+
+/// Of one shard, whose memory may hold fewer than the configuration allows.
+ClientTable::Limits limits_of(const config::Dns& settings, const config::Clients& clients,
+                              const runtime::MemoryShares& memory) {
+  return {.connections = std::min<std::size_t>(settings.max_connections, memory.connections.limit() / TcpSession::cost),
+          .connections_per_client = settings.max_connections_per_client,
+          .in_flight = std::min(QueryHandler::max_in_flight, memory.queries.limit() / QueryHandler::usual_cost),
+          .ban_after = clients.ban_after,
+          .ban_for = clients.ban_for};
+}
+
+}  // namespace
+
+DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, const config::Clients& clients, bool share,
+                     resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics)
+    : loop_(loop),
+      admission_(loop, loop.log(), limits_of(settings, clients, memory), loop.random().u64(), metrics),
+      handler_(loop, settings, resolver, admission_, memory, metrics),
+      memory_(loop, memory) {
   for (const auto& endpoint : settings.listen) bind(endpoint, share);
 }
 
@@ -21,7 +38,7 @@ void DnsServer::bind(const config::Endpoint& endpoint, bool share) {
   for (int attempt = 1;; ++attempt) {
     try {
       auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), share, handler_,
-                                               connections_, memory_, limits_);
+                                               memory_, limits_);
       udp_.push_back(std::make_unique<UdpListener>(loop_, asio::ip::udp::endpoint(address, tcp->address().port()),
                                                    share, handler_));
       tcp_.push_back(std::move(tcp));

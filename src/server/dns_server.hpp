@@ -20,8 +20,8 @@ class DnsServer {
  public:
   /// Binds every address of `settings.listen` for UDP and TCP; throws BindError. With `share`, other shards bind the
   /// same addresses. A port of 0 lets the kernel choose one that is free for both.
-  DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
-            runtime::MemoryShares& memory, DnsMetrics& metrics);
+  DnsServer(runtime::Loop& loop, const config::Dns& settings, const config::Clients& clients, bool share,
+            resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics);
 
   void start();
   /// No new TCP clients; those that are there, and UDP, are answered on.
@@ -43,9 +43,9 @@ class DnsServer {
 
   runtime::Loop& loop_;
   SessionLimits limits_;
+  ClientAdmission admission_;
   QueryHandler handler_;
   ClientMemory memory_;
-  ConnectionCount connections_;
   std::vector<std::unique_ptr<UdpListener>> udp_;
   std::vector<std::unique_ptr<TcpListener>> tcp_;
 };

@@ -38,6 +38,8 @@ enum class Refusal : std::uint8_t {
   edns_version,      // answered BADVERS
   connection_limit,  // a connection over max_connections, closed on arrival
   client_limit,      // a connection over max_connections_per_client, closed on arrival
+  client_share,      // a connection or a query over a client's share of the shard's limit: as for these limits
+  banned,            // a connection or a datagram of a banned client: closed, dropped
   in_flight_limit,   // a query over the shard's limit: answered REFUSED with an Extended DNS Error
   slow_client,       // a message not completed in time, or answers not read in time: closed
   output_limit,      // a client that does not read while answers pile up: closed
@@ -45,9 +47,8 @@ enum class Refusal : std::uint8_t {
   count_,
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Refusal::count_)> refusal_labels = {
-    "zone_transfer", "opcode",          "edns_version", "connection_limit",
-    "client_limit",  "in_flight_limit", "slow_client",  "output_limit",
-    "memory_limit"};
+    "zone_transfer", "opcode", "edns_version",    "connection_limit", "client_limit", "client_share",
+    "banned",        "in_flight_limit", "slow_client", "output_limit", "memory_limit"};
 
 struct DnsMetrics {
   // requests[transport][family][type]; the last type is "other".
@@ -59,8 +60,12 @@ struct DnsMetrics {
   std::array<runtime::Counter, static_cast<std::size_t>(Refusal::count_)> refused;
   std::array<runtime::Gauge, 2> connections;  // by family
   runtime::Counter connections_accepted;
-  runtime::Counter accept_errors;          // accept(2) failed: out of descriptors or memory
-  runtime::Counter idle_closes;            // connections closed after idle_timeout
+  runtime::Counter accept_errors;  // accept(2) failed: out of descriptors or memory
+  runtime::Counter idle_closes;    // connections closed after idle_timeout
+  runtime::Counter displaced;      // idle connections closed at a limit, in favour of a new one
+  runtime::Gauge clients_tracked;  // client addresses that something is known of
+  runtime::Gauge clients_banned;
+  runtime::Counter bans;
   runtime::Counter responses_undelivered;  // the client was gone, or its UDP socket's buffer full
   runtime::Counter truncated;              // answers cut for UDP
   runtime::Gauge in_flight;                // queries accepted and not yet answered

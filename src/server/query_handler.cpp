@@ -53,10 +53,11 @@ void ClientQuery::keep(std::shared_ptr<const resolve::KeptAnswer> answer) {
 }
 
 QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver,
-                           runtime::MemoryShares& memory, DnsMetrics& metrics)
+                           ClientAdmission& admission, runtime::MemoryShares& memory, DnsMetrics& metrics)
     : loop_(loop),
       settings_(settings),
       resolver_(resolver),
+      admission_(admission),
       metrics_(metrics),
       queries_(max_in_flight, memory.queries, sizeof(ClientQuery) + usual_query_size) {}
 
@@ -88,13 +89,14 @@ QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sen
   const auto found = resolver_.look(*view);
   if (found.answer) {
     answer_now(*view, sender, responder, *found.answer);
-  } else if (auto* const query = accept(*view, sender, responder)) {
-    resolver_.ask(*view, found.miss, *query);
+  } else if (const auto query = accept(*view, sender, responder)) {
+    resolver_.ask(*view, found.miss, **query);
   } else {
-    count_refusal(queries_.in_use() < max_in_flight ? Refusal::memory_limit : Refusal::in_flight_limit);
-    answer_now(
-        *view, sender, responder,
-        {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "too many queries in flight"});
+    answer_now(*view, sender, responder,
+               {.rcode = dns::rcode::refused,
+                .info_code = dns::extended_error::other,
+                .text = query.error() == Refusal::client_share ? "too many queries in flight from this address"
+                                                               : "too many queries in flight"});
   }
   return Outcome::accepted;
 }
@@ -108,10 +110,18 @@ void QueryHandler::fill(ClientQuery& query, const Sender& sender, Responder& res
   if (sender.path != nullptr) query.path = *sender.path;
 }
 
-/// A place among the queries that wait; nullptr where there is none.
-ClientQuery* QueryHandler::accept(const dns::QueryView& view, const Sender& sender, Responder& responder) {
+/// A place among the queries that wait; else why there is none, which has been counted.
+std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& view, const Sender& sender,
+                                                          Responder& responder) {
+  const auto client = admission_.take_place(sender.connection, sender.address);
+  if (!client) return std::unexpected(client.error());
   auto* const query = queries_.acquire();
-  if (query == nullptr) return nullptr;
+  if (query == nullptr) {
+    admission_.give_back(**client);
+    count_refusal(Refusal::memory_limit);
+    return std::unexpected(Refusal::memory_limit);
+  }
+  query->client = *client;
   fill(*query, sender, responder);
   query->query.assign(view);
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
@@ -198,18 +208,7 @@ dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, const ClientQuer
 }
 
 void QueryHandler::reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder) {
-  const auto reason = static_cast<std::size_t>(error);
-  metrics_.invalid[reason].add();
-  const auto now = loop_.clock().now();
-  if (auto* const record = offenders_.count(sender.address, error, now)) {
-    const auto client = to_string(sender.address);
-    loop_.log().warn("invalid query", {{"client", client},
-                                       {"transport", transport_labels[static_cast<std::size_t>(sender.transport)]},
-                                       {"reason", invalid_labels[reason]},
-                                       {"rejected", record->unreported},
-                                       {"rejected_total", record->total}});
-    Offenders::mark_reported(*record, now);
-  }
+  admission_.count_invalid(error, sender.connection, sender.address);
   if (sender.transport != Transport::udp || !dns::deserves_formerr(error)) return;
   answer_header(message, dns::rcode::formerr, sender, responder);
 }
@@ -228,6 +227,7 @@ void QueryHandler::answer_header(dns::Bytes message, std::uint16_t rcode, const 
 void QueryHandler::release(ClientQuery& query) {
   auto& responder = *query.responder;
   query.query.recycle();
+  admission_.give_back(*query.client);
   queries_.release(query);
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
   responder.forget(query);

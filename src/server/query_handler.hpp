@@ -13,8 +13,8 @@
 #include "runtime/memory.hpp"
 #include "runtime/slab.hpp"
 #include "server/client.hpp"
+#include "server/client_admission.hpp"
 #include "server/metrics.hpp"
-#include "server/offenders.hpp"
 
 namespace pillion::server {
 
@@ -23,8 +23,9 @@ struct Sender {
   Transport transport = Transport::udp;
   IpFamily family = IpFamily::ipv4;
   ClientAddress address{};
-  bool is_local = true;                ///< TCP only: from a loopback address
-  const DatagramPath* path = nullptr;  ///< UDP only
+  bool is_local = true;                          ///< TCP only: from a loopback address
+  const DatagramPath* path = nullptr;            ///< UDP only
+  const ClientConnection* connection = nullptr;  ///< TCP only
 };
 
 /// One per shard, shared by its listeners.
@@ -33,9 +34,11 @@ class QueryHandler {
   /// Queries of a shard that wait for an answer; more, and those for which there is no memory, are refused with an
   /// Extended DNS Error.
   static constexpr std::size_t max_in_flight = 16'384;
+  /// Bytes that a query takes of the memory for queries while it is asked for, here and behind.
+  static constexpr std::size_t usual_cost = 1536;
 
   QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver,
-               runtime::MemoryShares& memory, DnsMetrics& metrics);
+               ClientAdmission& admission, runtime::MemoryShares& memory, DnsMetrics& metrics);
 
   enum class Outcome : std::uint8_t { accepted, invalid };
   /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the
@@ -55,6 +58,7 @@ class QueryHandler {
 
   [[nodiscard]] const config::Dns& settings() const { return settings_; }
   [[nodiscard]] DnsMetrics& metrics() { return metrics_; }
+  [[nodiscard]] ClientAdmission& admission() { return admission_; }
   void count_refusal(Refusal refusal) { metrics_.refused[static_cast<std::size_t>(refusal)].add(); }
 
  private:
@@ -63,7 +67,8 @@ class QueryHandler {
   void reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder);
   void answer_header(dns::Bytes message, std::uint16_t rcode, const Sender& sender, Responder& responder);
   void fill(ClientQuery& query, const Sender& sender, Responder& responder);
-  [[nodiscard]] ClientQuery* accept(const dns::QueryView& view, const Sender& sender, Responder& responder);
+  [[nodiscard]] std::expected<ClientQuery*, Refusal> accept(const dns::QueryView& view, const Sender& sender,
+                                                            Responder& responder);
   void answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                   const resolve::Answer& answer);
   [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
@@ -74,8 +79,8 @@ class QueryHandler {
   runtime::Loop& loop_;
   config::Dns settings_;
   resolve::Resolver& resolver_;
+  ClientAdmission& admission_;
   DnsMetrics& metrics_;
-  Offenders offenders_;
   runtime::Slab<ClientQuery> queries_;
   ClientQuery spare_;  // for the one message at a time that is answered without a place in queries_
   runtime::Time last_message_;

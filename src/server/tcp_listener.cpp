@@ -26,29 +26,12 @@ constexpr std::chrono::milliseconds accept_retry{100};
 
 }  // namespace
 
-std::size_t ConnectionCount::of(const ClientAddress& client) const {
-  const auto found = by_client_.find(client);
-  return found == by_client_.end() ? 0 : found->second;
-}
-
-void ConnectionCount::add(const ClientAddress& client) {
-  ++total_;
-  ++by_client_[client];
-}
-
-void ConnectionCount::remove(const ClientAddress& client) {
-  --total_;
-  const auto found = by_client_.find(client);
-  if (--found->second == 0) by_client_.erase(found);
-}
-
 TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
-                         ConnectionCount& connections, ClientMemory& memory, const SessionLimits& limits)
+                         ClientMemory& memory, const SessionLimits& limits)
     : loop_(loop),
       acceptor_(loop.io()),
       retry_(loop.io()),
       handler_(handler),
-      connections_(connections),
       memory_(memory),
       limits_(limits),
       read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
@@ -87,25 +70,19 @@ asio::awaitable<void> TcpListener::accept() {
 void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
   const auto client = client_address(peer.address());
   const auto family = peer.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6;
-  if (connections_.total() >= handler_.settings().max_connections)
-    return handler_.count_refusal(Refusal::connection_limit);
-  if (connections_.of(client) >= handler_.settings().max_connections_per_client)
-    return handler_.count_refusal(Refusal::client_limit);
-  if (!memory_.connections().take(TcpSession::cost)) return handler_.count_refusal(Refusal::memory_limit);
+  if (!handler_.admission().admit_connection(client)) return;
   error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, family, handler_, memory_, limits_, *this);
   auto& started = *session;
   sessions_.emplace(&started, std::move(session));
-  connections_.add(client);
+  handler_.admission().add_connection(started, client);
   handler_.metrics().connections_accepted.add();
   handler_.metrics().connections[static_cast<std::size_t>(family)].add(1);
   started.start();
 }
 
 void TcpListener::ended(TcpSession& session) {
-  connections_.remove(session.address());
-  memory_.connections().give(TcpSession::cost);
   handler_.metrics().connections[static_cast<std::size_t>(session.family())].add(-1);
   sessions_.erase(&session);
 }

@@ -16,19 +16,6 @@
 
 namespace pillion::server {
 
-/// Connections of all listeners of a shard, for the limits of the configuration.
-class ConnectionCount {
- public:
-  [[nodiscard]] std::size_t total() const { return total_; }
-  [[nodiscard]] std::size_t of(const ClientAddress& client) const;
-  void add(const ClientAddress& client);
-  void remove(const ClientAddress& client);
-
- private:
-  std::size_t total_ = 0;
-  std::unordered_map<ClientAddress, std::size_t, HashAddress> by_client_;
-};
-
 class TcpListener final : public SessionOwner {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
@@ -36,7 +23,7 @@ class TcpListener final : public SessionOwner {
   /// Binds and listens; throws boost::system::system_error. With `share`, other shards bind the same address
   /// (SO_REUSEPORT).
   TcpListener(runtime::Loop& loop, const boost::asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
-              ConnectionCount& connections, ClientMemory& memory, const SessionLimits& limits);
+              ClientMemory& memory, const SessionLimits& limits);
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
@@ -58,7 +45,6 @@ class TcpListener final : public SessionOwner {
   Acceptor acceptor_;
   boost::asio::steady_timer retry_;  // after a failed accept
   QueryHandler& handler_;
-  ConnectionCount& connections_;
   ClientMemory& memory_;
   const SessionLimits& limits_;
   std::unordered_map<TcpSession*, std::unique_ptr<TcpSession>> sessions_;

@@ -37,8 +37,11 @@ TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddres
       address_(address),
       is_local_(is_loopback(address)),
       family_(family),
+      place_(memory.connections()),
       input_(memory.input()),
-      output_(memory.output()) {}
+      output_(memory.output()) {
+  place_.set_anyway(cost);
+}
 
 void TcpSession::start() {
   last_read_ = loop_.clock().now();
@@ -101,6 +104,7 @@ void TcpSession::readable(const error_code& error) {
     return close_if_done();
   }
   last_read_ = now;
+  handler_.admission().note_activity(*this);
   if (partial_.empty()) partial_since_ = now;
   if (!handle_messages(space.first(kept + static_cast<std::size_t>(size)))) return;
   if (may_read()) read_on();
@@ -116,7 +120,8 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
     if (!message) break;
     partial_since_ = last_read_;
     ++in_flight_;
-    const Sender sender{.transport = Transport::tcp, .family = family_, .address = address_, .is_local = is_local_};
+    const Sender sender{
+        .transport = Transport::tcp, .family = family_, .address = address_, .is_local = is_local_, .connection = this};
     if (handler_.handle(*message, sender, *this) == QueryHandler::Outcome::invalid) {
       --in_flight_;
       handling_ = false;
@@ -284,6 +289,17 @@ void TcpSession::expired(runtime::Time now) {
   close();
 }
 
+std::optional<runtime::Time> TcpSession::idle_since() const {
+  if (in_flight_ > 0 || !out_.empty()) return std::nullopt;
+  return std::max(last_read_, last_write_);
+}
+
+/// The client has been banned. What was answered still leaves.
+void TcpSession::cut_off() {
+  if (!waiting_to_write_) write();
+  drop(Refusal::banned);
+}
+
 void TcpSession::drop(Refusal refusal) {
   handler_.count_refusal(refusal);
   close();
@@ -296,6 +312,7 @@ void TcpSession::close_if_done() {
 void TcpSession::close() {
   if (closed_) return;
   closed_ = true;
+  handler_.admission().remove_connection(*this);
   loop_.clear_deadline(*this);
   loop_.unschedule(*this);
   error_code ignored;

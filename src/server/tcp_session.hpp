@@ -2,6 +2,7 @@
 // One TCP client (RFC 7766): reads whole batches, answers out of order, writes once a turn, is never waited for.
 
 #include <cstddef>
+#include <optional>
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -41,7 +42,11 @@ class SessionOwner {
 
 /// An idle session holds no buffer. Plain completion handlers rather than a coroutine: a frame per client would be most
 /// of its memory.
-class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline, MemoryHolder {
+class TcpSession final : public Responder,
+                         public ClientConnection,
+                         runtime::Flushable,
+                         runtime::Deadline,
+                         MemoryHolder {
  public:
   /// Bytes of user memory that a session takes at the most beyond what it takes of the shares for input and output: its
   /// own, the socket's and the allocator's, and the two small buffers.
@@ -60,6 +65,11 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   [[nodiscard]] IpFamily family() const { return family_; }
 
  private:
+  // ClientConnection
+  [[nodiscard]] std::optional<runtime::Time> idle_since() const override;
+  void make_room() override { close(); }
+  void cut_off() override;
+
   // Responder
   [[nodiscard]] bool can_take() override;
   [[nodiscard]] bool can_hold(std::size_t size) override;
@@ -124,6 +134,7 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   resolve::RequestList to_take_;  // queries of this client's whose answers are kept for it
   const resolve::KeptAnswer* last_kept_ = nullptr;  // of the last of them
   std::size_t kept_ = 0;                            // bytes of these answers
+  runtime::MemoryHold place_;     // the session's own
   runtime::MemoryHold input_;     // for what of partial_ is not small
   runtime::MemoryHold output_;    // for what of out_ is not small
 };

@@ -116,6 +116,7 @@ void UdpListener::handle(std::size_t index) {
   if (wildcard_) read_packet_info(header.msg_hdr, path);
   const Sender sender{
       .transport = Transport::udp, .family = family_, .address = client_address(path.peer), .path = &path};
+  if (!handler_.admission().admit_datagram(sender.address)) return;
   handler_.handle(dns::Bytes(batch_->data[index]).first(header.msg_len), sender, *this);
 }
 

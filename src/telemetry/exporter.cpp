@@ -66,9 +66,12 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
 }
 
 void collect_clients(const Sources& sources, std::vector<MetricFamily>& families) {
+  const auto total = [&](auto member) {
+    return sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.*member; });
+  };
   const auto scalar = [&](const MetricDeclaration& declaration, auto member) {
     Family family(declaration);
-    family.add({}, sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.*member; }));
+    family.add({}, total(member));
     std::move(family).finish(families);
   };
   scalar(declared("pillion_dns_in_flight"), &server::DnsMetrics::in_flight);
@@ -82,7 +85,14 @@ void collect_clients(const Sources& sources, std::vector<MetricFamily>& families
   std::move(connections).finish(families);
   scalar(declared("pillion_client_connections_accepted_total"), &server::DnsMetrics::connections_accepted);
   scalar(declared("pillion_accept_errors_total"), &server::DnsMetrics::accept_errors);
-  scalar(declared("pillion_client_idle_closes_total"), &server::DnsMetrics::idle_closes);
+  Family idle_closes(declared("pillion_client_idle_closes_total"));
+  idle_closes.add_sparse({"idle_timeout"}, total(&server::DnsMetrics::idle_closes));
+  idle_closes.add_sparse({"displaced"}, total(&server::DnsMetrics::displaced));
+  std::move(idle_closes).finish(families);
+  scalar(declared("pillion_clients_tracked"), &server::DnsMetrics::clients_tracked);
+  if (!sources.bans) return;
+  scalar(declared("pillion_clients_banned"), &server::DnsMetrics::clients_banned);
+  scalar(declared("pillion_client_bans_total"), &server::DnsMetrics::bans);
 }
 
 void collect_resolution(const Sources& sources, std::vector<MetricFamily>& families) {

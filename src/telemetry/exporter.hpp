@@ -36,6 +36,7 @@ struct Sources {
   std::vector<const server::DnsMetrics*> shards;
   std::vector<const resolve::ResolverMetrics*> resolvers;
   bool searches = false;                           ///< false: no metrics of search walks
+  bool bans = false;                               ///< false: no metrics of bans
   std::vector<const cache::CacheMetrics*> caches;  ///< none: there is no cache, and no metric of it
   std::vector<UpstreamServer> upstream_servers;
   std::size_t memory_limit = 0;                      ///< bytes; 0: not exported

@@ -34,7 +34,7 @@ Liveness::Verdict Pipeline::look(runtime::Time now, runtime::Duration patience) 
 
 bool Pipeline::is_worn(runtime::Time now, runtime::Duration id_lifetime) const {
   const auto unanswered = mux_.oldest_unanswered();
-  return unanswered && now - *unanswered >= id_lifetime;
+  return unanswered && now - *unanswered >= (is_clogged() ? lifetime_when_clogged : id_lifetime);
 }
 
 std::optional<runtime::Time> Pipeline::look_at(runtime::Time now, runtime::Duration id_lifetime,
@@ -42,7 +42,8 @@ std::optional<runtime::Time> Pipeline::look_at(runtime::Time now, runtime::Durat
   if (const auto since = oldest()) return liveness_.look_at(now, *since, probe_.is_under_way, patience);
   const auto unanswered = mux_.oldest_unanswered();
   if (!unanswered) return std::nullopt;
-  return (is_worn(now, id_lifetime) ? now : *unanswered) + id_lifetime;
+  if (is_worn(now, id_lifetime)) return now + id_lifetime;
+  return *unanswered + (is_clogged() ? lifetime_when_clogged : id_lifetime);
 }
 
 Query& Pipeline::start_probe(runtime::Time now, Purpose purpose) {

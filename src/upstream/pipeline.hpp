@@ -54,7 +54,8 @@ class Pipeline {
 
   /// What follows from the silence of the connection, if it is silent. `patience` as Liveness has it.
   [[nodiscard]] Liveness::Verdict look(runtime::Time now, runtime::Duration patience) const;
-  /// True if an id has not been given back for `id_lifetime`.
+  /// True if an id has not been given back for `id_lifetime`, or for a moment if none is left and most are those of
+  /// abandoned queries: names that nobody answers must not keep other queries waiting for so long.
   [[nodiscard]] bool is_worn(runtime::Time now, runtime::Duration id_lifetime) const;
   /// When to look again, for silence or wear; nullopt while nothing is in flight.
   [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Time now, runtime::Duration id_lifetime,
@@ -75,7 +76,12 @@ class Pipeline {
   [[nodiscard]] std::vector<Query*> close();
 
  private:
+  /// Long enough that queries at the end of their time do not use up one connection after the other.
+  static constexpr std::chrono::milliseconds lifetime_when_clogged{250};
+
   [[nodiscard]] std::optional<runtime::Time> oldest() const;
+  /// True if no id is left and most are those of abandoned queries.
+  [[nodiscard]] bool is_clogged() const { return !has_room() && 2 * waited_for() < in_flight(); }
   [[nodiscard]] std::size_t probes() const { return probe_.is_under_way ? 1 : 0; }
 
   Mux mux_;

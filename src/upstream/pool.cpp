@@ -190,6 +190,7 @@ void Pool::wears_out(Connection& /*connection*/) {
   // One that is worn is in no limit any more, so that a full pool can change at all.
   if (!stopping_ && members_.in_use() == 0) open();
   retire_worn();
+  open_as_needed(now());
 }
 
 void Pool::unsendable(Connection& /*connection*/, Query& query) {

@@ -25,7 +25,9 @@ struct PoolSettings {
   std::size_t max_connections = 4;  ///< that take queries or are about to; those that drain are not counted
   std::size_t max_handshakes = 2;   ///< at once
   std::size_t max_lanes = 2;        ///< for suspects (Quarantine), besides
-  std::size_t max_waiting = 8192;   ///< queries that wait for a connection
+  /// Queries that wait for a connection: as many as clients may have in flight, whose share of that is what bounds
+  /// them.
+  std::size_t max_waiting = 16'384;
   /// A connection that was closed is opened anew at once, before there is a query, if one was sent in so long.
   std::chrono::milliseconds warm_for{60'000};
 };

@@ -89,6 +89,7 @@ void StreamConnection::prove(runtime::Time now) {
 
 void StreamConnection::abandon(Query& query) {
   pipeline_.abandon(query);
+  if (pipeline_.is_worn(now(), limits_.id_lifetime)) wear_out();
   if (state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish_orderly();
 }
 

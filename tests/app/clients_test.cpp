@@ -253,16 +253,19 @@ TEST_F(Clients, OneConnectionHasSoManyQueriesInFlight) {
 
 TEST_F(Clients, SoManyConnectionsAndNoMore) {
   config.dns.max_connections = 3;
+  server.on_query({.name = "q*", .hold = true});
   const ShardRunner shard(config);
   std::vector<StreamClient> clients;
-  for (int i = 0; i < 3; ++i) {
+  for (std::size_t i = 0; i < 3; ++i) {
     clients.push_back(shard.connect());
-    send_many(clients.back(), 1);
-    ASSERT_EQ(receive_many(clients.back(), 1).size(), 1U);
+    send_many(clients.back(), 1, "q" + std::to_string(i));
+    ASSERT_TRUE(server.wait_for([&](const Counters& seen) { return seen.held == i + 1; }));
   }
   auto refused = shard.connect();
   EXPECT_NE(refused.drain(), Ending::timeout);
   EXPECT_EQ(shard.refused(server::Refusal::connection_limit), 1U);
+  server.release();
+  for (auto& client : clients) EXPECT_EQ(receive_many(client, 1).size(), 1U);
   clients.pop_back();
   EXPECT_TRUE(eventually([&] { return shard.server().connections[0].value() == 2; }));
   EXPECT_EQ(ask(shard, "www.example").answers, 1) << "there is room again";
@@ -270,14 +273,52 @@ TEST_F(Clients, SoManyConnectionsAndNoMore) {
 
 TEST_F(Clients, SoManyConnectionsOfOneClientAndNoMore) {
   config.dns.max_connections_per_client = 2;
+  server.on_query({.name = "q*", .hold = true});
   const ShardRunner shard(config);
   auto first = shard.connect();
   auto second = shard.connect();
+  send_many(first, 1);
+  send_many(second, 1);
+  ASSERT_TRUE(eventually([&] { return shard.server().in_flight.value() == 2; }));
   auto refused = shard.connect();
   EXPECT_NE(refused.drain(), Ending::timeout);
   EXPECT_EQ(shard.refused(server::Refusal::client_limit), 1U);
-  send_many(first, 1);
+  server.release();
   EXPECT_EQ(receive_many(first, 1).size(), 1U);
+}
+
+TEST_F(Clients, AtALimitAnIdleConnectionMakesRoom) {
+  config.dns.max_connections = 3;
+  server.on_query({.name = "q*", .hold = true});
+  const ShardRunner shard(config);
+  auto busy = shard.connect();
+  send_many(busy, 1);
+  ASSERT_TRUE(eventually([&] { return shard.server().in_flight.value() == 1; }));
+  auto idle = shard.connect();
+  auto other = shard.connect();
+  ASSERT_TRUE(eventually([&] { return shard.server().connections[0].value() == 3; }));
+  // Until one has been idle for a second the new connection is closed on arrival.
+  EXPECT_TRUE(eventually([&] {
+    auto newcomer = shard.connect();
+    send_many(newcomer, 1, "fine");
+    return receive_many(newcomer, 1).size() == 1;
+  }));
+  EXPECT_EQ(idle.drain(), Ending::end_of_stream);
+  EXPECT_EQ(shard.server().displaced.value(), 1U);
+  server.release();
+  EXPECT_EQ(receive_many(busy, 1).size(), 1U);
+}
+
+TEST_F(Clients, OfLoopbackAddressesNoneIsBanned) {
+  config.clients.ban_after = 1;
+  const ShardRunner shard(config);
+  for (int i = 0; i < 5; ++i) {
+    auto bad = shard.connect();
+    bad.send_message(dns::Buffer{1, 2, 3});
+    EXPECT_NE(bad.drain(), Ending::timeout);
+  }
+  EXPECT_EQ(ask(shard, "www.example").answers, 1);
+  EXPECT_EQ(shard.server().bans.value(), 0U);
 }
 
 }  // namespace

@@ -67,6 +67,8 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_TRUE(config.cache.rotate);
   EXPECT_THAT(config.search.domains, IsEmpty());
   EXPECT_EQ(config.search.ndots, 5U);
+  EXPECT_EQ(config.clients.ban_after, 0U);
+  EXPECT_EQ(config.clients.ban_for, 1min);
   EXPECT_THAT(config.http.listen, ElementsAre(Endpoint{"0.0.0.0", 9153}));
   EXPECT_EQ(config.log.level, LogThreshold::info);
   EXPECT_EQ(config.log.format, LogFormat::json);
@@ -82,10 +84,10 @@ TEST(ParseConfig, AMappingWithoutKeysIsTheDefaults) {
 TEST(ParseConfig, AnEmptyFileIsAFaultThatSaysSo) {
   for (const auto* const yaml :
        {"", "\n \n", "---\n", "# nothing\n", "\n# a\n\n# b", "~", "\n\nnull\n", "---\n...\n", "\xef\xbb\xbf"}) {
-    EXPECT_EQ(
-        faults_of(yaml),
-        "f.yaml:1:1: the file is empty; allowed: a mapping with dns, upstreams, routes, cache, search, http, log, "
-        "threads, drain_timeout, or {} or no file at all for the defaults")
+    EXPECT_EQ(faults_of(yaml),
+              "f.yaml:1:1: the file is empty; allowed: a mapping with dns, upstreams, routes, cache, search, clients, "
+              "http, log, "
+              "threads, drain_timeout, or {} or no file at all for the defaults")
         << yaml;
   }
 }

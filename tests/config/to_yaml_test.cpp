@@ -63,6 +63,7 @@ Config everything_changed(const std::string& pem_file) {
                   .prefetch = false,
                   .rotate = false};
   config.search = {.domains = {"default.svc.cluster.local", "null", "1"}, .ndots = 15};
+  config.clients = {.ban_after = 1'000'000, .ban_for = 90s};
   config.http.listen = {{"::1", 9153}};
   config.log = {.level = LogThreshold::error, .format = LogFormat::text};
   config.threads = 256;
@@ -196,6 +197,7 @@ cache:
   prefetch: true
   rotate: true
 search: false
+clients: {ban_after: 0, ban_for: 60s}
 http: {listen: "0.0.0.0:9153"}
 log: {level: info, format: json}
 threads: 1

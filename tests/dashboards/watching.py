@@ -165,6 +165,7 @@ def surroundings(directory, host="127.0.0.1", ca_file=None):
                        {"zone": "db.internal", "records": ["primary 60 A 192.0.2.10"]}],
             "cache": {"size": "64KiB"},
             "dns": {"max_connections_per_client": CONNECTIONS_PER_CLIENT},
+            "clients": {"ban_after": 1000},
         })
 
 

@@ -166,7 +166,8 @@ def test_udp_clients(tmp_path, server, verified):
 
 def test_tcp_clients(tmp_path, server, verified, descriptors):
     count = min(CLIENTS, descriptors - 500)
-    limits = {"max_connections": count + 10, "max_connections_per_client": count + 10}
+    # One address gets three quarters of them.
+    limits = {"max_connections": 2 * count, "max_connections_per_client": 2 * count}
     clients = []
     with pillion.running(tmp_path, verified(server), dns=limits, cache={"size": "1MiB"}) as proxy:
         try:

@@ -87,18 +87,24 @@ def test_many_idle_clients(tmp_path, server, verified, clients):
 
 @pytest.mark.parametrize("limit, reason", [("max_connections", "connection_limit"), ("max_connections_per_client", "client_limit")])
 def test_connections_over_the_limit_are_closed_and_counted(tmp_path, server, verified, clients, limit, reason):
+    # Of max_connections one address gets a part only: then there are two.
+    sources = ["127.0.0.1"] * 8 + ["127.0.0.1" if limit == "max_connections_per_client" else "127.0.0.2"] * 2
     with pillion.running(tmp_path, verified(server), dns={limit: 10}) as proxy:
-        for _ in range(10):
-            clients.append(TcpClient(proxy.port))
-            assert rcode(clients[-1].ask(make_query("in.example."))) == "NOERROR"
+        for number, source in enumerate(sources):
+            clients.append(TcpClient(proxy.port, source=source))
+            # Who waits for an answer is not idle, and makes no room.
+            clients[-1].send(make_query(f"hold-{number}.example."))
+            proxy.wait_metric("dns_in_flight", number + 1)
         with TcpClient(proxy.port) as eleventh:
             assert eleventh.receive() is None
         assert proxy.metrics().sum("dns_rejected_total", reason=reason) == 1
         assert rcode(ask_udp(proxy.port, make_query("udp.example."))) == "NOERROR"
-        assert rcode(clients[0].ask(make_query("in.example."))) == "NOERROR"
+        server.release()
+        assert all(rcode(client.receive()) == "NOERROR" for client in clients)
         clients.pop().close()
         proxy.process.wait_for(lambda: proxy.metrics().sum("client_connections") == 9, "the place is free again")
-        assert works(proxy.port)
+        with TcpClient(proxy.port, source=sources[-1]) as again:
+            assert rcode(again.ask(make_query("again.example."))) == "NOERROR"
 
 
 def test_queries_over_the_limit_of_a_connection_are_not_lost(tmp_path, server, verified):

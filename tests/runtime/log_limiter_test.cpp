@@ -39,5 +39,19 @@ TEST(LogLimiter, KeysOverTheLimitShareOneAllowance) {
   EXPECT_EQ(limiter.admit("b", start + 15s), 1U);
 }
 
+TEST(LogAllowance, SoManyLinesInAnyInterval) {
+  LogAllowance allowance(3, 10s);
+  const Time start{1h};
+  EXPECT_EQ(allowance.admit(start), 0U);
+  EXPECT_EQ(allowance.admit(start + 8s), 0U);
+  EXPECT_EQ(allowance.admit(start + 9s), 0U);
+  EXPECT_EQ(allowance.admit(start + 9999ms), std::nullopt);
+  EXPECT_EQ(allowance.admit(start + 9999ms), std::nullopt);
+  EXPECT_EQ(allowance.admit(start + 10s), 2U) << "the first is ten seconds old";
+  EXPECT_EQ(allowance.admit(start + 11s), std::nullopt) << "the second is not";
+  EXPECT_EQ(allowance.admit(start + 18s), 1U);
+  EXPECT_EQ(allowance.admit(start + 40s), 0U);
+}
+
 }  // namespace
 }  // namespace pillion::runtime

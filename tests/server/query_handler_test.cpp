@@ -114,7 +114,8 @@ class QueryHandlerTest : public ::testing::Test {
   runtime::MemoryShares memory;
   resolve::Resolver resolver{loop, loop.random(), log, memory, setup()};
   DnsMetrics metrics;
-  QueryHandler handler{loop, config::Dns{}, resolver, memory, metrics};
+  ClientAdmission admission{loop, log, {}, 7, metrics};
+  QueryHandler handler{loop, config::Dns{}, resolver, admission, memory, metrics};
   Client client;
 };
 

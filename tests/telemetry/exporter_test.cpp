@@ -33,6 +33,7 @@ class ExporterTest : public testing::Test {
     sources_.resolvers = {&resolvers_[0], &resolvers_[1]};
     sources_.caches = {&caches_[0], &caches_[1]};
     sources_.searches = true;
+    sources_.bans = true;
     add_server("public", "1.1.1.1:853", true);
     add_server("public", "9.9.9.9:853", true);
     if (cluster) add_server("cluster", "10.96.0.10:53", false);
@@ -63,10 +64,12 @@ class ExporterTest : public testing::Test {
       for (auto& counter : m.invalid) counter.add(n);
       for (auto& counter : m.refused) counter.add(n);
       for (auto& gauge : m.connections) gauge.add(static_cast<double>(n));
-      for (auto* counter :
-           {&m.connections_accepted, &m.accept_errors, &m.idle_closes, &m.responses_undelivered, &m.truncated}) {
+      for (auto* counter : {&m.connections_accepted, &m.accept_errors, &m.idle_closes, &m.displaced, &m.bans,
+                            &m.responses_undelivered, &m.truncated}) {
         counter->add(n);
       }
+      m.clients_tracked.add(static_cast<double>(n));
+      m.clients_banned.add(static_cast<double>(n));
       m.in_flight.add(static_cast<double>(n));
     }
     for (auto& m : resolvers_) {
@@ -299,6 +302,7 @@ TEST_F(ExporterTest, ConnectionsWithoutPostQuantumGroups) {
 }
 
 TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
+  sources_.bans = false;
   // A busy pod: the usual types over both transports, a few RCODEs, some faults.
   for (auto& m : servers_) {
     for (const std::size_t transport : {0U, 1U}) {
@@ -334,6 +338,7 @@ TEST_F(ExporterTest, ShardsOfTheCacheAndTheResolverAreSummed) {
   EXPECT_THAT(all, Contains("pillion_cache_entries 5"));
   EXPECT_THAT(all, Contains("pillion_dns_coalesced_total 6"));
   sources_.searches = false;
+  sources_.bans = false;
   EXPECT_TRUE(series_of("pillion_search_walks_total").empty()) << "only where there is a search list";
 }
 

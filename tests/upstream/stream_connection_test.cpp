@@ -232,6 +232,34 @@ TEST_F(StreamConnectionTest, AnAbandonedQuerysLateReplyIsForNobody) {
   EXPECT_EQ(connection->in_flight(), 0U);
 }
 
+class StreamConnectionOfFour : public StreamConnectionTest {
+ protected:
+  StreamConnectionOfFour() { limits.max_in_flight = 4; }
+};
+
+TEST_F(StreamConnectionOfFour, IsReplacedWhereAbandonedQueriesLeaveNoRoom) {
+  open();
+  for (std::size_t i = 0; i < 4; ++i) submit(i);
+  time.pass(250ms);
+  connection->abandon(queries[0]);
+  connection->abandon(queries[1]);
+  EXPECT_EQ(state(), ConnectionState::ready) << "half of them are waited for";
+  connection->abandon(queries[2]);
+  EXPECT_EQ(state(), ConnectionState::worn);
+  EXPECT_EQ(std::ranges::count(events.take(), "wears out"), 1);
+  answer(3);
+  EXPECT_EQ(queries[3].replies, 1);
+}
+
+TEST_F(StreamConnectionOfFour, IsNotReplacedAtOnceWhereTheyWereGivenUpAtOnce) {
+  open();
+  for (std::size_t i = 0; i < 4; ++i) submit(i);
+  for (std::size_t i = 0; i < 4; ++i) connection->abandon(queries[i]);
+  EXPECT_EQ(state(), ConnectionState::ready);
+  time.pass(2s);
+  EXPECT_EQ(state(), ConnectionState::worn);
+}
+
 // Draining and closing.
 
 TEST_F(StreamConnectionTest, RetiredIdleItClosesInOrder) {

@@ -23,12 +23,14 @@ def make_query(name, type_="A", klass="IN", **options):
 class TcpClient:
     """One TCP connection; messages go with their length before them (RFC 1035 4.2.2)."""
 
-    def __init__(self, port, host="127.0.0.1", receive_buffer=None):
+    def __init__(self, port, host="127.0.0.1", receive_buffer=None, source=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
         self.socket.settimeout(PATIENCE)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect((host, port))
         self.received = b""
 
@@ -85,10 +87,12 @@ def ask_tcp(port, message, host="127.0.0.1"):
 
 
 @contextlib.contextmanager
-def udp_socket(port, host="127.0.0.1"):
+def udp_socket(port, host="127.0.0.1", source=None):
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as client:
         client.settimeout(PATIENCE)
+        if source:
+            client.bind((source, 0))
         client.connect((host, port))
         yield client
 

@@ -43,6 +43,21 @@ def network_of(pid):
 
 
 @contextlib.contextmanager
+def network_with(*addresses):
+    """This thread, and the programs and threads that it starts, see a loopback interface that has these addresses too, and nothing else."""
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _call(_libc.unshare, CLONE_NEWNET)
+        run("ip", "link", "set", "lo", "up")
+        for address in addresses:
+            run("ip", "address", "add", f"{address}/{128 if ':' in address else 32}", "dev", "lo")
+        yield
+    finally:
+        _call(_libc.setns, home, CLONE_NEWNET)
+        os.close(home)
+
+
+@contextlib.contextmanager
 def entered(directory, files):
     """This thread, and the programs and threads that it starts, see a loopback interface that is up and nothing else, and `files`
     ({path: text}) in place of those that the machine has."""

@@ -1,0 +1,68 @@
+#pragma once
+// Which clients are admitted: the table's decisions carried out, counted and logged.
+
+#include <cstdint>
+#include <expected>
+
+#include "config/config.hpp"
+#include "runtime/log.hpp"
+#include "runtime/log_limiter.hpp"
+#include "runtime/schedule.hpp"
+#include "server/clients.hpp"
+
+namespace pillion::server {
+
+/// One per shard. Outlives the connections that it knows.
+class ClientAdmission final : runtime::Deadline {
+ public:
+  /// At most one line in the log for a client's invalid messages in this time.
+  static constexpr std::chrono::seconds log_interval{10};
+
+  /// `seed` is unpredictable.
+  ClientAdmission(runtime::Schedule& schedule, runtime::Log& log, const ClientTable::Limits& limits, std::uint64_t seed,
+                  DnsMetrics& metrics);
+
+  /// False where a connection from this address must be closed at once. May close an idle one in its favour.
+  [[nodiscard]] bool admit_connection(const ClientAddress& address);
+  void add_connection(ClientConnection& connection, const ClientAddress& address);
+  void remove_connection(ClientConnection& connection);
+  /// The connection was active.
+  void note_activity(ClientConnection& connection) { table_.note_activity(connection, now()); }
+
+  /// False where a datagram from this address must be dropped.
+  [[nodiscard]] bool admit_datagram(const ClientAddress& address) {
+    return table_.banned() == 0 || !drop_if_banned(address);
+  }
+
+  /// A place among the queries in flight, given back by give_back(). `connection` is nullptr for a datagram.
+  [[nodiscard]] std::expected<ClientRecord*, Refusal> take_place(const ClientConnection* connection,
+                                                                 const ClientAddress& address);
+  void give_back(ClientRecord& client);
+
+  /// Counts a message that is no valid query, logs it, and bans the client where it was one too many. The connection
+  /// that it came over, nullptr for a datagram, is left to the caller.
+  void count_invalid(dns::QueryError error, const ClientConnection* connection, const ClientAddress& address);
+
+  [[nodiscard]] const ClientTable& table() const { return table_; }
+
+ private:
+  void expired(runtime::Time now) override;
+  [[nodiscard]] runtime::Time now() { return schedule_.clock().now(); }
+  [[nodiscard]] ClientRecord& client_of(const ClientConnection* connection, const ClientAddress& address);
+  [[nodiscard]] bool drop_if_banned(const ClientAddress& address);
+  void count_refusal(ClientRecord& client, Refusal refusal);
+  void log_invalid(ClientRecord& client, dns::QueryError error, Transport transport);
+  void begin_ban(ClientRecord& client, const ClientConnection* spared);
+  void end_bans();
+  void update_gauges();
+
+  runtime::Schedule& schedule_;
+  runtime::Log& log_;
+  DnsMetrics& metrics_;
+  ClientTable table_;
+  runtime::LogAllowance invalid_lines_;
+  runtime::LogAllowance ban_lines_;
+  runtime::LogAllowance ban_end_lines_;
+};
+
+}  // namespace pillion::server

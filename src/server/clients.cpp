@@ -1,0 +1,211 @@
+#include "server/clients.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace pillion::server {
+namespace {
+
+// A search for an idle connection gives up after so many that are not, so that its cost has a bound. These are then at
+// the end of their lists: the next search sees others.
+constexpr std::size_t max_connections_looked_at = 16;
+constexpr std::size_t max_clients_looked_at = 8;
+
+std::size_t room(std::size_t limit, std::size_t used) {
+  return limit - std::min(limit, used);
+}
+
+}  // namespace
+
+ClientTable::Arrival ClientTable::judge_connection(const ClientAddress& address, runtime::Time now) {
+  const auto found = records_.find(address);
+  const auto held = found == records_.end() ? 0 : found->second.facts.connections;
+  if (found != records_.end() && found->second.facts.banned_until)
+    return {.refusal = Refusal::banned, .in_favour = nullptr};
+  const auto in_favour_of = [](ClientConnection* idle, Refusal otherwise) {
+    return idle != nullptr ? Arrival{.refusal = std::nullopt, .in_favour = idle}
+                           : Arrival{.refusal = otherwise, .in_favour = nullptr};
+  };
+  if (held > 0 && held >= limits_.connections_per_client)
+    return in_favour_of(idle_connection_of(found->second, now), Refusal::client_limit);
+  const auto free = room(limits_.connections, connections_);
+  if (held < share * free) return {};
+  return in_favour_of(idle_connection(now), free == 0 ? Refusal::connection_limit : Refusal::client_share);
+}
+
+void ClientTable::add_connection(ClientConnection& connection, const ClientAddress& address, runtime::Time now) {
+  auto& client = record_of(address, Transport::tcp, now);
+  connection.client_ = &client;
+  connection.listed_at_ = now;
+  client.connections.push_back(connection);
+  ++connections_;
+  count_connections(client, client.facts.connections + 1);
+  seen(client, now);
+}
+
+void ClientTable::remove_connection(ClientConnection& connection, runtime::Time now) {
+  if (connection.client_ == nullptr) return;
+  auto& client = *connection.client_;
+  connection.client_ = nullptr;
+  client.connections.erase(client.connections.iterator_to(connection));
+  --connections_;
+  count_connections(client, client.facts.connections - 1);
+  seen(client, now);
+}
+
+/// Keeps by_connections_ in order; the number has changed by one.
+void ClientTable::count_connections(ClientRecord& client, std::uint32_t count) {
+  auto& current = client.facts.connections;
+  if (current > 0) by_connections_[current - 1].erase(ByConnectionsList::s_iterator_to(client));
+  current = count;
+  if (count > by_connections_.size()) by_connections_.emplace_back();
+  if (count > 0) by_connections_[count - 1].push_back(client);
+  most_connections_ = std::max<std::size_t>(most_connections_, count);
+  if (most_connections_ > 0 && by_connections_[most_connections_ - 1].empty()) --most_connections_;
+}
+
+void ClientTable::list_anew(ClientConnection& connection, runtime::Time now) {
+  if (connection.client_ == nullptr) return;
+  connection.listed_at_ = now;
+  auto& list = connection.client_->connections;
+  list.splice(list.end(), list, list.iterator_to(connection));
+}
+
+/// The connection that was idle for the longest, to within active_for; nullptr where none was for that long.
+ClientConnection* ClientTable::idle_connection_of(ClientRecord& client, runtime::Time now) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(client.connections.size(), max_connections_looked_at); ++i) {
+    auto& first = client.connections.front();
+    // All others were active later still.
+    if (now - first.listed_at_ < active_for) return nullptr;
+    const auto since = first.idle_since();
+    if (since && now - *since >= active_for) return &first;
+    list_anew(first, now);
+  }
+  return nullptr;
+}
+
+/// The same among the connections of the client that has the most.
+ClientConnection* ClientTable::idle_connection(runtime::Time now) {
+  if (most_connections_ == 0) return nullptr;
+  auto& clients = by_connections_[most_connections_ - 1];
+  for (std::size_t i = 0; i < std::min<std::size_t>(clients.size(), max_clients_looked_at); ++i) {
+    if (auto* const idle = idle_connection_of(clients.front(), now)) return idle;
+    clients.splice(clients.end(), clients, clients.begin());
+  }
+  return nullptr;
+}
+
+ClientRecord& ClientTable::record_of(const ClientAddress& address, Transport transport, runtime::Time now) {
+  auto& client = records_[address];
+  client.facts.address = address;
+  client.proven = client.proven || transport == Transport::tcp;
+  seen(client, now);
+  return client;
+}
+
+ClientTable::ByUseList* ClientTable::list_of(ClientRecord::Use use) {
+  switch (use) {
+    case ClientRecord::Use::held:
+      break;
+    case ClientRecord::Use::quiet:
+      return &quiet_;
+    case ClientRecord::Use::quiet_unproven:
+      return &quiet_unproven_;
+    case ClientRecord::Use::banned:
+      return &banned_;
+  }
+  return nullptr;
+}
+
+/// Puts the record at the end of the list where it belongs now, and forgets the one that is too many there.
+void ClientTable::seen(ClientRecord& client, runtime::Time now) {
+  using Use = ClientRecord::Use;
+  client.facts.last_seen = now;
+  const auto use = client.facts.banned_until                               ? Use::banned
+                   : client.facts.connections + client.facts.in_flight > 0 ? Use::held
+                   : client.proven                                         ? Use::quiet
+                                                                           : Use::quiet_unproven;
+  // Bans last equally long: that list is in the order of their beginning.
+  if (use == client.use && (use == Use::held || use == Use::banned)) return;
+  if (auto* const list = list_of(client.use)) list->erase(ByUseList::s_iterator_to(client));
+  client.use = use;
+  auto* const list = list_of(use);
+  if (list == nullptr) return;
+  list->push_back(client);
+  if (use == Use::banned || list->size() <= max_quiet) return;
+  auto& forgotten = list->front();
+  list->pop_front();
+  records_.erase(ClientAddress(forgotten.facts.address));
+}
+
+std::optional<Refusal> ClientTable::take_place(ClientRecord& client, runtime::Time now) {
+  const auto free = room(limits_.in_flight, in_flight_);
+  if (client.facts.in_flight >= share * free) return free == 0 ? Refusal::in_flight_limit : Refusal::client_share;
+  ++in_flight_;
+  ++client.facts.in_flight;
+  seen(client, now);
+  return std::nullopt;
+}
+
+void ClientTable::give_back(ClientRecord& client, runtime::Time now) {
+  --in_flight_;
+  --client.facts.in_flight;
+  seen(client, now);
+}
+
+bool ClientTable::count_invalid(ClientRecord& client, dns::QueryError error, Transport transport, runtime::Time now) {
+  auto& count = client.facts.invalid[static_cast<std::size_t>(error)];
+  if (count < std::numeric_limits<std::uint32_t>::max()) ++count;
+  ++client.unreported;
+  if (transport != Transport::tcp) return false;
+  client.invalid_over_tcp.add(now);
+  const bool enough = limits_.ban_after > 0 && client.invalid_over_tcp.count(now) >= limits_.ban_after;
+  if (!enough || client.facts.banned_until || is_loopback(client.facts.address)) return false;
+  ban(client, now);
+  return true;
+}
+
+void ClientTable::ban(ClientRecord& client, runtime::Time now) {
+  client.facts.banned_until = now + limits_.ban_for;
+  client.dropped_by_ban = 0;
+  // Behind the ban as much is needed for the next one.
+  client.invalid_over_tcp.clear();
+  seen(client, now);
+}
+
+ClientRecord* ClientTable::find_banned(const ClientAddress& address) {
+  if (banned_.empty()) return nullptr;
+  const auto found = records_.find(address);
+  return found != records_.end() && found->second.facts.banned_until ? &found->second : nullptr;
+}
+
+ClientRecord* ClientTable::end_ban(runtime::Time now) {
+  if (banned_.empty()) return nullptr;
+  auto& first = banned_.front();
+  if (*first.facts.banned_until > now && banned_.size() <= max_banned) return nullptr;
+  first.facts.banned_until.reset();
+  seen(first, now);
+  return &first;
+}
+
+std::optional<runtime::Time> ClientTable::next_ban_end() const {
+  return banned_.empty() ? std::nullopt : banned_.front().facts.banned_until;
+}
+
+const ClientRecord* ClientTable::find(const ClientAddress& address) const {
+  const auto found = records_.find(address);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+std::vector<ClientFacts> ClientTable::snapshot(runtime::Time now) const {
+  std::vector<ClientFacts> all;
+  all.reserve(records_.size());
+  for (const auto& [address, record] : records_) {
+    all.push_back(record.facts);
+    all.back().score = record.invalid_over_tcp.count(now);
+  }
+  std::ranges::sort(all, {}, &ClientFacts::address);
+  return all;
+}
+
+}  // namespace pillion::server

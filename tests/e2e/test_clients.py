@@ -1,0 +1,251 @@
+"""What one client address may take from the others: connections, queries in flight, lines in the log; and bans of who sends rubbish. Any
+address of 127.0.0.0/8 is a client of its own, but none of them is ever banned: for bans there is a network namespace with other addresses."""
+
+import contextlib
+import resource
+import socket
+import time
+
+import pytest
+
+from harness import namespace, pillion
+from harness.client import TcpClient, ask_udp, extended_errors, make_query, rcode, read, udp_socket
+from harness.dot_server import DotServer
+from harness.process import wait_until
+
+GREEDY, MODEST = "127.0.0.2", "127.0.0.3"
+PLACES = 16384  # queries of a thread in flight
+RUBBISH = b"\0" * 5
+
+
+@pytest.fixture(scope="module", autouse=True)
+def many_descriptors():
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
+
+
+@pytest.fixture(scope="module")
+def server(certificate):
+    with DotServer(certificate) as running:
+        yield running
+
+
+@pytest.fixture
+def silent(certificate):
+    """An upstream for names beneath silent.example, which it never answers."""
+    with DotServer(certificate) as running:
+        yield running
+
+
+@pytest.fixture
+def clients():
+    """A list whose connections are closed at the end."""
+    made = []
+    yield made
+    for client in made:
+        client.close()
+
+
+def is_served(proxy):
+    """Both over TCP and UDP, at once?"""
+    with TcpClient(proxy.port, source=MODEST) as tcp, udp_socket(proxy.port, source=MODEST) as udp:
+        started = time.monotonic()
+        udp.send(make_query("udp.example.").to_wire())
+        codes = {rcode(tcp.ask(make_query("tcp.example."))), rcode(udp.recv(65536))}
+        return codes == {"NOERROR"} and time.monotonic() - started < 2
+
+
+@pytest.fixture
+def proxy_with_silent_route(tmp_path, server, silent, verified):
+    upstreams = {**verified(server), "silent": verified(silent, timeout="30s")["real"]}
+    routes = [{"zone": ".", "upstream": "real"}, {"zone": "silent.example", "upstream": "silent"}]
+    with pillion.running(tmp_path, upstreams, routes=routes, drain_timeout="1s") as proxy:
+        yield proxy
+
+
+def unanswered(number):
+    return make_query(f"drop-{number}.silent.example.", id=number % 65536, use_edns=0)
+
+
+def test_one_address_cannot_take_all_places_over_tcp(proxy_with_silent_route, clients):
+    proxy = proxy_with_silent_route
+    count = 20
+    for number in range(count):
+        clients.append(TcpClient(proxy.port, source=GREEDY))
+        clients[-1].send(*map(unanswered, range(1000 * number, 1000 * (number + 1))))
+    refused = count * 1000 - PLACES * 3 // 4
+    proxy.wait_metric("dns_rejected_total", refused, reason="client_share")
+    metrics = proxy.metrics()
+    assert metrics.sum("dns_in_flight") == PLACES * 3 // 4
+    assert metrics.sum("dns_rejected_total") == refused, metrics.series("dns_rejected_total")
+    answer = read(clients[-1].receive())
+    assert answer.rcode() == 5
+    assert extended_errors(answer) == [(0, "too many queries in flight from this address")]
+    assert is_served(proxy)
+
+
+def test_one_address_cannot_take_all_places_over_udp(proxy_with_silent_route):
+    proxy = proxy_with_silent_route
+    with contextlib.ExitStack() as stack:
+        for number in range(20):
+            client = stack.enter_context(udp_socket(proxy.port, source=GREEDY))
+            for each in range(1000):
+                client.send(unanswered(1000 * number + each).to_wire())
+        proxy.wait_metric("dns_rejected_total", 1, reason="client_share")
+        assert proxy.metrics().sum("dns_in_flight") == PLACES * 3 // 4
+        assert is_served(proxy)
+
+
+def test_names_that_nobody_answers_do_not_take_a_servers_connections_from_others(tmp_path, server, verified, clients):
+    """All of them are of one server, which has fewer ids than that: who comes later waits until those before have run out of time."""
+    with pillion.running(tmp_path, verified(server), drain_timeout="1s") as proxy:
+        for number in range(20):
+            clients.append(TcpClient(proxy.port, source=GREEDY))
+            clients[-1].send(*map(unanswered, range(1000 * number, 1000 * (number + 1))))
+        proxy.wait_metric("dns_rejected_total", 1, reason="client_share")
+        started = time.monotonic()
+        proxy.process.wait_for(lambda: is_served(proxy), "another address is served")
+        assert time.monotonic() - started < 15, "ids are kept for 30 s otherwise"
+
+
+def test_one_address_cannot_take_all_connections(tmp_path, server, verified, clients):
+    with pillion.running(tmp_path, verified(server), dns={"max_connections": 16}) as proxy:
+        # Each waits for an answer, so that none makes room.
+        for number in range(12):
+            clients.append(TcpClient(proxy.port, source=GREEDY))
+            clients[-1].send(make_query(f"hold-{number}.example."))
+        proxy.wait_metric("dns_in_flight", 12)
+        with TcpClient(proxy.port, source=GREEDY) as thirteenth:
+            assert thirteenth.receive() is None
+        assert proxy.metrics().sum("dns_rejected_total", reason="client_share") == 1
+        assert is_served(proxy)
+        server.release()
+        assert all(rcode(client.receive()) == "NOERROR" for client in clients)
+
+
+def test_at_a_limit_the_connection_that_was_idle_for_the_longest_makes_room(tmp_path, server, verified, clients):
+    with pillion.running(tmp_path, verified(server), dns={"max_connections_per_client": 3}) as proxy:
+        busy, idle, active = (TcpClient(proxy.port, source=GREEDY) for _ in range(3))
+        clients += [busy, idle, active]
+        busy.send(make_query("hold-busy.example."))
+        assert rcode(idle.ask(make_query("idle.example."))) == "NOERROR"
+        with TcpClient(proxy.port, source=MODEST) as neighbour:
+            assert rcode(neighbour.ask(make_query("neighbour.example."))) == "NOERROR"
+
+            def fourth_is_served():
+                assert rcode(active.ask(make_query("active.example."))) == "NOERROR"
+                with TcpClient(proxy.port, source=GREEDY) as fourth, contextlib.suppress(OSError):
+                    answer = fourth.ask(make_query("fourth.example."))
+                    return answer and rcode(answer) == "NOERROR"
+
+            proxy.process.wait_for(fourth_is_served, "there is room for a fourth connection")
+            assert idle.receive() is None
+            assert rcode(neighbour.ask(make_query("neighbour.example."))) == "NOERROR", "another client's idle connection stays"
+        assert proxy.metrics().sum("client_idle_closes_total", reason="displaced") == 1
+        server.release()
+        assert rcode(busy.receive()) == "NOERROR"
+
+
+def test_the_log_has_a_limit_for_all_addresses_together(tmp_path, server, verified):
+    with pillion.running(tmp_path, verified(server)) as proxy:
+        started = time.monotonic()
+        count = 3000
+        for number in range(count):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forger:
+                forger.bind((f"127.1.{number // 250}.{number % 250 + 1}", 0))
+                forger.sendto(RUBBISH, ("127.0.0.1", proxy.port))
+            if number % 100 == 0:
+                assert rcode(ask_udp(proxy.port, make_query("paced.example."))) == "NOERROR"
+        proxy.wait_metric("dns_rejected_total", count, reason="short_header")
+        lines = [line for line in proxy.log() if line["msg"] == "invalid query"]
+        intervals = int((time.monotonic() - started) / 10) + 1
+        assert 10 <= len(lines) <= 10 * intervals
+        assert proxy.metrics().sum("clients_tracked") <= 1024 + 1
+
+        def suppressed():
+            ask_tcp_rubbish(proxy, MODEST)
+            return sum(line["suppressed"] for line in proxy.log() if line["msg"] == "invalid query")
+
+        assert wait_until(suppressed, "a later line says how many there were not") >= count - 10 * intervals
+
+
+def ask_tcp_rubbish(proxy, source):
+    """The connection is closed for it."""
+    with TcpClient(proxy.port, proxy.host, source=source) as client, contextlib.suppress(OSError):
+        client.send(RUBBISH)
+        assert client.receive() is None
+
+
+def test_of_loopback_addresses_none_is_banned(tmp_path, server, verified):
+    with pillion.running(tmp_path, verified(server), clients={"ban_after": 3}) as proxy:
+        for _ in range(10):
+            ask_tcp_rubbish(proxy, GREEDY)
+        with TcpClient(proxy.port, source=GREEDY) as client:
+            assert rcode(client.ask(make_query("fine.example."))) == "NOERROR"
+        assert proxy.metrics().sum("client_bans_total") == 0
+
+
+OURS, BAD, GOOD = "10.77.0.1", "10.77.0.2", "10.77.0.3"
+
+
+@pytest.fixture
+def banning(tmp_path, certificate, verified):
+    """A Pillion on 10.77.0.1 that bans after five invalid messages, for three seconds, in a network with clients that are not loopback's."""
+    if namespace.impossible():
+        pytest.skip(namespace.impossible())
+    with namespace.network_with(OURS, BAD, GOOD), DotServer(certificate) as server, \
+            pillion.running(tmp_path, verified(server), host=OURS, clients={"ban_after": 5, "ban_for": "3s"}) as proxy:
+        yield proxy
+
+
+def answered(proxy, source):
+    """Over TCP."""
+    with contextlib.suppress(OSError), TcpClient(proxy.port, OURS, source=source) as client:
+        answer = client.ask(make_query("fine.example."))
+        return answer is not None and rcode(answer) == "NOERROR"
+    return False
+
+
+def test_who_sends_rubbish_over_tcp_is_banned_for_a_time(banning):
+    proxy = banning
+    with TcpClient(proxy.port, OURS, source=BAD) as standing, TcpClient(proxy.port, OURS, source=GOOD) as good, \
+            udp_socket(proxy.port, OURS, source=BAD) as datagrams:
+        assert rcode(standing.ask(make_query("standing.example."))) == "NOERROR"
+        assert rcode(good.ask(make_query("good.example."))) == "NOERROR"
+        for _ in range(4):
+            ask_tcp_rubbish(proxy, BAD)
+        assert rcode(standing.ask(make_query("standing.example."))) == "NOERROR", "four are not five"
+        ask_tcp_rubbish(proxy, BAD)
+        assert standing.receive() is None, "its connections are closed"
+        assert not answered(proxy, BAD), "new ones are closed on arrival"
+        datagrams.send(make_query("dropped.example.").to_wire())
+        proxy.wait_metric("dns_rejected_total", 3, reason="banned")
+        metrics = proxy.metrics()
+        assert metrics.sum("clients_banned") == metrics.sum("client_bans_total") == 1
+        assert rcode(good.ask(make_query("good.example."))) == "NOERROR"
+        assert answered(proxy, GOOD), "nobody else is banned"
+
+        proxy.process.wait_for(lambda: proxy.metrics().sum("clients_banned") == 0, "the ban ends")
+        assert answered(proxy, BAD)
+        datagrams.send(make_query("after.example.").to_wire())
+        assert read(datagrams.recv(65536)).question[0].name.to_text() == "after.example."
+    began, = (line for line in proxy.log() if line["msg"] == "client banned")
+    assert (began["client"], began["rejected"], began["seconds"]) == (BAD, 5, 3)
+    ended, = (line for line in proxy.log() if line["msg"] == "ban ended")
+    assert ended["client"] == BAD and ended["dropped"] >= 3
+
+
+def test_datagrams_alone_never_ban(banning):
+    proxy = banning
+    with udp_socket(proxy.port, OURS, source=BAD) as client:
+        for _ in range(200):
+            client.send(RUBBISH)
+        client.send(make_query("fine.example.").to_wire())
+        assert rcode(client.recv(65536)) == "NOERROR"
+    # Nor do they count towards a ban.
+    for _ in range(4):
+        ask_tcp_rubbish(proxy, BAD)
+    assert answered(proxy, BAD)
+    metrics = proxy.metrics()
+    assert metrics.sum("client_bans_total") == metrics.sum("clients_banned") == 0
+    assert metrics.sum("dns_rejected_total", reason="short_header") == 204

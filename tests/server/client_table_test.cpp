@@ -1,0 +1,436 @@
+#include <deque>
+#include <map>
+#include <memory>
+#include <random>
+#include <set>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "server/clients.hpp"
+
+namespace pillion::server {
+namespace {
+
+using namespace std::chrono_literals;
+using dns::QueryError;
+
+const runtime::Time start = runtime::Time{} + 1h;
+
+ClientAddress client(std::uint32_t n) {
+  ClientAddress address{};
+  address[10] = address[11] = 0xff;
+  for (std::size_t i = 0; i < 4; ++i) address[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
+  return address;
+}
+
+class Connection final : public ClientConnection {
+ public:
+  [[nodiscard]] std::optional<runtime::Time> idle_since() const override { return idle; }
+  void make_room() override {}
+  void cut_off() override {}
+  std::optional<runtime::Time> idle = start;
+};
+
+class ClientTableTest : public ::testing::Test {
+ protected:
+  explicit ClientTableTest(const ClientTable::Limits& limits = {.connections = 16,
+                                                                .connections_per_client = 100,
+                                                                .in_flight = 16})
+      : table(limits, 7) {}
+
+  ClientRecord& udp(std::uint32_t n) { return table.record_of(client(n), Transport::udp, now); }
+  Connection& connect(std::uint32_t n) {
+    auto& connection = connections.emplace_back();
+    connection.idle = now;
+    table.add_connection(connection, client(n), now);
+    return connection;
+  }
+  /// How many of these the table admits at once.
+  std::size_t take_all(ClientRecord& record) {
+    std::size_t taken = 0;
+    while (!table.take_place(record, now)) ++taken;
+    return taken;
+  }
+  bool invalid(std::uint32_t n, Transport transport) {
+    return table.count_invalid(table.record_of(client(n), transport, now), QueryError::long_name, transport, now);
+  }
+
+  std::deque<Connection> connections;
+  ClientTable table;
+  runtime::Time now = start;
+};
+
+TEST(ClientAddressText, ReadsAsPeopleWriteIt) {
+  EXPECT_EQ(to_string(client(0x0a010203)), "10.1.2.3");
+  ClientAddress v6{0x20, 0x01, 0x0d, 0xb8};
+  v6[15] = 1;
+  EXPECT_EQ(to_string(v6), "2001:db8::1");
+}
+
+TEST(HashAddress, SpreadsNeighboursAndFollowsTheSeed) {
+  std::set<std::size_t> seen;
+  for (std::uint32_t n = 0; n < 10'000; ++n) seen.insert(HashAddress{1}(client(n)) % 65'536);
+  EXPECT_GT(seen.size(), 9'000U);
+  EXPECT_NE(HashAddress{1}(client(1)), HashAddress{2}(client(1)));
+}
+
+TEST_F(ClientTableTest, CountsByClientAndReason) {
+  static_cast<void>(table.count_invalid(udp(1), QueryError::short_header, Transport::udp, now));
+  static_cast<void>(table.count_invalid(udp(1), QueryError::long_name, Transport::udp, now));
+  static_cast<void>(table.count_invalid(udp(1), QueryError::long_name, Transport::udp, now));
+  static_cast<void>(table.count_invalid(udp(2), QueryError::long_name, Transport::udp, now));
+  const auto* const record = table.find(client(1));
+  ASSERT_NE(record, nullptr);
+  EXPECT_EQ(record->facts.invalid[static_cast<std::size_t>(QueryError::short_header)], 1U);
+  EXPECT_EQ(record->facts.invalid[static_cast<std::size_t>(QueryError::long_name)], 2U);
+  EXPECT_EQ(record->unreported, 3U);
+  EXPECT_EQ(table.find(client(2))->unreported, 1U);
+  EXPECT_EQ(table.find(client(3)), nullptr);
+}
+
+TEST_F(ClientTableTest, ALoneClientGetsThreeQuartersOfThePlaces) {
+  auto& greedy = udp(1);
+  EXPECT_EQ(take_all(greedy), 12U);
+  EXPECT_EQ(table.take_place(greedy, now), Refusal::client_share);
+  EXPECT_EQ(take_all(udp(2)), 3U) << "three quarters of the rest";
+  EXPECT_EQ(take_all(udp(3)), 1U);
+  EXPECT_EQ(table.take_place(udp(4), now), Refusal::in_flight_limit);
+  table.give_back(greedy, now);
+  EXPECT_EQ(table.take_place(greedy, now), Refusal::client_share) << "what comes free is for those who hold less";
+  EXPECT_EQ(table.take_place(udp(4), now), std::nullopt);
+}
+
+TEST_F(ClientTableTest, PlacesThatComeFreeGoToThoseWhoHoldLess) {
+  auto& first = udp(1);
+  static_cast<void>(take_all(first));
+  auto& second = udp(2);
+  // Each turn one of the first client's queries is answered, and both ask for all that they can get.
+  for (int turn = 0; turn < 100; ++turn) {
+    table.give_back(first, now);
+    static_cast<void>(take_all(first));
+    static_cast<void>(take_all(second));
+  }
+  EXPECT_EQ(first.facts.in_flight, 8U);
+  EXPECT_EQ(second.facts.in_flight, 6U);
+  EXPECT_EQ(table.take_place(udp(3), now), std::nullopt) << "a newcomer finds room";
+}
+
+TEST_F(ClientTableTest, ConnectionsAreSharedByTheSameRule) {
+  std::size_t held = 0;
+  for (; !table.judge_connection(client(1), now).refusal; ++held) connect(1);
+  EXPECT_EQ(held, 12U);
+  EXPECT_EQ(table.judge_connection(client(1), now).refusal, Refusal::client_share);
+  EXPECT_EQ(table.judge_connection(client(2), now).refusal, std::nullopt);
+  for (std::uint32_t n = 2; n < 6; ++n) connect(n);
+  EXPECT_EQ(table.judge_connection(client(7), now).refusal, Refusal::connection_limit);
+}
+
+TEST_F(ClientTableTest, AtTheLimitTheIdleConnectionOfWhoHasTheMostMakesRoom) {
+  for (int i = 0; i < 12; ++i) connect(1);
+  for (int i = 0; i < 4; ++i) connect(2);
+  const auto arrival = [&](std::uint32_t n) { return table.judge_connection(client(n), now); };
+  EXPECT_EQ(arrival(3).refusal, Refusal::connection_limit) << "all were active a moment ago";
+  now += 1s;
+  // The first is in use, the second active.
+  connections[0].idle.reset();
+  connections[1].idle = now;
+  table.note_activity(connections[1], now);
+  EXPECT_EQ(arrival(3).in_favour, &connections[2]) << "though the connections of the second client are as old";
+  EXPECT_EQ(arrival(3).refusal, std::nullopt);
+  table.remove_connection(connections[2], now);
+  EXPECT_EQ(arrival(3).in_favour, nullptr) << "there is room";
+  connect(3);
+  EXPECT_EQ(arrival(2).in_favour, &connections[3]);
+}
+
+TEST_F(ClientTableTest, TheLongestIdleConnectionIsKnownToASecond) {
+  for (int i = 0; i < 12; ++i) connect(1);
+  for (int i = 0; i < 4; ++i) connect(2);
+  for (int turn = 0; turn < 50; ++turn) {
+    now += 100ms;
+    for (std::size_t i = 0; i < 12; ++i) {
+      if (i == 7) continue;
+      connections[i].idle = now;
+      table.note_activity(connections[i], now);
+    }
+  }
+  EXPECT_EQ(table.judge_connection(client(3), now).in_favour, &connections[7]);
+}
+
+TEST_F(ClientTableTest, ASearchAmongConnectionsInUseEndsAndGoesOnNextTime) {
+  ClientTable wide({.connections = 1000, .connections_per_client = 100, .in_flight = 16}, 7);
+  for (int i = 0; i < 100; ++i) {
+    auto& connection = connections.emplace_back();
+    connection.idle.reset();
+    wide.add_connection(connection, client(1), now);
+  }
+  connections[50].idle = now;
+  now += 2s;
+  int searches = 1;
+  while (wide.judge_connection(client(1), now).in_favour == nullptr) ++searches;
+  EXPECT_EQ(searches, 4) << "of 16 connections each";
+  EXPECT_EQ(wide.judge_connection(client(1), now).in_favour, &connections[50]);
+  for (auto& connection : connections) wide.remove_connection(connection, now);
+  EXPECT_EQ(wide.connections(), 0U);
+}
+
+class OneConnectionEach : public ClientTableTest {
+ protected:
+  OneConnectionEach() : ClientTableTest({.connections = 16, .connections_per_client = 2, .in_flight = 16}) {}
+};
+
+TEST_F(OneConnectionEach, ThoseWhoHoldTheSameTakeTurns) {
+  for (std::uint32_t n = 0; n < 16; ++n) connect(n);
+  now += 2s;
+  for (std::size_t i = 0; i < 8; ++i) connections[i].idle.reset();
+  EXPECT_EQ(table.judge_connection(client(99), now).refusal, Refusal::connection_limit) << "of eight looked at";
+  EXPECT_EQ(table.judge_connection(client(99), now).in_favour, &connections[8]);
+}
+
+TEST_F(OneConnectionEach, AtAClientsOwnLimitItsOwnConnectionMakesRoom) {
+  connect(1);
+  connect(1);
+  connect(2);
+  EXPECT_EQ(table.judge_connection(client(1), now).refusal, Refusal::client_limit);
+  now += 1s;
+  EXPECT_EQ(table.judge_connection(client(1), now).in_favour, &connections.front());
+  EXPECT_EQ(table.judge_connection(client(2), now).in_favour, nullptr);
+}
+
+TEST_F(ClientTableTest, ForgetsTheOneThatWasQuietForTheLongest) {
+  const auto many = static_cast<std::uint32_t>(ClientTable::max_quiet);
+  auto& held = udp(many + 1);
+  ASSERT_EQ(table.take_place(held, now), std::nullopt);
+  connect(many + 2);
+  for (std::uint32_t n = 0; n < many; ++n) static_cast<void>(udp(n));
+  EXPECT_EQ(table.size(), many + 2);
+  static_cast<void>(udp(0));
+  static_cast<void>(udp(many));
+  EXPECT_EQ(table.size(), many + 2);
+  EXPECT_NE(table.find(client(0)), nullptr);
+  EXPECT_EQ(table.find(client(1)), nullptr);
+  EXPECT_NE(table.find(client(many)), nullptr);
+  for (std::uint32_t n = 0; n < 3 * many; ++n) static_cast<void>(udp(10'000 + n));
+  EXPECT_NE(table.find(client(many + 1)), nullptr) << "has a query in flight";
+  EXPECT_NE(table.find(client(many + 2)), nullptr) << "has a connection";
+}
+
+TEST_F(ClientTableTest, ForgedAddressesPushOutNobodyWhoWasConnected) {
+  static_cast<void>(invalid(1, Transport::tcp));
+  for (std::uint32_t n = 10; n < 10'000; ++n) static_cast<void>(udp(n));
+  ASSERT_NE(table.find(client(1)), nullptr);
+  EXPECT_EQ(table.snapshot(now).front().score, 1U);
+  EXPECT_EQ(table.size(), ClientTable::max_quiet + 1);
+}
+
+class Bans : public ClientTableTest {
+ protected:
+  Bans()
+      : ClientTableTest(
+            {.connections = 16, .connections_per_client = 100, .in_flight = 16, .ban_after = 3, .ban_for = 5min}) {}
+};
+
+TEST_F(Bans, SoManyInvalidMessagesInAMinute) {
+  EXPECT_FALSE(invalid(1, Transport::tcp));
+  now += 20s;
+  EXPECT_FALSE(invalid(1, Transport::tcp));
+  now += 20s;
+  EXPECT_FALSE(table.find_banned(client(1)));
+  EXPECT_TRUE(invalid(1, Transport::tcp));
+  EXPECT_TRUE(table.find_banned(client(1)));
+  EXPECT_EQ(table.judge_connection(client(1), now).refusal, Refusal::banned);
+  EXPECT_EQ(table.judge_connection(client(2), now).refusal, std::nullopt);
+  EXPECT_EQ(table.next_ban_end(), now + 5min);
+  EXPECT_FALSE(invalid(1, Transport::tcp)) << "is banned already";
+  EXPECT_EQ(table.end_ban(now + 5min - 1ns), nullptr);
+  now += 5min;
+  ASSERT_NE(table.end_ban(now), nullptr);
+  EXPECT_EQ(table.end_ban(now), nullptr);
+  EXPECT_EQ(table.judge_connection(client(1), now).refusal, std::nullopt);
+}
+
+TEST_F(Bans, TheScoreDecays) {
+  for (int i = 0; i < 100; ++i) {
+    EXPECT_FALSE(invalid(1, Transport::tcp)) << i;
+    now += 30s;
+  }
+}
+
+TEST_F(Bans, NeverOnTheEvidenceOfDatagrams) {
+  for (int i = 0; i < 1000; ++i) EXPECT_FALSE(invalid(1, Transport::udp));
+  EXPECT_FALSE(invalid(1, Transport::tcp)) << "they do not count at all";
+  EXPECT_EQ(table.banned(), 0U);
+}
+
+TEST_F(Bans, NeverOfALoopbackAddress) {
+  ClientAddress v6{};
+  v6[15] = 1;
+  for (const auto& address : {client(0x7f000001), client(0x7f123456), v6}) {
+    for (int i = 0; i < 100; ++i) {
+      auto& record = table.record_of(address, Transport::tcp, now);
+      EXPECT_FALSE(table.count_invalid(record, QueryError::long_name, Transport::tcp, now));
+    }
+  }
+  EXPECT_EQ(table.banned(), 0U);
+}
+
+TEST_F(Bans, AreBoundedAndNotForgottenBefore) {
+  const auto many = static_cast<std::uint32_t>(ClientTable::max_banned);
+  for (std::uint32_t n = 0; n <= many; ++n) {
+    EXPECT_EQ(table.end_ban(now), nullptr) << n;
+    for (int i = 0; i < 3; ++i) static_cast<void>(invalid(n, Transport::tcp));
+  }
+  const auto* const ended = table.end_ban(now);
+  ASSERT_NE(ended, nullptr);
+  EXPECT_EQ(ended->facts.address, client(0)) << "the oldest";
+  EXPECT_EQ(table.end_ban(now), nullptr);
+  for (std::uint32_t n = 100'000; n < 110'000; ++n) static_cast<void>(invalid(n, Transport::tcp));
+  EXPECT_EQ(table.banned(), many);
+}
+
+TEST_F(Bans, TheSnapshotSaysWhatIsKnown) {
+  connect(2);
+  ASSERT_EQ(table.take_place(udp(2), now), std::nullopt);
+  ClientTable::count_refusal(udp(2));
+  for (int i = 0; i < 3; ++i) static_cast<void>(invalid(1, Transport::tcp));
+  static_cast<void>(invalid(3, Transport::tcp));
+  const auto all = table.snapshot(now + 30s);
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(all[0].address, client(1));
+  EXPECT_EQ(all[0].banned_until, now + 5min);
+  EXPECT_EQ(all[0].invalid[static_cast<std::size_t>(QueryError::long_name)], 3U);
+  EXPECT_EQ(all[0].last_seen, now);
+  EXPECT_EQ(all[1].connections, 1U);
+  EXPECT_EQ(all[1].in_flight, 1U);
+  EXPECT_EQ(all[1].refused, 1U);
+  EXPECT_EQ(all[1].banned_until, std::nullopt);
+  EXPECT_EQ(all[2].score, 1U);
+  EXPECT_EQ(table.snapshot(now + 60s)[2].score, 0U);
+}
+
+TEST(SlidingMinute, CountsAMinuteAndNeverMore) {
+  std::mt19937 random(1);
+  SlidingMinute minute;
+  std::vector<runtime::Time> events;
+  auto now = start;
+  for (int i = 0; i < 10'000; ++i) {
+    now += std::chrono::milliseconds(random() % 4 == 0 ? random() % 30'000 : random() % 500);
+    if (random() % 3 != 0) {
+      minute.add(now);
+      events.push_back(now);
+    }
+    const auto since = [&](runtime::Duration age) {
+      return static_cast<std::uint64_t>(std::ranges::count_if(events, [&](auto time) { return now - time < age; }));
+    };
+    ASSERT_GE(minute.count(now), since(50s));
+    ASSERT_LE(minute.count(now), since(60s));
+  }
+}
+
+/// Whatever clients do, in whatever order: the bounds hold, and what is held is known.
+class ClientTableProperty : public ::testing::TestWithParam<unsigned> {
+ protected:
+  static constexpr std::size_t limit = 64;
+  struct Held {
+    std::vector<std::unique_ptr<Connection>> connections;
+    std::vector<ClientRecord*> queries;
+  };
+
+  void connect(std::uint32_t n) {
+    const auto before = table.connections();
+    const auto own = held[n].connections.size();
+    const auto arrival = table.judge_connection(client(n), now);
+    if (arrival.refusal) {
+      ASSERT_EQ(arrival.in_favour, nullptr);
+      ASSERT_TRUE(own > 0 || before == limit || table.find_banned(client(n))) << "a newcomer finds room";
+      return;
+    }
+    if (arrival.in_favour != nullptr) close(*arrival.in_favour);
+    held[n].connections.push_back(std::make_unique<Connection>());
+    held[n].connections.back()->idle = now;
+    table.add_connection(*held[n].connections.back(), client(n), now);
+  }
+  void close(ClientConnection& connection) {
+    auto& own = held.at(connection.client()->facts.address[15]).connections;
+    table.remove_connection(connection, now);
+    std::erase_if(own, [&](const auto& one) { return one.get() == &connection; });
+  }
+  void ask(std::uint32_t n) {
+    auto& record = table.record_of(client(n), Transport::udp, now);
+    const auto own = record.facts.in_flight;
+    const auto refusal = table.take_place(record, now);
+    ASSERT_TRUE(!refusal || own > 0 || table.in_flight() == limit) << "a newcomer finds room";
+    if (!refusal) held[n].queries.push_back(&record);
+  }
+  void act(std::uint32_t n) {
+    auto& own = held[n];
+    switch (random() % 8) {
+      case 0:
+      case 1:
+        return connect(n);
+      case 2:
+      case 3:
+        return ask(n);
+      case 4:
+        if (!own.connections.empty()) close(*own.connections[random() % own.connections.size()]);
+        return;
+      case 5:
+        if (own.queries.empty()) return;
+        table.give_back(*own.queries.back(), now);
+        return own.queries.pop_back();
+      case 6:
+        if (own.connections.empty()) return;
+        own.connections.back()->idle = random() % 2 == 0 ? std::optional(now) : std::nullopt;
+        return table.note_activity(*own.connections.back(), now);
+      default: {
+        const auto transport = random() % 2 == 0 ? Transport::tcp : Transport::udp;
+        auto& record = table.record_of(client(n), transport, now);
+        static_cast<void>(table.count_invalid(record, QueryError::long_name, transport, now));
+        while (table.end_ban(now) != nullptr) continue;
+      }
+    }
+  }
+  void check() {
+    std::size_t connections = 0;
+    std::size_t queries = 0;
+    for (const auto& [n, own] : held) {
+      connections += own.connections.size();
+      queries += own.queries.size();
+      const auto* const record = table.find(client(n));
+      if (own.connections.empty() && own.queries.empty()) continue;
+      ASSERT_NE(record, nullptr);
+      ASSERT_EQ(record->facts.connections, own.connections.size());
+      ASSERT_EQ(record->facts.in_flight, own.queries.size());
+      ASSERT_LE(own.connections.size(), 40U);
+    }
+    ASSERT_EQ(table.connections(), connections);
+    ASSERT_EQ(table.in_flight(), queries);
+    ASSERT_LE(connections, limit);
+    ASSERT_LE(queries, limit);
+    ASSERT_LE(table.size(), connections + queries + 2 * ClientTable::max_quiet + table.banned());
+  }
+
+  std::mt19937 random{GetParam()};
+  std::map<std::uint32_t, Held> held;
+  ClientTable table{
+      {.connections = limit, .connections_per_client = 40, .in_flight = limit, .ban_after = 20, .ban_for = 10s},
+      GetParam()};
+  runtime::Time now = start;
+};
+
+TEST_P(ClientTableProperty, BoundsHold) {
+  for (int i = 0; i < 20'000; ++i) {
+    now += std::chrono::milliseconds(random() % 300);
+    // A few clients do much.
+    act(static_cast<std::uint32_t>(random() % 2 == 0 ? random() % 3 : random() % 200));
+    if (HasFatalFailure()) return;
+    if (i % 10 == 0) check();
+    if (HasFatalFailure()) return;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, ClientTableProperty, ::testing::Range(0U, 8U));
+
+}  // namespace
+}  // namespace pillion::server
