@@ -25,10 +25,12 @@ def pytest_configure():
 def pytest_terminal_summary(terminalreporter):
     if not ROWS:
         return
-    widths = [max(len(str(row.get(column, ""))) for row in [dict(zip(ROWS[0], ROWS[0])), *ROWS]) for column in ROWS[0]]
+    columns = dict.fromkeys(column for row in sorted(ROWS, key=len, reverse=True) for column in row)
+    lines = [[str(row.get(column, "")) for column in columns] for row in [{column: column for column in columns}, *ROWS]]
+    widths = [max(map(len, cells)) for cells in zip(*lines)]
     terminalreporter.section("figures")
-    for row in [dict(zip(ROWS[0], ROWS[0])), *ROWS]:
-        terminalreporter.write_line("  ".join(str(row.get(column, "")).ljust(width) for column, width in zip(ROWS[0], widths)).rstrip())
+    for line in lines:
+        terminalreporter.write_line("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip())
 
 
 @pytest.fixture(scope="session")

@@ -191,6 +191,8 @@ class Connection {
       case Kind::rubbish:
         dns::append_u16(out_, 64);
         while (out_.size() < 66) out_.push_back(static_cast<std::uint8_t>(shared_.random()));
+        // Another opcode would be answered, and the connection kept.
+        out_[4] &= 0x87U;
         break;
       default:
         break;
