@@ -7,6 +7,10 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 # Seconds that `make fuzz` gives to each target.
 FUZZ_SECONDS ?= 60
+# Of `make fuzz-e2e`: seconds, and the seed and the round of what is to be seen again.
+SECONDS ?= 1200
+SEED ?=
+ROUND ?=
 # Seconds that `make memory-test` gives to each kind of client.
 MEMORY_SECONDS ?= 60
 # Where podman can run no pods `make pod-test` fails; where this is empty it says so and passes.
@@ -136,6 +140,13 @@ fuzz: ## Run each libFuzzer target for FUZZ_SECONDS; finds are kept in build/fuz
 	@cmake --preset fuzz
 	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_targets
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+
+.PHONY: fuzz-e2e
+fuzz-e2e: deps ## The whole program under the sanitizers, between hostile resolvers and clients of all kinds (SECONDS=1200 SEED= ROUND=)
+	@tests/deps lint
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS) --target pillion
+	@tests/fuzz/e2e/run.py --seconds $(SECONDS) $(addprefix --seed ,$(SEED)) $(addprefix --round ,$(ROUND))
 
 .PHONY: format
 format: ## Rewrite the sources as .clang-format says
