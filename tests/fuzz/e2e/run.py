@@ -61,13 +61,15 @@ class Log:
     def __call__(self, what, how, data):
         self.kept.append((time.monotonic() - self.begin, what, how, bytes(data)))
 
-    def write(self, path, finding, headline, printed):
+    def write(self, path, finding, headline, process):
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w", encoding="ascii", errors="backslashreplace") as file:
             file.write(f"{headline}\n{finding}\n")
             for what, data in getattr(finding, "exchange", {}).items():
                 file.write(f"{what}: {data.hex()}\n")
-            file.write(f"\n{printed}\n\nthe last messages, oldest first: seconds, what, over what, bytes\n")
+            if process:
+                file.write(f"\n{process.err()}")
+            file.write("\nthe last messages, oldest first: seconds, what, over what, bytes\n")
             for at, what, how, data in self.kept:
                 file.write(f"{at:.4f} {what}, {how}: {data.hex()}\n")
 
@@ -91,6 +93,7 @@ class Round:
             "udp over tcp": Streams(f"{self.seed}/udp-tcp", self.log),
         }
         self.crowd = None
+        self.process = None
 
     def configuration(self):
         entries = [{"address": f"127.0.0.1:{self.resolvers[name].port}", "tls_name": servers.TLS_NAME} for name in ("tls1", "tls2")]
@@ -120,6 +123,7 @@ class Round:
         try:
             upstreams, more = self.configuration()
             with pillion.running(self.directory, upstreams, **more) as proxy:
+                self.process = proxy.process
                 await self.ask(proxy, seconds)
                 await asyncio.to_thread(proxy.stop)
         finally:
@@ -167,9 +171,9 @@ def fuzz(options, directory):
         fuzzing = Round(options.seed, number, directory / f"round-{number}", authority, certificate)
         try:
             asyncio.run(fuzzing.run(min(ROUND, max(1, end - began))))
-        except (Finding, TestProgramError, OSError) as finding:
+        except (Finding, TestProgramError, OSError) as finding:  # the last where its clients meet nobody
             path = options.finds / f"e2e-{options.seed}-{number}.txt"
-            fuzzing.log.write(path, finding, headline, "")
+            fuzzing.log.write(path, finding, headline, fuzzing.process)
             print(f"FOUND: {finding}\n{headline}\n{path} has the exchange. Again: SEED={options.seed} ROUND={number} make fuzz-e2e")
             return 1
         count = collections.Counter(fuzzing.crowd.count)
