@@ -38,6 +38,7 @@ second. KIND is what each of them does:
   unanswered  500 queries of 60 kB in flight, with padding, for names that begin with "silent"
   unread      four queries for an answer of 60 kB, which it does not read
   halves      one half of a message of 60 kB
+  pipelined   1,000 queries in flight for one answer of 16 kB, which it reads
   names       100 queries in flight, each for another name
   walks       20 queries in flight, each of 2 kB and for another answer of 60 kB, at the first step of a search list
   idle        one query, then nothing
@@ -53,8 +54,8 @@ constexpr std::size_t most_opened_in_a_tick = 20;
 constexpr std::chrono::milliseconds tick{10};
 constexpr std::chrono::seconds burst_hold{2};
 
-enum class Kind : std::uint8_t { bursts, unanswered, unread, halves, names, walks, idle, rubbish };
-constexpr std::array<std::string_view, 8> kind_names = {"bursts", "unanswered", "unread", "halves",
+enum class Kind : std::uint8_t { bursts, unanswered, unread, halves, pipelined, names, walks, idle, rubbish };
+constexpr std::array<std::string_view, 9> kind_names = {"bursts", "unanswered", "unread", "halves", "pipelined",
                                                         "names",  "walks",      "idle",   "rubbish"};
 
 struct Options {
@@ -144,6 +145,8 @@ class Connection {
     switch (shared_.options.kind) {
       case Kind::unanswered:
         return 500;
+      case Kind::pipelined:
+        return 1000;
       case Kind::names:
         return 100;
       case Kind::walks:
@@ -204,6 +207,8 @@ class Connection {
     switch (shared_.options.kind) {
       case Kind::unanswered:
         return query_for(shared_, new_name(shared_, "silent") + ".example", dns::type::a, message_size);
+      case Kind::pipelined:
+        return query_for(shared_, "txt16000.example", dns::type::txt);
       case Kind::walks:
         return query_for(shared_, new_name(shared_, "txt60000") + ".example.default.svc.cluster.local", dns::type::txt,
                          2000);

@@ -31,11 +31,14 @@ ATTACKS = {
     "unanswered": {"unanswered": 8},
     "unread": {"unread": 4096},
     "halves": {"halves": 4000},
+    "pipelined": {"pipelined": 4},
     "names": {"names": 10},
     "walks": {"walks": 50},
     "all": {"bursts": 50, "unanswered": 8, "unread": 1500, "halves": 1500, "names": 10, "walks": 20},
 }
 FROM_MANY = {**{name: kinds for name, kinds in ATTACKS.items() if not name.startswith("bursts")}, "bursts-200": {"bursts": 200}}
+# They read what they asked for, and so are to get it.
+POLITE = ("pipelined", "names", "walks")
 CASES = [("loopback", name) for name in ATTACKS] + [("200 addresses", name) for name in FROM_MANY]
 
 
@@ -92,10 +95,13 @@ def returned(process, idle):
         time.sleep(0.1)
 
 
-def faults(kills, alive, above, quiet, attacked):
+def faults(kills, alive, above, quiet, attacked, counted):
     """What is not as it must be, in words."""
     if kills or not alive:
         yield f"killed: {kills} times by the kernel for want of memory"
+    for kind in POLITE:
+        if counted.get(kind, {}).get("ended"):
+            yield f"{counted[kind]['ended']} connections of {kind} ended"
     if quiet.lost:
         yield f"lost while all was quiet: {quiet.lost} of {quiet.asked}"
     if attacked.lost:
@@ -131,6 +137,6 @@ def test_no_client_takes_the_memory(tmp_path, authority, certificate, network, l
                "after": "" if above is None else f"{above / 2**20:+.1f}", "lost": f"{sum(attacked.lost.values())}/{attacked.asked}",
                "quiet p99 ms": f"{quiet.p99 * 1000:.1f}", "p99": f"{attacked.p99 * 1000:.1f}", "ratio": f"{attacked.p99 / quiet.p99:.1f}",
                "worst": f"{attacked.worst * 1000:.0f}", "MB sent": f"{sum(each.get('sent', 0) for each in counted.values()) / 1e6:.0f}" if peak else ""}
-        wrong = list(faults(group.kills(), alive(), above, quiet, attacked))
+        wrong = list(faults(group.kills(), alive(), above, quiet, attacked, counted))
         table.append({**row, "": "; ".join(wrong) if wrong else "held"})
         assert not wrong, f"{wrong}\n{counted}"
