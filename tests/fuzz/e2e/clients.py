@@ -12,6 +12,7 @@ from answers import Finding, Query, check, parse
 BUDGET = 2.0
 SLACK = 6.0  # for a sanitizer's build, beside which the resolvers and all clients run
 SIGNATURE = messages.u16(messages.TSIG) + messages.u16(255)  # a record's type and class
+ABOVE = (b"a", b"sub", b"y" * 63)
 SEARCH = (b"default", b"svc", b"cluster", b"local")
 
 
@@ -22,13 +23,14 @@ class Names:
         self.random = random
         self.zones = zones
         self.count = 0
+        self.above = {*ABOVE, *(label for zone in zones for label in zone)}
         self.known = [self.new() for _ in range(80)]
 
     def new(self):
         random = self.random
         self.count += 1
         label = random.choices((b"good%d", b"n%d", b"MiXeD%d", b"\xc3\xa9-%d", b"a.b\\%d", b"_x%d", b"x" * 55 + b"%d"), (3, 6, 2, 1, 1, 1, 1))[0] % self.count
-        above = [random.choice((b"a", b"sub", b"y" * 63)) for _ in range(random.choice((0, 0, 0, 1, 2)))]
+        above = [random.choice(ABOVE) for _ in range(random.choice((0, 0, 0, 1, 2)))]
         return (label[:63], *above, *random.choice(self.zones))
 
     def take(self):
@@ -172,7 +174,11 @@ class Crowd:
         if random.random() < 0.7:
             writer.record(messages.opt(random))
         writer.header(random.randrange(65536), random.choice((0x0100, 0x2100, 0x2800, 0x8100, random.randrange(65536))), (1, 0, 0, len(writer.marks["record"])))
-        return messages.spoil(random, writer)
+        message = messages.spoil(random, writer)
+        with contextlib.suppress(IndexError):
+            if messages.labels_of(message)[0].lower() in self.names.above:
+                return bytes(writer.bytes)  # the name of a zone may be denied, and with it all names beneath (RFC 8020)
+        return message
 
     def tolerated(self, data, sent, any_id=False):
         """Whoever asks wrongly may have no answer, but none that is not for him."""
