@@ -11,6 +11,8 @@ import struct
 import messages
 
 HANDSHAKE_FAULTS = 0.02
+HONEST_AND_LATE = 0.3  # so that there is a query in whose name another answer can come
+LATE = 0.03
 
 
 class Upstream:
@@ -20,7 +22,6 @@ class Upstream:
         self.seed = seed
         self.log = log
         self.asked = {}
-        self.stalls = 0
 
     def random_for(self, query):
         """The same for the same question, for the n-th time that it comes."""
@@ -53,6 +54,7 @@ class Stream(asyncio.Protocol):
             self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
         self.buffer = b""
         self.over = False
+        self.waits = b"\0\0"  # the id of the last honest query whose answer takes its time
         self.transport = None
         self.random = randoms.Random()
 
@@ -106,10 +108,13 @@ class Stream(asyncio.Protocol):
         self.upstream.log("query", "stream", query)
         try:
             random = self.upstream.random_for(query)
-            if is_honest(query):
-                self.send([framed(messages.honest(query))])
-            else:
+            if not is_honest(query):
                 self.answer(random, query)
+            elif random.random() < HONEST_AND_LATE:
+                self.waits = query[:2]
+                asyncio.get_running_loop().call_later(LATE, self.send, [framed(messages.honest(query))])
+            else:
+                self.send([framed(messages.honest(query))])
         except IndexError:
             self.upstream.log("query that has no question", "stream", query)
             self.transport.abort()
@@ -119,8 +124,8 @@ class Stream(asyncio.Protocol):
         reply = self.upstream.reply(random, query)
         self.upstream.log("reply", "stream", reply)
         data = framed(reply)
-        fate = random.choices(("whole", "late", "pieces", "twice", "silence", "length", "close", "cut", "reset", "alert", "rubbish", "half"),
-                              (70, 8, 10, 2, 3, 1, 1, 0.5, 0.5, 0.3, 0.3, 0.5))[0]
+        fate = random.choices(("whole", "late", "pieces", "twice", "silence", "length", "close", "cut", "reset", "alert", "rubbish", "half",
+                               "crossed"), (70, 8, 10, 2, 3, 1, 1, 0.5, 0.5, 0.3, 0.3, 0.5, 2))[0]
         if fate == "whole":
             self.send([data])
         elif fate == "late":
@@ -132,6 +137,8 @@ class Stream(asyncio.Protocol):
             self.send([data, data])
         elif fate == "length":
             self.send([messages.u16(random.choice((0, 1, 11, len(reply) - 1, len(reply) + 1, 65535))) + reply])
+        elif fate == "crossed":
+            self.send([framed(self.waits + reply[2:])])
         elif fate == "half":
             self.send([data[:random.randrange(1, len(data))]])
             loop.call_later(random.choice((0.05, 0.5)), self.close)
@@ -220,6 +227,7 @@ class Datagrams(Upstream, asyncio.DatagramProtocol):
     def __init__(self, seed, log):
         super().__init__(seed, log)
         self.transport = None
+        self.waits = None  # the id and the sender of the last honest query whose answer takes its time
         self.other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.port = 0
 
@@ -241,12 +249,17 @@ class Datagrams(Upstream, asyncio.DatagramProtocol):
         except IndexError:
             return
         if is_honest(query):
-            self.send(messages.honest(query), address)
+            if random.random() < HONEST_AND_LATE:
+                self.waits = query[:2], address
+                asyncio.get_running_loop().call_later(LATE, self.send, messages.honest(query), address)
+            else:
+                self.send(messages.honest(query), address)
             return
         loop = asyncio.get_running_loop()
         reply = self.reply(random, query)
         self.log("reply", "datagram", reply)
-        fate = random.choices(("whole", "late", "twice", "silence", "truncated", "forged", "rubbish", "near"), (70, 8, 3, 5, 6, 3, 2, 3))[0]
+        fate = random.choices(("whole", "late", "twice", "silence", "truncated", "forged", "rubbish", "near", "crossed"),
+                              (70, 8, 3, 5, 6, 3, 2, 3, 3))[0]
         if fate in ("whole", "twice"):
             self.send(reply, address)
         if fate == "twice":
@@ -262,6 +275,8 @@ class Datagrams(Upstream, asyncio.DatagramProtocol):
         elif fate == "rubbish":
             self.send(random.randbytes(random.choice((0, 1, 12, 500))), address)
             self.send(reply, address)
+        elif fate == "crossed" and self.waits:
+            self.send(self.waits[0] + reply[2:], self.waits[1])
         elif fate == "near":
             for _ in range(random.choice((1, 5))):
                 self.send(messages.u16(struct.unpack_from("!H", query)[0] ^ 1 << random.randrange(16)) + reply[2:], address)
