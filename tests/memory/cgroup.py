@@ -6,8 +6,8 @@ import pathlib
 import re
 
 ROOT = pathlib.Path("/sys/fs/cgroup")
-# Version 1 counts the swap with the memory in `memsw`, and has it only where the kernel counts swap at all; and what sockets hold in the kernel
-# apart, and only where that has a limit. Version 2 counts it with the rest.
+# Version 1 counts the swap with the memory in `memsw`, and has it only where the kernel counts swap at all; and what sockets hold in the
+# kernel apart, and only where that has a limit. Version 2 counts it with the rest.
 FILES = {
     1: {"limit": "memory.limit_in_bytes", "swap": "memory.memsw.limit_in_bytes", "peak": "memory.max_usage_in_bytes",
         "kills": "memory.oom_control", "sockets": "memory.kmem.tcp.max_usage_in_bytes", "socket limit": "memory.kmem.tcp.limit_in_bytes"},

@@ -1,5 +1,5 @@
-"""In a control group of 64 MiB, which is the chart's limit, and of 32 MiB, no client makes the proxy grow until the kernel kills it; those who
-ask like anybody do not notice; and what was taken is given back."""
+"""In a control group of 64 MiB, which is the chart's limit, and of 32 MiB, no client makes the proxy grow until the kernel kills it; those
+who ask like anybody do not notice; and what was taken is given back."""
 
 import contextlib
 import pathlib
@@ -53,8 +53,8 @@ def chart_upstreams(directory, authority, certificate):
     with contextlib.ExitStack() as stack:
         entries = []
         for name in ("first", "second"):
-            responder = Process([*AHEAD, clients.PROGRAMS.parent / "support/dot_responder", "--cert", certificate.path, "--key", certificate.key],
-                                directory, name)
+            program = clients.PROGRAMS.parent / "support/dot_responder"
+            responder = Process([*AHEAD, program, "--cert", certificate.path, "--key", certificate.key], directory, name)
             stack.callback(responder.kill)
             responder.wait_for(lambda responder=responder: "listening" in responder.out(), "listens")
             entries.append({"address": responder.out().split()[1], "tls_name": servers.TLS_NAME})
@@ -131,12 +131,13 @@ def test_no_client_takes_the_memory(tmp_path, authority, certificate, network, l
             above = returned(proxy.process, idle) if alive() else None
             steady.finish()
         quiet, attacked = steady.phase(quiet_from, attack_from), steady.phase(attack_from, attack_until)
+        sent = sum(each.get("sent", 0) for each in counted.values())
         row = {"limit": megabytes, "from": "200 addresses" if network["greedy"] else "loopback", "clients": name,
-               "idle MiB": f"{idle / 2**20:.1f}", "peak": f"{peak / 2**20:.1f}" if peak else "killed", "group": f"{group.peak() / 2**20:.1f}",
-               "sockets": f"{group.socket_peak() / 2**20:.1f}",
+               "idle MiB": f"{idle / 2**20:.1f}", "peak": f"{peak / 2**20:.1f}" if peak else "killed",
+               "group": f"{group.peak() / 2**20:.1f}", "sockets": f"{group.socket_peak() / 2**20:.1f}",
                "after": "" if above is None else f"{above / 2**20:+.1f}", "lost": f"{sum(attacked.lost.values())}/{attacked.asked}",
                "quiet p99 ms": f"{quiet.p99 * 1000:.1f}", "p99": f"{attacked.p99 * 1000:.1f}", "ratio": f"{attacked.p99 / quiet.p99:.1f}",
-               "worst": f"{attacked.worst * 1000:.0f}", "MB sent": f"{sum(each.get('sent', 0) for each in counted.values()) / 1e6:.0f}" if peak else ""}
+               "worst": f"{attacked.worst * 1000:.0f}", "MB sent": f"{sent / 1e6:.0f}" if peak else ""}
         wrong = list(faults(group.kills(), alive(), above, quiet, attacked, counted))
         table.append({**row, "": "; ".join(wrong) if wrong else "held"})
         assert not wrong, f"{wrong}\n{counted}"

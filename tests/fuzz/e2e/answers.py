@@ -10,9 +10,10 @@ import dns.rdata
 
 import messages
 
-# The rdata of other types, and addresses of other classes than IN, is opaque to whoever passes it on; dnspython would judge what it means.
-KNOWN = {messages.A, messages.AAAA, messages.NS, messages.CNAME, messages.SOA, messages.PTR, messages.HINFO, messages.MX, messages.TXT, messages.SRV,
-         messages.NAPTR, messages.DNAME, messages.OPT, messages.TSIG, messages.RRSIG, messages.DNSKEY, messages.TLSA}
+# The rdata of other types, and addresses of other classes than IN, is opaque to whoever passes it on; dnspython would judge what it
+# means.
+KNOWN = {messages.A, messages.AAAA, messages.NS, messages.CNAME, messages.SOA, messages.PTR, messages.HINFO, messages.MX, messages.TXT,
+         messages.SRV, messages.NAPTR, messages.DNAME, messages.OPT, messages.TSIG, messages.RRSIG, messages.DNSKEY, messages.TLSA}
 _class_of = dns.rdata.get_rdata_class
 
 

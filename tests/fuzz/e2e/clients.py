@@ -1,4 +1,4 @@
-"""Clients of all kinds. Those that keep to the protocol must get an answer to each query in time; the others must only not get rubbish."""
+"""Clients of all kinds. Those that keep to the protocol must get an answer to each query in time; the others only no rubbish."""
 
 import asyncio
 import contextlib
@@ -20,23 +20,20 @@ class Names:
     """Some come again and again, so that the cache has them; others are new each time."""
 
     def __init__(self, random, zones):
-        self.random = random
         self.zones = zones
-        self.count = 0
         self.above = {*ABOVE, *(label for zone in zones for label in zone)}
-        self.known = [self.new() for _ in range(80)]
+        self.known = [self.new(random) for _ in range(80)]
 
-    def new(self):
-        random = self.random
-        self.count += 1
-        label = random.choices((b"good%d", b"n%d", b"MiXeD%d", b"\xc3\xa9-%d", b"a.b\\%d", b"_x%d", b"x" * 55 + b"%d"), (3, 6, 2, 1, 1, 1, 1))[0] % self.count
+    def new(self, random):
+        forms = (b"good%d", b"n%d", b"MiXeD%d", b"\xc3\xa9-%d", b"a.b\\%d", b"_x%d", b"x" * 50 + b"%d")
+        label = random.choices(forms, (3, 6, 2, 1, 1, 1, 1))[0] % random.getrandbits(40)
         above = [random.choice(ABOVE) for _ in range(random.choice((0, 0, 0, 1, 2)))]
         return (label[:63], *above, *random.choice(self.zones))
 
-    def take(self):
-        name = self.random.choice(self.known) if self.random.random() < 0.6 else self.new()
-        if self.random.random() < 0.1:
-            name = tuple(label.upper() if self.random.random() < 0.5 else label for label in name)
+    def take(self, random):
+        name = random.choice(self.known) if random.random() < 0.6 else self.new(random)
+        if random.random() < 0.1:
+            name = tuple(label.upper() if random.random() < 0.5 else label for label in name)
         return name
 
 
@@ -45,7 +42,7 @@ def make_query(random, names, identifier):
     flags = random.choice((0x0100, 0x0100, 0x0100, 0x0110, 0x0120, 0))
     writer = messages.Writer(random, 0)
     klass = random.choices((messages.IN, messages.CHAOS), (98, 2))[0]
-    writer.question(names.take(), random.choice(messages.TYPES) if klass == messages.IN else messages.TXT, klass)
+    writer.question(names.take(random), random.choice(messages.TYPES) if klass == messages.IN else messages.TXT, klass)
     additional, size = 0, 512
     edns = random.random() < 0.6
     if edns:
@@ -54,8 +51,8 @@ def make_query(random, names, identifier):
         additional = 1
     signed = random.random() < 0.04
     if signed:
-        data = messages.name_wire((b"hmac-sha256",)) + bytes(6) + b"\1\x2c\0\x20" + random.randbytes(32) + messages.u16(identifier) + bytes(4)
-        writer.record(messages.Record((b"key", b"example"), messages.TSIG, 0, data, klass=255))
+        writer.record(messages.Record((b"key", b"example"), messages.TSIG, 0, messages.name_wire((b"hmac-sha256",)), bytes(6),
+                                      b"\1\x2c\0\x20", random.randbytes(32), messages.u16(identifier), bytes(4), klass=255))
         additional += 1
     writer.header(identifier, flags, (1, 0, 0, additional))
     # A client that says less than 512 takes that; the proxy's own bound is 1,232.
@@ -69,9 +66,8 @@ def queries(random, names, count):
 class Crowd:
     """All clients of one round. `count` says what they did."""
 
-    def __init__(self, port, seed, names, max_ttl, log):
+    def __init__(self, port, names, max_ttl, log):
         self.port = port
-        self.seed = seed
         self.names = names
         self.max_ttl = max_ttl
         self.log = log
@@ -170,10 +166,11 @@ class Crowd:
         if random.random() < 0.1:
             return random.randbytes(random.choice((0, 1, 11, 12, 13, 100, 3000)))
         writer = messages.Writer(random, 1)
-        writer.question(self.names.take(), random.choice(messages.TYPES + (41, 249, 250, 251, 252)), messages.IN)
+        writer.question(self.names.take(random), random.choice(messages.TYPES + (41, 249, 250, 251, 252)), messages.IN)
         if random.random() < 0.7:
             writer.record(messages.opt(random))
-        writer.header(random.randrange(65536), random.choice((0x0100, 0x2100, 0x2800, 0x8100, random.randrange(65536))), (1, 0, 0, len(writer.marks["record"])))
+        flags = random.choice((0x0100, 0x2100, 0x2800, 0x8100, random.randrange(65536)))
+        writer.header(random.randrange(65536), flags, (1, 0, 0, len(writer.marks["record"])))
         message = messages.spoil(random, writer)
         with contextlib.suppress(IndexError):
             if messages.labels_of(message)[0].lower() in self.names.above:
@@ -236,7 +233,7 @@ class Crowd:
         with client:
             loop = asyncio.get_running_loop()
             await loop.sock_connect(client, ("127.0.0.1", self.port))
-            name = self.names.take()
+            name = self.names.take(random)
             with contextlib.suppress(OSError, TimeoutError):
                 async with asyncio.timeout(1):
                     for identifier in range(2000):

@@ -1,4 +1,4 @@
-"""DNS messages as a fuzzer wants them: valid ones of many kinds, written with marks at what has a meaning, and wrong in one place or several."""
+"""DNS messages as a fuzzer wants them: valid ones of many kinds, with marks at what has a meaning, and wrong in one place or several."""
 
 import struct
 import zlib
@@ -6,8 +6,8 @@ import zlib
 A, NS, CNAME, SOA, PTR, HINFO, MX, TXT, AAAA, SRV, NAPTR, DNAME, OPT, DS, RRSIG, NSEC, DNSKEY, TLSA, HTTPS, TSIG, ANY, CAA = (
     1, 2, 5, 6, 12, 13, 15, 16, 28, 33, 35, 39, 41, 43, 46, 47, 48, 52, 65, 250, 255, 257)
 PRIVATE = 65280
-TYPES = (A, A, A, A, AAAA, AAAA, TXT, TXT, TXT, NS, CNAME, SOA, PTR, HINFO, MX, SRV, NAPTR, DNAME, DS, RRSIG, NSEC, DNSKEY, TLSA, HTTPS, ANY,
-         CAA, PRIVATE)
+TYPES = (A, A, A, A, AAAA, AAAA, TXT, TXT, TXT, NS, CNAME, SOA, PTR, HINFO, MX, SRV, NAPTR, DNAME, DS, RRSIG, NSEC, DNSKEY, TLSA, HTTPS,
+         ANY, CAA, PRIVATE)
 IN, CHAOS = 1, 3
 KEEPALIVE, PADDING, SUBNET, EDE, COOKIE, NSID = 11, 12, 8, 15, 10, 3
 LARGEST = 65535
@@ -114,8 +114,8 @@ def text(random, size):
 
 def other_name(random, labels):
     """A target: near the name, in its zone, elsewhere, or the root."""
-    return random.choice((labels[1:], (b"t%d" % random.randrange(9), *labels[1:]), (b"T", b"other", b"example"), (b"a" * 63,) * 3 + (b"b" * 61,), (),
-                          labels, (b"\0\xff.", b"x")))
+    return random.choice((labels[1:], (b"t%d" % random.randrange(9), *labels[1:]), (b"T", b"other", b"example"),
+                          (b"a" * 63,) * 3 + (b"b" * 61,), (), labels, (b"\0\xff.", b"x")))
 
 
 def rdata(random, type_, labels):
@@ -167,8 +167,9 @@ def option(code, data):
 
 def options(random):
     """Those that resolvers and clients send, right and odd."""
-    known = (lambda: option(KEEPALIVE, random.choice((b"", b"\0\x64", b"\0\0", b"\xff\xff", b"\1"))), lambda: option(PADDING, bytes(random.randrange(300))),
-             lambda: option(SUBNET, b"\0\1\x18\0\xc0\0\2"), lambda: option(EDE, u16(random.randrange(30)) + b"why" * random.randrange(9)),
+    known = (lambda: option(KEEPALIVE, random.choice((b"", b"\0\x64", b"\0\0", b"\xff\xff", b"\1"))),
+             lambda: option(PADDING, bytes(random.randrange(300))), lambda: option(SUBNET, b"\0\1\x18\0\xc0\0\2"),
+             lambda: option(EDE, u16(random.randrange(30)) + b"why" * random.randrange(9)),
              lambda: option(COOKIE, random.randbytes(random.choice((8, 16, 24)))), lambda: option(NSID, b""),
              lambda: option(random.randrange(65536), random.randbytes(random.randrange(50))))
     return b"".join(random.choice(known)() for _ in range(random.choice((0, 0, 1, 1, 2, 5))))
@@ -192,17 +193,19 @@ class Reply:
         self.flags = 0x8080 | flags & 0x0110 | random.choice((0, 0, 0, 0x0400, 0x0020))
         self.has_opt = query[11] > 0
         self.sections = ([], [], [])
-        random.choices((self.positive, self.chain, self.negative, self.empty, self.referral, self.refusal, self.heap), (8, 3, 3, 2, 1, 2, 1))[0]()
+        kinds = (self.positive, self.chain, self.negative, self.empty, self.referral, self.refusal, self.heap)
+        random.choices(kinds, (8, 3, 3, 2, 1, 2, 1))[0]()
         if self.has_opt and random.random() < 0.9:
             self.sections[2].append(opt(random))
 
     def positive(self):
         self.add(self.labels, self.random.choice((1, 1, 1, 2, 3, 20)))
 
-    def add(self, owner, count, section=0):
+    def add(self, owner, count):
         type_ = self.type if self.type != ANY else self.random.choice(TYPES[:-3])
         for _ in range(count):
-            self.sections[section].append(Record(owner, type_, ttl(self.random), *rdata(self.random, type_, self.labels), klass=self.klass))
+            data = rdata(self.random, type_, self.labels)
+            self.sections[0].append(Record(owner, type_, ttl(self.random), *data, klass=self.klass))
 
     def chain(self):
         """Aliases that lead to an answer, to nothing, or in a circle."""
@@ -216,7 +219,8 @@ class Reply:
             self.add(at, 2)
         elif ending < 0.8:
             self.sections[0].append(Record(at, CNAME, 60, self.labels))
-        self.random.shuffle(self.sections[0]) if self.random.random() < 0.1 else None
+        if self.random.random() < 0.1:
+            self.random.shuffle(self.sections[0])
 
     def soa(self):
         self.sections[1].append(Record(self.labels[self.random.randrange(len(self.labels) + 1):], SOA, ttl(self.random),
@@ -298,7 +302,8 @@ def spoil(random, writer):
 
     def pointer():
         at = somewhere("pointer" if marks["pointer"] and random.random() < 0.8 else "label")
-        aim = random.choice((at, at + 2, len(message) - 1, len(message), 0x3FFF, 0, 11, 12, somewhere("pointer"), somewhere("label"), random.randrange(0x4000)))
+        aim = random.choice((at, at + 2, len(message) - 1, len(message), 0x3FFF, 0, 11, 12, somewhere("pointer"), somewhere("label"),
+                             random.randrange(0x4000)))
         put(at, u16(0xC000 | min(aim, 0x3FFF)))
 
     def label():
@@ -330,9 +335,9 @@ def spoil(random, writer):
         message.extend(b"\3key\0" + u16(TSIG) + u16(255) + u32(0) + u16(random.choice((0, 30, 300))) + random.randbytes(30))
         put(10, u16(int.from_bytes(message[10:12], "big") + 1))
 
-    deeds = (lambda: number(somewhere("count")), lambda: number(somewhere("rdlength")), lambda: number(somewhere("type")), lambda: number(somewhere("ttl")),
-             pointer, pointer, label, cut, record_again, insert, remove, opt_first, signature, lambda: number(0), lambda: number(2),
-             lambda: put(random.randrange(len(message)), random.randbytes(1)))
+    deeds = (lambda: number(somewhere("count")), lambda: number(somewhere("rdlength")), lambda: number(somewhere("type")),
+             lambda: number(somewhere("ttl")), pointer, pointer, label, cut, record_again, insert, remove, opt_first, signature,
+             lambda: number(0), lambda: number(2), lambda: put(random.randrange(len(message)), random.randbytes(1)))
     for _ in range(random.choice((1, 1, 1, 2, 3))):
         if len(message) > 14:
             random.choice(deeds)()

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Fuzzes the whole program: hostile resolvers on one side, clients of all kinds on the other, round after round, each with another configuration.
+"""Fuzzes the whole program: hostile resolvers on one side, clients of all kinds on the other, each round with another configuration.
 
     run.py [--seconds N] [--seed N] [--binary FILE] [--finds DIRECTORY] [--round N]
 
-What resolvers and clients say follows from the seed and the number of the round; the order in which it meets does not. A find ends the run: the
-exchange and the traffic before it are in a file then, as hex.
+What resolvers and clients say follows from the seed and the number of the round; the order in which it meets does not. A find ends the
+run: the exchange and the traffic before it are in a file then, as hex.
 """
 
 import argparse
@@ -99,15 +99,17 @@ class Round:
         entries = [{"address": f"127.0.0.1:{self.resolvers[name].port}", "tls_name": servers.TLS_NAME} for name in ("tls1", "tls2")]
         timeout = f"{int(BUDGET * 1000)}ms"
         upstreams = {
-            "tls": pillion.upstream(*entries, tls={"ca_file": str(self.authority.ca_file)}, policy=self.setting["policy"], timeout=timeout),
+            "tls": pillion.upstream(*entries, tls={"ca_file": str(self.authority.ca_file)}, policy=self.setting["policy"],
+                                    timeout=timeout),
             "tcp": pillion.upstream({"address": f"127.0.0.1:{self.resolvers['tcp'].port}"}, protocol="tcp", timeout=timeout),
             "udp": pillion.upstream({"address": f"127.0.0.1:{self.resolvers['udp'].port}"}, protocol="udp", timeout=timeout),
         }
-        more = {"search": {"domains": [".".join(part.decode() for part in SEARCH[at:]) for at in range(3)], "ndots": 5}} if "search" in self.setting else {}
+        domains = [b".".join(SEARCH[at:]).decode() for at in range(3)]
+        more = {"search": {"domains": domains, "ndots": 5}} if "search" in self.setting else {}
+        zones = {"udp.example": "udp", "tcp.example": "tcp", "cluster.local": "udp", ".": "tls"}
         return upstreams, {
             "threads": self.setting["threads"], "cache": self.setting["cache"], "drain_timeout": "3s",
-            "routes": [{"zone": "udp.example", "upstream": "udp"}, {"zone": "tcp.example", "upstream": "tcp"}, {"zone": "cluster.local", "upstream": "udp"},
-                       {"zone": ".", "upstream": "tls"}], **more}
+            "routes": [{"zone": zone, "upstream": upstream} for zone, upstream in zones.items()], **more}
 
     async def run(self, seconds):
         for attempt in range(5):
@@ -132,8 +134,7 @@ class Round:
 
     async def ask(self, proxy, seconds):
         zones = [TLS, TLS, TLS, TCP, UDP] + ([(*TLS, *SEARCH), (*UDP, *SEARCH)] if "search" in self.setting else [])
-        random = randoms.Random(self.seed)
-        self.crowd = Crowd(proxy.port, self.seed, Names(random, zones), max_ttl_of(self.setting), self.log)
+        self.crowd = Crowd(proxy.port, Names(randoms.Random(self.seed), zones), max_ttl_of(self.setting), self.log)
         end = time.monotonic() + seconds
         clients = set()
         number = 0
@@ -179,13 +180,15 @@ def fuzz(options, directory):
         count = collections.Counter(fuzzing.crowd.count)
         totals += count
         seconds = time.monotonic() - began
-        print(f"{headline}: {count['asked']} asked, {count['answered']} answered, {count['noerror']} of them NOERROR, {count['misbehaved']} clients "
-              f"misbehaved, {sum(sum(resolver.asked.values()) for resolver in fuzzing.resolvers.values())} queries to resolvers, "
-              f"{count['asked'] / seconds:.0f}/s", flush=True)
+        sent_on = sum(sum(resolver.asked.values()) for resolver in fuzzing.resolvers.values())
+        print(f"{headline}: {count['asked']} asked, {count['answered']} answered, {count['noerror']} of them NOERROR, "
+              f"{count['misbehaved']} clients misbehaved, {sent_on} queries to resolvers, "
+              f"{(count['asked'] + sent_on) / seconds:.0f} exchanges/s", flush=True)
         number += 1
         if options.round is not None:
             break
-    print(f"nothing found: {totals['answered']} answers to well-behaved clients, beside {totals['misbehaved']} others, in {number - (options.round or 0)} rounds")
+    print(f"nothing found: {totals['answered']} answers to well-behaved clients, beside {totals['misbehaved']} others, "
+          f"in {number - (options.round or 0)} rounds")
     return 0
 
 

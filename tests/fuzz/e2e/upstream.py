@@ -1,5 +1,5 @@
-"""Resolvers that answer wrongly, late, twice, in pieces or not at all, over TLS, TCP and UDP. What one does follows from the seed, the question
-and how often it has come. Names whose first label begins with `good` are answered honestly."""
+"""Resolvers that answer wrongly, late, twice, in pieces or not at all, over TLS, TCP and UDP. What one does follows from the seed, the
+question and how often it has come. Names whose first label begins with `good` are answered honestly."""
 
 import asyncio
 import contextlib
@@ -64,9 +64,9 @@ class Stream(asyncio.Protocol):
         self.random = randoms.Random(f"{self.upstream.seed}/connection/{self.upstream.accepted}")
         self.upstream.accepted += 1
         if self.random.random() < HANDSHAKE_FAULTS:
-            fault = self.random.choice((self.reset, self.transport.close, lambda: self.transport.write(self.random.randbytes(100)), lambda: None))
             self.over = True
-            fault()
+            rubbish = self.random.randbytes(100)
+            self.random.choice((self.reset, self.transport.close, lambda: self.transport.write(rubbish), lambda: None))()
 
     def connection_lost(self, _):
         self.over = True
@@ -124,8 +124,8 @@ class Stream(asyncio.Protocol):
         reply = self.upstream.reply(random, query)
         self.upstream.log("reply", "stream", reply)
         data = framed(reply)
-        fate = random.choices(("whole", "late", "pieces", "twice", "silence", "length", "close", "cut", "reset", "alert", "rubbish", "half",
-                               "crossed"), (70, 8, 10, 2, 3, 1, 1, 0.5, 0.5, 0.3, 0.3, 0.5, 2))[0]
+        fate = random.choices(("whole", "late", "pieces", "twice", "silence", "length", "close", "cut", "reset", "alert", "rubbish",
+                               "half", "crossed"), (70, 8, 10, 2, 3, 1, 1, 0.5, 0.5, 0.3, 0.3, 0.5, 2))[0]
         if fate == "whole":
             self.send([data])
         elif fate == "late":
