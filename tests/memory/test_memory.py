@@ -43,8 +43,9 @@ CASES = [("loopback", name) for name in ATTACKS] + [("200 addresses", name) for 
 
 
 def status_bytes(process, field):
-    text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(rf"{field}:\s+(\d+) kB", text)[1]) * 1024
+    """0 where it has ended."""
+    found = re.search(rf"{field}:\s+(\d+) kB", pathlib.Path(f"/proc/{process.pid}/status").read_text())
+    return int(found[1]) * 1024 if found else 0
 
 
 @contextlib.contextmanager
