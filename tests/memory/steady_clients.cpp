@@ -1,0 +1,229 @@
+// steady_clients: well-behaved clients that ask at a steady rate, and what became of each query. One half asks over
+// UDP, the other over TCP, each on one connection. Nine in ten names come again and again, the tenth is always new.
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <iostream>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "dns/wire.hpp"
+#include "memory/options.hpp"
+#include "support/dns_client.hpp"
+#include "support/sockets.hpp"
+
+namespace pillion::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Seconds = std::chrono::duration<double>;
+
+constexpr std::string_view usage = R"(usage: steady_clients ADDRESS:PORT CLIENTS RATE [SOURCE [COUNT]]
+CLIENTS clients ask RATE times a second each until SIGTERM, the n-th of them from address SOURCE + n modulo COUNT. Prints "asking", and at
+the end a line for each query: when it was sent (CLOCK_MONOTONIC, seconds), how long its answer took, and what that was: a response
+code, `none` (within 5 s), `closed` (the connection ended before the answer) or `unsent`.
+)";
+
+// libc gives up then.
+constexpr std::chrono::seconds patience{5};
+constexpr std::uint64_t returning_names = 1000;
+constexpr std::size_t read_size = std::size_t{64} * 1024;
+
+struct Options {
+  SocketAddress server;
+  std::size_t clients = 0;
+  unsigned rate = 0;
+  Sources sources = {};
+};
+
+struct Outcome {
+  Clock::time_point sent;
+  Clock::duration took{};
+  std::string_view what = "none";
+  std::uint16_t rcode = 0;
+};
+
+/// One client. Its queries are outcomes by id, of which it never has so many that one comes again within their time.
+class Client {
+ public:
+  Client(const Options& options, std::size_t number, int epoll)
+      : options_(options), number_(number), epoll_(epoll), kind_(number % 2 == 0 ? SOCK_DGRAM : SOCK_STREAM) {}
+
+  void ask(std::uint64_t query, std::vector<Outcome>& outcomes) {
+    if (!socket_) connect();
+    const bool is_new = query % 10 == 0;
+    const auto name =
+        (is_new ? "new" + std::to_string(query) : "known" + std::to_string(query % returning_names)) + ".example";
+    const auto id = next_id_++;
+    const auto message = make_query(name, dns::type::a, {.id = id});
+    const auto bytes = kind_ == SOCK_STREAM ? framed(message) : message;
+    outcomes.push_back({.sent = Clock::now()});
+    if (!socket_ || ::send(socket_->get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+                        static_cast<ssize_t>(bytes.size())) {
+      outcomes.back().what = "unsent";
+      return close("closed", outcomes);
+    }
+    waiting_[id] = outcomes.size() - 1;
+  }
+
+  /// Takes what has arrived.
+  void receive(std::vector<Outcome>& outcomes) {
+    static std::array<std::uint8_t, read_size> buffer;
+    while (socket_) {
+      const auto size = ::recv(socket_->get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+      if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
+      if (size <= 0) return close("closed", outcomes);
+      const auto bytes = dns::Bytes(buffer).first(static_cast<std::size_t>(size));
+      if (kind_ == SOCK_DGRAM) {
+        answered(bytes, outcomes);
+      } else {
+        dns::append(received_, bytes);
+        take_messages(outcomes);
+      }
+    }
+  }
+
+  [[nodiscard]] bool waits() const { return !waiting_.empty(); }
+
+ private:
+  /// Leaves the client without a socket where that fails.
+  void connect() {
+    FileDescriptor socket(::socket(AF_INET, kind_ | SOCK_CLOEXEC, 0), "socket");
+    options_.sources.bind(socket.get(), number_);
+    // The other clients must not wait for a connection that is not accepted.
+    const timeval limit{.tv_sec = 0, .tv_usec = 20'000};
+    check_call(::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), "SO_SNDTIMEO");
+    if (::connect(socket.get(), options_.server.get(), options_.server.size) != 0) return;
+    if (kind_ == SOCK_STREAM) set_no_delay(socket.get());
+    epoll_event event{.events = EPOLLIN, .data = {.u64 = number_}};
+    check_call(::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket.get(), &event), "epoll_ctl");
+    socket_.emplace(std::move(socket));
+    received_.clear();
+  }
+
+  void close(std::string_view why, std::vector<Outcome>& outcomes) {
+    for (const auto& [id, index] : waiting_) outcomes[index].what = why;
+    waiting_.clear();
+    socket_.reset();
+  }
+
+  void take_messages(std::vector<Outcome>& outcomes) {
+    const auto all = dns::Bytes(received_);
+    std::size_t taken = 0;
+    while (all.size() - taken >= 2) {
+      const std::size_t size = dns::read_u16(all, taken);
+      if (all.size() - taken - 2 < size) break;
+      answered(all.subspan(taken + 2, size), outcomes);
+      taken += 2 + size;
+    }
+    received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(taken));
+  }
+
+  void answered(dns::Bytes message, std::vector<Outcome>& outcomes) {
+    if (message.size() < dns::header_size) return;
+    const auto found = waiting_.find(id_of(message));
+    if (found == waiting_.end()) return;
+    auto& outcome = outcomes[found->second];
+    outcome.took = Clock::now() - outcome.sent;
+    if (outcome.took <= patience) {
+      outcome.what = "";
+      outcome.rcode = rcode_of(message);
+    }
+    waiting_.erase(found);
+  }
+
+  const Options& options_;
+  std::size_t number_;
+  int epoll_;
+  int kind_;
+  std::optional<FileDescriptor> socket_ = {};
+  std::uint16_t next_id_ = 0;
+  std::unordered_map<std::uint16_t, std::size_t> waiting_ = {};
+  dns::Buffer received_ = {};
+};
+
+/// Asks until the signal comes, then waits for what is under way.
+std::vector<Outcome> run(const Options& options, int signals) {
+  const FileDescriptor epoll(::epoll_create1(EPOLL_CLOEXEC), "epoll");
+  epoll_event ending{.events = EPOLLIN, .data = {.u64 = options.clients}};
+  check_call(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, signals, &ending), "epoll_ctl");
+  std::vector<Client> clients;
+  for (std::size_t i = 0; i < options.clients; ++i) clients.emplace_back(options, i, epoll.get());
+
+  std::vector<Outcome> outcomes;
+  const auto pause = std::chrono::nanoseconds(std::chrono::seconds(1)) / (options.clients * options.rate);
+  auto due = Clock::now();
+  std::uint64_t query = 0;
+  std::optional<Clock::time_point> end;
+  std::cout << "asking" << std::endl;
+  while (!end || (Clock::now() < *end && std::ranges::any_of(clients, &Client::waits))) {
+    for (; !end && due <= Clock::now(); due += pause, ++query) clients[query % options.clients].ask(query, outcomes);
+    std::array<epoll_event, 64> events{};
+    const auto count = ::epoll_wait(epoll.get(), events.data(), static_cast<int>(events.size()), 1);
+    for (int i = 0; i < count; ++i) {
+      const auto who = events[static_cast<std::size_t>(i)].data.u64;
+      if (who < clients.size()) {
+        clients[who].receive(outcomes);
+      } else if (!end) {
+        end = Clock::now() + patience;
+        check_call(::epoll_ctl(epoll.get(), EPOLL_CTL_DEL, signals, nullptr), "epoll_ctl");
+      }
+    }
+  }
+  return outcomes;
+}
+
+void print(const std::vector<Outcome>& outcomes) {
+  for (const auto& outcome : outcomes) {
+    std::cout << Seconds(outcome.sent.time_since_epoch()).count() << ' ' << Seconds(outcome.took).count() << ' ';
+    if (outcome.what.empty()) {
+      std::cout << outcome.rcode << '\n';
+    } else {
+      std::cout << outcome.what << '\n';
+    }
+  }
+}
+
+Options read_options(const std::vector<std::string>& arguments) {
+  if (arguments.size() < 3 || arguments.size() > 5) throw std::invalid_argument("wrong number of arguments");
+  return {.server = SocketAddress::parse(arguments[0]),
+          .clients = to_number<std::size_t>(arguments[1]),
+          .rate = to_number<unsigned>(arguments[2]),
+          .sources = {arguments, 3}};
+}
+
+}  // namespace
+}  // namespace pillion::test
+
+int main(int argc, char** argv) {
+  using namespace pillion::test;
+  try {
+    const auto options = read_options({argv + 1, argv + argc});
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    check_call(::sigprocmask(SIG_BLOCK, &ending, nullptr), "sigprocmask");
+    const FileDescriptor signals(::signalfd(-1, &ending, SFD_CLOEXEC), "signalfd");
+    std::cout.precision(12);
+    print(run(options, signals.get()));
+  } catch (const std::invalid_argument& error) {
+    std::cerr << "steady_clients: " << error.what() << '\n' << usage;
+    return 2;
+  } catch (const std::exception& error) {
+    std::cerr << "steady_clients: " << error.what() << '\n';
+    return 1;
+  }
+}
