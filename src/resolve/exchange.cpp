@@ -211,7 +211,9 @@ void Exchange::hedge(runtime::Time now) {
   const auto server = terms_->servers.choose(tried_, true);
   if (attempt == nullptr || !server || !terms_->servers.take_hedge(*server)) return;
   take(*attempt, *server, true);
-  static_cast<void>(submit(*attempt, now));
+  if (submit(*attempt, now)) return;
+  attempt->is_hedge_ = false;
+  terms_->servers.give_hedge_back();
 }
 
 /// Another server is asked; where every one has had the question, one that failed, which may be back.

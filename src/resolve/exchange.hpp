@@ -51,6 +51,8 @@ class Servers {
   [[nodiscard]] virtual std::optional<runtime::Duration> slow_after(std::size_t server) const = 0;
   /// True if a query may be sent to `server` only to be quicker; false if too many were.
   [[nodiscard]] virtual bool take_hedge(std::size_t server) = 0;
+  /// A hedge was taken and could not be sent.
+  virtual void give_hedge_back() = 0;
   /// What came of a hedge: whether its server answered first.
   virtual void hedged(std::size_t server, bool has_won) = 0;
   /// For people: "1.1.1.1:853".
