@@ -233,7 +233,10 @@ void Exchange::give_up() {
     // A query that never left says why it could not.
     const bool is_explained = last_error_ != Error::timeout && last_server_ == attempt.server_;
     if (is_explained) continue;
-    note_error(attempt, terms_->servers.trouble_of(attempt.server_).value_or(Error::timeout));
+    // What a server is backed off for has been counted.
+    const auto trouble = terms_->servers.trouble_of(attempt.server_);
+    if (!trouble) terms_->servers.timed_out(attempt.server_);
+    note_error(attempt, trouble.value_or(Error::timeout));
   }
   answer_kept_or_fail();
 }

@@ -55,6 +55,8 @@ class Servers {
   virtual void give_hedge_back() = 0;
   /// What came of a hedge: whether its server answered first.
   virtual void hedged(std::size_t server, bool has_won) = 0;
+  /// The budget of a query ended while the server had it.
+  virtual void timed_out(std::size_t server) = 0;
   /// For people: "1.1.1.1:853".
   [[nodiscard]] virtual std::string_view name_of(std::size_t server) const = 0;
   /// The exchange has ended; its request has not been answered yet, and may ask again.

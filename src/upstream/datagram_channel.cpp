@@ -24,7 +24,7 @@ DatagramChannel::DatagramChannel(runtime::Schedule& schedule, std::unique_ptr<Ch
 std::optional<Error> DatagramChannel::submit(Query& query, runtime::Time now) {
   auto* const transfer = transfers_.acquire();
   if (transfer == nullptr) {
-    udp_->metrics().failures[static_cast<std::size_t>(Error::overloaded)].add();
+    udp_->metrics().count_failure(Error::overloaded);
     return Error::overloaded;
   }
   return transfer->start(*this, query, now);
@@ -137,6 +137,7 @@ void DatagramChannel::Transfer::go_over_tcp(Error reason) {
 void DatagramChannel::Transfer::expired(runtime::Time now) {
   if (!over_tcp_) return send_again(now);
   abandon_shots();
+  channel_->tcp_->metrics().count_failure(Error::timeout);
   failed(shots_[0], Error::timeout);
 }
 
@@ -146,8 +147,8 @@ void DatagramChannel::Transfer::send_again(runtime::Time now) {
   auto* const shot = shots_[0].is_live ? &shots_[1] : &shots_[0];
   if (std::exchange(shot->is_live, false)) shot->carrier->abandon(*shot);
   // Where the server is backed off from, the sending that is under way is what there is.
-  if (!shoot(*channel_->udp_, *shot, now) || std::ranges::any_of(shots_, &Shot::is_live)) return;
-  failed(*shot, Error::timeout);
+  const auto error = shoot(*channel_->udp_, *shot, now);
+  if (error && std::ranges::none_of(shots_, &Shot::is_live)) failed(*shot, *error);
 }
 
 }  // namespace pillion::upstream

@@ -49,6 +49,7 @@ class FakeServers final : public Servers, public upstream::Carrier {
   bool take_hedge(std::size_t /*server*/) override { return hedges_left > 0 && hedges_left-- > 0; }
   void give_hedge_back() override { ++hedges_left; }
   void hedged(std::size_t server, bool has_won) override { (has_won ? won : lost).push_back(server); }
+  void timed_out(std::size_t server) override { timeouts.push_back(server); }
   std::string_view name_of(std::size_t server) const override { return names[server]; }
   void ended(Exchange& /*exchange*/) override { ++ends; }
   void abandon(upstream::Query& query) override {
@@ -81,6 +82,7 @@ class FakeServers final : public Servers, public upstream::Carrier {
   int hedges_left = 1;
   std::vector<std::size_t> won;  ///< the servers of hedges
   std::vector<std::size_t> lost;
+  std::vector<std::size_t> timeouts;
   std::vector<std::size_t> asked;
   std::vector<std::size_t> abandoned;
   std::vector<Attempt*> under_way;
@@ -261,6 +263,33 @@ TEST_F(ExchangeTest, EachErrorIsToldByItsRowOfTheTable) {
     EXPECT_EQ(one.may_be_cached, traits.may_be_cached) << traits.reason;
   }
   servers.reset();
+}
+
+TEST_F(ExchangeTest, TheEndOfTheBudgetIsCountedAtEachServerThatHasTheQuestion) {
+  ask(3);
+  time.pass(1s);
+  servers->fail(b);
+  time.pass(3s);
+  EXPECT_EQ(asker.rcode, dns::rcode::servfail);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b, c, b));
+  EXPECT_THAT(servers->timeouts, ::testing::UnorderedElementsAre(a, b, c));
+}
+
+TEST_F(ExchangeTest, NoTimeoutIsCountedAtAServerThatIsBackedOffFromNorWhereAnotherAnswers) {
+  prepare(2);
+  servers->refuses_at_once = false;
+  servers->troubles[a] = servers->troubles[b] = Error::connect_refused;
+  start();
+  time.pass(4s);
+  EXPECT_EQ(asker.text, "connection refused at b");
+  EXPECT_THAT(servers->timeouts, IsEmpty());
+  testing::Asker other;
+  prepare(2);
+  start(other);
+  time.pass(1s);
+  servers->answer(b);
+  EXPECT_EQ(other.rcode, dns::rcode::noerror);
+  EXPECT_THAT(servers->timeouts, IsEmpty());
 }
 
 TEST_F(ExchangeTest, ARefusalIsFollowedByTheNextServerAtOnce) {

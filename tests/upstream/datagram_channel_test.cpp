@@ -207,6 +207,18 @@ TEST_F(DatagramChannelTest, WhereTcpFailsTheTruncatedAnswerIsHandedOnWithTc) {
   EXPECT_EQ(view->question_end(), asked.bytes.size());
 }
 
+TEST_F(DatagramChannelTest, WhereTcpSaysNothingTheTruncatedAnswerIsHandedOnAndTheTimeoutCounted) {
+  static_cast<void>(submit(query));
+  udp->truncate();
+  time.pass(DatagramChannel::stream_patience - 1ms);
+  EXPECT_TRUE(query.is_open());
+  time.pass(1ms);
+  EXPECT_TRUE(query.truncated);
+  EXPECT_THAT(tcp->held, IsEmpty());
+  EXPECT_EQ(tcp->metrics().failures[static_cast<std::size_t>(Error::timeout)].value(), 1U);
+  EXPECT_EQ(udp->metrics().failures[static_cast<std::size_t>(Error::timeout)].value(), 0U);
+}
+
 TEST_F(DatagramChannelTest, WhereTcpIsBackedOffFromTheTruncatedAnswerIsHandedOnAtOnce) {
   static_cast<void>(submit(query));
   tcp->refusal = Error::connect_refused;
