@@ -26,7 +26,7 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
     send(*open_member, query, now);
     return std::nullopt;
   }
-  if (stopping_) return Error::no_server;
+  if (stopping_) return Error::stopped;
   if (!health().is_up()) try_again_soon();
   if (health().fails_fast(now) && !is_trial(now)) return health().last_error();
   if (waiting_.size() + quarantine_.size() >= settings_.max_waiting) {
@@ -223,7 +223,7 @@ void Pool::expired(runtime::Time now) {
 void Pool::stop() {
   stopping_ = true;
   context_.schedule.clear_deadline(*this);
-  give_back({}, Error::no_server);
+  give_back({}, Error::stopped);
   for (std::size_t i = 0; i < members_.size(); ++i) {
     auto& connection = *members_[i].connection;
     if (has_ended(connection.state())) continue;

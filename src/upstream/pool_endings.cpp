@@ -71,7 +71,7 @@ void Pool::server_failed(Error error, const std::string& detail, const std::vect
 /// of the lost may have ended it.
 void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
   if (lost.empty()) return;
-  if (stopping_) return fail(lost, Error::closed);
+  if (stopping_) return fail(lost, Error::stopped);
   if (profile_.quota() == ended.connection->answered()) {
     put_back(lost);
     return acquit();

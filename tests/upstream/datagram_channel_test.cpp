@@ -265,7 +265,7 @@ TEST_P(DatagramChannelMendedTest, FailsAsTcpFails) {
 
 TEST_P(DatagramChannelMendedTest, SaysWhatWasWrongWithTheDatagramsWhereTcpTakesNothing) {
   static_cast<void>(submit(query));
-  tcp->refusal = Error::no_server;
+  tcp->refusal = Error::stopped;
   udp->fail(GetParam());
   EXPECT_EQ(query.errors, std::vector{GetParam()});
 }
