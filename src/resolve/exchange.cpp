@@ -61,7 +61,6 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   endings_ = 0;
   has_second_round_ = false;
   is_ending_ = false;
-  sends_ = 0;
   last_error_ = Error::timeout;
   last_server_ = 0;
   kept_rcode_.reset();
@@ -135,7 +134,6 @@ bool Exchange::submit(Attempt& attempt, runtime::Time now) {
   }
   // Under suspicion here too, and yet with its own chance to be answered alone.
   attempt.suspicion = {.endings = endings_, .endings_alone = 0, .alone = endings_ > 0};
-  attempt.sends = sends_;
   attempt.is_live_ = true;
   const auto error = terms_->servers.submit(attempt, now);
   if (!error) return true;
@@ -147,7 +145,6 @@ bool Exchange::submit(Attempt& attempt, runtime::Time now) {
 void Exchange::note_end(Attempt& attempt) {
   attempt.is_live_ = false;
   endings_ = std::max(endings_, attempt.suspicion.endings);
-  sends_ = std::max(sends_, attempt.sends);
 }
 
 void Exchange::note_error(const Attempt& attempt, Error error) {

@@ -57,7 +57,6 @@ std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, r
   shot.message = query_->message;
   shot.dnssec_ok = query_->dnssec_ok;
   shot.opaque = query_->opaque;
-  shot.sends = query_->sends;
   shot.suspicion = query_->suspicion;
   shot.is_live = true;
   // Set first: an error may come from within submit().
@@ -68,7 +67,6 @@ std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, r
 }
 
 void DatagramChannel::Transfer::note_end(Shot& shot) {
-  query_->sends = std::max(query_->sends, shot.sends);
   query_->suspicion = shot.suspicion;
 }
 

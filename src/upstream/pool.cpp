@@ -20,7 +20,7 @@ void Pool::start() {
 
 std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   last_sent_ = now;
-  query.without_edns = query.was_refused_with_edns = false;
+  query.without_edns = query.was_refused_with_edns = query.was_lost = false;
   const bool is_suspect = query.suspicion.endings > 0;
   if (auto* const open_member = is_suspect ? nullptr : members_.with_room(profile_, now)) {
     send(*open_member, query, now);
@@ -53,15 +53,14 @@ bool Pool::is_trial(runtime::Time now) const {
 }
 
 void Pool::abandon(Query& query) {
-  if (quarantine_.erase(query)) return;
   // Queries expire in about the order in which they came, so the search ends early.
+  if (query.suspicion.endings > 0) return quarantine_.erase(query);
   waiting_.erase(std::ranges::find(waiting_, &query));
 }
 
 void Pool::send(Member& target, Query& query, runtime::Time now) {
   ++target.sent;
-  ++query.sends;
-  if (query.suspicion.endings > 0) report_.metrics().replays.add();
+  if (query.was_lost) report_.metrics().replays.add();
   if (!settings_.encrypted) report_.metrics().plaintext_queries.add();
   report_.metrics().in_flight.add(1);
   if (!profile_.knows_edns(now)) query.without_edns = true;

@@ -1,6 +1,5 @@
 #include "upstream/quarantine.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace pillion::upstream {
@@ -19,13 +18,6 @@ std::vector<Query*> Quarantine::take(std::span<Query* const> lost, bool is_alone
     }
   }
   return given_up;
-}
-
-bool Quarantine::erase(const Query& query) {
-  const auto found = std::ranges::find(waiting_, &query);
-  if (found == waiting_.end()) return false;
-  waiting_.erase(found);
-  return true;
 }
 
 std::deque<Query*> Quarantine::release() {

@@ -31,8 +31,8 @@ class Quarantine {
   [[nodiscard]] std::vector<Query*> take(std::span<Query* const> lost, bool is_alone, bool was_lane);
   /// Takes a query that another server's connections ended with.
   void push_back(Query& query) { waiting_.push_back(&query); }
-  /// True if it waited here.
-  bool erase(const Query& query);
+  /// Of a query that waits here.
+  void erase(const Query& query) { waiting_.erase(std::ranges::find(waiting_, &query)); }
   /// Everything that waits here, in order; then it is empty.
   [[nodiscard]] std::deque<Query*> release();
 

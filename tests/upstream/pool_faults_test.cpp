@@ -115,6 +115,21 @@ TEST_F(PoolTest, ALaneThatNobodyNeedsAnyMoreTakesWhatWaits) {
   EXPECT_EQ(connection(0).sent, (Sent{&queries[1], &queries[2]}));
 }
 
+TEST_F(PoolTest, WhoGivesUpIsForgottenWhereverItWaits) {
+  start_proven();
+  submit_all(0, 3);
+  connection(0).end();
+  server.turn();
+  submit_all(3, 6);
+  for (const std::size_t i : {1U, 4U}) queries[i].carrier->abandon(queries[i]);
+  for (int i = 0; i < 3; ++i) {
+    open_all();
+    for (auto* const open : std::vector(server.connections)) open->answer_all();
+  }
+  for (const std::size_t i : {0U, 2U, 3U, 5U}) EXPECT_EQ(queries[i].replies, 1) << i;
+  for (const std::size_t i : {1U, 4U}) EXPECT_TRUE(queries[i].is_open()) << i;
+}
+
 TEST_F(PoolTest, AQueryThatEndsTwoConnectionsAloneFailsAlone) {
   start_proven();
   submit_all(0, 4);
