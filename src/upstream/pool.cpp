@@ -159,7 +159,7 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
   report_.connected(handshake);
   tried_ = true;
   auto& opened = members_.of(connection);
-  opened.was_ready = true;
+  opened.ready_at = now();
   if (stopping_) return connection.retire();
   // A handshake, or a socket that is bound, is no sign of a server that answers. The probe is one, whether or not
   // anybody asks.

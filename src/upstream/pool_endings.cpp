@@ -35,12 +35,13 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   publish();
 }
 
-/// A path that has forgotten one connection has forgotten those as well on which nothing was heard since.
+/// A path that has forgotten one connection has forgotten those as well on which nothing was heard since, be it a
+/// handshake.
 void Pool::retire_unheard(runtime::Time now) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const auto& m = members_[i];
-    const bool is_unheard = !m.last_reply || now - *m.last_reply >= Liveness::probe_patience;
-    if (is_unheard && m.takes_queries() && m.connection->in_flight() == 0) m.connection->retire();
+    if (!m.takes_queries() || m.connection->in_flight() > 0) continue;
+    if (now - m.last_reply.value_or(*m.ready_at) >= Liveness::probe_patience) m.connection->retire();
   }
 }
 
@@ -50,7 +51,7 @@ void Pool::retire_unheard(runtime::Time now) {
 std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
   const bool is_ours = !error && !ended.connection->was_ended_by_server();
   if (stopping_ || is_ours || ended.last_reply) return std::nullopt;
-  if (!ended.was_ready || error == Error::stalled) return error;
+  if (!ended.ready_at || error == Error::stalled) return error;
   // Of a datagram the system says so whenever nobody is there.
   if (error && traits(*error).blame == Blame::server && !traits(*error).is_of_handshake) return error;
   if (lost.empty()) return error || !ended.has_to_prove ? error : Error::closed;

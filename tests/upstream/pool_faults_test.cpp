@@ -254,6 +254,24 @@ TEST_F(PoolTest, WhatWaitsGoesOnAfterAStall) {
   EXPECT_EQ(connection(0).sent, Sent{&queries[1]});
 }
 
+TEST_F(PoolTest, AStallRetiresIdleConnectionsOnWhichNothingWasHeardForAsLongAndNoNewOnes) {
+  for (const auto since_handshake : {999ms, 1000ms}) {
+    server.max_in_flight = 1;
+    start_proven();
+    submit_all(0, 2);
+    queries[1].carrier->abandon(queries[1]);
+    time.pass(1s);
+    connection(1).become_ready();
+    auto& idle = connection(1);
+    time.pass(since_handshake);
+    connection(0).end(Error::stalled);
+    EXPECT_EQ(idle.retired, since_handshake == 1s);
+    pool->stop();
+    server.turn();
+    pool.reset();
+  }
+}
+
 // The server's: what it did on a fresh connection.
 
 TEST_F(PoolTest, AServerThatDoesNotConnectGivesThoseBackThatWait) {
