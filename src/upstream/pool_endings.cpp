@@ -25,6 +25,8 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
     if (members_.any_ready() == nullptr) fruitless_ = fruitless_to_doubt;
     for (auto* const query : lost) query->failed(Error::stalled);
   } else {
+    // A reset or a close is in the course of things; what is no DNS is not, and has no query to be counted with.
+    if (error && traits(*error).blame == Blame::query) report_.count_failure(*error);
     if (lost.empty() && connection.was_ended_by_server()) report_.metrics().idle_closes.add();
     carry_over(ended, lost);
   }

@@ -42,6 +42,16 @@ TEST_F(PoolTest, AResetAfterAnswersIsACloseLikeAnyOther) {
   EXPECT_TRUE(health().is_up());
 }
 
+TEST_F(PoolTest, AServerThatBreaksTheProtocolIsCountedAndNotTakenForDown) {
+  start_proven();
+  submit_all(0, 1);
+  connection(0).end(Error::malformed_reply);
+  EXPECT_EQ(failures(Error::malformed_reply), 1U);
+  EXPECT_EQ(all_failures(), 1U);
+  EXPECT_TRUE(queries[0].is_open()) << "it goes on apart";
+  EXPECT_TRUE(health().is_up());
+}
+
 // A query's: suspects go apart from the others (Quarantine).
 
 TEST_F(PoolTest, NewQueriesGoOnWhileSuspectsAreTriedApart) {
