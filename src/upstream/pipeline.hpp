@@ -39,6 +39,8 @@ class Pipeline {
   /// The probe under way is late as well. From now on the connection is dead without an answer to it, though those who
   /// wait give up. False if that is known of this probe.
   [[nodiscard]] bool fall_silent();
+  /// As Liveness::bear_with_silence().
+  [[nodiscard]] bool bear_with_silence() { return liveness_.bear_with_silence(); }
   /// Tells those who wait that the connection has fallen silent.
   void delay_all() { mux_.delay_all(&probe_); }
 

@@ -50,6 +50,7 @@ bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time no
 
 void Pool::heard(Member& from, runtime::Time now) {
   from.last_reply = now;
+  profile_.heard(now);
   fruitless_ = 0;
   if (health().is_responsive()) return;
   const bool was_down = !health().is_up();

@@ -27,6 +27,10 @@ class ServerProfile {
   [[nodiscard]] Health& health() { return health_; }
   [[nodiscard]] const Health& health() const { return health_; }
 
+  /// A reply, to a query or to a probe, on any connection.
+  void heard(runtime::Time now) { last_heard_ = now; }
+  [[nodiscard]] runtime::Time last_heard() const { return last_heard_; }
+
   /// A usable reply.
   void replied(runtime::Duration latency);
   /// How long a silence is nothing unusual (Liveness): twice the latency that 95 % of the replies keep to, and a bit;
@@ -73,6 +77,7 @@ class ServerProfile {
   static constexpr std::chrono::minutes singly_for{10};
 
   Health health_;
+  runtime::Time last_heard_ = runtime::Time::min();
   LatencySketch latencies_;
   std::uint32_t since_read_ = 0;
   runtime::Duration patience_ = std::chrono::seconds(1);
