@@ -9,6 +9,7 @@
 
 #include "runtime/clock.hpp"
 #include "upstream/health.hpp"
+#include "upstream/known_question.hpp"
 #include "upstream/latency_sketch.hpp"
 
 namespace pillion::upstream {
@@ -56,6 +57,9 @@ class ServerProfile {
   /// server has not shown when it does.
   [[nodiscard]] std::optional<runtime::Duration> idle_timeout() const { return idle_timeout_; }
 
+  /// What probes ask. A server over TLS is never shown a name twice that need not be: nothing is learned of one.
+  [[nodiscard]] KnownQuestion& known_question() { return known_question_; }
+
   /// For a while queries are written one by one: the server reads one from a TLS record.
   void write_singly(runtime::Time now) { singly_until_ = now + singly_for; }
   [[nodiscard]] bool writes_singly(runtime::Time now) const { return now < singly_until_; }
@@ -88,6 +92,7 @@ class ServerProfile {
   unsigned closes_to_learn_ = closes_to_learn;
   std::optional<runtime::Duration> idle_timeout_;
   std::optional<runtime::Duration> last_idle_;
+  KnownQuestion known_question_;
   runtime::Time singly_until_ = runtime::Time::min();
   std::shared_ptr<EdnsSupport> edns_;
 };
