@@ -60,7 +60,8 @@ bool PipelinedConnection::is_path_dead() {
 }
 
 /// The path is well, since the server's kernel has everything, and the server has answered here and nowhere else since.
-/// Another connection would only add to what it has to do. One that is new, or proves itself, has nothing to its credit.
+/// Another connection would only add to what it has to do. One that is new, or proves itself, has nothing to its
+/// credit.
 bool PipelinedConnection::is_server_slow() {
   if (state_ == ConnectionState::proving || pipeline_.answered() == 0) return false;
   if (profile_.last_heard() > pipeline_.last_heard()) return false;

@@ -54,7 +54,7 @@ bool Pool::is_trial(runtime::Time now) const {
 
 void Pool::abandon(Query& query) {
   // Queries expire in about the order in which they came, so the search ends early.
-  if (query.suspicion.endings > 0) return quarantine_.erase(query);
+  if (query.waits_apart) return quarantine_.erase(query);
   waiting_.erase(std::ranges::find(waiting_, &query));
 }
 

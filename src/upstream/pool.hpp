@@ -105,7 +105,8 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void retire_unheard(runtime::Time now);
   void server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now);
   void carry_over(const Member& ended, const std::vector<Query*>& lost);
-  void acquit(const std::vector<Query*>& lost);
+  void acquit();
+  void put_back(const std::vector<Query*>& lost);
   void give_back(const std::vector<Query*>& lost, Error error);
   static void fail(const std::vector<Query*>& queries, Error error);
   void retire_worn();

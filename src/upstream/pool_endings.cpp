@@ -79,7 +79,10 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
     query->carrier = this;
     query->was_lost = true;
   }
-  if (profile_.quota() == ended.connection->answered()) return acquit(lost);
+  if (profile_.quota() == ended.connection->answered()) {
+    put_back(lost);
+    return acquit();
+  }
   const bool is_alone = ended.has_one_alone && lost.size() == 1;
   if (is_alone && ended.lane && ended.connection->answered() == 0) profile_.closed_at_query();
   const auto guilty = quarantine_.take(lost, is_alone, ended.lane.has_value());
@@ -87,14 +90,24 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
   fail(guilty, Error::closed);
 }
 
-/// The connection served as many queries as the server ever answers on one: nobody is to blame for its end. Those who
-/// were lost before the quota was known were beyond it, too.
-void Pool::acquit(const std::vector<Query*>& lost) {
+/// The connection served as many queries as the server ever answers on one: nobody is to blame. The ending counts all
+/// the same, since such a number may be chance: otherwise a query that ends connections would never be given up.
+void Pool::put_back(const std::vector<Query*>& lost) {
+  std::vector<Query*> given_up;
+  for (auto query = lost.rbegin(); query != lost.rend(); ++query) {
+    if (++(*query)->suspicion.endings >= Query::max_endings) {
+      given_up.push_back(*query);
+    } else {
+      waiting_.push_front(*query);
+    }
+  }
+  fail(given_up, Error::closed);
+}
+
+/// Those who were lost before the quota was known were beyond it, too.
+void Pool::acquit() {
   const auto suspects = quarantine_.release();
-  waiting_.insert(waiting_.begin(), lost.begin(), lost.end());
   waiting_.insert(waiting_.begin(), suspects.begin(), suspects.end());
-  for (auto* const query : lost) query->suspicion = {};
-  for (auto* const query : suspects) query->suspicion = {};
 }
 
 void Pool::fail(const std::vector<Query*>& queries, Error error) {

@@ -284,7 +284,8 @@ TEST_F(PoolTest, WhatACloseByTheQuotaLeavesUnansweredIsNotSuspected) {
   connection(0).close_by_server();
   server.turn();
   ASSERT_EQ(profile().quota(), 1U);
-  for (std::size_t i = 1; i < 3; ++i) EXPECT_EQ(queries[i].suspicion.endings, 0U) << "nor at another server";
+  EXPECT_EQ(queries[1].suspicion.endings_alone, 0U);
+  EXPECT_FALSE(queries[1].suspicion.alone);
   ASSERT_EQ(server.connections.size(), 2U) << "one for each that waits";
   for (std::size_t i = 0; i < 2; ++i) {
     connection(i).become_ready();
