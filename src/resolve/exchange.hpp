@@ -127,7 +127,7 @@ class Exchange final : public runtime::Deadline {
   upstream::ServerSet tried_ = 0;
   upstream::ServerSet refused_ = 0;  // have said that they could or would not answer
   std::array<Attempt, max_attempts> attempts_;
-  std::uint8_t endings_ = 0;  // as upstream::Suspicion has them, over all attempts
+  std::uint8_t endings_ = 0;       // as upstream::Suspicion has them, over all attempts
   bool is_ending_ = false;         // what its attempts still say is of no interest
   bool has_second_round_ = false;  // every server had it once, and is asked again
   upstream::Error last_error_ = upstream::Error::timeout;

@@ -185,9 +185,9 @@ class StageServer {
   upstream::ServerMetrics metrics;
   upstream::ServerMetrics fallback_metrics;  // of TCP behind UDP
 
-  bool is_gone = false;    ///< nobody is at its address
-  bool is_silent = false;  ///< bytes vanish
-  bool is_frozen = false;  ///< its process stands still: its kernel takes what comes
+  bool is_gone = false;          ///< nobody is at its address
+  bool is_silent = false;        ///< bytes vanish
+  bool is_frozen = false;        ///< its process stands still: its kernel takes what comes
   unsigned retransmissions = 0;  ///< that our kernel has made of bytes that vanished
   Reception reception = Reception::welcome;
   upstream::Error bad_certificate = upstream::Error::certificate_untrusted;
