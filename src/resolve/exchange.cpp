@@ -64,7 +64,6 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   endings_ = 0;
   has_second_round_ = false;
   is_ending_ = false;
-  sends_ = 0;
   last_error_ = Error::timeout;
   last_server_ = 0;
   kept_rcode_.reset();
@@ -138,7 +137,6 @@ bool Exchange::submit(Attempt& attempt, runtime::Time now) {
   }
   // Under suspicion here too, and yet with its own chance to be answered alone.
   attempt.suspicion = {.endings = endings_, .endings_alone = 0, .alone = endings_ > 0};
-  attempt.sends = sends_;
   attempt.is_live_ = true;
   const auto error = terms_->servers.submit(attempt, now);
   if (!error) return true;
@@ -150,7 +148,6 @@ bool Exchange::submit(Attempt& attempt, runtime::Time now) {
 void Exchange::note_end(Attempt& attempt) {
   attempt.is_live_ = false;
   endings_ = std::max(endings_, attempt.suspicion.endings);
-  sends_ = std::max(sends_, attempt.sends);
 }
 
 void Exchange::note_error(const Attempt& attempt, Error error) {
@@ -214,7 +211,9 @@ void Exchange::hedge(runtime::Time now) {
   const auto server = terms_->servers.choose(tried_, true);
   if (attempt == nullptr || !server || !terms_->servers.take_hedge(*server)) return;
   take(*attempt, *server, true);
-  static_cast<void>(submit(*attempt, now));
+  if (submit(*attempt, now)) return;
+  attempt->is_hedge_ = false;
+  terms_->servers.give_hedge_back();
 }
 
 /// Another server is asked; where every one has had the question, one that failed, which may be back.
@@ -234,7 +233,10 @@ void Exchange::give_up() {
     // A query that never left says why it could not.
     const bool is_explained = last_error_ != Error::timeout && last_server_ == attempt.server_;
     if (is_explained) continue;
-    note_error(attempt, terms_->servers.trouble_of(attempt.server_).value_or(Error::timeout));
+    // What a server is backed off for has been counted.
+    const auto trouble = terms_->servers.trouble_of(attempt.server_);
+    if (!trouble) terms_->servers.timed_out(attempt.server_);
+    note_error(attempt, trouble.value_or(Error::timeout));
   }
   answer_kept_or_fail();
 }

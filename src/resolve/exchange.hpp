@@ -51,8 +51,12 @@ class Servers {
   [[nodiscard]] virtual std::optional<runtime::Duration> slow_after(std::size_t server) const = 0;
   /// True if a query may be sent to `server` only to be quicker; false if too many were.
   [[nodiscard]] virtual bool take_hedge(std::size_t server) = 0;
+  /// A hedge was taken and could not be sent.
+  virtual void give_hedge_back() = 0;
   /// What came of a hedge: whether its server answered first.
   virtual void hedged(std::size_t server, bool has_won) = 0;
+  /// The budget of a query ended while the server had it.
+  virtual void timed_out(std::size_t server) = 0;
   /// For people: "1.1.1.1:853".
   [[nodiscard]] virtual std::string_view name_of(std::size_t server) const = 0;
   /// The exchange has ended; its request has not been answered yet, and may ask again.
@@ -126,9 +130,7 @@ class Exchange final : public runtime::Deadline {
   upstream::ServerSet tried_ = 0;
   upstream::ServerSet refused_ = 0;  // have said that they could or would not answer
   std::array<Attempt, max_attempts> attempts_;
-  // As upstream::Query has them, over all attempts.
-  std::uint8_t endings_ = 0;
-  std::uint8_t sends_ = 0;
+  std::uint8_t endings_ = 0;       // as upstream::Suspicion has them, over all attempts
   bool is_ending_ = false;         // what its attempts still say is of no interest
   bool has_second_round_ = false;  // every server had it once, and is asked again
   upstream::Error last_error_ = upstream::Error::timeout;

@@ -110,6 +110,10 @@ std::optional<upstream::Error> Failover::trouble_of(std::size_t server) const {
   return health_[server]->last_error();
 }
 
+void Failover::timed_out(std::size_t server) {
+  servers_[server]->metrics().count_failure(upstream::Error::timeout);
+}
+
 std::string_view Failover::name_of(std::size_t server) const {
   return servers_[server]->server();
 }

@@ -46,7 +46,9 @@ class Failover final : public Group, Servers {
   [[nodiscard]] std::optional<upstream::Error> trouble_of(std::size_t server) const override;
   [[nodiscard]] std::optional<runtime::Duration> slow_after(std::size_t server) const override;
   [[nodiscard]] bool take_hedge(std::size_t server) override;
+  void give_hedge_back() override { hedges_.give_back(); }
   void hedged(std::size_t server, bool has_won) override;
+  void timed_out(std::size_t server) override;
   [[nodiscard]] std::string_view name_of(std::size_t server) const override;
   void ended(Exchange& exchange) override;
   void count(std::size_t server, upstream::Hedge result);

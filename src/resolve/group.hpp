@@ -29,7 +29,8 @@ class Group {
   [[nodiscard]] virtual bool is_warm() const = 0;
   /// True if every server is backed off from. Then nothing is to be hoped for soon.
   [[nodiscard]] virtual bool is_down() const = 0;
-  /// When a server that was down last answered again; nullopt if none ever did. Failures from before say nothing now.
+  /// When a server that was down last answered again; nullopt if none ever did. A failure from before says nothing now,
+  /// whichever servers it is of: a failure is the whole group's, and the server that is back had no part in it.
   [[nodiscard]] virtual std::optional<runtime::Time> recovered_at() const = 0;
 };
 

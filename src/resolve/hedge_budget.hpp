@@ -15,6 +15,8 @@ class HedgeBudget {
     saved_ -= 1;
     return true;
   }
+  /// What was taken was not sent.
+  void give_back() { saved_ = std::min(saved_ + 1, most_saved); }
 
  private:
   static constexpr double per_query = 0.05;

@@ -83,7 +83,7 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      {"upstream", "server", "rcode"}},
     {"pillion_upstream_failures_total",
      MetricType::counter,
-     "Failures of the server, by reason.",
+     "Failures of the server, by reason; timeout: a query's time ended while the server had it.",
      {"upstream", "server", "reason"}},
     {"pillion_upstream_connections",
      MetricType::gauge,

@@ -64,6 +64,12 @@ struct Handshake {
   bool fell_back = false;  ///< True if the post-quantum groups were not offered (GroupFallback)
 };
 
+/// What the kernel knows of the bytes that were written to a stream.
+struct Delivery {
+  bool is_complete = false;      ///< the server's kernel has acknowledged all of them
+  unsigned retransmissions = 0;  ///< in a row without any acknowledgement
+};
+
 /// What a connection tells its pool. closed() may come from within close(), retire() and abandon(); every other call
 /// comes from the loop.
 class ConnectionEvents {

@@ -27,7 +27,7 @@ DatagramChannel::DatagramChannel(runtime::Schedule& schedule, runtime::MemorySha
 std::optional<Error> DatagramChannel::submit(Query& query, runtime::Time now) {
   auto* const transfer = transfers_.acquire();
   if (transfer == nullptr) {
-    udp_->metrics().failures[static_cast<std::size_t>(Error::overloaded)].add();
+    udp_->metrics().count_failure(Error::overloaded);
     return Error::overloaded;
   }
   return transfer->start(*this, query, now);
@@ -65,7 +65,6 @@ std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, r
   shot.message = query_->message;
   shot.dnssec_ok = query_->dnssec_ok;
   shot.opaque = query_->opaque;
-  shot.sends = query_->sends;
   shot.suspicion = query_->suspicion;
   shot.is_live = true;
   // Set first: an error may come from within submit().
@@ -76,7 +75,6 @@ std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, r
 }
 
 void DatagramChannel::Transfer::note_end(Shot& shot) {
-  query_->sends = std::max(query_->sends, shot.sends);
   query_->suspicion = shot.suspicion;
 }
 
@@ -147,6 +145,7 @@ void DatagramChannel::Transfer::go_over_tcp(Error reason) {
 void DatagramChannel::Transfer::expired(runtime::Time now) {
   if (!over_tcp_) return send_again(now);
   abandon_shots();
+  channel_->tcp_->metrics().count_failure(Error::timeout);
   failed(shots_[0], Error::timeout);
 }
 
@@ -156,8 +155,8 @@ void DatagramChannel::Transfer::send_again(runtime::Time now) {
   auto* const shot = shots_[0].is_live ? &shots_[1] : &shots_[0];
   if (std::exchange(shot->is_live, false)) shot->carrier->abandon(*shot);
   // Where the server is backed off from, the sending that is under way is what there is.
-  if (!shoot(*channel_->udp_, *shot, now) || std::ranges::any_of(shots_, &Shot::is_live)) return;
-  failed(*shot, Error::timeout);
+  const auto error = shoot(*channel_->udp_, *shot, now);
+  if (error && std::ranges::none_of(shots_, &Shot::is_live)) failed(*shot, *error);
 }
 
 }  // namespace pillion::upstream

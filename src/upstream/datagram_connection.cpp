@@ -52,7 +52,7 @@ void DatagramConnection::submit(Query& query, runtime::Time now) {
 
 void DatagramConnection::prove(runtime::Time now) {
   state_ = ConnectionState::proving;
-  static_cast<void>(pipeline_.prove(now));
+  static_cast<void>(pipeline_.prove(now, profile_.known_question().query()));
   send(pipeline_.probe());
   watch(now);
 }

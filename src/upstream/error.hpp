@@ -32,14 +32,14 @@ enum class Error : std::uint8_t {
   query_too_large,  // for a datagram
   no_resources,     // the system has no descriptors, ports or memory left for us
   overloaded,       // no connection has room and the waiting queue is full
-  no_server,        // every server is backed off
+  stopped,          // we ask nobody any more
   count_,
 };
 
 /// Who is to blame for an error, and so whom it says something about.
 enum class Blame : std::uint8_t {
   query,       ///< this question at this server: others are answered
-  us,          ///< our own lack of room
+  us,          ///< our own lack of room, or our own end
   connection,  ///< the path, or the connection's end: the server may be well
   server,      ///< what it did, or did not, on a connection that had no answer yet
 };
@@ -183,12 +183,13 @@ inline constexpr std::array<ErrorTraits, static_cast<std::size_t>(Error::count_)
        .blame = us,
        .ask_another = false,
        .may_be_cached = false},
-      {.reason = "no_server",
-       .text = "no server is reachable",
-       .rcode = servfail,
-       .info_code = no_reachable_authority,
-       .blame = server,
-       .ask_another = false},
+      {.reason = "stopped",
+       .text = "asking has ended",
+       .rcode = dns::rcode::refused,
+       .info_code = other,
+       .blame = us,
+       .ask_another = false,
+       .may_be_cached = false},
   }};
 }();
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "runtime/clock.hpp"
 
@@ -40,13 +41,20 @@ class Liveness {
   void heard(runtime::Time now) {
     last_heard_ = now;
     probes_in_a_row_ = 0;
+    is_borne_ = false;
   }
   /// The probe's reply arrived.
   void heard_of_probe(runtime::Time now) {
     last_heard_ = last_probe_answered_ = now;
     ++probes_in_a_row_;
+    is_borne_ = false;
   }
-  void probed(runtime::Time now) { probed_ = now; }
+  void probed(runtime::Time now) {
+    probed_ = now;
+    is_borne_ = false;
+  }
+  /// This silence is given as much time again before the connection is dead; false if it has been.
+  [[nodiscard]] bool bear_with_silence() { return !std::exchange(is_borne_, true); }
 
   /// `oldest`: when the oldest query that is waited for, the probe apart, was sent; nullopt if there is none.
   /// `is_probing`: a probe is under way.
@@ -83,7 +91,9 @@ class Liveness {
   [[nodiscard]] runtime::Time silent_at(runtime::Time oldest, runtime::Duration patience) const {
     return silent_since(oldest) + std::min<runtime::Duration>(patience, longest_patience);
   }
-  [[nodiscard]] runtime::Time dead_at(runtime::Time oldest) const { return silent_since(oldest) + probe_patience; }
+  [[nodiscard]] runtime::Time dead_at(runtime::Time oldest) const {
+    return silent_since(oldest) + (is_borne_ ? 2 * probe_patience : probe_patience);
+  }
   [[nodiscard]] runtime::Time worn_at(runtime::Time oldest) const {
     return std::max(probed_, oldest + trickle) + probe_patience;
   }
@@ -92,6 +102,7 @@ class Liveness {
   runtime::Time probed_;
   runtime::Time last_probe_answered_;
   unsigned probes_in_a_row_ = 0;
+  bool is_borne_ = false;
 };
 
 }  // namespace pillion::upstream

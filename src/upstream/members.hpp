@@ -19,13 +19,13 @@ struct Member {
   std::unique_ptr<Connection> connection;
   std::optional<Quarantine::Lane> lane = {};  ///< for suspects alone
   std::uint64_t sent = 0;
+  std::optional<runtime::Time> ready_at = {};
   std::optional<runtime::Time> last_reply = {};
   std::optional<runtime::Time> used_up = {};  ///< since when it has been sent as many queries as the server answers
-  bool was_ready = false;
-  bool has_to_prove = false;   ///< since the server was down or in doubt when it became ready
-  bool is_late = false;        ///< it fell silent, once; while proving, it may be given a query
-  bool has_one_alone = false;  ///< what was sent last was alone in flight then
-  bool keeps_alone = false;    ///< what was sent last is to stay alone in flight
+  bool has_to_prove = false;                  ///< since the server was down or in doubt when it became ready
+  bool is_late = false;                       ///< it fell silent, once; while proving, it may be given a query
+  bool has_one_alone = false;                 ///< what was sent last was alone in flight then
+  bool keeps_alone = false;                   ///< what was sent last is to stay alone in flight
 
   [[nodiscard]] ConnectionState state() const { return connection->state(); }
   [[nodiscard]] bool is_opening() const { return upstream::is_opening(state()); }

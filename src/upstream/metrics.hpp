@@ -28,6 +28,8 @@ enum class Hedge : std::uint8_t {
 inline constexpr std::array<std::string_view, 3> hedge_labels = {"won", "lost", "over_budget"};
 
 struct ServerMetrics {
+  void count_failure(Error error) { failures[static_cast<std::size_t>(error)].add(); }
+
   std::array<runtime::Counter, labelled_rcodes + 1> responses;
   std::array<runtime::Counter, static_cast<std::size_t>(Error::count_)> failures;
   std::array<runtime::Gauge, static_cast<std::size_t>(ConnectionLabel::count_)> connections;

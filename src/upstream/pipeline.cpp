@@ -46,19 +46,19 @@ std::optional<runtime::Time> Pipeline::look_at(runtime::Time now, runtime::Durat
   return *unanswered + (is_clogged() ? lifetime_when_clogged : id_lifetime);
 }
 
-Query& Pipeline::start_probe(runtime::Time now, Purpose purpose) {
+Query& Pipeline::start_probe(runtime::Time now, Purpose purpose, dns::Bytes known) {
   const auto since = mux_.oldest_waited_for(&probe_);
   silent_in_part_ = since && liveness_.last_heard() > *since;
   if (purpose == Purpose::server) asked_about_server_ = now;
   liveness_.probed(now);
+  probe_.ask(known);
   mux_.add(probe_, now);
-  probe_.is_under_way = true;
   is_silent_ = false;
   return probe_;
 }
 
-Query* Pipeline::prove(runtime::Time now) {
-  if (!probe_.is_under_way) return &start_probe(now, Purpose::server);
+Query* Pipeline::prove(runtime::Time now, dns::Bytes known) {
+  if (!probe_.is_under_way) return &start_probe(now, Purpose::server, known);
   asked_about_server_ = now;
   liveness_.probed(now);
   is_silent_ = false;

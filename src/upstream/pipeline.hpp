@@ -39,6 +39,8 @@ class Pipeline {
   /// The probe under way is late as well. From now on the connection is dead without an answer to it, though those who
   /// wait give up. False if that is known of this probe.
   [[nodiscard]] bool fall_silent();
+  /// As Liveness::bear_with_silence().
+  [[nodiscard]] bool bear_with_silence() { return liveness_.bear_with_silence(); }
   /// Tells those who wait that the connection has fallen silent.
   void delay_all() { mux_.delay_all(&probe_); }
 
@@ -62,12 +64,12 @@ class Pipeline {
                                                      runtime::Duration patience) const;
   [[nodiscard]] bool is_probing() const { return probe_.is_under_way; }
   /// A probe, with its id: to be sent where look() says so; or to find out about the server, and then the connection is
-  /// dead without an answer to it, though nobody else waits for one. None may be under way.
+  /// dead without an answer to it, though nobody else waits for one. None may be under way. `known` as Probe::ask().
   enum class Purpose : std::uint8_t { silence, server };
-  [[nodiscard]] Query& start_probe(runtime::Time now, Purpose purpose);
+  [[nodiscard]] Query& start_probe(runtime::Time now, Purpose purpose, dns::Bytes known);
   /// From now on the connection is dead without an answer to a probe, though nobody else waits for one. Returns the
   /// probe to be sent; nullptr if one is under way, whose answer does as well.
-  [[nodiscard]] Query* prove(runtime::Time now);
+  [[nodiscard]] Query* prove(runtime::Time now, dns::Bytes known);
 
   /// The one under way.
   [[nodiscard]] const Query& probe() const { return probe_; }

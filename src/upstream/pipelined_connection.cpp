@@ -26,21 +26,47 @@ bool PipelinedConnection::look_at_silence(runtime::Time now) {
 }
 
 void PipelinedConnection::react_to_silence(runtime::Time now) {
-  switch (pipeline_.look(now, patience())) {
+  const auto verdict = pipeline_.look(now, patience());
+  const bool is_suspect = verdict == Liveness::Verdict::probe || verdict == Liveness::Verdict::silent;
+  if (is_suspect && is_path_dead()) return finish(Error::stalled, "what was sent is not acknowledged");
+  switch (verdict) {
     case Liveness::Verdict::dead:
+      if (is_server_slow() && pipeline_.bear_with_silence()) return fall_silent();
+      profile_.known_question().unanswered();
       return finish(Error::stalled, "no reply while queries wait, nor to a probe");
     case Liveness::Verdict::probe:
-      return send(pipeline_.start_probe(now, Pipeline::Purpose::silence));
+      return send(pipeline_.start_probe(now, Pipeline::Purpose::silence, profile_.known_question().query()));
     case Liveness::Verdict::silent:
-      if (!pipeline_.fall_silent()) return;
-      if (takes_queries(state_)) state_ = ConnectionState::silent;
-      if (state_ != ConnectionState::draining) events_.fell_silent(*this);
-      return pipeline_.delay_all();
+      return fall_silent();
     case Liveness::Verdict::worn:
+      if (state_ == ConnectionState::ready) profile_.known_question().unanswered();
       return wear_out();
     case Liveness::Verdict::wait:
       return;
   }
+}
+
+void PipelinedConnection::fall_silent() {
+  if (!pipeline_.fall_silent()) return;
+  if (takes_queries(state_)) state_ = ConnectionState::silent;
+  if (state_ != ConnectionState::draining) events_.fell_silent(*this);
+  pipeline_.delay_all();
+}
+
+/// What a probe would say is known already.
+bool PipelinedConnection::is_path_dead() {
+  const auto known = delivery();
+  return known && !known->is_complete && known->retransmissions >= retransmissions_of_dead_path;
+}
+
+/// The path is well, since the server's kernel has everything, and the server has answered here and nowhere else since.
+/// Another connection would only add to what it has to do. One that is new, or proves itself, has nothing to its
+/// credit.
+bool PipelinedConnection::is_server_slow() {
+  if (state_ == ConnectionState::proving || pipeline_.answered() == 0) return false;
+  if (profile_.last_heard() > pipeline_.last_heard()) return false;
+  const auto known = delivery();
+  return known && known->is_complete;
 }
 
 std::optional<runtime::Time> PipelinedConnection::look_at(runtime::Time now) const {

@@ -35,6 +35,8 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
 
   /// Writes the query, with the id that it has, at the end of the turn.
   virtual void send(const Query& query) = 0;
+  /// As Stream::delivery().
+  [[nodiscard]] virtual std::optional<Delivery> delivery() { return std::nullopt; }
   /// Ends the connection at once, and tells the pool.
   virtual void finish(std::optional<Error> error, std::string detail) = 0;
 
@@ -62,7 +64,13 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
   bool ended_by_server_ = false;
 
  private:
+  /// So many in a row and no acknowledgement: 600 ms or more, by the kernel's timer.
+  static constexpr unsigned retransmissions_of_dead_path = 2;
+
   void react_to_silence(runtime::Time now);
+  void fall_silent();
+  [[nodiscard]] bool is_path_dead();
+  [[nodiscard]] bool is_server_slow();
   [[nodiscard]] runtime::Duration patience() const;
 };
 

@@ -20,13 +20,13 @@ void Pool::start() {
 
 std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   last_sent_ = now;
-  query.without_edns = query.was_refused_with_edns = false;
+  query.without_edns = query.was_refused_with_edns = query.was_lost = false;
   const bool is_suspect = query.suspicion.endings > 0;
   if (auto* const open_member = is_suspect ? nullptr : members_.with_room(profile_, now)) {
     send(*open_member, query, now);
     return std::nullopt;
   }
-  if (stopping_) return Error::no_server;
+  if (stopping_) return Error::stopped;
   if (!health().is_up()) try_again_soon();
   if (health().fails_fast(now) && !is_trial(now)) return health().last_error();
   if (waiting_.size() + quarantine_.size() >= settings_.max_waiting) {
@@ -53,15 +53,14 @@ bool Pool::is_trial(runtime::Time now) const {
 }
 
 void Pool::abandon(Query& query) {
-  if (quarantine_.erase(query)) return;
   // Queries expire in about the order in which they came, so the search ends early.
+  if (query.waits_apart) return quarantine_.erase(query);
   waiting_.erase(std::ranges::find(waiting_, &query));
 }
 
 void Pool::send(Member& target, Query& query, runtime::Time now) {
   ++target.sent;
-  ++query.sends;
-  if (query.suspicion.endings > 0) report_.metrics().replays.add();
+  if (query.was_lost) report_.metrics().replays.add();
   if (!settings_.encrypted) report_.metrics().plaintext_queries.add();
   report_.metrics().in_flight.add(1);
   if (!profile_.knows_edns(now)) query.without_edns = true;
@@ -160,7 +159,7 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
   report_.connected(handshake);
   tried_ = true;
   auto& opened = members_.of(connection);
-  opened.was_ready = true;
+  opened.ready_at = now();
   if (stopping_) return connection.retire();
   // A handshake, or a socket that is bound, is no sign of a server that answers. The probe is one, whether or not
   // anybody asks.
@@ -224,7 +223,7 @@ void Pool::expired(runtime::Time now) {
 void Pool::stop() {
   stopping_ = true;
   context_.schedule.clear_deadline(*this);
-  give_back({}, Error::no_server);
+  give_back({}, Error::stopped);
   for (std::size_t i = 0; i < members_.size(); ++i) {
     auto& connection = *members_[i].connection;
     if (has_ended(connection.state())) continue;

@@ -101,6 +101,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void wake_at(runtime::Time time);
   // What a connection's end, or an answer, says.
   void heard(Member& member, runtime::Time now);
+  void learn_question(const Query& query, const Reply& reply);
   [[nodiscard]] std::optional<Error> verdict(const Member& ended, std::optional<Error> error,
                                              const std::vector<Query*>& lost);
   void retire_unheard(runtime::Time now);

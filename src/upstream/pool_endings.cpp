@@ -25,6 +25,8 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
     if (members_.any_ready() == nullptr) fruitless_ = fruitless_to_doubt;
     for (auto* const query : lost) query->failed(Error::stalled);
   } else {
+    // A reset or a close is in the course of things; what is no DNS is not, and has no query to be counted with.
+    if (error && traits(*error).blame == Blame::query) report_.count_failure(*error);
     if (lost.empty() && connection.was_ended_by_server()) report_.metrics().idle_closes.add();
     carry_over(ended, lost);
   }
@@ -35,12 +37,13 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   publish();
 }
 
-/// A path that has forgotten one connection has forgotten those as well on which nothing was heard since.
+/// A path that has forgotten one connection has forgotten those as well on which nothing was heard since, be it a
+/// handshake.
 void Pool::retire_unheard(runtime::Time now) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     const auto& m = members_[i];
-    const bool is_unheard = !m.last_reply || now - *m.last_reply >= Liveness::probe_patience;
-    if (is_unheard && m.takes_queries() && m.connection->in_flight() == 0) m.connection->retire();
+    if (!m.takes_queries() || m.connection->in_flight() > 0) continue;
+    if (now - m.last_reply.value_or(*m.ready_at) >= Liveness::probe_patience) m.connection->retire();
   }
 }
 
@@ -50,7 +53,7 @@ void Pool::retire_unheard(runtime::Time now) {
 std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
   const bool is_ours = !error && !ended.connection->was_ended_by_server();
   if (stopping_ || is_ours || ended.last_reply) return std::nullopt;
-  if (!ended.was_ready || error == Error::stalled) return error;
+  if (!ended.ready_at || error == Error::stalled) return error;
   // Of a datagram the system says so whenever nobody is there.
   if (error && traits(*error).blame == Blame::server && !traits(*error).is_of_handshake) return error;
   if (lost.empty()) return error || !ended.has_to_prove ? error : Error::closed;
@@ -71,12 +74,15 @@ void Pool::server_failed(Error error, const std::string& detail, const std::vect
 /// of the lost may have ended it.
 void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
   if (lost.empty()) return;
-  if (stopping_) return fail(lost, Error::closed);
+  if (stopping_) return fail(lost, Error::stopped);
+  for (auto* const query : lost) {
+    query->carrier = this;
+    query->was_lost = true;
+  }
   if (profile_.quota() == ended.connection->answered()) {
     put_back(lost);
     return acquit();
   }
-  for (auto* const query : lost) query->carrier = this;
   const bool is_alone = ended.has_one_alone && lost.size() == 1;
   if (is_alone && ended.lane && ended.connection->answered() == 0) profile_.closed_at_query();
   const auto guilty = quarantine_.take(lost, is_alone, ended.lane.has_value());
@@ -84,14 +90,14 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
   fail(guilty, Error::closed);
 }
 
-/// The connection served as many queries as the server ever answers on one: nobody is to blame.
+/// The connection served as many queries as the server ever answers on one: nobody is to blame. The ending counts all
+/// the same, since such a number may be chance: otherwise a query that ends connections would never be given up.
 void Pool::put_back(const std::vector<Query*>& lost) {
   std::vector<Query*> given_up;
   for (auto query = lost.rbegin(); query != lost.rend(); ++query) {
     if (++(*query)->suspicion.endings >= Query::max_endings) {
       given_up.push_back(*query);
     } else {
-      (*query)->carrier = this;
       waiting_.push_front(*query);
     }
   }

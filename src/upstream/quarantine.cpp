@@ -1,6 +1,5 @@
 #include "upstream/quarantine.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace pillion::upstream {
@@ -15,20 +14,25 @@ std::vector<Query*> Quarantine::take(std::span<Query* const> lost, bool is_alone
     if (suspicion.endings_alone >= endings_alone_to_fail || suspicion.endings >= Query::max_endings) {
       given_up.push_back(*query);
     } else {
+      (*query)->waits_apart = true;
       waiting_.push_front(*query);
     }
   }
   return given_up;
 }
 
-bool Quarantine::erase(const Query& query) {
-  const auto found = std::ranges::find(waiting_, &query);
-  if (found == waiting_.end()) return false;
-  waiting_.erase(found);
-  return true;
+void Quarantine::push_back(Query& query) {
+  query.waits_apart = true;
+  waiting_.push_back(&query);
+}
+
+void Quarantine::erase(Query& query) {
+  query.waits_apart = false;
+  waiting_.erase(std::ranges::find(waiting_, &query));
 }
 
 std::deque<Query*> Quarantine::release() {
+  for (auto* const query : waiting_) query->waits_apart = false;
   return std::exchange(waiting_, {});
 }
 
@@ -37,6 +41,7 @@ Query* Quarantine::next(const Lane& lane, std::size_t in_flight, bool alone_unde
   auto* const query = waiting_.front();
   if (in_flight > 0 && (in_flight >= lane.window || alone_under_way || query->suspicion.alone)) return nullptr;
   waiting_.pop_front();
+  query->waits_apart = false;
   return query;
 }
 

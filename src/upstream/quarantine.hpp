@@ -30,9 +30,9 @@ class Quarantine {
   /// are to be given up; the others wait here, before those that came later.
   [[nodiscard]] std::vector<Query*> take(std::span<Query* const> lost, bool is_alone, bool was_lane);
   /// Takes a query that another server's connections ended with.
-  void push_back(Query& query) { waiting_.push_back(&query); }
-  /// True if it waited here.
-  bool erase(const Query& query);
+  void push_back(Query& query);
+  /// Of a query that waits here (Query::waits_apart).
+  void erase(Query& query);
   /// Everything that waits here, in order; then it is empty.
   [[nodiscard]] std::deque<Query*> release();
 

@@ -75,7 +75,8 @@ class Query {
   static constexpr unsigned max_endings = 8;
 
   Suspicion suspicion;
-  std::uint8_t sends = 0;
+  bool waits_apart = false;  ///< in a Quarantine
+  bool was_lost = false;     ///< with a connection: to send it again is a replay
   Carrier* carrier = nullptr;
   std::uint16_t id = 0;  ///< on the connection that carries it
 

@@ -9,6 +9,7 @@
 
 #include "runtime/clock.hpp"
 #include "upstream/health.hpp"
+#include "upstream/known_question.hpp"
 #include "upstream/latency_sketch.hpp"
 
 namespace pillion::upstream {
@@ -26,6 +27,10 @@ class ServerProfile {
 
   [[nodiscard]] Health& health() { return health_; }
   [[nodiscard]] const Health& health() const { return health_; }
+
+  /// A reply, to a query or to a probe, on any connection.
+  void heard(runtime::Time now) { last_heard_ = now; }
+  [[nodiscard]] runtime::Time last_heard() const { return last_heard_; }
 
   /// A usable reply.
   void replied(runtime::Duration latency);
@@ -52,6 +57,9 @@ class ServerProfile {
   /// server has not shown when it does.
   [[nodiscard]] std::optional<runtime::Duration> idle_timeout() const { return idle_timeout_; }
 
+  /// What probes ask. A server over TLS is never shown a name twice that need not be: nothing is learned of one.
+  [[nodiscard]] KnownQuestion& known_question() { return known_question_; }
+
   /// For a while queries are written one by one: the server reads one from a TLS record.
   void write_singly(runtime::Time now) { singly_until_ = now + singly_for; }
   [[nodiscard]] bool writes_singly(runtime::Time now) const { return now < singly_until_; }
@@ -73,6 +81,7 @@ class ServerProfile {
   static constexpr std::chrono::minutes singly_for{10};
 
   Health health_;
+  runtime::Time last_heard_ = runtime::Time::min();
   LatencySketch latencies_;
   std::uint32_t since_read_ = 0;
   runtime::Duration patience_ = std::chrono::seconds(1);
@@ -83,6 +92,7 @@ class ServerProfile {
   unsigned closes_to_learn_ = closes_to_learn;
   std::optional<runtime::Duration> idle_timeout_;
   std::optional<runtime::Duration> last_idle_;
+  KnownQuestion known_question_;
   runtime::Time singly_until_ = runtime::Time::min();
   std::shared_ptr<EdnsSupport> edns_;
 };

@@ -23,7 +23,7 @@ class ServerReport {
   [[nodiscard]] const std::string& server() const { return server_; }
 
   void connected(const Handshake& handshake);
-  void count_failure(Error error) { metrics_.failures[static_cast<std::size_t>(error)].add(); }
+  void count_failure(Error error) { metrics_.count_failure(error); }
   void replied(const Reply& reply);
   /// The server is backed off from.
   void failed(Error error, const std::string& detail);

@@ -1,7 +1,9 @@
 #include "upstream/socket_stream.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -164,6 +166,18 @@ void SocketStream<Transport>::wait_writable() {
     flush();
     end_operation();
   });
+}
+
+template <typename Transport>
+std::optional<Delivery> SocketStream<Transport>::delivery() {
+  const auto socket = transport_.socket().native_handle();
+  // What is not acknowledged, be it sent or not (tcp(7)).
+  int queued = 0;
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (::ioctl(socket, SIOCOUTQ, &queued) != 0 || ::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+    return std::nullopt;
+  return Delivery{.is_complete = queued == 0 && out_.empty(), .retransmissions = info.tcpi_retransmits};
 }
 
 template <typename Transport>

@@ -30,6 +30,7 @@ class SocketStream final : public Stream, runtime::Flushable {
   [[nodiscard]] dns::Buffer& out() override { return out_; }
   void flush_soon() override { loop_.schedule(*this); }
   void write_singly() override { singly_ = true; }
+  [[nodiscard]] std::optional<Delivery> delivery() override;
   void shut_down() override;
   void close() override;
 

@@ -47,6 +47,8 @@ class Stream {
   virtual void flush_soon() = 0;
   /// From now on each message is written alone, in a TLS record of its own.
   virtual void write_singly() = 0;
+  /// Asks the kernel, which is a system call: for when there is a suspicion. nullopt where it does not say.
+  [[nodiscard]] virtual std::optional<Delivery> delivery() = 0;
   /// Says by close_notify or FIN that nothing more will be sent, then closes.
   virtual void shut_down() = 0;
   /// Closes at once, also while shut_down() is under way.

@@ -83,7 +83,7 @@ void StreamConnection::send(const Query& query) {
 
 void StreamConnection::prove(runtime::Time now) {
   state_ = ConnectionState::proving;
-  if (const auto* const probe = pipeline_.prove(now)) send(*probe);
+  if (const auto* const probe = pipeline_.prove(now, profile_.known_question().query())) send(*probe);
   watch(now);
 }
 

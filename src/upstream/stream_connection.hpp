@@ -41,6 +41,7 @@ class StreamConnection final : public PipelinedConnection, StreamEvents {
   [[nodiscard]] bool handle(dns::Bytes message);
   [[nodiscard]] bool asks_to_close(const Reply& reply);
   void send(const Query& query) override;
+  [[nodiscard]] std::optional<Delivery> delivery() override { return stream_->delivery(); }
   void watch(runtime::Time now);
   [[nodiscard]] std::optional<runtime::Duration> idle_timeout() const;
   void finish_orderly();

@@ -86,7 +86,10 @@ error_code TlsStream::error_of(int result) {
     return socket_error_ ? socket_error_ : error_code(asio::error::would_block);
   }
   if (error == SSL_ERROR_ZERO_RETURN) return asio::error::eof;
-  return {static_cast<int>(ERR_get_error()), asio::error::get_ssl_category()};
+  // Nothing in the queue must not look like success.
+  const auto first = ERR_get_error();
+  const auto reason = first != 0 ? first : ERR_PACK(ERR_LIB_SSL, 0, ERR_R_INTERNAL_ERROR);
+  return {static_cast<int>(reason), asio::error::get_ssl_category()};
 }
 
 asio::awaitable<error_code> TlsStream::handshake() {

@@ -47,7 +47,9 @@ class FakeServers final : public Servers, public upstream::Carrier {
   std::optional<Error> trouble_of(std::size_t server) const override { return troubles[server]; }
   std::optional<runtime::Duration> slow_after(std::size_t server) const override { return slow_afters[server]; }
   bool take_hedge(std::size_t /*server*/) override { return hedges_left > 0 && hedges_left-- > 0; }
+  void give_hedge_back() override { ++hedges_left; }
   void hedged(std::size_t server, bool has_won) override { (has_won ? won : lost).push_back(server); }
+  void timed_out(std::size_t server) override { timeouts.push_back(server); }
   std::string_view name_of(std::size_t server) const override { return names[server]; }
   void ended(Exchange& /*exchange*/) override { ++ends; }
   void abandon(upstream::Query& query) override {
@@ -80,6 +82,7 @@ class FakeServers final : public Servers, public upstream::Carrier {
   int hedges_left = 1;
   std::vector<std::size_t> won;  ///< the servers of hedges
   std::vector<std::size_t> lost;
+  std::vector<std::size_t> timeouts;
   std::vector<std::size_t> asked;
   std::vector<std::size_t> abandoned;
   std::vector<Attempt*> under_way;
@@ -260,6 +263,33 @@ TEST_F(ExchangeTest, EachErrorIsToldByItsRowOfTheTable) {
     EXPECT_EQ(one.may_be_cached, traits.may_be_cached) << traits.reason;
   }
   servers.reset();
+}
+
+TEST_F(ExchangeTest, TheEndOfTheBudgetIsCountedAtEachServerThatHasTheQuestion) {
+  ask(3);
+  time.pass(1s);
+  servers->fail(b);
+  time.pass(3s);
+  EXPECT_EQ(asker.rcode, dns::rcode::servfail);
+  EXPECT_THAT(servers->asked, ElementsAre(a, b, c, b));
+  EXPECT_THAT(servers->timeouts, ::testing::UnorderedElementsAre(a, b, c));
+}
+
+TEST_F(ExchangeTest, NoTimeoutIsCountedAtAServerThatIsBackedOffFromNorWhereAnotherAnswers) {
+  prepare(2);
+  servers->refuses_at_once = false;
+  servers->troubles[a] = servers->troubles[b] = Error::connect_refused;
+  start();
+  time.pass(4s);
+  EXPECT_EQ(asker.text, "connection refused at b");
+  EXPECT_THAT(servers->timeouts, IsEmpty());
+  testing::Asker other;
+  prepare(2);
+  start(other);
+  time.pass(1s);
+  servers->answer(b);
+  EXPECT_EQ(other.rcode, dns::rcode::noerror);
+  EXPECT_THAT(servers->timeouts, IsEmpty());
 }
 
 TEST_F(ExchangeTest, ARefusalIsFollowedByTheNextServerAtOnce) {
@@ -503,15 +533,16 @@ TEST_F(ExchangeTest, AHedgeThatRefusesHasLost) {
   EXPECT_THAT(servers->lost, ElementsAre(b));
 }
 
-TEST_F(ExchangeTest, AHedgeThatCannotBeSentHasLost) {
+TEST_F(ExchangeTest, AHedgeThatCannotBeSentIsNone) {
   prepare(2);
   servers->slow_afters[a] = 100ms;
   start();
   servers->refuses_next = Error::overloaded;
   time.pass(100ms);
   EXPECT_THAT(servers->asked, ElementsAre(a, b));
+  EXPECT_EQ(servers->hedges_left, 1) << "and none is paid for";
   servers->answer(a);
-  EXPECT_THAT(servers->lost, ElementsAre(b));
+  EXPECT_THAT(servers->lost, IsEmpty());
 }
 
 }  // namespace

@@ -242,6 +242,19 @@ TEST_F(FailoverTest, AHedgeThatTheFirstServerForestallsIsCountedAsLost) {
   EXPECT_EQ(server(1).abandoned, 1U);
 }
 
+TEST_F(FailoverTest, AHedgeThatCannotBeSentIsNotCountedAndPaidForByNobody) {
+  start(2);
+  learn_latency(100);  // which earn five
+  server(1).refuses = Error::overloaded;
+  std::deque<Asker> askers(9);
+  for (auto& one : askers) resolve(one);
+  time.pass(50ms);
+  EXPECT_EQ(server(1).hedges(upstream::Hedge::lost), 0U);
+  EXPECT_EQ(server(1).hedges(upstream::Hedge::over_budget), 0U);
+  while (!server(0).asked.empty()) server(0).answer();
+  EXPECT_EQ(server(1).hedges(upstream::Hedge::lost), 0U);
+}
+
 TEST_F(FailoverTest, HedgesAreATwentiethOfTheQueriesAtMost) {
   start(2);
   learn_latency(100);  // which earn five

@@ -25,6 +25,15 @@ TEST(HedgeBudget, AtMostTenAreSaved) {
   EXPECT_EQ(take_all(budget), 10);
 }
 
+TEST(HedgeBudget, WhatIsGivenBackIsThereAgainAndNoMore) {
+  HedgeBudget budget;
+  for (int i = 0; i < 100'000; ++i) budget.earn();
+  budget.give_back();
+  EXPECT_EQ(take_all(budget), 10);
+  budget.give_back();
+  EXPECT_EQ(take_all(budget), 1);
+}
+
 TEST(HedgeBudget, UnderLoadOneInTwenty) {
   HedgeBudget budget;
   int taken = 0;

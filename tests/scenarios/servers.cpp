@@ -61,7 +61,7 @@ void StageStream::open() {
 }
 
 void StageStream::shake_hands() {
-  if (is_over_ || is_deaf()) return;
+  if (is_over_ || is_deaf() || server_.is_frozen) return;
   switch (server_.reception) {
     case Reception::leave_unanswered:
       return;
@@ -91,6 +91,7 @@ void StageStream::flush() {
   const auto sent = std::exchange(out_, {});
   if (!is_open || is_deaf()) return;
   dns::append(at_server_, sent);
+  if (server_.is_frozen) return;
   std::size_t records = 1;
   if (singly_) {
     records = 0;
@@ -122,6 +123,10 @@ void StageStream::deliver(dns::Buffer message, bool /*is_cut*/) {
 void StageStream::end(std::optional<Failure> error) {
   if (!std::exchange(is_open, false) || is_over_ || is_deaf()) return;
   events_.ended(error, error ? "reset" : "closed");
+}
+
+std::optional<upstream::Delivery> StageStream::delivery() {
+  return upstream::Delivery{.is_complete = !is_deaf(), .retransmissions = is_deaf() ? server_.retransmissions : 0};
 }
 
 void StageStream::shut_down() {
@@ -200,6 +205,11 @@ std::vector<Way*> StageServer::open_ways(bool streams) const {
     if (way->is_open && way->is_stream() == streams) open.push_back(way);
   }
   return open;
+}
+
+void StageServer::thaw() {
+  is_frozen = false;
+  for (auto* const way : open_ways(true)) static_cast<StageStream*>(way)->flush();
 }
 
 void StageServer::end_all(std::optional<Failure> error) {

@@ -74,16 +74,18 @@ class StageStream final : public Way, public upstream::Stream {
   [[nodiscard]] dns::Buffer& out() override { return out_; }
   void flush_soon() override;
   void write_singly() override { singly_ = true; }
+  [[nodiscard]] std::optional<upstream::Delivery> delivery() override;
   void shut_down() override;
   void close() override;
 
   void deliver(dns::Buffer message, bool is_cut) override;
   [[nodiscard]] bool is_stream() const override { return true; }
+  /// Has the server read what was written, unless it is frozen.
+  void flush();
   /// The server, or the path to it, ends the connection: nullopt in an orderly way.
   void end(std::optional<upstream::Error> error);
 
  private:
-  void flush();
   void shake_hands();
   void release();
 
@@ -169,6 +171,8 @@ class StageServer {
   [[nodiscard]] std::vector<std::string> unseen() const;
   [[nodiscard]] bool has_waiting() const;
   [[nodiscard]] std::vector<Way*> open_ways(bool streams) const;
+  /// Its process goes on.
+  void thaw();
   /// Ends each connection: nullopt in an orderly way.
   void end_all(std::optional<upstream::Error> error);
 
@@ -181,8 +185,10 @@ class StageServer {
   upstream::ServerMetrics metrics;
   upstream::ServerMetrics fallback_metrics;  // of TCP behind UDP
 
-  bool is_gone = false;    ///< nobody is at its address
-  bool is_silent = false;  ///< bytes vanish
+  bool is_gone = false;          ///< nobody is at its address
+  bool is_silent = false;        ///< bytes vanish
+  bool is_frozen = false;        ///< its process stands still: its kernel takes what comes
+  unsigned retransmissions = 0;  ///< that our kernel has made of bytes that vanished
   Reception reception = Reception::welcome;
   upstream::Error bad_certificate = upstream::Error::certificate_untrusted;
   bool knows_edns = true;

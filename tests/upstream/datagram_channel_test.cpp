@@ -26,7 +26,6 @@ class HeldChannel final : public Channel, public Carrier {
     ++submitted;
     if (refusal) return refusal;
     query.carrier = this;
-    ++query.sends;
     held.push_back(&query);
     return std::nullopt;
   }
@@ -167,13 +166,11 @@ TEST_F(DatagramChannelTest, ASilenceIsPassedOn) {
 
 TEST_F(DatagramChannelTest, WhatIsKnownOfTheQueryGoesAlongAndComesBack) {
   query.suspicion.endings = 3;
-  query.sends = 4;
   static_cast<void>(submit(query));
   EXPECT_EQ(udp->held[0]->suspicion.endings, 3U);
   ++udp->held[0]->suspicion.endings;
   udp->fail(Error::stalled);
   EXPECT_EQ(query.suspicion.endings, 4U);
-  EXPECT_EQ(query.sends, 5U);
 }
 
 // Over TCP.
@@ -206,6 +203,18 @@ TEST_F(DatagramChannelTest, WhereTcpFailsTheTruncatedAnswerIsHandedOnWithTc) {
   EXPECT_EQ(dns::read_u16(asked.bytes, 2) & dns::flag::cd, dns::flag::cd);
   EXPECT_EQ(dns::read_u16(asked.bytes, 4), 1U);
   EXPECT_EQ(view->question_end(), asked.bytes.size());
+}
+
+TEST_F(DatagramChannelTest, WhereTcpSaysNothingTheTruncatedAnswerIsHandedOnAndTheTimeoutCounted) {
+  static_cast<void>(submit(query));
+  udp->truncate();
+  time.pass(DatagramChannel::stream_patience - 1ms);
+  EXPECT_TRUE(query.is_open());
+  time.pass(1ms);
+  EXPECT_TRUE(query.truncated);
+  EXPECT_THAT(tcp->held, IsEmpty());
+  EXPECT_EQ(tcp->metrics().failures[static_cast<std::size_t>(Error::timeout)].value(), 1U);
+  EXPECT_EQ(udp->metrics().failures[static_cast<std::size_t>(Error::timeout)].value(), 0U);
 }
 
 TEST_F(DatagramChannelTest, WhereTcpIsBackedOffFromTheTruncatedAnswerIsHandedOnAtOnce) {
@@ -254,7 +263,7 @@ TEST_P(DatagramChannelMendedTest, FailsAsTcpFails) {
 
 TEST_P(DatagramChannelMendedTest, SaysWhatWasWrongWithTheDatagramsWhereTcpTakesNothing) {
   static_cast<void>(submit(query));
-  tcp->refusal = Error::no_server;
+  tcp->refusal = Error::stopped;
   udp->fail(GetParam());
   EXPECT_EQ(query.errors, std::vector{GetParam()});
 }

@@ -129,6 +129,7 @@ class FakeConnection final : public Connection {
     profile_.closed_after(mux_.answered(), server_.time.clock().now() - last_heard_);
     end();
   }
+  [[nodiscard]] ServerProfile& profile() { return profile_; }
   void leave_lying() { events_.needs_single_records(*this); }
   void ignore(Error error) { events_.ignored(*this, error); }
   void refuse_to_send(Query& query) {

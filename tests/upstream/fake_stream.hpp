@@ -34,6 +34,10 @@ class FakeStream final : public Stream {
   }
   void flush_soon() override { was_misused |= is_over(); }
   void write_singly() override { singly = true; }
+  [[nodiscard]] std::optional<Delivery> delivery() override {
+    ++times_asked_of_delivery;
+    return known_delivery;
+  }
   void shut_down() override {
     was_misused |= is_over();
     is_shut = true;
@@ -80,6 +84,8 @@ class FakeStream final : public Stream {
     return bytes;
   }
 
+  std::optional<Delivery> known_delivery;
+  int times_asked_of_delivery = 0;
   bool is_opening = false;
   bool singly = false;
   bool is_shut = false;

@@ -49,7 +49,7 @@ TEST_F(PipelineTest, AnIdleConnectionIsNotSilent) {
 TEST_F(PipelineTest, ASilenceIsProbedAndThenTheConnectionIsDead) {
   send(0, 0s);
   EXPECT_EQ(look(1s), Verdict::probe);
-  const auto& probe = pipeline.start_probe(start + 1s, Pipeline::Purpose::silence);
+  const auto& probe = pipeline.start_probe(start + 1s, Pipeline::Purpose::silence, {});
   EXPECT_EQ(dns::read_u16(probe.message, dns::header_size + 1), dns::type::ns) << "the root's name servers";
   EXPECT_EQ(look_at(1s), start + 2s);
   EXPECT_EQ(look(1999ms), Verdict::wait) << "with the longest patience it is dead when it is silent";
@@ -63,7 +63,7 @@ TEST_F(PipelineTest, AServerThatIsQuickOtherwiseIsSilentSooner) {
   EXPECT_EQ(pipeline.look_at(start, id_lifetime, short_patience), start + 50ms);
   EXPECT_EQ(pipeline.look(start + 49ms, short_patience), Verdict::wait);
   EXPECT_EQ(pipeline.look(start + 50ms, short_patience), Verdict::probe);
-  const auto& probe = pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence);
+  const auto& probe = pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence, {});
   EXPECT_EQ(pipeline.look(start + 99ms, short_patience), Verdict::wait);
   EXPECT_EQ(pipeline.look_at(start + 50ms, id_lifetime, short_patience), start + 100ms);
   EXPECT_EQ(pipeline.look(start + 100ms, short_patience), Verdict::silent);
@@ -81,7 +81,7 @@ TEST_F(PipelineTest, EachProbeThatIsAnsweredDoublesTheWaitForTheNext) {
     EXPECT_EQ(pipeline.look(start + at + wait - 1ms, short_patience), Verdict::wait) << wait.count();
     at += wait;
     EXPECT_EQ(pipeline.look(start + at, short_patience), Verdict::probe) << wait.count();
-    static_cast<void>(answer(pipeline.start_probe(start + at, Pipeline::Purpose::silence), at));
+    static_cast<void>(answer(pipeline.start_probe(start + at, Pipeline::Purpose::silence, {}), at));
   }
   static_cast<void>(answer(queries[0], at));
   send(1, at);
@@ -96,7 +96,7 @@ TEST_F(PipelineTest, AQueryThatIsOldIsReasonForAProbeThoughOthersAreAnswered) {
     EXPECT_EQ(look(at), Verdict::wait);
   }
   EXPECT_EQ(look(2s), Verdict::probe);
-  static_cast<void>(pipeline.start_probe(start + 2s, Pipeline::Purpose::silence));
+  static_cast<void>(pipeline.start_probe(start + 2s, Pipeline::Purpose::silence, {}));
   for (auto at = 2100ms; at < 3s; at += 100ms) {
     send(1, at);
     static_cast<void>(answer(queries[1], at));
@@ -108,7 +108,7 @@ TEST_F(PipelineTest, AQueryThatIsOldIsReasonForAProbeThoughOthersAreAnswered) {
 TEST_F(PipelineTest, AProbeThatWasIgnoredOnceIsNotHeldAgainstALaterQuery) {
   const runtime::Duration short_patience = 50ms;
   send(0, 0s);
-  static_cast<void>(pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence));
+  static_cast<void>(pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence, {}));
   static_cast<void>(answer(queries[0], 60ms));
   send(1, 10s);
   EXPECT_EQ(pipeline.look(start + 10s + 49ms, short_patience), Verdict::wait);
@@ -120,7 +120,7 @@ TEST_F(PipelineTest, AProbeThatWasIgnoredOnceIsNotHeldAgainstALaterQuery) {
 TEST_F(PipelineTest, ASilenceThatNobodyWaitsInAnyMoreHasItsEndAllTheSame) {
   const runtime::Duration short_patience = 50ms;
   send(0, 0s);
-  static_cast<void>(pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence));
+  static_cast<void>(pipeline.start_probe(start + 50ms, Pipeline::Purpose::silence, {}));
   EXPECT_TRUE(pipeline.fall_silent());
   pipeline.delay_all();
   pipeline.abandon(queries[0]);
@@ -129,7 +129,7 @@ TEST_F(PipelineTest, ASilenceThatNobodyWaitsInAnyMoreHasItsEndAllTheSame) {
 }
 
 TEST_F(PipelineTest, AProbeOfTheServerIsWaitedForThoughNobodyElseWaits) {
-  const auto& probe = pipeline.start_probe(start, Pipeline::Purpose::server);
+  const auto& probe = pipeline.start_probe(start, Pipeline::Purpose::server, {});
   EXPECT_TRUE(pipeline.is_probing());
   EXPECT_EQ(look(999ms), Verdict::wait);
   EXPECT_EQ(look(1s), Verdict::dead);
@@ -143,7 +143,7 @@ TEST_F(PipelineTest, WhoWaitsIsToldOfASilenceAndTheProbeIsNot) {
   send(0, 0s);
   send(1, 0s);
   pipeline.abandon(queries[1]);
-  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
+  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence, {}));
   EXPECT_TRUE(pipeline.fall_silent());
   pipeline.delay_all();
   EXPECT_EQ(queries[0].delays, 1);
@@ -151,7 +151,7 @@ TEST_F(PipelineTest, WhoWaitsIsToldOfASilenceAndTheProbeIsNot) {
 }
 
 TEST_F(PipelineTest, TakesTheOldestQueryOutAndLeavesTheProbe) {
-  static_cast<void>(pipeline.start_probe(start, Pipeline::Purpose::server));
+  static_cast<void>(pipeline.start_probe(start, Pipeline::Purpose::server, {}));
   send(0, 1ms);
   send(1, 2ms);
   EXPECT_EQ(pipeline.take_oldest(), &queries[0]);
@@ -165,7 +165,7 @@ TEST_F(PipelineTest, AnAnsweredProbeShowsThatTheNameIsSlow) {
   send(0, 0s);
   for (auto at = 1s; at < 10s; at += 1s) {
     ASSERT_EQ(look(at), Verdict::probe);
-    const auto& probe = pipeline.start_probe(start + at, Pipeline::Purpose::silence);
+    const auto& probe = pipeline.start_probe(start + at, Pipeline::Purpose::silence, {});
     EXPECT_TRUE(answer(probe, at).is_of_probe);
   }
   EXPECT_FALSE(answer(queries[0], 9s).is_of_probe);
@@ -176,7 +176,7 @@ TEST_F(PipelineTest, AnyReplyEndsTheSilence) {
   send(0, 0s);
   send(1, 0s);
   EXPECT_EQ(look(1s), Verdict::probe);
-  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
+  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence, {}));
   static_cast<void>(answer(queries[1], 1500ms));
   EXPECT_EQ(look(2s), Verdict::wait);
   EXPECT_EQ(look(2500ms), Verdict::dead) << "silent again";
@@ -185,7 +185,7 @@ TEST_F(PipelineTest, AnyReplyEndsTheSilence) {
 TEST_F(PipelineTest, AServerThatAnswersNoProbesIsNotDeadWhereNobodyElseWaits) {
   send(0, 0s);
   EXPECT_EQ(look(1s), Verdict::probe);
-  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
+  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence, {}));
   static_cast<void>(answer(queries[0], 1100ms));
   EXPECT_EQ(look(1h), Verdict::wait);
   // There is the probe's own id to be given back, and nothing else.
@@ -207,7 +207,7 @@ TEST_F(PipelineTest, WhatNobodyWaitsForIsNotProbed) {
 
 TEST_F(PipelineTest, TheProbeIsInNoNumber) {
   send(0, 0s);
-  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence));
+  static_cast<void>(pipeline.start_probe(start + 1s, Pipeline::Purpose::silence, {}));
   EXPECT_EQ(pipeline.in_flight(), 1U);
   EXPECT_EQ(pipeline.waited_for(), 1U);
   pipeline.abandon(queries[0]);
@@ -222,7 +222,7 @@ TEST_F(PipelineTest, WhatTheProbeWakesHadBeenLeftLying) {
   send(1, 0s);
   static_cast<void>(answer(queries[0], 10ms));
   EXPECT_EQ(look(1010ms), Verdict::probe);
-  const auto& probe = pipeline.start_probe(start + 1010ms, Pipeline::Purpose::silence);
+  const auto& probe = pipeline.start_probe(start + 1010ms, Pipeline::Purpose::silence, {});
   EXPECT_TRUE(answer(queries[1], 1020ms).was_left_lying);
   EXPECT_FALSE(answer(probe, 1020ms).was_left_lying);
 }
@@ -232,13 +232,13 @@ TEST_F(PipelineTest, WhatIsOnlySlowHadNotBeenLeftLying) {
   send(1, 0s);
   static_cast<void>(answer(queries[0], 10ms));
   EXPECT_EQ(look(1010ms), Verdict::probe);
-  const auto& probe = pipeline.start_probe(start + 1010ms, Pipeline::Purpose::silence);
+  const auto& probe = pipeline.start_probe(start + 1010ms, Pipeline::Purpose::silence, {});
   EXPECT_FALSE(answer(probe, 1020ms).was_left_lying);
   EXPECT_FALSE(answer(queries[1], 1500ms).was_left_lying);
   // Nothing had come since the query was sent: the whole connection was silent, not a part of it.
   send(2, 2s);
   EXPECT_EQ(look(3s), Verdict::probe);
-  static_cast<void>(pipeline.start_probe(start + 3s, Pipeline::Purpose::silence));
+  static_cast<void>(pipeline.start_probe(start + 3s, Pipeline::Purpose::silence, {}));
   EXPECT_FALSE(answer(queries[2], 3010ms).was_left_lying);
 }
 

@@ -42,6 +42,16 @@ TEST_F(PoolTest, AResetAfterAnswersIsACloseLikeAnyOther) {
   EXPECT_TRUE(health().is_up());
 }
 
+TEST_F(PoolTest, AServerThatBreaksTheProtocolIsCountedAndNotTakenForDown) {
+  start_proven();
+  submit_all(0, 1);
+  connection(0).end(Error::malformed_reply);
+  EXPECT_EQ(failures(Error::malformed_reply), 1U);
+  EXPECT_EQ(all_failures(), 1U);
+  EXPECT_TRUE(queries[0].is_open()) << "it goes on apart";
+  EXPECT_TRUE(health().is_up());
+}
+
 // A query's: suspects go apart from the others (Quarantine).
 
 TEST_F(PoolTest, NewQueriesGoOnWhileSuspectsAreTriedApart) {
@@ -113,6 +123,21 @@ TEST_F(PoolTest, ALaneThatNobodyNeedsAnyMoreTakesWhatWaits) {
   queries[0].carrier->abandon(queries[0]);
   connection(0).become_ready();
   EXPECT_EQ(connection(0).sent, (Sent{&queries[1], &queries[2]}));
+}
+
+TEST_F(PoolTest, WhoGivesUpIsForgottenWhereverItWaits) {
+  start_proven();
+  submit_all(0, 3);
+  connection(0).end();
+  server.turn();
+  submit_all(3, 6);
+  for (const std::size_t i : {1U, 4U}) queries[i].carrier->abandon(queries[i]);
+  for (int i = 0; i < 3; ++i) {
+    open_all();
+    for (auto* const open : std::vector(server.connections)) open->answer_all();
+  }
+  for (const std::size_t i : {0U, 2U, 3U, 5U}) EXPECT_EQ(queries[i].replies, 1) << i;
+  for (const std::size_t i : {1U, 4U}) EXPECT_TRUE(queries[i].is_open()) << i;
 }
 
 TEST_F(PoolTest, AQueryThatEndsTwoConnectionsAloneFailsAlone) {
@@ -237,6 +262,24 @@ TEST_F(PoolTest, WhatWaitsGoesOnAfterAStall) {
   EXPECT_TRUE(connection(0).sent.empty()) << "it may be as silent as the other";
   connection(0).answer_probe();
   EXPECT_EQ(connection(0).sent, Sent{&queries[1]});
+}
+
+TEST_F(PoolTest, AStallRetiresIdleConnectionsOnWhichNothingWasHeardForAsLongAndNoNewOnes) {
+  for (const auto since_handshake : {999ms, 1000ms}) {
+    server.max_in_flight = 1;
+    start_proven();
+    submit_all(0, 2);
+    queries[1].carrier->abandon(queries[1]);
+    time.pass(1s);
+    connection(1).become_ready();
+    auto& idle = connection(1);
+    time.pass(since_handshake);
+    connection(0).end(Error::stalled);
+    EXPECT_EQ(idle.retired, since_handshake == 1s);
+    pool->stop();
+    server.turn();
+    pool.reset();
+  }
 }
 
 // The server's: what it did on a fresh connection.

@@ -47,7 +47,7 @@ TEST_F(PoolTest, OwnCloseIsNoIdleCloseOfTheServer) {
 
 TEST_F(PoolTest, FailoverIsNoReplay) {
   start_ready();
-  queries[0].sends = 1;  // as Exchange sets it after another server has said SERVFAIL
+  queries[0].was_lost = true;  // with a connection of another server
   submit(queries[0]);
   EXPECT_EQ(metrics.replays.value(), 0U);
 }

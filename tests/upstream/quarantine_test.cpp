@@ -99,9 +99,7 @@ TEST_F(QuarantineTest, BadCompanyIsNoGuilt) {
 
 TEST_F(QuarantineTest, ForgetsWhoGaveUp) {
   lose(0, 3);
-  EXPECT_TRUE(quarantine.erase(queries[1]));
-  EXPECT_FALSE(quarantine.erase(queries[1]));
-  EXPECT_FALSE(quarantine.erase(queries[5]));
+  quarantine.erase(queries[1]);
   EXPECT_THAT(quarantine.release(), ElementsAre(&queries[0], &queries[2]));
 }
 

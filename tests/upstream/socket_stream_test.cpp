@@ -6,6 +6,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <boost/asio/buffer.hpp>
@@ -109,6 +110,7 @@ class SocketStreamTest : public ::testing::Test {
   ConnectionLimits limits;
   Told told;
   std::deque<TestQuery> queries;
+  PlainSocketStream* stream = nullptr;
   ServerProfile profile{std::make_shared<EdnsSupport>()};
   StreamConnection connection{loop,
                               [this] { return loop.random().u16(); },
@@ -117,7 +119,10 @@ class SocketStreamTest : public ::testing::Test {
                               profile,
                               told,
                               [this](StreamEvents& events) {
-                                return std::make_unique<PlainSocketStream>(loop, acceptor.local_endpoint(), events);
+                                auto made =
+                                    std::make_unique<PlainSocketStream>(loop, acceptor.local_endpoint(), events);
+                                stream = made.get();
+                                return made;
                               }};
 };
 
@@ -153,6 +158,18 @@ TEST_F(SocketStreamTest, WhatTheSocketDoesNotTakeFollowsAsSoonAsItDoes) {
     ASSERT_TRUE(message);
     ASSERT_EQ(dns::read_u16(*message, 0), query.id);
   }
+}
+
+TEST_F(SocketStreamTest, KnowsWhatTheServersKernelHas) {
+  submit();
+  EXPECT_FALSE(stream->delivery()->is_complete) << "it has not left yet";
+  turn();
+  while (!stream->delivery()->is_complete) std::this_thread::yield();
+  EXPECT_EQ(stream->delivery()->retransmissions, 0U);
+  // More than a server's kernel takes that does not read.
+  for (int i = 0; i < 400; ++i) submit(60'000);
+  turn();
+  EXPECT_FALSE(stream->delivery()->is_complete);
 }
 
 TEST_F(SocketStreamTest, ReadsAReplyInPieces) {

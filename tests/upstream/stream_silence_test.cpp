@@ -223,6 +223,95 @@ TEST_F(StreamConnectionTest, WhatTheProbeBringsHadBeenLeftLying) {
   EXPECT_THAT(events.take(), ElementsAre("needs single records", "received"));
 }
 
+// What the kernel knows.
+
+TEST_F(StreamConnectionTest, WhatWasSentAgainInVainShowsThatThePathIsDeadWithoutAProbe) {
+  open();
+  submit(0);
+  stream->take_messages();
+  stream->known_delivery = Delivery{.retransmissions = 2};
+  time.pass(1s);
+  EXPECT_THAT(stream->take_messages(), IsEmpty());
+  EXPECT_THAT(events.take(), ElementsAre("closed stalled"));
+  EXPECT_THAT(events.lost, ElementsAre(&queries[0]));
+}
+
+TEST_F(StreamConnectionTest, OnePacketThatIsLostIsNoDeadPath) {
+  open();
+  submit(0);
+  stream->take_messages();
+  stream->known_delivery = Delivery{.retransmissions = 1};
+  time.pass(1s);
+  take_probe();
+  EXPECT_THAT(events.take(), IsEmpty());
+  time.pass(1s);
+  EXPECT_THAT(events.take(), ElementsAre("closed stalled")) << "nothing was acknowledged";
+}
+
+TEST_F(StreamConnectionTest, AServerWhoseKernelHasEverythingIsGivenAsMuchTimeAgain) {
+  open();
+  become_impatient();
+  submit(0);
+  answer(0);
+  events.take();
+  stream->known_delivery = Delivery{.is_complete = true};
+  const auto patience = profile.patience();
+  submit(1);
+  time.pass(2 * patience);
+  EXPECT_EQ(state(), ConnectionState::silent) << "others go elsewhere meanwhile";
+  time.turn_to(patience + 2s - 1ms);
+  EXPECT_THAT(events.take(), ElementsAre("fell silent"));
+  EXPECT_EQ(queries[1].delays, 1);
+  answer(1);
+  EXPECT_EQ(state(), ConnectionState::ready);
+  EXPECT_EQ(queries[1].replies, 1);
+}
+
+TEST_F(StreamConnectionTest, AServerWhoseKernelHasEverythingIsNotWaitedForForEver) {
+  open();
+  submit(0);
+  answer(0);
+  submit(1);
+  stream->known_delivery = Delivery{.is_complete = true};
+  time.pass(2s);
+  EXPECT_THAT(events.take(), ElementsAre("received", "fell silent"));
+  time.pass(999ms);
+  EXPECT_THAT(events.take(), IsEmpty());
+  time.pass(1ms);
+  EXPECT_THAT(events.take(), ElementsAre("closed stalled"));
+}
+
+TEST_F(StreamConnectionTest, AServerThatAnswersElsewhereIsNotSlow) {
+  open();
+  submit(0);
+  answer(0);
+  submit(1);
+  stream->known_delivery = Delivery{.is_complete = true};
+  time.pass(1500ms);
+  profile.heard(time.clock().now());
+  time.pass(500ms);
+  EXPECT_THAT(events.take(), ElementsAre("received", "closed stalled"));
+}
+
+TEST_F(StreamConnectionTest, ANewConnectionIsGivenNoMoreTimeThoughTheKernelHasEverything) {
+  open();
+  stream->known_delivery = Delivery{.is_complete = true};
+  submit(0);
+  time.pass(2s);
+  EXPECT_THAT(events.take(), ElementsAre("closed stalled"));
+}
+
+TEST_F(StreamConnectionTest, TheKernelIsAskedOnSuspicionAlone) {
+  open();
+  for (std::size_t i = 0; i < 3; ++i) {
+    submit(i);
+    time.pass(900ms);
+    answer(i);
+  }
+  time.pass(1min);
+  EXPECT_EQ(stream->times_asked_of_delivery, 0);
+}
+
 // Proving.
 
 TEST_F(StreamConnectionTest, ProvesItselfByAProbe) {

@@ -209,6 +209,15 @@ TEST_F(TlsStreamTest, ADamagedRecordIsAnErrorOfOpenSsl) {
   EXPECT_EQ(error.category(), asio::error::get_ssl_category());
 }
 
+TEST_F(TlsStreamTest, AFailureThatOpenSslDoesNotExplainIsAnErrorAllTheSame) {
+  give(record("one"));
+  std::array<std::uint8_t, 1> nowhere{};
+  stream.read_some(dns::MutableBytes(nowhere).first(0), error);
+  EXPECT_TRUE(error);
+  EXPECT_EQ(error.category(), asio::error::get_ssl_category());
+  EXPECT_EQ(read(), "one") << "nothing is lost of it";
+}
+
 TEST_F(TlsStreamTest, AnErrorThatSomebodyLeftBehindIsNotTaken) {
   ERR_raise(ERR_LIB_X509, ERR_R_INTERNAL_ERROR);
   read();
