@@ -21,11 +21,15 @@ constexpr std::chrono::seconds startup_patience{5};
 
 }  // namespace
 
-App::App(const config::Config& config, telemetry::Logger& log)
-    : config_(config), log_(log), tls_(make_tls_contexts(config)), signals_([&]() -> asio::io_context& {
+App::App(const config::Config& config, telemetry::Logger& log, std::size_t http_connections)
+    : config_(config),
+      log_(log),
+      tls_(make_tls_contexts(config)),
+      limits_(config.dns.max_connections),
+      signals_([&]() -> asio::io_context& {
         auto shard_config = config_;
         for (std::uint32_t i = 0; i < config_.threads; ++i) {
-          shards_.push_back(std::make_unique<Shard>(shard_config, tls_, log_));
+          shards_.push_back(std::make_unique<Shard>(shard_config, tls_, limits_, log_));
           // Ports that the kernel chose for the first shard are the others' too.
           shard_config.dns.listen = shards_.front()->addresses();
         }
@@ -34,24 +38,23 @@ App::App(const config::Config& config, telemetry::Logger& log)
   addresses_ = shards_.front()->addresses();
   config_loaded_.set(static_cast<double>(std::time(nullptr)));
   exporter_.emplace(metric_sources());
-  if (!config_.http.listen.empty()) start_http();
+  if (!config_.http.listen.empty()) start_http(http_connections);
 }
 
 App::~App() = default;
 
-void App::start_http() {
+void App::start_http(std::size_t max_connections) {
   std::vector<http::HttpServer::Endpoint> endpoints;
   endpoints.reserve(config_.http.listen.size());
   for (const auto& endpoint : config_.http.listen)
     endpoints.emplace_back(asio::ip::make_address(endpoint.address), endpoint.port);
   try {
     http_ = std::make_unique<http::HttpServer>(
-        shards_.front()->loop().io().get_executor(), log_, endpoints, http::Options{},
+        shards_.front()->loop().io().get_executor(), log_, endpoints, http::Options{.max_connections = max_connections},
         http::Routes{.metrics = [this] { return exporter_->text(); },
                      .health = [this](http::HealthProbe probe) { return health(probe); }});
-  } catch (const boost::system::system_error& error) {
-    throw server::BindError("cannot listen for HTTP on " + config::to_string(config_.http.listen.front()) + ": " +
-                            error.code().message());
+  } catch (const http::ListenError& error) {
+    throw server::BindError(error.what());
   }
 }
 

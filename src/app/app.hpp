@@ -23,8 +23,9 @@ namespace pillion::app {
 class App {
  public:
   /// Binds everything. Throws server::BindError for an address that cannot be listened on, std::runtime_error for TLS
-  /// files that cannot be used.
-  App(const config::Config& config, telemetry::Logger& log);
+  /// files that cannot be used. `http_connections` is the largest number of HTTP clients.
+  App(const config::Config& config, telemetry::Logger& log,
+      std::size_t http_connections = http::Options{}.max_connections);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -39,7 +40,7 @@ class App {
   [[nodiscard]] std::optional<config::Endpoint> http_address() const;
 
  private:
-  void start_http();
+  void start_http(std::size_t max_connections);
   [[nodiscard]] telemetry::Sources metric_sources() const;
   [[nodiscard]] http::HealthReport health(http::HealthProbe probe) const;
   void await_signal();
@@ -51,6 +52,7 @@ class App {
   config::Config config_;
   telemetry::Logger& log_;
   TlsContexts tls_;
+  server::SharedLimits limits_;
   std::vector<std::unique_ptr<Shard>> shards_;  // the first one runs on the thread of run(), with HTTP and the signals
   std::vector<config::Endpoint> addresses_;
   runtime::Gauge config_loaded_;

@@ -21,11 +21,11 @@ constexpr std::chrono::milliseconds drain_poll{20};
 
 }  // namespace
 
-Shard::Shard(const config::Config& config, const TlsContexts& tls, runtime::Log& log)
+Shard::Shard(const config::Config& config, const TlsContexts& tls, server::SharedLimits& limits, runtime::Log& log)
     : loop_(log),
       group_metrics_(config.upstreams.begin(), config.upstreams.end()),
       resolver_(loop_, loop_.random(), loop_.log(), make_setup(loop_, config, tls, group_metrics_)),
-      server_(loop_, config.dns, config.threads > 1, resolver_, metrics_) {}
+      server_(loop_, config.dns, config.threads > 1, limits, resolver_, metrics_) {}
 
 void Shard::start() {
   resolver_.start();

@@ -1,6 +1,6 @@
 #pragma once
 // One thread's worth of Pillion: a loop, listeners, upstream pools and counters of its own. Shards share nothing that
-// is written.
+// is written but the counts of what the process may have.
 
 #include <functional>
 #include <memory>
@@ -18,8 +18,8 @@ namespace pillion::app {
 
 class Shard {
  public:
-  /// Binds; throws server::BindError. `tls` is shared with the other shards.
-  Shard(const config::Config& config, const TlsContexts& tls, runtime::Log& log);
+  /// Binds; throws server::BindError. `tls` and `limits` are shared with the other shards.
+  Shard(const config::Config& config, const TlsContexts& tls, server::SharedLimits& limits, runtime::Log& log);
 
   /// To be called before run(), or within it.
   void start();

@@ -122,7 +122,7 @@ tcp::acceptor listen_on(const asio::any_io_executor& executor, const tcp::endpoi
     acceptor.listen();
     return acceptor;
   } catch (const boost::system::system_error& error) {
-    throw boost::system::system_error(error.code(), "cannot listen for HTTP on " + to_string(endpoint));
+    throw ListenError("cannot listen for HTTP on " + to_string(endpoint) + ": " + error.code().message());
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <list>
 #include <memory>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -36,13 +37,18 @@ struct Options {
   std::chrono::milliseconds accept_backoff{100};    ///< after a failed accept, such as EMFILE
 };
 
+/// An endpoint that cannot be listened on; `what()` names it and says why.
+class ListenError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Everything but the constructor runs on the executor, which must be one thread's.
 class HttpServer {
  public:
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
-  /// Binds and listens; throws boost::system::system_error, which names the endpoint, when it cannot. Port 0 lets the
-  /// kernel choose.
+  /// Binds and listens; throws ListenError. Port 0 lets the kernel choose.
   HttpServer(boost::asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen,
              Options options, Routes routes);
   HttpServer(const HttpServer&) = delete;

@@ -8,9 +8,9 @@
 namespace pillion::server {
 namespace asio = boost::asio;
 
-DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
-                     DnsMetrics& metrics)
-    : loop_(loop), handler_(loop, settings, resolver, metrics) {
+DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, SharedLimits& limits,
+                     resolve::Resolver& resolver, DnsMetrics& metrics)
+    : loop_(loop), handler_(loop, settings, limits, resolver, metrics) {
   for (const auto& endpoint : settings.listen) bind(endpoint, share);
 }
 

@@ -20,8 +20,8 @@ class DnsServer {
  public:
   /// Binds every address of `settings.listen` for UDP and TCP; throws BindError. With `share`, other shards bind the
   /// same addresses. A port of 0 lets the kernel choose one that is free for both.
-  DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, resolve::Resolver& resolver,
-            DnsMetrics& metrics);
+  DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, SharedLimits& limits,
+            resolve::Resolver& resolver, DnsMetrics& metrics);
 
   void start();
   /// No new TCP clients; those that are there, and UDP, are answered on.

@@ -38,7 +38,7 @@ enum class Refusal : std::uint8_t {
   edns_version,      // answered BADVERS
   connection_limit,  // a connection over max_connections, closed on arrival
   client_limit,      // a connection over max_connections_per_client, closed on arrival
-  in_flight_limit,   // a query over the shard's limit: answered REFUSED with an Extended DNS Error
+  in_flight_limit,   // a query over the process's limit: answered REFUSED with an Extended DNS Error
   slow_client,       // a message not completed in time, or answers not read in time: closed
   output_limit,      // a client that does not read while answers pile up: closed
   count_,

@@ -35,9 +35,9 @@ void ClientQuery::answered(const resolve::Answer& answer) {
   handler->answer(*this, answer);
 }
 
-QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver,
-                           DnsMetrics& metrics)
-    : loop_(loop), settings_(settings), resolver_(resolver), metrics_(metrics) {}
+QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, SharedLimits& shared,
+                           resolve::Resolver& resolver, DnsMetrics& metrics)
+    : loop_(loop), settings_(settings), shared_(shared), resolver_(resolver), metrics_(metrics) {}
 
 QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
   last_message_ = loop_.clock().now();
@@ -91,6 +91,10 @@ void QueryHandler::fill(ClientQuery& query, const Sender& sender, Responder& res
 ClientQuery* QueryHandler::accept(dns::Bytes message, const Sender& sender, Responder& responder) {
   auto* const query = queries_.acquire();
   if (query == nullptr) return nullptr;
+  if (!shared_.queries.take()) {
+    queries_.release(*query);
+    return nullptr;
+  }
   fill(*query, sender, responder);
   query->message.assign(message.begin(), message.end());
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
@@ -196,6 +200,7 @@ void QueryHandler::answer_header(dns::Bytes message, std::uint16_t rcode, const 
 void QueryHandler::release(ClientQuery& query) {
   auto& responder = *query.responder;
   queries_.release(query);
+  shared_.queries.give_back();
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
   responder.forget(query);
 }

@@ -14,6 +14,7 @@
 #include "server/client.hpp"
 #include "server/metrics.hpp"
 #include "server/offenders.hpp"
+#include "server/shared_limits.hpp"
 
 namespace pillion::server {
 
@@ -29,10 +30,8 @@ struct Sender {
 /// One per shard, shared by its listeners.
 class QueryHandler {
  public:
-  /// Queries of a shard that wait for an answer; more are refused with an Extended DNS Error.
-  static constexpr std::size_t max_in_flight = 16'384;
-
-  QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver, DnsMetrics& metrics);
+  QueryHandler(runtime::Loop& loop, const config::Dns& settings, SharedLimits& shared, resolve::Resolver& resolver,
+               DnsMetrics& metrics);
 
   enum class Outcome : std::uint8_t { accepted, invalid };
   /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the
@@ -47,6 +46,7 @@ class QueryHandler {
   [[nodiscard]] runtime::Time last_message() const { return last_message_; }
 
   [[nodiscard]] const config::Dns& settings() const { return settings_; }
+  [[nodiscard]] SharedLimits& shared() { return shared_; }
   [[nodiscard]] DnsMetrics& metrics() { return metrics_; }
   void count_refusal(Refusal refusal) { metrics_.refused[static_cast<std::size_t>(refusal)].add(); }
 
@@ -66,10 +66,11 @@ class QueryHandler {
 
   runtime::Loop& loop_;
   config::Dns settings_;
+  SharedLimits& shared_;
   resolve::Resolver& resolver_;
   DnsMetrics& metrics_;
   Offenders offenders_;
-  runtime::Slab<ClientQuery> queries_{max_in_flight};
+  runtime::Slab<ClientQuery> queries_{SharedLimits::max_in_flight};
   ClientQuery spare_;  // for the one message at a time that is answered without a place in queries_
   runtime::Time last_message_;
   bool draining_ = false;

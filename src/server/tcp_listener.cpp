@@ -23,6 +23,8 @@ namespace {
 constexpr int backlog = 4096;
 /// After accept(2) failed for want of descriptors or memory: until then some may have come back.
 constexpr std::chrono::milliseconds accept_retry{100};
+/// Clients that are closed before that, for want of a descriptor.
+constexpr std::size_t turned_away_at_once = 64;
 
 }  // namespace
 
@@ -32,12 +34,10 @@ std::size_t ConnectionCount::of(const ClientAddress& client) const {
 }
 
 void ConnectionCount::add(const ClientAddress& client) {
-  ++total_;
   ++by_client_[client];
 }
 
 void ConnectionCount::remove(const ClientAddress& client) {
-  --total_;
   const auto found = by_client_.find(client);
   if (--found->second == 0) by_client_.erase(found);
 }
@@ -75,26 +75,35 @@ asio::awaitable<void> TcpListener::accept() {
     }
     // The client may have gone already: that is its own affair. Anything else would fail again at once.
     if (error == asio::error::connection_aborted) continue;
-    handler_.metrics().accept_errors.add();
-    loop_.log().warn("accept failed", {{"error", error.message()}});
+    accept_failed(error);
     retry_.expires_after(accept_retry);
     error_code ignored;
     co_await retry_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
 }
 
+void TcpListener::accept_failed(const error_code& error) {
+  if (error == asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system) {
+    // It fails so even where nobody waits.
+    if (spare_.is_kept() && spare_.turn_away(acceptor_.native_handle(), turned_away_at_once) == 0) return;
+  }
+  handler_.metrics().accept_errors.add();
+  if (const auto suppressed = log_limiter_.admit("accept", loop_.clock().now()))
+    loop_.log().warn("accept failed", {{"error", error.message()}, {"suppressed", *suppressed}});
+}
+
 void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
   const auto client = client_address(peer.address());
   const auto family = peer.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6;
-  if (connections_.total() >= handler_.settings().max_connections)
-    return handler_.count_refusal(Refusal::connection_limit);
+  Place place(handler_.shared().connections);
+  if (!place) return handler_.count_refusal(Refusal::connection_limit);
   if (connections_.of(client) >= handler_.settings().max_connections_per_client)
     return handler_.count_refusal(Refusal::client_limit);
   error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, family, handler_, limits_, *this);
   auto& started = *session;
-  sessions_.emplace(&started, std::move(session));
+  sessions_.emplace(&started, OpenSession{.session = std::move(session), .place = std::move(place)});
   connections_.add(client);
   handler_.metrics().connections_accepted.add();
   handler_.metrics().connections[static_cast<std::size_t>(family)].add(1);

@@ -10,22 +10,23 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "runtime/log_limiter.hpp"
 #include "runtime/loop.hpp"
 #include "server/query_handler.hpp"
+#include "server/shared_limits.hpp"
+#include "server/spare_descriptor.hpp"
 #include "server/tcp_session.hpp"
 
 namespace pillion::server {
 
-/// Connections of all listeners of a shard, for the limits of the configuration.
+/// Connections of each client with all listeners of a shard, for the limit of the configuration.
 class ConnectionCount {
  public:
-  [[nodiscard]] std::size_t total() const { return total_; }
   [[nodiscard]] std::size_t of(const ClientAddress& client) const;
   void add(const ClientAddress& client);
   void remove(const ClientAddress& client);
 
  private:
-  std::size_t total_ = 0;
   std::unordered_map<ClientAddress, std::size_t, HashAddress> by_client_;
 };
 
@@ -49,7 +50,13 @@ class TcpListener final : public SessionOwner {
   [[nodiscard]] boost::asio::ip::tcp::endpoint address() const { return acceptor_.local_endpoint(); }
 
  private:
+  struct OpenSession {
+    std::unique_ptr<TcpSession> session;
+    Place place;
+  };
+
   [[nodiscard]] boost::asio::awaitable<void> accept();
+  void accept_failed(const boost::system::error_code& error);
   void admit(TcpSocket socket, const boost::asio::ip::tcp::endpoint& peer);
   [[nodiscard]] dns::MutableBytes read_buffer() override { return read_buffer_; }
   void ended(TcpSession& session) override;
@@ -57,10 +64,12 @@ class TcpListener final : public SessionOwner {
   runtime::Loop& loop_;
   Acceptor acceptor_;
   boost::asio::steady_timer retry_;  // after a failed accept
+  SpareDescriptor spare_;
+  runtime::LogLimiter log_limiter_;
   QueryHandler& handler_;
   ConnectionCount& connections_;
   const SessionLimits& limits_;
-  std::unordered_map<TcpSession*, std::unique_ptr<TcpSession>> sessions_;
+  std::unordered_map<TcpSession*, OpenSession> sessions_;
   dns::Buffer read_buffer_;
 };
 

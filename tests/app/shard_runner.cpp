@@ -40,7 +40,10 @@ std::size_t RecordingLog::count(const std::string& message) const {
 }
 
 ShardRunner::ShardRunner(const config::Config& config)
-    : tls_(make_tls_contexts(config)), shard_(config, tls_, log_), port_(shard_.addresses().front().port) {
+    : tls_(make_tls_contexts(config)),
+      limits_(config.dns.max_connections),
+      shard_(config, tls_, limits_, log_),
+      port_(shard_.addresses().front().port) {
   shard_.start();
   thread_ = std::thread([this] { shard_.run(); });
 }

@@ -106,7 +106,8 @@ class QueryHandlerTest : public ::testing::Test {
   Echo* echo = nullptr;
   resolve::Resolver resolver{loop, loop.random(), log, setup()};
   DnsMetrics metrics;
-  QueryHandler handler{loop, config::Dns{}, resolver, metrics};
+  SharedLimits limits{1};
+  QueryHandler handler{loop, config::Dns{}, limits, resolver, metrics};
   Client client;
 };
 
