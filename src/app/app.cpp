@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <ctime>
+#include <string>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
@@ -22,46 +23,52 @@ constexpr std::chrono::seconds startup_patience{5};
 }  // namespace
 
 App::App(const config::Config& config, telemetry::Logger& log, std::size_t http_connections)
-    : config_(config),
-      log_(log),
-      tls_(make_tls_contexts(config)),
-      limits_(config.dns.max_connections),
-      signals_([&]() -> asio::io_context& {
-        auto shard_config = config_;
-        for (std::uint32_t i = 0; i < config_.threads; ++i) {
-          shards_.push_back(std::make_unique<Shard>(shard_config, tls_, limits_, log_));
-          // Ports that the kernel chose for the first shard are the others' too.
-          shard_config.dns.listen = shards_.front()->addresses();
-        }
+    : config_(config), log_(log), shared_(config), signals_([&]() -> asio::io_context& {
+        make_shards();
         return shards_.front()->loop().io();
       }()) {
   addresses_ = shards_.front()->addresses();
   config_loaded_.set(static_cast<double>(std::time(nullptr)));
   exporter_.emplace(metric_sources());
-  if (!config_.http.listen.empty()) start_http(http_connections);
+  if (!config_.http.listen.empty()) make_http(http_connections);
 }
 
 App::~App() = default;
 
-void App::start_http(std::size_t max_connections) {
+void App::make_shards() {
+  const bool is_alone = config_.threads == 1;
+  shards_.push_back(
+      std::make_unique<Shard>(config_, is_alone ? server::PortUse::alone : server::PortUse::first, shared_, log_));
+  // Ports that the kernel chose for the first shard are the others' too.
+  auto config = config_;
+  config.dns.listen = shards_.front()->addresses();
+  while (shards_.size() < config_.threads)
+    shards_.push_back(std::make_unique<Shard>(config, server::PortUse::joined, shared_, log_));
+  if (!is_alone) shards_.front()->keep_addresses_to(shards_.size());
+  for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
+}
+
+void App::make_http(std::size_t max_connections) {
   std::vector<http::HttpServer::Endpoint> endpoints;
   endpoints.reserve(config_.http.listen.size());
   for (const auto& endpoint : config_.http.listen)
     endpoints.emplace_back(asio::ip::make_address(endpoint.address), endpoint.port);
   try {
-    http_ = std::make_unique<http::HttpServer>(
-        shards_.front()->loop().io().get_executor(), log_, endpoints, http::Options{.max_connections = max_connections},
-        http::Routes{.metrics = [this] { return exporter_->text(); },
-                     .health = [this](http::HealthProbe probe) { return health(probe); }});
+    http_ =
+        std::make_unique<HttpThread>(log_, endpoints, http::Options{.max_connections = max_connections},
+                                     http::Routes{.metrics = [this] { return exporter_->text(); },
+                                                  .health = [this](http::HealthProbe probe) { return health(probe); }});
   } catch (const http::ListenError& error) {
     throw server::BindError(error.what());
   }
 }
 
-std::optional<config::Endpoint> App::http_address() const {
-  if (!http_) return std::nullopt;
-  const auto endpoint = http_->endpoints().front();
-  return config::Endpoint{endpoint.address().to_string(), endpoint.port()};
+std::vector<config::Endpoint> App::http_addresses() const {
+  std::vector<config::Endpoint> addresses;
+  if (!http_) return addresses;
+  for (const auto& endpoint : http_->endpoints())
+    addresses.push_back({endpoint.address().to_string(), endpoint.port()});
+  return addresses;
 }
 
 telemetry::Sources App::metric_sources() const {
@@ -95,16 +102,34 @@ telemetry::Sources App::metric_sources() const {
   return sources;
 }
 
+/// Each loop is asked whether it turns.
+http::HealthReport App::liveness() const {
+  const auto now = runtime::Clock::now();
+  http::HealthReport report{.ok = true, .reasons = {}};
+  for (std::size_t i = 0; i < pulses_.size(); ++i) {
+    const auto silent_for = pulses_[i]->look(now);
+    const bool turns = silent_for < LoopPulse::patience;
+    auto text = pulses_.size() == 1 ? std::string("event loop") : "event loop " + std::to_string(i + 1);
+    text += turns ? " turns"
+                  : " has not turned for " +
+                        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(silent_for).count()) + " s";
+    report.ok = report.ok && turns;
+    report.reasons.push_back({turns, std::move(text)});
+  }
+  return report;
+}
+
 http::HealthReport App::health(http::HealthProbe probe) const {
   switch (probe) {
     case http::HealthProbe::live:
-      // This is answered by the loop that answers queries: that it comes says all.
-      return {.ok = true, .reasons = {{true, "event loop turns"}}};
-    case http::HealthProbe::ready:
-      return {.ok = !draining_,
+      return liveness();
+    case http::HealthProbe::ready: {
+      const bool draining = draining_.value();
+      return {.ok = !draining,
               .reasons = {{true, "configuration loaded"},
                           {true, "listeners bound"},
-                          {!draining_, draining_ ? "draining" : "not draining"}}};
+                          {!draining, draining ? "draining" : "not draining"}}};
+    }
     case http::HealthProbe::startup: {
       const bool warm = shards_.front()->is_warm();
       const bool patient = runtime::Clock::now() - started_ < startup_patience;
@@ -123,12 +148,13 @@ void App::run() {
   shards_running_ = shards_.size();
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
   await_signal();
-  if (http_) http_->start();
   for (const auto& shard : shards_) shard->start();
   log_start();
+  if (http_) http_->start();
   for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
   shards_.front()->run();
   threads_.clear();
+  http_.reset();
   log_.info("stopped");
 }
 
@@ -138,7 +164,8 @@ void App::log_start() {
                                 {"threads", config_.threads}});
   for (const auto& address : addresses_)
     log_.info("listening for DNS", {{"address", config::to_string(address)}, {"transports", "udp tcp"}});
-  if (const auto address = http_address()) log_.info("listening for HTTP", {{"address", config::to_string(*address)}});
+  for (const auto& address : http_addresses())
+    log_.info("listening for HTTP", {{"address", config::to_string(address)}});
 }
 
 void App::await_signal() {
@@ -150,7 +177,7 @@ void App::await_signal() {
 void App::on_signal(int number) {
   if (number == SIGHUP) {
     log_.warn("SIGHUP: the configuration is not reloaded while running; restart to apply it");
-  } else if (draining_) {
+  } else if (draining_.value()) {
     log_.info("second signal: closing now");
     begin_drain(runtime::Duration::zero());
   } else {
@@ -164,11 +191,15 @@ void App::stop() {
 }
 
 void App::begin_drain(runtime::Duration grace) {
-  if (!std::exchange(draining_, true)) {
+  if (!draining_.value()) {
+    draining_.set(true);
     log_.info("draining", {{"grace_seconds", std::chrono::duration<double>(grace).count()}});
   }
-  for (const auto& shard : shards_) {
-    shard->drain(grace, [this] { asio::post(shards_.front()->loop().io(), [this] { shard_done(); }); });
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i]->drain(grace, [this, i] {
+      pulses_[i]->end();
+      asio::post(shards_.front()->loop().io(), [this] { shard_done(); });
+    });
   }
 }
 
@@ -176,7 +207,6 @@ void App::begin_drain(runtime::Duration grace) {
 void App::shard_done() {
   if (--shards_running_ > 0) return;
   signals_.cancel();
-  if (http_) http_->stop();
 }
 
 }  // namespace pillion::app

@@ -7,8 +7,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "app/resolver_setup.hpp"
-
 namespace pillion::app {
 namespace asio = boost::asio;
 
@@ -21,11 +19,12 @@ constexpr std::chrono::milliseconds drain_poll{20};
 
 }  // namespace
 
-Shard::Shard(const config::Config& config, const TlsContexts& tls, server::SharedLimits& limits, runtime::Log& log)
+Shard::Shard(const config::Config& config, server::PortUse port_use, SharedParts& shared, runtime::Log& log)
     : loop_(log),
       group_metrics_(config.upstreams.begin(), config.upstreams.end()),
-      resolver_(loop_, loop_.random(), loop_.log(), make_setup(loop_, config, tls, group_metrics_)),
-      server_(loop_, config.dns, config.threads > 1, limits, resolver_, metrics_) {}
+      resolver_(loop_, loop_.random(), loop_.log(),
+                make_setup(loop_, config, shared.tls, shared.loop_labels, group_metrics_)),
+      server_(loop_, config.dns, port_use, shared.limits, resolver_, metrics_) {}
 
 void Shard::start() {
   resolver_.start();

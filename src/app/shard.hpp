@@ -2,12 +2,14 @@
 // One thread's worth of Pillion: a loop, listeners, upstream pools and counters of its own. Shards share nothing that
 // is written but the counts of what the process may have.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
+#include "app/resolver_setup.hpp"
 #include "app/upstreams.hpp"
 #include "config/config.hpp"
 #include "resolve/resolver.hpp"
@@ -16,10 +18,21 @@
 
 namespace pillion::app {
 
+/// What the shards have in common.
+struct SharedParts {
+  /// Throws as make_tls_contexts() does.
+  explicit SharedParts(const config::Config& config)
+      : tls(make_tls_contexts(config)), limits(config.dns.max_connections), loop_labels(draw_loop_labels(config)) {}
+
+  TlsContexts tls;
+  server::SharedLimits limits;
+  std::vector<std::uint64_t> loop_labels;
+};
+
 class Shard {
  public:
-  /// Binds; throws server::BindError. `tls` and `limits` are shared with the other shards.
-  Shard(const config::Config& config, const TlsContexts& tls, server::SharedLimits& limits, runtime::Log& log);
+  /// Binds; throws server::BindError. `shared` outlives this.
+  Shard(const config::Config& config, server::PortUse port_use, SharedParts& shared, runtime::Log& log);
 
   /// To be called before run(), or within it.
   void start();
@@ -29,6 +42,9 @@ class Shard {
   /// everything and calls `done` on the shard's thread. A second call with a shorter grace cuts the first one short.
   void drain(runtime::Duration grace, std::function<void()> done);
 
+  /// Closes the addresses of `shards` shards, all of which have bound them, to everybody else.
+  void keep_addresses_to(std::size_t shards) { server_.keep_addresses_to(shards); }
+
   [[nodiscard]] runtime::Loop& loop() { return loop_; }
   /// For threads other than the shard's: only before it runs.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const { return server_.addresses(); }
@@ -36,7 +52,7 @@ class Shard {
   /// In the order of the configuration's upstreams.
   [[nodiscard]] const std::vector<GroupMetrics>& group_metrics() const { return group_metrics_; }
   [[nodiscard]] const resolve::Resolver& resolver() const { return resolver_; }
-  /// True once a first upstream handshake was made, or failed.
+  /// True once a first upstream handshake was made, or failed. Any thread may ask.
   [[nodiscard]] bool is_warm() const { return resolver_.is_warm(); }
 
  private:

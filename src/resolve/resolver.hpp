@@ -28,6 +28,7 @@ struct Setup {
     std::string name;  ///< for the log
     bool encrypted = true;
     std::unique_ptr<Group> group;
+    std::uint64_t loop_label = 0;  ///< of a LoopProbe, where it is not encrypted: random, and of the whole process
   };
   struct GroupRoute {
     dns::Buffer zone;
@@ -77,7 +78,7 @@ class Resolver {
   /// Closes the upstream connections in an orderly way; they are gone when is_stopped().
   void stop();
   [[nodiscard]] bool is_stopped() const;
-  /// True once a first connection to any server of the root's group was made, or failed.
+  /// True once a first connection to any server of the root's group was made, or failed. Any thread may ask.
   [[nodiscard]] bool is_warm() const;
 
   [[nodiscard]] const ResolverMetrics& metrics() const { return metrics_; }

@@ -8,22 +8,22 @@
 namespace pillion::server {
 namespace asio = boost::asio;
 
-DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, bool share, SharedLimits& limits,
+DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, PortUse port_use, SharedLimits& limits,
                      resolve::Resolver& resolver, DnsMetrics& metrics)
     : loop_(loop), handler_(loop, settings, limits, resolver, metrics) {
-  for (const auto& endpoint : settings.listen) bind(endpoint, share);
+  for (const auto& endpoint : settings.listen) bind(endpoint, port_use);
 }
 
-void DnsServer::bind(const config::Endpoint& endpoint, bool share) {
+void DnsServer::bind(const config::Endpoint& endpoint, PortUse port_use) {
   const auto address = asio::ip::make_address(endpoint.address);
   // A port that the kernel found free for TCP may be taken for UDP; then another is tried.
   constexpr int attempts = 16;
   for (int attempt = 1;; ++attempt) {
     try {
-      auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), share, handler_,
-                                               connections_, limits_);
+      auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), port_use,
+                                               handler_, connections_, limits_);
       udp_.push_back(std::make_unique<UdpListener>(loop_, asio::ip::udp::endpoint(address, tcp->address().port()),
-                                                   share, handler_));
+                                                   port_use, handler_));
       tcp_.push_back(std::move(tcp));
       return;
     } catch (const boost::system::system_error& error) {
@@ -31,6 +31,11 @@ void DnsServer::bind(const config::Endpoint& endpoint, bool share) {
       throw BindError("cannot listen on " + config::to_string(endpoint) + ": " + error.code().message());
     }
   }
+}
+
+void DnsServer::keep_addresses_to(std::size_t sockets) {
+  for (auto& listener : udp_) listener->keep_address_to(sockets);
+  for (auto& listener : tcp_) listener->keep_address_to(sockets);
 }
 
 void DnsServer::start() {

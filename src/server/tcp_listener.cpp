@@ -42,8 +42,8 @@ void ConnectionCount::remove(const ClientAddress& client) {
   if (--found->second == 0) by_client_.erase(found);
 }
 
-TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
-                         ConnectionCount& connections, const SessionLimits& limits)
+TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& address, PortUse port_use,
+                         QueryHandler& handler, ConnectionCount& connections, const SessionLimits& limits)
     : loop_(loop),
       acceptor_(loop.io()),
       retry_(loop.io()),
@@ -53,10 +53,15 @@ TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& add
       read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
   acceptor_.open(address.protocol());
   acceptor_.set_option(Acceptor::reuse_address(true));
-  if (share) set_reuse_port(acceptor_.native_handle());
+  prepare_bind(acceptor_.native_handle(), port_use);
   if (address.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(true));
   acceptor_.bind(address);
   acceptor_.listen(backlog);
+  open_to_others(acceptor_.native_handle(), port_use);
+}
+
+void TcpListener::keep_address_to(std::size_t sockets) {
+  keep_to(acceptor_.native_handle(), address().address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6, sockets);
 }
 
 void TcpListener::start() {

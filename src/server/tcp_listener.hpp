@@ -14,6 +14,7 @@
 #include "runtime/loop.hpp"
 #include "server/query_handler.hpp"
 #include "server/shared_limits.hpp"
+#include "server/shared_port.hpp"
 #include "server/spare_descriptor.hpp"
 #include "server/tcp_session.hpp"
 
@@ -34,13 +35,14 @@ class TcpListener final : public SessionOwner {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-  /// Binds and listens; throws boost::system::system_error. With `share`, other shards bind the same address
-  /// (SO_REUSEPORT).
-  TcpListener(runtime::Loop& loop, const boost::asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
-              ConnectionCount& connections, const SessionLimits& limits);
+  /// Binds and listens; throws boost::system::system_error.
+  TcpListener(runtime::Loop& loop, const boost::asio::ip::tcp::endpoint& address, PortUse port_use,
+              QueryHandler& handler, ConnectionCount& connections, const SessionLimits& limits);
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
+  /// See keep_to().
+  void keep_address_to(std::size_t sockets);
   void start();
   /// Takes no new clients; those that are there go on.
   void stop_accepting();

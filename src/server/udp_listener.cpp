@@ -45,7 +45,8 @@ struct UdpListener::Batch {
   std::array<std::array<std::uint8_t, datagram_size>, batch_size> data;
 };
 
-UdpListener::UdpListener(runtime::Loop& loop, const asio::ip::udp::endpoint& address, bool share, QueryHandler& handler)
+UdpListener::UdpListener(runtime::Loop& loop, const asio::ip::udp::endpoint& address, PortUse port_use,
+                         QueryHandler& handler)
     : loop_(loop),
       socket_(loop.io()),
       handler_(handler),
@@ -54,11 +55,12 @@ UdpListener::UdpListener(runtime::Loop& loop, const asio::ip::udp::endpoint& add
       batch_(std::make_unique_for_overwrite<Batch>()),
       answers_(family_, wildcard_) {
   socket_.open(address.protocol());
-  if (share) set_reuse_port(socket_.native_handle());
+  prepare_bind(socket_.native_handle(), port_use);
   if (family_ == IpFamily::ipv6) socket_.set_option(asio::ip::v6_only(true));
   if (wildcard_) ask_for_packet_info(socket_.native_handle(), family_);
   socket_.non_blocking(true);
   socket_.bind(address);
+  open_to_others(socket_.native_handle(), port_use);
 }
 
 UdpListener::~UdpListener() {

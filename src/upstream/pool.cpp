@@ -158,7 +158,7 @@ void Pool::keep_warm(runtime::Time now, bool had_answers) {
 
 void Pool::ready(Connection& connection, const Handshake& handshake) {
   report_.connected(handshake);
-  tried_ = true;
+  tried_.set(true);
   auto& opened = members_.of(connection);
   opened.was_ready = true;
   if (stopping_) return connection.retire();

@@ -40,10 +40,7 @@ std::size_t RecordingLog::count(const std::string& message) const {
 }
 
 ShardRunner::ShardRunner(const config::Config& config)
-    : tls_(make_tls_contexts(config)),
-      limits_(config.dns.max_connections),
-      shard_(config, tls_, limits_, log_),
-      port_(shard_.addresses().front().port) {
+    : shared_(config), shard_(config, server::PortUse::alone, shared_, log_), port_(shard_.addresses().front().port) {
   shard_.start();
   thread_ = std::thread([this] { shard_.run(); });
 }
