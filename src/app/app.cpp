@@ -29,8 +29,8 @@ App::App(const config::Config& config, telemetry::Logger& log, std::size_t http_
       }()) {
   addresses_ = shards_.front()->addresses();
   config_loaded_.set(static_cast<double>(std::time(nullptr)));
-  exporter_.emplace(metric_sources());
   if (!config_.http.listen.empty()) make_http(http_connections);
+  exporter_.emplace(metric_sources());
 }
 
 App::~App() = default;
@@ -88,7 +88,9 @@ telemetry::Sources App::metric_sources() const {
       sources.upstream_servers.push_back(std::move(server));
     }
   }
+  if (http_) sources.internal_errors.push_back(&http_->internal_errors());
   for (const auto& shard : shards_) {
+    sources.internal_errors.push_back(&shard->loop().internal_errors().count());
     sources.shards.push_back(&shard->server_metrics());
     sources.resolvers.push_back(&shard->resolver().metrics());
     if (const auto* const cache = shard->resolver().cache_metrics()) sources.caches.push_back(cache);
@@ -151,7 +153,13 @@ void App::run() {
   for (const auto& shard : shards_) shard->start();
   log_start();
   if (http_) http_->start();
-  for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
+  try {
+    for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
+  } catch (...) {
+    // A thread could not be started. Those that were are waited for, and end when they have drained.
+    for (std::size_t i = 1; i <= threads_.size(); ++i) shards_[i]->drain(runtime::Duration::zero(), [] {});
+    throw;
+  }
   shards_.front()->run();
   threads_.clear();
   http_.reset();

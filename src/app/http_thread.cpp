@@ -25,7 +25,14 @@ void HttpThread::start() {
 
 void HttpThread::run() {
   ::pthread_setname_np(::pthread_self(), "pillion-http");
-  io_.run();
+  for (bool again = true; again;) {
+    try {
+      io_.run();
+      again = false;
+    } catch (...) {
+      server_.internal_errors().note("HTTP");
+    }
+  }
 }
 
 }  // namespace pillion::app

@@ -23,6 +23,8 @@ class HttpThread {
 
   /// Once.
   void start();
+  /// Any thread may read it.
+  [[nodiscard]] const runtime::Counter& internal_errors() { return server_.internal_errors().count(); }
   [[nodiscard]] std::vector<http::HttpServer::Endpoint> endpoints() const { return server_.endpoints(); }
 
  private:

@@ -18,6 +18,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 
 #include "http/router.hpp"
+#include "runtime/internal_errors.hpp"
 #include "runtime/log.hpp"
 #include "runtime/log_limiter.hpp"
 #include "runtime/task_group.hpp"
@@ -57,6 +58,9 @@ class HttpServer {
   /// The bound endpoints, in the order asked for.
   [[nodiscard]] std::vector<Endpoint> endpoints() const;
 
+  /// Of requests and connections that ended by one. note() it for what the loop's handlers throw.
+  [[nodiscard]] runtime::InternalErrors& internal_errors() { return errors_; }
+
   /// Starts to accept. Once.
   void start();
 
@@ -95,6 +99,7 @@ class HttpServer {
   std::vector<std::unique_ptr<Listener>> listeners_;
   Connections connections_;
   bool stopped_ = false;
+  runtime::InternalErrors errors_;
   runtime::TaskGroup tasks_;
 };
 

@@ -47,7 +47,7 @@ void Failover::resolve(const dns::QueryView& query, Request& request) {
         {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "too many queries under way"});
   }
   hedges_.earn();
-  exchange->start(terms_, query, request);
+  terms_.schedule.contain("query", [&] { exchange->start(terms_, query, request); }, [&] { exchange->fail(); });
 }
 
 std::optional<std::size_t> Failover::choose(upstream::ServerSet tried, bool only_responsive) {

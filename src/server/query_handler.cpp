@@ -40,6 +40,13 @@ QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, Sha
     : loop_(loop), settings_(settings), shared_(shared), resolver_(resolver), metrics_(metrics) {}
 
 QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
+  auto outcome = Outcome::failed;
+  loop_.contain(
+      "client's query", [&] { outcome = take(message, sender, responder); }, [&] { responder.abandon_answer(spare_); });
+  return outcome;
+}
+
+QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sender, Responder& responder) {
   last_message_ = loop_.clock().now();
   const auto view = dns::parse_query(message, {.reject_non_utf8_names = settings_.reject_non_utf8_names});
   if (!view) {
@@ -68,7 +75,8 @@ QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sen
   if (found.answer) {
     answer_now(*view, sender, responder, *found.answer);
   } else if (auto* const query = accept(message, sender, responder)) {
-    resolver_.ask(*view, found.miss, *query);
+    const auto fail = [&] { answer(*query, {.info_code = dns::extended_error::other, .text = "internal error"}); };
+    loop_.contain("query", [&] { resolver_.ask(*view, found.miss, *query); }, fail);
   } else {
     count_refusal(Refusal::in_flight_limit);
     answer_now(
@@ -96,7 +104,13 @@ ClientQuery* QueryHandler::accept(dns::Bytes message, const Sender& sender, Resp
     return nullptr;
   }
   fill(*query, sender, responder);
-  query->message.assign(message.begin(), message.end());
+  try {
+    query->message.assign(message.begin(), message.end());
+  } catch (...) {
+    queries_.release(*query);
+    shared_.queries.give_back();
+    throw;
+  }
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
   return query;
 }
@@ -137,6 +151,15 @@ void QueryHandler::answer(ClientQuery& query, const resolve::Answer& answer) {
 }
 
 void QueryHandler::respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer) {
+  loop_.contain(
+      "answer", [&] { compose(query, view, answer); },
+      [&] {
+        metrics_.responses_undelivered.add();
+        query.responder->abandon_answer(query);
+      });
+}
+
+void QueryHandler::compose(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer) {
   auto* const out = query.responder->begin_answer(query);
   if (out == nullptr) {
     metrics_.responses_undelivered.add();

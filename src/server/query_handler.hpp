@@ -33,7 +33,11 @@ class QueryHandler {
   QueryHandler(runtime::Loop& loop, const config::Dns& settings, SharedLimits& shared, resolve::Resolver& resolver,
                DnsMetrics& metrics);
 
-  enum class Outcome : std::uint8_t { accepted, invalid };
+  enum class Outcome : std::uint8_t {
+    accepted,
+    invalid,
+    failed,  ///< by an exception: nothing was answered, and the query is not to be forgotten
+  };
   /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the
   /// caller closes the connection, and FORMERR at the most over UDP. A message with another opcode than QUERY is laid
   /// out by rules of its own (RFC 8490 section 5.4): whatever follows its header, it is answered NOTIMP.
@@ -52,6 +56,7 @@ class QueryHandler {
 
  private:
   friend class ClientQuery;
+  [[nodiscard]] Outcome take(dns::Bytes message, const Sender& sender, Responder& responder);
   void answer(ClientQuery& query, const resolve::Answer& answer);
   void reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder);
   void answer_header(dns::Bytes message, std::uint16_t rcode, const Sender& sender, Responder& responder);
@@ -61,6 +66,7 @@ class QueryHandler {
                   const resolve::Answer& answer);
   [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
   void respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
+  void compose(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
   [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, const ClientQuery& query) const;
   void release(ClientQuery& query);
 

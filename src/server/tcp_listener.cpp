@@ -70,20 +70,29 @@ void TcpListener::start() {
 
 asio::awaitable<void> TcpListener::accept() {
   while (acceptor_.is_open()) {
+    try {
+      co_await accept_clients();
+    } catch (...) {
+      loop_.note_exception("TCP listener");
+    }
+    if (!acceptor_.is_open()) co_return;
+    retry_.expires_after(accept_retry);
+    error_code ignored;
+    co_await retry_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+  }
+}
+
+/// Until that fails.
+asio::awaitable<void> TcpListener::accept_clients() {
+  while (acceptor_.is_open()) {
     asio::ip::tcp::endpoint peer;
     auto [error, socket] = co_await acceptor_.async_accept(loop_.io(), peer, asio::as_tuple(asio::use_awaitable));
     if (!acceptor_.is_open()) co_return;
     loop_.clock().refresh();
-    if (!error) {
-      admit(TcpSocket(std::move(socket)), peer);
-      continue;
-    }
     // The client may have gone already: that is its own affair. Anything else would fail again at once.
     if (error == asio::error::connection_aborted) continue;
-    accept_failed(error);
-    retry_.expires_after(accept_retry);
-    error_code ignored;
-    co_await retry_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
+    if (error) co_return accept_failed(error);
+    loop_.contain("TCP client", [&] { admit(TcpSocket(std::move(socket)), peer); }, [] {});
   }
 }
 
@@ -108,11 +117,16 @@ void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, family, handler_, limits_, *this);
   auto& started = *session;
-  sessions_.emplace(&started, OpenSession{.session = std::move(session), .place = std::move(place)});
   connections_.add(client);
+  try {
+    sessions_.emplace(&started, OpenSession{.session = std::move(session), .place = std::move(place)});
+  } catch (...) {
+    connections_.remove(client);
+    throw;
+  }
   handler_.metrics().connections_accepted.add();
   handler_.metrics().connections[static_cast<std::size_t>(family)].add(1);
-  started.start();
+  loop_.contain("TCP client", [&] { started.start(); }, [&] { started.close(); });
 }
 
 void TcpListener::ended(TcpSession& session) {

@@ -58,6 +58,7 @@ class TcpListener final : public SessionOwner {
   };
 
   [[nodiscard]] boost::asio::awaitable<void> accept();
+  [[nodiscard]] boost::asio::awaitable<void> accept_clients();
   void accept_failed(const boost::system::error_code& error);
   void admit(TcpSocket socket, const boost::asio::ip::tcp::endpoint& peer);
   [[nodiscard]] dns::MutableBytes read_buffer() override { return read_buffer_; }

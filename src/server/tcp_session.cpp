@@ -33,8 +33,10 @@ void TcpSession::start() {
 }
 
 void TcpSession::wait_readable() {
+  socket_.async_wait(TcpSocket::wait_read, [this](const error_code& error) {
+    loop_.contain("TCP client", [&] { readable(error); }, [this] { close(); });
+  });
   reading_ = true;
-  socket_.async_wait(TcpSocket::wait_read, [this](const error_code& error) { readable(error); });
 }
 
 bool TcpSession::may_read() const {
@@ -76,7 +78,14 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
     partial_since_ = last_read_;
     ++in_flight_;
     const Sender sender{.transport = Transport::tcp, .family = family_, .address = address_, .is_local = is_local_};
-    if (handler_.handle(*message, sender, *this) == QueryHandler::Outcome::invalid) {
+    const auto outcome = handler_.handle(*message, sender, *this);
+    if (outcome == QueryHandler::Outcome::failed) {
+      --in_flight_;
+      handling_ = false;
+      closed_ ? end_if_unused() : close();
+      return false;
+    }
+    if (outcome == QueryHandler::Outcome::invalid) {
       --in_flight_;
       handling_ = false;
       // What was answered before the bad message still leaves; then the client is cut off.
@@ -115,6 +124,11 @@ void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
   loop_.schedule(*this);
 }
 
+void TcpSession::abandon_answer(ClientQuery& /*query*/) {
+  // What lies in the buffer ends in the middle of a message.
+  close();
+}
+
 void TcpSession::forget(ClientQuery& /*query*/) {
   --in_flight_;
   if (closed_) return end_if_unused();
@@ -123,6 +137,10 @@ void TcpSession::forget(ClientQuery& /*query*/) {
 }
 
 void TcpSession::flush() {
+  loop_.contain("TCP client", [this] { end_turn(); }, [this] { close(); });
+}
+
+void TcpSession::end_turn() {
   if (closed_) return;
   if (!waiting_to_write_) write();
   if (closed_) return;
@@ -156,7 +174,6 @@ void TcpSession::wait_writable() {
   if (written_ > 0 || !waiting_to_write_) last_write_ = loop_.clock().now();
   written_ = 0;
   if (waiting_to_write_) return;
-  waiting_to_write_ = true;
   watch(last_write_ + limits_.write_timeout);
   socket_.async_wait(TcpSocket::wait_write, [this](const error_code& error) {
     waiting_to_write_ = false;
@@ -164,6 +181,7 @@ void TcpSession::wait_writable() {
     loop_.clock().refresh();
     flush();
   });
+  waiting_to_write_ = true;
 }
 
 /// When this session would time out if nothing more happened, and whether that is the client's fault.
@@ -184,7 +202,7 @@ void TcpSession::watch(runtime::Time at_the_latest) {
 
 void TcpSession::expired(runtime::Time now) {
   const auto [due, slow] = next_timeout();
-  if (now < due) return watch(due);
+  if (now < due) return static_cast<void>(loop_.contain("TCP client", [&] { watch(due); }, [this] { close(); }));
   if (slow) return drop(Refusal::slow_client);
   handler_.metrics().idle_closes.add();
   close();

@@ -57,6 +57,7 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
  private:
   dns::Buffer* begin_answer(ClientQuery& query) override;
   void end_answer(ClientQuery& query, std::size_t message_start) override;
+  void abandon_answer(ClientQuery& query) override;
   void forget(ClientQuery& query) override;
 
   void wait_readable();
@@ -65,6 +66,7 @@ class TcpSession final : public Responder, runtime::Flushable, runtime::Deadline
   void resume();
   [[nodiscard]] bool may_read() const;
   void flush() override;
+  void end_turn();
   void write();
   void wait_writable();
   void expired(runtime::Time now) override;

@@ -73,8 +73,8 @@ void UdpListener::stop() {
 }
 
 void UdpListener::wait() {
-  waiting_ = true;
   socket_.async_wait(Socket::wait_read, [this](const error_code& error) { readable(error); });
+  waiting_ = true;
 }
 
 void UdpListener::readable(const error_code& error) {
@@ -86,7 +86,8 @@ void UdpListener::readable(const error_code& error) {
     for (std::size_t index = 0; index < received; ++index) handle(index);
     if (received < batch_size) break;
   }
-  wait();
+  // Where there is no memory to wait, the end of the turn tries again.
+  loop_.contain("UDP listener", [this] { wait(); }, [this] { loop_.schedule(*this); });
 }
 
 /// How many datagrams stand in batch_ now.
@@ -132,6 +133,8 @@ void UdpListener::end_answer(ClientQuery& /*query*/, std::size_t /*message_start
 void UdpListener::flush() {
   if (const auto undelivered = answers_.send(socket_.native_handle()); undelivered > 0)
     handler_.metrics().responses_undelivered.add(undelivered);
+  if (!waiting_ && socket_.is_open())
+    loop_.contain("UDP listener", [this] { wait(); }, [this] { loop_.schedule(*this); });
 }
 
 }  // namespace pillion::server

@@ -38,6 +38,7 @@ class UdpListener final : public Responder, runtime::Flushable {
 
   dns::Buffer* begin_answer(ClientQuery& query) override;
   void end_answer(ClientQuery& query, std::size_t message_start) override;
+  void abandon_answer(ClientQuery& /*query*/) override { answers_.abandon(); }
   void forget(ClientQuery& /*query*/) override {}
 
   void wait();

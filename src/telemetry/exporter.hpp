@@ -37,7 +37,8 @@ struct Sources {
   bool searches = false;                           ///< false: no metrics of search walks
   std::vector<const cache::CacheMetrics*> caches;  ///< none: there is no cache, and no metric of it
   std::vector<UpstreamServer> upstream_servers;
-  const runtime::Gauge* config_loaded = nullptr;     ///< Unix seconds of the last successful load; none: not exported
+  const runtime::Gauge* config_loaded = nullptr;  ///< Unix seconds of the last successful load; none: not exported
+  std::vector<const runtime::Counter*> internal_errors;
   std::function<std::uint64_t()> log_lines_dropped;  ///< none: not exported
   Build build;
 };

@@ -76,6 +76,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
               std::vector<Query*> lost) override;
   void gone(Connection& connection) override;
   void expired(runtime::Time now) override;
+  void wake(runtime::Time now);
 
   [[nodiscard]] runtime::Time now() { return context_.schedule.clock().now(); }
   /// The queries may be to blame for connections that end without any answer, or the server: so many in a row, and it

@@ -160,8 +160,9 @@ def test_a_client_that_does_not_read_is_bounded_and_dropped(tmp_path, unbound, v
         proxy.process.wait_for(lambda: proxy.metrics().sum("client_connections") == 1, "only the modest client is left")
 
 
-def test_queries_that_nobody_answers_do_not_grow_memory(tmp_path, server, verified):
-    with pillion.running(tmp_path, verified(server, timeout="1s")) as proxy:
+@pytest.mark.parametrize("threads", [1, 2, 4])
+def test_queries_that_nobody_answers_do_not_grow_memory(tmp_path, server, verified, threads):
+    with pillion.running(tmp_path, verified(server, timeout="1s"), threads=threads) as proxy:
         assert works(proxy.port)
         before = resident_bytes(proxy.process)
         with TcpClient(proxy.port) as client:

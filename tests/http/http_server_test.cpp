@@ -330,7 +330,7 @@ TEST_F(HttpServerTest, AThrowingRouteIs500) {
   metrics_ = "throw";
   start();
   EXPECT_THAT(ask("GET /metrics HTTP/1.1\r\nHost: pod\r\n\r\n"), StartsWith("HTTP/1.1 500 "));
-  EXPECT_TRUE(log_.has("HTTP request failed"));
+  EXPECT_TRUE(log_.has("internal error"));
   EXPECT_THAT(ask(get_livez), EndsWith("ok\n"));
 }
 
