@@ -10,7 +10,7 @@ namespace asio = boost::asio;
 
 HttpThread::HttpThread(runtime::Log& log, const std::vector<http::HttpServer::Endpoint>& listen,
                        const http::Options& options, http::Routes routes)
-    : log_(log), server_(io_.get_executor(), log, listen, options, std::move(routes)) {}
+    : server_(io_.get_executor(), log, listen, options, std::move(routes)) {}
 
 HttpThread::~HttpThread() {
   if (!thread_.joinable()) return;

@@ -30,7 +30,6 @@ class HttpThread {
  private:
   void run();
 
-  runtime::Log& log_;
   boost::asio::io_context io_{1};
   http::HttpServer server_;
   std::thread thread_;
