@@ -198,6 +198,9 @@ POD = [
               Query(f"process_max_fds{{@}} {OURS}", "limit")),
         Panel("Log lines dropped", "Lines not written each second because standard error was not read fast enough.", "ops",
               Query(rate("pillion_log_lines_dropped_total"), "dropped")),
+        Panel("Internal errors",
+              "Exceptions each second that ended a client, a query, a connection or a scrape: faults of Pillion, or no memory.", "ops",
+              Query(rate("pillion_internal_errors_total"), "exceptions")),
     ),
 ]
 

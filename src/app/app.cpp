@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <csignal>
 #include <ctime>
+#include <string>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
@@ -21,46 +22,54 @@ constexpr std::chrono::seconds startup_patience{5};
 
 }  // namespace
 
-App::App(const config::Config& config, telemetry::Logger& log)
-    : config_(config), log_(log), tls_(make_tls_contexts(config)), memory_(memory_limit(config)), signals_([&]() -> asio::io_context& {
-        auto shard_config = config_;
-        const auto cache = memory_.division[static_cast<std::size_t>(runtime::MemoryUse::cache)];
-        if (shard_config.cache.size != 0) shard_config.cache.size = cache / config_.threads;
-        for (std::uint32_t i = 0; i < config_.threads; ++i) {
-          shards_.push_back(std::make_unique<Shard>(shard_config, memory_.division, tls_, log_));
-          // Ports that the kernel chose for the first shard are the others' too.
-          shard_config.dns.listen = shards_.front()->addresses();
-        }
+App::App(const config::Config& config, telemetry::Logger& log, std::size_t http_connections)
+    : config_(config), log_(log), shared_(config), signals_([&]() -> asio::io_context& {
+        make_shards();
         return shards_.front()->loop().io();
       }()) {
   addresses_ = shards_.front()->addresses();
   config_loaded_.set(static_cast<double>(std::time(nullptr)));
+  if (!config_.http.listen.empty()) make_http(http_connections);
   exporter_.emplace(metric_sources());
-  if (!config_.http.listen.empty()) start_http();
 }
 
 App::~App() = default;
 
-void App::start_http() {
+void App::make_shards() {
+  const bool is_alone = config_.threads == 1;
+  auto config = config_;
+  config.cache.size = shared_.memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)] / config.threads;
+  shards_.push_back(
+      std::make_unique<Shard>(config, is_alone ? server::PortUse::alone : server::PortUse::first, shared_, log_));
+  // Ports that the kernel chose for the first shard are the others' too.
+  config.dns.listen = shards_.front()->addresses();
+  while (shards_.size() < config_.threads)
+    shards_.push_back(std::make_unique<Shard>(config, server::PortUse::joined, shared_, log_));
+  if (!is_alone) shards_.front()->keep_addresses_to(shards_.size());
+  for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
+}
+
+void App::make_http(std::size_t max_connections) {
   std::vector<http::HttpServer::Endpoint> endpoints;
   endpoints.reserve(config_.http.listen.size());
   for (const auto& endpoint : config_.http.listen)
     endpoints.emplace_back(asio::ip::make_address(endpoint.address), endpoint.port);
   try {
-    http_ = std::make_unique<http::HttpServer>(
-        shards_.front()->loop().io().get_executor(), log_, endpoints, http::Options{},
-        http::Routes{.metrics = [this] { return exporter_->text(); },
-                     .health = [this](http::HealthProbe probe) { return health(probe); }});
-  } catch (const boost::system::system_error& error) {
-    throw server::BindError("cannot listen for HTTP on " + config::to_string(config_.http.listen.front()) + ": " +
-                            error.code().message());
+    http_ =
+        std::make_unique<HttpThread>(log_, endpoints, http::Options{.max_connections = max_connections},
+                                     http::Routes{.metrics = [this] { return exporter_->text(); },
+                                                  .health = [this](http::HealthProbe probe) { return health(probe); }});
+  } catch (const http::ListenError& error) {
+    throw server::BindError(error.what());
   }
 }
 
-std::optional<config::Endpoint> App::http_address() const {
-  if (!http_) return std::nullopt;
-  const auto endpoint = http_->endpoints().front();
-  return config::Endpoint{endpoint.address().to_string(), endpoint.port()};
+std::vector<config::Endpoint> App::http_addresses() const {
+  std::vector<config::Endpoint> addresses;
+  if (!http_) return addresses;
+  for (const auto& endpoint : http_->endpoints())
+    addresses.push_back({endpoint.address().to_string(), endpoint.port()});
+  return addresses;
 }
 
 telemetry::Sources App::metric_sources() const {
@@ -80,15 +89,17 @@ telemetry::Sources App::metric_sources() const {
       sources.upstream_servers.push_back(std::move(server));
     }
   }
+  if (http_) sources.internal_errors.push_back(&http_->internal_errors());
   for (const auto& shard : shards_) {
+    sources.internal_errors.push_back(&shard->loop().internal_errors().count());
     sources.shards.push_back(&shard->server_metrics());
     sources.resolvers.push_back(&shard->resolver().metrics());
     if (const auto* const cache = shard->resolver().cache_metrics()) sources.caches.push_back(cache);
   }
   for (const auto& shard : shards_) sources.memory.push_back(&shard->memory());
-  sources.memory_limit = memory_.bytes;
-  sources.memory_program = memory_.program;
-  sources.memory_cache = memory_.division[static_cast<std::size_t>(runtime::MemoryUse::cache)];
+  sources.memory_limit = shared_.memory.bytes;
+  sources.memory_program = shared_.memory.program;
+  sources.memory_cache = shared_.memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)];
   sources.searches = !config_.search.domains.empty();
   sources.bans = config_.clients.ban_after > 0;
   sources.config_loaded = &config_loaded_;
@@ -99,16 +110,34 @@ telemetry::Sources App::metric_sources() const {
   return sources;
 }
 
+/// Each loop is asked whether it turns.
+http::HealthReport App::liveness() const {
+  const auto now = runtime::Clock::now();
+  http::HealthReport report{.ok = true, .reasons = {}};
+  for (std::size_t i = 0; i < pulses_.size(); ++i) {
+    const auto silent_for = pulses_[i]->look(now);
+    const bool turns = silent_for < LoopPulse::patience;
+    auto text = pulses_.size() == 1 ? std::string("event loop") : "event loop " + std::to_string(i + 1);
+    text += turns ? " turns"
+                  : " has not turned for " +
+                        std::to_string(std::chrono::duration_cast<std::chrono::seconds>(silent_for).count()) + " s";
+    report.ok = report.ok && turns;
+    report.reasons.push_back({turns, std::move(text)});
+  }
+  return report;
+}
+
 http::HealthReport App::health(http::HealthProbe probe) const {
   switch (probe) {
     case http::HealthProbe::live:
-      // This is answered by the loop that answers queries: that it comes says all.
-      return {.ok = true, .reasons = {{true, "event loop turns"}}};
-    case http::HealthProbe::ready:
-      return {.ok = !draining_,
+      return liveness();
+    case http::HealthProbe::ready: {
+      const bool draining = draining_.value();
+      return {.ok = !draining,
               .reasons = {{true, "configuration loaded"},
                           {true, "listeners bound"},
-                          {!draining_, draining_ ? "draining" : "not draining"}}};
+                          {!draining, draining ? "draining" : "not draining"}}};
+    }
     case http::HealthProbe::startup: {
       const bool warm = shards_.front()->is_warm();
       const bool patient = runtime::Clock::now() - started_ < startup_patience;
@@ -127,12 +156,19 @@ void App::run() {
   shards_running_ = shards_.size();
   for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
   await_signal();
-  if (http_) http_->start();
   for (const auto& shard : shards_) shard->start();
   log_start();
-  for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
+  if (http_) http_->start();
+  try {
+    for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
+  } catch (...) {
+    // A thread could not be started. Those that were are waited for, and end when they have drained.
+    for (std::size_t i = 1; i <= threads_.size(); ++i) shards_[i]->drain(runtime::Duration::zero(), [] {});
+    throw;
+  }
   shards_.front()->run();
   threads_.clear();
+  http_.reset();
   log_.info("stopped");
 }
 
@@ -143,22 +179,23 @@ void App::log_start() {
   log_memory();
   for (const auto& address : addresses_)
     log_.info("listening for DNS", {{"address", config::to_string(address)}, {"transports", "udp tcp"}});
-  if (const auto address = http_address()) log_.info("listening for HTTP", {{"address", config::to_string(*address)}});
+  for (const auto& address : http_addresses())
+    log_.info("listening for HTTP", {{"address", config::to_string(address)}});
 }
 
 void App::log_memory() {
-  const auto of = [this](runtime::MemoryUse use) { return memory_.division[static_cast<std::size_t>(use)]; };
+  const auto of = [this](runtime::MemoryUse use) { return shared_.memory.division[static_cast<std::size_t>(use)]; };
   const auto cache = of(runtime::MemoryUse::cache);
-  log_.info("memory divided", {{"limit", memory_.bytes},
-                               {"program", memory_.program},
+  log_.info("memory divided", {{"limit", shared_.memory.bytes},
+                               {"program", shared_.memory.program},
                                {"cache", cache},
                                {"connections", of(runtime::MemoryUse::connections)},
                                {"input", of(runtime::MemoryUse::input)},
                                {"output", of(runtime::MemoryUse::output)},
                                {"queries", of(runtime::MemoryUse::queries)},
                                {"walks", of(runtime::MemoryUse::walks)}});
-  if (memory_.is_tight)
-    log_.warn("the memory limit is too low to work well", {{"limit", memory_.bytes}, {"program", memory_.program}});
+  if (shared_.memory.is_tight)
+    log_.warn("the memory limit is too low to work well", {{"limit", shared_.memory.bytes}, {"program", shared_.memory.program}});
   if (cache < config_.cache.size * config_.threads)
     log_.warn("the cache is smaller than cache.size, since the memory limit leaves no more",
               {{"bytes", cache}, {"configured", config_.cache.size * config_.threads}});
@@ -173,7 +210,7 @@ void App::await_signal() {
 void App::on_signal(int number) {
   if (number == SIGHUP) {
     log_.warn("SIGHUP: the configuration is not reloaded while running; restart to apply it");
-  } else if (draining_) {
+  } else if (draining_.value()) {
     log_.info("second signal: closing now");
     begin_drain(runtime::Duration::zero());
   } else {
@@ -187,11 +224,15 @@ void App::stop() {
 }
 
 void App::begin_drain(runtime::Duration grace) {
-  if (!std::exchange(draining_, true)) {
+  if (!draining_.value()) {
+    draining_.set(true);
     log_.info("draining", {{"grace_seconds", std::chrono::duration<double>(grace).count()}});
   }
-  for (const auto& shard : shards_) {
-    shard->drain(grace, [this] { asio::post(shards_.front()->loop().io(), [this] { shard_done(); }); });
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i]->drain(grace, [this, i] {
+      pulses_[i]->end();
+      asio::post(shards_.front()->loop().io(), [this] { shard_done(); });
+    });
   }
 }
 
@@ -199,7 +240,6 @@ void App::begin_drain(runtime::Duration grace) {
 void App::shard_done() {
   if (--shards_running_ > 0) return;
   signals_.cancel();
-  if (http_) http_->stop();
 }
 
 }  // namespace pillion::app

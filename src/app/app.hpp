@@ -2,7 +2,6 @@
 // The composition root: makes every part, wires them, starts them, and takes them down in order. Sees everything;
 // nothing sees it.
 
-#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -12,7 +11,8 @@
 
 #include <boost/asio/signal_set.hpp>
 
-#include "app/memory_limit.hpp"
+#include "app/http_thread.hpp"
+#include "app/loop_pulse.hpp"
 #include "app/shard.hpp"
 #include "config/config.hpp"
 #include "http/http_server.hpp"
@@ -24,8 +24,9 @@ namespace pillion::app {
 class App {
  public:
   /// Binds everything. Throws server::BindError for an address that cannot be listened on, std::runtime_error for TLS
-  /// files that cannot be used.
-  App(const config::Config& config, telemetry::Logger& log);
+  /// files that cannot be used. `http_connections` is the largest number of HTTP clients.
+  App(const config::Config& config, telemetry::Logger& log,
+      std::size_t http_connections = http::Options{}.max_connections);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -36,13 +37,15 @@ class App {
   void stop();
 
   [[nodiscard]] std::vector<config::Endpoint> dns_addresses() const { return addresses_; }
-  /// nullopt where the configuration has no HTTP listener.
-  [[nodiscard]] std::optional<config::Endpoint> http_address() const;
+  /// While it does not run, or from within.
+  [[nodiscard]] std::vector<config::Endpoint> http_addresses() const;
 
  private:
-  void start_http();
+  void make_shards();
+  void make_http(std::size_t max_connections);
   [[nodiscard]] telemetry::Sources metric_sources() const;
   [[nodiscard]] http::HealthReport health(http::HealthProbe probe) const;
+  [[nodiscard]] http::HealthReport liveness() const;
   void await_signal();
   void on_signal(int number);
   void begin_drain(runtime::Duration grace);
@@ -52,17 +55,17 @@ class App {
 
   config::Config config_;
   telemetry::Logger& log_;
-  TlsContexts tls_;
-  MemoryLimit memory_;
-  std::vector<std::unique_ptr<Shard>> shards_;  // the first one runs on the thread of run(), with HTTP and the signals
+  SharedParts shared_;
+  std::vector<std::unique_ptr<Shard>> shards_;      // the first one runs on the thread of run(), with the signals
+  std::vector<std::unique_ptr<LoopPulse>> pulses_;  // of the shards, in their order; the HTTP thread's
   std::vector<config::Endpoint> addresses_;
   runtime::Gauge config_loaded_;
   std::optional<telemetry::Exporter> exporter_;
-  std::unique_ptr<http::HttpServer> http_;
+  std::unique_ptr<HttpThread> http_;
   boost::asio::signal_set signals_;
   std::vector<std::jthread> threads_;
   runtime::Time started_;
-  bool draining_ = false;
+  runtime::Flag draining_;
   std::size_t shards_running_ = 0;
 };
 

@@ -1,13 +1,12 @@
 #include "app/run.hpp"
 
 #include <malloc.h>
-#include <sys/resource.h>
 
-#include <algorithm>
 #include <csignal>
 #include <exception>
 
 #include "app/app.hpp"
+#include "app/descriptors.hpp"
 #include "telemetry/logger.hpp"
 
 namespace pillion::app {
@@ -18,17 +17,6 @@ telemetry::LoggerOptions logger_options(const config::LogSettings& settings) {
                 static_cast<int>(config::LogFormat::text) == static_cast<int>(telemetry::LineFormat::text));
   return {.level = static_cast<runtime::LogLevel>(settings.level),
           .format = static_cast<telemetry::LineFormat>(settings.format)};
-}
-
-/// Descriptors for every client that the configuration allows, as far as the hard limit goes.
-void raise_descriptor_limit(std::uint32_t max_connections) {
-  constexpr rlim_t for_ourselves = 256;
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  const auto wanted = std::min<rlim_t>(limit.rlim_max, max_connections + for_ourselves);
-  if (limit.rlim_cur >= wanted) return;
-  limit.rlim_cur = wanted;
-  ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 /// Without this, glibc raises the size from which memory is mapped alone, and goes back at once, with each large block
@@ -42,15 +30,24 @@ void keep_thresholds() {
 }  // namespace
 
 int run(const config::Loaded& loaded, std::string_view config_file) {
-  const auto& config = loaded.config;
+  auto config = loaded.config;
   // A client or a log reader that went away shows as an error of the write.
   std::signal(SIGPIPE, SIG_IGN);
   keep_thresholds();
-  raise_descriptor_limit(config.dns.max_connections * config.threads);
   telemetry::Logger log(logger_options(config.log));
+  const auto descriptors = share_descriptors(config);
+  if (!descriptors) {
+    log.error("cannot start", {{"error", descriptors.error()}});
+    return 1;
+  }
+  config.dns.max_connections = static_cast<std::uint32_t>(descriptors->connections);
   try {
-    App app(config, log);
+    App app(config, log, descriptors->http_connections);
     log.info("configuration loaded", {{"file", config_file.empty() ? "(defaults)" : config_file}});
+    if (config.dns.max_connections < loaded.config.dns.max_connections) {
+      log.warn("fewer TCP clients than configured: the limit of open files (RLIMIT_NOFILE) allows no more",
+               {{"max_connections", config.dns.max_connections}, {"configured", loaded.config.dns.max_connections}});
+    }
     for (const auto& warning : loaded.warnings) log.warn("configuration warning", {{"warning", warning}});
     app.run();
     return 0;

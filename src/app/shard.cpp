@@ -7,8 +7,6 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "app/resolver_setup.hpp"
-
 namespace pillion::app {
 namespace asio = boost::asio;
 
@@ -21,13 +19,13 @@ constexpr std::chrono::milliseconds drain_poll{20};
 
 }  // namespace
 
-Shard::Shard(const config::Config& config, const runtime::MemoryDivision& memory, const TlsContexts& tls,
-             runtime::Log& log)
+Shard::Shard(const config::Config& config, server::PortUse port_use, SharedParts& shared, runtime::Log& log)
     : loop_(log),
-      memory_(memory, config.threads),
+      memory_(shared.memory.division, config.threads),
       group_metrics_(config.upstreams.begin(), config.upstreams.end()),
-      resolver_(loop_, loop_.random(), loop_.log(), memory_, make_setup(loop_, config, tls, memory_, group_metrics_)),
-      server_(loop_, config.dns, config.clients, config.threads > 1, resolver_, memory_, metrics_),
+      resolver_(loop_, loop_.random(), loop_.log(), memory_,
+                make_setup(loop_, config, shared.tls, shared.loop_labels, memory_, group_metrics_)),
+      server_(loop_, config, port_use, shared.limits, resolver_, memory_, metrics_),
       trimmer_(loop_, memory_, [this] {
         server_.trim();
         resolver_.trim();

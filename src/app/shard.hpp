@@ -1,13 +1,16 @@
 #pragma once
 // One thread's worth of Pillion: a loop, listeners, upstream pools and counters of its own. Shards share nothing that
-// is written.
+// is written but the counts of what the process may have.
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
+#include "app/memory_limit.hpp"
+#include "app/resolver_setup.hpp"
 #include "app/trimmer.hpp"
 #include "app/upstreams.hpp"
 #include "config/config.hpp"
@@ -18,10 +21,25 @@
 
 namespace pillion::app {
 
+/// What the shards have in common.
+struct SharedParts {
+  /// Throws as make_tls_contexts() does.
+  explicit SharedParts(const config::Config& config)
+      : tls(make_tls_contexts(config)),
+        memory(memory_limit(config)),
+        limits(config.dns.max_connections),
+        loop_labels(draw_loop_labels(config)) {}
+
+  TlsContexts tls;
+  MemoryLimit memory;  ///< after the TLS contexts, which are the largest part of the program itself
+  server::SharedLimits limits;
+  std::vector<std::uint64_t> loop_labels;
+};
+
 class Shard {
  public:
-  /// Binds; throws server::BindError. `memory` is divided among the shards, which share `tls`.
-  Shard(const config::Config& config, const runtime::MemoryDivision& memory, const TlsContexts& tls, runtime::Log& log);
+  /// Binds; throws server::BindError. `shared` outlives this.
+  Shard(const config::Config& config, server::PortUse port_use, SharedParts& shared, runtime::Log& log);
 
   /// To be called before run(), or within it.
   void start();
@@ -31,6 +49,9 @@ class Shard {
   /// everything and calls `done` on the shard's thread. A second call with a shorter grace cuts the first one short.
   void drain(runtime::Duration grace, std::function<void()> done);
 
+  /// Closes the addresses of `shards` shards, all of which have bound them, to everybody else.
+  void keep_addresses_to(std::size_t shards) { server_.keep_addresses_to(shards); }
+
   [[nodiscard]] runtime::Loop& loop() { return loop_; }
   /// For threads other than the shard's: only before it runs.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const { return server_.addresses(); }
@@ -39,7 +60,7 @@ class Shard {
   /// In the order of the configuration's upstreams.
   [[nodiscard]] const std::vector<GroupMetrics>& group_metrics() const { return group_metrics_; }
   [[nodiscard]] const resolve::Resolver& resolver() const { return resolver_; }
-  /// True once a first upstream handshake was made, or failed.
+  /// True once a first upstream handshake was made, or failed. Any thread may ask.
   [[nodiscard]] bool is_warm() const { return resolver_.is_warm(); }
 
  private:

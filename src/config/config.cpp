@@ -5,8 +5,7 @@
 namespace pillion::config {
 
 std::string to_string(const Endpoint& endpoint) {
-  const bool is_v6 = endpoint.address.find(':') != std::string::npos;
-  return (is_v6 ? "[" + endpoint.address + "]" : endpoint.address) + ":" + std::to_string(endpoint.port);
+  return (is_ipv6(endpoint) ? "[" + endpoint.address + "]" : endpoint.address) + ":" + std::to_string(endpoint.port);
 }
 
 std::string_view to_string(Protocol protocol) {

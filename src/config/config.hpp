@@ -17,6 +17,9 @@ struct Endpoint {
   std::uint16_t port = 0;  ///< 0 lets the kernel choose (tests)
   friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
+[[nodiscard]] inline bool is_ipv6(const Endpoint& endpoint) {
+  return endpoint.address.find(':') != std::string::npos;
+}
 /// "127.0.0.1:8053", "[::1]:8053".
 [[nodiscard]] std::string to_string(const Endpoint& endpoint);
 
@@ -101,7 +104,7 @@ struct Clients {
 };
 
 struct Http {
-  std::vector<Endpoint> listen = {{"0.0.0.0", 9153}};  ///< at most one; empty: no HTTP server
+  std::vector<Endpoint> listen = {{"0.0.0.0", 9153}};  ///< at most one of each family; empty: no HTTP server
   friend bool operator==(const Http&, const Http&) = default;
 };
 

@@ -137,7 +137,10 @@ constexpr std::array table{
     KeySpec{.path = "http", .kind = KeyKind::mapping},
     KeySpec{.path = "http.listen",
             .default_text = R"("0.0.0.0:9153")",
-            .description = R"(one literal address and port, such as "0.0.0.0:9153", or "" for no HTTP server)"},
+            .description = R"(a literal address and port, such as "0.0.0.0:9153", a list of one for each of )"
+                           R"(IPv4 and IPv6, or "" for no HTTP server)",
+            .min = 1,
+            .max = 2},
 
     KeySpec{.path = "admin", .kind = KeyKind::unbuilt, .description = no_admin},
 

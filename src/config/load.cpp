@@ -17,7 +17,10 @@ namespace {
 
 constexpr std::size_t max_file_size = std::size_t{1} << 20U;
 
-void add_listener(const Section& section, const YamlEntry& element, std::vector<Endpoint>& listeners) {
+/// Adds an address to listen on, unless `problem_of` finds a problem with it.
+template <typename ProblemOf>
+void add_listener(const Section& section, const YamlEntry& element, std::vector<Endpoint>& listeners,
+                  ProblemOf problem_of) {
   const std::string allowed(section.key_of("listen").description);
   const auto refuse = [&](const std::string& problem) {
     section.faults().add(value_mark(element), element.name, problem, allowed);
@@ -30,6 +33,7 @@ void add_listener(const Section& section, const YamlEntry& element, std::vector<
   if (endpoint->port != 0 && std::ranges::find(listeners, *endpoint) != listeners.end()) {
     return refuse(in_quotes(*text) + " is given twice");
   }
+  if (const auto problem = problem_of(*endpoint); !problem.empty()) return refuse(in_quotes(*text) + problem);
   listeners.push_back(*endpoint);
 }
 
@@ -38,11 +42,13 @@ void read_dns(const Section& top, Dns& dns) {
   if (entry == nullptr) return;
   const Section section(*entry, "dns", "dns", top.faults());
   if (const auto* const listen = section.find("listen")) {
+    const auto no_problem = [](const Endpoint&) { return std::string{}; };
     dns.listen.clear();
     if (listen->value.IsScalar()) {
-      add_listener(section, {.name = "dns.listen", .mark = listen->mark, .value = listen->value}, dns.listen);
+      add_listener(section, {.name = "dns.listen", .mark = listen->mark, .value = listen->value}, dns.listen,
+                   no_problem);
     } else {
-      for (const auto& element : section.elements("listen")) add_listener(section, element, dns.listen);
+      for (const auto& element : section.elements("listen")) add_listener(section, element, dns.listen, no_problem);
     }
   }
   section.read("idle_timeout", dns.idle_timeout);
@@ -86,14 +92,22 @@ void read_http(const Section& top, const Dns& dns, Http& http) {
   if (entry == nullptr) return;
   const Section section(*entry, "http", "http", top.faults());
   const auto* const listen = section.find("listen");
-  if (listen != nullptr && listen->value.IsScalar() && listen->value.Scalar().empty()) {
-    http.listen.clear();
+  if (listen == nullptr) return;
+  const auto problem_of = [&](const Endpoint& endpoint) -> std::string {
+    if (endpoint.port != 0 && std::ranges::find(dns.listen, endpoint) != dns.listen.end())
+      return " is in dns.listen too";
+    const bool is_second =
+        std::ranges::any_of(http.listen, [&](const Endpoint& other) { return is_ipv6(other) == is_ipv6(endpoint); });
+    return is_second ? " is a second address of its family" : "";
+  };
+  http.listen.clear();
+  const YamlEntry alone{.name = "http.listen", .mark = listen->mark, .value = listen->value};
+  if (!listen->value.IsSequence()) {
+    if (!listen->value.IsScalar() || !listen->value.Scalar().empty())
+      add_listener(section, alone, http.listen, problem_of);
     return;
   }
-  section.read("listen", http.listen.front(), [&](const Endpoint& endpoint) {
-    const bool taken = endpoint.port != 0 && std::ranges::find(dns.listen, endpoint) != dns.listen.end();
-    return taken ? in_quotes(to_string(endpoint)) + " is in dns.listen too" : std::string{};
-  });
+  for (const auto& element : section.elements("listen")) add_listener(section, element, http.listen, problem_of);
 }
 
 void read_log(const Section& top, LogSettings& log) {

@@ -32,11 +32,15 @@ void pair(YAML::Emitter& out, const char* name, std::chrono::milliseconds value)
   out << YAML::Key << name << YAML::Value << format_duration(value);
 }
 
+void emit_listen(YAML::Emitter& out, const std::vector<Endpoint>& listeners) {
+  out << YAML::Key << "listen" << YAML::Value << YAML::Flow << YAML::BeginSeq;
+  for (const auto& endpoint : listeners) out << endpoint;
+  out << YAML::EndSeq;
+}
+
 void emit_dns(YAML::Emitter& out, const Dns& dns) {
   out << YAML::Key << "dns" << YAML::Value << YAML::BeginMap;
-  out << YAML::Key << "listen" << YAML::Value << YAML::Flow << YAML::BeginSeq;
-  for (const auto& endpoint : dns.listen) out << endpoint;
-  out << YAML::EndSeq;
+  emit_listen(out, dns.listen);
   pair(out, "idle_timeout", dns.idle_timeout);
   pair(out, "max_connections", dns.max_connections);
   pair(out, "max_connections_per_client", dns.max_connections_per_client);
@@ -143,7 +147,11 @@ std::string to_yaml(const Config& config, bool redact) {
   pair(out, "ban_for", config.clients.ban_for);
   out << YAML::EndMap;
   out << YAML::Key << "http" << YAML::Value << YAML::Flow << YAML::BeginMap;
-  pair(out, "listen", Quoted{config.http.listen.empty() ? "" : to_string(config.http.listen.front())});
+  if (config.http.listen.size() > 1) {
+    emit_listen(out, config.http.listen);
+  } else {
+    pair(out, "listen", Quoted{config.http.listen.empty() ? "" : to_string(config.http.listen.front())});
+  }
   out << YAML::EndMap;
   out << YAML::Key << "log" << YAML::Value << YAML::Flow << YAML::BeginMap;
   pair(out, "level", config.log.level);

@@ -122,7 +122,7 @@ tcp::acceptor listen_on(const asio::any_io_executor& executor, const tcp::endpoi
     acceptor.listen();
     return acceptor;
   } catch (const boost::system::system_error& error) {
-    throw boost::system::system_error(error.code(), "cannot listen for HTTP on " + to_string(endpoint));
+    throw ListenError("cannot listen for HTTP on " + to_string(endpoint) + ": " + error.code().message());
   }
 }
 
@@ -134,9 +134,9 @@ HttpServer::HttpServer(asio::any_io_executor executor, runtime::Log& log, const 
       log_(log),
       options_(options),
       routes_(std::move(routes)),
-      tasks_(executor_, [this](std::string_view task, std::string_view what) {
-        log_.error("task failed", {{"task", task}, {"error", what}});
-      }) {
+      errors_(log),
+      // Called while what a task has thrown is handled.
+      tasks_(executor_, [this](std::string_view task, std::string_view) { errors_.note(task); }) {
   for (const auto& endpoint : listen) {
     listeners_.push_back(std::make_unique<Listener>(
         Listener{.acceptor = listen_on(executor_, endpoint), .backoff = asio::steady_timer(executor_)}));
@@ -169,7 +169,11 @@ asio::awaitable<void> HttpServer::accept(Listener* listener) {
     auto [error, socket] = co_await listener->acceptor.async_accept(use_tuple);
     if (stopped_) break;
     if (!error) {
-      admit(std::move(socket));
+      try {
+        admit(std::move(socket));
+      } catch (...) {
+        errors_.note("HTTP connection");
+      }
       continue;
     }
     // Whatever is wrong (no descriptors left, most likely), the loop goes on, but not at once: the connection that
@@ -204,8 +208,8 @@ bool HttpServer::make_room() {
 HttpResponse HttpServer::answer(http::verb method, std::string_view target) {
   try {
     return route(routes_, method, target);
-  } catch (const std::exception& failure) {
-    log_.error("HTTP request failed", {{"error", failure.what()}});
+  } catch (...) {
+    errors_.note("HTTP request");
     return plain_response(http::status::internal_server_error);
   }
 }

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <list>
 #include <memory>
+#include <stdexcept>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -17,6 +18,7 @@
 #include <boost/beast/core/tcp_stream.hpp>
 
 #include "http/router.hpp"
+#include "runtime/internal_errors.hpp"
 #include "runtime/log.hpp"
 #include "runtime/log_limiter.hpp"
 #include "runtime/task_group.hpp"
@@ -36,13 +38,18 @@ struct Options {
   std::chrono::milliseconds accept_backoff{100};    ///< after a failed accept, such as EMFILE
 };
 
+/// An endpoint that cannot be listened on; `what()` names it and says why.
+class ListenError : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 /// Everything but the constructor runs on the executor, which must be one thread's.
 class HttpServer {
  public:
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
-  /// Binds and listens; throws boost::system::system_error, which names the endpoint, when it cannot. Port 0 lets the
-  /// kernel choose.
+  /// Binds and listens; throws ListenError. Port 0 lets the kernel choose.
   HttpServer(boost::asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen,
              Options options, Routes routes);
   HttpServer(const HttpServer&) = delete;
@@ -50,6 +57,9 @@ class HttpServer {
 
   /// The bound endpoints, in the order asked for.
   [[nodiscard]] std::vector<Endpoint> endpoints() const;
+
+  /// Of requests and connections that ended by one. note() it for what the loop's handlers throw.
+  [[nodiscard]] runtime::InternalErrors& internal_errors() { return errors_; }
 
   /// Starts to accept. Once.
   void start();
@@ -89,6 +99,7 @@ class HttpServer {
   std::vector<std::unique_ptr<Listener>> listeners_;
   Connections connections_;
   bool stopped_ = false;
+  runtime::InternalErrors errors_;
   runtime::TaskGroup tasks_;
 };
 

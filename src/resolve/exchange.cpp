@@ -63,7 +63,7 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   refused_ = 0;
   endings_ = 0;
   has_second_round_ = false;
-  is_ending_ = false;
+  is_ending_ = has_ended_ = false;
   last_error_ = Error::timeout;
   last_server_ = 0;
   kept_rcode_.reset();
@@ -197,8 +197,21 @@ void Exchange::delayed() {
   if (!is_ending_ && now() < give_up_) ask_another(now(), true);
 }
 
-/// The budget is used up, or the servers that were asked have taken long.
+void Exchange::fail() {
+  if (has_ended_) return;
+  auto& request = *request_;
+  const auto source = terms_->source;
+  end(nullptr);
+  request.answered(
+      {.source = source, .info_code = dns::extended_error::other, .text = "internal error", .may_be_cached = false});
+}
+
 void Exchange::expired(runtime::Time now) {
+  terms_->schedule.contain("query", [&] { look(now); }, [this] { fail(); });
+}
+
+/// The budget is used up, or the servers that were asked have taken long.
+void Exchange::look(runtime::Time now) {
   if (now >= give_up_) return give_up();
   if (hedge_at_ && now >= *hedge_at_) hedge(now);
   if (now >= next_at_) ask_late(now);
@@ -254,7 +267,7 @@ void Exchange::keep(const upstream::Reply& reply) {
 /// Nothing refers to this any more when the request is answered, which may ask again. `answered`: whose reply is the
 /// answer; nullptr: nobody's.
 void Exchange::end(const Attempt* answered) {
-  is_ending_ = true;
+  is_ending_ = has_ended_ = true;
   for (auto& attempt : attempts_) {
     if (std::exchange(attempt.is_hedge_, false)) terms_->servers.hedged(attempt.server_, &attempt == answered);
     if (attempt.is_live_) abandon(attempt);

@@ -92,6 +92,8 @@ class Exchange final : public runtime::Deadline {
   /// Answers `request` once, at the latest when the budget ends, possibly before this returns. `terms` outlive the
   /// exchange.
   void start(const ExchangeTerms& terms, const dns::QueryView& query, Request& request);
+  /// After an exception: answers the request with a failure of ours, unless it has been answered.
+  void fail();
 
   /// Bytes that its owner has taken for its messages, beyond what all exchanges take.
   std::size_t unusual_size = 0;
@@ -102,6 +104,7 @@ class Exchange final : public runtime::Deadline {
   void failed(Attempt& attempt, upstream::Error error);
   void delayed();
   void expired(runtime::Time now) override;
+  void look(runtime::Time now);
 
   [[nodiscard]] runtime::Time now() const { return terms_->schedule.clock().now(); }
   [[nodiscard]] bool is_waiting() const;
@@ -130,8 +133,9 @@ class Exchange final : public runtime::Deadline {
   upstream::ServerSet tried_ = 0;
   upstream::ServerSet refused_ = 0;  // have said that they could or would not answer
   std::array<Attempt, max_attempts> attempts_;
-  std::uint8_t endings_ = 0;       // as upstream::Suspicion has them, over all attempts
-  bool is_ending_ = false;         // what its attempts still say is of no interest
+  std::uint8_t endings_ = 0;  // as upstream::Suspicion has them, over all attempts
+  bool is_ending_ = false;    // what its attempts still say is of no interest
+  bool has_ended_ = false;
   bool has_second_round_ = false;  // every server had it once, and is asked again
   upstream::Error last_error_ = upstream::Error::timeout;
   std::size_t last_server_ = 0;  // whom last_error_ is about

@@ -71,7 +71,7 @@ void Failover::resolve(const dns::QueryView& query, Request& request) {
     return refuse(request, "no memory for the query");
   }
   hedges_.earn();
-  exchange->start(terms_, query, request);
+  terms_.schedule.contain("query", [&] { exchange->start(terms_, query, request); }, [&] { exchange->fail(); });
 }
 
 std::optional<std::size_t> Failover::choose(upstream::ServerSet tried, bool only_responsive) {

@@ -10,6 +10,10 @@ namespace {
 
 constexpr std::size_t bucket_count = 1024;
 
+/// What becomes of a question over which an exception was thrown.
+constexpr Answer internal_error{
+    .info_code = dns::extended_error::other, .text = "internal error", .may_be_cached = false};
+
 void refuse(Request& request, runtime::Time now) {
   request.answered({.now = now,
                     .rcode = dns::rcode::refused,
@@ -67,7 +71,9 @@ void InFlight::set_up(InFlightQuery& in_flight, const Destination& destination, 
 InFlightQuery* InFlight::add(const Destination& destination, std::uint64_t hash) {
   auto* const in_flight = slab_.acquire();
   if (in_flight == nullptr) return nullptr;
-  set_up(*in_flight, destination, hash);
+  const bool is_set_up =
+      schedule_.contain("query", [&] { set_up(*in_flight, destination, hash); }, [&] { slab_.release(*in_flight); });
+  if (!is_set_up) return nullptr;
   in_flight->next = std::exchange(buckets_[hash % bucket_count], in_flight);
   return in_flight;
 }
@@ -89,18 +95,26 @@ bool InFlight::join(const dns::QueryView& query, const Destination& destination,
     return false;
   }
   in_flight->waiters.push_back(request);
-  if (destination.has_stale) promise_stale(*in_flight, *destination.group, now);
-  destination.group->resolve(query, *in_flight);
-  return true;
+  const auto ask = [&] {
+    if (destination.has_stale) promise_stale(*in_flight, *destination.group, now);
+    destination.group->resolve(query, *in_flight);
+  };
+  return schedule_.contain("query", ask, [&] { answered(*in_flight, internal_error); });
 }
 
 void InFlight::ask_alone(const dns::QueryView& query, const Destination& destination, Request& request) {
   auto* const in_flight = slab_.acquire();
   if (in_flight == nullptr) return refuse(request, schedule_.clock().now());
-  set_up(*in_flight, destination, 0);
-  in_flight->is_shared = false;
   in_flight->waiters.push_back(request);
-  destination.group->resolve(query, *in_flight);
+  const auto ask = [&] {
+    set_up(*in_flight, destination, 0);
+    in_flight->is_shared = false;
+    destination.group->resolve(query, *in_flight);
+  };
+  schedule_.contain("query", ask, [&] {
+    in_flight->is_shared = false;
+    answered(*in_flight, internal_error);
+  });
 }
 
 /// RFC 8767 section 5: the expired answer, at once where nothing is to be hoped for, else after a while.
@@ -114,8 +128,8 @@ bool InFlight::refresh(const dns::QueryView& query, const Destination& destinati
   if (find(destination.key, hash) != nullptr) return true;
   auto* const in_flight = add(destination, hash);
   if (in_flight == nullptr) return false;
-  destination.group->resolve(query, *in_flight);
-  return true;
+  return schedule_.contain(
+      "query", [&] { destination.group->resolve(query, *in_flight); }, [&] { answered(*in_flight, internal_error); });
 }
 
 void InFlight::answered(InFlightQuery& in_flight, const Answer& answer) {
@@ -124,7 +138,8 @@ void InFlight::answered(InFlightQuery& in_flight, const Answer& answer) {
   // First, so that whoever asks again from within its answer starts anew.
   if (in_flight.is_shared) remove(in_flight);
   auto prepared = spare_ ? std::move(spare_) : std::make_unique<cache::Preparation>(seed_);
-  const auto ours = keep(in_flight, answer, *prepared, now);
+  auto ours = internal_error;
+  schedule_.contain("reply", [&] { ours = keep(in_flight, answer, *prepared, now); }, [] {});
   const bool failed = is_failure(ours);
   auto waiters = std::exchange(in_flight.waiters, {});
   if (ours.message && !failed) {

@@ -1,5 +1,7 @@
 #include "resolve/kept_answer.hpp"
 
+#include <new>
+
 namespace pillion::resolve {
 
 KeptAnswer::KeptAnswer(const Answer& answer, runtime::MemoryShare& memory)
@@ -27,6 +29,20 @@ std::size_t KeptAnswer::size_of(const Answer& answer) {
   return sizeof(KeptAnswer) + answer.message->bytes().size() + answer.extended_errors.size() + answer.text.size();
 }
 
+namespace {
+
+/// nullptr where there is no memory: those who wait are told so, and not forgotten.
+std::shared_ptr<const KeptAnswer> make_kept(const Answer& answer, runtime::MemoryShare& memory) {
+  if (KeptAnswer::size_of(answer) > memory.room()) return nullptr;
+  try {
+    return std::make_shared<const KeptAnswer>(answer, memory);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+
 void hand_over(RequestList& requests, const Answer& answer, runtime::MemoryShare& memory) {
   RequestList slow;
   while (auto* const request = requests.pop_front()) {
@@ -37,8 +53,7 @@ void hand_over(RequestList& requests, const Answer& answer, runtime::MemoryShare
     }
   }
   if (slow.empty()) return;
-  std::shared_ptr<const KeptAnswer> kept;
-  if (KeptAnswer::size_of(answer) <= memory.room()) kept = std::make_shared<const KeptAnswer>(answer, memory);
+  const auto kept = make_kept(answer, memory);
   while (auto* const request = slow.pop_front()) {
     if (kept) {
       request->keep(kept);

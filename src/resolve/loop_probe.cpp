@@ -9,18 +9,17 @@
 namespace pillion::resolve {
 namespace {
 
-constexpr std::size_t label_size = 16;  // 64 random bits in hex
+constexpr std::size_t label_size = 16;  // 64 bits in hex
 
 }  // namespace
 
-LoopProbe::LoopProbe(runtime::Schedule& schedule, runtime::Random& random, Group& group, std::string upstream,
+LoopProbe::LoopProbe(runtime::Schedule& schedule, std::uint64_t label, Group& group, std::string upstream,
                      dns::Bytes zone)
     : schedule_(schedule), group_(group), upstream_(std::move(upstream)) {
   constexpr std::string_view digits = "0123456789abcdef";
   name_.push_back(label_size);
-  auto bits = random.u64();
-  for (std::size_t i = 0; i < label_size; ++i, bits >>= 4U)
-    name_.push_back(static_cast<std::uint8_t>(digits[bits & 0xFU]));
+  for (std::size_t i = 0; i < label_size; ++i, label >>= 4U)
+    name_.push_back(static_cast<std::uint8_t>(digits[label & 0xFU]));
   dns::append(name_, zone);
 }
 

@@ -2,12 +2,12 @@
 // Whether an upstream in the clear forwards our queries back to us. A name that nobody else can know is asked once; if
 // it comes in from a client, there is a loop.
 
+#include <cstdint>
 #include <string>
 
 #include "resolve/group.hpp"
 #include "resolve/metrics.hpp"
 #include "runtime/log.hpp"
-#include "runtime/random.hpp"
 #include "runtime/schedule.hpp"
 
 namespace pillion::resolve {
@@ -17,12 +17,13 @@ class LoopProbe final : public Request, public runtime::Deadline {
   /// Between two attempts, while the upstream does not answer.
   static constexpr std::chrono::seconds retry_after{10};
 
-  /// Asks for a random name in `zone`, which the group is to answer for. `upstream` is for the log.
-  LoopProbe(runtime::Schedule& schedule, runtime::Random& random, Group& group, std::string upstream, dns::Bytes zone);
+  /// Asks for a name in `zone`, which the group is to answer for, that follows from `label`: a random number, and the
+  /// same for all shards, since what one has asked may come back to another. `upstream` is for the log.
+  LoopProbe(runtime::Schedule& schedule, std::uint64_t label, Group& group, std::string upstream, dns::Bytes zone);
 
   void start();
   void stop();
-  /// True if this is our own question, come back.
+  /// True if this is our own question, or another shard's, come back.
   [[nodiscard]] bool is_asked_by(const dns::QueryView& query) const;
   /// Counts the loop, and tells of it the first time.
   void found(ResolverMetrics& metrics, runtime::Log& log);

@@ -61,7 +61,7 @@ Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime
     const auto route = std::ranges::find(setup.routes, i, &Setup::GroupRoute::group);
     if (groups_[i].encrypted || route == setup.routes.end()) continue;
     loop_probes_.push_back(
-        std::make_unique<LoopProbe>(schedule, random, *groups_[i].group, groups_[i].name, route->zone));
+        std::make_unique<LoopProbe>(schedule, groups_[i].loop_label, *groups_[i].group, groups_[i].name, route->zone));
   }
 }
 

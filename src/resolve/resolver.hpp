@@ -29,6 +29,7 @@ struct Setup {
     std::string name;  ///< for the log
     bool encrypted = true;
     std::unique_ptr<Group> group;
+    std::uint64_t loop_label = 0;  ///< of a LoopProbe, where it is not encrypted: random, and of the whole process
   };
   struct GroupRoute {
     dns::Buffer zone;
@@ -81,7 +82,7 @@ class Resolver {
   [[nodiscard]] bool is_stopped() const;
   /// Gives back what a peak has left. Not from within a call of this.
   void trim();
-  /// True once a first connection to any server of the root's group was made, or failed.
+  /// True once a first connection to any server of the root's group was made, or failed. Any thread may ask.
   [[nodiscard]] bool is_warm() const;
 
   [[nodiscard]] const ResolverMetrics& metrics() const { return metrics_; }

@@ -36,20 +36,27 @@ std::uint32_t lifetime_of(const dns::MessageView& message) {
 
 }  // namespace
 
+template <typename Work, typename GiveUp>
+bool SearchWalk::contain(Work work, GiveUp give_up) {
+  return resolver_->schedule_.contain("search walk", work, give_up);
+}
+
 void SearchWalk::start(Resolver& resolver, const dns::QueryView& query, dns::Bytes base, Request& request) {
   resolver.metrics_.search_walks.add();
   resolver_ = &resolver;
   request_ = &request;
+  pending_ = 0;
   const auto& question = query.question();
-  name_.assign(question.name.begin(), question.name.end());
   type_ = question.type;
   klass_ = question.klass;
   flags_ = query.message.header().flags() & (dns::flag::rd | dns::flag::ad | dns::flag::cd);
   dnssec_ok_ = query.edns.dnssec_ok;
-  pending_ = 0;
-  prepare(base);
-  ask_inner_steps();
-  advance();
+  const auto begin = [&] {
+    name_.assign(question.name.begin(), question.name.end());
+    prepare(base);
+    ask_inner_steps();
+  };
+  if (contain(begin, [this] { fail(); })) advance();
 }
 
 /// Writes the query of each step.
@@ -101,14 +108,18 @@ void SearchWalk::ask(Step& step) {
   } else {
     step.state = State::pending;
     ++pending_;
-    resolver_->ask(query, found.miss, step);
+    const auto fail = [&] {
+      --pending_;
+      step.fail();
+    };
+    contain([&] { resolver_->ask(query, found.miss, step); }, fail);
   }
   is_busy_ = false;
 }
 
 void SearchWalk::Step::answered(const Answer& given) {
   --walk->pending_;
-  walk->keep(*this, given);
+  walk->contain([&] { walk->keep(*this, given); }, [this] { fail(); });
   walk->advance();
 }
 
@@ -153,8 +164,20 @@ void SearchWalk::keep(Step& step, const Answer& answer) {
   }
 }
 
-/// Something is known that was not: enough to ask for more, to answer, or to end.
+/// What an exception leaves of a walk: a failure for whoever waits, and the steps under way.
+void SearchWalk::fail() {
+  is_busy_ = false;
+  if (auto* const request = std::exchange(request_, nullptr))
+    request->answered({.info_code = dns::extended_error::other, .text = "internal error"});
+  if (pending_ == 0) resolver_->walks_.release(*this);
+}
+
 void SearchWalk::advance() {
+  contain([this] { go_on(); }, [this] { fail(); });
+}
+
+/// Something is known that was not: enough to ask for more, to answer, or to end.
+void SearchWalk::go_on() {
   if (is_busy_) return;
   while (request_ != nullptr) {
     const auto decision = decide();

@@ -49,6 +49,11 @@ class SearchWalk {
   class Step final : public Request {
    public:
     void answered(const Answer& answer) override;
+    void fail() {
+      answer.clear();
+      state = State::failed;
+      rcode = dns::rcode::servfail;
+    }
 
     SearchWalk* walk = nullptr;
     State state = State::unasked;
@@ -80,6 +85,10 @@ class SearchWalk {
   void keep(Step& step, const Answer& answer);
   void advance();
   void end();
+  void go_on();
+  void fail();
+  template <typename Work, typename GiveUp>
+  bool contain(Work work, GiveUp give_up);
   [[nodiscard]] Decision decide() const;
   [[nodiscard]] std::optional<Decision> look_at(std::size_t candidate) const;
   [[nodiscard]] std::optional<Decision> look_at_guard(std::size_t index) const;

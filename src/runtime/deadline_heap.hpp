@@ -44,7 +44,7 @@ class DeadlineHeap {
   /// The earliest deadline.
   [[nodiscard]] std::optional<Time> next() const;
   /// Fires every deadline that is due at `now`, the earliest first. Deadlines set meanwhile that are due too wait for
-  /// the next call.
+  /// the next call. What one of them throws leaves at once; the next call goes on behind it.
   void expire(Time now);
   [[nodiscard]] std::size_t size() const { return heap_.size(); }
 

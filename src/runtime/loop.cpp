@@ -5,16 +5,24 @@
 namespace pillion::runtime {
 
 Loop::Loop(Log& log)
-    : log_(log), tasks_(io_.get_executor(), [this](std::string_view task, std::string_view what) {
-        log_.error("task failed", {{"task", task}, {"error", what}});
-      }) {}
+    // Called while what a task has thrown is handled.
+    : log_(log), tasks_(io_.get_executor(), [this](std::string_view task, std::string_view) { errors_.note(task); }) {}
 
 void Loop::run() {
   // Asio returns as soon as nothing is under way. What the last handlers appended leaves even so, and may set more off.
   for (bool again = true; again;) {
     io_.restart();
-    const bool handled = io_.run() > 0;
+    const bool handled = run_handlers();
     again = end_turn() || handled;
+  }
+}
+
+bool Loop::run_handlers() {
+  try {
+    return io_.run() > 0;
+  } catch (...) {
+    errors_.note("handler");
+    return true;
   }
 }
 
@@ -33,6 +41,7 @@ void Loop::unschedule(Flushable& flushable) {
 
 /// True if there was anything to flush. What a flush schedules waits for the next turn.
 bool Loop::end_turn() {
+  ++turn_;
   if (flush_next_.empty()) return false;
   flushing_.swap(flush_next_);
   for (std::size_t i = 0; i < flushing_.size(); ++i) {
@@ -40,7 +49,7 @@ bool Loop::end_turn() {
     if (flushable == nullptr) continue;
     flushing_[i] = nullptr;
     flushable->scheduled_ = false;
-    flushable->flush();
+    contain("flush", [&] { flushable->flush(); }, [] {});
   }
   flushing_.clear();
   return true;
@@ -65,7 +74,9 @@ void Loop::arm() {
 
 void Loop::on_timer() {
   armed_ = Time::max();
-  deadlines().expire(clock().refresh());
+  const auto now = clock().refresh();
+  // One that throws does not keep the others from coming.
+  while (!contain("deadline", [&] { deadlines().expire(now); }, [] {})) continue;
   arm();
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 // What every service of a shard shares: the event loop, its clock, its end of turn, its deadlines.
 
+#include <cstdint>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "runtime/internal_errors.hpp"
 #include "runtime/log.hpp"
 #include "runtime/random.hpp"
 #include "runtime/schedule.hpp"
@@ -41,8 +43,14 @@ class Loop final : public Schedule {
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] TaskGroup& tasks() { return tasks_; }
 
-  /// Runs until no service has anything under way.
+  /// Runs until no service has anything under way. What handlers throw ends here, if it has not ended where it should:
+  /// the others go on.
   void run();
+  [[nodiscard]] const InternalErrors& internal_errors() const { return errors_; }
+  void note_exception(std::string_view during) noexcept override { errors_.note(during); }
+
+  /// How many turns there were.
+  [[nodiscard]] std::uint64_t turn() const { return turn_; }
 
   /// Asks for flush() at the end of this turn.
   void schedule(Flushable& flushable);
@@ -55,6 +63,7 @@ class Loop final : public Schedule {
 
  private:
   void deadline_set(Time at) override;
+  bool run_handlers();
   bool end_turn();
   void arm();
   void on_timer();
@@ -64,10 +73,12 @@ class Loop final : public Schedule {
     return !flush_next_.empty();
   }};
   Log& log_;
+  InternalErrors errors_{log_};
   Random random_;
   TaskGroup tasks_;
   boost::asio::steady_timer timer_{io_};
   Time armed_ = Time::max();
+  std::uint64_t turn_ = 0;
   std::vector<Flushable*> flushing_;
   std::vector<Flushable*> flush_next_;
 };

@@ -31,6 +31,16 @@ class Gauge {
   std::atomic<double> value_{0};
 };
 
+/// Something that is so or not. Written from one thread only.
+class Flag {
+ public:
+  void set(bool value) { value_.store(value, std::memory_order_relaxed); }
+  [[nodiscard]] bool value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<bool> value_{false};
+};
+
 /// Upper bounds in seconds, for everything that is timed: from a cache hit to a query's whole budget. Each one costs a
 /// series for every source of answers and every server.
 inline constexpr std::array<double, 9> duration_bounds = {0.000025, 0.0001, 0.0005, 0.0025, 0.01, 0.025, 0.1, 0.5, 4.0};

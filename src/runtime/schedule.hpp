@@ -1,6 +1,8 @@
 #pragma once
 // The time of the turn and what is to happen later: all that logic which waits needs of a loop. Tests turn one by hand.
 
+#include <string_view>
+
 #include "runtime/clock.hpp"
 #include "runtime/deadline_heap.hpp"
 
@@ -18,6 +20,22 @@ class Schedule {
     deadline_set(at);
   }
   void clear_deadline(Deadline& deadline) { deadlines_.clear(deadline); }
+
+  /// Calls `work`. Where it throws, that is counted and told, and `give_up` is called, which ends what the work was
+  /// for: a client, a query, a connection. True if it did not throw.
+  template <typename Work, typename GiveUp>
+  bool contain(std::string_view during, Work work, GiveUp give_up) {
+    try {
+      work();
+      return true;
+    } catch (...) {
+      note_exception(during);
+    }
+    give_up();
+    return false;
+  }
+  /// To be called while an exception is handled, where contain() cannot be used.
+  virtual void note_exception(std::string_view during) noexcept = 0;
 
  protected:
   Schedule() = default;

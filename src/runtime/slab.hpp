@@ -27,8 +27,9 @@ class Slab {
 
   /// nullptr at either limit.
   [[nodiscard]] T* acquire() {
-    if (in_use() == limit_ || !memory_.take(cost_)) return nullptr;
+    if (in_use() == limit_ || cost_ > memory_.room()) return nullptr;
     if (free_.empty()) grow();
+    memory_.take_anyway(cost_);
     T* const object = free_.back();
     free_.pop_back();
     return object;

@@ -40,6 +40,8 @@ class Responder {
   virtual dns::Buffer* begin_answer(ClientQuery& query) = 0;
   /// The answer starts at `message_start` of that buffer and is whole.
   virtual void end_answer(ClientQuery& query, std::size_t message_start) = 0;
+  /// The answer that may have been begun cannot be made, for want of memory: the client is not to see a part of it.
+  virtual void abandon_answer(ClientQuery& query) = 0;
   /// The query is over, answered or not.
   virtual void forget(ClientQuery& query) = 0;
 

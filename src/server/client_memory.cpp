@@ -1,9 +1,15 @@
 #include "server/client_memory.hpp"
 
+#include <algorithm>
 #include <chrono>
 
 namespace pillion::server {
 namespace {
+
+/// So many clients that take nothing have a full socket each before others need the room.
+constexpr std::size_t clients_that_take_nothing = 128;
+constexpr std::size_t least_send_buffer = std::size_t{16} << 10U;
+constexpr std::size_t most_send_buffer = std::size_t{128} << 10U;
 
 /// How often those who wait for input look whether somebody's grace is over.
 constexpr std::chrono::milliseconds look_again{100};
@@ -17,6 +23,11 @@ double weight(const Held& held, runtime::Time now) {
 }
 
 }  // namespace
+
+ClientMemory::ClientMemory(runtime::Schedule& schedule, runtime::MemoryShares& shares)
+    : schedule_(schedule),
+      shares_(shares),
+      send_buffer_(std::clamp(shares.output.limit() / clients_that_take_nothing, least_send_buffer, most_send_buffer)) {}
 
 void ClientMemory::start_holding(MemoryHolder& holder) {
   if (!holder.holding_.is_linked()) holders_.push_back(holder);

@@ -3,6 +3,8 @@
 // it, who waits for it, and who has to give it back where there is too little. Pure.
 
 #include <cstddef>
+#include <cstdint>
+#include <utility>
 
 #include <boost/intrusive/list.hpp>
 
@@ -50,13 +52,29 @@ class ClientMemory final : runtime::Deadline {
   /// A client that has had memory for its messages for so long is dropped where others need it.
   static constexpr std::chrono::milliseconds input_grace{1000};
 
+  /// Bytes of answers that are composed for TCP clients in one turn: then the other sockets have theirs, and each
+  /// session goes on in the next.
+  static constexpr std::size_t output_of_turn = std::size_t{256} << 10U;
+
   /// `shares` outlive this.
-  ClientMemory(runtime::Schedule& schedule, runtime::MemoryShares& shares) : schedule_(schedule), shares_(shares) {}
+  ClientMemory(runtime::Schedule& schedule, runtime::MemoryShares& shares);
   ~ClientMemory() { schedule_.clear_deadline(*this); }
 
   [[nodiscard]] runtime::MemoryShare& connections() { return shares_.connections; }
   [[nodiscard]] runtime::MemoryShare& input() { return shares_.input; }
   [[nodiscard]] runtime::MemoryShare& output() { return shares_.output; }
+
+  /// Bytes that the kernel is to keep for a client, of what it has been given and has not taken (SO_SNDBUF). A session
+  /// whose client takes nothing holds these too, and the kernel counts twice as many.
+  [[nodiscard]] std::size_t send_buffer() const { return send_buffer_; }
+
+  /// So many bytes of answers were composed in this turn.
+  void note_output(std::uint64_t turn, std::size_t bytes) {
+    if (std::exchange(turn_, turn) != turn) turns_output_ = 0;
+    turns_output_ += bytes;
+  }
+  /// False once that is enough for this turn.
+  [[nodiscard]] bool may_compose(std::uint64_t turn) const { return turn != turn_ || turns_output_ < output_of_turn; }
 
   /// From now on, until stop_holding(), the session can be made to give back what it holds.
   void start_holding(MemoryHolder& holder);
@@ -83,6 +101,9 @@ class ClientMemory final : runtime::Deadline {
 
   runtime::Schedule& schedule_;
   runtime::MemoryShares& shares_;
+  std::size_t send_buffer_;
+  std::uint64_t turn_ = 0;
+  std::size_t turns_output_ = 0;
   boost::intrusive::list<MemoryHolder, Holding, Unsized> holders_;
   boost::intrusive::list<MemoryHolder, Waiting, Unsized> waiters_;
 };

@@ -29,7 +29,8 @@ ClientTable::Arrival ClientTable::judge_connection(const ClientAddress& address,
   if (held > 0 && held >= limits_.connections_per_client)
     return in_favour_of(idle_connection_of(found->second, now), Refusal::client_limit);
   const auto free = room(limits_.connections, connections_);
-  if (held < share * free) return {};
+  // Where all clients are containers of this pod there is nobody to leave room for.
+  if (held < share * free || (free > 0 && is_loopback(address))) return {};
   return in_favour_of(idle_connection(now), free == 0 ? Refusal::connection_limit : Refusal::client_share);
 }
 
@@ -136,6 +137,12 @@ void ClientTable::seen(ClientRecord& client, runtime::Time now) {
   auto& forgotten = list->front();
   list->pop_front();
   records_.erase(ClientAddress(forgotten.facts.address));
+}
+
+bool ClientTable::may_go_on(const ClientConnection& connection, std::size_t in_flight) const {
+  if (in_flight == 0 || connection.client_ == nullptr) return true;
+  const auto free = room(limits_.in_flight, in_flight_);
+  return in_flight <= free / connection_share && connection.client_->facts.in_flight < connections_share * free;
 }
 
 std::optional<Refusal> ClientTable::take_place(ClientRecord& client, runtime::Time now) {

@@ -104,6 +104,10 @@ class ClientTable {
   static constexpr std::size_t max_banned = 1024;
   /// A client holds at most so many times what is still free: alone it gets three quarters, and leaves room for others.
   static constexpr std::size_t share = 3;
+  /// A connection holds at most this part of what is still free before it is read no further, and all connections of a
+  /// client so many times as much: less than the client may hold, so that its datagrams find places too.
+  static constexpr std::size_t connection_share = 4;
+  static constexpr std::size_t connections_share = 2;
   /// A connection that was active in this time makes no room for another. Also how often an active one is listed anew.
   static constexpr std::chrono::seconds active_for{1};
 
@@ -132,6 +136,9 @@ class ClientTable {
   /// A place among the queries in flight, given back by give_back(); else why there is none.
   [[nodiscard]] std::optional<Refusal> take_place(ClientRecord& client, runtime::Time now);
   void give_back(ClientRecord& client, runtime::Time now);
+  /// False if a connection with so many queries in flight is to wait for one of them to be answered before its next
+  /// query is looked at. One that has none in flight always may.
+  [[nodiscard]] bool may_go_on(const ClientConnection& connection, std::size_t in_flight) const;
 
   /// Counts a message that is no valid query. True if the client has been banned for it: only by what came over TCP,
   /// since a datagram's sender can be forged, and never a loopback address, which all containers of a pod share.

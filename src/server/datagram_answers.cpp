@@ -64,6 +64,12 @@ void DatagramAnswers::end() {
   answers_.back().end = bytes_.size();
 }
 
+void DatagramAnswers::abandon() {
+  if (answers_.empty() || answers_.back().size() > 0) return;
+  bytes_.resize(answers_.back().start);
+  answers_.pop_back();
+}
+
 /// Brings together what may be joined, and keeps the order otherwise as far as one client can see it.
 void DatagramAnswers::sort() {
   order_.clear();

@@ -27,6 +27,8 @@ class DatagramAnswers {
   [[nodiscard]] dns::Buffer& begin(const DatagramPath& path);
   /// The answer is whole; its length must be at least 1 and at most 65,535 bytes.
   void end();
+  /// Takes back an answer that was begun and has not ended, if there is one.
+  void abandon();
   /// Bytes of those that have not been sent.
   [[nodiscard]] std::size_t size() const { return bytes_.size(); }
   /// Sends them all and forgets them. Returns how many could not be sent: the socket's buffer is full, or there

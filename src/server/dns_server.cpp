@@ -11,36 +11,36 @@ namespace asio = boost::asio;
 namespace {
 
 /// Of one shard, whose memory may hold fewer than the configuration allows.
-ClientTable::Limits limits_of(const config::Dns& settings, const config::Clients& clients,
-                              const runtime::MemoryShares& memory) {
-  return {.connections = std::min<std::size_t>(settings.max_connections, memory.connections.limit() / TcpSession::cost),
-          .connections_per_client = settings.max_connections_per_client,
-          .in_flight = std::min(QueryHandler::max_in_flight, memory.queries.limit() / QueryHandler::usual_cost),
-          .ban_after = clients.ban_after,
-          .ban_for = clients.ban_for};
+ClientTable::Limits limits_of(const config::Config& settings, const runtime::MemoryShares& memory) {
+  return {.connections =
+              std::min<std::size_t>(settings.dns.max_connections, memory.connections.limit() / TcpSession::cost),
+          .connections_per_client = settings.dns.max_connections_per_client,
+          .in_flight = std::min(SharedLimits::max_in_flight, memory.queries.limit() / QueryHandler::usual_cost),
+          .ban_after = settings.clients.ban_after,
+          .ban_for = settings.clients.ban_for};
 }
 
 }  // namespace
 
-DnsServer::DnsServer(runtime::Loop& loop, const config::Dns& settings, const config::Clients& clients, bool share,
+DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings, PortUse port_use, SharedLimits& limits,
                      resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics)
     : loop_(loop),
-      admission_(loop, loop.log(), limits_of(settings, clients, memory), loop.random().u64(), metrics),
-      handler_(loop, settings, resolver, admission_, memory, metrics),
+      admission_(loop, loop.log(), limits_of(settings, memory), loop.random().u64(), metrics),
+      handler_(loop, settings.dns, limits, resolver, admission_, memory, metrics),
       memory_(loop, memory) {
-  for (const auto& endpoint : settings.listen) bind(endpoint, share);
+  for (const auto& endpoint : settings.dns.listen) bind(endpoint, port_use);
 }
 
-void DnsServer::bind(const config::Endpoint& endpoint, bool share) {
+void DnsServer::bind(const config::Endpoint& endpoint, PortUse port_use) {
   const auto address = asio::ip::make_address(endpoint.address);
   // A port that the kernel found free for TCP may be taken for UDP; then another is tried.
   constexpr int attempts = 16;
   for (int attempt = 1;; ++attempt) {
     try {
-      auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), share, handler_,
-                                               memory_, limits_);
+      auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), port_use,
+                                               handler_, memory_, limits_);
       udp_.push_back(std::make_unique<UdpListener>(loop_, asio::ip::udp::endpoint(address, tcp->address().port()),
-                                                   share, handler_));
+                                                   port_use, handler_));
       tcp_.push_back(std::move(tcp));
       return;
     } catch (const boost::system::system_error& error) {
@@ -48,6 +48,11 @@ void DnsServer::bind(const config::Endpoint& endpoint, bool share) {
       throw BindError("cannot listen on " + config::to_string(endpoint) + ": " + error.code().message());
     }
   }
+}
+
+void DnsServer::keep_addresses_to(std::size_t sockets) {
+  for (auto& listener : udp_) listener->keep_address_to(sockets);
+  for (auto& listener : tcp_) listener->keep_address_to(sockets);
 }
 
 void DnsServer::start() {

@@ -18,11 +18,13 @@ class BindError : public std::runtime_error {
 
 class DnsServer {
  public:
-  /// Binds every address of `settings.listen` for UDP and TCP; throws BindError. With `share`, other shards bind the
-  /// same addresses. A port of 0 lets the kernel choose one that is free for both.
-  DnsServer(runtime::Loop& loop, const config::Dns& settings, const config::Clients& clients, bool share,
+  /// Binds every address of `settings.dns.listen` for UDP and TCP; throws BindError. A port of 0 lets the kernel choose
+  /// one that is free for both. `limits` and `memory` outlive this.
+  DnsServer(runtime::Loop& loop, const config::Config& settings, PortUse port_use, SharedLimits& limits,
             resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics);
 
+  /// Of sockets that share their addresses, when all of them are bound: see keep_to().
+  void keep_addresses_to(std::size_t sockets);
   void start();
   /// No new TCP clients; those that are there, and UDP, are answered on.
   void begin_drain();
@@ -39,7 +41,7 @@ class DnsServer {
   [[nodiscard]] std::vector<config::Endpoint> addresses() const;
 
  private:
-  void bind(const config::Endpoint& endpoint, bool share);
+  void bind(const config::Endpoint& endpoint, PortUse port_use);
 
   runtime::Loop& loop_;
   SessionLimits limits_;

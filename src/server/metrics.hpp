@@ -40,7 +40,7 @@ enum class Refusal : std::uint8_t {
   client_limit,      // a connection over max_connections_per_client, closed on arrival
   client_share,      // a connection or a query over a client's share of the shard's limit: as for these limits
   banned,            // a connection or a datagram of a banned client: closed, dropped
-  in_flight_limit,   // a query over the shard's limit: answered REFUSED with an Extended DNS Error
+  in_flight_limit,   // a query over the process's limit: answered REFUSED with an Extended DNS Error
   slow_client,       // a message not completed in time, or answers not read in time: closed
   output_limit,      // a client that does not read while answers pile up: closed
   memory_limit,      // no memory left for a query or an answer: answered REFUSED; or for what a client holds: closed

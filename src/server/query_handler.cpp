@@ -52,16 +52,25 @@ void ClientQuery::keep(std::shared_ptr<const resolve::KeptAnswer> answer) {
   responder->wait_to_take(*this);
 }
 
-QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver,
-                           ClientAdmission& admission, runtime::MemoryShares& memory, DnsMetrics& metrics)
+QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, SharedLimits& shared,
+                           resolve::Resolver& resolver, ClientAdmission& admission, runtime::MemoryShares& memory,
+                           DnsMetrics& metrics)
     : loop_(loop),
       settings_(settings),
+      shared_(shared),
       resolver_(resolver),
       admission_(admission),
       metrics_(metrics),
-      queries_(max_in_flight, memory.queries, sizeof(ClientQuery) + usual_query_size) {}
+      queries_(SharedLimits::max_in_flight, memory.queries, sizeof(ClientQuery) + usual_query_size) {}
 
 QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
+  auto outcome = Outcome::failed;
+  loop_.contain(
+      "client's query", [&] { outcome = take(message, sender, responder); }, [&] { responder.abandon_answer(spare_); });
+  return outcome;
+}
+
+QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sender, Responder& responder) {
   last_message_ = loop_.clock().now();
   const auto view = dns::parse_query(message, {.reject_non_utf8_names = settings_.reject_non_utf8_names});
   if (!view) {
@@ -90,7 +99,8 @@ QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sen
   if (found.answer) {
     answer_now(*view, sender, responder, *found.answer);
   } else if (const auto query = accept(*view, sender, responder)) {
-    resolver_.ask(*view, found.miss, **query);
+    const auto fail = [&] { answer(**query, {.info_code = dns::extended_error::other, .text = "internal error"}); };
+    loop_.contain("query", [&] { resolver_.ask(*view, found.miss, **query); }, fail);
   } else {
     answer_now(*view, sender, responder,
                {.rcode = dns::rcode::refused,
@@ -115,15 +125,28 @@ std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& 
                                                           Responder& responder) {
   const auto client = admission_.take_place(sender.connection, sender.address);
   if (!client) return std::unexpected(client.error());
-  auto* const query = queries_.acquire();
+  ClientQuery* query = nullptr;
+  auto refusal = Refusal::memory_limit;
+  try {
+    query = queries_.acquire();
+    if (query != nullptr) query->query.assign(view);
+  } catch (...) {
+    if (query != nullptr) queries_.release(*query);
+    admission_.give_back(**client);
+    throw;
+  }
+  if (query != nullptr && !shared_.queries.take()) {
+    queries_.release(*query);
+    query = nullptr;
+    refusal = Refusal::in_flight_limit;
+  }
   if (query == nullptr) {
     admission_.give_back(**client);
-    count_refusal(Refusal::memory_limit);
-    return std::unexpected(Refusal::memory_limit);
+    count_refusal(refusal);
+    return std::unexpected(refusal);
   }
   query->client = *client;
   fill(*query, sender, responder);
-  query->query.assign(view);
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
   return query;
 }
@@ -167,9 +190,18 @@ void QueryHandler::deliver(ClientQuery& query) {
 }
 
 void QueryHandler::respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer) {
+  loop_.contain(
+      "answer", [&] { compose(query, view, answer); },
+      [&] {
+        metrics_.responses_undelivered.add();
+        query.responder->abandon_answer(query);
+      });
+}
+
+void QueryHandler::compose(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer) {
   if (const auto size = size_of_records(answer); size > 0 && !query.responder->can_hold(size + max_own_size)) {
     count_refusal(Refusal::memory_limit);
-    return respond(query, view,
+    return compose(query, view,
                    {.source = answer.source,
                     .rcode = dns::rcode::refused,
                     .info_code = dns::extended_error::other,
@@ -229,6 +261,7 @@ void QueryHandler::release(ClientQuery& query) {
   query.query.recycle();
   admission_.give_back(*query.client);
   queries_.release(query);
+  shared_.queries.give_back();
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
   responder.forget(query);
 }

@@ -15,6 +15,7 @@
 #include "server/client.hpp"
 #include "server/client_admission.hpp"
 #include "server/metrics.hpp"
+#include "server/shared_limits.hpp"
 
 namespace pillion::server {
 
@@ -31,16 +32,17 @@ struct Sender {
 /// One per shard, shared by its listeners.
 class QueryHandler {
  public:
-  /// Queries of a shard that wait for an answer; more, and those for which there is no memory, are refused with an
-  /// Extended DNS Error.
-  static constexpr std::size_t max_in_flight = 16'384;
   /// Bytes that a query takes of the memory for queries while it is asked for, here and behind.
   static constexpr std::size_t usual_cost = 1536;
 
-  QueryHandler(runtime::Loop& loop, const config::Dns& settings, resolve::Resolver& resolver,
+  QueryHandler(runtime::Loop& loop, const config::Dns& settings, SharedLimits& shared, resolve::Resolver& resolver,
                ClientAdmission& admission, runtime::MemoryShares& memory, DnsMetrics& metrics);
 
-  enum class Outcome : std::uint8_t { accepted, invalid };
+  enum class Outcome : std::uint8_t {
+    accepted,
+    invalid,
+    failed,  ///< by an exception: nothing was answered, and the query is not to be forgotten
+  };
   /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the
   /// caller closes the connection, and FORMERR at the most over UDP. A message with another opcode than QUERY is laid
   /// out by rules of its own (RFC 8490 section 5.4): whatever follows its header, it is answered NOTIMP.
@@ -57,12 +59,14 @@ class QueryHandler {
   [[nodiscard]] runtime::Time last_message() const { return last_message_; }
 
   [[nodiscard]] const config::Dns& settings() const { return settings_; }
+  [[nodiscard]] SharedLimits& shared() { return shared_; }
   [[nodiscard]] DnsMetrics& metrics() { return metrics_; }
   [[nodiscard]] ClientAdmission& admission() { return admission_; }
   void count_refusal(Refusal refusal) { metrics_.refused[static_cast<std::size_t>(refusal)].add(); }
 
  private:
   friend class ClientQuery;
+  [[nodiscard]] Outcome take(dns::Bytes message, const Sender& sender, Responder& responder);
   void answer(ClientQuery& query, const resolve::Answer& answer);
   void reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder);
   void answer_header(dns::Bytes message, std::uint16_t rcode, const Sender& sender, Responder& responder);
@@ -73,11 +77,13 @@ class QueryHandler {
                   const resolve::Answer& answer);
   [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
   void respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
+  void compose(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
   [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, const ClientQuery& query) const;
   void release(ClientQuery& query);
 
   runtime::Loop& loop_;
   config::Dns settings_;
+  SharedLimits& shared_;
   resolve::Resolver& resolver_;
   ClientAdmission& admission_;
   DnsMetrics& metrics_;

@@ -19,15 +19,19 @@ using boost::system::error_code;
 
 namespace {
 
+/// Bytes of a client's queries that the kernel keeps until they are read; it counts twice as many.
+constexpr int receive_buffer = 64 << 10;
 /// The kernel's queue of connections that wait to be accepted; it cuts this to net.core.somaxconn.
 constexpr int backlog = 4096;
 /// After accept(2) failed for want of descriptors or memory: until then some may have come back.
 constexpr std::chrono::milliseconds accept_retry{100};
+/// Clients that are closed before that, for want of a descriptor.
+constexpr std::size_t turned_away_at_once = 64;
 
 }  // namespace
 
-TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
-                         ClientMemory& memory, const SessionLimits& limits)
+TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& address, PortUse port_use,
+                         QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits)
     : loop_(loop),
       acceptor_(loop.io()),
       retry_(loop.io()),
@@ -37,10 +41,18 @@ TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& add
       read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
   acceptor_.open(address.protocol());
   acceptor_.set_option(Acceptor::reuse_address(true));
-  if (share) set_reuse_port(acceptor_.native_handle());
+  prepare_bind(acceptor_.native_handle(), port_use);
   if (address.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(true));
+  // What the kernel keeps for a client is in nobody's share; accepted sockets take these over.
+  acceptor_.set_option(asio::socket_base::send_buffer_size(static_cast<int>(memory.send_buffer())));
+  acceptor_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
   acceptor_.bind(address);
   acceptor_.listen(backlog);
+  open_to_others(acceptor_.native_handle(), port_use);
+}
+
+void TcpListener::keep_address_to(std::size_t sockets) {
+  keep_to(acceptor_.native_handle(), address().address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6, sockets);
 }
 
 void TcpListener::start() {
@@ -49,37 +61,58 @@ void TcpListener::start() {
 
 asio::awaitable<void> TcpListener::accept() {
   while (acceptor_.is_open()) {
-    asio::ip::tcp::endpoint peer;
-    auto [error, socket] = co_await acceptor_.async_accept(loop_.io(), peer, asio::as_tuple(asio::use_awaitable));
-    if (!acceptor_.is_open()) co_return;
-    loop_.clock().refresh();
-    if (!error) {
-      admit(TcpSocket(std::move(socket)), peer);
-      continue;
+    try {
+      co_await accept_clients();
+    } catch (...) {
+      loop_.note_exception("TCP listener");
     }
-    // The client may have gone already: that is its own affair. Anything else would fail again at once.
-    if (error == asio::error::connection_aborted) continue;
-    handler_.metrics().accept_errors.add();
-    loop_.log().warn("accept failed", {{"error", error.message()}});
+    if (!acceptor_.is_open()) co_return;
     retry_.expires_after(accept_retry);
     error_code ignored;
     co_await retry_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
   }
 }
 
+/// Until that fails.
+asio::awaitable<void> TcpListener::accept_clients() {
+  while (acceptor_.is_open()) {
+    asio::ip::tcp::endpoint peer;
+    auto [error, socket] = co_await acceptor_.async_accept(loop_.io(), peer, asio::as_tuple(asio::use_awaitable));
+    if (!acceptor_.is_open()) co_return;
+    loop_.clock().refresh();
+    // The client may have gone already: that is its own affair. Anything else would fail again at once.
+    if (error == asio::error::connection_aborted) continue;
+    if (error) co_return accept_failed(error);
+    loop_.contain("TCP client", [&] { admit(TcpSocket(std::move(socket)), peer); }, [] {});
+  }
+}
+
+void TcpListener::accept_failed(const error_code& error) {
+  if (error == asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system) {
+    // It fails so even where nobody waits.
+    if (spare_.is_kept() && spare_.turn_away(acceptor_.native_handle(), turned_away_at_once) == 0) return;
+  }
+  handler_.metrics().accept_errors.add();
+  if (const auto suppressed = log_limiter_.admit("accept", loop_.clock().now()))
+    loop_.log().warn("accept failed", {{"error", error.message()}, {"suppressed", *suppressed}});
+}
+
 void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
   const auto client = client_address(peer.address());
   const auto family = peer.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6;
   if (!handler_.admission().admit_connection(client)) return;
+  Place place(handler_.shared().connections);
+  if (!place) return handler_.count_refusal(Refusal::connection_limit);
   error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, family, handler_, memory_, limits_, *this);
   auto& started = *session;
   sessions_.emplace(&started, std::move(session));
+  started.hold(std::move(place));
   handler_.admission().add_connection(started, client);
   handler_.metrics().connections_accepted.add();
   handler_.metrics().connections[static_cast<std::size_t>(family)].add(1);
-  started.start();
+  loop_.contain("TCP client", [&] { started.start(); }, [&] { started.close(); });
 }
 
 void TcpListener::ended(TcpSession& session) {

@@ -10,8 +10,12 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "runtime/log_limiter.hpp"
 #include "runtime/loop.hpp"
 #include "server/query_handler.hpp"
+#include "server/shared_limits.hpp"
+#include "server/shared_port.hpp"
+#include "server/spare_descriptor.hpp"
 #include "server/tcp_session.hpp"
 
 namespace pillion::server {
@@ -20,13 +24,14 @@ class TcpListener final : public SessionOwner {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-  /// Binds and listens; throws boost::system::system_error. With `share`, other shards bind the same address
-  /// (SO_REUSEPORT).
-  TcpListener(runtime::Loop& loop, const boost::asio::ip::tcp::endpoint& address, bool share, QueryHandler& handler,
-              ClientMemory& memory, const SessionLimits& limits);
+  /// Binds and listens; throws boost::system::system_error.
+  TcpListener(runtime::Loop& loop, const boost::asio::ip::tcp::endpoint& address, PortUse port_use,
+              QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits);
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
+  /// See keep_to().
+  void keep_address_to(std::size_t sockets);
   void start();
   /// Takes no new clients; those that are there go on.
   void stop_accepting();
@@ -37,6 +42,8 @@ class TcpListener final : public SessionOwner {
 
  private:
   [[nodiscard]] boost::asio::awaitable<void> accept();
+  [[nodiscard]] boost::asio::awaitable<void> accept_clients();
+  void accept_failed(const boost::system::error_code& error);
   void admit(TcpSocket socket, const boost::asio::ip::tcp::endpoint& peer);
   [[nodiscard]] dns::MutableBytes read_buffer() override { return read_buffer_; }
   void ended(TcpSession& session) override;
@@ -44,6 +51,8 @@ class TcpListener final : public SessionOwner {
   runtime::Loop& loop_;
   Acceptor acceptor_;
   boost::asio::steady_timer retry_;  // after a failed accept
+  SpareDescriptor spare_;
+  runtime::LogLimiter log_limiter_;
   QueryHandler& handler_;
   ClientMemory& memory_;
   const SessionLimits& limits_;

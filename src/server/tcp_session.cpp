@@ -37,10 +37,10 @@ TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddres
       address_(address),
       is_local_(is_loopback(address)),
       family_(family),
-      place_(memory.connections()),
+      own_(memory.connections()),
       input_(memory.input()),
       output_(memory.output()) {
-  place_.set_anyway(cost);
+  own_.set_anyway(cost);
 }
 
 void TcpSession::start() {
@@ -50,13 +50,19 @@ void TcpSession::start() {
 }
 
 void TcpSession::wait_readable() {
+  socket_.async_wait(TcpSocket::wait_read, [this](const error_code& error) {
+    loop_.contain("TCP client", [&] { readable(error); }, [this] { close(); });
+  });
   reading_ = true;
-  socket_.async_wait(TcpSocket::wait_read, [this](const error_code& error) { readable(error); });
+}
+
+bool TcpSession::may_handle_more() const {
+  return in_flight_ < handler_.settings().max_in_flight_per_connection &&
+         handler_.admission().table().may_go_on(*this, in_flight_);
 }
 
 bool TcpSession::may_read() const {
-  return !closed_ && !input_ended_ && in_flight_ < handler_.settings().max_in_flight_per_connection &&
-         pending() < limits_.pause_at && to_take_.empty();
+  return !closed_ && !input_ended_ && may_handle_more() && pending() < limits_.pause_at && to_take_.empty();
 }
 
 /// How many bytes may be read: they may all have to be kept.
@@ -115,14 +121,24 @@ void TcpSession::readable(const error_code& error) {
 bool TcpSession::handle_messages(dns::Bytes bytes) {
   handling_ = true;
   dns::Frames frames(bytes);
-  while (in_flight_ < handler_.settings().max_in_flight_per_connection && can_take()) {
+  bool is_held_up = false;
+  while (may_handle_more()) {
+    is_held_up = !can_take();
+    if (is_held_up) break;
     const auto message = frames.next();
     if (!message) break;
     partial_since_ = last_read_;
     ++in_flight_;
     const Sender sender{
         .transport = Transport::tcp, .family = family_, .address = address_, .is_local = is_local_, .connection = this};
-    if (handler_.handle(*message, sender, *this) == QueryHandler::Outcome::invalid) {
+    const auto outcome = handler_.handle(*message, sender, *this);
+    if (outcome == QueryHandler::Outcome::failed) {
+      --in_flight_;
+      handling_ = false;
+      closed_ ? end_if_unused() : close();
+      return false;
+    }
+    if (outcome == QueryHandler::Outcome::invalid) {
       --in_flight_;
       handling_ = false;
       // What was answered before the bad message still leaves; then the client is cut off.
@@ -137,8 +153,7 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
   if (partial_.empty()) return true;
   watch(partial_since_ + limits_.message_timeout);
   // Others' answers are in the way, which leave at the end of the turn.
-  const bool is_whole = dns::Frames(partial_).next().has_value();
-  if (is_whole && in_flight_ == 0 && !waiting_to_write_) loop_.schedule(*this);
+  if (is_held_up && !waiting_to_write_) loop_.schedule(*this);
   return true;
 }
 
@@ -159,8 +174,9 @@ void TcpSession::keep(dns::Bytes rest) {
 void TcpSession::resume() {
   if (handling_ || closed_) return;
   while (!to_take_.empty() && can_take()) deliver_first();
+  if (!to_take_.empty() && !waiting_to_write_) loop_.schedule(*this);
   if (reading_ || closed_ || !to_take_.empty()) return;
-  if (!partial_.empty() && in_flight_ < handler_.settings().max_in_flight_per_connection) {
+  if (!partial_.empty() && may_handle_more()) {
     const auto waiting = std::exchange(partial_, {});
     if (!handle_messages(waiting)) return;
   }
@@ -169,7 +185,7 @@ void TcpSession::resume() {
 
 bool TcpSession::can_take() {
   if (closed_) return true;
-  return pending() < limits_.pause_at &&
+  return pending() < limits_.pause_at && memory_.may_compose(loop_.turn()) &&
          memory_.make_room(runtime::MemoryUse::output, ClientMemory::room_for_answer, *this);
 }
 
@@ -202,8 +218,20 @@ dns::Buffer* TcpSession::begin_answer(ClientQuery& /*query*/) {
 
 void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
   dns::end_frame(out_, message_start);
-  output_.set_anyway(beyond_small(out_.size()));
+  memory_.note_output(loop_.turn(), out_.size() - message_start);
+  account_for_output();
   loop_.schedule(*this);
+}
+
+void TcpSession::account_for_output() {
+  // The kernel's buffer is full, too.
+  const auto in_kernel = waiting_to_write_ ? 2 * memory_.send_buffer() : 0;
+  output_.set_anyway(beyond_small(out_.size()) + in_kernel);
+}
+
+void TcpSession::abandon_answer(ClientQuery& /*query*/) {
+  // What lies in the buffer ends in the middle of a message.
+  close();
 }
 
 void TcpSession::forget(ClientQuery& /*query*/) {
@@ -219,6 +247,10 @@ Held TcpSession::held(runtime::MemoryUse use) const {
 }
 
 void TcpSession::flush() {
+  loop_.contain("TCP client", [this] { end_turn(); }, [this] { close(); });
+}
+
+void TcpSession::end_turn() {
   if (closed_) return;
   if (!waiting_to_write_) write();
   if (closed_) return;
@@ -250,11 +282,9 @@ void TcpSession::write() {
 void TcpSession::wait_writable() {
   // The part that has left would otherwise pile up before the part that has not.
   out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(written_));
-  output_.set_anyway(beyond_small(out_.size()));
   if (written_ > 0 || !waiting_to_write_) last_write_ = loop_.clock().now();
   written_ = 0;
-  if (waiting_to_write_) return;
-  waiting_to_write_ = true;
+  if (waiting_to_write_) return account_for_output();
   memory_.start_holding(*this);
   watch(last_write_ + limits_.write_timeout);
   socket_.async_wait(TcpSocket::wait_write, [this](const error_code& error) {
@@ -263,6 +293,8 @@ void TcpSession::wait_writable() {
     loop_.clock().refresh();
     flush();
   });
+  waiting_to_write_ = true;
+  account_for_output();
 }
 
 /// When this session would time out if nothing more happened, and whether that is the client's fault.
@@ -283,7 +315,7 @@ void TcpSession::watch(runtime::Time at_the_latest) {
 
 void TcpSession::expired(runtime::Time now) {
   const auto [due, slow] = next_timeout();
-  if (now < due) return watch(due);
+  if (now < due) return static_cast<void>(loop_.contain("TCP client", [&] { watch(due); }, [this] { close(); }));
   if (slow) return drop(Refusal::slow_client);
   handler_.metrics().idle_closes.add();
   close();
@@ -313,6 +345,7 @@ void TcpSession::close() {
   if (closed_) return;
   closed_ = true;
   handler_.admission().remove_connection(*this);
+  place_.reset();
   loop_.clear_deadline(*this);
   loop_.unschedule(*this);
   error_code ignored;

@@ -56,6 +56,8 @@ class TcpSession final : public Responder,
              QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits, SessionOwner& owner);
   ~TcpSession() override { loop_.unschedule(*this); }
 
+  /// Its place among the connections, which it gives back when it closes.
+  void hold(Place place) { place_.emplace(std::move(place)); }
   void start();
   /// Closes now.
   void close();
@@ -76,6 +78,7 @@ class TcpSession final : public Responder,
   void wait_to_take(ClientQuery& query) override;
   dns::Buffer* begin_answer(ClientQuery& query) override;
   void end_answer(ClientQuery& query, std::size_t message_start) override;
+  void abandon_answer(ClientQuery& query) override;
   void forget(ClientQuery& query) override;
 
   // MemoryHolder
@@ -92,12 +95,15 @@ class TcpSession final : public Responder,
   void keep(dns::Bytes rest);
   void resume();
   [[nodiscard]] bool may_read() const;
+  [[nodiscard]] bool may_handle_more() const;
 
   // Writing
   void flush() override;
+  void end_turn();
   void write();
   void wait_writable();
   void deliver_first();
+  void account_for_output();
   [[nodiscard]] std::size_t pending() const { return out_.size() - written_; }
 
   // Ending
@@ -134,7 +140,8 @@ class TcpSession final : public Responder,
   resolve::RequestList to_take_;  // queries of this client's whose answers are kept for it
   const resolve::KeptAnswer* last_kept_ = nullptr;  // of the last of them
   std::size_t kept_ = 0;                            // bytes of these answers
-  runtime::MemoryHold place_;     // the session's own
+  std::optional<Place> place_;
+  runtime::MemoryHold own_;       // for the session itself
   runtime::MemoryHold input_;     // for what of partial_ is not small
   runtime::MemoryHold output_;    // for what of out_ is not small
 };

@@ -46,7 +46,8 @@ struct UdpListener::Batch {
   std::array<std::array<std::uint8_t, datagram_size>, batch_size> data;
 };
 
-UdpListener::UdpListener(runtime::Loop& loop, const asio::ip::udp::endpoint& address, bool share, QueryHandler& handler)
+UdpListener::UdpListener(runtime::Loop& loop, const asio::ip::udp::endpoint& address, PortUse port_use,
+                         QueryHandler& handler)
     : loop_(loop),
       socket_(loop.io()),
       handler_(handler),
@@ -55,11 +56,12 @@ UdpListener::UdpListener(runtime::Loop& loop, const asio::ip::udp::endpoint& add
       batch_(std::make_unique_for_overwrite<Batch>()),
       answers_(family_, wildcard_) {
   socket_.open(address.protocol());
-  if (share) set_reuse_port(socket_.native_handle());
+  prepare_bind(socket_.native_handle(), port_use);
   if (family_ == IpFamily::ipv6) socket_.set_option(asio::ip::v6_only(true));
   if (wildcard_) ask_for_packet_info(socket_.native_handle(), family_);
   socket_.non_blocking(true);
   socket_.bind(address);
+  open_to_others(socket_.native_handle(), port_use);
 }
 
 UdpListener::~UdpListener() {
@@ -72,8 +74,8 @@ void UdpListener::stop() {
 }
 
 void UdpListener::wait() {
-  waiting_ = true;
   socket_.async_wait(Socket::wait_read, [this](const error_code& error) { readable(error); });
+  waiting_ = true;
 }
 
 void UdpListener::readable(const error_code& error) {
@@ -85,7 +87,8 @@ void UdpListener::readable(const error_code& error) {
     for (std::size_t index = 0; index < received; ++index) handle(index);
     if (received < batch_size) break;
   }
-  wait();
+  // Where there is no memory to wait, the end of the turn tries again.
+  loop_.contain("UDP listener", [this] { wait(); }, [this] { loop_.schedule(*this); });
 }
 
 /// How many datagrams stand in batch_ now.
@@ -134,6 +137,8 @@ void UdpListener::end_answer(ClientQuery& /*query*/, std::size_t /*message_start
 void UdpListener::flush() {
   if (const auto undelivered = answers_.send(socket_.native_handle()); undelivered > 0)
     handler_.metrics().responses_undelivered.add(undelivered);
+  if (!waiting_ && socket_.is_open())
+    loop_.contain("UDP listener", [this] { wait(); }, [this] { loop_.schedule(*this); });
 }
 
 }  // namespace pillion::server

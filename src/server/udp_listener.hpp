@@ -11,17 +11,21 @@
 #include "server/client.hpp"
 #include "server/datagram_answers.hpp"
 #include "server/query_handler.hpp"
+#include "server/shared_port.hpp"
 
 namespace pillion::server {
 
 class UdpListener final : public Responder, runtime::Flushable {
  public:
-  /// Binds; throws boost::system::system_error. With `share`, other shards bind the same address (SO_REUSEPORT).
-  UdpListener(runtime::Loop& loop, const boost::asio::ip::udp::endpoint& address, bool share, QueryHandler& handler);
+  /// Binds; throws boost::system::system_error.
+  UdpListener(runtime::Loop& loop, const boost::asio::ip::udp::endpoint& address, PortUse port_use,
+              QueryHandler& handler);
   ~UdpListener();
   UdpListener(const UdpListener&) = delete;
   UdpListener& operator=(const UdpListener&) = delete;
 
+  /// See keep_to().
+  void keep_address_to(std::size_t sockets) { keep_to(socket_.native_handle(), family_, sockets); }
   void start() { wait(); }
   void stop();
   [[nodiscard]] boost::asio::ip::udp::endpoint address() const { return socket_.local_endpoint(); }
@@ -37,6 +41,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   void wait_to_take(ClientQuery& /*query*/) override {}
   dns::Buffer* begin_answer(ClientQuery& query) override;
   void end_answer(ClientQuery& query, std::size_t message_start) override;
+  void abandon_answer(ClientQuery& /*query*/) override { answers_.abandon(); }
   void forget(ClientQuery& /*query*/) override {}
 
   void wait();

@@ -299,6 +299,8 @@ void collect_program(const Sources& sources, std::vector<MetricFamily>& families
   if (sources.log_lines_dropped) {
     scalar(declared("pillion_log_lines_dropped_total"), static_cast<double>(sources.log_lines_dropped()));
   }
+  scalar(declared("pillion_internal_errors_total"),
+         sum(sources.internal_errors, [](const runtime::Counter& counter) -> auto& { return counter; }));
   Family build(declared("pillion_build_info"));
   build.add({sources.build.version, sources.build.commit, sources.build.openssl}, 1);
   std::move(build).finish(families);

@@ -142,6 +142,8 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      "When the configuration in use was loaded."},
     {"pillion_log_lines_dropped_total", MetricType::counter,
      "Log lines not written because standard error was not read fast enough."},
+    {"pillion_internal_errors_total", MetricType::counter,
+     "Exceptions that ended a client, a query, a connection or a scrape: faults of the program, or no memory."},
     {"pillion_build_info",
      MetricType::gauge,
      "Always 1; the labels say what is running.",

@@ -55,7 +55,8 @@ bool Pool::is_trial(runtime::Time now) const {
 void Pool::abandon(Query& query) {
   // Queries expire in about the order in which they came, so the search ends early.
   if (query.waits_apart) return quarantine_.erase(query);
-  waiting_.erase(std::ranges::find(waiting_, &query));
+  const auto found = std::ranges::find(waiting_, &query);
+  if (found != waiting_.end()) waiting_.erase(found);
 }
 
 void Pool::send(Member& target, Query& query, runtime::Time now) {
@@ -157,7 +158,7 @@ void Pool::keep_warm(runtime::Time now, bool had_answers) {
 
 void Pool::ready(Connection& connection, const Handshake& handshake) {
   report_.connected(handshake);
-  tried_ = true;
+  tried_.set(true);
   auto& opened = members_.of(connection);
   opened.ready_at = now();
   if (stopping_) return connection.retire();
@@ -207,6 +208,11 @@ void Pool::gone(Connection& connection) {
 /// Time to doubt the quota; or to try a server that is down again, whether or not a query waits: the next one should
 /// find it up.
 void Pool::expired(runtime::Time now) {
+  const auto again_later = [&] { wake_at(now + Health::longest_backoff_asked); };
+  context_.schedule.contain("upstream pool", [&] { wake(now); }, again_later);
+}
+
+void Pool::wake(runtime::Time now) {
   if (health().is_up()) {
     send_waiting(now);
     return open_as_needed(now);

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/metrics.hpp"
 #include "runtime/schedule.hpp"
 #include "upstream/channel.hpp"
 #include "upstream/connection.hpp"
@@ -58,7 +59,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   [[nodiscard]] bool empty() const override { return members_.empty(); }
   [[nodiscard]] const ServerProfile& profile() const override { return profile_; }
   [[nodiscard]] const std::string& server() const override { return report_.server(); }
-  [[nodiscard]] bool tried() const override { return tried_; }
+  [[nodiscard]] bool tried() const override { return tried_.value(); }
   [[nodiscard]] ServerMetrics& metrics() override { return report_.metrics(); }
   void on_recovery(std::function<void()> listener) override { on_recovery_ = std::move(listener); }
 
@@ -77,6 +78,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
               std::vector<Query*> lost) override;
   void gone(Connection& connection) override;
   void expired(runtime::Time now) override;
+  void wake(runtime::Time now);
 
   [[nodiscard]] runtime::Time now() { return context_.schedule.clock().now(); }
   /// The queries may be to blame for connections that end without any answer, or the server: so many in a row, and it
@@ -125,7 +127,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   Quarantine quarantine_;
   unsigned fruitless_ = 0;  // connections in a row that ended with queries and without any answer
   std::optional<runtime::Time> last_sent_;
-  bool tried_ = false;
+  runtime::Flag tried_;
   bool stopping_ = false;
 };
 

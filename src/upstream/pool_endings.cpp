@@ -1,5 +1,6 @@
 // What follows from the end of a connection: for the server, and for the queries that were on it.
 
+#include <algorithm>
 #include <utility>
 
 #include "upstream/liveness.hpp"
@@ -12,7 +13,8 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   auto& ended = members_.of(connection);
   report_.metrics().in_flight.set(static_cast<double>(members_.in_flight()));
   const bool had_answers = ended.last_reply.has_value();
-  if (error && traits(*error).blame == Blame::us) {
+  const bool is_our_fault = error && traits(*error).blame == Blame::us;
+  if (is_our_fault) {
     report_.count_failure(*error);
     give_back(lost, *error);
   } else if (const auto failure = verdict(ended, error, lost)) {
@@ -32,7 +34,11 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   }
   send_waiting(at);
   open_as_needed(at);
-  if (!stopping_ && !health().is_up() && !is_set()) context_.schedule.set_deadline(*this, health().retry_at());
+  if (!stopping_ && !health().is_up() && !is_set()) {
+    // What failed for want of descriptors says nothing of the server, whose back-off may be over; it would fail again.
+    const auto soonest = is_our_fault ? at + Health::longest_backoff_asked : health().retry_at();
+    context_.schedule.set_deadline(*this, std::max(health().retry_at(), soonest));
+  }
   keep_warm(at, had_answers);
   publish();
 }
@@ -63,7 +69,7 @@ std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> err
 }
 
 void Pool::server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now) {
-  tried_ = true;
+  tried_.set(true);
   if (traits(error).is_of_handshake) report_.metrics().handshakes_failed.add();
   health().failed(error, now, context_.random());
   report_.failed(error, detail);

@@ -25,6 +25,16 @@ constexpr unsigned reads_per_turn = 64;  // then other sockets have their turn
 SocketDatagrams::SocketDatagrams(runtime::Loop& loop, asio::ip::udp::endpoint server, DatagramEvents& events)
     : loop_(loop), server_(std::move(server)), events_(events), socket_(loop.io()), in_(read_size) {}
 
+/// After an exception, what was thrown over is not known, so that the connection cannot go on.
+template <typename Work>
+void SocketDatagrams::contained(Work work) {
+  const auto give_up = [this] {
+    if (closed_) return;
+    loop_.contain("upstream socket", [this] { events_.failed(Error::no_resources, "internal error"); }, [] {});
+  };
+  loop_.contain("upstream socket", work, give_up);
+}
+
 void SocketDatagrams::open() {
   error_code error;
   socket_.open(server_.protocol(), error);
@@ -34,25 +44,26 @@ void SocketDatagrams::open() {
   // opened() and failed() come from the loop, not from here.
   asio::post(loop_.io(), [this, error] {
     if (closed_) return end_operation();
-    if (error) {
-      events_.failed(socket_error(error), error.message());
-    } else {
+    contained([&] {
+      if (error) return events_.failed(socket_error(error), error.message());
       wait();
       events_.opened();
-    }
+    });
     end_operation();
   });
 }
 
 void SocketDatagrams::wait() {
-  ++operations_;
   socket_.async_wait(Socket::wait_read, [this](const error_code& error) { readable(error); });
+  ++operations_;
 }
 
 void SocketDatagrams::readable(const error_code& error) {
   loop_.clock().refresh();
-  if (!error) read_all();
-  if (!error && !closed_) wait();
+  contained([&] {
+    if (!error) read_all();
+    if (!error && !closed_) wait();
+  });
   end_operation();
 }
 
@@ -80,6 +91,10 @@ void SocketDatagrams::end_message() {
 }
 
 void SocketDatagrams::flush() {
+  contained([this] { send_all(); });
+}
+
+void SocketDatagrams::send_all() {
   std::swap(out_, sending_);
   std::swap(ends_, sending_ends_);
   std::size_t start = 0;

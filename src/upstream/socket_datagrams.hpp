@@ -27,6 +27,9 @@ class SocketDatagrams final : public Datagrams, runtime::Flushable {
   void readable(const boost::system::error_code& error);
   void read_all();
   void flush() override;
+  void send_all();
+  template <typename Work>
+  void contained(Work work);
   void not_sent(dns::Bytes datagram, const boost::system::error_code& error);
   void end_operation();
 

@@ -33,15 +33,35 @@ constexpr unsigned reads_per_turn = 16;             // then other sockets have t
 template <typename Transport>
 void SocketStream<Transport>::open() {
   ++operations_;
-  loop_.tasks().spawn(run(), "upstream connection");
+  try {
+    loop_.tasks().spawn(run(), "upstream connection");
+  } catch (...) {
+    // There is nothing that connects: the connection's time-out ends it.
+    --operations_;
+    throw;
+  }
 }
 
 template <typename Transport>
 asio::awaitable<void> SocketStream<Transport>::run() {
-  // Not within the condition: g++ 12 then makes a coroutine that resumes into a trap.
-  const bool connected = co_await connect();
-  if (connected) co_await read();
+  bool failed = false;
+  try {
+    // Not within the condition: g++ 12 then makes a coroutine that resumes into a trap.
+    const bool connected = co_await connect();
+    if (connected) co_await read();
+  } catch (...) {
+    loop_.note_exception("upstream connection");
+    failed = true;
+  }
+  if (failed) give_up();
   end_operation();
+}
+
+/// After an exception: what was thrown over is not known, so that the connection cannot go on.
+template <typename Transport>
+void SocketStream<Transport>::give_up() {
+  if (phase_ != Phase::opening && phase_ != Phase::open) return;
+  loop_.contain("upstream connection", [this] { events_.ended(Error::no_resources, "internal error"); }, [] {});
 }
 
 /// True when bytes may be read.
@@ -134,9 +154,14 @@ void SocketStream<Transport>::use(std::size_t size) {
   if (in_size_ == in_.size()) in_.resize(dns::Frames(rest).needed());
 }
 
-/// Writes the messages of this turn: all of them in one TLS record where they fit, or each in one of its own.
 template <typename Transport>
 void SocketStream<Transport>::flush() {
+  loop_.contain("upstream connection", [this] { write(); }, [this] { give_up(); });
+}
+
+/// Writes the messages of this turn: all of them in one TLS record where they fit, or each in one of its own.
+template <typename Transport>
+void SocketStream<Transport>::write() {
   if (socket_is_full_ || phase_ != Phase::open) return;
   while (written_ < out_.size()) {
     const auto rest = dns::Bytes(out_).subspan(written_);
@@ -160,12 +185,12 @@ template <typename Transport>
 void SocketStream<Transport>::wait_writable() {
   socket_is_full_ = true;
   watches_writability_ = true;
-  ++operations_;
   transport_.socket().async_wait(TcpSocket::wait_write, [this](const error_code&) {
     socket_is_full_ = false;
     flush();
     end_operation();
   });
+  ++operations_;
 }
 
 template <typename Transport>

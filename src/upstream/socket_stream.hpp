@@ -43,7 +43,9 @@ class SocketStream final : public Stream, runtime::Flushable {
   [[nodiscard]] Left read_ready();
   void use(std::size_t size);
   void fail(const boost::system::error_code& error);
+  void give_up();
   void flush() override;
+  void write();
   void wait_writable();
   void close_socket();
   void end_operation();

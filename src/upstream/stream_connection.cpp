@@ -94,6 +94,11 @@ void StreamConnection::abandon(Query& query) {
 }
 
 void StreamConnection::expired(runtime::Time now) {
+  schedule_.contain(
+      "upstream connection", [&] { act_on(now); }, [this] { finish(Error::no_resources, "internal error"); });
+}
+
+void StreamConnection::act_on(runtime::Time now) {
   switch (state_) {
     case ConnectionState::connecting:
       return finish(Error::connect_timeout, "no answer to the TCP handshake");

@@ -37,6 +37,7 @@ class StreamConnection final : public PipelinedConnection, StreamEvents {
   void ended(std::optional<Error> error, std::string detail) override;
   void released() override;
   void expired(runtime::Time now) override;
+  void act_on(runtime::Time now);
 
   [[nodiscard]] bool handle(dns::Bytes message);
   [[nodiscard]] bool asks_to_close(const Reply& reply);

@@ -41,7 +41,7 @@ std::size_t RecordingLog::count(const std::string& message) const {
 }
 
 ShardRunner::ShardRunner(const config::Config& config)
-    : tls_(make_tls_contexts(config)), shard_(config, memory_limit(config, std::nullopt, 0).division, tls_, log_), port_(shard_.addresses().front().port) {
+    : shared_(config), shard_(config, server::PortUse::alone, shared_, log_), port_(shard_.addresses().front().port) {
   shard_.start();
   thread_ = std::thread([this] { shard_.run(); });
 }

@@ -72,7 +72,7 @@ class ShardRunner {
 
  private:
   RecordingLog log_;
-  TlsContexts tls_;
+  SharedParts shared_;
   Shard shard_;
   std::uint16_t port_;
   std::atomic<bool> done_ = false;

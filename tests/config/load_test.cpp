@@ -110,6 +110,13 @@ TEST(ParseConfig, PortZeroMayBeListenedOnTwice) {
   EXPECT_EQ(parse_config(R"(dns: {listen: ["127.0.0.1:0", "127.0.0.1:0"]})", "f.yaml").config.dns.listen.size(), 2U);
 }
 
+TEST(ParseConfig, TheHttpServerMayListenOnOneAddressOfEachFamily) {
+  EXPECT_THAT(parse_config(R"(http: {listen: ["[::]:9153", "0.0.0.0:9153"]})", "f.yaml").config.http.listen,
+              ElementsAre(Endpoint{"::", 9153}, Endpoint{"0.0.0.0", 9153}));
+  EXPECT_THAT(parse_config(R"(http: {listen: ["127.0.0.1:9153"]})", "f.yaml").config.http.listen,
+              ElementsAre(Endpoint{"127.0.0.1", 9153}));
+}
+
 TEST(ParseConfig, AnEmptyHttpListenerIsNone) {
   EXPECT_TRUE(parse_config(R"(http: {listen: ""})", "f.yaml").config.http.listen.empty());
 }

@@ -133,6 +133,13 @@ TEST(ToYaml, ASearchListWithoutDomainsIsOff) {
   }
 }
 
+TEST(ToYaml, TwoHttpListenersComeBack) {
+  auto config = default_config();
+  config.http.listen = {{"0.0.0.0", 9153}, {"::", 9153}};
+  EXPECT_THAT(to_yaml(config, true), HasSubstr("\nhttp: {listen: [\"0.0.0.0:9153\", \"[::]:9153\"]}\n"));
+  expect_round_trip(config);
+}
+
 TEST(ToYaml, NoHttpServerComesBack) {
   auto config = default_config();
   config.http.listen.clear();

@@ -20,9 +20,9 @@ def server(certificate):
         yield running
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_drains_before_it_stops(tmp_path, server, verified, number):
-    with pillion.running(tmp_path, verified(server)) as proxy, TcpClient(proxy.port) as client, TcpClient(proxy.port) as idle:
+@pytest.mark.parametrize("number, threads", [(signal.SIGTERM, 1), (signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGTERM, 4)])
+def test_it_drains_before_it_stops(tmp_path, server, verified, number, threads):
+    with pillion.running(tmp_path, verified(server), threads=threads) as proxy, TcpClient(proxy.port) as client, TcpClient(proxy.port) as idle:
         assert rcode(idle.ask(make_query("idle.example."))) == "NOERROR"
         before = server.queries
         client.send(*[make_query(f"delay-1500-n{query}.example.", id=query) for query in range(50)])
@@ -60,8 +60,9 @@ def test_clients_that_go_on_asking_are_answered_while_it_drains(tmp_path, server
         assert proxy.process.wait() == 0
 
 
-def test_a_query_that_is_never_answered_does_not_hold_it_for_ever(tmp_path, server, verified):
-    with pillion.running(tmp_path, verified(server, timeout="30s"), drain_timeout="1s") as proxy, TcpClient(proxy.port) as client:
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_query_that_is_never_answered_does_not_hold_it_for_ever(tmp_path, server, verified, threads):
+    with pillion.running(tmp_path, verified(server, timeout="30s"), drain_timeout="1s", threads=threads) as proxy, TcpClient(proxy.port) as client:
         before = server.queries
         client.send(make_query("drop-it.example."))
         proxy.process.wait_for(lambda: server.queries == before + 1, "the upstream has the query")

@@ -29,20 +29,26 @@ class CountingLog final : public runtime::Log {
 class LoopProbeTest : public ::testing::Test {
  protected:
   HandTurned schedule;
-  runtime::Random random;
   HoldingGroup group;
-  LoopProbe probe{schedule, random, group, "cluster", name_of("cluster.local")};
+  LoopProbe probe{schedule, 0x123456789ABCDEF0, group, "cluster", name_of("cluster.local")};
 };
 
 TEST_F(LoopProbeTest, AsksForANameThatNobodyElseKnows) {
   probe.start();
-  LoopProbe other(schedule, random, group, "cluster", name_of("cluster.local"));
+  LoopProbe other(schedule, 1, group, "cluster", name_of("cluster.local"));
   other.start();
   ASSERT_EQ(group.asked.size(), 2U);
   EXPECT_EQ(group.asked[0].type, dns::type::hinfo);
   EXPECT_TRUE(group.asked[0].name.ends_with(".cluster.local."));
   EXPECT_EQ(group.asked[0].name.find('.'), 16U);
   EXPECT_NE(group.asked[0].name, group.asked[1].name);
+}
+
+TEST_F(LoopProbeTest, KnowsTheQuestionOfAnotherShard) {
+  HoldingGroup other_group;
+  LoopProbe other(schedule, 0x123456789ABCDEF0, other_group, "cluster", name_of("cluster.local"));
+  other.start();
+  EXPECT_TRUE(probe.is_asked_by(TestQuery(other_group.asked[0].name, dns::type::hinfo).view()));
 }
 
 TEST_F(LoopProbeTest, KnowsItsOwnQuestionWhateverItsCase) {
@@ -91,7 +97,7 @@ TEST_F(LoopProbeTest, CountsEachAndTellsOfTheFirst) {
 }
 
 TEST_F(LoopProbeTest, AZoneWithoutRoomForTheLabelIsNotProbed) {
-  LoopProbe crowded(schedule, random, group, "cluster", joined({labels_of(3, 63), labels_of(1, 50), {0}}));
+  LoopProbe crowded(schedule, 1, group, "cluster", joined({labels_of(3, 63), labels_of(1, 50), {0}}));
   crowded.start();
   EXPECT_TRUE(group.asked.empty());
 }

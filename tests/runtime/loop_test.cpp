@@ -2,9 +2,12 @@
 
 #include <functional>
 #include <memory>
+#include <stdexcept>
 #include <vector>
 
+#include <boost/asio/awaitable.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <gtest/gtest.h>
 
 #include "runtime/random.hpp"
@@ -47,6 +50,63 @@ class LoopTest : public ::testing::Test {
   SilentLog log;
   Loop loop{log};
 };
+
+[[noreturn]] void fail() {
+  throw std::runtime_error("injected");
+}
+
+TEST_F(LoopTest, WhatAHandlerThrowsEndsNeitherTheLoopNorOtherHandlers) {
+  int handled = 0;
+  for (int i = 0; i < 3; ++i) {
+    asio::post(loop.io(), fail);
+    asio::post(loop.io(), [&] { ++handled; });
+  }
+  loop.run();
+  EXPECT_EQ(handled, 3);
+  EXPECT_EQ(loop.internal_errors().count().value(), 3U);
+}
+
+TEST_F(LoopTest, WhatAFlushThrowsLeavesTheOthersTheirs) {
+  Sink bad;
+  Sink good;
+  bad.on_flush = fail;
+  asio::post(loop.io(), [&] {
+    loop.schedule(bad);
+    loop.schedule(good);
+  });
+  loop.run();
+  EXPECT_EQ(bad.flushes, 1);
+  EXPECT_EQ(good.flushes, 1);
+  EXPECT_EQ(loop.internal_errors().count().value(), 1U);
+}
+
+TEST_F(LoopTest, WhatADeadlineThrowsLeavesTheOthersTheirs) {
+  Alarm bad(fail);
+  int fired = 0;
+  Alarm good([&] { ++fired; });
+  Alarm later([&] { loop.release_timer(); });
+  asio::post(loop.io(), [&] {
+    const auto now = loop.clock().refresh();
+    loop.set_deadline(bad, now);
+    loop.set_deadline(good, now);
+    loop.set_deadline(later, now + 1ms);
+  });
+  loop.run();
+  EXPECT_EQ(fired, 1);
+  EXPECT_EQ(loop.internal_errors().count().value(), 1U);
+}
+
+TEST_F(LoopTest, WhatATaskThrowsIsCounted) {
+  loop.tasks().spawn(
+      []() -> asio::awaitable<void> {
+        co_await asio::post(asio::use_awaitable);
+        fail();
+      }(),
+      "test");
+  loop.run();
+  EXPECT_EQ(loop.internal_errors().count().value(), 1U);
+  EXPECT_EQ(loop.tasks().size(), 0U);
+}
 
 TEST_F(LoopTest, FlushesOnceATurnAfterEverythingThatWasReady) {
   Sink sink;

@@ -15,12 +15,14 @@
 #include "support/parsed_query.hpp"
 
 namespace {
-std::size_t allocations = 0;  // of the only thread that there is
+std::size_t allocations = 0;    // of the only thread that there is
+std::size_t until_failure = 0;  // so many allocations from now one fails; 0: none
 }  // namespace
 
 // Not inlined: g++ 12 would take free() for the wrong partner of an operator new that it sees from outside.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
+  if (until_failure > 0 && --until_failure == 0) throw std::bad_alloc();
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
   throw std::bad_alloc();
 }
@@ -71,11 +73,13 @@ class Client final : public Responder {
   void wait_to_take(ClientQuery& query) override { waiting.push_back(&query); }
   dns::Buffer* begin_answer(ClientQuery& /*query*/) override { return &answers; }
   void end_answer(ClientQuery& /*query*/, std::size_t message_start) override { last = message_start; }
+  void abandon_answer(ClientQuery& /*query*/) override { ++abandoned; }
   void forget(ClientQuery& /*query*/) override { ++over; }
 
   bool takes = true;
   std::size_t memory = 1'000'000;
   std::vector<ClientQuery*> waiting;
+  std::size_t abandoned = 0;
   dns::Buffer answers;
   std::size_t last = 0;
   std::size_t over = 0;
@@ -114,8 +118,9 @@ class QueryHandlerTest : public ::testing::Test {
   runtime::MemoryShares memory;
   resolve::Resolver resolver{loop, loop.random(), log, memory, setup()};
   DnsMetrics metrics;
+  SharedLimits limits{1};
   ClientAdmission admission{loop, log, {}, 7, metrics};
-  QueryHandler handler{loop, config::Dns{}, resolver, admission, memory, metrics};
+  QueryHandler handler{loop, config::Dns{}, limits, resolver, admission, memory, metrics};
   Client client;
 };
 
@@ -135,6 +140,25 @@ TEST_F(QueryHandlerTest, AHitAllocatesNothing) {
   const auto answer = dns::Bytes(client.answers).subspan(client.last);
   EXPECT_EQ(dns::read_u16(answer, 0), 2) << "its own id";
   EXPECT_EQ(answer[dns::header_size + 1], 'W') << "its own letter case";
+}
+
+TEST_F(QueryHandlerTest, WhicheverAllocationFailsTheQueryEnds) {
+  std::size_t nth = 0;
+  for (bool has_failed = true; has_failed;) {
+    ++nth;
+    const auto query = test::make_query("n" + std::to_string(nth) + ".example", dns::type::a, {.id = 1, .edns = true});
+    const auto ended = client.over + client.abandoned;
+    until_failure = nth;
+    const auto outcome = handler.handle(query, {.transport = Transport::tcp}, client);
+    has_failed = until_failure == 0;
+    until_failure = 0;
+    EXPECT_NE(outcome, QueryHandler::Outcome::invalid) << nth;
+    EXPECT_GT(client.over + client.abandoned, ended) << nth;
+    EXPECT_EQ(handler.in_flight(), 0U) << nth;
+    EXPECT_EQ(limits.queries.taken(), 0U) << nth;
+  }
+  EXPECT_GT(nth, 5U);
+  EXPECT_EQ(loop.internal_errors().count().value(), nth - 1);
 }
 
 TEST_F(QueryHandlerTest, ALocalNameAllocatesNothingOnceWarm) {

@@ -27,6 +27,8 @@ class HandTurned final : public runtime::Schedule {
     clock().turn_to(end);
   }
   void pass(runtime::Duration time) { turn_to(elapsed() + time); }
+  void note_exception(std::string_view /*during*/) noexcept override { ++exceptions; }
+  std::size_t exceptions = 0;
   [[nodiscard]] std::size_t deadline_count() { return deadlines().size(); }
 
  private:

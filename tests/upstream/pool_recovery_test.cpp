@@ -240,6 +240,22 @@ TEST_F(PoolRecoveryTest, WhoListensMayAskAtOnce) {
   for (std::size_t i = 0; i < 6; ++i) EXPECT_EQ(queries[i].replies, 1) << i;
 }
 
+TEST_F(PoolRecoveryTest, WithoutDescriptorsItIsTriedAgainAfterAPause) {
+  start();
+  connection(0).end(Error::connect_refused);
+  server.turn();
+  for (int i = 0; i < 3; ++i) {
+    while (server.connections.empty()) time.pass(1ms);
+    const auto made = server.made;
+    connection(0).end(Error::no_resources);
+    server.turn();
+    time.pass(499ms);
+    EXPECT_EQ(server.made, made);
+    time.pass(1ms);
+  }
+  EXPECT_FALSE(server.connections.empty());
+}
+
 TEST_F(PoolRecoveryTest, AConnectionThatOutlivedAFailureIsProvedInsteadOfANewOne) {
   server.max_in_flight = 1;
   start_ready();

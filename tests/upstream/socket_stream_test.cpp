@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <functional>
+#include <new>
 #include <optional>
 #include <string>
 #include <thread>
@@ -31,6 +32,7 @@ using testing::TestQuery;
 struct Told final : ConnectionEvents {
   void ready(Connection& /*connection*/, const Handshake& /*handshake*/) override { is_ready = true; }
   void received(Connection& /*connection*/, const Mux::Received& received) override {
+    if (throws) throw std::bad_alloc();
     received.query->replied(*received.reply);
     ++replies;
   }
@@ -48,6 +50,7 @@ struct Told final : ConnectionEvents {
   }
   void gone(Connection& /*connection*/) override { is_gone = true; }
 
+  bool throws = false;
   bool is_ready = false;
   std::size_t replies = 0;
   bool is_closed = false;
@@ -67,7 +70,7 @@ class SocketStreamTest : public ::testing::Test {
     server.set_option(tcp::no_delay(true));
   }
   void TearDown() override {
-    connection.close();
+    if (!told.is_gone) connection.close();
     run_until([&] { return told.is_gone; });
   }
 
@@ -181,6 +184,18 @@ TEST_F(SocketStreamTest, ReadsAReplyInPieces) {
     turn();
   }
   EXPECT_EQ(query.replies, 1);
+}
+
+TEST_F(SocketStreamTest, AnExceptionEndsTheConnectionAndLeavesNothingOfIt) {
+  const auto& first = submit();
+  submit();
+  turn();
+  told.throws = true;
+  asio::write(server, asio::buffer(framed_reply(first)));
+  run_until([&] { return told.is_gone; });
+  EXPECT_EQ(told.failure, Error::no_resources);
+  EXPECT_EQ(told.lost_queries, 1U) << "that of which no reply had come";
+  EXPECT_EQ(loop.internal_errors().count().value(), 1U);
 }
 
 TEST_F(SocketStreamTest, SeesAnEndThatComesWithTheLastReply) {

@@ -1,0 +1,61 @@
+#include "server/shared_port.hpp"
+
+#include <linux/filter.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cerrno>
+
+#include <boost/system/system_error.hpp>
+
+namespace pillion::server {
+namespace {
+
+/// Lets several sockets bind one address, among which the kernel spreads what arrives (socket(7)).
+void set_reuse_port(int socket) {
+  const int on = 1;
+  if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
+    throw boost::system::system_error(errno, boost::system::generic_category(), "SO_REUSEPORT");
+  }
+}
+
+/// Where a packet's network header has this byte, for a filter's absolute loads.
+constexpr std::uint32_t network_header(std::uint32_t offset) {
+  return static_cast<std::uint32_t>(SKF_NET_OFF) + offset;
+}
+
+constexpr sock_filter step(unsigned code, std::uint32_t operand = 0) {
+  return {.code = static_cast<std::uint16_t>(code), .jt = 0, .jf = 0, .k = operand};
+}
+
+}  // namespace
+
+void prepare_bind(int socket, PortUse use) {
+  if (use == PortUse::joined) set_reuse_port(socket);
+}
+
+void open_to_others(int socket, PortUse use) {
+  if (use == PortUse::first) set_reuse_port(socket);
+}
+
+void keep_to(int socket, IpFamily family, std::size_t members) {
+  // The last four bytes of the source address, and the source port behind a header without options; with options it is
+  // some other constant of the client's.
+  const std::uint32_t address = family == IpFamily::ipv4 ? 12 : 20;
+  const std::uint32_t port = family == IpFamily::ipv4 ? 20 : 40;
+  constexpr std::uint32_t golden_ratio = 0x9E3779B1;  // Knuth's multiplicative hash: neighbouring ports part
+  std::array<sock_filter, 8> program = {
+      step(BPF_LD | BPF_W | BPF_ABS, network_header(address)),
+      step(BPF_MISC | BPF_TAX),
+      step(BPF_LD | BPF_H | BPF_ABS, network_header(port)),
+      step(BPF_ALU | BPF_ADD | BPF_X),
+      step(BPF_ALU | BPF_MUL | BPF_K, golden_ratio),
+      step(BPF_ALU | BPF_RSH | BPF_K, 16),
+      step(BPF_ALU | BPF_MOD | BPF_K, static_cast<std::uint32_t>(members)),
+      step(BPF_RET | BPF_A),
+  };
+  const sock_fprog filter{.len = program.size(), .filter = program.data()};
+  ::setsockopt(socket, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof filter);
+}
+
+}  // namespace pillion::server
