@@ -55,7 +55,7 @@ def candidates(key: str) -> list:
         return LISTS[key]
     if allowed == "true or false":
         return [True, False, "true", "yes", 1]
-    if found := re.fullmatch(r"(?:0, or )?(\d+)([a-zA-Z]*) to (\d+)([a-zA-Z]*)(, whole seconds)?", allowed):
+    if found := re.fullmatch(r"(?:(?:0|auto), or )?(\d+)([a-zA-Z]*) to (\d+)([a-zA-Z]*)(, whole seconds)?", allowed):
         low, low_unit, high, high_unit = int(found[1]), found[2], int(found[3]), found[4]
         if not low_unit:
             return [low - 1, low, low + 1, high - 1, high, high + 1, 1.5, "many", True]
@@ -66,7 +66,8 @@ def candidates(key: str) -> list:
         odd = ["1500ms", "", "0", "5", "05s", "1.5s", "-1s", "1 s", "s", "1d", "0B", "064KiB", "1MB", 0, 5, True]
         # The odd ones are the same for all of a kind: the first of it is asked about them.
         first = next(other for other, text in REFERENCE.items() if re.sub(r"\d+[a-zA-Z]+", "", text) == re.sub(r"\d+[a-zA-Z]+", "", allowed))
-        return [f"{number}{unit}" for number, unit in sorted(ends) if number >= 0] + (odd if key == first else ["1500ms"])
+        words = ["auto", "AUTO"] if allowed.startswith("auto") else []
+        return words + [f"{number}{unit}" for number, unit in sorted(ends) if number >= 0] + (odd if key == first else ["1500ms"])
     words = re.split(", | or ", allowed)
     return [*words, *map(str.upper, words), "another", ""] + [float(word) for word in words if re.fullmatch(r"\d\.\d", word)]
 

@@ -76,10 +76,11 @@ def duration(low: str, high: str, whole_seconds: bool) -> dict:
     return {"description": text, "type": "string", "pattern": f"^({'|'.join(found)})$"}
 
 
-def size(low: str, high: str) -> dict:
-    found = ["0(B|KiB|MiB|GiB)?", *_with_unit(_bytes(low), _bytes(high), SIZE_UNITS)]
+def size(word: str, low: str, high: str) -> dict:
+    """`word` is what may stand in place of a size: 0, or auto."""
+    found = ["0(B|KiB|MiB|GiB)?" if word == "0" else word, *_with_unit(_bytes(low), _bytes(high), SIZE_UNITS)]
     sizes = {"type": "string", "pattern": f"^({'|'.join(found)})$"}
-    return {"description": f"0, or {low} to {high}", "anyOf": [{"const": 0}, sizes]}
+    return {"description": f"{word}, or {low} to {high}", **({"anyOf": [{"const": 0}, sizes]} if word == "0" else sizes)}
 
 
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -137,8 +138,8 @@ def _value(key: str, allowed: str, shared: dict) -> dict:
         if low.isdigit():
             return {"type": "integer", "minimum": int(low), "maximum": int(high)}
         return share(f"{'seconds' if whole else 'duration'}-{low}-{high}", duration(low, high, bool(whole)))
-    if found := re.fullmatch(r"0, or (\d+\w+) to (\d+\w+)", allowed):
-        return share(f"size-{found[1]}-{found[2]}", size(found[1], found[2]))
+    if found := re.fullmatch(r"(0|auto), or (\d+\w+) to (\d+\w+)", allowed):
+        return share(f"size-{found[2]}-{found[3]}", size(found[1], found[2], found[3]))
     if found := re.match(r"(\d+) to (\d+) of: ", allowed):
         limits = {"minItems": int(found[1])} if found[1] != "0" else {}
         return {"type": "array", "items": TEXT.get(f"{key}[]", {"type": "object"}), **limits, "maxItems": int(found[2])}

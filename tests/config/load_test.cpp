@@ -72,8 +72,15 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_THAT(config.http.listen, ElementsAre(Endpoint{"0.0.0.0", 9153}));
   EXPECT_EQ(config.log.level, LogThreshold::info);
   EXPECT_EQ(config.log.format, LogFormat::json);
+  EXPECT_EQ(config.memory, 0U);
   EXPECT_EQ(config.threads, 1U);
   EXPECT_EQ(config.drain_timeout, 25s);
+}
+
+TEST(ParseConfig, Memory) {
+  EXPECT_EQ(parse_config("memory: auto", "f.yaml").config.memory, 0U);
+  EXPECT_EQ(parse_config("memory: 16MiB", "f.yaml").config.memory, std::size_t{16} << 20U);
+  EXPECT_EQ(parse_config("memory: 1024GiB", "f.yaml").config.memory, std::size_t{1} << 40U);
 }
 
 TEST(ParseConfig, AMappingWithoutKeysIsTheDefaults) {

@@ -66,6 +66,7 @@ Config everything_changed(const std::string& pem_file) {
   config.clients = {.ban_after = 1'000'000, .ban_for = 90s};
   config.http.listen = {{"::1", 9153}};
   config.log = {.level = LogThreshold::error, .format = LogFormat::text};
+  config.memory = std::size_t{100} << 20U;
   config.threads = 256;
   config.drain_timeout = 2min;
   return config;
@@ -207,6 +208,7 @@ search: false
 clients: {ban_after: 0, ban_for: 60s}
 http: {listen: "0.0.0.0:9153"}
 log: {level: info, format: json}
+memory: auto
 threads: 1
 drain_timeout: 25s
 )");

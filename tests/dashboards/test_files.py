@@ -123,7 +123,7 @@ def test_promtool_has_nothing_to_say():
 
 
 @pytest.mark.parametrize("told, path, constant", [
-    ("16384 queries for each thread", "server/query_handler.hpp", "max_in_flight = 16'384;"),
+    ("16384 queries of all threads", "server/shared_limits.hpp", "max_in_flight = 16'384;"),
     ("after 1.8 s of waiting", "resolve/in_flight.hpp", "stale_after{1800};"),
     ("again every few seconds", "upstream/health.hpp", "longest_backoff{5000};"),
 ])
