@@ -99,7 +99,6 @@ telemetry::Sources App::metric_sources() const {
   for (const auto& shard : shards_) sources.memory.push_back(&shard->memory());
   sources.memory_limit = shared_.memory.bytes;
   sources.memory_program = shared_.memory.program;
-  sources.memory_cache = shared_.memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)];
   sources.searches = !config_.search.domains.empty();
   sources.bans = config_.clients.ban_after > 0;
   sources.config_loaded = &config_loaded_;

@@ -43,7 +43,7 @@ class Flag {
 
 /// Upper bounds in seconds, for everything that is timed: from a cache hit to a query's whole budget. Each one costs a
 /// series for every source of answers and every server.
-inline constexpr std::array<double, 9> duration_bounds = {0.000025, 0.0001, 0.0005, 0.0025, 0.01, 0.025, 0.1, 0.5, 4.0};
+inline constexpr std::array<double, 8> duration_bounds = {0.000025, 0.0001, 0.0005, 0.0025, 0.01, 0.1, 0.5, 4.0};
 
 /// A histogram of durations with the buckets of duration_bounds. observe() from one thread only.
 class Histogram {

@@ -71,17 +71,19 @@ void ClientMemory::wait_for_input(MemoryHolder& waiter) {
 }
 
 void ClientMemory::input_given_back() {
-  if (!waiters_.empty()) wake_first();
+  if (!waiters_.empty()) wake_one();
 }
 
-void ClientMemory::wake_first() {
-  auto& waiter = waiters_.front();
-  waiters_.pop_front();
+/// The one that came last: of those that have waited for long, more are of those who send halves.
+void ClientMemory::wake_one() {
+  auto& waiter = waiters_.back();
+  waiters_.pop_back();
   waiter.room_for_input();
 }
 
 void ClientMemory::expired(runtime::Time now) {
-  for (int i = 0; i < woken_at_once && !waiters_.empty(); ++i) wake_first();
+  const bool is_room = shares_.input.room() >= room_for_answer || worst(runtime::MemoryUse::input) != nullptr;
+  for (int i = 0; is_room && i < woken_at_once && !waiters_.empty(); ++i) wake_one();
   if (!waiters_.empty()) schedule_.set_deadline(*this, now + look_again);
 }
 

@@ -97,7 +97,7 @@ class ClientMemory final : runtime::Deadline {
 
   void expired(runtime::Time now) override;
   [[nodiscard]] MemoryHolder* worst(runtime::MemoryUse use);
-  void wake_first();
+  void wake_one();
 
   runtime::Schedule& schedule_;
   runtime::MemoryShares& shares_;

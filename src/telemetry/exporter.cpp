@@ -264,26 +264,18 @@ void collect_memory(const Sources& sources, std::vector<MetricFamily>& families)
   Family limit(declared("pillion_memory_limit_bytes"));
   limit.add({}, static_cast<double>(sources.memory_limit));
   std::move(limit).finish(families);
-  Family shares(declared("pillion_memory_share_bytes"));
   Family used(declared("pillion_memory_used_bytes"));
-  for (std::size_t i = 0; i < runtime::memory_labels.size(); ++i) {
-    double set_aside = 0;
-    double in_use = 0;
-    for (const auto* const shard : sources.memory) {
-      const auto* const share = shard->find(static_cast<runtime::MemoryUse>(i));
-      if (share == nullptr) continue;
-      set_aside += static_cast<double>(share->limit());
-      in_use += static_cast<double>(share->used());
-    }
-    if (static_cast<runtime::MemoryUse>(i) == runtime::MemoryUse::cache) {
-      set_aside = static_cast<double>(sources.memory_cache);
-      in_use = sum(sources.caches, [](const cache::CacheMetrics& m) -> auto& { return m.bytes; });
-    }
-    shares.add({runtime::memory_labels[i]}, set_aside);
-    used.add({runtime::memory_labels[i]}, in_use);
-  }
   used.add({"program"}, static_cast<double>(sources.memory_program));
-  std::move(shares).finish(families);
+  for (std::size_t i = 0; i < runtime::memory_labels.size(); ++i) {
+    const auto use = static_cast<runtime::MemoryUse>(i);
+    double bytes = 0;
+    if (use == runtime::MemoryUse::cache)
+      bytes = sum(sources.caches, [](const cache::CacheMetrics& m) -> auto& { return m.bytes; });
+    for (const auto* const shard : sources.memory) {
+      if (const auto* const share = shard->find(use)) bytes += static_cast<double>(share->used());
+    }
+    used.add({runtime::memory_labels[i]}, bytes);
+  }
   std::move(used).finish(families);
 }
 

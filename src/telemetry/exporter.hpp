@@ -40,7 +40,6 @@ struct Sources {
   std::vector<const cache::CacheMetrics*> caches;  ///< none: there is no cache, and no metric of it
   std::vector<UpstreamServer> upstream_servers;
   std::size_t memory_limit = 0;                      ///< bytes; 0: not exported
-  std::size_t memory_cache = 0;                      ///< bytes, of all caches
   std::size_t memory_program = 0;                    ///< bytes, of the program itself
   std::vector<const runtime::MemoryShares*> memory;  ///< of each shard
   const runtime::Gauge* config_loaded = nullptr;     ///< Unix seconds of the last successful load; none: not exported

@@ -96,8 +96,10 @@ TEST(Check, WithoutAFilePrintsTheDefaults) {
 # zone  answered by  protocol  servers
 # .     public       tls       1.1.1.1:853, 9.9.9.9:853
 
-# The ca_file of each upstream holds:
-# public  )"));
+# Memory for all that the process takes, about, where it is started like this command:
+#   )"));
+  EXPECT_THAT(result.out, HasSubstr("MiB, of which\n#     program "));
+  EXPECT_THAT(result.out, HasSubstr("\n# The ca_file of each upstream holds:\n# public  "));
   EXPECT_THAT(result.out, testing::EndsWith(" roots\n"));
   EXPECT_THAT(result.err, IsEmpty());
 }

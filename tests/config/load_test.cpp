@@ -93,7 +93,7 @@ TEST(ParseConfig, AnEmptyFileIsAFaultThatSaysSo) {
        {"", "\n \n", "---\n", "# nothing\n", "\n# a\n\n# b", "~", "\n\nnull\n", "---\n...\n", "\xef\xbb\xbf"}) {
     EXPECT_EQ(faults_of(yaml),
               "f.yaml:1:1: the file is empty; allowed: a mapping with dns, upstreams, routes, cache, search, clients, "
-              "http, log, "
+              "http, log, memory, "
               "threads, drain_timeout, or {} or no file at all for the defaults")
         << yaml;
   }

