@@ -20,6 +20,9 @@ namespace {
 /// Bytes of each buffer that every session may have, so that ordinary queries need no memory of others.
 constexpr std::size_t small_buffer = 512;
 
+/// Bytes of answers, in this turn and the last one together.
+constexpr std::size_t modest_output = 8192;
+
 std::size_t beyond_small(std::size_t size) {
   return size > small_buffer ? size - small_buffer : 0;
 }
@@ -174,9 +177,13 @@ void TcpSession::keep(dns::Bytes rest) {
 void TcpSession::resume() {
   if (handling_ || closed_) return;
   while (!to_take_.empty() && can_take()) deliver_first();
-  if (!to_take_.empty() && !waiting_to_write_) loop_.schedule(*this);
-  if (reading_ || closed_ || !to_take_.empty()) return;
-  if (!partial_.empty() && may_handle_more()) {
+  const bool has_messages = !reading_ && !partial_.empty() && may_handle_more();
+  if (!to_take_.empty() || (has_messages && !can_take())) {
+    if (!waiting_to_write_) loop_.schedule(*this);
+    return;
+  }
+  if (reading_ || closed_) return;
+  if (has_messages) {
     const auto waiting = std::exchange(partial_, {});
     if (!handle_messages(waiting)) return;
   }
@@ -185,7 +192,9 @@ void TcpSession::resume() {
 
 bool TcpSession::can_take() {
   if (closed_) return true;
-  return pending() < limits_.pause_at && memory_.may_compose(loop_.turn()) &&
+  // One whose answers are small does not wait for those whose answers are large.
+  const bool is_modest = pending() + last_output_ < modest_output;
+  return pending() < limits_.pause_at && (is_modest || memory_.may_compose(loop_.turn())) &&
          memory_.make_room(runtime::MemoryUse::output, ClientMemory::room_for_answer, *this);
 }
 
