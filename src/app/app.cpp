@@ -194,7 +194,8 @@ void App::log_memory() {
                                {"queries", of(runtime::MemoryUse::queries)},
                                {"walks", of(runtime::MemoryUse::walks)}});
   if (shared_.memory.is_tight)
-    log_.warn("the memory limit is too low to work well", {{"limit", shared_.memory.bytes}, {"program", shared_.memory.program}});
+    log_.warn("the memory limit is too low to work well",
+              {{"limit", shared_.memory.bytes}, {"program", shared_.memory.program}});
   if (cache < config_.cache.size * config_.threads)
     log_.warn("the cache is smaller than cache.size, since the memory limit leaves no more",
               {{"bytes", cache}, {"configured", config_.cache.size * config_.threads}});

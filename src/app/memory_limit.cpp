@@ -52,7 +52,8 @@ std::optional<std::size_t> lowest_limit(const ReadFile& read, const Hierarchy& h
 /// memory.
 std::vector<Hierarchy> hierarchies(std::string_view controllers) {
   if (controllers.empty())
-    return {{.mount = "/sys/fs/cgroup", .file = "memory.max"}, {.mount = "/sys/fs/cgroup/unified", .file = "memory.max"}};
+    return {{.mount = "/sys/fs/cgroup", .file = "memory.max"},
+            {.mount = "/sys/fs/cgroup/unified", .file = "memory.max"}};
   const auto list = "," + std::string(controllers) + ",";
   if (list.find(",memory,") == std::string::npos) return {};
   return {{.mount = "/sys/fs/cgroup/memory", .file = "memory.limit_in_bytes"}};

@@ -23,11 +23,11 @@ using ReadFile = std::function<std::optional<std::string>(const std::string& pat
 
 /// The limit and what became of it.
 struct MemoryLimit {
-  std::size_t bytes = 0;                       ///< for all that the process takes
-  std::optional<std::size_t> cgroup = {};      ///< the cgroup's, of which `bytes` are three quarters
-  std::size_t program = 0;                     ///< resident before any client came
-  runtime::MemoryDivision division = {};       ///< of the rest
-  bool is_tight = false;                       ///< the rest is less than it takes to work well
+  std::size_t bytes = 0;                   ///< for all that the process takes
+  std::optional<std::size_t> cgroup = {};  ///< the cgroup's, of which `bytes` are three quarters
+  std::size_t program = 0;                 ///< resident before any client came
+  runtime::MemoryDivision division = {};   ///< of the rest
+  bool is_tight = false;                   ///< the rest is less than it takes to work well
 };
 
 /// `program`: bytes that are resident now.

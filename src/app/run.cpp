@@ -1,9 +1,9 @@
 #include "app/run.hpp"
 
-#include <malloc.h>
-
 #include <csignal>
 #include <exception>
+
+#include <malloc.h>
 
 #include "app/app.hpp"
 #include "app/descriptors.hpp"

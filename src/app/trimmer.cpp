@@ -1,15 +1,16 @@
 #include "app/trimmer.hpp"
 
-#include <malloc.h>
-
 #include <algorithm>
 #include <chrono>
+
+#include <malloc.h>
 
 namespace pillion::app {
 namespace {
 
 constexpr std::chrono::seconds interval{2};
-/// Bytes that have to be there to be given back: it takes a millisecond or two, and the next peak has to get them again.
+/// Bytes that have to be there to be given back: it takes a millisecond or two, and the next peak has to get them
+/// again.
 constexpr std::size_t worth_it = std::size_t{1} << 20U;
 
 }  // namespace

@@ -26,7 +26,8 @@ struct GroupMetrics {
   std::vector<std::unique_ptr<upstream::ServerMetrics>> fallbacks;  // empty unless the protocol is udp
 };
 
-/// `tls` is the group's context, nullptr unless the protocol is tls; it outlives the group, as do `memory` and `metrics`.
+/// `tls` is the group's context, nullptr unless the protocol is tls; it outlives the group, as do `memory` and
+/// `metrics`.
 [[nodiscard]] std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config::Upstream& settings,
                                                             upstream::TlsContext* tls, runtime::MemoryShare& memory,
                                                             GroupMetrics& metrics);

@@ -14,7 +14,8 @@ CheckCommand::CheckCommand(CLI::App& app)
       config_(command_) {
   command_.footer(
       "Prints the effective configuration as YAML, the paths of keys hidden, and in comments the routes, how the\n"
-      "memory is divided and what each ca_file holds. Where something is wrong, prints `file:line:column: what is wrong, and what is\n"
+      "memory is divided and what each ca_file holds. Where something is wrong, prints `file:line:column: what is "
+      "wrong, and what is\n"
       "allowed` for all of it, and exits 1. What was skipped in a resolv.conf, and an intermediate CA that is a\n"
       "trust anchor, are printed likewise and are no error.\n\n"
       "Example:\n"

@@ -27,19 +27,6 @@ void take_question(const dns::QueryView& query, dns::Buffer& out) {
   dns::write_u16(out, 10, 0);
 }
 
-/// True if the server says that the data is there and does not pass validation (RFC 8914 sections 4.7 to 4.13): no
-/// other server's word would make it true.
-bool is_bogus(const upstream::Reply& reply) {
-  if (reply.rcode != dns::rcode::servfail || !reply.message || !reply.message->opt()) return false;
-  bool bogus = false;
-  dns::for_each_option(dns::read_edns(*reply.message).options, [&](std::uint16_t code, dns::Bytes value) {
-    if (code != dns::option::extended_error || value.size() < 2) return;
-    const auto info_code = dns::read_u16(value, 0);
-    bogus |= info_code >= dns::extended_error::dnssec_bogus && info_code <= dns::extended_error::nsec_missing;
-  });
-  return bogus;
-}
-
 }  // namespace
 
 void Attempt::replied(const upstream::Reply& reply) {
@@ -163,7 +150,7 @@ void Exchange::abandon(Attempt& attempt) {
 void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
   note_end(attempt);
   if (is_ending_) return;
-  if (upstream::is_usable(reply.rcode) || is_bogus(reply)) return answer(attempt, reply);
+  if (upstream::is_usable(reply.rcode) || upstream::is_bogus(reply)) return answer(attempt, reply);
   refused_ |= upstream::ServerSet{1} << attempt.server_;
   keep(reply);
   if (ask_another(now(), true) || is_waiting()) return;

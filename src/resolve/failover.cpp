@@ -22,10 +22,8 @@ std::size_t unusual_size(const dns::QueryView& query) {
 }
 
 void refuse(Request& request, std::string_view reason) {
-  request.answered({.rcode = dns::rcode::refused,
-                    .info_code = dns::extended_error::other,
-                    .text = reason,
-                    .may_be_cached = false});
+  request.answered(
+      {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = reason, .may_be_cached = false});
 }
 
 /// When the next server is asked as well: so that each of up to three has the same time before the budget ends, the

@@ -27,7 +27,8 @@ double weight(const Held& held, runtime::Time now) {
 ClientMemory::ClientMemory(runtime::Schedule& schedule, runtime::MemoryShares& shares)
     : schedule_(schedule),
       shares_(shares),
-      send_buffer_(std::clamp(shares.output.limit() / clients_that_take_nothing, least_send_buffer, most_send_buffer)) {}
+      send_buffer_(std::clamp(shares.output.limit() / clients_that_take_nothing, least_send_buffer, most_send_buffer)) {
+}
 
 void ClientMemory::start_holding(MemoryHolder& holder) {
   if (!holder.holding_.is_linked()) holders_.push_back(holder);

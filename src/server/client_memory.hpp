@@ -80,8 +80,8 @@ class ClientMemory final : runtime::Deadline {
   void start_holding(MemoryHolder& holder);
   void stop_holding(MemoryHolder& holder);
 
-  /// True if there are so many bytes for `asker`. Where there are not, those of the same share are dropped who have held
-  /// the most for the longest, unless that is the asker itself.
+  /// True if there are so many bytes for `asker`. Where there are not, those of the same share are dropped who have
+  /// held the most for the longest, unless that is the asker itself.
   [[nodiscard]] bool make_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker);
 
   /// room_for_input() follows.

@@ -19,7 +19,7 @@ constexpr std::size_t messages_per_call = 32;
 constexpr std::size_t parts_per_call = 256;
 constexpr std::size_t max_joined = 60;  // the kernel's UDP_MAX_SEGMENTS is 64, of which some kernels take headers off
 constexpr std::size_t kept_bytes = std::size_t{128} << 10U;  // memory for more is given back
-constexpr std::size_t max_joined_bytes = 65'000;  // less than the length field of a UDP header can say
+constexpr std::size_t max_joined_bytes = 65'000;             // less than the length field of a UDP header can say
 constexpr std::size_t control_size = packet_info_size + CMSG_SPACE(sizeof(std::uint16_t));
 
 /// Equal for paths to the same client. IPv6 addresses are folded, so it may be equal for others too.

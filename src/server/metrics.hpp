@@ -47,8 +47,8 @@ enum class Refusal : std::uint8_t {
   count_,
 };
 inline constexpr std::array<std::string_view, static_cast<std::size_t>(Refusal::count_)> refusal_labels = {
-    "zone_transfer", "opcode", "edns_version",    "connection_limit", "client_limit", "client_share",
-    "banned",        "in_flight_limit", "slow_client", "output_limit", "memory_limit"};
+    "zone_transfer", "opcode",          "edns_version", "connection_limit", "client_limit", "client_share",
+    "banned",        "in_flight_limit", "slow_client",  "output_limit",     "memory_limit"};
 
 struct DnsMetrics {
   // requests[transport][family][type]; the last type is "other".

@@ -199,8 +199,8 @@ bool TcpSession::can_take() {
 }
 
 bool TcpSession::can_hold(std::size_t size) {
-  return closed_ || (pending() + size <= limits_.max_queued_output &&
-                     memory_.make_room(runtime::MemoryUse::output, size, *this));
+  return closed_ ||
+         (pending() + size <= limits_.max_queued_output && memory_.make_room(runtime::MemoryUse::output, size, *this));
 }
 
 void TcpSession::wait_to_take(ClientQuery& query) {
@@ -251,7 +251,8 @@ void TcpSession::forget(ClientQuery& /*query*/) {
 }
 
 Held TcpSession::held(runtime::MemoryUse use) const {
-  if (use == runtime::MemoryUse::input) return {.bytes = input_.bytes(), .since = std::max(partial_since_, last_write_)};
+  if (use == runtime::MemoryUse::input)
+    return {.bytes = input_.bytes(), .since = std::max(partial_since_, last_write_)};
   return {.bytes = waiting_to_write_ ? output_.bytes() + kept_ : 0, .since = last_write_};
 }
 

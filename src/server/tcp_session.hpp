@@ -127,8 +127,8 @@ class TcpSession final : public Responder,
   bool waiting_to_write_ = false;
   bool input_ended_ = false;  // the client's FIN: it may still read (RFC 7766 section 6.2.4)
   bool closed_ = false;
-  bool is_over_ = false;  // closed, and its owner will be told
-  bool handling_ = false;         // inside handle_messages(): answers may come from within
+  bool is_over_ = false;           // closed, and its owner will be told
+  bool handling_ = false;          // inside handle_messages(): answers may come from within
   std::uint32_t last_output_ = 0;  // bytes that left at once, the last time
   std::size_t in_flight_ = 0;
   std::size_t written_ = 0;  // of out_
@@ -137,13 +137,13 @@ class TcpSession final : public Responder,
   runtime::Time partial_since_;
   dns::Buffer partial_;  // the start of a message, or messages that wait for their turn
   dns::Buffer out_;
-  resolve::RequestList to_take_;  // queries of this client's whose answers are kept for it
+  resolve::RequestList to_take_;                    // queries of this client's whose answers are kept for it
   const resolve::KeptAnswer* last_kept_ = nullptr;  // of the last of them
   std::size_t kept_ = 0;                            // bytes of these answers
   std::optional<Place> place_;
-  runtime::MemoryHold own_;       // for the session itself
-  runtime::MemoryHold input_;     // for what of partial_ is not small
-  runtime::MemoryHold output_;    // for what of out_ is not small
+  runtime::MemoryHold own_;     // for the session itself
+  runtime::MemoryHold input_;   // for what of partial_ is not small
+  runtime::MemoryHold output_;  // for what of out_ is not small
 };
 
 }  // namespace pillion::server

@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t batch_size = 32;       // datagrams for one system call
 constexpr std::size_t datagram_size = 4096;  // more than a query needs; what is longer arrives cut, and is malformed
 constexpr std::size_t sent_at_once = std::size_t{64} << 10U;  // bytes of answers, before the end of the turn
-constexpr unsigned batches_per_turn = 4;     // then other sockets have their turn
+constexpr unsigned batches_per_turn = 4;                      // then other sockets have their turn
 
 ClientAddress client_address(const sockaddr_in6& peer) {
   ClientAddress address{};

@@ -6,8 +6,8 @@
 #include <memory>
 #include <utility>
 
-#include "runtime/schedule.hpp"
 #include "runtime/memory.hpp"
+#include "runtime/schedule.hpp"
 #include "runtime/slab.hpp"
 #include "upstream/channel.hpp"
 

@@ -28,6 +28,10 @@ struct Reply {
          rcode != dns::rcode::refused;
 }
 
+/// True if the server says that the data is there and does not pass validation (RFC 8914 sections 4.7 to 4.13): no
+/// other server's word would make it true.
+[[nodiscard]] bool is_bogus(const Reply& reply);
+
 /// Whoever holds a query at the moment: a connection, or a pool whose connections have no room.
 class Carrier {
  public:

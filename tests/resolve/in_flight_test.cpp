@@ -88,8 +88,8 @@ class SlowAsker final : public Request {
 TEST_F(InFlightTest, WhoCannotTakeTheAnswerYetKeepsIt) {
   SlowAsker slow(0), another(0);
   Asker quick;
-  for (Request* const request : {static_cast<Request*>(&slow), static_cast<Request*>(&quick),
-                                 static_cast<Request*>(&another)})
+  for (Request* const request :
+       {static_cast<Request*>(&slow), static_cast<Request*>(&quick), static_cast<Request*>(&another)})
     join(TestQuery("www.example"), *request);
   group.answer_with_address();
   EXPECT_EQ(quick.answers, 1);
