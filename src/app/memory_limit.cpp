@@ -15,6 +15,7 @@ namespace pillion::app {
 namespace {
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
+constexpr std::size_t usual_program = 12 * mebibyte;
 constexpr std::size_t without_cgroup = 256 * mebibyte;
 /// What is left to divide is never less, whatever the limit: with less, nothing works.
 constexpr std::size_t least_to_divide = 4 * mebibyte;
@@ -110,6 +111,10 @@ MemoryLimit memory_limit(const config::Config& config, std::optional<std::size_t
 MemoryLimit memory_limit(const config::Config& config) {
   return memory_limit(config, cgroup_memory_limit(read_file),
                       static_cast<std::size_t>(telemetry::read_process_stats().resident_bytes));
+}
+
+MemoryLimit expected_memory_limit(const config::Config& config) {
+  return memory_limit(config, cgroup_memory_limit(read_file), usual_program);
 }
 
 std::string describe(const MemoryLimit& limit, std::string_view prefix) {

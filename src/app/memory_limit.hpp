@@ -35,6 +35,9 @@ struct MemoryLimit {
                                        std::size_t program);
 /// The same, with what the kernel says.
 [[nodiscard]] MemoryLimit memory_limit(const config::Config& config);
+/// The same for a program that has not been started: what it takes itself, one with one thread and the usual
+/// certificate authorities, is not measured, so that the same configuration always gives the same.
+[[nodiscard]] MemoryLimit expected_memory_limit(const config::Config& config);
 
 /// Lines for people, each with `prefix`.
 [[nodiscard]] std::string describe(const MemoryLimit& limit, std::string_view prefix);

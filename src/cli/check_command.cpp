@@ -34,7 +34,7 @@ int CheckCommand::run(std::ostream& out, std::ostream& err) const {
     out << config::to_yaml(config, true) << "\n# Names go to the longest of these zones that they end in:\n"
         << route_table(config);
     out << "\n# Memory for all that the process takes, about, where it is started like this command:\n"
-        << app::describe(app::memory_limit(config), "#   ");
+        << app::describe(app::expected_memory_limit(config), "#   ");
     if (!authorities->empty()) out << "\n# The ca_file of each upstream holds:\n" << *authorities;
     return exit_code::clean;
   } catch (const config::ConfigError& error) {

@@ -62,10 +62,20 @@ routes:
 """)
     printed = run(pillion.BINARY, "check", "--config", path).stdout
     table = [line.split() for line in printed.splitlines() if line.startswith("# ") and not line.endswith(":")]
-    assert table == [["#", "zone", "answered", "by", "protocol", "servers"],
-                     ["#", "a.db.internal", "1", "record"],
-                     ["#", "cluster.local", "cluster", "udp", "192.0.2.1:53"],
-                     ["#", ".", "public", "tcp", "192.0.2.2:53"]]
+    assert table[:4] == [["#", "zone", "answered", "by", "protocol", "servers"],
+                         ["#", "a.db.internal", "1", "record"],
+                         ["#", "cluster.local", "cluster", "udp", "192.0.2.1:53"],
+                         ["#", ".", "public", "tcp", "192.0.2.2:53"]]
+
+
+def test_check_prints_how_the_memory_is_divided(tmp_path):
+    path = tmp_path / "pillion.yaml"
+    path.write_text("memory: 76MiB\n")
+    printed = run(pillion.BINARY, "check", "--config", path).stdout.splitlines()
+    at = printed.index("#   76.0 MiB, of which")
+    assert [line.split()[1:] for line in printed[at + 1:at + 8]] == [
+        ["program", "12.0", "MiB"], ["cache", "4.0", "MiB"], ["connections", "11.2", "MiB"], ["input", "7.5", "MiB"],
+        ["output", "15.0", "MiB"], ["queries", "18.8", "MiB"], ["walks", "7.5", "MiB"]]
 
 
 def test_check_tells_a_bad_record_where_it_stands(tmp_path):
