@@ -191,7 +191,10 @@ POD = [
     ),
     Row(
         "Process",
-        Panel("Memory", "Resident memory of Pillion.", "bytes", Query(f"process_resident_memory_bytes{{@}} {OURS}", "resident")),
+        Panel("Memory", "Resident memory of Pillion, and what it may take (`memory`).", "bytes",
+              Query(f"process_resident_memory_bytes{{@}} {OURS}", "resident"), Query("pillion_memory_limit_bytes{@}", "limit")),
+        Panel("Memory by use", "What is held for clients, by what for. The log says at the start how much is set aside for each: `memory divided`.",
+              "bytes", Query("pillion_memory_used_bytes{@}", "{{what}}")),
         Panel("CPU",
               "Processor time each second: 1 is one processor.", "none", Query(f"{rate('process_cpu_seconds_total')} {OURS}", "processors")),
         Panel("File descriptors", "Open descriptors and their limit.", "short", Query(f"process_open_fds{{@}} {OURS}", "open"),
