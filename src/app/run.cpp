@@ -23,8 +23,9 @@ telemetry::LoggerOptions logger_options(const config::LogSettings& settings) {
 /// that is freed.
 void keep_thresholds() {
   constexpr int mapped_alone = 128 * 1024;
-  ::mallopt(M_MMAP_THRESHOLD, mapped_alone);
-  ::mallopt(M_TRIM_THRESHOLD, mapped_alone);
+  // No other thread has been started.
+  ::mallopt(M_MMAP_THRESHOLD, mapped_alone);  // NOLINT(concurrency-mt-unsafe)
+  ::mallopt(M_TRIM_THRESHOLD, mapped_alone);  // NOLINT(concurrency-mt-unsafe)
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ class Trimmer final : runtime::Deadline {
   /// `trim` gives back what the shard's services keep for another use. All outlive this.
   Trimmer(runtime::Schedule& schedule, runtime::MemoryShares& memory, std::function<void()> trim)
       : schedule_(schedule), memory_(memory), trim_(std::move(trim)) {}
-  ~Trimmer() { stop(); }
+  ~Trimmer() override { stop(); }
 
   void start();
   void stop() { schedule_.clear_deadline(*this); }

@@ -66,7 +66,7 @@ class Request {
   /// False if an answer with records would only lie about: whoever asked has not taken what it was given before.
   [[nodiscard]] virtual bool can_take() const { return true; }
   /// Called instead of answered(), and only where can_take() is false: the answer waits until it is true.
-  virtual void keep(std::shared_ptr<const KeptAnswer> /*answer*/) {}
+  virtual void keep(const std::shared_ptr<const KeptAnswer>& /*answer*/) {}
 
  protected:
   ~Request() = default;

@@ -54,7 +54,7 @@ class ClientQuery final : public resolve::Request {
  public:
   void answered(const resolve::Answer& answer) override;
   [[nodiscard]] bool can_take() const override { return responder->can_take(); }
-  void keep(std::shared_ptr<const resolve::KeptAnswer> answer) override;
+  void keep(const std::shared_ptr<const resolve::KeptAnswer>& answer) override;
 
   QueryHandler* handler = nullptr;
   Responder* responder = nullptr;

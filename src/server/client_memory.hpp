@@ -58,7 +58,7 @@ class ClientMemory final : runtime::Deadline {
 
   /// `shares` outlive this.
   ClientMemory(runtime::Schedule& schedule, runtime::MemoryShares& shares);
-  ~ClientMemory() { schedule_.clear_deadline(*this); }
+  ~ClientMemory() override { schedule_.clear_deadline(*this); }
 
   [[nodiscard]] runtime::MemoryShare& connections() { return shares_.connections; }
   [[nodiscard]] runtime::MemoryShare& input() { return shares_.input; }

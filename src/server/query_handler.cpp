@@ -47,8 +47,8 @@ void ClientQuery::answered(const resolve::Answer& answer) {
   handler->answer(*this, answer);
 }
 
-void ClientQuery::keep(std::shared_ptr<const resolve::KeptAnswer> answer) {
-  kept = std::move(answer);
+void ClientQuery::keep(const std::shared_ptr<const resolve::KeptAnswer>& answer) {
+  kept = answer;
   responder->wait_to_take(*this);
 }
 

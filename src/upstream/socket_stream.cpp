@@ -25,8 +25,8 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t read_size = 16 * 1024 + 512;  // a whole TLS record, and the start of a message before it
-constexpr std::size_t kept_capacity = 64 * 1024;    // of the output; more is a peak's
-constexpr unsigned reads_per_turn = 16;             // then other sockets have their turn
+constexpr std::size_t kept_capacity = std::size_t{64} * 1024;  // of the output; more is a peak's
+constexpr unsigned reads_per_turn = 16;                        // then other sockets have their turn
 
 }  // namespace
 

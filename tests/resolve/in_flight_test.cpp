@@ -74,7 +74,7 @@ class SlowAsker final : public Request {
     ++answers;
   }
   [[nodiscard]] bool can_take() const override { return answers < takes_; }
-  void keep(std::shared_ptr<const KeptAnswer> answer) override { kept = std::move(answer); }
+  void keep(const std::shared_ptr<const KeptAnswer>& answer) override { kept = answer; }
 
   int answers = 0;
   std::uint16_t rcode = 0;
