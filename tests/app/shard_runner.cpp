@@ -81,6 +81,8 @@ bool eventually(const std::function<bool()>& holds) {
 
 config::Config make_config(config::Protocol protocol, const std::vector<std::uint16_t>& ports) {
   config::Config config;
+  // What a sanitizer takes of it for itself is not to count.
+  config.memory = std::size_t{4} << 30U;
   config.dns.listen = {{"127.0.0.1", 0}};
   config::Upstream upstream;
   upstream.name = "public";
