@@ -76,9 +76,10 @@ std::size_t TcpSession::readable_size() {
   return may_keep > partial_.size() ? std::min(may_keep - partial_.size(), all) : 0;
 }
 
-/// Reads on as soon as there is something to read, and memory for the message that it belongs to.
+/// Reads on as soon as there is something to read, and memory for the message that it belongs to: unless a whole one
+/// waits already.
 void TcpSession::read_on() {
-  if (reading_ || ClientMemory::is_waiting(*this)) return;
+  if (reading_ || ClientMemory::is_waiting(*this) || dns::Frames(partial_).next()) return;
   if (readable_size() == 0) {
     const auto needed = dns::Frames(partial_).needed();
     const auto missing = needed - small_buffer - input_.bytes();
@@ -176,7 +177,7 @@ void TcpSession::keep(dns::Bytes rest) {
 /// then with reading.
 void TcpSession::resume() {
   if (handling_ || closed_) return;
-  while (!to_take_.empty() && can_take()) deliver_first();
+  while (!to_take_.empty() && can_deliver()) deliver_first();
   const bool has_messages = !reading_ && !partial_.empty() && may_handle_more();
   if (!to_take_.empty() || (has_messages && !can_take())) {
     if (!waiting_to_write_) loop_.schedule(*this);
@@ -190,12 +191,21 @@ void TcpSession::resume() {
   if (may_read()) read_on();
 }
 
-bool TcpSession::can_take() {
-  if (closed_) return true;
+bool TcpSession::is_its_turn() const {
   // One whose answers are small does not wait for those whose answers are large.
   const bool is_modest = pending() + last_output_ < modest_output;
-  return pending() < limits_.pause_at && (is_modest || memory_.may_compose(loop_.turn())) &&
-         memory_.make_room(runtime::MemoryUse::output, ClientMemory::room_for_answer, *this);
+  return pending() < limits_.pause_at && (is_modest || memory_.may_compose(loop_.turn()));
+}
+
+bool TcpSession::can_take() {
+  return closed_ ||
+         (is_its_turn() && memory_.make_room(runtime::MemoryUse::output, ClientMemory::room_for_answer, *this));
+}
+
+/// Of kept answers, which have their bytes already: one is always given to a client that takes them, so that they do
+/// not keep each other from being given.
+bool TcpSession::can_deliver() {
+  return closed_ || (is_its_turn() && pending() == 0) || can_take();
 }
 
 bool TcpSession::can_hold(std::size_t size) {

@@ -102,6 +102,8 @@ class TcpSession final : public Responder,
   void end_turn();
   void write();
   void wait_writable();
+  [[nodiscard]] bool is_its_turn() const;
+  [[nodiscard]] bool can_deliver();
   void deliver_first();
   void account_for_output();
   [[nodiscard]] std::size_t pending() const { return out_.size() - written_; }

@@ -1,5 +1,7 @@
 // What clients do to the listeners: pipelining, half-closing, dawdling, flooding, leaving.
 
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "app/shard_runner.hpp"
@@ -186,6 +188,28 @@ TEST_F(Clients, ALargeAnswerThatManyQueriesOfOneClientWaitForIsGivenToAllOfThem)
   server.release();  // 27 MB: more than the kernel takes at once, and than may lie here for one client
   EXPECT_EQ(receive_many(polite, count).size(), count);
   EXPECT_EQ(shard.refused(server::Refusal::output_limit), 0U);
+}
+
+TEST_F(Clients, MoreLargeAnswersThanThereIsMemoryForAreGivenOrRefused) {
+  config.memory = std::size_t{16} << 20U;  // 3 MiB of it for what clients have not taken
+  const ShardRunner shard(config);
+  auto polite = shard.connect();
+  constexpr std::size_t count = 300;
+  polite.send(questions_with_large_answers(count));  // 9 MB
+  std::size_t received = 0;
+  while (received < count && polite.receive()) ++received;
+  EXPECT_EQ(received, count);
+  EXPECT_TRUE(eventually([&] { return shard.memory().output.used() == 0; }));
+}
+
+TEST_F(Clients, MoreQueriesThanOneReadTakesAreAllAnswered) {
+  const ShardRunner shard(config);
+  ASSERT_EQ(ask(shard, "www.example").answers, 1);
+  auto polite = shard.connect();
+  constexpr std::size_t count = 10'000;  // 290 kB, more than twice the largest read
+  const std::jthread sender([&] { send_many(polite, count); });
+  EXPECT_EQ(receive_many(polite, count).size(), count);
+  EXPECT_EQ(shard.refused(server::Refusal::memory_limit), 0U);
 }
 
 TEST_F(Clients, WhatClientsDoNotReadIsBoundedForAllOfThem) {
