@@ -51,6 +51,8 @@ class TcpSession final : public Responder,
   /// Bytes of user memory that a session takes at the most beyond what it takes of the shares for input and output: its
   /// own, the socket's and the allocator's, and the two small buffers.
   static constexpr std::size_t cost = 2048;
+  /// Bytes of each buffer that every session may have, so that ordinary queries need no memory of others.
+  static constexpr std::size_t small_buffer = 512;
 
   TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, IpFamily family,
              QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits, SessionOwner& owner);
@@ -86,6 +88,10 @@ class TcpSession final : public Responder,
   void drop_for_memory() override { drop(Refusal::memory_limit); }
   void room_for_input() override;
 
+  [[nodiscard]] static constexpr std::size_t beyond_small(std::size_t size) {
+    return size > small_buffer ? size - small_buffer : 0;
+  }
+
   // Reading and handling
   void wait_readable();
   void readable(const boost::system::error_code& error);
@@ -97,7 +103,7 @@ class TcpSession final : public Responder,
   [[nodiscard]] bool may_read() const;
   [[nodiscard]] bool may_handle_more() const;
 
-  // Writing
+  // Writing (tcp_session_output.cpp)
   void flush() override;
   void end_turn();
   void write();

@@ -1,0 +1,147 @@
+// What a TCP client has been given and has not taken, and what it is given next.
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "dns/framing.hpp"
+#include "server/tcp_session.hpp"
+
+namespace pillion::server {
+using boost::system::error_code;
+
+namespace {
+
+/// Bytes of answers, in this turn and the last one together.
+constexpr std::size_t modest_output = 8192;
+
+}  // namespace
+
+bool TcpSession::is_its_turn() const {
+  // One whose answers are small does not wait for those whose answers are large.
+  const bool is_modest = pending() + last_output_ < modest_output;
+  return pending() < limits_.pause_at && (is_modest || memory_.may_compose(loop_.turn()));
+}
+
+bool TcpSession::can_take() {
+  return closed_ ||
+         (is_its_turn() && memory_.make_room(runtime::MemoryUse::output, ClientMemory::room_for_answer, *this));
+}
+
+/// Of kept answers, which have their bytes already: one is always given to a client that takes them, so that they do
+/// not keep each other from being given.
+bool TcpSession::can_deliver() {
+  return closed_ || (is_its_turn() && pending() == 0) || can_take();
+}
+
+bool TcpSession::can_hold(std::size_t size) {
+  return closed_ ||
+         (pending() + size <= limits_.max_queued_output && memory_.make_room(runtime::MemoryUse::output, size, *this));
+}
+
+void TcpSession::wait_to_take(ClientQuery& query) {
+  // One that many wait for is handed to all of them in a row.
+  query.kept_size = to_take_.empty() || query.kept.get() != last_kept_ ? query.kept->size() : 0;
+  kept_ += query.kept_size;
+  last_kept_ = query.kept.get();
+  to_take_.push_back(query);
+  loop_.schedule(*this);
+}
+
+void TcpSession::deliver_first() {
+  auto& query = static_cast<ClientQuery&>(*to_take_.pop_front());
+  kept_ -= query.kept_size;
+  handler_.deliver(query);
+}
+
+dns::Buffer* TcpSession::begin_answer(ClientQuery& /*query*/) {
+  if (closed_) return nullptr;
+  if (out_.capacity() == 0) out_.reserve(last_output_);
+  static_cast<void>(dns::begin_frame(out_));
+  return &out_;
+}
+
+void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
+  dns::end_frame(out_, message_start);
+  memory_.note_output(loop_.turn(), out_.size() - message_start);
+  account_for_output();
+  loop_.schedule(*this);
+}
+
+void TcpSession::account_for_output() {
+  // The kernel's buffer is full, too.
+  const auto in_kernel = waiting_to_write_ ? 2 * memory_.send_buffer() : 0;
+  output_.set_anyway(beyond_small(out_.size()) + in_kernel);
+}
+
+void TcpSession::abandon_answer(ClientQuery& /*query*/) {
+  // What lies in the buffer ends in the middle of a message.
+  close();
+}
+
+void TcpSession::forget(ClientQuery& /*query*/) {
+  --in_flight_;
+  if (closed_) return end_if_unused();
+  // The end of the turn decides whether to go on reading, and whether the client is done.
+  loop_.schedule(*this);
+}
+
+Held TcpSession::held(runtime::MemoryUse use) const {
+  if (use == runtime::MemoryUse::input)
+    return {.bytes = input_.bytes(), .since = std::max(partial_since_, last_write_)};
+  return {.bytes = waiting_to_write_ ? output_.bytes() + kept_ : 0, .since = last_write_};
+}
+
+void TcpSession::flush() {
+  loop_.contain("TCP client", [this] { end_turn(); }, [this] { close(); });
+}
+
+void TcpSession::end_turn() {
+  if (closed_) return;
+  if (!waiting_to_write_) write();
+  if (closed_) return;
+  if (pending() + kept_ > limits_.max_queued_output) return drop(Refusal::output_limit);
+  resume();
+  close_if_done();
+}
+
+/// Gives the kernel what it takes; the rest waits for writability.
+void TcpSession::write() {
+  while (written_ < out_.size()) {
+    const auto size =
+        ::send(socket_.native_handle(), out_.data() + written_, out_.size() - written_, MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (size < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) return wait_writable();
+      return close();
+    }
+    written_ += static_cast<std::size_t>(size);
+    last_write_ = loop_.clock().now();
+  }
+  last_output_ = static_cast<std::uint32_t>(std::min(out_.size(), limits_.pause_at));
+  written_ = 0;
+  dns::recycle(out_);
+  output_.set_anyway(0);
+  if (input_.bytes() == 0) memory_.stop_holding(*this);
+}
+
+void TcpSession::wait_writable() {
+  // The part that has left would otherwise pile up before the part that has not.
+  out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(written_));
+  if (written_ > 0 || !waiting_to_write_) last_write_ = loop_.clock().now();
+  written_ = 0;
+  if (waiting_to_write_) return account_for_output();
+  memory_.start_holding(*this);
+  watch(last_write_ + limits_.write_timeout);
+  socket_.async_wait(TcpSocket::wait_write, [this](const error_code& error) {
+    waiting_to_write_ = false;
+    if (closed_ || error) return end_if_unused();
+    loop_.clock().refresh();
+    flush();
+  });
+  waiting_to_write_ = true;
+  account_for_output();
+}
+
+}  // namespace pillion::server
