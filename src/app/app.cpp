@@ -197,7 +197,7 @@ void App::log_memory() {
     log_.warn("the memory limit is too low to work well",
               {{"limit", shared_.memory.bytes}, {"program", shared_.memory.program}});
   if (cache < config_.cache.size * config_.threads)
-    log_.warn("the cache is smaller than cache.size, since the memory limit leaves no more",
+    log_.info("the cache is smaller than cache.size, since the memory limit leaves no more",
               {{"bytes", cache}, {"configured", config_.cache.size * config_.threads}});
 }
 
