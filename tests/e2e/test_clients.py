@@ -9,7 +9,7 @@ import time
 import pytest
 
 from harness import namespace, pillion
-from harness.client import TcpClient, ask_udp, extended_errors, make_query, rcode, read, udp_socket
+from harness.client import TcpClient, ask_udp, make_query, rcode, read, udp_socket
 from harness.dot_server import DotServer
 from harness.process import wait_until
 
@@ -67,21 +67,20 @@ def unanswered(number):
     return make_query(f"drop-{number}.silent.example.", id=number % 65536, use_edns=0)
 
 
+# All connections of one address wait at two thirds of the places, so that its datagrams find some; one that has no query in flight goes on.
+PLACES_OF_CONNECTIONS = PLACES * 2 // 3
+
+
 def test_one_address_cannot_take_all_places_over_tcp(proxy_with_silent_route, clients):
     proxy = proxy_with_silent_route
-    count = 20
-    for number in range(count):
+    for number in range(20):
         clients.append(TcpClient(proxy.port, source=GREEDY))
         clients[-1].send(*map(unanswered, range(1000 * number, 1000 * (number + 1))))
-    refused = count * 1000 - PLACES * 3 // 4
-    proxy.wait_metric("dns_rejected_total", refused, reason="client_share")
-    metrics = proxy.metrics()
-    assert metrics.sum("dns_in_flight") == PLACES * 3 // 4
-    assert metrics.sum("dns_rejected_total") == refused, metrics.series("dns_rejected_total")
-    answer = read(clients[-1].receive())
-    assert answer.rcode() == 5
-    assert extended_errors(answer) == [(0, "too many queries in flight from this address")]
+    proxy.wait_metric("dns_in_flight", PLACES_OF_CONNECTIONS)
     assert is_served(proxy)
+    metrics = proxy.metrics()
+    assert metrics.sum("dns_in_flight") <= PLACES_OF_CONNECTIONS + len(clients)
+    assert metrics.sum("dns_rejected_total") == 0, "they are not read from, and nothing is refused"
 
 
 def test_one_address_cannot_take_all_places_over_udp(proxy_with_silent_route):
@@ -102,23 +101,23 @@ def test_names_that_nobody_answers_do_not_take_a_servers_connections_from_others
         for number in range(20):
             clients.append(TcpClient(proxy.port, source=GREEDY))
             clients[-1].send(*map(unanswered, range(1000 * number, 1000 * (number + 1))))
-        proxy.wait_metric("dns_rejected_total", 1, reason="client_share")
+        proxy.wait_metric("dns_in_flight", PLACES_OF_CONNECTIONS)
         started = time.monotonic()
         proxy.process.wait_for(lambda: is_served(proxy), "another address is served")
         assert time.monotonic() - started < 15, "ids are kept for 30 s otherwise"
 
 
-def test_one_address_cannot_take_all_connections(tmp_path, server, verified, clients):
+def test_the_containers_of_a_pod_may_have_all_connections(tmp_path, server, verified, clients):
+    """They share the loopback addresses, and there is nobody else to leave room for."""
     with pillion.running(tmp_path, verified(server), dns={"max_connections": 16}) as proxy:
         # Each waits for an answer, so that none makes room.
-        for number in range(12):
+        for number in range(16):
             clients.append(TcpClient(proxy.port, source=GREEDY))
             clients[-1].send(make_query(f"hold-{number}.example."))
-        proxy.wait_metric("dns_in_flight", 12)
-        with TcpClient(proxy.port, source=GREEDY) as thirteenth:
-            assert thirteenth.receive() is None
-        assert proxy.metrics().sum("dns_rejected_total", reason="client_share") == 1
-        assert is_served(proxy)
+        proxy.wait_metric("dns_in_flight", 16)
+        with TcpClient(proxy.port, source=GREEDY) as one_more:
+            assert one_more.receive() is None
+        assert proxy.metrics().sum("dns_rejected_total", reason="connection_limit") == 1
         server.release()
         assert all(rcode(client.receive()) == "NOERROR" for client in clients)
 
