@@ -100,7 +100,8 @@ def faults(kills, alive, above, quiet, attacked, counted):
     """What is not as it must be, in words."""
     if kills or not alive:
         yield f"killed: {kills} times by the kernel for want of memory"
-    for kind in POLITE:
+    # Beside all others at once, those that hold the most may be dropped, polite or not: the steady ones may not.
+    for kind in POLITE if len(counted) == 1 else ():
         if counted.get(kind, {}).get("ended"):
             yield f"{counted[kind]['ended']} connections of {kind} ended"
     if quiet.lost:
