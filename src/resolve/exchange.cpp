@@ -189,8 +189,9 @@ void Exchange::fail() {
   auto& request = *request_;
   const auto source = terms_->source;
   end(nullptr);
-  request.answered(
-      {.source = source, .info_code = dns::extended_error::other, .text = "internal error", .may_be_cached = false});
+  auto failure = internal_error;
+  failure.source = source;
+  request.answered(failure);
 }
 
 void Exchange::expired(runtime::Time now) {

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "resolve/in_flight.hpp"
-
 namespace pillion::resolve {
 namespace {
 
@@ -19,11 +17,6 @@ constexpr std::size_t usual_message_size = 64;
 std::size_t unusual_size(const dns::QueryView& query) {
   constexpr std::size_t copies = 2 * Exchange::max_attempts + 1;
   return query.message.is_signed() ? copies * query.message.bytes().size() : 0;
-}
-
-void refuse(Request& request, std::string_view reason) {
-  request.answered(
-      {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = reason, .may_be_cached = false});
 }
 
 /// When the next server is asked as well: so that each of up to three has the same time before the budget ends, the
@@ -62,11 +55,11 @@ void Failover::start() {
 
 void Failover::resolve(const dns::QueryView& query, Request& request) {
   auto* const exchange = exchanges_.acquire();
-  if (exchange == nullptr) return refuse(request, "too many queries under way");
+  if (exchange == nullptr) return request.answered(refusal("too many queries under way"));
   exchange->unusual_size = unusual_size(query);
   if (!memory_.take(exchange->unusual_size)) {
     exchanges_.release(*exchange);
-    return refuse(request, "no memory for the query");
+    return request.answered(refusal("no memory for the query"));
   }
   hedges_.earn();
   terms_.schedule.contain("query", [&] { exchange->start(terms_, query, request); }, [&] { exchange->fail(); });
@@ -122,7 +115,7 @@ void Failover::ended(Exchange& exchange) {
 }
 
 void Failover::trim() {
-  exchanges_.trim(objects_kept);
+  exchanges_.trim();
   for (auto& server : servers_) server->trim();
 }
 

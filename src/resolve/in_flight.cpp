@@ -10,16 +10,7 @@ namespace {
 
 constexpr std::size_t bucket_count = 1024;
 
-/// What becomes of a question over which an exception was thrown.
-constexpr Answer internal_error{
-    .info_code = dns::extended_error::other, .text = "internal error", .may_be_cached = false};
-
-void refuse(Request& request, runtime::Time now) {
-  request.answered({.now = now,
-                    .rcode = dns::rcode::refused,
-                    .info_code = dns::extended_error::other,
-                    .text = "too many queries under way"});
-}
+constexpr Answer too_many = refusal("too many queries under way");
 
 }  // namespace
 
@@ -91,7 +82,7 @@ bool InFlight::join(const dns::QueryView& query, const Destination& destination,
   }
   auto* const in_flight = add(destination, hash);
   if (in_flight == nullptr) {
-    refuse(request, now);
+    request.answered(too_many);
     return false;
   }
   in_flight->waiters.push_back(request);
@@ -104,7 +95,7 @@ bool InFlight::join(const dns::QueryView& query, const Destination& destination,
 
 void InFlight::ask_alone(const dns::QueryView& query, const Destination& destination, Request& request) {
   auto* const in_flight = slab_.acquire();
-  if (in_flight == nullptr) return refuse(request, schedule_.clock().now());
+  if (in_flight == nullptr) return request.answered(too_many);
   in_flight->waiters.push_back(request);
   const auto ask = [&] {
     set_up(*in_flight, destination, 0);

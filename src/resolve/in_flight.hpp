@@ -55,8 +55,6 @@ struct Destination {
   cache::Denial denial = cache::Denial::tree;
 };
 
-/// Objects of each kind that stay for the next queries when what a peak has left is given back.
-inline constexpr std::size_t objects_kept = 256;
 /// Bytes that most names take at the most.
 inline constexpr std::size_t usual_name_size = 64;
 
@@ -81,7 +79,7 @@ class InFlight {
   /// Asks for nobody, so that the cache has the answer before it is asked for. False if there is no room for it.
   bool refresh(const dns::QueryView& query, const Destination& destination);
   /// Gives back what a peak has left. Not from within a call of this.
-  void trim() { slab_.trim(objects_kept); }
+  void trim() { slab_.trim(); }
 
  private:
   friend class InFlightQuery;

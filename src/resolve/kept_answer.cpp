@@ -31,12 +31,9 @@ std::size_t KeptAnswer::size_of(const Answer& answer) {
 
 namespace {
 
-/// Bytes that are left where answers are kept, so that the first of them can be composed.
-constexpr std::size_t room_to_give = std::size_t{66} << 10U;
-
 /// nullptr where there is no memory: those who wait are told so, and not forgotten.
 std::shared_ptr<const KeptAnswer> make_kept(const Answer& answer, runtime::MemoryShare& memory) {
-  if (KeptAnswer::size_of(answer) + room_to_give > memory.room()) return nullptr;
+  if (KeptAnswer::size_of(answer) + room_for_answer > memory.room()) return nullptr;
   try {
     return std::make_shared<const KeptAnswer>(answer, memory);
   } catch (const std::bad_alloc&) {
@@ -61,11 +58,9 @@ void hand_over(RequestList& requests, const Answer& answer, runtime::MemoryShare
     if (kept) {
       request->keep(kept);
     } else {
-      request->answered({.source = answer.source,
-                         .rcode = dns::rcode::refused,
-                         .info_code = dns::extended_error::other,
-                         .text = "no memory for the answer",
-                         .may_be_cached = false});
+      auto refused = refusal("no memory for the answer");
+      refused.source = answer.source;
+      request->answered(refused);
     }
   }
 }

@@ -10,6 +10,10 @@
 
 namespace pillion::resolve {
 
+/// Memory that is left where answers are kept, and has to be there before a message is handled: for an answer of any
+/// size, with its frame and what we add to it. In bytes.
+inline constexpr std::size_t room_for_answer = std::size_t{66} << 10U;
+
 /// Held by those who will take it, and gone with the last of them.
 class KeptAnswer {
  public:

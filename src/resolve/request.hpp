@@ -52,6 +52,15 @@ struct Answer {
           .info_code = denies ? dns::extended_error::stale_nxdomain : dns::extended_error::stale_answer};
 }
 
+/// For want of room of ours, which `text` names: never the name's failure.
+[[nodiscard]] constexpr Answer refusal(std::string_view text) {
+  return {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = text, .may_be_cached = false};
+}
+
+/// What becomes of a question over which an exception was thrown.
+inline constexpr Answer internal_error{
+    .info_code = dns::extended_error::other, .text = "internal error", .may_be_cached = false};
+
 class KeptAnswer;
 
 /// A client's question that is being resolved. Owned by the listener that it came from.

@@ -190,7 +190,7 @@ void Resolver::stop() {
 
 void Resolver::trim() {
   in_flight_.trim();
-  walks_.trim(objects_kept);
+  walks_.trim();
   for (const auto& each : groups_) each.group->trim();
 }
 

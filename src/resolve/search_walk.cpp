@@ -167,8 +167,7 @@ void SearchWalk::keep(Step& step, const Answer& answer) {
 /// What an exception leaves of a walk: a failure for whoever waits, and the steps under way.
 void SearchWalk::fail() {
   is_busy_ = false;
-  if (auto* const request = std::exchange(request_, nullptr))
-    request->answered({.info_code = dns::extended_error::other, .text = "internal error"});
+  if (auto* const request = std::exchange(request_, nullptr)) request->answered(internal_error);
   if (pending_ == 0) resolver_->walks_.release(*this);
 }
 

@@ -99,15 +99,17 @@ class MemoryHold {
 
   /// From now on `bytes`; false, and nothing changes, if the share has not so many. Fewer than before never fails.
   [[nodiscard]] bool set(std::size_t bytes) {
-    if (bytes > bytes_ && !share_.take(bytes - bytes_)) return false;
-    if (bytes < bytes_) share_.give(bytes_ - bytes);
-    bytes_ = bytes;
+    if (bytes > bytes_ && bytes - bytes_ > share_.room()) return false;
+    set_anyway(bytes);
     return true;
   }
   /// The same, where it must not fail.
   void set_anyway(std::size_t bytes) {
-    share_.take_anyway(bytes);
-    share_.give(bytes_);
+    if (bytes > bytes_) {
+      share_.take_anyway(bytes - bytes_);
+    } else {
+      share_.give(bytes_ - bytes);
+    }
     bytes_ = bytes;
   }
   [[nodiscard]] std::size_t bytes() const { return bytes_; }

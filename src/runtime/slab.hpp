@@ -40,8 +40,9 @@ class Slab {
   }
   [[nodiscard]] std::size_t in_use() const { return chunks_.size() * chunk_size - free_.size(); }
 
-  /// Frees what is not in use, but for about `keep` objects. No reference to a released object may be left.
-  void trim(std::size_t keep) {
+  /// Frees what is not in use, but for about `keep` objects: so many stay for the next. No reference to a released
+  /// object may be left.
+  void trim(std::size_t keep = 256) {
     if (free_.size() <= keep) return;
     // Objects at the end are the next to be acquired: those of the chunks that are kept.
     std::ranges::sort(free_, std::greater<>{});
@@ -60,9 +61,9 @@ class Slab {
   using Chunk = std::array<T, chunk_size>;
 
   void grow() {
+    // Room for the objects' return is made now, so that release() cannot fail; and first, since this may.
+    free_.reserve(std::max(free_.capacity(), (chunks_.size() + 1) * chunk_size));
     chunks_.push_back(std::make_unique<Chunk>());
-    // Room for the objects' return is made now, so that release() cannot fail.
-    free_.reserve(std::max(free_.capacity(), chunks_.size() * chunk_size));
     for (auto& object : *chunks_.back()) free_.push_back(&object);
   }
 

@@ -83,7 +83,7 @@ void ClientMemory::wake_one() {
 }
 
 void ClientMemory::expired(runtime::Time now) {
-  const bool is_room = shares_.input.room() >= room_for_answer || worst(runtime::MemoryUse::input) != nullptr;
+  const bool is_room = shares_.input.room() >= resolve::room_for_answer || worst(runtime::MemoryUse::input) != nullptr;
   for (int i = 0; is_room && i < woken_at_once && !waiters_.empty(); ++i) wake_one();
   if (!waiters_.empty()) schedule_.set_deadline(*this, now + look_again);
 }

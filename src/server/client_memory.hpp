@@ -8,6 +8,7 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include "resolve/kept_answer.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/schedule.hpp"
 
@@ -46,9 +47,6 @@ class MemoryHolder {
 /// One for all sessions of a shard.
 class ClientMemory final : runtime::Deadline {
  public:
-  /// Memory for an answer of any size has to be there before a message is handled: the largest one, with its frame and
-  /// what we add to it.
-  static constexpr std::size_t room_for_answer = std::size_t{66} << 10U;
   /// A client that has had memory for its messages for so long is dropped where others need it.
   static constexpr std::chrono::milliseconds input_grace{1000};
 

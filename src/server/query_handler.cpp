@@ -99,7 +99,7 @@ QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sende
   if (found.answer) {
     answer_now(*view, sender, responder, *found.answer);
   } else if (const auto query = accept(*view, sender, responder)) {
-    const auto fail = [&] { answer(**query, {.info_code = dns::extended_error::other, .text = "internal error"}); };
+    const auto fail = [&] { answer(**query, resolve::internal_error); };
     loop_.contain("query", [&] { resolver_.ask(*view, found.miss, **query); }, fail);
   } else {
     answer_now(*view, sender, responder,

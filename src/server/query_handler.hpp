@@ -50,7 +50,7 @@ class QueryHandler {
   /// Gives its client the answer that was kept for it.
   void deliver(ClientQuery& query);
   /// Gives back what a peak has left. Not from within a call of this.
-  void trim() { queries_.trim(resolve::objects_kept); }
+  void trim() { queries_.trim(); }
 
   /// While draining, clients are told to close their connections (RFC 7828 section 3.2.2: a timeout of zero).
   void set_draining() { draining_ = true; }

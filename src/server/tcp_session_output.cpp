@@ -25,8 +25,7 @@ bool TcpSession::is_its_turn() const {
 }
 
 bool TcpSession::can_take() {
-  return closed_ ||
-         (is_its_turn() && memory_.make_room(runtime::MemoryUse::output, ClientMemory::room_for_answer, *this));
+  return closed_ || (is_its_turn() && memory_.make_room(runtime::MemoryUse::output, resolve::room_for_answer, *this));
 }
 
 /// Of kept answers, which have their bytes already: one is always given to a client that takes them, so that they do

@@ -39,8 +39,7 @@ void DatagramChannel::stop() {
 }
 
 void DatagramChannel::trim() {
-  constexpr std::size_t kept = 256;
-  transfers_.trim(kept);
+  transfers_.trim();
 }
 
 void DatagramChannel::Shot::delayed() {
