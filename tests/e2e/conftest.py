@@ -13,6 +13,15 @@ def pytest_configure():
         raise pytest.UsageError(f"{pillion.BINARY} is not built; PILLION_BINARY names another")
 
 
+@pytest.fixture
+def clients():
+    """A list whose connections are closed at the end."""
+    made = []
+    yield made
+    for client in made:
+        client.close()
+
+
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
     """A throwaway CA."""

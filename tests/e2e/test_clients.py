@@ -37,15 +37,6 @@ def silent(certificate):
         yield running
 
 
-@pytest.fixture
-def clients():
-    """A list whose connections are closed at the end."""
-    made = []
-    yield made
-    for client in made:
-        client.close()
-
-
 def is_served(proxy):
     """Both over TCP and UDP, at once?"""
     with TcpClient(proxy.port, source=MODEST) as tcp, udp_socket(proxy.port, source=MODEST) as udp:

@@ -26,15 +26,6 @@ def many_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
 
 
-@pytest.fixture
-def clients():
-    """A list whose connections are closed at the end."""
-    made = []
-    yield made
-    for client in made:
-        client.close()
-
-
 def works(port):
     return rcode(ask_tcp(port, make_query("works.example."))) == rcode(ask_udp(port, make_query("works.example."))) == "NOERROR"
 
