@@ -103,6 +103,13 @@ struct Clients {
   friend bool operator==(const Clients&, const Clients&) = default;
 };
 
+/// How a changed configuration gets into the running proxy.
+struct Reload {
+  bool watch = true;   ///< the files that the configuration names, and its own, are watched
+  bool verify = true;  ///< new encrypted upstreams have to complete a handshake first
+  friend bool operator==(const Reload&, const Reload&) = default;
+};
+
 struct Http {
   std::vector<Endpoint> listen = {{"0.0.0.0", 9153}};  ///< at most one of each family; empty: no HTTP server
   friend bool operator==(const Http&, const Http&) = default;
@@ -123,11 +130,14 @@ struct Config {
   Cache cache;
   Search search;
   Clients clients;
+  Reload reload;
   Http http;
   LogSettings log;
   std::size_t memory = 0;                           ///< bytes, 16MiB … 1TiB, for all that the process takes; 0: auto
   std::uint32_t threads = 1;                        ///< 1 … 256
-  std::chrono::milliseconds drain_timeout{25'000};  ///< 0s … 1h
+  std::chrono::milliseconds drain_timeout{25'000};  ///< 0s … 1h; the longest that a drain lasts
+  std::chrono::milliseconds drain_quiet{500};       ///< 0s … 1h; so long without a query ends it
+  std::chrono::milliseconds drain_min{0};           ///< 0s … drain_timeout; it lasts at least so long
   friend bool operator==(const Config&, const Config&) = default;
 };
 

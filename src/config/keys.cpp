@@ -134,6 +134,10 @@ constexpr std::array table{
     KeySpec{
         .path = "clients.ban_for", .kind = KeyKind::duration, .default_text = "60s", .min = second, .max = 24 * hour},
 
+    KeySpec{.path = "reload", .kind = KeyKind::mapping},
+    KeySpec{.path = "reload.watch", .kind = KeyKind::boolean, .default_text = "true"},
+    KeySpec{.path = "reload.verify", .kind = KeyKind::boolean, .default_text = "true"},
+
     KeySpec{.path = "http", .kind = KeyKind::mapping},
     KeySpec{.path = "http.listen",
             .default_text = R"("0.0.0.0:9153")",
@@ -156,6 +160,8 @@ constexpr std::array table{
             .may_be_auto = true},
     KeySpec{.path = "threads", .kind = KeyKind::integer, .default_text = "1", .min = 1, .max = 256},
     KeySpec{.path = "drain_timeout", .kind = KeyKind::duration, .default_text = "25s", .min = 0, .max = hour},
+    KeySpec{.path = "drain_quiet", .kind = KeyKind::duration, .default_text = "500ms", .min = 0, .max = hour},
+    KeySpec{.path = "drain_min", .kind = KeyKind::duration, .default_text = "0s", .min = 0, .max = hour},
 };
 
 /// The last word of `path` where `mapping` is all that stands before it; empty otherwise.

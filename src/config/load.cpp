@@ -87,6 +87,25 @@ void read_clients(const Section& top, Clients& clients) {
   section.read("ban_for", clients.ban_for);
 }
 
+void read_reload(const Section& top, Reload& reload) {
+  const auto* const entry = top.find("reload");
+  if (entry == nullptr) return;
+  const Section section(*entry, "reload", "reload", top.faults());
+  section.read("watch", reload.watch);
+  section.read("verify", reload.verify);
+}
+
+void read_drain(const Section& top, Config& config) {
+  top.read("drain_timeout", config.drain_timeout);
+  top.read("drain_quiet", config.drain_quiet);
+  top.read("drain_min", config.drain_min);
+  if (config.drain_min <= config.drain_timeout) return;
+  // Only one of the two may have been written: the default of the other allows no such value.
+  const std::string_view name = top.find("drain_min") != nullptr ? "drain_min" : "drain_timeout";
+  top.refuse_key(name, "drain_min is " + format_duration(config.drain_min) + " and drain_timeout " +
+                           format_duration(config.drain_timeout) + "; allowed: drain_min at most drain_timeout");
+}
+
 void read_http(const Section& top, const Dns& dns, Http& http) {
   const auto* const entry = top.find("http");
   if (entry == nullptr) return;
@@ -155,11 +174,12 @@ Loaded parse_config(std::string_view yaml, std::string_view file) {
     read_cache(top, config.cache);
     read_search(top, config.search, loaded.warnings);
     read_clients(top, config.clients);
+    read_reload(top, config.reload);
     read_http(top, config.dns, config.http);
     read_log(top, config.log);
     top.read_size("memory", config.memory);
     top.read("threads", config.threads);
-    top.read("drain_timeout", config.drain_timeout);
+    read_drain(top, config);
   }
   if (!faults.empty()) throw ConfigError(faults.text(file));
   return loaded;

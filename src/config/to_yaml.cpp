@@ -146,6 +146,10 @@ std::string to_yaml(const Config& config, bool redact) {
   pair(out, "ban_after", config.clients.ban_after);
   pair(out, "ban_for", config.clients.ban_for);
   out << YAML::EndMap;
+  out << YAML::Key << "reload" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  pair(out, "watch", config.reload.watch);
+  pair(out, "verify", config.reload.verify);
+  out << YAML::EndMap;
   out << YAML::Key << "http" << YAML::Value << YAML::Flow << YAML::BeginMap;
   if (config.http.listen.size() > 1) {
     emit_listen(out, config.http.listen);
@@ -160,6 +164,8 @@ std::string to_yaml(const Config& config, bool redact) {
   pair(out, "memory", config.memory == 0 ? "auto" : format_size(config.memory));
   pair(out, "threads", config.threads);
   pair(out, "drain_timeout", config.drain_timeout);
+  pair(out, "drain_quiet", config.drain_quiet);
+  pair(out, "drain_min", config.drain_min);
   out << YAML::EndMap;
   return std::string(out.c_str()) + "\n";
 }

@@ -75,6 +75,9 @@ TEST(Defaults, AreThoseOfTheContract) {
   EXPECT_EQ(config.memory, 0U);
   EXPECT_EQ(config.threads, 1U);
   EXPECT_EQ(config.drain_timeout, 25s);
+  EXPECT_EQ(config.drain_quiet, 500ms);
+  EXPECT_EQ(config.drain_min, 0s);
+  EXPECT_EQ(config.reload, (Reload{.watch = true, .verify = true}));
 }
 
 TEST(ParseConfig, Memory) {
@@ -94,7 +97,7 @@ TEST(ParseConfig, AnEmptyFileIsAFaultThatSaysSo) {
     EXPECT_EQ(faults_of(yaml),
               "f.yaml:1:1: the file is empty; allowed: a mapping with dns, upstreams, routes, cache, search, clients, "
               "http, log, memory, "
-              "threads, drain_timeout, or {} or no file at all for the defaults")
+              "threads, drain_timeout, drain_quiet, drain_min, or {} or no file at all for the defaults")
         << yaml;
   }
 }

@@ -69,6 +69,9 @@ Config everything_changed(const std::string& pem_file) {
   config.memory = std::size_t{100} << 20U;
   config.threads = 256;
   config.drain_timeout = 2min;
+  config.drain_quiet = 2s;
+  config.drain_min = 5s;
+  config.reload = {.watch = false, .verify = false};
   return config;
 }
 
@@ -90,7 +93,7 @@ TEST(ToYaml, EveryDurationComesBack) {
   auto config = default_config();
   for (const auto duration :
        {0ms, 1ms, 999ms, 1000ms, 1001ms, 59'000ms, 60'000ms, 61'000ms, 120'000ms, 3'599'000ms, 3'600'000ms}) {
-    config.drain_timeout = duration;
+    config.drain_quiet = duration;
     expect_round_trip(config);
   }
 }
@@ -206,11 +209,14 @@ cache:
   rotate: true
 search: false
 clients: {ban_after: 0, ban_for: 60s}
+reload: {watch: true, verify: true}
 http: {listen: "0.0.0.0:9153"}
 log: {level: info, format: json}
 memory: auto
 threads: 1
 drain_timeout: 25s
+drain_quiet: 500ms
+drain_min: 0s
 )");
 }
 
