@@ -24,8 +24,9 @@ CheckCommand::CheckCommand(CLI::App& app)
 
 int CheckCommand::run(std::ostream& out, std::ostream& err) const {
   try {
-    const auto [config, warnings] = config_.load();
-    for (const auto& warning : warnings) err << warning << '\n';
+    const auto loaded = config_.load();
+    const auto& config = loaded.config;
+    for (const auto& warning : loaded.warnings) err << warning << '\n';
     const auto authorities = ca_table(config);
     if (!authorities) {
       err << (config_.file().empty() ? "(defaults)" : config_.file()) << ":1:1: " << authorities.error() << '\n';

@@ -1,10 +1,13 @@
 #include "config/load.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
+#include "config/files.hpp"
 #include "config/read_file.hpp"
 #include "config/route_reader.hpp"
 #include "config/scalar.hpp"
@@ -155,18 +158,18 @@ YAML::Node parse_document(std::string_view yaml, Faults& faults) {
   return YAML::Node(YAML::NodeType::Map);
 }
 
-}  // namespace
-
-Loaded parse_config(std::string_view yaml, std::string_view file) {
+/// `files` are those that were read to get the text.
+Loaded parse(std::string_view yaml, std::string_view file, std::vector<std::filesystem::path> files) {
   Faults faults;
-  Loaded loaded{.config = default_config(), .warnings = {}};
+  Loaded loaded{.config = default_config(), .warnings = {}, .files = std::move(files)};
   auto& config = loaded.config;
   if (yaml.size() > max_file_size) {
     faults.add({}, "has " + std::to_string(yaml.size()) + " bytes; allowed: at most 1 MiB");
-    throw ConfigError(faults.text(file));
+    throw ConfigError(faults.text(file), loaded.files);
   }
   const auto root = parse_document(yaml, faults);
   if (faults.empty()) {
+    std::ranges::copy(files_of(root), std::back_inserter(loaded.files));
     const Section top({.name = "", .mark = root.Mark(), .value = root}, "", "", faults);
     read_dns(top, config.dns);
     read_upstreams(top, config, loaded.warnings);
@@ -181,19 +184,25 @@ Loaded parse_config(std::string_view yaml, std::string_view file) {
     top.read("threads", config.threads);
     read_drain(top, config);
   }
-  if (!faults.empty()) throw ConfigError(faults.text(file));
+  if (!faults.empty()) throw ConfigError(faults.text(file), loaded.files);
   return loaded;
+}
+
+}  // namespace
+
+Loaded parse_config(std::string_view yaml, std::string_view file) {
+  return parse(yaml, file, {});
 }
 
 Loaded load_config(const std::filesystem::path& file) {
   const auto cannot_be_read = [&](const std::string& reason) {
     Faults faults;
     faults.add({}, "cannot be read: " + reason + "; allowed: a readable file of at most 1 MiB");
-    return ConfigError(faults.text(file.string()));
+    return ConfigError(faults.text(file.string()), {file});
   };
   const auto text = read_file(file, max_file_size);
   if (!text) throw cannot_be_read(text.error());
-  return parse_config(*text, file.string());
+  return parse(*text, file.string(), {file});
 }
 
 }  // namespace pillion::config

@@ -2,9 +2,11 @@
 // YAML to Config, and back.
 
 #include <filesystem>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/config.hpp"
@@ -15,7 +17,15 @@ namespace pillion::config {
 /// fault.
 class ConfigError : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit ConfigError(const std::string& faults, std::vector<std::filesystem::path> files = {})
+      : std::runtime_error(faults),
+        files_(std::make_shared<const std::vector<std::filesystem::path>>(std::move(files))) {}
+
+  /// As Loaded::files: what has to be watched for a repair. Of what is not YAML, its own file alone.
+  [[nodiscard]] const std::vector<std::filesystem::path>& files() const { return *files_; }
+
+ private:
+  std::shared_ptr<const std::vector<std::filesystem::path>> files_;  // an exception is copied without throwing
 };
 
 /// A configuration that was read.
@@ -25,6 +35,9 @@ struct Loaded {
   /// `file:line: …`; and which certificates of a ca_file are trusted or not against expectation: `key: file: …`. In the
   /// configuration itself nothing is skipped.
   std::vector<std::string> warnings;
+  /// What was read, and whose change may change the configuration: its own file, which comes first where there is one,
+  /// and those that it names (files_of).
+  std::vector<std::filesystem::path> files;
 };
 
 /// Reads and validates one YAML document. Keys not given have their defaults; `upstreams` and `routes` not given are

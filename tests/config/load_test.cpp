@@ -297,10 +297,10 @@ TEST(ParseConfig, ReadsTheSearchListOfAFile) {
 
 TEST(ParseConfig, WhatIsWrongInAResolvConfIsAWarningWithItsLine) {
   const TemporaryFile file("nameserver 192.0.2.1\nsearch a..b c.example\noptions ndots:abc\n");
-  const auto [config, warnings] = parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml");
-  EXPECT_EQ(config.search, (Search{.domains = {"c.example"}, .ndots = 1}));
-  EXPECT_THAT(warnings, ElementsAre(file.path() + ":2: `a..b` is not a domain name: an empty label; skipped",
-                                    file.path() + ":3: `ndots:abc` has no number; skipped"));
+  const auto loaded = parse_config("search: {resolv_conf: " + file.path() + "}", "f.yaml");
+  EXPECT_EQ(loaded.config.search, (Search{.domains = {"c.example"}, .ndots = 1}));
+  EXPECT_THAT(loaded.warnings, ElementsAre(file.path() + ":2: `a..b` is not a domain name: an empty label; skipped",
+                                           file.path() + ":3: `ndots:abc` has no number; skipped"));
 }
 
 TEST(ParseConfig, TheFirstHundredWarningsAreKept) {

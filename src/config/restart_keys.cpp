@@ -1,0 +1,61 @@
+#include "config/restart_keys.hpp"
+
+#include <array>
+
+#include "config/scalar.hpp"
+
+namespace pillion::config {
+namespace {
+
+struct RestartKey {
+  std::string_view path;
+  std::string (*value_of)(const Config& config);  ///< as it is written
+};
+
+/// "0.0.0.0:9153", "0.0.0.0:9153, [::]:9153".
+std::string listed(const std::vector<Endpoint>& endpoints) {
+  std::string text;
+  for (const auto& endpoint : endpoints) text += (text.empty() ? "" : ", ") + to_string(endpoint);
+  return text.empty() ? R"("")" : text;
+}
+
+constexpr std::array table{
+    RestartKey{.path = "dns.max_connections",
+               .value_of = [](const Config& config) { return std::to_string(config.dns.max_connections); }},
+    RestartKey{.path = "dns.max_connections_per_client",
+               .value_of = [](const Config& config) { return std::to_string(config.dns.max_connections_per_client); }},
+    RestartKey{
+        .path = "dns.max_in_flight_per_connection",
+        .value_of = [](const Config& config) { return std::to_string(config.dns.max_in_flight_per_connection); }},
+    RestartKey{.path = "cache.size", .value_of = [](const Config& config) { return format_size(config.cache.size); }},
+    RestartKey{.path = "http.listen", .value_of = [](const Config& config) { return listed(config.http.listen); }},
+    RestartKey{.path = "log.format",
+               .value_of = [](const Config& config) { return std::string(to_string(config.log.format)); }},
+    RestartKey{
+        .path = "memory",
+        .value_of =
+            [](const Config& config) { return config.memory == 0 ? std::string("auto") : format_size(config.memory); }},
+    RestartKey{.path = "threads", .value_of = [](const Config& config) { return std::to_string(config.threads); }},
+};
+
+}  // namespace
+
+std::vector<std::string_view> restart_keys() {
+  std::vector<std::string_view> paths;
+  for (const auto& key : table) paths.push_back(key.path);
+  return paths;
+}
+
+std::vector<std::string> restart_faults(const Config& before, const Config& after) {
+  std::vector<std::string> faults;
+  for (const auto& key : table) {
+    const auto was = key.value_of(before);
+    const auto is = key.value_of(after);
+    if (is == was) continue;
+    std::string fault(key.path);
+    faults.push_back(fault.append(": is ").append(is).append(" and was ").append(was).append("; restart to apply"));
+  }
+  return faults;
+}
+
+}  // namespace pillion::config
