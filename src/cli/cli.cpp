@@ -12,6 +12,7 @@
 #include "cli/check_command.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/query_command.hpp"
+#include "cli/reload_command.hpp"
 #include "cli/run_command.hpp"
 #include "cli/version_command.hpp"
 
@@ -49,12 +50,14 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
   const RunCommand run(app);
   const CheckCommand check(app);
   const QueryCommand query(app);
+  const ReloadCommand reload(app);
   const VersionCommand version(app);
 
   try {
     app.parse(reversed(args));
     if (check.is_chosen()) return check.run(out, err);
     if (query.is_chosen()) return query.run(out, err);
+    if (reload.is_chosen()) return reload.run(out, err);
     if (version.is_chosen()) return version.run(out);
     return run.run(err);
   } catch (const CLI::ParseError& error) {

@@ -48,14 +48,14 @@ TEST(Help, NamesEverySubcommandAndHasAnExample) {
   for (const auto* const flag : {"--help", "-h"}) {
     const auto result = pillion({flag});
     EXPECT_EQ(result.exit_code, 0);
-    EXPECT_THAT(result.out, AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("version"),
-                                  ContainsRegex("Example:\n  pillion ")));
+    EXPECT_THAT(result.out, AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("reload"),
+                                  HasSubstr("version"), ContainsRegex("Example:\n  pillion ")));
     EXPECT_THAT(result.err, IsEmpty());
   }
 }
 
 TEST(Help, OfEverySubcommandHasAnExample) {
-  for (const std::string command : {"run", "check", "query", "version"}) {
+  for (const std::string command : {"run", "check", "query", "reload", "version"}) {
     const auto result = pillion({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr("Example:\n  pillion " + command));
@@ -79,6 +79,11 @@ TEST(CommandLine, ThatIsWrongExitsWith2) {
       {"query", "bad..name"},
       {"query", "example.com", "--server", "localhost:53"},
       {"query", "example.com", "--server", "127.0.0.1"},
+      {"reload", "extra"},
+      {"reload", "--pid", "0"},
+      {"reload", "--pid", "-1"},
+      {"reload", "--pid", "x"},
+      {"reload", "--wait", "30"},
   };
   for (const auto& args : wrong) {
     const auto result = pillion(args);

@@ -123,7 +123,7 @@ def test_version():
         assert library in printed
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["query"], ["version"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["query"], ["reload"], ["version"]])
 def test_help_has_an_example(command):
     printed = run(pillion.BINARY, *command, "--help").stdout
     assert "pillion" in printed and "xample" in printed

@@ -1,0 +1,78 @@
+#include "app/file_state.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+
+#include "runtime/unique_descriptor.hpp"
+
+namespace pillion::app {
+namespace {
+
+constexpr std::uint64_t max_size = std::uint64_t{2} << 20U;
+
+/// FNV-1a of 64 bits.
+class Hash {
+ public:
+  void add(std::string_view bytes) {
+    constexpr std::uint64_t prime = 0x100000001b3;
+    for (const char byte : bytes) value_ = (value_ ^ static_cast<unsigned char>(byte)) * prime;
+  }
+  [[nodiscard]] std::uint64_t value() const { return value_; }
+
+ private:
+  std::uint64_t value_ = 0xcbf29ce484222325;
+};
+
+bool is_short(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
+}
+
+std::int64_t nanoseconds(const timespec& time) {
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
+}  // namespace
+
+std::optional<Fingerprint> fingerprint_of(const std::filesystem::path& file) {
+  const auto unreadable = [](int error) { return is_short(error) ? std::nullopt : std::optional(Fingerprint{}); };
+  // A pipe without a writer must not be waited for.
+  const runtime::UniqueDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  if (!descriptor.is_open()) return unreadable(errno);
+  struct stat status{};
+  if (::fstat(descriptor.get(), &status) != 0) return unreadable(errno);
+  if (S_ISDIR(status.st_mode)) return Fingerprint{};
+  Fingerprint fingerprint{.readable = true};
+  if (!S_ISREG(status.st_mode)) return fingerprint;
+
+  Hash hash;
+  std::array<char, std::size_t{16} << 10U> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): read into
+  while (fingerprint.size < max_size) {
+    const auto got = ::read(descriptor.get(), buffer.data(), buffer.size());
+    if (got < 0) return unreadable(errno);
+    if (got == 0) break;
+    const auto size = std::min(static_cast<std::uint64_t>(got), max_size - fingerprint.size);
+    hash.add({buffer.data(), size});
+    fingerprint.size += size;
+  }
+  fingerprint.hash = hash.value();
+  return fingerprint;
+}
+
+FileStatus status_of(const std::filesystem::path& file) {
+  struct stat status{};
+  if (::stat(file.c_str(), &status) != 0) return {.error = errno};
+  return {.error = 0,
+          .device = status.st_dev,
+          .inode = status.st_ino,
+          .size = status.st_size,
+          .written = nanoseconds(status.st_mtim),
+          .changed = nanoseconds(status.st_ctim)};
+}
+
+}  // namespace pillion::app

@@ -1,0 +1,84 @@
+#include "cli/reload_command.hpp"
+
+#include <poll.h>
+
+#include <chrono>
+#include <expected>
+#include <limits>
+#include <ostream>
+
+#include <CLI/Validators.hpp>
+
+#include "cli/exit_code.hpp"
+#include "cli/running_proxy.hpp"
+#include "config/scalar.hpp"
+
+namespace pillion::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int look_interval = 20;  // ms
+
+void pause() {
+  ::poll(nullptr, 0, look_interval);
+}
+
+/// A reload that was under way before may have read what has changed since: the next one is waited for.
+std::expected<app::ReloadReport, std::string> reload(const RunningProxy& proxy, std::chrono::milliseconds wait) {
+  const auto process = "process " + std::to_string(proxy.pid());
+  const auto until = Clock::now() + wait;
+  const auto before = proxy.report();
+  if (!before) return std::unexpected(process + " cannot be understood: it is another version of pillion");
+  if (const auto reason = proxy.tell_to_reload(); !reason.empty())
+    return std::unexpected("SIGHUP cannot be sent to " + process + ": " + reason);
+  for (;;) {
+    // Looked at first: what a process has written before it ended counts.
+    const bool is_running = proxy.is_running();
+    auto report = proxy.report();
+    if (report && report->finished > before->started) return std::move(*report);
+    if (!is_running) return std::unexpected(process + " ended before it had read its configuration; its log says why");
+    if (Clock::now() >= until) {
+      const bool has_started = report && report->started > before->started;
+      return std::unexpected(process + " has not " + (has_started ? "finished" : "begun") + " a reload within " +
+                             config::format_duration(wait) + "; its log may say why, --wait waits longer");
+    }
+    pause();
+  }
+}
+
+}  // namespace
+
+ReloadCommand::ReloadCommand(CLI::App& app)
+    : command_(*app.add_subcommand("reload", "Make the running proxy read its configuration again")) {
+  command_.add_option("--pid", pid_, "The proxy's process; by default 1, or the only one that runs here")
+      ->type_name("N")
+      ->check(CLI::Range(1, std::numeric_limits<pid_t>::max()));
+  command_.add_option("--wait", wait_, "How long to wait for what comes of it")
+      ->type_name("TIME")
+      ->capture_default_str();
+  command_.footer(
+      "Sends SIGHUP, waits for the outcome and prints it. Exits 0 where the new configuration is in use, and 1 with\n"
+      "the reasons where it was refused and the old one stays. Has to run as the proxy's user.\n\n"
+      "Example:\n"
+      "  pillion reload\n"
+      "  kubectl exec deployment/shop -c pillion -- /pillion reload --wait 10s");
+}
+
+int ReloadCommand::run(std::ostream& out, std::ostream& err) const {
+  const auto wait = config::parse_duration(wait_);
+  if (!wait) {
+    err << "pillion: reload: --wait: " << wait.error() << "; see `pillion reload --help`\n";
+    return exit_code::bad_command_line;
+  }
+  const auto proxy = find_running_proxy(pid_);
+  const auto report = proxy ? reload(*proxy, *wait) : std::unexpected(proxy.error());
+  if (!report) {
+    err << "pillion: reload: " << report.error() << '\n';
+    return exit_code::not_reloaded;
+  }
+  (report->succeeded ? out : err) << report->text;
+  return report->succeeded ? exit_code::clean : exit_code::not_reloaded;
+}
+
+}  // namespace pillion::cli
