@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <openssl/crypto.h>
 
+#include "app/replies.hpp"
 #include "runtime/build_info.hpp"
 
 namespace pillion::app {
@@ -20,39 +21,52 @@ namespace {
 /// /startupz does not wait longer than this for the first upstream handshake.
 constexpr std::chrono::seconds startup_patience{5};
 
+/// A new generation's connections have so long to be opened before it is used all the same.
+constexpr std::chrono::seconds warm_patience{1};
+
+std::vector<GroupMetrics> metrics_of(const ShardUpstreams& upstreams) {
+  std::vector<GroupMetrics> metrics;
+  for (const auto& upstream : upstreams) metrics.push_back(upstream.parts->metrics);
+  return metrics;
+}
+
 }  // namespace
 
-App::App(const config::Config& config, telemetry::Logger& log, std::size_t http_connections)
-    : config_(config), log_(log), shared_(config), signals_([&]() -> asio::io_context& {
+App::App(config::Config config, telemetry::Logger& log, std::size_t http_connections)
+    : plan_(make_plan(std::move(config), nullptr)), log_(log), shared_(plan_->config), signals_([&]() -> auto& {
         make_shards();
         return shards_.front()->loop().io();
       }()) {
   addresses_ = shards_.front()->addresses();
-  config_loaded_.set(static_cast<double>(std::time(nullptr)));
-  if (!config_.http.listen.empty()) make_http(http_connections);
-  exporter_.emplace(metric_sources());
+  reloads_.loaded_at.set(static_cast<double>(std::time(nullptr)));
+  for (const auto& shard : shards_) metrics_.push_back(metrics_of(shard->upstreams()));
+  const auto root = std::ranges::find(plan_->config.routes, std::string_view("."), &config::Route::zone);
+  const auto group = std::ranges::find(plan_->config.upstreams, root->upstream, &config::Upstream::name);
+  const auto& servers = metrics_.front()[static_cast<std::size_t>(group - plan_->config.upstreams.begin())].servers;
+  first_asked_.assign(servers.begin(), servers.end());
+  if (!plan_->config.http.listen.empty()) make_http(http_connections);
+  exporter_.emplace(metric_sources(*plan_, metrics_));
 }
 
 App::~App() = default;
 
 void App::make_shards() {
-  const bool is_alone = config_.threads == 1;
-  auto config = config_;
-  config.cache.size = shared_.memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)] / config.threads;
-  shards_.push_back(
-      std::make_unique<Shard>(config, is_alone ? server::PortUse::alone : server::PortUse::first, shared_, log_));
+  const auto threads = plan_->config.threads;
+  const bool is_alone = threads == 1;
+  shards_.push_back(std::make_unique<Shard>(*plan_, plan_->config.dns.listen,
+                                            is_alone ? server::PortUse::alone : server::PortUse::first, shared_, log_));
   // Ports that the kernel chose for the first shard are the others' too.
-  config.dns.listen = shards_.front()->addresses();
-  while (shards_.size() < config_.threads)
-    shards_.push_back(std::make_unique<Shard>(config, server::PortUse::joined, shared_, log_));
+  const auto listen = shards_.front()->addresses();
+  while (shards_.size() < threads)
+    shards_.push_back(std::make_unique<Shard>(*plan_, listen, server::PortUse::joined, shared_, log_));
   if (!is_alone) shards_.front()->keep_addresses_to(shards_.size());
   for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
 }
 
 void App::make_http(std::size_t max_connections) {
   std::vector<http::HttpServer::Endpoint> endpoints;
-  endpoints.reserve(config_.http.listen.size());
-  for (const auto& endpoint : config_.http.listen)
+  endpoints.reserve(plan_->config.http.listen.size());
+  for (const auto& endpoint : plan_->config.http.listen)
     endpoints.emplace_back(asio::ip::make_address(endpoint.address), endpoint.port);
   try {
     http_ =
@@ -72,23 +86,33 @@ std::vector<config::Endpoint> App::http_addresses() const {
   return addresses;
 }
 
-telemetry::Sources App::metric_sources() const {
-  telemetry::Sources sources;
-  for (std::size_t group = 0; group < config_.upstreams.size(); ++group) {
-    const auto& upstream = config_.upstreams[group];
+void App::add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry::Sources& sources) const {
+  for (std::size_t group = 0; group < plan.config.upstreams.size(); ++group) {
+    const auto& upstream = plan.config.upstreams[group];
+    if (const auto& tls = plan.tls[group])
+      sources.tls_upstreams.push_back(
+          {.name = upstream.name, .authorities = tls->authorities(), .client_not_after = tls->client_not_after()});
     for (std::size_t i = 0; i < upstream.servers.size(); ++i) {
       telemetry::Sources::UpstreamServer server{.upstream = upstream.name,
                                                 .server = config::to_string(upstream.servers[i].endpoint),
                                                 .tls = upstream.protocol == config::Protocol::tls,
                                                 .shards = {}};
-      for (const auto& shard : shards_) {
-        const auto& metrics = shard->group_metrics()[group];
-        server.shards.push_back(metrics.servers[i].get());
-        if (!metrics.fallbacks.empty()) server.shards.push_back(metrics.fallbacks[i].get());
+      const auto add = [&](const std::shared_ptr<upstream::ServerMetrics>& counted) {
+        server.shards.push_back(counted.get());
+        sources.keep.push_back(counted);
+      };
+      for (const auto& shard : metrics) {
+        add(shard[group].servers[i]);
+        if (!shard[group].fallbacks.empty()) add(shard[group].fallbacks[i]);
       }
       sources.upstream_servers.push_back(std::move(server));
     }
   }
+}
+
+telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& metrics) const {
+  telemetry::Sources sources;
+  add_upstreams(plan, metrics, sources);
   if (http_) sources.internal_errors.push_back(&http_->internal_errors());
   for (const auto& shard : shards_) {
     sources.internal_errors.push_back(&shard->loop().internal_errors().count());
@@ -99,9 +123,10 @@ telemetry::Sources App::metric_sources() const {
   for (const auto& shard : shards_) sources.memory.push_back(&shard->memory());
   sources.memory_limit = shared_.memory.bytes;
   sources.memory_program = shared_.memory.program;
-  sources.searches = !config_.search.domains.empty();
-  sources.bans = config_.clients.ban_after > 0;
-  sources.config_loaded = &config_loaded_;
+  sources.searches = !plan.config.search.domains.empty();
+  sources.bans = plan.config.clients.ban_after > 0;
+  sources.reloads = &reloads_;
+  sources.config_hash = hash_of(plan.config);
   sources.log_lines_dropped = [this] { return log_.dropped(); };
   sources.build = {.version = std::string(runtime::build_info::version()),
                    .commit = std::string(runtime::build_info::commit()),
@@ -138,7 +163,7 @@ http::HealthReport App::health(http::HealthProbe probe) const {
                           {!draining, draining ? "draining" : "not draining"}}};
     }
     case http::HealthProbe::startup: {
-      const bool warm = shards_.front()->is_warm();
+      const bool warm = std::ranges::any_of(first_asked_, [](const auto& server) { return server->tried.value(); });
       const bool patient = runtime::Clock::now() - started_ < startup_patience;
       return {.ok = warm || !patient,
               .reasons = {{true, "listeners bound"},
@@ -150,6 +175,48 @@ http::HealthReport App::health(http::HealthProbe probe) const {
   return {.ok = false, .reasons = {}};
 }
 
+void App::reload_from(const std::filesystem::path& file, const config::Loaded& loaded) {
+  reloader_ = std::make_unique<Reloader>(
+      file, loaded, plan_, log_, reloads_,
+      ReloadHooks{.apply = [this](const auto& plan, const auto& cancelled) { return apply(plan, cancelled); },
+                  .is_reachable = [this](std::string_view upstream) { return is_reachable(upstream); }});
+}
+
+/// On the reloader's thread. Every shard makes its generation before any uses it.
+std::expected<void, std::string> App::apply(const std::shared_ptr<const Plan>& plan,
+                                            const std::atomic<bool>& cancelled) {
+  Replies<std::optional<std::string>> prepared(shards_.size());
+  for (std::size_t i = 0; i < shards_.size(); ++i) shards_[i]->prepare(plan, warm_patience, prepared.reply(i));
+  const auto errors = prepared.wait(cancelled);
+  const auto failed = errors ? std::ranges::find_if(*errors, [](const auto& error) { return error.has_value(); })
+                             : std::vector<std::optional<std::string>>::const_iterator{};
+  if (!errors || failed != errors->end()) {
+    for (const auto& shard : shards_) shard->discard();
+    return std::unexpected(errors ? **failed : "Pillion is stopping");
+  }
+  Replies<std::vector<GroupMetrics>> committed(shards_.size());
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i]->commit([reply = committed.reply(i)](const ShardUpstreams& upstreams) { reply(metrics_of(upstreams)); });
+  }
+  auto metrics = committed.wait(cancelled);
+  if (!metrics) return std::unexpected("Pillion is stopping");
+  metrics_ = std::move(*metrics);
+  asio::post(shards_.front()->loop().io(), [this, plan] { plan_ = plan; });
+  if (http_) http_->post([this, sources = metric_sources(*plan, metrics_)] { exporter_->replace(sources); });
+  log_.set_level(static_cast<runtime::LogLevel>(plan->config.log.level));
+  return {};
+}
+
+/// On the reloader's thread.
+bool App::is_reachable(std::string_view upstream) const {
+  return std::ranges::any_of(metrics_, [&](const auto& groups) {
+    return std::ranges::any_of(groups, [&](const GroupMetrics& group) {
+      return group.upstream == upstream &&
+             std::ranges::any_of(group.servers, [](const auto& server) { return server->up.value() != 0; });
+    });
+  });
+}
+
 void App::run() {
   started_ = runtime::Clock::now();
   shards_running_ = shards_.size();
@@ -158,6 +225,7 @@ void App::run() {
   for (const auto& shard : shards_) shard->start();
   log_start();
   if (http_) http_->start();
+  if (reloader_) reloader_->start();
   try {
     for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
   } catch (...) {
@@ -166,6 +234,7 @@ void App::run() {
     throw;
   }
   shards_.front()->run();
+  reloader_.reset();
   threads_.clear();
   http_.reset();
   log_.info("stopped");
@@ -174,7 +243,7 @@ void App::run() {
 void App::log_start() {
   log_.info("pillion started", {{"version", runtime::build_info::version()},
                                 {"commit", runtime::build_info::commit()},
-                                {"threads", config_.threads}});
+                                {"threads", plan_->config.threads}});
   log_memory();
   for (const auto& address : addresses_)
     log_.info("listening for DNS", {{"address", config::to_string(address)}, {"transports", "udp tcp"}});
@@ -196,9 +265,9 @@ void App::log_memory() {
   if (shared_.memory.is_tight)
     log_.warn("the memory limit is too low to work well",
               {{"limit", shared_.memory.bytes}, {"program", shared_.memory.program}});
-  if (cache < config_.cache.size * config_.threads)
+  if (cache < plan_->config.cache.size * plan_->config.threads)
     log_.info("the cache is smaller than cache.size, since the memory limit leaves no more",
-              {{"bytes", cache}, {"configured", config_.cache.size * config_.threads}});
+              {{"bytes", cache}, {"configured", plan_->config.cache.size * plan_->config.threads}});
 }
 
 void App::await_signal() {
@@ -209,18 +278,18 @@ void App::await_signal() {
 
 void App::on_signal(int number) {
   if (number == SIGHUP) {
-    log_.warn("SIGHUP: the configuration is not reloaded while running; restart to apply it");
+    if (reloader_) reloader_->request("SIGHUP");
   } else if (draining_.value()) {
     log_.info("second signal: closing now");
     begin_drain(runtime::Duration::zero());
   } else {
-    begin_drain(config_.drain_timeout);
+    begin_drain(plan_->config.drain_timeout);
   }
   await_signal();
 }
 
 void App::stop() {
-  asio::post(shards_.front()->loop().io(), [this] { begin_drain(config_.drain_timeout); });
+  asio::post(shards_.front()->loop().io(), [this] { begin_drain(plan_->config.drain_timeout); });
 }
 
 void App::begin_drain(runtime::Duration grace) {

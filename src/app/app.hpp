@@ -2,6 +2,9 @@
 // The composition root: makes every part, wires them, starts them, and takes them down in order. Sees everything;
 // nothing sees it.
 
+#include <atomic>
+#include <expected>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,8 +16,11 @@
 
 #include "app/http_thread.hpp"
 #include "app/loop_pulse.hpp"
+#include "app/plan.hpp"
+#include "app/reloader.hpp"
 #include "app/shard.hpp"
 #include "config/config.hpp"
+#include "config/load.hpp"
 #include "http/http_server.hpp"
 #include "telemetry/exporter.hpp"
 #include "telemetry/logger.hpp"
@@ -25,12 +31,14 @@ class App {
  public:
   /// Binds everything. Throws server::BindError for an address that cannot be listened on, std::runtime_error for TLS
   /// files that cannot be used. `http_connections` is the largest number of HTTP clients.
-  App(const config::Config& config, telemetry::Logger& log,
-      std::size_t http_connections = http::Options{}.max_connections);
+  App(config::Config config, telemetry::Logger& log, std::size_t http_connections = http::Options{}.max_connections);
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
+  /// From the start of run() on, `file` and what it names are read again on SIGHUP and when they change; empty: the
+  /// defaults are, which name files too. `loaded` is what the App was made from.
+  void reload_from(const std::filesystem::path& file, const config::Loaded& loaded);
   /// Runs until a signal, or stop(), has been followed by a whole drain.
   void run();
   /// Thread-safe: what SIGTERM does.
@@ -43,7 +51,13 @@ class App {
  private:
   void make_shards();
   void make_http(std::size_t max_connections);
-  [[nodiscard]] telemetry::Sources metric_sources() const;
+  /// Of the upstreams as each shard has them.
+  using ShardMetrics = std::vector<std::vector<GroupMetrics>>;
+  [[nodiscard]] telemetry::Sources metric_sources(const Plan& plan, const ShardMetrics& metrics) const;
+  void add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry::Sources& sources) const;
+  [[nodiscard]] std::expected<void, std::string> apply(const std::shared_ptr<const Plan>& plan,
+                                                       const std::atomic<bool>& cancelled);
+  [[nodiscard]] bool is_reachable(std::string_view upstream) const;
   [[nodiscard]] http::HealthReport health(http::HealthProbe probe) const;
   [[nodiscard]] http::HealthReport liveness() const;
   void await_signal();
@@ -53,16 +67,20 @@ class App {
   void log_start();
   void log_memory();
 
-  config::Config config_;
+  std::shared_ptr<const Plan> plan_;  // in use; the first shard's thread, but for the reloader's own
   telemetry::Logger& log_;
   SharedParts shared_;
   std::vector<std::unique_ptr<Shard>> shards_;      // the first one runs on the thread of run(), with the signals
   std::vector<std::unique_ptr<LoopPulse>> pulses_;  // of the shards, in their order; the HTTP thread's
   std::vector<config::Endpoint> addresses_;
-  runtime::Gauge config_loaded_;
+  telemetry::Sources::Reloads reloads_;
+  // The root's upstream as it is at the start, for /startupz.
+  std::vector<std::shared_ptr<const upstream::ServerMetrics>> first_asked_;
   std::optional<telemetry::Exporter> exporter_;
   std::unique_ptr<HttpThread> http_;
   boost::asio::signal_set signals_;
+  ShardMetrics metrics_;  // as they were applied last; the reloader's thread, once that runs
+  std::unique_ptr<Reloader> reloader_;
   std::vector<std::jthread> threads_;
   runtime::Time started_;
   runtime::Flag draining_;

@@ -23,6 +23,10 @@ void HttpThread::start() {
   thread_ = std::thread([this] { run(); });
 }
 
+void HttpThread::post(std::function<void()> action) {
+  asio::post(io_, std::move(action));
+}
+
 void HttpThread::run() {
   ::pthread_setname_np(::pthread_self(), "pillion-http");
   for (bool again = true; again;) {

@@ -1,6 +1,7 @@
 #pragma once
 // The HTTP server with a loop and a thread of its own: neither do probes wait behind DNS, nor queries behind a scrape.
 
+#include <functional>
 #include <thread>
 #include <vector>
 
@@ -23,6 +24,8 @@ class HttpThread {
 
   /// Once.
   void start();
+  /// Thread-safe: calls `action` on this thread, if it runs.
+  void post(std::function<void()> action);
   /// Any thread may read it.
   [[nodiscard]] const runtime::Counter& internal_errors() { return server_.internal_errors().count(); }
   [[nodiscard]] std::vector<http::HttpServer::Endpoint> endpoints() const { return server_.endpoints(); }

@@ -35,24 +35,9 @@ resolve::Setup::Zone make_zone(const config::Route& route) {
 
 }  // namespace
 
-std::vector<std::uint64_t> draw_loop_labels(const config::Config& config) {
-  runtime::Random random;
-  std::vector<std::uint64_t> labels(config.upstreams.size());
-  for (auto& label : labels) label = random.u64();
-  return labels;
-}
-
-resolve::Setup make_setup(runtime::Loop& loop, const config::Config& config, const TlsContexts& tls,
-                          const std::vector<std::uint64_t>& loop_labels, runtime::MemoryShares& memory,
-                          std::vector<GroupMetrics>& metrics) {
+resolve::Setup make_setup(const config::Config& config, const ShardUpstreams& upstreams) {
   resolve::Setup setup;
-  for (std::size_t i = 0; i < config.upstreams.size(); ++i) {
-    const auto& upstream = config.upstreams[i];
-    setup.groups.push_back({.name = upstream.name,
-                            .encrypted = upstream.protocol == config::Protocol::tls,
-                            .group = make_group(loop, upstream, tls[i].get(), memory.queries, metrics[i]),
-                            .loop_label = loop_labels[i]});
-  }
+  for (const auto& upstream : upstreams) setup.groups.push_back(upstream.group);
   for (const auto& route : config.routes) {
     if (route.upstream.empty()) {
       setup.zones.push_back(make_zone(route));

@@ -50,6 +50,7 @@ int run(const config::Loaded& loaded, std::string_view config_file) {
                {{"max_connections", config.dns.max_connections}, {"configured", loaded.config.dns.max_connections}});
     }
     for (const auto& warning : loaded.warnings) log.warn("configuration warning", {{"warning", warning}});
+    app.reload_from(config_file, loaded);
     app.run();
     return 0;
   } catch (const server::BindError& error) {

@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
 
 #include "app/memory_limit.hpp"
-#include "app/resolver_setup.hpp"
+#include "app/plan.hpp"
+#include "app/server_metrics_table.hpp"
 #include "app/trimmer.hpp"
 #include "app/upstreams.hpp"
 #include "config/config.hpp"
@@ -21,25 +24,27 @@
 
 namespace pillion::app {
 
-/// What the shards have in common.
+/// What the shards have in common for as long as they live.
 struct SharedParts {
-  /// Throws as make_tls_contexts() does.
+  /// After the TLS contexts were made, which are the largest part of the program itself.
   explicit SharedParts(const config::Config& config)
-      : tls(make_tls_contexts(config)),
-        memory(memory_limit(config)),
-        limits(config.dns.max_connections),
-        loop_labels(draw_loop_labels(config)) {}
+      : memory(memory_limit(config)), limits(config.dns.max_connections) {}
 
-  TlsContexts tls;
-  MemoryLimit memory;  ///< after the TLS contexts, which are the largest part of the program itself
+  /// Bytes for the answers of each shard.
+  [[nodiscard]] std::size_t cache_size(const config::Config& config) const {
+    return memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)] / config.threads;
+  }
+
+  MemoryLimit memory;
   server::SharedLimits limits;
-  std::vector<std::uint64_t> loop_labels;
 };
 
 class Shard {
  public:
-  /// Binds; throws server::BindError. `shared` outlives this.
-  Shard(const config::Config& config, server::PortUse port_use, SharedParts& shared, runtime::Log& log);
+  /// Binds `listen`, which the plan's addresses become where the kernel chose their ports; throws server::BindError.
+  /// `shared` outlives this.
+  Shard(const Plan& plan, const std::vector<config::Endpoint>& listen, server::PortUse port_use, SharedParts& shared,
+        runtime::Log& log);
 
   /// To be called before run(), or within it.
   void start();
@@ -57,22 +62,42 @@ class Shard {
   [[nodiscard]] std::vector<config::Endpoint> addresses() const { return server_.addresses(); }
   [[nodiscard]] const server::DnsMetrics& server_metrics() const { return metrics_; }
   [[nodiscard]] const runtime::MemoryShares& memory() const { return memory_; }
-  /// In the order of the configuration's upstreams.
-  [[nodiscard]] const std::vector<GroupMetrics>& group_metrics() const { return group_metrics_; }
   [[nodiscard]] const resolve::Resolver& resolver() const { return resolver_; }
-  /// True once a first upstream handshake was made, or failed. Any thread may ask.
-  [[nodiscard]] bool is_warm() const { return resolver_.is_warm(); }
+  /// In the order of the configuration's upstreams. For other threads: only before the shard runs.
+  [[nodiscard]] const ShardUpstreams& upstreams() const { return upstreams_; }
+
+  /// Thread-safe. Makes a generation of `plan` and opens its connections, beside the one in use; calls `done` on the
+  /// shard's thread when these are open, or have failed, or `patience` is over. The error is why it could not be made.
+  void prepare(std::shared_ptr<const Plan> plan, runtime::Duration patience,
+               std::function<void(std::optional<std::string> error)> done);
+  /// Thread-safe. From now on answers by the generation that was prepared; calls `done` with its upstreams on the
+  /// shard's thread.
+  void commit(std::function<void(const ShardUpstreams& upstreams)> done);
+  /// Thread-safe. Lets go of the generation that was prepared, if one was.
+  void discard();
 
  private:
+  struct Prepared {
+    std::shared_ptr<const Plan> plan;
+    ShardUpstreams upstreams;
+    std::unique_ptr<resolve::Generation> generation;
+  };
+
+  [[nodiscard]] resolve::Setup setup_of(const Plan& plan, const ShardUpstreams& upstreams) const;
+  [[nodiscard]] boost::asio::awaitable<void> warm(runtime::Time until,
+                                                  std::function<void(std::optional<std::string> error)> done);
   [[nodiscard]] boost::asio::awaitable<void> finish(std::function<void()> done);
 
   runtime::Loop loop_;
   runtime::MemoryShares memory_;
   server::DnsMetrics metrics_;
-  std::vector<GroupMetrics> group_metrics_;
+  ServerMetricsTable server_metrics_;
+  std::size_t cache_size_;
+  ShardUpstreams upstreams_;
   resolve::Resolver resolver_;
   server::DnsServer server_;
   Trimmer trimmer_;
+  std::optional<Prepared> prepared_;
   bool draining_ = false;
   runtime::Time drain_until_;
 };

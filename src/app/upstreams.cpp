@@ -1,10 +1,12 @@
 #include "app/upstreams.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
 #include <boost/asio/ip/address.hpp>
 
+#include "resolve/failover.hpp"
 #include "upstream/datagram_channel.hpp"
 #include "upstream/datagram_connection.hpp"
 #include "upstream/pool.hpp"
@@ -84,40 +86,88 @@ std::unique_ptr<upstream::Pool> make_pool(const ServerContext& of, config::Proto
       of.edns, upstream::PoolSettings{.encrypted = encrypted}, std::move(make));
 }
 
-}  // namespace
-
-TlsContexts make_tls_contexts(const config::Config& config) {
-  TlsContexts contexts;
-  for (const auto& upstream : config.upstreams) {
-    const bool encrypted = upstream.protocol == config::Protocol::tls;
-    contexts.push_back(encrypted ? std::make_unique<upstream::TlsContext>(upstream.tls) : nullptr);
+std::shared_ptr<const GroupParts> make_parts(const Plan& plan, std::size_t index, ServerMetricsTable& table) {
+  auto parts = std::make_shared<GroupParts>();
+  parts->settings = plan.config.upstreams[index];
+  parts->tls = plan.tls[index];
+  parts->metrics.upstream = parts->settings.name;
+  const auto route = std::ranges::find(plan.config.routes, parts->settings.name, &config::Route::upstream);
+  if (route != plan.config.routes.end()) parts->probe_zone = route->zone;
+  for (const auto& server : parts->settings.servers) {
+    const auto find = [&](char kind) {
+      return table.find(parts->settings.name, config::to_string(server.endpoint), kind);
+    };
+    parts->metrics.servers.push_back(find('s'));
+    if (parts->settings.protocol == config::Protocol::udp) parts->metrics.fallbacks.push_back(find('f'));
   }
-  return contexts;
+  return parts;
 }
 
-GroupMetrics::GroupMetrics(const config::Upstream& settings) {
-  for (std::size_t i = 0; i < settings.servers.size(); ++i) {
-    servers.push_back(std::make_unique<upstream::ServerMetrics>());
-    if (settings.protocol == config::Protocol::udp) fallbacks.push_back(std::make_unique<upstream::ServerMetrics>());
-  }
+/// True if a group that was made from `parts` is what `plan` has at `index`.
+bool is_as_planned(const GroupParts& parts, const Plan& plan, std::size_t index) {
+  const auto& settings = plan.config.upstreams[index];
+  const auto route = std::ranges::find(plan.config.routes, settings.name, &config::Route::upstream);
+  const bool has_same_probe = parts.settings.protocol == config::Protocol::tls ||
+                              (route != plan.config.routes.end() && route->zone == parts.probe_zone);
+  return parts.settings == settings && parts.tls == plan.tls[index] && has_same_probe;
 }
 
-std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config::Upstream& settings,
-                                              upstream::TlsContext* tls, runtime::MemoryShare& memory,
-                                              GroupMetrics& metrics) {
+/// What is known of a server that is asked now; nullptr if nothing is.
+const upstream::ServerProfile* known_profile(const ShardUpstreams& current, config::Protocol protocol,
+                                             const config::Server& server) {
+  for (const auto& upstream : current) {
+    const auto& settings = upstream.parts->settings;
+    if (settings.protocol != protocol) continue;
+    for (std::size_t i = 0; i < settings.servers.size(); ++i) {
+      const auto& known = settings.servers[i];
+      if (known.endpoint == server.endpoint && known.tls_name == server.tls_name)
+        return &upstream.servers[i]->profile();
+    }
+  }
+  return nullptr;
+}
+
+ShardUpstream make_upstream(runtime::Loop& loop, std::shared_ptr<const GroupParts> parts, std::uint64_t loop_label,
+                            const ShardUpstreams& current, runtime::MemoryShare& memory) {
+  const auto& settings = parts->settings;
+  ShardUpstream made{.parts = parts, .group = std::make_shared<resolve::UpstreamGroup>(), .servers = {}};
   std::vector<std::unique_ptr<upstream::Channel>> servers;
   for (std::size_t i = 0; i < settings.servers.size(); ++i) {
     const ServerContext server{.loop = loop, .settings = settings, .server = settings.servers[i]};
-    auto pool = make_pool(server, settings.protocol, tls, *metrics.servers[i]);
+    auto pool = make_pool(server, settings.protocol, parts->tls.get(), *parts->metrics.servers[i]);
+    if (const auto* const known = known_profile(current, settings.protocol, settings.servers[i])) pool->inherit(*known);
     if (settings.protocol != config::Protocol::udp) {
       servers.push_back(std::move(pool));
-      continue;
+    } else {
+      auto fallback = make_pool(server, config::Protocol::tcp, nullptr, *parts->metrics.fallbacks[i]);
+      servers.push_back(
+          std::make_unique<upstream::DatagramChannel>(loop, memory, std::move(pool), std::move(fallback)));
     }
-    auto fallback = make_pool(server, config::Protocol::tcp, nullptr, *metrics.fallbacks[i]);
-    servers.push_back(std::make_unique<upstream::DatagramChannel>(loop, memory, std::move(pool), std::move(fallback)));
+    made.servers.push_back(servers.back().get());
+    made.group->servers.push_back(config::to_string(settings.servers[i].endpoint) + ' ' + settings.servers[i].tls_name);
   }
-  return std::make_unique<resolve::Failover>(loop, settings, std::move(servers), memory,
-                                             [&loop] { return loop.random().unit(); });
+  made.group->name = settings.name;
+  made.group->encrypted = settings.protocol == config::Protocol::tls;
+  made.group->group = std::make_unique<resolve::Failover>(loop, settings, std::move(servers), memory,
+                                                          [&loop] { return loop.random().unit(); });
+  made.group->loop_label = loop_label;
+  made.group->parts = std::move(parts);
+  return made;
+}
+
+}  // namespace
+
+ShardUpstreams make_upstreams(runtime::Loop& loop, const Plan& plan, const ShardUpstreams& current,
+                              runtime::MemoryShare& memory, ServerMetricsTable& metrics) {
+  ShardUpstreams made;
+  for (std::size_t i = 0; i < plan.config.upstreams.size(); ++i) {
+    const auto same =
+        std::ranges::find_if(current, [&](const ShardUpstream& each) { return is_as_planned(*each.parts, plan, i); });
+    made.push_back(same != current.end()
+                       ? *same
+                       : make_upstream(loop, make_parts(plan, i, metrics), plan.loop_labels[i], current, memory));
+  }
+  return made;
 }
 
 }  // namespace pillion::app

@@ -1,35 +1,51 @@
 #pragma once
 // From the configuration of an upstream to its pools.
 
+#include <cstddef>
 #include <memory>
+#include <string>
 #include <vector>
 
+#include "app/plan.hpp"
+#include "app/server_metrics_table.hpp"
 #include "config/config.hpp"
-#include "resolve/failover.hpp"
+#include "resolve/generation.hpp"
 #include "runtime/loop.hpp"
+#include "runtime/memory.hpp"
+#include "upstream/channel.hpp"
 #include "upstream/metrics.hpp"
 #include "upstream/tls.hpp"
 
 namespace pillion::app {
 
-/// The TLS settings and trust of the configuration's upstreams, in their order; nullptr for those in the clear.
-using TlsContexts = std::vector<std::unique_ptr<upstream::TlsContext>>;
-
-/// Throws as upstream::TlsContext does.
-[[nodiscard]] TlsContexts make_tls_contexts(const config::Config& config);
-
 /// What one shard counts about the servers of a group, in the order of the configuration. A UDP server has a second
 /// one, for its fallback to TCP.
 struct GroupMetrics {
-  explicit GroupMetrics(const config::Upstream& settings);
-  std::vector<std::unique_ptr<upstream::ServerMetrics>> servers;
-  std::vector<std::unique_ptr<upstream::ServerMetrics>> fallbacks;  // empty unless the protocol is udp
+  std::string upstream;
+  std::vector<std::shared_ptr<upstream::ServerMetrics>> servers;
+  std::vector<std::shared_ptr<upstream::ServerMetrics>> fallbacks;  // empty unless the protocol is udp
 };
 
-/// `tls` is the group's context, nullptr unless the protocol is tls; it outlives the group, as do `memory` and
-/// `metrics`.
-[[nodiscard]] std::unique_ptr<resolve::Failover> make_group(runtime::Loop& loop, const config::Upstream& settings,
-                                                            upstream::TlsContext* tls, runtime::MemoryShare& memory,
-                                                            GroupMetrics& metrics);
+/// What a group refers to, and what it was made from.
+struct GroupParts {
+  config::Upstream settings;
+  std::string probe_zone;                     ///< of its loop probe: the first zone that leads to it
+  std::shared_ptr<upstream::TlsContext> tls;  ///< nullptr unless the protocol is tls
+  GroupMetrics metrics;
+};
+
+/// An upstream as one shard has it.
+struct ShardUpstream {
+  std::shared_ptr<const GroupParts> parts;
+  std::shared_ptr<resolve::UpstreamGroup> group;  ///< keeps `parts`
+  std::vector<const upstream::Channel*> servers;  ///< the group's, in the order of the configuration
+};
+using ShardUpstreams = std::vector<ShardUpstream>;
+
+/// The upstreams of `plan` for one shard, in its order. Those that are as they are in `current` are shared with it; a
+/// server that is in `current`, if in another upstream, begins with what is known of it. `loop`, `memory` and `metrics`
+/// outlive them.
+[[nodiscard]] ShardUpstreams make_upstreams(runtime::Loop& loop, const Plan& plan, const ShardUpstreams& current,
+                                            runtime::MemoryShare& memory, ServerMetricsTable& metrics);
 
 }  // namespace pillion::app

@@ -39,6 +39,13 @@ struct Lookup {
   bool failed_recently = false;
 };
 
+/// What becomes of an entry.
+enum class Fate : std::uint8_t {
+  kept,
+  kept_for_its_name,  ///< but says nothing of names beneath (RFC 8020)
+  dropped,
+};
+
 /// Not thread-safe: a shard has its own. Every operation takes constant time (a bounded number of probes and moves).
 class Store {
  public:
@@ -81,6 +88,24 @@ class Store {
   std::expected<Kind, NotStored> insert(const Key& key, const Preparation& reply, Denial denial, runtime::Time now);
   /// Keeps what a walk along the search list found; `key` says so. It says nothing of the name.
   void insert_found(const Key& key, const Preparation& found, runtime::Time now);
+
+  /// From now on; the size stays as it is.
+  void configure(const Settings& settings);
+  /// Asks `fate_of` of every entry's name, in wire form, and whether it is what a walk found (insert_found). Takes time
+  /// in proportion to the number of entries.
+  template <typename FateOf>
+  void sort_out(FateOf fate_of) {
+    for (auto& head : buckets_) {
+      for (auto position = head; position != no_position;) {
+        auto& entry = at(position);
+        const auto next = entry.next_;
+        const Fate fate = fate_of(entry.name(), bool{entry.searched_});
+        if (fate == Fate::dropped) remove(position);
+        if (fate != Fate::kept) entry.holds_beneath_ = false;
+        position = next;
+      }
+    }
+  }
 
   [[nodiscard]] const CacheMetrics& metrics() const { return metrics_; }
   /// Bytes of memory that entries and index take together, used or not; at most settings.size.

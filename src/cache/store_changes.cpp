@@ -45,6 +45,12 @@ void Store::insert_found(const Key& key, const Preparation& found, runtime::Time
   static_cast<void>(put({.answer = found, .stored = now, .key = key}));
 }
 
+void Store::configure(const Settings& settings) {
+  const auto size = settings_.size;
+  settings_ = settings;
+  settings_.size = size;
+}
+
 // Where there is an answer that is still usable, notes in it that the upstream has failed.
 bool Store::note_failure(const Key& key, runtime::Time now) {
   auto* const entry = find(key, now);

@@ -1,6 +1,7 @@
 #pragma once
 // YAML to Config, and back.
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
@@ -38,6 +39,7 @@ struct Loaded {
   /// What was read, and whose change may change the configuration: its own file, which comes first where there is one,
   /// and those that it names (files_of).
   std::vector<std::filesystem::path> files;
+  std::chrono::system_clock::time_point read_at;  ///< when reading began: what has changed since may not be in it
 };
 
 /// Reads and validates one YAML document. Keys not given have their defaults; `upstreams` and `routes` not given are

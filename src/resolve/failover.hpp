@@ -35,6 +35,7 @@ class Failover final : public Group, Servers {
   void resolve(const dns::QueryView& query, Request& request) override;
   void stop() override;
   [[nodiscard]] bool is_stopped() const override;
+  [[nodiscard]] bool is_idle() const override { return exchanges_.in_use() == 0; }
   void trim() override;
   [[nodiscard]] bool is_warm() const override;
   [[nodiscard]] bool is_down() const override;

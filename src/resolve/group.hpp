@@ -23,6 +23,8 @@ class Group {
   /// Closes the connections in an orderly way; call when nothing is under way. They are gone when is_stopped().
   virtual void stop() = 0;
   [[nodiscard]] virtual bool is_stopped() const = 0;
+  /// True if no query is under way.
+  [[nodiscard]] virtual bool is_idle() const = 0;
   /// Gives back what a peak has left. Not from within a call of the group.
   virtual void trim() = 0;
   /// True once a first connection to any server was made, or failed.

@@ -150,6 +150,12 @@ void InFlight::remove(InFlightQuery& in_flight) {
   *link = in_flight.next;
 }
 
+/// Whoever waits gets the answer; nobody else does.
+void InFlight::detach(InFlightQuery& in_flight) {
+  remove(in_flight);
+  in_flight.is_shared = false;
+}
+
 /// What of the group's answer is for those who wait; the cache has it then, too.
 Answer InFlight::keep(const InFlightQuery& in_flight, const Answer& answer, cache::Preparation& prepared,
                       runtime::Time now) {

@@ -2,6 +2,7 @@
 // The questions that the cache could not answer, each under way once, with everyone who waits for it: coalescing, the
 // keeping of what comes back, and stale answers when nothing does (RFC 8767).
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -78,6 +79,22 @@ class InFlight {
   void ask_alone(const dns::QueryView& query, const Destination& destination, Request& request);
   /// Asks for nobody, so that the cache has the answer before it is asked for. False if there is no room for it.
   bool refresh(const dns::QueryView& query, const Destination& destination);
+  /// From now on.
+  void configure(const cache::Settings& settings) { settings_ = settings; }
+  /// Asks `fate_of` of the name of each question that others could join: where it is dropped, nobody joins it any more,
+  /// and its answer is not kept.
+  template <typename FateOf>
+  void sort_out(FateOf fate_of) {
+    for (auto& head : buckets_) {
+      for (auto* in_flight = head; in_flight != nullptr;) {
+        auto& each = *in_flight;
+        in_flight = each.next;
+        const cache::Fate fate = fate_of(dns::Bytes(each.name));
+        if (fate == cache::Fate::dropped) detach(each);
+        if (fate != cache::Fate::kept) each.denial = std::min(each.denial, cache::Denial::name);
+      }
+    }
+  }
   /// Gives back what a peak has left. Not from within a call of this.
   void trim() { slab_.trim(); }
 
@@ -87,6 +104,7 @@ class InFlight {
   [[nodiscard]] InFlightQuery* add(const Destination& destination, std::uint64_t hash);
   void answered(InFlightQuery& in_flight, const Answer& answer);
   void remove(InFlightQuery& in_flight);
+  void detach(InFlightQuery& in_flight);
   void set_up(InFlightQuery& in_flight, const Destination& destination, std::uint64_t hash);
   [[nodiscard]] Answer keep(const InFlightQuery& in_flight, const Answer& answer, cache::Preparation& prepared,
                             runtime::Time now);

@@ -22,6 +22,7 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Source::c
     "cache", "stale", "upstream", "cluster", "local"};
 
 struct ResolverMetrics {
+  runtime::Gauge generations;         // of the configuration, of which something is left
   runtime::Counter coalesced;         ///< queries that joined one already under way
   runtime::Counter prefetches;        ///< queries of our own for popular answers about to expire
   runtime::Counter search_walks;      ///< walks along the search list begun in place of a client

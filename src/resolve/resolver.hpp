@@ -3,17 +3,13 @@
 
 #include <memory>
 #include <optional>
-#include <vector>
 
 #include "cache/store.hpp"
-#include "resolve/group.hpp"
+#include "resolve/generation.hpp"
 #include "resolve/in_flight.hpp"
-#include "resolve/local_zone.hpp"
-#include "resolve/loop_probe.hpp"
 #include "resolve/metrics.hpp"
 #include "resolve/prefetch_budget.hpp"
-#include "resolve/route_table.hpp"
-#include "resolve/search_list.hpp"
+#include "resolve/retired_groups.hpp"
 #include "resolve/search_walk.hpp"
 #include "runtime/log.hpp"
 #include "runtime/memory.hpp"
@@ -22,32 +18,6 @@
 #include "runtime/slab.hpp"
 
 namespace pillion::resolve {
-
-/// What a resolver is made of.
-struct Setup {
-  struct UpstreamGroup {
-    std::string name;  ///< for the log
-    bool encrypted = true;
-    std::unique_ptr<Group> group;
-    std::uint64_t loop_label = 0;  ///< of a LoopProbe, where it is not encrypted: random, and of the whole process
-  };
-  struct GroupRoute {
-    dns::Buffer zone;
-    std::size_t group = 0;  ///< in `groups`
-  };
-
-  std::vector<UpstreamGroup> groups;
-  struct Zone {
-    dns::Buffer name;
-    LocalZone zone;
-  };
-
-  std::vector<GroupRoute> routes;  ///< one of them for the root; the longest zone wins
-  std::vector<Zone> zones;         ///< answered from their own records
-  cache::Settings cache;           ///< of size 0: answers are bounded by it, but not kept
-  bool rotate = true;              ///< addresses from the cache are given in rotating order
-  std::optional<SearchList> search;
-};
 
 class Resolver {
  public:
@@ -58,7 +28,14 @@ class Resolver {
   Resolver& operator=(const Resolver&) = delete;
 
   /// Opens the warm connections.
-  void start();
+  void start() { generation_->start(); }
+
+  /// Answers from `next` from now on, which has been started; its cache is as large as the one before. Of what is
+  /// cached or under way, names that are answered elsewhere now are left out, and only those. Groups that `next` does
+  /// not share stay until their last query has ended. Not from within a call of this.
+  void replace(std::unique_ptr<Generation> next);
+  /// Closes what `generation`, which has been started and is not to come into use, does not share.
+  void retire(const Generation& generation);
 
   /// A question that has to be asked for, and what has been found out about it on the way.
   struct Miss {
@@ -82,8 +59,6 @@ class Resolver {
   [[nodiscard]] bool is_stopped() const;
   /// Gives back what a peak has left. Not from within a call of this.
   void trim();
-  /// True once a first connection to any server of the root's group was made, or failed. Any thread may ask.
-  [[nodiscard]] bool is_warm() const;
 
   [[nodiscard]] const ResolverMetrics& metrics() const { return metrics_; }
   /// nullptr where there is no cache.
@@ -102,20 +77,17 @@ class Resolver {
   runtime::Schedule& schedule_;
   runtime::Log& log_;
   ResolverMetrics metrics_;
-  std::vector<Setup::UpstreamGroup> groups_;
-  std::vector<Setup::Zone> zones_;
-  RouteTable routes_;
+  std::unique_ptr<Generation> generation_;
+  std::uint64_t generation_number_ = 0;  // so that a walk knows whether it was begun in this one
+  RetiredGroups retired_;
   std::unique_ptr<cache::Store> cache_;
   InFlight in_flight_;
   PrefetchBudget prefetch_budget_;
-  std::optional<SearchList> search_;
   runtime::MemoryShare& output_memory_;
   runtime::MemoryShare& walk_memory_;
   runtime::Slab<SearchWalk> walks_{SearchWalk::max_walks, walk_memory_, SearchWalk::usual_size};
   SearchWalk::Tools walk_tools_;
-  std::vector<std::unique_ptr<LoopProbe>> loop_probes_;
-  dns::Buffer scratch_;  // a local zone's answer
-  bool rotates_;
+  dns::Buffer scratch_;      // a local zone's answer
   std::uint64_t turns_ = 0;  // of addresses
 };
 

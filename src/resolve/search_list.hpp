@@ -80,6 +80,8 @@ class SearchList {
   /// where `zone` itself has one of the forms above: a route for `svc.cluster.local` is no word on what lies beneath.
   void allow(dns::Bytes zone);
 
+  friend bool operator==(const SearchList&, const SearchList&) = default;
+
  private:
   std::vector<dns::Buffer> domains_;
   unsigned ndots_;

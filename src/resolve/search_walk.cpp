@@ -44,6 +44,7 @@ bool SearchWalk::contain(Work work, GiveUp give_up) {
 void SearchWalk::start(Resolver& resolver, const dns::QueryView& query, dns::Bytes base, Request& request) {
   resolver.metrics_.search_walks.add();
   resolver_ = &resolver;
+  generation_number_ = resolver.generation_number_;
   request_ = &request;
   pending_ = 0;
   const auto& question = query.question();
@@ -61,7 +62,7 @@ void SearchWalk::start(Resolver& resolver, const dns::QueryView& query, dns::Byt
 
 /// Writes the query of each step.
 void SearchWalk::prepare(dns::Bytes base) {
-  const auto& list = *resolver_->search_;
+  const auto& list = *resolver_->generation_->search();
   candidates_ = list.candidate_count();
   guards_ = list.guard_count();
   plan_ = list.plan_for(base);
@@ -320,12 +321,14 @@ void SearchWalk::compose_denial(std::uint16_t rcode, std::uint32_t ttl) {
                                        [ttl](const dns::Record& record) { return std::min(record.ttl, ttl); }));
 }
 
-/// Keeps the outcome, so that the next such walk is a hit: unless something in it was expired or cut.
+/// Keeps the outcome, so that the next such walk is a hit: unless something in it was expired or cut, or the
+/// configuration has changed meanwhile.
 void SearchWalk::remember(dns::Bytes message, std::uint32_t ttl) {
   const auto is_stale = [](const Step& step) {
     return step.state != State::unasked && step.state != State::pending && step.source == Source::stale;
   };
   const auto view = dns::MessageView::parse(message).value();
+  if (generation_number_ != resolver_->generation_number_) return;
   if (resolver_->cache_ == nullptr || ttl == 0 || ttl == no_limit || view.header().is_truncated()) return;
   if (std::ranges::any_of(steps_in_use(), is_stale)) return;
   auto& prepared = resolver_->walk_tools_.prepared;

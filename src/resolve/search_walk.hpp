@@ -101,8 +101,9 @@ class SearchWalk {
   [[nodiscard]] std::uint32_t denied_for(std::size_t candidates) const;
 
   Resolver* resolver_ = nullptr;
-  Request* request_ = nullptr;  // nullptr once it has been answered
-  dns::Buffer name_;            // as the client asked for it
+  std::uint64_t generation_number_ = 0;  // of the resolver's generation that it began in
+  Request* request_ = nullptr;           // nullptr once it has been answered
+  dns::Buffer name_;                     // as the client asked for it
   std::uint16_t type_ = 0;
   std::uint16_t klass_ = 0;
   std::uint16_t flags_ = 0;

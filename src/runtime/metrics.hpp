@@ -31,6 +31,25 @@ class Gauge {
   std::atomic<double> value_{0};
 };
 
+/// One object's part of a gauge to which several add: those that follow each other, and overlap.
+class GaugePart {
+ public:
+  explicit GaugePart(Gauge& gauge) : gauge_(gauge) {}
+  GaugePart(const GaugePart&) = delete;
+  GaugePart& operator=(const GaugePart&) = delete;
+  ~GaugePart() { set(0); }
+
+  void set(double part) {
+    gauge_.add(part - part_);
+    part_ = part;
+  }
+  void add(double n) { set(part_ + n); }
+
+ private:
+  Gauge& gauge_;
+  double part_ = 0;
+};
+
 /// Something that is so or not. Written from one thread only.
 class Flag {
  public:

@@ -22,6 +22,9 @@ class ClientAdmission final : runtime::Deadline {
   ClientAdmission(runtime::Schedule& schedule, runtime::Log& log, const ClientTable::Limits& limits, std::uint64_t seed,
                   DnsMetrics& metrics);
 
+  /// From now on; those who are banned stay so.
+  void configure(const config::Clients& settings) { table_.configure(settings.ban_after, settings.ban_for); }
+
   /// False where a connection from this address must be closed at once. May close an idle one in its favour.
   [[nodiscard]] bool admit_connection(const ClientAddress& address);
   void add_connection(ClientConnection& connection, const ClientAddress& address);

@@ -153,6 +153,11 @@ class ClientTable {
   /// When the next ban ends.
   [[nodiscard]] std::optional<runtime::Time> next_ban_end() const;
 
+  /// What leads to a ban from now on.
+  void configure(std::uint32_t ban_after, runtime::Duration ban_for) {
+    limits_.ban_after = ban_after;
+    limits_.ban_for = ban_for;
+  }
   [[nodiscard]] const Limits& limits() const { return limits_; }
   [[nodiscard]] std::size_t size() const { return records_.size(); }
   [[nodiscard]] std::size_t banned() const { return banned_.size(); }

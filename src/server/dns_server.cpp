@@ -22,13 +22,19 @@ ClientTable::Limits limits_of(const config::Config& settings, const runtime::Mem
 
 }  // namespace
 
-DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings, PortUse port_use, SharedLimits& limits,
-                     resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics)
+DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings, const std::vector<config::Endpoint>& listen,
+                     PortUse port_use, SharedLimits& limits, resolve::Resolver& resolver, runtime::MemoryShares& memory,
+                     DnsMetrics& metrics)
     : loop_(loop),
       admission_(loop, loop.log(), limits_of(settings, memory), loop.random().u64(), metrics),
       handler_(loop, settings.dns, limits, resolver, admission_, memory, metrics),
       memory_(loop, memory) {
-  for (const auto& endpoint : settings.dns.listen) bind(endpoint, port_use);
+  for (const auto& endpoint : listen) bind(endpoint, port_use);
+}
+
+void DnsServer::configure(const config::Config& settings) {
+  handler_.configure(settings.dns);
+  admission_.configure(settings.clients);
 }
 
 void DnsServer::bind(const config::Endpoint& endpoint, PortUse port_use) {

@@ -18,10 +18,14 @@ class BindError : public std::runtime_error {
 
 class DnsServer {
  public:
-  /// Binds every address of `settings.dns.listen` for UDP and TCP; throws BindError. A port of 0 lets the kernel choose
-  /// one that is free for both. `limits` and `memory` outlive this.
-  DnsServer(runtime::Loop& loop, const config::Config& settings, PortUse port_use, SharedLimits& limits,
-            resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics);
+  /// Binds every address of `listen` for UDP and TCP; throws BindError. A port of 0 lets the kernel choose one that is
+  /// free for both. `limits` and `memory` outlive this.
+  DnsServer(runtime::Loop& loop, const config::Config& settings, const std::vector<config::Endpoint>& listen,
+            PortUse port_use, SharedLimits& limits, resolve::Resolver& resolver, runtime::MemoryShares& memory,
+            DnsMetrics& metrics);
+
+  /// From now on, but for the addresses and the limits of the process.
+  void configure(const config::Config& settings);
 
   /// Of sockets that share their addresses, when all of them are bound: see keep_to().
   void keep_addresses_to(std::size_t sockets);

@@ -38,6 +38,9 @@ class QueryHandler {
   QueryHandler(runtime::Loop& loop, const config::Dns& settings, SharedLimits& shared, resolve::Resolver& resolver,
                ClientAdmission& admission, runtime::MemoryShares& memory, DnsMetrics& metrics);
 
+  /// From now on; the limits stay as they are.
+  void configure(const config::Dns& settings) { settings_ = settings; }
+
   enum class Outcome : std::uint8_t {
     accepted,
     invalid,

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "telemetry/collect_upstreams.hpp"
 #include "telemetry/exposition.hpp"
 #include "telemetry/family.hpp"
 #include "telemetry/metric_table.hpp"
@@ -46,10 +47,12 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
 
   Family duration(declared("pillion_dns_request_duration_seconds"));
   for (std::size_t source = 0; source < resolve::source_labels.size(); ++source) {
-    duration.add_sparse({resolve::source_labels[source]},
-                        sum_histogram(sources.shards, [&](const server::DnsMetrics& m) -> auto& {
-                          return m.request_duration[source];
-                        }));
+    auto durations =
+        sum_histogram(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.request_duration[source]; });
+    const auto asks = static_cast<resolve::Source>(source);
+    const bool asks_others = asks == resolve::Source::upstream || asks == resolve::Source::cluster;
+    leave_out_shortest(durations, asks_others ? request_bounds_left_out : 0);
+    duration.add_sparse({resolve::source_labels[source]}, durations);
   }
   std::move(duration).finish(families);
 
@@ -119,146 +122,6 @@ void collect_resolution(const Sources& sources, std::vector<MetricFamily>& famil
   scalar(declared("pillion_forwarding_loops_total"), sources.resolvers, &resolve::ResolverMetrics::forwarding_loops);
 }
 
-using UpstreamServer = Sources::UpstreamServer;
-
-// Of duration_bounds, so many of the shortest are below what a server's answer takes: the way through two sockets, and
-// for a handshake the arithmetic. They would be series without use.
-constexpr std::ptrdiff_t request_bounds_left_out = 2;    // 25 and 100 us
-constexpr std::ptrdiff_t handshake_bounds_left_out = 3;  // 500 us too
-
-template <typename Read>
-prometheus::ClientMetric::Histogram sum_without_shortest(const std::vector<const upstream::ServerMetrics*>& shards,
-                                                         std::ptrdiff_t left_out, Read read) {
-  auto durations = sum_histogram(shards, read);
-  durations.bucket.erase(durations.bucket.begin(), durations.bucket.begin() + left_out);
-  return durations;
-}
-
-/// One family of upstream servers: `add` is called with it for each server.
-template <typename Add>
-void collect_each(const Sources& sources, const MetricDeclaration& declaration, std::vector<MetricFamily>& families,
-                  Add add) {
-  Family family(declaration);
-  for (const auto& server : sources.upstream_servers) add(family, server);
-  std::move(family).finish(families);
-}
-
-void collect_upstream(const Sources& sources, std::vector<MetricFamily>& families) {
-  using Metrics = upstream::ServerMetrics;
-  const auto scalar = [&](const MetricDeclaration& declaration, auto member) {
-    collect_each(sources, declaration, families, [&](Family& family, const UpstreamServer& server) {
-      family.add({server.upstream, server.server},
-                 sum(server.shards, [&](const Metrics& m) -> auto& { return m.*member; }));
-    });
-  };
-  // One series for each element of an array of the server's metrics, with the element's label.
-  const auto labelled = [&](const MetricDeclaration& declaration, auto member, auto label, bool sparse) {
-    collect_each(sources, declaration, families, [&](Family& family, const UpstreamServer& server) {
-      constexpr auto count = std::tuple_size_v<std::remove_cvref_t<decltype(std::declval<Metrics&>().*member)>>;
-      for (std::size_t i = 0; i < count; ++i) {
-        const double value = sum(server.shards, [&](const Metrics& m) -> auto& { return (m.*member)[i]; });
-        if (sparse) {
-          family.add_sparse({server.upstream, server.server, label(i)}, value);
-        } else {
-          family.add({server.upstream, server.server, label(i)}, value);
-        }
-      }
-    });
-  };
-
-  collect_each(sources, declared("pillion_upstream_request_duration_seconds"), families,
-               [](Family& family, const UpstreamServer& server) {
-                 family.add({server.upstream, server.server},
-                            sum_without_shortest(server.shards, request_bounds_left_out,
-                                                 [](const Metrics& m) -> auto& { return m.request_duration; }));
-               });
-  labelled(
-      declared("pillion_upstream_responses_total"), &Metrics::responses,
-      [](std::size_t i) { return server::rcode_labels[i]; }, true);
-  labelled(
-      declared("pillion_upstream_failures_total"), &Metrics::failures,
-      [](std::size_t i) { return upstream::error_table[i].reason; }, true);
-  labelled(
-      declared("pillion_upstream_connections"), &Metrics::connections,
-      [](std::size_t i) { return upstream::connection_labels[i]; }, false);
-  scalar(declared("pillion_upstream_in_flight"), &Metrics::in_flight);
-  collect_each(sources, declared("pillion_upstream_up"), families, [](Family& family, const UpstreamServer& server) {
-    const bool up = std::ranges::any_of(server.shards, [](const Metrics* m) { return m->up.value() != 0; });
-    family.add({server.upstream, server.server}, up ? 1 : 0);
-  });
-  scalar(declared("pillion_upstream_connections_opened_total"), &Metrics::connections_opened);
-  scalar(declared("pillion_upstream_idle_closes_total"), &Metrics::idle_closes);
-  scalar(declared("pillion_upstream_replays_total"), &Metrics::replays);
-  labelled(
-      declared("pillion_upstream_hedges_total"), &Metrics::hedges,
-      [](std::size_t i) { return upstream::hedge_labels[i]; }, true);
-}
-static_assert(server::labelled_rcodes == upstream::labelled_rcodes, "rcode_labels serves both");
-
-void collect_tls(const Sources& sources, std::vector<MetricFamily>& families) {
-  using Metrics = upstream::ServerMetrics;
-  collect_each(sources, declared("pillion_tls_handshakes_total"), families,
-               [](Family& family, const UpstreamServer& server) {
-                 if (!server.tls) return;
-                 const auto add = [&](std::string_view result, std::string_view resumed, auto member) {
-                   family.add({server.upstream, server.server, result, resumed},
-                              sum(server.shards, [&](const Metrics& m) -> auto& { return m.*member; }));
-                 };
-                 add("success", "false", &Metrics::handshakes_full);
-                 add("success", "true", &Metrics::handshakes_resumed);
-                 add("failure", "false", &Metrics::handshakes_failed);
-               });
-  collect_each(sources, declared("pillion_tls_handshake_duration_seconds"), families,
-               [](Family& family, const UpstreamServer& server) {
-                 if (!server.tls) return;
-                 family.add({server.upstream, server.server},
-                            sum_without_shortest(server.shards, handshake_bounds_left_out,
-                                                 [](const Metrics& m) -> auto& { return m.handshake_duration; }));
-               });
-  collect_each(sources, declared("pillion_tls_connections_total"), families,
-               [](Family& family, const UpstreamServer& server) {
-                 if (!server.tls) return;
-                 std::map<std::array<std::string_view, 3>, double> totals;
-                 for (const auto* shard : server.shards) {
-                   shard->tls_connections.for_each(
-                       [&](std::string_view version, std::string_view group, std::string_view cipher,
-                           std::uint64_t count) { totals[{version, group, cipher}] += static_cast<double>(count); });
-                 }
-                 for (const auto& [values, total] : totals) {
-                   const auto& [version, group, cipher] = values;
-                   family.add({server.upstream, server.server, version, group, cipher}, total);
-                 }
-               });
-  collect_each(sources, declared("pillion_tls_group_fallbacks_total"), families,
-               [](Family& family, const UpstreamServer& server) {
-                 if (!server.tls) return;
-                 family.add({server.upstream, server.server},
-                            sum(server.shards, [](const Metrics& m) -> auto& { return m.group_fallbacks; }));
-               });
-  collect_each(sources, declared("pillion_upstream_certificate_not_after_timestamp_seconds"), families,
-               [](Family& family, const UpstreamServer& server) {
-                 double soonest = 0;
-                 for (const auto* shard : server.shards) {
-                   const double seen = shard->certificate_not_after.value();
-                   if (seen != 0 && (soonest == 0 || seen < soonest)) soonest = seen;
-                 }
-                 if (soonest != 0) family.add({server.upstream, server.server}, soonest);
-               });
-}
-
-void collect_plaintext(const Sources& sources, std::vector<MetricFamily>& families) {
-  Family family(declared("pillion_plaintext_queries_total"));
-  std::vector<std::pair<std::string_view, double>> totals;  // by upstream, in the order of the configuration
-  for (const auto& server : sources.upstream_servers) {
-    auto total =
-        std::ranges::find(totals, std::string_view(server.upstream), &std::pair<std::string_view, double>::first);
-    if (total == totals.end()) total = totals.insert(totals.end(), {server.upstream, 0});
-    total->second += sum(server.shards, [](const upstream::ServerMetrics& m) -> auto& { return m.plaintext_queries; });
-  }
-  for (const auto& [upstream, total] : totals) family.add({upstream}, total);
-  std::move(family).finish(families);
-}
-
 void collect_memory(const Sources& sources, std::vector<MetricFamily>& families) {
   if (sources.memory_limit == 0) return;
   Family limit(declared("pillion_memory_limit_bytes"));
@@ -279,15 +142,37 @@ void collect_memory(const Sources& sources, std::vector<MetricFamily>& families)
   std::move(used).finish(families);
 }
 
+void collect_configuration(const Sources& sources, std::vector<MetricFamily>& families) {
+  const auto scalar = [&](const MetricDeclaration& declaration, double value) {
+    Family family(declaration);
+    family.add({}, value);
+    std::move(family).finish(families);
+  };
+  if (sources.reloads != nullptr) {
+    const auto& reloads = *sources.reloads;
+    scalar(declared("pillion_config_last_reload_success_timestamp_seconds"), reloads.loaded_at.value());
+    scalar(declared("pillion_config_last_reload_successful"), reloads.last_failed.value() ? 0 : 1);
+    Family total(declared("pillion_config_reloads_total"));
+    total.add_sparse({"success"}, static_cast<double>(reloads.succeeded.value()));
+    total.add_sparse({"failure"}, static_cast<double>(reloads.failed.value()));
+    std::move(total).finish(families);
+    double generations = 0;
+    for (const auto* const shard : sources.resolvers) generations = std::max(generations, shard->generations.value());
+    scalar(declared("pillion_config_generations"), generations);
+  }
+  if (!sources.config_hash.empty()) {
+    Family info(declared("pillion_config_info"));
+    info.add({sources.config_hash}, 1);
+    std::move(info).finish(families);
+  }
+}
+
 void collect_program(const Sources& sources, std::vector<MetricFamily>& families) {
   const auto scalar = [&](const MetricDeclaration& declaration, double value) {
     Family family(declaration);
     family.add({}, value);
     std::move(family).finish(families);
   };
-  if (sources.config_loaded != nullptr) {
-    scalar(declared("pillion_config_last_reload_success_timestamp_seconds"), sources.config_loaded->value());
-  }
   if (sources.log_lines_dropped) {
     scalar(declared("pillion_log_lines_dropped_total"), static_cast<double>(sources.log_lines_dropped()));
   }
@@ -314,10 +199,9 @@ std::vector<MetricFamily> Exporter::Collect() const {
   collect_requests(sources_, families);
   collect_clients(sources_, families);
   collect_resolution(sources_, families);
-  collect_upstream(sources_, families);
-  collect_tls(sources_, families);
-  collect_plaintext(sources_, families);
+  collect_upstreams(sources_, families);
   collect_memory(sources_, families);
+  collect_configuration(sources_, families);
   collect_program(sources_, families);
   return families;
 }

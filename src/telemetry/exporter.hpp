@@ -2,8 +2,11 @@
 // Reads the shards' counters and sums them into the metrics of metric_table. Counters are read while the shards write
 // them: no locks.
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +30,18 @@ struct Sources {
     bool tls = true;       ///< false: no TLS metrics for it
     std::vector<const upstream::ServerMetrics*> shards;
   };
+  struct Upstream {
+    std::string name;
+    std::size_t authorities = 0;                                            ///< trusted certificates of its CA file
+    std::optional<std::chrono::system_clock::time_point> client_not_after;  ///< nullopt: no client certificate
+  };
+  /// How reloading went.
+  struct Reloads {
+    runtime::Counter succeeded;
+    runtime::Counter failed;
+    runtime::Flag last_failed;
+    runtime::Gauge loaded_at;  ///< Unix seconds of the last successful load
+  };
   struct Build {
     std::string version;
     std::string commit;
@@ -42,7 +57,11 @@ struct Sources {
   std::size_t memory_limit = 0;                      ///< bytes; 0: not exported
   std::size_t memory_program = 0;                    ///< bytes, of the program itself
   std::vector<const runtime::MemoryShares*> memory;  ///< of each shard
-  const runtime::Gauge* config_loaded = nullptr;     ///< Unix seconds of the last successful load; none: not exported
+  std::vector<Upstream> tls_upstreams;
+  const Reloads* reloads = nullptr;  ///< none: not exported
+  std::string config_hash;           ///< of the configuration in use; empty: not exported
+  /// Whatever is pointed to and does not outlive the exporter by itself.
+  std::vector<std::shared_ptr<const void>> keep;
   std::vector<const runtime::Counter*> internal_errors;
   std::function<std::uint64_t()> log_lines_dropped;  ///< none: not exported
   Build build;

@@ -63,7 +63,7 @@ void Pool::send(Member& target, Query& query, runtime::Time now) {
   ++target.sent;
   if (query.was_lost) report_.metrics().replays.add();
   if (!settings_.encrypted) report_.metrics().plaintext_queries.add();
-  report_.metrics().in_flight.add(1);
+  in_flight_.add(1);
   if (!profile_.knows_edns(now)) query.without_edns = true;
   target.has_one_alone = target.connection->in_flight() == 0;
   target.connection->submit(query, now);
@@ -194,7 +194,7 @@ void Pool::wears_out(Connection& /*connection*/) {
 }
 
 void Pool::unsendable(Connection& /*connection*/, Query& query) {
-  report_.metrics().in_flight.add(-1);
+  in_flight_.add(-1);
   report_.count_failure(Error::query_too_large);
   query.failed(Error::query_too_large);
 }
@@ -243,8 +243,7 @@ void Pool::stop() {
 
 void Pool::publish() {
   const auto by_label = members_.by_label();
-  for (std::size_t i = 0; i < by_label.size(); ++i)
-    report_.metrics().connections[i].set(static_cast<double>(by_label[i]));
+  for (std::size_t i = 0; i < by_label.size(); ++i) connections_[i].set(static_cast<double>(by_label[i]));
   // A connection that died of its silence leaves the server as silent as it was, until another is heard of.
   if (members_.are_silent()) {
     health().set_silent(true);

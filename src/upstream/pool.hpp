@@ -2,6 +2,7 @@
 // The connections of one shard to one server. Pure: the time is a Schedule's, the connections are whatever the factory
 // makes.
 
+#include <array>
 #include <cstddef>
 #include <deque>
 #include <functional>
@@ -51,6 +52,8 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
        MakeConnection make);
   ~Pool() override = default;
 
+  /// Begins with what another pool has learned of the same server. Before start().
+  void inherit(const ServerProfile& known) { profile_.inherit(known); }
   void start() override;
   [[nodiscard]] std::optional<Error> submit(Query& query, runtime::Time now) override;
   /// Of a query that waits for a connection.
@@ -118,6 +121,11 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
 
   PoolContext context_;
   ServerReport report_;
+  runtime::GaugePart in_flight_{report_.metrics().in_flight};
+  // One for each ConnectionLabel. Pools of two generations may ask the same server at once.
+  std::array<runtime::GaugePart, 3> connections_{runtime::GaugePart(report_.metrics().connections[0]),
+                                                 runtime::GaugePart(report_.metrics().connections[1]),
+                                                 runtime::GaugePart(report_.metrics().connections[2])};
   ServerProfile profile_;
   PoolSettings settings_;
   MakeConnection make_;

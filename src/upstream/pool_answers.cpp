@@ -6,7 +6,7 @@ namespace pillion::upstream {
 
 void Pool::received(Connection& connection, const Mux::Received& received) {
   const auto at = now();
-  report_.metrics().in_flight.add(-1);
+  in_flight_.add(-1);
   auto& from = members_.of(connection);
   const bool from_lane = from.lane.has_value();
   if (from_lane) Quarantine::answered(*from.lane);

@@ -11,7 +11,7 @@ namespace pillion::upstream {
 void Pool::closed(Connection& connection, std::optional<Error> error, std::string detail, std::vector<Query*> lost) {
   const auto at = now();
   auto& ended = members_.of(connection);
-  report_.metrics().in_flight.set(static_cast<double>(members_.in_flight()));
+  in_flight_.set(static_cast<double>(members_.in_flight()));
   const bool had_answers = ended.last_reply.has_value();
   const bool is_our_fault = error && traits(*error).blame == Blame::us;
   if (is_our_fault) {

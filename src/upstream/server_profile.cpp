@@ -7,6 +7,14 @@
 
 namespace pillion::upstream {
 
+void ServerProfile::inherit(const ServerProfile& known) {
+  const auto edns = edns_;
+  *edns = *known.edns_;
+  *this = known;
+  edns_ = edns;
+  health_ = {};
+}
+
 void ServerProfile::replied(runtime::Duration latency) {
   health_.replied(latency);
   latencies_.add(latency);

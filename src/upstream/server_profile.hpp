@@ -25,6 +25,9 @@ class ServerProfile {
  public:
   explicit ServerProfile(std::shared_ptr<EdnsSupport> edns) : edns_(std::move(edns)) {}
 
+  /// Takes over what another one knows of the same server; not that it was down, since its settings may be right now.
+  void inherit(const ServerProfile& known);
+
   [[nodiscard]] Health& health() { return health_; }
   [[nodiscard]] const Health& health() const { return health_; }
 

@@ -6,6 +6,7 @@
 namespace pillion::upstream {
 
 void ServerReport::connected(const Handshake& handshake) {
+  metrics_.tried.set(true);
   if (handshake.encrypted) {
     (handshake.resumed ? metrics_.handshakes_resumed : metrics_.handshakes_full).add();
     metrics_.handshake_duration.observe(handshake.duration);
@@ -41,6 +42,7 @@ void ServerReport::replied(const Reply& reply) {
 }
 
 void ServerReport::failed(Error error, const std::string& detail) {
+  metrics_.tried.set(true);
   count_failure(error);
   set_up(false);
   const auto level = reported_ == error ? runtime::LogLevel::debug : runtime::LogLevel::warn;

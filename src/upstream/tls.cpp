@@ -144,12 +144,43 @@ int verify_chain(X509_STORE_CTX* verification, void* /*argument*/) {
   return 0;
 }
 
-void trust(SSL_CTX* ctx, const std::string& ca_file) {
+void add_to(EVP_MD_CTX* digest, std::string_view text) {
+  must(EVP_DigestUpdate(digest, text.data(), text.size()) == 1 && EVP_DigestUpdate(digest, "", 1) == 1, "SHA-256");
+}
+
+void add_to(EVP_MD_CTX* digest, const X509* certificate) {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> print{};
+  unsigned int size = 0;
+  must(X509_digest(certificate, EVP_sha256(), print.data(), &size) == 1 &&
+           EVP_DigestUpdate(digest, print.data(), size) == 1,
+       "SHA-256");
+}
+
+struct FreeDigest {
+  void operator()(EVP_MD_CTX* digest) const { EVP_MD_CTX_free(digest); }
+};
+
+/// The soonest end of the certificates of a chain, the server's own included; nullopt if it has none.
+std::optional<std::chrono::system_clock::time_point> soonest_end(const STACK_OF(X509) * chain) {
+  std::optional<std::chrono::system_clock::time_point> soonest;
+  for (int i = 0; i < sk_X509_num(chain); ++i) {
+    const auto end = to_time_point(X509_get0_notAfter(sk_X509_value(chain, i)));
+    soonest = std::min(soonest.value_or(end), end);
+  }
+  return soonest;
+}
+
+}  // namespace
+
+void TlsContext::trust(const std::string& ca_file, EVP_MD_CTX* digest) {
   auto certificates = config::read_ca_file(ca_file);
   if (!certificates) throw std::runtime_error("CA file " + certificates.error());
+  auto* const ctx = context_.native_handle();
   for (const auto& certificate : *certificates) {
     auto* const x509 = certificate.x509.get();
     if (certificate.use == config::CaUse::none) continue;
+    ++authorities_;
+    add_to(digest, x509);
     // X509_V_FLAG_PARTIAL_CHAIN would make anchors of all intermediates, those with their issuer in the file too.
     if (certificate.use == config::CaUse::anchor_intermediate)
       must(X509_add1_trust_object(x509, OBJ_nid2obj(NID_server_auth)) == 1, "CA file " + ca_file);
@@ -157,11 +188,24 @@ void trust(SSL_CTX* ctx, const std::string& ca_file) {
   }
 }
 
-}  // namespace
+void TlsContext::show_client_certificate(const config::Tls& settings, EVP_MD_CTX* digest) {
+  auto* const ctx = context_.native_handle();
+  const auto used = config::use_client_certificate(ctx, settings.client_cert, settings.client_key);
+  if (!used) throw std::runtime_error(std::string(used.error().key) + ": " + used.error().problem);
+  const auto* const certificate = SSL_CTX_get0_certificate(ctx);
+  STACK_OF(X509)* chain = nullptr;
+  must(SSL_CTX_get0_chain_certs(ctx, &chain) == 1, "client_cert");
+  add_to(digest, certificate);
+  for (int i = 0; i < sk_X509_num(chain); ++i) add_to(digest, sk_X509_value(chain, i));
+  const auto own_end = to_time_point(X509_get0_notAfter(certificate));
+  client_not_after_ = std::min(own_end, soonest_end(chain).value_or(own_end));
+}
 
 TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl::context::tls_client) {
   auto* const ctx = context_.native_handle();
   ERR_clear_error();
+  const std::unique_ptr<EVP_MD_CTX, FreeDigest> digest(EVP_MD_CTX_new());
+  must(digest && EVP_DigestInit_ex(digest.get(), EVP_sha256(), nullptr) == 1, "SHA-256");
   must(SSL_CTX_set_min_proto_version(
            ctx, settings.min_version == config::TlsVersion::tls1_3 ? TLS1_3_VERSION : TLS1_2_VERSION) == 1,
        "TLS version");
@@ -171,11 +215,11 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
   std::vector<std::string> classical;
   std::ranges::remove_copy_if(groups, std::back_inserter(classical), config::is_post_quantum);
   if (classical.size() < groups.size()) classical_groups_ = config::to_openssl_list(classical);
-  trust(ctx, settings.ca_file);
-  if (!settings.client_cert.empty()) {
-    const auto used = config::use_client_certificate(ctx, settings.client_cert, settings.client_key);
-    if (!used) throw std::runtime_error(std::string(used.error().key) + ": " + used.error().problem);
-  }
+  add_to(digest.get(), to_string(settings.min_version));
+  add_to(digest.get(), config::to_openssl_list(groups));
+  trust(settings.ca_file, digest.get());
+  if (!settings.client_cert.empty()) show_client_certificate(settings, digest.get());
+  must(EVP_DigestFinal_ex(digest.get(), digest_.data(), nullptr) == 1, "SHA-256");
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(ctx, verify_chain, nullptr);
   // Connections are idle most of the time; their 34 kB of buffers need not be.
@@ -244,7 +288,10 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
   }
   TlsFacts facts;
   facts.resumed = SSL_session_reused(ssl) == 1;
-  facts.not_after = to_time_point(X509_get0_notAfter(certificate.get()));
+  // A session that is resumed remembers the server's certificate, and nothing of the authority.
+  if (const auto seen = soonest_end(SSL_get0_verified_chain(ssl))) chain_not_after_ = seen;
+  const auto own_end = to_time_point(X509_get0_notAfter(certificate.get()));
+  facts.not_after = std::min(own_end, chain_not_after_.value_or(own_end));
   facts.version = SSL_get_version(ssl);
   facts.group = negotiated_group(ssl);
   facts.cipher = negotiated_cipher(ssl);

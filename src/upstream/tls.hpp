@@ -27,20 +27,36 @@ class TlsContext {
   /// key cannot be used.
   explicit TlsContext(const config::Tls& settings);
 
+  /// True if handshakes of both go alike: the same settings, authorities and client certificate, whatever the files are
+  /// called.
+  friend bool operator==(const TlsContext& a, const TlsContext& b) { return a.digest_ == b.digest_; }
+  /// When the client's certificate, or one of its chain, ends first; nullopt where there is none.
+  [[nodiscard]] std::optional<std::chrono::system_clock::time_point> client_not_after() const {
+    return client_not_after_;
+  }
+  /// How many certificates of the CA file are trusted.
+  [[nodiscard]] std::size_t authorities() const { return authorities_; }
+
   [[nodiscard]] boost::asio::ssl::context& native() { return context_; }
   /// The groups without the post-quantum ones, as SSL_set1_groups_list(3) takes them; empty where there are none of the
   /// one kind or of the other, so that there is nothing to fall back from, or to.
   [[nodiscard]] const std::string& classical_groups() const { return classical_groups_; }
 
  private:
+  void trust(const std::string& ca_file, EVP_MD_CTX* digest);
+  void show_client_certificate(const config::Tls& settings, EVP_MD_CTX* digest);
+
   boost::asio::ssl::context context_;
   std::string classical_groups_;
+  std::array<std::uint8_t, 32> digest_{};  // SHA-256 of all that a handshake depends on
+  std::optional<std::chrono::system_clock::time_point> client_not_after_;
+  std::size_t authorities_ = 0;
 };
 
 /// What we are sure of after a handshake.
 struct TlsFacts {
   bool resumed = false;
-  std::chrono::system_clock::time_point not_after;  ///< of the server's certificate
+  std::chrono::system_clock::time_point not_after;  ///< the soonest in the server's chain, the authority included
   std::string version;                              ///< "TLSv1.3"
   std::string group;                                ///< "X25519MLKEM768"; of the first connection where TLS 1.2 resumes
   std::string cipher;                               ///< IANA's name: "TLS_AES_256_GCM_SHA384"
@@ -84,6 +100,7 @@ class TlsIdentity {
   std::vector<Digest> pins_;
   GroupFallback fallback_;
   std::unique_ptr<SSL_SESSION, FreeSession> session_;
+  std::optional<std::chrono::system_clock::time_point> chain_not_after_;  // of the last full handshake
 };
 
 }  // namespace pillion::upstream

@@ -41,7 +41,11 @@ std::size_t RecordingLog::count(const std::string& message) const {
 }
 
 ShardRunner::ShardRunner(const config::Config& config)
-    : shared_(config), shard_(config, server::PortUse::alone, shared_, log_), port_(shard_.addresses().front().port) {
+    : plan_(make_plan(config, nullptr)),
+      shared_(plan_->config),
+      shard_(*plan_, config.dns.listen, server::PortUse::alone, shared_, log_),
+      metrics_(shard_.upstreams().front().parts->metrics),
+      port_(shard_.addresses().front().port) {
   shard_.start();
   thread_ = std::thread([this] { shard_.run(); });
 }

@@ -47,12 +47,8 @@ class ShardRunner {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   [[nodiscard]] test::StreamClient connect() const { return {"127.0.0.1", port_}; }
   [[nodiscard]] const server::DnsMetrics& server() const { return shard_.server_metrics(); }
-  [[nodiscard]] const upstream::ServerMetrics& upstream(std::size_t i = 0) const {
-    return *shard_.group_metrics().front().servers.at(i);
-  }
-  [[nodiscard]] const upstream::ServerMetrics& fallback(std::size_t i = 0) const {
-    return *shard_.group_metrics().front().fallbacks.at(i);
-  }
+  [[nodiscard]] const upstream::ServerMetrics& upstream(std::size_t i = 0) const { return *metrics_.servers.at(i); }
+  [[nodiscard]] const upstream::ServerMetrics& fallback(std::size_t i = 0) const { return *metrics_.fallbacks.at(i); }
   [[nodiscard]] const resolve::Resolver& resolver() const { return shard_.resolver(); }
   [[nodiscard]] std::uint64_t failures(upstream::Error error, std::size_t i = 0) const {
     return upstream(i).failures[static_cast<std::size_t>(error)].value();
@@ -72,8 +68,10 @@ class ShardRunner {
 
  private:
   RecordingLog log_;
+  std::shared_ptr<const Plan> plan_;
   SharedParts shared_;
   Shard shard_;
+  GroupMetrics metrics_;
   std::uint16_t port_;
   std::atomic<bool> done_ = false;
   std::thread thread_;

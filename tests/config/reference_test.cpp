@@ -92,6 +92,7 @@ std::string document_with(const std::string& path, const std::string& value) {
   if (path == "routes[].zone") return "routes: [{upstream: public, zone: " + value + "}]";
   if (path == "routes[].records") return "routes: [{zone: example.org, records: " + value + "}]";
   if (path == "cache.min_ttl") return "cache: {max_ttl: 720h, min_ttl: " + value + "}";
+  if (path == "drain_min") return "{drain_timeout: 1h, drain_min: " + value + "}";
   if (path == "routes") {
     // Upstreams of the examples' names, each with its route.
     const auto cluster = value.find("upstream: cluster") == std::string::npos

@@ -87,6 +87,7 @@ class Knowing final : public resolve::Group {
   void stop() override {}
   [[nodiscard]] bool is_stopped() const override { return true; }
   void trim() override {}
+  [[nodiscard]] bool is_idle() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
@@ -170,8 +171,10 @@ class Play {
     auto outside = std::make_unique<Knowing>(world_);
     cluster_ = cluster.get();
     outside_ = outside.get();
-    setup.groups.push_back({.name = "outside", .encrypted = true, .group = std::move(outside)});
-    setup.groups.push_back({.name = "cluster", .encrypted = false, .group = std::move(cluster)});
+    setup.groups.push_back(std::make_shared<resolve::UpstreamGroup>(
+        resolve::UpstreamGroup{.name = "outside", .encrypted = true, .group = std::move(outside)}));
+    setup.groups.push_back(std::make_shared<resolve::UpstreamGroup>(
+        resolve::UpstreamGroup{.name = "cluster", .encrypted = false, .group = std::move(cluster)}));
     setup.routes.push_back({.zone = {0}, .group = 0});
     setup.routes.push_back({.zone = cluster_zone, .group = 1});
     // The world draws each name by itself, so that there may be names beneath one that is missing.

@@ -32,7 +32,8 @@ class SearchWalkTest : public ::testing::Test {
     auto owned = std::make_unique<HoldingGroup>();
     group = owned.get();
     resolve::Setup setup;
-    setup.groups.push_back({.name = "public", .encrypted = true, .group = std::move(owned)});
+    setup.groups.push_back(std::make_shared<resolve::UpstreamGroup>(
+        resolve::UpstreamGroup{.name = "public", .encrypted = true, .group = std::move(owned)}));
     setup.routes.push_back({.zone = {0}, .group = 0});
     setup.search.emplace(std::vector<dns::Buffer>{name_of("corp.example")}, 2U);
     resolver.emplace(schedule, random, log, memory, std::move(setup));

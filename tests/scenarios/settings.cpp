@@ -154,10 +154,11 @@ void Stage::set_up() {
     } else {
       group = servers_.make_group(each.settings, each.servers);
     }
-    setup.groups.push_back({.name = each.name(), .encrypted = encrypted, .group = std::move(group)});
+    setup.groups.push_back(std::make_shared<resolve::UpstreamGroup>(
+        resolve::UpstreamGroup{.name = each.name(), .encrypted = encrypted, .group = std::move(group)}));
   }
   for (const auto& [zone, group] : routes_) {
-    const auto found = std::ranges::find(setup.groups, group, &resolve::Setup::UpstreamGroup::name);
+    const auto found = std::ranges::find_if(setup.groups, [&](const auto& each) { return each->name == group; });
     setup.routes.push_back(
         {.zone = dns::parse_name(zone).value(), .group = static_cast<std::size_t>(found - setup.groups.begin())});
   }

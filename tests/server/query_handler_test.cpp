@@ -58,6 +58,7 @@ class Echo final : public resolve::Group {
   void stop() override {}
   void trim() override {}
   [[nodiscard]] bool is_stopped() const override { return true; }
+  [[nodiscard]] bool is_idle() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
@@ -100,7 +101,8 @@ class QueryHandlerTest : public ::testing::Test {
     resolve::Setup parts;
     auto group = std::make_unique<Echo>();
     echo = group.get();
-    parts.groups.push_back({.name = "public", .encrypted = true, .group = std::move(group)});
+    parts.groups.push_back(std::make_shared<resolve::UpstreamGroup>(
+        resolve::UpstreamGroup{.name = "public", .encrypted = true, .group = std::move(group)}));
     parts.routes.push_back({.zone = dns::parse_name(".").value(), .group = 0});
     parts.cache = cache::Settings{};
     return parts;

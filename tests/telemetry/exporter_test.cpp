@@ -38,8 +38,14 @@ class ExporterTest : public testing::Test {
     add_server("public", "1.1.1.1:853", true);
     add_server("public", "9.9.9.9:853", true);
     if (cluster) add_server("cluster", "10.96.0.10:53", false);
-    loaded_.set(1767225600);
-    sources_.config_loaded = &loaded_;
+    reloads_.loaded_at.set(1767225600);
+    reloads_.succeeded.add(3);
+    reloads_.last_failed.set(true);
+    sources_.reloads = &reloads_;
+    resolvers_[1].generations.set(2);
+    sources_.config_hash = "0123456789ab";
+    sources_.tls_upstreams.push_back(
+        {.name = "public", .authorities = 142, .client_not_after = std::chrono::sys_seconds(1800000000s)});
     sources_.memory_limit = std::size_t{48} << 20U;
     sources_.memory_program = 11'000'000;
     sources_.memory = {&memory_[0], &memory_[1]};
@@ -127,7 +133,7 @@ class ExporterTest : public testing::Test {
   std::deque<cache::CacheMetrics> caches_ = std::deque<cache::CacheMetrics>(2);
   std::array<runtime::MemoryShares, 2> memory_;
   std::deque<upstream::ServerMetrics> upstreams_;
-  runtime::Gauge loaded_;
+  Sources::Reloads reloads_;
   Sources sources_;
 };
 
@@ -198,6 +204,12 @@ TEST_F(ExporterTest, SumsTheShards) {
       all, Contains(R"(pillion_upstream_failures_total{upstream="public",server="9.9.9.9:853",reason="timeout"} 1)"));
   EXPECT_THAT(all, Contains("pillion_log_lines_dropped_total 7"));
   EXPECT_THAT(all, Contains("pillion_config_last_reload_success_timestamp_seconds 1767225600"));
+  EXPECT_THAT(all, Contains("pillion_config_last_reload_successful 0"));
+  EXPECT_THAT(all, Contains("pillion_config_reloads_total{result=\"success\"} 3"));
+  EXPECT_THAT(all, Contains("pillion_config_generations 2"));
+  EXPECT_THAT(all, Contains("pillion_config_info{hash=\"0123456789ab\"} 1"));
+  EXPECT_THAT(all, Contains("pillion_ca_certificates{upstream=\"public\"} 142"));
+  EXPECT_THAT(all, Contains("pillion_client_certificate_not_after_timestamp_seconds{upstream=\"public\"} 1800000000"));
   EXPECT_THAT(all, Contains(R"(pillion_build_info{version="0.1.0",commit="abc\"def",openssl="OpenSSL 3.0.20"} 1)"));
 }
 
@@ -274,12 +286,12 @@ TEST_F(ExporterTest, HandshakesByResultAndResumption) {
 
 TEST_F(ExporterTest, HandshakesHaveNoSeriesForTimesThatAreTooShort) {
   upstreams_[0].handshake_duration.observe(50us);
-  upstreams_[1].handshake_duration.observe(3ms);
+  upstreams_[1].handshake_duration.observe(30ms);
   auto buckets = series_of("pillion_tls_handshake_duration_seconds_bucket");
   std::erase_if(buckets, [](const auto& line) { return line.find("1.1.1.1") == std::string::npos; });
-  ASSERT_THAT(buckets, testing::SizeIs(6));
-  EXPECT_THAT(buckets[0], testing::EndsWith(R"(le="0.0025"} 1)"));
-  EXPECT_THAT(buckets[1], testing::EndsWith(R"(le="0.01"} 2)"));
+  ASSERT_THAT(buckets, testing::SizeIs(5));
+  EXPECT_THAT(buckets[0], testing::EndsWith(R"(le="0.01"} 1)"));
+  EXPECT_THAT(buckets[1], testing::EndsWith(R"(le="0.1"} 2)"));
   EXPECT_THAT(series_of("pillion_tls_handshake_duration_seconds_count")[0], testing::EndsWith("} 2"));
 }
 

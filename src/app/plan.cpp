@@ -1,0 +1,39 @@
+#include "app/plan.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "runtime/random.hpp"
+
+namespace pillion::app {
+namespace {
+
+std::shared_ptr<upstream::TlsContext> make_context(const config::Upstream& upstream, const Plan* previous) {
+  if (upstream.protocol != config::Protocol::tls) return nullptr;
+  try {
+    auto context = std::make_shared<upstream::TlsContext>(upstream.tls);
+    if (previous == nullptr) return context;
+    const auto same =
+        std::ranges::find_if(previous->tls, [&](const auto& known) { return known && *known == *context; });
+    return same == previous->tls.end() ? context : *same;
+  } catch (const std::runtime_error& error) {
+    throw std::runtime_error("upstreams." + upstream.name + ".tls: " + error.what());
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const Plan> make_plan(config::Config config, const Plan* previous) {
+  auto plan = std::make_shared<Plan>();
+  runtime::Random random;
+  for (const auto& upstream : config.upstreams) {
+    plan->tls.push_back(make_context(upstream, previous));
+    plan->loop_labels.push_back(random.u64());
+  }
+  plan->config = std::move(config);
+  return plan;
+}
+
+}  // namespace pillion::app

@@ -1,0 +1,206 @@
+#include "app/reloader.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <ctime>
+#include <exception>
+#include <sstream>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+#include <malloc.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+
+#include "app/handshake_proof.hpp"
+#include "config/difference.hpp"
+#include "config/restart_keys.hpp"
+
+namespace pillion::app {
+namespace asio = boost::asio;
+
+namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream in(text);
+  for (std::string line; std::getline(in, line);) lines.push_back(line);
+  return lines;
+}
+
+std::string joined(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) text.append(text.empty() ? "" : "\n").append(line);
+  return text;
+}
+
+/// A certificate of our own that servers are bound to refuse.
+std::vector<std::string> expired_certificates(const Plan& plan) {
+  std::vector<std::string> faults;
+  for (std::size_t i = 0; i < plan.tls.size(); ++i) {
+    const auto end = plan.tls[i] ? plan.tls[i]->client_not_after() : std::nullopt;
+    if (!end || *end > std::chrono::system_clock::now()) continue;
+    const auto& upstream = plan.config.upstreams[i];
+    faults.push_back("upstreams." + upstream.name + ".tls.client_cert: \"" + upstream.tls.client_cert +
+                     "\" has expired; allowed: a certificate that is valid now");
+  }
+  return faults;
+}
+
+/// True if the connections of this upstream are carried over.
+bool is_in(const Plan& plan, const config::Upstream& upstream, const std::shared_ptr<upstream::TlsContext>& tls) {
+  for (std::size_t i = 0; i < plan.config.upstreams.size(); ++i) {
+    if (plan.config.upstreams[i] == upstream && plan.tls[i] == tls) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::string hash_of(const config::Config& config) {
+  const auto text = config::to_yaml(config, false);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) return {};
+  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr std::size_t shown = 6;  // bytes
+  std::string hex;
+  for (std::size_t i = 0; i < shown; ++i) hex.append({digits[digest[i] >> 4U], digits[digest[i] & 0xFU]});
+  return hex;
+}
+
+Reloader::Reloader(std::filesystem::path file, const config::Loaded& loaded, std::shared_ptr<const Plan> plan,
+                   runtime::Log& log, telemetry::Sources::Reloads& reloads, ReloadHooks hooks)
+    : file_(std::move(file)),
+      read_(loaded.config),
+      plan_(std::move(plan)),
+      log_(log),
+      reloads_(reloads),
+      hooks_(std::move(hooks)),
+      read_at_(loaded.read_at),
+      files_(loaded.files),
+      watch_(loop_, {}, [this] { reload("file"); }) {}
+
+Reloader::~Reloader() {
+  if (!thread_.joinable()) return;
+  cancelled_ = true;
+  asio::post(loop_.io(), [this] {
+    watch_.stop();
+    keeps_running_.reset();
+    loop_.release_timer();
+  });
+  thread_.join();
+}
+
+void Reloader::start() {
+  thread_ = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "pillion-reload");
+    loop_.run();
+  });
+  asio::post(loop_.io(), [this] { watch(); });
+}
+
+void Reloader::request(std::string_view trigger) {
+  if (is_requested_.exchange(true)) return;
+  asio::post(loop_.io(), [this, trigger = std::string(trigger)] { reload(trigger); });
+}
+
+void Reloader::watch() {
+  if (plan_->config.reload.watch) {
+    watch_.watch(files_, read_at_);
+  } else {
+    watch_.watch({}, read_at_);
+  }
+}
+
+void Reloader::reload(std::string_view trigger) {
+  // What changes from here on needs another one.
+  is_requested_ = false;
+  read_at_ = std::chrono::system_clock::now();
+  outcome_.begin();
+  difference_.clear();
+  const auto change = attempt();
+  if (!change) {
+    refuse(change.error(), trigger);
+  } else {
+    reloads_.succeeded.add();
+    reloads_.last_failed.set(false);
+    reloads_.loaded_at.set(static_cast<double>(std::time(nullptr)));
+    const bool is_applied = *change == Change::applied;
+    log_.info(is_applied ? "configuration reloaded" : "configuration read again: nothing has changed",
+              {{"trigger", trigger}, {"difference", difference_}});
+    outcome_.end(true, is_applied ? "the configuration is in use" : "nothing has changed");
+  }
+  watch();
+  // Certificates and text that this took lie in an arena of this thread.
+  ::malloc_trim(0);
+}
+
+void Reloader::refuse(const Faults& faults, std::string_view trigger) {
+  reloads_.failed.add();
+  reloads_.last_failed.set(true);
+  for (const auto& fault : faults) log_.error("configuration refused", {{"trigger", trigger}, {"error", fault}});
+  log_.error("the configuration before stays in use", {{"trigger", trigger}, {"difference", difference_}});
+  outcome_.end(false, joined(faults));
+}
+
+std::expected<Reloader::Change, Reloader::Faults> Reloader::attempt() {
+  try {
+    auto loaded = file_.empty() ? config::parse_config("{}", "(defaults)") : config::load_config(file_);
+    files_ = loaded.files;
+    difference_ = joined(config::difference(config::to_yaml(read_, true), config::to_yaml(loaded.config, true)));
+    if (auto faults = config::restart_faults(read_, loaded.config); !faults.empty())
+      return std::unexpected(std::move(faults));
+    auto config = loaded.config;
+    // What the process has lowered since it was read.
+    config.dns.max_connections = plan_->config.dns.max_connections;
+    auto next = make_plan(std::move(config), plan_.get());
+    if (next->config == plan_->config && next->tls == plan_->tls) return Change::none;
+    for (const auto& warning : loaded.warnings) log_.warn("configuration warning", {{"warning", warning}});
+    if (auto faults = expired_certificates(*next); !faults.empty()) return std::unexpected(std::move(faults));
+    if (auto faults = prove(*next); !faults.empty()) return std::unexpected(std::move(faults));
+    if (const auto applied = hooks_.apply(next, cancelled_); !applied) return std::unexpected(Faults{applied.error()});
+    plan_ = std::move(next);
+    read_ = std::move(loaded.config);
+    return Change::applied;
+  } catch (const config::ConfigError& error) {
+    for (const auto& file : error.files()) {
+      if (std::ranges::find(files_, file) == files_.end()) files_.push_back(file);
+    }
+    return std::unexpected(lines_of(error.what()));
+  } catch (const std::exception& error) {
+    return std::unexpected(Faults{error.what()});
+  }
+}
+
+/// New encrypted upstreams have to show that they can be had. One that could not be had before and cannot be now stands
+/// in nobody's way.
+Reloader::Faults Reloader::prove(const Plan& next) {
+  if (!next.config.reload.verify) return {};
+  std::vector<ProofTarget> targets;
+  for (std::size_t i = 0; i < next.config.upstreams.size(); ++i) {
+    const auto& upstream = next.config.upstreams[i];
+    if (next.tls[i] && !is_in(*plan_, upstream, next.tls[i]))
+      targets.push_back({.upstream = upstream, .tls = *next.tls[i]});
+  }
+  const auto problems = prove_handshakes(log_, targets, proof_patience, cancelled_);
+  Faults faults;
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const auto& name = targets[i].upstream.name;
+    if (problems[i].empty()) continue;
+    const bool was_there =
+        std::ranges::find(plan_->config.upstreams, name, &config::Upstream::name) != plan_->config.upstreams.end();
+    if (was_there && !hooks_.is_reachable(name)) {
+      log_.warn("upstream could not be reached before, and cannot be now",
+                {{"upstream", name}, {"detail", problems[i]}});
+    } else {
+      faults.push_back("upstreams." + name + ": no server has completed a verified handshake: " + problems[i] +
+                       "; allowed: at least one that does within 5 s, or `reload: {verify: false}`");
+    }
+  }
+  return faults;
+}
+
+}  // namespace pillion::app

@@ -1,0 +1,92 @@
+#pragma once
+// Reads the configuration again when it is told to, or when a file has changed, proves it, and has it applied: on a
+// thread of its own, since files, certificates and handshakes take longer than a query may wait.
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <expected>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "app/file_watch.hpp"
+#include "app/plan.hpp"
+#include "app/reload_outcome.hpp"
+#include "config/load.hpp"
+#include "runtime/log.hpp"
+#include "runtime/loop.hpp"
+#include "telemetry/exporter.hpp"
+
+namespace pillion::app {
+
+/// What the reloader asks of the program. Called on the reloader's thread.
+struct ReloadHooks {
+  /// Puts a plan in use; the error is why it could not be. Returns early where `cancelled` becomes true.
+  std::function<std::expected<void, std::string>(const std::shared_ptr<const Plan>& plan,
+                                                 const std::atomic<bool>& cancelled)>
+      apply;
+  /// True if a server of this upstream, of the plan in use, can be asked as far as is known.
+  std::function<bool(std::string_view upstream)> is_reachable;
+};
+
+class Reloader {
+ public:
+  /// New encrypted upstreams have so long to complete a handshake.
+  static constexpr std::chrono::seconds proof_patience{5};
+
+  /// `file` is the configuration's; empty for the defaults. `loaded` and `plan` are what is in use. `log` and `reloads`
+  /// outlive this.
+  Reloader(std::filesystem::path file, const config::Loaded& loaded, std::shared_ptr<const Plan> plan,
+           runtime::Log& log, telemetry::Sources::Reloads& reloads, ReloadHooks hooks);
+  /// Waits for the thread; what it does is cancelled.
+  ~Reloader();
+  Reloader(const Reloader&) = delete;
+  Reloader& operator=(const Reloader&) = delete;
+
+  /// Once. Begins to watch the files.
+  void start();
+  /// Thread-safe. Reads the configuration soon; requests that come until then are one. `trigger` is for the log.
+  void request(std::string_view trigger);
+
+ private:
+  /// What came of reading the configuration again: nothing where it was as before.
+  enum class Change : std::uint8_t { none, applied };
+  using Faults = std::vector<std::string>;
+
+  void reload(std::string_view trigger);
+  [[nodiscard]] std::expected<Change, Faults> attempt();
+  [[nodiscard]] Faults prove(const Plan& next);
+  void refuse(const Faults& faults, std::string_view trigger);
+  void watch();
+
+  std::filesystem::path file_;
+  config::Config read_;  // what the plan in use was made from, as it was read
+  std::shared_ptr<const Plan> plan_;
+  runtime::Log& log_;
+  telemetry::Sources::Reloads& reloads_;
+  ReloadHooks hooks_;
+  std::chrono::system_clock::time_point read_at_;
+  std::vector<std::filesystem::path> files_;  // that the configuration in use names, or a refused one does
+  std::string difference_;                    // of what was read last and what is in use
+  ReloadOutcome outcome_;
+  runtime::Loop loop_{log_};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keeps_running_{loop_.io().get_executor()};
+  FileWatch watch_;
+  std::atomic<bool> is_requested_{false};
+  std::atomic<bool> cancelled_{false};
+  std::thread thread_;
+};
+
+/// The start of the SHA-256 of the effective configuration, in hex: the same for all programs that do the same.
+[[nodiscard]] std::string hash_of(const config::Config& config);
+
+}  // namespace pillion::app
