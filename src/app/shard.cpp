@@ -25,7 +25,7 @@ Shard::Shard(const config::Config& config, server::PortUse port_use, SharedParts
       group_metrics_(config.upstreams.begin(), config.upstreams.end()),
       resolver_(loop_, loop_.random(), loop_.log(), memory_,
                 make_setup(loop_, config, shared.tls, shared.loop_labels, memory_, group_metrics_)),
-      server_(loop_, config, port_use, shared.limits, resolver_, memory_, metrics_),
+      server_(loop_, config, port_use, shared.inherited, shared.limits, resolver_, memory_, metrics_),
       trimmer_(loop_, memory_, [this] {
         server_.trim();
         resolver_.trim();

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -23,13 +24,15 @@ namespace pillion::app {
 
 /// What the shards have in common.
 struct SharedParts {
-  /// Throws as make_tls_contexts() does.
-  explicit SharedParts(const config::Config& config)
-      : tls(make_tls_contexts(config)),
+  /// Throws as make_tls_contexts() does. `inherited_sockets` are for the shards' listeners.
+  explicit SharedParts(const config::Config& config, server::InheritedSockets inherited_sockets = {})
+      : inherited(std::move(inherited_sockets)),
+        tls(make_tls_contexts(config)),
         memory(memory_limit(config)),
         limits(config.dns.max_connections),
         loop_labels(draw_loop_labels(config)) {}
 
+  server::InheritedSockets inherited;
   TlsContexts tls;
   MemoryLimit memory;  ///< after the TLS contexts, which are the largest part of the program itself
   server::SharedLimits limits;

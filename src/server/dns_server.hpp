@@ -2,7 +2,6 @@
 // All listeners of one shard.
 
 #include <memory>
-#include <stdexcept>
 #include <vector>
 
 #include "server/tcp_listener.hpp"
@@ -10,18 +9,12 @@
 
 namespace pillion::server {
 
-/// An address that cannot be listened on; `what()` names it and says why.
-class BindError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 class DnsServer {
  public:
-  /// Binds every address of `settings.dns.listen` for UDP and TCP; throws BindError. A port of 0 lets the kernel choose
-  /// one that is free for both. `limits` and `memory` outlive this.
-  DnsServer(runtime::Loop& loop, const config::Config& settings, PortUse port_use, SharedLimits& limits,
-            resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics);
+  /// Listens on every address of `settings.dns.listen`, with the sockets that `inherited` has for it, or binds them;
+  /// throws BindError, or boost::system::system_error. `limits` and `memory` outlive this.
+  DnsServer(runtime::Loop& loop, const config::Config& settings, PortUse port_use, InheritedSockets& inherited,
+            SharedLimits& limits, resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics);
 
   /// Of sockets that share their addresses, when all of them are bound: see keep_to().
   void keep_addresses_to(std::size_t sockets);
@@ -41,7 +34,7 @@ class DnsServer {
   [[nodiscard]] std::vector<config::Endpoint> addresses() const;
 
  private:
-  void bind(const config::Endpoint& endpoint, PortUse port_use);
+  void listen(BoundAddress bound);
 
   runtime::Loop& loop_;
   SessionLimits limits_;
