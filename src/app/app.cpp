@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <openssl/crypto.h>
 
+#include "app/supervisor.hpp"
 #include "runtime/build_info.hpp"
 
 namespace pillion::app {
@@ -22,8 +23,12 @@ constexpr std::chrono::seconds startup_patience{5};
 
 }  // namespace
 
-App::App(const config::Config& config, telemetry::Logger& log, std::size_t http_connections)
-    : config_(config), log_(log), shared_(config), signals_([&]() -> asio::io_context& {
+App::App(const config::Config& config, telemetry::Logger& log, std::size_t http_connections, Handover handover)
+    : config_(config),
+      handover_(std::move(handover)),
+      log_(log),
+      shared_(config, server::InheritedSockets(handover_.sockets)),
+      signals_([&]() -> asio::io_context& {
         make_shards();
         return shards_.front()->loop().io();
       }()) {
@@ -46,6 +51,7 @@ void App::make_shards() {
   while (shards_.size() < config_.threads)
     shards_.push_back(std::make_unique<Shard>(config, server::PortUse::joined, shared_, log_));
   if (!is_alone) shards_.front()->keep_addresses_to(shards_.size());
+  for (const int descriptor : shared_.inherited.close_rest()) release_inherited_socket(handover_, descriptor);
   for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
 }
 
@@ -102,6 +108,7 @@ telemetry::Sources App::metric_sources() const {
   sources.searches = !config_.search.domains.empty();
   sources.bans = config_.clients.ban_after > 0;
   sources.config_loaded = &config_loaded_;
+  sources.worker_restarts = handover_.restarts;
   sources.log_lines_dropped = [this] { return log_.dropped(); };
   sources.build = {.version = std::string(runtime::build_info::version()),
                    .commit = std::string(runtime::build_info::commit()),
@@ -153,7 +160,14 @@ http::HealthReport App::health(http::HealthProbe probe) const {
 void App::run() {
   started_ = runtime::Clock::now();
   shards_running_ = shards_.size();
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
+  sigset_t listened_to;
+  sigemptyset(&listened_to);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    signals_.add(number);
+    sigaddset(&listened_to, number);
+  }
+  // A supervisor starts its worker with them blocked. No other thread of ours has to take them.
+  ::sigprocmask(SIG_UNBLOCK, &listened_to, nullptr);
   await_signal();
   for (const auto& shard : shards_) shard->start();
   log_start();

@@ -11,6 +11,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "app/handover.hpp"
 #include "app/http_thread.hpp"
 #include "app/loop_pulse.hpp"
 #include "app/shard.hpp"
@@ -24,9 +25,10 @@ namespace pillion::app {
 class App {
  public:
   /// Binds everything. Throws server::BindError for an address that cannot be listened on, std::runtime_error for TLS
-  /// files that cannot be used. `http_connections` is the largest number of HTTP clients.
+  /// files that cannot be used. `http_connections` is the largest number of HTTP clients. Of what the supervisor hands
+  /// over, sockets that the configuration does not name are closed here and there.
   App(const config::Config& config, telemetry::Logger& log,
-      std::size_t http_connections = http::Options{}.max_connections);
+      std::size_t http_connections = http::Options{}.max_connections, Handover handover = {});
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -54,6 +56,7 @@ class App {
   void log_memory();
 
   config::Config config_;
+  Handover handover_;
   telemetry::Logger& log_;
   SharedParts shared_;
   std::vector<std::unique_ptr<Shard>> shards_;      // the first one runs on the thread of run(), with the signals

@@ -44,6 +44,7 @@ struct Sources {
   std::vector<const runtime::MemoryShares*> memory;  ///< of each shard
   const runtime::Gauge* config_loaded = nullptr;     ///< Unix seconds of the last successful load; none: not exported
   std::vector<const runtime::Counter*> internal_errors;
+  std::uint64_t worker_restarts = 0;
   std::function<std::uint64_t()> log_lines_dropped;  ///< none: not exported
   Build build;
 };
