@@ -15,12 +15,12 @@ namespace pillion::app {
 inline constexpr const char* handover_variable = "PILLION_HANDOVER";
 
 struct Handover {
-  int report = -1;             ///< descriptor to report bound sockets on, and then to end; -1: this is a worker
-  pid_t supervisor = 0;        ///< process id; 0: there is none
-  std::vector<int> sockets;    ///< descriptors, in the order in which they were bound
-  std::uint64_t restarts = 0;  ///< how many workers ended by a signal before this one
-  int ended_by = 0;            ///< the signal that ended the last of them; 0: this is the first
-  std::uint64_t lived_ms = 0;  ///< how long that one lived
+  int report = -1;                ///< descriptor to report bound sockets on, and then to end; -1: this is a worker
+  pid_t supervisor = 0;           ///< process id; 0: there is none
+  std::vector<int> sockets = {};  ///< descriptors, in the order in which they were bound
+  std::uint64_t restarts = 0;     ///< how many workers ended by a signal before this one
+  int ended_by = 0;               ///< the signal that ended the last of them; 0: this is the first
+  std::uint64_t lived_ms = 0;     ///< how long that one lived
 };
 
 [[nodiscard]] std::string to_text(const Handover& handover);

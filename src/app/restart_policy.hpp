@@ -11,13 +11,14 @@
 namespace pillion::app {
 
 /// How long to wait before a worker that has died is followed by another: 20 ms, then twice as long each time, up to a
-/// second, so that one that cannot live does not take the processor; from the beginning after one that did live.
+/// second, so that one that cannot live does not take the processor; from the beginning after one that has lived for as
+/// long as the longest wait, beside which a start is nothing.
 class RestartBackoff {
  public:
   using Duration = std::chrono::milliseconds;
   static constexpr Duration first{20};
   static constexpr Duration longest{1000};
-  static constexpr std::chrono::seconds long_enough{10};  ///< a life after which the wait is the first one again
+  static constexpr Duration long_enough = longest;  ///< a life after which the wait is the first one again
 
   /// `lived`: from the worker's start to its end.
   [[nodiscard]] Duration next(std::chrono::steady_clock::duration lived) {
