@@ -53,4 +53,4 @@ COPY --from=build /rootfs/ /
 USER 65532:65532
 EXPOSE 8053/udp 8053/tcp 9153/tcp
 ENTRYPOINT ["/pillion"]
-CMD ["run", "--config", "/etc/pillion/pillion.yaml"]
+CMD ["run", "--supervise", "--config", "/etc/pillion/pillion.yaml"]

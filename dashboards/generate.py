@@ -204,6 +204,8 @@ POD = [
         Panel("Internal errors",
               "Exceptions each second that ended a client, a query, a connection or a scrape: faults of Pillion, or no memory.", "ops",
               Query(rate("pillion_internal_errors_total"), "exceptions")),
+        Panel("Worker restarts", "Workers that were ended by a signal, such as SIGSEGV or the memory limit's SIGKILL, and started again.", "short",
+              Query("pillion_worker_restarts_total{@}", "since the container started")),
     ),
 ]
 

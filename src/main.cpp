@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <iostream>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -8,6 +9,8 @@
 #include "cli/cli.hpp"
 
 int main(int argc, char** argv) {
+  const std::span words(argv, static_cast<std::size_t>(argc));
+  pillion::cli::supervise_if_asked(words);
   // What TLS may do is said by our configuration alone, not by a file that OPENSSL_CONF names, or by Debian's. Only the
   // first call of OpenSSL can say so.
   if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1) {

@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 
 #include "app/replies.hpp"
+#include "app/supervisor.hpp"
 #include "runtime/build_info.hpp"
 
 namespace pillion::app {
@@ -32,8 +33,12 @@ std::vector<GroupMetrics> metrics_of(const ShardUpstreams& upstreams) {
 
 }  // namespace
 
-App::App(config::Config config, telemetry::Logger& log, std::size_t http_connections)
-    : plan_(make_plan(std::move(config), nullptr)), log_(log), shared_(plan_->config), signals_([&]() -> auto& {
+App::App(config::Config config, telemetry::Logger& log, std::size_t http_connections, Handover handover)
+    : plan_(make_plan(std::move(config), nullptr)),
+      handover_(std::move(handover)),
+      log_(log),
+      shared_(plan_->config, server::InheritedSockets(handover_.sockets)),
+      signals_([&]() -> asio::io_context& {
         make_shards();
         return shards_.front()->loop().io();
       }()) {
@@ -60,6 +65,7 @@ void App::make_shards() {
   while (shards_.size() < threads)
     shards_.push_back(std::make_unique<Shard>(*plan_, listen, server::PortUse::joined, shared_, log_));
   if (!is_alone) shards_.front()->keep_addresses_to(shards_.size());
+  for (const int descriptor : shared_.inherited.close_rest()) release_inherited_socket(handover_, descriptor);
   for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
 }
 
@@ -127,6 +133,7 @@ telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& met
   sources.bans = plan.config.clients.ban_after > 0;
   sources.reloads = &reloads_;
   sources.config_hash = hash_of(plan.config);
+  sources.worker_restarts = handover_.restarts;
   sources.log_lines_dropped = [this] { return log_.dropped(); };
   sources.build = {.version = std::string(runtime::build_info::version()),
                    .commit = std::string(runtime::build_info::commit()),
@@ -177,7 +184,7 @@ http::HealthReport App::health(http::HealthProbe probe) const {
 
 void App::reload_from(const std::filesystem::path& file, const config::Loaded& loaded) {
   reloader_ = std::make_unique<Reloader>(
-      file, loaded, plan_, log_, reloads_,
+      file, loaded, plan_, handover_.outcome, log_, reloads_,
       ReloadHooks{.apply = [this](const auto& plan, const auto& cancelled) { return apply(plan, cancelled); },
                   .is_reachable = [this](std::string_view upstream) { return is_reachable(upstream); }});
 }
@@ -220,7 +227,14 @@ bool App::is_reachable(std::string_view upstream) const {
 void App::run() {
   started_ = runtime::Clock::now();
   shards_running_ = shards_.size();
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) signals_.add(number);
+  sigset_t listened_to;
+  sigemptyset(&listened_to);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    signals_.add(number);
+    sigaddset(&listened_to, number);
+  }
+  // A supervisor starts its worker with them blocked. No other thread of ours has to take them.
+  ::sigprocmask(SIG_UNBLOCK, &listened_to, nullptr);
   await_signal();
   for (const auto& shard : shards_) shard->start();
   log_start();

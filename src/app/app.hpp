@@ -14,6 +14,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "app/handover.hpp"
 #include "app/http_thread.hpp"
 #include "app/loop_pulse.hpp"
 #include "app/plan.hpp"
@@ -30,8 +31,10 @@ namespace pillion::app {
 class App {
  public:
   /// Binds everything. Throws server::BindError for an address that cannot be listened on, std::runtime_error for TLS
-  /// files that cannot be used. `http_connections` is the largest number of HTTP clients.
-  App(config::Config config, telemetry::Logger& log, std::size_t http_connections = http::Options{}.max_connections);
+  /// files that cannot be used. `http_connections` is the largest number of HTTP clients. Of what the supervisor hands
+  /// over, sockets that the configuration does not name are closed here and there.
+  App(config::Config config, telemetry::Logger& log, std::size_t http_connections = http::Options{}.max_connections,
+      Handover handover = {});
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
@@ -68,6 +71,7 @@ class App {
   void log_memory();
 
   std::shared_ptr<const Plan> plan_;  // in use; the first shard's thread, but for the reloader's own
+  Handover handover_;
   telemetry::Logger& log_;
   SharedParts shared_;
   std::vector<std::unique_ptr<Shard>> shards_;      // the first one runs on the thread of run(), with the signals

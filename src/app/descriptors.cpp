@@ -70,10 +70,11 @@ std::expected<DescriptorShares, std::string> share_descriptors(const DescriptorN
                           .http_connections = std::clamp(kept / 4, fewest_http(needs), of_http)};
 }
 
-std::expected<DescriptorShares, std::string> share_descriptors(const config::Config& config) {
+std::expected<DescriptorShares, std::string> share_descriptors(const config::Config& config,
+                                                               std::size_t listeners_open) {
   constexpr std::size_t standard_streams = 3;  // where /proc does not say
   const auto open = static_cast<std::size_t>(telemetry::read_process_stats().open_descriptors);
-  const auto needs = descriptor_needs(config, std::max(open, standard_streams));
+  const auto needs = descriptor_needs(config, std::max(open - std::min(open, listeners_open), standard_streams));
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) limit = {.rlim_cur = RLIM_INFINITY, .rlim_max = RLIM_INFINITY};
   const auto wanted = std::min<rlim_t>(limit.rlim_max, wanted_descriptors(needs, config.dns.max_connections));

@@ -37,7 +37,9 @@ struct DescriptorShares {
                                                                              std::size_t limit,
                                                                              std::size_t max_connections);
 
-/// The same for this process, whose limit is raised as far as wanted and allowed.
-[[nodiscard]] std::expected<DescriptorShares, std::string> share_descriptors(const config::Config& config);
+/// The same for this process, whose limit is raised as far as wanted and allowed. Of what it has open, so many are the
+/// configuration's own listeners.
+[[nodiscard]] std::expected<DescriptorShares, std::string> share_descriptors(const config::Config& config,
+                                                                             std::size_t listeners_open = 0);
 
 }  // namespace pillion::app

@@ -72,7 +72,7 @@ std::string hash_of(const config::Config& config) {
 }
 
 Reloader::Reloader(std::filesystem::path file, const config::Loaded& loaded, std::shared_ptr<const Plan> plan,
-                   runtime::Log& log, telemetry::Sources::Reloads& reloads, ReloadHooks hooks)
+                   int outcome, runtime::Log& log, telemetry::Sources::Reloads& reloads, ReloadHooks hooks)
     : file_(std::move(file)),
       read_(loaded.config),
       plan_(std::move(plan)),
@@ -81,7 +81,13 @@ Reloader::Reloader(std::filesystem::path file, const config::Loaded& loaded, std
       hooks_(std::move(hooks)),
       read_at_(loaded.read_at),
       files_(loaded.files),
-      watch_(loop_, {}, [this] { reload("file"); }) {}
+      watch_(loop_, {}, [this] { reload("file"); }) {
+  if (outcome < 0) {
+    outcome_.emplace();
+  } else {
+    outcome_.emplace(outcome);
+  }
+}
 
 Reloader::~Reloader() {
   if (!thread_.joinable()) return;
@@ -119,7 +125,7 @@ void Reloader::reload(std::string_view trigger) {
   // What changes from here on needs another one.
   is_requested_ = false;
   read_at_ = std::chrono::system_clock::now();
-  outcome_.begin();
+  outcome_->begin();
   difference_.clear();
   const auto change = attempt();
   if (!change) {
@@ -131,7 +137,7 @@ void Reloader::reload(std::string_view trigger) {
     const bool is_applied = *change == Change::applied;
     log_.info(is_applied ? "configuration reloaded" : "configuration read again: nothing has changed",
               {{"trigger", trigger}, {"difference", difference_}});
-    outcome_.end(true, is_applied ? "the configuration is in use" : "nothing has changed");
+    outcome_->end(true, is_applied ? "the configuration is in use\n" : "nothing has changed\n");
   }
   watch();
   // Certificates and text that this took lie in an arena of this thread.
@@ -143,7 +149,7 @@ void Reloader::refuse(const Faults& faults, std::string_view trigger) {
   reloads_.last_failed.set(true);
   for (const auto& fault : faults) log_.error("configuration refused", {{"trigger", trigger}, {"error", fault}});
   log_.error("the configuration before stays in use", {{"trigger", trigger}, {"difference", difference_}});
-  outcome_.end(false, joined(faults));
+  outcome_->end(false, joined(faults) + '\n');
 }
 
 std::expected<Reloader::Change, Reloader::Faults> Reloader::attempt() {

@@ -1,12 +1,20 @@
 #include "app/run.hpp"
 
+#include <cerrno>
 #include <csignal>
+#include <cstring>
 #include <exception>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
 
 #include <malloc.h>
 
 #include "app/app.hpp"
 #include "app/descriptors.hpp"
+#include "app/socket_passing.hpp"
+#include "server/bound_address.hpp"
 #include "telemetry/logger.hpp"
 
 namespace pillion::app {
@@ -28,22 +36,95 @@ void keep_thresholds() {
   ::mallopt(M_TRIM_THRESHOLD, mapped_alone);  // NOLINT(concurrency-mt-unsafe)
 }
 
+/// Logs why the program cannot start, which is the exception being handled, and returns the exit code for it.
+int cannot_start(runtime::Log& log) {
+  try {
+    throw;
+  } catch (const server::BindError& error) {
+    log.error("cannot bind", {{"error", error.what()}});
+    return 3;
+  } catch (const std::exception& error) {
+    log.error("cannot start", {{"error", error.what()}});
+    return 1;
+  }
+}
+
+/// As App makes its shards: each thread has sockets of its own.
+std::vector<server::BoundAddress> bind_all(config::Config config) {
+  std::vector<server::BoundAddress> bound;
+  for (std::size_t thread = 0; thread < config.threads; ++thread) {
+    const auto use = config.threads == 1 ? server::PortUse::alone
+                     : thread == 0       ? server::PortUse::first
+                                         : server::PortUse::joined;
+    for (auto& endpoint : config.dns.listen) {
+      const auto& added = bound.emplace_back(server::bind_address(endpoint, use));
+      // A port that the kernel chose for the first thread is the others' too.
+      endpoint.port = added.port;
+    }
+  }
+  if (config.threads == 1) return bound;
+  for (std::size_t i = 0; i < config.dns.listen.size(); ++i) {
+    const auto family = bound[i].address.is_v4() ? server::IpFamily::ipv4 : server::IpFamily::ipv6;
+    for (const auto* const socket : {&bound[i].udp, &bound[i].tcp})
+      server::keep_to(socket->get(), family, config.threads);
+  }
+  return bound;
+}
+
+/// Throws std::system_error.
+void send_all(int channel, const std::vector<server::BoundAddress>& bound) {
+  const auto require = [](bool sent) {
+    if (!sent) throw std::system_error(errno, std::generic_category(), "sockets to the supervisor");
+  };
+  for (const auto& address : bound) {
+    require(send_descriptor(channel, address.udp.get()));
+    require(send_descriptor(channel, address.tcp.get()));
+  }
+  require(send_end(channel));
+}
+
+std::string signal_name(int number) {
+  const char* const name = ::sigabbrev_np(number);
+  return name == nullptr ? std::to_string(number) : "SIG" + std::string(name);
+}
+
 }  // namespace
 
-int run(const config::Loaded& loaded, std::string_view config_file) {
+int bind_for_supervisor(const config::Loaded& loaded, int report) {
+  telemetry::Logger log(logger_options(loaded.config.log));
+  const auto descriptors = share_descriptors(loaded.config);
+  if (!descriptors) {
+    log.error("cannot start", {{"error", descriptors.error()}});
+    return 1;
+  }
+  try {
+    send_all(report, bind_all(loaded.config));
+    return 0;
+  } catch (...) {
+    return cannot_start(log);
+  }
+}
+
+int run(const config::Loaded& loaded, std::string_view config_file, Handover handover) {
   auto config = loaded.config;
   // A client or a log reader that went away shows as an error of the write.
   std::signal(SIGPIPE, SIG_IGN);
   keep_thresholds();
   telemetry::Logger log(logger_options(config.log));
-  const auto descriptors = share_descriptors(config);
+  if (handover.ended_by != 0) {
+    log.error("the worker was ended by a signal and has been started again",
+              {{"signal", signal_name(handover.ended_by)},
+               {"lived_seconds", static_cast<double>(handover.lived_ms) / 1000},
+               {"restarts", handover.restarts}});
+  }
+  const auto descriptors = share_descriptors(config, handover.sockets.size());
   if (!descriptors) {
     log.error("cannot start", {{"error", descriptors.error()}});
     return 1;
   }
   config.dns.max_connections = static_cast<std::uint32_t>(descriptors->connections);
   try {
-    App app(config, log, descriptors->http_connections);
+    App app(config, log, descriptors->http_connections, std::move(handover));
     log.info("configuration loaded", {{"file", config_file.empty() ? "(defaults)" : config_file}});
     if (config.dns.max_connections < loaded.config.dns.max_connections) {
       log.warn("fewer TCP clients than configured: the limit of open files (RLIMIT_NOFILE) allows no more",
@@ -53,12 +134,8 @@ int run(const config::Loaded& loaded, std::string_view config_file) {
     app.reload_from(config_file, loaded);
     app.run();
     return 0;
-  } catch (const server::BindError& error) {
-    log.error("cannot bind", {{"error", error.what()}});
-    return 3;
-  } catch (const std::exception& error) {
-    log.error("cannot start", {{"error", error.what()}});
-    return 1;
+  } catch (...) {
+    return cannot_start(log);
   }
 }
 

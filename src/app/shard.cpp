@@ -31,7 +31,7 @@ Shard::Shard(const Plan& plan, const std::vector<config::Endpoint>& listen, serv
       cache_size_(shared.cache_size(plan.config)),
       upstreams_(make_upstreams(loop_, plan, {}, memory_.queries, server_metrics_)),
       resolver_(loop_, loop_.random(), loop_.log(), memory_, setup_of(plan, upstreams_)),
-      server_(loop_, plan.config, listen, port_use, shared.limits, resolver_, memory_, metrics_),
+      server_(loop_, plan.config, listen, port_use, shared.inherited, shared.limits, resolver_, memory_, metrics_),
       trimmer_(loop_, memory_, [this] {
         server_.trim();
         resolver_.trim();

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
@@ -26,15 +27,17 @@ namespace pillion::app {
 
 /// What the shards have in common for as long as they live.
 struct SharedParts {
-  /// After the TLS contexts were made, which are the largest part of the program itself.
-  explicit SharedParts(const config::Config& config)
-      : memory(memory_limit(config)), limits(config.dns.max_connections) {}
+  /// After the TLS contexts were made, which are the largest part of the program itself. `inherited_sockets` are for the
+  /// shards' listeners.
+  explicit SharedParts(const config::Config& config, server::InheritedSockets inherited_sockets = {})
+      : inherited(std::move(inherited_sockets)), memory(memory_limit(config)), limits(config.dns.max_connections) {}
 
   /// Bytes for the answers of each shard.
   [[nodiscard]] std::size_t cache_size(const config::Config& config) const {
     return memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)] / config.threads;
   }
 
+  server::InheritedSockets inherited;
   MemoryLimit memory;
   server::SharedLimits limits;
 };

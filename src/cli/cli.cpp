@@ -1,14 +1,17 @@
 #include "cli/cli.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <exception>
 #include <ostream>
+#include <string_view>
 #include <vector>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "app/supervisor.hpp"
 #include "cli/check_command.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/query_command.hpp"
@@ -66,6 +69,14 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
     err << "pillion: " << error.what() << '\n';
     return exit_code::bad_configuration;
   }
+}
+
+void supervise_if_asked(std::span<char*> argv) {
+  // Whether the word is an option, and of `run`, the child finds out, which reports what is wrong as ever.
+  const bool asked =
+      std::ranges::any_of(argv, [](const char* word) { return std::string_view(word) == "--supervise"; });
+  if (asked && std::getenv(app::handover_variable) == nullptr)  // NOLINT(concurrency-mt-unsafe)
+    app::supervise(argv.data());
 }
 
 }  // namespace pillion::cli

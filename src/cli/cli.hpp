@@ -12,4 +12,9 @@ namespace pillion::cli {
 /// for `query`, no answer, for `reload`, none that was taken), 2 bad command line, 3 cannot bind.
 [[nodiscard]] int main(std::span<const std::string> args, std::ostream& out, std::ostream& err);
 
+/// Where the arguments ask for a supervisor, and this process is not one that a supervisor has started, this process is
+/// the supervisor and exits; it goes on in a child, which returns. Otherwise returns at once. `argv` is main()'s, with
+/// the program's name. To be called before anything else (app::supervise()).
+void supervise_if_asked(std::span<char*> argv);
+
 }  // namespace pillion::cli

@@ -1,8 +1,11 @@
 #include "cli/run_command.hpp"
 
+#include <optional>
 #include <ostream>
+#include <utility>
 
 #include "app/run.hpp"
+#include "app/supervisor.hpp"
 #include "cli/exit_code.hpp"
 
 namespace pillion::cli {
@@ -14,12 +17,20 @@ RunCommand::RunCommand(CLI::App& app) : command_(*app.add_subcommand("run", "Run
       "SIGTERM and SIGINT drain first. Exit codes: 0 a clean stop, 1 bad configuration,\n"
       "2 bad command line, 3 cannot bind.\n\n"
       "Example:\n"
-      "  pillion run --config /etc/pillion/pillion.yaml");
+      "  pillion run --supervise --config /etc/pillion/pillion.yaml");
+  command_
+      .add_flag("--supervise", supervise_,
+                "Hold the DNS sockets in a process of their own, and start the proxy again when a signal ends it")
+      ->disable_flag_override();
 }
 
 int RunCommand::run(std::ostream& err) const {
+  auto handover = supervise_ ? app::take_handover() : std::nullopt;
   try {
-    return app::run(config_.load(), config_.file());
+    if (!handover) return app::run(config_.load(), config_.file());
+    if (handover->report >= 0) return app::bind_for_supervisor(config_.load(), handover->report);
+    app::follow_supervisor(*handover);
+    return app::run(config_.load(), config_.file(), std::move(*handover));
   } catch (const config::ConfigError& error) {
     err << error.what() << '\n';
     return exit_code::bad_configuration;

@@ -16,6 +16,7 @@ class RunCommand {
  private:
   CLI::App& command_;
   ConfigOption config_;
+  bool supervise_ = false;
 };
 
 }  // namespace pillion::cli

@@ -1,13 +1,9 @@
 #include "server/dns_server.hpp"
 
 #include <algorithm>
-
-#include <boost/asio/ip/address.hpp>
-#include <boost/system/system_error.hpp>
+#include <utility>
 
 namespace pillion::server {
-namespace asio = boost::asio;
-
 namespace {
 
 /// Of one shard, whose memory may hold fewer than the configuration allows.
@@ -22,14 +18,18 @@ ClientTable::Limits limits_of(const config::Config& settings, const runtime::Mem
 
 }  // namespace
 
-DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings, const std::vector<config::Endpoint>& listen,
-                     PortUse port_use, SharedLimits& limits, resolve::Resolver& resolver, runtime::MemoryShares& memory,
+DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings,
+                     const std::vector<config::Endpoint>& addresses, PortUse port_use, InheritedSockets& inherited,
+                     SharedLimits& limits, resolve::Resolver& resolver, runtime::MemoryShares& memory,
                      DnsMetrics& metrics)
     : loop_(loop),
       admission_(loop, loop.log(), limits_of(settings, memory), loop.random().u64(), metrics),
       handler_(loop, settings.dns, limits, resolver, admission_, memory, metrics),
       memory_(loop, memory) {
-  for (const auto& endpoint : listen) bind(endpoint, port_use);
+  for (const auto& endpoint : addresses) {
+    auto bound = inherited.take(endpoint, port_use);
+    listen(bound ? std::move(*bound) : bind_address(endpoint, port_use));
+  }
 }
 
 void DnsServer::configure(const config::Config& settings) {
@@ -37,23 +37,9 @@ void DnsServer::configure(const config::Config& settings) {
   admission_.configure(settings.clients);
 }
 
-void DnsServer::bind(const config::Endpoint& endpoint, PortUse port_use) {
-  const auto address = asio::ip::make_address(endpoint.address);
-  // A port that the kernel found free for TCP may be taken for UDP; then another is tried.
-  constexpr int attempts = 16;
-  for (int attempt = 1;; ++attempt) {
-    try {
-      auto tcp = std::make_unique<TcpListener>(loop_, asio::ip::tcp::endpoint(address, endpoint.port), port_use,
-                                               handler_, memory_, limits_);
-      udp_.push_back(std::make_unique<UdpListener>(loop_, asio::ip::udp::endpoint(address, tcp->address().port()),
-                                                   port_use, handler_));
-      tcp_.push_back(std::move(tcp));
-      return;
-    } catch (const boost::system::system_error& error) {
-      if (endpoint.port == 0 && attempt < attempts) continue;
-      throw BindError("cannot listen on " + config::to_string(endpoint) + ": " + error.code().message());
-    }
-  }
+void DnsServer::listen(BoundAddress bound) {
+  udp_.push_back(std::make_unique<UdpListener>(loop_, bound, handler_));
+  tcp_.push_back(std::make_unique<TcpListener>(loop_, bound, handler_, memory_, limits_));
 }
 
 void DnsServer::keep_addresses_to(std::size_t sockets) {

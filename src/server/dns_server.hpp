@@ -2,7 +2,6 @@
 // All listeners of one shard.
 
 #include <memory>
-#include <stdexcept>
 #include <vector>
 
 #include "server/tcp_listener.hpp"
@@ -10,19 +9,13 @@
 
 namespace pillion::server {
 
-/// An address that cannot be listened on; `what()` names it and says why.
-class BindError : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
 class DnsServer {
  public:
-  /// Binds every address of `listen` for UDP and TCP; throws BindError. A port of 0 lets the kernel choose one that is
-  /// free for both. `limits` and `memory` outlive this.
-  DnsServer(runtime::Loop& loop, const config::Config& settings, const std::vector<config::Endpoint>& listen,
-            PortUse port_use, SharedLimits& limits, resolve::Resolver& resolver, runtime::MemoryShares& memory,
-            DnsMetrics& metrics);
+  /// Listens on every one of `addresses`, with the sockets that `inherited` has for it, or binds them; throws BindError,
+  /// or boost::system::system_error. `limits` and `memory` outlive this.
+  DnsServer(runtime::Loop& loop, const config::Config& settings, const std::vector<config::Endpoint>& addresses,
+            PortUse port_use, InheritedSockets& inherited, SharedLimits& limits, resolve::Resolver& resolver,
+            runtime::MemoryShares& memory, DnsMetrics& metrics);
 
   /// From now on, but for the addresses and the limits of the process.
   void configure(const config::Config& settings);
@@ -45,7 +38,7 @@ class DnsServer {
   [[nodiscard]] std::vector<config::Endpoint> addresses() const;
 
  private:
-  void bind(const config::Endpoint& endpoint, PortUse port_use);
+  void listen(BoundAddress bound);
 
   runtime::Loop& loop_;
   SessionLimits limits_;

@@ -12,9 +12,9 @@ namespace pillion::server {
 namespace {
 
 /// Lets several sockets bind one address, among which the kernel spreads what arrives (socket(7)).
-void set_reuse_port(int socket) {
-  const int on = 1;
-  if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0) {
+void set_reuse_port(int socket, bool on = true) {
+  const int value = on ? 1 : 0;
+  if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value) != 0) {
     throw boost::system::system_error(errno, boost::system::generic_category(), "SO_REUSEPORT");
   }
 }
@@ -36,6 +36,10 @@ void prepare_bind(int socket, PortUse use) {
 
 void open_to_others(int socket, PortUse use) {
   if (use == PortUse::first) set_reuse_port(socket);
+}
+
+void share_as(int socket, PortUse use) {
+  set_reuse_port(socket, use != PortUse::alone);
 }
 
 void keep_to(int socket, IpFamily family, std::size_t members) {

@@ -20,6 +20,8 @@ enum class PortUse : std::uint8_t {
 void prepare_bind(int socket, PortUse use);
 /// To be called after bind(2), and listen(2).
 void open_to_others(int socket, PortUse use);
+/// The same for a socket that is bound already, whatever it was used for before.
+void share_as(int socket, PortUse use);
 
 /// Makes the kernel give everything to the first `members` sockets of this one's group, each client (address and port)
 /// to one of them. SO_REUSEPORT lets any process of our user id join a group, and would give it its share. Where the

@@ -6,7 +6,6 @@
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
-#include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
@@ -21,8 +20,6 @@ namespace {
 
 /// Bytes of a client's queries that the kernel keeps until they are read; it counts twice as many.
 constexpr int receive_buffer = 64 << 10;
-/// The kernel's queue of connections that wait to be accepted; it cuts this to net.core.somaxconn.
-constexpr int backlog = 4096;
 /// After accept(2) failed for want of descriptors or memory: until then some may have come back.
 constexpr std::chrono::milliseconds accept_retry{100};
 /// Clients that are closed before that, for want of a descriptor.
@@ -30,8 +27,8 @@ constexpr std::size_t turned_away_at_once = 64;
 
 }  // namespace
 
-TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& address, PortUse port_use,
-                         QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits)
+TcpListener::TcpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler& handler, ClientMemory& memory,
+                         const SessionLimits& limits)
     : loop_(loop),
       acceptor_(loop.io()),
       retry_(loop.io()),
@@ -39,16 +36,11 @@ TcpListener::TcpListener(runtime::Loop& loop, const asio::ip::tcp::endpoint& add
       memory_(memory),
       limits_(limits),
       read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
-  acceptor_.open(address.protocol());
-  acceptor_.set_option(Acceptor::reuse_address(true));
-  prepare_bind(acceptor_.native_handle(), port_use);
-  if (address.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(true));
+  acceptor_.assign(bound.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), bound.tcp.get());
+  static_cast<void>(bound.tcp.release());
   // What the kernel keeps for a client is in nobody's share; accepted sockets take these over.
   acceptor_.set_option(asio::socket_base::send_buffer_size(static_cast<int>(memory.send_buffer())));
   acceptor_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
-  acceptor_.bind(address);
-  acceptor_.listen(backlog);
-  open_to_others(acceptor_.native_handle(), port_use);
 }
 
 void TcpListener::keep_address_to(std::size_t sockets) {

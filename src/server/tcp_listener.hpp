@@ -12,9 +12,9 @@
 
 #include "runtime/log_limiter.hpp"
 #include "runtime/loop.hpp"
+#include "server/bound_address.hpp"
 #include "server/query_handler.hpp"
 #include "server/shared_limits.hpp"
-#include "server/shared_port.hpp"
 #include "server/spare_descriptor.hpp"
 #include "server/tcp_session.hpp"
 
@@ -24,9 +24,9 @@ class TcpListener final : public SessionOwner {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-  /// Binds and listens; throws boost::system::system_error.
-  TcpListener(runtime::Loop& loop, const boost::asio::ip::tcp::endpoint& address, PortUse port_use,
-              QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits);
+  /// Takes the TCP socket of `bound`; throws boost::system::system_error.
+  TcpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler& handler, ClientMemory& memory,
+              const SessionLimits& limits);
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 

@@ -7,9 +7,6 @@
 #include <array>
 #include <cstring>
 
-#include <boost/asio/ip/v6_only.hpp>
-#include <boost/system/system_error.hpp>
-
 #include "server/address.hpp"
 #include "server/packet_info.hpp"
 
@@ -46,22 +43,16 @@ struct UdpListener::Batch {
   std::array<std::array<std::uint8_t, datagram_size>, batch_size> data;
 };
 
-UdpListener::UdpListener(runtime::Loop& loop, const asio::ip::udp::endpoint& address, PortUse port_use,
-                         QueryHandler& handler)
+UdpListener::UdpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler& handler)
     : loop_(loop),
       socket_(loop.io()),
       handler_(handler),
-      family_(address.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6),
-      wildcard_(address.address().is_unspecified()),
+      family_(bound.address.is_v4() ? IpFamily::ipv4 : IpFamily::ipv6),
+      wildcard_(bound.address.is_unspecified()),
       batch_(std::make_unique_for_overwrite<Batch>()),
       answers_(family_, wildcard_) {
-  socket_.open(address.protocol());
-  prepare_bind(socket_.native_handle(), port_use);
-  if (family_ == IpFamily::ipv6) socket_.set_option(asio::ip::v6_only(true));
-  if (wildcard_) ask_for_packet_info(socket_.native_handle(), family_);
-  socket_.non_blocking(true);
-  socket_.bind(address);
-  open_to_others(socket_.native_handle(), port_use);
+  socket_.assign(bound.address.is_v4() ? asio::ip::udp::v4() : asio::ip::udp::v6(), bound.udp.get());
+  static_cast<void>(bound.udp.release());
 }
 
 UdpListener::~UdpListener() {

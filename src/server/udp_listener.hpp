@@ -8,18 +8,17 @@
 #include <boost/asio/ip/udp.hpp>
 
 #include "runtime/loop.hpp"
+#include "server/bound_address.hpp"
 #include "server/client.hpp"
 #include "server/datagram_answers.hpp"
 #include "server/query_handler.hpp"
-#include "server/shared_port.hpp"
 
 namespace pillion::server {
 
 class UdpListener final : public Responder, runtime::Flushable {
  public:
-  /// Binds; throws boost::system::system_error.
-  UdpListener(runtime::Loop& loop, const boost::asio::ip::udp::endpoint& address, PortUse port_use,
-              QueryHandler& handler);
+  /// Takes the UDP socket of `bound`; throws boost::system::system_error.
+  UdpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler& handler);
   ~UdpListener();
   UdpListener(const UdpListener&) = delete;
   UdpListener& operator=(const UdpListener&) = delete;

@@ -178,6 +178,7 @@ void collect_program(const Sources& sources, std::vector<MetricFamily>& families
   }
   scalar(declared("pillion_internal_errors_total"),
          sum(sources.internal_errors, [](const runtime::Counter& counter) -> auto& { return counter; }));
+  scalar(declared("pillion_worker_restarts_total"), static_cast<double>(sources.worker_restarts));
   Family build(declared("pillion_build_info"));
   build.add({sources.build.version, sources.build.commit, sources.build.openssl}, 1);
   std::move(build).finish(families);

@@ -63,6 +63,7 @@ struct Sources {
   /// Whatever is pointed to and does not outlive the exporter by itself.
   std::vector<std::shared_ptr<const void>> keep;
   std::vector<const runtime::Counter*> internal_errors;
+  std::uint64_t worker_restarts = 0;
   std::function<std::uint64_t()> log_lines_dropped;  ///< none: not exported
   Build build;
 };

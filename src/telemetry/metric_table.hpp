@@ -160,6 +160,8 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      "Log lines not written because standard error was not read fast enough."},
     {"pillion_internal_errors_total", MetricType::counter,
      "Exceptions that ended a client, a query, a connection or a scrape: faults of the program, or no memory."},
+    {"pillion_worker_restarts_total", MetricType::counter,
+     "Workers that were ended by a signal and started again by the supervisor (`run --supervise`)."},
     {"pillion_build_info",
      MetricType::gauge,
      "Always 1; the labels say what is running.",

@@ -121,7 +121,7 @@ def test_configuration_is_mounted(helm, chart):
     objects = render(helm, chart)
     deployed = only(objects, "Deployment")
     pillion = pillion_of(deployed)
-    assert pillion["args"] == ["run", "--config", "/etc/pillion/pillion.yaml"]
+    assert pillion["args"] == ["run", "--supervise", "--config", "/etc/pillion/pillion.yaml"]
     assert pillion["volumeMounts"] == [{"name": "pillion-config", "mountPath": "/etc/pillion", "readOnly": True}]
     name = only(objects, "ConfigMap")["metadata"]["name"]
     assert {"name": "pillion-config", "configMap": {"name": name}} in pod_spec(deployed)["volumes"]

@@ -139,7 +139,7 @@ def test_the_image_says_what_it_is():
     config = inspect_image(IMAGE)["Config"]
     assert config["User"].split(":")[0] == str(USER)
     assert config["Entrypoint"] == ["/pillion"]
-    assert config["Cmd"] == ["run", "--config", "/etc/pillion/pillion.yaml"]
+    assert config["Cmd"] == ["run", "--supervise", "--config", "/etc/pillion/pillion.yaml"]
     labels = labels_of_image()
     assert {"title", "description", "licenses", "version", "revision", "base.name"} <= set(labels)
     assert all(labels.values())

@@ -80,7 +80,7 @@ imagePullPolicy: {{ $v.image.pullPolicy }}
 {{- if .native }}
 restartPolicy: Always
 {{- end }}
-args: [run, --config, /etc/pillion/pillion.yaml]
+args: [run, --supervise, --config, /etc/pillion/pillion.yaml]
 ports:
   {{- with .dnsPort }}
   - {name: dns-udp, containerPort: {{ . }}, protocol: UDP}

@@ -61,14 +61,15 @@ def write_config(path, dns_port, http_port, upstreams, host="127.0.0.1", **more)
 class Pillion:
     """A running proxy on 127.0.0.1 (or `host`), on a free port where none is asked for."""
 
-    def __init__(self, directory, upstreams, host="127.0.0.1", prefix=(), port=None, **more):
+    def __init__(self, directory, upstreams, host="127.0.0.1", prefix=(), port=None, supervise=False, **more):
         self.host = host
         self.port = port or free_port(host)
         self.http_port = free_port()
         directory = pathlib.Path(directory)
         directory.mkdir(parents=True, exist_ok=True)
-        config = write_config(directory / "pillion.yaml", self.port, self.http_port, upstreams, host, **more)
-        self.process = Process([*prefix, BINARY, "run", "--config", config], directory, "pillion")
+        self.config = write_config(directory / "pillion.yaml", self.port, self.http_port, upstreams, host, **more)
+        flags = ["--supervise"] if supervise else []
+        self.process = Process([*prefix, BINARY, "run", *flags, "--config", self.config], directory, "pillion")
 
     def get(self, path, method="GET"):
         """(status, body) of its HTTP server."""

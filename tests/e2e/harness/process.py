@@ -59,6 +59,16 @@ def accepts_tcp(port, host="127.0.0.1"):
     return False
 
 
+def children_of(pid):
+    """The ids of its child processes, zombies included; none where it has gone."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rsplit(")", 1)[1].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
+
+
 class Process:
     """A started program. Standard output and error go to files beside each other in `directory`."""
 

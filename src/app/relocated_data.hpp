@@ -1,0 +1,26 @@
+#pragma once
+// Memory that the dynamic linker has written to.
+
+namespace pillion::app {
+
+/// True if a sanitizer's runtime is part of the program.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool is_sanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool is_sanitized = true;
+#else
+inline constexpr bool is_sanitized = false;
+#endif
+#else
+inline constexpr bool is_sanitized = false;
+#endif
+
+/// Gives back the pages of .data.rel.ro, which the dynamic linker filled with addresses: half a megabyte, most of it
+/// tables of libcrypto. What is left in their place is the file's, without the addresses. From then on this process may
+/// call nothing but functions of its own and of libc: no virtual function, no exception, no exit(3), no handler of
+/// fork(3). Of libc and of the linker itself nothing is taken. With a sanitizer, which has such tables too, does
+/// nothing.
+void discard_relocated_data();
+
+}  // namespace pillion::app
