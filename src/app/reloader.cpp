@@ -81,13 +81,8 @@ Reloader::Reloader(std::filesystem::path file, const config::Loaded& loaded, std
       hooks_(std::move(hooks)),
       read_at_(loaded.read_at),
       files_(loaded.files),
-      watch_(loop_, {}, [this] { reload("file"); }) {
-  if (outcome < 0) {
-    outcome_.emplace();
-  } else {
-    outcome_.emplace(outcome);
-  }
-}
+      inherited_outcome_(outcome),
+      watch_(loop_, {}, [this] { reload("file"); }) {}
 
 Reloader::~Reloader() {
   if (!thread_.joinable()) return;
@@ -101,6 +96,11 @@ Reloader::~Reloader() {
 }
 
 void Reloader::start() {
+  if (inherited_outcome_ < 0) {
+    outcome_.emplace();
+  } else {
+    outcome_.emplace(inherited_outcome_);
+  }
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "pillion-reload");
     loop_.run();

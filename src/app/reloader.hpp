@@ -44,8 +44,7 @@ class Reloader {
   static constexpr std::chrono::seconds proof_patience{5};
 
   /// `file` is the configuration's; empty for the defaults. `loaded` and `plan` are what is in use. `outcome` is the
-  /// descriptor of a ReloadOutcome that was inherited; -1: there is none. SIGHUP has been caught. `log` and `reloads`
-  /// outlive this.
+  /// descriptor of a ReloadOutcome that was inherited; -1: there is none. `log` and `reloads` outlive this.
   Reloader(std::filesystem::path file, const config::Loaded& loaded, std::shared_ptr<const Plan> plan, int outcome,
            runtime::Log& log, telemetry::Sources::Reloads& reloads, ReloadHooks hooks);
   /// Waits for the thread; what it does is cancelled.
@@ -53,7 +52,7 @@ class Reloader {
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
 
-  /// Once. Begins to watch the files.
+  /// Once, when SIGHUP has been caught. Begins to watch the files. Throws std::system_error.
   void start();
   /// Thread-safe. Reads the configuration soon; requests that come until then are one. `trigger` is for the log.
   void request(std::string_view trigger);
@@ -78,6 +77,7 @@ class Reloader {
   std::chrono::system_clock::time_point read_at_;
   std::vector<std::filesystem::path> files_;  // that the configuration in use names, or a refused one does
   std::string difference_;                    // of what was read last and what is in use
+  int inherited_outcome_;
   std::optional<ReloadOutcome> outcome_;
   runtime::Loop loop_{log_};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keeps_running_{loop_.io().get_executor()};

@@ -1,6 +1,8 @@
 #include "config/restart_keys.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "config/scalar.hpp"
 
@@ -42,7 +44,7 @@ constexpr std::array table{
 
 std::vector<std::string_view> restart_keys() {
   std::vector<std::string_view> paths;
-  for (const auto& key : table) paths.push_back(key.path);
+  std::ranges::transform(table, std::back_inserter(paths), &RestartKey::path);
   return paths;
 }
 

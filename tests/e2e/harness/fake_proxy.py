@@ -2,7 +2,7 @@
 
     fake_proxy.py BEHAVIOUR [--supervised]
 
-Prints its process number once it can be told to reload. BEHAVIOUR is what it does then: `takes` and `refuses` end a reload, `stalls` begins one, `ignores`
+Prints its process number, a worker's before it, once it can be told to reload. BEHAVIOUR is what it does then: `takes` and `refuses` end a reload, `stalls` begins one, `ignores`
 does nothing, `dies` ends. With --supervised a child, which a supervisor has started, has the file too.
 """
 
@@ -57,10 +57,9 @@ def main(behaviour, *options):
     worker = os.fork() if "--supervised" in options else None
     if worker == 0:
         # A worker, which SIGHUP must not reach by any other way than its supervisor.
-        print(os.getpid(), flush=True)
         signal.sigwait([signal.SIGHUP])
         os._exit(99)
-    print(os.getpid(), flush=True)
+    os.write(1, "".join(f"{pid}\n" for pid in (worker, os.getpid()) if pid).encode())
     while True:
         signal.sigwait([signal.SIGHUP])
         behave(behaviour, outcome)
