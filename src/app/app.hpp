@@ -2,6 +2,7 @@
 // The composition root: makes every part, wires them, starts them, and takes them down in order. Sees everything;
 // nothing sees it.
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -48,8 +49,8 @@ class App {
   [[nodiscard]] http::HealthReport liveness() const;
   void await_signal();
   void on_signal(int number);
-  void begin_drain(runtime::Duration grace);
-  void shard_done();
+  void begin_drain(const DrainTerms& terms);
+  void shard_done(std::uint64_t undelivered);
   void log_start();
   void log_memory();
 
@@ -67,6 +68,7 @@ class App {
   runtime::Time started_;
   runtime::Flag draining_;
   std::size_t shards_running_ = 0;
+  std::uint64_t undelivered_ = 0;  // answers that were thrown away at the end of the drain
 };
 
 }  // namespace pillion::app

@@ -5,10 +5,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 
+#include "app/drain.hpp"
 #include "app/memory_limit.hpp"
 #include "app/resolver_setup.hpp"
 #include "app/trimmer.hpp"
@@ -45,9 +48,11 @@ class Shard {
   void start();
   /// Runs the loop until the shard has drained.
   void run() { loop_.run(); }
-  /// Thread-safe. Stops accepting, goes on answering until clients are quiet or `grace` has passed, then closes
-  /// everything and calls `done` on the shard's thread. A second call with a shorter grace cuts the first one short.
-  void drain(runtime::Duration grace, std::function<void()> done);
+  /// Called on the shard's thread when it has drained, with the number of answers that were thrown away.
+  using OnDrained = std::function<void(std::uint64_t undelivered)>;
+  /// Thread-safe. Goes on answering as `terms` say, stops accepting within, then closes everything and calls `done`.
+  /// Of a second call only the timeout counts, from then on, and only where it cuts the first one short.
+  void drain(const DrainTerms& terms, OnDrained done);
 
   /// Closes the addresses of `shards` shards, all of which have bound them, to everybody else.
   void keep_addresses_to(std::size_t shards) { server_.keep_addresses_to(shards); }
@@ -64,7 +69,10 @@ class Shard {
   [[nodiscard]] bool is_warm() const { return resolver_.is_warm(); }
 
  private:
-  [[nodiscard]] boost::asio::awaitable<void> finish(std::function<void()> done);
+  [[nodiscard]] boost::asio::awaitable<void> run_drain(OnDrained done);
+  [[nodiscard]] boost::asio::awaitable<void> answer_until_quiet();
+  [[nodiscard]] boost::asio::awaitable<void> deliver();
+  [[nodiscard]] boost::asio::awaitable<void> pause_until(runtime::Time time);
 
   runtime::Loop loop_;
   runtime::MemoryShares memory_;
@@ -73,8 +81,8 @@ class Shard {
   resolve::Resolver resolver_;
   server::DnsServer server_;
   Trimmer trimmer_;
-  bool draining_ = false;
-  runtime::Time drain_until_;
+  std::optional<Drain> drain_;
+  boost::asio::steady_timer drain_timer_{loop_.io()};
 };
 
 }  // namespace pillion::app

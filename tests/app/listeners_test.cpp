@@ -113,7 +113,7 @@ TEST_F(Listeners, DrainingAnswersWhatIsUnderWayAndTakesNoNewClients) {
   auto client = shard.connect();
   send_many(client, 20);
   ASSERT_TRUE(server.wait_for([](const Counters& seen) { return seen.held == 20; }));
-  shard.drain(60s);
+  shard.drain({.timeout = 60s});
   EXPECT_TRUE(eventually([&] {
     try {
       // Refused, or reset from the kernel's queue; one that was still accepted stays, and is tried again.
@@ -141,7 +141,7 @@ TEST_F(Listeners, DrainingEndsWithTheGrace) {
   auto client = shard.connect();
   send_many(client, 1);
   ASSERT_TRUE(server.wait_for([](const Counters& seen) { return seen.held == 1; }));
-  shard.drain(100ms);
+  shard.drain({.timeout = 100ms});
   EXPECT_NE(client.drain(), Ending::timeout);
   EXPECT_TRUE(eventually([&] { return shard.is_done(); }));
 }
