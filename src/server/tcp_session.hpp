@@ -161,6 +161,7 @@ class TcpSession final : public Responder,
   runtime::Time last_read_;
   runtime::Time last_write_;
   runtime::Time partial_since_;
+  runtime::Time linger_until_;
   dns::Buffer partial_;  // the start of a message, or messages that wait for their turn
   dns::Buffer out_;
   resolve::RequestList to_take_;                    // queries of this client's whose answers are kept for it

@@ -51,10 +51,10 @@ void TcpSession::linger() {
   socket_.shutdown(TcpSocket::shutdown_send, error);
   if (error) return close();
   lingering_ = true;
-  last_write_ = loop_.clock().now();
   keep({});
   if (!reading_ && !input_ended_) wait_readable();
-  loop_.set_deadline(*this, last_write_ + acknowledgement_interval);
+  linger_until_ = loop_.clock().now() + limits_.write_timeout;
+  loop_.set_deadline(*this, loop_.clock().now() + acknowledgement_interval);
 }
 
 /// True if the client's kernel has all that was sent, the FIN included.
@@ -64,12 +64,9 @@ bool TcpSession::is_acknowledged() {
 }
 
 void TcpSession::look_whether_acknowledged(runtime::Time now) {
-  const auto give_up = last_write_ + limits_.write_timeout;
-  if (now >= give_up || is_acknowledged()) return close();
-  loop_.contain(
-      "TCP client",
-      [&] { loop_.set_deadline(*this, std::min<runtime::Time>(now + acknowledgement_interval, give_up)); },
-      [this] { close(); });
+  if (now >= linger_until_ || is_acknowledged()) return close();
+  const auto next = std::min<runtime::Time>(now + acknowledgement_interval, linger_until_);
+  loop_.contain("TCP client", [&] { loop_.set_deadline(*this, next); }, [this] { close(); });
 }
 
 void TcpSession::discard_input() {
