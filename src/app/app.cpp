@@ -31,6 +31,10 @@ std::vector<GroupMetrics> metrics_of(const ShardUpstreams& upstreams) {
   return metrics;
 }
 
+DrainTerms drain_terms(const config::Config& config) {
+  return {.timeout = config.drain_timeout, .quiet = config.drain_quiet, .min = config.drain_min};
+}
+
 }  // namespace
 
 App::App(config::Config config, telemetry::Logger& log, std::size_t http_connections, Handover handover)
@@ -244,7 +248,7 @@ void App::run() {
     for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
   } catch (...) {
     // A thread could not be started. Those that were are waited for, and end when they have drained.
-    for (std::size_t i = 1; i <= threads_.size(); ++i) shards_[i]->drain(runtime::Duration::zero(), [] {});
+    for (std::size_t i = 1; i <= threads_.size(); ++i) shards_[i]->drain({}, [](std::uint64_t) {});
     throw;
   }
   shards_.front()->run();
@@ -295,33 +299,35 @@ void App::on_signal(int number) {
     if (reloader_) reloader_->request("SIGHUP");
   } else if (draining_.value()) {
     log_.info("second signal: closing now");
-    begin_drain(runtime::Duration::zero());
+    begin_drain({});
   } else {
-    begin_drain(plan_->config.drain_timeout);
+    begin_drain(drain_terms(plan_->config));
   }
   await_signal();
 }
 
 void App::stop() {
-  asio::post(shards_.front()->loop().io(), [this] { begin_drain(plan_->config.drain_timeout); });
+  asio::post(shards_.front()->loop().io(), [this] { begin_drain(drain_terms(plan_->config)); });
 }
 
-void App::begin_drain(runtime::Duration grace) {
+void App::begin_drain(const DrainTerms& terms) {
   if (!draining_.value()) {
     draining_.set(true);
-    log_.info("draining", {{"grace_seconds", std::chrono::duration<double>(grace).count()}});
+    log_.info("draining", {{"grace_seconds", std::chrono::duration<double>(terms.timeout).count()}});
   }
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    shards_[i]->drain(grace, [this, i] {
+    shards_[i]->drain(terms, [this, i](std::uint64_t undelivered) {
       pulses_[i]->end();
-      asio::post(shards_.front()->loop().io(), [this] { shard_done(); });
+      asio::post(shards_.front()->loop().io(), [this, undelivered] { shard_done(undelivered); });
     });
   }
 }
 
 /// The last shard to end lets go of what keeps the first one's loop alive.
-void App::shard_done() {
+void App::shard_done(std::uint64_t undelivered) {
+  undelivered_ += undelivered;
   if (--shards_running_ > 0) return;
+  if (undelivered_ > 0) log_.warn("answers thrown away at the end of the drain", {{"answers", undelivered_}});
   signals_.cancel();
 }
 

@@ -3,6 +3,7 @@
 // nothing sees it.
 
 #include <atomic>
+#include <cstdint>
 #include <expected>
 #include <filesystem>
 #include <memory>
@@ -65,8 +66,8 @@ class App {
   [[nodiscard]] http::HealthReport liveness() const;
   void await_signal();
   void on_signal(int number);
-  void begin_drain(runtime::Duration grace);
-  void shard_done();
+  void begin_drain(const DrainTerms& terms);
+  void shard_done(std::uint64_t undelivered);
   void log_start();
   void log_memory();
 
@@ -89,6 +90,7 @@ class App {
   runtime::Time started_;
   runtime::Flag draining_;
   std::size_t shards_running_ = 0;
+  std::uint64_t undelivered_ = 0;  // answers that were thrown away at the end of the drain
 };
 
 }  // namespace pillion::app

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
-#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 #include "app/resolver_setup.hpp"
@@ -15,10 +15,6 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// Clients that asked nothing for so long are taken to be done.
-constexpr std::chrono::milliseconds quiet_period{500};
-/// How often a draining shard looks whether it is done.
-constexpr std::chrono::milliseconds drain_poll{20};
 /// How often a shard looks whether the connections of a new generation are open.
 constexpr std::chrono::milliseconds warm_poll{2};
 
@@ -52,7 +48,7 @@ void Shard::start() {
 void Shard::prepare(std::shared_ptr<const Plan> plan, runtime::Duration patience,
                     std::function<void(std::optional<std::string> error)> done) {
   asio::post(loop_.io(), [this, plan = std::move(plan), patience, done = std::move(done)]() mutable {
-    if (draining_) return done("it is draining");
+    if (drain_) return done("it is draining");
     try {
       Prepared next{.plan = std::move(plan), .upstreams = {}, .generation = nullptr};
       next.upstreams = make_upstreams(loop_, *next.plan, upstreams_, memory_.queries, server_metrics_);
@@ -79,7 +75,7 @@ asio::awaitable<void> Shard::warm(runtime::Time until, std::function<void(std::o
 
 void Shard::commit(std::function<void(const ShardUpstreams& upstreams)> done) {
   asio::post(loop_.io(), [this, done = std::move(done)] {
-    if (prepared_ && !draining_) {
+    if (prepared_ && !drain_) {
       auto next = std::move(*prepared_);
       prepared_.reset();
       server_.configure(next.plan->config);
@@ -99,35 +95,60 @@ void Shard::discard() {
   });
 }
 
-void Shard::drain(runtime::Duration grace, std::function<void()> done) {
-  asio::post(loop_.io(), [this, grace, done = std::move(done)]() mutable {
-    const auto until = loop_.clock().refresh() + grace;
-    drain_until_ = draining_ ? std::min(drain_until_, until) : until;
-    if (std::exchange(draining_, true)) return;
-    loop_.tasks().spawn(finish(std::move(done)), "drain");
+void Shard::drain(const DrainTerms& terms, OnDrained done) {
+  asio::post(loop_.io(), [this, terms, done = std::move(done)]() mutable {
+    const auto now = loop_.clock().refresh();
+    if (drain_) {
+      drain_->cut_short(now + terms.timeout);
+      drain_timer_.cancel();
+      return;
+    }
+    drain_.emplace(terms, now);
+    loop_.tasks().spawn(run_drain(std::move(done)), "drain");
   });
 }
 
-asio::awaitable<void> Shard::finish(std::function<void()> done) {
-  asio::steady_timer timer(loop_.io());
-  const auto pause = [&timer] {
-    timer.expires_after(drain_poll);
-    return timer.async_wait(asio::use_awaitable);
-  };
+asio::awaitable<void> Shard::run_drain(OnDrained done) {
   server_.begin_drain();
-  while (!server_.is_quiet(quiet_period) && loop_.clock().now() < drain_until_) {
-    co_await pause();
-    loop_.clock().refresh();
-  }
+  co_await answer_until_quiet();
   trimmer_.stop();
+  co_await deliver();
+  const auto before = metrics_.responses_undelivered.value();
   server_.stop();
   // What a reload has begun goes as well.
   if (prepared_) resolver_.retire(*prepared_->generation);
   prepared_.reset();
   resolver_.stop();
-  while (!server_.is_stopped() || !resolver_.is_stopped()) co_await pause();
+  while (!server_.is_stopped() || !resolver_.is_stopped())
+    co_await pause_until(loop_.clock().refresh() + Drain::busy_interval);
   loop_.release_timer();
-  done();
+  done(metrics_.responses_undelivered.value() - before);
+}
+
+asio::awaitable<void> Shard::answer_until_quiet() {
+  for (;;) {
+    const auto now = loop_.clock().refresh();
+    if (drain_->is_past_min(now)) server_.let_go(drain_->quiet_since(now));
+    const DrainFacts facts{.is_busy = server_.is_busy(), .last_activity = server_.last_activity()};
+    if (drain_->has_ended(facts, now)) co_return;
+    co_await pause_until(drain_->next_look(facts, now));
+  }
+}
+
+/// What has come until now is answered, and what has been answered is delivered, if there is time.
+asio::awaitable<void> Shard::deliver() {
+  server_.finish();
+  // What could be answered at once leaves at the end of the turn, even where no time is left.
+  co_await asio::post(loop_.io(), asio::use_awaitable);
+  for (auto now = loop_.clock().refresh(); now < drain_->end() && !server_.is_finished(); now = loop_.clock().refresh())
+    co_await pause_until(std::min<runtime::Time>(now + Drain::busy_interval, drain_->end()));
+}
+
+/// Or until a second signal comes.
+asio::awaitable<void> Shard::pause_until(runtime::Time time) {
+  drain_timer_.expires_at(time);
+  boost::system::error_code ignored;
+  co_await drain_timer_.async_wait(asio::redirect_error(asio::use_awaitable, ignored));
 }
 
 }  // namespace pillion::app

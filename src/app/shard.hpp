@@ -11,7 +11,9 @@
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
 
+#include "app/drain.hpp"
 #include "app/memory_limit.hpp"
 #include "app/plan.hpp"
 #include "app/server_metrics_table.hpp"
@@ -27,8 +29,8 @@ namespace pillion::app {
 
 /// What the shards have in common for as long as they live.
 struct SharedParts {
-  /// After the TLS contexts were made, which are the largest part of the program itself. `inherited_sockets` are for the
-  /// shards' listeners.
+  /// After the TLS contexts were made, which are the largest part of the program itself. `inherited_sockets` are for
+  /// the shards' listeners.
   explicit SharedParts(const config::Config& config, server::InheritedSockets inherited_sockets = {})
       : inherited(std::move(inherited_sockets)), memory(memory_limit(config)), limits(config.dns.max_connections) {}
 
@@ -53,9 +55,11 @@ class Shard {
   void start();
   /// Runs the loop until the shard has drained.
   void run() { loop_.run(); }
-  /// Thread-safe. Stops accepting, goes on answering until clients are quiet or `grace` has passed, then closes
-  /// everything and calls `done` on the shard's thread. A second call with a shorter grace cuts the first one short.
-  void drain(runtime::Duration grace, std::function<void()> done);
+  /// Called on the shard's thread when it has drained, with the number of answers that were thrown away.
+  using OnDrained = std::function<void(std::uint64_t undelivered)>;
+  /// Thread-safe. Goes on answering as `terms` say, stops accepting within, then closes everything and calls `done`.
+  /// Of a second call only the timeout counts, from then on, and only where it cuts the first one short.
+  void drain(const DrainTerms& terms, OnDrained done);
 
   /// Closes the addresses of `shards` shards, all of which have bound them, to everybody else.
   void keep_addresses_to(std::size_t shards) { server_.keep_addresses_to(shards); }
@@ -89,7 +93,10 @@ class Shard {
   [[nodiscard]] resolve::Setup setup_of(const Plan& plan, const ShardUpstreams& upstreams) const;
   [[nodiscard]] boost::asio::awaitable<void> warm(runtime::Time until,
                                                   std::function<void(std::optional<std::string> error)> done);
-  [[nodiscard]] boost::asio::awaitable<void> finish(std::function<void()> done);
+  [[nodiscard]] boost::asio::awaitable<void> run_drain(OnDrained done);
+  [[nodiscard]] boost::asio::awaitable<void> answer_until_quiet();
+  [[nodiscard]] boost::asio::awaitable<void> deliver();
+  [[nodiscard]] boost::asio::awaitable<void> pause_until(runtime::Time time);
 
   runtime::Loop loop_;
   runtime::MemoryShares memory_;
@@ -101,8 +108,8 @@ class Shard {
   server::DnsServer server_;
   Trimmer trimmer_;
   std::optional<Prepared> prepared_;
-  bool draining_ = false;
-  runtime::Time drain_until_;
+  std::optional<Drain> drain_;
+  boost::asio::steady_timer drain_timer_{loop_.io()};
 };
 
 }  // namespace pillion::app

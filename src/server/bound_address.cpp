@@ -19,34 +19,32 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// The kernel's queue of connections that wait to be accepted; it cuts this to net.core.somaxconn.
-constexpr int backlog = 4096;
-
 [[noreturn]] void throw_errno(const char* what) {
   throw boost::system::system_error(errno, boost::system::generic_category(), what);
 }
 
-void set_option(const SocketHandle& socket, int level, int option, const char* what) {
+void set_option(const runtime::UniqueDescriptor& socket, int level, int option, const char* what) {
   const int on = 1;
   if (::setsockopt(socket.get(), level, option, &on, sizeof on) != 0) throw_errno(what);
 }
 
 template <typename Endpoint>
-SocketHandle open_socket(const Endpoint& endpoint) {
+runtime::UniqueDescriptor open_socket(const Endpoint& endpoint) {
   const auto protocol = endpoint.protocol();
-  SocketHandle socket(::socket(protocol.family(), protocol.type() | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol.protocol()));
+  runtime::UniqueDescriptor socket(
+      ::socket(protocol.family(), protocol.type() | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol.protocol()));
   if (socket.get() < 0) throw_errno("socket");
   if (endpoint.address().is_v6()) set_option(socket, IPPROTO_IPV6, IPV6_V6ONLY, "IPV6_V6ONLY");
   return socket;
 }
 
 template <typename Endpoint>
-void bind_to(const SocketHandle& socket, const Endpoint& endpoint) {
+void bind_to(const runtime::UniqueDescriptor& socket, const Endpoint& endpoint) {
   if (::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) throw_errno("bind");
 }
 
 /// nullopt if the socket has no IP address.
-std::optional<asio::ip::tcp::endpoint> local_endpoint(const SocketHandle& socket) {
+std::optional<asio::ip::tcp::endpoint> local_endpoint(const runtime::UniqueDescriptor& socket) {
   asio::ip::tcp::endpoint endpoint;
   auto size = static_cast<socklen_t>(endpoint.capacity());
   if (::getsockname(socket.get(), endpoint.data(), &size) != 0) return std::nullopt;
@@ -56,17 +54,17 @@ std::optional<asio::ip::tcp::endpoint> local_endpoint(const SocketHandle& socket
   return endpoint;
 }
 
-SocketHandle bind_tcp(const asio::ip::tcp::endpoint& endpoint, PortUse use) {
+runtime::UniqueDescriptor bind_tcp(const asio::ip::tcp::endpoint& endpoint, PortUse use) {
   auto socket = open_socket(endpoint);
   set_option(socket, SOL_SOCKET, SO_REUSEADDR, "SO_REUSEADDR");
   prepare_bind(socket.get(), use);
   bind_to(socket, endpoint);
-  if (::listen(socket.get(), backlog) != 0) throw_errno("listen");
+  if (::listen(socket.get(), listen_backlog) != 0) throw_errno("listen");
   open_to_others(socket.get(), use);
   return socket;
 }
 
-SocketHandle bind_udp(const asio::ip::udp::endpoint& endpoint, PortUse use) {
+runtime::UniqueDescriptor bind_udp(const asio::ip::udp::endpoint& endpoint, PortUse use) {
   auto socket = open_socket(endpoint);
   prepare_bind(socket.get(), use);
   const auto& address = endpoint.address();
@@ -77,10 +75,6 @@ SocketHandle bind_udp(const asio::ip::udp::endpoint& endpoint, PortUse use) {
 }
 
 }  // namespace
-
-SocketHandle::~SocketHandle() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
 
 BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use) {
   const auto address = asio::ip::make_address(endpoint.address);
@@ -103,7 +97,7 @@ BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use) {
 InheritedSockets::InheritedSockets(std::span<const int> descriptors) {
   addresses_.reserve(descriptors.size());
   for (const int descriptor : descriptors) {
-    SocketHandle socket(descriptor);
+    runtime::UniqueDescriptor socket(descriptor);
     int type = 0;
     socklen_t size = sizeof type;
     const auto endpoint = local_endpoint(socket);
@@ -121,7 +115,7 @@ InheritedSockets::InheritedSockets(std::span<const int> descriptors) {
 
 std::optional<BoundAddress> InheritedSockets::take(const config::Endpoint& endpoint, PortUse use) {
   BoundAddress found{.address = asio::ip::make_address(endpoint.address), .port = endpoint.port, .udp = {}, .tcp = {}};
-  const auto find = [&](SocketHandle BoundAddress::* socket) {
+  const auto find = [&](runtime::UniqueDescriptor BoundAddress::* socket) {
     return std::ranges::find_if(addresses_, [&](const BoundAddress& one) {
       return (one.*socket).get() >= 0 && one.address == found.address && (found.port == 0 || one.port == found.port);
     });

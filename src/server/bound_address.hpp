@@ -5,15 +5,18 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
-#include <utility>
 #include <vector>
 
 #include <boost/asio/ip/address.hpp>
 
 #include "config/config.hpp"
+#include "runtime/unique_descriptor.hpp"
 #include "server/shared_port.hpp"
 
 namespace pillion::server {
+
+/// The kernel's queue of connections that wait to be accepted; it cuts this to net.core.somaxconn.
+inline constexpr int listen_backlog = 4096;
 
 /// An address that cannot be listened on; `what()` names it and says why.
 class BindError : public std::runtime_error {
@@ -21,33 +24,12 @@ class BindError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-/// Closes its socket, unless that has been released.
-class SocketHandle {
- public:
-  SocketHandle() = default;
-  explicit SocketHandle(int descriptor) : descriptor_(descriptor) {}
-  SocketHandle(SocketHandle&& other) noexcept : descriptor_(other.release()) {}
-  SocketHandle& operator=(SocketHandle&& other) noexcept {
-    std::swap(descriptor_, other.descriptor_);
-    return *this;
-  }
-  ~SocketHandle();
-
-  /// The descriptor; -1 if there is none.
-  [[nodiscard]] int get() const { return descriptor_; }
-  /// The same; it is the caller's from now on.
-  [[nodiscard]] int release() { return std::exchange(descriptor_, -1); }
-
- private:
-  int descriptor_ = -1;
-};
-
 /// The two sockets of an address that is listened on. Neither blocks, and the TCP one has listen(2) behind it.
 struct BoundAddress {
   boost::asio::ip::address address;
   std::uint16_t port = 0;
-  SocketHandle udp;
-  SocketHandle tcp;
+  runtime::UniqueDescriptor udp;
+  runtime::UniqueDescriptor tcp;
 };
 
 /// Binds an address for UDP and TCP; throws BindError. A port of 0 lets the kernel choose one that is free for both.

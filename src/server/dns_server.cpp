@@ -52,13 +52,33 @@ void DnsServer::start() {
   for (auto& listener : tcp_) listener->start();
 }
 
-void DnsServer::begin_drain() {
-  handler_.set_draining();
-  for (auto& listener : tcp_) listener->stop_accepting();
+void DnsServer::let_go(runtime::Time idle_since) {
+  for (auto& listener : tcp_) {
+    listener->stop_accepting();
+    listener->finish_idle_sessions(idle_since);
+  }
 }
 
-bool DnsServer::is_quiet(runtime::Duration quiet) const {
-  return handler_.in_flight() == 0 && loop_.clock().now() - handler_.last_message() >= quiet;
+bool DnsServer::is_busy() const {
+  return handler_.in_flight() > 0 || std::ranges::any_of(tcp_, [](const auto& l) { return l->is_busy(); });
+}
+
+runtime::Time DnsServer::last_activity() const {
+  auto last = handler_.last_activity();
+  for (const auto& listener : tcp_) last = std::max(last, listener->last_write());
+  return last;
+}
+
+void DnsServer::finish() {
+  for (auto& listener : udp_) listener->finish();
+  for (auto& listener : tcp_) {
+    listener->stop_accepting();
+    listener->finish_sessions();
+  }
+}
+
+bool DnsServer::is_finished() const {
+  return handler_.in_flight() == 0 && std::ranges::none_of(tcp_, [](const auto& l) { return l->has_sessions(); });
 }
 
 void DnsServer::stop() {
@@ -70,8 +90,7 @@ void DnsServer::stop() {
 }
 
 bool DnsServer::is_stopped() const {
-  return handler_.in_flight() == 0 && std::ranges::none_of(tcp_, [](const auto& l) { return l->has_sessions(); }) &&
-         std::ranges::none_of(udp_, [](const auto& l) { return l->is_waiting(); });
+  return is_finished() && std::ranges::none_of(udp_, [](const auto& l) { return l->is_waiting(); });
 }
 
 std::vector<config::Endpoint> DnsServer::addresses() const {

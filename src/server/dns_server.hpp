@@ -11,8 +11,8 @@ namespace pillion::server {
 
 class DnsServer {
  public:
-  /// Listens on every one of `addresses`, with the sockets that `inherited` has for it, or binds them; throws BindError,
-  /// or boost::system::system_error. `limits` and `memory` outlive this.
+  /// Listens on every one of `addresses`, with the sockets that `inherited` has for it, or binds them; throws
+  /// BindError, or boost::system::system_error. `limits` and `memory` outlive this.
   DnsServer(runtime::Loop& loop, const config::Config& settings, const std::vector<config::Endpoint>& addresses,
             PortUse port_use, InheritedSockets& inherited, SharedLimits& limits, resolve::Resolver& resolver,
             runtime::MemoryShares& memory, DnsMetrics& metrics);
@@ -23,13 +23,21 @@ class DnsServer {
   /// Of sockets that share their addresses, when all of them are bound: see keep_to().
   void keep_addresses_to(std::size_t sockets);
   void start();
-  /// No new TCP clients; those that are there, and UDP, are answered on.
-  void begin_drain();
-  /// True if nothing is under way, and no query came for `quiet`.
-  [[nodiscard]] bool is_quiet(runtime::Duration quiet) const;
+  /// Clients are told to go elsewhere, and answered on.
+  void begin_drain() { handler_.set_draining(); }
+  /// No new TCP clients, and none that have been idle since `idle_since`; the others, and UDP, are answered on.
+  void let_go(runtime::Time idle_since);
+  /// True if a query is in flight, or an answer has not been written to its client.
+  [[nodiscard]] bool is_busy() const;
+  /// When the last query came, or an answer that was waited for was given, whichever was later.
+  [[nodiscard]] runtime::Time last_activity() const;
+  /// Takes no more queries, but those that the kernel has; ends TCP connections when their clients have everything.
+  void finish();
+  /// True once finish() has nothing more to wait for but the end of the turn.
+  [[nodiscard]] bool is_finished() const;
   /// Gives back what a peak has left. Not from within a call of a handler's.
   void trim() { handler_.trim(); }
-  /// Closes everything.
+  /// Closes everything. Answers that are thrown away are counted as undelivered.
   void stop();
   /// True once everything has ended, so that this may be destroyed when the queries that are still resolved are
   /// answered.

@@ -66,7 +66,7 @@ struct DnsMetrics {
   runtime::Gauge clients_tracked;  // client addresses that something is known of
   runtime::Gauge clients_banned;
   runtime::Counter bans;
-  runtime::Counter responses_undelivered;  // the client was gone, or its UDP socket's buffer full
+  runtime::Counter responses_undelivered;  // the client was gone, its UDP socket's buffer full, or the drain over
   runtime::Counter truncated;              // answers cut for UDP
   runtime::Gauge in_flight;                // queries accepted and not yet answered
 };

@@ -71,7 +71,7 @@ QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sen
 }
 
 QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sender, Responder& responder) {
-  last_message_ = loop_.clock().now();
+  last_activity_ = loop_.clock().now();
   const auto view = dns::parse_query(message, {.reject_non_utf8_names = settings_.reject_non_utf8_names});
   if (!view) {
     if (is_of_other_opcode(message)) {
@@ -258,6 +258,7 @@ void QueryHandler::answer_header(dns::Bytes message, std::uint16_t rcode, const 
 
 void QueryHandler::release(ClientQuery& query) {
   auto& responder = *query.responder;
+  last_activity_ = loop_.clock().now();
   query.query.recycle();
   admission_.give_back(*query.client);
   queries_.release(query);

@@ -55,11 +55,12 @@ class QueryHandler {
   /// Gives back what a peak has left. Not from within a call of this.
   void trim() { queries_.trim(); }
 
-  /// While draining, clients are told to close their connections (RFC 7828 section 3.2.2: a timeout of zero).
+  /// While draining, clients are told to close their connections: a timeout of zero (RFC 7828 section 3.4).
   void set_draining() { draining_ = true; }
+  [[nodiscard]] bool is_draining() const { return draining_; }
   [[nodiscard]] std::size_t in_flight() const { return queries_.in_use(); }
-  /// When the last message came.
-  [[nodiscard]] runtime::Time last_message() const { return last_message_; }
+  /// When the last message came, or the last query that had to wait was answered, whichever was later.
+  [[nodiscard]] runtime::Time last_activity() const { return last_activity_; }
 
   [[nodiscard]] const config::Dns& settings() const { return settings_; }
   [[nodiscard]] SharedLimits& shared() { return shared_; }
@@ -92,7 +93,7 @@ class QueryHandler {
   DnsMetrics& metrics_;
   runtime::Slab<ClientQuery> queries_;
   ClientQuery spare_;  // for the one message at a time that is answered without a place in queries_
-  runtime::Time last_message_;
+  runtime::Time last_activity_;
   bool draining_ = false;
 };
 

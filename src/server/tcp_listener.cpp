@@ -114,16 +114,53 @@ void TcpListener::ended(TcpSession& session) {
 }
 
 void TcpListener::stop_accepting() {
+  if (!acceptor_.is_open()) return;
+  loop_.contain("TCP listener", [this] { accept_waiting(); }, [] {});
   error_code ignored;
   acceptor_.close(ignored);
   retry_.cancel();
 }
 
-void TcpListener::close_sessions() {
-  // close() never erases: sessions end in a later turn.
-  for (auto& [session, owned] : sessions_) {
-    session->close();
+/// Those whose handshake is done: the kernel would reset their connections.
+void TcpListener::accept_waiting() {
+  error_code error;
+  acceptor_.non_blocking(true, error);
+  for (int i = 0; !error && i < listen_backlog; ++i) {
+    TcpSocket socket(loop_.io());
+    asio::ip::tcp::endpoint peer;
+    acceptor_.accept(socket, peer, error);
+    if (error == asio::error::connection_aborted) {
+      error.clear();
+    } else if (!error) {
+      admit(std::move(socket), peer);
+    }
   }
+}
+
+// None of these erases from sessions_: sessions end in a later turn.
+
+void TcpListener::finish_idle_sessions(runtime::Time since) {
+  for (auto& [session, owned] : sessions_) {
+    if (session->idle_since().value_or(runtime::Time::max()) <= since) session->finish();
+  }
+}
+
+void TcpListener::finish_sessions() {
+  for (auto& [session, owned] : sessions_) session->finish();
+}
+
+void TcpListener::close_sessions() {
+  for (auto& [session, owned] : sessions_) session->abandon();
+}
+
+bool TcpListener::is_busy() const {
+  return std::ranges::any_of(sessions_, [](const auto& entry) { return entry.first->is_busy(); });
+}
+
+runtime::Time TcpListener::last_write() const {
+  runtime::Time last;
+  for (const auto& [session, owned] : sessions_) last = std::max(last, session->last_write());
+  return last;
 }
 
 }  // namespace pillion::server

@@ -33,17 +33,26 @@ class TcpListener final : public SessionOwner {
   /// See keep_to().
   void keep_address_to(std::size_t sockets);
   void start();
-  /// Takes no new clients; those that are there go on.
+  /// Takes no new clients but those that wait to be accepted; those that are there go on.
   void stop_accepting();
+  /// Finishes the sessions that have been idle since then, or longer.
+  void finish_idle_sessions(runtime::Time since);
+  /// Finishes every session: see TcpSession::finish().
+  void finish_sessions();
   /// Closes every client.
   void close_sessions();
   [[nodiscard]] bool has_sessions() const { return !sessions_.empty(); }
+  /// True if a client has something to get: see TcpSession::is_busy().
+  [[nodiscard]] bool is_busy() const;
+  /// When a client last took something that was written to it.
+  [[nodiscard]] runtime::Time last_write() const;
   [[nodiscard]] boost::asio::ip::tcp::endpoint address() const { return acceptor_.local_endpoint(); }
 
  private:
   [[nodiscard]] boost::asio::awaitable<void> accept();
   [[nodiscard]] boost::asio::awaitable<void> accept_clients();
   void accept_failed(const boost::system::error_code& error);
+  void accept_waiting();
   void admit(TcpSocket socket, const boost::asio::ip::tcp::endpoint& peer);
   [[nodiscard]] dns::MutableBytes read_buffer() override { return read_buffer_; }
   void ended(TcpSession& session) override;

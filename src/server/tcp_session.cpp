@@ -33,7 +33,7 @@ TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddres
 }
 
 void TcpSession::start() {
-  last_read_ = loop_.clock().now();
+  last_read_ = last_write_ = loop_.clock().now();
   watch(last_read_ + handler_.settings().idle_timeout);
   wait_readable();
 }
@@ -51,7 +51,8 @@ bool TcpSession::may_handle_more() const {
 }
 
 bool TcpSession::may_read() const {
-  return !closed_ && !input_ended_ && may_handle_more() && pending() < limits_.pause_at && to_take_.empty();
+  return !closed_ && !input_ended_ && !finishing_ && may_handle_more() && pending() < limits_.pause_at &&
+         to_take_.empty();
 }
 
 /// How many bytes may be read: they may all have to be kept.
@@ -83,15 +84,22 @@ void TcpSession::room_for_input() {
 void TcpSession::readable(const error_code& error) {
   reading_ = false;
   if (closed_ || error) return end_if_unused();
-  const auto now = loop_.clock().refresh();
+  loop_.clock().refresh();
+  if (lingering_) return discard_input();
+  if (!finishing_) receive();
+  if (may_read()) read_on();
+}
+
+/// Reads once, and handles what it has read.
+void TcpSession::receive() {
   const auto readable = readable_size();
-  if (readable == 0) return read_on();
+  if (readable == 0) return;
   const auto space = owner_.read_buffer();
   std::ranges::copy(partial_, space.begin());
   const auto kept = partial_.size();
   const auto size = ::recv(socket_.native_handle(), space.data() + kept, readable, MSG_DONTWAIT);
   if (size < 0) {
-    if (errno == EAGAIN || errno == EINTR) return wait_readable();
+    if (errno == EAGAIN || errno == EINTR) return;
     return close();
   }
   if (size == 0) {
@@ -99,11 +107,10 @@ void TcpSession::readable(const error_code& error) {
     keep({});  // a message that will never be whole
     return close_if_done();
   }
-  last_read_ = now;
+  last_read_ = loop_.clock().now();
   handler_.admission().note_activity(*this);
-  if (partial_.empty()) partial_since_ = now;
-  if (!handle_messages(space.first(kept + static_cast<std::size_t>(size)))) return;
-  if (may_read()) read_on();
+  if (partial_.empty()) partial_since_ = last_read_;
+  handle_messages(space.first(kept + static_cast<std::size_t>(size)));
 }
 
 /// Handles every whole message in `bytes` while the limits allow, and keeps the rest. False when the session has been
@@ -164,12 +171,14 @@ void TcpSession::keep(dns::Bytes rest) {
 void TcpSession::resume() {
   if (handling_ || closed_) return;
   while (!to_take_.empty() && can_deliver()) deliver_first();
-  const bool has_messages = !reading_ && !partial_.empty() && may_handle_more();
+  // While it waits for more, it has no whole message. One that finishes has read once more in the meantime.
+  const bool is_waiting = reading_ && !finishing_;
+  const bool has_messages = !is_waiting && !partial_.empty() && may_handle_more();
   if (!to_take_.empty() || (has_messages && !can_take())) {
     if (!waiting_to_write_) loop_.schedule(*this);
     return;
   }
-  if (reading_ || closed_) return;
+  if (is_waiting || closed_) return;
   if (has_messages) {
     const auto waiting = std::exchange(partial_, {});
     if (!handle_messages(waiting)) return;
@@ -194,6 +203,7 @@ void TcpSession::watch(runtime::Time at_the_latest) {
 }
 
 void TcpSession::expired(runtime::Time now) {
+  if (lingering_) return look_whether_acknowledged(now);
   const auto [due, slow] = next_timeout();
   if (now < due) return static_cast<void>(loop_.contain("TCP client", [&] { watch(due); }, [this] { close(); }));
   if (slow) return drop(Refusal::slow_client);
@@ -215,10 +225,6 @@ void TcpSession::cut_off() {
 void TcpSession::drop(Refusal refusal) {
   handler_.count_refusal(refusal);
   close();
-}
-
-void TcpSession::close_if_done() {
-  if (input_ended_ && !closed_ && is_quiet()) close();
 }
 
 void TcpSession::close() {

@@ -63,14 +63,23 @@ class TcpSession final : public Responder,
   void start();
   /// Closes now.
   void close();
-  /// True if nothing of this client's is under way.
-  [[nodiscard]] bool is_quiet() const { return in_flight_ == 0 && out_.empty() && partial_.empty(); }
+  /// Handles what has come, once more, and nothing after that. Closes when all of it has been answered and the client
+  /// has been given everything.
+  void finish();
+  /// Closes now, as close() does, but so that what the kernel still has for the client reaches it; counts the answers
+  /// that do not.
+  void abandon();
+  /// True if the client has something to get: a query is in flight, or handled when the client has taken what it was
+  /// given, or answers have not been written. What is no whole message yet does not count.
+  [[nodiscard]] bool is_busy() const;
+  /// When it last took something that was written to it, or was accepted.
+  [[nodiscard]] runtime::Time last_write() const { return last_write_; }
   [[nodiscard]] const ClientAddress& address() const { return address_; }
   [[nodiscard]] IpFamily family() const { return family_; }
+  [[nodiscard]] std::optional<runtime::Time> idle_since() const override;
 
  private:
   // ClientConnection
-  [[nodiscard]] std::optional<runtime::Time> idle_since() const override;
   void make_room() override { close(); }
   void cut_off() override;
 
@@ -95,6 +104,7 @@ class TcpSession final : public Responder,
   // Reading and handling
   void wait_readable();
   void readable(const boost::system::error_code& error);
+  void receive();
   [[nodiscard]] std::size_t readable_size();
   void read_on();
   bool handle_messages(dns::Bytes bytes);
@@ -113,13 +123,18 @@ class TcpSession final : public Responder,
   void deliver_first();
   void account_for_output();
   [[nodiscard]] std::size_t pending() const { return out_.size() - written_; }
+  [[nodiscard]] std::size_t unwritten_answers() const;
 
-  // Ending
+  // Ending (finish() and what follows from it: tcp_session_finish.cpp)
   void expired(runtime::Time now) override;
   [[nodiscard]] std::pair<runtime::Time, bool> next_timeout() const;
   void watch(runtime::Time at);
   void drop(Refusal refusal);
   void close_if_done();
+  void linger();
+  [[nodiscard]] bool is_acknowledged();
+  void look_whether_acknowledged(runtime::Time now);
+  void discard_input();
   void end_if_unused();
 
   runtime::Loop& loop_;
@@ -134,15 +149,19 @@ class TcpSession final : public Responder,
   bool reading_ = false;  // an async_wait for readability is under way
   bool waiting_to_write_ = false;
   bool input_ended_ = false;  // the client's FIN: it may still read (RFC 7766 section 6.2.4)
+  bool finishing_ = false;    // no more is read
+  bool lingering_ = false;    // our FIN has been sent; what the client sends now is thrown away
   bool closed_ = false;
   bool is_over_ = false;           // closed, and its owner will be told
   bool handling_ = false;          // inside handle_messages(): answers may come from within
   std::uint32_t last_output_ = 0;  // bytes that left at once, the last time
+  std::uint32_t cut_ = 0;          // bytes at the start of out_ that end an answer of which the kernel has the start
   std::size_t in_flight_ = 0;
   std::size_t written_ = 0;  // of out_
   runtime::Time last_read_;
   runtime::Time last_write_;
   runtime::Time partial_since_;
+  runtime::Time linger_until_;
   dns::Buffer partial_;  // the start of a message, or messages that wait for their turn
   dns::Buffer out_;
   resolve::RequestList to_take_;                    // queries of this client's whose answers are kept for it

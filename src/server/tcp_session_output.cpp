@@ -74,6 +74,13 @@ void TcpSession::account_for_output() {
   output_.set_anyway(beyond_small(out_.size()) + in_kernel);
 }
 
+/// Answers of which the client has not been given the end.
+std::size_t TcpSession::unwritten_answers() const {
+  std::size_t count = cut_ > 0 ? 1 : 0;
+  for (dns::Frames frames(dns::Bytes(out_).subspan(cut_)); frames.next();) ++count;
+  return count;
+}
+
 void TcpSession::abandon_answer(ClientQuery& /*query*/) {
   // What lies in the buffer ends in the middle of a message.
   close();
@@ -120,12 +127,16 @@ void TcpSession::write() {
   }
   last_output_ = static_cast<std::uint32_t>(std::min(out_.size(), limits_.pause_at));
   written_ = 0;
+  cut_ = 0;
   dns::recycle(out_);
   output_.set_anyway(0);
   if (input_.bytes() == 0) memory_.stop_holding(*this);
 }
 
 void TcpSession::wait_writable() {
+  std::size_t boundary = cut_;
+  while (boundary < written_) boundary += dns::frame_prefix + dns::read_u16(out_, boundary);
+  cut_ = static_cast<std::uint32_t>(boundary - written_);
   // The part that has left would otherwise pile up before the part that has not.
   out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(written_));
   if (written_ > 0 || !waiting_to_write_) last_write_ = loop_.clock().now();

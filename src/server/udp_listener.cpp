@@ -59,6 +59,19 @@ UdpListener::~UdpListener() {
   loop_.unschedule(*this);
 }
 
+void UdpListener::finish() {
+  if (!socket_.is_open()) return;
+  // A socket with a peer receives from that peer alone (udp(7)), and nobody is here under our own address. Closing it
+  // would throw away what has come, and leave the answers no way out.
+  error_code error;
+  auto own = socket_.local_endpoint(error);
+  if (wildcard_)
+    own.address(family_ == IpFamily::ipv4 ? asio::ip::address(asio::ip::address_v4::loopback())
+                                          : asio::ip::address(asio::ip::address_v6::loopback()));
+  if (!error) socket_.connect(own, error);
+  while (handle_batch() == batch_size && !error) continue;
+}
+
 void UdpListener::stop() {
   error_code ignored;
   socket_.close(ignored);
@@ -74,9 +87,7 @@ void UdpListener::readable(const error_code& error) {
   if (!socket_.is_open()) return;
   loop_.clock().refresh();
   for (unsigned i = 0; !error && i < batches_per_turn; ++i) {
-    const auto received = receive();
-    for (std::size_t index = 0; index < received; ++index) handle(index);
-    if (received < batch_size) break;
+    if (handle_batch() < batch_size) break;
   }
   // Where there is no memory to wait, the end of the turn tries again.
   loop_.contain("UDP listener", [this] { wait(); }, [this] { loop_.schedule(*this); });
@@ -101,6 +112,13 @@ std::size_t UdpListener::receive() {
   // An error is one of the moment; there is nobody to tell.
   const auto received = ::recvmmsg(socket_.native_handle(), batch.headers.data(), batch_size, MSG_DONTWAIT, nullptr);
   return received < 0 ? 0 : static_cast<std::size_t>(received);
+}
+
+/// How many datagrams it took; fewer than batch_size where there were no more.
+std::size_t UdpListener::handle_batch() {
+  const auto received = receive();
+  for (std::size_t index = 0; index < received; ++index) handle(index);
+  return received;
 }
 
 void UdpListener::handle(std::size_t index) {

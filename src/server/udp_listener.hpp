@@ -26,6 +26,9 @@ class UdpListener final : public Responder, runtime::Flushable {
   /// See keep_to().
   void keep_address_to(std::size_t sockets) { keep_to(socket_.native_handle(), family_, sockets); }
   void start() { wait(); }
+  /// Handles the datagrams that have come. Those that come later are refused by the kernel, so that their senders try
+  /// elsewhere at once; answers still leave.
+  void finish();
   void stop();
   [[nodiscard]] boost::asio::ip::udp::endpoint address() const { return socket_.local_endpoint(); }
   /// True while the kernel still holds a handler of ours.
@@ -46,6 +49,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   void wait();
   void readable(const boost::system::error_code& error);
   std::size_t receive();
+  std::size_t handle_batch();
   void handle(std::size_t index);
   void flush() override;
 

@@ -40,7 +40,7 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      {"reason"}},
     {"pillion_dns_in_flight", MetricType::gauge, "Queries received and not yet answered."},
     {"pillion_responses_undelivered_total", MetricType::counter,
-     "Answers not sent: the client had gone, or its socket buffer was full."},
+     "Answers not sent: the client had gone, its socket buffer was full, or the drain ended."},
     {"pillion_responses_truncated_total", MetricType::counter, "Answers cut to the client's UDP size, with TC set."},
     {"pillion_client_connections", MetricType::gauge, "Open client TCP connections.", {"family"}},
     {"pillion_client_connections_accepted_total", MetricType::counter, "Client TCP connections accepted."},

@@ -1,10 +1,9 @@
-// UDP, address families, binding, draining.
+// UDP, address families, binding.
 
 #include <algorithm>
 #include <numeric>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -15,14 +14,11 @@ namespace pillion::app {
 namespace {
 
 using namespace std::chrono_literals;
-using test::Counters;
 using test::StreamClient;
 using testing::ask;
-using testing::eventually;
 using testing::receive_many;
 using testing::send_many;
 using testing::ShardRunner;
-using Ending = StreamClient::Ending;
 
 /// The upstream is plain TCP: what is tested here is the other side.
 class Listeners : public ::testing::Test {
@@ -105,45 +101,6 @@ TEST_F(Listeners, AnAddressThatIsTakenIsABindError) {
     EXPECT_NE(std::string(error.what()).find("127.0.0.1:" + std::to_string(shard.port())), std::string::npos)
         << error.what();
   }
-}
-
-TEST_F(Listeners, DrainingAnswersWhatIsUnderWayAndTakesNoNewClients) {
-  server.on_query({.name = "q*", .hold = true});
-  ShardRunner shard(config);
-  auto client = shard.connect();
-  send_many(client, 20);
-  ASSERT_TRUE(server.wait_for([](const Counters& seen) { return seen.held == 20; }));
-  shard.drain(60s);
-  EXPECT_TRUE(eventually([&] {
-    try {
-      // Refused, or reset from the kernel's queue; one that was still accepted stays, and is tried again.
-      return shard.connect().drain(100ms) != Ending::timeout;
-    } catch (const std::system_error&) {
-      return true;
-    }
-  }));
-  // Who is there is answered on, and told to go (RFC 7828 3.2.2).
-  client.send_message(test::make_query("www.example", dns::type::a, {.id = 999, .keepalive = true}));
-  const auto answer = client.receive();
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(test::id_of(*answer), 999);
-  EXPECT_EQ(dns::keepalive_timeout(dns::read_edns(dns::MessageView::parse(*answer).value()).options), 0);
-  EXPECT_FALSE(shard.is_done());
-  server.release();
-  EXPECT_EQ(receive_many(client, 20).size(), 20U);
-  EXPECT_TRUE(eventually([&] { return shard.is_done(); })) << "long before the grace has passed";
-  EXPECT_EQ(client.drain(), Ending::end_of_stream);
-}
-
-TEST_F(Listeners, DrainingEndsWithTheGrace) {
-  server.on_query({.name = "q*", .hold = true});
-  ShardRunner shard(config);
-  auto client = shard.connect();
-  send_many(client, 1);
-  ASSERT_TRUE(server.wait_for([](const Counters& seen) { return seen.held == 1; }));
-  shard.drain(100ms);
-  EXPECT_NE(client.drain(), Ending::timeout);
-  EXPECT_TRUE(eventually([&] { return shard.is_done(); }));
 }
 
 }  // namespace

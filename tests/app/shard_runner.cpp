@@ -51,12 +51,15 @@ ShardRunner::ShardRunner(const config::Config& config)
 }
 
 ShardRunner::~ShardRunner() {
-  drain(0s);
+  drain({});
   thread_.join();
 }
 
-void ShardRunner::drain(runtime::Duration grace) {
-  shard_.drain(grace, [this] { done_ = true; });
+void ShardRunner::drain(const DrainTerms& terms) {
+  shard_.drain(terms, [this](std::uint64_t undelivered) {
+    undelivered_ = undelivered;
+    done_ = true;
+  });
 }
 
 void ShardRunner::in_loop(const std::function<void()>& action) {

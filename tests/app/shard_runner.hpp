@@ -63,8 +63,10 @@ class ShardRunner {
   /// Calls `action` on the shard's thread and returns when it has been.
   void in_loop(const std::function<void()>& action);
   /// Starts draining; `is_done()` when the shard has ended.
-  void drain(runtime::Duration grace);
+  void drain(const DrainTerms& terms);
   [[nodiscard]] bool is_done() const { return done_.load(); }
+  /// Answers that were thrown away at the end of the drain. To be called when it is done.
+  [[nodiscard]] std::uint64_t undelivered() const { return undelivered_.load(); }
 
  private:
   RecordingLog log_;
@@ -74,6 +76,7 @@ class ShardRunner {
   GroupMetrics metrics_;
   std::uint16_t port_;
   std::atomic<bool> done_ = false;
+  std::atomic<std::uint64_t> undelivered_ = 0;
   std::thread thread_;
 };
 

@@ -103,11 +103,11 @@ class SocketPassing : public ::testing::Test {
   SocketPassing() {
     std::array<int, 2> ends{};
     EXPECT_EQ(::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()), 0);
-    receiver = server::SocketHandle(ends[0]);
-    sender = server::SocketHandle(ends[1]);
+    receiver = runtime::UniqueDescriptor(ends[0]);
+    sender = runtime::UniqueDescriptor(ends[1]);
   }
 
-  server::SocketHandle receiver, sender;
+  runtime::UniqueDescriptor receiver, sender;
 };
 
 TEST_F(SocketPassing, DescriptorsArriveInTheirOrder) {

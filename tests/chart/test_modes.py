@@ -122,6 +122,29 @@ def test_queries_that_still_come_are_answered(helm, mode):
     assert "lifecycle" not in pillion_of(only(old, KIND[mode]))
 
 
+def drain_min(helm, mode, *settings):
+    return config(render(helm, mode, *settings)).get("drain_min")
+
+
+@serving
+def test_it_stays_while_nodes_still_send(helm, mode):
+    assert drain_min(helm, mode) == "5s"
+    assert drain_min(helm, mode, "pillion.config.drain_min=8s") == "8s"
+    assert drain_min(helm, mode, "pillion.config.drain_min=0s") == "0s"
+    assert drain_min(helm, mode, "pillion.config.drain_timeout=2500ms") == "2500ms", "it is never longer than the drain may last"
+
+
+def test_a_sidecar_is_asked_by_nobody_else(helm):
+    assert drain_min(helm, "workload") is None
+    assert drain_min(helm, "workload", "pillion.config.drain_min=2s") == "2s"
+
+
+@pytest.mark.parametrize("settings", ["mode=gateway,pillion.config.drain_min=26s", "mode=workload,pillion.config.drain_min=26s",
+                                      "mode=daemonset,pillion.config.drain_min=3s,pillion.config.drain_timeout=2s"])
+def test_a_drain_that_lasts_longer_than_it_may_is_refused(helm, settings):
+    assert "it has to be at most drain_timeout" in helm.error("pillion", *ADDRESS, "--set", settings)
+
+
 @pytest.mark.parametrize("settings", ["mode=gateway,terminationGracePeriodSeconds=30", "mode=daemonset,pillion.config.drain_timeout=1m",
                                       "mode=gateway,pillion.preStopSeconds=15", "pillion.native=false,pillion.config.drain_timeout=35000ms"])
 def test_grace_period_that_ends_before_the_drain_is_refused(helm, settings):

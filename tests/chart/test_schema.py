@@ -88,6 +88,8 @@ def document(key: str, value) -> dict:
         return {"routes": [route]}
     if key == "cache.min_ttl":
         return {"cache": {"max_ttl": "720h", "min_ttl": value}}
+    if key == "drain_min":
+        return {"drain_timeout": "1h", "drain_min": value}
     return {parents[0]: {name: value}} if parents else {name: value}
 
 

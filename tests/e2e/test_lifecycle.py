@@ -48,14 +48,15 @@ def test_readiness_ends_with_the_drain(tmp_path, server, verified):
 
 
 def test_clients_that_go_on_asking_are_answered_while_it_drains(tmp_path, server, verified):
-    with pillion.running(tmp_path, verified(server)) as proxy, TcpClient(proxy.port) as client:
-        before = server.queries
-        client.send(make_query("delay-1000-slow.example.", id=1))
-        proxy.process.wait_for(lambda: server.queries == before + 1, "the upstream has the query")
+    with pillion.running(tmp_path, verified(server, timeout="30s")) as proxy, TcpClient(proxy.port) as client:
+        before = len(server.held)
+        client.send(make_query("hold-slow.example.", id=1))
+        proxy.process.wait_for(lambda: len(server.held) == before + 1, "the upstream has the query")
         proxy.process.send_signal(signal.SIGTERM)
         proxy.process.wait_for(lambda: proxy.get("/readyz")[0] == 503, "/readyz answers 503")
         client.send(make_query("late.example.", id=2))
         assert read(client.receive()).id == 2
+        server.release()
         assert read(client.receive()).id == 1
         assert proxy.process.wait() == 0
 

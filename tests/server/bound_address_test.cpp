@@ -29,7 +29,7 @@ bool is_open(int descriptor) {
   return ::getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
 }
 
-bool shares_its_port(const SocketHandle& socket) {
+bool shares_its_port(const runtime::UniqueDescriptor& socket) {
   int value = 0;
   socklen_t size = sizeof value;
   EXPECT_EQ(::getsockopt(socket.get(), SOL_SOCKET, SO_REUSEPORT, &value, &size), 0);
@@ -118,7 +118,7 @@ TEST_F(Inherited, WhatCameBeforeTheyWereTakenIsThere) {
   ASSERT_TRUE(taken);
   char byte = 0;
   EXPECT_EQ(::recv(taken->udp.get(), &byte, 1, 0), 1);
-  const SocketHandle accepted(::accept(taken->tcp.get(), nullptr, nullptr));
+  const runtime::UniqueDescriptor accepted(::accept(taken->tcp.get(), nullptr, nullptr));
   EXPECT_GE(accepted.get(), 0);
 }
 

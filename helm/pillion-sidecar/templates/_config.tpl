@@ -48,8 +48,8 @@
 {{- end -}}
 
 {{/*
-pillion.yaml. Takes {root, listen, search}: the addresses to listen on, and whether clients share this pod's search list.
-What the values say goes before what follows from them.
+pillion.yaml. Takes {root, listen, search, defaults}: the addresses to listen on, whether clients share this pod's search list, and
+keys of the top level for where the values do not have them. What the values say goes before what follows from them.
 */}}
 {{- define "pillion-sidecar.renderConfig" -}}
 {{- $v := include "pillion-sidecar.values" .root | fromYaml -}}
@@ -101,7 +101,7 @@ What the values say goes before what follows from them.
 {{- end -}}
 {{- end -}}
 {{- $any := ternary "[::]" "0.0.0.0" (eq $v.ipFamily "IPv6") -}}
-{{- $config := omit $given "upstreams" "routes" "search" | deepCopy -}}
+{{- $config := merge (omit $given "upstreams" "routes" "search" | deepCopy) (.defaults | default dict) -}}
 {{- $_ := set $config "dns" (merge (dict "listen" .listen) ($given.dns | default dict)) -}}
 {{- $_ := set $config "http" (dict "listen" (printf "%s:%v" $any $v.httpPort)) -}}
 {{- $_ := set $config "upstreams" $upstreams -}}

@@ -42,8 +42,32 @@ labels:
 {{- else -}}
 {{- $any := ternary "[::]" "0.0.0.0" (eq .Values.pillion.ipFamily "IPv6") -}}
 {{- $listen := printf "%s:%s" $any (include "pillion.dnsPort" .) -}}
-{{- include "pillion-sidecar.renderConfig" (dict "root" . "listen" (list $listen) "search" false) -}}
+{{- $defaults := dict "drain_min" (include "pillion.drainMin" .) -}}
+{{- include "pillion-sidecar.renderConfig" (dict "root" . "listen" (list $listen) "search" false "defaults" $defaults) -}}
 {{- end -}}
+{{- end -}}
+
+{{- define "pillion.drainTimeout" -}}
+{{- (.Values.pillion.config).drain_timeout | default "25s" -}}
+{{- end -}}
+
+{{/*
+How long a drain lasts at least. Where Pillion serves other pods, nodes hear of its end by /readyz alone, and send what belongs to old
+flows of UDP until then.
+*/}}
+{{- define "pillion.drainMin" -}}
+{{- $timeout := include "pillion.drainTimeout" . -}}
+{{- $default := ternary "0s" "5s" (eq .Values.mode "workload") -}}
+{{- if lt (include "pillion.milliseconds" $timeout | int64) (include "pillion.milliseconds" $default | int64) -}}
+{{- $default = $timeout -}}
+{{- end -}}
+{{- (.Values.pillion.config).drain_min | default $default -}}
+{{- end -}}
+
+{{/* A duration of the configuration. */}}
+{{- define "pillion.milliseconds" -}}
+{{- $unit := regexFind "[a-z]+$" . -}}
+{{- mul (trimSuffix $unit . | int64) (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit) -}}
 {{- end -}}
 
 {{/* metadata of the pods. */}}
@@ -93,14 +117,18 @@ priorityClassName: {{ . }}
 {{- end -}}
 
 {{/*
-Nothing, or an error where Pillion would be killed while it still answers. A native sidecar is told to end when nobody is left to ask.
+Nothing, or an error where Pillion would not start, or would be killed while it still answers. A native sidecar is told to end when
+nobody is left to ask. drain_min is within drain_timeout, and so within the grace period.
 */}}
 {{- define "pillion.checkGracePeriod" -}}
 {{- $native := and (eq .Values.mode "workload") .Values.pillion.native -}}
+{{- $drain := include "pillion.drainTimeout" . -}}
+{{- $milliseconds := include "pillion.milliseconds" $drain | int64 -}}
+{{- $min := include "pillion.drainMin" . -}}
+{{- if gt (include "pillion.milliseconds" $min | int64) $milliseconds -}}
+{{- fail (printf "\n\npillion.config.drain_min is %s: it has to be at most drain_timeout, which is %s\n" $min $drain) -}}
+{{- end -}}
 {{- if not (or $native .Values.pillion.existingConfigMap) -}}
-{{- $drain := (.Values.pillion.config).drain_timeout | default "25s" -}}
-{{- $unit := regexFind "[a-z]+$" $drain -}}
-{{- $milliseconds := mul (trimSuffix $unit $drain | int64) (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit) -}}
 {{- $wait := include "pillion-sidecar.preStopSeconds" (dict "root" . "native" false) | int64 -}}
 {{- if ge (add $milliseconds (mul 1000 $wait)) (mul 1000 (int64 .Values.terminationGracePeriodSeconds)) -}}
 {{- fail (printf "\n\nterminationGracePeriodSeconds is %v: it has to be above the %v s of pillion.preStopSeconds and the %s of drain_timeout together\n" .Values.terminationGracePeriodSeconds $wait $drain) -}}

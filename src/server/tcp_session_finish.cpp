@@ -1,0 +1,95 @@
+// How a TCP client is left when we stop: it gets what it has asked for, and its end of the connection is not reset.
+
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "dns/framing.hpp"
+#include "server/tcp_session.hpp"
+
+namespace pillion::server {
+using boost::system::error_code;
+
+namespace {
+
+/// How often it is looked whether the client's kernel has acknowledged everything: nobody tells.
+constexpr std::chrono::milliseconds acknowledgement_interval{20};
+
+}  // namespace
+
+bool TcpSession::is_busy() const {
+  if (closed_ || lingering_) return false;
+  // Where it is not read from, the kernel may have a message for which there was no room.
+  const bool is_held_up = !reading_ && !input_ended_ && !finishing_;
+  return in_flight_ > 0 || !out_.empty() || is_held_up || dns::Frames(partial_).next();
+}
+
+void TcpSession::finish() {
+  if (closed_ || finishing_) return;
+  loop_.contain(
+      "TCP client",
+      [this] {
+        if (may_read()) receive();
+        finishing_ = true;
+        close_if_done();
+      },
+      [this] { close(); });
+}
+
+void TcpSession::close_if_done() {
+  if (closed_ || lingering_ || !(input_ended_ || finishing_) || is_busy()) return;
+  handler_.is_draining() ? linger() : close();
+}
+
+/// Closing a socket that has unread input, or gets some later, resets the connection, and the kernel throws away what
+/// it has for the client. So the client is told the end first, and is read from until its kernel has everything.
+void TcpSession::linger() {
+  error_code error;
+  socket_.shutdown(TcpSocket::shutdown_send, error);
+  if (error) return close();
+  lingering_ = true;
+  keep({});
+  if (!reading_ && !input_ended_) wait_readable();
+  linger_until_ = loop_.clock().now() + limits_.write_timeout;
+  loop_.set_deadline(*this, loop_.clock().now() + acknowledgement_interval);
+}
+
+/// True if the client's kernel has all that was sent, the FIN included.
+bool TcpSession::is_acknowledged() {
+  int unacknowledged = 0;
+  return ::ioctl(socket_.native_handle(), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged == 0;
+}
+
+void TcpSession::look_whether_acknowledged(runtime::Time now) {
+  if (now >= linger_until_ || is_acknowledged()) return close();
+  const auto next = std::min<runtime::Time>(now + acknowledgement_interval, linger_until_);
+  loop_.contain("TCP client", [&] { loop_.set_deadline(*this, next); }, [this] { close(); });
+}
+
+void TcpSession::discard_input() {
+  const auto space = owner_.read_buffer();
+  const auto size = ::recv(socket_.native_handle(), space.data(), space.size(), MSG_DONTWAIT);
+  if (size < 0 && errno != EAGAIN && errno != EINTR) return close();
+  if (size != 0) return wait_readable();
+  input_ended_ = true;
+  if (is_acknowledged()) close();
+}
+
+void TcpSession::abandon() {
+  if (closed_) return;
+  if (!waiting_to_write_) write();
+  if (closed_) return;
+  auto undelivered = unwritten_answers();
+  for (dns::Frames frames(partial_); frames.next();) ++undelivered;
+  handler_.metrics().responses_undelivered.add(undelivered);
+  error_code ignored;
+  socket_.shutdown(TcpSocket::shutdown_send, ignored);
+  const auto space = owner_.read_buffer();
+  static_cast<void>(::recv(socket_.native_handle(), space.data(), space.size(), MSG_DONTWAIT));
+  close();
+}
+
+}  // namespace pillion::server
