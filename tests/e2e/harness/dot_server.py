@@ -246,7 +246,7 @@ class DotServer:
     """The server, in a thread of its own. Attributes may be read at any time; faults are set before clients come."""
 
     def __init__(self, certificate, *, close_after_answer=False, idle_close=None, close_notify=True, record=False, alpn=True,
-                 maximum_version=None, one_query_per_record=False, host="127.0.0.1"):
+                 maximum_version=None, one_query_per_record=False, host="127.0.0.1", client_authorities=()):
         self.host = host
         self.close_after_answer = close_after_answer
         self.idle_close = idle_close  # seconds
@@ -267,15 +267,35 @@ class DotServer:
         self.open = set()
         self.first_asked = {}  # question -> loop time
         self.port = 0
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(certificate.path, certificate.key)
-        if alpn:
-            self.context.set_alpn_protocols(["dot"])
-        if maximum_version:
-            self.context.maximum_version = maximum_version
+        self.certificate = certificate
+        self.client_authorities = client_authorities  # files; none: clients need no certificate
+        self.speaks = alpn, maximum_version
+        self.make_context()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.listener = None
+
+    def make_context(self):
+        """For connections that come from now on."""
+        alpn, maximum_version = self.speaks
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate.path, self.certificate.key)
+        if alpn:
+            context.set_alpn_protocols(["dot"])
+        if maximum_version:
+            context.maximum_version = maximum_version
+        for file in self.client_authorities:
+            context.load_verify_locations(cafile=str(file))
+            context.verify_mode = ssl.CERT_REQUIRED
+        self.context = context
+
+    def take_certificate(self, certificate):
+        self.certificate = certificate
+        self.make_context()
+
+    def accept_clients_of(self, authorities):
+        self.client_authorities = authorities
+        self.make_context()
 
     @property
     def address(self):
