@@ -238,7 +238,7 @@ void App::run() {
     sigaddset(&listened_to, number);
   }
   // A supervisor starts its worker with them blocked. No other thread of ours has to take them.
-  ::sigprocmask(SIG_UNBLOCK, &listened_to, nullptr);
+  ::pthread_sigmask(SIG_UNBLOCK, &listened_to, nullptr);
   await_signal();
   for (const auto& shard : shards_) shard->start();
   log_start();

@@ -14,7 +14,7 @@ namespace {
 
 /// What the linker makes read-only once it has filled it in (PT_GNU_RELRO) begins with .data.rel.ro and ends with
 /// .dynamic and .got, through which functions are called.
-int discard_of(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/) {
+[[maybe_unused]] int discard_of(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/) {
   const std::string_view name(object->dlpi_name);
   if (name.find("/libc.") != std::string_view::npos || name.find("/ld-") != std::string_view::npos) return 0;
   std::uintptr_t start = 0, end = 0, dynamic = 0;
@@ -31,6 +31,7 @@ int discard_of(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/) {
   const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
   start = (start + page - 1) / page * page;
   end = dynamic / page * page;
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   if (start < end) ::madvise(reinterpret_cast<void*>(start), end - start, MADV_DONTNEED);
   return 0;
 }

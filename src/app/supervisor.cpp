@@ -41,6 +41,7 @@ struct Program {
 };
 
 Program own_program() {
+  // NOLINTNEXTLINE(performance-no-int-to-ptr)
   const auto* const path = reinterpret_cast<const char*>(::getauxval(AT_EXECFN));
   int descriptor = ::open("/proc/self/exe", O_PATH | O_CLOEXEC);
   if (descriptor < 0) descriptor = ::open(path, O_PATH | O_CLOEXEC);
@@ -170,7 +171,7 @@ void Supervisor::become_worker() {
   ::setenv(handover_variable, to_text(told_).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   auto mask = usual_mask_;
   add_passed_signals(mask);
-  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
   ::execveat(program_.descriptor, "", argv_, environ, AT_EMPTY_PATH);
   ::execv(program_.path, argv_);
   std::perror("pillion: cannot start the worker");
@@ -207,7 +208,7 @@ void supervise(char** argv) {
   add_passed_signals(awaited);
   for (const int number : {SIGCHLD, release_signal()}) sigaddset(&awaited, number);
   sigset_t usual_mask;
-  ::sigprocmask(SIG_BLOCK, &awaited, &usual_mask);
+  ::pthread_sigmask(SIG_BLOCK, &awaited, &usual_mask);
 
   std::array<int, 2> channel{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel.data()) != 0) fail("pillion: socketpair");
@@ -219,7 +220,7 @@ void supervise(char** argv) {
     Handover handover;
     handover.report = channel[1];
     ::setenv(handover_variable, to_text(handover).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
-    ::sigprocmask(SIG_SETMASK, &usual_mask, nullptr);
+    ::pthread_sigmask(SIG_SETMASK, &usual_mask, nullptr);
     return;
   }
   ::close(channel[1]);

@@ -12,10 +12,10 @@ import time
 
 import pytest
 
-from harness import namespace, pillion
+from harness import namespace, pillion, servers, zone
 from harness.client import TcpClient, ask_tcp, ask_udp, make_query, rcode, read, udp_socket
 from harness.dot_server import DotServer
-from harness.process import Process, accepts_tcp, children_of, free_port, run, wait_until
+from harness.process import Process, accepts_tcp, children_of, free_port, run, served, wait_until
 
 SUPERVISOR_ANONYMOUS = 512 << 10  # bytes
 LIBC_RETRY = 5  # seconds after which libc asks again
@@ -288,13 +288,14 @@ def steady_getaddrinfo(tmp_path_factory):
     return program
 
 
-def test_libc_hardly_notices_that_workers_are_killed(tmp_path, certificate, verified, steady_getaddrinfo):
+def test_libc_hardly_notices_that_workers_are_killed(tmp_path, certificate, zone_file, verified, steady_getaddrinfo):
     """Of look-ups that were under way when the worker was killed some are lost, and asked again by libc. No other one waits for that."""
     seconds = float(os.environ.get("SUPERVISE_SECONDS", "5.6"))
     pause = float(os.environ.get("SUPERVISE_PAUSE", "1.3"))
-    with namespace.entered(tmp_path, POD), DotServer(certificate) as server, \
-            pillion.running(tmp_path / "pillion", verified(server), supervise=True, port=53, cache={"size": "4MiB"}) as proxy:
-        client = Process([steady_getaddrinfo, "n%d.example.", 200, seconds], tmp_path)
+    with namespace.entered(tmp_path, POD), \
+            served(lambda: servers.unbound(tmp_path / "unbound", certificate, zone_file, zone.ORIGIN)) as upstream, \
+            pillion.running(tmp_path / "pillion", verified(upstream), supervise=True, port=53, cache={"size": "4MiB"}) as proxy:
+        client = Process([steady_getaddrinfo, f"n%d.wild.{zone.ORIGIN}", 200, seconds], tmp_path)
         kills = []  # (before it was killed, when it had gone)
         end = time.monotonic() + seconds
         while (due := time.monotonic() + pause) < end:

@@ -13,7 +13,7 @@ from harness import capture, servers
 from harness.client import make_query
 from harness.cluster import NDOTS, SEARCH, asked
 from harness.namespace import network_of
-from harness.process import run, wait_until
+from harness.process import children_of, run, wait_until
 from podman import Pod
 
 LIBRARIES = ["glibc", "musl"]
@@ -190,6 +190,18 @@ def test_a_killed_sidecar_comes_back(workload):
     after = workload.processes()
     assert {name: after[name] for name in LIBRARIES} == {name: before[name] for name in LIBRARIES}, "the applications went on"
     assert workload.pod.container("pillion")["RestartCount"] == restarts + 1
+
+
+def test_a_killed_worker_is_not_the_end_of_the_sidecar(workload):
+    before = workload.processes()
+    restarts = workload.pod.container("pillion")["RestartCount"]
+    worker, = children_of(before["pillion"])
+    os.kill(worker, signal.SIGKILL)
+    for library in LIBRARIES:
+        assert workload.look_up(library, f"after-the-worker-{library}.wild.e2e.example") == ["192.0.2.7"]
+    assert children_of(before["pillion"]) != [worker]
+    assert workload.processes() == before, "no container has ended"
+    assert workload.pod.container("pillion")["RestartCount"] == restarts
 
 
 def test_a_changed_configuration_rolls_the_pod(workloads):
