@@ -61,6 +61,8 @@ class App {
   void add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry::Sources& sources) const;
   [[nodiscard]] std::expected<void, std::string> apply(const std::shared_ptr<const Plan>& plan,
                                                        const std::atomic<bool>& cancelled);
+  [[nodiscard]] std::optional<std::string> prepare(const std::shared_ptr<const Plan>& plan,
+                                                   const std::atomic<bool>& cancelled);
   [[nodiscard]] bool is_reachable(std::string_view upstream) const;
   [[nodiscard]] http::HealthReport health(http::HealthProbe probe) const;
   [[nodiscard]] http::HealthReport liveness() const;
@@ -84,7 +86,9 @@ class App {
   std::optional<telemetry::Exporter> exporter_;
   std::unique_ptr<HttpThread> http_;
   boost::asio::signal_set signals_;
-  ShardMetrics metrics_;  // as they were applied last; the reloader's thread, once that runs
+  // What was applied last: the reloader's thread, once that runs.
+  std::shared_ptr<const Plan> applied_;
+  ShardMetrics metrics_;
   std::unique_ptr<Reloader> reloader_;
   std::vector<std::jthread> threads_;
   runtime::Time started_;

@@ -12,6 +12,7 @@
 #include <malloc.h>
 
 #include "app/app.hpp"
+#include "app/bind_addresses.hpp"
 #include "app/descriptors.hpp"
 #include "app/socket_passing.hpp"
 #include "server/bound_address.hpp"
@@ -49,36 +50,16 @@ int cannot_start(runtime::Log& log) {
   }
 }
 
-/// As App makes its shards: each thread has sockets of its own.
-std::vector<server::BoundAddress> bind_all(config::Config config) {
-  std::vector<server::BoundAddress> bound;
-  for (std::size_t thread = 0; thread < config.threads; ++thread) {
-    const auto use = config.threads == 1 ? server::PortUse::alone
-                     : thread == 0       ? server::PortUse::first
-                                         : server::PortUse::joined;
-    for (auto& endpoint : config.dns.listen) {
-      const auto& added = bound.emplace_back(server::bind_address(endpoint, use));
-      // A port that the kernel chose for the first thread is the others' too.
-      endpoint.port = added.port;
-    }
-  }
-  if (config.threads == 1) return bound;
-  for (std::size_t i = 0; i < config.dns.listen.size(); ++i) {
-    const auto family = bound[i].address.is_v4() ? server::IpFamily::ipv4 : server::IpFamily::ipv6;
-    for (const auto* const socket : {&bound[i].udp, &bound[i].tcp})
-      server::keep_to(socket->get(), family, config.threads);
-  }
-  return bound;
-}
-
 /// Throws std::system_error.
-void send_all(int channel, const std::vector<server::BoundAddress>& bound) {
+void send_all(int channel, const std::vector<std::vector<server::BoundAddress>>& bound) {
   const auto require = [](bool sent) {
     if (!sent) throw std::system_error(errno, std::generic_category(), "sockets to the supervisor");
   };
-  for (const auto& address : bound) {
-    require(send_descriptor(channel, address.udp.get()));
-    require(send_descriptor(channel, address.tcp.get()));
+  for (const auto& thread : bound) {
+    for (const auto& address : thread) {
+      require(send_descriptor(channel, address.udp.get()));
+      require(send_descriptor(channel, address.tcp.get()));
+    }
   }
   require(send_end(channel));
 }
@@ -98,7 +79,7 @@ int bind_for_supervisor(const config::Loaded& loaded, int report) {
     return 1;
   }
   try {
-    send_all(report, bind_all(loaded.config));
+    send_all(report, bind_addresses(loaded.config.dns.listen, loaded.config.threads));
     return 0;
   } catch (...) {
     return cannot_start(log);

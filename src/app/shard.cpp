@@ -45,21 +45,22 @@ void Shard::start() {
   trimmer_.start();
 }
 
-void Shard::prepare(std::shared_ptr<const Plan> plan, runtime::Duration patience,
+void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<NewAddress> added, runtime::Duration patience,
                     std::function<void(std::optional<std::string> error)> done) {
-  asio::post(loop_.io(), [this, plan = std::move(plan), patience, done = std::move(done)]() mutable {
-    if (drain_) return done("it is draining");
-    try {
-      Prepared next{.plan = std::move(plan), .upstreams = {}, .generation = nullptr};
-      next.upstreams = make_upstreams(loop_, *next.plan, upstreams_, memory_.queries, server_metrics_);
-      next.generation = std::make_unique<resolve::Generation>(loop_, setup_of(*next.plan, next.upstreams));
-      next.generation->start();
-      prepared_ = std::move(next);
-    } catch (const std::exception& error) {
-      return done(error.what());
-    }
-    loop_.tasks().spawn(warm(loop_.clock().refresh() + patience, std::move(done)), "reload");
-  });
+  asio::post(
+      loop_.io(), [this, plan = std::move(plan), added = std::move(added), patience, done = std::move(done)]() mutable {
+        if (drain_) return done("Pillion is draining");
+        try {
+          Prepared next{.plan = std::move(plan), .upstreams = {}, .generation = nullptr, .added = std::move(added)};
+          next.upstreams = make_upstreams(loop_, *next.plan, upstreams_, memory_.queries, server_metrics_);
+          next.generation = std::make_unique<resolve::Generation>(loop_, setup_of(*next.plan, next.upstreams));
+          next.generation->start();
+          prepared_ = std::move(next);
+        } catch (const std::exception& error) {
+          return done(error.what());
+        }
+        loop_.tasks().spawn(warm(loop_.clock().refresh() + patience, std::move(done)), "reload");
+      });
 }
 
 /// New connections are opened before queries wait for them.
@@ -73,12 +74,14 @@ asio::awaitable<void> Shard::warm(runtime::Time until, std::function<void(std::o
   done(std::nullopt);
 }
 
-void Shard::commit(std::function<void(const ShardUpstreams& upstreams)> done) {
-  asio::post(loop_.io(), [this, done = std::move(done)] {
+void Shard::commit(std::function<void(int)> released, std::function<void(const ShardUpstreams& upstreams)> done) {
+  asio::post(loop_.io(), [this, released = std::move(released), done = std::move(done)] {
     if (prepared_ && !drain_) {
       auto next = std::move(*prepared_);
       prepared_.reset();
       server_.configure(next.plan->config);
+      for (auto& [endpoint, bound] : next.added) server_.add(endpoint, std::move(bound));
+      server_.keep_only(next.plan->config.dns.listen, released);
       resolver_.replace(std::move(next.generation));
       upstreams_ = std::move(next.upstreams);
     }

@@ -73,13 +73,20 @@ class Shard {
   /// In the order of the configuration's upstreams. For other threads: only before the shard runs.
   [[nodiscard]] const ShardUpstreams& upstreams() const { return upstreams_; }
 
+  /// Sockets for an address that is to be listened on.
+  struct NewAddress {
+    config::Endpoint endpoint;  ///< as configured
+    server::BoundAddress bound;
+  };
+
   /// Thread-safe. Makes a generation of `plan` and opens its connections, beside the one in use; calls `done` on the
   /// shard's thread when these are open, or have failed, or `patience` is over. The error is why it could not be made.
-  void prepare(std::shared_ptr<const Plan> plan, runtime::Duration patience,
+  /// `added` are for the addresses that the plan has and the one in use has not.
+  void prepare(std::shared_ptr<const Plan> plan, std::vector<NewAddress> added, runtime::Duration patience,
                std::function<void(std::optional<std::string> error)> done);
-  /// Thread-safe. From now on answers by the generation that was prepared; calls `done` with its upstreams on the
-  /// shard's thread.
-  void commit(std::function<void(const ShardUpstreams& upstreams)> done);
+  /// Thread-safe. From now on answers by the generation that was prepared, on its addresses; calls `done` with its
+  /// upstreams on the shard's thread, and before that `released` with each socket that is not listened on any more.
+  void commit(std::function<void(int)> released, std::function<void(const ShardUpstreams& upstreams)> done);
   /// Thread-safe. Lets go of the generation that was prepared, if one was.
   void discard();
 
@@ -88,6 +95,7 @@ class Shard {
     std::shared_ptr<const Plan> plan;
     ShardUpstreams upstreams;
     std::unique_ptr<resolve::Generation> generation;
+    std::vector<NewAddress> added;
   };
 
   [[nodiscard]] resolve::Setup setup_of(const Plan& plan, const ShardUpstreams& upstreams) const;

@@ -17,8 +17,8 @@
 #include <string>
 #include <utility>
 
-#include "app/relocated_data.hpp"
 #include "app/reload_outcome.hpp"
+#include "app/relocated_data.hpp"
 #include "app/restart_policy.hpp"
 #include "app/socket_passing.hpp"
 

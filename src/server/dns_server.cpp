@@ -28,8 +28,19 @@ DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings,
       memory_(loop, memory) {
   for (const auto& endpoint : addresses) {
     auto bound = inherited.take(endpoint, port_use);
-    listen(bound ? std::move(*bound) : bind_address(endpoint, port_use));
+    listen(endpoint, bound ? std::move(*bound) : bind_address(endpoint, port_use));
   }
+}
+
+template <typename Action>
+void DnsServer::for_each(Action action) {
+  for (auto& each : listeners_) action(each);
+  for (auto& each : released_) action(each);
+}
+
+template <typename Predicate>
+bool DnsServer::any_of(Predicate predicate) const {
+  return std::ranges::any_of(listeners_, predicate) || std::ranges::any_of(released_, predicate);
 }
 
 void DnsServer::configure(const config::Config& settings) {
@@ -37,67 +48,114 @@ void DnsServer::configure(const config::Config& settings) {
   admission_.configure(settings.clients);
 }
 
-void DnsServer::listen(BoundAddress bound) {
-  udp_.push_back(std::make_unique<UdpListener>(loop_, bound, handler_));
-  tcp_.push_back(std::make_unique<TcpListener>(loop_, bound, handler_, memory_, limits_));
+void DnsServer::listen(const config::Endpoint& endpoint, BoundAddress bound) {
+  auto udp = std::make_unique<UdpListener>(loop_, bound, handler_);
+  auto tcp = std::make_unique<TcpListener>(loop_, bound, handler_, memory_, limits_);
+  listeners_.push_back({.endpoint = endpoint, .udp = std::move(udp), .tcp = std::move(tcp)});
+}
+
+void DnsServer::add(const config::Endpoint& endpoint, BoundAddress bound) {
+  listen(endpoint, std::move(bound));
+  listeners_.back().udp->start();
+  listeners_.back().tcp->start();
+}
+
+void DnsServer::keep_only(const std::vector<config::Endpoint>& listen, const std::function<void(int)>& released) {
+  const auto is_kept = [&](const Listeners& each) { return std::ranges::find(listen, each.endpoint) != listen.end(); };
+  const auto gone = std::ranges::stable_partition(listeners_, is_kept);
+  for (auto& each : gone) {
+    const int udp = each.udp->native_handle();
+    const int tcp = each.tcp->native_handle();
+    each.udp->finish();
+    each.tcp->stop_accepting();
+    each.tcp->finish_sessions();
+    released(udp);
+    released(tcp);
+    released_.push_back(std::move(each));
+  }
+  // Often there is nothing to wait for, and the address is free at once.
+  stop_unused();
+  listeners_.erase(gone.begin(), gone.end());
+  if (!released_.empty()) loop_.set_deadline(*this, loop_.clock().now() + look_every);
+}
+
+void DnsServer::stop_unused() {
+  for (auto& each : released_) {
+    if (each.udp->in_flight() == 0) each.udp->stop();
+  }
+}
+
+/// Looks whether anything of the addresses that were let go of is still under way.
+void DnsServer::expired(runtime::Time now) {
+  stop_unused();
+  std::erase_if(released_, [](const Listeners& each) {
+    return each.udp->in_flight() == 0 && !each.udp->is_waiting() && !each.tcp->has_sessions() &&
+           !each.tcp->is_accepting();
+  });
+  if (!released_.empty()) loop_.set_deadline(*this, now + look_every);
 }
 
 void DnsServer::keep_addresses_to(std::size_t sockets) {
-  for (auto& listener : udp_) listener->keep_address_to(sockets);
-  for (auto& listener : tcp_) listener->keep_address_to(sockets);
+  for (auto& each : listeners_) {
+    each.udp->keep_address_to(sockets);
+    each.tcp->keep_address_to(sockets);
+  }
 }
 
 void DnsServer::start() {
-  for (auto& listener : udp_) listener->start();
-  for (auto& listener : tcp_) listener->start();
+  for (auto& each : listeners_) each.udp->start();
+  for (auto& each : listeners_) each.tcp->start();
 }
 
 void DnsServer::let_go(runtime::Time idle_since) {
-  for (auto& listener : tcp_) {
-    listener->stop_accepting();
-    listener->finish_idle_sessions(idle_since);
+  for (auto& each : listeners_) {
+    each.tcp->stop_accepting();
+    each.tcp->finish_idle_sessions(idle_since);
   }
 }
 
 bool DnsServer::is_busy() const {
-  return handler_.in_flight() > 0 || std::ranges::any_of(tcp_, [](const auto& l) { return l->is_busy(); });
+  return handler_.in_flight() > 0 || any_of([](const Listeners& each) { return each.tcp->is_busy(); });
 }
 
 runtime::Time DnsServer::last_activity() const {
   auto last = handler_.last_activity();
-  for (const auto& listener : tcp_) last = std::max(last, listener->last_write());
+  for (const auto& each : listeners_) last = std::max(last, each.tcp->last_write());
   return last;
 }
 
 void DnsServer::finish() {
-  for (auto& listener : udp_) listener->finish();
-  for (auto& listener : tcp_) {
-    listener->stop_accepting();
-    listener->finish_sessions();
+  for (auto& each : listeners_) {
+    each.udp->finish();
+    each.tcp->stop_accepting();
+    each.tcp->finish_sessions();
   }
 }
 
 bool DnsServer::is_finished() const {
-  return handler_.in_flight() == 0 && std::ranges::none_of(tcp_, [](const auto& l) { return l->has_sessions(); });
+  return handler_.in_flight() == 0 && !any_of([](const Listeners& each) { return each.tcp->has_sessions(); });
 }
 
 void DnsServer::stop() {
-  for (auto& listener : tcp_) {
-    listener->stop_accepting();
-    listener->close_sessions();
-  }
-  for (auto& listener : udp_) listener->stop();
+  loop_.clear_deadline(*this);
+  for_each([](Listeners& each) {
+    each.tcp->stop_accepting();
+    each.tcp->close_sessions();
+    each.udp->stop();
+  });
 }
 
 bool DnsServer::is_stopped() const {
-  return is_finished() && std::ranges::none_of(udp_, [](const auto& l) { return l->is_waiting(); });
+  return is_finished() && !any_of([](const Listeners& each) { return each.udp->is_waiting(); });
 }
 
 std::vector<config::Endpoint> DnsServer::addresses() const {
   std::vector<config::Endpoint> result;
-  result.reserve(udp_.size());
-  for (const auto& listener : udp_)
-    result.push_back({listener->address().address().to_string(), listener->address().port()});
+  result.reserve(listeners_.size());
+  for (const auto& each : listeners_) {
+    const auto address = each.udp->address();
+    result.push_back({address.address().to_string(), address.port()});
+  }
   return result;
 }
 

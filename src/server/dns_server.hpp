@@ -1,6 +1,8 @@
 #pragma once
 // All listeners of one shard.
 
+#include <chrono>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -9,7 +11,7 @@
 
 namespace pillion::server {
 
-class DnsServer {
+class DnsServer final : runtime::Deadline {
  public:
   /// Listens on every one of `addresses`, with the sockets that `inherited` has for it, or binds them; throws
   /// BindError, or boost::system::system_error. `limits` and `memory` outlive this.
@@ -19,6 +21,11 @@ class DnsServer {
 
   /// From now on, but for the addresses and the limits of the process.
   void configure(const config::Config& settings);
+  /// Listens on another address, once this has been started.
+  void add(const config::Endpoint& endpoint, BoundAddress bound);
+  /// Lets go of the addresses that `listen` does not have: what the kernel has taken in is answered, and their clients
+  /// are finished. Calls `released` with each of their sockets, which may be open in another process as well.
+  void keep_only(const std::vector<config::Endpoint>& listen, const std::function<void(int)>& released);
 
   /// Of sockets that share their addresses, when all of them are bound: see keep_to().
   void keep_addresses_to(std::size_t sockets);
@@ -46,15 +53,30 @@ class DnsServer {
   [[nodiscard]] std::vector<config::Endpoint> addresses() const;
 
  private:
-  void listen(BoundAddress bound);
+  /// An address that is listened on.
+  struct Listeners {
+    config::Endpoint endpoint;  // as configured
+    std::unique_ptr<UdpListener> udp;
+    std::unique_ptr<TcpListener> tcp;
+  };
+  /// How often addresses that are let go of are looked at.
+  static constexpr std::chrono::milliseconds look_every{20};
+
+  void listen(const config::Endpoint& endpoint, BoundAddress bound);
+  void stop_unused();
+  void expired(runtime::Time now) override;
+  template <typename Action>
+  void for_each(Action action);
+  template <typename Predicate>
+  [[nodiscard]] bool any_of(Predicate predicate) const;
 
   runtime::Loop& loop_;
   SessionLimits limits_;
   ClientAdmission admission_;
   QueryHandler handler_;
   ClientMemory memory_;
-  std::vector<std::unique_ptr<UdpListener>> udp_;
-  std::vector<std::unique_ptr<TcpListener>> tcp_;
+  std::vector<Listeners> listeners_;
+  std::vector<Listeners> released_;  // until nothing of them is under way
 };
 
 }  // namespace pillion::server

@@ -52,6 +52,12 @@ void TcpListener::start() {
 }
 
 asio::awaitable<void> TcpListener::accept() {
+  accepting_ = true;
+  co_await accept_until_closed();
+  accepting_ = false;
+}
+
+asio::awaitable<void> TcpListener::accept_until_closed() {
   while (acceptor_.is_open()) {
     try {
       co_await accept_clients();

@@ -41,15 +41,19 @@ class TcpListener final : public SessionOwner {
   void finish_sessions();
   /// Closes every client.
   void close_sessions();
+  /// True while the coroutine that accepts has not ended.
+  [[nodiscard]] bool is_accepting() const { return accepting_; }
   [[nodiscard]] bool has_sessions() const { return !sessions_.empty(); }
   /// True if a client has something to get: see TcpSession::is_busy().
   [[nodiscard]] bool is_busy() const;
   /// When a client last took something that was written to it.
   [[nodiscard]] runtime::Time last_write() const;
+  [[nodiscard]] int native_handle() { return acceptor_.native_handle(); }
   [[nodiscard]] boost::asio::ip::tcp::endpoint address() const { return acceptor_.local_endpoint(); }
 
  private:
   [[nodiscard]] boost::asio::awaitable<void> accept();
+  [[nodiscard]] boost::asio::awaitable<void> accept_until_closed();
   [[nodiscard]] boost::asio::awaitable<void> accept_clients();
   void accept_failed(const boost::system::error_code& error);
   void accept_waiting();
@@ -59,6 +63,7 @@ class TcpListener final : public SessionOwner {
 
   runtime::Loop& loop_;
   Acceptor acceptor_;
+  bool accepting_ = false;
   boost::asio::steady_timer retry_;  // after a failed accept
   SpareDescriptor spare_;
   runtime::LogLimiter log_limiter_;

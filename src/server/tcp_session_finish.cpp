@@ -41,7 +41,7 @@ void TcpSession::finish() {
 
 void TcpSession::close_if_done() {
   if (closed_ || lingering_ || !(input_ended_ || finishing_) || is_busy()) return;
-  handler_.is_draining() ? linger() : close();
+  finishing_ || handler_.is_draining() ? linger() : close();
 }
 
 /// Closing a socket that has unread input, or gets some later, resets the connection, and the kernel throws away what

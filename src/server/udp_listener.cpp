@@ -70,6 +70,7 @@ void UdpListener::finish() {
                                           : asio::ip::address(asio::ip::address_v6::loopback()));
   if (!error) socket_.connect(own, error);
   while (handle_batch() == batch_size && !error) continue;
+  flush();
 }
 
 void UdpListener::stop() {
@@ -129,7 +130,9 @@ void UdpListener::handle(std::size_t index) {
   const Sender sender{
       .transport = Transport::udp, .family = family_, .address = client_address(path.peer), .path = &path};
   if (!handler_.admission().admit_datagram(sender.address)) return;
-  handler_.handle(dns::Bytes(batch_->data[index]).first(header.msg_len), sender, *this);
+  ++in_flight_;
+  const auto message = dns::Bytes(batch_->data[index]).first(header.msg_len);
+  if (handler_.handle(message, sender, *this) != QueryHandler::Outcome::accepted) --in_flight_;
 }
 
 dns::Buffer* UdpListener::begin_answer(ClientQuery& query) {

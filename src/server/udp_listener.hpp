@@ -33,6 +33,9 @@ class UdpListener final : public Responder, runtime::Flushable {
   [[nodiscard]] boost::asio::ip::udp::endpoint address() const { return socket_.local_endpoint(); }
   /// True while the kernel still holds a handler of ours.
   [[nodiscard]] bool is_waiting() const { return waiting_; }
+  /// Queries of this socket's that have not been answered.
+  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  [[nodiscard]] int native_handle() { return socket_.native_handle(); }
 
  private:
   using Socket = boost::asio::basic_datagram_socket<boost::asio::ip::udp, boost::asio::io_context::executor_type>;
@@ -44,7 +47,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   dns::Buffer* begin_answer(ClientQuery& query) override;
   void end_answer(ClientQuery& query, std::size_t message_start) override;
   void abandon_answer(ClientQuery& /*query*/) override { answers_.abandon(); }
-  void forget(ClientQuery& /*query*/) override {}
+  void forget(ClientQuery& /*query*/) override { --in_flight_; }
 
   void wait();
   void readable(const boost::system::error_code& error);
@@ -59,6 +62,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   IpFamily family_;
   bool wildcard_;  // the kernel must say, and be told, which local address is meant
   bool waiting_ = false;
+  std::size_t in_flight_ = 0;
   std::unique_ptr<Batch> batch_;
   DatagramAnswers answers_;
 };

@@ -339,6 +339,15 @@ class DotServer:
 
         self.call(listen())
 
+    def close_connections(self):
+        """As when a server takes a new certificate: it says goodbye, and listens on."""
+
+        async def close():
+            for connection in list(self.open):
+                connection.close()
+
+        self.call(close())
+
     def drop_everything(self):
         """What clients see of a server that is killed: nobody listens, every connection is reset."""
 
