@@ -16,6 +16,7 @@ constexpr std::size_t of_loop = 3;      // epoll, timer, wake-up
 constexpr std::size_t of_listener = 3;  // UDP, TCP, the spare one
 constexpr std::size_t of_http_listener = 1;
 constexpr std::size_t of_signals = 2;
+constexpr std::size_t of_reloads = of_loop + 2;  // inotify, and the file that tells what came of them
 constexpr std::size_t fewest_http_connections = 2;
 
 /// Those that take queries, those that suspects have, and as many that are about to replace others or to end.
@@ -39,7 +40,7 @@ DescriptorNeeds descriptor_needs(const config::Config& config, std::size_t alrea
   const std::size_t threads = config.threads;
   const bool has_http = !config.http.listen.empty();
   DescriptorNeeds needs;
-  needs.open = already_open + of_signals + threads * (of_loop + of_listener * config.dns.listen.size());
+  needs.open = already_open + of_signals + of_reloads + threads * (of_loop + of_listener * config.dns.listen.size());
   if (has_http) needs.open += of_loop + of_http_listener * config.http.listen.size();
   needs.accepts = threads + (has_http ? 2 : 0);
   needs.pools = threads * pools;

@@ -61,9 +61,8 @@ void DnsServer::add(const config::Endpoint& endpoint, BoundAddress bound) {
 }
 
 void DnsServer::keep_only(const std::vector<config::Endpoint>& listen, const std::function<void(int)>& released) {
-  const auto is_kept = [&](const Listeners& each) { return std::ranges::find(listen, each.endpoint) != listen.end(); };
-  const auto gone = std::ranges::stable_partition(listeners_, is_kept);
-  for (auto& each : gone) {
+  for (auto& each : listeners_) {
+    if (std::ranges::find(listen, each.endpoint) != listen.end()) continue;
     const int udp = each.udp->native_handle();
     const int tcp = each.tcp->native_handle();
     each.udp->finish();
@@ -75,7 +74,7 @@ void DnsServer::keep_only(const std::vector<config::Endpoint>& listen, const std
   }
   // Often there is nothing to wait for, and the address is free at once.
   stop_unused();
-  listeners_.erase(gone.begin(), gone.end());
+  std::erase_if(listeners_, [](const Listeners& each) { return each.udp == nullptr; });
   if (!released_.empty()) loop_.set_deadline(*this, loop_.clock().now() + look_every);
 }
 
