@@ -1,6 +1,7 @@
 #include "app/plan.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,6 +16,11 @@ std::shared_ptr<upstream::TlsContext> make_context(const config::Upstream& upstr
   try {
     auto context = std::make_shared<upstream::TlsContext>(upstream.tls);
     if (previous == nullptr) return context;
+    // Its own goes before an equal one of another upstream: that one's connections are not this one's.
+    for (std::size_t i = 0; i < previous->tls.size(); ++i) {
+      const auto& known = previous->tls[i];
+      if (previous->config.upstreams[i].name == upstream.name && known && *known == *context) return known;
+    }
     const auto same =
         std::ranges::find_if(previous->tls, [&](const auto& known) { return known && *known == *context; });
     return same == previous->tls.end() ? context : *same;

@@ -54,12 +54,14 @@ void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<NewAddress> ad
           Prepared next{.plan = std::move(plan), .upstreams = {}, .generation = nullptr, .added = std::move(added)};
           next.upstreams = make_upstreams(loop_, *next.plan, upstreams_, memory_.queries, server_metrics_);
           next.generation = std::make_unique<resolve::Generation>(loop_, setup_of(*next.plan, next.upstreams));
-          next.generation->start();
+          discard_prepared();
           prepared_ = std::move(next);
+          // From here on it has connections, and must not go before they do.
+          prepared_->generation->start();
+          loop_.tasks().spawn(warm(loop_.clock().refresh() + patience, done), "reload");
         } catch (const std::exception& error) {
-          return done(error.what());
+          done(error.what());
         }
-        loop_.tasks().spawn(warm(loop_.clock().refresh() + patience, std::move(done)), "reload");
       });
 }
 
@@ -77,25 +79,26 @@ asio::awaitable<void> Shard::warm(runtime::Time until, std::function<void(std::o
 void Shard::commit(std::function<void(int)> released, std::function<void(const ShardUpstreams& upstreams)> done) {
   asio::post(loop_.io(), [this, released = std::move(released), done = std::move(done)] {
     if (prepared_ && !drain_) {
-      auto next = std::move(*prepared_);
-      prepared_.reset();
+      // Whatever throws here leaves it to be discarded.
+      auto& next = *prepared_;
       server_.configure(next.plan->config);
       for (auto& [endpoint, bound] : next.added) server_.add(endpoint, std::move(bound));
       server_.keep_only(next.plan->config.dns.listen, released);
       resolver_.replace(std::move(next.generation));
       upstreams_ = std::move(next.upstreams);
+      prepared_.reset();
     }
     done(upstreams_);
   });
 }
 
 void Shard::discard() {
-  asio::post(loop_.io(), [this] {
-    if (!prepared_) return;
-    auto next = std::move(*prepared_);
-    prepared_.reset();
-    resolver_.retire(*next.generation);
-  });
+  asio::post(loop_.io(), [this] { discard_prepared(); });
+}
+
+void Shard::discard_prepared() {
+  if (prepared_) resolver_.retire(*prepared_->generation);
+  prepared_.reset();
 }
 
 void Shard::drain(const DrainTerms& terms, OnDrained done) {
@@ -119,8 +122,7 @@ asio::awaitable<void> Shard::run_drain(OnDrained done) {
   const auto before = metrics_.responses_undelivered.value();
   server_.stop();
   // What a reload has begun goes as well.
-  if (prepared_) resolver_.retire(*prepared_->generation);
-  prepared_.reset();
+  discard_prepared();
   resolver_.stop();
   while (!server_.is_stopped() || !resolver_.is_stopped())
     co_await pause_until(loop_.clock().refresh() + Drain::busy_interval);

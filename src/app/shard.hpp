@@ -98,6 +98,7 @@ class Shard {
     std::vector<NewAddress> added;
   };
 
+  void discard_prepared();
   [[nodiscard]] resolve::Setup setup_of(const Plan& plan, const ShardUpstreams& upstreams) const;
   [[nodiscard]] boost::asio::awaitable<void> warm(runtime::Time until,
                                                   std::function<void(std::optional<std::string> error)> done);

@@ -18,6 +18,8 @@ struct ZoneRecord {
   std::uint16_t klass = klass::in;
   std::uint32_t ttl = 0;  ///< seconds, at most 2^31 - 1 (RFC 2181 section 8)
   Buffer rdata;           ///< at most 65,535 bytes
+
+  friend bool operator==(const ZoneRecord&, const ZoneRecord&) = default;
 };
 
 /// Reads `[owner] [ttl] [class] type rdata`, where TTL and class may change places. `origin` is the zone's name in wire

@@ -37,6 +37,11 @@ class LocalZone {
   /// there is always room for an OPT.
   void append_answer(const dns::QueryView& query, dns::Buffer& out) const;
 
+  /// True if both give the same answers, byte by byte.
+  friend bool operator==(const LocalZone& a, const LocalZone& b) {
+    return a.origin_ == b.origin_ && a.records_ == b.records_;
+  }
+
  private:
   class Response;
 

@@ -8,6 +8,17 @@
 #include "resolve/changed_names.hpp"
 
 namespace pillion::resolve {
+namespace {
+
+/// The groups of `old` that `next` does not share.
+std::vector<std::shared_ptr<UpstreamGroup>> groups_that_go(const Generation& old, const Generation& next) {
+  auto groups = old.groups();
+  std::erase_if(groups,
+                [&](const auto& each) { return std::ranges::find(next.groups(), each) != next.groups().end(); });
+  return groups;
+}
+
+}  // namespace
 
 Resolver::Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime::Log& log,
                    runtime::MemoryShares& memory, Setup setup)
@@ -136,25 +147,22 @@ Destination Resolver::with_denial(Destination destination) const {
   return destination;
 }
 
-void Resolver::replace(std::unique_ptr<Generation> next) {
+void Resolver::replace(std::unique_ptr<Generation>&& next) {
+  // What may throw comes first.
+  ChangedNames changed(*generation_, *next);
+  retired_.add(groups_that_go(*generation_, *next));
   const auto old = std::exchange(generation_, std::move(next));
   ++generation_number_;
-  const ChangedNames changed(*old, *generation_);
   in_flight_.configure(generation_->cache());
   in_flight_.sort_out([&](dns::Bytes name) { return changed.fate_of(name, false); });
   if (cache_) {
     cache_->configure(generation_->cache());
     cache_->sort_out([&](dns::Bytes name, bool searched) { return changed.fate_of(name, searched); });
   }
-  retire(*old);
 }
 
 void Resolver::retire(const Generation& generation) {
-  auto left = generation.groups();
-  std::erase_if(left, [&](const auto& each) {
-    return std::ranges::find(generation_->groups(), each) != generation_->groups().end();
-  });
-  retired_.add(std::move(left));
+  retired_.add(groups_that_go(generation, *generation_));
 }
 
 void Resolver::stop() {

@@ -32,8 +32,9 @@ class Resolver {
 
   /// Answers from `next` from now on, which has been started; its cache is as large as the one before. Of what is
   /// cached or under way, names that are answered elsewhere now are left out, and only those. Groups that `next` does
-  /// not share stay until their last query has ended. Not from within a call of this.
-  void replace(std::unique_ptr<Generation> next);
+  /// not share stay until their last query has ended. Not from within a call of this. Where it throws, nothing has
+  /// changed, and `next` is still the caller's.
+  void replace(std::unique_ptr<Generation>&& next);
   /// Closes what `generation`, which has been started and is not to come into use, does not share.
   void retire(const Generation& generation);
 

@@ -7,12 +7,12 @@ namespace pillion::resolve {
 
 void RetiredGroups::add(std::vector<std::shared_ptr<UpstreamGroup>> groups) {
   if (groups.empty()) return;
-  for (const auto& each : groups) {
+  schedule_.set_deadline(*this, schedule_.clock().now() + look_every);
+  const auto& added = generations_.emplace_back(std::move(groups));
+  for (const auto& each : added) {
     if (each->loop_probe) each->loop_probe->stop();
   }
-  generations_.push_back(std::move(groups));
   publish();
-  schedule_.set_deadline(*this, schedule_.clock().now() + look_every);
 }
 
 void RetiredGroups::stop() {

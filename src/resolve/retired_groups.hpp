@@ -22,7 +22,7 @@ class RetiredGroups final : runtime::Deadline {
     publish();
   }
 
-  /// Those of one generation.
+  /// Those of one generation. Where it throws, none of them is taken.
   void add(std::vector<std::shared_ptr<UpstreamGroup>> groups);
   /// Closes the connections now: nothing is under way.
   void stop();

@@ -195,6 +195,8 @@ void TlsContext::show_client_certificate(const config::Tls& settings, EVP_MD_CTX
   const auto* const certificate = SSL_CTX_get0_certificate(ctx);
   STACK_OF(X509)* chain = nullptr;
   must(SSL_CTX_get0_chain_certs(ctx, &chain) == 1, "client_cert");
+  // Else an authority could be taken for it.
+  add_to(digest, "client_cert");
   add_to(digest, certificate);
   for (int i = 0; i < sk_X509_num(chain); ++i) add_to(digest, sk_X509_value(chain, i));
   const auto own_end = to_time_point(X509_get0_notAfter(certificate));
