@@ -157,6 +157,12 @@ ShardUpstream make_upstream(runtime::Loop& loop, std::shared_ptr<const GroupPart
 
 }  // namespace
 
+std::vector<GroupMetrics> metrics_of(const ShardUpstreams& upstreams) {
+  std::vector<GroupMetrics> metrics;
+  for (const auto& upstream : upstreams) metrics.push_back(upstream.parts->metrics);
+  return metrics;
+}
+
 ShardUpstreams make_upstreams(runtime::Loop& loop, const Plan& plan, const ShardUpstreams& current,
                               runtime::MemoryShare& memory, ServerMetricsTable& metrics) {
   ShardUpstreams made;

@@ -42,6 +42,9 @@ struct ShardUpstream {
 };
 using ShardUpstreams = std::vector<ShardUpstream>;
 
+/// What is counted of each.
+[[nodiscard]] std::vector<GroupMetrics> metrics_of(const ShardUpstreams& upstreams);
+
 /// The upstreams of `plan` for one shard, in its order. Those that are as they are in `current` are shared with it; a
 /// server that is in `current`, if in another upstream, begins with what is known of it. `loop`, `memory` and `metrics`
 /// outlive them.

@@ -1,0 +1,96 @@
+// How a plan comes into use: on the reloader's thread, which waits for the shards.
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include <boost/asio/post.hpp>
+
+#include "app/app.hpp"
+#include "app/bind_addresses.hpp"
+#include "app/replies.hpp"
+#include "app/supervisor.hpp"
+
+namespace pillion::app {
+namespace asio = boost::asio;
+
+namespace {
+
+/// A new generation's connections have so long to be opened before it is used all the same.
+constexpr std::chrono::seconds warm_patience{1};
+
+constexpr const char* stopping = "Pillion is stopping";
+
+std::vector<config::Endpoint> missing_in(const std::vector<config::Endpoint>& addresses,
+                                         const std::vector<config::Endpoint>& others) {
+  std::vector<config::Endpoint> missing;
+  std::ranges::copy_if(addresses, std::back_inserter(missing),
+                       [&](const auto& address) { return std::ranges::find(others, address) == others.end(); });
+  return missing;
+}
+
+}  // namespace
+
+void App::reload_from(const std::filesystem::path& file, const config::Loaded& loaded) {
+  applied_ = plan_;
+  reloader_ = std::make_unique<Reloader>(
+      file, loaded, plan_, handover_.outcome, log_, reloads_,
+      ReloadHooks{.apply = [this](const auto& plan, const auto& cancelled) { return apply(plan, cancelled); },
+                  .is_reachable = [this](std::string_view upstream) { return is_reachable(upstream); }});
+}
+
+/// On the reloader's thread. Binds new addresses and has every shard make its generation; the error is why one could
+/// not.
+std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan, const std::atomic<bool>& cancelled) {
+  const auto added = missing_in(plan->config.dns.listen, applied_->config.dns.listen);
+  auto bound = bind_addresses(added, shards_.size());
+  Replies<std::optional<std::string>> prepared(shards_.size());
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    std::vector<Shard::NewAddress> addresses;
+    for (std::size_t k = 0; k < added.size(); ++k)
+      addresses.push_back({.endpoint = added[k], .bound = std::move(bound[i][k])});
+    shards_[i]->prepare(plan, std::move(addresses), warm_patience, prepared.reply(i));
+  }
+  const auto errors = prepared.wait(cancelled);
+  if (!errors) return stopping;
+  const auto failed = std::ranges::find_if(*errors, [](const auto& error) { return error.has_value(); });
+  return failed == errors->end() ? std::nullopt : *failed;
+}
+
+/// On the reloader's thread. Every shard has its generation before any uses it.
+std::expected<void, std::string> App::apply(const std::shared_ptr<const Plan>& plan,
+                                            const std::atomic<bool>& cancelled) {
+  if (auto error = prepare(plan, cancelled)) {
+    for (const auto& shard : shards_) shard->discard();
+    return std::unexpected(std::move(*error));
+  }
+  Replies<std::vector<GroupMetrics>> committed(shards_.size());
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    shards_[i]->commit([this](int socket) { release_inherited_socket(handover_, socket); },
+                       [reply = committed.reply(i)](const ShardUpstreams& upstreams) { reply(metrics_of(upstreams)); });
+  }
+  auto metrics = committed.wait(cancelled);
+  if (!metrics) return std::unexpected(stopping);
+  for (const auto& added : missing_in(plan->config.dns.listen, applied_->config.dns.listen))
+    log_.info("listening for DNS", {{"address", config::to_string(added)}, {"transports", "udp tcp"}});
+  for (const auto& gone : missing_in(applied_->config.dns.listen, plan->config.dns.listen))
+    log_.info("no longer listening for DNS", {{"address", config::to_string(gone)}});
+  applied_ = plan;
+  metrics_ = std::move(*metrics);
+  asio::post(shards_.front()->loop().io(), [this, plan] { plan_ = plan; });
+  if (http_) http_->post([this, sources = metric_sources(*plan, metrics_)] { exporter_->replace(sources); });
+  log_.set_level(static_cast<runtime::LogLevel>(plan->config.log.level));
+  return {};
+}
+
+/// On the reloader's thread.
+bool App::is_reachable(std::string_view upstream) const {
+  return std::ranges::any_of(metrics_, [&](const auto& groups) {
+    return std::ranges::any_of(groups, [&](const GroupMetrics& group) {
+      return group.upstream == upstream &&
+             std::ranges::any_of(group.servers, [](const auto& server) { return server->up.value() != 0; });
+    });
+  });
+}
+
+}  // namespace pillion::app
