@@ -102,6 +102,28 @@ def test_failures_are_counted_and_the_status_is_that_of_ctest(tmp_path):
     assert lines[-1] == "3 passed, 5 failed, 4 skipped"
 
 
+def once_only(tmp_path):
+    """A test that fails the first time it is run, and says why."""
+    return (["/bin/sh", "-c", f"test -e {tmp_path}/tried || {{ touch {tmp_path}/tried; echo 'E   too slow'; exit 1; }}"], {})
+
+
+def test_what_fails_is_named_with_its_reason(tmp_path):
+    status, lines = run(tmp_path, {"a": PASSES, "late": once_only(tmp_path)})
+    assert status == 8 and lines[-3:] == ["failed: late", "    E   too slow", "1 passed, 1 failed, 0 skipped"]
+
+
+def test_a_second_try_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("CTEST_SECOND_TRY", "1")
+    status, lines = run(tmp_path, {"a": PASSES, "late": once_only(tmp_path)})
+    assert status == 0 and lines[-4:] == ["failed at the first try: late", "    E   too slow", "", "2 passed, 0 failed, 0 skipped"]
+
+
+def test_what_fails_twice_has_failed(tmp_path, monkeypatch):
+    monkeypatch.setenv("CTEST_SECOND_TRY", "1")
+    status, lines = run(tmp_path, {"a": PASSES, "b": FAILS})
+    assert status == 8 and lines[-4:] == ["failed at the first try: b", "", "failed: b", "1 passed, 1 failed, 0 skipped"]
+
+
 def test_one_that_prints_a_closing_line_and_fails_behind_it_has_failed(tmp_path):
     _, lines = run(tmp_path, {"a": (["/bin/sh", "-c", "echo '3 passed in 0.01s'; exit 1"], {})})
     assert lines[-1] == "3 passed, 1 failed, 0 skipped"
