@@ -34,8 +34,8 @@ class FileWatch final : runtime::Deadline {
   ~FileWatch() override { stop(); }
 
   /// Watches these files, and no others; of those that it watches already it keeps what they held at the last report.
-  /// Of the others, whoever names them has read them at `read_at` (file_time_now) or later: one that has changed since
-  /// is reported.
+  /// Of the others, whoever names them has read them at `read_at` (config::file_time_now) or later: one that has
+  /// changed since is reported.
   void watch(const std::vector<std::filesystem::path>& files, std::chrono::system_clock::time_point read_at);
   void stop();
 

@@ -16,6 +16,7 @@
 
 #include "app/handshake_proof.hpp"
 #include "config/difference.hpp"
+#include "config/read_file.hpp"
 #include "config/restart_keys.hpp"
 
 namespace pillion::app {
@@ -124,7 +125,7 @@ void Reloader::watch() {
 void Reloader::reload(std::string_view trigger) {
   // What changes from here on needs another one.
   is_requested_ = false;
-  read_at_ = std::chrono::system_clock::now();
+  read_at_ = config::file_time_now();
   outcome_->begin();
   difference_.clear();
   const auto change = attempt();

@@ -6,8 +6,6 @@
 #include <deque>
 #include <system_error>
 
-#include <time.h>
-
 namespace pillion::app {
 namespace {
 
@@ -66,12 +64,6 @@ std::chrono::system_clock::time_point last_change(const WatchedDirectories& dire
     }
   }
   return last;
-}
-
-std::chrono::system_clock::time_point file_time_now() {
-  timespec now{};
-  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
-  return time_point(now);
 }
 
 }  // namespace pillion::app

@@ -23,8 +23,4 @@ using WatchedDirectories = std::map<std::filesystem::path, std::set<std::string,
 /// the beginning of time where none is there.
 [[nodiscard]] std::chrono::system_clock::time_point last_change(const WatchedDirectories& directories);
 
-/// The time that a file would be given if it changed now. The kernel takes it from a clock that only ticks, and so is
-/// behind std::chrono::system_clock by some milliseconds.
-[[nodiscard]] std::chrono::system_clock::time_point file_time_now();
-
 }  // namespace pillion::app

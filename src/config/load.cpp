@@ -161,10 +161,7 @@ YAML::Node parse_document(std::string_view yaml, Faults& faults) {
 /// `files` are those that were read to get the text.
 Loaded parse(std::string_view yaml, std::string_view file, std::vector<std::filesystem::path> files) {
   Faults faults;
-  Loaded loaded{.config = default_config(),
-                .warnings = {},
-                .files = std::move(files),
-                .read_at = std::chrono::system_clock::now()};
+  Loaded loaded{.config = default_config(), .warnings = {}, .files = std::move(files), .read_at = file_time_now()};
   auto& config = loaded.config;
   if (yaml.size() > max_file_size) {
     faults.add({}, "has " + std::to_string(yaml.size()) + " bytes; allowed: at most 1 MiB");
@@ -203,7 +200,7 @@ Loaded load_config(const std::filesystem::path& file) {
     faults.add({}, "cannot be read: " + reason + "; allowed: a readable file of at most 1 MiB");
     return ConfigError(faults.text(file.string()), {file});
   };
-  const auto read_at = std::chrono::system_clock::now();
+  const auto read_at = file_time_now();
   const auto text = read_file(file, max_file_size);
   if (!text) throw cannot_be_read(text.error());
   auto loaded = parse(*text, file.string(), {file});

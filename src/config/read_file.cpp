@@ -4,6 +4,8 @@
 #include <fstream>
 #include <system_error>
 
+#include <time.h>
+
 namespace pillion::config {
 
 std::expected<std::string, std::string> read_file(const std::filesystem::path& file, std::size_t limit) {
@@ -17,6 +19,13 @@ std::expected<std::string, std::string> read_file(const std::filesystem::path& f
   if (stream.bad()) return reason();
   text.resize(static_cast<std::size_t>(stream.gcount()));
   return text;
+}
+
+std::chrono::system_clock::time_point file_time_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
+  const auto since = std::chrono::seconds(now.tv_sec) + std::chrono::nanoseconds(now.tv_nsec);
+  return std::chrono::system_clock::time_point(std::chrono::duration_cast<std::chrono::system_clock::duration>(since));
 }
 
 }  // namespace pillion::config

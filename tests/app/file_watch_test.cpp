@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "app/shard_runner.hpp"
+#include "config/read_file.hpp"
 #include "support/temporary_directory.hpp"
 
 namespace pillion::app {
@@ -63,7 +64,7 @@ class FileWatchTest : public ::testing::TestWithParam<bool> {
   }
 
   void start(const std::vector<fs::path>& files) {
-    watch.watch(files, file_time_now() + 1h);  // nothing has changed since
+    watch.watch(files, config::file_time_now() + 1h);  // nothing has changed since
   }
   static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
 
@@ -88,10 +89,10 @@ class FileWatchTest : public ::testing::TestWithParam<bool> {
     write(other, std::to_string(count));
     auto files = watched;
     files.push_back(other);
-    watch.watch(files, file_time_now() + 1h);
+    watch.watch(files, config::file_time_now() + 1h);
     write(other, "changed");
     run_until(count + 1);
-    watch.watch(watched, file_time_now() + 1h);
+    watch.watch(watched, config::file_time_now() + 1h);
   }
 
   test::TemporaryDirectory directory;
@@ -275,7 +276,7 @@ TEST_P(FileWatchTest, WatchesAnotherSetFromThenOn) {
   write(other, "first");
   start(watched);
   watched = {other};
-  watch.watch(watched, file_time_now() + 1h);
+  watch.watch(watched, config::file_time_now() + 1h);
   write(file, "nobody looks");
   write(other, "second");
   run_until(1);
@@ -286,12 +287,12 @@ TEST_P(FileWatchTest, WatchesAnotherSetFromThenOn) {
 TEST_P(FileWatchTest, AChangeWhileTheSetIsReplacedIsReported) {
   start(watched);
   write(file, "second");
-  watch.watch({file, root / "other"}, file_time_now() + 1h);
+  watch.watch({file, root / "other"}, config::file_time_now() + 1h);
   run_until(1);
 }
 
 TEST_P(FileWatchTest, AChangeSinceANewFileWasReadIsReported) {
-  const auto read_at = file_time_now();
+  const auto read_at = config::file_time_now();
   write(file, "second");
   watch.watch(watched, read_at);
   run_until(1);
@@ -339,7 +340,7 @@ TEST_F(FileWatchWithoutInotify, PollsAndSaysSoOnce) {
   FileWatch watch{loop, options, [&] { ++reports; }};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   EXPECT_TRUE(watch.is_polling());
-  for (int i = 0; i < 2; ++i) watch.watch({file}, file_time_now() + 1h);
+  for (int i = 0; i < 2; ++i) watch.watch({file}, config::file_time_now() + 1h);
   std::ofstream(file) << "second";
   const auto until = std::chrono::steady_clock::now() + patience;
   while (reports == 0 && std::chrono::steady_clock::now() < until) loop.io().run_one_until(until);
