@@ -47,6 +47,7 @@ std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan,
   Replies<std::optional<std::string>> prepared(shards_.size());
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     std::vector<Shard::NewAddress> addresses;
+    addresses.reserve(added.size());
     for (std::size_t k = 0; k < added.size(); ++k)
       addresses.push_back({.endpoint = added[k], .bound = std::move(bound[i][k])});
     shards_[i]->prepare(plan, std::move(addresses), warm_patience, prepared.reply(i));

@@ -91,15 +91,15 @@ class Store {
 
   /// From now on; the size stays as it is.
   void configure(const Settings& settings);
-  /// Asks `fate_of` of every entry's name, in wire form, and whether it is what a walk found (insert_found). Takes time
-  /// in proportion to the number of entries.
+  /// Asks `fate_of` of every entry's name, in wire form, its kind, and whether it is what a walk found (insert_found).
+  /// Takes time in proportion to the number of entries.
   template <typename FateOf>
   void sort_out(FateOf fate_of) {
     for (auto& head : buckets_) {
       for (auto position = head; position != no_position;) {
         auto& entry = at(position);
         const auto next = entry.next_;
-        const Fate fate = fate_of(entry.name(), bool{entry.searched_});
+        const Fate fate = fate_of(entry.name(), entry.kind(), bool{entry.searched_});
         if (fate == Fate::dropped) remove(position);
         if (fate != Fate::kept) entry.holds_beneath_ = false;
         position = next;

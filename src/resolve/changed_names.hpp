@@ -19,6 +19,11 @@ class ChangedNames {
   /// Does not allocate, so that nothing is left half sorted out.
   [[nodiscard]] cache::Fate fate_of(dns::Bytes name, bool searched);
 
+  /// True if the very same group is asked for it, with nothing changed.
+  [[nodiscard]] bool is_asked_as_before(dns::Bytes name) const {
+    return old_.find(name).group == next_.find(name).group;
+  }
+
  private:
   [[nodiscard]] bool is_answered_alike(dns::Bytes name) const;
   [[nodiscard]] bool has_same_records(dns::Bytes name);

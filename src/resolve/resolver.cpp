@@ -157,7 +157,11 @@ void Resolver::replace(std::unique_ptr<Generation>&& next) {
   in_flight_.sort_out([&](dns::Bytes name) { return changed.fate_of(name, false); });
   if (cache_) {
     cache_->configure(generation_->cache());
-    cache_->sort_out([&](dns::Bytes name, bool searched) { return changed.fate_of(name, searched); });
+    cache_->sort_out([&](dns::Bytes name, cache::Kind kind, bool searched) {
+      // That a group failed says nothing of what it is now.
+      const bool is_over = kind == cache::Kind::failure && !changed.is_asked_as_before(name);
+      return is_over ? cache::Fate::dropped : changed.fate_of(name, searched);
+    });
   }
 }
 

@@ -194,7 +194,7 @@ void TlsContext::show_client_certificate(const config::Tls& settings, EVP_MD_CTX
   if (!used) throw std::runtime_error(std::string(used.error().key) + ": " + used.error().problem);
   const auto* const certificate = SSL_CTX_get0_certificate(ctx);
   STACK_OF(X509)* chain = nullptr;
-  must(SSL_CTX_get0_chain_certs(ctx, &chain) == 1, "client_cert");
+  must(SSL_CTX_ctrl(ctx, SSL_CTRL_GET_CHAIN_CERTS, 0, static_cast<void*>(&chain)) == 1, "client_cert");
   // Else an authority could be taken for it.
   add_to(digest, "client_cert");
   add_to(digest, certificate);

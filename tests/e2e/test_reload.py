@@ -130,6 +130,15 @@ def test_the_cache_loses_the_names_that_are_answered_elsewhere_and_no_others(rel
         assert [other.asked_for(name) for name in ("stays.example.", "a.moves.example.", "moves.example.")] == [0, 1, 1]
 
 
+def test_a_failure_is_over_when_a_server_has_been_added(reloaded, server, other):
+    with reloaded(server, cache={"size": "1MiB", "failure_ttl": "5m"}) as it:
+        server.refusal = 2
+        assert rcode(ask_udp(it.proxy.port, make_query("name.example."))) == "SERVFAIL"
+        it.config["upstreams"]["real"]["servers"].append({"address": other.address, "tls_name": servers.TLS_NAME})
+        it.apply()
+        assert rcode(ask_udp(it.proxy.port, make_query("name.example."))) == "NOERROR"
+
+
 def test_a_denial_says_nothing_of_a_new_zone_beneath_it(reloaded, server, other, authority):
     with reloaded(server, cache={"size": "1MiB"}) as it:
         assert rcode(ask_udp(it.proxy.port, make_query("nx-corp.example."))) == "NXDOMAIN"
