@@ -41,8 +41,10 @@ LOOKUPS = f"{rate('pillion_cache_hits_total')} + {rate('pillion_cache_misses_tot
 HIT_RATIO = f"sum ({HITS}) / sum ({LOOKUPS})"
 CERTIFICATE = {"base": "red", "limits": [(7, "orange"), (14, "green")], "minimum": None}
 DAYS_LEFT = "(pillion_upstream_certificate_not_after_timestamp_seconds{@} - time()) / 86400"
+CLIENT_DAYS_LEFT = "(pillion_client_certificate_not_after_timestamp_seconds{@} - time()) / 86400"
 
-BUCKETS = "An estimate between the bounds of the histogram's buckets (25 us, 100 us, 500 us, 2.5 ms, 10 ms, 25 ms, 100 ms, 500 ms, 4 s)."
+BUCKETS = "An estimate between the bounds of the histogram's buckets (25 us, 100 us, 500 us, 2.5 ms, 10 ms, 100 ms, 500 ms, 4 s; the lowest only "\
+          "where anything is so fast)."
 
 
 GLANCE = Row(
@@ -162,6 +164,22 @@ POD = [
               Query(quantile(0.95, "pillion_tls_handshake_duration_seconds", ", server"), "{{server}}")),
         Panel("Certificate days left", "Until the server's certificate ends, as seen at the last handshake.", "d",
               Query(DAYS_LEFT, "{{upstream}} {{server}}"), **CERTIFICATE),
+        Panel("Client certificate days left", "Until the certificate ends that Pillion shows to the upstream (`client_cert`), as it was read last. "
+              "None without one.", "d", Query(CLIENT_DAYS_LEFT, "{{upstream}}"), **CERTIFICATE),
+        Panel("CA certificates", "Certificates of `ca_file` that are trusted, as it was read last: a step is a bundle that has changed.", "short",
+              Query("pillion_ca_certificates{@}", "{{upstream}}")),
+    ),
+    Row(
+        "Configuration",
+        StateTimeline("Last reload", "Taken, or refused: then what is in use is not what the files say, and the log has each reason.", "none",
+                      Query("pillion_config_last_reload_successful{@}", "last reload"), base="red", limits=[(1, "green")], maximum=1,
+                      words=("refused", "taken")),
+        Panel("Reloads", "Reloads in the last hour, by their result. None until the first.", "short",
+              Query("sum by (result) (increase(pillion_config_reloads_total{@}[1h]))", "{{result}}")),
+        Panel("Generations", "Configurations of which something is left: the one in use, and those whose last queries have not ended. It comes back to "
+              "1 within seconds of a reload.", "short", Query("pillion_config_generations{@}", "generations")),
+        Panel("Hash", "Start of the SHA-256 of the effective configuration. Pods with the same configuration have the same.", "none",
+              Query("pillion_config_info{@}", "{{hash}}")),
     ),
     Row(
         "Clients",
@@ -274,6 +292,21 @@ FLEET = [
               Query(quantile(0.95, "pillion_tls_handshake_duration_seconds", ", server"), "{{server}}")),
         Panel("Certificate days left", "Until the server's certificate ends: the soonest that any pod has seen.", "d",
               Query(f"min by (upstream, server) ({DAYS_LEFT})", "{{upstream}} {{server}}"), **CERTIFICATE),
+        Panel("Client certificate days left", "Until the certificate ends that Pillion shows to the upstream: the soonest of any pod. None without one.", "d",
+              Query(f"min by (namespace, upstream) ({CLIENT_DAYS_LEFT})", "{{namespace}} {{upstream}}"), **CERTIFICATE),
+        Panel("CA certificates", "Certificates of `ca_file` that are trusted: the fewest and the most in any pod. Where these differ, some pods have "
+              "another bundle.", "short", Query("min by (namespace, upstream) (pillion_ca_certificates{@})", "{{namespace}} {{upstream}}, fewest"),
+              Query("max by (namespace, upstream) (pillion_ca_certificates{@})", "{{namespace}} {{upstream}}, most")),
+    ),
+    Row(
+        "Configuration",
+        Panel("Pods by configuration", "Pods by the hash of their effective configuration. A change shows as one colour giving way to another; two that "
+              "stay, in pods of one workload, are drift.", "short",
+              Query("count by (namespace, hash) (pillion_config_info{@})", "{{namespace}} {{hash}}"), stack=True),
+        Panel("Reloads", "Reloads in the last hour over all pods, by their result. None until the first.", "short",
+              Query("sum by (result) (increase(pillion_config_reloads_total{@}[1h]))", "{{result}}")),
+        Panel("Last reload refused", "1 for a pod that has refused its last reload, and uses what it had: ten pods, such ones first. Its log has the "
+              "reason.", "short", top(f"1 - min by ({BY_POD}) (pillion_config_last_reload_successful{{@}})")),
     ),
     Row(
         "Clients and processes",

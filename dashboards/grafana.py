@@ -130,11 +130,15 @@ class StateTimeline(Panel):
 
     kind = "state-timeline"
 
+    def __init__(self, *arguments, words=("down", "up"), **options):
+        super().__init__(*arguments, **options)
+        self.words = words  # for 0 and 1
+
     def defaults(self):
         return super().defaults() | {
             "color": {"mode": "thresholds"},
-            "mappings": [{"type": "value", "options": {"0": {"color": "red", "index": 0, "text": "down"},
-                                                       "1": {"color": "green", "index": 1, "text": "up"}}}],
+            "mappings": [{"type": "value", "options": {"0": {"color": "red", "index": 0, "text": self.words[0]},
+                                                       "1": {"color": "green", "index": 1, "text": self.words[1]}}}],
         }
 
     def custom(self):

@@ -32,6 +32,24 @@ def objects(request):
     return request.getfixturevalue("helm").template("pillion", "--set", "pillion.clusterDNS.address=10.96.0.10")
 
 
+def test_name_of_the_components_config_map_stays_where_that_is_asked_for(tools, tmp_path):
+    """Else a changed pillion.yaml rolls the pods, as deploy/README.md says."""
+    names = []
+    for options in ("", "    options: {disableNameSuffixHash: true}\n"):
+        for text in ("{}", "log: {level: warn}"):
+            copy = tmp_path / str(len(names))
+            shutil.copytree(DEPLOY / "kustomize", copy)
+            file = copy / "pillion" / "kustomization.yaml"
+            files = "    files: [pillion.yaml]\n"
+            assert files in file.read_text(encoding="utf-8")
+            file.write_text(file.read_text(encoding="utf-8").replace(files, files + options), encoding="utf-8")
+            (copy / "pillion" / "pillion.yaml").write_text(text, encoding="utf-8")
+            rendered = kustomize(tools, copy / "example")
+            names.append(only(rendered, "ConfigMap")["metadata"]["name"])
+            assert {"name": "pillion-config", "configMap": {"name": names[-1]}} in pod_spec(workload(rendered))["volumes"]
+    assert names[0] != names[1] and names[2:] == ["pillion", "pillion"]
+
+
 def workload(objects):
     found = [one for one in objects if has_pods(one)]
     assert len(found) == 1

@@ -162,7 +162,7 @@ def test_pod_monitor(helm, mode):
     monitor = only(objects, "PodMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     annotations = only(objects, KIND[mode])["spec"]["template"]["metadata"]["annotations"]
-    assert list(annotations) == ["checksum/pillion-config"]  # those for scraping would have it scraped twice
+    assert list(annotations) == ["checksum/pillion-restart"]  # those for scraping would have it scraped twice
     ports = [port["name"] for port in pillion_of(only(objects, KIND[mode]))["ports"]]
     assert [one["port"] in ports and one["path"] for one in monitor["spec"]["podMetricsEndpoints"]] == ["/metrics"]
 
@@ -231,6 +231,14 @@ def test_notes(helm, cluster, mode):
     target = f"{KIND[mode].lower()}/r-pillion"
     assert f"kubectl -n shop port-forward {target} 9153" in notes
     assert "Whoever reaches the Service" not in notes
+
+
+def test_notes_say_how_a_change_is_applied(helm, cluster):
+    for settings, told in (("mode=workload", "Running pods read it"), ("mode=gateway,pillion.configChange=roll", "The pods roll, by a checksum"),
+                           ("mode=daemonset,pillion.existingConfigMap=ours", "Running pods read it")):
+        done = helm.run("install", "r", CHARTS["pillion"], "--dry-run=server", "--disable-openapi-validation", "--namespace", "shop",
+                        "--set", settings, kubeconfig=cluster)
+        assert told in done.stdout.partition("NOTES:")[2], done.stdout + done.stderr
 
 
 def test_notes_tell_of_a_resolver_that_is_open(helm, cluster):

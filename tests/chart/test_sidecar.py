@@ -142,14 +142,70 @@ def annotations(helm, chart, *settings, **options):
     return deployment(helm, chart, *settings, **options)["spec"]["template"]["metadata"]["annotations"]
 
 
-@charts
-def test_changed_configuration_rolls_the_pods_and_nothing_else_does(helm, chart):
-    def checksum(*settings):
-        return annotations(helm, chart, *settings)["checksum/pillion-config"]
+def checksums(helm, chart, *settings):
+    found = annotations(helm, chart, *settings)
+    return {name.partition("/")[2]: value for name, value in found.items() if name.startswith("checksum/")}
 
+
+@charts
+def test_changed_configuration_rolls_the_pods_where_that_is_chosen(helm, chart):
     root = key(chart)
+
+    def checksum(*settings):
+        found = checksums(helm, chart, f"{root}.configChange=roll", *settings)
+        assert list(found) == ["pillion-config"]
+        return found["pillion-config"]
+
     assert checksum() == checksum(f"{root}.resources.limits.memory=1Gi")
     assert len({checksum(), checksum(f"{root}.config.threads=2"), checksum(f"{root}.clusterDNS.enabled=false")}) == 3
+
+
+# Another value than the default of each key that takes a restart; `http.listen` follows from `httpPort`.
+RESTART = {
+    "dns.max_connections": "config.dns.max_connections=100", "dns.max_connections_per_client": "config.dns.max_connections_per_client=100",
+    "dns.max_in_flight_per_connection": "config.dns.max_in_flight_per_connection=100", "cache.size": "config.cache.size=1MiB",
+    "http.listen": "httpPort=9999", "log.format": "config.log.format=text", "memory": "config.memory=32MiB", "threads": "config.threads=2"}
+
+
+def test_keys_that_take_a_restart_are_the_programs():
+    source = (ROOT / "src" / "config" / "restart_keys.cpp").read_text(encoding="utf-8")
+    assert sorted(re.findall(r'\.path = "([\w.]+)"', source)) == sorted(RESTART)
+
+
+@charts
+def test_only_what_takes_a_restart_rolls_the_pods(helm, chart):
+    root = key(chart)
+
+    def checksum(*settings):
+        found = checksums(helm, chart, *(f"{root}.{setting}" for setting in settings))
+        assert list(found) == ["pillion-restart"]
+        return found["pillion-restart"]
+
+    assert len({checksum(), *(checksum(setting) for setting in RESTART.values())}) == len(RESTART) + 1
+    assert checksum("config.threads=2") != checksum("config.threads=3")
+    for setting in ("config.log.level=warn", "config.cache.max_ttl=30m", "config.dns.idle_timeout=30s", "config.drain_timeout=5s",
+                    "config.reload.verify=false", "clusterDNS.enabled=false", "config.upstreams.own.servers[0].address=192.0.2.53:853",
+                    "resources.limits.memory=1Gi"):
+        assert checksum(setting) == checksum(), setting
+        assert checksum(setting, "config.threads=2") == checksum("config.threads=2"), setting
+
+
+@charts
+def test_what_is_not_watched_rolls_the_pods(helm, chart):
+    unwatched = f"{key(chart)}.config.reload.watch=false"
+    found = [checksums(helm, chart, unwatched, *more) for more in ((), (f"{key(chart)}.config.log.level=warn",))]
+    assert [list(one) for one in found] == [["pillion-config"]] * 2 and found[0] != found[1]
+
+
+@charts
+def test_what_is_mounted_is_updated_in_running_pods(helm, chart):
+    """As the kubelet does, but for what is mounted by subPath."""
+    root = key(chart)
+    objects = render(helm, chart, f"{root}.clientTLS.secretName=client", f"{root}.ca.configMapName=authority")
+    mounts = pillion_of(only(objects, "Deployment"))["volumeMounts"]
+    assert len(mounts) == 3
+    assert not [mount for mount in mounts if mount.keys() & {"subPath", "subPathExpr"}]
+    assert "immutable" not in only(objects, "ConfigMap")
 
 
 @charts
@@ -198,7 +254,7 @@ def test_own_config_map(helm):
     objects = helm.template("example", "--set", "pillion-sidecar.existingConfigMap=ours")
     assert [one["kind"] for one in objects] == ["Deployment"]
     assert pod_spec(objects[0])["volumes"] == [{"name": "pillion-config", "configMap": {"name": "ours"}}]
-    assert "checksum/pillion-config" not in objects[0]["spec"]["template"]["metadata"]["annotations"]
+    assert checksums(helm, "example", "pillion-sidecar.existingConfigMap=ours") == {}
 
 
 def test_each_chart_of_a_release_has_its_own_configuration(helm, tmp_path):

@@ -84,6 +84,7 @@ REFUSED = {
     "unknown traffic policy": ("service.externalTrafficPolicy=Elsewhere", "/service/externalTrafficPolicy", ""),
     "source range without length": ("service.loadBalancerSourceRanges={198.51.100.0}", "/service/loadBalancerSourceRanges/0", ""),
     "unknown sidecar key": ("pillion.nativ=false", "", "nativ"),
+    "change that is applied in no known way": ("pillion.configChange=restart", "/configChange", ""),
     "native is not a word": ("pillion.native=maybe", "/native", ""),
     "digest of another kind": ("pillion.image.digest=md5:00", "/image/digest", ""),
     "port out of range": ("pillion.httpPort=70000", "/httpPort", ""),

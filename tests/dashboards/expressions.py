@@ -12,6 +12,8 @@ DECLARATION = re.compile(r'\{"(\w+)",\s*MetricType::(\w+),\s*"(?:[^"\\]|\\.)*"(?
 # An identifier that may be a metric, with the labels selected behind it.
 SELECTOR = re.compile(r"(?<![\w:.$\"'])((?:[a-z_]+:)?(?:pillion|process)_[\w:]+)(?:\{((?:[^}\"]|\"[^\"]*\")*)\})?")
 LABEL = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
+# A label that label_replace makes, by its place among the arguments: the label, the replacement, the source, the pattern.
+MADE = re.compile(r'"(\w+)", "\$\d", "\w+", "[^"]*"\)')
 GROUPED = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
 COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)(?=\s)")
 

@@ -57,6 +57,7 @@ def test_metrics_and_labels_exist(where, expr):
             labels = metrics[name]
         known |= labels
         assert set(expressions.LABEL.findall(selected)) <= labels | TARGET_LABELS, f"{where}: labels of {name}"
+    known |= set(expressions.MADE.findall(expr))
     for grouped in expressions.GROUPED.findall(expr):
         assert {label.strip() for label in grouped.split(",")} <= known | TARGET_LABELS, where
 

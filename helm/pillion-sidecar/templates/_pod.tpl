@@ -182,20 +182,43 @@ the application's containers, and Kubernetes can wait by itself since 1.30 (the 
 {{- end }}
 {{- end -}}
 
-{{/* Annotations of the pod. The checksum makes a changed configuration roll the pods. Takes the root, or {root, config}. */}}
+{{/*
+Annotations of the pod. A checksum of what a running Pillion does not take in makes a change of it roll the pods. Takes the root, or
+{root, config}.
+*/}}
 {{- define "pillion-sidecar.annotations" -}}
 {{- $root := .root | default . -}}
 {{- $v := include "pillion-sidecar.values" $root | fromYaml -}}
 {{- if not $v.existingConfigMap -}}
-{{- $config := .config -}}
-{{- if not .root -}}{{- $config = include "pillion-sidecar.config" . -}}{{- end -}}
-checksum/pillion-config: {{ $config | sha256sum }}
+{{- $text := .config -}}
+{{- if not .root -}}{{- $text = include "pillion-sidecar.config" . -}}{{- end -}}
+{{- $config := $text | fromYaml -}}
+{{- if or (eq $v.configChange "roll") (not (dig "reload" "watch" true $config)) -}}
+checksum/pillion-config: {{ $text | sha256sum }}
+{{- else -}}
+checksum/pillion-restart: {{ include "pillion-sidecar.restartKeys" $config | sha256sum }}
+{{- end -}}
 {{- end }}
 {{- if $v.scrapeAnnotations }}
 prometheus.io/scrape: "true"
 prometheus.io/port: {{ $v.httpPort | toString | quote }}
 prometheus.io/path: /metrics
 {{- end }}
+{{- end -}}
+
+{{/* What of the configuration takes a restart, as JSON. The keys are held equal to the program's by a test. Takes the configuration. */}}
+{{- define "pillion-sidecar.restartKeys" -}}
+{{- $keys := list "dns.max_connections" "dns.max_connections_per_client" "dns.max_in_flight_per_connection" "cache.size" "http.listen" "log.format" "memory" "threads" -}}
+{{- $config := . -}}
+{{- $found := dict -}}
+{{- range $key := $keys -}}
+{{- $value := $config -}}
+{{- range $part := splitList "." $key -}}
+{{- $value = get ($value | default dict) $part -}}
+{{- end -}}
+{{- if ne (toString $value) "" -}}{{- $_ := set $found $key $value -}}{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
 {{- end -}}
 
 {{/* Label by which one PodMonitor finds every pod that has the sidecar. */}}
