@@ -50,7 +50,10 @@ std::unique_ptr<resolve::Group> ServerRoom::make_group(const config::Upstream& s
                                                        const std::vector<std::string>& names) {
   std::vector<std::unique_ptr<upstream::Channel>> channels;
   for (const auto& name : names) {
-    auto& server = *servers_.emplace_back(std::make_unique<StageServer>(name, settings.protocol, happenings_));
+    auto* const known = find(name);
+    auto& server = known != nullptr && known->protocol == settings.protocol
+                       ? *known
+                       : *servers_.emplace_back(std::make_unique<StageServer>(name, settings.protocol, happenings_));
     const auto edns = std::make_shared<upstream::EdnsSupport>();
     auto pool = make_pool(server, settings, settings.protocol, edns);
     if (settings.protocol != config::Protocol::udp) {

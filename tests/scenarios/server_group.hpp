@@ -20,7 +20,8 @@ class ServerRoom {
   ServerRoom(testing::HandTurned& schedule, runtime::Log& log)
       : schedule_(schedule), log_(log), happenings_(schedule) {}
 
-  /// A group of new servers with these names, as the configuration would have it.
+  /// A group of servers with these names, as the configuration would have it. Those that are there by the same protocol
+  /// are asked by it, too.
   [[nodiscard]] std::unique_ptr<resolve::Group> make_group(const config::Upstream& settings,
                                                            const std::vector<std::string>& names);
 

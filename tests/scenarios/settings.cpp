@@ -105,6 +105,7 @@ void Stage::read_group(Words& words) {
   if (words.take_if("budget")) settings.timeout = words.take_time();
   settings.servers.resize(group.servers.size());
   const auto found = std::ranges::find(group_texts_, settings.name, &GroupText::name);
+  made_.erase(group.name());  // it is another group from now on
   (found == group_texts_.end() ? group_texts_.emplace_back() : *found) = std::move(group);
 }
 
@@ -112,7 +113,7 @@ bool Stage::read_setting(Words& words) {
   static const std::vector<std::string_view> verbs = {"cache", "group", "route", "zone", "record", "search"};
   const bool is_upstream = words.peek() == "upstream" && words.peek(2) == "servers";
   if (!is_upstream && std::ranges::find(verbs, words.peek()) == verbs.end()) return false;
-  if (resolver_) words.fail("settings come before everything else");
+  if (resolver_ && !is_changing_) words.fail("settings come before everything else, or behind a change");
   if (words.take_if("cache")) {
     read_cache(words);
   } else if (is_upstream || words.take_if("group")) {
@@ -140,41 +141,6 @@ bool Stage::read_setting(Words& words) {
   }
   words.expect_end();
   return true;
-}
-
-void Stage::set_up() {
-  resolve::Setup setup;
-  for (const auto& each : group_texts_) {
-    const bool encrypted = each.settings.protocol == config::Protocol::tls;
-    std::unique_ptr<resolve::Group> group;
-    if (each.servers.empty()) {
-      auto fake = std::make_unique<FakeGroup>(encrypted);
-      groups_[each.name()] = fake.get();
-      group = std::move(fake);
-    } else {
-      group = servers_.make_group(each.settings, each.servers);
-    }
-    setup.groups.push_back(std::make_shared<resolve::UpstreamGroup>(
-        resolve::UpstreamGroup{.name = each.name(), .encrypted = encrypted, .group = std::move(group)}));
-  }
-  for (const auto& [zone, group] : routes_) {
-    const auto found = std::ranges::find_if(setup.groups, [&](const auto& each) { return each->name == group; });
-    setup.routes.push_back(
-        {.zone = dns::parse_name(zone).value(), .group = static_cast<std::size_t>(found - setup.groups.begin())});
-  }
-  // Of two routes for the root, the scenario's is the first.
-  setup.routes.push_back({.zone = {0}, .group = 0});
-  const auto is_root = [](const auto& route) { return route.zone.size() == 1; };
-  if (std::ranges::count_if(setup.routes, is_root) > 1) setup.routes.pop_back();
-  for (auto& zone : zones_) {
-    const auto name = dns::parse_name(zone.name).value();
-    setup.zones.push_back({.name = name, .zone = resolve::LocalZone(name, std::move(zone.records))});
-  }
-  setup.cache = cache_;
-  if (!cache_on_) setup.cache.size = 0;
-  setup.rotate = rotate_;
-  setup.search = std::move(search_);
-  resolver_ = std::make_unique<resolve::Resolver>(schedule_, random_, log_, memory_, std::move(setup));
 }
 
 FakeGroup* Stage::find_group(const std::string& name) {

@@ -1,7 +1,5 @@
 #include "scenarios/stage.hpp"
 
-#include <cmath>
-
 #include "scenarios/server_statements.hpp"
 
 namespace pillion::scenarios {
@@ -65,7 +63,7 @@ Stage::Stage() {
 void Stage::play(const Statement& statement) {
   Words words(statement);
   if (read_setting(words)) return;
-  if (!resolver_) set_up();
+  set_up();
   if (words.take_if("at")) {
     nothing_unseen(words);
     turn(words);
@@ -80,6 +78,7 @@ void Stage::end(const Place& place) {
   const Statement statement{.place = place, .words = {}};
   const Words words(statement);
   if (!resolver_) words.fail("nothing happens");
+  set_up();
   nothing_unseen(words);
   bool is_owed = false;
   for (const auto& [name, group] : groups_) {
@@ -105,6 +104,8 @@ void Stage::play_subject(Words& words) {
   const auto subject = words.take("who does something");
   if (subject == "resolver") {
     play_resolver(words);
+  } else if (subject == "configuration") {
+    change_configuration(words);
   } else if (subject == "log") {
     words.expect("says");
     const auto line = words.take_quoted("the line");
@@ -129,20 +130,6 @@ void Stage::play_subject(Words& words) {
   } else {
     words.fail("\"" + subject + "\" is neither an upstream group nor a client that has asked");
   }
-}
-
-void Stage::play_resolver(Words& words) {
-  nothing_unseen(words);
-  if (words.take_if("starts")) return resolver_->start();
-  words.expect("holds");
-  words.expect("at");
-  const bool most = words.take_if("most");
-  if (!most) words.expect("least");
-  const auto bound = static_cast<double>(words.take_number("how many"));
-  words.expect("answers");
-  const auto* const metrics = resolver_->cache_metrics();
-  const double held = metrics == nullptr ? 0 : metrics->entries.value();
-  if (most ? held > bound : held < bound) words.fail("it holds " + std::to_string(std::llround(held)));
 }
 
 void Stage::play_server(StageServer& server, bool is_of_it, Words& words) {

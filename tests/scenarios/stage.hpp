@@ -37,15 +37,20 @@ class Stage {
   [[nodiscard]] bool read_setting(Words& words);
   void read_cache(Words& words);
   void read_group(Words& words);
-  void set_up();
   [[nodiscard]] FakeGroup* find_group(const std::string& name);
   [[nodiscard]] Client* find_client(const std::string& name);
   Client& add_client(const std::string& name);
 
+  // What is made of it, at the start and after a change (configuration.cpp)
+  void set_up();
+  [[nodiscard]] resolve::Setup make_setup();
+  [[nodiscard]] std::shared_ptr<resolve::UpstreamGroup> make_group(const GroupText& text);
+  void change_configuration(Words& words);
+  void play_resolver(Words& words);
+
   // What happens, and what is seen of it (stage.cpp)
   void turn(Words& words);
   void play_subject(Words& words);
-  void play_resolver(Words& words);
   void play_server(StageServer& server, bool is_of_it, Words& words);
   void play_group(FakeGroup& group, const std::string& name, Words& words);
   void play_clients(unsigned long count, Words& words);
@@ -68,15 +73,19 @@ class Stage {
   bool cache_on_ = true;
   bool rotate_ = false;  // so that answers can be written down
   cache::Settings cache_;
-  std::vector<GroupText> group_texts_;  // until they are set up
+  std::vector<GroupText> group_texts_;
   std::vector<std::pair<std::string, std::string>> routes_;
   std::vector<ZoneText> zones_;
   std::optional<resolve::SearchList> search_;
+  // The groups of the configuration that is in use, and those for which the scenario spoke earlier.
+  std::map<std::string, std::shared_ptr<resolve::UpstreamGroup>> made_;
+  std::vector<std::shared_ptr<resolve::UpstreamGroup>> spoken_for_;
   std::map<std::string, FakeGroup*> groups_;
   std::map<std::string, std::unique_ptr<Client>> clients_;
   std::unique_ptr<resolve::Resolver> resolver_;
   bool started_ = false;
-  std::string probe_;  // the label of the loop probe that was seen last
+  bool is_changing_ = false;  // the settings of another configuration are being read
+  std::string probe_;         // the label of the loop probe that was seen last
   std::uint16_t next_id_ = 0x1000;
   std::size_t next_name_ = 0;
 };

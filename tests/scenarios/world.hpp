@@ -28,7 +28,7 @@ class FakeGroup final : public resolve::Group {
   void stop() override {}
   [[nodiscard]] bool is_stopped() const override { return true; }
   void trim() override {}
-  [[nodiscard]] bool is_idle() const override { return true; }
+  [[nodiscard]] bool is_idle() const override { return !has_waiting(); }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return down; }
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return recovered; }
