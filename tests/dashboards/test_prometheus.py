@@ -1,6 +1,8 @@
 """Every expression of the dashboards and rules, asked of a real Prometheus that scrapes a real Pillion while it has something to do."""
 
+import contextlib
 import json
+import signal
 
 import expressions
 import pytest
@@ -12,13 +14,21 @@ from watching import NAMESPACE, OTHER_POD, POD, RATE_INTERVAL, Prometheus, wait_
 EVERY_SOURCE = {"cache", "stale", "upstream", "cluster", "local"}
 
 
+@contextlib.contextmanager
+def reloaded(proxy):
+    """What counts reloads has no series before the first."""
+    proxy.process.child.send_signal(signal.SIGHUP)
+    proxy.wait_metric("config_reloads_total", 1, result="success")
+    yield
+
+
 @pytest.fixture(scope="module")
 def prometheus(tmp_path_factory):
     search = {"domains": [domain.rstrip(".") for domain in cluster.SEARCH], "ndots": cluster.NDOTS}
     directory = tmp_path_factory.mktemp("dashboards")
     with watching.surroundings(directory) as around, \
             pillion.running(directory / "pillion", **around.config, search=search) as proxy, around.load(proxy.port), \
-            served(lambda: Prometheus(tmp_path_factory.mktemp("prometheus") / "run", f"127.0.0.1:{proxy.http_port}")) as running:
+            reloaded(proxy), served(lambda: Prometheus(tmp_path_factory.mktemp("prometheus") / "run", f"127.0.0.1:{proxy.http_port}")) as running:
         yield running
 
 

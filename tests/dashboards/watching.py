@@ -123,8 +123,9 @@ class Load:
 class Surroundings:
     """Servers, good and bad, and the configuration for a Pillion among them: all but what listens, `http` and `search`."""
 
-    def __init__(self, authority, flaky, config):
+    def __init__(self, authority, client, flaky, config):
         self.authority = authority
+        self.client = client  # Pillion's own certificate
         self.flaky = flaky
         self.config = config
 
@@ -140,10 +141,13 @@ class Surroundings:
 
 
 @contextlib.contextmanager
-def surroundings(directory, host="127.0.0.1", ca_file=None):
-    """DoT servers on `host`; `ca_file` is where the Pillion will find the authority, if not where it is."""
+def surroundings(directory, host="127.0.0.1", ca_file=None, client_files=None):
+    """DoT servers on `host`; `ca_file` and `client_files` are where the Pillion will find the authority, and its own certificate and key, if not
+    where they are."""
     authority = certificates.Authority(directory / "ca")
     good = authority.issue("good", f"DNS:{servers.TLS_NAME}")
+    client = authority.issue("client", "DNS:pillion.example", usage="clientAuth")
+    certificate, key = map(str, client_files or (client.path, client.key))
     wrong_name = authority.issue("wrong", "DNS:somebody.else.example")
     with contextlib.ExitStack() as stack:
         public = stack.enter_context(DotServer(good, host=host))
@@ -152,12 +156,12 @@ def surroundings(directory, host="127.0.0.1", ca_file=None):
         closing = stack.enter_context(DotServer(good, host=host, close_after_answer=True))  # so that there are always new handshakes
         cluster_dns = stack.enter_context(served(lambda: cluster.cluster_dns(directory / "cluster", good, host=host)))
 
-        def tls(*resolvers):
+        def tls(*resolvers, **more):
             return pillion.upstream(*({"address": server.address, "tls_name": servers.TLS_NAME} for server in resolvers),
-                                    tls={"ca_file": str(ca_file or authority.ca_file)})
+                                    tls={"ca_file": str(ca_file or authority.ca_file), **more})
 
-        yield Surroundings(authority, flaky, {
-            "upstreams": {"public": tls(public, intercepted), "flaky": tls(flaky), "closing": tls(closing),
+        yield Surroundings(authority, client, flaky, {
+            "upstreams": {"public": tls(public, intercepted), "flaky": tls(flaky), "closing": tls(closing, client_cert=certificate, client_key=key),
                           "cluster": {"protocol": "udp", "servers": [{"address": cluster_dns.plain_address}]}},
             "routes": [{"zone": ".", "upstream": "public"}, {"zone": "flaky.example", "upstream": "flaky"},
                        {"zone": "closing.example", "upstream": "closing"},

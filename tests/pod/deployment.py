@@ -1,5 +1,6 @@
 """What the chart pillion renders for an application whose containers resolve by different C libraries."""
 
+import base64
 import json
 import pathlib
 import subprocess
@@ -10,6 +11,7 @@ from podman import PATIENCE
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CA_FILE = "/etc/pillion-ca/ca.pem"
+CLIENT_FILES = ("/etc/pillion-client/tls.crt", "/etc/pillion-client/tls.key")
 # The search list of a pod in this namespace is the one of the stand-in for the cluster's DNS.
 NAMESPACE = SEARCH[0].split(".")[0]
 
@@ -23,8 +25,8 @@ class Charts:
         self.image = image
         self.applications = applications
 
-    def render(self, release, config, cluster_dns):
-        """The text that `helm template` prints."""
+    def render(self, release, config, cluster_dns, **more):
+        """The text that `helm template` prints. `more` are values of the sidecar."""
         context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True, "runAsUser": 65534}
         values = self.directory / "values.yaml"
         values.write_text(json.dumps({
@@ -37,6 +39,7 @@ class Charts:
                 "clusterDNS": {"address": cluster_dns},
                 "ca": {"configMapName": authority_name(release)},
                 "config": config,
+                **more,
             },
         }))
         done = subprocess.run([self.helm, "template", release, "helm/pillion", "--namespace", NAMESPACE, "--values", values],
@@ -50,8 +53,15 @@ def authority_name(release):
     return f"{release}-ca"
 
 
-def objects_of(rendered, release, authority):
-    """They, and the ConfigMap with the authority, which is the user's own."""
+def client_name(release):
+    return f"{release}-client"
+
+
+def objects_of(rendered, release, authority, client=None):
+    """They, and the ConfigMap with the authority and the Secret with the client's certificate, which are the user's own."""
     own = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": authority_name(release)},
            "data": {CA_FILE.rpartition("/")[2]: authority.ca_file.read_text()}}
-    return [own, *(one for one in yaml.safe_load_all(rendered) if one)]
+    secrets = [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": client_name(release)}, "type": "kubernetes.io/tls",
+                "data": {name: base64.b64encode(path.read_bytes()).decode()
+                         for name, path in (("tls.crt", client.path), ("tls.key", client.key))}}] if client else []
+    return [own, *secrets, *(one for one in yaml.safe_load_all(rendered) if one)]

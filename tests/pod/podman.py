@@ -1,5 +1,6 @@
 """Pods as podman makes them from Kubernetes' objects, in a network of their own that leads nowhere but to this machine."""
 
+import base64
 import contextlib
 import ipaddress
 import json
@@ -11,6 +12,7 @@ import subprocess
 import urllib.request
 
 import yaml
+from harness.configmap import MountedConfigMap
 from harness.process import TestProgramError, run, wait_until
 
 # What the engine may take to pull, build, start or stop.
@@ -119,7 +121,8 @@ def missing():
 
 
 class Pod:
-    """What a Deployment's controller makes of rendered objects: one pod, replaced when its template has changed, and only then."""
+    """What a Deployment's controller and a kubelet make of rendered objects: one pod, replaced when its template has changed, and only then.
+    What is mounted in it follows the ConfigMaps and Secrets."""
 
     def __init__(self, podman, network, number=0):
         self.podman = podman
@@ -128,27 +131,39 @@ class Pod:
         self.file = podman.directory / f"pod-{number}.yaml"
         self.name = None
         self.template = None
-        self.volumes = []
+        self.made = 0
+        self.mounts = {}  # volume: directory
+        self.contents = {}  # volume: {file: bytes}
 
     def apply(self, objects):
         """Whether that gave a new pod."""
         (deployment,) = (one for one in objects if one["kind"] == "Deployment")
         template = deployment["spec"]["template"]
+        contents = {volume["name"]: content_of(volume, objects) for volume in template["spec"]["volumes"]}
         if template == self.template:
+            self.update(contents)
             return False
+        self.made += 1
+        directory = self.podman.directory / f"{self.file.stem}-{self.made}"
+        self.mounts = {volume: MountedConfigMap(directory / volume, files) for volume, files in contents.items()}
+        self.contents = contents
         self.podman.configure(template["spec"]["securityContext"].get("sysctls", []))
-        self.file.write_text(yaml.safe_dump_all(as_podman_takes(objects)))
+        self.file.write_text(yaml.safe_dump(as_podman_takes(deployment, self.mounts)))
         self.name = f"{deployment['metadata']['name']}-pod-0"
-        self.volumes = [volume["configMap"]["name"] for volume in template["spec"]["volumes"]]
         self.podman.run("play", "kube", "--replace", "--network", self.network.name, "--ip", self.address, self.file)
         self.template = template
         return True
 
+    def update(self, contents):
+        """As the kubelet does it: a volume that is as it was is not touched."""
+        for volume, files in contents.items():
+            if files != self.contents[volume]:
+                self.mounts[volume].update(files)
+        self.contents = contents
+
     def delete(self):
         if self.name:
             self.podman.run("pod", "rm", "--force", "--time", "1", self.name, check=False)
-            if self.volumes:
-                self.podman.run("volume", "rm", "--force", *self.volumes, check=False)
 
     def container(self, name):
         (found,) = self.podman.inspect("container", f"{self.name}-{name}")
@@ -182,16 +197,24 @@ class Pod:
         return self.podman.run("exec", f"{self.name}-{container}", *command).stdout
 
 
-def as_podman_takes(objects):
-    """Rendered objects without what podman 4.3 takes for something else than a kubelet does:
+def content_of(volume, objects):
+    """{file: bytes} of the ConfigMap or Secret that it mounts."""
+    kind, name = ("ConfigMap", volume["configMap"]["name"]) if "configMap" in volume else ("Secret", volume["secret"]["secretName"])
+    (found,) = (one for one in objects if one["kind"] == kind and one["metadata"]["name"] == name)
+    return {file: base64.b64decode(text) if kind == "Secret" else text.encode() for file, text in found["data"].items()}
+
+
+def as_podman_takes(deployment, mounts):
+    """A rendered Deployment without what podman 4.3 takes for something else than a kubelet does:
     - A probe by HTTP becomes `curl` in the container, asking port 0 where the port is given by name. There is no curl in the image.
     - Ports of a container are bound on this machine.
+    - ConfigMaps are copied once, as plain files. Its volumes are directories of this machine, which are as a kubelet has them.
     And what it ignores: the pod's sysctls, which apply() gives it by containers.conf; restartPolicy of init containers, for which reason
     the chart's values say native: false; preStop, without which the sidecar ends together with the application."""
-    taken = json.loads(json.dumps(objects))
-    for one in taken:
-        if one["kind"] == "Deployment":
-            for container in one["spec"]["template"]["spec"]["containers"]:
-                for key in ("startupProbe", "livenessProbe", "readinessProbe", "ports"):
-                    container.pop(key, None)
+    taken = json.loads(json.dumps(deployment))
+    spec = taken["spec"]["template"]["spec"]
+    for container in spec["containers"]:
+        for key in ("startupProbe", "livenessProbe", "readinessProbe", "ports"):
+            container.pop(key, None)
+    spec["volumes"] = [{"name": volume, "hostPath": {"path": str(mount.path), "type": "Directory"}} for volume, mount in mounts.items()]
     return taken

@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import socket
+import threading
 
 import pytest
 import yaml
@@ -53,10 +54,10 @@ class Workload:
         self.release = f"{podman.name}-{number}"
         self.pod = Pod(podman, network, number)
 
-    def render(self, **more):
+    def render(self, change="reload", **more):
         upstreams = {"public": {"servers": [{"address": f"{self.network.resolver}:853", "tls_name": servers.TLS_NAME}],
                                 "tls": {"ca_file": CA_FILE}}}
-        return self.charts.render(self.release, {"upstreams": upstreams, **more}, self.network.cluster_dns)
+        return self.charts.render(self.release, {"upstreams": upstreams, **more}, self.network.cluster_dns, configChange=change)
 
     def apply(self, rendered):
         """Whether there is a new pod, which then has started."""
@@ -204,18 +205,87 @@ def test_a_killed_worker_is_not_the_end_of_the_sidecar(workload):
     assert workload.pod.container("pillion")["RestartCount"] == restarts
 
 
-def test_a_changed_configuration_rolls_the_pod(workloads):
+class LookUps:
+    """The application of each library resolves one name after the other, each of them new."""
+
+    def __init__(self, workload):
+        self.workload = workload
+        self.ending = threading.Event()
+        self.results = {library: [] for library in LIBRARIES}
+        self.threads = [threading.Thread(target=self.repeat, args=[library]) for library in LIBRARIES]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join()
+
+    def repeat(self, library):
+        found = self.results[library]
+        while not self.ending.is_set():
+            try:
+                found.append(self.workload.look_up(library, f"meanwhile-{library}-{len(found)}.x.wild.e2e.example"))
+            except Exception as error:  # told by the test that looks at the results
+                found.append(str(error))
+                return
+
+    def wait_for_more(self):
+        """Until each library has begun and ended one."""
+        before = {library: len(found) for library, found in self.results.items()}
+        wait_until(lambda: all(len(found) >= before[library] + 2 for library, found in self.results.items()), "look-ups go on")
+
+
+def test_a_changed_configuration_comes_into_the_running_pod(workloads):
+    """As the kubelet brings it, while the applications resolve."""
     workload = workloads(1)
     rendered = workload.render()
-    assert workload.render() == rendered
+    workload.apply(rendered)
+    assert workload.look_up("glibc", "primary.db.internal") == "missing"
+    before = workload.processes()
+    workers = children_of(before["pillion"])
+    changed = workload.render(**RECORDS)
+    assert template_of(changed) == template_of(rendered)
+
+    with LookUps(workload) as look_ups:
+        for objects, expected in ((changed, ["192.0.2.10"]), (rendered, "missing"), (changed, ["192.0.2.10"])):
+            look_ups.wait_for_more()
+            assert not workload.apply(objects), "the pod stays"
+            wait_until(lambda: workload.look_up("musl", "primary.db.internal") == expected, "the configuration is in use")
+        look_ups.wait_for_more()
+    assert {result for found in look_ups.results.values() for result in map(str, found)} == {str(["192.0.2.7"])}
+    assert workload.processes() == before and children_of(before["pillion"]) == workers, "nothing was started again"
+
+
+def test_a_configuration_that_is_refused_changes_nothing(workloads):
+    workload = workloads(3)
+    workload.apply(workload.render())
+    before = workload.processes()
+    unreachable = {"public": {"servers": [{"address": f"{workload.network.gateway}:853", "tls_name": servers.TLS_NAME}], "tls": {"ca_file": CA_FILE}}}
+    assert not workload.apply(workload.render(upstreams=unreachable))
+    wait_until(lambda: "the configuration before stays in use" in workload.pod.log("pillion"), "it is refused")
+    for library in LIBRARIES:
+        assert workload.look_up(library, f"refused-{library}.wild.e2e.example") == ["192.0.2.7"]
+    assert workload.processes() == before
+
+
+@pytest.mark.parametrize("number, change, more, checksum", [
+    (4, "roll", RECORDS, "checksum/pillion-config"), (5, "reload", {**RECORDS, "threads": 2}, "checksum/pillion-restart")],
+    ids=["all changes", "what takes a restart"])
+def test_a_changed_configuration_rolls_the_pod(workloads, number, change, more, checksum):
+    workload = workloads(number)
+    rendered = workload.render(change)
+    assert workload.render(change) == rendered
     assert workload.apply(rendered)
     assert workload.look_up("glibc", "primary.db.internal") == "missing"
     first = workload.processes()
-    assert not workload.apply(workload.render()), "nothing has changed, so nothing is to be done"
+    assert not workload.apply(workload.render(change)), "nothing has changed, so nothing is to be done"
     assert workload.processes() == first
 
-    changed = workload.render(**RECORDS)
-    checksum = "checksum/pillion-config"
+    changed = workload.render(change, **more)
     before, after = template_of(rendered), template_of(changed)
     assert before["metadata"]["annotations"].pop(checksum) != after["metadata"]["annotations"].pop(checksum)
     assert before == after, "nothing else of the pod's template tells them apart"

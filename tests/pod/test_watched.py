@@ -5,7 +5,7 @@ import contextlib
 import expressions
 import pytest
 import watching
-from deployment import CA_FILE, objects_of
+from deployment import CA_FILE, CLIENT_FILES, client_name, objects_of
 from harness.namespace import network_of
 from harness.process import served
 from podman import Pod
@@ -18,11 +18,13 @@ def prometheus(charts, podman, network, tmp_path_factory):
     release = f"{podman.name}-watched"
     with contextlib.ExitStack() as stack:
         directory = tmp_path_factory.mktemp("watched")
-        around = stack.enter_context(watching.surroundings(directory, network.gateway, CA_FILE))
+        around = stack.enter_context(watching.surroundings(directory, network.gateway, CA_FILE, CLIENT_FILES))
         pod = Pod(podman, network, 2)
         stack.callback(pod.delete)
-        pod.apply(objects_of(charts.render(release, around.config, network.cluster_dns), release, around.authority))
+        rendered = charts.render(release, around.config, network.cluster_dns, clientTLS={"secretName": client_name(release)})
+        pod.apply(objects_of(rendered, release, around.authority, around.client))
         pod.wait_started("pillion")
+        pod.execute("pillion", "/pillion", "reload")
         with network_of(pod.pid("pillion")):
             stack.enter_context(around.load(53))
         yield stack.enter_context(served(lambda: watching.Prometheus(tmp_path_factory.mktemp("prometheus") / "run", f"{pod.address}:9153")))
