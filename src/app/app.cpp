@@ -127,7 +127,7 @@ telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& met
   sources.searches = !plan.config.search.domains.empty();
   sources.bans = plan.config.clients.ban_after > 0;
   sources.reloads = &reloads_;
-  sources.config_hash = hash_of(plan.config);
+  sources.config_hash = plan.hash;
   sources.worker_restarts = handover_.restarts;
   sources.log_lines_dropped = [this] { return log_.dropped(); };
   sources.build = {.version = std::string(runtime::build_info::version()),

@@ -32,7 +32,11 @@ std::vector<config::Endpoint> missing_in(const std::vector<config::Endpoint>& ad
 }  // namespace
 
 void App::reload_from(const std::filesystem::path& file, const config::Loaded& loaded) {
-  applied_ = plan_;
+  // What the process has lowered of it does not count.
+  auto as_read = std::make_shared<Plan>(*plan_);
+  as_read->hash = hash_of(loaded.config);
+  plan_ = applied_ = std::move(as_read);
+  exporter_->replace(metric_sources(*plan_, metrics_));
   reloader_ = std::make_unique<Reloader>(
       file, loaded, plan_, handover_.outcome, log_, reloads_,
       ReloadHooks{.apply = [this](const auto& plan, const auto& cancelled) { return apply(plan, cancelled); },

@@ -1,11 +1,16 @@
 #include "app/plan.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 
+#include <openssl/evp.h>
+
+#include "config/load.hpp"
 #include "runtime/random.hpp"
 
 namespace pillion::app {
@@ -31,15 +36,28 @@ std::shared_ptr<upstream::TlsContext> make_context(const config::Upstream& upstr
 
 }  // namespace
 
-std::shared_ptr<const Plan> make_plan(config::Config config, const Plan* previous) {
+std::shared_ptr<Plan> make_plan(config::Config config, const Plan* previous) {
   auto plan = std::make_shared<Plan>();
   runtime::Random random;
   for (const auto& upstream : config.upstreams) {
     plan->tls.push_back(make_context(upstream, previous));
     plan->loop_labels.push_back(random.u64());
   }
+  plan->hash = hash_of(config);
   plan->config = std::move(config);
   return plan;
+}
+
+std::string hash_of(const config::Config& config) {
+  const auto text = config::to_yaml(config, false);
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  unsigned int size = 0;
+  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) return {};
+  constexpr std::string_view digits = "0123456789abcdef";
+  constexpr std::size_t shown = 6;  // bytes
+  std::string hex;
+  for (std::size_t i = 0; i < shown; ++i) hex.append({digits[digest[i] >> 4U], digits[digest[i] & 0xFU]});
+  return hex;
 }
 
 }  // namespace pillion::app

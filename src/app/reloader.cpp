@@ -1,7 +1,6 @@
 #include "app/reloader.hpp"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
@@ -11,7 +10,6 @@
 
 #include <boost/asio/post.hpp>
 #include <malloc.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 
 #include "app/handshake_proof.hpp"
@@ -59,18 +57,6 @@ bool is_in(const Plan& plan, const config::Upstream& upstream, const std::shared
 }
 
 }  // namespace
-
-std::string hash_of(const config::Config& config) {
-  const auto text = config::to_yaml(config, false);
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
-  unsigned int size = 0;
-  if (EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) return {};
-  constexpr std::string_view digits = "0123456789abcdef";
-  constexpr std::size_t shown = 6;  // bytes
-  std::string hex;
-  for (std::size_t i = 0; i < shown; ++i) hex.append({digits[digest[i] >> 4U], digits[digest[i] & 0xFU]});
-  return hex;
-}
 
 Reloader::Reloader(std::filesystem::path file, const config::Loaded& loaded, std::shared_ptr<const Plan> plan,
                    int outcome, runtime::Log& log, telemetry::Sources::Reloads& reloads, ReloadHooks hooks)
@@ -163,13 +149,14 @@ std::expected<Reloader::Change, Reloader::Faults> Reloader::attempt() {
     auto config = loaded.config;
     // What the process has lowered since it was read.
     config.dns.max_connections = plan_->config.dns.max_connections;
-    auto next = make_plan(std::move(config), plan_.get());
+    const auto next = make_plan(std::move(config), plan_.get());
+    next->hash = hash_of(loaded.config);
     if (next->config == plan_->config && next->tls == plan_->tls) return Change::none;
     for (const auto& warning : loaded.warnings) log_.warn("configuration warning", {{"warning", warning}});
     if (auto faults = expired_certificates(*next); !faults.empty()) return std::unexpected(std::move(faults));
     if (auto faults = prove(*next); !faults.empty()) return std::unexpected(std::move(faults));
     if (const auto applied = hooks_.apply(next, cancelled_); !applied) return std::unexpected(Faults{applied.error()});
-    plan_ = std::move(next);
+    plan_ = next;
     read_ = std::move(loaded.config);
     return Change::applied;
   } catch (const config::ConfigError& error) {

@@ -87,7 +87,4 @@ class Reloader {
   std::thread thread_;
 };
 
-/// The start of the SHA-256 of the effective configuration, in hex: the same for all programs that do the same.
-[[nodiscard]] std::string hash_of(const config::Config& config);
-
 }  // namespace pillion::app
