@@ -19,7 +19,7 @@ namespace {
 /// A new generation's connections have so long to be opened before it is used all the same.
 constexpr std::chrono::seconds warm_patience{1};
 
-constexpr const char* stopping = "Pillion is stopping";
+constexpr const char* stopping = "Pillion is stopping, or has no memory left";
 
 std::vector<config::Endpoint> missing_in(const std::vector<config::Endpoint>& addresses,
                                          const std::vector<config::Endpoint>& others) {
@@ -69,19 +69,26 @@ std::expected<void, std::string> App::apply(const std::shared_ptr<const Plan>& p
     for (const auto& shard : shards_) shard->discard();
     return std::unexpected(std::move(*error));
   }
-  Replies<std::vector<GroupMetrics>> committed(shards_.size());
+  using Committed = std::optional<std::vector<GroupMetrics>>;
+  Replies<Committed> committed(shards_.size());
   for (std::size_t i = 0; i < shards_.size(); ++i) {
     shards_[i]->commit([this](int socket) { release_inherited_socket(handover_, socket); },
-                       [reply = committed.reply(i)](const ShardUpstreams& upstreams) { reply(metrics_of(upstreams)); });
+                       [reply = committed.reply(i)](const ShardUpstreams* upstreams) {
+                         reply(upstreams == nullptr ? Committed() : metrics_of(*upstreams));
+                       });
   }
-  auto metrics = committed.wait(cancelled);
-  if (!metrics) return std::unexpected(stopping);
+  auto replies = committed.wait(cancelled);
+  // A drain that has begun meanwhile goes on with what there was; its numbers are not those of the new plan's servers.
+  if (!replies || std::ranges::any_of(*replies, [](const Committed& each) { return !each; }))
+    return std::unexpected(stopping);
+  ShardMetrics metrics;
+  for (auto& each : *replies) metrics.push_back(std::move(*each));
   for (const auto& added : missing_in(plan->config.dns.listen, applied_->config.dns.listen))
     log_.info("listening for DNS", {{"address", config::to_string(added)}, {"transports", "udp tcp"}});
   for (const auto& gone : missing_in(applied_->config.dns.listen, plan->config.dns.listen))
     log_.info("no longer listening for DNS", {{"address", config::to_string(gone)}});
   applied_ = plan;
-  metrics_ = std::move(*metrics);
+  metrics_ = std::move(metrics);
   asio::post(shards_.front()->loop().io(), [this, plan] { plan_ = plan; });
   if (http_) http_->post([this, sources = metric_sources(*plan, metrics_)] { exporter_->replace(sources); });
   log_.set_level(static_cast<runtime::LogLevel>(plan->config.log.level));

@@ -76,19 +76,21 @@ asio::awaitable<void> Shard::warm(runtime::Time until, std::function<void(std::o
   done(std::nullopt);
 }
 
-void Shard::commit(std::function<void(int)> released, std::function<void(const ShardUpstreams& upstreams)> done) {
+void Shard::commit(std::function<void(int)> released, std::function<void(const ShardUpstreams* upstreams)> done) {
   asio::post(loop_.io(), [this, released = std::move(released), done = std::move(done)] {
-    if (prepared_ && !drain_) {
-      // Whatever throws here leaves it to be discarded.
-      auto& next = *prepared_;
+    if (!prepared_ || drain_) return done(nullptr);
+    auto& next = *prepared_;
+    const auto swap = [&] {
       server_.configure(next.plan->config);
       for (auto& [endpoint, bound] : next.added) server_.add(endpoint, std::move(bound));
       server_.keep_only(next.plan->config.dns.listen, released);
       resolver_.replace(std::move(next.generation));
       upstreams_ = std::move(next.upstreams);
       prepared_.reset();
-    }
-    done(upstreams_);
+    };
+    // Whatever throws leaves it to be discarded.
+    const bool swapped = loop_.contain("reload", swap, [] {});
+    done(swapped ? &upstreams_ : nullptr);
   });
 }
 

@@ -86,7 +86,8 @@ class Shard {
                std::function<void(std::optional<std::string> error)> done);
   /// Thread-safe. From now on answers by the generation that was prepared, on its addresses; calls `done` with its
   /// upstreams on the shard's thread, and before that `released` with each socket that is not listened on any more.
-  void commit(std::function<void(int)> released, std::function<void(const ShardUpstreams& upstreams)> done);
+  /// Where a drain has begun, or nothing was prepared, all stays as it is, and the upstreams are nullptr.
+  void commit(std::function<void(int)> released, std::function<void(const ShardUpstreams* upstreams)> done);
   /// Thread-safe. Lets go of the generation that was prepared, if one was.
   void discard();
 

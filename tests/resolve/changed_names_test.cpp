@@ -7,115 +7,89 @@
 namespace pillion::resolve {
 namespace {
 
-using dns::testing::name_of;
 using testing::HandTurned;
 using testing::HoldingGroup;
 
+std::shared_ptr<UpstreamGroup> group_of(std::vector<std::string> servers, bool encrypted = true) {
+  auto group = std::make_shared<UpstreamGroup>();
+  group->name = "group";
+  group->encrypted = encrypted;
+  group->group = std::make_unique<HoldingGroup>();
+  group->servers = std::move(servers);
+  return group;
+}
+
 class ChangedNamesTest : public ::testing::Test {
  protected:
-  static std::shared_ptr<UpstreamGroup> group(std::vector<std::string> servers, bool encrypted = true) {
-    auto made = std::make_shared<UpstreamGroup>();
-    made->name = servers.front();
-    made->encrypted = encrypted;
-    made->group = std::make_unique<HoldingGroup>();
-    made->servers = std::move(servers);
-    return made;
-  }
-  static resolve::Setup to_root(std::shared_ptr<UpstreamGroup> root) {
+  /// A generation whose routes lead to these groups, each for one zone.
+  Generation generation(const std::vector<std::pair<std::string, std::shared_ptr<UpstreamGroup>>>& routes,
+                        const std::vector<std::string>& zones = {}) {
     resolve::Setup setup;
-    setup.groups.push_back(std::move(root));
-    setup.routes.push_back({.zone = {0}, .group = 0});
-    return setup;
+    for (const auto& [zone, group] : routes) {
+      setup.routes.push_back({.zone = dns::parse_name(zone).value(), .group = setup.groups.size()});
+      setup.groups.push_back(group);
+    }
+    for (const auto& zone : zones) {
+      const auto name = dns::parse_name(zone).value();
+      setup.zones.push_back({.name = name, .zone = LocalZone(name, std::vector<dns::ZoneRecord>{})});
+    }
+    return {schedule, std::move(setup)};
   }
-  static resolve::Setup::Zone zone(std::string_view name, std::string_view record) {
-    auto origin = name_of(name);
-    std::vector<dns::ZoneRecord> records{dns::parse_zone_record(record, origin).value()};
-    return {.name = origin, .zone = LocalZone(origin, std::move(records))};
+  static cache::Fate fate(const Generation& old, const Generation& next, std::string_view name) {
+    return ChangedNames(old, next).fate_of(dns::parse_name(name).value(), false);
   }
-  static void route(resolve::Setup& setup, std::string_view name, std::shared_ptr<UpstreamGroup> to) {
-    setup.routes.push_back({.zone = name_of(name), .group = setup.groups.size()});
-    setup.groups.push_back(std::move(to));
-  }
-  cache::Fate fate(resolve::Setup old_setup, resolve::Setup next_setup, std::string_view name, bool searched = false) {
-    const Generation old(schedule, std::move(old_setup));
-    const Generation next(schedule, std::move(next_setup));
-    return ChangedNames(old, next).fate_of(name_of(name), searched);
-  }
-  static SearchList search() { return {{name_of("a.example"), name_of("b.example")}, 5}; }
 
   HandTurned schedule;
 };
 
-TEST_F(ChangedNamesTest, AServerThatIsLeftMakesItTheSameUpstream) {
-  EXPECT_EQ(fate(to_root(group({"a", "b"})), to_root(group({"b", "c"})), "www.test1"), cache::Fate::kept);
-  EXPECT_EQ(fate(to_root(group({"a"})), to_root(group({"b"})), "www.test1"), cache::Fate::dropped);
-  EXPECT_EQ(fate(to_root(group({"a"})), to_root(group({"a"}, false)), "www.test1"), cache::Fate::dropped);
+TEST_F(ChangedNamesTest, TheSameGroupKeepsItsNames) {
+  const auto group = group_of({});
+  const auto old = generation({{".", group}});
+  EXPECT_EQ(fate(old, generation({{".", group}}), "www.example"), cache::Fate::kept);
 }
 
-TEST_F(ChangedNamesTest, ExactlyTheNamesOfANewRouteAreDropped) {
-  const auto root = group({"a"});
-  const auto other = group({"b"});
-  const auto with_route = [&] {
-    auto setup = to_root(root);
-    route(setup, "office.test1", other);
-    return setup;
-  };
-  EXPECT_EQ(fate(to_root(root), with_route(), "db.office.test1"), cache::Fate::dropped);
-  EXPECT_EQ(fate(to_root(root), with_route(), "test1"), cache::Fate::kept_for_its_name);
-  EXPECT_EQ(fate(to_root(root), with_route(), "www.test1"), cache::Fate::kept);
-  EXPECT_EQ(fate(with_route(), to_root(root), "db.office.test1"), cache::Fate::dropped);
+TEST_F(ChangedNamesTest, AServerInCommonIsTheSameUpstream) {
+  const auto old = generation({{".", group_of({"192.0.2.1:853 a", "192.0.2.2:853 b"})}});
+  EXPECT_EQ(fate(old, generation({{".", group_of({"192.0.2.3:853 c", "192.0.2.2:853 b"})}}), "www.example"),
+            cache::Fate::kept);
+  EXPECT_EQ(fate(old, generation({{".", group_of({"192.0.2.3:853 c"})}}), "www.example"), cache::Fate::dropped);
+  // The address alone does not make the server.
+  EXPECT_EQ(fate(old, generation({{".", group_of({"192.0.2.1:853 other"})}}), "www.example"), cache::Fate::dropped);
+}
+
+TEST_F(ChangedNamesTest, WhatCameInTheClearIsNotWhatComesEncrypted) {
+  const auto old = generation({{".", group_of({"192.0.2.1:53 "}, false)}});
+  EXPECT_EQ(fate(old, generation({{".", group_of({"192.0.2.1:53 "}, true)}}), "www.example"), cache::Fate::dropped);
+  EXPECT_EQ(fate(old, generation({{".", group_of({"192.0.2.1:53 "}, false)}}), "www.example"), cache::Fate::kept);
+}
+
+TEST_F(ChangedNamesTest, NamesOfOneZoneChangeAndOthersDoNot) {
+  const auto root = group_of({"a"});
+  const auto office = group_of({"b"});
+  const auto old = generation({{".", root}, {"internal", office}});
+  const auto next = generation({{".", root}, {"corp", office}});
+  EXPECT_EQ(fate(old, next, "db.internal"), cache::Fate::dropped);
+  EXPECT_EQ(fate(old, next, "db.corp"), cache::Fate::dropped);
+  EXPECT_EQ(fate(old, next, "corp"), cache::Fate::dropped);
+  EXPECT_EQ(fate(old, next, "notcorp"), cache::Fate::kept);
+  EXPECT_EQ(fate(old, next, "www.example"), cache::Fate::kept);
 }
 
 TEST_F(ChangedNamesTest, ToAndFromALocalZone) {
-  const auto root = group({"a"});
-  auto with_zone = to_root(root);
-  with_zone.zones.push_back(zone("lan.test1", "www 60 A 192.0.2.1"));
-  EXPECT_EQ(fate(to_root(root), std::move(with_zone), "www.lan.test1"), cache::Fate::dropped);
-  auto before = to_root(root);
-  before.zones.push_back(zone("lan.test1", "www 60 A 192.0.2.1"));
-  EXPECT_EQ(fate(std::move(before), to_root(root), "www.lan.test1"), cache::Fate::dropped);
+  const auto root = group_of({"a"});
+  const auto without = generation({{".", root}});
+  const auto with = generation({{".", root}}, {"db.example"});
+  EXPECT_EQ(fate(without, with, "db.example"), cache::Fate::dropped);
+  EXPECT_EQ(fate(with, without, "x.db.example"), cache::Fate::dropped);
+  EXPECT_EQ(fate(with, without, "www.example"), cache::Fate::kept);
 }
 
-TEST_F(ChangedNamesTest, AWalkIsKeptWhileAllOfItIsAnsweredAlike) {
-  const auto root = group({"a"});
-  const auto plain = [&] {
-    auto setup = to_root(root);
-    setup.search = search();
-    return setup;
-  };
-  EXPECT_EQ(fate(plain(), plain(), "x.y.a.example", true), cache::Fate::kept);
-  EXPECT_EQ(fate(plain(), to_root(root), "x.y.a.example", true), cache::Fate::dropped);
-  auto candidate = plain();
-  route(candidate, "y.b.example", group({"b"}));
-  EXPECT_EQ(fate(plain(), std::move(candidate), "x.y.a.example", true), cache::Fate::dropped);
-}
-
-TEST_F(ChangedNamesTest, AWalkGoesWithAGuardThatIsAnsweredElsewhere) {
-  const auto root = group({"a"});
-  const auto same = group({"c"});
-  const auto with_candidate = [&] {
-    auto setup = to_root(root);
-    route(setup, "x.y.a.example", same);
-    setup.search = search();
-    return setup;
-  };
-  // The guard y.a.example goes elsewhere, the candidate beneath it has a route of its own.
-  auto next = with_candidate();
-  route(next, "y.a.example", group({"b"}));
-  EXPECT_EQ(fate(with_candidate(), std::move(next), "x.y.a.example", true), cache::Fate::dropped);
-}
-
-TEST_F(ChangedNamesTest, AWalkThroughALocalZoneLastsAsLongAsItsRecords) {
-  const auto root = group({"a"});
-  const auto with_record = [&](std::string_view record) {
-    auto setup = to_root(root);
-    setup.zones.push_back(zone("b.example", record));
-    setup.search = search();
-    return setup;
-  };
-  const auto* const before = "x.y 60 A 192.0.2.1";
-  EXPECT_EQ(fate(with_record(before), with_record(before), "x.y.a.example", true), cache::Fate::kept);
-  EXPECT_EQ(fate(with_record(before), with_record("x.y 60 A 192.0.2.2"), "x.y.a.example", true), cache::Fate::dropped);
+TEST_F(ChangedNamesTest, ADenialAboveANewZoneIsOfItsNameAlone) {
+  const auto root = group_of({"a"});
+  const auto old = generation({{".", root}});
+  const auto next = generation({{".", root}, {"db.corp.example", group_of({"b"})}});
+  EXPECT_EQ(fate(old, next, "corp.example"), cache::Fate::kept_for_its_name);
+  EXPECT_EQ(fate(old, next, "other.example"), cache::Fate::kept);
 }
 
 }  // namespace

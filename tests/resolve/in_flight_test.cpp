@@ -1,9 +1,11 @@
 #include "resolve/in_flight.hpp"
 
 #include <functional>
+#include <string>
 
 #include <gtest/gtest.h>
 
+#include "dns/name.hpp"
 #include "resolve/fakes.hpp"
 
 namespace pillion::resolve {
@@ -159,6 +161,50 @@ TEST_F(InFlightTest, ARefreshIsAskedOnceAndCanBeJoined) {
   group.answer_with_address();
   EXPECT_EQ(asker.answers, 1);
   EXPECT_EQ(schedule.deadline_count(), 0U);
+}
+
+TEST_F(InFlightTest, WhatIsDroppedIsAnsweredToWhoWaitsAndJoinedByNobodyElse) {
+  Asker early;
+  Asker other;
+  Asker late;
+  join(TestQuery("www.example"), early);
+  join(TestQuery("www.internal"), other);
+  const auto changed = dns::parse_name("www.example").value();
+  in_flight.sort_out(
+      [&](dns::Bytes name) { return dns::equal_names(name, changed) ? cache::Fate::dropped : cache::Fate::kept; });
+  join(TestQuery("www.example"), late);
+  ASSERT_EQ(group.asked.size(), 3U);
+  group.answer_with_address();
+  EXPECT_EQ(early.answers, 1);
+  EXPECT_EQ(late.answers, 0);
+  // The other one is under way as before.
+  Asker joining;
+  join(TestQuery("www.internal"), joining);
+  ASSERT_EQ(group.asked.size(), 2U);
+  group.answer_with_address();
+  EXPECT_EQ(other.answers, 1);
+  EXPECT_EQ(joining.answers, 1);
+  group.answer_with_address();
+  EXPECT_EQ(late.answers, 1);
+}
+
+TEST_F(InFlightTest, AllThatShareABucketAreSortedOut) {
+  constexpr int count = 5'000;
+  std::deque<Asker> askers;
+  const auto name = [](int i) { return "n" + std::to_string(i) + ".example"; };
+  for (int i = 0; i < count; ++i) join(TestQuery(name(i)), askers.emplace_back());
+  std::size_t looked_at = 0;
+  in_flight.sort_out(
+      [&](dns::Bytes /*name*/) { return ++looked_at % 2 == 0 ? cache::Fate::dropped : cache::Fate::kept; });
+  EXPECT_EQ(looked_at, askers.size());
+  std::size_t left = 0;
+  in_flight.sort_out([&](dns::Bytes /*name*/) {
+    ++left;
+    return cache::Fate::kept;
+  });
+  EXPECT_EQ(left, askers.size() / 2);
+  while (!group.asked.empty()) group.answer_with_address();
+  for (const auto& asker : askers) ASSERT_EQ(asker.answers, 1);
 }
 
 }  // namespace

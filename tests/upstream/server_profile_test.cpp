@@ -137,5 +137,24 @@ TEST_F(ServerProfileTest, EdnsIsOffForTenMinutesOverUdpAndTcp) {
   }
 }
 
+TEST_F(ServerProfileTest, WhatIsKnownIsInheritedAndEachGoesItsOwnWayAfter) {
+  reply(10ms, 200);
+  profile.closed_idle(10s);
+  profile.closed_idle(10s);
+  profile.write_singly(start);
+  profile.turn_edns_off(start);
+  ServerProfile heir(std::make_shared<EdnsSupport>());
+  heir.inherit(profile);
+  EXPECT_EQ(heir.patience(), profile.patience());
+  EXPECT_EQ(heir.slow_after(), profile.slow_after());
+  EXPECT_EQ(heir.idle_timeout(), 9s);
+  EXPECT_TRUE(heir.writes_singly(start));
+  EXPECT_FALSE(heir.knows_edns(start));
+  // Whether it knows EDNS is shared by the pools of one group, not with those of another.
+  heir.turn_edns_off(start + 1h);
+  EXPECT_TRUE(profile.knows_edns(start + 1h));
+  EXPECT_FALSE(heir.knows_edns(start + 1h));
+}
+
 }  // namespace
 }  // namespace pillion::upstream

@@ -1,0 +1,101 @@
+#include "resolve/retired_groups.hpp"
+
+#include <gtest/gtest.h>
+
+#include "resolve/fakes.hpp"
+
+namespace pillion::resolve {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HandTurned;
+
+/// A group whose queries and connections the test ends.
+class EndingGroup final : public Group {
+ public:
+  void start() override {}
+  void resolve(const dns::QueryView& /*query*/, Request& /*request*/) override {}
+  void stop() override { ++stops; }
+  [[nodiscard]] bool is_stopped() const override { return is_closed; }
+  void trim() override {}
+  [[nodiscard]] bool is_idle() const override { return idle; }
+  [[nodiscard]] bool is_warm() const override { return true; }
+  [[nodiscard]] bool is_down() const override { return false; }
+  [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
+
+  bool idle = false;
+  bool is_closed = false;
+  int stops = 0;
+};
+
+class RetiredGroupsTest : public ::testing::Test {
+ protected:
+  /// Retires a generation of one group; only the retired groups own it from then on.
+  EndingGroup& retire() {
+    auto ending = std::make_unique<EndingGroup>();
+    auto& group = *ending;
+    auto made = std::make_shared<UpstreamGroup>();
+    made->group = std::move(ending);
+    owners.push_back(made);
+    retired.add({std::move(made)});
+    return group;
+  }
+
+  HandTurned schedule;
+  runtime::Gauge generations;
+  RetiredGroups retired{schedule, generations};
+  std::vector<std::weak_ptr<UpstreamGroup>> owners;
+};
+
+TEST_F(RetiredGroupsTest, OnlyTheOneInUseIsThereAtFirst) {
+  EXPECT_EQ(generations.value(), 1);
+  retired.add({});
+  EXPECT_EQ(generations.value(), 1);
+  EXPECT_TRUE(retired.are_stopped());
+  EXPECT_EQ(schedule.deadline_count(), 0U);
+}
+
+TEST_F(RetiredGroupsTest, AGroupIsClosedWhenItsLastQueryHasEndedAndFreedWhenItsConnectionsAreGone) {
+  auto& group = retire();
+  EXPECT_EQ(generations.value(), 2);
+  schedule.pass(1h);
+  EXPECT_EQ(group.stops, 0);
+  EXPECT_FALSE(retired.are_stopped());
+
+  group.idle = true;
+  schedule.pass(RetiredGroups::look_every);
+  EXPECT_GE(group.stops, 1);
+  EXPECT_FALSE(owners[0].expired());
+  EXPECT_EQ(generations.value(), 2);
+
+  group.is_closed = true;
+  schedule.pass(RetiredGroups::look_every);
+  EXPECT_TRUE(owners[0].expired());
+  EXPECT_EQ(generations.value(), 1);
+  EXPECT_EQ(schedule.deadline_count(), 0U);
+}
+
+TEST_F(RetiredGroupsTest, OneThatWaitsKeepsNoOther) {
+  auto& first = retire();
+  auto& second = retire();
+  EXPECT_EQ(generations.value(), 3);
+  second.idle = true;
+  second.is_closed = true;
+  schedule.pass(RetiredGroups::look_every);
+  EXPECT_FALSE(owners[0].expired());
+  EXPECT_TRUE(owners[1].expired());
+  EXPECT_EQ(generations.value(), 2);
+  EXPECT_EQ(first.stops, 0);
+}
+
+TEST_F(RetiredGroupsTest, StoppingClosesAllAtOnce) {
+  auto& group = retire();
+  retired.stop();
+  EXPECT_EQ(group.stops, 1);
+  EXPECT_FALSE(retired.are_stopped());
+  group.is_closed = true;
+  EXPECT_TRUE(retired.are_stopped());
+}
+
+}  // namespace
+}  // namespace pillion::resolve
