@@ -43,7 +43,7 @@ TEST(SortOut, WhatIsKeptIsFoundAndWhatIsDroppedIsNotInWhateverChain) {
   ASSERT_EQ(harness.store.metrics().entries.value(), static_cast<double>(before));
 
   std::size_t asked = 0;
-  harness.store.sort_out([&](dns::Bytes name, bool) {
+  harness.store.sort_out([&](dns::Bytes name, Kind, bool) {
     ++asked;
     return is_odd(name) ? Fate::dropped : Fate::kept;
   });
@@ -64,10 +64,10 @@ TEST(SortOut, CountersAreRightAtOnceAndTheRoomIsUsedAgain) {
   fill(harness, 100);
   EXPECT_EQ(harness.store.metrics().entries.value(), 100);
   const auto bytes = harness.store.metrics().bytes.value();
-  harness.store.sort_out([](dns::Bytes name, bool) { return is_odd(name) ? Fate::dropped : Fate::kept; });
+  harness.store.sort_out([](dns::Bytes name, Kind, bool) { return is_odd(name) ? Fate::dropped : Fate::kept; });
   EXPECT_EQ(harness.store.metrics().entries.value(), 50);
   EXPECT_LT(harness.store.metrics().bytes.value(), bytes);
-  harness.store.sort_out([](dns::Bytes, bool) { return Fate::dropped; });
+  harness.store.sort_out([](dns::Bytes, Kind, bool) { return Fate::dropped; });
   EXPECT_EQ(harness.store.metrics().entries.value(), 0);
   EXPECT_EQ(harness.store.metrics().bytes.value(), 0);
   // The blocks of what was dropped leave with their queue, and are not counted a second time.
@@ -80,9 +80,9 @@ TEST(SortOut, ADenialThatIsKeptForItsNameSaysNothingOfNamesBeneath) {
   Harness harness;
   ASSERT_TRUE(harness.insert(Query("gone.example"), negative_reply("gone.example", dns::rcode::nxdomain, ttl, ttl)));
   ASSERT_EQ(harness.freshness(Query("www.gone.example")), Freshness::fresh);
-  harness.store.sort_out([](dns::Bytes, bool) { return Fate::kept; });
+  harness.store.sort_out([](dns::Bytes, Kind, bool) { return Fate::kept; });
   EXPECT_EQ(harness.freshness(Query("www.gone.example")), Freshness::fresh);
-  harness.store.sort_out([](dns::Bytes, bool) { return Fate::kept_for_its_name; });
+  harness.store.sort_out([](dns::Bytes, Kind, bool) { return Fate::kept_for_its_name; });
   EXPECT_EQ(harness.freshness(Query("www.gone.example")), Freshness::miss);
   EXPECT_EQ(harness.freshness(Query("gone.example")), Freshness::fresh);
   EXPECT_EQ(harness.freshness(Query("gone.example", {.type = dns::type::aaaa})), Freshness::fresh);
@@ -99,7 +99,7 @@ TEST(SortOut, WhatAWalkFoundIsToldApartFromTheNameItself) {
   ASSERT_TRUE(found.prepare(key, dns::MessageView::parse(reply).value(), {}));
   harness.store.insert_found(key, found, harness.now);
   ASSERT_NE(harness.store.lookup_found(key, harness.now), nullptr);
-  harness.store.sort_out([](dns::Bytes, bool searched) { return searched ? Fate::dropped : Fate::kept; });
+  harness.store.sort_out([](dns::Bytes, Kind, bool searched) { return searched ? Fate::dropped : Fate::kept; });
   EXPECT_EQ(harness.store.lookup_found(key, harness.now), nullptr);
   EXPECT_EQ(harness.freshness(query), Freshness::fresh);
 }
