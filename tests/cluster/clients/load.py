@@ -2,11 +2,12 @@
 """Asks one server for an address, RATE times a second over UDP and as often over TCP, until standard input ends, in a pod. Each query has a
 socket of its own, as libc's have, and is sent once: nothing that a second try would hide is hidden. Prints "asking" when it has begun, and
 in the end for each protocol how many queries were sent and answered, the slowest answer in seconds, and the failures as (seconds since the
-epoch at which the query was sent, source port, what became of it).
+epoch at which the query was sent, source port, what became of it). "astray" is an answer that came from another address than was asked.
 
     load.py ADDRESS RATE NAME...
 """
 
+import contextlib
 import errno
 import json
 import select
@@ -21,14 +22,21 @@ PORT = 53
 # From when a query counts as failed; libc would try again after five.
 PATIENCE = 2.0
 HEADER = 12
+# Of Linux's <linux/in.h>, not in every release of Python: a socket that is not connected hears of ICMP's errors too.
+IP_RECVERR = 11
+ASTRAY = "astray"
+EARLY_PORTS = range(20000, 20100)
+# Seconds for one of these tries, and between two.
+TRY = 0.3
 
 
 class Query:
     """One, from its socket to its end. `outcome` is None until then, and "" where it was answered."""
 
     def __init__(self, protocol, server, wire):
-        self.protocol = protocol
         self.wire = wire
+        self.server = (server, PORT)
+        self.protocol = protocol
         self.at = time.time()
         self.begun = time.monotonic()
         self.received = b""
@@ -37,15 +45,20 @@ class Query:
         over_tcp = protocol == "tcp"
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM if over_tcp else socket.SOCK_DGRAM)
         self.socket.setblocking(False)
-        error = self.socket.connect_ex((server, PORT))
-        if error not in (0, errno.EINPROGRESS):
-            self.outcome = errno.errorcode[error]
-            return
-        self.port = self.socket.getsockname()[1]
         # What is written to a socket that connects would be refused.
         self.events = select.EPOLLOUT if over_tcp else select.EPOLLIN
-        if not over_tcp:
-            self.attempt(lambda: self.socket.send(wire))
+        self.attempt(self.connect if over_tcp else self.send)
+        if self.outcome is None:
+            self.port = self.socket.getsockname()[1]
+
+    def connect(self):
+        with contextlib.suppress(BlockingIOError):
+            self.socket.connect(self.server)
+
+    def send(self):
+        """Not by a connected socket, as libc's is, lest the kernel keeps from us what comes from another address."""
+        self.socket.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        self.socket.sendto(self.wire, self.server)
 
     def attempt(self, call):
         try:
@@ -63,9 +76,9 @@ class Query:
             self.attempt(self.read)
 
     def read(self):
-        got = self.socket.recv(65535)
+        got, sender = self.socket.recvfrom(65535)
         if self.protocol == "udp":
-            self.outcome = judged(self.wire, got)
+            self.outcome = judged(self.wire, got) or ("" if sender == self.server else ASTRAY)
             return
         self.received += got
         if not got:
@@ -145,8 +158,27 @@ class Load:
         print(json.dumps(self.results))
 
 
+def await_service(server, wire):
+    """Nodes learn of a new Service some time after it is there. A try that came too early they remember by its port: so these are not of the
+    range from which the kernel takes those of the load."""
+    for port in EARLY_PORTS:
+        try:
+            with socket.create_connection((server, PORT), TRY, ("", port)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.bind(("", port))
+                client.settimeout(TRY)
+                client.connect((server, PORT))
+                client.send(wire)
+                client.recv(65535)
+                return
+        except OSError:
+            time.sleep(TRY)
+    sys.exit(f"{server} does not answer")
+
+
 def main(server, rate, *names):
-    Load(server, int(rate), names).run()
+    load = Load(server, int(rate), names)
+    await_service(server, load.questions[0])
+    load.run()
 
 
 if __name__ == "__main__":
