@@ -235,55 +235,62 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def resolver(namespaces, images, authority, reverse_zones):
-    """Its address, where both the cluster's DNS and the public resolver are."""
+    """Its address, where both the cluster's DNS and the public resolver are; its authority is known to pods with Pillion."""
     certificate = authority.issue("server", f"DNS:{TLS_NAME}")
-    apply(*objects.resolver(images["clients"], certificate, [DOMAIN, *reverse_zones]))
+    apply(*objects.resolver(images["clients"], certificate, [DOMAIN, *reverse_zones]),
+          objects.named("ConfigMap", HERE, "authority", data={CA_FILE.rpartition("/")[2]: authority.ca_file.read_text()}))
     wait_for("condition=Ready", OUTSIDE, f"pod/{objects.RESOLVER}")
     return get("pod", OUTSIDE, objects.RESOLVER)["status"]["podIP"]
 
 
-def rendered(directory, images, resolver, reverse_zones):
-    """The chart's workload, whose application are the clients."""
+def pillion_values(images, resolver, reverse_zones):
+    """The chart's `pillion`, with the test's resolver for both the public one and the cluster's DNS."""
     repository, tag = images["pillion"].rsplit(":", 1)
     upstream = {"servers": [{"address": f"{resolver}:853", "tls_name": TLS_NAME}], "tls": {"ca_file": CA_FILE}}
-    values = directory / "values.json"
-    values.write_text(json.dumps({
-        "mode": "workload",
-        "terminationGracePeriodSeconds": 1,
-        "affinity": objects.beside_the_resolver(),
-        "workload": {"containers": [objects.container(images["clients"])]},
-        "pillion": {
-            "image": {"repository": repository, "tag": tag},
-            "clusterDNS": {"address": resolver, "domain": DOMAIN, "reverseZones": reverse_zones},
-            "ca": {"configMapName": "authority"},
-            "config": {"upstreams": {"public": upstream}},
-        },
-    }))
+    return {
+        "image": {"repository": repository, "tag": tag},
+        "clusterDNS": {"address": resolver, "domain": DOMAIN, "reverseZones": reverse_zones},
+        "ca": {"configMapName": "authority"},
+        "config": {"upstreams": {"public": upstream}},
+    }
+
+
+def rendered(directory, release, values):
+    """The chart's objects."""
+    file = directory / "values.json"
+    file.write_text(json.dumps(values))
     try:
         helm = chart_tools.fetch().helm
     except chart_tools.Unavailable as reason:
         unusable(f"there is no Helm to render the chart: {reason}")
-    done = subprocess.run([helm, "template", RELEASE, ROOT / "helm" / "pillion", "--namespace", HERE, "--values", values],
+    done = subprocess.run([helm, "template", release, ROOT / "helm" / "pillion", "--namespace", HERE, "--values", file],
                           env={"HOME": str(directory), "KUBECONFIG": str(directory / "none")}, capture_output=True, text=True,
                           timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
-    return [one for one in yaml.safe_load_all(done.stdout) if one]
+    found = [one for one in yaml.safe_load_all(done.stdout) if one]
+    for one in found:
+        one["metadata"].setdefault("namespace", HERE)
+    return found
 
 
 @pytest.fixture(scope="session")
-def pods(images, resolver, authority, reverse_zones, tmp_path_factory):
+def pods(images, resolver, reverse_zones, tmp_path_factory):
     """The plain one and the one with Pillion, once the cluster has all that they are asked for."""
-    workload = rendered(tmp_path_factory.mktemp("helm"), images, resolver, reverse_zones)
-    for one in workload:
-        one["metadata"].setdefault("namespace", HERE)
-    apply(objects.plain(images["clients"], resolver), *objects.application(images["clients"]), objects.flapping(),
-          objects.named("ConfigMap", HERE, "authority", data={CA_FILE.rpartition("/")[2]: authority.ca_file.read_text()}), *workload)
+    workload = rendered(tmp_path_factory.mktemp("helm"), RELEASE, {
+        "mode": "workload",
+        "terminationGracePeriodSeconds": 1,
+        "affinity": objects.beside_the_resolver(),
+        # The application are the clients.
+        "workload": {"containers": [objects.container(images["clients"])]},
+        "pillion": pillion_values(images, resolver, reverse_zones),
+    })
+    apply(objects.plain(images["clients"], resolver), *objects.application(images["clients"]), objects.flapping(), *workload)
     (deployment,) = (one["metadata"]["name"] for one in workload if one["kind"] == "Deployment")
     wait_for("condition=Ready", HERE, "pod/plain")
     for what in (f"deployment/{deployment}", "statefulset/db", "deployment/herd"):
         kubectl("-n", HERE, "rollout", "status", what, f"--timeout={PATIENCE}s")
     kubectl("-n", THERE, "rollout", "status", "statefulset/db", f"--timeout={PATIENCE}s")
-    (pod,) = get("pods", HERE, "-l", "pillion-sidecar=true")["items"]
+    (pod,) = get("pods", HERE, "-l", f"pillion-sidecar=true,app.kubernetes.io/instance={RELEASE}")["items"]
     plain = Pod("plain")
     # By names that are asked for nowhere else than in the cluster, lest the public resolver sees names that it would not have seen.
     wait_until(lambda: found_all(plain), "the cluster's DNS knows all Services and pods", patience=PATIENCE)

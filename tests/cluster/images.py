@@ -137,7 +137,7 @@ def unpack(files, root):
 def compile_programs(directory, root):
     """Returns {tool: why it is not there}."""
     run("gcc", "-D_GNU_SOURCE", "-O1", "-o", root / "lookup-glibc", CLIENTS / "lookup.c")
-    for name in ("ask.py", "resolver.py", "lookup.js", "lookup.rb"):
+    for name in ("ask.py", "load.py", "resolver.py", "lookup.js", "lookup.rb"):
         shutil.copy(CLIENTS / name, root)
     go = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
     # For any release of Java that has the switch expressions of the source.

@@ -1,0 +1,185 @@
+#!/usr/bin/python3
+"""Asks one server for an address, RATE times a second over UDP and as often over TCP, until standard input ends, in a pod. Each query has a
+socket of its own, as libc's have, and is sent once: nothing that a second try would hide is hidden. Prints "asking" when it has begun, and
+in the end for each protocol how many queries were sent and answered, the slowest answer in seconds, and the failures as (seconds since the
+epoch at which the query was sent, source port, what became of it). "astray" is an answer that came from another address than was asked.
+
+    load.py ADDRESS RATE NAME...
+"""
+
+import contextlib
+import errno
+import json
+import select
+import socket
+import struct
+import sys
+import time
+
+import dns.message
+
+PORT = 53
+# From when a query counts as failed; libc would try again after five.
+PATIENCE = 2.0
+HEADER = 12
+# Of Linux's <linux/in.h>, not in every release of Python: a socket that is not connected hears of ICMP's errors too.
+IP_RECVERR = 11
+ASTRAY = "astray"
+EARLY_PORTS = range(20000, 20100)
+# Seconds for one of these tries, and between two.
+TRY = 0.3
+
+
+class Query:
+    """One, from its socket to its end. `outcome` is None until then, and "" where it was answered."""
+
+    def __init__(self, protocol, server, wire):
+        self.wire = wire
+        self.server = (server, PORT)
+        self.protocol = protocol
+        self.at = time.time()
+        self.begun = time.monotonic()
+        self.received = b""
+        self.outcome = None
+        self.port = 0
+        over_tcp = protocol == "tcp"
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM if over_tcp else socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        # What is written to a socket that connects would be refused.
+        self.events = select.EPOLLOUT if over_tcp else select.EPOLLIN
+        self.attempt(self.connect if over_tcp else self.send)
+        if self.outcome is None:
+            self.port = self.socket.getsockname()[1]
+
+    def connect(self):
+        with contextlib.suppress(BlockingIOError):
+            self.socket.connect(self.server)
+
+    def send(self):
+        """Not by a connected socket, as libc's is, lest the kernel keeps from us what comes from another address."""
+        self.socket.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        self.socket.sendto(self.wire, self.server)
+
+    def attempt(self, call):
+        try:
+            call()
+        except OSError as error:
+            self.outcome = errno.errorcode[error.errno]
+
+    def ready(self, poll):
+        if self.events == select.EPOLLOUT:
+            self.attempt(lambda: self.socket.sendall(struct.pack("!H", len(self.wire)) + self.wire))
+            self.events = select.EPOLLIN
+            if self.outcome is None:
+                poll.modify(self.socket, self.events)
+        else:
+            self.attempt(self.read)
+
+    def read(self):
+        got, sender = self.socket.recvfrom(65535)
+        if self.protocol == "udp":
+            self.outcome = judged(self.wire, got) or ("" if sender == self.server else ASTRAY)
+            return
+        self.received += got
+        if not got:
+            self.outcome = "closed"
+        elif len(self.received) >= 2 and len(self.received) >= 2 + struct.unpack_from("!H", self.received)[0]:
+            self.outcome = judged(self.wire, self.received[2:])
+
+
+def judged(query, response):
+    if len(response) < HEADER or response[:2] != query[:2] or not response[2] & 0x80:
+        return "not a response to it"
+    code, (answers,) = response[3] & 0xF, struct.unpack_from("!H", response, 6)
+    return "" if code == 0 and answers else f"code {code}, {answers} records"
+
+
+class Load:
+    def __init__(self, server, rate, names):
+        self.server = server
+        self.interval = 1 / rate
+        self.questions = [dns.message.make_query(name, "A").to_wire() for name in names]
+        self.poll = select.epoll()
+        self.open = {}
+        self.results = {one: {"sent": 0, "answered": 0, "slowest": 0.0, "failed": []} for one in ("udp", "tcp")}
+
+    def send(self, protocol):
+        result = self.results[protocol]
+        number = result["sent"]
+        result["sent"] += 1
+        wire = struct.pack("!H", number & 0xFFFF) + self.questions[number % len(self.questions)][2:]
+        query = Query(protocol, self.server, wire)
+        if query.outcome is None:
+            self.open[query.socket.fileno()] = query
+            self.poll.register(query.socket, query.events)
+        else:
+            self.book(query)
+
+    def book(self, query):
+        result = self.results[query.protocol]
+        if query.outcome == "":
+            result["answered"] += 1
+            result["slowest"] = max(result["slowest"], time.monotonic() - query.begun)
+        else:
+            result["failed"].append((query.at, query.port, query.outcome))
+        query.socket.close()
+
+    def end(self, query):
+        del self.open[query.socket.fileno()]
+        self.poll.unregister(query.socket)
+        self.book(query)
+
+    def wait(self, seconds):
+        """For events, and then for who has waited too long: in this order, so that what came while this process did not run counts."""
+        events = self.poll.poll(max(0.0, seconds))
+        for descriptor, _ in events:
+            query = self.open[descriptor]
+            query.ready(self.poll)
+            if query.outcome is not None:
+                self.end(query)
+        if events:
+            return
+        now = time.monotonic()
+        for query in [one for one in self.open.values() if now - one.begun > PATIENCE]:
+            query.outcome = "silence"
+            self.end(query)
+
+    def run(self):
+        print("asking", flush=True)
+        due = time.monotonic()
+        while not select.select([sys.stdin], [], [], 0)[0]:
+            if time.monotonic() >= due:
+                for protocol in self.results:
+                    self.send(protocol)
+                due += self.interval
+            self.wait(due - time.monotonic())
+        while self.open:
+            self.wait(self.interval)
+        print(json.dumps(self.results))
+
+
+def await_service(server, wire):
+    """Nodes learn of a new Service some time after it is there. A try that came too early they remember by its port: so these are not of the
+    range from which the kernel takes those of the load."""
+    for port in EARLY_PORTS:
+        try:
+            with socket.create_connection((server, PORT), TRY, ("", port)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+                client.bind(("", port))
+                client.settimeout(TRY)
+                client.connect((server, PORT))
+                client.send(wire)
+                client.recv(65535)
+                return
+        except OSError:
+            time.sleep(TRY)
+    sys.exit(f"{server} does not answer")
+
+
+def main(server, rate, *names):
+    load = Load(server, int(rate), names)
+    await_service(server, load.questions[0])
+    load.run()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
