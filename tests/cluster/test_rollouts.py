@@ -1,6 +1,7 @@
 """The chart's modes that serve other pods lose no query while their pods are replaced. Queries go to the Service's address, each only once.
 
-ROLLOUTS of each mode are begun within ROLLOUT_SECONDS, one after the other: ROLLOUTS=5 ROLLOUT_SECONDS=60 is the full measure."""
+ROLLOUTS of each mode are begun within ROLLOUT_SECONDS, one after the other: ROLLOUTS=5 ROLLOUT_SECONDS=60 is the full measure. Without ROLLOUTS they are
+left out: they take minutes, and a machine that is busy with other things decides too."""
 
 import contextlib
 import json
@@ -14,15 +15,15 @@ from conftest import PATIENCE, apply, get, kubectl, pillion_values, rendered, wa
 from harness.process import wait_until
 from names import HERE
 
-ROLLOUTS = int(os.environ.get("ROLLOUTS", "1"))
+ROLLOUTS = int(os.environ.get("ROLLOUTS", "0"))
 SECONDS = float(os.environ.get("ROLLOUT_SECONDS", "10"))
+pytestmark = pytest.mark.skipif(ROLLOUTS == 0, reason="rollouts under load: only with ROLLOUTS=1 or more")
 # Queries a second over each of UDP and TCP.
 RATE = 200
 NAMES = ["www.example.com.", "example.com.", "web.example.com.", "alias.example.com.", "a.b.c.d.example.com."]
 CLIENT = "load"
 # Answers that Pillion gave, but that came with the address of the pod instead of the Service's. A node forgets all flows to a pod that is no
-# longer ready (kube-proxy does, one by one), and so now and then one whose answer is under way, which then finds no way back. Whatever
-# stands behind a Service has this; the slower the machine, the oftener.
+# longer ready (kube-proxy does, one by one), and so now and then one whose answer is under way, which then finds no way back.
 ASTRAY = "astray"
 ASTRAY_AT_MOST = 2
 
