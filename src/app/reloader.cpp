@@ -35,12 +35,13 @@ std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-/// A certificate of our own that servers are bound to refuse.
-std::vector<std::string> expired_certificates(const Plan& plan) {
+/// A new certificate of our own that servers are bound to refuse.
+std::vector<std::string> expired_certificates(const Plan& plan, const Plan& previous) {
   std::vector<std::string> faults;
   for (std::size_t i = 0; i < plan.tls.size(); ++i) {
     const auto end = plan.tls[i] ? plan.tls[i]->client_not_after() : std::nullopt;
-    if (!end || *end > std::chrono::system_clock::now()) continue;
+    const bool is_new = std::ranges::find(previous.tls, plan.tls[i]) == previous.tls.end();
+    if (!is_new || !end || *end > std::chrono::system_clock::now()) continue;
     const auto& upstream = plan.config.upstreams[i];
     faults.push_back("upstreams." + upstream.name + ".tls.client_cert: \"" + upstream.tls.client_cert +
                      "\" has expired; allowed: a certificate that is valid now");
@@ -76,6 +77,7 @@ Reloader::~Reloader() {
   cancelled_ = true;
   asio::post(loop_.io(), [this] {
     watch_.stop();
+    loop_.clear_deadline(*this);
     keeps_running_.reset();
     loop_.release_timer();
   });
@@ -114,6 +116,7 @@ void Reloader::reload(std::string_view trigger) {
   read_at_ = config::file_time_now();
   outcome_->begin();
   difference_.clear();
+  lacks_proof_ = false;
   const auto change = attempt();
   if (!change) {
     refuse(change.error(), trigger);
@@ -127,8 +130,23 @@ void Reloader::reload(std::string_view trigger) {
     outcome_->end(true, is_applied ? "the configuration is in use\n" : "nothing has changed\n");
   }
   watch();
+  plan_retry();
   // Certificates and text that this took lie in an arena of this thread.
   ::malloc_trim(0);
+}
+
+void Reloader::plan_retry() {
+  if (!lacks_proof_) {
+    loop_.clear_deadline(*this);
+    retry_after_ = first_retry;
+    return;
+  }
+  loop_.set_deadline(*this, loop_.clock().refresh() + retry_after_);
+  retry_after_ = std::min(2 * retry_after_, last_retry);
+}
+
+void Reloader::expired(runtime::Time /*now*/) {
+  reload("retry");
 }
 
 void Reloader::refuse(const Faults& faults, std::string_view trigger) {
@@ -153,8 +171,11 @@ std::expected<Reloader::Change, Reloader::Faults> Reloader::attempt() {
     next->hash = hash_of(loaded.config);
     if (next->config == plan_->config && next->tls == plan_->tls) return Change::none;
     for (const auto& warning : loaded.warnings) log_.warn("configuration warning", {{"warning", warning}});
-    if (auto faults = expired_certificates(*next); !faults.empty()) return std::unexpected(std::move(faults));
-    if (auto faults = prove(*next); !faults.empty()) return std::unexpected(std::move(faults));
+    if (auto faults = expired_certificates(*next, *plan_); !faults.empty()) return std::unexpected(std::move(faults));
+    if (auto faults = prove(*next); !faults.empty()) {
+      lacks_proof_ = true;
+      return std::unexpected(std::move(faults));
+    }
     if (const auto applied = hooks_.apply(next, cancelled_); !applied) return std::unexpected(Faults{applied.error()});
     plan_ = next;
     read_ = std::move(loaded.config);

@@ -38,17 +38,21 @@ struct ReloadHooks {
   std::function<bool(std::string_view upstream)> is_reachable;
 };
 
-class Reloader {
+class Reloader final : runtime::Deadline {
  public:
   /// New encrypted upstreams have so long to complete a handshake.
   static constexpr std::chrono::seconds proof_patience{5};
+  /// A configuration that was refused for a handshake is tried again after so long, then after twice that, …: the
+  /// server may not have been there for a moment, and nothing else would bring the configuration in.
+  static constexpr std::chrono::seconds first_retry{30};
+  static constexpr std::chrono::seconds last_retry{600};
 
   /// `file` is the configuration's; empty for the defaults. `loaded` and `plan` are what is in use. `outcome` is the
   /// descriptor of a ReloadOutcome that was inherited; -1: there is none. `log` and `reloads` outlive this.
   Reloader(std::filesystem::path file, const config::Loaded& loaded, std::shared_ptr<const Plan> plan, int outcome,
            runtime::Log& log, telemetry::Sources::Reloads& reloads, ReloadHooks hooks);
   /// Waits for the thread; what it does is cancelled.
-  ~Reloader();
+  ~Reloader() override;
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
 
@@ -63,6 +67,8 @@ class Reloader {
   using Faults = std::vector<std::string>;
 
   void reload(std::string_view trigger);
+  void expired(runtime::Time now) override;
+  void plan_retry();
   [[nodiscard]] std::expected<Change, Faults> attempt();
   [[nodiscard]] Faults prove(const Plan& next);
   void refuse(const Faults& faults, std::string_view trigger);
@@ -79,6 +85,8 @@ class Reloader {
   std::string difference_;                    // of what was read last and what is in use
   int inherited_outcome_;
   std::optional<ReloadOutcome> outcome_;
+  bool lacks_proof_ = false;  // that is what the last one was refused for
+  std::chrono::seconds retry_after_ = first_retry;
   runtime::Loop loop_{log_};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> keeps_running_{loop_.io().get_executor()};
   FileWatch watch_;

@@ -65,8 +65,9 @@ class Reloaded:
 def reloaded(tmp_path, verified):
     """reloaded(server, …) -> a Reloaded, for a with statement; nothing is watched unless a test says so."""
     @contextlib.contextmanager
-    def make(*running_servers, reload=None, **options):
+    def make(*running_servers, reload=None, tls=None, **options):
         upstreams = verified(*running_servers)
+        upstreams["real"]["tls"].update(tls or {})
         with pillion.running(tmp_path, upstreams, reload=reload or {"watch": False}, **options) as proxy:
             yield Reloaded(proxy, tmp_path / "pillion.yaml")
     return make
@@ -496,6 +497,28 @@ def test_what_could_not_be_reached_before_stands_in_nobodys_way(reloaded, server
         it.config["upstreams"]["real"]["servers"] = [{"address": other.address, "tls_name": servers.TLS_NAME}]
         it.apply()
         assert any("could not be reached before" in line["msg"] for line in it.proxy.log())
+        ask_udp(it.proxy.port, make_query("after.example."))
+        assert other.asked_for("after.example.") == 1
+
+
+def test_an_own_certificate_that_has_expired_stands_in_nobodys_way_once_it_is_used(reloaded, server, other, bad_files):
+    tls = {"client_cert": bad_files["expired"], "client_key": bad_files["expired key"]}
+    with reloaded(server, tls=tls) as it:
+        assert rcode(ask_udp(it.proxy.port, make_query("before.example."))) == "NOERROR"
+        it.apply(point_to(it.config, other))
+        assert rcode(ask_udp(it.proxy.port, make_query("after.example."))) == "NOERROR"
+        assert other.asked_for("after.example.") == 1
+
+
+@pytest.mark.skipif(not dnsperf.FULL, reason="the first retry comes after 30 s: E2E_FULL=1")
+def test_what_lacked_a_handshake_is_tried_again(reloaded, server, other):
+    with reloaded(server) as it:
+        other.drop_everything()
+        it.write(point_to(it.config, other))
+        code, printed = it.reload()
+        assert code == 1 and "no server has completed a verified handshake" in printed
+        other.listen()
+        it.proxy.wait_metric("config_reloads_total", 1, result="success")
         ask_udp(it.proxy.port, make_query("after.example."))
         assert other.asked_for("after.example.") == 1
 
