@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 
+import pytest
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 PYTEST = """
@@ -25,6 +27,12 @@ def broken(): raise RuntimeError
 def test_f(broken): pass
 """
 WHOLE = "import pytest\npytest.skip('no part of it can run', allow_module_level=True)\n"
+
+
+@pytest.fixture(autouse=True)
+def one_try(monkeypatch):
+    """Whatever those who run this want of their own tests."""
+    monkeypatch.delenv("CTEST_SECOND_TRY", raising=False)
 
 
 def run(tmp_path, tests, *options):
