@@ -97,11 +97,12 @@ std::expected<void, std::string> App::apply(const std::shared_ptr<const Plan>& p
 
 /// On the reloader's thread.
 bool App::is_reachable(std::string_view upstream) const {
-  return std::ranges::any_of(metrics_, [&](const auto& groups) {
-    return std::ranges::any_of(groups, [&](const GroupMetrics& group) {
-      return group.upstream == upstream &&
-             std::ranges::any_of(group.servers, [](const auto& server) { return server->up.value() != 0; });
-    });
+  const auto& upstreams = applied_->config.upstreams;
+  const auto known = std::ranges::find(upstreams, upstream, &config::Upstream::name);
+  if (known == upstreams.end()) return false;
+  const auto index = static_cast<std::size_t>(known - upstreams.begin());
+  return std::ranges::any_of(metrics_, [&](const auto& shard) {
+    return std::ranges::any_of(shard[index].servers, [](const auto& server) { return server->up.value() != 0; });
   });
 }
 

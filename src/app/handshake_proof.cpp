@@ -11,6 +11,7 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include "dns/framing.hpp"
 #include "dns/message.hpp"
 #include "dns/response.hpp"
 #include "runtime/loop.hpp"
@@ -60,10 +61,9 @@ class Trial final : public upstream::StreamEvents {
   void opened(const upstream::Handshake& /*handshake*/) override {
     if (!shows_certificate_) return succeed();
     constexpr std::array<std::uint8_t, 1> root = {0};
-    dns::Buffer message;
-    dns::append_query(message, loop_.random().u16(), dns::flag::rd, root, dns::type::ns, dns::klass::in);
-    dns::append_u16(stream_->out(), static_cast<std::uint16_t>(message.size()));
-    dns::append(stream_->out(), message);
+    const auto start = dns::begin_frame(stream_->out());
+    dns::append_query(stream_->out(), loop_.random().u16(), dns::flag::rd, root, dns::type::ns, dns::klass::in);
+    dns::end_frame(stream_->out(), start);
     stream_->flush_soon();
     asked_at_ = loop_.clock().now();
   }

@@ -43,7 +43,6 @@ std::shared_ptr<Plan> make_plan(config::Config config, const Plan* previous) {
     plan->tls.push_back(make_context(upstream, previous));
     plan->loop_labels.push_back(random.u64());
   }
-  plan->hash = hash_of(config);
   plan->config = std::move(config);
   return plan;
 }

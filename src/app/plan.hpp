@@ -17,7 +17,8 @@ using TlsContexts = std::vector<std::shared_ptr<upstream::TlsContext>>;
 struct Plan {
   config::Config config;
   TlsContexts tls;
-  std::string hash;  ///< of the configuration as it was read: the same in all processes that do the same
+  /// hash_of() the configuration as it was read, the same in all processes that do the same; empty until that is said.
+  std::string hash;
   std::vector<std::uint64_t> loop_labels;  ///< random numbers for the upstreams, in their order: of their loop probes
 };
 

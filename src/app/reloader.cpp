@@ -103,11 +103,7 @@ void Reloader::request(std::string_view trigger) {
 }
 
 void Reloader::watch() {
-  if (plan_->config.reload.watch) {
-    watch_.watch(files_, read_at_);
-  } else {
-    watch_.watch({}, read_at_);
-  }
+  watch_.watch(plan_->config.reload.watch ? files_ : std::vector<std::filesystem::path>{}, read_at_);
 }
 
 void Reloader::reload(std::string_view trigger) {

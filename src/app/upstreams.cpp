@@ -86,13 +86,17 @@ std::unique_ptr<upstream::Pool> make_pool(const ServerContext& of, config::Proto
       of.edns, upstream::PoolSettings{.encrypted = encrypted}, std::move(make));
 }
 
+/// The first zone that leads to the upstream; empty if none does.
+std::string probe_zone_of(const config::Config& config, const std::string& upstream) {
+  const auto route = std::ranges::find(config.routes, upstream, &config::Route::upstream);
+  return route == config.routes.end() ? std::string{} : route->zone;
+}
+
 std::shared_ptr<const GroupParts> make_parts(const Plan& plan, std::size_t index, ServerMetricsTable& table) {
   auto parts = std::make_shared<GroupParts>();
   parts->settings = plan.config.upstreams[index];
   parts->tls = plan.tls[index];
-  parts->metrics.upstream = parts->settings.name;
-  const auto route = std::ranges::find(plan.config.routes, parts->settings.name, &config::Route::upstream);
-  if (route != plan.config.routes.end()) parts->probe_zone = route->zone;
+  parts->probe_zone = probe_zone_of(plan.config, parts->settings.name);
   for (const auto& server : parts->settings.servers) {
     const auto find = [&](char kind) {
       return table.find(parts->settings.name, config::to_string(server.endpoint), kind);
@@ -106,9 +110,8 @@ std::shared_ptr<const GroupParts> make_parts(const Plan& plan, std::size_t index
 /// True if a group that was made from `parts` is what `plan` has at `index`.
 bool is_as_planned(const GroupParts& parts, const Plan& plan, std::size_t index) {
   const auto& settings = plan.config.upstreams[index];
-  const auto route = std::ranges::find(plan.config.routes, settings.name, &config::Route::upstream);
-  const bool has_same_probe = parts.settings.protocol == config::Protocol::tls ||
-                              (route != plan.config.routes.end() && route->zone == parts.probe_zone);
+  const bool has_same_probe =
+      parts.settings.protocol == config::Protocol::tls || parts.probe_zone == probe_zone_of(plan.config, settings.name);
   return parts.settings == settings && parts.tls == plan.tls[index] && has_same_probe;
 }
 

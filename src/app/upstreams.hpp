@@ -21,7 +21,6 @@ namespace pillion::app {
 /// What one shard counts about the servers of a group, in the order of the configuration. A UDP server has a second
 /// one, for its fallback to TCP.
 struct GroupMetrics {
-  std::string upstream;
   std::vector<std::shared_ptr<upstream::ServerMetrics>> servers;
   std::vector<std::shared_ptr<upstream::ServerMetrics>> fallbacks;  // empty unless the protocol is udp
 };

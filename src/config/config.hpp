@@ -56,6 +56,8 @@ struct Tls {
   friend bool operator==(const Tls&, const Tls&) = default;
 };
 
+inline constexpr std::size_t max_upstreams = 16;
+
 struct Upstream {
   std::string name;
   Protocol protocol = Protocol::tls;

@@ -9,8 +9,6 @@
 namespace pillion::config {
 namespace {
 
-constexpr std::size_t max_upstreams = 16;
-
 /// The value of `name` where `node` is a mapping that has it; else an undefined node.
 YAML::Node member(const YAML::Node& node, const char* name) {
   return node.IsDefined() && node.IsMap() ? node[name] : YAML::Node(YAML::NodeType::Undefined);

@@ -16,7 +16,6 @@
 namespace pillion::config {
 namespace {
 
-constexpr std::size_t max_upstreams = 16;
 constexpr std::size_t max_ca_file_warnings = 20;
 constexpr std::string_view only_for_tls = "is only for protocol tls; remove it, or use `protocol: tls`";
 

@@ -158,7 +158,7 @@ void Pool::keep_warm(runtime::Time now, bool had_answers) {
 
 void Pool::ready(Connection& connection, const Handshake& handshake) {
   report_.connected(handshake);
-  tried_.set(true);
+  tried_ = true;
   auto& opened = members_.of(connection);
   opened.ready_at = now();
   if (stopping_) return connection.retire();

@@ -62,7 +62,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   [[nodiscard]] bool empty() const override { return members_.empty(); }
   [[nodiscard]] const ServerProfile& profile() const override { return profile_; }
   [[nodiscard]] const std::string& server() const override { return report_.server(); }
-  [[nodiscard]] bool tried() const override { return tried_.value(); }
+  [[nodiscard]] bool tried() const override { return tried_; }
   [[nodiscard]] ServerMetrics& metrics() override { return report_.metrics(); }
   void on_recovery(std::function<void()> listener) override { on_recovery_ = std::move(listener); }
 
@@ -135,7 +135,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   Quarantine quarantine_;
   unsigned fruitless_ = 0;  // connections in a row that ended with queries and without any answer
   std::optional<runtime::Time> last_sent_;
-  runtime::Flag tried_;
+  bool tried_ = false;
   bool stopping_ = false;
 };
 

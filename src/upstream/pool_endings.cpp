@@ -69,7 +69,7 @@ std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> err
 }
 
 void Pool::server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now) {
-  tried_.set(true);
+  tried_ = true;
   if (traits(error).is_of_handshake) report_.metrics().handshakes_failed.add();
   health().failed(error, now, context_.random());
   report_.failed(error, detail);
