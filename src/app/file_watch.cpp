@@ -108,7 +108,9 @@ FilesSeen FileWatch::look() {
     file.seen = fingerprint_of(file.path);
     if (!file.seen) return FilesSeen::unknown;
     if (file.seen == file.reported) continue;
-    if (file.reported && file.reported->readable && !file.seen->readable) {
+    // What is not known was there when it was read.
+    const bool was_readable = !file.reported || file.reported->readable;
+    if (was_readable && !file.seen->readable) {
       answer = FilesSeen::missing;
     } else if (answer == FilesSeen::same) {
       answer = FilesSeen::changed;

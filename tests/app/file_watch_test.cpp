@@ -9,6 +9,7 @@
 #include <fstream>
 #include <string>
 
+#include <boost/asio/steady_timer.hpp>
 #include <gtest/gtest.h>
 
 #include "app/shard_runner.hpp"
@@ -296,6 +297,18 @@ TEST_P(FileWatchTest, AChangeSinceANewFileWasReadIsReported) {
   write(file, "second");
   watch.watch(watched, read_at);
   run_until(1);
+  expect_nothing_else(1);
+}
+
+TEST_P(FileWatchTest, AFileThatGoesBeforeItWasLookedAtIsWaitedFor) {
+  const auto read_at = config::file_time_now();
+  write(file, "second");
+  watch.watch(watched, read_at);
+  fs::remove(file);
+  boost::asio::steady_timer comes_back(loop.io(), 2 * Settling::quiet);
+  comes_back.async_wait([this](const auto& /*error*/) { write(file, "third"); });
+  run_until(1);
+  EXPECT_TRUE(fs::exists(file));
   expect_nothing_else(1);
 }
 
