@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <openssl/crypto.h>
 
+#include "app/bind_addresses.hpp"
 #include "app/supervisor.hpp"
 #include "runtime/build_info.hpp"
 
@@ -31,7 +32,7 @@ App::App(config::Config config, telemetry::Logger& log, std::size_t http_connect
     : plan_(make_plan(std::move(config), nullptr)),
       handover_(std::move(handover)),
       log_(log),
-      shared_(plan_->config, server::InheritedSockets(handover_.sockets)),
+      shared_(plan_->config),
       signals_([&]() -> asio::io_context& {
         make_shards();
         return shards_.front()->loop().io();
@@ -50,16 +51,10 @@ App::App(config::Config config, telemetry::Logger& log, std::size_t http_connect
 App::~App() = default;
 
 void App::make_shards() {
-  const auto threads = plan_->config.threads;
-  const bool is_alone = threads == 1;
-  shards_.push_back(std::make_unique<Shard>(*plan_, plan_->config.dns.listen,
-                                            is_alone ? server::PortUse::alone : server::PortUse::first, shared_, log_));
-  // Ports that the kernel chose for the first shard are the others' too.
-  const auto listen = shards_.front()->addresses();
-  while (shards_.size() < threads)
-    shards_.push_back(std::make_unique<Shard>(*plan_, listen, server::PortUse::joined, shared_, log_));
-  if (!is_alone) shards_.front()->keep_addresses_to(shards_.size());
-  for (const int descriptor : shared_.inherited.close_rest()) release_inherited_socket(handover_, descriptor);
+  server::InheritedSockets inherited(handover_.sockets);
+  for (auto& addresses : bind_addresses(plan_->config.dns.listen, plan_->config.threads, inherited))
+    shards_.push_back(std::make_unique<Shard>(*plan_, std::move(addresses), shared_, log_));
+  for (const int descriptor : inherited.close_rest()) release_inherited_socket(handover_, descriptor);
   for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
 }
 

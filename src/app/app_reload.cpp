@@ -46,16 +46,10 @@ void App::reload_from(const std::filesystem::path& file, const config::Loaded& l
 /// On the reloader's thread. Binds new addresses and has every shard make its generation; the error is why one could
 /// not.
 std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan, const std::atomic<bool>& cancelled) {
-  const auto added = missing_in(plan->config.dns.listen, applied_->config.dns.listen);
-  auto bound = bind_addresses(added, shards_.size());
+  auto added = bind_addresses(missing_in(plan->config.dns.listen, applied_->config.dns.listen), shards_.size());
   Replies<std::optional<std::string>> prepared(shards_.size());
-  for (std::size_t i = 0; i < shards_.size(); ++i) {
-    std::vector<Shard::NewAddress> addresses;
-    addresses.reserve(added.size());
-    for (std::size_t k = 0; k < added.size(); ++k)
-      addresses.push_back({.endpoint = added[k], .bound = std::move(bound[i][k])});
-    shards_[i]->prepare(plan, std::move(addresses), warm_patience, prepared.reply(i));
-  }
+  for (std::size_t i = 0; i < shards_.size(); ++i)
+    shards_[i]->prepare(plan, std::move(added[i]), warm_patience, prepared.reply(i));
   const auto errors = prepared.wait(cancelled);
   if (!errors) return stopping;
   const auto failed = std::ranges::find_if(*errors, [](const auto& error) { return error.has_value(); });

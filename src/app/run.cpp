@@ -51,14 +51,14 @@ int cannot_start(runtime::Log& log) {
 }
 
 /// Throws std::system_error.
-void send_all(int channel, const std::vector<std::vector<server::BoundAddress>>& bound) {
+void send_all(int channel, const std::vector<std::vector<server::ListenAddress>>& addresses) {
   const auto require = [](bool sent) {
     if (!sent) throw std::system_error(errno, std::generic_category(), "sockets to the supervisor");
   };
-  for (const auto& thread : bound) {
-    for (const auto& address : thread) {
-      require(send_descriptor(channel, address.udp.get()));
-      require(send_descriptor(channel, address.tcp.get()));
+  for (const auto& thread : addresses) {
+    for (const auto& [endpoint, bound] : thread) {
+      require(send_descriptor(channel, bound.udp.get()));
+      require(send_descriptor(channel, bound.tcp.get()));
     }
   }
   require(send_end(channel));

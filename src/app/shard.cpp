@@ -20,18 +20,19 @@ constexpr std::chrono::milliseconds warm_poll{2};
 
 }  // namespace
 
-Shard::Shard(const Plan& plan, const std::vector<config::Endpoint>& listen, server::PortUse port_use,
-             SharedParts& shared, runtime::Log& log)
+Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log)
     : loop_(log),
       memory_(shared.memory.division, plan.config.threads),
       cache_size_(shared.cache_size(plan.config)),
       upstreams_(make_upstreams(loop_, plan, {}, memory_.queries, server_metrics_)),
       resolver_(loop_, loop_.random(), loop_.log(), memory_, setup_of(plan, upstreams_)),
-      server_(loop_, plan.config, listen, port_use, shared.inherited, shared.limits, resolver_, memory_, metrics_),
+      server_(loop_, plan.config, shared.limits, resolver_, memory_, metrics_),
       trimmer_(loop_, memory_, [this] {
         server_.trim();
         resolver_.trim();
-      }) {}
+      }) {
+  for (auto& address : addresses) server_.listen(std::move(address));
+}
 
 resolve::Setup Shard::setup_of(const Plan& plan, const ShardUpstreams& upstreams) const {
   auto setup = make_setup(plan.config, upstreams);
@@ -45,8 +46,8 @@ void Shard::start() {
   trimmer_.start();
 }
 
-void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<NewAddress> added, runtime::Duration patience,
-                    std::function<void(std::optional<std::string> error)> done) {
+void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<server::ListenAddress> added,
+                    runtime::Duration patience, std::function<void(std::optional<std::string> error)> done) {
   asio::post(
       loop_.io(), [this, plan = std::move(plan), added = std::move(added), patience, done = std::move(done)]() mutable {
         if (drain_) return done("Pillion is draining");
@@ -82,7 +83,7 @@ void Shard::commit(std::function<void(int)> released, std::function<void(const S
     auto& next = *prepared_;
     const auto swap = [&] {
       server_.configure(next.plan->config);
-      for (auto& [endpoint, bound] : next.added) server_.add(endpoint, std::move(bound));
+      for (auto& address : next.added) server_.listen(std::move(address));
       server_.keep_only(next.plan->config.dns.listen, released);
       resolver_.replace(std::move(next.generation));
       upstreams_ = std::move(next.upstreams);

@@ -29,27 +29,23 @@ namespace pillion::app {
 
 /// What the shards have in common for as long as they live.
 struct SharedParts {
-  /// After the TLS contexts were made, which are the largest part of the program itself. `inherited_sockets` are for
-  /// the shards' listeners.
-  explicit SharedParts(const config::Config& config, server::InheritedSockets inherited_sockets = {})
-      : inherited(std::move(inherited_sockets)), memory(memory_limit(config)), limits(config.dns.max_connections) {}
+  /// After the TLS contexts were made, which are the largest part of the program itself.
+  explicit SharedParts(const config::Config& config)
+      : memory(memory_limit(config)), limits(config.dns.max_connections) {}
 
   /// Bytes for the answers of each shard.
   [[nodiscard]] std::size_t cache_size(const config::Config& config) const {
     return memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)] / config.threads;
   }
 
-  server::InheritedSockets inherited;
   MemoryLimit memory;
   server::SharedLimits limits;
 };
 
 class Shard {
  public:
-  /// Binds `listen`, which the plan's addresses become where the kernel chose their ports; throws server::BindError.
-  /// `shared` outlives this.
-  Shard(const Plan& plan, const std::vector<config::Endpoint>& listen, server::PortUse port_use, SharedParts& shared,
-        runtime::Log& log);
+  /// Listens on `addresses`, which are its own, once started. `shared` outlives this.
+  Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log);
 
   /// To be called before run(), or within it.
   void start();
@@ -61,9 +57,6 @@ class Shard {
   /// Of a second call only the timeout counts, from then on, and only where it cuts the first one short.
   void drain(const DrainTerms& terms, OnDrained done);
 
-  /// Closes the addresses of `shards` shards, all of which have bound them, to everybody else.
-  void keep_addresses_to(std::size_t shards) { server_.keep_addresses_to(shards); }
-
   [[nodiscard]] runtime::Loop& loop() { return loop_; }
   /// For threads other than the shard's: only before it runs.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const { return server_.addresses(); }
@@ -73,16 +66,10 @@ class Shard {
   /// In the order of the configuration's upstreams. For other threads: only before the shard runs.
   [[nodiscard]] const ShardUpstreams& upstreams() const { return upstreams_; }
 
-  /// Sockets for an address that is to be listened on.
-  struct NewAddress {
-    config::Endpoint endpoint;  ///< as configured
-    server::BoundAddress bound;
-  };
-
   /// Thread-safe. Makes a generation of `plan` and opens its connections, beside the one in use; calls `done` on the
   /// shard's thread when these are open, or have failed, or `patience` is over. The error is why it could not be made.
   /// `added` are for the addresses that the plan has and the one in use has not.
-  void prepare(std::shared_ptr<const Plan> plan, std::vector<NewAddress> added, runtime::Duration patience,
+  void prepare(std::shared_ptr<const Plan> plan, std::vector<server::ListenAddress> added, runtime::Duration patience,
                std::function<void(std::optional<std::string> error)> done);
   /// Thread-safe. From now on answers by the generation that was prepared, on its addresses; calls `done` with its
   /// upstreams on the shard's thread, and before that `released` with each socket that is not listened on any more.
@@ -96,7 +83,7 @@ class Shard {
     std::shared_ptr<const Plan> plan;
     ShardUpstreams upstreams;
     std::unique_ptr<resolve::Generation> generation;
-    std::vector<NewAddress> added;
+    std::vector<server::ListenAddress> added;
   };
 
   void discard_prepared();

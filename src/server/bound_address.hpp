@@ -32,6 +32,12 @@ struct BoundAddress {
   runtime::UniqueDescriptor tcp;
 };
 
+/// An address that is to be listened on, with its sockets.
+struct ListenAddress {
+  config::Endpoint endpoint;  ///< as configured
+  BoundAddress bound;
+};
+
 /// Binds an address for UDP and TCP; throws BindError. A port of 0 lets the kernel choose one that is free for both.
 [[nodiscard]] BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use);
 

@@ -18,19 +18,12 @@ ClientTable::Limits limits_of(const config::Config& settings, const runtime::Mem
 
 }  // namespace
 
-DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings,
-                     const std::vector<config::Endpoint>& addresses, PortUse port_use, InheritedSockets& inherited,
-                     SharedLimits& limits, resolve::Resolver& resolver, runtime::MemoryShares& memory,
-                     DnsMetrics& metrics)
+DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings, SharedLimits& limits,
+                     resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics)
     : loop_(loop),
       admission_(loop, loop.log(), limits_of(settings, memory), loop.random().u64(), metrics),
       handler_(loop, settings.dns, limits, resolver, admission_, memory, metrics),
-      memory_(loop, memory) {
-  for (const auto& endpoint : addresses) {
-    auto bound = inherited.take(endpoint, port_use);
-    listen(endpoint, bound ? std::move(*bound) : bind_address(endpoint, port_use));
-  }
-}
+      memory_(loop, memory) {}
 
 template <typename Action>
 void DnsServer::for_each(Action action) {
@@ -48,16 +41,16 @@ void DnsServer::configure(const config::Config& settings) {
   admission_.configure(settings.clients);
 }
 
-void DnsServer::listen(const config::Endpoint& endpoint, BoundAddress bound) {
-  auto udp = std::make_unique<UdpListener>(loop_, bound, handler_);
-  auto tcp = std::make_unique<TcpListener>(loop_, bound, handler_, memory_, limits_);
-  listeners_.push_back({.endpoint = endpoint, .udp = std::move(udp), .tcp = std::move(tcp)});
+void DnsServer::listen(ListenAddress address) {
+  auto udp = std::make_unique<UdpListener>(loop_, address.bound, handler_);
+  auto tcp = std::make_unique<TcpListener>(loop_, address.bound, handler_, memory_, limits_);
+  listeners_.push_back({.endpoint = std::move(address.endpoint), .udp = std::move(udp), .tcp = std::move(tcp)});
+  if (is_started_) start(listeners_.back());
 }
 
-void DnsServer::add(const config::Endpoint& endpoint, BoundAddress bound) {
-  listen(endpoint, std::move(bound));
-  listeners_.back().udp->start();
-  listeners_.back().tcp->start();
+void DnsServer::start(Listeners& listeners) {
+  listeners.udp->start();
+  listeners.tcp->start();
 }
 
 void DnsServer::keep_only(const std::vector<config::Endpoint>& listen, const std::function<void(int)>& released) {
@@ -94,16 +87,9 @@ void DnsServer::expired(runtime::Time now) {
   if (!released_.empty()) loop_.set_deadline(*this, now + look_every);
 }
 
-void DnsServer::keep_addresses_to(std::size_t sockets) {
-  for (auto& each : listeners_) {
-    each.udp->keep_address_to(sockets);
-    each.tcp->keep_address_to(sockets);
-  }
-}
-
 void DnsServer::start() {
-  for (auto& each : listeners_) each.udp->start();
-  for (auto& each : listeners_) each.tcp->start();
+  is_started_ = true;
+  for (auto& each : listeners_) start(each);
 }
 
 void DnsServer::let_go(runtime::Time idle_since) {

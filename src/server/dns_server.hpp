@@ -13,22 +13,18 @@ namespace pillion::server {
 
 class DnsServer final : runtime::Deadline {
  public:
-  /// Listens on every one of `addresses`, with the sockets that `inherited` has for it, or binds them; throws
-  /// BindError, or boost::system::system_error. `limits` and `memory` outlive this.
-  DnsServer(runtime::Loop& loop, const config::Config& settings, const std::vector<config::Endpoint>& addresses,
-            PortUse port_use, InheritedSockets& inherited, SharedLimits& limits, resolve::Resolver& resolver,
+  /// `limits` and `memory` outlive this.
+  DnsServer(runtime::Loop& loop, const config::Config& settings, SharedLimits& limits, resolve::Resolver& resolver,
             runtime::MemoryShares& memory, DnsMetrics& metrics);
 
   /// From now on, but for the addresses and the limits of the process.
   void configure(const config::Config& settings);
-  /// Listens on another address, once this has been started.
-  void add(const config::Endpoint& endpoint, BoundAddress bound);
+  /// Listens on this address too, from the start or, once started, at once. Throws boost::system::system_error.
+  void listen(ListenAddress address);
   /// Lets go of the addresses that `listen` does not have: what the kernel has taken in is answered, and their clients
   /// are finished. Calls `released` with each of their sockets, which may be open in another process as well.
   void keep_only(const std::vector<config::Endpoint>& listen, const std::function<void(int)>& released);
 
-  /// Of sockets that share their addresses, when all of them are bound: see keep_to().
-  void keep_addresses_to(std::size_t sockets);
   void start();
   /// Clients are told to go elsewhere, and answered on.
   void begin_drain() { handler_.set_draining(); }
@@ -49,7 +45,7 @@ class DnsServer final : runtime::Deadline {
   /// True once everything has ended, so that this may be destroyed when the queries that are still resolved are
   /// answered.
   [[nodiscard]] bool is_stopped() const;
-  /// The addresses that are listened on, in the order of the configuration.
+  /// The addresses that are listened on, in the order in which they came.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const;
 
  private:
@@ -62,7 +58,7 @@ class DnsServer final : runtime::Deadline {
   /// How often addresses that are let go of are looked at.
   static constexpr std::chrono::milliseconds look_every{20};
 
-  void listen(const config::Endpoint& endpoint, BoundAddress bound);
+  static void start(Listeners& listeners);
   void stop_unused();
   void expired(runtime::Time now) override;
   template <typename Action>
@@ -75,6 +71,7 @@ class DnsServer final : runtime::Deadline {
   ClientAdmission admission_;
   QueryHandler handler_;
   ClientMemory memory_;
+  bool is_started_ = false;
   std::vector<Listeners> listeners_;
   std::vector<Listeners> released_;  // until nothing of them is under way
 };

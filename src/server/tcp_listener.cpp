@@ -43,10 +43,6 @@ TcpListener::TcpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler&
   acceptor_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
 }
 
-void TcpListener::keep_address_to(std::size_t sockets) {
-  keep_to(acceptor_.native_handle(), address().address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6, sockets);
-}
-
 void TcpListener::start() {
   loop_.tasks().spawn(accept(), "TCP listener");
 }

@@ -30,8 +30,6 @@ class TcpListener final : public SessionOwner {
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
-  /// See keep_to().
-  void keep_address_to(std::size_t sockets);
   void start();
   /// Takes no new clients but those that wait to be accepted; those that are there go on.
   void stop_accepting();

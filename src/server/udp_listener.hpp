@@ -23,8 +23,6 @@ class UdpListener final : public Responder, runtime::Flushable {
   UdpListener(const UdpListener&) = delete;
   UdpListener& operator=(const UdpListener&) = delete;
 
-  /// See keep_to().
-  void keep_address_to(std::size_t sockets) { keep_to(socket_.native_handle(), family_, sockets); }
   void start() { wait(); }
   /// Handles the datagrams that have come. Those that come later are refused by the kernel, so that their senders try
   /// elsewhere at once; answers still leave.

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "app/bind_addresses.hpp"
 #include "app/shard.hpp"
 #include "app/shard_runner.hpp"
 
@@ -32,7 +33,7 @@ class ShardCommitTest : public ::testing::Test {
   testing::RecordingLog log;
   std::shared_ptr<const Plan> plan = make_plan(make_config(config::Protocol::tcp, {9}), nullptr);
   SharedParts shared{plan->config};
-  Shard shard{*plan, plan->config.dns.listen, server::PortUse::alone, shared, log};
+  Shard shard{*plan, std::move(bind_addresses(plan->config.dns.listen, 1).front()), shared, log};
   std::vector<std::size_t> committed;  // the upstreams at each commit; 0 where it was none
 };
 

@@ -8,6 +8,7 @@
 #include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
+#include "app/bind_addresses.hpp"
 #include "app/memory_limit.hpp"
 #include "dns/edns.hpp"
 
@@ -43,7 +44,7 @@ std::size_t RecordingLog::count(const std::string& message) const {
 ShardRunner::ShardRunner(const config::Config& config)
     : plan_(make_plan(config, nullptr)),
       shared_(plan_->config),
-      shard_(*plan_, config.dns.listen, server::PortUse::alone, shared_, log_),
+      shard_(*plan_, std::move(bind_addresses(config.dns.listen, 1).front()), shared_, log_),
       metrics_(shard_.upstreams().front().parts->metrics),
       port_(shard_.addresses().front().port) {
   shard_.start();
