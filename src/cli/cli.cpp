@@ -14,6 +14,7 @@
 #include "app/supervisor.hpp"
 #include "cli/check_command.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/inject_command.hpp"
 #include "cli/query_command.hpp"
 #include "cli/reload_command.hpp"
 #include "cli/run_command.hpp"
@@ -54,6 +55,8 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
   const CheckCommand check(app);
   const QueryCommand query(app);
   const ReloadCommand reload(app);
+  const InjectCommand inject(app);
+  const UninjectCommand uninject(app);
   const VersionCommand version(app);
 
   try {
@@ -61,6 +64,8 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
     if (check.is_chosen()) return check.run(out, err);
     if (query.is_chosen()) return query.run(out, err);
     if (reload.is_chosen()) return reload.run(out, err);
+    if (inject.is_chosen()) return inject.run(out, err);
+    if (uninject.is_chosen()) return uninject.run(out, err);
     if (version.is_chosen()) return version.run(out);
     return run.run(err);
   } catch (const CLI::ParseError& error) {

@@ -1,0 +1,156 @@
+#include "inject/sidecar_config.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include <boost/json/array.hpp>
+#include <boost/json/string.hpp>
+
+#include "inject/editor.hpp"
+
+namespace pillion::inject {
+namespace {
+
+constexpr std::string_view cluster_upstream = "cluster";
+constexpr std::string_view public_upstream = "public";
+
+json::object server(std::string_view address, std::string_view tls_name) {
+  return {{"address", address}, {"tls_name", tls_name}};
+}
+
+json::object public_upstreams() {
+  const json::array servers{server("1.1.1.1:853", "cloudflare-dns.com"), server("9.9.9.9:853", "dns.quad9.net")};
+  return {{public_upstream, json::object{{"servers", servers}}}};
+}
+
+std::string bracketed(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : '[' + address + ']';
+}
+
+/// Lower case, without the final dot but for the root.
+std::string canonical(std::string_view zone) {
+  if (zone.size() > 1 && zone.ends_with('.')) zone.remove_suffix(1);
+  std::string result(zone);
+  std::ranges::transform(result, result.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return result;
+}
+
+/// Adds routes to those that the values have.
+class Routes {
+ public:
+  explicit Routes(json::array given) : routes_(std::move(given)) {
+    for (const auto& route : routes_) {
+      for (const auto* const key : {"/zone", "/network"}) {
+        if (const auto* const text = find_string(route, key)) known_.insert(canonical(*text));
+      }
+    }
+  }
+
+  void add(const char* key, const std::string& value, std::string_view upstream) {
+    if (known_.insert(canonical(value)).second)
+      routes_.emplace_back(json::object{{key, value}, {"upstream", upstream}});
+  }
+
+  [[nodiscard]] bool has(const std::string& zone) const { return known_.contains(zone); }
+  [[nodiscard]] bool uses(std::string_view upstream) const {
+    return std::ranges::any_of(routes_, [&](const auto& route) {
+      const auto* const name = find_string(route, "/upstream");
+      return name != nullptr && *name == upstream;
+    });
+  }
+  [[nodiscard]] json::array take() { return std::move(routes_); }
+
+ private:
+  json::array routes_;
+  std::set<std::string> known_;
+};
+
+/// The upstream that names go to for which there is no other route; empty, with a fault, where it is not to be known.
+std::string default_upstream(const json::object& upstreams, Faults& faults) {
+  if (upstreams.contains(public_upstream)) return std::string(public_upstream);
+  std::string names;
+  std::string last;
+  std::size_t count = 0;
+  for (const auto& [name, upstream] : upstreams) {
+    if (name == cluster_upstream) continue;
+    last = name;
+    names += (names.empty() ? "" : ", ") + last;
+    ++count;
+  }
+  if (count == 1) return last;
+  faults.push_back("config.routes: needs a route for the zone \".\": there are the upstreams " + names +
+                   ", and none is named public");
+  return {};
+}
+
+void add_cluster(const ConfigValues& values, json::object& upstreams, Routes& routes, Faults& faults) {
+  if (!upstreams.contains(cluster_upstream)) {
+    if (values.cluster_address.empty())
+      faults.emplace_back(
+          "clusterDNS.address: is not known. It is the nameserver in /etc/resolv.conf of any pod without Pillion; "
+          "without "
+          "the cluster's names: clusterDNS.enabled: false");
+    const json::array servers{json::object{{"address", bracketed(values.cluster_address) + ":53"}}};
+    upstreams[cluster_upstream] = json::object{{"protocol", "udp"}, {"servers", servers}};
+  }
+  routes.add("zone", values.cluster_domain, cluster_upstream);
+  for (const auto& network : values.cluster_networks) routes.add("network", network, cluster_upstream);
+}
+
+}  // namespace
+
+json::object sidecar_config(const ConfigValues& values, Faults& faults) {
+  json::object config = values.given;
+  json::object upstreams = public_upstreams();
+  const auto* const given = config.if_contains("upstreams");
+  const bool has_own = given != nullptr && given->is_object() && !given->get_object().empty();
+  if (has_own) upstreams = given->get_object();
+  const auto* const given_routes = config.if_contains("routes");
+  Routes routes(given_routes != nullptr && given_routes->is_array() ? given_routes->get_array() : json::array{});
+
+  const std::string other = routes.has(".") ? std::string() : default_upstream(upstreams, faults);
+  if (values.cluster_dns) add_cluster(values, upstreams, routes, faults);
+  if (!other.empty()) routes.add("zone", ".", other);
+  if (!has_own && !routes.uses(public_upstream)) upstreams.stable_erase(public_upstream);
+
+  const std::string loopback = values.ipv6 ? "[::1]" : "127.0.0.1";
+  auto& dns = config["dns"];
+  if (!dns.is_object()) dns = json::object{};
+  dns.get_object()["listen"] = json::array{loopback + ":53"};
+  config["http"] = json::object{{"listen", (values.ipv6 ? "[::]:" : "0.0.0.0:") + std::to_string(values.http_port)}};
+  config["upstreams"] = std::move(upstreams);
+  config["routes"] = routes.take();
+  // The value can only be false.
+  if (config.contains("search")) {
+    config.stable_erase("search");
+  } else {
+    config["search"] = json::object{{"resolv_conf", "/etc/resolv.conf"}};
+  }
+  return config;
+}
+
+std::vector<std::uint16_t> encrypted_ports(const json::object& config) {
+  std::set<std::uint16_t> ports;
+  const auto* const upstreams = config.if_contains("upstreams");
+  if (upstreams == nullptr || !upstreams->is_object()) return {853};
+  for (const auto& [name, upstream] : upstreams->get_object()) {
+    const auto* const protocol = find_string(upstream, "/protocol");
+    const auto* const servers = find_array(upstream, "/servers");
+    if (servers == nullptr || (protocol != nullptr && *protocol != "tls")) continue;
+    for (const auto& each : *servers) {
+      const auto* const address = find_string(each, "/address");
+      if (address == nullptr) continue;
+      const std::string_view text = *address;
+      const auto port = text.substr(text.rfind(':') + 1);
+      std::uint16_t number = 0;
+      if (std::from_chars(port.data(), port.data() + port.size(), number).ec == std::errc{}) ports.insert(number);
+    }
+  }
+  return {ports.begin(), ports.end()};
+}
+
+}  // namespace pillion::inject
