@@ -89,6 +89,13 @@ def cluster(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def forbidding_cluster(tmp_path_factory):
+    """One in which nobody may read Services."""
+    with api_server(tmp_path_factory.mktemp("forbidding"), may_read_services=False) as kubeconfig:
+        yield kubeconfig
+
+
+@pytest.fixture(scope="session")
 def complaints(tools):
     """What the schemas of Kubernetes and the Prometheus operator have against each of some objects."""
     validator = pathlib.Path(__file__).parent / "validate.mjs"
@@ -128,3 +135,22 @@ def pillion_of(an_object):
     found = [one for one in spec.get("initContainers", []) + spec["containers"] if one["name"] == "pillion"]
     assert len(found) == 1
     return found[0]
+
+
+CONFIG = "pillion.dev/config"
+
+
+def configuration_texts(objects):
+    """Each pillion.yaml: of ConfigMaps, and of the pods that have theirs with them."""
+    maps = [one["data"]["pillion.yaml"] for one in objects if one["kind"] == "ConfigMap" and "pillion.yaml" in one["data"]]
+    pods = [pod_template(one)["metadata"].get("annotations", {}) for one in objects if has_pods(one)]
+    return maps + [annotations[CONFIG] for annotations in pods if CONFIG in annotations]
+
+
+def configuration_text(objects):
+    (text,) = configuration_texts(objects)
+    return text
+
+
+def config(objects):
+    return yaml.safe_load(configuration_text(objects))
