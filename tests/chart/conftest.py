@@ -2,6 +2,7 @@ import copy
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -70,6 +71,45 @@ class Helm:
         return done.stderr
 
 
+TEMPLATE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app}
+spec:
+  selector: {matchLabels: {app: app}}
+  template: {{- include "pillion-sidecar.wrap" (list . (.Files.Get "pod.yaml")) | nindent 4 }}
+  replicas: 3
+"""
+
+
+class Adopter:
+    """A chart whose pod is given."""
+
+    def __init__(self, helm, directory):
+        self.helm = helm
+        self.chart = directory / "app"
+        shutil.copytree(CHARTS["example"], self.chart)
+        (self.chart / "templates" / "deployment.yaml").write_text(TEMPLATE, encoding="utf-8")
+
+    def run(self, pod, *settings, kube_version="1.34.0"):
+        text = pod if isinstance(pod, str) else yaml.safe_dump(pod)
+        (self.chart / "pod.yaml").write_text(text, encoding="utf-8")
+        values = [word for one in (f"clusterDNS.address={CLUSTER_DNS}", *settings) for word in ("--set", f"pillion-sidecar.{one}")]
+        return self.helm.run("template", "r", self.chart, "--namespace", "shop", "--kube-version", kube_version, *values)
+
+    def wrapped(self, pod, *settings):
+        done = self.run(pod, *settings)
+        assert done.returncode == 0, done.stderr
+        (deployment,) = load_all(done.stdout)
+        assert deployment["spec"]["replicas"] == 3
+        return deployment["spec"]["template"]
+
+    def refused(self, pod, *settings):
+        done = self.run(pod, *settings)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
+
 @pytest.fixture(scope="session")
 def helm(tools, tmp_path_factory):
     return Helm(tools.helm, tmp_path_factory.mktemp("helm"))
@@ -78,6 +118,11 @@ def helm(tools, tmp_path_factory):
 @pytest.fixture(scope="session")
 def helm3(tools, tmp_path_factory):
     return Helm(tools.helm3, tmp_path_factory.mktemp("helm3"))
+
+
+@pytest.fixture(scope="session")
+def adopter(helm, tmp_path_factory):
+    return Adopter(helm, tmp_path_factory.mktemp("adopter"))
 
 
 @pytest.fixture(scope="session")

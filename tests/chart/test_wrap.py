@@ -1,61 +1,16 @@
 """pillion-sidecar.wrap: what becomes of a pod, and which pods it refuses."""
 
 import json
-import shutil
 
 import pytest
 import yaml
 
-from conftest import CHARTS, CLUSTER_DNS, CONFIG, load_all
+from conftest import CONFIG
 
 LABEL = "pillion.dev/sidecar"
 MARKER = "pillion.dev/injected"
 SYSCTL = {"name": "net.ipv4.ip_unprivileged_port_start", "value": "53"}
 APPLICATION = {"name": "app", "image": "registry.example/app:1.0"}
-TEMPLATE = """\
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: app}
-spec:
-  selector: {matchLabels: {app: app}}
-  template: {{- include "pillion-sidecar.wrap" (list . (.Files.Get "pod.yaml")) | nindent 4 }}
-  replicas: 3
-"""
-
-
-class Adopter:
-    """A chart whose pod is given."""
-
-    def __init__(self, helm, directory):
-        self.helm = helm
-        self.chart = directory / "app"
-        shutil.copytree(CHARTS["example"], self.chart)
-        (self.chart / "templates" / "deployment.yaml").write_text(TEMPLATE, encoding="utf-8")
-
-    def run(self, pod, *settings, kube_version="1.34.0"):
-        text = pod if isinstance(pod, str) else yaml.safe_dump(pod)
-        (self.chart / "pod.yaml").write_text(text, encoding="utf-8")
-        values = [word for one in (f"clusterDNS.address={CLUSTER_DNS}", *settings) for word in ("--set", f"pillion-sidecar.{one}")]
-        return self.helm.run("template", "r", self.chart, "--namespace", "shop", "--kube-version", kube_version, *values)
-
-    def wrapped(self, pod, *settings):
-        done = self.run(pod, *settings)
-        assert done.returncode == 0, done.stderr
-        (deployment,) = load_all(done.stdout)
-        assert deployment["spec"]["replicas"] == 3
-        return deployment["spec"]["template"]
-
-    def refused(self, pod, *settings):
-        done = self.run(pod, *settings)
-        assert done.returncode != 0, done.stdout
-        return done.stderr
-
-
-@pytest.fixture(scope="module")
-def adopter(helm, tmp_path_factory):
-    return Adopter(helm, tmp_path_factory.mktemp("adopter"))
-
-
 def pod(metadata=None, **spec):
     return {"metadata": {"labels": {"app": "app"}, **(metadata or {})}, "spec": {"containers": [APPLICATION], **spec}}
 
