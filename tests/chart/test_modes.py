@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import shlex
 
 import pytest
 import yaml
@@ -215,6 +216,16 @@ def test_network_policy_opens_what_the_configuration_needs_and_nothing_else(helm
     assert [reachable(rule) for rule in with_pods] == [{("10.96.0.10/32", 53, "UDP"), ("10.96.0.10/32", 53, "TCP")}]
     ports = {(port["port"], port["protocol"]) for rule in spec["ingress"] for port in rule["ports"]}
     assert ports == {(9153, "TCP")} | ({(8053, "UDP"), (8053, "TCP")} if mode != "workload" else set())
+
+
+def test_network_policy_for_pods_that_have_adopted_the_sidecar(helm):
+    """The one that the README makes, by its own command, selects the example's pods."""
+    command = (ROOT / "README.md").read_text(encoding="utf-8").split("helm template shop helm/pillion ")[1].split("```")[0]
+    arguments = shlex.split(command.replace("\\\n", " "))
+    policy = only(helm.template("pillion", *arguments), "NetworkPolicy")["spec"]
+    example = only(helm.template("example", "--set", f"pillion-sidecar.clusterDNS.address={CLUSTER_DNS}"), "Deployment")
+    assert policy["podSelector"]["matchLabels"].items() <= pod_template(example)["metadata"]["labels"].items()
+    assert reachable(policy["egress"][0]) == {("10.96.0.10/32", 53, "UDP"), ("10.96.0.10/32", 53, "TCP")}
 
 
 def test_network_policy_cannot_know_a_config_map_of_ones_own(helm):
