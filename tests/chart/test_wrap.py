@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import yaml
 
 from conftest import CONFIG
 
@@ -62,7 +61,7 @@ class TestMerge:
         assert template["spec"]["containers"] == [APPLICATION]
         assert template["metadata"]["annotations"]["prometheus.io/port"] == "9153"
         assert marker(template)["added"] == [
-            "labels", "annotations", "dnsPolicy", "dnsConfig", "searches", "options", "securityContext", "sysctls", "sysctl", "initContainers",
+            "metadata", "labels", "annotations", "dnsPolicy", "dnsConfig", "searches", "options", "securityContext", "sysctls", "sysctl", "initContainers",
             "volumes", "config", "prometheus.io/scrape", "prometheus.io/port", "prometheus.io/path"]
 
     def test_what_is_empty_is_there_and_what_is_null_is_not(self, adopter):
@@ -132,6 +131,7 @@ REFUSED = {
     "foreign init container": (pod(initContainers=[{"name": "pillion"}]), "container named pillion", "another name"),
     "foreign volume": (pod(volumes=[{"name": "pillion-ca"}]), "volume named pillion-ca", "another name"),
     "sysctl": (pod(securityContext={"sysctls": [{**SYSCTL, "value": "1024"}]}), "ip_unprivileged_port_start to 1024", "53 or less"),
+    "sysctl that is no number": (pod(securityContext={"sysctls": [{**SYSCTL, "value": "low"}]}), "ip_unprivileged_port_start to low", "53 or less"),
     "port 53": (pod(containers=[{**APPLICATION, "ports": PORTS}]), "the container app has port 53", "another port"),
     "port 53 of an init container": (pod(initContainers=[{"name": "old", "ports": PORTS}]), "the container old has port 53", "another port"),
     "port of the metrics": (pod(containers=[{**APPLICATION, "ports": [{"containerPort": 9153}]}]), "has port 9153", "httpPort"),
@@ -214,12 +214,18 @@ class TestMesh:
                                    f"{servers}[2].address=192.0.2.3:8853")
         assert self.found(template) == {"config.linkerd.io/skip-outbound-ports": "853,8853", "config.linkerd.io/skip-inbound-ports": "9999"}
 
+    def test_ports_are_known_only_from_the_configuration(self, adopter):
+        assert self.found(adopter.wrapped(pod(), "mesh=linkerd", "existingConfigMap=ours")) == self.LINKERD
+        plain = {"annotations": {CONFIG: 'upstreams: {lab: {protocol: udp, servers: [{address: "192.0.2.53:53"}]}}'}}
+        assert self.found(adopter.wrapped(pod(plain), "mesh=linkerd")) == {"config.linkerd.io/skip-inbound-ports": "9153"}
+
     def test_what_the_pod_says_itself(self, adopter):
         own = {"traffic.sidecar.istio.io/excludeOutboundPorts": "5432, 853", "proxy.istio.io/config": "{}"}
         template = adopter.wrapped(pod({"annotations": own}), "mesh=istio")
         assert self.found(template) == {**self.ISTIO, **own}
         assert marker(template)["added"][-1] == "traffic.sidecar.istio.io/excludeInboundPorts"
-        assert self.found(adopter.wrapped(pod({"annotations": {name: "*" for name in self.ISTIO}}), "mesh=istio"))
+        ranges = {"config.linkerd.io/skip-outbound-ports": "25, 800-900", "config.linkerd.io/skip-inbound-ports": "9153"}
+        assert self.found(adopter.wrapped(pod({"annotations": ranges}), "mesh=linkerd")) == ranges
 
     def test_exclusion_of_the_pods_without_ours_is_refused(self, adopter):
         error = adopter.refused(pod({"annotations": {"config.linkerd.io/skip-outbound-ports": "5432,8530"}}), "mesh=linkerd")

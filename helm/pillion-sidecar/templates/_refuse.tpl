@@ -31,7 +31,7 @@ values and what the pod has.
 {{- end -}}
 {{- if $v.portSysctl -}}
 {{- range ($spec.securityContext | default dict).sysctls -}}
-{{- if and (eq .name "net.ipv4.ip_unprivileged_port_start") (gt (int .value) 53) -}}
+{{- if and (eq .name "net.ipv4.ip_unprivileged_port_start") (not (regexMatch "^([0-9]|[1-4][0-9]|5[0-3])$" (toString .value))) -}}
 {{- $why = append $why (printf "the pod sets the sysctl net.ipv4.ip_unprivileged_port_start to %v, and Pillion listens on port 53. Set it to 53 or less, or remove it" .value) -}}
 {{- end -}}
 {{- end -}}
@@ -98,12 +98,19 @@ them that does not. Takes {v, annotations, ports}; ports are those of the encryp
 {{- $added := list -}}
 {{- range $wanted -}}
 {{- $key := first . -}}
-{{- if not (hasKey $annotations $key) -}}
+{{- if not (last .) -}}
+{{- else if not (hasKey $annotations $key) -}}
 {{- $added = append $added . -}}
 {{- else if ne $key "proxy.istio.io/config" -}}
-{{- $there := get $annotations $key | toString | replace " " "" | splitList "," -}}
+{{- $there := get $annotations $key | toString -}}
 {{- range splitList "," (last .) -}}
-{{- if not (or (has . $there) (has "*" $there)) -}}
+{{- $port := int . -}}
+{{- $has := false -}}
+{{- range splitList "," $there -}}
+{{- $ends := trim . | splitList "-" -}}
+{{- if and (le (first $ends | int) $port) (le $port (last $ends | int)) -}}{{- $has = true -}}{{- end -}}
+{{- end -}}
+{{- if not $has -}}
 {{- fail (printf "\n\npillion-sidecar: the pod has the annotation %s: %q without Pillion's port %s. Add the port there\n" $key (get $annotations $key) .) -}}
 {{- end -}}
 {{- end -}}

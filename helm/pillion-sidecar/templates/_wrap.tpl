@@ -47,17 +47,21 @@ the value enabled is; an error says why a pod cannot have Pillion. What the pod 
 {{- toYaml $v -}}
 {{- end -}}
 
-{{/* Ports of the encrypted upstreams, as a JSON list; 853 where the configuration is not known or has none. Takes the configuration. */}}
+{{/* Ports of the encrypted upstreams, ascending, as a JSON list; 853 where a ConfigMap has the configuration. Takes {config}, which is false there. */}}
 {{- define "pillion-sidecar.encryptedPorts" -}}
+{{- if kindIs "map" .config -}}
 {{- $ports := list -}}
-{{- range .upstreams -}}
+{{- range .config.upstreams -}}
 {{- if eq (.protocol | default "tls") "tls" -}}
-{{- range .servers -}}{{- $ports = append $ports (regexFind "[0-9]+$" (.address | default "") | printf "%05s" | replace " " "0") -}}{{- end -}}
+{{- range .servers -}}{{- $ports = append $ports (regexFind "[0-9]+$" (.address | default "") | int | printf "%05d") -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- $found := list -}}
-{{- range $ports | uniq | sortAlpha -}}{{- $found = append $found (int (trimPrefix "0000" . | trimPrefix "000" | trimPrefix "00" | trimPrefix "0") | toString) -}}{{- end -}}
-{{- $found | default (list "853") | toJson -}}
+{{- range $ports | uniq | sortAlpha -}}{{- $found = append $found (regexReplaceAll "^0+" . "") -}}{{- end -}}
+{{- toJson $found -}}
+{{- else -}}
+["853"]
+{{- end -}}
 {{- end -}}
 
 {{/*
@@ -69,6 +73,7 @@ as it was.
 {{- $metadata := .pod.metadata | default dict -}}
 {{- $spec := .pod.spec -}}
 {{- $added := list -}}
+{{- if not (kindIs "map" .pod.metadata) -}}{{- $added = list "metadata" -}}{{- end -}}
 {{- range list "labels" "annotations" -}}
 {{- if not (kindIs "map" (get $metadata .)) -}}
 {{- $added = append $added . -}}
@@ -110,7 +115,7 @@ as it was.
 {{- if and $v.native (not (kindIs "slice" $spec.initContainers)) -}}{{- $added = append $added "initContainers" -}}{{- end -}}
 {{- $_ := set $spec $place (prepend (get $spec $place | default list) $container) -}}
 {{- if not (kindIs "slice" $spec.volumes) -}}{{- $added = append $added "volumes" -}}{{- end -}}
-{{- $config := dict -}}
+{{- $config := false -}}
 {{- $set := list -}}
 {{- $configMap := $v.existingConfigMap -}}
 {{- if $v.ownText -}}
@@ -135,7 +140,7 @@ as it was.
 {{- if and $v.scrapeAnnotations (not $scraped) -}}
 {{- $others = list (list "prometheus.io/scrape" "true") (list "prometheus.io/port" (toString $v.httpPort)) (list "prometheus.io/path" "/metrics") -}}
 {{- end -}}
-{{- $mesh := dict "v" $v "annotations" $metadata.annotations "ports" (include "pillion-sidecar.encryptedPorts" $config | fromJsonArray) -}}
+{{- $mesh := dict "v" $v "annotations" $metadata.annotations "ports" (include "pillion-sidecar.encryptedPorts" (dict "config" $config) | fromJsonArray) -}}
 {{- $others = concat $others (include "pillion-sidecar.meshAnnotations" $mesh | fromJsonArray) -}}
 {{- range $set -}}
 {{- if eq (first .) "pillion.dev/config" -}}
