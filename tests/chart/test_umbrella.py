@@ -150,6 +150,17 @@ def test_condition_of_the_dependency(request, program, tmp_path):
     assert [one["name"] for one in pod_spec(off)["initContainers"]] == ["migrate"]
 
 
+def test_condition_of_one_chart_of_a_release(umbrella):
+    """Helm then finds the templates that another chart has brought."""
+    for name in ("shop", "cart"):
+        chart = umbrella.chart / "charts" / name
+        edit(chart / "Chart.yaml", ('"}', '", condition: pillion-sidecar.enabled}'))
+        (chart / "templates" / "pillion.yaml").write_text('{{ include "pillion-sidecar.configMap" . }}', encoding="utf-8")
+    found = umbrella.render({"global": EVERYWHERE, "cart": {"pillion-sidecar": {"enabled": False}}})
+    assert pillion_of(found["shop"])
+    assert [one["name"] for one in pod_spec(found["cart"])["initContainers"]] == ["migrate"] and "dnsPolicy" not in pod_spec(found["cart"])
+
+
 def readme_section(heading):
     text = (ROOT / "helm" / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
     return text.split(f"{heading}\n")[1]

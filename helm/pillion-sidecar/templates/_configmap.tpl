@@ -15,7 +15,8 @@ dot is in none of the names that it stands between.
 {{/* The ConfigMap of configChange: reload, and nothing without it. Takes the root, or {root, config, labels, name}. */}}
 {{- define "pillion-sidecar.configMap" -}}
 {{- $root := .root | default . -}}
-{{- $v := include "pillion-sidecar.values" $root | fromYaml -}}
+{{- $v := dict "enabled" false -}}
+{{- if not (include "pillion-sidecar.isAbsent" $root) -}}{{- $v = include "pillion-sidecar.values" $root | fromYaml -}}{{- end -}}
 {{- if include "pillion-sidecar.makesConfigMap" $v -}}
 apiVersion: v1
 kind: ConfigMap

@@ -16,6 +16,23 @@
 {{- first $found -}}
 {{- end -}}
 
+{{/*
+Whether the dependency is not there, by its condition: then these templates are another chart's of the release, and of the values there is
+nothing but what turned them off.
+*/}}
+{{- define "pillion-sidecar.isAbsent" -}}
+{{- $there := false -}}
+{{- $off := false -}}
+{{- range list "pillion-sidecar" "pillion" -}}
+{{- $values := index $.Values . -}}
+{{- if kindIs "map" $values -}}
+{{- if hasKey $values "libraryVersion" -}}{{- $there = true -}}{{- end -}}
+{{- if eq (toString $values.enabled) "false" -}}{{- $off = true -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and $off (not $there) -}}yes{{- end -}}
+{{- end -}}
+
 {{/* The values of this chart as an application chart holds them, and what is global for those that are at their default. YAML. */}}
 {{- define "pillion-sidecar.values" -}}
 {{- $v := index .Values (include "pillion-sidecar.key" .) | deepCopy -}}

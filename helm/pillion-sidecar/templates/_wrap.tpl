@@ -10,7 +10,8 @@ the value enabled is; an error says why a pod cannot have Pillion. What the pod 
 {{- if or (hasKey $pod "Error") (not (kindIs "map" $pod.spec)) -}}
 {{- fail (printf "\n\npillion-sidecar.wrap takes a pod's template, metadata and spec, as text. %s\n" ($pod.Error | default "There is no spec in it")) -}}
 {{- end -}}
-{{- $v := include "pillion-sidecar.values" $root | fromYaml -}}
+{{- $v := dict "enabled" false -}}
+{{- if not (include "pillion-sidecar.isAbsent" $root) -}}{{- $v = include "pillion-sidecar.values" $root | fromYaml -}}{{- end -}}
 {{- if gt (len .) 2 -}}
 {{- range $key, $value := index . 2 -}}{{- $_ := set $v $key $value -}}{{- end -}}
 {{- end -}}
