@@ -37,7 +37,9 @@ App::App(config::Config config, telemetry::Logger& log, std::size_t http_connect
         make_shards();
         return shards_.front()->loop().io();
       }()) {
-  addresses_ = shards_.front()->addresses();
+  const auto bound = shards_.front()->addresses();
+  for (std::size_t i = 0; i < bound.size(); ++i)
+    dns_addresses_.push_back({.configured = plan_->config.dns.listen[i], .bound = bound[i]});
   reloads_.loaded_at.set(static_cast<double>(std::time(nullptr)));
   for (const auto& shard : shards_) metrics_.push_back(metrics_of(shard->upstreams()));
   const auto root = std::ranges::find(plan_->config.routes, std::string_view("."), &config::Route::zone);
@@ -71,13 +73,13 @@ void App::make_http(std::size_t max_connections) {
   } catch (const http::ListenError& error) {
     throw server::BindError(error.what());
   }
+  for (const auto& endpoint : http_->endpoints())
+    http_addresses_.push_back({endpoint.address().to_string(), endpoint.port()});
 }
 
-std::vector<config::Endpoint> App::http_addresses() const {
-  std::vector<config::Endpoint> addresses;
-  if (!http_) return addresses;
-  for (const auto& endpoint : http_->endpoints())
-    addresses.push_back({endpoint.address().to_string(), endpoint.port()});
+ListenAddresses App::listen_addresses() const {
+  ListenAddresses addresses{.dns = {}, .http = http_addresses_};
+  for (const auto& address : dns_addresses_) addresses.dns.push_back(address.bound);
   return addresses;
 }
 
@@ -186,7 +188,7 @@ void App::run() {
   for (const auto& shard : shards_) shard->start();
   log_start();
   if (http_) http_->start();
-  if (reloader_) reloader_->start();
+  if (reloader_) reloader_->start(listen_addresses());
   try {
     for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
   } catch (...) {
@@ -206,10 +208,10 @@ void App::log_start() {
                                 {"commit", runtime::build_info::commit()},
                                 {"threads", plan_->config.threads}});
   log_memory();
-  for (const auto& address : addresses_)
+  const auto [dns_addresses, http_addresses] = listen_addresses();
+  for (const auto& address : dns_addresses)
     log_.info("listening for DNS", {{"address", config::to_string(address)}, {"transports", "udp tcp"}});
-  for (const auto& address : http_addresses())
-    log_.info("listening for HTTP", {{"address", config::to_string(address)}});
+  for (const auto& address : http_addresses) log_.info("listening for HTTP", {{"address", config::to_string(address)}});
 }
 
 void App::log_memory() {

@@ -17,6 +17,7 @@
 
 #include "app/handover.hpp"
 #include "app/http_thread.hpp"
+#include "app/listen_addresses.hpp"
 #include "app/loop_pulse.hpp"
 #include "app/plan.hpp"
 #include "app/reloader.hpp"
@@ -48,10 +49,6 @@ class App {
   /// Thread-safe: what SIGTERM does.
   void stop();
 
-  [[nodiscard]] std::vector<config::Endpoint> dns_addresses() const { return addresses_; }
-  /// While it does not run, or from within.
-  [[nodiscard]] std::vector<config::Endpoint> http_addresses() const;
-
  private:
   void make_shards();
   void make_http(std::size_t max_connections);
@@ -59,10 +56,16 @@ class App {
   using ShardMetrics = std::vector<std::vector<GroupMetrics>>;
   [[nodiscard]] telemetry::Sources metric_sources(const Plan& plan, const ShardMetrics& metrics) const;
   void add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry::Sources& sources) const;
-  [[nodiscard]] std::expected<void, std::string> apply(const std::shared_ptr<const Plan>& plan,
-                                                       const std::atomic<bool>& cancelled);
-  [[nodiscard]] std::optional<std::string> prepare(const std::shared_ptr<const Plan>& plan,
-                                                   const std::atomic<bool>& cancelled);
+  /// An address for DNS as it is configured and as it is bound, which differ in a port of 0.
+  struct DnsAddress {
+    config::Endpoint configured;
+    config::Endpoint bound;
+  };
+  [[nodiscard]] std::expected<ListenAddresses, std::string> apply(const std::shared_ptr<const Plan>& plan,
+                                                                  const std::atomic<bool>& cancelled);
+  [[nodiscard]] std::expected<std::vector<DnsAddress>, std::string> prepare(const std::shared_ptr<const Plan>& plan,
+                                                                            const std::atomic<bool>& cancelled);
+  [[nodiscard]] ListenAddresses listen_addresses() const;
   [[nodiscard]] bool is_reachable(std::string_view upstream) const;
   [[nodiscard]] http::HealthReport health(http::HealthProbe probe) const;
   [[nodiscard]] http::HealthReport liveness() const;
@@ -79,7 +82,6 @@ class App {
   SharedParts shared_;
   std::vector<std::unique_ptr<Shard>> shards_;      // the first one runs on the thread of run(), with the signals
   std::vector<std::unique_ptr<LoopPulse>> pulses_;  // of the shards, in their order; the HTTP thread's
-  std::vector<config::Endpoint> addresses_;
   telemetry::Sources::Reloads reloads_;
   // The root's upstream as it is at the start, for /startupz.
   std::vector<std::shared_ptr<const upstream::ServerMetrics>> first_asked_;
@@ -88,6 +90,8 @@ class App {
   boost::asio::signal_set signals_;
   // What was applied last: the reloader's thread, once that runs.
   std::shared_ptr<const Plan> applied_;
+  std::vector<DnsAddress> dns_addresses_;
+  std::vector<config::Endpoint> http_addresses_;  // as bound
   ShardMetrics metrics_;
   std::unique_ptr<Reloader> reloader_;
   std::vector<std::jthread> threads_;

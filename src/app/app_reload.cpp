@@ -43,25 +43,31 @@ void App::reload_from(const std::filesystem::path& file, const config::Loaded& l
                   .is_reachable = [this](std::string_view upstream) { return is_reachable(upstream); }});
 }
 
-/// On the reloader's thread. Binds new addresses and has every shard make its generation; the error is why one could
-/// not.
-std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan, const std::atomic<bool>& cancelled) {
+/// On the reloader's thread. Binds new addresses, which it returns, and has every shard make its generation; the error
+/// is why one could not.
+std::expected<std::vector<App::DnsAddress>, std::string> App::prepare(const std::shared_ptr<const Plan>& plan,
+                                                                      const std::atomic<bool>& cancelled) {
   auto added = bind_addresses(missing_in(plan->config.dns.listen, applied_->config.dns.listen), shards_.size());
+  std::vector<DnsAddress> addresses;
+  for (const auto& [endpoint, bound] : added.front())
+    addresses.push_back({.configured = endpoint, .bound = {bound.address.to_string(), bound.port}});
   Replies<std::optional<std::string>> prepared(shards_.size());
   for (std::size_t i = 0; i < shards_.size(); ++i)
     shards_[i]->prepare(plan, std::move(added[i]), warm_patience, prepared.reply(i));
   const auto errors = prepared.wait(cancelled);
-  if (!errors) return stopping;
+  if (!errors) return std::unexpected(stopping);
   const auto failed = std::ranges::find_if(*errors, [](const auto& error) { return error.has_value(); });
-  return failed == errors->end() ? std::nullopt : *failed;
+  if (failed != errors->end()) return std::unexpected(**failed);
+  return addresses;
 }
 
 /// On the reloader's thread. Every shard has its generation before any uses it.
-std::expected<void, std::string> App::apply(const std::shared_ptr<const Plan>& plan,
-                                            const std::atomic<bool>& cancelled) {
-  if (auto error = prepare(plan, cancelled)) {
+std::expected<ListenAddresses, std::string> App::apply(const std::shared_ptr<const Plan>& plan,
+                                                       const std::atomic<bool>& cancelled) {
+  const auto prepared = prepare(plan, cancelled);
+  if (!prepared) {
     for (const auto& shard : shards_) shard->discard();
-    return std::unexpected(std::move(*error));
+    return std::unexpected(prepared.error());
   }
   using Committed = std::optional<std::vector<GroupMetrics>>;
   Replies<Committed> committed(shards_.size());
@@ -77,16 +83,21 @@ std::expected<void, std::string> App::apply(const std::shared_ptr<const Plan>& p
     return std::unexpected(stopping);
   ShardMetrics metrics;
   for (auto& each : *replies) metrics.push_back(std::move(*each));
-  for (const auto& added : missing_in(plan->config.dns.listen, applied_->config.dns.listen))
-    log_.info("listening for DNS", {{"address", config::to_string(added)}, {"transports", "udp tcp"}});
-  for (const auto& gone : missing_in(applied_->config.dns.listen, plan->config.dns.listen))
-    log_.info("no longer listening for DNS", {{"address", config::to_string(gone)}});
+  for (const auto& added : *prepared) {
+    log_.info("listening for DNS", {{"address", config::to_string(added.bound)}, {"transports", "udp tcp"}});
+    dns_addresses_.push_back(added);
+  }
+  for (const auto& gone : missing_in(applied_->config.dns.listen, plan->config.dns.listen)) {
+    const auto address = std::ranges::find(dns_addresses_, gone, &DnsAddress::configured);
+    log_.info("no longer listening for DNS", {{"address", config::to_string(address->bound)}});
+    dns_addresses_.erase(address);
+  }
   applied_ = plan;
   metrics_ = std::move(metrics);
   asio::post(shards_.front()->loop().io(), [this, plan] { plan_ = plan; });
   if (http_) http_->post([this, sources = metric_sources(*plan, metrics_)] { exporter_->replace(sources); });
   log_.set_level(static_cast<runtime::LogLevel>(plan->config.log.level));
-  return {};
+  return listen_addresses();
 }
 
 /// On the reloader's thread.

@@ -8,9 +8,10 @@
 namespace pillion::app {
 namespace {
 
-constexpr std::string_view report_name = "report", supervisor_name = "supervisor", socket_name = "socket",
-                           outcome_name = "outcome", restarts_name = "restarts", ended_by_name = "ended_by",
-                           lived_name = "lived_ms";
+// Arrays, since the supervisor reads them: the pointer in a string_view lies where discard_relocated_data() takes it.
+constexpr char report_name[] = "report", supervisor_name[] = "supervisor", socket_name[] = "socket",
+               outcome_name[] = "outcome", restarts_name[] = "restarts", ended_by_name[] = "ended_by",
+               lived_name[] = "lived_ms";
 
 void append(std::string& out, std::string_view name, std::integral auto number) {
   if (!out.empty()) out += ' ';

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <utility>
 
 namespace pillion::app {
@@ -18,6 +19,12 @@ constexpr std::uint32_t of_directory = IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDI
 constexpr std::uint32_t of_names =
     IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE;
 
+/// The kernel joins events that follow each other and are the same, so that a pause makes few of many. A change is
+/// waited for to settle for longer than this.
+constexpr std::chrono::milliseconds pause{100};
+/// As many as the kernel's queue has events (max_queued_events), of the shortest that have a name.
+constexpr int max_reads = 16384 * 32 / 4096;
+
 int make() {
   const int descriptor = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (descriptor < 0) throw std::system_error(errno, std::generic_category(), "inotify_init1");
@@ -27,14 +34,14 @@ int make() {
 }  // namespace
 
 Inotify::Inotify(boost::asio::io_context& io, std::function<void()> stirred)
-    : descriptor_(io, make()), stirred_(std::move(stirred)) {
+    : events_(make()), readable_(io), pause_(io), stirred_(std::move(stirred)) {
   wait();
 }
 
 /// The watch; below zero, with errno, where there is none.
 int Inotify::add(const fs::path& directory, bool has_names) {
   const auto mask = has_names ? of_directory | of_names : of_directory;
-  return ::inotify_add_watch(descriptor_.native_handle(), directory.c_str(), mask);
+  return ::inotify_add_watch(events_.get(), directory.c_str(), mask);
 }
 
 std::error_code Inotify::watch(const WatchedDirectories& directories) {
@@ -53,29 +60,43 @@ std::error_code Inotify::watch(const WatchedDirectories& directories) {
     }
   }
   for (const auto& [watch, names] : names_) {
-    if (!wanted.contains(watch)) ::inotify_rm_watch(descriptor_.native_handle(), watch);
+    if (!wanted.contains(watch)) ::inotify_rm_watch(events_.get(), watch);
   }
   names_ = std::move(wanted);
   return first;
 }
 
 void Inotify::stop() {
-  boost::system::error_code ignored;  // there is nothing to be done about it
-  descriptor_.close(ignored);
+  if (readable_.is_open()) readable_.release();
+  pause_.cancel();
+  events_ = {};
 }
 
 void Inotify::wait() {
-  descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
-                         [this](const boost::system::error_code& error) {
-                           if (!error && descriptor_.is_open()) on_readable();
-                         });
+  readable_.assign(events_.get());
+  readable_.async_wait(boost::asio::posix::stream_descriptor::wait_read,
+                       [this](const boost::system::error_code& error) {
+                         if (!error && events_.is_open()) on_readable();
+                       });
 }
 
 void Inotify::on_readable() {
+  // The reactor would be woken by each event, wanted or not.
+  readable_.release();
+  const bool is_stirred = take_events();
+  pause_.expires_after(pause);
+  pause_.async_wait([this](const boost::system::error_code& error) {
+    if (!error && events_.is_open()) wait();
+  });
+  if (is_stirred) stirred_();
+}
+
+bool Inotify::take_events() {
   alignas(inotify_event) std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): read into
   bool is_stirred = false;
-  for (;;) {
-    const auto got = ::read(descriptor_.native_handle(), buffer.data(), buffer.size());
+  // Whoever writes all the time may add events as fast as they are read.
+  for (int reads = 0; reads < max_reads; ++reads) {
+    const auto got = ::read(events_.get(), buffer.data(), buffer.size());
     if (got <= 0) break;
     for (const char* at = buffer.data(); at < buffer.data() + got;) {
       const auto* const event = reinterpret_cast<const inotify_event*>(at);
@@ -84,8 +105,7 @@ void Inotify::on_readable() {
       is_stirred = is_stirred || (event->mask & IN_Q_OVERFLOW) != 0 || matters(event->wd, name);
     }
   }
-  wait();
-  if (is_stirred) stirred_();
+  return is_stirred;
 }
 
 /// Without a name, an event is about the directory itself. One of a watch that was taken back is about nothing.

@@ -25,7 +25,8 @@ struct Header {
   std::uint64_t reserved = 0;
   friend bool operator==(const Header&, const Header&) = default;
 };
-static_assert(sizeof(Header) == 40 && std::has_unique_object_representations_v<Header>);
+static_assert(sizeof(Header) + 2 * ReloadOutcome::max_text == ReloadOutcome::size &&
+              std::has_unique_object_representations_v<Header>);
 
 off_t text_offset(std::uint64_t reload) {
   return static_cast<off_t>(sizeof(Header) + (reload % 2) * ReloadOutcome::max_text);

@@ -1,6 +1,7 @@
 #pragma once
 // What became of the last reload, where `pillion reload` finds it: a file in memory, open in the running proxy and,
-// since there it has a name, reachable by other processes of the same user through /proc/PID/fd.
+// since there it has a name, reachable by other processes of the same user through /proc/PID/fd. Behind this part of it
+// lies app/listen_addresses.
 //
 // The file begins with a header of 40 bytes, which is always written at once; two texts of at most 64 KiB follow, of
 // which reloads use one each in turns. So the text of a reload stays as it is until the one after the next has ended,
@@ -31,6 +32,7 @@ class ReloadOutcome {
   /// Of the file in memory: /proc/PID/fd shows it as `/memfd:pillion-reload (deleted)`.
   static constexpr const char* file_name = "pillion-reload";
   static constexpr std::size_t max_text = std::size_t{64} << 10U;  ///< bytes
+  static constexpr std::size_t size = 40 + 2 * max_text;           ///< bytes, from the file's start
 
   /// Makes the file, which no other program is given (close-on-exec). Whoever finds it sends SIGHUP: to be made once
   /// that is caught. Throws std::system_error.

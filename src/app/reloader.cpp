@@ -84,12 +84,13 @@ Reloader::~Reloader() {
   thread_.join();
 }
 
-void Reloader::start() {
+void Reloader::start(const ListenAddresses& listening) {
   if (inherited_outcome_ < 0) {
     outcome_.emplace();
   } else {
     outcome_.emplace(inherited_outcome_);
   }
+  write_listen_addresses(outcome_->descriptor(), listening);
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "pillion-reload");
     loop_.run();
@@ -172,7 +173,9 @@ std::expected<Reloader::Change, Reloader::Faults> Reloader::attempt() {
       lacks_proof_ = true;
       return std::unexpected(std::move(faults));
     }
-    if (const auto applied = hooks_.apply(next, cancelled_); !applied) return std::unexpected(Faults{applied.error()});
+    const auto applied = hooks_.apply(next, cancelled_);
+    if (!applied) return std::unexpected(Faults{applied.error()});
+    write_listen_addresses(outcome_->descriptor(), *applied);
     plan_ = next;
     read_ = std::move(loaded.config);
     return Change::applied;

@@ -19,6 +19,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include "app/file_watch.hpp"
+#include "app/listen_addresses.hpp"
 #include "app/plan.hpp"
 #include "app/reload_outcome.hpp"
 #include "config/load.hpp"
@@ -30,9 +31,10 @@ namespace pillion::app {
 
 /// What the reloader asks of the program. Called on the reloader's thread.
 struct ReloadHooks {
-  /// Puts a plan in use; the error is why it could not be. Returns early where `cancelled` becomes true.
-  std::function<std::expected<void, std::string>(const std::shared_ptr<const Plan>& plan,
-                                                 const std::atomic<bool>& cancelled)>
+  /// Puts a plan in use, and returns what is listened on then; the error is why it could not be. Returns early where
+  /// `cancelled` becomes true.
+  std::function<std::expected<ListenAddresses, std::string>(const std::shared_ptr<const Plan>& plan,
+                                                            const std::atomic<bool>& cancelled)>
       apply;
   /// True if a server of this upstream, of the plan in use, can be asked as far as is known.
   std::function<bool(std::string_view upstream)> is_reachable;
@@ -56,8 +58,9 @@ class Reloader final : runtime::Deadline {
   Reloader(const Reloader&) = delete;
   Reloader& operator=(const Reloader&) = delete;
 
-  /// Once, when SIGHUP has been caught. Begins to watch the files. Throws std::system_error.
-  void start();
+  /// Once, when SIGHUP has been caught and `listening` are bound, which other processes find from then on. Begins to
+  /// watch the files. Throws std::system_error.
+  void start(const ListenAddresses& listening);
   /// Thread-safe. Reads the configuration soon; requests that come until then are one. `trigger` is for the log.
   void request(std::string_view trigger);
 

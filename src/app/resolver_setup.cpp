@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "config/network.hpp"
 #include "dns/name.hpp"
 #include "dns/zone_text.hpp"
 
@@ -38,14 +39,15 @@ resolve::Setup::Zone make_zone(const config::Route& route) {
 resolve::Setup make_setup(const config::Config& config, const ShardUpstreams& upstreams) {
   resolve::Setup setup;
   for (const auto& upstream : upstreams) setup.groups.push_back(upstream.group);
-  for (const auto& route : config.routes) {
+  for (const auto& [zone, index] : config::routed_zones(config.routes)) {
+    const auto& route = config.routes[index];
     if (route.upstream.empty()) {
       setup.zones.push_back(make_zone(route));
       continue;
     }
     const auto group = std::ranges::find(config.upstreams, route.upstream, &config::Upstream::name);
-    setup.routes.push_back({.zone = dns::parse_name(route.zone).value(),
-                            .group = static_cast<std::size_t>(group - config.upstreams.begin())});
+    setup.routes.push_back(
+        {.zone = dns::parse_name(zone).value(), .group = static_cast<std::size_t>(group - config.upstreams.begin())});
   }
   setup.cache = cache_settings(config.cache);
   setup.rotate = config.cache.rotate;

@@ -6,6 +6,7 @@
 
 #include <boost/asio/ip/address.hpp>
 
+#include "config/network.hpp"
 #include "resolve/failover.hpp"
 #include "upstream/datagram_channel.hpp"
 #include "upstream/datagram_connection.hpp"
@@ -88,8 +89,12 @@ std::unique_ptr<upstream::Pool> make_pool(const ServerContext& of, config::Proto
 
 /// The first zone that leads to the upstream; empty if none does.
 std::string probe_zone_of(const config::Config& config, const std::string& upstream) {
-  const auto route = std::ranges::find(config.routes, upstream, &config::Route::upstream);
-  return route == config.routes.end() ? std::string{} : route->zone;
+  const auto zones = config::routed_zones(config.routes);
+  const auto leads_to_it = [&](const config::RoutedZone& each) {
+    return config.routes[each.route].upstream == upstream;
+  };
+  const auto zone = std::ranges::find_if(zones, leads_to_it);
+  return zone == zones.end() ? std::string{} : zone->zone;
 }
 
 std::shared_ptr<const GroupParts> make_parts(const Plan& plan, std::size_t index, ServerMetricsTable& table) {

@@ -4,16 +4,19 @@
 #include <cstdlib>
 #include <exception>
 #include <ostream>
+#include <stdexcept>
 #include <string_view>
 #include <vector>
 
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <openssl/ssl.h>
 
 #include "app/supervisor.hpp"
 #include "cli/check_command.hpp"
 #include "cli/exit_code.hpp"
+#include "cli/health_command.hpp"
 #include "cli/inject_command.hpp"
 #include "cli/query_command.hpp"
 #include "cli/reload_command.hpp"
@@ -42,6 +45,13 @@ int report(const CLI::App& app, const CLI::ParseError& error, std::ostream& out,
   return exit_code::bad_command_line;
 }
 
+/// What TLS may do is said by our configuration alone, not by a file that OPENSSL_CONF names, or by Debian's. Only the
+/// first call of OpenSSL can say so. Throws std::runtime_error.
+void initialise_openssl() {
+  if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1)
+    throw std::runtime_error("OpenSSL cannot be initialised");
+}
+
 }  // namespace
 
 int main(std::span<const std::string> args, std::ostream& out, std::ostream& err) {
@@ -54,6 +64,7 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
   const RunCommand run(app);
   const CheckCommand check(app);
   const QueryCommand query(app);
+  const HealthCommand health(app);
   const ReloadCommand reload(app);
   const InjectCommand inject(app);
   const UninjectCommand uninject(app);
@@ -61,6 +72,9 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
 
   try {
     app.parse(reversed(args));
+    // Before OpenSSL is initialised, which takes longer than all of this, and kubelets ask every few seconds.
+    if (health.is_chosen()) return health.run(out, err);
+    initialise_openssl();
     if (check.is_chosen()) return check.run(out, err);
     if (query.is_chosen()) return query.run(out, err);
     if (reload.is_chosen()) return reload.run(out, err);

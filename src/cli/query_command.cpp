@@ -1,10 +1,13 @@
 #include "cli/query_command.hpp"
 
+#include <optional>
 #include <ostream>
+#include <utility>
 
 #include "cli/exit_code.hpp"
 #include "cli/query_exchange.hpp"
 #include "cli/query_print.hpp"
+#include "cli/running_proxy.hpp"
 #include "config/scalar.hpp"
 #include "dns/edns.hpp"
 #include "dns/name.hpp"
@@ -26,13 +29,29 @@ dns::Buffer build_query(dns::Bytes name, std::uint16_t type, bool dnssec_ok) {
   return query;
 }
 
+struct ServerToAsk {
+  config::Endpoint address;
+  std::string remark{};  ///< behind the reason for no answer: why it is this one
+};
+
+/// Where the proxy of this container listens, or would by default.
+ServerToAsk running_server() {
+  const auto proxy = find_running_proxy(std::nullopt);
+  const auto addresses = proxy ? proxy->addresses() : std::unexpected(proxy.error());
+  if (addresses && !addresses->dns.empty()) return {.address = addresses->dns.front()};
+  return {.address = config::Dns{}.listen.front(), .remark = addresses ? "" : " (" + addresses.error() + ")"};
+}
+
 }  // namespace
 
 QueryCommand::QueryCommand(CLI::App& app)
     : command_(*app.add_subcommand("query", "Ask a server one question and print its answer")) {
   command_.add_option("NAME", name_, "The name to ask for, with or without its final dot")->required();
   command_.add_option("TYPE", type_, "The type: A, AAAA, TXT, ..., or TYPE65400")->capture_default_str();
-  command_.add_option("--server", server_, "The server's address and port")->type_name("A:P")->capture_default_str();
+  command_
+      .add_option("--server", server_,
+                  "The server's address and port; by default where the running proxy listens, or else 127.0.0.1:8053")
+      ->type_name("A:P");
   auto* const tcp = command_.add_flag("--tcp", tcp_, "Only over TCP");
   command_.add_flag("--udp", udp_, "Only over UDP: no second try over TCP where the answer is truncated")
       ->excludes(tcp);
@@ -41,7 +60,8 @@ QueryCommand::QueryCommand(CLI::App& app)
   command_.footer(
       "Exits 0 on any answer, be it NXDOMAIN or SERVFAIL, and 1 where there is none within 5 s.\n\n"
       "Example:\n"
-      "  pillion query example.com AAAA --server 127.0.0.1:8053");
+      "  pillion query example.com AAAA\n"
+      "  pillion query example.com --server 192.0.2.53:53 --tcp");
 }
 
 int QueryCommand::run(std::ostream& out, std::ostream& err) const {
@@ -53,13 +73,15 @@ int QueryCommand::run(std::ostream& out, std::ostream& err) const {
   if (!name) return bad_command_line(config::in_quotes(name_) + " is not a domain name: " + name.error());
   const auto type = dns::type_from_text(type_);
   if (!type) return bad_command_line(config::in_quotes(type_) + " is not a type");
-  const auto server = config::parse_endpoint(server_);
-  if (!server) return bad_command_line("--server: " + server.error());
+  const auto given = server_.transform(config::parse_endpoint);
+  if (given && !*given) return bad_command_line("--server: " + given->error());
+  const auto server = given ? ServerToAsk{.address = **given} : running_server();
 
   const auto transport = tcp_ ? QueryTransport::tcp : udp_ ? QueryTransport::udp : QueryTransport::udp_then_tcp;
-  const auto reply = exchange(*server, build_query(*name, *type, dnssec_), transport);
+  const auto reply = exchange(server.address, build_query(*name, *type, dnssec_), transport);
   if (!reply) {
-    err << "pillion: query: no answer from " << to_string(*server) << ": " << reply.error() << '\n';
+    err << "pillion: query: no answer from " << to_string(server.address) << ": " << reply.error() << server.remark
+        << '\n';
     return exit_code::no_answer;
   }
   if (json_) {

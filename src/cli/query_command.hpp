@@ -2,6 +2,7 @@
 // `pillion query`: a small dig for images without a shell.
 
 #include <iosfwd>
+#include <optional>
 #include <string>
 
 #include <CLI/App.hpp>
@@ -18,7 +19,7 @@ class QueryCommand {
   CLI::App& command_;
   std::string name_;
   std::string type_ = "A";
-  std::string server_ = "127.0.0.1:8053";
+  std::optional<std::string> server_;
   bool tcp_ = false;
   bool udp_ = false;
   bool json_ = false;

@@ -1,15 +1,13 @@
 #include "cli/query_exchange.hpp"
 
-#include <algorithm>
-#include <optional>
 #include <utility>
 
-#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/udp.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/write.hpp>
 
+#include "cli/bounded_io.hpp"
 #include "dns/framing.hpp"
 #include "dns/message.hpp"
 #include "dns/name.hpp"
@@ -19,7 +17,7 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Clock = std::chrono::steady_clock;
+using Clock = BoundedIo::Clock;
 
 constexpr std::chrono::seconds patience{5};
 
@@ -43,37 +41,41 @@ class QueryExchange {
       : address_(asio::ip::make_address(server.address)), port_(server.port), query_(query) {}
 
   std::expected<dns::Buffer, std::string> over_udp() {
-    asio::ip::udp::socket socket(io_);
-    if (const auto error = wait(socket, [&](auto done) { socket.async_connect({address_, port_}, std::move(done)); })) {
+    asio::ip::udp::socket socket(io_.context());
+    if (const auto error =
+            io_.wait(socket, [&](auto done) { socket.async_connect({address_, port_}, std::move(done)); })) {
       return std::unexpected(error.message());
     }
-    const auto sent = wait(socket, [&](auto done) { socket.async_send(asio::buffer(query_), std::move(done)); });
+    const auto sent = io_.wait(socket, [&](auto done) { socket.async_send(asio::buffer(query_), std::move(done)); });
     if (sent) return std::unexpected(sent.message());
     // Datagrams that are no reply to this query may be anyone's (RFC 5452 section 9.1): they are passed over.
     for (;;) {
       dns::Buffer message(dns::max_message_size);
-      const auto error = wait(socket, [&](auto done) { socket.async_receive(asio::buffer(message), std::move(done)); });
+      const auto error =
+          io_.wait(socket, [&](auto done) { socket.async_receive(asio::buffer(message), std::move(done)); });
       if (error) return std::unexpected(reason(error));
-      message.resize(transferred_);
+      message.resize(io_.transferred());
       if (is_reply(message, query_)) return message;
     }
   }
 
   std::expected<dns::Buffer, std::string> over_tcp() {
-    asio::ip::tcp::socket socket(io_);
-    if (const auto error = wait(socket, [&](auto done) { socket.async_connect({address_, port_}, std::move(done)); })) {
+    asio::ip::tcp::socket socket(io_.context());
+    if (const auto error =
+            io_.wait(socket, [&](auto done) { socket.async_connect({address_, port_}, std::move(done)); })) {
       return std::unexpected(reason(error));
     }
     dns::Buffer frame;
     const auto start = dns::begin_frame(frame);
     dns::append(frame, query_);
     dns::end_frame(frame, start);
-    const auto sent = wait(socket, [&](auto done) { asio::async_write(socket, asio::buffer(frame), std::move(done)); });
+    const auto sent =
+        io_.wait(socket, [&](auto done) { asio::async_write(socket, asio::buffer(frame), std::move(done)); });
     if (sent) return std::unexpected(reason(sent));
 
     dns::Buffer prefix(dns::frame_prefix);
     const auto read_into = [&](dns::Buffer& buffer) {
-      return wait(socket, [&](auto done) { asio::async_read(socket, asio::buffer(buffer), std::move(done)); });
+      return io_.wait(socket, [&](auto done) { asio::async_read(socket, asio::buffer(buffer), std::move(done)); });
     };
     if (const auto error = read_into(prefix)) return std::unexpected(reason(error));
     dns::Buffer message(dns::read_u16(prefix, 0));
@@ -89,31 +91,10 @@ class QueryExchange {
     return error.message();
   }
 
-  /// Runs one operation, which `start` begins, until it is done or the deadline is there.
-  template <typename Socket, typename Start>
-  error_code wait(Socket& socket, Start start) {
-    std::optional<error_code> result;
-    start([&](const error_code& error, std::size_t size = 0) {
-      result = error;
-      transferred_ = size;
-    });
-    io_.restart();
-    io_.run_until(deadline_);
-    if (result) return *result;
-    error_code ignored;
-    socket.close(ignored);
-    // The handler is called before what it refers to goes.
-    io_.restart();
-    io_.run();
-    return asio::error::timed_out;
-  }
-
-  asio::io_context io_{1};
-  Clock::time_point deadline_ = Clock::now() + patience;
+  BoundedIo io_{Clock::now() + patience};
   asio::ip::address address_;
   std::uint16_t port_;
   const dns::Buffer& query_;
-  std::size_t transferred_ = 0;
 };
 
 }  // namespace

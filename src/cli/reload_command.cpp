@@ -4,10 +4,7 @@
 
 #include <chrono>
 #include <expected>
-#include <limits>
 #include <ostream>
-
-#include <CLI/Validators.hpp>
 
 #include "cli/exit_code.hpp"
 #include "cli/running_proxy.hpp"
@@ -51,9 +48,7 @@ std::expected<app::ReloadReport, std::string> reload(const RunningProxy& proxy, 
 
 ReloadCommand::ReloadCommand(CLI::App& app)
     : command_(*app.add_subcommand("reload", "Make the running proxy read its configuration again")) {
-  command_.add_option("--pid", pid_, "The proxy's process; by default 1, or the only one that runs here")
-      ->type_name("N")
-      ->check(CLI::Range(1, std::numeric_limits<pid_t>::max()));
+  add_pid_option(command_, pid_);
   command_.add_option("--wait", wait_, "How long to wait for what comes of it")
       ->type_name("TIME")
       ->capture_default_str();

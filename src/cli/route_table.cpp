@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "config/network.hpp"
 #include "dns/name.hpp"
 
 namespace pillion::cli {
@@ -11,39 +14,57 @@ namespace {
 
 using Row = std::array<std::string, 4>;
 
-/// How many labels the zone has; a zone that holds another has fewer.
-std::size_t label_count(const config::Route& route) {
-  const auto name = dns::parse_name(route.zone);
+/// A route as its zones tell it.
+struct ZoneText {
+  std::size_t labels = 0;  ///< of each of its zones; a zone that holds another has fewer
+  unsigned prefix = 0;     ///< of a network; of two with a zone in common the longer has it
+  std::string text;        ///< "cluster.local", "10.0.0.0/8 (10.in-addr.arpa)"
+};
+
+std::size_t label_count(std::string_view zone) {
+  const auto name = dns::parse_name(zone);
   std::size_t count = 0;
   for (std::size_t at = 0; name && (*name)[at] != 0; at += std::size_t{(*name)[at]} + 1) ++count;
   return count;
+}
+
+ZoneText zone_text(const config::Route& route) {
+  if (route.network.empty()) return {.labels = label_count(route.zone), .text = route.zone};
+  const auto network = config::parse_network(route.network).value();
+  const auto parts = config::split_at_labels(network);
+  const auto first = config::reverse_zone(parts.front());
+  const auto others = parts.size() > 1 ? " to " + config::reverse_zone(parts.back()) : std::string{};
+  return {.labels = label_count(first), .prefix = network.prefix, .text = route.network + " (" + first + others + ")"};
+}
+
+bool goes_before(const ZoneText& a, const ZoneText& b) {
+  if (a.labels != b.labels) return a.labels > b.labels;
+  return a.prefix != b.prefix ? a.prefix > b.prefix : a.text < b.text;
 }
 
 std::string count_text(std::size_t records) {
   return std::to_string(records) + (records == 1 ? " record" : " records");
 }
 
-Row row_of(const config::Config& config, const config::Route& route) {
-  if (!route.records.empty()) return {route.zone, count_text(route.records.size()), "", ""};
+Row row_of(const config::Config& config, const config::Route& route, const std::string& zone) {
+  if (!route.records.empty()) return {zone, count_text(route.records.size()), "", ""};
   const auto upstream = std::ranges::find(config.upstreams, route.upstream, &config::Upstream::name);
-  if (upstream == config.upstreams.end()) return {route.zone, route.upstream, "", ""};
+  if (upstream == config.upstreams.end()) return {zone, route.upstream, "", ""};
   std::string servers;
   for (const auto& server : upstream->servers)
     servers.append(servers.empty() ? "" : ", ").append(to_string(server.endpoint));
-  return {route.zone, route.upstream, std::string(to_string(upstream->protocol)), servers};
+  return {zone, route.upstream, std::string(to_string(upstream->protocol)), servers};
 }
 
 }  // namespace
 
 std::string route_table(const config::Config& config) {
-  auto routes = config.routes;
-  std::ranges::sort(routes, [](const config::Route& a, const config::Route& b) {
-    const auto count_a = label_count(a);
-    const auto count_b = label_count(b);
-    return count_a != count_b ? count_a > count_b : a.zone < b.zone;
-  });
+  std::vector<std::pair<ZoneText, const config::Route*>> routes;
+  routes.reserve(config.routes.size());
+  for (const auto& route : config.routes) routes.emplace_back(zone_text(route), &route);
+  std::ranges::sort(routes, goes_before, &std::pair<ZoneText, const config::Route*>::first);
   std::vector<Row> rows{{"zone", "answered by", "protocol", "servers"}};
-  for (const auto& route : routes) rows.push_back(row_of(config, route));
+  for (const auto& [zone, route] : routes) rows.push_back(row_of(config, *route, zone.text));
 
   std::array<std::size_t, std::tuple_size_v<Row>> widths{};
   for (const auto& row : rows) {

@@ -8,10 +8,13 @@
 #include <charconv>
 #include <csignal>
 #include <fstream>
+#include <limits>
 #include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
+
+#include <CLI/Validators.hpp>
 
 namespace pillion::cli {
 namespace {
@@ -142,7 +145,32 @@ std::expected<Holder, std::string> find_holder(std::optional<pid_t> pid) {
   return std::move(search.supervisors.front());
 }
 
+/// Empty where it cannot be told.
+fs::path network_of(const std::string& process) {
+  std::error_code ignored;
+  return fs::read_symlink(fs::path(proc) / process / "ns/net", ignored);
+}
+
+/// What is bound to every address of a family is asked on its loopback address.
+void replace_unspecified(std::vector<config::Endpoint>& addresses) {
+  for (auto& [address, port] : addresses) {
+    if (address == "0.0.0.0") address = "127.0.0.1";
+    if (address == "::") address = "::1";
+  }
+}
+
 }  // namespace
+
+std::expected<app::ListenAddresses, std::string> RunningProxy::addresses() const {
+  const auto process = "process " + std::to_string(pid_);
+  if (network_of(std::to_string(pid_)) != network_of("self"))
+    return std::unexpected(process + " runs in another network namespace; run this in its container");
+  auto addresses = app::read_listen_addresses(file_.get());
+  if (!addresses) return std::unexpected(process + " does not listen yet");
+  replace_unspecified(addresses->dns);
+  replace_unspecified(addresses->http);
+  return std::move(*addresses);
+}
 
 bool RunningProxy::is_running() const {
   struct stat of_link{};
@@ -153,6 +181,12 @@ bool RunningProxy::is_running() const {
 
 std::string RunningProxy::tell_to_reload() const {
   return ::kill(pid_, SIGHUP) == 0 ? std::string{} : std::generic_category().message(errno);
+}
+
+void add_pid_option(CLI::App& command, std::optional<pid_t>& pid) {
+  command.add_option("--pid", pid, "The proxy's process; by default 1, or the only one that runs here")
+      ->type_name("N")
+      ->check(CLI::Range(1, std::numeric_limits<pid_t>::max()));
 }
 
 std::expected<RunningProxy, std::string> find_running_proxy(std::optional<pid_t> pid) {

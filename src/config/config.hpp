@@ -69,11 +69,15 @@ struct Upstream {
   friend bool operator==(const Upstream&, const Upstream&) = default;
 };
 
-/// Where the names of a zone are answered from: an upstream, or records that stand in the configuration.
+/// Where the names of a zone, or of reverse look-ups in a network, are answered from: an upstream, or records that
+/// stand in the configuration.
 struct Route {
   std::string zone;      ///< lower case, without the final dot but for "."; the longest that a name ends in wins
   std::string upstream;  ///< a key of `upstreams`; empty where `records` answer
   std::vector<std::string> records;  ///< at most 10,000 for dns::parse_zone_record, relative to `zone`
+  /// As to_string(const Network&) writes it, in place of `zone`, which is empty then; its zones are those of
+  /// routed_zones(). Empty where there is a zone.
+  std::string network{};
   friend bool operator==(const Route&, const Route&) = default;
 };
 
@@ -128,7 +132,7 @@ struct LogSettings {
 struct Config {
   Dns dns;
   std::vector<Upstream> upstreams;  ///< in the order of the file; default_config() has "public"
-  std::vector<Route> routes;        ///< each zone once, in the order of the file; one for "." with an upstream
+  std::vector<Route> routes;  ///< each zone and network once, in the order of the file; one for "." with an upstream
   Cache cache;
   Search search;
   Clients clients;

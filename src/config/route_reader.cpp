@@ -1,7 +1,11 @@
 #include "config/route_reader.hpp"
 
 #include <algorithm>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
 
+#include "config/network.hpp"
 #include "config/record_check.hpp"
 #include "config/scalar.hpp"
 #include "dns/name.hpp"
@@ -14,9 +18,60 @@ bool has_upstream(const Config& config, std::string_view name) {
   return std::ranges::find(config.upstreams, name, &Upstream::name) != config.upstreams.end();
 }
 
-bool has_route(const Config& config, std::string_view zone) {
-  return std::ranges::find(config.routes, zone, &Route::zone) != config.routes.end();
-}
+/// What the routes have so far, and what is wrong with another one beside them.
+class RoutedNames {
+ public:
+  /// `label` is the route's in messages, such as routes[0]. Empty where nothing is wrong.
+  std::string add(const Route& route, const std::string& label) {
+    return route.network.empty() ? add_zone(route, label) : add_network(route, label);
+  }
+
+ private:
+  /// Who has a zone. Where it is a part of a network, `part` is that part.
+  struct Owner {
+    std::string label;
+    std::string network{};
+    std::string part{};
+    bool has_records = false;
+  };
+
+  std::string add_zone(const Route& route, const std::string& label) {
+    const bool has_records = !route.records.empty();
+    const auto [found, is_new] = owners_.try_emplace(route.zone, Owner{.label = label, .has_records = has_records});
+    if (is_new) return {};
+    const auto& owner = found->second;
+    auto fault = "zone " + in_quotes(route.zone);
+    if (owner.network.empty()) return fault + " is given twice; allowed: once";
+    fault += owner.part == owner.network ? " is network " : " is a part of network ";
+    return fault + owner.network + " of " + owner.label + remedy(owner.part, owner.network, has_records);
+  }
+
+  std::string add_network(const Route& route, const std::string& label) {
+    if (!networks_.insert(route.network).second)
+      return "network " + in_quotes(route.network) + " is given twice; allowed: once";
+    for (const auto& part : split_at_labels(parse_network(route.network).value())) {
+      const auto zone = reverse_zone(part);
+      const auto part_text = to_string(part);
+      const auto [found, is_new] =
+          owners_.try_emplace(zone, Owner{.label = label, .network = route.network, .part = part_text});
+      const auto& owner = found->second;
+      // A network with a longer prefix goes before one with a shorter.
+      if (is_new || !owner.network.empty()) continue;
+      return "network " + in_quotes(route.network) + (part_text == route.network ? " is zone " : " holds zone ") +
+             in_quotes(zone) + " of " + owner.label + remedy(part_text, route.network, owner.has_records);
+    }
+    return {};
+  }
+
+  static std::string remedy(const std::string& part, const std::string& network, bool has_records) {
+    if (part == network) return "; allowed: one of them";
+    if (has_records) return "; allowed: networks without that zone, since records are a zone's";
+    return "; allowed: network " + part + " in place of that zone, which is longer and wins";
+  }
+
+  std::unordered_map<std::string, Owner> owners_;  // by zone
+  std::unordered_set<std::string> networks_;
+};
 
 /// Empty where a route may have this zone; else what is wrong.
 std::string check_zone(const std::string& text) {
@@ -25,6 +80,12 @@ std::string check_zone(const std::string& text) {
   if (zone->starts_with("*.") || zone == "*")
     return in_quotes(text) + " has a wildcard, but a zone stands for all names that end in it";
   return {};
+}
+
+/// Empty where a route may have this network; else what is wrong.
+std::string check_network(const std::string& text) {
+  const auto network = parse_network(text);
+  return network ? std::string{} : network.error();
 }
 
 void read_records(const Section& section, const dns::Buffer& zone, std::vector<std::string>& records) {
@@ -45,16 +106,25 @@ Route read_route(const YamlEntry& entry, const Config& config, Faults& faults) {
   const Section section(entry, "routes[]", entry.name, faults);
   section.read("zone", route.zone, check_zone);
   if (!route.zone.empty()) route.zone = *parse_domain(route.zone);
+  section.read("network", route.network, check_network);
+  if (!route.network.empty()) route.network = to_string(*parse_network(route.network));
   section.read("upstream", route.upstream, [&](const std::string& name) {
     return has_upstream(config, name) ? std::string{} : in_quotes(name) + " is not one of the upstreams";
   });
   if (!entry.value.IsMap()) return route;
 
-  section.require("zone");
+  const bool has_network = section.find("network") != nullptr;
+  if (!has_network) {
+    section.require("zone");
+  } else if (section.find("zone") != nullptr) {
+    section.refuse_key("network", "stands beside zone; allowed: one of them");
+  }
   if (section.find("records") == nullptr) {
     section.require("upstream");
   } else if (section.find("upstream") != nullptr) {
     section.refuse_key("records", "stands beside upstream; allowed: one of them");
+  } else if (has_network) {
+    section.refuse_key("records", "are not for a network; allowed: upstream for a network, records for a zone");
   } else if (route.zone == ".") {
     section.refuse_key("records",
                        "are not for all names; allowed: upstream for zone `.`, records for zones beneath it");
@@ -66,7 +136,7 @@ Route read_route(const YamlEntry& entry, const Config& config, Faults& faults) {
 
 /// The route for what has no longer zone, where no route says so.
 void add_root_route(const Section& top, Config& config) {
-  if (has_route(config, ".")) return;
+  if (std::ranges::find(config.routes, std::string_view("."), &Route::zone) != config.routes.end()) return;
   const auto only = config.upstreams.size() == 1 ? config.upstreams.front().name : std::string("public");
   if (has_upstream(config, only)) {
     config.routes.push_back({.zone = ".", .upstream = only, .records = {}});
@@ -99,12 +169,12 @@ void read_routes(const Section& top, Config& config) {
   auto& faults = top.faults();
   const auto faults_before = faults.size();
   config.routes.clear();
+  RoutedNames names;
   for (const auto& element : top.elements("routes")) {
     auto route = read_route(element, config, faults);
-    if (!route.zone.empty() && has_route(config, route.zone)) {
-      faults.add(value_mark(element),
-                 element.name + ": zone " + in_quotes(route.zone) + " is given twice; allowed: once");
-    }
+    const bool is_named = route.zone.empty() != route.network.empty();  // else that is a fault itself
+    if (const auto problem = is_named ? names.add(route, element.name) : std::string{}; !problem.empty())
+      faults.add(value_mark(element), element.name + ": " + problem);
     config.routes.push_back(std::move(route));
   }
   // What is missing can only be told once all routes are what they are meant to be.

@@ -90,7 +90,11 @@ void emit_routes(YAML::Emitter& out, const std::vector<Route>& routes) {
   for (const auto& route : routes) {
     if (route.records.empty()) out << YAML::Flow;
     out << YAML::BeginMap;
-    pair(out, "zone", Quoted{route.zone});
+    if (route.network.empty()) {
+      pair(out, "zone", Quoted{route.zone});
+    } else {
+      pair(out, "network", Quoted{route.network});
+    }
     if (route.records.empty()) {
       pair(out, "upstream", route.upstream);
     } else {

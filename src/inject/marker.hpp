@@ -15,6 +15,9 @@ namespace pillion::inject {
 
 namespace json = boost::json;
 
+/// In front of the name of a Secret that has been added to imagePullSecrets.
+inline constexpr std::string_view pull_secret_mark = "pullSecret:";
+
 struct Marker {
   std::string version;  ///< of the program or chart that wrote it
   /// "labels", "dnsConfig" and the like, and keys of annotations; in the order in which they were added.

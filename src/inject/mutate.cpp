@@ -34,6 +34,7 @@ class Insertion {
     insert("/spec/" + std::string(options_.native ? "initContainers" : "containers"), {container(options_)},
            "initContainers");
     insert("/spec/volumes", volumes(options_), "volumes");
+    add_pull_secrets();
     annotate();
   }
 
@@ -114,20 +115,29 @@ class Insertion {
   }
 
   void annotate_for_mesh(const std::string& http_port) {
+    if (options_.mesh == Mesh::none) return;
+    const bool is_istio = options_.mesh == Mesh::istio;
     std::string encrypted;
-    for (const auto port : options_.encrypted_ports) encrypted += (encrypted.empty() ? "" : ",") + std::to_string(port);
-    switch (options_.mesh) {
-      case Mesh::none:
-        break;
-      case Mesh::istio:
-        annotate("traffic.sidecar.istio.io/excludeOutboundPorts", encrypted);
-        annotate("traffic.sidecar.istio.io/excludeInboundPorts", http_port);
-        annotate("proxy.istio.io/config", R"({"proxyMetadata":{"ISTIO_META_DNS_CAPTURE":"false"}})");
-        break;
-      case Mesh::linkerd:
-        annotate("config.linkerd.io/skip-outbound-ports", encrypted);
-        annotate("config.linkerd.io/skip-inbound-ports", http_port);
-        break;
+    for (const auto port : encrypted_ports(options_))
+      encrypted += (encrypted.empty() ? "" : ",") + std::to_string(port);
+    if (!encrypted.empty())
+      annotate(is_istio ? "traffic.sidecar.istio.io/excludeOutboundPorts" : "config.linkerd.io/skip-outbound-ports",
+               encrypted);
+    annotate(is_istio ? "traffic.sidecar.istio.io/excludeInboundPorts" : "config.linkerd.io/skip-inbound-ports",
+             http_port);
+    if (is_istio) annotate("proxy.istio.io/config", R"({"proxyMetadata":{"ISTIO_META_DNS_CAPTURE":"false"}})");
+  }
+
+  /// Behind the pod's own.
+  void add_pull_secrets() {
+    const std::string list = "/spec/imagePullSecrets";
+    for (const auto& secret : options_.image_pull_secrets) {
+      const auto* const present = find_array(editor_.document(), list);
+      const auto* const name = find_string(secret, "/name");
+      if (name == nullptr || (present != nullptr && std::ranges::find(*present, secret) != present->end())) continue;
+      ensure(list, json::array{}, "imagePullSecrets");
+      editor_.add(list + "/-", secret);
+      marker_.added.push_back(std::string(pull_secret_mark) + std::string(*name));
     }
   }
 
@@ -147,6 +157,7 @@ std::expected<json::array, Reason> mutate(const json::value& pod, const Options&
   if (is_opted_out(pod))
     return std::unexpected(
         Reason{.kind = Reason::Kind::opted_out, .text = "its label " + std::string(inject_label) + R"( is "false")"});
+  if (!options.enabled) return json::array{};
   const auto marker = find_marker(pod);
   if (!marker) return obstacle(marker.error());
   json::value edited = pod;

@@ -4,6 +4,7 @@
 #include <array>
 #include <charconv>
 #include <string_view>
+#include <vector>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -11,6 +12,7 @@
 
 #include "inject/editor.hpp"
 #include "inject/names.hpp"
+#include "inject/sidecar.hpp"
 
 namespace pillion::inject {
 namespace {
@@ -158,7 +160,7 @@ Obstacle mesh_ports(const json::value& pod, const Options& options) {
   for (const auto& rule : rules) {
     const auto* const found = find_string(pod, child("/metadata/annotations", rule.annotation));
     if (rule.mesh != options.mesh || found == nullptr) continue;
-    for (const auto port : rule.is_inbound ? std::vector{options.http_port} : options.encrypted_ports) {
+    for (const auto port : rule.is_inbound ? std::vector{options.http_port} : encrypted_ports(options)) {
       if (!has_port(*found, port))
         return "the annotation " + std::string(rule.annotation) + " is there without Pillion's port: add " +
                std::to_string(port) + " to it";

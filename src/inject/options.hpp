@@ -16,7 +16,9 @@ enum class Mesh : std::uint8_t { none, istio, linkerd };
 
 struct Options {
   std::string version;  ///< of Pillion
+  bool enabled = true;  ///< false: every pod stays as it is
   std::string image;    ///< the whole reference
+  json::array image_pull_secrets;
   std::string pull_policy = "IfNotPresent";
   bool native = true;  ///< an init container that goes on; else an ordinary container
   bool ipv6 = false;   ///< listens on ::1 instead of 127.0.0.1
@@ -33,7 +35,6 @@ struct Options {
   bool port_sysctl = true;  ///< the pod's processes may bind to port 53
   bool scrape_annotations = true;
   Mesh mesh = Mesh::none;
-  std::vector<std::uint16_t> encrypted_ports;  ///< of the upstreams, ascending
 
   std::string client_tls_secret;  ///< mounted at /etc/pillion-client; empty: none
   std::string ca_config_map;      ///< mounted at /etc/pillion-ca; empty: none

@@ -58,7 +58,11 @@ struct Override {
 };
 
 constexpr std::array overrides = {
-    Override{"config", check_config, [](Options& options, std::string_view) { options.config_map.clear(); }},
+    Override{"config", check_config,
+             [](Options& options, std::string_view text) {
+               options.config = text;
+               options.config_map.clear();
+             }},
     Override{"config-map", check_object_name,
              [](Options& options, std::string_view text) { options.config_map = text; }},
     Override{"image", check_image, [](Options& options, std::string_view text) { options.image = text; }},

@@ -99,6 +99,11 @@ void remove_sidecar(Editor& editor, const Marker& marker) {
     remove_named(editor, list, container_name);
   remove_if_empty(editor, marker, "initContainers", "/spec/initContainers");
   remove_if_empty(editor, marker, "volumes", "/spec/volumes");
+  for (const std::string_view added : marker.added) {
+    if (added.starts_with(pull_secret_mark))
+      remove_named(editor, "/spec/imagePullSecrets", added.substr(pull_secret_mark.size()));
+  }
+  remove_if_empty(editor, marker, "imagePullSecrets", "/spec/imagePullSecrets");
   if (marker.has("sysctl")) remove_named(editor, "/spec/securityContext/sysctls", port_sysctl_name);
   remove_if_empty(editor, marker, "sysctls", "/spec/securityContext/sysctls");
   remove_if_empty(editor, marker, "securityContext", "/spec/securityContext");

@@ -1,6 +1,7 @@
 #include "inject/sidecar.hpp"
 
 #include "inject/names.hpp"
+#include "inject/sidecar_config.hpp"
 
 namespace pillion::inject {
 namespace {
@@ -75,6 +76,10 @@ json::array volumes(const Options& options) {
 
 std::string_view loopback(const Options& options) {
   return options.ipv6 ? "::1" : "127.0.0.1";
+}
+
+std::vector<std::uint16_t> encrypted_ports(const Options& options) {
+  return options.config_map.empty() ? encrypted_ports(options.config) : std::vector<std::uint16_t>{853};
 }
 
 std::vector<std::string> searches(const Options& options, std::string_view name_space) {

@@ -1,7 +1,9 @@
 #pragma once
 // What is put into a pod: the container, its volumes, and the annotations besides the configuration.
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,6 +21,10 @@ namespace pillion::inject {
 
 /// The loopback address on which Pillion listens.
 [[nodiscard]] std::string_view loopback(const Options& options);
+
+/// Ports that a mesh has to let through, ascending; DNS over TLS' own (RFC 7858 section 3.1) where a ConfigMap has the
+/// configuration.
+[[nodiscard]] std::vector<std::uint16_t> encrypted_ports(const Options& options);
 
 /// Search domains that stand before the pod's own.
 [[nodiscard]] std::vector<std::string> searches(const Options& options, std::string_view name_space);

@@ -1,7 +1,9 @@
 #include "inject/sidecar_config.hpp"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <iterator>
 #include <set>
 #include <string_view>
 #include <utility>
@@ -9,20 +11,25 @@
 #include <boost/json/array.hpp>
 #include <boost/json/string.hpp>
 
+#include "config/network.hpp"
 #include "inject/editor.hpp"
+#include "inject/yaml_documents.hpp"
 
 namespace pillion::inject {
 namespace {
 
 constexpr std::string_view cluster_upstream = "cluster";
 constexpr std::string_view public_upstream = "public";
+/// RFC 1918, 6598 and 4193.
+constexpr std::array private_networks = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
 
 json::object server(std::string_view address, std::string_view tls_name) {
   return {{"address", address}, {"tls_name", tls_name}};
 }
 
-json::object public_upstreams() {
-  const json::array servers{server("1.1.1.1:853", "cloudflare-dns.com"), server("9.9.9.9:853", "dns.quad9.net")};
+json::object public_upstreams(bool ipv6) {
+  const json::array servers{server(ipv6 ? "[2606:4700:4700::1111]:853" : "1.1.1.1:853", "cloudflare-dns.com"),
+                            server(ipv6 ? "[2620:fe::fe]:853" : "9.9.9.9:853", "dns.quad9.net")};
   return {{public_upstream, json::object{{"servers", servers}}}};
 }
 
@@ -39,20 +46,40 @@ std::string canonical(std::string_view zone) {
   return result;
 }
 
+/// The reverse zones of the network; empty where it is none.
+std::vector<std::string> zones_of(std::string_view network) {
+  std::vector<std::string> zones;
+  const auto parsed = config::parse_network(network);
+  if (!parsed) return zones;
+  for (const auto& part : config::split_at_labels(*parsed)) zones.push_back(config::reverse_zone(part));
+  return zones;
+}
+
 /// Adds routes to those that the values have.
 class Routes {
  public:
   explicit Routes(json::array given) : routes_(std::move(given)) {
     for (const auto& route : routes_) {
-      for (const auto* const key : {"/zone", "/network"}) {
-        if (const auto* const text = find_string(route, key)) known_.insert(canonical(*text));
+      if (const auto* const zone = find_string(route, "/zone")) known_.insert(canonical(*zone));
+      if (const auto* const network = find_string(route, "/network")) {
+        const auto zones = zones_of(*network);
+        known_.insert(zones.begin(), zones.end());
       }
     }
   }
 
-  void add(const char* key, const std::string& value, std::string_view upstream) {
-    if (known_.insert(canonical(value)).second)
-      routes_.emplace_back(json::object{{key, value}, {"upstream", upstream}});
+  void add_zone(const std::string& zone, std::string_view upstream) {
+    if (known_.insert(canonical(zone)).second) add("zone", zone, upstream);
+  }
+
+  /// Of a network of which a part has a route, the rest is routed zone by zone.
+  void add_network(const std::string& network, std::string_view upstream) {
+    const auto zones = zones_of(network);
+    std::vector<std::string> missing;
+    std::ranges::copy_if(zones, std::back_inserter(missing), [&](const auto& zone) { return !known_.contains(zone); });
+    known_.insert(missing.begin(), missing.end());
+    if (missing.size() == zones.size()) return add("network", network, upstream);
+    for (const auto& zone : missing) add("zone", zone, upstream);
   }
 
   [[nodiscard]] bool has(const std::string& zone) const { return known_.contains(zone); }
@@ -65,6 +92,10 @@ class Routes {
   [[nodiscard]] json::array take() { return std::move(routes_); }
 
  private:
+  void add(const char* key, const std::string& value, std::string_view upstream) {
+    routes_.emplace_back(json::object{{key, value}, {"upstream", upstream}});
+  }
+
   json::array routes_;
   std::set<std::string> known_;
 };
@@ -91,21 +122,26 @@ void add_cluster(const ConfigValues& values, json::object& upstreams, Routes& ro
   if (!upstreams.contains(cluster_upstream)) {
     if (values.cluster_address.empty())
       faults.emplace_back(
-          "clusterDNS.address: is not known. It is the nameserver in /etc/resolv.conf of any pod without Pillion; "
-          "without "
-          "the cluster's names: clusterDNS.enabled: false");
+          "clusterDNS.address: is not known. It is the nameserver in /etc/resolv.conf of any pod without Pillion; to "
+          "do "
+          "without the cluster's names: clusterDNS.enabled: false");
     const json::array servers{json::object{{"address", bracketed(values.cluster_address) + ":53"}}};
     upstreams[cluster_upstream] = json::object{{"protocol", "udp"}, {"servers", servers}};
   }
-  routes.add("zone", values.cluster_domain, cluster_upstream);
-  for (const auto& network : values.cluster_networks) routes.add("network", network, cluster_upstream);
+  routes.add_zone(values.cluster_domain, cluster_upstream);
+  for (const auto* const network : private_networks) routes.add_network(network, cluster_upstream);
+  for (const auto& network : values.cluster_networks) {
+    if (const auto parsed = config::parse_network(network); !parsed)
+      faults.push_back("clusterDNS.networks: " + parsed.error());
+    routes.add_network(network, cluster_upstream);
+  }
 }
 
 }  // namespace
 
 json::object sidecar_config(const ConfigValues& values, Faults& faults) {
   json::object config = values.given;
-  json::object upstreams = public_upstreams();
+  json::object upstreams = public_upstreams(values.ipv6);
   const auto* const given = config.if_contains("upstreams");
   const bool has_own = given != nullptr && given->is_object() && !given->get_object().empty();
   if (has_own) upstreams = given->get_object();
@@ -114,7 +150,7 @@ json::object sidecar_config(const ConfigValues& values, Faults& faults) {
 
   const std::string other = routes.has(".") ? std::string() : default_upstream(upstreams, faults);
   if (values.cluster_dns) add_cluster(values, upstreams, routes, faults);
-  if (!other.empty()) routes.add("zone", ".", other);
+  if (!other.empty()) routes.add_zone(".", other);
   if (!has_own && !routes.uses(public_upstream)) upstreams.stable_erase(public_upstream);
 
   const std::string loopback = values.ipv6 ? "[::1]" : "127.0.0.1";
@@ -133,11 +169,13 @@ json::object sidecar_config(const ConfigValues& values, Faults& faults) {
   return config;
 }
 
-std::vector<std::uint16_t> encrypted_ports(const json::object& config) {
+std::vector<std::uint16_t> encrypted_ports(std::string_view config) {
   std::set<std::uint16_t> ports;
-  const auto* const upstreams = config.if_contains("upstreams");
-  if (upstreams == nullptr || !upstreams->is_object()) return {853};
-  for (const auto& [name, upstream] : upstreams->get_object()) {
+  const auto documents = read_documents(config);
+  const auto* const upstreams =
+      documents && !documents->empty() ? find_object(documents->front().value, "/upstreams") : nullptr;
+  if (upstreams == nullptr) return {};
+  for (const auto& [name, upstream] : *upstreams) {
     const auto* const protocol = find_string(upstream, "/protocol");
     const auto* const servers = find_array(upstream, "/servers");
     if (servers == nullptr || (protocol != nullptr && *protocol != "tls")) continue;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -18,14 +19,14 @@ struct ConfigValues {
   bool cluster_dns = true;
   std::string cluster_address;  ///< of the cluster's DNS; empty: not known
   std::string cluster_domain = "cluster.local";
-  std::vector<std::string> cluster_networks;
+  std::vector<std::string> cluster_networks;  ///< besides the private ones
 };
 
 /// The same for every pod and every namespace: its search list is the one that the kubelet writes. Faults name the
 /// values.
 [[nodiscard]] json::object sidecar_config(const ConfigValues& values, Faults& faults);
 
-/// Ports of the servers that are asked over TLS, ascending.
-[[nodiscard]] std::vector<std::uint16_t> encrypted_ports(const json::object& config);
+/// Ports of the servers that a configuration, as text, asks over TLS, ascending.
+[[nodiscard]] std::vector<std::uint16_t> encrypted_ports(std::string_view config);
 
 }  // namespace pillion::inject

@@ -88,7 +88,6 @@ void read_resolver(ValueSection& top, Options& options) {
 }
 
 void read_cluster(ValueSection& top, ConfigValues& config, Options& options) {
-  config.cluster_networks = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
   if (auto cluster = top.section("clusterDNS")) {
     cluster->read("enabled", config.cluster_dns);
     cluster->read("address", config.cluster_address);
@@ -143,7 +142,10 @@ void read_container(ValueSection& top, Options& options) {
 
 /// What the chart alone can do.
 void read_chart_only(ValueSection& top, const Options& options) {
-  for (const auto* const key : {"enabled", "global", "libraryVersion"}) top.pass_over(key);
+  top.pass_over("libraryVersion");
+  json::object global;
+  top.read("global", global);
+  if (!global.empty()) top.refuse("global", "is Helm's: say it without global");
   std::string change = "roll";
   top.read("configChange", change);
   if (change != "roll" && change != "reload") {
@@ -164,6 +166,8 @@ std::expected<Options, std::string> read_values(const json::object& values, cons
   ConfigValues config;
   options.version = version;
   options.image = read_image(top, version, options);
+  top.read("enabled", options.enabled);
+  top.read("imagePullSecrets", options.image_pull_secrets);
   top.read("native", options.native);
   top.read("portSysctl", options.port_sysctl);
   top.read("scrapeAnnotations", options.scrape_annotations);
@@ -180,12 +184,10 @@ std::expected<Options, std::string> read_values(const json::object& values, cons
 
   config.ipv6 = options.ipv6;
   config.http_port = options.http_port;
-  options.encrypted_ports = {853};
   if (config_text) {
     options.config = std::move(*config_text);
   } else if (options.config_map.empty()) {
     const auto generated = sidecar_config(config, faults);
-    options.encrypted_ports = encrypted_ports(generated);
     options.config = to_yaml(generated);
   }
   if (faults.empty()) return options;

@@ -2,11 +2,14 @@
 // Counters for the data path: one writer (the shard's thread), any number of readers (the exporter). Relaxed atomics
 // written by a plain load and store cost what an ordinary integer costs, and are no data race.
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace pillion::runtime {
 
@@ -48,6 +51,50 @@ class GaugePart {
  private:
   Gauge& gauge_;
   double part_ = 0;
+};
+
+/// A gauge that several objects set, which follow each other, and overlap: it shows what the newest of them says, and
+/// when that one goes, what the one before it has said last. Setters come and go on the writer's thread.
+class NewestGauge {
+ public:
+  /// One object's word. The gauge outlives it.
+  class Setter {
+   public:
+    Setter(NewestGauge& gauge, double value) : gauge_(&gauge), value_(value) {
+      gauge.setters_.push_back(this);
+      gauge.show();
+    }
+    Setter(Setter&& other) noexcept : gauge_(std::exchange(other.gauge_, nullptr)), value_(other.value_) {
+      if (gauge_ != nullptr) *std::ranges::find(gauge_->setters_, &other) = this;
+    }
+    Setter& operator=(Setter&&) = delete;
+    ~Setter() {
+      if (gauge_ == nullptr) return;
+      std::erase(gauge_->setters_, this);
+      gauge_->show();
+    }
+
+    void set(double value) {
+      value_ = value;
+      gauge_->show();
+    }
+
+   private:
+    friend class NewestGauge;
+    NewestGauge* gauge_;  // nullptr once moved from
+    double value_;
+  };
+
+  /// Where no setter is left, what the last one has said; 0 before the first.
+  [[nodiscard]] double value() const { return shown_.value(); }
+
+ private:
+  void show() {
+    if (!setters_.empty()) shown_.set(setters_.back()->value_);
+  }
+
+  Gauge shown_;
+  std::vector<Setter*> setters_;  // the newest at the end
 };
 
 /// Something that is so or not. Written from one thread only.

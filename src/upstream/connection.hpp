@@ -137,7 +137,7 @@ class Connection : public Carrier {
 
 /// Limits that all connections share.
 struct ConnectionLimits {
-  std::size_t max_in_flight = 512;                  ///< ids taken at once
+  std::size_t max_in_flight = 2048;                 ///< ids taken at once, those of abandoned queries among them
   std::chrono::milliseconds connect_timeout{2000};  ///< TCP and TLS handshake together
   /// How long a close may take: the last bytes and TLS's close_notify.
   std::chrono::milliseconds close_timeout{1000};

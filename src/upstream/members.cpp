@@ -28,7 +28,8 @@ Member& Members::of(const Connection& connection) {
 }
 
 /// Filling one before the next keeps them few, and the answers of a turn together.
-Member* Members::with_room(ServerProfile& profile, runtime::Time now) {
+Member* Members::with_room(ServerProfile& profile, std::size_t usual, runtime::Time now) {
+  Member* least = nullptr;
   for (auto& candidate : members_) {
     if (candidate.lane || !candidate.takes_queries() || !candidate.connection->has_room()) continue;
     const auto quota = profile.quota();
@@ -37,9 +38,10 @@ Member* Members::with_room(ServerProfile& profile, runtime::Time now) {
       if (now < doubted_at(candidate, profile)) continue;
       profile.forget_quota();
     }
-    return &candidate;
+    if (candidate.connection->in_flight() < usual) return &candidate;
+    if (least == nullptr || candidate.connection->in_flight() < least->connection->in_flight()) least = &candidate;
   }
-  return nullptr;
+  return least;
 }
 
 std::optional<runtime::Time> Members::quota_doubted_at(const ServerProfile& profile) const {

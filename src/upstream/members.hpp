@@ -48,9 +48,9 @@ class Members {
   [[nodiscard]] auto begin() const { return members_.begin(); }
   [[nodiscard]] auto end() const { return members_.end(); }
 
-  /// The first connection that takes a query; nullptr if none does. Forgets the server's quota where a connection has
-  /// outlived it.
-  [[nodiscard]] Member* with_room(ServerProfile& profile, runtime::Time now);
+  /// The first connection that takes a query and has less than `usual` in flight, else the one that has the least;
+  /// nullptr if none takes one. Forgets the server's quota where a connection has outlived it.
+  [[nodiscard]] Member* with_room(ServerProfile& profile, std::size_t usual, runtime::Time now);
   /// When the first connection that has served the quota, and is still open, shows that there is none; nullopt if none
   /// has.
   [[nodiscard]] std::optional<runtime::Time> quota_doubted_at(const ServerProfile& profile) const;

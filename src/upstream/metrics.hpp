@@ -34,9 +34,9 @@ struct ServerMetrics {
   std::array<runtime::Counter, static_cast<std::size_t>(Error::count_)> failures;
   std::array<runtime::Gauge, static_cast<std::size_t>(ConnectionLabel::count_)> connections;
   runtime::Gauge in_flight;
-  runtime::Gauge up;       // 1 while queries are sent to it, 0 while it is backed off
-  unsigned reporters = 0;  // that there were; the newest says whether the server is up. The shard's alone
-  runtime::Flag tried;     // a connection was ready, or the server failed
+  // 1 while queries are sent to it, 0 while it is backed off. Pools of two generations may ask the same server at once.
+  runtime::NewestGauge up;
+  runtime::Flag tried;  // a connection was ready, or the server failed
   runtime::Histogram request_duration;
   runtime::Histogram handshake_duration;
   runtime::Counter handshakes_full;  // result="success"

@@ -22,7 +22,7 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   last_sent_ = now;
   query.without_edns = query.was_refused_with_edns = query.was_lost = false;
   const bool is_suspect = query.suspicion.endings > 0;
-  if (auto* const open_member = is_suspect ? nullptr : members_.with_room(profile_, now)) {
+  if (auto* const open_member = is_suspect ? nullptr : members_.with_room(profile_, settings_.usual_in_flight, now)) {
     send(*open_member, query, now);
     return std::nullopt;
   }
@@ -65,15 +65,24 @@ void Pool::send(Member& target, Query& query, runtime::Time now) {
   if (!settings_.encrypted) report_.metrics().plaintext_queries.add();
   in_flight_.add(1);
   if (!profile_.knows_edns(now)) query.without_edns = true;
-  target.has_one_alone = target.connection->in_flight() == 0;
+  const auto in_flight = target.connection->in_flight();
+  target.has_one_alone = in_flight == 0;
   target.connection->submit(query, now);
+  // Not before that: opening one moves the others.
+  if (in_flight >= settings_.usual_in_flight) open_beside();
+}
+
+/// Opens a connection beside those that have as much in flight as is usual, unless one is on its way.
+void Pool::open_beside() {
+  if (stopping_ || is_in_doubt() || !health().is_up() || members_.coming(false) > 0) return;
+  if (members_.in_use() < settings_.max_connections && members_.opening() < settings_.max_handshakes) open();
 }
 
 void Pool::send_waiting(runtime::Time now) {
   // First, since a lane that is through takes other queries.
   send_suspects(now);
   while (!waiting_.empty()) {
-    auto* const target = members_.with_room(profile_, now);
+    auto* const target = members_.with_room(profile_, settings_.usual_in_flight, now);
     if (target == nullptr) break;
     auto& query = *waiting_.front();
     waiting_.pop_front();

@@ -25,8 +25,11 @@ namespace pillion::upstream {
 struct PoolSettings {
   bool encrypted = true;
   std::size_t max_connections = 4;  ///< that take queries or are about to; those that drain are not counted
-  std::size_t max_handshakes = 2;   ///< at once
-  std::size_t max_lanes = 2;        ///< for suspects (Quarantine), besides
+  /// In flight on each connection before another is opened. Beyond that a query goes out all the same: what nobody
+  /// answers must not keep others waiting.
+  std::size_t usual_in_flight = 512;
+  std::size_t max_handshakes = 2;  ///< at once
+  std::size_t max_lanes = 2;       ///< for suspects (Quarantine), besides
   /// Queries that wait for a connection: as many as clients may have in flight, whose share of that is what bounds
   /// them.
   std::size_t max_waiting = 16'384;
@@ -101,6 +104,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   // Opening.
   void open_as_needed(runtime::Time now);
   void open(std::optional<Quarantine::Lane> lane = {});
+  void open_beside();
   void keep_warm(runtime::Time now, bool had_answers);
   void try_again_soon();
   void wake_at(runtime::Time time);

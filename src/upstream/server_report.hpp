@@ -15,13 +15,8 @@ class ServerReport {
  public:
   /// `upstream` and `server` are the names for people. `says_up`: pillion_upstream_up is this pool's to set.
   ServerReport(runtime::Log& log, ServerMetrics& metrics, std::string upstream, std::string server, bool says_up)
-      : log_(log),
-        metrics_(metrics),
-        upstream_(std::move(upstream)),
-        server_(std::move(server)),
-        says_up_(says_up),
-        number_(++metrics.reporters) {
-    set_up(true);
+      : log_(log), metrics_(metrics), upstream_(std::move(upstream)), server_(std::move(server)) {
+    if (says_up) up_.emplace(metrics.up, 1);
   }
 
   [[nodiscard]] ServerMetrics& metrics() { return metrics_; }
@@ -37,7 +32,7 @@ class ServerReport {
 
  private:
   void set_up(bool up) {
-    if (says_up_ && number_ == metrics_.reporters) metrics_.up.set(up ? 1 : 0);
+    if (up_) up_->set(up ? 1 : 0);
   }
   void note_groups(const Handshake& handshake);
 
@@ -45,11 +40,10 @@ class ServerReport {
   ServerMetrics& metrics_;
   std::string upstream_;
   std::string server_;
-  bool says_up_;
-  unsigned number_;
-  std::optional<Error> reported_;  // the failure that the log has
-  bool fell_back_ = false;         // as the newest handshake did
-  bool was_connected_ = false;     // any connection, ever
+  std::optional<runtime::NewestGauge::Setter> up_;  // nullopt: that is another pool's to say
+  std::optional<Error> reported_;                   // the failure that the log has
+  bool fell_back_ = false;                          // as the newest handshake did
+  bool was_connected_ = false;                      // any connection, ever
 };
 
 }  // namespace pillion::upstream

@@ -1,6 +1,9 @@
-// What a shard does with a generation when it is told to use it.
+// What a shard does with a generation when it is told to use it, or not to.
 
+#include <chrono>
+#include <future>
 #include <optional>
+#include <string>
 
 #include <gtest/gtest.h>
 
@@ -55,6 +58,23 @@ TEST_F(ShardCommitTest, ADrainThatBeginsBeforeLeavesAllAsItIs) {
   shard.run();
   EXPECT_EQ(committed, std::vector<std::size_t>{0});
   EXPECT_EQ(shard.upstreams().size(), 1U);
+}
+
+TEST(ShardDiscard, WhetherAServerIsUpIsAgainWhatTheGenerationInUseKnows) {
+  const testing::TlsSetup setup;
+  testing::ShardRunner runner(setup.config);
+  ASSERT_EQ(testing::ask(runner, "www.example").answers, 1);
+  auto config = setup.config;
+  const test::CertificateAuthority another;
+  config.upstreams.front().tls.ca_file = setup.directory.write("another.pem", another.certificate_pem());
+  std::promise<std::optional<std::string>> prepared;
+  runner.shard().prepare(make_plan(std::move(config), nullptr), {}, std::chrono::minutes(1),
+                         [&](auto error) { prepared.set_value(std::move(error)); });
+  ASSERT_EQ(prepared.get_future().get(), std::nullopt);
+  EXPECT_EQ(runner.upstream().up.value(), 0) << "the server's certificate is of no CA that it trusts";
+  runner.shard().discard();
+  EXPECT_TRUE(testing::eventually([&] { return runner.upstream().up.value() == 1; }));
+  EXPECT_EQ(testing::ask(runner, "other.example").answers, 1);
 }
 
 }  // namespace

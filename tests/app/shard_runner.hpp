@@ -59,6 +59,8 @@ class ShardRunner {
     return server().refused[static_cast<std::size_t>(refusal)].value();
   }
   [[nodiscard]] const RecordingLog& log() const { return log_; }
+  /// For what is thread-safe.
+  [[nodiscard]] Shard& shard() { return shard_; }
 
   /// Calls `action` on the shard's thread and returns when it has been.
   void in_loop(const std::function<void()>& action);

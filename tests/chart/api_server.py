@@ -37,7 +37,7 @@ def _discovery() -> dict:
 
 
 @contextlib.contextmanager
-def api_server(directory: pathlib.Path, services: list[dict] = ()):
+def api_server(directory: pathlib.Path, services: list[dict] = (), *, may_read_services: bool = True):
     """Yields the path of a kubeconfig for it."""
     pages = _discovery()
     for service in services:
@@ -46,9 +46,13 @@ def api_server(directory: pathlib.Path, services: list[dict] = ()):
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            page = pages.get(self.path.split("?")[0])
-            status = 200 if page else 404
-            page = page or {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "NotFound", "code": 404}
+            path = self.path.split("?")[0]
+            page = pages.get(path)
+            status, reason = (200, "") if page else (404, "NotFound")
+            if "/services/" in path and not may_read_services:
+                status, reason, page = 403, "Forbidden", None
+            page = page or {"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": reason, "code": status,
+                            "message": "services \"kube-dns\" is forbidden: User \"team-a\"" if status == 403 else ""}
             body = json.dumps(page).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

@@ -1,4 +1,4 @@
-"""`pillion check` of a configuration whose certificates need not exist: files beneath /etc/pillion-* are made up."""
+"""`pillion check` of a configuration whose files need not exist: those beneath /etc/pillion-* and the pod's resolv.conf are made up."""
 
 import pathlib
 import re
@@ -11,11 +11,16 @@ def _certificate(directory: pathlib.Path) -> None:
                         "/CN=example", "-keyout", directory / "key", "-out", directory / "crt"], check=True, capture_output=True)
 
 
+RESOLV_CONF = "search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
+
+
 def check(binary: pathlib.Path, directory: pathlib.Path, text: str) -> str:
     """The effective configuration; fails where Pillion finds fault."""
     if "/etc/pillion-" in text:
         _certificate(directory)
         text = re.sub(r"/etc/pillion-[a-z]+/\w+\.(crt|key)", lambda found: str(directory / found[1]), text)
+    (directory / "resolv.conf").write_text(RESOLV_CONF, encoding="utf-8")
+    text = text.replace("/etc/resolv.conf", str(directory / "resolv.conf"))
     path = directory / "pillion.yaml"
     path.write_text(text, encoding="utf-8")
     done = subprocess.run([binary, "check", "--config", path], capture_output=True, text=True, check=False)

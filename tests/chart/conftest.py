@@ -2,6 +2,7 @@ import copy
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -70,6 +71,45 @@ class Helm:
         return done.stderr
 
 
+TEMPLATE = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: app}
+spec:
+  selector: {matchLabels: {app: app}}
+  template: {{- include "pillion-sidecar.wrap" (list . (.Files.Get "pod.yaml")) | nindent 4 }}
+  replicas: 3
+"""
+
+
+class Adopter:
+    """A chart whose pod is given."""
+
+    def __init__(self, helm, directory):
+        self.helm = helm
+        self.chart = directory / "app"
+        shutil.copytree(CHARTS["example"], self.chart)
+        (self.chart / "templates" / "deployment.yaml").write_text(TEMPLATE, encoding="utf-8")
+
+    def run(self, pod, *settings, kube_version="1.34.0"):
+        text = pod if isinstance(pod, str) else yaml.safe_dump(pod)
+        (self.chart / "pod.yaml").write_text(text, encoding="utf-8")
+        values = [word for one in (f"clusterDNS.address={CLUSTER_DNS}", *settings) for word in ("--set", f"pillion-sidecar.{one}")]
+        return self.helm.run("template", "r", self.chart, "--namespace", "shop", "--kube-version", kube_version, *values)
+
+    def wrapped(self, pod, *settings):
+        done = self.run(pod, *settings)
+        assert done.returncode == 0, done.stderr
+        (deployment,) = load_all(done.stdout)
+        assert deployment["spec"]["replicas"] == 3
+        return deployment["spec"]["template"]
+
+    def refused(self, pod, *settings):
+        done = self.run(pod, *settings)
+        assert done.returncode != 0, done.stdout
+        return done.stderr
+
+
 @pytest.fixture(scope="session")
 def helm(tools, tmp_path_factory):
     return Helm(tools.helm, tmp_path_factory.mktemp("helm"))
@@ -81,10 +121,22 @@ def helm3(tools, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def adopter(helm, tmp_path_factory):
+    return Adopter(helm, tmp_path_factory.mktemp("adopter"))
+
+
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
     """A kubeconfig for a stand-in API server with a cluster DNS as k3s has it."""
     kube_dns = {"metadata": {"name": "kube-dns", "namespace": "kube-system"}, "spec": {"clusterIP": "10.43.0.10"}}
     with api_server(tmp_path_factory.mktemp("cluster"), [kube_dns]) as kubeconfig:
+        yield kubeconfig
+
+
+@pytest.fixture(scope="session")
+def forbidding_cluster(tmp_path_factory):
+    """One in which nobody may read Services."""
+    with api_server(tmp_path_factory.mktemp("forbidding"), may_read_services=False) as kubeconfig:
         yield kubeconfig
 
 
@@ -128,3 +180,22 @@ def pillion_of(an_object):
     found = [one for one in spec.get("initContainers", []) + spec["containers"] if one["name"] == "pillion"]
     assert len(found) == 1
     return found[0]
+
+
+CONFIG = "pillion.dev/config"
+
+
+def configuration_texts(objects):
+    """Each pillion.yaml: of ConfigMaps, and of the pods that have theirs with them."""
+    maps = [one["data"]["pillion.yaml"] for one in objects if one["kind"] == "ConfigMap" and "pillion.yaml" in one["data"]]
+    pods = [pod_template(one)["metadata"].get("annotations", {}) for one in objects if has_pods(one)]
+    return maps + [annotations[CONFIG] for annotations in pods if CONFIG in annotations]
+
+
+def configuration_text(objects):
+    (text,) = configuration_texts(objects)
+    return text
+
+
+def config(objects):
+    return yaml.safe_load(configuration_text(objects))

@@ -9,11 +9,12 @@ import pytest
 import yaml
 
 from check import check
-from conftest import ROOT, has_pods, only, pillion_of, pod_spec, pod_template
+from conftest import ROOT, config, configuration_text, has_pods, only, pillion_of, pod_spec, pod_template
 from pod_security import violations
 
 DEPLOY = ROOT / "deploy"
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "CronJob")
+VALUES = ("--set", "pillion.clusterDNS.address=10.96.0.10,pillion.image.repository=registry.example/pillion")
 EXAMPLES = sorted((DEPLOY / "examples").glob("*.yaml"))
 
 
@@ -29,7 +30,7 @@ def objects(request):
         return list(yaml.safe_load_all((DEPLOY / "pod.yaml").read_text(encoding="utf-8")))
     if request.param == "kustomize":
         return kustomize(request.getfixturevalue("tools"), DEPLOY / "kustomize" / "example")
-    return request.getfixturevalue("helm").template("pillion", "--set", "pillion.clusterDNS.address=10.96.0.10")
+    return request.getfixturevalue("helm").template("pillion", *VALUES)
 
 
 def test_name_of_the_components_config_map_stays_where_that_is_asked_for(tools, tmp_path):
@@ -73,10 +74,7 @@ def test_example_is_checked_in_earnest(binary, tmp_path):
 
 
 def test_configuration_passes_check(binary, tmp_path, objects):
-    resolv_conf = tmp_path / "resolv.conf"
-    resolv_conf.write_text("search shop.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n", encoding="utf-8")
-    text = only(objects, "ConfigMap")["data"]["pillion.yaml"].replace("/etc/resolv.conf", str(resolv_conf))
-    assert yaml.safe_load(check(binary, tmp_path, text))["dns"]["listen"] == ["127.0.0.1:53"]
+    assert yaml.safe_load(check(binary, tmp_path, configuration_text(objects)))["dns"]["listen"] == ["127.0.0.1:53"]
 
 
 def test_pod_security_restricted(objects):
@@ -95,15 +93,33 @@ def test_kubectl(objects, tools, cluster):
 
 def test_all_three_ways_make_the_same_sidecar(objects, helm):
     """The plain pod and the component are what the chart renders, but for defaults that they leave out."""
-    chart = pillion_of(workload(helm.template("pillion", "--set", "pillion.clusterDNS.address=10.96.0.10")))
+    rendered = helm.template("pillion", *VALUES)
+    chart = pillion_of(workload(rendered))
     ours = pillion_of(workload(objects))
     assert pod_spec(workload(objects))["initContainers"][0] == ours
-    for key in ("args", "restartPolicy", "resources", "startupProbe", "volumeMounts"):
+    for key in ("args", "restartPolicy", "resources", "lifecycle", "terminationMessagePolicy", "volumeMounts"):
         assert ours[key] == chart[key], key
     assert {"privileged": False, **ours["securityContext"]} == chart["securityContext"]
     assert {"periodSeconds": 10, "failureThreshold": 3, **ours["livenessProbe"]} == chart["livenessProbe"]
     assert [{"protocol": "TCP", **port} for port in ours["ports"]] == chart["ports"]
-    assert "readinessProbe" not in ours
+    assert not {"startupProbe", "readinessProbe"} & ours.keys()
+    assert config(objects) == config(rendered)
+    assert pod_template(workload(objects))["metadata"]["labels"]["pillion.dev/sidecar"] == "true"
+
+
+def test_the_plain_pod_is_what_the_chart_makes_of_its_application(adopter):
+    (pod,) = yaml.safe_load_all((DEPLOY / "pod.yaml").read_text(encoding="utf-8"))
+    bare = {"metadata": {"labels": {"app.kubernetes.io/name": "pillion"}},
+            "spec": {key: pod["spec"][key] for key in ("automountServiceAccountToken", "enableServiceLinks", "containers")}}
+    made = adopter.wrapped(bare, "image.repository=pillion")
+    made["spec"]["dnsConfig"]["searches"][0] = "default.svc.cluster.local"
+    assert pod["spec"].keys() == made["spec"].keys()
+    for key, value in made["spec"].items():
+        if key != "initContainers":  # defaults are left out, as the test above allows
+            assert pod["spec"][key] == value, key
+    for part in (pod, made):
+        part["metadata"]["annotations"]["pillion.dev/config"] = yaml.safe_load(part["metadata"]["annotations"]["pillion.dev/config"])
+    assert pod["metadata"]["annotations"] == made["metadata"]["annotations"]
 
 
 def test_resolver_of_the_pod(objects):
@@ -112,13 +128,15 @@ def test_resolver_of_the_pod(objects):
     searches = [f"{namespace}.svc.cluster.local", "svc.cluster.local", "cluster.local"]
     assert pod_spec(one)["dnsPolicy"] == "None"
     assert pod_spec(one)["dnsConfig"] == {"nameservers": ["127.0.0.1"], "searches": searches, "options": [{"name": "ndots", "value": "5"}]}
-    configured = yaml.safe_load(only(objects, "ConfigMap")["data"]["pillion.yaml"])["search"]
-    assert configured in ({"domains": searches, "ndots": 5}, {"resolv_conf": "/etc/resolv.conf"})
+    assert config(objects)["search"] == {"resolv_conf": "/etc/resolv.conf"}
 
 
 def test_configuration_is_mounted(objects):
-    name = only(objects, "ConfigMap")["metadata"]["name"]
-    assert {"name": "pillion-config", "configMap": {"name": name}} in pod_spec(workload(objects))["volumes"]
+    volume = next(one for one in pod_spec(workload(objects))["volumes"] if one["name"] == "pillion-config")
+    if "configMap" in volume:
+        assert volume["configMap"] == {"name": only(objects, "ConfigMap")["metadata"]["name"]}
+    else:
+        assert volume["downwardAPI"] == {"items": [{"path": "pillion.yaml", "fieldRef": {"fieldPath": "metadata.annotations['pillion.dev/config']"}}]}
 
 
 def write(directory, **kustomization):
@@ -142,10 +160,15 @@ def a_workload(kind):
     return {"apiVersion": "batch/v1" if kind in ("Job", "CronJob") else "apps/v1", "kind": kind, "metadata": {"name": "app"}, "spec": spec}
 
 
-def adopt(directory, **more):
-    """An application with a workload of each kind that has adopted the component; `more` replaces or adds keys."""
+def adopt(directory, *, kinds=KINDS, change=lambda template: None, labels=None, **more):
+    """An application with a workload of each kind that has adopted the component. `change` is told of each template of pods, `labels` are
+    the workloads', `more` replaces or adds keys."""
     directory.mkdir()
-    (directory / "workloads.yaml").write_text(yaml.safe_dump_all(map(a_workload, KINDS)), encoding="utf-8")
+    workloads = [a_workload(kind) for kind in kinds]
+    for one in workloads:
+        change(pod_template(one))
+        one["metadata"] |= {"labels": labels} if labels else {}
+    (directory / "workloads.yaml").write_text(yaml.safe_dump_all(workloads), encoding="utf-8")
     return write(directory, **{"resources": ["workloads.yaml"], "components": ["../pillion"], "transformers": ["../pillion/namespace"], **more})
 
 
@@ -189,10 +212,14 @@ class TestKustomize:
         test_configuration_is_mounted(objects)
 
     def test_readme_and_component_name_the_same_kinds(self):
-        component = yaml.safe_load((DEPLOY / "kustomize" / "pillion" / "kustomization.yaml").read_text(encoding="utf-8"))
-        patched = {kind for patch in component["patches"] for kind in patch["target"]["kind"].split("|")}
-        transformer = yaml.safe_load((DEPLOY / "kustomize" / "pillion" / "namespace" / "searches.yaml").read_text(encoding="utf-8"))
-        assert patched == set(KINDS) == {target["select"]["kind"] for one in transformer["replacements"] for target in one["targets"]}
+        directory = DEPLOY / "kustomize" / "pillion"
+        component = yaml.safe_load((directory / "kustomization.yaml").read_text(encoding="utf-8"))
+        for patches in ("refused", "sidecar"):
+            kinds = [patch["target"]["kind"].split("|") for patch in component["patches"] if patch["path"].startswith(patches)]
+            assert set(sum(kinds, [])) == set(KINDS)
+        transformer = yaml.safe_load((directory / "namespace" / "searches.yaml").read_text(encoding="utf-8"))
+        for replacements in (transformer["replacements"], yaml.safe_load((directory / "sysctl.yaml").read_text(encoding="utf-8"))):
+            assert {target["select"]["kind"] for one in replacements for target in one["targets"]} == set(KINDS)
         row = next(line for line in (DEPLOY / "README.md").read_text(encoding="utf-8").splitlines() if line.startswith("| `kustomize/pillion`"))
         assert all(kind in row for kind in KINDS)
 
@@ -239,6 +266,42 @@ class TestKindsOfWorkloads:
         adopt(place / "base", **base)
         overlay = write(place / "overlay", namespace="bank", resources=["../base"], transformers=["../pillion/namespace"])
         assert first_searches(kustomize(tools, overlay)) == dict.fromkeys(KINDS, "bank.svc.cluster.local")
+
+    def test_own_sysctls_volumes_and_annotations_stay(self, tools, place):
+        own = {"name": "net.ipv4.tcp_syncookies", "value": "1"}
+
+        def change(template):
+            template["metadata"]["annotations"] = {"prometheus.io/port": "8080"}
+            template["spec"]["securityContext"] = {"fsGroup": 2000, "sysctls": [own]}
+            template["spec"]["volumes"] = [{"name": "scratch", "emptyDir": {}}]
+
+        found = [one for one in kustomize(tools, adopt(place / "app", change=change, namespace="shop")) if has_pods(one)]
+        assert {one["kind"] for one in found} == set(KINDS)
+        for one in found:
+            assert pod_template(one)["metadata"]["annotations"] == {"prometheus.io/port": "8080"}
+            assert pod_spec(one)["securityContext"] == {
+                "fsGroup": 2000, "sysctls": [own, {"name": "net.ipv4.ip_unprivileged_port_start", "value": "53"}]}
+            assert {volume["name"] for volume in pod_spec(one)["volumes"]} == {"pillion-config", "scratch"}
+
+    @pytest.mark.parametrize("key, value", [("hostNetwork", True), ("os", {"name": "windows"}), ("dnsPolicy", "Default"), ("dnsConfig", {"searches": ["a.example"]})])
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_what_a_patch_would_overwrite_is_refused(self, tools, place, kind, key, value):
+        def change(template):
+            template["spec"][key] = value
+
+        directory = adopt(place / "app", change=change, kinds=[kind], namespace="shop")
+        done = subprocess.run([tools.kubectl, "kustomize", directory], capture_output=True, text=True, check=False)
+        assert done.returncode != 0 and re.search(f"testing value /spec/.*/{key} failed", done.stderr)
+
+    def test_workloads_that_are_opted_out_stay_as_they_are(self, tools, place):
+        def change(template):
+            template["spec"]["hostNetwork"] = True
+
+        directory = adopt(place / "app", change=change, labels={"pillion.dev/inject": "false"}, namespace="shop")
+        found = [one for one in kustomize(tools, directory) if has_pods(one)]
+        assert {one["kind"] for one in found} == set(KINDS)
+        for one in found:
+            assert "initContainers" not in pod_spec(one) and "dnsPolicy" not in pod_spec(one) and "securityContext" not in pod_spec(one)
 
     def test_workloads_without_the_sidecar_stay_as_they_are(self, tools, place):
         adopt(place / "base", transformers=[])

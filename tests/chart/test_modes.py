@@ -3,13 +3,14 @@
 import base64
 import gzip
 import json
+import shlex
 
 import pytest
 import yaml
 
-from conftest import CHARTS, CLUSTER_DNS, ROOT, has_pods, only, pillion_of, pod_spec
+from conftest import CHARTS, CLUSTER_DNS, CONFIG, ROOT, config, configuration_text, has_pods, only, pillion_of, pod_spec, pod_template
 
-ADDRESS = ("--set", f"pillion.clusterDNS.address={CLUSTER_DNS}")
+ADDRESS = ("--set", f"pillion.clusterDNS.address={CLUSTER_DNS},pillion.image.repository=registry.example/pillion")
 modes = pytest.mark.parametrize("mode", ["workload", "daemonset", "gateway"])
 serving = pytest.mark.parametrize("mode", ["daemonset", "gateway"])
 KIND = {"workload": "Deployment", "daemonset": "DaemonSet", "gateway": "Deployment"}
@@ -19,15 +20,12 @@ def render(helm, mode, *settings):
     return helm.template("pillion", *ADDRESS, "--set", f"mode={mode}", *[word for one in settings for word in ("--set", one)])
 
 
-def config(objects):
-    return yaml.safe_load(only(objects, "ConfigMap")["data"]["pillion.yaml"])
-
-
 @modes
 def test_kinds(helm, mode):
-    expected = {"workload": ["ConfigMap", "Deployment"], "daemonset": ["ConfigMap", "DaemonSet", "Service"],
-                "gateway": ["ConfigMap", "Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service"]}
+    expected = {"workload": ["Deployment"], "daemonset": ["DaemonSet", "Service"],
+                "gateway": ["Deployment", "HorizontalPodAutoscaler", "PodDisruptionBudget", "Service"]}
     assert sorted(one["kind"] for one in render(helm, mode)) == expected[mode]
+    assert sorted(one["kind"] for one in render(helm, mode, "pillion.configChange=reload")) == ["ConfigMap", *expected[mode]]
 
 
 @modes
@@ -47,7 +45,10 @@ def test_served_pods(helm, mode):
     spec = pod_spec(only(objects, KIND[mode]))
     pillion = pillion_of(only(objects, KIND[mode]))
     assert spec["containers"] == [pillion] and "initContainers" not in spec and "restartPolicy" not in pillion
-    assert pillion["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert pillion["readinessProbe"] == {"exec": {"command": ["/pillion", "health", "--ready"]}, "periodSeconds": 2, "timeoutSeconds": 2,
+                                         "failureThreshold": 1}
+    assert pillion["lifecycle"]["postStart"] == {"exec": {"command": ["/pillion", "health", "--startup", "--wait", "60s"]}}
+    assert spec["securityContext"]["runAsNonRoot"] is True
     assert "sysctls" not in spec["securityContext"] and "hostNetwork" not in spec
     assert config(objects)["dns"]["listen"] == ["0.0.0.0:8053"]
     # Each client walks its own search list.
@@ -103,7 +104,7 @@ def test_gateway_scales_and_survives(helm):
 def test_gateway_of_fixed_size(helm):
     objects = render(helm, "gateway", "gateway.autoscaling.enabled=false", "gateway.replicas=5", "gateway.podDisruptionBudget.enabled=false")
     assert only(objects, "Deployment")["spec"]["replicas"] == 5
-    assert {one["kind"] for one in objects} == {"ConfigMap", "Deployment", "Service"}
+    assert {one["kind"] for one in objects} == {"Deployment", "Service"}
 
 
 @modes
@@ -116,10 +117,10 @@ def test_queries_that_still_come_are_answered(helm, mode):
     """Nodes go on sending queries to a pod for a while after its end has begun."""
     spec = pod_spec(only(render(helm, mode), KIND[mode]))
     pillion = pillion_of(only(render(helm, mode), KIND[mode]))
-    assert pillion["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+    assert pillion["lifecycle"]["preStop"] == {"sleep": {"seconds": 5}}
     assert spec["terminationGracePeriodSeconds"] > 5 + 25
     old = helm.template("pillion", *ADDRESS, "--set", f"mode={mode}", "--kube-version", "1.29.0")
-    assert "lifecycle" not in pillion_of(only(old, KIND[mode]))
+    assert "preStop" not in pillion_of(only(old, KIND[mode]))["lifecycle"]
 
 
 def drain_min(helm, mode, *settings):
@@ -162,7 +163,7 @@ def test_pod_monitor(helm, mode):
     monitor = only(objects, "PodMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     annotations = only(objects, KIND[mode])["spec"]["template"]["metadata"]["annotations"]
-    assert list(annotations) == ["checksum/pillion-restart"]  # those for scraping would have it scraped twice
+    assert CONFIG in annotations and not [name for name in annotations if name.startswith("prom")]  # they would have it scraped twice
     ports = [port["name"] for port in pillion_of(only(objects, KIND[mode]))["ports"]]
     assert [one["port"] in ports and one["path"] for one in monitor["spec"]["podMetricsEndpoints"]] == ["/metrics"]
 
@@ -217,34 +218,98 @@ def test_network_policy_opens_what_the_configuration_needs_and_nothing_else(helm
     assert ports == {(9153, "TCP")} | ({(8053, "UDP"), (8053, "TCP")} if mode != "workload" else set())
 
 
+def test_network_policy_for_pods_that_have_adopted_the_sidecar(helm):
+    """The one that the README makes, by its own command, selects the example's pods."""
+    command = (ROOT / "README.md").read_text(encoding="utf-8").split("helm template shop helm/pillion ")[1].split("```")[0]
+    arguments = shlex.split(command.replace("\\\n", " "))
+    policy = only(helm.template("pillion", *arguments), "NetworkPolicy")["spec"]
+    example = only(helm.template("example", "--set", f"pillion-sidecar.clusterDNS.address={CLUSTER_DNS}"), "Deployment")
+    assert policy["podSelector"]["matchLabels"].items() <= pod_template(example)["metadata"]["labels"].items()
+    assert reachable(policy["egress"][0]) == {("10.96.0.10/32", 53, "UDP"), ("10.96.0.10/32", 53, "TCP")}
+
+
 def test_network_policy_cannot_know_a_config_map_of_ones_own(helm):
-    assert "write a NetworkPolicy of your own" in helm.error("pillion", "--set", "networkPolicy.enabled=true,pillion.existingConfigMap=ours")
+    assert "write a NetworkPolicy of your own" in helm.error("pillion", *ADDRESS, "--set", "networkPolicy.enabled=true,pillion.existingConfigMap=ours")
+
+
+def notes(helm, cluster, settings):
+    done = helm.run("install", "r", CHARTS["pillion"], "--dry-run=server", "--disable-openapi-validation", "--namespace", "shop", *ADDRESS,
+                    "--set", settings, kubeconfig=cluster)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.partition("NOTES:")[2]
 
 
 @modes
 def test_notes(helm, cluster, mode):
-    done = helm.run("install", "r", CHARTS["pillion"], "--dry-run=server", "--disable-openapi-validation", "--namespace", "shop",
-                    "--set", f"mode={mode}", kubeconfig=cluster)
-    notes = done.stdout.partition("NOTES:")[2]
+    text = notes(helm, cluster, f"mode={mode}")
     for task in ("See it resolve", "Look inside", "Know that it is encrypted", "Change its configuration", "Watch it"):
-        assert task in notes, done.stdout + done.stderr
+        assert task in text
     target = f"{KIND[mode].lower()}/r-pillion"
-    assert f"kubectl -n shop port-forward {target} 9153" in notes
-    assert "Whoever reaches the Service" not in notes
+    assert f"kubectl -n shop port-forward {target} 9153" in text
+    assert "Whoever reaches the Service" not in text
 
 
-def test_notes_say_how_a_change_is_applied(helm, cluster):
-    for settings, told in (("mode=workload", "Running pods read it"), ("mode=gateway,pillion.configChange=roll", "The pods roll, by a checksum"),
-                           ("mode=daemonset,pillion.existingConfigMap=ours", "Running pods read it")):
-        done = helm.run("install", "r", CHARTS["pillion"], "--dry-run=server", "--disable-openapi-validation", "--namespace", "shop",
-                        "--set", settings, kubeconfig=cluster)
-        assert told in done.stdout.partition("NOTES:")[2], done.stdout + done.stderr
+@pytest.mark.parametrize("settings, told", [
+    ("mode=workload", "The pods roll: each has its configuration with it"), ("mode=gateway", "The pods roll: each has its configuration with it"),
+    ("pillion.configChange=reload", "Running pods read it"), ("pillion.configChange=reload,pillion.config.reload.watch=false", "The pods roll, by a checksum"),
+    ("mode=daemonset,pillion.existingConfigMap=ours", "kubectl -n shop rollout restart daemonset/r-pillion")])
+def test_notes_say_how_a_change_is_applied(helm, cluster, settings, told):
+    assert told in notes(helm, cluster, settings)
 
 
 def test_notes_tell_of_a_resolver_that_is_open(helm, cluster):
-    done = helm.run("install", "r", CHARTS["pillion"], "--dry-run=server", "--disable-openapi-validation", "--namespace", "shop",
-                    "--set", "mode=gateway,service.type=LoadBalancer", kubeconfig=cluster)
-    assert "Whoever reaches the Service may ask" in done.stdout and "service.loadBalancerSourceRanges" in done.stdout
+    text = notes(helm, cluster, "mode=gateway,service.type=LoadBalancer")
+    assert "Whoever reaches the Service may ask" in text and "service.loadBalancerSourceRanges" in text
+
+
+def test_notes_of_what_is_off(helm, cluster):
+    text = notes(helm, cluster, "pillion.enabled=false")
+    assert "without Pillion" in text and "kubectl" not in text
+
+
+@pytest.mark.parametrize("settings, complaint", [
+    ("mode=gateway,gateway.autoscaling.minReplicas=9", "minReplicas is 9, and maxReplicas is 8"),
+    ("mode=gateway,pillion.httpPort=8053", "pillion.httpPort is 8053, on which Pillion answers queries"),
+    ("mode=daemonset,pillion.httpPort=8053", "pillion.httpPort is 8053, on which Pillion answers queries"),
+    ("mode=gateway,pillion.enabled=false", "uninstall the release"), ("mode=daemonset,pillion.mesh=istio", "is for a sidecar"),
+    ("mode=gateway,podAnnotations.pillion\\.dev/native=false", "set the value beneath pillion"),
+    ("podLabels.app\\.kubernetes\\.io/name=other", "podLabels has app.kubernetes.io/name, which the chart sets itself"),
+    ("mode=gateway,podLabels.app\\.kubernetes\\.io/instance=other", "podLabels has app.kubernetes.io/instance"),
+    ("podSecurityContext.sysctls[0].name=net.ipv4.ip_unprivileged_port_start,podSecurityContext.sysctls[0].value=80", "to 80")])
+def test_what_rendered_and_failed_later_is_refused(helm, settings, complaint):
+    arguments = [word for one in settings.split(",") for word in (("--set-string" if "annotations" in one.lower() or "sysctls" in one else "--set"), one)]
+    assert complaint in helm.error("pillion", *ADDRESS, *arguments)
+
+
+def test_own_sysctl_of_the_same_name_is_not_doubled(helm):
+    context = "podSecurityContext.sysctls[0]"
+    deployment = only(helm.template("pillion", *ADDRESS, "--set", f"{context}.name=net.ipv4.ip_unprivileged_port_start", "--set-string", f"{context}.value=0"),
+                      "Deployment")
+    assert pod_spec(deployment)["securityContext"]["sysctls"] == [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "0"}]
+
+
+@serving
+def test_served_pods_have_their_configuration_with_them(helm, mode):
+    one = only(render(helm, mode), KIND[mode])
+    assert pod_template(one)["metadata"]["annotations"][CONFIG] == configuration_text([one])
+    assert "downwardAPI" in pod_spec(one)["volumes"][0]
+    objects = render(helm, mode, "pillion.configChange=reload")
+    assert pod_spec(only(objects, KIND[mode]))["volumes"] == [
+        {"name": "pillion-config", "configMap": {"name": only(objects, "ConfigMap")["metadata"]["name"]}}]
+    assert list(pod_template(only(objects, KIND[mode]))["metadata"]["annotations"])[0] == "checksum/pillion-restart"
+
+
+@modes
+def test_pull_secrets_of_both_charts(helm, mode):
+    objects = render(helm, mode, "imagePullSecrets[0].name=own", "pillion.imagePullSecrets[0].name=mirror")
+    assert pod_spec(only(objects, KIND[mode]))["imagePullSecrets"] == [{"name": "own"}, {"name": "mirror"}]
+
+
+@modes
+def test_a_pod_with_annotations_for_scraping_keeps_them(helm, mode):
+    one = only(helm.template("pillion", *ADDRESS, "--set", f"mode={mode}", "--set-string", "podAnnotations.prometheus\\.io/port=8080"), KIND[mode])
+    found = pod_template(one)["metadata"]["annotations"]
+    assert {name: value for name, value in found.items() if name.startswith("prom")} == {"prometheus.io/port": "8080"}
 
 
 def test_nothing_is_watched_unless_asked_for(helm):

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from check import check
-from conftest import CASES, CHARTS, ROOT, case_id, has_pods, load_all, only, pod_spec
+from conftest import CASES, CHARTS, ROOT, case_id, configuration_texts, has_pods, load_all, only, pod_spec
 from pod_security import violations
 
 cases = pytest.mark.parametrize("case", CASES, ids=case_id)
@@ -41,7 +41,7 @@ def test_schemas_have_teeth(helm, complaints):
     spec = pod_spec(deployment)
     spec["dnsPolicy"] = "Sometimes"
     spec["dnsConfg"] = {}
-    spec["initContainers"][0]["startupProbe"]["periodSeconds"] = "1"
+    spec["initContainers"][0]["livenessProbe"]["periodSeconds"] = "1"
     del spec["containers"][0]["name"]
     found = "\n".join(complaints([deployment, {"apiVersion": "apps/v1", "kind": "Deploymint"}])[0])
     for what in ("/dnsPolicy: enum", "/dnsConfg: unknown key", "periodSeconds: type", "/containers/0: required"):
@@ -73,7 +73,7 @@ def test_pod_security_has_teeth():
 
 @cases
 def test_configuration_passes_check(helm, binary, tmp_path, case):
-    texts = [one["data"]["pillion.yaml"] for one in render(helm, case) if "pillion.yaml" in one.get("data", {})]
+    texts = configuration_texts(render(helm, case))
     assert len(texts) == (0 if "own-configmap" in case[1].name else 1)
     for text in texts:
         check(binary, tmp_path, text)

@@ -13,7 +13,8 @@ from conftest import ROOT
 
 REFERENCE = {key: allowed for key, (_, allowed) in values_schema.reference().items() if key not in values_schema.DERIVED}
 SCHEMA = json.loads(values_schema.SCHEMA.read_text(encoding="utf-8"))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+# Of `config` alone: Helm puts in the defaults of the rest, which are required.
+VALIDATOR = jsonschema.Draft202012Validator({**SCHEMA, "required": []})
 
 SERVER = {"address": "192.0.2.1:853"}
 PEM = "PEM"  # stands for the path of a file that does for every key that names one
@@ -30,6 +31,8 @@ TEXTS = {
     "upstreams.NAME.tls.client_cert": [PEM],
     "upstreams.NAME.tls.client_key": [PEM],
     "routes[].zone": ["cluster.local", "cluster.local.", ".", "example", "_tcp.example", "*.example", "*", "a..b", ".a", ""],
+    "routes[].network": ["10.0.0.0/8", "172.16.0.0/12", "192.0.2.1/32", "fc00::/7", "2001:db8::/128", "10.0.0.0", "10.0.0/8", "10.0.0.0/33", "2001:db8::/129",
+                         "10.0.0.0/08", "a.example", ""],
     "routes[].upstream": ["public", "", "no name"],
 }
 LISTS = {
@@ -85,6 +88,8 @@ def document(key: str, value) -> dict:
         return {"upstreams": {"public": {**upstream, name: value}}}
     if parents == ["routes[]"]:
         route = {"zone": "a.example", "records": value} if name == "records" else {**route, name: value}
+        if name == "network":
+            del route["zone"]
         return {"routes": [route]}
     if key == "cache.min_ttl":
         return {"cache": {"max_ttl": "720h", "min_ttl": value}}
@@ -151,7 +156,8 @@ def test_names_of_upstreams(binary, tmp_path, names):
     for protocol in ("tls", "tcp", "udp")
     for server, keys in [({}, {}), ({"tls_name": "dns.example"}, {}), ({"pins": [PIN]}, {}), ({}, {"padding": 128}), ({}, {"tls": {}})]
 ] + [
-    {"routes": [{"zone": zone, "records": ["www.example. A 192.0.2.1" if zone == "." else "@ A 192.0.2.1"]}]} for zone in (".", "example")
+    {"routes": [{"zone": zone, "records": ["www.example. A 192.0.2.1" if zone == "." else "@ A 192.0.2.1"], **more}]} for zone in (".", "example")
+    for more in ({}, {"upstream": "public"})
 ], ids=json.dumps)
 def test_keys_that_do_not_go_together(binary, tmp_path, config):
     taken, why = pillion_takes(binary, tmp_path, config)
@@ -174,6 +180,7 @@ def test_the_search_list_can_only_be_turned_off(binary, tmp_path, value):
 
 def test_schema_is_what_the_generator_writes():
     assert values_schema.SCHEMA.read_text(encoding="utf-8") == values_schema.wanted(), "run tests/chart/values_schema.py"
+    assert values_schema.APPLICATION_SCHEMA.read_text(encoding="utf-8") == values_schema.application_wanted(), "run tests/chart/values_schema.py"
 
 
 def test_numbers_of_a_pattern():

@@ -6,28 +6,8 @@ import shutil
 import pytest
 import yaml
 
-from check import check
-from conftest import CHARTS, CLUSTER_DNS, ROOT, load_all, only, pillion_of, pod_spec
-
-ADDRESS = {"example": f"pillion-sidecar.clusterDNS.address={CLUSTER_DNS}", "pillion": f"pillion.clusterDNS.address={CLUSTER_DNS}"}
-charts = pytest.mark.parametrize("chart", ADDRESS)
-
-
-def key(chart):
-    return ADDRESS[chart].split(".")[0]
-
-
-def render(helm, chart, *settings, **options):
-    arguments = [word for setting in (ADDRESS[chart], *settings) for word in ("--set", setting)]
-    return helm.template(chart, *arguments, **options)
-
-
-def deployment(helm, chart, *settings, **options):
-    return only(render(helm, chart, *settings, **options), "Deployment")
-
-
-def config(objects):
-    return yaml.safe_load(only(objects, "ConfigMap")["data"]["pillion.yaml"])
+from adopters import ADDRESS, charts, deployment, error, key, render
+from conftest import CHARTS, CONFIG, ROOT, config, load_all, only, pillion_of, pod_spec, pod_template
 
 
 @charts
@@ -47,25 +27,23 @@ def test_application_init_containers_come_after_it(helm):
 @charts
 def test_ordinary_sidecar(helm, chart):
     spec = pod_spec(deployment(helm, chart, f"{key(chart)}.native=false"))
-    assert "initContainers" not in spec
+    assert "pillion" not in [one["name"] for one in spec.get("initContainers", [])]
     assert spec["containers"][0]["name"] == "pillion" and len(spec["containers"]) == 2
     assert "restartPolicy" not in spec["containers"][0]
 
 
 @charts
 def test_probes(helm, chart):
+    """By exec: a mesh rewrites those by HTTP, also of init containers, and captures what a kubelet asks."""
     for setting in ("native=true", "native=false"):
         pillion = pillion_of(deployment(helm, chart, f"{key(chart)}.{setting}"))
-        assert pillion["startupProbe"]["httpGet"] == {"path": "/startupz", "port": "pillion-http"}
-        assert pillion["livenessProbe"]["httpGet"] == {"path": "/livez", "port": "pillion-http"}
-        assert "readinessProbe" not in pillion
+        assert pillion["livenessProbe"] == {"exec": {"command": ["/pillion", "health", "--live"]}, "periodSeconds": 10, "timeoutSeconds": 3,
+                                            "failureThreshold": 3}
+        assert pillion["lifecycle"]["postStart"] == {"exec": {"command": ["/pillion", "health", "--startup", "--wait", "60s"]}}
+        assert not {"startupProbe", "readinessProbe"} & pillion.keys()
+        assert "httpGet" not in str(pillion)
+        assert pillion["terminationMessagePolicy"] == "FallbackToLogsOnError"
         assert {"name": "pillion-http", "containerPort": 9153, "protocol": "TCP"} in pillion["ports"]
-
-
-@charts
-def test_startup_probe_waits_longer_than_startupz_may_take(helm, chart):
-    probe = pillion_of(deployment(helm, chart))["startupProbe"]
-    assert probe["periodSeconds"] * probe["failureThreshold"] > 5
 
 
 @charts
@@ -75,6 +53,26 @@ def test_security_context(helm, chart):
         "runAsNonRoot": True, "runAsUser": 65532, "runAsGroup": 65532, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
+@pytest.mark.parametrize("program", ["helm", "helm3"])
+@charts
+def test_user_can_be_the_namespaces(request, program, chart):
+    """As OpenShift chooses it, whose constraint restricted-v2 refuses one that is given."""
+    helm = request.getfixturevalue(program)
+    root = f"{key(chart)}.containerSecurityContext"
+    context = pillion_of(deployment(helm, chart, f"{root}.runAsUser=null", f"{root}.runAsGroup=null", f"{root}.seLinuxOptions.type=t"))["securityContext"]
+    assert not {"runAsUser", "runAsGroup"} & context.keys()
+    assert context["runAsNonRoot"] is True and context["readOnlyRootFilesystem"] is True and context["seLinuxOptions"] == {"type": "t"}
+
+
+@charts
+def test_the_pods_user_is_the_applications(helm, chart):
+    """An application that runs as root goes on doing so: only Pillion's container is held to another user."""
+    own = only(helm.template("example", "--set", "pillion-sidecar.enabled=false"), "Deployment") if chart == "example" else None
+    before = pod_spec(own)["securityContext"] if own else {}
+    after = pod_spec(deployment(helm, chart))["securityContext"]
+    assert {name: value for name, value in after.items() if name != "sysctls"} == before
+
+
 @charts
 def test_resolver_of_the_pod(helm, chart):
     objects = render(helm, chart)
@@ -82,7 +80,8 @@ def test_resolver_of_the_pod(helm, chart):
     searches = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"]
     assert spec["dnsPolicy"] == "None"
     assert spec["dnsConfig"] == {"nameservers": ["127.0.0.1"], "searches": searches, "options": [{"name": "ndots", "value": "5"}]}
-    assert config(objects)["search"] == {"domains": searches, "ndots": 5}
+    # The kubelet writes them there, so that the text depends on neither the namespace nor the pod.
+    assert config(objects)["search"] == {"resolv_conf": "/etc/resolv.conf"}
     assert config(objects)["dns"]["listen"] == ["127.0.0.1:53"]
 
 
@@ -94,7 +93,6 @@ def test_resolver_options(helm, chart):
     resolver = pod_spec(only(objects, "Deployment"))["dnsConfig"]
     assert resolver["searches"] == ["shop.svc.k8s.example", "svc.k8s.example", "k8s.example", "corp.example", "cluster.local"]
     assert resolver["options"] == [{"name": "ndots", "value": "1"}, {"name": "edns0"}]
-    assert config(objects)["search"] == {"domains": resolver["searches"], "ndots": 1}
     assert config(objects)["routes"][0] == {"zone": "k8s.example", "upstream": "cluster"}
 
 
@@ -107,35 +105,117 @@ def test_sysctl_lets_it_listen_on_port_53(helm, chart):
 
 
 @charts
-def test_pod_security_context_is_merged(helm, chart):
-    root = key(chart)
-    context = pod_spec(deployment(helm, chart, f"{root}.podSecurityContext.fsGroup=2000",
-                                  f"{root}.podSecurityContext.sysctls[0].name=net.ipv4.tcp_syncookies",
-                                  f"{root}.podSecurityContext.sysctls[0].value=1"))["securityContext"]
-    assert context["fsGroup"] == 2000
-    assert [one["name"] for one in context["sysctls"]] == ["net.ipv4.tcp_syncookies", "net.ipv4.ip_unprivileged_port_start"]
-
-
-@charts
-def test_configuration_is_mounted(helm, chart):
+def test_configuration_travels_with_the_pod(helm, chart):
+    """A pod of an old revision that is started again has the configuration that it had."""
     objects = render(helm, chart)
     deployed = only(objects, "Deployment")
     pillion = pillion_of(deployed)
     assert pillion["args"] == ["run", "--supervise", "--config", "/etc/pillion/pillion.yaml"]
     assert pillion["volumeMounts"] == [{"name": "pillion-config", "mountPath": "/etc/pillion", "readOnly": True}]
-    name = only(objects, "ConfigMap")["metadata"]["name"]
-    assert {"name": "pillion-config", "configMap": {"name": name}} in pod_spec(deployed)["volumes"]
+    assert [one["kind"] for one in objects] == ["Deployment"]
+    assert pod_spec(deployed)["volumes"][0] == {"name": "pillion-config", "downwardAPI": {"items": [
+        {"path": "pillion.yaml", "fieldRef": {"fieldPath": f"metadata.annotations['{CONFIG}']"}}]}}
+    assert yaml.safe_load(pod_template(deployed)["metadata"]["annotations"][CONFIG])["dns"]["listen"] == ["127.0.0.1:53"]
+
+
+@charts
+def test_configuration_that_is_read_while_it_runs_is_in_a_config_map(helm, tmp_path, chart):
+    deployed, config_map = reloading(helm, tmp_path, chart)
+    assert pod_spec(deployed)["volumes"][0] == {"name": "pillion-config", "configMap": {"name": config_map["metadata"]["name"]}}
+    assert CONFIG not in pod_template(deployed)["metadata"]["annotations"]
+    assert list(config_map["data"]) == ["pillion.yaml"]
+
+
+def reloading(helm, tmp_path, chart, *settings):
+    """(Deployment, ConfigMap) with configChange: reload; the example then has a line more."""
+    arguments = [word for setting in (ADDRESS[chart], f"{key(chart)}.configChange=reload", *settings) for word in ("--set", setting)]
+    if chart == "pillion":
+        objects = helm.template(chart, *arguments)
+    else:
+        copy = shutil.copytree(CHARTS[chart], tmp_path / "shop", dirs_exist_ok=True)
+        (copy / "templates" / "pillion.yaml").write_text('{{ include "pillion-sidecar.configMap" . }}', encoding="utf-8")
+        done = helm.run("template", "r", copy, "--namespace", "shop", *arguments)
+        assert done.returncode == 0, done.stderr
+        objects = load_all(done.stdout)
+    return only(objects, "Deployment"), only(objects, "ConfigMap")
+
+
+def test_no_config_map_where_the_pods_roll(helm, tmp_path):
+    """The example's line more does no harm."""
+    copy = shutil.copytree(CHARTS["example"], tmp_path / "shop")
+    (copy / "templates" / "pillion.yaml").write_text('{{ include "pillion-sidecar.configMap" . }}', encoding="utf-8")
+    for setting in ("configChange=roll", "enabled=false", "existingConfigMap=ours"):
+        done = helm.run("template", "r", copy, "--set", f"{ADDRESS['example']},pillion-sidecar.{setting}")
+        assert done.returncode == 0 and [one["kind"] for one in load_all(done.stdout)] == ["Deployment"], done.stderr
+
+
+def test_config_maps_of_two_releases_are_two(helm, tmp_path):
+    """Release a-b of chart c and release a of chart b-c, in one namespace."""
+    names = set()
+    for release, name in (("a-b", "c"), ("a", "b-c")):
+        chart = shutil.copytree(CHARTS["example"], tmp_path / name)
+        (chart / "templates" / "pillion.yaml").write_text('{{ include "pillion-sidecar.configMap" . }}', encoding="utf-8")
+        metadata = chart / "Chart.yaml"
+        metadata.write_text(metadata.read_text(encoding="utf-8").replace("name: shop", f"name: {name}", 1), encoding="utf-8")
+        done = helm.run("template", release, chart, "--set", f"{ADDRESS['example']},pillion-sidecar.configChange=reload")
+        assert done.returncode == 0, done.stderr
+        names.add(only(load_all(done.stdout), "ConfigMap")["metadata"]["name"])
+    assert len(names) == 2
+
+
+def test_overridden_name_is_the_config_maps_too(helm):
+    objects = helm.template("pillion", "--set", f"{ADDRESS['pillion']},pillion.configChange=reload,fullnameOverride=resolver")
+    assert only(objects, "ConfigMap")["metadata"]["name"] == only(objects, "Deployment")["metadata"]["name"] == "resolver"
+
+
+UPSTREAM = "config.upstreams.public"
+FILES = (f"{UPSTREAM}.servers[0].address=192.0.2.53:853", f"{UPSTREAM}.tls.ca_file=/etc/pillion-ca/ca.crt",
+         f"{UPSTREAM}.tls.client_cert=/etc/pillion-client/tls.crt", f"{UPSTREAM}.tls.client_key=/etc/pillion-client/tls.key",
+         "clientTLS.secretName=client", "ca.configMapName=authority")
 
 
 @charts
 def test_certificates_are_mounted_where_the_readme_says(helm, chart):
-    root = key(chart)
-    deployed = deployment(helm, chart, f"{root}.clientTLS.secretName=client", f"{root}.ca.configMapName=authority")
+    deployed = deployment(helm, chart, *(f"{key(chart)}.{setting}" for setting in FILES))
     mounts = {one["name"]: one["mountPath"] for one in pillion_of(deployed)["volumeMounts"]}
     assert mounts == {"pillion-config": "/etc/pillion", "pillion-client": "/etc/pillion-client", "pillion-ca": "/etc/pillion-ca"}
-    volumes = {one["name"]: one for one in pod_spec(deployed)["volumes"]}
-    assert volumes["pillion-client"]["secret"] == {"secretName": "client"}
-    assert volumes["pillion-ca"]["configMap"] == {"name": "authority"}
+    volumes = pod_spec(deployed)["volumes"][:3]
+    assert [one["name"] for one in volumes] == ["pillion-config", "pillion-client", "pillion-ca"]
+    assert volumes[1]["secret"] == {"secretName": "client"} and volumes[2]["configMap"] == {"name": "authority"}
+
+
+@charts
+def test_authorities_of_a_secret(helm, chart):
+    """As cert-manager keeps them."""
+    root = key(chart)
+    secret = [setting.replace("ca.configMapName", "ca.secretName") for setting in FILES]
+    deployed = deployment(helm, chart, *(f"{root}.{setting}" for setting in secret))
+    assert {"name": "pillion-ca", "secret": {"secretName": "authority"}} in pod_spec(deployed)["volumes"]
+    assert "are both set" in error(helm, chart, *secret, "ca.configMapName=authority")
+
+
+@pytest.mark.parametrize("missing, complaint", [
+    ("tls.client_cert", "has one of client_cert and client_key"), ("tls.client_key", "has one of client_cert and client_key"),
+    ("tls.", "clientTLS.secretName is client, and no upstream"), ("tls.ca_file", "ca.configMapName or ca.secretName is authority, and no upstream"),
+    ("clientTLS", "nothing is mounted at /etc/pillion-client: set clientTLS.secretName"),
+    ("ca.configMapName", "nothing is mounted at /etc/pillion-ca: set ca.configMapName or ca.secretName")])
+def test_files_and_what_they_are_mounted_from_belong_together(helm, missing, complaint):
+    """Pillion would not start, or ask without the certificate that it was given."""
+    kept = [setting for setting in FILES if missing not in setting]
+    if missing == "tls.":
+        kept = [setting for setting in FILES if ".tls.client" not in setting]
+    assert complaint in error(helm, "example", *kept)
+
+
+@charts
+def test_files_of_a_volume_of_ones_own(helm, chart):
+    kept = [setting for setting in FILES if "configMapName" not in setting]
+    more = ["extraVolumes[0].name=bundle", "extraVolumes[0].secret.secretName=authority", "extraVolumeMounts[0].name=bundle",
+            "extraVolumeMounts[0].mountPath=/etc/pillion-ca", "extraEnv[0].name=TZ", "extraEnv[0].value=UTC"]
+    deployed = deployment(helm, chart, *(f"{key(chart)}.{setting}" for setting in (*kept, *more)))
+    assert [one["name"] for one in pod_spec(deployed)["volumes"]][:3] == ["pillion-config", "pillion-client", "bundle"]
+    assert pillion_of(deployed)["volumeMounts"][-1] == {"name": "bundle", "mountPath": "/etc/pillion-ca"}
+    assert pillion_of(deployed)["env"] == [{"name": "TZ", "value": "UTC"}]
 
 
 def annotations(helm, chart, *settings, **options):
@@ -148,16 +228,31 @@ def checksums(helm, chart, *settings):
 
 
 @charts
-def test_changed_configuration_rolls_the_pods_where_that_is_chosen(helm, chart):
+def test_changed_configuration_rolls_the_pods(helm, chart):
     root = key(chart)
 
-    def checksum(*settings):
-        found = checksums(helm, chart, f"{root}.configChange=roll", *settings)
-        assert list(found) == ["pillion-config"]
-        return found["pillion-config"]
+    def text(*settings):
+        assert checksums(helm, chart, *settings) == {}
+        return annotations(helm, chart, *settings)[CONFIG]
 
-    assert checksum() == checksum(f"{root}.resources.limits.memory=1Gi")
-    assert len({checksum(), checksum(f"{root}.config.threads=2"), checksum(f"{root}.clusterDNS.enabled=false")}) == 3
+    assert text() == text(f"{root}.resources.limits.memory=1Gi")
+    assert len({text(), text(f"{root}.config.threads=2"), text(f"{root}.clusterDNS.enabled=false")}) == 3
+
+
+@charts
+def test_configuration_depends_on_neither_release_nor_namespace(helm, chart):
+    one, other = (annotations(helm, chart, release=name, namespace=name)[CONFIG] for name in ("a", "b"))
+    assert one == other
+
+
+def test_configuration_that_is_too_long_for_an_annotation(helm, tmp_path):
+    """All annotations of an object together may have 256 KiB."""
+    records = [f"a{number} A 192.0.2.1" for number in range(9000)]
+    values = tmp_path / "values.yaml"
+    values.write_text(yaml.safe_dump({"pillion": {"config": {"routes": [{"zone": "a.example", "records": records}]}}}), encoding="utf-8")
+    settings = ("--set", ADDRESS["pillion"], "--values", values)
+    assert "set configChange: reload" in helm.error("pillion", *settings)
+    assert only(helm.template("pillion", *settings, "--set", "pillion.configChange=reload"), "ConfigMap")
 
 
 # Another value than the default of each key that takes a restart; `http.listen` follows from `httpPort`.
@@ -177,7 +272,7 @@ def test_only_what_takes_a_restart_rolls_the_pods(helm, chart):
     root = key(chart)
 
     def checksum(*settings):
-        found = checksums(helm, chart, *(f"{root}.{setting}" for setting in settings))
+        found = checksums(helm, chart, *(f"{root}.{setting}" for setting in ("configChange=reload", *settings)))
         assert list(found) == ["pillion-restart"]
         return found["pillion-restart"]
 
@@ -192,24 +287,23 @@ def test_only_what_takes_a_restart_rolls_the_pods(helm, chart):
 
 @charts
 def test_what_is_not_watched_rolls_the_pods(helm, chart):
-    unwatched = f"{key(chart)}.config.reload.watch=false"
+    unwatched = f"{key(chart)}.configChange=reload,{key(chart)}.config.reload.watch=false"
     found = [checksums(helm, chart, unwatched, *more) for more in ((), (f"{key(chart)}.config.log.level=warn",))]
     assert [list(one) for one in found] == [["pillion-config"]] * 2 and found[0] != found[1]
 
 
 @charts
-def test_what_is_mounted_is_updated_in_running_pods(helm, chart):
+def test_what_is_mounted_is_updated_in_running_pods(helm, tmp_path, chart):
     """As the kubelet does, but for what is mounted by subPath."""
-    root = key(chart)
-    objects = render(helm, chart, f"{root}.clientTLS.secretName=client", f"{root}.ca.configMapName=authority")
-    mounts = pillion_of(only(objects, "Deployment"))["volumeMounts"]
+    deployed, config_map = reloading(helm, tmp_path, chart, *(f"{key(chart)}.{setting}" for setting in FILES))
+    mounts = pillion_of(deployed)["volumeMounts"]
     assert len(mounts) == 3
     assert not [mount for mount in mounts if mount.keys() & {"subPath", "subPathExpr"}]
-    assert "immutable" not in only(objects, "ConfigMap")
+    assert "immutable" not in config_map
 
 
-@charts
-def test_scrape_annotations(helm, chart):
+def test_scrape_annotations(helm):
+    chart = "pillion"
     found = annotations(helm, chart, f"{key(chart)}.httpPort=9999")
     assert {name: value for name, value in found.items() if name.startswith("prometheus.io/")} == {
         "prometheus.io/scrape": "true", "prometheus.io/port": "9999", "prometheus.io/path": "/metrics"}
@@ -231,6 +325,15 @@ def test_ipv6(helm, chart):
     rendered = config(objects)
     assert rendered["dns"]["listen"] == ["[::1]:53"] and rendered["http"]["listen"] == "[::]:9153"
     assert rendered["upstreams"]["cluster"]["servers"] == [{"address": "[fd00::a]:53"}]
+    # The pod reaches no IPv4 address.
+    assert [one["address"] for one in rendered["upstreams"]["public"]["servers"]] == ["[2606:4700:4700::1111]:853", "[2620:fe::fe]:853"]
+
+
+@charts
+@pytest.mark.parametrize("family, address", [("IPv4", "fd00::a"), ("IPv6", "10.96.0.10")])
+def test_family_of_the_pod_and_of_the_clusters_dns_are_one(helm, chart, family, address):
+    complaint = error(helm, chart, f"ipFamily={family}", f"clusterDNS.address={address}")
+    assert f"ipFamily is {family}" in complaint and address in complaint
 
 
 @charts
@@ -240,6 +343,19 @@ def test_image(helm, chart):
     assert pillion_of(deployment(helm, chart, f"{root}.image.tag=9.1.0", f"{root}.image.repository=r/p"))["image"] == "r/p:9.1.0"
     digest = "sha256:" + "a" * 64
     assert pillion_of(deployment(helm, chart, f"{root}.image.digest={digest}"))["image"].endswith(f"pillion@{digest}")
+
+
+@charts
+def test_image_has_to_be_named(helm, chart):
+    """docker.io/library/pillion, which it would be without a word, is nobody's."""
+    complaint = error(helm, chart, "image.repository=")
+    assert "image.repository is empty" in complaint and "make image" in complaint
+
+
+@charts
+def test_pull_secrets(helm, chart):
+    secrets = pod_spec(deployment(helm, chart, f"{key(chart)}.imagePullSecrets[0].name=mirror"))["imagePullSecrets"]
+    assert secrets == [{"name": "mirror"}]
 
 
 @charts
@@ -253,71 +369,54 @@ def test_native_sidecars_need_kubernetes_1_29(helm, chart):
 def test_own_config_map(helm):
     objects = helm.template("example", "--set", "pillion-sidecar.existingConfigMap=ours")
     assert [one["kind"] for one in objects] == ["Deployment"]
-    assert pod_spec(objects[0])["volumes"] == [{"name": "pillion-config", "configMap": {"name": "ours"}}]
+    assert pod_spec(objects[0])["volumes"][0] == {"name": "pillion-config", "configMap": {"name": "ours"}}
+    assert CONFIG not in pod_template(objects[0])["metadata"]["annotations"]
     assert checksums(helm, "example", "pillion-sidecar.existingConfigMap=ours") == {}
-
-
-def test_each_chart_of_a_release_has_its_own_configuration(helm, tmp_path):
-    """An umbrella over two applications that have both adopted the sidecar."""
-    umbrella = tmp_path / "shops"
-    for name in ("shop", "cart"):
-        chart = shutil.copytree(CHARTS["example"], umbrella / "charts" / name)
-        for path, old in ((chart / "Chart.yaml", "name: shop\n"), (chart / "templates" / "deployment.yaml", "name: {{ .Release.Name }}\n")):
-            path.write_text(path.read_text(encoding="utf-8").replace(old, f"name: {name}\n", 1), encoding="utf-8")
-    (umbrella / "Chart.yaml").write_text("{apiVersion: v2, name: shops, version: 0.1.0}", encoding="utf-8")
-    settings = ",".join(f"{name}.pillion-sidecar.clusterDNS.address=10.96.0.{number}" for number, name in enumerate(("shop", "cart")))
-    done = helm.run("template", "r", umbrella, "--set", settings)
-    assert done.returncode == 0, done.stderr
-    objects = load_all(done.stdout)
-    mounted = {one["metadata"]["name"]: pod_spec(one)["volumes"][0]["configMap"]["name"] for one in objects if one["kind"] == "Deployment"}
-    assert mounted.keys() == {"shop", "cart"} and len(set(mounted.values())) == 2
-    assert sorted(one["metadata"]["name"] for one in objects if one["kind"] == "ConfigMap") == sorted(mounted.values())
-
-
-def test_long_release_names(helm):
-    objects = render(helm, "example", release="r" * 53)
-    name = only(objects, "ConfigMap")["metadata"]["name"]
-    assert len(name) <= 253 and pod_spec(only(objects, "Deployment"))["volumes"][0]["configMap"] == {"name": name}
 
 
 @charts
 def test_ordinary_sidecar_is_there_while_the_application_ends(helm, chart):
     root = key(chart)
-    assert "lifecycle" not in pillion_of(deployment(helm, chart))
+    assert "preStop" not in pillion_of(deployment(helm, chart))["lifecycle"]
     ordinary = f"{root}.native=false"
-    assert pillion_of(deployment(helm, chart, ordinary))["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
-    assert "lifecycle" not in pillion_of(deployment(helm, chart, f"{ordinary},{root}.preStopSeconds=0"))
+    assert pillion_of(deployment(helm, chart, ordinary))["lifecycle"]["preStop"] == {"sleep": {"seconds": 5}}
+    assert "preStop" not in pillion_of(deployment(helm, chart, f"{ordinary},{root}.preStopSeconds=0"))["lifecycle"]
     old = helm.template(chart, "--set", f"{ADDRESS[chart]},{ordinary}", "--kube-version", "1.29.0")
-    assert "lifecycle" not in pillion_of(only(old, "Deployment"))
+    assert "preStop" not in pillion_of(only(old, "Deployment"))["lifecycle"]
 
 
-def test_adoption_takes_ten_lines(helm):
-    text = "\n".join(path.read_text(encoding="utf-8") for path in (CHARTS["example"] / "Chart.yaml",
-                                                                     *sorted((CHARTS["example"] / "templates").iterdir())))
-    marks = re.findall(r"(?:# |\{\{/\* )(\d+)(?: \*/\}\}|$)", text, re.MULTILINE)
-    assert sorted(map(int, marks)) == list(range(1, 11))
-    lines = [line for line in text.splitlines() if "pillion" in line and not line.startswith("description")]
-    unmarked = [line for line in lines if not re.search(r"(# |/\* )\d+", line)]
-    assert unmarked == []
+def adopted_lines():
+    """Of the example, {number: line}."""
+    found = {}
+    for path in (CHARTS["example"] / "Chart.yaml", *(CHARTS["example"] / "templates").iterdir()):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if marked := re.fullmatch(r"(.*?) *(?:# |\{\{/\* )(\d+)(?: \*/\}\})?", line):
+                found[int(marked[2])] = marked[1]
+    return found
+
+
+def test_adoption_takes_four_lines():
+    """All that an application chart needs, and nothing of the example's that is Pillion's stands elsewhere."""
+    assert list(adopted_lines()) == [1, 2, 3, 4]
+    text = "".join(path.read_text(encoding="utf-8") for path in (CHARTS["example"] / "Chart.yaml",
+                                                                  *(CHARTS["example"] / "templates").iterdir()))
+    lines = [line for line in text.splitlines() if "pillion" in line.lower() and not line.startswith("description") and "        # " not in line]
+    assert len(lines) == 2
 
 
 def test_readmes_show_the_lines_of_the_example():
     library = (ROOT / "helm" / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
     added = re.findall(r"^\+(.+)$", (ROOT / "README.md").read_text(encoding="utf-8").split("```diff\n")[1].split("```")[0], re.MULTILINE)
-    expected = []
-    for path in (CHARTS["example"] / "Chart.yaml", *(CHARTS["example"] / "templates").iterdir()):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if marked := re.fullmatch(r"(.*?) *(?:# |\{\{/\* )\d+(?: \*/\}\})?", line):
-                assert f"\n{marked[1]}\n" in library, marked[1]
-                expected.append(marked[1])
-    assert sorted(added) == sorted(expected)
+    assert added == list(adopted_lines().values())
+    for line in added:
+        assert f"\n{line}\n" in library, line
 
 
 def test_readme_lists_templates_that_exist():
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "helm" / "pillion-sidecar" / "templates").iterdir())
     readme = (ROOT / "helm" / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
     listed = re.findall(r"^\| `(\w+)` \|", readme.split("## Templates")[1].split("## Values")[0], re.MULTILINE)
-    assert len(listed) == 10
+    assert listed == ["wrap", "configMap", "config"]
     for name in listed:
         assert f'define "pillion-sidecar.{name}"' in text, name
 
@@ -334,138 +433,3 @@ def test_adoption_from_outside_of_the_repository(helm, tmp_path):
     done = helm.run("template", "r", chart, "--namespace", "shop", "--set", ADDRESS["example"])
     assert done.returncode == 0, done.stderr
     assert load_all(done.stdout) == render(helm, "example")
-
-
-class TestConfiguration:
-    """How the values become pillion.yaml."""
-
-    def routes(self, helm, *values):
-        return config(helm.template("pillion", "--set", ADDRESS["pillion"], *values))["routes"]
-
-    def test_default_routes(self, helm):
-        routes = self.routes(helm)
-        assert routes[0] == {"zone": "cluster.local", "upstream": "cluster"}
-        assert routes[-1] == {"zone": ".", "upstream": "public"}
-        assert {"zone": "10.in-addr.arpa", "upstream": "cluster"} in routes
-        assert {one["upstream"] for one in routes[:-1]} == {"cluster"}
-
-    def test_every_private_reverse_zone_is_the_clusters(self, helm):
-        zones = {one["zone"] for one in self.routes(helm)}
-        assert zones >= {"10.in-addr.arpa", "168.192.in-addr.arpa", "d.f.ip6.arpa"} | {
-            f"{number}.172.in-addr.arpa" for number in range(16, 32)}
-
-    def test_given_routes_go_first_and_are_not_repeated(self, helm):
-        routes = self.routes(helm, "--set-json", 'pillion.config.routes=[{"zone": "10.in-addr.arpa.", "upstream": "public"}]')
-        assert routes[0] == {"zone": "10.in-addr.arpa.", "upstream": "public"}
-        assert len([one for one in routes if one["zone"].startswith("10.in-addr")]) == 1
-
-    def test_zones_are_not_repeated(self, helm, binary, tmp_path):
-        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set",
-                                "pillion.clusterDNS.reverseZones={10.in-addr.arpa,10.in-addr.arpa,cluster.local}")
-        assert [one["zone"] for one in config(objects)["routes"]] == ["cluster.local", "10.in-addr.arpa", "."]
-        check(binary, tmp_path, only(objects, "ConfigMap")["data"]["pillion.yaml"])
-        twice = '[{"zone": "corp.example", "upstream": "public"}, {"zone": "Corp.example.", "upstream": "cluster"}]'
-        error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.routes={twice}")
-        assert "config.routes has the zone corp.example twice" in error
-
-    def test_given_route_for_the_rest_stands(self, helm):
-        routes = self.routes(helm, "--set-json", 'pillion.config.routes=[{"zone": ".", "upstream": "cluster"}]')
-        assert [one for one in routes if one["zone"] == "."] == [{"zone": ".", "upstream": "cluster"}]
-
-    def test_public_upstream_is_there_only_where_it_is_used(self, helm, binary, tmp_path):
-        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set-json", 'pillion.config.routes=[{"zone": ".", "upstream": "cluster"}]')
-        assert list(config(objects)["upstreams"]) == ["cluster"]
-        check(binary, tmp_path, only(objects, "ConfigMap")["data"]["pillion.yaml"])
-
-    def test_the_only_upstream_gets_the_rest(self, helm):
-        servers = 'pillion.config.upstreams={"corporate": {"servers": [{"address": "10.0.0.53:853"}]}}'
-        assert self.routes(helm, "--set-json", servers)[-1] == {"zone": ".", "upstream": "corporate"}
-
-    def test_two_upstreams_and_nothing_said_about_the_rest(self, helm):
-        servers = '{"servers": [{"address": "10.0.0.53:853"}]}'
-        error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f'pillion.config.upstreams={{"a": {servers}, "b": {servers}}}')
-        assert 'needs a route for the zone "."' in error and "a, b" in error
-
-    @pytest.mark.parametrize("routes, complaint", [
-        ('[{"zone": "corp.example", "upstream": "corporate"}]', "sends names to the upstream corporate, which is not there: there are cluster, public, spare"),
-        ("[]", "config.upstreams has spare, which no route uses")])
-    def test_upstreams_and_routes_belong_together(self, helm, binary, tmp_path, routes, complaint):
-        """Pillion would not start with these."""
-        server = '{"servers": [{"address": "10.0.0.53:853"}]}'
-        upstreams = f'{{"public": {server}, "spare": {server}}}'
-        assert complaint in helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.routes={routes}",
-                                       "--set-json", f"pillion.config.upstreams={upstreams}")
-        with pytest.raises(AssertionError, match="no route uses it|is not one of the upstreams"):
-            check(binary, tmp_path, f"upstreams: {upstreams}\n" + (f"routes: {routes}" if routes != "[]" else ""))
-
-    def test_cluster_upstream_of_ones_own(self, helm):
-        own = '{"public": {"servers": [{"address": "9.9.9.9:853"}]}, "cluster": {"protocol": "tcp", "servers": [{"address": "10.9.9.9:53"}]}}'
-        objects = helm.template("pillion", "--set-json", f"pillion.config.upstreams={own}")
-        assert config(objects)["upstreams"]["cluster"] == {"protocol": "tcp", "servers": [{"address": "10.9.9.9:53"}]}
-
-    def test_without_the_clusters_names(self, helm):
-        objects = helm.template("pillion", "--set", "pillion.clusterDNS.enabled=false")
-        rendered = config(objects)
-        assert list(rendered["upstreams"]) == ["public"] and rendered["routes"] == [{"zone": ".", "upstream": "public"}]
-        assert "search" not in rendered
-        assert "searches" not in pod_spec(only(objects, "Deployment"))["dnsConfig"]
-
-    def test_search_turned_off(self, helm, binary, tmp_path):
-        """The pod's search list stays: the C library walks it."""
-        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set", "pillion.config.search=false")
-        assert "search" not in config(objects)
-        assert pod_spec(only(objects, "Deployment"))["dnsConfig"] == pod_spec(deployment(helm, "pillion"))["dnsConfig"]
-        assert yaml.safe_load(check(binary, tmp_path, only(objects, "ConfigMap")["data"]["pillion.yaml"]))["search"] is False
-
-    @pytest.mark.parametrize("value", ["true", '"false"', '{"domains": ["a.example"]}'])
-    def test_search_list_cannot_be_given(self, helm, value):
-        error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.search={value}")
-        assert "search" in error and "false" in error
-
-    def test_numbers_stay_numbers(self, helm, binary, tmp_path):
-        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set", "pillion.config.dns.max_connections=1000000",
-                                "--set", "pillion.config.cache.size=0")
-        text = only(objects, "ConfigMap")["data"]["pillion.yaml"]
-        assert "max_connections: 1000000" in text
-        assert "max_connections: 1000000" in check(binary, tmp_path, text)
-
-    @pytest.mark.parametrize("settings", ["config.cache.size=64MiB", "config.threads=13", "resources.limits.memory=16Mi", "resources.limits.memory=20M",
-                                          "resources.limits.memory=20000000"])
-    def test_cache_that_does_not_fit_into_the_memory_limit_is_refused(self, helm, settings):
-        assert "resources.limits.memory is" in helm.error("pillion", "--set", ADDRESS["pillion"], "--set", f"pillion.{settings}")
-
-    def test_cache_that_fits_into_the_memory_limit(self, helm):
-        for settings in ("config.cache.size=64MiB,pillion.resources.limits.memory=80Mi", "config.cache.size=0,pillion.resources.limits.memory=16Mi",
-                         "config.threads=8,pillion.resources.limits.memory=0.1Gi", "config.cache.size=1GiB,pillion.resources.limits.memory=null"):
-            assert helm.template("pillion", "--set", ADDRESS["pillion"], "--set", f"pillion.{settings}")
-
-    def test_effective_configuration(self, helm, binary, tmp_path):
-        """What Pillion itself makes of the default: encrypted but for the cluster's own names."""
-        effective = yaml.safe_load(check(binary, tmp_path, only(helm.template("pillion", "--set", ADDRESS["pillion"]),
-                                                                "ConfigMap")["data"]["pillion.yaml"]))
-        assert effective["upstreams"]["public"]["protocol"] == "tls"
-        assert [one["tls_name"] for one in effective["upstreams"]["public"]["servers"]] == ["cloudflare-dns.com", "dns.quad9.net"]
-        assert effective["upstreams"]["cluster"]["protocol"] == "udp"
-
-
-class TestClusterDNS:
-    def test_looked_up(self, helm, helm3, cluster):
-        arguments = ["install", "r", CHARTS["pillion"], "--dry-run=server", "--namespace", "shop", "--disable-openapi-validation"]
-        for one in (helm, helm3):
-            done = one.run(*arguments, kubeconfig=cluster)
-            assert done.returncode == 0, done.stderr
-            assert "address: 10.43.0.10:53" in done.stdout
-
-    def test_value_goes_before_the_look_up(self, helm, cluster):
-        done = helm.run("install", "r", CHARTS["pillion"], "--dry-run=server", "--disable-openapi-validation", "--set", ADDRESS["pillion"],
-                        kubeconfig=cluster)
-        assert f"address: {CLUSTER_DNS}:53" in done.stdout and "10.43" not in done.stdout
-
-    @charts
-    def test_unknown_is_a_failure_that_says_what_to_set(self, helm, chart):
-        error = helm.error(chart)
-        assert f"--set {key(chart)}.clusterDNS.address=" in error and f"--set {key(chart)}.clusterDNS.enabled=false" in error
-
-    def test_unknown_does_not_matter_where_it_is_not_used(self, helm):
-        assert helm.template("pillion", "--set", "pillion.existingConfigMap=ours")
-        assert helm.template("pillion", "--set", "pillion.clusterDNS.enabled=false")

@@ -6,6 +6,7 @@ import re
 import pytest
 import yaml
 
+import values_schema
 from conftest import CHARTS, ROOT
 from values_readme import CHARTS as DOCUMENTED
 from values_readme import Undocumented, readme_with_table, rows
@@ -19,6 +20,10 @@ def schema(chart):
 
 def values(chart):
     return yaml.safe_load((HELM / chart / "values.yaml").read_text(encoding="utf-8"))
+
+
+# Kubernetes has more resources than the two whose quantities are looked at.
+OPEN = [f"/$defs/resources/properties/{kind}" for kind in ("requests", "limits")]
 
 
 @pytest.mark.parametrize("chart", DOCUMENTED)
@@ -42,7 +47,7 @@ class TestDocuments:
     def test_every_mapping_with_keys_is_closed(self, chart):
         def closed(node, path):
             if isinstance(node, dict):
-                if "properties" in node:
+                if "properties" in node and path not in ("/properties/global", *OPEN):
                     assert node.get("additionalProperties") is False, path
                 for name, sub in node.items():
                     if name not in ("if", "then", "oneOf"):  # these add to a mapping that is closed
@@ -62,9 +67,11 @@ def test_versions_are_one():
     project = re.search(r"project\(pillion VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))[1]
     for chart in DOCUMENTED:
         assert yaml.safe_load((HELM / chart / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"] == project
-    helper = (HELM / "pillion-sidecar" / "templates" / "_pod.tpl").read_text(encoding="utf-8")
-    assert f'{{{{- define "pillion-sidecar.appVersion" -}}}}{project}{{{{- end -}}}}' in helper
+    templates = (HELM / "pillion-sidecar" / "templates" / "_values.tpl").read_text(encoding="utf-8")
+    assert f'{{{{- define "pillion-sidecar.appVersion" -}}}}{project}{{{{- end -}}}}' in templates
     library = yaml.safe_load((HELM / "pillion-sidecar" / "Chart.yaml").read_text(encoding="utf-8"))["version"]
+    assert f'{{{{- define "pillion-sidecar.version" -}}}}{library}{{{{- end -}}}}' in templates
+    assert values("pillion-sidecar")["libraryVersion"] == library
     for chart in CHARTS.values():
         dependency = yaml.safe_load((chart / "Chart.yaml").read_text(encoding="utf-8"))["dependencies"][0]
         assert dependency["name"] == "pillion-sidecar" and dependency["version"] == library
@@ -90,7 +97,17 @@ REFUSED = {
     "port out of range": ("pillion.httpPort=70000", "/httpPort", ""),
     "cluster DNS by name": ("pillion.clusterDNS.address=kube-dns.kube-system.svc", "/clusterDNS/address", ""),
     "cluster's domain with a dot in front": ("pillion.clusterDNS.domain=.local", "/clusterDNS/domain", ""),
-    "reverse zone that is an address": ("pillion.clusterDNS.reverseZones={10.0.0.0/8}", "/clusterDNS/reverseZones/0", ""),
+    "network that is a reverse zone": ("pillion.clusterDNS.networks={10.in-addr.arpa}", "/clusterDNS/networks/0", ""),
+    "network longer than an address": ("pillion.clusterDNS.networks[1]=192.0.2.0/33", "/clusterDNS/networks/1", ""),
+    "mesh that is not known": ("pillion.mesh=consul", "/mesh", ""),
+    "memory that is no quantity": ("pillion.resources.limits.memory=notasize", "/resources/limits/memory", ""),
+    "memory in thousandths": ("pillion.resources.requests.memory=64m", "/resources/requests/memory", ""),
+    "CPU that is no quantity": ("gateway.resources.requests.cpu=fast", "/gateway/resources/requests/cpu", ""),
+    "address of the Service that is none": ("service.clusterIP=10.96.0", "/service/clusterIP", ""),
+    "pull secret without a name": ("pillion.imagePullSecrets[0].nam=x", "/imagePullSecrets/0", "nam"),
+    "volume without a name": ("pillion.extraVolumes[0].emptyDir=x", "/extraVolumes/0", "name"),
+    "global that is not heard": ("global.pillion.native=false", "/global/pillion", "native"),
+    "global address that is none": ("global.clusterDNS.address=kube-dns", "/global/clusterDNS/address", ""),
     "ndots out of range": ("pillion.resolver.ndots=16", "/resolver/ndots", ""),
     "more search domains than a pod may have": (
         "pillion.resolver.searches={" + ",".join(["corp..example", *(f"d{n}.example" for n in range(29))]) + "}", "/resolver/searches", ""),
@@ -121,6 +138,22 @@ def faults(request):
 def test_schema_refuses(faults, name):
     _, where, word = REFUSED[name]
     assert any(at == where and word in what for at, what in faults), faults
+
+
+@pytest.mark.parametrize("program", ["helm", "helm3"])
+@pytest.mark.parametrize("setting, word", [
+    ("httpPort=53", "httpPort"), ("clusterDNS.address=1.2.3.4:53", "address"), ("clusterDNS.address=999.1.1", "address"),
+    ("clusterDNS.address=fd00::a::b", "address"), ("resources=null", "resources"), ("livenessProbe=null", "livenessProbe"),
+    ("image=null", "image"), ("clusterDNS.networks=null", "networks"), ("resources.limits.memory=64mi", "memory")])
+def test_what_rendered_and_failed_later_is_refused(request, program, setting, word):
+    error = request.getfixturevalue(program).error("pillion", "--set", f"pillion.{setting}")
+    assert "don't meet the specifications of the schema" in error and word in error
+
+
+@pytest.mark.parametrize("address", ["10.96.0.10", "169.254.169.254", "fd00::a", "::1", "2001:db8:1:2:3:4:5:6", "2001:db8::5:6", "fe80::"])
+def test_addresses(address):
+    """That the schema does not refuse one that is right."""
+    assert re.search(values_schema.TYPES["ip-address"]["pattern"], address)
 
 
 def test_adopters_values_are_held_to_the_schema_too(helm):

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The part of helm/pillion-sidecar/values.schema.json that is about `config`, made of the reference in README.md, which a test of the
-program holds to its table of keys.
+program holds to its table of keys; and the types of text in it, which helm/pillion/values.schema.json has too.
 
     tests/chart/values_schema.py           writes it
     tests/chart/values_schema.py --check   only says whether it is as it should be, and exits with 1
@@ -13,6 +13,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "helm" / "pillion-sidecar" / "values.schema.json"
+APPLICATION_SCHEMA = ROOT / "helm" / "pillion" / "values.schema.json"
 WIDTH = 120
 
 # Follow from other values: ipFamily and httpPort, clusterDNS and resolver.
@@ -86,6 +87,31 @@ def size(word: str, low: str, high: str) -> dict:
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DECIMAL = numbers(0, 255)
 _IPV4 = rf"(({_DECIMAL})\.){{3}}({_DECIMAL})"
+_HEX = "[0-9a-fA-F]{1,4}"
+# RFC 4291 section 2.2, without the form that ends in an IPv4 address: by the number of groups in front of "::".
+_IPV6 = "|".join([rf"({_HEX}:){{7}}{_HEX}", rf"({_HEX}:){{1,7}}:", *(rf"({_HEX}:){{1,{7 - n}}}(:{_HEX}){{1,{n}}}" for n in range(1, 7)),
+                  rf":(:{_HEX}){{1,7}}", "::"])
+# Of `$defs`, besides those that follow from the reference.
+TYPES = {
+    "ip-address": {"description": "an IPv4 or IPv6 address", "type": "string", "pattern": f"^({_IPV4}|{_IPV6})?$"},
+    "network": {"description": "such as 10.0.0.0/8", "type": "string",
+                "pattern": f"^({_IPV4}/({numbers(1, 32)})|({_IPV6})/({numbers(1, 128)}))$"},
+    "domain": {"type": "string", "maxLength": 253,
+               "pattern": r"^[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?(\.[a-z0-9_]([-a-z0-9_]*[a-z0-9_])?)*$"},
+    "resources": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            kind: {
+                "type": "object",
+                "properties": {
+                    "cpu": {"type": ["string", "number"], "pattern": r"^[0-9]+(\.[0-9]+)?m?$"},
+                    "memory": {"type": ["string", "integer"], "pattern": r"^[1-9][0-9]*(\.[0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$|^0\.[0-9]+(Gi|Ti|G|T)$"},
+                },
+            } for kind in ("requests", "limits")
+        } | {"claims": {"type": "array", "items": {"type": "object"}}},
+    },
+}
 TEXT = {
     "upstreams.NAME.servers[].address": {
         "type": "string",
@@ -102,6 +128,7 @@ TEXT = {
     # OpenSSL knows the names, and the schema not which OpenSSL it will be.
     "upstreams.NAME.tls.groups[]": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$"},
     "routes[].zone": {"type": "string", "pattern": r"^([^\s.*][^\s.]*(\.[^\s.]+)*\.?|\.)$"},
+    "routes[].network": {"$ref": "#/$defs/network"},
     "routes[].upstream": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,63}$"},
     "routes[].records[]": {"type": "string", "minLength": 1},
 }
@@ -116,7 +143,11 @@ EXTRA = {
     # None are fine here: the chart has its own.
     "routes": {"minItems": 0},
     "routes[]": {
-        "oneOf": [{"required": ["upstream"]}, {"required": ["records"], "properties": {"zone": {"not": {"const": "."}}}}],
+        "oneOf": [
+            {"required": ["zone", "upstream"], "properties": {"network": False, "records": False}},
+            {"required": ["zone", "records"], "properties": {"network": False, "upstream": False, "zone": {"not": {"const": "."}}}},
+            {"required": ["network", "upstream"], "properties": {"zone": False, "records": False}},
+        ],
     },
 }
 
@@ -182,7 +213,7 @@ def config_schema() -> tuple[dict, dict]:
                 node = node["properties"].setdefault(parent, _mapping())
             path += "."
         node["properties"][name] = {**_value(key, allowed, shared), **EXTRA.get(key, {})}
-        if default == "required":
+        if default == "required" and "oneOf" not in node:
             node.setdefault("required", []).append(name)
     return root, shared
 
@@ -202,20 +233,27 @@ def layout(node, indent: int = 0, before: int = 0) -> str:
 
 def wanted() -> str:
     schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    schema["properties"]["config"], schema["$defs"] = config_schema()
+    schema["properties"]["config"], shared = config_schema()
+    schema["$defs"] = TYPES | shared
+    return layout(schema) + "\n"
+
+
+def application_wanted() -> str:
+    schema = json.loads(APPLICATION_SCHEMA.read_text(encoding="utf-8"))
+    schema["$defs"] = {name: TYPES[name] for name in ("ip-address", "resources")}
     return layout(schema) + "\n"
 
 
 def main() -> int:
-    text = wanted()
-    if SCHEMA.read_text(encoding="utf-8") == text:
-        return 0
-    if "--check" in sys.argv:
-        print(f"{SCHEMA}: is not as README.md says")
-        return 1
-    SCHEMA.write_text(text, encoding="utf-8")
-    print(f"{SCHEMA}: written")
-    return 0
+    wrong = 0
+    for path, text in ((SCHEMA, wanted()), (APPLICATION_SCHEMA, application_wanted())):
+        if path.read_text(encoding="utf-8") == text:
+            continue
+        wrong = 1
+        print(f"{path}: {'is not as README.md says' if '--check' in sys.argv else 'written'}")
+        if "--check" not in sys.argv:
+            path.write_text(text, encoding="utf-8")
+    return wrong if "--check" in sys.argv else 0
 
 
 if __name__ == "__main__":

@@ -48,14 +48,14 @@ TEST(Help, NamesEverySubcommandAndHasAnExample) {
   for (const auto* const flag : {"--help", "-h"}) {
     const auto result = pillion({flag});
     EXPECT_EQ(result.exit_code, 0);
-    EXPECT_THAT(result.out, AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("reload"),
-                                  HasSubstr("version"), ContainsRegex("Example:\n  pillion ")));
+    EXPECT_THAT(result.out, AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("health"),
+                                  HasSubstr("reload"), HasSubstr("version"), ContainsRegex("Example:\n  pillion ")));
     EXPECT_THAT(result.err, IsEmpty());
   }
 }
 
 TEST(Help, OfEverySubcommandHasAnExample) {
-  for (const std::string command : {"run", "check", "query", "reload", "version"}) {
+  for (const std::string command : {"run", "check", "query", "health", "reload", "version"}) {
     const auto result = pillion({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr("Example:\n  pillion " + command));
@@ -78,6 +78,13 @@ TEST(CommandLine, ThatIsWrongExitsWith2) {
       {"query", "example.com", "NOTATYPE"},
       {"query", "bad..name"},
       {"query", "example.com", "--server", "localhost:53"},
+      {"query", "example.com", "--server", ""},
+      {"health", "now"},
+      {"health", "--live", "--ready"},
+      {"health", "--startup", "--live"},
+      {"health", "--ready", "--startup"},
+      {"health", "--wait", "5"},
+      {"health", "--pid", "0"},
       {"query", "example.com", "--server", "127.0.0.1"},
       {"reload", "extra"},
       {"reload", "--pid", "0"},
@@ -128,18 +135,36 @@ routes:
   - {zone: svc.cluster.local, records: ["a A 192.0.2.1", "b A 192.0.2.2"]}
   - {zone: cluster.local, upstream: cluster-of-ours}
   - {zone: 'a\.b\.c.example', upstream: lan}
+  - {network: 10.0.0.0/8, upstream: lan}
+  - {network: 100.64.0.0/10, upstream: lan}
+  - {network: 100.64.0.0/11, upstream: cluster-of-ours}
+  - {network: "fd00::/8", upstream: lan}
 )");
   const auto result = pillion({"check", "--config", file});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr(R"(
-# zone                        answered by      protocol  servers
-# svc.cluster.local           2 records
-# a\.b\.c.example             lan              tcp       192.0.2.1:53
-# cluster.local               cluster-of-ours  udp       10.96.0.10:53, [fd00::a]:53
-# internal                    1 record
-# very-long-top-level-domain  lan              tcp       192.0.2.1:53
-# .                           lan              tcp       192.0.2.1:53
+# zone                                                         answered by      protocol  servers
+# 100.64.0.0/11 (64.100.in-addr.arpa to 95.100.in-addr.arpa)   cluster-of-ours  udp       10.96.0.10:53, [fd00::a]:53
+# 100.64.0.0/10 (64.100.in-addr.arpa to 127.100.in-addr.arpa)  lan              tcp       192.0.2.1:53
+# fd00::/8 (d.f.ip6.arpa)                                      lan              tcp       192.0.2.1:53
+# 10.0.0.0/8 (10.in-addr.arpa)                                 lan              tcp       192.0.2.1:53
+# svc.cluster.local                                            2 records
+# a\.b\.c.example                                              lan              tcp       192.0.2.1:53
+# cluster.local                                                cluster-of-ours  udp       10.96.0.10:53, [fd00::a]:53
+# internal                                                     1 record
+# very-long-top-level-domain                                   lan              tcp       192.0.2.1:53
+# .                                                            lan              tcp       192.0.2.1:53
 )"));
+}
+
+TEST(Check, PrintsNetworksThatComeBackToTheSame) {
+  const auto file = write_file("networks.yaml", R"(
+routes: [{network: 172.16.0.0/12, upstream: public}, {network: "FC00::/7", upstream: public}]
+)");
+  const auto result = pillion({"check", "--config", file});
+  EXPECT_THAT(result.out, HasSubstr("\n  - {network: \"172.16.0.0/12\", upstream: public}\n"));
+  EXPECT_THAT(result.out, HasSubstr("\n  - {network: \"fc00::/7\", upstream: public}\n"));
+  EXPECT_EQ(config::parse_config(result.out, "printed").config, config::load_config(file).config);
 }
 
 TEST(Check, PrintsWhatComesBackToTheSame) {

@@ -3,6 +3,7 @@ expected but that CLUSTER_LOAD, a command, gives it the image of an archive."""
 
 import concurrent.futures
 import contextlib
+import ipaddress
 import json
 import os
 import pathlib
@@ -211,21 +212,28 @@ def remove_namespaces():
         kubectl("delete", "namespace", *ours, f"--timeout={PATIENCE}s", patience=PATIENCE + 30)
 
 
-def reverse_zone(address):
-    """Of a cluster's addresses, as far as it can be told from one of them."""
-    first, second, *_ = address.split(".")
-    return f"{second}.{first}.in-addr.arpa"
+# Which the chart takes for the cluster's.
+PRIVATE = [ipaddress.ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")]
+
+
+def reverse_zones(network):
+    """That cover it: one for each value of the label in which the prefix ends."""
+    width = 8 if network.version == 4 else 4
+    labels = -(-network.prefixlen // width)
+    zones = []
+    for part in network.subnets(new_prefix=labels * width):
+        *digits, tree, arpa = part.network_address.reverse_pointer.split(".")
+        zones.append(".".join([*digits[len(digits) - labels:], tree, arpa]))
+    return zones
 
 
 @pytest.fixture(scope="session")
-def reverse_zones():
-    """What the chart takes for the cluster's by default, and this cluster's own."""
-    values = yaml.safe_load((ROOT / "helm" / "pillion-sidecar" / "values.yaml").read_text())
-    zones = values["clusterDNS"]["reverseZones"]
+def networks():
+    """Of this cluster, as far as they can be told from some of its addresses, and beyond what the chart takes for the cluster's."""
     pods = [pod for pod in get("pods", "kube-system")["items"] if not pod["spec"].get("hostNetwork")]
     addresses = [get("service", "default", "kubernetes")["spec"]["clusterIP"], *(pod["status"].get("podIP", "") for pod in pods)]
-    own = {reverse_zone(address) for address in addresses if "." in address}
-    return [*zones, *sorted(one for one in own if not any(f".{one}".endswith(f".{zone}") for zone in zones))]
+    own = {ipaddress.ip_network(f"{address}/16", strict=False) for address in addresses if "." in address}
+    return sorted(one for one in own if not any(one.version == other.version and one.subnet_of(other) for other in PRIVATE))
 
 
 @pytest.fixture(scope="session")
@@ -234,22 +242,23 @@ def authority(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def resolver(namespaces, images, authority, reverse_zones):
+def resolver(namespaces, images, authority, networks):
     """Its address, where both the cluster's DNS and the public resolver are; its authority is known to pods with Pillion."""
     certificate = authority.issue("server", f"DNS:{TLS_NAME}")
-    apply(*objects.resolver(images["clients"], certificate, [DOMAIN, *reverse_zones]),
+    zones = [zone for network in (*PRIVATE, *networks) for zone in reverse_zones(network)]
+    apply(*objects.resolver(images["clients"], certificate, [DOMAIN, *zones]),
           objects.named("ConfigMap", HERE, "authority", data={CA_FILE.rpartition("/")[2]: authority.ca_file.read_text()}))
     wait_for("condition=Ready", OUTSIDE, f"pod/{objects.RESOLVER}")
     return get("pod", OUTSIDE, objects.RESOLVER)["status"]["podIP"]
 
 
-def pillion_values(images, resolver, reverse_zones):
+def pillion_values(images, resolver, networks):
     """The chart's `pillion`, with the test's resolver for both the public one and the cluster's DNS."""
     repository, tag = images["pillion"].rsplit(":", 1)
     upstream = {"servers": [{"address": f"{resolver}:853", "tls_name": TLS_NAME}], "tls": {"ca_file": CA_FILE}}
     return {
         "image": {"repository": repository, "tag": tag},
-        "clusterDNS": {"address": resolver, "domain": DOMAIN, "reverseZones": reverse_zones},
+        "clusterDNS": {"address": resolver, "domain": DOMAIN, "networks": [str(one) for one in networks]},
         "ca": {"configMapName": "authority"},
         "config": {"upstreams": {"public": upstream}},
     }
@@ -274,15 +283,16 @@ def rendered(directory, release, values):
 
 
 @pytest.fixture(scope="session")
-def pods(images, resolver, reverse_zones, tmp_path_factory):
+def pods(images, resolver, networks, tmp_path_factory):
     """The plain one and the one with Pillion, once the cluster has all that they are asked for."""
     workload = rendered(tmp_path_factory.mktemp("helm"), RELEASE, {
         "mode": "workload",
         "terminationGracePeriodSeconds": 1,
         "affinity": objects.beside_the_resolver(),
+        "podSecurityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
         # The application are the clients.
         "workload": {"containers": [objects.container(images["clients"])]},
-        "pillion": pillion_values(images, resolver, reverse_zones),
+        "pillion": pillion_values(images, resolver, networks),
     })
     apply(objects.plain(images["clients"], resolver), *objects.application(images["clients"]), objects.flapping(), *workload)
     (deployment,) = (one["metadata"]["name"] for one in workload if one["kind"] == "Deployment")
@@ -290,7 +300,7 @@ def pods(images, resolver, reverse_zones, tmp_path_factory):
     for what in (f"deployment/{deployment}", "statefulset/db", "deployment/herd"):
         kubectl("-n", HERE, "rollout", "status", what, f"--timeout={PATIENCE}s")
     kubectl("-n", THERE, "rollout", "status", "statefulset/db", f"--timeout={PATIENCE}s")
-    (pod,) = get("pods", HERE, "-l", f"pillion-sidecar=true,app.kubernetes.io/instance={RELEASE}")["items"]
+    (pod,) = get("pods", HERE, "-l", f"pillion.dev/sidecar=true,app.kubernetes.io/instance={RELEASE}")["items"]
     plain = Pod("plain")
     # By names that are asked for nowhere else than in the cluster, lest the public resolver sees names that it would not have seen.
     wait_until(lambda: found_all(plain), "the cluster's DNS knows all Services and pods", patience=PATIENCE)

@@ -69,10 +69,10 @@ class Shared:
 
 
 @pytest.fixture(params=MODES)
-def shared(request, images, resolver, reverse_zones, tmp_path):
+def shared(request, images, resolver, networks, tmp_path):
     mode = request.param
     kind, more = MODES[mode]
-    values = {"mode": mode, "fullnameOverride": mode, "pillion": pillion_values(images, resolver, reverse_zones), **more}
+    values = {"mode": mode, "fullnameOverride": mode, "pillion": pillion_values(images, resolver, networks), **more}
     apply(*rendered(tmp_path, mode, values))
     yield Shared(mode, kind)
     kubectl("-n", HERE, "delete", f"{kind}/{mode}", "--wait=false")

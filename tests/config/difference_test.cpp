@@ -44,6 +44,15 @@ TEST(Difference, OfTheSameIsEmpty) {
   EXPECT_THAT(config::difference("", ""), IsEmpty());
 }
 
+TEST(Difference, NamesNetworks) {
+  auto before = default_config();
+  before.routes.push_back({.zone = "", .upstream = "public", .records = {}, .network = "10.0.0.0/8"});
+  auto after = before;
+  after.routes.back().network = "10.0.0.0/9";
+  EXPECT_THAT(difference(before, after), ElementsAre(R"(- routes[]: {network: "10.0.0.0/8", upstream: public})",
+                                                     R"(+ routes[]: {network: "10.0.0.0/9", upstream: public})"));
+}
+
 TEST(Difference, NamesTheKeysThatEnclose) {
   auto after = default_config();
   after.dns.listen.push_back({"::1", 8053});

@@ -247,6 +247,36 @@ routes:
                   to_upstream(".", "public"), to_upstream("10.in-addr.arpa", "cluster")));
 }
 
+TEST(ParseConfig, ReadsNetworksInTheirCanonicalForm) {
+  const auto config = parse_config(R"(
+routes:
+  - {network: 10.0.0.0/8, upstream: public}
+  - {network: "FD00:0:0::/64", upstream: public}
+  - {network: 0.0.0.0/0, upstream: public}
+  - {zone: 1.in-addr.arpa, upstream: public}
+)",
+                                   "f.yaml")
+                          .config;
+  const auto network = [](const std::string& text) {
+    return Route{.zone = "", .upstream = "public", .records = {}, .network = text};
+  };
+  EXPECT_THAT(config.routes, ElementsAre(network("10.0.0.0/8"), network("fd00::/64"), network("0.0.0.0/0"),
+                                         to_upstream("1.in-addr.arpa", "public"), to_upstream(".", "public")));
+}
+
+TEST(ParseConfig, NetworksMayOverlapWhereOneIsLonger) {
+  const auto config = parse_config(R"(
+routes:
+  - {network: 100.64.0.0/10, upstream: public}
+  - {network: 100.64.0.0/16, upstream: public}
+  - {network: 100.64.0.0/11, upstream: public}
+  - {zone: 1.64.100.in-addr.arpa, upstream: public}
+)",
+                                   "f.yaml")
+                          .config;
+  EXPECT_EQ(config.routes.size(), 5U);
+}
+
 TEST(ParseConfig, TheDefaultUpstreamTakesWhatNoRouteSays) {
   const auto config = parse_config("routes: [{zone: internal, records: [\"@ A 192.0.2.1\"]}]", "f.yaml").config;
   EXPECT_THAT(config.routes, ElementsAre(Route{.zone = "internal", .upstream = "", .records = {"@ A 192.0.2.1"}},

@@ -90,6 +90,7 @@ std::string document_with(const std::string& path, const std::string& value) {
   if (path.starts_with(upstream + "tls.")) return in_upstream(one_server + ", tls: {" + name + ": " + value + "}");
   if (path.starts_with(upstream)) return in_upstream(one_server + ", " + name + ": " + value);
   if (path == "routes[].zone") return "routes: [{upstream: public, zone: " + value + "}]";
+  if (path == "routes[].network") return "routes: [{upstream: public, network: " + value + "}]";
   if (path == "routes[].records") return "routes: [{zone: example.org, records: " + value + "}]";
   if (path == "cache.min_ttl") return "cache: {max_ttl: 720h, min_ttl: " + value + "}";
   if (path == "drain_min") return "{drain_timeout: 1h, drain_min: " + value + "}";

@@ -51,6 +51,9 @@ Config everything_changed(const std::string& pem_file) {
        .records = {"@ 5m A 192.0.2.1", R"(@ TXT "a: \"b\" # \\ \195\169" 'x' [y] {z})", "www\tCNAME @",
                    "x TYPE1234 \\# 1 AB", "é TXT é", "@ SOA ns admin (1 2h\n 1h 2w 5m)"}},
       {.zone = ".", .upstream = "1_a-B", .records = {}},
+      {.zone = "", .upstream = "null", .records = {}, .network = "10.0.0.0/8"},
+      {.zone = "", .upstream = "null", .records = {}, .network = "::/0"},
+      {.zone = "", .upstream = "1_a-B", .records = {}, .network = "fd00::ff/128"},
       {.zone = R"(odd\032\"zone\200.example)", .upstream = "null", .records = {}},
   };
   config.cache = {.size = 65'537,

@@ -94,6 +94,16 @@ def test_another_upstream_is_asked_and_no_client_notices(reloaded, server, other
         wait_until(lambda: not server.open, "the old connections are closed")
 
 
+def test_a_network_that_is_refused_is_named(reloaded, server):
+    with reloaded(server) as it:
+        it.config["routes"].append({"network": "10.0.0.0/8", "upstream": "real"})
+        it.config["threads"] = 2
+        it.write()
+        assert it.reload()[0] == 1
+        difference = it.proxy.log()[-1]["difference"]
+        assert '+ routes[]: {network: "10.0.0.0/8", upstream: real}' in difference.splitlines()
+
+
 def test_what_is_under_way_is_answered_by_whom_it_was_asked(reloaded, server, other):
     with reloaded(server) as it, TcpClient(it.proxy.port) as client:
         client.send(make_query("delay-1500-slow.example."))

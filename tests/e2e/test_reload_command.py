@@ -1,43 +1,14 @@
 """`pillion reload`: whom it finds, whom it tells, and what it says. The proxy is a stand-in (harness/fake_proxy.py) that behaves as each test needs it."""
 
-import contextlib
 import os
-import pathlib
-import signal
 import subprocess
-import sys
 
 import pytest
 
 from harness import pillion
-from harness.process import PATIENCE, TestProgramError, run
-
-FAKE_PROXY = pathlib.Path(__file__).parent / "harness/fake_proxy.py"
-# In a process namespace of its own nobody's proxy but the test's can be found, and told to reload.
-NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
-if os.geteuid() != 0:
-    NAMESPACE += ["--user", "--map-current-user"]
-
-
-def namespaces_work():
-    return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
-
-
-needs_namespace = pytest.mark.skipif(not namespaces_work(), reason="making process namespaces is not permitted here")
-
-
-@contextlib.contextmanager
-def fake_proxy(behaviour, *options):
-    """Its process numbers, a worker's first."""
-    child = subprocess.Popen([sys.executable, FAKE_PROXY, behaviour, *options], stdout=subprocess.PIPE, text=True, start_new_session=True)
-    try:
-        yield [int(child.stdout.readline()) for _ in range(1 + len(options))]
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-        child.stdout.close()
-
+from harness.fake_proxy import FAKE_PROXY, fake_proxy
+from harness.process import run
+from harness.process_namespace import needs_namespace, python_in_namespace
 
 def reload(*arguments):
     return run(pillion.BINARY, "reload", *arguments, check=False)
@@ -54,11 +25,7 @@ def reload(*arguments):
     done = subprocess.run([{str(pillion.BINARY)!r}, "reload", *map(str, arguments)], capture_output=True, text=True)
     print(done.returncode, done.stdout + done.stderr, end="", flush=True)
 """
-    done = subprocess.run([*NAMESPACE, sys.executable, "-B", "-c", prelude + script], capture_output=True, text=True,
-                          timeout=PATIENCE, check=False)
-    if done.returncode != 0:
-        raise TestProgramError(f"ended with {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout
+    return python_in_namespace(prelude + script)
 
 
 def test_what_is_taken_exits_with_0():

@@ -1,10 +1,12 @@
 """Which names go where: to the cluster's DNS in the clear, to records of the configuration, to nobody; and all others to the encrypted
 upstream."""
 
+import contextlib
 import re
 
 import dns.flags
 import dns.rcode
+import dns.reversename
 import pytest
 
 from harness import pillion, servers, zone
@@ -12,6 +14,7 @@ from harness.client import ask_tcp, ask_udp, make_query, read
 from harness.cluster import ZONE, asked, cluster_dns
 from harness.dot_server import DotServer
 from harness.process import free_port, run, served
+from harness.scripted import Scripted, reply_to
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,37 @@ def test_a_missing_name_above_another_route_hides_nothing(tmp_path, certificate,
             assert ask(proxy, "nx-lab.example.") == ("NXDOMAIN", [])
             assert ask(proxy, "x.in.nx-lab.example.")[0] == "NOERROR"
             assert (public.queries, other.queries) == (1, 1)
+
+
+def pointer(server):
+    """A DNS server in the clear that knows a name for each address."""
+    return Scripted(lambda query, number: reply_to(query, f"@ 60 IN PTR {server}."))
+
+
+def test_networks_are_the_zones_of_their_addresses(tmp_path):
+    networks = {"10.0.0.0/8": "eight", "172.16.0.0/12": "twelve", "9.9.9.64/26": "addresses", "fc00::/7": "seven", "198.51.100.7/32": "in-special", "2600:1f::/33": "nibble",
+                # Of these two the longer wins, wherever it stands.
+                "100.64.0.0/11": "longer", "100.64.0.0/10": "shorter"}
+    asked = {"10.1.2.3": "eight", "9.1.2.3": "rest", "172.15.255.255": "rest", "172.16.0.0": "twelve", "172.31.255.255": "twelve", "172.32.0.0": "rest",
+             "9.9.9.63": "rest", "9.9.9.64": "addresses", "9.9.9.127": "addresses", "9.9.9.128": "rest",
+             "100.63.0.1": "rest", "100.64.0.1": "longer", "100.95.0.1": "longer", "100.96.0.1": "shorter", "100.127.0.1": "shorter", "100.128.0.1": "rest",
+             "fb00::1": "rest", "fc00::1": "seven", "fd12:3456::1": "seven", "fe00::1": "rest",
+             "2600:1f:7fff::1": "nibble", "2600:1f:8000::1": "rest", "2600:1f::": "nibble",
+             # What lies around a route keeps what every resolver knows of it (RFC 6303).
+             "198.51.100.7": "in-special", "198.51.100.8": None}
+    with contextlib.ExitStack() as running:
+        upstreams = {name: pillion.upstream({"address": running.enter_context(pointer(f"{name}.example")).address}, protocol="udp")
+                     for name in ["rest", *networks.values()]}
+        routes = [*({"network": network, "upstream": name} for network, name in networks.items()), {"zone": ".", "upstream": "rest"}]
+        proxy = running.enter_context(pillion.running(tmp_path, upstreams, routes=routes))
+        for address, name in asked.items():
+            expected = ("NOERROR", [f"{name}.example."]) if name else ("NXDOMAIN", [])
+            assert ask(proxy, str(dns.reversename.from_address(address)), "PTR") == expected, address
+        printed = run(pillion.BINARY, "check", "--config", proxy.config).stdout
+        again = tmp_path / "again.yaml"
+        again.write_text(printed)
+        assert run(pillion.BINARY, "check", "--config", again).stdout == printed
+        assert "# 172.16.0.0/12 (16.172.in-addr.arpa to 31.172.in-addr.arpa) " in printed
 
 
 @pytest.mark.parametrize("name, type_, expected", [

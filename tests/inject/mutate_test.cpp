@@ -19,7 +19,6 @@ Options options() {
   result.image = "registry.example/pillion:0.1.0";
   result.config = "threads: 1\n";
   result.resolver_options = {json::object{{"name", "ndots"}, {"value", "5"}}};
-  result.encrypted_ports = {853};
   return result;
 }
 

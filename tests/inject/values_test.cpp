@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "inject/sidecar_config.hpp"
 #include "inject/yaml_documents.hpp"
 
 namespace pillion::inject {
@@ -29,28 +30,40 @@ json::value config(const std::string& yaml) {
 }
 
 TEST(Values, TheConfigurationFollows) {
-  const auto result = config("clusterDNS: {address: 10.96.0.10, networks: [10.0.0.0/8]}\n");
+  const auto result = config("clusterDNS: {address: 10.96.0.10, networks: [198.18.0.0/15]}\n");
   EXPECT_EQ(result.at("dns"), json::parse(R"({"listen":["127.0.0.1:53"]})"));
   EXPECT_EQ(result.at("http"), json::parse(R"({"listen":"0.0.0.0:9153"})"));
   EXPECT_EQ(result.at("search"), json::parse(R"({"resolv_conf":"/etc/resolv.conf"})"));
   EXPECT_EQ(result.at("routes"), json::parse(R"([{"zone":"cluster.local","upstream":"cluster"},
-    {"network":"10.0.0.0/8","upstream":"cluster"},{"zone":".","upstream":"public"}])"));
+    {"network":"10.0.0.0/8","upstream":"cluster"},{"network":"172.16.0.0/12","upstream":"cluster"},
+    {"network":"192.168.0.0/16","upstream":"cluster"},{"network":"100.64.0.0/10","upstream":"cluster"},
+    {"network":"fc00::/7","upstream":"cluster"},{"network":"198.18.0.0/15","upstream":"cluster"},
+    {"zone":".","upstream":"public"}])"));
   EXPECT_EQ(result.at_pointer("/upstreams/cluster"),
             json::parse(R"({"protocol":"udp","servers":[{"address":"10.96.0.10:53"}]})"));
 }
 
 TEST(Values, RoutesOfOnesOwnGoBefore) {
   const auto result = config(R"(
-clusterDNS: {address: "fd00::a", networks: []}
+clusterDNS: {address: "fd00::a"}
 ipFamily: IPv6
 config:
   upstreams:
     corp: {servers: [{address: "192.0.2.1:8853", tls_name: dns.corp.example}]}
-  routes: [{zone: Cluster.Local., upstream: corp}]
+  routes: [{zone: Cluster.Local., upstream: corp}, {zone: 17.172.in-addr.arpa, upstream: corp},
+           {network: 10.0.0.0/8, upstream: corp}]
   search: false
 )");
-  EXPECT_EQ(result.at("routes"), json::parse(R"([{"zone":"Cluster.Local.","upstream":"corp"},
-    {"zone":".","upstream":"corp"}])"));
+  const auto& routes = result.at("routes").as_array();
+  const auto route = [](const char* key, const char* value, const char* upstream) {
+    return json::value{{key, value}, {"upstream", upstream}};
+  };
+  EXPECT_EQ(routes.at(0), route("zone", "Cluster.Local.", "corp"));
+  EXPECT_EQ(routes.at(3), route("zone", "16.172.in-addr.arpa", "cluster")) << "of a network with a part of one's own";
+  EXPECT_EQ(routes.at(4), route("zone", "18.172.in-addr.arpa", "cluster"));
+  EXPECT_EQ(routes.at(18), route("network", "192.168.0.0/16", "cluster"));
+  EXPECT_EQ(routes.back(), route("zone", ".", "corp"));
+  EXPECT_EQ(routes.size(), 22U);
   EXPECT_FALSE(result.as_object().contains("search"));
   EXPECT_EQ(result.at("dns"), json::parse(R"({"listen":["[::1]:53"]})"));
 }
@@ -65,7 +78,7 @@ config:
   routes: [{zone: corp.example, upstream: plain}]
 )");
   ASSERT_TRUE(options);
-  EXPECT_EQ(options->encrypted_ports, (std::vector<std::uint16_t>{853, 8853}));
+  EXPECT_EQ(encrypted_ports(options->config), (std::vector<std::uint16_t>{853, 8853}));
 }
 
 TEST(Values, FaultsAreAllSaid) {

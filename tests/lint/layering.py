@@ -26,7 +26,7 @@ LAYERS = {
     "server": {"runtime", "dns", "config", "cache", "upstream", "resolve"},
     "telemetry": {"runtime", "dns"},
     "http": {"runtime"},
-    "inject": set(),
+    "inject": {"config"},
     "app": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
     "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "app", "inject"},
     "": {"cli"},

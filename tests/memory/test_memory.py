@@ -17,6 +17,7 @@ from harness.process import Process, served
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = yaml.safe_load((ROOT / "helm/pillion-sidecar/values.yaml").read_text())
+NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]  # the chart's, but for a cluster's own
 SEARCH = [f"default.svc.{CHART['clusterDNS']['domain']}", f"svc.{CHART['clusterDNS']['domain']}", CHART["clusterDNS"]["domain"]]
 # The servers and the proxy have processors of their own in a cluster; here they share two with those who flood them.
 AHEAD = ["nice", "-n", "-10"]
@@ -69,8 +70,8 @@ def chart_upstreams(directory, authority, certificate):
 @contextlib.contextmanager
 def chart_proxy(directory, authority, certificate, host="127.0.0.1", prefix=(), **dns):
     """Pillion with the configuration that the chart renders."""
-    zones = [CHART["clusterDNS"]["domain"], *CHART["clusterDNS"]["reverseZones"]]
-    routes = [{"zone": zone, "upstream": "cluster"} for zone in zones] + [{"zone": ".", "upstream": "public"}]
+    routes = [{"zone": CHART["clusterDNS"]["domain"], "upstream": "cluster"}, *({"network": one, "upstream": "cluster"} for one in NETWORKS),
+              {"zone": ".", "upstream": "public"}]
     with chart_upstreams(directory, authority, certificate) as upstreams, \
             pillion.running(directory, upstreams, host=host, prefix=[*AHEAD, *prefix], routes=routes, dns=dns, cache={},
                             search={"domains": SEARCH, "ndots": CHART["resolver"]["ndots"]}) as proxy:

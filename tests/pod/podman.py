@@ -6,14 +6,14 @@ import ipaddress
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import subprocess
-import urllib.request
 
 import yaml
 from harness.configmap import MountedConfigMap
-from harness.process import TestProgramError, run, wait_until
+from harness.process import TestProgramError, run
 
 # What the engine may take to pull, build, start or stop.
 PATIENCE = 300
@@ -139,7 +139,7 @@ class Pod:
         """Whether that gave a new pod."""
         (deployment,) = (one for one in objects if one["kind"] == "Deployment")
         template = deployment["spec"]["template"]
-        contents = {volume["name"]: content_of(volume, objects) for volume in template["spec"]["volumes"]}
+        contents = {volume["name"]: content_of(volume, objects, template) for volume in template["spec"]["volumes"]}
         if template == self.template:
             self.update(contents)
             return False
@@ -172,22 +172,17 @@ class Pod:
     def pid(self, container):
         return self.container(container)["State"]["Pid"]
 
-    def probe(self, container, kind):
-        """As a kubelet asks, from outside of the pod: the status, or None where nobody answers."""
+    def handled(self, container, handler):
+        """Whether what a kubelet runs in the container ends with 0. `handler` leads to it in the container's spec."""
         (wanted,) = (one for one in self.template["spec"]["containers"] if one["name"] == container)
-        http = wanted[kind]["httpGet"]
-        (port,) = (one["containerPort"] for one in wanted["ports"] if one["name"] == http["port"])
-        with contextlib.suppress(OSError):
-            with urllib.request.urlopen(f"http://{self.address}:{port}{http['path']}", timeout=wanted[kind]["timeoutSeconds"]) as answer:
-                return answer.status
-        return None
+        for key in handler:
+            wanted = wanted[key]
+        return self.podman.run("exec", f"{self.name}-{container}", *wanted["exec"]["command"], check=False).returncode == 0
 
-    def wait_started(self, container):
-        try:
-            wait_until(lambda: self.probe(container, "startupProbe") == 200, f"the startup probe of {container} succeeds")
-        except TestProgramError:
-            print(self.log(container))
-            raise
+    def start(self, container):
+        """As a kubelet does, once the container runs."""
+        if not self.handled(container, ("lifecycle", "postStart")):
+            raise TestProgramError(f"postStart of {container} failed: {self.log(container)}")
 
     def log(self, container):
         done = self.podman.run("logs", f"{self.name}-{container}")
@@ -197,8 +192,12 @@ class Pod:
         return self.podman.run("exec", f"{self.name}-{container}", *command).stdout
 
 
-def content_of(volume, objects):
-    """{file: bytes} of the ConfigMap or Secret that it mounts."""
+def content_of(volume, objects, template):
+    """{file: bytes} of the ConfigMap or Secret that it mounts, or of the pod's own annotations."""
+    if "downwardAPI" in volume:
+        paths = {item["path"]: item["fieldRef"]["fieldPath"] for item in volume["downwardAPI"]["items"]}
+        names = {file: re.fullmatch(r"metadata\.annotations\['(.+)'\]", path)[1] for file, path in paths.items()}
+        return {file: template["metadata"]["annotations"][name].encode() for file, name in names.items()}
     kind, name = ("ConfigMap", volume["configMap"]["name"]) if "configMap" in volume else ("Secret", volume["secret"]["secretName"])
     (found,) = (one for one in objects if one["kind"] == kind and one["metadata"]["name"] == name)
     return {file: base64.b64decode(text) if kind == "Secret" else text.encode() for file, text in found["data"].items()}
@@ -206,15 +205,17 @@ def content_of(volume, objects):
 
 def as_podman_takes(deployment, mounts):
     """A rendered Deployment without what podman 4.3 takes for something else than a kubelet does:
-    - A probe by HTTP becomes `curl` in the container, asking port 0 where the port is given by name. There is no curl in the image.
+    - Probes become health checks of its own, by a systemd that is not there.
     - Ports of a container are bound on this machine.
+    - Values of annotations may have 63 bytes.
     - ConfigMaps are copied once, as plain files. Its volumes are directories of this machine, which are as a kubelet has them.
-    And what it ignores: the pod's sysctls, which apply() gives it by containers.conf; restartPolicy of init containers, for which reason
-    the chart's values say native: false; preStop, without which the sidecar ends together with the application."""
+    And what it ignores: the pod's sysctls, which apply() gives it by containers.conf; postStart, which start() runs; restartPolicy of init
+    containers, for which reason the chart's values say native: false; preStop, without which the sidecar ends together with the application."""
     taken = json.loads(json.dumps(deployment))
+    taken["spec"]["template"].get("metadata", {}).pop("annotations", None)
     spec = taken["spec"]["template"]["spec"]
     for container in spec["containers"]:
-        for key in ("startupProbe", "livenessProbe", "readinessProbe", "ports"):
+        for key in ("lifecycle", "livenessProbe", "readinessProbe", "ports"):
             container.pop(key, None)
     spec["volumes"] = [{"name": volume, "hostPath": {"path": str(mount.path), "type": "Directory"}} for volume, mount in mounts.items()]
     return taken

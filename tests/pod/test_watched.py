@@ -23,7 +23,7 @@ def prometheus(charts, podman, network, tmp_path_factory):
         stack.callback(pod.delete)
         rendered = charts.render(release, around.config, network.cluster_dns, clientTLS={"secretName": client_name(release)})
         pod.apply(objects_of(rendered, release, around.authority, around.client))
-        pod.wait_started("pillion")
+        pod.start("pillion")
         pod.execute("pillion", "/pillion", "reload")
         with network_of(pod.pid("pillion")):
             stack.enter_context(around.load(53))

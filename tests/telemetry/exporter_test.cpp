@@ -96,7 +96,7 @@ class ExporterTest : public testing::Test {
       for (auto& counter : m.failures) counter.add(n);
       for (auto& gauge : m.connections) gauge.add(static_cast<double>(n));
       m.in_flight.add(static_cast<double>(n));
-      m.up.set(1);
+      runtime::NewestGauge::Setter(m.up, 1);
       m.request_duration.observe(12ms);
       m.handshake_duration.observe(30ms);
       m.certificate_not_after.set(1800000000);
@@ -242,7 +242,7 @@ TEST_F(ExporterTest, SparseFamiliesKeepOneSeriesOfZero) {
 }
 
 TEST_F(ExporterTest, AServerIsUpWhileAnyShardUsesIt) {
-  upstreams_[1].up.set(1);
+  runtime::NewestGauge::Setter(upstreams_[1].up, 1);
   EXPECT_THAT(series_of("pillion_upstream_up"),
               testing::ElementsAre(R"(pillion_upstream_up{upstream="public",server="1.1.1.1:853"} 1)",
                                    R"(pillion_upstream_up{upstream="public",server="9.9.9.9:853"} 0)"));

@@ -121,6 +121,20 @@ TEST_F(PoolTest, KeepsToTheLimitOfConnections) {
   for (const auto& query : queries) EXPECT_EQ(query.replies, 1);
 }
 
+// What nobody answers holds its place for seconds: another query must not wait for one.
+TEST_F(PoolTest, BeyondWhatIsUsualOpensAnotherConnectionAndDoesNotWaitForIt) {
+  start_ready({.max_connections = 2, .usual_in_flight = 2});
+  submit_all(0, 4);
+  EXPECT_EQ(connection(0).sent, (Sent{&queries[0], &queries[1], &queries[2], &queries[3]}));
+  ASSERT_EQ(server.made, 2U) << "one more, for both";
+  connection(1).become_ready();
+  submit_all(4, 6);
+  EXPECT_EQ(connection(1).sent, (Sent{&queries[4], &queries[5]}));
+  submit(queries[6]);
+  EXPECT_EQ(connection(1).sent.back(), &queries[6]) << "the one with the least";
+  EXPECT_EQ(server.made, 2U) << "there are not to be more";
+}
+
 TEST_F(PoolTest, RefusesWhatWouldWaitBeyondTheLimit) {
   start({.max_waiting = 2});
   submit_all(0, 2);

@@ -1,5 +1,7 @@
 #include "upstream/server_report.hpp"
 
+#include <utility>
+
 #include <gtest/gtest.h>
 
 namespace pillion::upstream {
@@ -33,6 +35,46 @@ TEST(ServerReport, OfTwoOnOneServerTheNewerSaysWhetherItIsUp) {
   EXPECT_EQ(metrics.up.value(), 1);
   // What is counted is counted by both.
   EXPECT_EQ(metrics.failures[static_cast<std::size_t>(Error::connect_refused)].value(), 3U);
+}
+
+TEST(ServerReport, WhenTheNewerGoesWhatTheOlderKnowsIsShownAgain) {
+  SilentLog log;
+  ServerMetrics metrics;
+  ServerReport old(log, metrics, "public", "192.0.2.1:853", true);
+  {
+    // A generation that does not come into use, and asks in a way that the server refuses.
+    ServerReport discarded(log, metrics, "public", "192.0.2.1:853", true);
+    discarded.failed(Error::certificate_untrusted, "");
+    EXPECT_EQ(metrics.up.value(), 0);
+  }
+  EXPECT_EQ(metrics.up.value(), 1);
+  old.failed(Error::connect_refused, "");
+  EXPECT_EQ(metrics.up.value(), 0);
+  {
+    const ServerReport hopeful(log, metrics, "public", "192.0.2.1:853", true);
+  }
+  EXPECT_EQ(metrics.up.value(), 0);
+}
+
+TEST(ServerReport, ThatItMovesChangesNothing) {
+  SilentLog log;
+  ServerMetrics metrics;
+  ServerReport old(log, metrics, "public", "192.0.2.1:853", true);
+  ServerReport first(log, metrics, "public", "192.0.2.1:853", true);
+  ServerReport next(std::move(first));
+  next.failed(Error::connect_refused, "");
+  EXPECT_EQ(metrics.up.value(), 0);
+  old.answers_again();
+  EXPECT_EQ(metrics.up.value(), 0);
+}
+
+TEST(ServerReport, WhereAnotherSaysWhetherTheServerIsUpItSaysNothingOfThat) {
+  SilentLog log;
+  ServerMetrics metrics;
+  ServerReport over_udp(log, metrics, "cluster", "192.0.2.1:53", true);
+  ServerReport over_tcp(log, metrics, "cluster", "192.0.2.1:53", false);
+  over_tcp.failed(Error::connect_refused, "");
+  EXPECT_EQ(metrics.up.value(), 1);
 }
 
 }  // namespace

@@ -1,50 +1,72 @@
-{{/* The values of this chart as an application chart holds them: beneath the dependency's alias or its name. YAML. */}}
-{{- define "pillion-sidecar.values" -}}
-{{- if hasKey .Values "pillion" -}}
-{{- toYaml .Values.pillion -}}
-{{- else if hasKey .Values "pillion-sidecar" -}}
-{{- toYaml (index .Values "pillion-sidecar") -}}
-{{- else -}}
-{{- fail "pillion-sidecar: no values found. The dependency is to be named pillion-sidecar, with no alias or with alias: pillion" -}}
-{{- end -}}
-{{- end -}}
-
-{{/* Name of the ConfigMap with Pillion's configuration: each chart of a release has its own. */}}
-{{- define "pillion-sidecar.configMapName" -}}
-{{- $v := include "pillion-sidecar.values" . | fromYaml -}}
-{{- $chart := printf "%s-pillion" .Chart.Name | trimPrefix "pillion-" -}}
-{{- $v.existingConfigMap | default (printf "%s-%s" .Release.Name $chart | trunc 253 | trimSuffix "-") -}}
-{{- end -}}
-
-{{/* An IP address as it stands before a port. */}}
-{{- define "pillion-sidecar.bracketed" -}}
-{{- if contains ":" . }}[{{ . }}]{{ else }}{{ . }}{{ end -}}
-{{- end -}}
-
-{{/* IP address of the cluster's DNS: given, else found in the cluster, else an error that says what to set. */}}
+{{/* IP address of the cluster's DNS: given, else looked up where that is wanted, else an error that says where to find it. */}}
 {{- define "pillion-sidecar.clusterDNSAddress" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
-{{- $key := ternary "pillion" "pillion-sidecar" (hasKey .Values "pillion") -}}
+{{- $key := include "pillion-sidecar.key" . -}}
 {{- $address := $v.clusterDNS.address -}}
-{{- if not $address -}}
-{{- $service := lookup "v1" "Service" "kube-system" "kube-dns" -}}
-{{- $address = dig "spec" "clusterIP" "" ($service | default dict) -}}
+{{- $why := "is empty" -}}
+{{- if and (not $address) $v.clusterDNS.lookup -}}
+{{- if contains "-gke." .Capabilities.KubeVersion.Version -}}
+{{- $why = "is empty, and is not looked up in GKE, whose Cloud DNS and NodeLocal DNSCache are behind no Service" -}}
+{{- else -}}
+{{- /* Helm ends with the API server's words where this is forbidden: there is no way to go on. */ -}}
+{{- $address = dig "spec" "clusterIP" "" (lookup "v1" "Service" "kube-system" "kube-dns" | default dict) -}}
+{{- $why = "is empty, and no Service kube-dns with a cluster IP was found in kube-system (helm template and --dry-run=client do not look)" -}}
+{{- end -}}
 {{- end -}}
 {{- if or (not $address) (eq $address "None") -}}
-{{- fail (printf "\n\nThe address of the cluster's DNS is not known: %s.clusterDNS.address is empty, and no Service kube-dns with a cluster IP was found in kube-system (helm template and --dry-run=client do not look).\nSet it:   --set %s.clusterDNS.address=$(kubectl -n kube-system get service kube-dns -o jsonpath='{.spec.clusterIP}')\nor do without the cluster's names:   --set %s.clusterDNS.enabled=false\n" $key $key $key) -}}
+{{- fail (printf "\n\nThe address of the cluster's DNS is not known: %s.clusterDNS.address %s.\nAny running pod of the cluster that has no dnsPolicy of its own tells it:   kubectl exec POD -- grep nameserver /etc/resolv.conf\nSet it:   --set %s.clusterDNS.address=ADDRESS   or once for all charts of a release:   --set global.clusterDNS.address=ADDRESS\nor do without the cluster's names:   --set %s.clusterDNS.enabled=false\n" $key $why $key $key) -}}
+{{- end -}}
+{{- $family := ternary "IPv6" "IPv4" (contains ":" $address) -}}
+{{- if ne $family $v.ipFamily -}}
+{{- fail (printf "\n\n%s.ipFamily is %s, and the cluster's DNS has an address of %s, %s: set ipFamily to the family of the pods' first address\n" $key $v.ipFamily $family $address) -}}
 {{- end -}}
 {{- $address -}}
 {{- end -}}
 
-{{/* Search domains of a pod, as the kubelet writes them for dnsPolicy ClusterFirst. A JSON list. */}}
-{{- define "pillion-sidecar.searches" -}}
-{{- $v := include "pillion-sidecar.values" . | fromYaml -}}
-{{- $domain := $v.clusterDNS.domain -}}
-{{- $searches := list -}}
-{{- if $v.clusterDNS.enabled -}}
-{{- $searches = list (printf "%s.svc.%s" .Release.Namespace $domain) (printf "svc.%s" $domain) $domain -}}
+{{/* Networks whose reverse zones are the cluster's: all that are private (RFC 1918, 6598, 4193), and its own. A JSON list. */}}
+{{- define "pillion-sidecar.networks" -}}
+{{- concat (list "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "fc00::/7") . | uniq | toJson -}}
 {{- end -}}
-{{- concat $searches $v.resolver.searches | uniq | toJson -}}
+
+{{/*
+The reverse zones that cover a network (RFC 1035 section 3.5, RFC 3596 section 2.5): one for each value that the label has which the
+prefix ends in. Takes the network; a JSON list.
+*/}}
+{{- define "pillion-sidecar.reverseZones" -}}
+{{- $address := splitList "/" . | first -}}
+{{- $length := splitList "/" . | last | int -}}
+{{- $v6 := contains ":" $address -}}
+{{- $width := ternary 4 8 $v6 -}}
+{{- $labels := splitList "." $address -}}
+{{- if $v6 -}}
+{{- $digits := "" -}}
+{{- range splitList ":" (splitList "::" $address | first) -}}
+{{- $digits = printf "%s%s" $digits (printf "%04s" . | replace " " "0" | lower) -}}
+{{- end -}}
+{{- $labels = splitList "" (printf "%s%s" $digits (repeat (sub 32 (len $digits) | int) "0")) -}}
+{{- end -}}
+{{- $whole := div $length $width | int -}}
+{{- $free := sub $width (mod $length $width) | int -}}
+{{- $zones := list -}}
+{{- $end := ternary "ip6.arpa" "in-addr.arpa" $v6 -}}
+{{- $fixed := slice $labels 0 $whole -}}
+{{- if eq $free $width -}}
+{{- $zones = list (append (reverse $fixed) $end | join ".") -}}
+{{- else -}}
+{{- $count := index (list 1 2 4 8 16 32 64 128) $free -}}
+{{- $value := index $labels $whole | printf (ternary "0x%s" "%s" $v6) | int -}}
+{{- $first := sub $value (mod $value $count) -}}
+{{- range until $count -}}
+{{- $label := printf (ternary "%x" "%d" $v6) (add $first .) -}}
+{{- $zones = append $zones (append (append $fixed $label | reverse) $end | join ".") -}}
+{{- end -}}
+{{- end -}}
+{{- $zones | toJson -}}
+{{- end -}}
+
+{{/* A zone as it is compared: in lower case, without a final dot. */}}
+{{- define "pillion-sidecar.plainZone" -}}
+{{- trimSuffix "." . | lower | default "." -}}
 {{- end -}}
 
 {{/*
@@ -54,13 +76,17 @@ keys of the top level for where the values do not have them. What the values say
 {{- define "pillion-sidecar.renderConfig" -}}
 {{- $v := include "pillion-sidecar.values" .root | fromYaml -}}
 {{- $given := $v.config | default dict -}}
-{{- $upstreams := $given.upstreams | default (include "pillion-sidecar.publicUpstreams" . | fromYaml) | deepCopy -}}
+{{- $upstreams := $given.upstreams | default (include "pillion-sidecar.publicUpstreams" $v | fromYaml) | deepCopy -}}
 {{- $routes := $given.routes | default list -}}
 {{- $zones := list -}}
 {{- range $routes -}}
-{{- $zone := .zone | trimSuffix "." | lower | default "." -}}
-{{- if has $zone $zones -}}{{- fail (printf "\n\nconfig.routes has the zone %s twice\n" $zone) -}}{{- end -}}
-{{- $zones = append $zones $zone -}}
+{{- $own := list -}}
+{{- with .zone -}}{{- $own = list (include "pillion-sidecar.plainZone" .) -}}{{- end -}}
+{{- with .network -}}{{- $own = include "pillion-sidecar.reverseZones" . | fromJsonArray -}}{{- end -}}
+{{- range $own -}}
+{{- if has . $zones -}}{{- fail (printf "\n\nconfig.routes has the zone %s twice\n" .) -}}{{- end -}}
+{{- $zones = append $zones . -}}
+{{- end -}}
 {{- end -}}
 {{- $encrypted := keys $upstreams | sortAlpha -}}
 {{- if $v.clusterDNS.enabled -}}
@@ -70,10 +96,19 @@ keys of the top level for where the values do not have them. What the values say
 {{- $_ := set $upstreams "cluster" (dict "protocol" "udp" "servers" (list $server)) -}}
 {{- end -}}
 {{- $encrypted = without $encrypted "cluster" -}}
-{{- range prepend $v.clusterDNS.reverseZones $v.clusterDNS.domain -}}
-{{- if not (has . $zones) -}}
-{{- $zones = append $zones . -}}
-{{- $routes = append $routes (dict "zone" . "upstream" "cluster") -}}
+{{- if not (has $v.clusterDNS.domain $zones) -}}
+{{- $zones = append $zones $v.clusterDNS.domain -}}
+{{- $routes = append $routes (dict "zone" $v.clusterDNS.domain "upstream" "cluster") -}}
+{{- end -}}
+{{- range include "pillion-sidecar.networks" $v.clusterDNS.networks | fromJsonArray -}}
+{{- $covering := include "pillion-sidecar.reverseZones" . | fromJsonArray -}}
+{{- $missing := list -}}
+{{- range $covering -}}{{- if not (has . $zones) -}}{{- $missing = append $missing . -}}{{- end -}}{{- end -}}
+{{- $zones = concat $zones $missing -}}
+{{- if eq (len $missing) (len $covering) -}}
+{{- $routes = append $routes (dict "network" . "upstream" "cluster") -}}
+{{- else -}}
+{{- range $missing -}}{{- $routes = append $routes (dict "zone" . "upstream" "cluster") -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -106,57 +141,50 @@ keys of the top level for where the values do not have them. What the values say
 {{- $_ := set $config "http" (dict "listen" (printf "%s:%v" $any $v.httpPort)) -}}
 {{- $_ := set $config "upstreams" $upstreams -}}
 {{- $_ := set $config "routes" $routes -}}
-{{- $searches := include "pillion-sidecar.searches" .root | fromJsonArray -}}
-{{- /* config.search can only be false. */ -}}
-{{- if and .search $searches (not (hasKey $given "search")) -}}
-{{- $_ := set $config "search" (dict "domains" $searches "ndots" $v.resolver.ndots) -}}
+{{- /* The kubelet writes the pod's dnsConfig there. config.search can only be false. */ -}}
+{{- if and .search (not (hasKey $given "search")) -}}
+{{- $_ := set $config "search" (dict "resolv_conf" "/etc/resolv.conf") -}}
 {{- end -}}
+{{- include "pillion-sidecar.checkFiles" (dict "v" $v "upstreams" $upstreams) -}}
 {{- toYaml $config -}}
 {{- end -}}
 
+{{/* Cloudflare and Quad9. Takes the values. */}}
 {{- define "pillion-sidecar.publicUpstreams" -}}
 public:
   servers:
-    - {address: "1.1.1.1:853", tls_name: cloudflare-dns.com}
-    - {address: "9.9.9.9:853", tls_name: dns.quad9.net}
+    - {address: {{ ternary "[2606:4700:4700::1111]:853" "1.1.1.1:853" (eq .ipFamily "IPv6") | quote }}, tls_name: cloudflare-dns.com}
+    - {address: {{ ternary "[2620:fe::fe]:853" "9.9.9.9:853" (eq .ipFamily "IPv6") | quote }}, tls_name: dns.quad9.net}
 {{- end -}}
 
-{{- define "pillion-sidecar.loopback" -}}
-{{- $v := include "pillion-sidecar.values" . | fromYaml -}}
-{{- ternary "::1" "127.0.0.1" (eq $v.ipFamily "IPv6") -}}
+{{/* Nothing, or an error where Pillion would miss a file at its start. Takes {v, upstreams}. */}}
+{{- define "pillion-sidecar.checkFiles" -}}
+{{- $files := list -}}
+{{- range $name, $upstream := .upstreams -}}
+{{- $tls := $upstream.tls | default dict -}}
+{{- $pair := list ($tls.client_cert | default "") ($tls.client_key | default "") -}}
+{{- if eq (without $pair "" | len) 1 -}}
+{{- fail (printf "\n\nconfig.upstreams.%s.tls has one of client_cert and client_key: the server is shown both or none\n" $name) -}}
+{{- end -}}
+{{- $files = concat $files (list ($tls.ca_file | default "")) $pair -}}
+{{- end -}}
+{{- $mounted := list -}}
+{{- range .v.extraVolumeMounts -}}{{- $mounted = append $mounted .mountPath -}}{{- end -}}
+{{- $places := dict "/etc/pillion-client" (list "clientTLS.secretName" .v.clientTLS.secretName) "/etc/pillion-ca" (list "ca.configMapName or ca.secretName" (or .v.ca.configMapName .v.ca.secretName)) -}}
+{{- range $place, $value := $places -}}
+{{- $needed := "" -}}
+{{- range $files -}}{{- if hasPrefix (printf "%s/" $place) . -}}{{- $needed = . -}}{{- end -}}{{- end -}}
+{{- if and $needed (not (last $value)) (not (has $place $mounted)) -}}
+{{- fail (printf "\n\nconfig.upstreams names the file %s, and nothing is mounted at %s: set %s\n" $needed $place (first $value)) -}}
+{{- end -}}
+{{- if and (last $value) (not $needed) -}}
+{{- fail (printf "\n\n%s is %s, and no upstream of config.upstreams names a file of it in %s: give one tls.%s\n" (first $value) (last $value) $place (ternary "ca_file" "client_cert and tls.client_key" (eq $place "/etc/pillion-ca"))) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* pillion.yaml of a sidecar. */}}
 {{- define "pillion-sidecar.config" -}}
 {{- $listen := printf "%s:53" (include "pillion-sidecar.bracketed" (include "pillion-sidecar.loopback" .)) -}}
 {{- include "pillion-sidecar.renderConfig" (dict "root" . "listen" (list $listen) "search" true) -}}
-{{- end -}}
-
-{{/* The ConfigMap, unless it is one of the user's own. Takes the root, or {root, config, labels}. */}}
-{{- define "pillion-sidecar.configMap" -}}
-{{- $root := .root | default . -}}
-{{- $v := include "pillion-sidecar.values" $root | fromYaml -}}
-{{- if not $v.existingConfigMap -}}
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: {{ include "pillion-sidecar.configMapName" $root }}
-  namespace: {{ $root.Release.Namespace }}
-  labels:
-    {{- if .root }}
-    {{- .labels | nindent 4 }}
-    {{- else }}
-    app.kubernetes.io/name: {{ $root.Chart.Name }}
-    app.kubernetes.io/instance: {{ $root.Release.Name }}
-    app.kubernetes.io/component: pillion
-    app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-    {{- end }}
-data:
-  pillion.yaml: |
-    {{- if .root }}
-    {{- .config | nindent 4 }}
-    {{- else }}
-    {{- include "pillion-sidecar.config" $root | nindent 4 }}
-    {{- end }}
-{{- end -}}
 {{- end -}}

@@ -70,23 +70,22 @@ flows of UDP until then.
 {{- mul (trimSuffix $unit . | int64) (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit) -}}
 {{- end -}}
 
-{{/* metadata of the pods. */}}
-{{- define "pillion.podMetadata" -}}
-labels:
-  {{- include "pillion.selectorLabels" . | nindent 2 }}
-  app.kubernetes.io/component: {{ .Values.mode }}
-  {{- include "pillion-sidecar.labels" . | nindent 2 }}
-  {{- with .Values.podLabels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
-{{- $annotations := include "pillion-sidecar.annotations" (dict "root" . "config" (include "pillion.config" .)) | fromYaml }}
-{{- if .Values.podMonitor.enabled }}{{/* Else the pod would be scraped twice, and counted twice in every sum. */}}
-{{- $annotations = omit $annotations "prometheus.io/scrape" "prometheus.io/port" "prometheus.io/path" }}
-{{- end }}
-{{- with merge $annotations .Values.podAnnotations }}
-annotations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{/* labels of the pods, but for Pillion's own. */}}
+{{- define "pillion.podLabels" -}}
+{{- $ours := merge (dict "app.kubernetes.io/component" .Values.mode) (include "pillion.selectorLabels" . | fromYaml) -}}
+{{- range $key, $_ := .Values.podLabels -}}
+{{- if or (hasKey $ours $key) (eq $key "pillion.dev/sidecar") -}}
+{{- fail (printf "\n\npodLabels has %s, which the chart sets itself: its selectors look for it\n" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml (merge $ours .Values.podLabels) -}}
+{{- end -}}
+
+{{/* The values that the library is to have instead of `pillion`'s: a PodMonitor and the annotations would have a pod scraped, and counted, twice. */}}
+{{- define "pillion.overrides" -}}
+{{- $v := include "pillion-sidecar.values" . | fromYaml -}}
+scrapeAnnotations: {{ and $v.scrapeAnnotations (not .Values.podMonitor.enabled) }}
+configMapName: {{ include "pillion.fullname" . }}
 {{- end -}}
 
 {{/* What the pods' specs of all modes have in common. */}}
@@ -95,7 +94,11 @@ annotations:
 automountServiceAccountToken: false
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
-{{- with .Values.imagePullSecrets }}
+{{- $secrets := .Values.imagePullSecrets }}
+{{- if ne .Values.mode "workload" }}
+{{- $secrets = concat $secrets (include "pillion-sidecar.values" . | fromYaml).imagePullSecrets | uniq }}
+{{- end }}
+{{- with $secrets }}
 imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
@@ -129,24 +132,88 @@ nobody is left to ask. drain_min is within drain_timeout, and so within the grac
 {{- fail (printf "\n\npillion.config.drain_min is %s: it has to be at most drain_timeout, which is %s\n" $min $drain) -}}
 {{- end -}}
 {{- if not (or $native .Values.pillion.existingConfigMap) -}}
-{{- $wait := include "pillion-sidecar.preStopSeconds" (dict "root" . "native" false) | int64 -}}
+{{- $wait := include "pillion-sidecar.preStopSeconds" (dict "root" . "v" .Values.pillion "native" false) | int64 -}}
 {{- if ge (add $milliseconds (mul 1000 $wait)) (mul 1000 (int64 .Values.terminationGracePeriodSeconds)) -}}
 {{- fail (printf "\n\nterminationGracePeriodSeconds is %v: it has to be above the %v s of pillion.preStopSeconds and the %s of drain_timeout together\n" .Values.terminationGracePeriodSeconds $wait $drain) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* spec of the pods of the modes daemonset and gateway: Pillion alone. */}}
-{{- define "pillion.serverPodSpec" -}}
-{{ include "pillion.podCommon" . }}
-dnsPolicy: Default
-securityContext:
-  {{- include "pillion.restricted" .Values.pillion.podSecurityContext | nindent 2 }}
-containers:
-  {{- $resources := ternary .Values.gateway.resources .Values.pillion.resources (eq .Values.mode "gateway") }}
-  - {{ include "pillion-sidecar.renderContainer" (dict "root" . "native" false "dnsPort" (include "pillion.dnsPort" .) "resources" $resources) | nindent 4 | trim }}
-volumes:
-  {{- include "pillion-sidecar.volumes" . | nindent 2 }}
+{{/* A pod of mode workload, before Pillion is in it. */}}
+{{- define "pillion.workloadPod" -}}
+metadata:
+  labels:
+    {{- include "pillion.podLabels" . | nindent 4 }}
+  {{- with .Values.podAnnotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "pillion.podCommon" . | nindent 2 }}
+  {{- with .Values.podSecurityContext }}
+  securityContext:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.workload.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    {{- toYaml .Values.workload.containers | nindent 4 }}
+  {{- with .Values.workload.volumes }}
+  volumes:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end -}}
+
+{{/* A pod of the modes daemonset and gateway: Pillion alone. Its node's resolver is its own; Pillion asks none by name. */}}
+{{- define "pillion.serverPod" -}}
+{{- $v := include "pillion-sidecar.values" . | fromYaml -}}
+{{- include "pillion.checkServer" (dict "root" . "v" $v) -}}
+{{- $overrides := include "pillion.overrides" . | fromYaml -}}
+{{- $annotations := deepCopy .Values.podAnnotations -}}
+{{- if and $overrides.scrapeAnnotations (not (regexMatch "prometheus[.]io/" (keys $annotations | join " "))) -}}
+{{- $annotations = merge (dict "prometheus.io/scrape" "true" "prometheus.io/port" (toString $v.httpPort) "prometheus.io/path" "/metrics") $annotations -}}
+{{- end -}}
+{{- $annotations = merge (include "pillion-sidecar.configAnnotations" (dict "v" $v "config" (include "pillion.config" .)) | fromYaml) $annotations -}}
+metadata:
+  labels:
+    {{- include "pillion.podLabels" . | nindent 4 }}
+    pillion.dev/sidecar: "true"
+  {{- with $annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "pillion.podCommon" . | nindent 2 }}
+  dnsPolicy: Default
+  securityContext:
+    {{- include "pillion.restricted" .Values.podSecurityContext | nindent 4 }}
+  containers:
+    {{- $resources := ternary .Values.gateway.resources $v.resources (eq .Values.mode "gateway") }}
+    - {{ include "pillion-sidecar.renderContainer" (dict "root" . "v" $v "native" false "dnsPort" (include "pillion.dnsPort" .) "resources" $resources) | nindent 6 | trim }}
+  volumes:
+    {{- $configMap := $v.existingConfigMap | default (ternary $overrides.configMapName "" (eq $v.configChange "reload")) }}
+    {{- include "pillion-sidecar.volumes" (dict "v" $v "configMap" $configMap) | nindent 4 }}
+{{- end -}}
+
+{{/* Nothing, or an error about what is meant for a sidecar, or would not start here. Takes {root, v}. */}}
+{{- define "pillion.checkServer" -}}
+{{- $mode := .root.Values.mode -}}
+{{- if not .v.enabled -}}
+{{- fail (printf "\n\npillion.enabled is false, and mode: %s is Pillion and nothing else: uninstall the release instead\n" $mode) -}}
+{{- end -}}
+{{- if eq (toString .v.httpPort) (include "pillion.dnsPort" .root) -}}
+{{- fail (printf "\n\npillion.httpPort is %v, on which Pillion answers queries in mode: %s\n" .v.httpPort $mode) -}}
+{{- end -}}
+{{- if ne .v.mesh "none" -}}
+{{- fail (printf "\n\npillion.mesh is %s, and is for a sidecar. In mode: %s leave the pods out of the mesh, by podLabels or podAnnotations of it\n" .v.mesh $mode) -}}
+{{- end -}}
+{{- range $key, $_ := .root.Values.podAnnotations -}}
+{{- if hasPrefix "pillion.dev/" $key -}}
+{{- fail (printf "\n\npodAnnotations has %s, which is heard in a pod with a sidecar: in mode: %s set the value beneath pillion\n" $key $mode) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* A pod's securityContext, with what the Pod Security Standard "restricted" asks for where it says nothing else. */}}

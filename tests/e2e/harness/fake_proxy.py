@@ -1,19 +1,28 @@
-"""What `pillion reload` sees of a running proxy, and nothing of DNS: the file that says what came of reloads (src/app/reload_outcome.hpp), and SIGHUP.
+"""What `pillion reload` and `pillion health` see of a running proxy, and nothing of DNS: the file that says what came of reloads and where the proxy listens
+(src/app/reload_outcome.hpp, src/app/listen_addresses.hpp), and SIGHUP.
 
-    fake_proxy.py BEHAVIOUR [--supervised]
+    fake_proxy.py BEHAVIOUR [--supervised] [LINE]…
 
-Prints its process number, a worker's before it, once it can be told to reload. BEHAVIOUR is what it does then: `takes` and `refuses` end a reload, `stalls` begins one, `ignores`
+LINE is what it says of where it listens, such as "http 127.0.0.1:9153"; without one, nothing yet. Prints its process number, a worker's before it, once it can be told to reload. BEHAVIOUR is what it does then: `takes` and `refuses` end a reload, `stalls` begins one, `ignores`
 does nothing, `dies` ends. With --supervised a child, which a supervisor has started, has the file too.
 """
 
+import contextlib
 import os
+import pathlib
 import signal
 import struct
+import subprocess
 import sys
+
+FAKE_PROXY = pathlib.Path(__file__)
 
 MAGIC = 0x50696C6C696F6E01
 HEADER = struct.Struct("=QQQIIQ")  # format, started, finished, succeeded, length, reserved
 MAX_TEXT = 64 << 10
+ADDRESSES_MAGIC = 0x4C697374656E7301
+ADDRESSES_HEADER = struct.Struct("=QII")  # format, count, length
+ADDRESSES_MAX_TEXT = 4 << 10
 
 
 class OutcomeFile:
@@ -36,6 +45,25 @@ class OutcomeFile:
         self.finished, self.succeeded, self.length = self.started, int(succeeded), len(text)
         self._write_header()
 
+    def listen(self, *lines):
+        text = "".join(line + "\n" for line in lines).encode()
+        start = HEADER.size + 2 * MAX_TEXT
+        os.pwrite(self.descriptor, text, start + ADDRESSES_HEADER.size + ADDRESSES_MAX_TEXT)
+        os.pwrite(self.descriptor, ADDRESSES_HEADER.pack(ADDRESSES_MAGIC, 1, len(text)), start)
+
+
+@contextlib.contextmanager
+def fake_proxy(behaviour, *options):
+    """One that runs: its process numbers, a worker's first."""
+    child = subprocess.Popen([sys.executable, FAKE_PROXY, behaviour, *options], stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        yield [int(child.stdout.readline()) for _ in range(1 + options.count("--supervised"))]
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        child.stdout.close()
+
 
 def behave(behaviour, outcome):
     if behaviour == "dies":
@@ -54,6 +82,9 @@ def behave(behaviour, outcome):
 def main(behaviour, *options):
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
     outcome = OutcomeFile()
+    lines = [option for option in options if option != "--supervised"]
+    if lines:
+        outcome.listen(*lines)
     worker = os.fork() if "--supervised" in options else None
     if worker == 0:
         # A worker, which SIGHUP must not reach by any other way than its supervisor.

@@ -1,0 +1,81 @@
+{{/*
+Name of the ConfigMap with Pillion's configuration. Each chart of a release has its own, and no two releases of a namespace share one: a
+dot is in none of the names that it stands between.
+*/}}
+{{- define "pillion-sidecar.configMapName" -}}
+{{- $v := include "pillion-sidecar.values" . | fromYaml -}}
+{{- $v.existingConfigMap | default (printf "%s.%s.pillion" .Release.Name .Chart.Name) -}}
+{{- end -}}
+
+{{/* Whether the chart makes a ConfigMap. Takes the values. */}}
+{{- define "pillion-sidecar.makesConfigMap" -}}
+{{- if and .enabled (eq .configChange "reload") (not .existingConfigMap) -}}yes{{- end -}}
+{{- end -}}
+
+{{/* The ConfigMap of configChange: reload, and nothing without it. Takes the root, or {root, config, labels, name}. */}}
+{{- define "pillion-sidecar.configMap" -}}
+{{- $root := .root | default . -}}
+{{- $v := dict "enabled" false -}}
+{{- if not (include "pillion-sidecar.isAbsent" $root) -}}{{- $v = include "pillion-sidecar.values" $root | fromYaml -}}{{- end -}}
+{{- if include "pillion-sidecar.makesConfigMap" $v -}}
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ if .root }}{{ .name }}{{ else }}{{ include "pillion-sidecar.configMapName" $root }}{{ end }}
+  namespace: {{ $root.Release.Namespace }}
+  labels:
+    {{- if .root }}
+    {{- .labels | nindent 4 }}
+    {{- else }}
+    app.kubernetes.io/name: {{ $root.Chart.Name }}
+    app.kubernetes.io/instance: {{ $root.Release.Name }}
+    app.kubernetes.io/component: pillion
+    app.kubernetes.io/managed-by: {{ $root.Release.Service }}
+    {{- end }}
+data:
+  pillion.yaml: |
+    {{- if .root }}
+    {{- .config | nindent 4 }}
+    {{- else }}
+    {{- include "pillion-sidecar.config" $root | nindent 4 }}
+    {{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/*
+Annotations by which a pod has its configuration, or is told of a change of the ConfigMap that a running Pillion does not take in.
+Takes {v, config}: the values, and the text of pillion.yaml. YAML, {} where the ConfigMap is somebody else's.
+*/}}
+{{- define "pillion-sidecar.configAnnotations" -}}
+{{- $annotations := dict -}}
+{{- if not .v.existingConfigMap -}}
+{{- $config := .config | fromYaml -}}
+{{- if eq .v.configChange "roll" -}}
+{{- /* All annotations of an object together may have 256 KiB. */ -}}
+{{- if gt (len .config) 196608 -}}
+{{- fail (printf "\n\nThe configuration has %d bytes, and an annotation of the pod has room for 196608: set configChange: reload, which keeps it in a ConfigMap\n" (len .config)) -}}
+{{- end -}}
+{{- $_ := set $annotations "pillion.dev/config" .config -}}
+{{- else if dig "reload" "watch" true $config -}}
+{{- $_ := set $annotations "checksum/pillion-restart" (include "pillion-sidecar.restartKeys" $config | sha256sum) -}}
+{{- else -}}
+{{- $_ := set $annotations "checksum/pillion-config" (.config | sha256sum) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $annotations -}}
+{{- end -}}
+
+{{/* What of the configuration takes a restart, as JSON. The keys are held equal to the program's by a test. Takes the configuration. */}}
+{{- define "pillion-sidecar.restartKeys" -}}
+{{- $keys := list "dns.max_connections" "dns.max_connections_per_client" "dns.max_in_flight_per_connection" "cache.size" "http.listen" "log.format" "memory" "threads" -}}
+{{- $config := . -}}
+{{- $found := dict -}}
+{{- range $key := $keys -}}
+{{- $value := $config -}}
+{{- range $part := splitList "." $key -}}
+{{- $value = get ($value | default dict) $part -}}
+{{- end -}}
+{{- if ne (toString $value) "" -}}{{- $_ := set $found $key $value -}}{{- end -}}
+{{- end -}}
+{{- toJson $found -}}
+{{- end -}}

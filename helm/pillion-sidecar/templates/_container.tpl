@@ -1,0 +1,146 @@
+{{/*
+The container. Takes {root, v, native, dnsPort, resources}: the root, the values, and where Pillion serves other pods the port, and
+resources instead of the sidecar's. A sidecar has no readiness probe: while its resolvers are away the application is to get errors that it
+can handle, not to lose its traffic. Where Pillion serves other pods, readiness takes it out of the Service. Probes are by exec: a service
+mesh rewrites and captures those by HTTP.
+*/}}
+{{- define "pillion-sidecar.renderContainer" -}}
+{{- $v := .v -}}
+{{- $resources := .resources | default $v.resources -}}
+{{- if and .native (semverCompare "<1.29.0-0" .root.Capabilities.KubeVersion.Version) -}}
+{{- fail (printf "\n\nNative sidecars need Kubernetes 1.29 or later, and this is %s. Set native: false for an ordinary container\n" .root.Capabilities.KubeVersion.Version) -}}
+{{- end -}}
+{{- include "pillion-sidecar.checkMemory" (dict "v" $v "resources" $resources) -}}
+name: pillion
+image: {{ include "pillion-sidecar.image" $v | quote }}
+imagePullPolicy: {{ $v.image.pullPolicy }}
+{{- if .native }}
+restartPolicy: Always
+{{- end }}
+args: [run, --supervise, --config, /etc/pillion/pillion.yaml]
+{{- with $v.extraEnv }}
+env:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+ports:
+  {{- with .dnsPort }}
+  - {name: dns-udp, containerPort: {{ . }}, protocol: UDP}
+  - {name: dns-tcp, containerPort: {{ . }}, protocol: TCP}
+  {{- end }}
+  - {name: pillion-http, containerPort: {{ $v.httpPort }}, protocol: TCP}
+lifecycle:
+  {{- /* Instead of a startup probe: what comes behind begins in the moment in which Pillion is up. */}}
+  postStart: {exec: {command: [/pillion, health, --startup, --wait, 60s]}}
+  {{- with include "pillion-sidecar.preStopSeconds" . }}
+  preStop: {sleep: {seconds: {{ . }}}}
+  {{- end }}
+livenessProbe:
+  exec: {command: [/pillion, health, --live]}
+  {{- toYaml $v.livenessProbe | nindent 2 }}
+{{- if .dnsPort }}
+readinessProbe:
+  exec: {command: [/pillion, health, --ready]}
+  periodSeconds: 2
+  timeoutSeconds: 2
+  failureThreshold: 1
+{{- end }}
+terminationMessagePolicy: FallbackToLogsOnError
+resources:
+  {{- toYaml $resources | nindent 2 }}
+{{- $context := dict }}
+{{- range $key, $value := $v.containerSecurityContext }}
+{{- if ne (toJson $value) "null" }}{{ $_ := set $context $key $value }}{{ end }}
+{{- end }}
+securityContext:
+  {{- toYaml $context | nindent 2 }}
+volumeMounts:
+  - {name: pillion-config, mountPath: /etc/pillion, readOnly: true}
+  {{- if $v.clientTLS.secretName }}
+  - {name: pillion-client, mountPath: /etc/pillion-client, readOnly: true}
+  {{- end }}
+  {{- if or $v.ca.configMapName $v.ca.secretName }}
+  - {name: pillion-ca, mountPath: /etc/pillion-ca, readOnly: true}
+  {{- end }}
+  {{- with $v.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end -}}
+
+{{/*
+Takes {root, v, native}. Seconds between the pod's end and SIGTERM, nothing where there are none: a native sidecar is told to end after
+the application's containers, and Kubernetes can wait by itself since 1.30 (the image has no program that sleeps).
+*/}}
+{{- define "pillion-sidecar.preStopSeconds" -}}
+{{- if and (not .native) .v.preStopSeconds (semverCompare ">=1.30.0-0" .root.Capabilities.KubeVersion.Version) -}}
+{{- .v.preStopSeconds -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Bytes of a quantity of memory, as Kubernetes or Pillion write it. */}}
+{{- define "pillion-sidecar.bytes" -}}
+{{- $factors := dict "" 1 "B" 1 "KiB" 1024 "MiB" 1048576 "GiB" 1073741824 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 -}}
+{{- $unit := regexFind "[A-Za-z]*$" . -}}
+{{- mulf (trimSuffix $unit . | float64) (get $factors $unit) | int64 -}}
+{{- end -}}
+
+{{/* Takes {v, resources}. Nothing, or an error where the cache alone would fill the memory limit one day, and end as OOMKilled. */}}
+{{- define "pillion-sidecar.checkMemory" -}}
+{{- /* toYaml, for toString makes 2e+07 of a large number */ -}}
+{{- $cache := dig "cache" "size" "4MiB" (.v.config | default dict) | toYaml | trimAll "\"" -}}
+{{- $threads := dig "threads" 1 (.v.config | default dict) | int64 -}}
+{{- $limit := dig "limits" "memory" "" (.resources | default dict) | toYaml | trimAll "\"" -}}
+{{- if and $limit (not .v.existingConfigMap) -}}
+{{- $bytes := include "pillion-sidecar.bytes" $limit | int64 -}}
+{{- $caches := mul $threads (include "pillion-sidecar.bytes" $cache | int64) -}}
+{{- if gt (add $caches 16777216) $bytes -}}
+{{- fail (printf "\n\nresources.limits.memory is %s, and too small for a cache of %s for each thread (%d) and 16 MiB for the rest\n" $limit $cache $threads) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Takes the values. */}}
+{{- define "pillion-sidecar.image" -}}
+{{- if .image.whole -}}
+{{ .image.whole }}
+{{- else -}}
+{{- if not .image.repository -}}
+{{- fail "\n\nimage.repository is empty: no image is published, so it has to be the place that you have pushed one to (make image), as in registry.example/pillion; global.pillion.image.repository sets it for all charts of a release\n" -}}
+{{- end -}}
+{{- if .image.digest -}}
+{{ .image.repository }}@{{ .image.digest }}
+{{- else -}}
+{{ .image.repository }}:{{ .image.tag | default (include "pillion-sidecar.appVersion" .) }}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Items of volumes. Takes {v, configMap}: the values, and the ConfigMap's name where the configuration is not an annotation. */}}
+{{- define "pillion-sidecar.volumes" -}}
+- name: pillion-config
+{{- if .configMap }}
+  configMap: {name: {{ .configMap }}}
+{{- else }}
+  downwardAPI:
+    items:
+      - path: pillion.yaml
+        fieldRef: {fieldPath: "metadata.annotations['pillion.dev/config']"}
+{{- end }}
+{{- with .v.clientTLS.secretName }}
+- name: pillion-client
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- if and .v.ca.configMapName .v.ca.secretName }}
+{{- fail "\n\nca.configMapName and ca.secretName are both set: the authorities are in one of them\n" }}
+{{- end }}
+{{- with .v.ca.configMapName }}
+- name: pillion-ca
+  configMap: {name: {{ . }}}
+{{- end }}
+{{- with .v.ca.secretName }}
+- name: pillion-ca
+  secret: {secretName: {{ . }}}
+{{- end }}
+{{- with .v.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,120 @@
+{{/*
+Why a pod cannot have Pillion, and what to do about it; nothing where it can. The first reason that holds. Takes {v, metadata, spec}, the
+values and what the pod has.
+*/}}
+{{- define "pillion-sidecar.refusal" -}}
+{{- $v := .v -}}
+{{- $spec := .spec -}}
+{{- $annotations := .metadata.annotations | default dict -}}
+{{- $why := list -}}
+{{- if $spec.hostNetwork -}}
+{{- $why = append $why "the pod has hostNetwork: true: the kubelet refuses it the sysctl for port 53, and port 53 of the node is not Pillion's. Use mode: daemonset of the chart pillion for it, or leave it out with the label pillion.dev/inject: \"false\"" -}}
+{{- end -}}
+{{- if or (eq (($spec.os | default dict).name | default "") "windows") (eq (get ($spec.nodeSelector | default dict) "kubernetes.io/os" | toString) "windows") -}}
+{{- $why = append $why "the pod runs on Windows, and Pillion on Linux. Leave it out with the label pillion.dev/inject: \"false\"" -}}
+{{- end -}}
+{{- $policy := $spec.dnsPolicy | default "ClusterFirst" -}}
+{{- if ne $policy "ClusterFirst" -}}
+{{- $why = append $why (printf "the pod has dnsPolicy: %s, and so other name servers than Pillion's. Remove it, or leave the pod out with the label pillion.dev/inject: \"false\"" $policy) -}}
+{{- end -}}
+{{- with ($spec.dnsConfig | default dict).nameservers -}}
+{{- $why = append $why (printf "the pod's dnsConfig names the servers %s, which would be asked around Pillion. Remove them, and make them an upstream of Pillion's configuration" (join ", " .)) -}}
+{{- end -}}
+{{- $ours := list "pillion-config" "pillion-client" "pillion-ca" -}}
+{{- range list "initContainers" "containers" "ephemeralContainers" -}}
+{{- range index $spec . -}}
+{{- if eq .name "pillion" -}}{{- $why = append $why "the pod has a container named pillion that is not Pillion's. Give it another name" -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $spec.volumes -}}
+{{- if has .name $ours -}}{{- $why = append $why (printf "the pod has a volume named %s, which is Pillion's name for one of its own. Give it another name" .name) -}}{{- end -}}
+{{- end -}}
+{{- if $v.portSysctl -}}
+{{- range ($spec.securityContext | default dict).sysctls -}}
+{{- if and (eq .name "net.ipv4.ip_unprivileged_port_start") (not (regexMatch "^([0-9]|[1-4][0-9]|5[0-3])$" (toString .value))) -}}
+{{- $why = append $why (printf "the pod sets the sysctl net.ipv4.ip_unprivileged_port_start to %v, and Pillion listens on port 53. Set it to 53 or less, or remove it" .value) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range concat ($spec.initContainers | default list) ($spec.containers | default list) -}}
+{{- $name := .name -}}
+{{- range .ports -}}
+{{- if has (int .containerPort) (list 53 (int $v.httpPort)) -}}
+{{- $why = append $why (printf "the container %s has port %v, which is Pillion's: all containers of a pod share the ports. %s" $name .containerPort (ternary "Give it another port, or leave the pod out with the label pillion.dev/inject: \"false\"" "Give one of them another port: Pillion's is httpPort" (eq (int .containerPort) 53))) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- $why = concat $why (include "pillion-sidecar.wrongAnnotations" $annotations | fromJsonArray) -}}
+{{- with $why -}}{{- first . -}}{{- end -}}
+{{- end -}}
+
+{{/* What is wrong with the annotations by which the pod's owner says how Pillion is to be in it. Takes the annotations; a JSON list. */}}
+{{- define "pillion-sidecar.wrongAnnotations" -}}
+{{- $quantity := "^[0-9]+([.][0-9]+)?(%s)?$" -}}
+{{- $memory := list (printf $quantity "Ki|Mi|Gi|Ti|k|M|G|T") "a quantity of memory such as 64Mi" -}}
+{{- $known := dict
+  "config" (list "(?s)[^\\s]" "the text of a pillion.yaml")
+  "config-map" (list "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" "the name of a ConfigMap")
+  "image" (list "^[^\\s]+$" "the name of an image")
+  "native" (list "^(true|false)$" "\"true\" or \"false\"")
+  "cpu-request" (list (printf $quantity "m") "a quantity of CPU such as 10m")
+  "memory-request" $memory
+  "memory-limit" $memory -}}
+{{- $wrong := list -}}
+{{- range $key, $value := . -}}
+{{- if hasPrefix "pillion.dev/" $key -}}
+{{- $name := trimPrefix "pillion.dev/" $key -}}
+{{- if eq $name "injected" -}}
+{{- $wrong = append $wrong "the pod has Pillion already, by the annotation pillion.dev/injected. Put it in once: by this chart, by pillion inject or by the component of kustomize" -}}
+{{- else if not (hasKey $known $name) -}}
+{{- $wrong = append $wrong (printf "the pod has the annotation %s, which is none of Pillion's: they are pillion.dev/%s" $key (keys $known | sortAlpha | join ", pillion.dev/")) -}}
+{{- else if not (kindIs "string" $value) -}}
+{{- $wrong = append $wrong (printf "the annotation %s is not a string: put it in quotes" $key) -}}
+{{- else if not (regexMatch (index $known $name | first) $value) -}}
+{{- $wrong = append $wrong (printf "the annotation %s is %s, and has to be %s" $key (toJson $value) (index $known $name | last)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- if and (hasKey . "pillion.dev/config") (hasKey . "pillion.dev/config-map") -}}
+{{- $wrong = append $wrong "the pod has both of the annotations pillion.dev/config and pillion.dev/config-map. Remove one of them" -}}
+{{- end -}}
+{{- toJson $wrong -}}
+{{- end -}}
+
+{{/*
+Annotations that keep a service mesh away from Pillion's ports, as a JSON list of [key, value], and an error where the pod has one of
+them that does not. Takes {v, annotations, ports}; ports are those of the encrypted upstreams.
+*/}}
+{{- define "pillion-sidecar.meshAnnotations" -}}
+{{- $out := .ports | join "," -}}
+{{- $in := toString .v.httpPort -}}
+{{- $wanted := list -}}
+{{- if eq .v.mesh "istio" -}}
+{{- $wanted = list (list "traffic.sidecar.istio.io/excludeOutboundPorts" $out) (list "traffic.sidecar.istio.io/excludeInboundPorts" $in) (list "proxy.istio.io/config" "{\"proxyMetadata\":{\"ISTIO_META_DNS_CAPTURE\":\"false\"}}") -}}
+{{- else if eq .v.mesh "linkerd" -}}
+{{- $wanted = list (list "config.linkerd.io/skip-outbound-ports" $out) (list "config.linkerd.io/skip-inbound-ports" $in) -}}
+{{- end -}}
+{{- $annotations := .annotations -}}
+{{- $added := list -}}
+{{- range $wanted -}}
+{{- $key := first . -}}
+{{- if not (last .) -}}
+{{- else if not (hasKey $annotations $key) -}}
+{{- $added = append $added . -}}
+{{- else if ne $key "proxy.istio.io/config" -}}
+{{- $there := get $annotations $key | toString -}}
+{{- range splitList "," (last .) -}}
+{{- $port := int . -}}
+{{- $has := false -}}
+{{- range splitList "," $there -}}
+{{- $ends := trim . | splitList "-" -}}
+{{- if and (le (first $ends | int) $port) (le $port (last $ends | int)) -}}{{- $has = true -}}{{- end -}}
+{{- end -}}
+{{- if not $has -}}
+{{- fail (printf "\n\npillion-sidecar: the pod has the annotation %s: %q without Pillion's port %s. Add the port there\n" $key (get $annotations $key) .) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $added -}}
+{{- end -}}

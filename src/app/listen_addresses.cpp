@@ -1,0 +1,91 @@
+#include "app/listen_addresses.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <type_traits>
+
+#include "app/reload_outcome.hpp"
+#include "config/scalar.hpp"
+
+namespace pillion::app {
+namespace {
+
+constexpr std::size_t max_text = std::size_t{4} << 10U;  // bytes; far above 16 addresses for DNS and 2 for HTTP
+constexpr std::string_view dns_word = "dns", http_word = "http";
+
+/// Its last digit is the layout's version.
+constexpr std::uint64_t magic = 0x4c697374656e7301;  // "Listens", 1
+
+/// As it lies in the file, in this machine's byte order.
+struct AddressHeader {
+  std::uint64_t format = magic;
+  std::uint32_t count = 0;   ///< how often it was written; 0: never
+  std::uint32_t length = 0;  ///< of the text, in bytes
+  friend bool operator==(const AddressHeader&, const AddressHeader&) = default;
+};
+static_assert(sizeof(AddressHeader) == 16 && std::has_unique_object_representations_v<AddressHeader>);
+
+constexpr auto header_offset = static_cast<off_t>(ReloadOutcome::size);
+
+off_t text_offset(std::uint32_t count) {
+  return header_offset + static_cast<off_t>(sizeof(AddressHeader) + (count % 2) * max_text);
+}
+
+std::optional<AddressHeader> read_header(int descriptor) {
+  AddressHeader header;
+  if (::pread(descriptor, &header, sizeof header, header_offset) != static_cast<ssize_t>(sizeof header))
+    return std::nullopt;
+  const bool valid = header.format == magic && header.count > 0 && header.length <= max_text;
+  return valid ? std::optional(header) : std::nullopt;
+}
+
+void append_lines(std::string& text, std::string_view word, const std::vector<config::Endpoint>& addresses) {
+  for (const auto& address : addresses) text.append(word).append(" ").append(to_string(address)).append("\n");
+}
+
+ListenAddresses parse(std::string_view text) {
+  ListenAddresses addresses;
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const auto word = line.substr(0, line.find(' '));
+    if (word != dns_word && word != http_word) continue;
+    const auto address = config::parse_endpoint(line.substr(std::min(word.size() + 1, line.size())));
+    if (address) (word == dns_word ? addresses.dns : addresses.http).push_back(*address);
+  }
+  return addresses;
+}
+
+}  // namespace
+
+bool write_listen_addresses(int descriptor, const ListenAddresses& addresses) {
+  std::string text;
+  append_lines(text, dns_word, addresses.dns);
+  append_lines(text, http_word, addresses.http);
+  AddressHeader header = read_header(descriptor).value_or(AddressHeader{});
+  ++header.count;
+  header.length = static_cast<std::uint32_t>(text.size());
+  return text.size() <= max_text &&
+         ::pwrite(descriptor, text.data(), text.size(), text_offset(header.count)) ==
+             static_cast<ssize_t>(text.size()) &&
+         ::pwrite(descriptor, &header, sizeof header, header_offset) == static_cast<ssize_t>(sizeof header);
+}
+
+std::optional<ListenAddresses> read_listen_addresses(int descriptor) {
+  constexpr int looks = 100;
+  for (int look = 0; look < looks; ++look) {
+    const auto header = read_header(descriptor);
+    if (!header) return std::nullopt;
+    std::string text(header->length, '\0');
+    const bool has_text =
+        ::pread(descriptor, text.data(), text.size(), text_offset(header->count)) == static_cast<ssize_t>(text.size());
+    if (has_text && read_header(descriptor) == header) return parse(text);
+  }
+  return std::nullopt;
+}
+
+}  // namespace pillion::app

@@ -1,0 +1,94 @@
+#include "cli/health_command.hpp"
+
+#include <poll.h>
+
+#include <algorithm>
+#include <chrono>
+#include <expected>
+#include <ostream>
+#include <string_view>
+
+#include "cli/exit_code.hpp"
+#include "cli/health_request.hpp"
+#include "cli/running_proxy.hpp"
+#include "config/scalar.hpp"
+
+namespace pillion::cli {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds patience{2000};      // of one try
+constexpr std::chrono::milliseconds retry_interval{10};  // from the end of a try to the next
+
+struct Unhealthy {
+  std::string reason;           ///< of one line or, with a body, of several
+  bool may_become_well = true;  ///< false: asking again is of no use
+};
+
+/// The error of what is healthy: nothing.
+std::expected<void, Unhealthy> ask(std::optional<pid_t> pid, std::string_view path, Clock::time_point deadline) {
+  const auto proxy = find_running_proxy(pid);
+  if (!proxy) return std::unexpected(Unhealthy{.reason = proxy.error()});
+  const auto addresses = proxy->addresses();
+  if (!addresses) return std::unexpected(Unhealthy{.reason = addresses.error()});
+  if (addresses->http.empty()) {
+    return std::unexpected(Unhealthy{
+        .reason = "HTTP is switched off by the configuration: `http: {listen: \"\"}`; health is told over HTTP",
+        .may_become_well = false});
+  }
+  const auto response = request_health(addresses->http, path, deadline);
+  if (!response) return std::unexpected(Unhealthy{.reason = response.error()});
+  if (response->is_healthy) return {};
+  std::string reason(path);
+  reason.append(": ").append(response->status).append("\n").append(response->body);
+  if (reason.ends_with('\n')) reason.pop_back();
+  return std::unexpected(Unhealthy{.reason = std::move(reason)});
+}
+
+}  // namespace
+
+HealthCommand::HealthCommand(CLI::App& app)
+    : command_(*app.add_subcommand("health", "Ask the running proxy for its health")) {
+  auto* const startup = command_.add_flag("--startup", startup_, "Whether it has started: /startupz");
+  auto* const live = command_.add_flag("--live", live_, "Whether its event loop turns: /livez");
+  auto* const ready = command_.add_flag("--ready", ready_, "Whether it is ready, and not draining: /readyz");
+  startup->excludes(live)->excludes(ready);
+  live->excludes(ready);
+  add_pid_option(command_, pid_);
+  command_.add_option("--wait", wait_, "How long to ask again until it is healthy; 0s: one try")
+      ->type_name("TIME")
+      ->capture_default_str();
+  command_.footer(
+      "Asks over HTTP where the running proxy listens for it, which its process says and not a configuration file;\n"
+      "without one of the three options /healthz. Exits 0 where it is healthy, and 1 with the reason where it is not,\n"
+      "does not answer within 2 s, or is not there. Has to run as the proxy's user.\n\n"
+      "Example:\n"
+      "  pillion health --startup --wait 60s");
+}
+
+int HealthCommand::run(std::ostream& out, std::ostream& err) const {
+  const auto wait = config::parse_duration(wait_);
+  if (!wait) {
+    err << "pillion: health: --wait: " << wait.error() << "; see `pillion health --help`\n";
+    return exit_code::bad_command_line;
+  }
+  const std::string_view path = startup_ ? "/startupz" : live_ ? "/livez" : ready_ ? "/readyz" : "/healthz";
+  const auto until = Clock::now() + (wait->count() > 0 ? *wait : patience);
+  for (;;) {
+    const auto outcome = ask(pid_, path, std::min(Clock::now() + patience, until));
+    if (outcome) {
+      out << "ok\n";
+      return exit_code::clean;
+    }
+    // A try that has no time left would only hide the reason of this one.
+    const bool is_last = wait->count() == 0 || Clock::now() + 2 * retry_interval >= until;
+    if (is_last || !outcome.error().may_become_well) {
+      err << "pillion: health: " << outcome.error().reason << '\n';
+      return exit_code::not_healthy;
+    }
+    ::poll(nullptr, 0, static_cast<int>(retry_interval.count()));
+  }
+}
+
+}  // namespace pillion::cli

@@ -1,0 +1,174 @@
+"""How the values become pillion.yaml, and where the address of the cluster's DNS comes from."""
+
+import pytest
+import yaml
+
+from adopters import ADDRESS, charts, deployment, key
+from check import check
+from conftest import CHARTS, CLUSTER_DNS, config, configuration_text, only, pod_spec
+
+
+class TestConfiguration:
+    """How the values become pillion.yaml."""
+
+    def routes(self, helm, *values):
+        return config(helm.template("pillion", "--set", ADDRESS["pillion"], *values))["routes"]
+
+    def test_default_routes(self, helm):
+        routes = self.routes(helm)
+        assert routes[0] == {"zone": "cluster.local", "upstream": "cluster"}
+        assert routes[-1] == {"zone": ".", "upstream": "public"}
+        assert {"network": "10.0.0.0/8", "upstream": "cluster"} in routes
+        assert {one["upstream"] for one in routes[:-1]} == {"cluster"}
+
+    def test_every_private_network_is_the_clusters(self, helm):
+        private = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"}
+        assert {one["network"] for one in self.routes(helm) if "network" in one} == private
+        more = self.routes(helm, "--set", "pillion.clusterDNS.networks={198.18.0.0/15,10.0.0.0/8}")
+        assert [one["network"] for one in more if "network" in one][-1] == "198.18.0.0/15"
+        assert {one["network"] for one in more if "network" in one} == private | {"198.18.0.0/15"}
+
+    def test_given_routes_go_first_and_are_not_repeated(self, helm):
+        routes = self.routes(helm, "--set-json", 'pillion.config.routes=[{"zone": "10.in-addr.arpa.", "upstream": "public"}]')
+        assert routes[0] == {"zone": "10.in-addr.arpa.", "upstream": "public"}
+        assert not [one for one in routes if one.get("network") == "10.0.0.0/8"]
+
+    @pytest.mark.parametrize("zone, network, rest", [
+        ("17.172.in-addr.arpa", "172.16.0.0/12", {f"{number}.172.in-addr.arpa" for number in (16, *range(18, 32))}),
+        ("D.F.ip6.arpa", "fc00::/7", {"c.f.ip6.arpa"}), ("64.100.in-addr.arpa", "100.64.0.0/10", {f"{number}.100.in-addr.arpa" for number in range(65, 128)})])
+    def test_of_a_network_the_rest_stays_the_clusters(self, helm, zone, network, rest):
+        """A zone is in a configuration once, also where a network stands for it."""
+        routes = self.routes(helm, "--set-json", f'pillion.config.routes=[{{"zone": "{zone}", "upstream": "public"}}]')
+        assert network not in [one.get("network") for one in routes]
+        assert {one["zone"] for one in routes if one["upstream"] == "cluster" and one.get("zone", "").endswith(".arpa")} == rest
+
+    def test_network_within_another(self, helm):
+        """As in EKS, whose Services are in 172.20.0.0/16."""
+        more = ("--set", "pillion.clusterDNS.networks={172.20.0.0/16,2001:db8:0:8::/61}")
+        assert self.routes(helm, *more)[:-2] == self.routes(helm)[:-1]
+        assert self.routes(helm, *more)[-2] == {"network": "2001:db8:0:8::/61", "upstream": "cluster"}
+
+    def test_zones_are_not_repeated(self, helm):
+        twice = '[{"zone": "corp.example", "upstream": "public"}, {"zone": "Corp.example.", "upstream": "cluster"}]'
+        error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.routes={twice}")
+        assert "config.routes has the zone corp.example twice" in error
+
+    def test_given_route_for_the_rest_stands(self, helm):
+        routes = self.routes(helm, "--set-json", 'pillion.config.routes=[{"zone": ".", "upstream": "cluster"}]')
+        assert [one for one in routes if one.get("zone") == "."] == [{"zone": ".", "upstream": "cluster"}]
+
+    def test_public_upstream_is_there_only_where_it_is_used(self, helm, binary, tmp_path):
+        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set-json", 'pillion.config.routes=[{"zone": ".", "upstream": "cluster"}]')
+        assert list(config(objects)["upstreams"]) == ["cluster"]
+        check(binary, tmp_path, configuration_text(objects))
+
+    def test_the_only_upstream_gets_the_rest(self, helm):
+        servers = 'pillion.config.upstreams={"corporate": {"servers": [{"address": "10.0.0.53:853"}]}}'
+        assert self.routes(helm, "--set-json", servers)[-1] == {"zone": ".", "upstream": "corporate"}
+
+    def test_two_upstreams_and_nothing_said_about_the_rest(self, helm):
+        servers = '{"servers": [{"address": "10.0.0.53:853"}]}'
+        error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f'pillion.config.upstreams={{"a": {servers}, "b": {servers}}}')
+        assert 'needs a route for the zone "."' in error and "a, b" in error
+
+    @pytest.mark.parametrize("routes, complaint", [
+        ('[{"zone": "corp.example", "upstream": "corporate"}]', "sends names to the upstream corporate, which is not there: there are cluster, public, spare"),
+        ("[]", "config.upstreams has spare, which no route uses")])
+    def test_upstreams_and_routes_belong_together(self, helm, binary, tmp_path, routes, complaint):
+        """Pillion would not start with these."""
+        server = '{"servers": [{"address": "10.0.0.53:853"}]}'
+        upstreams = f'{{"public": {server}, "spare": {server}}}'
+        assert complaint in helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.routes={routes}",
+                                       "--set-json", f"pillion.config.upstreams={upstreams}")
+        with pytest.raises(AssertionError, match="no route uses it|is not one of the upstreams"):
+            check(binary, tmp_path, f"upstreams: {upstreams}\n" + (f"routes: {routes}" if routes != "[]" else ""))
+
+    def test_cluster_upstream_of_ones_own(self, helm):
+        own = '{"public": {"servers": [{"address": "9.9.9.9:853"}]}, "cluster": {"protocol": "tcp", "servers": [{"address": "10.9.9.9:53"}]}}'
+        objects = helm.template("pillion", "--set", "pillion.image.repository=p", "--set-json", f"pillion.config.upstreams={own}")
+        assert config(objects)["upstreams"]["cluster"] == {"protocol": "tcp", "servers": [{"address": "10.9.9.9:53"}]}
+
+    def test_without_the_clusters_names(self, helm):
+        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set", "pillion.clusterDNS.enabled=false")
+        rendered = config(objects)
+        assert list(rendered["upstreams"]) == ["public"] and rendered["routes"] == [{"zone": ".", "upstream": "public"}]
+        assert "searches" not in pod_spec(only(objects, "Deployment"))["dnsConfig"]
+
+    def test_search_turned_off(self, helm, binary, tmp_path):
+        """The pod's search list stays: the C library walks it."""
+        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set", "pillion.config.search=false")
+        assert "search" not in config(objects)
+        assert pod_spec(only(objects, "Deployment"))["dnsConfig"] == pod_spec(deployment(helm, "pillion"))["dnsConfig"]
+        assert yaml.safe_load(check(binary, tmp_path, configuration_text(objects)))["search"] is False
+
+    @pytest.mark.parametrize("value", ["true", '"false"', '{"domains": ["a.example"]}'])
+    def test_search_list_cannot_be_given(self, helm, value):
+        error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.search={value}")
+        assert "search" in error and "false" in error
+
+    def test_numbers_stay_numbers(self, helm, binary, tmp_path):
+        objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set", "pillion.config.dns.max_connections=1000000",
+                                "--set", "pillion.config.cache.size=0")
+        text = configuration_text(objects)
+        assert "max_connections: 1000000" in text
+        assert "max_connections: 1000000" in check(binary, tmp_path, text)
+
+    @pytest.mark.parametrize("settings", ["config.cache.size=64MiB", "config.threads=13", "resources.limits.memory=16Mi", "resources.limits.memory=20M", "resources.limits.memory=0.01Gi",
+                                          "resources.limits.memory=20000000"])
+    def test_cache_that_does_not_fit_into_the_memory_limit_is_refused(self, helm, settings):
+        assert "resources.limits.memory is" in helm.error("pillion", "--set", ADDRESS["pillion"], "--set", f"pillion.{settings}")
+
+    def test_cache_that_fits_into_the_memory_limit(self, helm):
+        for settings in ("config.cache.size=64MiB,pillion.resources.limits.memory=80Mi", "config.cache.size=0,pillion.resources.limits.memory=16Mi",
+                         "config.threads=8,pillion.resources.limits.memory=0.1Gi", "config.cache.size=1GiB,pillion.resources.limits.memory=null"):
+            assert helm.template("pillion", "--set", ADDRESS["pillion"], "--set", f"pillion.{settings}")
+
+    def test_effective_configuration(self, helm, binary, tmp_path):
+        """What Pillion itself makes of the default: encrypted but for the cluster's own names."""
+        effective = yaml.safe_load(check(binary, tmp_path, configuration_text(helm.template("pillion", "--set", ADDRESS["pillion"]))))
+        assert effective["upstreams"]["public"]["protocol"] == "tls"
+        assert [one["tls_name"] for one in effective["upstreams"]["public"]["servers"]] == ["cloudflare-dns.com", "dns.quad9.net"]
+        assert effective["upstreams"]["cluster"]["protocol"] == "udp"
+
+
+class TestClusterDNS:
+    LOOKUP = ("--set", "pillion.image.repository=registry.example/pillion,pillion.clusterDNS.lookup=true")
+
+    def install(self, helm, kubeconfig, *arguments):
+        return helm.run("install", "r", CHARTS["pillion"], "--dry-run=server", "--namespace", "shop", "--disable-openapi-validation", *arguments,
+                        kubeconfig=kubeconfig)
+
+    def test_looked_up_where_that_is_wanted(self, helm, helm3, cluster):
+        for one in (helm, helm3):
+            done = self.install(one, cluster, *self.LOOKUP)
+            assert done.returncode == 0, done.stderr
+            assert "address: 10.43.0.10:53" in done.stdout
+
+    def test_value_goes_before_the_look_up(self, helm, cluster):
+        done = self.install(helm, cluster, *self.LOOKUP, "--set", ADDRESS["pillion"])
+        assert f"address: {CLUSTER_DNS}:53" in done.stdout and "10.43" not in done.stdout
+
+    @pytest.mark.parametrize("program", ["helm", "helm3"])
+    def test_who_may_not_look_is_told_what_to_set(self, request, program, forbidding_cluster):
+        """An administrator of one namespace, who cannot read kube-system: Helm has no way to go on after a look-up that is forbidden."""
+        helm = request.getfixturevalue(program)
+        done = self.install(helm, forbidding_cluster, "--set", "pillion.image.repository=p")
+        assert done.returncode != 0 and "forbidden" not in done.stderr
+        assert "--set pillion.clusterDNS.address=" in done.stderr and "grep nameserver /etc/resolv.conf" in done.stderr
+        assert "forbidden" in self.install(helm, forbidding_cluster, *self.LOOKUP).stderr
+
+    def test_what_no_service_has_is_not_guessed(self, helm):
+        """Cloud DNS of GKE answers at 169.254.169.254, while the Service kube-dns is there and unused."""
+        error = helm.error("pillion", *self.LOOKUP, "--kube-version", "1.33.4-gke.1350000")
+        assert "not looked up in GKE" in error and "--set pillion.clusterDNS.address=" in error
+
+    @charts
+    def test_unknown_is_a_failure_that_says_what_to_set(self, helm, chart):
+        error = helm.error(chart, "--set", f"{key(chart)}.image.repository=p")
+        assert f"--set {key(chart)}.clusterDNS.address=" in error and f"--set {key(chart)}.clusterDNS.enabled=false" in error
+        assert "grep nameserver /etc/resolv.conf" in error and "--set global.clusterDNS.address=" in error
+
+    def test_unknown_does_not_matter_where_it_is_not_used(self, helm):
+        for setting in ("existingConfigMap=ours", "clusterDNS.enabled=false"):
+            assert helm.template("pillion", "--set", "pillion.image.repository=p", "--set", f"pillion.{setting}")
+        assert helm.template("pillion", "--set", "pillion.enabled=false")

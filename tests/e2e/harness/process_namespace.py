@@ -1,0 +1,28 @@
+"""Programs in a process namespace of their own: nobody's proxy but the test's can be found there, and told or asked anything."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from .process import PATIENCE, TestProgramError
+
+NAMESPACE = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child"]
+if os.geteuid() != 0:
+    NAMESPACE += ["--user", "--map-current-user"]
+
+
+def namespaces_work():
+    return subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode == 0
+
+
+needs_namespace = pytest.mark.skipif(not namespaces_work(), reason="making process namespaces is not permitted here")
+
+
+def python_in_namespace(script):
+    """What a script in Python prints as process 1 of a new namespace."""
+    done = subprocess.run([*NAMESPACE, sys.executable, "-B", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
+    if done.returncode != 0:
+        raise TestProgramError(f"ended with {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout

@@ -1,0 +1,206 @@
+// Addresses that come and go while the server runs. The loop is turned by hand: what is sent on loopback has arrived.
+
+#include "server/dns_server.hpp"
+
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "resolve/fakes.hpp"
+#include "support/dns_client.hpp"
+
+namespace pillion::server {
+namespace {
+
+using std::chrono::milliseconds;
+using test::StreamClient;
+using test::UdpClient;
+
+class SilentLog final : public runtime::Log {
+ public:
+  SilentLog() : Log(runtime::LogLevel::error) {}
+
+ private:
+  void write(runtime::LogLevel /*level*/, std::string_view /*message*/,
+             std::span<const runtime::Field> /*fields*/) override {}
+};
+
+class DnsServerTest : public ::testing::Test {
+ protected:
+  ~DnsServerTest() override {
+    while (!upstream->asked.empty()) upstream->fail();
+    server.stop();
+    loop.release_timer();
+    loop.run();
+    EXPECT_TRUE(server.is_stopped());
+  }
+
+  resolve::Setup setup() {
+    auto holding = std::make_unique<resolve::testing::HoldingGroup>();
+    upstream = holding.get();
+    resolve::Setup made;
+    made.groups.push_back(std::make_shared<resolve::UpstreamGroup>(
+        resolve::UpstreamGroup{.name = "public", .encrypted = true, .group = std::move(holding)}));
+    made.routes.push_back({.zone = {0}, .group = 0});
+    made.cache = cache::Settings{};
+    return made;
+  }
+
+  /// Listens on another port of the kernel's choice.
+  config::Endpoint listen() {
+    auto bound = bind_address({"127.0.0.1", 0}, PortUse::alone);
+    const config::Endpoint endpoint{"127.0.0.1", bound.port};
+    server.listen({.endpoint = endpoint, .bound = std::move(bound)});
+    return endpoint;
+  }
+  void keep_only(const std::vector<config::Endpoint>& endpoints) {
+    server.keep_only(endpoints, [this](int descriptor) { released.push_back(descriptor); });
+  }
+  /// Until no handler is ready.
+  void turn() {
+    loop.io().restart();
+    while (loop.io().poll() > 0) loop.io().restart();
+  }
+  /// Until `holds()`; false where it does not within a bound that is far more than is needed.
+  template <typename Condition>
+  bool turn_until(Condition holds) {
+    const auto bound = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!holds() && std::chrono::steady_clock::now() < bound) {
+      loop.io().restart();
+      loop.io().run_for(milliseconds(10));
+    }
+    return holds();
+  }
+  static bool is_free(const config::Endpoint& endpoint) {
+    try {
+      static_cast<void>(bind_address(endpoint, PortUse::alone));
+      return true;
+    } catch (const BindError&) {
+      return false;
+    }
+  }
+  /// What has come to the client by now.
+  template <typename Client>
+  std::optional<dns::Buffer> answer_of(Client& client) {
+    turn();
+    return client.receive(milliseconds(0));
+  }
+  static dns::Buffer query(std::string_view name) { return test::make_query(name, dns::type::a); }
+
+  SilentLog log;
+  runtime::Loop loop{log};
+  config::Config config;
+  SharedLimits limits{config.dns.max_connections};
+  runtime::MemoryShares memory;
+  DnsMetrics metrics;
+  resolve::testing::HoldingGroup* upstream = nullptr;
+  resolve::Resolver resolver{loop, loop.random(), log, memory, setup()};
+  DnsServer server{loop, config, limits, resolver, memory, metrics};
+  std::vector<int> released;
+};
+
+TEST_F(DnsServerTest, AnAddressIsServedFromTheStartOnAndALaterOneAtOnce) {
+  const auto first = listen();
+  UdpClient early("127.0.0.1", first.port);
+  early.send(query("first.example"));
+  turn();
+  EXPECT_TRUE(upstream->asked.empty());
+  server.start();
+  turn();
+  EXPECT_EQ(upstream->asked.size(), 1U);
+
+  const auto second = listen();
+  EXPECT_EQ(server.addresses(), (std::vector{first, second}));
+  UdpClient udp("127.0.0.1", second.port);
+  udp.send(query("second.example"));
+  StreamClient tcp("127.0.0.1", second.port);
+  tcp.send_message(query("third.example"));
+  turn();
+  ASSERT_EQ(upstream->asked.size(), 3U);
+  for (int i = 0; i < 3; ++i) upstream->answer_with_address();
+  EXPECT_TRUE(answer_of(early));
+  EXPECT_TRUE(answer_of(udp));
+  EXPECT_TRUE(answer_of(tcp));
+}
+
+TEST_F(DnsServerTest, WhatIsKeptIsNotTouched) {
+  const auto kept = listen();
+  const auto goes = listen();
+  server.start();
+  StreamClient client("127.0.0.1", kept.port);
+  turn();
+  keep_only({kept, {"127.0.0.1", 1}});
+  EXPECT_EQ(released.size(), 2U);
+  EXPECT_EQ(server.addresses(), std::vector{kept});
+  keep_only({kept});
+  EXPECT_EQ(released.size(), 2U) << "nothing more goes";
+  client.send_message(query("www.example"));
+  turn();
+  ASSERT_EQ(upstream->asked.size(), 1U);
+  upstream->answer_with_address();
+  EXPECT_TRUE(answer_of(client));
+  EXPECT_EQ(client.ending(), StreamClient::Ending::open);
+  EXPECT_TRUE(is_free(goes));
+}
+
+TEST_F(DnsServerTest, WhatTheKernelHadTakenInIsAnsweredAndThenTheAddressIsFree) {
+  const auto kept = listen();
+  const auto goes = listen();
+  server.start();
+  turn();
+  // None of these has been read when the address goes, nor has the connection been accepted.
+  UdpClient udp("127.0.0.1", goes.port);
+  udp.send(query("udp.example"));
+  StreamClient tcp("127.0.0.1", goes.port);
+  tcp.send_message(query("tcp.example"));
+  keep_only({kept});
+  turn();
+  ASSERT_EQ(upstream->asked.size(), 2U);
+  EXPECT_FALSE(is_free(goes)) << "an answer has to leave from there yet";
+  for (int i = 0; i < 2; ++i) upstream->answer_with_address();
+  EXPECT_TRUE(answer_of(udp));
+  EXPECT_TRUE(answer_of(tcp));
+  EXPECT_EQ(tcp.drain(milliseconds(0)), StreamClient::Ending::end_of_stream);
+  tcp.close();
+  EXPECT_TRUE(turn_until([&] { return is_free(goes); }));
+  EXPECT_TRUE(server.is_finished());
+}
+
+TEST_F(DnsServerTest, AnIdleClientOfAnAddressThatGoesIsToldSo) {
+  const auto goes = listen();
+  server.start();
+  StreamClient idle("127.0.0.1", goes.port);
+  turn();
+  keep_only({});
+  turn();
+  EXPECT_EQ(idle.drain(milliseconds(0)), StreamClient::Ending::end_of_stream);
+  EXPECT_EQ(server.addresses(), std::vector<config::Endpoint>{});
+  EXPECT_THROW(StreamClient("127.0.0.1", goes.port), std::exception);
+}
+
+TEST_F(DnsServerTest, AnAddressMayComeBackWhileAClientOfItsLastTimeStillWaits) {
+  const auto endpoint = listen();
+  server.start();
+  StreamClient before("127.0.0.1", endpoint.port);
+  before.send_message(query("before.example"));
+  turn();
+  ASSERT_EQ(upstream->asked.size(), 1U);
+  keep_only({});
+  turn();
+  server.listen({.endpoint = endpoint, .bound = bind_address(endpoint, PortUse::alone)});
+  StreamClient after("127.0.0.1", endpoint.port);
+  after.send_message(query("after.example"));
+  turn();
+  ASSERT_EQ(upstream->asked.size(), 2U);
+  for (int i = 0; i < 2; ++i) upstream->answer_with_address();
+  EXPECT_TRUE(answer_of(before));
+  EXPECT_TRUE(answer_of(after));
+  EXPECT_EQ(before.drain(milliseconds(0)), StreamClient::Ending::end_of_stream);
+  EXPECT_EQ(after.ending(), StreamClient::Ending::open);
+}
+
+}  // namespace
+}  // namespace pillion::server
