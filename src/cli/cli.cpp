@@ -72,7 +72,7 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
 
   try {
     app.parse(reversed(args));
-    // Before OpenSSL is initialised, which takes longer than all of this, and kubelets ask every few seconds.
+    // It needs no OpenSSL, and kubelets run it every few seconds in every pod.
     if (health.is_chosen()) return health.run(out, err);
     initialise_openssl();
     if (check.is_chosen()) return check.run(out, err);
