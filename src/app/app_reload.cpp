@@ -9,7 +9,7 @@
 #include "app/app.hpp"
 #include "app/bind_addresses.hpp"
 #include "app/replies.hpp"
-#include "app/supervisor.hpp"
+#include "app/supervised_worker.hpp"
 
 namespace pillion::app {
 namespace asio = boost::asio;
@@ -29,6 +29,15 @@ std::vector<config::Endpoint> missing_in(const std::vector<config::Endpoint>& ad
   return missing;
 }
 
+std::vector<int> descriptors_of(const std::vector<std::vector<server::ListenAddress>>& addresses) {
+  std::vector<int> descriptors;
+  for (const auto& shard : addresses) {
+    for (const auto& [endpoint, bound] : shard)
+      descriptors.insert(descriptors.end(), {bound.udp.get(), bound.tcp.get()});
+  }
+  return descriptors;
+}
+
 }  // namespace
 
 void App::reload_from(const std::filesystem::path& file, const config::Loaded& loaded) {
@@ -43,10 +52,11 @@ void App::reload_from(const std::filesystem::path& file, const config::Loaded& l
                   .is_reachable = [this](std::string_view upstream) { return is_reachable(upstream); }});
 }
 
-/// On the reloader's thread. Binds new addresses and has every shard make its generation; the error is why one could
+/// On the reloader's thread. Has every shard make its generation, with its share of `added`; the error is why one could
 /// not.
-std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan, const std::atomic<bool>& cancelled) {
-  auto added = bind_addresses(missing_in(plan->config.dns.listen, applied_->config.dns.listen), shards_.size());
+std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan,
+                                        std::vector<std::vector<server::ListenAddress>> added,
+                                        const std::atomic<bool>& cancelled) {
   Replies<std::optional<std::string>> prepared(shards_.size());
   for (std::size_t i = 0; i < shards_.size(); ++i)
     shards_[i]->prepare(plan, std::move(added[i]), warm_patience, prepared.reply(i));
@@ -59,14 +69,19 @@ std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan,
 /// On the reloader's thread. Every shard has its generation before any uses it.
 std::expected<void, std::string> App::apply(const std::shared_ptr<const Plan>& plan,
                                             const std::atomic<bool>& cancelled) {
-  if (auto error = prepare(plan, cancelled)) {
+  auto bound = bind_addresses(missing_in(plan->config.dns.listen, applied_->config.dns.listen), shards_.size());
+  const auto sockets = descriptors_of(bound);
+  // Before they are the shards', which may close them.
+  for (const int socket : sockets) hand_to_supervisor(handover_, socket);
+  if (auto error = prepare(plan, std::move(bound), cancelled)) {
     for (const auto& shard : shards_) shard->discard();
+    for (const int socket : sockets) release_socket(handover_, socket);
     return std::unexpected(std::move(*error));
   }
   using Committed = std::optional<std::vector<GroupMetrics>>;
   Replies<Committed> committed(shards_.size());
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    shards_[i]->commit([this](int socket) { release_inherited_socket(handover_, socket); },
+    shards_[i]->commit([this](int socket) { release_socket(handover_, socket); },
                        [reply = committed.reply(i)](const ShardUpstreams* upstreams) {
                          reply(upstreams == nullptr ? Committed() : metrics_of(*upstreams));
                        });

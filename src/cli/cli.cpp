@@ -11,6 +11,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
+#include "app/handover.hpp"
 #include "app/supervisor.hpp"
 #include "cli/check_command.hpp"
 #include "cli/exit_code.hpp"
