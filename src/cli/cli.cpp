@@ -13,6 +13,7 @@
 #include <CLI/Formatter.hpp>
 #include <openssl/ssl.h>
 
+#include "app/handover.hpp"
 #include "app/supervisor.hpp"
 #include "cli/check_command.hpp"
 #include "cli/exit_code.hpp"
