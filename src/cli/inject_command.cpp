@@ -9,7 +9,6 @@
 #include <boost/json/object.hpp>
 
 #include "cli/exit_code.hpp"
-#include "config/load.hpp"
 #include "config/read_file.hpp"
 #include "inject/stream.hpp"
 #include "inject/values.hpp"
@@ -122,11 +121,6 @@ std::expected<inject::Options, std::string> InjectCommand::options() const {
   if (!config_file_.empty()) {
     auto text = read(config_file_);
     if (!text) return std::unexpected(text.error());
-    try {
-      static_cast<void>(config::parse_config(*text, config_file_));
-    } catch (const config::ConfigError& error) {
-      return std::unexpected(error.what());
-    }
     config = std::move(*text);
   }
   auto options = inject::read_values(values, std::string(runtime::build_info::version()), std::move(config));

@@ -163,9 +163,10 @@ std::expected<json::array, Reason> mutate(const json::value& pod, const Options&
   json::value edited = pod;
   Editor editor(edited);
   if (*marker) remove_sidecar(editor, **marker);
-  const auto own = with_overrides(edited, options, true);
+  if (auto found = find_obstacle(edited, options)) return obstacle(std::move(*found));
+  const auto own = with_overrides(edited, options);
   if (!own) return obstacle(own.error());
-  if (auto found = find_obstacle(edited, *own)) return obstacle(std::move(*found));
+  if (auto found = find_mesh_obstacle(edited, *own)) return obstacle(std::move(*found));
   Insertion(editor, *own).run(name_space);
   if (edited == pod) return json::array{};
   return editor.patch();

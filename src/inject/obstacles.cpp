@@ -89,9 +89,9 @@ Obstacle foreign_volume(const json::value& pod, const Options& options) {
   return std::nullopt;
 }
 
-Obstacle sysctl(const json::value& pod, const Options& options) {
+Obstacle sysctl(const json::value& pod) {
   const auto* const sysctls = find_array(pod, "/spec/securityContext/sysctls");
-  if (sysctls == nullptr || !options.port_sysctl) return std::nullopt;
+  if (sysctls == nullptr) return std::nullopt;
   for (const auto& each : *sysctls) {
     if (text(find_string(each, "/name")) != port_sysctl_name) continue;
     const auto value = text(find_string(each, "/value"));
@@ -142,31 +142,6 @@ bool has_port(std::string_view list, std::uint16_t port) {
     if (first <= port && port <= last) return true;
   }
   return false;
-}
-
-/// Mesh annotations that are there stay as they are, and so have to let Pillion's ports pass already.
-Obstacle mesh_ports(const json::value& pod, const Options& options) {
-  struct Rule {
-    Mesh mesh;
-    std::string_view annotation;
-    bool is_inbound;
-  };
-  constexpr std::array rules = {
-      Rule{Mesh::istio, "traffic.sidecar.istio.io/excludeOutboundPorts", false},
-      Rule{Mesh::istio, "traffic.sidecar.istio.io/excludeInboundPorts", true},
-      Rule{Mesh::linkerd, "config.linkerd.io/skip-outbound-ports", false},
-      Rule{Mesh::linkerd, "config.linkerd.io/skip-inbound-ports", true},
-  };
-  for (const auto& rule : rules) {
-    const auto* const found = find_string(pod, child("/metadata/annotations", rule.annotation));
-    if (rule.mesh != options.mesh || found == nullptr) continue;
-    for (const auto port : rule.is_inbound ? std::vector{options.http_port} : encrypted_ports(options)) {
-      if (!has_port(*found, port))
-        return "the annotation " + std::string(rule.annotation) + " is there without Pillion's port: add " +
-               std::to_string(port) + " to it";
-    }
-  }
-  return std::nullopt;
 }
 
 enum class Kind : std::uint8_t { map, list, text };
@@ -224,9 +199,32 @@ Obstacle find_obstacle(const json::value& pod, const Options& options) {
   if (auto found = name_servers(pod)) return found;
   if (auto found = foreign_container(pod)) return found;
   if (auto found = foreign_volume(pod, options)) return found;
-  if (auto found = sysctl(pod, options)) return found;
-  if (auto found = taken_port(pod, options)) return found;
-  return mesh_ports(pod, options);
+  if (auto found = sysctl(pod)) return found;
+  return taken_port(pod, options);
+}
+
+Obstacle find_mesh_obstacle(const json::value& pod, const Options& options) {
+  struct Rule {
+    Mesh mesh;
+    std::string_view annotation;
+    bool is_inbound;
+  };
+  constexpr std::array rules = {
+      Rule{Mesh::istio, "traffic.sidecar.istio.io/excludeOutboundPorts", false},
+      Rule{Mesh::istio, "traffic.sidecar.istio.io/excludeInboundPorts", true},
+      Rule{Mesh::linkerd, "config.linkerd.io/skip-outbound-ports", false},
+      Rule{Mesh::linkerd, "config.linkerd.io/skip-inbound-ports", true},
+  };
+  for (const auto& rule : rules) {
+    const auto* const found = find_string(pod, child("/metadata/annotations", rule.annotation));
+    if (rule.mesh != options.mesh || found == nullptr) continue;
+    for (const auto port : rule.is_inbound ? std::vector{options.http_port} : encrypted_ports(options)) {
+      if (!has_port(*found, port))
+        return "the annotation " + std::string(rule.annotation) + " is there without Pillion's port: add " +
+               std::to_string(port) + " to it";
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace pillion::inject

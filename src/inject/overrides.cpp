@@ -103,13 +103,12 @@ std::string check_quantity(std::string_view text) {
   return is_number && is_above_zero && is_suffix ? "" : "is to be a quantity above zero, such as 64Mi or 100m";
 }
 
-std::expected<Options, std::string> with_overrides(const json::value& pod, Options options, bool owns_config) {
+std::expected<Options, std::string> with_overrides(const json::value& pod, Options options) {
   const auto* const annotations = find_object(pod, "/metadata/annotations");
   if (annotations == nullptr) return options;
   for (const auto& [key, value] : *annotations) {
     const std::string_view full = key;
     if (!full.starts_with(annotation_prefix) || full == marker_annotation) continue;
-    if (full == config_annotation && !owns_config) continue;
     const auto name = full.substr(annotation_prefix.size());
     const auto* const found = std::ranges::find(overrides, name, &Override::name);
     if (found == overrides.end())
@@ -123,7 +122,7 @@ std::expected<Options, std::string> with_overrides(const json::value& pod, Optio
   const auto has = [&](std::string_view name) {
     return annotations->contains(std::string(annotation_prefix) + std::string(name));
   };
-  if (owns_config && has("config") && has("config-map"))
+  if (has("config") && has("config-map"))
     return std::unexpected(
         "there are both annotations, pillion.dev/config and pillion.dev/config-map: one of the two is "
         "to say the configuration");

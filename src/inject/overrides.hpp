@@ -16,9 +16,7 @@ namespace pillion::inject {
 /// right.
 [[nodiscard]] std::string check_quantity(std::string_view text);
 
-/// The options for this pod. `owns_config` says that its annotation pillion.dev/config is the owner's, not ours. The
-/// error names the annotation, and what would be right.
-[[nodiscard]] std::expected<Options, std::string> with_overrides(const json::value& pod, Options options,
-                                                                 bool owns_config);
+/// The options for this pod, in which Pillion is not yet. The error names the annotation, and what would be right.
+[[nodiscard]] std::expected<Options, std::string> with_overrides(const json::value& pod, Options options);
 
 }  // namespace pillion::inject

@@ -5,15 +5,18 @@
 #include <charconv>
 #include <iterator>
 #include <set>
+#include <sstream>
 #include <string_view>
 #include <utility>
 
 #include <boost/json/array.hpp>
 #include <boost/json/string.hpp>
 
+#include "config/load.hpp"
 #include "config/network.hpp"
 #include "inject/editor.hpp"
 #include "inject/yaml_documents.hpp"
+#include "inject/yaml_writer.hpp"
 
 namespace pillion::inject {
 namespace {
@@ -31,10 +34,6 @@ json::object public_upstreams(bool ipv6) {
   const json::array servers{server(ipv6 ? "[2606:4700:4700::1111]:853" : "1.1.1.1:853", "cloudflare-dns.com"),
                             server(ipv6 ? "[2620:fe::fe]:853" : "9.9.9.9:853", "dns.quad9.net")};
   return {{public_upstream, json::object{{"servers", servers}}}};
-}
-
-std::string bracketed(const std::string& address) {
-  return address.find(':') == std::string::npos ? address : '[' + address + ']';
 }
 
 /// Lower case, without the final dot but for the root.
@@ -137,7 +136,30 @@ void add_cluster(const ConfigValues& values, json::object& upstreams, Routes& ro
   }
 }
 
+/// Takes away what names files.
+void strip_files(json::object& config) {
+  if (auto* const search = config.if_contains("search"); search != nullptr && search->is_object())
+    search->get_object().stable_erase("resolv_conf");
+  auto* const upstreams = config.if_contains("upstreams");
+  if (upstreams == nullptr || !upstreams->is_object()) return;
+  for (auto& [name, upstream] : upstreams->get_object()) {
+    auto* const tls = upstream.is_object() ? upstream.get_object().if_contains("tls") : nullptr;
+    if (tls == nullptr || !tls->is_object()) continue;
+    for (const auto* const key : {"ca_file", "client_cert", "client_key"}) tls->get_object().stable_erase(key);
+  }
+}
+
+/// Of "FILE:LINE:COLUMN: MESSAGE" the message.
+std::string without_place(const std::string& line) {
+  const auto colon = line.find(": ");
+  return colon == std::string::npos ? line : line.substr(colon + 2);
+}
+
 }  // namespace
+
+std::string bracketed(const std::string& address) {
+  return address.find(':') == std::string::npos ? address : '[' + address + ']';
+}
 
 json::object sidecar_config(const ConfigValues& values, Faults& faults) {
   json::object config = values.given;
@@ -167,6 +189,22 @@ json::object sidecar_config(const ConfigValues& values, Faults& faults) {
     config["search"] = json::object{{"resolv_conf", "/etc/resolv.conf"}};
   }
   return config;
+}
+
+Faults check_config(std::string_view text) {
+  const auto documents = read_documents(text);
+  if (!documents) return {documents.error()};
+  if (documents->size() != 1 || !documents->front().value.is_object()) return {"is to be one map"};
+  auto config = documents->front().value.get_object();
+  strip_files(config);
+  Faults faults;
+  try {
+    static_cast<void>(config::parse_config(to_yaml(config), "config"));
+  } catch (const config::ConfigError& error) {
+    std::istringstream lines(error.what());
+    for (std::string line; std::getline(lines, line);) faults.push_back(without_place(line));
+  }
+  return faults;
 }
 
 std::vector<std::uint16_t> encrypted_ports(std::string_view config) {

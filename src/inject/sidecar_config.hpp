@@ -22,9 +22,15 @@ struct ConfigValues {
   std::vector<std::string> cluster_networks;  ///< besides the private ones
 };
 
+/// An IP address as it stands before a port.
+[[nodiscard]] std::string bracketed(const std::string& address);
+
 /// The same for every pod and every namespace: its search list is the one that the kubelet writes. Faults name the
 /// values.
 [[nodiscard]] json::object sidecar_config(const ConfigValues& values, Faults& faults);
+
+/// What is wrong with a configuration, one line a fault. The files that it names are in the pod, and not looked at.
+[[nodiscard]] Faults check_config(std::string_view text);
 
 /// Ports of the servers that a configuration, as text, asks over TLS, ascending.
 [[nodiscard]] std::vector<std::uint16_t> encrypted_ports(std::string_view config);

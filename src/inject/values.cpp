@@ -3,7 +3,8 @@
 #include <boost/json/array.hpp>
 #include <boost/json/string.hpp>
 
-#include "inject/editor.hpp"
+#include "config/scalar.hpp"
+#include "inject/overrides.hpp"
 #include "inject/sidecar_config.hpp"
 #include "inject/yaml_writer.hpp"
 
@@ -91,6 +92,8 @@ void read_cluster(ValueSection& top, ConfigValues& config, Options& options) {
   if (auto cluster = top.section("clusterDNS")) {
     cluster->read("enabled", config.cluster_dns);
     cluster->read("address", config.cluster_address);
+    if (!config.cluster_address.empty() && !config::parse_endpoint(bracketed(config.cluster_address) + ":53"))
+      cluster->refuse("address", "`" + config.cluster_address + "` is no IP address; it has no port");
     cluster->read("domain", config.cluster_domain);
     cluster->read("networks", config.cluster_networks);
     cluster->pass_over("lookup");
@@ -129,11 +132,25 @@ void read_mesh(ValueSection& top, Options& options) {
   }
 }
 
+void check_resources(ValueSection& top, const json::object& resources) {
+  for (const auto& [kind, amounts] : resources) {
+    if (!amounts.is_object()) continue;
+    for (const auto& [what, amount] : amounts.get_object()) {
+      const auto* const text = amount.if_string();
+      const std::string problem = text != nullptr      ? check_quantity(*text)
+                                  : amount.is_number() ? ""
+                                                       : "is to be a quantity";
+      if (!problem.empty()) top.refuse("resources." + std::string(kind) + '.' + std::string(what), problem);
+    }
+  }
+}
+
 void read_container(ValueSection& top, Options& options) {
   options.resources = default_resources();
   options.security_context = default_security_context();
   options.liveness_probe = default_liveness_probe();
   merge(top, "resources", options.resources);
+  check_resources(top, options.resources);
   merge(top, "containerSecurityContext", options.security_context);
   merge(top, "livenessProbe", options.liveness_probe);
   if (const auto seconds = top.read_number("preStopSeconds", 0, 3600))
@@ -189,6 +206,9 @@ std::expected<Options, std::string> read_values(const json::object& values, cons
   } else if (options.config_map.empty()) {
     const auto generated = sidecar_config(config, faults);
     options.config = to_yaml(generated);
+  }
+  if (faults.empty() && options.config_map.empty()) {
+    for (const auto& fault : check_config(options.config)) faults.push_back("config: " + fault);
   }
   if (faults.empty()) return options;
   std::string all;

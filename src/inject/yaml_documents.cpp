@@ -158,7 +158,12 @@ std::string rewritten(const YamlDocument& document, const json::value& value) {
     rest.remove_prefix(size);
   }
   if (is_separator(first_line(rest), "---")) result += "---\n";
-  return result + to_yaml(value);
+  result += to_yaml(value);
+  // Without its end, the next document would have to begin with a line of its own.
+  for (; !rest.empty(); rest.remove_prefix(line_size(rest))) {
+    if (is_separator(first_line(rest), "...")) return result + std::string(rest);
+  }
+  return result;
 }
 
 }  // namespace pillion::inject

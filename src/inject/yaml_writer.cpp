@@ -5,6 +5,7 @@
 #include <charconv>
 #include <cstddef>
 #include <string_view>
+#include <utility>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -18,6 +19,28 @@ namespace {
 
 bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// Line breaks of YAML 1.1 besides the common ones (U+0085, U+2028, U+2029), and the mark of a stream's start (U+FEFF).
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> separators = {{
+    {"\xC2\x85", "\\u0085"},
+    {"\xE2\x80\xA8", "\\u2028"},
+    {"\xE2\x80\xA9", "\\u2029"},
+    {"\xEF\xBB\xBF", "\\uFEFF"},
+}};
+
+bool has_line_separator(std::string_view text) {
+  return std::ranges::any_of(separators,
+                             [&](const auto& each) { return text.find(each.first) != std::string_view::npos; });
+}
+
+std::string double_quoted(std::string_view text) {
+  auto result = json::serialize(json::value(text));
+  for (const auto& [raw, escaped] : separators) {
+    for (auto at = result.find(raw); at != std::string::npos; at = result.find(raw, at))
+      result.replace(at, raw.size(), escaped);
+  }
+  return result;
 }
 
 /// Whether the text may stand without quotes: only what no reader takes for something else.
@@ -35,13 +58,15 @@ bool is_plain(std::string_view text) {
 
 /// Whether the text reads best between single quotes, where nothing of it is escaped.
 bool is_single_quoted(std::string_view text) {
-  return text.find('"') != std::string_view::npos &&
+  return !has_line_separator(text) && text.find('"') != std::string_view::npos &&
          std::ranges::all_of(text, [](unsigned char c) { return c >= 0x20 && c != '\'' && c != 0x7F; });
 }
 
 /// Whether the text can stand as lines of its own: no line of it begins or ends with what would be lost.
 bool is_block(std::string_view text) {
-  if (text.find('\n') == std::string_view::npos || text.front() == ' ' || text.front() == '\n') return false;
+  if (has_line_separator(text) || text.find('\n') == std::string_view::npos || text.front() == ' ' ||
+      text.front() == '\n')
+    return false;
   const bool is_printable = std::ranges::all_of(text, [](unsigned char c) { return c >= 0x20 || c == '\n'; });
   return is_printable && text.find(" \n") == std::string_view::npos && text.back() != ' ';
 }
@@ -139,7 +164,7 @@ class Writer {
     } else if (is_single_quoted(value)) {
       out_ += '\'' + std::string(value) + '\'';
     } else {
-      out_ += json::serialize(json::value(value));
+      out_ += double_quoted(value);
     }
   }
 

@@ -137,7 +137,7 @@ def test_what_is_no_whole_pod_stays_as_it_was(pillion, stream):
 
 
 def test_directives_and_ends_of_documents_stay_together(pillion):
-    stream = text("yaml-comments") + text("yaml-comments") + text("host-network")
+    stream = text("yaml-comments") + text("yaml-comments") + b"---\n" + text("host-network")
     result = pillion.injected("pod", stream=stream)
     wanted = [corpus.expected("yaml-comments")] * 2 + [corpus.original("host-network")]
     assert [comparable(one) for one in load_all(result)] == [comparable(one) for one in wanted]
