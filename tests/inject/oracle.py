@@ -133,6 +133,10 @@ def inject(template, namespace, values):
     else:
         spec["containers"] = [container(values), *spec["containers"]]
     prepend(spec, "volumes", volumes(values, theirs), added)
+    for secret in values["imagePullSecrets"]:
+        if secret not in (spec.get("imagePullSecrets") or []):
+            there(spec, "imagePullSecrets", [], added).append(secret)
+            added.append(f"pullSecret:{secret['name']}")
 
     if config_map(values, theirs) is None and CONFIG not in theirs:
         annotations[CONFIG] = dump(configuration(values))
@@ -276,11 +280,14 @@ def uninject(template):
         if count:
             del resolver[key][:count]
     resolver.pop("nameservers", None)
+    secrets = [key.removeprefix("pullSecret:") for key in added if key.startswith("pullSecret:")]
+    if spec.get("imagePullSecrets"):
+        spec["imagePullSecrets"] = [one for one in spec["imagePullSecrets"] if one["name"] not in secrets]
     if "sysctl" in added:
         context["sysctls"] = [one for one in context["sysctls"] if one["name"] != SYSCTL]
     spec["dnsPolicy"] = "ClusterFirst"
     for holder, keys in ((resolver, ("searches", "options")), (context, ("sysctls",)), (metadata, ("labels", "annotations")),
-                         (spec, ("dnsPolicy", "dnsConfig", "securityContext", "initContainers", "volumes")), (template, ("metadata",))):
+                         (spec, ("dnsPolicy", "dnsConfig", "securityContext", "initContainers", "volumes", "imagePullSecrets")), (template, ("metadata",))):
         for key in keys:
             if key in added and not (isinstance(holder.get(key), (list, dict)) and holder[key]):
                 holder.pop(key, None)

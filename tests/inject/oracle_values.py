@@ -26,6 +26,7 @@ containerSecurityContext:
    runAsUser: 65532, runAsGroup: 65532, seccompProfile: {type: RuntimeDefault}}
 preStopSeconds: 5
 livenessProbe: {periodSeconds: 10, timeoutSeconds: 3, failureThreshold: 3}
+imagePullSecrets: []
 extraVolumes: []
 extraVolumeMounts: []
 extraEnv: []
