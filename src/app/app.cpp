@@ -11,7 +11,7 @@
 #include <openssl/crypto.h>
 
 #include "app/bind_addresses.hpp"
-#include "app/supervisor.hpp"
+#include "app/supervised_worker.hpp"
 #include "runtime/build_info.hpp"
 
 namespace pillion::app {
@@ -56,7 +56,7 @@ void App::make_shards() {
   server::InheritedSockets inherited(handover_.sockets);
   for (auto& addresses : bind_addresses(plan_->config.dns.listen, plan_->config.threads, inherited))
     shards_.push_back(std::make_unique<Shard>(*plan_, std::move(addresses), shared_, log_));
-  for (const int descriptor : inherited.close_rest()) release_inherited_socket(handover_, descriptor);
+  for (const int descriptor : inherited.close_rest()) release_socket(handover_, descriptor);
   for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
 }
 

@@ -63,8 +63,9 @@ class App {
   };
   [[nodiscard]] std::expected<ListenAddresses, std::string> apply(const std::shared_ptr<const Plan>& plan,
                                                                   const std::atomic<bool>& cancelled);
-  [[nodiscard]] std::expected<std::vector<DnsAddress>, std::string> prepare(const std::shared_ptr<const Plan>& plan,
-                                                                            const std::atomic<bool>& cancelled);
+  [[nodiscard]] std::optional<std::string> prepare(const std::shared_ptr<const Plan>& plan,
+                                                   std::vector<std::vector<server::ListenAddress>> added,
+                                                   const std::atomic<bool>& cancelled);
   [[nodiscard]] ListenAddresses listen_addresses() const;
   [[nodiscard]] bool is_reachable(std::string_view upstream) const;
   [[nodiscard]] http::HealthReport health(http::HealthProbe probe) const;

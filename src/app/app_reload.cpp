@@ -9,7 +9,7 @@
 #include "app/app.hpp"
 #include "app/bind_addresses.hpp"
 #include "app/replies.hpp"
-#include "app/supervisor.hpp"
+#include "app/supervised_worker.hpp"
 
 namespace pillion::app {
 namespace asio = boost::asio;
@@ -29,6 +29,15 @@ std::vector<config::Endpoint> missing_in(const std::vector<config::Endpoint>& ad
   return missing;
 }
 
+std::vector<int> descriptors_of(const std::vector<std::vector<server::ListenAddress>>& addresses) {
+  std::vector<int> descriptors;
+  for (const auto& shard : addresses) {
+    for (const auto& [endpoint, bound] : shard)
+      descriptors.insert(descriptors.end(), {bound.udp.get(), bound.tcp.get()});
+  }
+  return descriptors;
+}
+
 }  // namespace
 
 void App::reload_from(const std::filesystem::path& file, const config::Loaded& loaded) {
@@ -43,36 +52,39 @@ void App::reload_from(const std::filesystem::path& file, const config::Loaded& l
                   .is_reachable = [this](std::string_view upstream) { return is_reachable(upstream); }});
 }
 
-/// On the reloader's thread. Binds new addresses, which it returns, and has every shard make its generation; the error
-/// is why one could not.
-std::expected<std::vector<App::DnsAddress>, std::string> App::prepare(const std::shared_ptr<const Plan>& plan,
-                                                                      const std::atomic<bool>& cancelled) {
-  auto added = bind_addresses(missing_in(plan->config.dns.listen, applied_->config.dns.listen), shards_.size());
-  std::vector<DnsAddress> addresses;
-  for (const auto& [endpoint, bound] : added.front())
-    addresses.push_back({.configured = endpoint, .bound = {bound.address.to_string(), bound.port}});
+/// On the reloader's thread. Has every shard make its generation, with its share of `added`; the error is why one could
+/// not.
+std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan,
+                                        std::vector<std::vector<server::ListenAddress>> added,
+                                        const std::atomic<bool>& cancelled) {
   Replies<std::optional<std::string>> prepared(shards_.size());
   for (std::size_t i = 0; i < shards_.size(); ++i)
     shards_[i]->prepare(plan, std::move(added[i]), warm_patience, prepared.reply(i));
   const auto errors = prepared.wait(cancelled);
-  if (!errors) return std::unexpected(stopping);
+  if (!errors) return std::string(stopping);
   const auto failed = std::ranges::find_if(*errors, [](const auto& error) { return error.has_value(); });
-  if (failed != errors->end()) return std::unexpected(**failed);
-  return addresses;
+  return failed == errors->end() ? std::nullopt : *failed;
 }
 
 /// On the reloader's thread. Every shard has its generation before any uses it.
 std::expected<ListenAddresses, std::string> App::apply(const std::shared_ptr<const Plan>& plan,
                                                        const std::atomic<bool>& cancelled) {
-  const auto prepared = prepare(plan, cancelled);
-  if (!prepared) {
+  auto bound = bind_addresses(missing_in(plan->config.dns.listen, applied_->config.dns.listen), shards_.size());
+  std::vector<DnsAddress> added;
+  for (const auto& [endpoint, address] : bound.front())
+    added.push_back({.configured = endpoint, .bound = {address.address.to_string(), address.port}});
+  const auto sockets = descriptors_of(bound);
+  // Before they are the shards', which may close them.
+  for (const int socket : sockets) hand_to_supervisor(handover_, socket);
+  if (auto error = prepare(plan, std::move(bound), cancelled)) {
     for (const auto& shard : shards_) shard->discard();
-    return std::unexpected(prepared.error());
+    for (const int socket : sockets) release_socket(handover_, socket);
+    return std::unexpected(std::move(*error));
   }
   using Committed = std::optional<std::vector<GroupMetrics>>;
   Replies<Committed> committed(shards_.size());
   for (std::size_t i = 0; i < shards_.size(); ++i) {
-    shards_[i]->commit([this](int socket) { release_inherited_socket(handover_, socket); },
+    shards_[i]->commit([this](int socket) { release_socket(handover_, socket); },
                        [reply = committed.reply(i)](const ShardUpstreams* upstreams) {
                          reply(upstreams == nullptr ? Committed() : metrics_of(*upstreams));
                        });
@@ -83,9 +95,9 @@ std::expected<ListenAddresses, std::string> App::apply(const std::shared_ptr<con
     return std::unexpected(stopping);
   ShardMetrics metrics;
   for (auto& each : *replies) metrics.push_back(std::move(*each));
-  for (const auto& added : *prepared) {
-    log_.info("listening for DNS", {{"address", config::to_string(added.bound)}, {"transports", "udp tcp"}});
-    dns_addresses_.push_back(added);
+  for (const auto& address : added) {
+    log_.info("listening for DNS", {{"address", config::to_string(address.bound)}, {"transports", "udp tcp"}});
+    dns_addresses_.push_back(address);
   }
   for (const auto& gone : missing_in(applied_->config.dns.listen, plan->config.dns.listen)) {
     const auto address = std::ranges::find(dns_addresses_, gone, &DnsAddress::configured);

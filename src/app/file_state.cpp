@@ -7,27 +7,15 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <string_view>
 
 #include "runtime/unique_descriptor.hpp"
 
 namespace pillion::app {
 namespace {
 
+using config::Fingerprint;
+
 constexpr std::uint64_t max_size = std::uint64_t{2} << 20U;
-
-/// FNV-1a of 64 bits.
-class Hash {
- public:
-  void add(std::string_view bytes) {
-    constexpr std::uint64_t prime = 0x100000001b3;
-    for (const char byte : bytes) value_ = (value_ ^ static_cast<unsigned char>(byte)) * prime;
-  }
-  [[nodiscard]] std::uint64_t value() const { return value_; }
-
- private:
-  std::uint64_t value_ = 0xcbf29ce484222325;
-};
 
 bool is_short(int error) {
   return error == EMFILE || error == ENFILE || error == ENOMEM || error == EINTR;
@@ -39,7 +27,7 @@ std::int64_t nanoseconds(const timespec& time) {
 
 }  // namespace
 
-std::optional<Fingerprint> fingerprint_of(const std::filesystem::path& file) {
+std::optional<config::Fingerprint> fingerprint_of(const std::filesystem::path& file) {
   const auto unreadable = [](int error) { return is_short(error) ? std::nullopt : std::optional(Fingerprint{}); };
   // A pipe without a writer must not be waited for.
   const runtime::UniqueDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
@@ -50,17 +38,14 @@ std::optional<Fingerprint> fingerprint_of(const std::filesystem::path& file) {
   Fingerprint fingerprint{.readable = true};
   if (!S_ISREG(status.st_mode)) return fingerprint;
 
-  Hash hash;
   std::array<char, std::size_t{16} << 10U> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): read into
   while (fingerprint.size < max_size) {
     const auto got = ::read(descriptor.get(), buffer.data(), buffer.size());
     if (got < 0) return unreadable(errno);
     if (got == 0) break;
     const auto size = std::min(static_cast<std::uint64_t>(got), max_size - fingerprint.size);
-    hash.add({buffer.data(), size});
-    fingerprint.size += size;
+    fingerprint.add({buffer.data(), size});
   }
-  fingerprint.hash = hash.value();
   return fingerprint;
 }
 

@@ -3,24 +3,17 @@
 
 #include <sys/types.h>
 
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 
-namespace pillion::app {
+#include "config/fingerprint.hpp"
 
-/// Of a file's content: that of two contents is the same by chance once in 2^64.
-struct Fingerprint {
-  bool readable = false;
-  std::uint64_t size = 0;  ///< of what was read, in bytes
-  std::uint64_t hash = 0;
-  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
-};
+namespace pillion::app {
 
 /// Reads at most 2 MiB, the most that any file of a configuration may have; blocks. What is no regular file, and cannot
 /// be read twice, is always the same. nullopt where descriptors or memory are short: that says nothing of the file.
-[[nodiscard]] std::optional<Fingerprint> fingerprint_of(const std::filesystem::path& file);
+[[nodiscard]] std::optional<config::Fingerprint> fingerprint_of(const std::filesystem::path& file);
 
 /// What changes with a file, be it only touched: for whoever looks often. Links are followed.
 struct FileStatus {

@@ -46,7 +46,8 @@ void FileWatch::start_inotify() {
   }
 }
 
-void FileWatch::watch(const std::vector<fs::path>& files, std::chrono::system_clock::time_point read_at) {
+void FileWatch::watch(const std::vector<fs::path>& files, std::chrono::system_clock::time_point read_at,
+                      const std::optional<config::Fingerprint>& first_read) {
   auto before = std::exchange(files_, {});
   for (auto& path : absolute(files)) {
     const auto known = std::ranges::find(before, path, &WatchedFile::path);
@@ -63,7 +64,10 @@ void FileWatch::watch(const std::vector<fs::path>& files, std::chrono::system_cl
     if (file.is_known) continue;
     file.is_known = true;
     file.polled = status_of(file.path);
-    if (last_change(watched_directories({&file.path, 1})) < read_at) file.reported = fingerprint_of(file.path);
+    // Before the time is looked at: what changes after this shows in that.
+    const auto held = fingerprint_of(file.path);
+    const bool is_as_read = first_read && &file == &files_.front() && held == first_read;
+    if (is_as_read || last_change(watched_directories({&file.path, 1})) < read_at) file.reported = held;
     if (!file.reported) settling_.stir();
   }
   if (!is_set()) set_poll(now);

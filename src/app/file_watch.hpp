@@ -35,8 +35,10 @@ class FileWatch final : runtime::Deadline {
 
   /// Watches these files, and no others; of those that it watches already it keeps what they held at the last report.
   /// Of the others, whoever names them has read them at `read_at` (config::file_time_now) or later: one that has
-  /// changed since is reported.
-  void watch(const std::vector<std::filesystem::path>& files, std::chrono::system_clock::time_point read_at);
+  /// changed since is reported. File systems tell times by ticks; so one that was written in the very tick is reported
+  /// as well, but for the first of the files where it still is what was read (`first_read`).
+  void watch(const std::vector<std::filesystem::path>& files, std::chrono::system_clock::time_point read_at,
+             const std::optional<config::Fingerprint>& first_read = {});
   void stop();
 
   /// True if it depends on polling, since not all directories can be watched.
@@ -48,8 +50,8 @@ class FileWatch final : runtime::Deadline {
     bool is_known = false;       ///< True once what follows was read
     FileStatus polled;           ///< at the last poll
     /// What it held at the last report, nullopt where that is not known, and at the last look.
-    std::optional<Fingerprint> reported;
-    std::optional<Fingerprint> seen;
+    std::optional<config::Fingerprint> reported;
+    std::optional<config::Fingerprint> seen;
   };
 
   void expired(runtime::Time now) override;

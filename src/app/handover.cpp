@@ -10,8 +10,8 @@ namespace {
 
 // Arrays, since the supervisor reads them: the pointer in a string_view lies where discard_relocated_data() takes it.
 constexpr char report_name[] = "report", supervisor_name[] = "supervisor", socket_name[] = "socket",
-               outcome_name[] = "outcome", restarts_name[] = "restarts", ended_by_name[] = "ended_by",
-               lived_name[] = "lived_ms";
+               channel_name[] = "channel", outcome_name[] = "outcome", restarts_name[] = "restarts",
+               ended_by_name[] = "ended_by", lived_name[] = "lived_ms";
 
 void append(std::string& out, std::string_view name, std::integral auto number) {
   if (!out.empty()) out += ' ';
@@ -30,6 +30,7 @@ bool read_item(std::string_view name, std::string_view number, Handover& handove
   if (name == report_name) return read(number, handover.report);
   if (name == supervisor_name) return read(number, handover.supervisor);
   if (name == socket_name) return read(number, handover.sockets.emplace_back());
+  if (name == channel_name) return read(number, handover.channel);
   if (name == outcome_name) return read(number, handover.outcome);
   if (name == restarts_name) return read(number, handover.restarts);
   if (name == ended_by_name) return read(number, handover.ended_by);
@@ -43,6 +44,7 @@ std::string to_text(const Handover& handover) {
   if (handover.report >= 0) append(text, report_name, handover.report);
   if (handover.supervisor != 0) append(text, supervisor_name, handover.supervisor);
   for (const int socket : handover.sockets) append(text, socket_name, socket);
+  if (handover.channel >= 0) append(text, channel_name, handover.channel);
   if (handover.outcome >= 0) append(text, outcome_name, handover.outcome);
   if (handover.restarts != 0) append(text, restarts_name, handover.restarts);
   if (handover.ended_by != 0) append(text, ended_by_name, handover.ended_by);

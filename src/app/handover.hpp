@@ -18,6 +18,7 @@ struct Handover {
   int report = -1;                ///< descriptor to report bound sockets on, and then to end; -1: this is a worker
   pid_t supervisor = 0;           ///< process id; 0: there is none
   std::vector<int> sockets = {};  ///< descriptors, in the order in which they were bound
+  int channel = -1;               ///< descriptor to hand over sockets that are bound later; -1: there is none
   int outcome = -1;               ///< descriptor of the ReloadOutcome, which the supervisor holds; -1: there is none
   std::uint64_t restarts = 0;     ///< how many workers ended by a signal before this one
   int ended_by = 0;               ///< the signal that ended the last of them; 0: this is the first

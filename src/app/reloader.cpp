@@ -68,6 +68,7 @@ Reloader::Reloader(std::filesystem::path file, const config::Loaded& loaded, std
       reloads_(reloads),
       hooks_(std::move(hooks)),
       read_at_(loaded.read_at),
+      own_fingerprint_(loaded.own_fingerprint),
       files_(loaded.files),
       inherited_outcome_(outcome),
       watch_(loop_, {}, [this] { reload("file"); }) {}
@@ -104,13 +105,14 @@ void Reloader::request(std::string_view trigger) {
 }
 
 void Reloader::watch() {
-  watch_.watch(plan_->config.reload.watch ? files_ : std::vector<std::filesystem::path>{}, read_at_);
+  watch_.watch(plan_->config.reload.watch ? files_ : std::vector<std::filesystem::path>{}, read_at_, own_fingerprint_);
 }
 
 void Reloader::reload(std::string_view trigger) {
   // What changes from here on needs another one.
   is_requested_ = false;
   read_at_ = config::file_time_now();
+  own_fingerprint_.reset();
   outcome_->begin();
   difference_.clear();
   lacks_proof_ = false;
@@ -158,6 +160,7 @@ std::expected<Reloader::Change, Reloader::Faults> Reloader::attempt() {
   try {
     auto loaded = file_.empty() ? config::parse_config("{}", "(defaults)") : config::load_config(file_);
     files_ = loaded.files;
+    own_fingerprint_ = loaded.own_fingerprint;
     difference_ = joined(config::difference(config::to_yaml(read_, true), config::to_yaml(loaded.config, true)));
     if (auto faults = config::restart_faults(read_, loaded.config); !faults.empty())
       return std::unexpected(std::move(faults));

@@ -84,8 +84,9 @@ class Reloader final : runtime::Deadline {
   telemetry::Sources::Reloads& reloads_;
   ReloadHooks hooks_;
   std::chrono::system_clock::time_point read_at_;
-  std::vector<std::filesystem::path> files_;  // that the configuration in use names, or a refused one does
-  std::string difference_;                    // of what was read last and what is in use
+  std::optional<config::Fingerprint> own_fingerprint_;  // of the configuration's file, as it was read then
+  std::vector<std::filesystem::path> files_;            // that the configuration in use names, or a refused one does
+  std::string difference_;                              // of what was read last and what is in use
   int inherited_outcome_;
   std::optional<ReloadOutcome> outcome_;
   bool lacks_proof_ = false;  // that is what the last one was refused for

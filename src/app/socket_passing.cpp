@@ -9,15 +9,37 @@
 namespace pillion::app {
 namespace {
 
-constexpr char end_mark = 'e', descriptor_mark = 'd';
+/// What goes with a descriptor is its number; with none, this.
+constexpr int end_mark = -1;
 
-bool send_message(int channel, msghdr& message, char mark) {
-  iovec data{.iov_base = &mark, .iov_len = sizeof mark};
+bool send_message(int channel, msghdr& message, int number) {
+  iovec data{.iov_base = &number, .iov_len = sizeof number};
   message.msg_iov = &data;
   message.msg_iovlen = 1;
   for (;;) {
     if (::sendmsg(channel, &message, MSG_NOSIGNAL) >= 0) return true;
     if (errno != EINTR) return false;
+  }
+}
+
+/// The next message: of the end, or of a descriptor, of which `here` is -1 where there was no room for it.
+std::expected<PassedDescriptor, int> receive_message(int channel, int flags) {
+  for (;;) {
+    PassedDescriptor passed;
+    iovec data{.iov_base = &passed.there, .iov_len = sizeof passed.there};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const auto size = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC | flags);
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return std::unexpected(size < 0 ? errno : EPIPE);
+    const auto* const header = CMSG_FIRSTHDR(&message);
+    if (header != nullptr && header->cmsg_type == SCM_RIGHTS)
+      std::memcpy(&passed.here, CMSG_DATA(header), sizeof passed.here);
+    return passed;
   }
 }
 
@@ -33,7 +55,7 @@ bool send_descriptor(int channel, int descriptor) {
   header->cmsg_type = SCM_RIGHTS;
   header->cmsg_len = CMSG_LEN(sizeof descriptor);
   std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-  return send_message(channel, message, descriptor_mark);
+  return send_message(channel, message, descriptor);
 }
 
 bool send_end(int channel) {
@@ -44,21 +66,19 @@ bool send_end(int channel) {
 std::expected<std::vector<int>, int> receive_descriptors(int channel) {
   std::vector<int> descriptors;
   for (;;) {
-    char mark = 0;
-    iovec data{.iov_base = &mark, .iov_len = sizeof mark};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    const auto size = ::recvmsg(channel, &message, MSG_CMSG_CLOEXEC);
-    if (size < 0 && errno == EINTR) continue;
-    if (size <= 0) return std::unexpected(size < 0 ? errno : EPIPE);
-    if (mark == end_mark) return descriptors;
-    const auto* const header = CMSG_FIRSTHDR(&message);
-    if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return std::unexpected(EMFILE);
-    std::memcpy(&descriptors.emplace_back(), CMSG_DATA(header), sizeof(int));
+    const auto passed = receive_message(channel, 0);
+    if (!passed) return std::unexpected(passed.error());
+    if (passed->there == end_mark) return descriptors;
+    if (passed->here < 0) return std::unexpected(EMFILE);
+    descriptors.push_back(passed->here);
+  }
+}
+
+std::optional<PassedDescriptor> take_descriptor(int channel) {
+  for (;;) {
+    const auto passed = receive_message(channel, MSG_DONTWAIT);
+    if (!passed) return std::nullopt;
+    if (passed->here >= 0) return *passed;
   }
 }
 

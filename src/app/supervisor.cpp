@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/auxv.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,10 +16,12 @@
 #include <string>
 #include <utility>
 
+#include "app/handover.hpp"
 #include "app/reload_outcome.hpp"
 #include "app/relocated_data.hpp"
 #include "app/restart_policy.hpp"
 #include "app/socket_passing.hpp"
+#include "app/supervised_worker.hpp"
 
 namespace pillion::app {
 namespace {
@@ -28,10 +29,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int cannot_start = 1;
-/// The value of this signal is the descriptor of a socket to close.
-int release_signal() {
-  return SIGRTMIN;
-}
+/// As many as a worker may have while a reload goes on: two sockets for each of 16 addresses and 256 threads, before it
+/// and after it. Room for them is made at the start, since later only functions of libc may be called.
+constexpr std::size_t max_sockets = std::size_t{2} * 16 * 256 * 2;
 
 /// This very file, to be executed again: the worker gets an address space laid out anew, so that one crash tells an
 /// attacker nothing about the next worker.
@@ -57,10 +57,14 @@ void add_passed_signals(sigset_t& set) {
 
 class Supervisor {
  public:
-  Supervisor(char** argv, Program program, std::vector<int> sockets, const sigset_t& usual_mask)
-      : argv_(argv), program_(program), usual_mask_(usual_mask) {
+  /// `channel` are both ends of what workers hand over sockets by, the worker's last.
+  Supervisor(char** argv, Program program, const std::vector<int>& sockets, std::array<int, 2> channel,
+             const sigset_t& usual_mask)
+      : argv_(argv), program_(program), channel_(channel[0]), usual_mask_(usual_mask) {
+    sockets_.reserve(max_sockets);
+    for (const int socket : sockets) sockets_.push_back({.here = socket, .there = socket});
     told_.supervisor = ::getpid();
-    told_.sockets = std::move(sockets);
+    told_.channel = channel[1];
     told_.outcome = outcome_.descriptor();
   }
 
@@ -70,7 +74,9 @@ class Supervisor {
  private:
   void handle(const siginfo_t& signal);
   void pass_on(int number);
-  void release(const siginfo_t& signal);
+  void tend_sockets(const siginfo_t& signal);
+  void take_new_sockets();
+  void release(int descriptor);
   void reap();
   void worker_ended(int status);
   void start_worker();
@@ -82,8 +88,10 @@ class Supervisor {
   Program program_;
   // Here, so that `pillion reload` finds it in process 1, and it outlives workers.
   ReloadOutcome outcome_;
+  int channel_;
   sigset_t usual_mask_;
-  Handover told_;  // what the next worker is
+  std::vector<PassedDescriptor> sockets_;  // in the order in which they were bound; `there` is the worker
+  Handover told_;                          // what the next worker is, but for its sockets
   RestartBackoff backoff_;
   pid_t worker_ = 0;  // 0: there is none
   bool ending_ = false;
@@ -113,7 +121,7 @@ void Supervisor::run(const sigset_t& awaited) {
 
 void Supervisor::handle(const siginfo_t& signal) {
   if (signal.si_signo == SIGCHLD) return reap();
-  if (signal.si_signo == release_signal()) return release(signal);
+  if (signal.si_signo == socket_signal()) return tend_sockets(signal);
   pass_on(signal.si_signo);
 }
 
@@ -128,12 +136,28 @@ void Supervisor::pass_on(int number) {
   if (worker_ != 0) ::kill(worker_, number);
 }
 
-void Supervisor::release(const siginfo_t& signal) {
+void Supervisor::tend_sockets(const siginfo_t& signal) {
   if (worker_ == 0 || signal.si_pid != worker_ || signal.si_code != SI_QUEUE) return;
-  const auto found = std::ranges::find(told_.sockets, signal.si_value.sival_int);
-  if (found == told_.sockets.end()) return;
-  ::close(*found);
-  told_.sockets.erase(found);
+  if (signal.si_value.sival_int == take_sockets) return take_new_sockets();
+  release(signal.si_value.sival_int);
+}
+
+void Supervisor::take_new_sockets() {
+  while (const auto taken = take_descriptor(channel_)) {
+    if (ending_ || sockets_.size() == max_sockets) {
+      ::close(taken->here);
+    } else {
+      sockets_.push_back(*taken);
+    }
+  }
+}
+
+/// The worker may have used a number again before this is told that it was given up: the older socket is meant.
+void Supervisor::release(int descriptor) {
+  const auto found = std::ranges::find(sockets_, descriptor, &PassedDescriptor::there);
+  if (found == sockets_.end()) return;
+  ::close(found->here);
+  sockets_.erase(found);
 }
 
 /// One SIGCHLD may stand for several processes; process 1 of a container is given those whose parents have gone.
@@ -146,6 +170,8 @@ void Supervisor::reap() {
 
 void Supervisor::worker_ended(int status) {
   worker_ = 0;
+  // It may have died before its signal was looked at.
+  take_new_sockets();
   if (const auto code = exit_code_after(status, ending_)) ::_exit(*code);
   const auto lived = Clock::now() - started_;
   ++told_.restarts;
@@ -156,6 +182,8 @@ void Supervisor::worker_ended(int status) {
 
 void Supervisor::start_worker() {
   started_ = Clock::now();
+  // It inherits them under the numbers that they have here.
+  for (auto& socket : sockets_) socket.there = socket.here;
   // _Fork() calls no handlers, which would be those of libraries.
   const pid_t child = is_sanitized ? ::fork() : ::_Fork();
   if (child == 0) become_worker();
@@ -166,8 +194,9 @@ void Supervisor::start_worker() {
 void Supervisor::become_worker() {
   // What a terminal sends to its foreground processes is not to come twice.
   ::setpgid(0, 0);
+  for (const auto& socket : sockets_) told_.sockets.push_back(socket.here);
   for (const int socket : told_.sockets) ::fcntl(socket, F_SETFD, 0);
-  ::fcntl(told_.outcome, F_SETFD, 0);
+  for (const int other : {told_.channel, told_.outcome}) ::fcntl(other, F_SETFD, 0);
   ::setenv(handover_variable, to_text(told_).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   auto mask = usual_mask_;
   add_passed_signals(mask);
@@ -179,8 +208,8 @@ void Supervisor::become_worker() {
 }
 
 void Supervisor::close_sockets() {
-  for (const int socket : told_.sockets) ::close(socket);
-  told_.sockets.clear();
+  for (const auto& socket : sockets_) ::close(socket.here);
+  sockets_.clear();
 }
 
 /// The exit code of the process that binds.
@@ -197,6 +226,13 @@ int code_of(pid_t child) {
   ::_exit(cannot_start);
 }
 
+/// Both ends of what sockets are handed over by.
+std::array<int, 2> make_channel() {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) fail("pillion: socketpair");
+  return ends;
+}
+
 }  // namespace
 
 void supervise(char** argv) {
@@ -206,12 +242,11 @@ void supervise(char** argv) {
   sigset_t awaited;
   sigemptyset(&awaited);
   add_passed_signals(awaited);
-  for (const int number : {SIGCHLD, release_signal()}) sigaddset(&awaited, number);
+  for (const int number : {SIGCHLD, socket_signal()}) sigaddset(&awaited, number);
   sigset_t usual_mask;
   ::pthread_sigmask(SIG_BLOCK, &awaited, &usual_mask);
 
-  std::array<int, 2> channel{};
-  if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel.data()) != 0) fail("pillion: socketpair");
+  auto channel = make_channel();
   const pid_t child = ::fork();
   if (child < 0) fail("pillion: fork");
   if (child == 0) {
@@ -235,21 +270,9 @@ void supervise(char** argv) {
     fail("pillion: sockets");
   }
 
-  Supervisor supervisor(argv, program, std::move(*sockets), usual_mask);
+  Supervisor supervisor(argv, program, *sockets, make_channel(), usual_mask);
   discard_relocated_data();
   supervisor.run(awaited);
-}
-
-void follow_supervisor(const Handover& handover) {
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // It may have gone before.
-  if (::getppid() != handover.supervisor) ::_exit(cannot_start);
-  // The kernel knows a program that is executed by its descriptor under the descriptor's number.
-  ::prctl(PR_SET_NAME, "pillion");
-}
-
-void release_inherited_socket(const Handover& handover, int descriptor) {
-  if (handover.supervisor != 0) ::sigqueue(handover.supervisor, release_signal(), {.sival_int = descriptor});
 }
 
 }  // namespace pillion::app

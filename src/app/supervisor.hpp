@@ -3,8 +3,6 @@
 // dies, so that what clients send meanwhile waits in the kernel. The two other processes that it starts are this
 // program as well: one that reads the configuration and binds, and ends; and the worker.
 
-#include "app/handover.hpp"
-
 namespace pillion::app {
 
 /// The supervisor: forks the process that binds, which is where this returns, `handover_variable` set in its
@@ -12,12 +10,5 @@ namespace pillion::app {
 /// from it, else with the worker's, or 0 if it is to end while there is no worker. To be called before anything else:
 /// memory that has been written to stays with the supervisor for good.
 void supervise(char** argv);
-
-/// The worker: ends when its supervisor does, from now on.
-void follow_supervisor(const Handover& handover);
-
-/// The worker: has its supervisor close a socket that was handed over as `descriptor` and on which nobody is to be
-/// served any more; until then the kernel goes on taking in what is sent to it.
-void release_inherited_socket(const Handover& handover, int descriptor);
 
 }  // namespace pillion::app

@@ -13,10 +13,12 @@
 #include <CLI/Formatter.hpp>
 #include <openssl/ssl.h>
 
+#include "app/handover.hpp"
 #include "app/supervisor.hpp"
 #include "cli/check_command.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/health_command.hpp"
+#include "cli/inject_command.hpp"
 #include "cli/query_command.hpp"
 #include "cli/reload_command.hpp"
 #include "cli/run_command.hpp"
@@ -65,16 +67,20 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
   const QueryCommand query(app);
   const HealthCommand health(app);
   const ReloadCommand reload(app);
+  const InjectCommand inject(app);
+  const UninjectCommand uninject(app);
   const VersionCommand version(app);
 
   try {
     app.parse(reversed(args));
-    // Before OpenSSL is initialised, which takes longer than all of this, and kubelets ask every few seconds.
+    // It needs no OpenSSL, and kubelets run it every few seconds in every pod.
     if (health.is_chosen()) return health.run(out, err);
     initialise_openssl();
     if (check.is_chosen()) return check.run(out, err);
     if (query.is_chosen()) return query.run(out, err);
     if (reload.is_chosen()) return reload.run(out, err);
+    if (inject.is_chosen()) return inject.run(out, err);
+    if (uninject.is_chosen()) return uninject.run(out, err);
     if (version.is_chosen()) return version.run(out);
     return run.run(err);
   } catch (const CLI::ParseError& error) {

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "app/run.hpp"
-#include "app/supervisor.hpp"
+#include "app/supervised_worker.hpp"
 #include "cli/exit_code.hpp"
 
 namespace pillion::cli {

@@ -205,6 +205,7 @@ Loaded load_config(const std::filesystem::path& file) {
   if (!text) throw cannot_be_read(text.error());
   auto loaded = parse(*text, file.string(), {file});
   loaded.read_at = read_at;
+  loaded.own_fingerprint = fingerprint_of_text(*text);
   return loaded;
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "config/config.hpp"
+#include "config/fingerprint.hpp"
 
 namespace pillion::config {
 
@@ -39,7 +41,8 @@ struct Loaded {
   /// What was read, and whose change may change the configuration: its own file, which comes first where there is one,
   /// and those that it names (files_of).
   std::vector<std::filesystem::path> files;
-  std::chrono::system_clock::time_point read_at;  ///< when reading began: what has changed since may not be in it
+  std::chrono::system_clock::time_point read_at;    ///< when reading began: what has changed since may not be in it
+  std::optional<Fingerprint> own_fingerprint = {};  ///< of its own file, as it was read; nullopt where there is none
 };
 
 /// Reads and validates one YAML document. Keys not given have their defaults; `upstreams` and `routes` not given are

@@ -1,5 +1,6 @@
 #include "config/read_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fstream>
 #include <system_error>
@@ -13,11 +14,16 @@ std::expected<std::string, std::string> read_file(const std::filesystem::path& f
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   if (!stream.is_open()) return reason();
-  // The file's size says nothing for a pipe.
-  std::string text(limit + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  // In pieces: the file's size says nothing for a pipe, and the limit may be far above it.
+  constexpr std::size_t piece = std::size_t{64} << 10U;
+  std::string text;
+  while (stream && text.size() <= limit) {
+    const auto size = text.size();
+    text.resize(size + std::min(piece, limit + 1 - size));
+    stream.read(text.data() + size, static_cast<std::streamsize>(text.size() - size));
+    text.resize(size + static_cast<std::size_t>(stream.gcount()));
+  }
   if (stream.bad()) return reason();
-  text.resize(static_cast<std::size_t>(stream.gcount()));
   return text;
 }
 

@@ -181,6 +181,7 @@ void Resolver::trim() {
   in_flight_.trim();
   walks_.trim();
   for (const auto& each : generation_->groups()) each->group->trim();
+  retired_.trim();
 }
 
 bool Resolver::is_stopped() const {

@@ -28,6 +28,12 @@ bool RetiredGroups::are_stopped() const {
   });
 }
 
+void RetiredGroups::trim() {
+  for (const auto& generation : generations_) {
+    for (const auto& each : generation) each->group->trim();
+  }
+}
+
 /// A group that is idle is told to close its connections, however often.
 void RetiredGroups::expired(runtime::Time now) {
   for (auto& generation : generations_) {

@@ -300,6 +300,29 @@ TEST_P(FileWatchTest, AChangeSinceANewFileWasReadIsReported) {
   expect_nothing_else(1);
 }
 
+TEST_P(FileWatchTest, AFileThatStillIsWhatWasReadIsNotReportedWhenever) {
+  // As if it had been written in the tick in which it was read.
+  const auto read_at = config::file_time_now() - 1h;
+  watch.watch(watched, read_at, config::fingerprint_of_text("first"));
+  expect_nothing_else(0);
+}
+
+TEST_P(FileWatchTest, AFileThatIsNotWhatWasReadIsReported) {
+  const auto read_at = config::file_time_now() - 1h;
+  watch.watch(watched, read_at, config::fingerprint_of_text("before the first"));
+  run_until(1);
+  expect_nothing_else(1);
+}
+
+TEST_P(FileWatchTest, WhatWasReadSaysNothingOfTheOtherFiles) {
+  const auto other = root / "other";
+  write(other, "first");
+  watched.push_back(other);
+  watch.watch(watched, config::file_time_now() - 1h, config::fingerprint_of_text("first"));
+  run_until(1);
+  expect_nothing_else(1);
+}
+
 TEST_P(FileWatchTest, AFileThatGoesBeforeItWasLookedAtIsWaitedFor) {
   const auto read_at = config::file_time_now();
   write(file, "second");

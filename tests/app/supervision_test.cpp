@@ -1,5 +1,6 @@
 // What a supervisor decides, and what it and its worker tell each other.
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -64,16 +65,20 @@ TEST(HandoverText, IsReadBack) {
   const Handover handover{.report = -1,
                           .supervisor = 4711,
                           .sockets = {5, 6, 8},
+                          .channel = 4,
                           .restarts = 12345678901234567890U,
                           .ended_by = SIGSEGV,
                           .lived_ms = 1500};
   const auto text = to_text(handover);
-  EXPECT_EQ(text, "supervisor=4711 socket=5 socket=6 socket=8 restarts=12345678901234567890 ended_by=11 lived_ms=1500");
+  EXPECT_EQ(
+      text,
+      "supervisor=4711 socket=5 socket=6 socket=8 channel=4 restarts=12345678901234567890 ended_by=11 lived_ms=1500");
   const auto read = parse_handover(text);
   ASSERT_TRUE(read);
   EXPECT_EQ(read->report, -1);
   EXPECT_EQ(read->supervisor, 4711);
   EXPECT_EQ(read->sockets, handover.sockets);
+  EXPECT_EQ(read->channel, 4);
   EXPECT_EQ(read->restarts, handover.restarts);
   EXPECT_EQ(read->ended_by, SIGSEGV);
   EXPECT_EQ(read->lived_ms, 1500U);
@@ -128,6 +133,40 @@ TEST_F(SocketPassing, DescriptorsArriveInTheirOrder) {
     EXPECT_EQ(byte, sent);
     for (const int descriptor : {(*received)[i], pipes[i][0], pipes[i][1]}) ::close(descriptor);
   }
+}
+
+TEST_F(SocketPassing, TakesWhatHasComeAndDoesNotWaitForMore) {
+  EXPECT_FALSE(take_descriptor(receiver.get()));
+  std::array<int, 2> ends{};
+  ASSERT_EQ(::pipe(ends.data()), 0);
+  for (const int descriptor : ends) ASSERT_TRUE(send_descriptor(sender.get(), descriptor));
+  for (const int descriptor : ends) {
+    const auto passed = take_descriptor(receiver.get());
+    ASSERT_TRUE(passed);
+    EXPECT_EQ(passed->there, descriptor);
+    EXPECT_NE(passed->here, descriptor);
+    EXPECT_NE(::fcntl(passed->here, F_GETFD) & FD_CLOEXEC, 0);
+    ::close(passed->here);
+    ::close(descriptor);
+  }
+  EXPECT_FALSE(take_descriptor(receiver.get()));
+  sender = {};
+  EXPECT_FALSE(take_descriptor(receiver.get())) << "nobody sends any more";
+}
+
+TEST_F(SocketPassing, WhereThereIsNoRoomForOneTheNextIsTaken) {
+  ASSERT_TRUE(send_descriptor(sender.get(), STDIN_FILENO));
+  rlimit limit{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const rlimit none{.rlim_cur = 3, .rlim_max = limit.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  EXPECT_FALSE(take_descriptor(receiver.get()));
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+  ASSERT_TRUE(send_descriptor(sender.get(), STDERR_FILENO));
+  const auto passed = take_descriptor(receiver.get());
+  ASSERT_TRUE(passed);
+  EXPECT_EQ(passed->there, STDERR_FILENO);
+  ::close(passed->here);
 }
 
 TEST_F(SocketPassing, WithoutAnEndNothingIsTaken) {

@@ -391,6 +391,7 @@ TEST(ParseConfig, RefusesMoreThanOneMebibyte) {
 TEST(LoadConfig, ReadsAFile) {
   const TemporaryFile file("threads: 3\n");
   EXPECT_EQ(load_config(file.path()).config.threads, 3U);
+  EXPECT_EQ(load_config(file.path()).own_fingerprint, fingerprint_of_text("threads: 3\n"));
 }
 
 TEST(LoadConfig, NamesTheFileInItsFaults) {

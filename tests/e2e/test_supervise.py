@@ -227,6 +227,55 @@ def test_a_new_worker_has_the_configuration_of_its_start(supervised, before, aft
         assert second.returncode == pillion.CANNOT_BIND
 
 
+def listen_on(proxy, *ports):
+    """Has the running worker take this for its configuration."""
+    config = json.loads(proxy.config.read_text())
+    config["dns"]["listen"] = [f"127.0.0.1:{port}" for port in ports]
+    before = proxy.metrics().sum("config_reloads_total", result="success")
+    proxy.config.write_text(json.dumps(config))
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.wait_metric("config_reloads_total", before + 1, result="success")
+
+
+def is_held(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
+        try:
+            datagrams.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return accepts_tcp(port)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_address_that_a_reload_has_added_is_held_too(supervised, threads):
+    kept, added = free_port(), free_port()
+    with supervised(threads=threads, port=kept) as proxy, contextlib.ExitStack() as opened:
+        for _ in range(2):
+            listen_on(proxy, kept, added)
+            assert rcode(ask_tcp(added, make_query("a.example."))) == "NOERROR"
+            listen_on(proxy, kept)
+            proxy.process.wait_for(lambda: not is_held(added), "the supervisor has let go of it as well")
+        listen_on(proxy, kept, added)
+        exhaust_patience(proxy)
+        datagrams = [opened.enter_context(udp_socket(added)) for _ in range(8)]
+        for client in datagrams:
+            client.send(make_query("udp.example.").to_wire())
+        streams = [opened.enter_context(TcpClient(added)) for _ in range(8)]
+        for client in streams:
+            client.send(make_query("tcp.example."))
+        assert worker(proxy) == 0, "all of this was sent to nobody"
+        for client in datagrams:
+            assert rcode(client.recv(65536)) == "NOERROR"
+        for client in streams:
+            assert rcode(client.receive()) == "NOERROR"
+        proxy.wait_ready()
+        assert anonymous_memory(proxy.process.pid) <= SUPERVISOR_ANONYMOUS
+        listen_on(proxy, kept)
+        proxy.process.wait_for(lambda: not is_held(added), "the next worker has it closed by the number that it knows")
+        proxy.process.send_signal(signal.SIGTERM)
+        assert proxy.process.wait() == 0
+
+
 def anonymous_memory(pid):
     """Bytes."""
     return 1024 * sum(int(line.split()[1]) for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines()

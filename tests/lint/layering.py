@@ -26,15 +26,16 @@ LAYERS = {
     "server": {"runtime", "dns", "config", "cache", "upstream", "resolve"},
     "telemetry": {"runtime", "dns"},
     "http": {"runtime"},
+    "inject": {"config"},
     "app": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
-    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "app"},
+    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "app", "inject"},
     "": {"cli"},
 }
 # The small headers that rooms publish to those who only report on them.
 PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|error)\.hpp$")
 READS_PUBLISHED = {"telemetry", "http"}
 
-PURE = re.compile(r"^(dns|cache)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics)[a-z_]*\.[ch]pp$"
+PURE = re.compile(r"^(dns|cache|inject)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics)[a-z_]*\.[ch]pp$"
                   r"|^app/settling\.[ch]pp$|^config/(difference|line_paths|restart_keys)\.[ch]pp$"
                   r"|^server/(clients|client_address|sliding_minute)\.[ch]pp$"
                   r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups)\.[ch]pp$"

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "resolve/fakes.hpp"
+#include "resolve/resolver.hpp"
 
 namespace pillion::resolve {
 namespace {
@@ -17,7 +18,7 @@ class EndingGroup final : public Group {
   void resolve(const dns::QueryView& /*query*/, Request& /*request*/) override {}
   void stop() override { ++stops; }
   [[nodiscard]] bool is_stopped() const override { return is_closed; }
-  void trim() override {}
+  void trim() override { ++trims; }
   [[nodiscard]] bool is_idle() const override { return idle; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }
@@ -26,6 +27,16 @@ class EndingGroup final : public Group {
   bool idle = false;
   bool is_closed = false;
   int stops = 0;
+  int trims = 0;
+};
+
+class SilentLog final : public runtime::Log {
+ public:
+  SilentLog() : Log(runtime::LogLevel::error) {}
+
+ private:
+  void write(runtime::LogLevel /*level*/, std::string_view /*message*/,
+             std::span<const runtime::Field> /*fields*/) override {}
 };
 
 class RetiredGroupsTest : public ::testing::Test {
@@ -95,6 +106,29 @@ TEST_F(RetiredGroupsTest, StoppingClosesAllAtOnce) {
   EXPECT_FALSE(retired.are_stopped());
   group.is_closed = true;
   EXPECT_TRUE(retired.are_stopped());
+}
+
+TEST_F(RetiredGroupsTest, WhatAPeakHasLeftInAGroupThatWaitsIsGivenBack) {
+  const auto setup_of = [](EndingGroup*& group) {
+    auto ending = std::make_unique<EndingGroup>();
+    group = ending.get();
+    resolve::Setup setup;
+    setup.groups.push_back(std::make_shared<UpstreamGroup>());
+    setup.groups.back()->group = std::move(ending);
+    setup.routes.push_back({.zone = {0}, .group = 0});
+    return setup;
+  };
+  SilentLog log;
+  runtime::Random random;
+  runtime::MemoryShares memory;
+  EndingGroup* old = nullptr;
+  EndingGroup* next = nullptr;
+  Resolver resolver(schedule, random, log, memory, setup_of(old));
+  resolver.replace(std::make_unique<Generation>(schedule, setup_of(next)));
+  schedule.pass(RetiredGroups::look_every);
+  resolver.trim();
+  EXPECT_EQ(old->trims, 1);
+  EXPECT_EQ(next->trims, 1);
 }
 
 }  // namespace

@@ -7,6 +7,9 @@ values and what the pod has.
 {{- $spec := .spec -}}
 {{- $annotations := .metadata.annotations | default dict -}}
 {{- $why := list -}}
+{{- if hasKey $annotations "pillion.dev/injected" -}}
+{{- $why = append $why "the pod has Pillion already, by the annotation pillion.dev/injected. Put it in once: by this chart, by pillion inject or by the component of kustomize" -}}
+{{- end -}}
 {{- if $spec.hostNetwork -}}
 {{- $why = append $why "the pod has hostNetwork: true: the kubelet refuses it the sysctl for port 53, and port 53 of the node is not Pillion's. Use mode: daemonset of the chart pillion for it, or leave it out with the label pillion.dev/inject: \"false\"" -}}
 {{- end -}}
@@ -29,11 +32,9 @@ values and what the pod has.
 {{- range $spec.volumes -}}
 {{- if has .name $ours -}}{{- $why = append $why (printf "the pod has a volume named %s, which is Pillion's name for one of its own. Give it another name" .name) -}}{{- end -}}
 {{- end -}}
-{{- if $v.portSysctl -}}
 {{- range ($spec.securityContext | default dict).sysctls -}}
 {{- if and (eq .name "net.ipv4.ip_unprivileged_port_start") (not (regexMatch "^([0-9]|[1-4][0-9]|5[0-3])$" (toString .value))) -}}
 {{- $why = append $why (printf "the pod sets the sysctl net.ipv4.ip_unprivileged_port_start to %v, and Pillion listens on port 53. Set it to 53 or less, or remove it" .value) -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range concat ($spec.initContainers | default list) ($spec.containers | default list) -}}
@@ -64,9 +65,7 @@ values and what the pod has.
 {{- range $key, $value := . -}}
 {{- if hasPrefix "pillion.dev/" $key -}}
 {{- $name := trimPrefix "pillion.dev/" $key -}}
-{{- if eq $name "injected" -}}
-{{- $wrong = append $wrong "the pod has Pillion already, by the annotation pillion.dev/injected. Put it in once: by this chart, by pillion inject or by the component of kustomize" -}}
-{{- else if not (hasKey $known $name) -}}
+{{- if not (hasKey $known $name) -}}
 {{- $wrong = append $wrong (printf "the pod has the annotation %s, which is none of Pillion's: they are pillion.dev/%s" $key (keys $known | sortAlpha | join ", pillion.dev/")) -}}
 {{- else if not (kindIs "string" $value) -}}
 {{- $wrong = append $wrong (printf "the annotation %s is not a string: put it in quotes" $key) -}}

@@ -116,6 +116,17 @@ as it was.
 {{- if and $v.native (not (kindIs "slice" $spec.initContainers)) -}}{{- $added = append $added "initContainers" -}}{{- end -}}
 {{- $_ := set $spec $place (prepend (get $spec $place | default list) $container) -}}
 {{- if not (kindIs "slice" $spec.volumes) -}}{{- $added = append $added "volumes" -}}{{- end -}}
+{{- with $v.imagePullSecrets -}}
+{{- if not (kindIs "slice" $spec.imagePullSecrets) -}}{{- $added = append $added "imagePullSecrets" -}}{{- end -}}
+{{- $secrets := $spec.imagePullSecrets | default list -}}
+{{- range . -}}
+{{- if not (has . $secrets) -}}
+{{- $secrets = append $secrets . -}}
+{{- $added = append $added (printf "pullSecret:%s" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- $_ := set $spec "imagePullSecrets" $secrets -}}
+{{- end -}}
 {{- $config := false -}}
 {{- $set := list -}}
 {{- $configMap := $v.existingConfigMap -}}
@@ -130,11 +141,6 @@ as it was.
 {{- if eq $v.configChange "reload" -}}{{- $configMap = $v.configMapName | default (include "pillion-sidecar.configMapName" .root) -}}{{- end -}}
 {{- end -}}
 {{- $_ := set $spec "volumes" (concat (include "pillion-sidecar.volumes" (dict "v" $v "configMap" $configMap) | fromYamlArray) ($spec.volumes | default list)) -}}
-{{- with $v.imagePullSecrets -}}
-{{- $secrets := $spec.imagePullSecrets | default list -}}
-{{- range . -}}{{- if not (has . $secrets) -}}{{- $secrets = append $secrets . -}}{{- end -}}{{- end -}}
-{{- $_ := set $spec "imagePullSecrets" $secrets -}}
-{{- end -}}
 {{- $scraped := false -}}
 {{- range $key, $_ := $metadata.annotations -}}{{- if hasPrefix "prometheus.io/" $key -}}{{- $scraped = true -}}{{- end -}}{{- end -}}
 {{- $others := list -}}

@@ -1,0 +1,37 @@
+#include "app/supervised_worker.hpp"
+
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "app/socket_passing.hpp"
+
+namespace pillion::app {
+namespace {
+
+/// The exit code of a worker that has no supervisor any more.
+constexpr int cannot_start = 1;
+
+void signal_supervisor(const Handover& handover, int value) {
+  ::sigqueue(handover.supervisor, socket_signal(), {.sival_int = value});
+}
+
+}  // namespace
+
+void follow_supervisor(const Handover& handover) {
+  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // It may have gone before.
+  if (::getppid() != handover.supervisor) ::_exit(cannot_start);
+  // The kernel knows a program that is executed by its descriptor under the descriptor's number.
+  ::prctl(PR_SET_NAME, "pillion");
+}
+
+void hand_to_supervisor(const Handover& handover, int descriptor) {
+  // After each one, since the supervisor has to make room for the next.
+  if (handover.channel >= 0 && send_descriptor(handover.channel, descriptor)) signal_supervisor(handover, take_sockets);
+}
+
+void release_socket(const Handover& handover, int descriptor) {
+  if (handover.supervisor != 0) signal_supervisor(handover, descriptor);
+}
+
+}  // namespace pillion::app

@@ -1,0 +1,179 @@
+#include "cli/inject_command.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <ostream>
+#include <utility>
+#include <vector>
+
+#include <boost/json/object.hpp>
+
+#include "cli/exit_code.hpp"
+#include "config/read_file.hpp"
+#include "inject/stream.hpp"
+#include "inject/values.hpp"
+#include "inject/yaml_documents.hpp"
+#include "runtime/build_info.hpp"
+
+namespace pillion::cli {
+namespace {
+
+namespace json = boost::json;
+using Kind = inject::Note::Kind;
+
+/// A stream of all objects of a cluster is some megabytes.
+constexpr std::size_t max_stream_size = std::size_t{1} << 30U;
+
+std::string shown(const std::string& file) {
+  return file == "-" ? "(standard input)" : file;
+}
+
+/// The error names the file.
+std::expected<std::string, std::string> read(const std::string& file) {
+  auto text = config::read_file(file == "-" ? "/dev/stdin" : file, max_stream_size);
+  if (!text) return std::unexpected(shown(file) + ": cannot be read: " + text.error());
+  if (text->size() > max_stream_size) return std::unexpected(shown(file) + ": is larger than 1 GiB");
+  return text;
+}
+
+std::expected<json::object, std::string> read_values_file(const std::string& file) {
+  const auto text = read(file);
+  if (!text) return std::unexpected(text.error());
+  const auto documents = inject::read_documents(*text);
+  if (!documents) return std::unexpected(file + ':' + documents.error());
+  if (documents->empty() || documents->front().value.is_null()) return json::object{};
+  const auto* const members = documents->front().value.if_object();
+  if (members == nullptr || documents->size() > 1) return std::unexpected(file + ": is to be one map of values");
+  return *members;
+}
+
+/// `"NAME: "` in front of each line.
+std::string prefixed(const std::string& prefix, const std::string& lines) {
+  std::string result;
+  for (std::size_t begin = 0; begin <= lines.size();) {
+    const auto end = std::min(lines.find('\n', begin), lines.size());
+    result += (result.empty() ? "" : "\n") + prefix + lines.substr(begin, end - begin);
+    begin = end + 1;
+  }
+  return result;
+}
+
+int fail(std::ostream& err, std::string_view command, const std::string& problem) {
+  err << prefixed("pillion: " + std::string(command) + ": ", problem) << '\n';
+  return exit_code::bad_configuration;
+}
+
+void tell(std::ostream& err, std::string_view command, const std::vector<inject::Note>& notes) {
+  for (const auto& note : notes) {
+    if (!note.text.empty())
+      err << "pillion: " << command << ": " << note.workload << " is left as it was: " << note.text << '\n';
+  }
+}
+
+void add_file_option(CLI::App& command, std::string& file) {
+  command.add_option("-f,--file", file, "The YAML stream; - is standard input")
+      ->type_name("FILE")
+      ->capture_default_str();
+}
+
+}  // namespace
+
+InjectCommand::InjectCommand(CLI::App& app)
+    : command_(*app.add_subcommand("inject", "Put the sidecar into the workloads of a YAML stream")) {
+  add_file_option(command_, file_);
+  command_.add_option("--values", values_file_, "Values of the chart pillion-sidecar")->type_name("FILE");
+  command_.add_option("--image", image_, "Pillion's image, instead of the values'")->type_name("IMAGE");
+  command_.add_option("-c,--config", config_file_, "pillion.yaml as a whole, instead of what follows from the values")
+      ->type_name("FILE");
+  command_.add_option("--cluster-dns", cluster_dns_, "IP address of the cluster's DNS, instead of the values'")
+      ->type_name("ADDRESS");
+  command_.add_option("-n,--namespace", name_space_, "Namespace of the objects that do not say theirs")
+      ->type_name("NAME");
+  command_.add_flag("--check", only_checks_, "Only say which workloads are without Pillion, or have another version");
+  command_.add_flag("--strict", is_strict_, "Exit 1 where a workload had to be left as it was");
+  command_.footer(
+      "Writes the stream to standard output, and says on standard error which workloads it left as they were, and "
+      "why.\n"
+      "What is not a workload passes through. Put into a pod twice, Pillion is there once; an older one is "
+      "replaced.\n\n"
+      "Example:\n"
+      "  kubectl get deployment shop -o yaml |\n"
+      "    pillion inject --image registry.example/pillion:0.1.0 --cluster-dns 10.96.0.10 | kubectl apply -f -\n"
+      "  helm template shop . -n shop | pillion inject --values pillion-values.yaml -n shop --strict\n"
+      "  kubectl get pods -A -o yaml | pillion inject --check");
+}
+
+std::expected<inject::Options, std::string> InjectCommand::options() const {
+  json::object values;
+  if (!values_file_.empty()) {
+    auto read = read_values_file(values_file_);
+    if (!read) return std::unexpected(read.error());
+    values = std::move(*read);
+  }
+  if (!cluster_dns_.empty()) {
+    auto& cluster = values["clusterDNS"];
+    if (!cluster.is_object()) cluster = json::object{};
+    cluster.get_object()["address"] = cluster_dns_;
+  }
+  // Any repository stands for the image that is given as a whole.
+  if (!image_.empty()) values["image"] = json::object{{"repository", image_}};
+  std::optional<std::string> config;
+  if (!config_file_.empty()) {
+    auto text = read(config_file_);
+    if (!text) return std::unexpected(text.error());
+    config = std::move(*text);
+  }
+  auto options = inject::read_values(values, std::string(runtime::build_info::version()), std::move(config));
+  if (!options)
+    return std::unexpected(values_file_.empty() ? options.error() : prefixed(values_file_ + ": ", options.error()));
+  if (!image_.empty()) options->image = image_;
+  return options;
+}
+
+int InjectCommand::check(const std::string& stream, std::ostream& out, std::ostream& err) const {
+  const auto notes = inject::check_stream(stream, std::string(runtime::build_info::version()));
+  if (!notes) return fail(err, "inject", shown(file_) + ':' + notes.error());
+  for (const auto& note : *notes) {
+    if (!note.text.empty()) out << note.workload << ' ' << note.text << '\n';
+  }
+  const bool is_missing = std::ranges::any_of(*notes, [](const auto& note) { return note.kind == Kind::missing; });
+  return is_missing ? exit_code::not_injected : exit_code::clean;
+}
+
+int InjectCommand::run(std::ostream& out, std::ostream& err) const {
+  const auto stream = read(file_);
+  if (!stream) return fail(err, "inject", stream.error());
+  if (only_checks_) return check(*stream, out, err);
+  const auto wanted = options();
+  if (!wanted) return fail(err, "inject", wanted.error());
+  const auto result = inject::inject_stream(*stream, *wanted, name_space_);
+  if (!result) return fail(err, "inject", shown(file_) + ':' + result.error());
+  out << result->stream;
+  tell(err, "inject", result->notes);
+  const bool is_skipped =
+      std::ranges::any_of(result->notes, [](const auto& note) { return note.kind == Kind::skipped; });
+  return is_skipped && is_strict_ ? exit_code::not_injected : exit_code::clean;
+}
+
+UninjectCommand::UninjectCommand(CLI::App& app)
+    : command_(*app.add_subcommand("uninject", "Take the sidecar out of the workloads of a YAML stream")) {
+  add_file_option(command_, file_);
+  command_.footer(
+      "Leaves what was there before, and what others have added since.\n\n"
+      "Example:\n"
+      "  kubectl get deployment shop -o yaml | pillion uninject | kubectl apply -f -");
+}
+
+int UninjectCommand::run(std::ostream& out, std::ostream& err) const {
+  const auto stream = read(file_);
+  if (!stream) return fail(err, "uninject", stream.error());
+  const auto result = inject::uninject_stream(*stream);
+  if (!result) return fail(err, "uninject", shown(file_) + ':' + result.error());
+  out << result->stream;
+  tell(err, "uninject", result->notes);
+  const bool is_skipped =
+      std::ranges::any_of(result->notes, [](const auto& note) { return note.kind == Kind::skipped; });
+  return is_skipped ? exit_code::not_injected : exit_code::clean;
+}
+
+}  // namespace pillion::cli

@@ -1,0 +1,230 @@
+#include "inject/obstacles.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+#include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/string.hpp>
+
+#include "inject/editor.hpp"
+#include "inject/names.hpp"
+#include "inject/sidecar.hpp"
+
+namespace pillion::inject {
+namespace {
+
+using Obstacle = std::optional<std::string>;
+
+constexpr std::array<std::string_view, 3> container_lists = {"/spec/initContainers", "/spec/containers",
+                                                             "/spec/ephemeralContainers"};
+
+std::string_view text(const json::string* found) {
+  return found == nullptr ? std::string_view{} : std::string_view(*found);
+}
+
+std::string quoted(std::string_view value) {
+  return '"' + std::string(value) + '"';
+}
+
+Obstacle host_network(const json::value& pod) {
+  const auto* const found = find(pod, "/spec/hostNetwork");
+  if (found == nullptr || !found->is_bool() || !found->get_bool()) return std::nullopt;
+  return "hostNetwork is true: port 53 there is the node's, and the kubelet refuses the pod's sysctl. The mode "
+         "daemonset of "
+         "the chart pillion serves nodes";
+}
+
+Obstacle windows(const json::value& pod) {
+  if (text(find_string(pod, "/spec/os/name")) != "windows" &&
+      text(find_string(pod, "/spec/nodeSelector/kubernetes.io~1os")) != "windows")
+    return std::nullopt;
+  return "the pod is for Windows, for which there is no image";
+}
+
+Obstacle dns_policy(const json::value& pod) {
+  const auto policy = text(find_string(pod, "/spec/dnsPolicy"));
+  if (policy.empty() || policy == "ClusterFirst") return std::nullopt;
+  return "dnsPolicy is " + std::string(policy) +
+         ": the pod does not ask the cluster's DNS, and so is not to ask Pillion instead. Take dnsPolicy out";
+}
+
+Obstacle name_servers(const json::value& pod) {
+  const auto* const servers = find_array(pod, "/spec/dnsConfig/nameservers");
+  if (servers == nullptr || servers->empty()) return std::nullopt;
+  return "dnsConfig.nameservers would be asked around Pillion: take them out, and make them an upstream in its "
+         "configuration";
+}
+
+Obstacle foreign_container(const json::value& pod) {
+  for (const auto list : container_lists) {
+    const auto* const containers = find_array(pod, list);
+    if (containers == nullptr) continue;
+    for (const auto& each : *containers) {
+      if (text(find_string(each, "/name")) == container_name)
+        return "a container is named pillion that this program has not put there: take it out, or rename it";
+    }
+  }
+  return std::nullopt;
+}
+
+Obstacle foreign_volume(const json::value& pod, const Options& options) {
+  const auto* const volumes = find_array(pod, "/spec/volumes");
+  if (volumes == nullptr) return std::nullopt;
+  const auto is_named = [](const json::value& volume, std::string_view name) {
+    return text(find_string(volume, "/name")) == name;
+  };
+  for (const auto& volume : *volumes) {
+    const bool is_ours = std::ranges::any_of(own_volumes, [&](auto name) { return is_named(volume, name); }) ||
+                         std::ranges::any_of(options.extra_volumes, [&](const auto& extra) {
+                           return is_named(volume, text(find_string(extra, "/name")));
+                         });
+    if (is_ours)
+      return "a volume is named " + std::string(text(find_string(volume, "/name"))) +
+             " that this program has not put there: rename it";
+  }
+  return std::nullopt;
+}
+
+Obstacle sysctl(const json::value& pod) {
+  const auto* const sysctls = find_array(pod, "/spec/securityContext/sysctls");
+  if (sysctls == nullptr) return std::nullopt;
+  for (const auto& each : *sysctls) {
+    if (text(find_string(each, "/name")) != port_sysctl_name) continue;
+    const auto value = text(find_string(each, "/value"));
+    unsigned port = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), port);
+    if (error == std::errc{} && end == value.data() + value.size() && port <= 53) continue;
+    return "securityContext.sysctls has " + std::string(port_sysctl_name) + " " + quoted(value) +
+           ", with which Pillion cannot listen on port 53: it is to be at most 53, or left out";
+  }
+  return std::nullopt;
+}
+
+Obstacle taken_port(const json::value& pod, const Options& options) {
+  for (const auto list : container_lists) {
+    const auto* const containers = find_array(pod, list);
+    if (containers == nullptr) continue;
+    for (const auto& each : *containers) {
+      const auto* const ports = find_array(each, "/ports");
+      if (ports == nullptr) continue;
+      for (const auto& entry : *ports) {
+        const auto* const port = find(entry, "/containerPort");
+        if (port == nullptr || !port->is_int64()) continue;
+        const auto start = [&] {
+          return "the container " + std::string(text(find_string(each, "/name"))) + " has port " +
+                 std::to_string(port->get_int64()) + ", which Pillion needs: ";
+        };
+        if (port->get_int64() == 53) return start() + "the containers of a pod share their ports, and 53 is the DNS'";
+        if (port->get_int64() == options.http_port) return start() + "give Pillion another one, as httpPort";
+      }
+    }
+  }
+  return std::nullopt;
+}
+
+/// Whether a list such as "25, 800-900" has the port.
+bool has_port(std::string_view list, std::uint16_t port) {
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    auto entry = list.substr(0, comma);
+    list.remove_prefix(std::min(comma + 1, list.size()));
+    entry.remove_prefix(std::min(entry.find_first_not_of(' '), entry.size()));
+    unsigned first = 0;
+    const auto* const end = entry.data() + entry.size();
+    const auto [behind, error] = std::from_chars(entry.data(), end, first);
+    if (error != std::errc{}) continue;
+    unsigned last = first;
+    if (behind != end && *behind == '-') std::from_chars(behind + 1, end, last);
+    if (first <= port && port <= last) return true;
+  }
+  return false;
+}
+
+enum class Kind : std::uint8_t { map, list, text };
+
+struct Shape {
+  std::string_view pointer;
+  Kind kind;
+};
+
+constexpr std::array shapes = {
+    Shape{"/metadata", Kind::map},
+    Shape{"/metadata/labels", Kind::map},
+    Shape{"/metadata/annotations", Kind::map},
+    Shape{"/spec", Kind::map},
+    Shape{"/spec/containers", Kind::list},
+    Shape{"/spec/initContainers", Kind::list},
+    Shape{"/spec/ephemeralContainers", Kind::list},
+    Shape{"/spec/volumes", Kind::list},
+    Shape{"/spec/dnsPolicy", Kind::text},
+    Shape{"/spec/dnsConfig", Kind::map},
+    Shape{"/spec/dnsConfig/nameservers", Kind::list},
+    Shape{"/spec/dnsConfig/searches", Kind::list},
+    Shape{"/spec/dnsConfig/options", Kind::list},
+    Shape{"/spec/securityContext", Kind::map},
+    Shape{"/spec/securityContext/sysctls", Kind::list},
+};
+
+}  // namespace
+
+Obstacle find_malformation(const json::value& pod) {
+  for (const auto& [pointer, kind] : shapes) {
+    const auto* const found = find(pod, pointer);
+    if (found == nullptr) continue;
+    const bool ok = kind == Kind::map    ? found->is_object()
+                    : kind == Kind::list ? found->is_array()
+                                         : found->is_string();
+    if (ok) continue;
+    std::string path(pointer.substr(1));
+    std::ranges::replace(path, '/', '.');
+    return path + " is to be " + (kind == Kind::map ? "a map" : kind == Kind::list ? "a list" : "text");
+  }
+  const auto* const containers = find_array(pod, "/spec/containers");
+  if (containers == nullptr || containers->empty()) return "spec.containers is missing: it is to be a list";
+  return std::nullopt;
+}
+
+bool is_opted_out(const json::value& pod) {
+  return text(find_string(pod, child("/metadata/labels", inject_label))) == "false";
+}
+
+Obstacle find_obstacle(const json::value& pod, const Options& options) {
+  if (auto found = host_network(pod)) return found;
+  if (auto found = windows(pod)) return found;
+  if (auto found = dns_policy(pod)) return found;
+  if (auto found = name_servers(pod)) return found;
+  if (auto found = foreign_container(pod)) return found;
+  if (auto found = foreign_volume(pod, options)) return found;
+  if (auto found = sysctl(pod)) return found;
+  return taken_port(pod, options);
+}
+
+Obstacle find_mesh_obstacle(const json::value& pod, const Options& options) {
+  struct Rule {
+    Mesh mesh;
+    std::string_view annotation;
+    bool is_inbound;
+  };
+  constexpr std::array rules = {
+      Rule{Mesh::istio, "traffic.sidecar.istio.io/excludeOutboundPorts", false},
+      Rule{Mesh::istio, "traffic.sidecar.istio.io/excludeInboundPorts", true},
+      Rule{Mesh::linkerd, "config.linkerd.io/skip-outbound-ports", false},
+      Rule{Mesh::linkerd, "config.linkerd.io/skip-inbound-ports", true},
+  };
+  for (const auto& rule : rules) {
+    const auto* const found = find_string(pod, child("/metadata/annotations", rule.annotation));
+    if (rule.mesh != options.mesh || found == nullptr) continue;
+    for (const auto port : rule.is_inbound ? std::vector{options.http_port} : encrypted_ports(options)) {
+      if (!has_port(*found, port))
+        return "the annotation " + std::string(rule.annotation) + " is there without Pillion's port: add " +
+               std::to_string(port) + " to it";
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace pillion::inject

@@ -1,0 +1,117 @@
+#include "inject/removal.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/string.hpp>
+
+#include "inject/names.hpp"
+
+namespace pillion::inject {
+namespace {
+
+std::string_view name_of(const json::value& item) {
+  const auto* const name = find_string(item, "/name");
+  return name == nullptr ? std::string_view{} : std::string_view(*name);
+}
+
+/// Removes the items of that name.
+void remove_named(Editor& editor, const std::string& list, std::string_view name) {
+  const auto* const items = find_array(editor.document(), list);
+  for (std::size_t i = items == nullptr ? 0 : items->size(); i-- > 0;) {
+    if (name_of((*items)[i]) == name) editor.remove(list + '/' + std::to_string(i));
+  }
+}
+
+/// Removes the first `count` items.
+void remove_front(Editor& editor, const std::string& list, std::size_t count) {
+  const auto* const items = find_array(editor.document(), list);
+  count = std::min(count, items == nullptr ? 0 : items->size());
+  for (; count > 0; --count) editor.remove(list + "/0");
+}
+
+void remove_member(Editor& editor, const std::string& pointer) {
+  if (find(editor.document(), pointer) != nullptr) editor.remove(pointer);
+}
+
+/// Removes what was not there before, unless somebody has put something into it.
+void remove_if_empty(Editor& editor, const Marker& marker, std::string_view name, const std::string& pointer) {
+  const auto* const found = find(editor.document(), pointer);
+  if (found == nullptr || !marker.has(name)) return;
+  const bool is_empty =
+      (found->is_array() && found->get_array().empty()) || (found->is_object() && found->get_object().empty());
+  if (is_empty) editor.remove(pointer);
+}
+
+/// Names of the volumes that only the container pillion mounts.
+std::vector<std::string> volumes_of_pillion(const json::value& pod) {
+  std::vector<std::string> ours(own_volumes.begin(), own_volumes.end());
+  std::vector<std::string> others;
+  for (const auto list : {"/spec/initContainers", "/spec/containers"}) {
+    const auto* const containers = find_array(pod, list);
+    if (containers == nullptr) continue;
+    for (const auto& each : *containers) {
+      const auto* const mounts = find_array(each, "/volumeMounts");
+      if (mounts == nullptr) continue;
+      for (const auto& mount : *mounts) (name_of(each) == container_name ? ours : others).emplace_back(name_of(mount));
+    }
+  }
+  std::erase_if(ours, [&](const auto& name) { return std::ranges::find(others, name) != others.end(); });
+  return ours;
+}
+
+void remove_annotations(Editor& editor, const Marker& marker) {
+  const std::string annotations = "/metadata/annotations";
+  if (marker.has("config")) remove_member(editor, child(annotations, config_annotation));
+  for (const auto& added : marker.added) {
+    // The others are no keys of annotations: those have a slash.
+    if (added.find('/') != std::string::npos) remove_member(editor, child(annotations, added));
+  }
+  editor.remove(child(annotations, marker_annotation));
+  remove_if_empty(editor, marker, "annotations", annotations);
+}
+
+void restore_dns(Editor& editor, const Marker& marker) {
+  remove_member(editor, "/spec/dnsConfig/nameservers");
+  remove_front(editor, "/spec/dnsConfig/searches", marker.searches);
+  remove_front(editor, "/spec/dnsConfig/options", marker.options);
+  remove_if_empty(editor, marker, "searches", "/spec/dnsConfig/searches");
+  remove_if_empty(editor, marker, "options", "/spec/dnsConfig/options");
+  remove_if_empty(editor, marker, "dnsConfig", "/spec/dnsConfig");
+  if (marker.has("dnsPolicy")) {
+    remove_member(editor, "/spec/dnsPolicy");
+  } else {
+    editor.add("/spec/dnsPolicy", "ClusterFirst");
+  }
+}
+
+}  // namespace
+
+void remove_sidecar(Editor& editor, const Marker& marker) {
+  for (const auto& volume : volumes_of_pillion(editor.document())) remove_named(editor, "/spec/volumes", volume);
+  for (const auto* const list : {"/spec/initContainers", "/spec/containers"})
+    remove_named(editor, list, container_name);
+  remove_if_empty(editor, marker, "initContainers", "/spec/initContainers");
+  remove_if_empty(editor, marker, "volumes", "/spec/volumes");
+  for (const std::string_view added : marker.added) {
+    if (added.starts_with(pull_secret_mark))
+      remove_named(editor, "/spec/imagePullSecrets", added.substr(pull_secret_mark.size()));
+  }
+  remove_if_empty(editor, marker, "imagePullSecrets", "/spec/imagePullSecrets");
+  if (marker.has("sysctl")) remove_named(editor, "/spec/securityContext/sysctls", port_sysctl_name);
+  remove_if_empty(editor, marker, "sysctls", "/spec/securityContext/sysctls");
+  remove_if_empty(editor, marker, "securityContext", "/spec/securityContext");
+  restore_dns(editor, marker);
+  remove_member(editor, child("/metadata/labels", sidecar_label));
+  remove_if_empty(editor, marker, "labels", "/metadata/labels");
+  remove_annotations(editor, marker);
+  remove_if_empty(editor, marker, "metadata", "/metadata");
+}
+
+}  // namespace pillion::inject

@@ -1,0 +1,98 @@
+#include "inject/stream.hpp"
+
+#include <utility>
+
+#include <boost/json/array.hpp>
+
+#include "inject/marker.hpp"
+#include "inject/mutate.hpp"
+#include "inject/obstacles.hpp"
+#include "inject/workload.hpp"
+#include "inject/yaml_documents.hpp"
+
+namespace pillion::inject {
+namespace {
+
+using Patch = std::expected<json::array, Reason>;
+
+std::string shown(const PodTemplate& workload) {
+  return workload.kind + '/' + (workload.name.empty() ? "(without a name)" : workload.name);
+}
+
+/// Changes every workload as `patch_of(pod, workload)` says.
+template <typename PatchOf>
+std::expected<Result, std::string> change(std::string_view stream, PatchOf patch_of) {
+  auto documents = read_documents(stream);
+  if (!documents) return std::unexpected(std::move(documents).error());
+  Result result;
+  for (auto& document : *documents) {
+    bool is_changed = false;
+    for (const auto& workload : find_pod_templates(document.value)) {
+      auto& pod = document.value.at_pointer(workload.pointer);
+      const Patch patch = patch_of(pod, workload);
+      if (!patch) {
+        const auto kind = patch.error().kind == Reason::Kind::opted_out ? Note::Kind::opted_out : Note::Kind::skipped;
+        result.notes.push_back({.kind = kind, .workload = shown(workload), .text = patch.error().text});
+        continue;
+      }
+      apply(*patch, pod);
+      is_changed = is_changed || !patch->empty();
+      result.notes.push_back({.kind = patch->empty() ? Note::Kind::unchanged : Note::Kind::changed,
+                              .workload = shown(workload),
+                              .text = {}});
+    }
+    result.stream += is_changed ? rewritten(document, document.value) : document.text;
+  }
+  return result;
+}
+
+Note check(const json::value& pod, const PodTemplate& workload, const std::string& version) {
+  Note note{.kind = Note::Kind::missing, .workload = shown(workload), .text = {}};
+  const auto marker = find_marker(pod);
+  if (!marker) {
+    note.text = marker.error();
+  } else if (*marker && (*marker)->version == version) {
+    note.kind = Note::Kind::unchanged;
+  } else if (*marker) {
+    note.text = "has Pillion " + (*marker)->version + ", and this is " + version;
+  } else if (is_opted_out(pod)) {
+    note.kind = Note::Kind::opted_out;
+    note.text = "is to stay without Pillion";
+  } else {
+    note.text = "is without Pillion";
+  }
+  return note;
+}
+
+}  // namespace
+
+std::expected<Result, std::string> inject_stream(std::string_view stream, const Options& options,
+                                                 const std::string& name_space) {
+  return change(stream, [&](const json::value& pod, const PodTemplate& workload) -> Patch {
+    const auto& own = workload.name_space.empty() ? name_space : workload.name_space;
+    auto patch = mutate(pod, options, own);
+    // Only now, so that what is in the way for good is said instead.
+    if (patch && own.empty() && options.cluster_searches)
+      return std::unexpected(Reason{.kind = Reason::Kind::obstacle,
+                                    .text = "its namespace is not known, with which its search list begins: say it by "
+                                            "--namespace, or in its metadata"});
+    return patch;
+  });
+}
+
+std::expected<Result, std::string> uninject_stream(std::string_view stream) {
+  return change(stream, [](const json::value& pod, const PodTemplate&) { return restore(pod); });
+}
+
+std::expected<std::vector<Note>, std::string> check_stream(std::string_view stream, const std::string& version) {
+  const auto documents = read_documents(stream);
+  if (!documents) return std::unexpected(documents.error());
+  std::vector<Note> notes;
+  for (const auto& document : *documents) {
+    for (const auto& workload : find_pod_templates(document.value))
+      notes.push_back(check(document.value.at_pointer(workload.pointer), workload, version));
+  }
+  return notes;
+}
+
+}  // namespace pillion::inject

@@ -1,0 +1,74 @@
+#include "inject/workload.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include <boost/json/array.hpp>
+#include <boost/json/string.hpp>
+
+#include "inject/editor.hpp"
+
+namespace pillion::inject {
+namespace {
+
+struct Kind {
+  std::string_view group;
+  std::string_view kind;
+  std::string_view pointer;  ///< to the pod's template
+};
+
+constexpr std::array kinds = {
+    Kind{"", "Pod", ""},
+    Kind{"", "PodTemplate", "/template"},
+    Kind{"", "ReplicationController", "/spec/template"},
+    Kind{"apps", "Deployment", "/spec/template"},
+    Kind{"apps", "ReplicaSet", "/spec/template"},
+    Kind{"apps", "StatefulSet", "/spec/template"},
+    Kind{"apps", "DaemonSet", "/spec/template"},
+    Kind{"batch", "Job", "/spec/template"},
+    Kind{"batch", "CronJob", "/spec/jobTemplate/spec/template"},
+    Kind{"apps.openshift.io", "DeploymentConfig", "/spec/template"},
+    Kind{"argoproj.io", "Rollout", "/spec/template"},
+};
+
+std::string text(const json::value& object, std::string_view pointer) {
+  const auto* const found = find_string(object, pointer);
+  return found == nullptr ? std::string() : std::string(*found);
+}
+
+/// "apps" of "apps/v1", nothing of "v1".
+std::string group_of(const std::string& api_version) {
+  const auto slash = api_version.find('/');
+  return slash == std::string::npos ? std::string() : api_version.substr(0, slash);
+}
+
+void collect(const json::value& object, const std::string& prefix, std::vector<PodTemplate>& found) {
+  const auto kind = text(object, "/kind");
+  if (kind.ends_with("List")) {
+    const auto* const items = find_array(object, "/items");
+    for (std::size_t i = 0; items != nullptr && i < items->size(); ++i)
+      collect((*items)[i], prefix + "/items/" + std::to_string(i), found);
+    return;
+  }
+  const auto group = group_of(text(object, "/apiVersion"));
+  const auto* const known =
+      std::ranges::find_if(kinds, [&](const Kind& each) { return each.group == group && each.kind == kind; });
+  if (known == kinds.end() || find_object(object, known->pointer) == nullptr) return;
+  auto name = text(object, "/metadata/name");
+  if (name.empty()) name = text(object, "/metadata/generateName");
+  found.push_back({.pointer = prefix + std::string(known->pointer),
+                   .kind = kind,
+                   .name = std::move(name),
+                   .name_space = text(object, "/metadata/namespace")});
+}
+
+}  // namespace
+
+std::vector<PodTemplate> find_pod_templates(const json::value& document) {
+  std::vector<PodTemplate> found;
+  collect(document, "", found);
+  return found;
+}
+
+}  // namespace pillion::inject

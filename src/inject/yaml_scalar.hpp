@@ -1,0 +1,17 @@
+#pragma once
+// What a scalar of YAML is to Kubernetes, whose tools read YAML 1.1 and make JSON of it.
+
+#include <optional>
+#include <string_view>
+
+#include <boost/json/value.hpp>
+
+namespace pillion::inject {
+
+namespace json = boost::json;
+
+/// The value of a scalar without quotes: null, a boolean ("yes" and "off" too), a number ("0x1F", "0644" and "1_000"
+/// too) or text. nullopt for a number that JSON does not have (".inf", ".nan").
+[[nodiscard]] std::optional<json::value> resolve_plain(std::string_view text);
+
+}  // namespace pillion::inject

@@ -1,0 +1,60 @@
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+import corpus
+from kubernetes_yaml import dump
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def binary():
+    path = pathlib.Path(os.environ.get("PILLION_BINARY") or ROOT / "build" / "release" / "pillion")
+    assert path.exists(), f"{path} is not built; PILLION_BINARY names another"
+    return path
+
+
+class Pillion:
+    """The program, which takes a stream and gives one; bytes, since what is not touched has to stay what it was."""
+
+    def __init__(self, program, home):
+        self.program = program
+        self.home = home
+        self.done = {}
+
+    def run(self, *arguments, stream=b""):
+        return subprocess.run([self.program, *map(str, arguments)], input=stream, capture_output=True, timeout=60, check=False)
+
+    def values(self, name):
+        """The file with the values of a case."""
+        path = self.home / f"{name}.values.yaml"
+        path.write_text(dump(corpus.own_values(name)), encoding="utf-8")
+        return path
+
+    def inject(self, name, *options, stream=None):
+        """With the values of a case: its own file, which is done once for all tests that look at it, or a stream."""
+        arguments = ("inject", "--values", self.values(name), "--namespace", corpus.NAMESPACE, *options)
+        if stream is not None:
+            return self.run(*arguments, stream=stream)
+        key = (name, *options)
+        if key not in self.done:
+            self.done[key] = self.run(*arguments, "-f", corpus.CORPUS / f"{name}.yaml")
+        return self.done[key]
+
+    def injected(self, name, stream=None):
+        done = self.inject(name, stream=stream)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    def uninjected(self, stream):
+        done = self.run("uninject", stream=stream)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+
+@pytest.fixture(scope="session")
+def pillion(binary, tmp_path_factory):
+    return Pillion(binary, tmp_path_factory.mktemp("values"))
