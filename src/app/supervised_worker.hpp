@@ -18,11 +18,12 @@ inline constexpr int take_sockets = -1;
 void follow_supervisor(const Handover& handover);
 
 /// Has its supervisor hold a socket as well that was bound since the start, so that it is the next worker's too. Where
-/// the supervisor has no room for it, the next worker binds anew. May block until the supervisor has taken those before.
+/// the supervisor has no room for it, the next worker binds anew. May block until the supervisor has taken those
+/// before.
 void hand_to_supervisor(const Handover& handover, int descriptor);
 
-/// Has its supervisor close the socket that is, or was, `descriptor` here, whichever of them has handed it to the other,
-/// and on which nobody is to be served any more; until then the kernel goes on taking in what is sent to it.
+/// Has its supervisor close the socket that is, or was, `descriptor` here, whichever of them has handed it to the
+/// other, and on which nobody is to be served any more; until then the kernel goes on taking in what is sent to it.
 void release_socket(const Handover& handover, int descriptor);
 
 }  // namespace pillion::app

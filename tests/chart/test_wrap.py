@@ -160,8 +160,12 @@ def test_first_reason_is_the_one_that_is_told(adopter):
     assert "hostNetwork" in error and "ClusterFirstWithHostNet" not in error
 
 
+def test_a_sysctl_of_the_pods_own_counts_whatever_the_nodes_allow(adopter):
+    assert "1024" in adopter.refused(pod(securityContext={"sysctls": [{**SYSCTL, "value": "1024"}]}), "portSysctl=false")
+
+
 def test_what_is_fine_where_it_does_not_matter(adopter):
-    assert adopter.wrapped(pod(securityContext={"sysctls": [{**SYSCTL, "value": "1024"}]}), "portSysctl=false")
+    assert adopter.wrapped(pod(securityContext={"sysctls": [{**SYSCTL, "value": "0"}]}), "portSysctl=false")
     assert adopter.wrapped(pod(containers=[{**APPLICATION, "ports": [{"containerPort": 9153}]}]), "httpPort=9999")
     assert adopter.wrapped(pod(os={"name": "linux"}, nodeSelector={"kubernetes.io/os": "linux"}, hostNetwork=False))
 
