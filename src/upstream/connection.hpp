@@ -135,9 +135,14 @@ class Connection : public Carrier {
   [[nodiscard]] virtual bool was_ended_by_server() const = 0;
 };
 
+/// Ids taken on a connection before another is opened beside it, and it is looked whether they are those of queries
+/// that have been given up.
+inline constexpr std::size_t default_usual_in_flight = 512;
+
 /// Limits that all connections share.
 struct ConnectionLimits {
-  std::size_t max_in_flight = 2048;                 ///< ids taken at once, those of abandoned queries among them
+  std::size_t max_in_flight = 2048;  ///< ids taken at once, those of abandoned queries among them
+  std::size_t usual_in_flight = default_usual_in_flight;
   std::chrono::milliseconds connect_timeout{2000};  ///< TCP and TLS handshake together
   /// How long a close may take: the last bytes and TLS's close_notify.
   std::chrono::milliseconds close_timeout{1000};

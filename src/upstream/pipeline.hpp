@@ -1,6 +1,7 @@
 #pragma once
 // What is in flight on one connection: the queries, and the probe that shows whether the connection is alive. Pure.
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -16,9 +17,10 @@ namespace pillion::upstream {
 
 class Pipeline {
  public:
-  /// As Mux takes them.
-  Pipeline(Mux::Path path, std::size_t max_in_flight, std::function<std::uint16_t()> random_id)
-      : mux_(path, max_in_flight, std::move(random_id)) {}
+  /// `usual_in_flight` as ConnectionLimits has it; the others as Mux takes them.
+  Pipeline(Mux::Path path, std::size_t max_in_flight, std::size_t usual_in_flight,
+           std::function<std::uint16_t()> random_id)
+      : mux_(path, max_in_flight, std::move(random_id)), crowded_from_(std::min(max_in_flight, usual_in_flight)) {}
 
   // The probe is in none of these numbers.
   [[nodiscard]] std::size_t in_flight() const { return mux_.in_flight() - probes(); }
@@ -82,11 +84,12 @@ class Pipeline {
   static constexpr std::chrono::milliseconds lifetime_when_clogged{250};
 
   [[nodiscard]] std::optional<runtime::Time> oldest() const;
-  /// True if no id is left and most are those of abandoned queries.
-  [[nodiscard]] bool is_clogged() const { return !has_room() && 2 * waited_for() < in_flight(); }
+  /// True if as many ids are taken as usually are, and most are those of abandoned queries.
+  [[nodiscard]] bool is_clogged() const { return mux_.in_flight() >= crowded_from_ && 2 * waited_for() < in_flight(); }
   [[nodiscard]] std::size_t probes() const { return probe_.is_under_way ? 1 : 0; }
 
   Mux mux_;
+  std::size_t crowded_from_;
   Liveness liveness_;
   Probe probe_;
   std::optional<runtime::Time> asked_about_server_;  // since when the probe under way is waited for by us

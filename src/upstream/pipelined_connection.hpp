@@ -31,7 +31,7 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
         limits_(limits),
         profile_(profile),
         events_(events),
-        pipeline_(path, limits.max_in_flight, std::move(random_id)) {}
+        pipeline_(path, limits.max_in_flight, limits.usual_in_flight, std::move(random_id)) {}
 
   /// Writes the query, with the id that it has, at the end of the turn.
   virtual void send(const Query& query) = 0;

@@ -27,7 +27,7 @@ struct PoolSettings {
   std::size_t max_connections = 4;  ///< that take queries or are about to; those that drain are not counted
   /// In flight on each connection before another is opened. Beyond that a query goes out all the same: what nobody
   /// answers must not keep others waiting.
-  std::size_t usual_in_flight = 512;
+  std::size_t usual_in_flight = default_usual_in_flight;
   std::size_t max_handshakes = 2;  ///< at once
   std::size_t max_lanes = 2;       ///< for suspects (Quarantine), besides
   /// Queries that wait for a connection: as many as clients may have in flight, whose share of that is what bounds

@@ -34,7 +34,7 @@ class PipelineTest : public ::testing::Test {
   [[nodiscard]] Verdict look(runtime::Duration at) { return pipeline.look(start + at, patience); }
 
   std::uint16_t next_id = 0;
-  Pipeline pipeline{Mux::Path::stream, 512, [this] { return ++next_id; }};
+  Pipeline pipeline{Mux::Path::stream, 512, 512, [this] { return ++next_id; }};
   std::deque<TestQuery> queries{4};
 };
 
