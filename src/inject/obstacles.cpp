@@ -30,6 +30,16 @@ std::string quoted(std::string_view value) {
   return '"' + std::string(value) + '"';
 }
 
+/// Spaces around it do not count.
+std::optional<unsigned> whole_number(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
+  text = text.substr(0, text.find_last_not_of(' ') + 1);
+  unsigned number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
 Obstacle host_network(const json::value& pod) {
   const auto* const found = find(pod, "/spec/hostNetwork");
   if (found == nullptr || !found->is_bool() || !found->get_bool()) return std::nullopt;
@@ -95,9 +105,8 @@ Obstacle sysctl(const json::value& pod) {
   for (const auto& each : *sysctls) {
     if (text(find_string(each, "/name")) != port_sysctl_name) continue;
     const auto value = text(find_string(each, "/value"));
-    unsigned port = 0;
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), port);
-    if (error == std::errc{} && end == value.data() + value.size() && port <= 53) continue;
+    const auto port = whole_number(value);
+    if (port && *port <= 53) continue;
     return "securityContext.sysctls has " + std::string(port_sysctl_name) + " " + quoted(value) +
            ", with which Pillion cannot listen on port 53: it is to be at most 53, or left out";
   }
@@ -130,16 +139,12 @@ Obstacle taken_port(const json::value& pod, const Options& options) {
 bool has_port(std::string_view list, std::uint16_t port) {
   while (!list.empty()) {
     const auto comma = std::min(list.find(','), list.size());
-    auto entry = list.substr(0, comma);
+    const auto entry = list.substr(0, comma);
     list.remove_prefix(std::min(comma + 1, list.size()));
-    entry.remove_prefix(std::min(entry.find_first_not_of(' '), entry.size()));
-    unsigned first = 0;
-    const auto* const end = entry.data() + entry.size();
-    const auto [behind, error] = std::from_chars(entry.data(), end, first);
-    if (error != std::errc{}) continue;
-    unsigned last = first;
-    if (behind != end && *behind == '-') std::from_chars(behind + 1, end, last);
-    if (first <= port && port <= last) return true;
+    const auto dash = entry.find('-');
+    const auto first = whole_number(entry.substr(0, dash));
+    const auto last = dash == std::string_view::npos ? first : whole_number(entry.substr(dash + 1));
+    if (first && last && *first <= port && port <= *last) return true;
   }
   return false;
 }
