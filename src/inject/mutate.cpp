@@ -163,6 +163,8 @@ std::expected<json::array, Reason> mutate(const json::value& pod, const Options&
   json::value edited = pod;
   Editor editor(edited);
   if (*marker) remove_sidecar(editor, **marker);
+  // Pillion may have been all that there was.
+  if (auto malformation = find_malformation(edited)) return obstacle(std::move(*malformation));
   if (auto found = find_obstacle(edited, options)) return obstacle(std::move(*found));
   const auto own = with_overrides(edited, options);
   if (!own) return obstacle(own.error());
@@ -180,6 +182,7 @@ std::expected<json::array, Reason> restore(const json::value& pod) {
   json::value edited = pod;
   Editor editor(edited);
   remove_sidecar(editor, **marker);
+  if (auto malformation = find_malformation(edited)) return obstacle(std::move(*malformation));
   return editor.patch();
 }
 

@@ -49,9 +49,9 @@ void remove_if_empty(Editor& editor, const Marker& marker, std::string_view name
   if (is_empty) editor.remove(pointer);
 }
 
-/// Names of the volumes that only the container pillion mounts.
+/// Names of our own volumes, and of those that only the container pillion mounts.
 std::vector<std::string> volumes_of_pillion(const json::value& pod) {
-  std::vector<std::string> ours(own_volumes.begin(), own_volumes.end());
+  std::vector<std::string> ours;
   std::vector<std::string> others;
   for (const auto list : {"/spec/initContainers", "/spec/containers"}) {
     const auto* const containers = find_array(pod, list);
@@ -63,6 +63,7 @@ std::vector<std::string> volumes_of_pillion(const json::value& pod) {
     }
   }
   std::erase_if(ours, [&](const auto& name) { return std::ranges::find(others, name) != others.end(); });
+  ours.insert(ours.end(), own_volumes.begin(), own_volumes.end());
   return ours;
 }
 

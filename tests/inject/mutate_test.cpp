@@ -156,6 +156,15 @@ TEST(Mutate, TakesNothingForAPodThatIsNone) {
               testing::HasSubstr("metadata.labels is to be a map"));
 }
 
+TEST(Mutate, APodThatIsPillionAloneIsNone) {
+  auto ordinary = options();
+  ordinary.native = false;
+  auto injected = mutated(plain(), ordinary);
+  injected.at_pointer("/spec/containers").as_array().pop_back();
+  EXPECT_THAT(reason(injected, ordinary), testing::HasSubstr("spec.containers"));
+  EXPECT_FALSE(restore(injected));
+}
+
 TEST(Mutate, AnOwnersConfigurationIsKept) {
   const auto own = pod(R"({"containers":[{"name":"a"}]})", R"({"annotations":{"pillion.dev/config":"threads: 2"}})");
   const auto result = mutated(mutated(own, options()), options());
