@@ -76,6 +76,17 @@ const json::string* find_string(const json::value& document, std::string_view po
   return found == nullptr ? nullptr : found->if_string();
 }
 
+const json::array& items_at(const json::value& document, std::string_view pointer) {
+  static const json::array none;
+  const auto* const found = find_array(document, pointer);
+  return found == nullptr ? none : *found;
+}
+
+std::string_view text_at(const json::value& document, std::string_view pointer) {
+  const auto* const found = find_string(document, pointer);
+  return found == nullptr ? std::string_view{} : std::string_view(*found);
+}
+
 void Editor::add(std::string_view pointer, json::value value) {
   patch_.emplace_back(json::object{{"op", "add"}, {"path", pointer}, {"value", value}});
   const auto [parent, key] = place(document_, pointer);

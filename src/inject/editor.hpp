@@ -20,6 +20,10 @@ namespace json = boost::json;
 [[nodiscard]] const json::object* find_object(const json::value& document, std::string_view pointer);
 [[nodiscard]] const json::array* find_array(const json::value& document, std::string_view pointer);
 [[nodiscard]] const json::string* find_string(const json::value& document, std::string_view pointer);
+/// The items of a list; none where it is not there, or is none.
+[[nodiscard]] const json::array& items_at(const json::value& document, std::string_view pointer);
+/// A text; empty where it is not there, or is none.
+[[nodiscard]] std::string_view text_at(const json::value& document, std::string_view pointer);
 
 class Editor {
  public:

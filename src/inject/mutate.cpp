@@ -75,12 +75,9 @@ class Insertion {
 
   void set_sysctl() {
     if (!options_.port_sysctl) return;
-    const auto* const sysctls = find_array(editor_.document(), "/spec/securityContext/sysctls");
-    const bool is_there = sysctls != nullptr && std::ranges::any_of(*sysctls, [](const json::value& each) {
-                            const auto* const name = find_string(each, "/name");
-                            return name != nullptr && *name == port_sysctl_name;
-                          });
-    if (is_there) return;
+    const auto& sysctls = items_at(editor_.document(), "/spec/securityContext/sysctls");
+    if (std::ranges::any_of(sysctls, [](const auto& each) { return text_at(each, "/name") == port_sysctl_name; }))
+      return;
     ensure("/spec/securityContext", json::object{}, "securityContext");
     ensure("/spec/securityContext/sysctls", json::array{}, "sysctls");
     editor_.add("/spec/securityContext/sysctls/-", json::object{{"name", port_sysctl_name}, {"value", "53"}});
@@ -103,38 +100,33 @@ class Insertion {
     const auto* const present = find_object(editor_.document(), annotations);
     const bool is_scraped =
         std::ranges::any_of(*present, [](const auto& each) { return each.key().starts_with("prometheus.io/"); });
-    const auto port = std::to_string(options_.http_port);
     if (options_.scrape_annotations && !is_scraped) {
       annotate("prometheus.io/scrape", "true");
-      annotate("prometheus.io/port", port);
+      annotate("prometheus.io/port", std::to_string(options_.http_port));
       annotate("prometheus.io/path", "/metrics");
     }
-    annotate_for_mesh(port);
+    annotate_for_mesh();
     marker_.version = options_.version;
     editor_.add(child(annotations, marker_annotation), json::value(to_text(marker_)));
   }
 
-  void annotate_for_mesh(const std::string& http_port) {
-    if (options_.mesh == Mesh::none) return;
-    const bool is_istio = options_.mesh == Mesh::istio;
-    std::string encrypted;
-    for (const auto port : encrypted_ports(options_))
-      encrypted += (encrypted.empty() ? "" : ",") + std::to_string(port);
-    if (!encrypted.empty())
-      annotate(is_istio ? "traffic.sidecar.istio.io/excludeOutboundPorts" : "config.linkerd.io/skip-outbound-ports",
-               encrypted);
-    annotate(is_istio ? "traffic.sidecar.istio.io/excludeInboundPorts" : "config.linkerd.io/skip-inbound-ports",
-             http_port);
-    if (is_istio) annotate("proxy.istio.io/config", R"({"proxyMetadata":{"ISTIO_META_DNS_CAPTURE":"false"}})");
+  void annotate_for_mesh() {
+    for (const auto& [key, ports] : mesh_annotations(options_)) {
+      std::string list;
+      for (const auto port : ports) list += (list.empty() ? "" : ",") + std::to_string(port);
+      annotate(key, list);
+    }
+    if (options_.mesh == Mesh::istio)
+      annotate("proxy.istio.io/config", R"({"proxyMetadata":{"ISTIO_META_DNS_CAPTURE":"false"}})");
   }
 
   /// Behind the pod's own.
   void add_pull_secrets() {
     const std::string list = "/spec/imagePullSecrets";
     for (const auto& secret : options_.image_pull_secrets) {
-      const auto* const present = find_array(editor_.document(), list);
+      const auto& present = items_at(editor_.document(), list);
       const auto* const name = find_string(secret, "/name");
-      if (name == nullptr || (present != nullptr && std::ranges::find(*present, secret) != present->end())) continue;
+      if (name == nullptr || std::ranges::find(present, secret) != present.end()) continue;
       ensure(list, json::array{}, "imagePullSecrets");
       editor_.add(list + "/-", secret);
       marker_.added.push_back(std::string(pull_secret_mark) + std::string(*name));

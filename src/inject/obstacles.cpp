@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <string_view>
-#include <vector>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -22,14 +21,6 @@ using Obstacle = std::optional<std::string>;
 constexpr std::array<std::string_view, 3> container_lists = {"/spec/initContainers", "/spec/containers",
                                                              "/spec/ephemeralContainers"};
 
-std::string_view text(const json::string* found) {
-  return found == nullptr ? std::string_view{} : std::string_view(*found);
-}
-
-std::string quoted(std::string_view value) {
-  return '"' + std::string(value) + '"';
-}
-
 /// Spaces around it do not count.
 std::optional<unsigned> whole_number(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
@@ -44,37 +35,32 @@ Obstacle host_network(const json::value& pod) {
   const auto* const found = find(pod, "/spec/hostNetwork");
   if (found == nullptr || !found->is_bool() || !found->get_bool()) return std::nullopt;
   return "hostNetwork is true: port 53 there is the node's, and the kubelet refuses the pod's sysctl. The mode "
-         "daemonset of "
-         "the chart pillion serves nodes";
+         "daemonset of the chart pillion serves nodes";
 }
 
 Obstacle windows(const json::value& pod) {
-  if (text(find_string(pod, "/spec/os/name")) != "windows" &&
-      text(find_string(pod, "/spec/nodeSelector/kubernetes.io~1os")) != "windows")
+  if (text_at(pod, "/spec/os/name") != "windows" && text_at(pod, "/spec/nodeSelector/kubernetes.io~1os") != "windows")
     return std::nullopt;
   return "the pod is for Windows, for which there is no image";
 }
 
 Obstacle dns_policy(const json::value& pod) {
-  const auto policy = text(find_string(pod, "/spec/dnsPolicy"));
+  const auto policy = text_at(pod, "/spec/dnsPolicy");
   if (policy.empty() || policy == "ClusterFirst") return std::nullopt;
   return "dnsPolicy is " + std::string(policy) +
          ": the pod does not ask the cluster's DNS, and so is not to ask Pillion instead. Take dnsPolicy out";
 }
 
 Obstacle name_servers(const json::value& pod) {
-  const auto* const servers = find_array(pod, "/spec/dnsConfig/nameservers");
-  if (servers == nullptr || servers->empty()) return std::nullopt;
+  if (items_at(pod, "/spec/dnsConfig/nameservers").empty()) return std::nullopt;
   return "dnsConfig.nameservers would be asked around Pillion: take them out, and make them an upstream in its "
          "configuration";
 }
 
 Obstacle foreign_container(const json::value& pod) {
   for (const auto list : container_lists) {
-    const auto* const containers = find_array(pod, list);
-    if (containers == nullptr) continue;
-    for (const auto& each : *containers) {
-      if (text(find_string(each, "/name")) == container_name)
+    for (const auto& each : items_at(pod, list)) {
+      if (text_at(each, "/name") == container_name)
         return "a container is named pillion that this program has not put there: take it out, or rename it";
     }
   }
@@ -82,49 +68,41 @@ Obstacle foreign_container(const json::value& pod) {
 }
 
 Obstacle foreign_volume(const json::value& pod, const Options& options) {
-  const auto* const volumes = find_array(pod, "/spec/volumes");
-  if (volumes == nullptr) return std::nullopt;
   const auto is_named = [](const json::value& volume, std::string_view name) {
-    return text(find_string(volume, "/name")) == name;
+    return text_at(volume, "/name") == name;
   };
-  for (const auto& volume : *volumes) {
+  for (const auto& volume : items_at(pod, "/spec/volumes")) {
     const bool is_ours = std::ranges::any_of(own_volumes, [&](auto name) { return is_named(volume, name); }) ||
                          std::ranges::any_of(options.extra_volumes, [&](const auto& extra) {
-                           return is_named(volume, text(find_string(extra, "/name")));
+                           return is_named(volume, text_at(extra, "/name"));
                          });
     if (is_ours)
-      return "a volume is named " + std::string(text(find_string(volume, "/name"))) +
+      return "a volume is named " + std::string(text_at(volume, "/name")) +
              " that this program has not put there: rename it";
   }
   return std::nullopt;
 }
 
 Obstacle sysctl(const json::value& pod) {
-  const auto* const sysctls = find_array(pod, "/spec/securityContext/sysctls");
-  if (sysctls == nullptr) return std::nullopt;
-  for (const auto& each : *sysctls) {
-    if (text(find_string(each, "/name")) != port_sysctl_name) continue;
-    const auto value = text(find_string(each, "/value"));
+  for (const auto& each : items_at(pod, "/spec/securityContext/sysctls")) {
+    if (text_at(each, "/name") != port_sysctl_name) continue;
+    const auto value = text_at(each, "/value");
     const auto port = whole_number(value);
     if (port && *port <= 53) continue;
-    return "securityContext.sysctls has " + std::string(port_sysctl_name) + " " + quoted(value) +
-           ", with which Pillion cannot listen on port 53: it is to be at most 53, or left out";
+    return "securityContext.sysctls has " + std::string(port_sysctl_name) + " \"" + std::string(value) +
+           "\", with which Pillion cannot listen on port 53: it is to be at most 53, or left out";
   }
   return std::nullopt;
 }
 
 Obstacle taken_port(const json::value& pod, const Options& options) {
   for (const auto list : container_lists) {
-    const auto* const containers = find_array(pod, list);
-    if (containers == nullptr) continue;
-    for (const auto& each : *containers) {
-      const auto* const ports = find_array(each, "/ports");
-      if (ports == nullptr) continue;
-      for (const auto& entry : *ports) {
+    for (const auto& each : items_at(pod, list)) {
+      for (const auto& entry : items_at(each, "/ports")) {
         const auto* const port = find(entry, "/containerPort");
         if (port == nullptr || !port->is_int64()) continue;
         const auto start = [&] {
-          return "the container " + std::string(text(find_string(each, "/name"))) + " has port " +
+          return "the container " + std::string(text_at(each, "/name")) + " has port " +
                  std::to_string(port->get_int64()) + ", which Pillion needs: ";
         };
         if (port->get_int64() == 53) return start() + "the containers of a pod share their ports, and 53 is the DNS'";
@@ -188,13 +166,12 @@ Obstacle find_malformation(const json::value& pod) {
     std::ranges::replace(path, '/', '.');
     return path + " is to be " + (kind == Kind::map ? "a map" : kind == Kind::list ? "a list" : "text");
   }
-  const auto* const containers = find_array(pod, "/spec/containers");
-  if (containers == nullptr || containers->empty()) return "spec.containers is missing: it is to be a list";
+  if (items_at(pod, "/spec/containers").empty()) return "spec.containers is missing: it is to be a list";
   return std::nullopt;
 }
 
 bool is_opted_out(const json::value& pod) {
-  return text(find_string(pod, child("/metadata/labels", inject_label))) == "false";
+  return text_at(pod, child("/metadata/labels", inject_label)) == "false";
 }
 
 Obstacle find_obstacle(const json::value& pod, const Options& options) {
@@ -209,23 +186,12 @@ Obstacle find_obstacle(const json::value& pod, const Options& options) {
 }
 
 Obstacle find_mesh_obstacle(const json::value& pod, const Options& options) {
-  struct Rule {
-    Mesh mesh;
-    std::string_view annotation;
-    bool is_inbound;
-  };
-  constexpr std::array rules = {
-      Rule{Mesh::istio, "traffic.sidecar.istio.io/excludeOutboundPorts", false},
-      Rule{Mesh::istio, "traffic.sidecar.istio.io/excludeInboundPorts", true},
-      Rule{Mesh::linkerd, "config.linkerd.io/skip-outbound-ports", false},
-      Rule{Mesh::linkerd, "config.linkerd.io/skip-inbound-ports", true},
-  };
-  for (const auto& rule : rules) {
-    const auto* const found = find_string(pod, child("/metadata/annotations", rule.annotation));
-    if (rule.mesh != options.mesh || found == nullptr) continue;
-    for (const auto port : rule.is_inbound ? std::vector{options.http_port} : encrypted_ports(options)) {
+  for (const auto& [annotation, ports] : mesh_annotations(options)) {
+    const auto* const found = find_string(pod, child("/metadata/annotations", annotation));
+    if (found == nullptr) continue;
+    for (const auto port : ports) {
       if (!has_port(*found, port))
-        return "the annotation " + std::string(rule.annotation) + " is there without Pillion's port: add " +
+        return "the annotation " + std::string(annotation) + " is there without Pillion's port: add " +
                std::to_string(port) + " to it";
     }
   }

@@ -86,11 +86,7 @@ std::string names() {
 std::string check_quantity(std::string_view text) {
   constexpr std::array<std::string_view, 15> suffixes = {"",  "n",  "u",  "m",  "k",  "M",  "G", "T",
                                                          "P", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"};
-  const auto digits = [](std::string_view from) {
-    const auto* const end = std::ranges::find_if_not(from, [](char c) { return is_digit(c) || c == '.'; });
-    return from.substr(0, static_cast<std::size_t>(end - from.begin()));
-  };
-  const auto number = digits(text);
+  const auto number = text.substr(0, text.find_first_not_of("0123456789."));
   auto suffix = text.substr(number.size());
   const bool is_number = std::ranges::count(number, '.') <= 1 && std::ranges::any_of(number, is_digit);
   const bool is_above_zero = std::ranges::any_of(number, [](char c) { return c >= '1' && c <= '9'; });

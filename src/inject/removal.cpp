@@ -16,24 +16,18 @@
 namespace pillion::inject {
 namespace {
 
-std::string_view name_of(const json::value& item) {
-  const auto* const name = find_string(item, "/name");
-  return name == nullptr ? std::string_view{} : std::string_view(*name);
-}
-
 /// Removes the items of that name.
 void remove_named(Editor& editor, const std::string& list, std::string_view name) {
-  const auto* const items = find_array(editor.document(), list);
-  for (std::size_t i = items == nullptr ? 0 : items->size(); i-- > 0;) {
-    if (name_of((*items)[i]) == name) editor.remove(list + '/' + std::to_string(i));
+  const auto& items = items_at(editor.document(), list);
+  for (std::size_t i = items.size(); i-- > 0;) {
+    if (text_at(items[i], "/name") == name) editor.remove(list + '/' + std::to_string(i));
   }
 }
 
 /// Removes the first `count` items.
 void remove_front(Editor& editor, const std::string& list, std::size_t count) {
-  const auto* const items = find_array(editor.document(), list);
-  count = std::min(count, items == nullptr ? 0 : items->size());
-  for (; count > 0; --count) editor.remove(list + "/0");
+  for (count = std::min(count, items_at(editor.document(), list).size()); count > 0; --count)
+    editor.remove(list + "/0");
 }
 
 void remove_member(Editor& editor, const std::string& pointer) {
@@ -54,12 +48,9 @@ std::vector<std::string> volumes_of_pillion(const json::value& pod) {
   std::vector<std::string> ours;
   std::vector<std::string> others;
   for (const auto list : {"/spec/initContainers", "/spec/containers"}) {
-    const auto* const containers = find_array(pod, list);
-    if (containers == nullptr) continue;
-    for (const auto& each : *containers) {
-      const auto* const mounts = find_array(each, "/volumeMounts");
-      if (mounts == nullptr) continue;
-      for (const auto& mount : *mounts) (name_of(each) == container_name ? ours : others).emplace_back(name_of(mount));
+    for (const auto& each : items_at(pod, list)) {
+      auto& names = text_at(each, "/name") == container_name ? ours : others;
+      for (const auto& mount : items_at(each, "/volumeMounts")) names.emplace_back(text_at(mount, "/name"));
     }
   }
   std::erase_if(ours, [&](const auto& name) { return std::ranges::find(others, name) != others.end(); });

@@ -78,8 +78,19 @@ std::string_view loopback(const Options& options) {
   return options.ipv6 ? "::1" : "127.0.0.1";
 }
 
-std::vector<std::uint16_t> encrypted_ports(const Options& options) {
-  return options.config_map.empty() ? encrypted_ports(options.config) : std::vector<std::uint16_t>{853};
+std::vector<MeshAnnotation> mesh_annotations(const Options& options) {
+  if (options.mesh == Mesh::none) return {};
+  const bool is_istio = options.mesh == Mesh::istio;
+  std::vector<MeshAnnotation> annotations;
+  const auto encrypted = options.config_map.empty() ? encrypted_ports(options.config) : std::vector<std::uint16_t>{853};
+  if (!encrypted.empty())
+    annotations.push_back(
+        {is_istio ? "traffic.sidecar.istio.io/excludeOutboundPorts" : "config.linkerd.io/skip-outbound-ports",
+         encrypted});
+  annotations.push_back(
+      {is_istio ? "traffic.sidecar.istio.io/excludeInboundPorts" : "config.linkerd.io/skip-inbound-ports",
+       {options.http_port}});
+  return annotations;
 }
 
 std::vector<std::string> searches(const Options& options, std::string_view name_space) {

@@ -22,9 +22,14 @@ namespace pillion::inject {
 /// The loopback address on which Pillion listens.
 [[nodiscard]] std::string_view loopback(const Options& options);
 
-/// Ports that a mesh has to let through, ascending; DNS over TLS' own (RFC 7858 section 3.1) where a ConfigMap has the
-/// configuration.
-[[nodiscard]] std::vector<std::uint16_t> encrypted_ports(const Options& options);
+struct MeshAnnotation {
+  std::string_view key;
+  std::vector<std::uint16_t> ports;  ///< ascending; at least one
+};
+
+/// What keeps the mesh's proxy away from the encrypted upstreams and from the HTTP port. Where a ConfigMap has the
+/// configuration, the upstreams' port is taken for that of DNS over TLS (RFC 7858 section 3.1).
+[[nodiscard]] std::vector<MeshAnnotation> mesh_annotations(const Options& options);
 
 /// Search domains that stand before the pod's own.
 [[nodiscard]] std::vector<std::string> searches(const Options& options, std::string_view name_space);

@@ -83,10 +83,7 @@ class Routes {
 
   [[nodiscard]] bool has(const std::string& zone) const { return known_.contains(zone); }
   [[nodiscard]] bool uses(std::string_view upstream) const {
-    return std::ranges::any_of(routes_, [&](const auto& route) {
-      const auto* const name = find_string(route, "/upstream");
-      return name != nullptr && *name == upstream;
-    });
+    return std::ranges::any_of(routes_, [&](const auto& route) { return text_at(route, "/upstream") == upstream; });
   }
   [[nodiscard]] json::array take() { return std::move(routes_); }
 

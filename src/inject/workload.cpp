@@ -32,35 +32,29 @@ constexpr std::array kinds = {
     Kind{"argoproj.io", "Rollout", "/spec/template"},
 };
 
-std::string text(const json::value& object, std::string_view pointer) {
-  const auto* const found = find_string(object, pointer);
-  return found == nullptr ? std::string() : std::string(*found);
-}
-
 /// "apps" of "apps/v1", nothing of "v1".
-std::string group_of(const std::string& api_version) {
+std::string_view group_of(std::string_view api_version) {
   const auto slash = api_version.find('/');
-  return slash == std::string::npos ? std::string() : api_version.substr(0, slash);
+  return slash == std::string_view::npos ? std::string_view{} : api_version.substr(0, slash);
 }
 
 void collect(const json::value& object, const std::string& prefix, std::vector<PodTemplate>& found) {
-  const auto kind = text(object, "/kind");
+  const auto kind = text_at(object, "/kind");
   if (kind.ends_with("List")) {
-    const auto* const items = find_array(object, "/items");
-    for (std::size_t i = 0; items != nullptr && i < items->size(); ++i)
-      collect((*items)[i], prefix + "/items/" + std::to_string(i), found);
+    const auto& items = items_at(object, "/items");
+    for (std::size_t i = 0; i < items.size(); ++i) collect(items[i], prefix + "/items/" + std::to_string(i), found);
     return;
   }
-  const auto group = group_of(text(object, "/apiVersion"));
+  const auto group = group_of(text_at(object, "/apiVersion"));
   const auto* const known =
       std::ranges::find_if(kinds, [&](const Kind& each) { return each.group == group && each.kind == kind; });
   if (known == kinds.end() || find_object(object, known->pointer) == nullptr) return;
-  auto name = text(object, "/metadata/name");
-  if (name.empty()) name = text(object, "/metadata/generateName");
+  auto name = text_at(object, "/metadata/name");
+  if (name.empty()) name = text_at(object, "/metadata/generateName");
   found.push_back({.pointer = prefix + std::string(known->pointer),
-                   .kind = kind,
-                   .name = std::move(name),
-                   .name_space = text(object, "/metadata/namespace")});
+                   .kind = std::string(kind),
+                   .name = std::string(name),
+                   .name_space = std::string(text_at(object, "/metadata/namespace"))});
 }
 
 }  // namespace
