@@ -59,6 +59,7 @@ struct ServerContext {
   runtime::Loop& loop;
   const config::Upstream& settings;
   const config::Server& server;
+  std::shared_ptr<upstream::GroupQuestion> question;
   std::shared_ptr<upstream::EdnsSupport> edns = std::make_shared<upstream::EdnsSupport>();
 };
 
@@ -84,7 +85,11 @@ std::unique_ptr<upstream::Pool> make_pool(const ServerContext& of, config::Proto
   return std::make_unique<upstream::Pool>(
       upstream::PoolContext{.schedule = loop, .log = loop.log(), .random = [&loop] { return loop.random().unit(); }},
       upstream::ServerReport(loop.log(), metrics, of.settings.name, config::to_string(of.server.endpoint), says_up),
-      of.edns, upstream::PoolSettings{.encrypted = encrypted}, std::move(make));
+      // A server over TLS is not shown a name twice that need not be.
+      upstream::ServerProfile(
+          of.edns,
+          upstream::KnownQuestion(says_up ? of.question : std::make_shared<upstream::GroupQuestion>(), encrypted)),
+      upstream::PoolSettings{.encrypted = encrypted}, std::move(make));
 }
 
 /// The first zone that leads to the upstream; empty if none does.
@@ -140,8 +145,9 @@ ShardUpstream make_upstream(runtime::Loop& loop, std::shared_ptr<const GroupPart
   const auto& settings = parts->settings;
   ShardUpstream made{.parts = parts, .group = std::make_shared<resolve::UpstreamGroup>(), .servers = {}};
   std::vector<std::unique_ptr<upstream::Channel>> servers;
+  const auto question = std::make_shared<upstream::GroupQuestion>();
   for (std::size_t i = 0; i < settings.servers.size(); ++i) {
-    const ServerContext server{.loop = loop, .settings = settings, .server = settings.servers[i]};
+    const ServerContext server{.loop = loop, .settings = settings, .server = settings.servers[i], .question = question};
     auto pool = make_pool(server, settings.protocol, parts->tls.get(), *parts->metrics.servers[i]);
     if (const auto* const known = known_profile(current, settings.protocol, settings.servers[i])) pool->inherit(*known);
     if (settings.protocol != config::Protocol::udp) {

@@ -32,14 +32,14 @@ void PipelinedConnection::react_to_silence(runtime::Time now) {
   switch (verdict) {
     case Liveness::Verdict::dead:
       if (is_server_slow() && pipeline_.bear_with_silence()) return fall_silent();
-      profile_.known_question().unanswered();
+      profile_.known_question().unanswered(state_ == ConnectionState::proving);
       return finish(Error::stalled, "no reply while queries wait, nor to a probe");
     case Liveness::Verdict::probe:
       return send(pipeline_.start_probe(now, Pipeline::Purpose::silence, profile_.known_question().query()));
     case Liveness::Verdict::silent:
       return fall_silent();
     case Liveness::Verdict::worn:
-      if (state_ == ConnectionState::ready) profile_.known_question().unanswered();
+      if (state_ == ConnectionState::ready) profile_.known_question().unanswered(false);
       return wear_out();
     case Liveness::Verdict::wait:
       return;

@@ -6,11 +6,11 @@
 
 namespace pillion::upstream {
 
-Pool::Pool(PoolContext context, ServerReport report, std::shared_ptr<EdnsSupport> edns, const PoolSettings& settings,
+Pool::Pool(PoolContext context, ServerReport report, ServerProfile profile, const PoolSettings& settings,
            MakeConnection make)
     : context_(std::move(context)),
       report_(std::move(report)),
-      profile_(std::move(edns)),
+      profile_(std::move(profile)),
       settings_(settings),
       make_(std::move(make)) {}
 

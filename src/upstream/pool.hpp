@@ -51,7 +51,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   using MakeConnection = std::function<std::unique_ptr<Connection>(ConnectionEvents&, ServerProfile&)>;
 
   /// `make` is called for each new connection.
-  Pool(PoolContext context, ServerReport report, std::shared_ptr<EdnsSupport> edns, const PoolSettings& settings,
+  Pool(PoolContext context, ServerReport report, ServerProfile profile, const PoolSettings& settings,
        MakeConnection make);
   ~Pool() override = default;
 

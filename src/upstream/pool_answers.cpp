@@ -20,7 +20,7 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
     report_.replied(*received.reply);
     // A refusal is quick; it must not make a server the fastest.
     if (is_usable(received.reply->rcode)) profile_.replied(received.reply->latency);
-    if (query != nullptr && !settings_.encrypted) learn_question(*query, *received.reply);
+    if (query != nullptr) learn_question(*query, *received.reply);
     if (query != nullptr && !retry_without_edns(*query, *received.reply, at)) query->replied(*received.reply);
   }
   if (waiting_.empty() && quarantine_.empty() && !from_lane) return;

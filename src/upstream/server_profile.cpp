@@ -9,9 +9,12 @@ namespace pillion::upstream {
 
 void ServerProfile::inherit(const ServerProfile& known) {
   const auto edns = edns_;
+  auto question = known_question_;
+  question.inherit(known.known_question_);
   *edns = *known.edns_;
   *this = known;
   edns_ = edns;
+  known_question_ = std::move(question);
   health_ = {};
 }
 

@@ -23,7 +23,9 @@ struct EdnsSupport {
 
 class ServerProfile {
  public:
-  explicit ServerProfile(std::shared_ptr<EdnsSupport> edns) : edns_(std::move(edns)) {}
+  explicit ServerProfile(std::shared_ptr<EdnsSupport> edns,
+                         KnownQuestion known = KnownQuestion(std::make_shared<GroupQuestion>(), false))
+      : known_question_(std::move(known)), edns_(std::move(edns)) {}
 
   /// Takes over what another one knows of the same server; not that it was down, since its settings may be right now.
   void inherit(const ServerProfile& known);
@@ -60,7 +62,7 @@ class ServerProfile {
   /// server has not shown when it does.
   [[nodiscard]] std::optional<runtime::Duration> idle_timeout() const { return idle_timeout_; }
 
-  /// What probes ask. A server over TLS is never shown a name twice that need not be: nothing is learned of one.
+  /// What probes ask.
   [[nodiscard]] KnownQuestion& known_question() { return known_question_; }
 
   /// For a while queries are written one by one: the server reads one from a TLS record.

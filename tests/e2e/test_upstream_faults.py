@@ -12,7 +12,7 @@ from harness import dnsperf, pillion, servers, zone
 from harness.client import TcpClient, ask_tcp, ask_udp, make_query, rcode
 from harness.dot_server import DotServer
 from harness.path import Path
-from harness.process import free_port, wait_until
+from harness.process import free_port, served, wait_until
 
 REFUSED, SERVFAIL = 5, 2
 CLUSTER_TIMEOUT = "4s"
@@ -132,12 +132,11 @@ def test_a_udp_upstream_at_which_nobody_listens_stays_down(tmp_path):
 
 @contextlib.contextmanager
 def unbound(tmp_path_factory, certificate, zone_file):
-    server = servers.unbound(tmp_path_factory.mktemp("unbound"), certificate, zone_file, zone.ORIGIN)
-    try:
-        yield server
-    finally:
-        server.process.send_signal(signal.SIGCONT)
-        server.process.stop()
+    with served(lambda: servers.unbound(tmp_path_factory.mktemp("unbound"), certificate, zone_file, zone.ORIGIN)) as server:
+        try:
+            yield server
+        finally:
+            server.process.send_signal(signal.SIGCONT)
 
 
 def test_where_one_of_two_servers_falls_silent_under_load_nobody_waits_for_it(tmp_path, tmp_path_factory, certificate, zone_file, verified):

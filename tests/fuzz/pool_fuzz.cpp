@@ -99,7 +99,7 @@ class Run {
     return std::make_unique<upstream::Pool>(
         upstream::PoolContext{.schedule = time_, .log = log_, .random = [this] { return input_.byte() / 256.0; }},
         upstream::ServerReport(log_, metrics_, "public", "192.0.2.1:853", true),
-        std::make_shared<upstream::EdnsSupport>(),
+        upstream::ServerProfile(std::make_shared<upstream::EdnsSupport>()),
         upstream::PoolSettings{.max_connections = max_connections, .max_waiting = 40},
         [this](upstream::ConnectionEvents& events, upstream::ServerProfile& profile) {
           Peer peer;

@@ -47,8 +47,8 @@ class FailoverOverPools : public ::testing::Test {
   std::unique_ptr<Pool> pool(std::size_t i) {
     return std::make_unique<Pool>(
         PoolContext{.schedule = time, .log = log, .random = [] { return 0.5; }},
-        ServerReport(log, metrics[used++], "cluster", "192.0.2.1:53", true), std::make_shared<EdnsSupport>(),
-        PoolSettings{.encrypted = false},
+        ServerReport(log, metrics[used++], "cluster", "192.0.2.1:53", true),
+        ServerProfile(std::make_shared<EdnsSupport>()), PoolSettings{.encrypted = false},
         [this, i](ConnectionEvents& events, ServerProfile& profile) -> std::unique_ptr<Connection> {
           return std::make_unique<DatagramConnection>(
               time, [this] { return ++last_id; }, Encoding{.framed = false}, limits, profile, events,
@@ -62,8 +62,9 @@ class FailoverOverPools : public ::testing::Test {
   std::unique_ptr<Pool> stream_pool() {
     return std::make_unique<Pool>(
         PoolContext{.schedule = time, .log = log, .random = [] { return 0.5; }},
-        ServerReport(log, metrics[used++], "public", "192.0.2.1:853", true), std::make_shared<EdnsSupport>(),
-        PoolSettings{}, [this](ConnectionEvents& events, ServerProfile& profile) -> std::unique_ptr<Connection> {
+        ServerReport(log, metrics[used++], "public", "192.0.2.1:853", true),
+        ServerProfile(std::make_shared<EdnsSupport>()), PoolSettings{},
+        [this](ConnectionEvents& events, ServerProfile& profile) -> std::unique_ptr<Connection> {
           return std::make_unique<StreamConnection>(
               time, [this] { return ++last_id; }, Encoding{}, limits, profile, events,
               [this](StreamEvents& e) {

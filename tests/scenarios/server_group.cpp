@@ -18,8 +18,7 @@ double middle() {
 }  // namespace
 
 std::unique_ptr<upstream::Pool> ServerRoom::make_pool(StageServer& server, const config::Upstream& settings,
-                                                      config::Protocol protocol,
-                                                      std::shared_ptr<upstream::EdnsSupport> edns) {
+                                                      config::Protocol protocol, const upstream::ServerProfile& known) {
   const bool encrypted = protocol == config::Protocol::tls;
   const bool is_udp = protocol == config::Protocol::udp;
   const upstream::Encoding encoding{
@@ -43,25 +42,29 @@ std::unique_ptr<upstream::Pool> ServerRoom::make_pool(StageServer& server, const
   auto& metrics = is_own ? server.metrics : server.fallback_metrics;
   return std::make_unique<upstream::Pool>(upstream::PoolContext{.schedule = schedule_, .log = log_, .random = middle},
                                           upstream::ServerReport(log_, metrics, settings.name, server.name, is_own),
-                                          std::move(edns), upstream::PoolSettings{.encrypted = encrypted}, make);
+                                          known, upstream::PoolSettings{.encrypted = encrypted}, make);
 }
 
 std::unique_ptr<resolve::Group> ServerRoom::make_group(const config::Upstream& settings,
                                                        const std::vector<std::string>& names) {
   std::vector<std::unique_ptr<upstream::Channel>> channels;
+  const auto question = std::make_shared<upstream::GroupQuestion>();
   for (const auto& name : names) {
     auto* const known = find(name);
     auto& server = known != nullptr && known->protocol == settings.protocol
                        ? *known
                        : *servers_.emplace_back(std::make_unique<StageServer>(name, settings.protocol, happenings_));
+    const bool encrypted = settings.protocol == config::Protocol::tls;
     const auto edns = std::make_shared<upstream::EdnsSupport>();
-    auto pool = make_pool(server, settings, settings.protocol, edns);
+    const upstream::ServerProfile profile(edns, upstream::KnownQuestion(question, encrypted));
+    auto pool = make_pool(server, settings, settings.protocol, profile);
     if (settings.protocol != config::Protocol::udp) {
       channels.push_back(std::move(pool));
       continue;
     }
     channels.push_back(std::make_unique<upstream::DatagramChannel>(
-        schedule_, memory_, std::move(pool), make_pool(server, settings, config::Protocol::tcp, edns)));
+        schedule_, memory_, std::move(pool),
+        make_pool(server, settings, config::Protocol::tcp, upstream::ServerProfile(edns))));
   }
   return std::make_unique<resolve::Failover>(schedule_, settings, std::move(channels), memory_, middle);
 }

@@ -41,7 +41,7 @@ class ServerRoom {
  private:
   [[nodiscard]] std::unique_ptr<upstream::Pool> make_pool(StageServer& server, const config::Upstream& settings,
                                                           config::Protocol protocol,
-                                                          std::shared_ptr<upstream::EdnsSupport> edns);
+                                                          const upstream::ServerProfile& known);
 
   testing::HandTurned& schedule_;
   runtime::MemoryShare memory_;

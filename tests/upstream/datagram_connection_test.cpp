@@ -345,8 +345,9 @@ class PortRotationTest : public ::testing::Test {
  protected:
   PortRotationTest()
       : pool(PoolContext{.schedule = time, .log = log, .random = [] { return 0.5; }},
-             ServerReport(log, metrics, "cluster", "192.0.2.53:53", true), std::make_shared<EdnsSupport>(),
-             {.encrypted = false}, [this](ConnectionEvents& events, ServerProfile& profile) {
+             ServerReport(log, metrics, "cluster", "192.0.2.53:53", true),
+             ServerProfile(std::make_shared<EdnsSupport>()), {.encrypted = false},
+             [this](ConnectionEvents& events, ServerProfile& profile) {
                return std::make_unique<DatagramConnection>(
                    time, [this] { return ++last_id; }, Encoding{.framed = false}, limits, profile, events,
                    [this](DatagramEvents& datagram_events) {

@@ -32,7 +32,8 @@ class PoolTest : public ::testing::Test {
  protected:
   Pool& start(const PoolSettings& settings = {}) {
     pool.emplace(PoolContext{.schedule = time, .log = log, .random = [this] { return random; }},
-                 ServerReport(log, metrics, "public", "192.0.2.1:853", true), edns, settings, server.maker());
+                 ServerReport(log, metrics, "public", "192.0.2.1:853", true), ServerProfile(edns), settings,
+                 server.maker());
     pool->start();
     return *pool;
   }
