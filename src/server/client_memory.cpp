@@ -55,7 +55,7 @@ MemoryHolder* ClientMemory::worst(runtime::MemoryUse use) {
   return worst;
 }
 
-bool ClientMemory::make_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker) {
+bool ClientMemory::drop_for_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker) {
   const auto& share = use == runtime::MemoryUse::input ? shares_.input : shares_.output;
   while (share.room() < bytes) {
     auto* const holder = worst(use);

@@ -80,7 +80,10 @@ class ClientMemory final : runtime::Deadline {
 
   /// True if there are so many bytes for `asker`. Where there are not, those of the same share are dropped who have
   /// held the most for the longest, unless that is the asker itself.
-  [[nodiscard]] bool make_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker);
+  [[nodiscard]] bool make_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker) {
+    const auto& share = use == runtime::MemoryUse::input ? shares_.input : shares_.output;
+    return share.room() >= bytes || drop_for_room(use, bytes, asker);
+  }
 
   /// room_for_input() follows.
   void wait_for_input(MemoryHolder& waiter);
@@ -94,6 +97,7 @@ class ClientMemory final : runtime::Deadline {
   using Unsized = boost::intrusive::constant_time_size<false>;
 
   void expired(runtime::Time now) override;
+  [[nodiscard]] bool drop_for_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker);
   [[nodiscard]] MemoryHolder* worst(runtime::MemoryUse use);
   void wake_one();
 

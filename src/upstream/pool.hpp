@@ -91,6 +91,8 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   /// has to prove itself to a probe.
   static constexpr unsigned fruitless_to_doubt = 3;
   [[nodiscard]] bool is_in_doubt() const { return fruitless_ >= fruitless_to_doubt; }
+  /// A question is known for a probe that may come in a while: copying each would only cost.
+  static constexpr std::chrono::milliseconds learn_every{100};
   [[nodiscard]] Health& health() { return profile_.health(); }
 
   // Sending.
@@ -110,7 +112,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void wake_at(runtime::Time time);
   // What a connection's end, or an answer, says.
   void heard(Member& member, runtime::Time now);
-  void learn_question(const Query& query, const Reply& reply);
+  void learn_question(const Query& query, const Reply& reply, runtime::Time now);
   [[nodiscard]] std::optional<Error> verdict(const Member& ended, std::optional<Error> error,
                                              const std::vector<Query*>& lost);
   void retire_unheard(runtime::Time now);
@@ -139,6 +141,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   Quarantine quarantine_;
   unsigned fruitless_ = 0;  // connections in a row that ended with queries and without any answer
   std::optional<runtime::Time> last_sent_;
+  runtime::Time learn_at_ = runtime::Time::min();
   bool tried_ = false;
   bool stopping_ = false;
 };

@@ -20,7 +20,7 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
     report_.replied(*received.reply);
     // A refusal is quick; it must not make a server the fastest.
     if (is_usable(received.reply->rcode)) profile_.replied(received.reply->latency);
-    if (query != nullptr) learn_question(*query, *received.reply);
+    if (query != nullptr && at >= learn_at_) learn_question(*query, *received.reply, at);
     if (query != nullptr && !retry_without_edns(*query, *received.reply, at)) query->replied(*received.reply);
   }
   if (waiting_.empty() && quarantine_.empty() && !from_lane) return;
@@ -29,11 +29,12 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
 }
 
 /// A question that the server answers at once, so that a probe may ask it. One that is signed is its asker's alone.
-void Pool::learn_question(const Query& query, const Reply& reply) {
+void Pool::learn_question(const Query& query, const Reply& reply, runtime::Time now) {
   const bool is_quick = 2 * reply.latency <= profile_.patience();
   if (!is_quick || reply.rcode != dns::rcode::noerror || !reply.message || query.opaque) return;
   const bool is_authoritative = (reply.message->header().flags() & dns::flag::aa) != 0;
   profile_.known_question().learn(query.message, is_authoritative);
+  learn_at_ = now + learn_every;
 }
 
 /// RFC 6891 section 7: a server that knows no EDNS says FORMERR or NOTIMP, and no OPT. Taken for one when it answers
