@@ -1,0 +1,104 @@
+"""What the objects of the chart pillion have in common: namespace, labels, annotations, ServiceAccount; and how pods are spread and scraped."""
+
+import pytest
+
+from conftest import load_all, only, pillion_of, pod_spec, pod_template
+from test_modes import ADDRESS, KIND, modes
+
+EVERYWHERE = {"team": "payments"}
+OBJECTS = ("--set", "commonLabels.team=payments,namespaceOverride=dns,serviceAccount.create=true,podMonitor.enabled=true",
+           "--set", "prometheusRule.enabled=true,dashboards.enabled=true,networkPolicy.enabled=true,pillion.configChange=reload",
+           "--set-string", "commonAnnotations.example\\.com/owner=payments,service.annotations.own=1,serviceAccount.annotations.own=1,dashboards.annotations.own=1")
+
+
+def render(helm, mode, *more):
+    return helm.template("pillion", *ADDRESS, "--set", f"mode={mode}", *more)
+
+
+@modes
+def test_every_object_is_in_the_namespace_with_the_labels_and_annotations_of_all(helm, mode):
+    objects = render(helm, mode, *OBJECTS)
+    kinds = {one["kind"] for one in objects}
+    assert {"ServiceAccount", "PodMonitor", "PrometheusRule", "ConfigMap", "NetworkPolicy", KIND[mode]} <= kinds
+    for one in objects:
+        metadata = one["metadata"]
+        assert metadata["namespace"] == "dns", metadata
+        assert EVERYWHERE.items() <= metadata["labels"].items() and metadata["labels"]["app.kubernetes.io/managed-by"] == "Helm"
+        own = {"own": "1"} if one["kind"] in ("Service", "ServiceAccount") or "grafana_dashboard" in metadata["labels"] else {}
+        assert metadata["annotations"] == {"example.com/owner": "payments", **own}, metadata
+    template = pod_template(only(objects, KIND[mode]))
+    assert EVERYWHERE.items() <= template["metadata"]["labels"].items()
+    assert "example.com/owner" not in template["metadata"]["annotations"]
+    # What is selected by does not change with a label: a Deployment's selector cannot be changed.
+    assert only(objects, KIND[mode])["spec"]["selector"]["matchLabels"].keys() == {"app.kubernetes.io/name", "app.kubernetes.io/instance"}
+
+
+def test_search_list_is_the_pods_namespaces(helm, adopter):
+    """Also of a chart that has adopted the sidecar and puts its objects into another namespace by the usual value."""
+    deployment = only(render(helm, "workload", *OBJECTS), "Deployment")
+    assert pod_spec(deployment)["dnsConfig"]["searches"][0] == "dns.svc.cluster.local"
+    pod = {"spec": {"containers": [{"name": "app", "image": "app"}]}}
+    assert adopter.wrapped(pod)["spec"]["dnsConfig"]["searches"][0] == "shop.svc.cluster.local"
+    done = adopter.run(pod, "enabled=true,namespaceOverride=elsewhere")
+    (found,) = load_all(done.stdout)
+    assert pod_spec(found)["dnsConfig"]["searches"][0] == "elsewhere.svc.cluster.local"
+
+
+@modes
+def test_service_account(helm, mode):
+    objects = render(helm, mode, *OBJECTS)
+    account = only(objects, "ServiceAccount")
+    assert account["automountServiceAccountToken"] is False
+    spec = pod_spec(only(objects, KIND[mode]))
+    assert spec["serviceAccountName"] == account["metadata"]["name"] == "r-pillion" and spec["automountServiceAccountToken"] is False
+    objects = render(helm, mode, "--set", "serviceAccount.create=true,serviceAccount.name=own")
+    assert pod_spec(only(objects, KIND[mode]))["serviceAccountName"] == only(objects, "ServiceAccount")["metadata"]["name"] == "own"
+    objects = render(helm, mode, "--set", "serviceAccount.name=theirs")
+    assert pod_spec(only(objects, KIND[mode]))["serviceAccountName"] == "theirs"
+    assert "ServiceAccount" not in {one["kind"] for one in objects}
+
+
+def test_spread(helm):
+    """A constraint without a selector would select nothing, and so do nothing."""
+    selector = {"matchLabels": {"app.kubernetes.io/name": "pillion", "app.kubernetes.io/instance": "r"}}
+    spread = [{"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
+              for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")]
+    assert pod_spec(only(render(helm, "gateway"), "Deployment"))["topologySpreadConstraints"] == spread
+    assert "topologySpreadConstraints" not in pod_spec(only(render(helm, "workload"), "Deployment"))
+    own = '[{"maxSkew": 2, "topologyKey": "rack", "whenUnsatisfiable": "DoNotSchedule"}, ' \
+          '{"maxSkew": 3, "topologyKey": "room", "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "x"}}}]'
+    for mode in ("gateway", "workload"):
+        found = pod_spec(only(render(helm, mode, "--set-json", f"topologySpreadConstraints={own}"), "Deployment"))["topologySpreadConstraints"]
+        assert [(one["topologyKey"], one["labelSelector"]) for one in found] == [("rack", selector), ("room", {"matchLabels": {"app": "x"}})]
+    assert "one pod on each node" in helm.error("pillion", *ADDRESS, "--set", "mode=daemonset", "--set-json", f"topologySpreadConstraints={own}")
+
+
+def test_how_it_is_scraped(helm):
+    rules = '[{"action": "labeldrop", "regex": "pod"}]'
+    (endpoint,) = only(render(helm, "gateway", "--set", "podMonitor.enabled=true,podMonitor.interval=1m,podMonitor.scrapeTimeout=20s,podMonitor.honorLabels=true",
+                              "--set-json", f"podMonitor.relabelings={rules},podMonitor.metricRelabelings={rules}"), "PodMonitor")["spec"]["podMetricsEndpoints"]
+    drop = [{"action": "labeldrop", "regex": "pod"}]
+    assert endpoint == {"port": "pillion-http", "path": "/metrics", "interval": "1m", "scrapeTimeout": "20s", "honorLabels": True,
+                        "relabelings": drop, "metricRelabelings": drop}
+    # Prometheus would refuse all of its configuration.
+    error = helm.error("pillion", *ADDRESS, "--set", "podMonitor.enabled=true,podMonitor.scrapeTimeout=31s")
+    assert "podMonitor.scrapeTimeout is 31s: it has to be at most podMonitor.interval, which is 30s" in error
+
+
+@modes
+def test_what_the_pods_of_every_mode_can_be_given(helm, mode):
+    """Of Pillion's container and of the pod."""
+    more = ("--set", "priorityClassName=high,podSecurityContext.fsGroup=7,pillion.containerSecurityContext.runAsUser=1234,imagePullSecrets[0].name=mirror",
+            "--set", "pillion.extraEnv[0].name=TZ,pillion.extraEnv[0].value=UTC,pillion.extraVolumes[0].name=x,pillion.extraVolumes[0].secret.secretName=x",
+            "--set", "pillion.extraVolumeMounts[0].name=x,pillion.extraVolumeMounts[0].mountPath=/x")
+    one = only(render(helm, mode, *more), KIND[mode])
+    spec, pillion = pod_spec(one), pillion_of(one)
+    assert spec["priorityClassName"] == "high" and spec["securityContext"]["fsGroup"] == 7 and spec["imagePullSecrets"] == [{"name": "mirror"}]
+    assert pillion["securityContext"]["runAsUser"] == 1234 and pillion["env"] == [{"name": "TZ", "value": "UTC"}]
+    assert {"name": "x", "secret": {"secretName": "x"}} in spec["volumes"] and {"name": "x", "mountPath": "/x"} in pillion["volumeMounts"]
+
+
+@pytest.mark.parametrize("label", ["app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "helm.sh/chart", "pillion.dev/sidecar"])
+def test_labels_of_the_charts_own_are_not_taken(helm, label):
+    escaped = label.replace(".", "\\.")
+    assert f"commonLabels has {label}, which the chart sets itself" in helm.error("pillion", *ADDRESS, "--set-string", f"commonLabels.{escaped}=x")
