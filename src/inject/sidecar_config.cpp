@@ -125,6 +125,7 @@ void add_cluster(const ConfigValues& values, json::object& upstreams, Routes& ro
     upstreams[cluster_upstream] = json::object{{"protocol", "udp"}, {"servers", servers}};
   }
   routes.add_zone(values.cluster_domain, cluster_upstream);
+  for (const auto zone : platform_zones(values.platform)) routes.add_zone(std::string(zone), cluster_upstream);
   for (const auto* const network : private_networks) routes.add_network(network, cluster_upstream);
   for (const auto& network : values.cluster_networks) {
     if (const auto parsed = config::parse_network(network); !parsed)

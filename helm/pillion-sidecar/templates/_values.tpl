@@ -80,6 +80,7 @@ clusterDNS.domain: cluster.local
 clusterDNS.networks: []
 clusterDNS.lookup: false
 mesh: none
+platform: none
 {{- end -}}
 
 {{/* Whether the first part of an image's name is a registry, as container engines tell it. Takes the name. */}}
