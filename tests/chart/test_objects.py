@@ -1,8 +1,11 @@
 """What the objects of the chart pillion have in common: namespace, labels, annotations, ServiceAccount; and how pods are spread and scraped."""
 
+import subprocess
+
 import pytest
 
-from conftest import load_all, only, pillion_of, pod_spec, pod_template
+from conftest import is_hook, load_all, only, pillion_of, pod_spec, pod_template
+from pod_security import violations
 from test_modes import ADDRESS, KIND, modes
 
 EVERYWHERE = {"team": "payments"}
@@ -102,3 +105,49 @@ def test_what_the_pods_of_every_mode_can_be_given(helm, mode):
 def test_labels_of_the_charts_own_are_not_taken(helm, label):
     escaped = label.replace(".", "\\.")
     assert f"commonLabels has {label}, which the chart sets itself" in helm.error("pillion", *ADDRESS, "--set-string", f"commonLabels.{escaped}=x")
+
+
+def query_pod(helm, *settings):
+    """The pod of `helm test`, or None."""
+    objects = helm.template("pillion", *ADDRESS, *[word for one in settings for word in ("--set", one)], hooks=True)
+    found = [one for one in objects if is_hook(one)]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+@modes
+def test_helm_test_asks_over_tcp_and_udp(helm, binary, mode):
+    """By the Service or by a Pillion of its own; and not in a way that Pillion's command line does not take."""
+    pod = query_pod(helm, f"mode={mode}", "test.name=www.corp.example")
+    assert pod["kind"] == "Pod" and pod["metadata"]["name"] == "r-pillion-test" and pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert violations(pod["spec"]) == [] and pod["spec"]["restartPolicy"] == "Never"
+    asking = [one for one in pod["spec"]["initContainers"] + pod["spec"]["containers"] if one["args"][0] == "query"]
+    server = "127.0.0.1:53" if mode == "workload" else "$(R_PILLION_SERVICE_HOST):53"
+    assert [one["args"] for one in asking] == [["query", "www.corp.example", over, "--require-answer", "--server", server] for over in ("--tcp", "--udp")]
+    # The kubelet sets the variable of each Service of the namespace, where the pod wants it.
+    assert pod["spec"]["enableServiceLinks"] is True
+    assert [one["name"] for one in pod["spec"]["initContainers"]] == (["pillion", "tcp"] if mode == "workload" else ["tcp"])
+    for one in asking:
+        command = [word.replace("$(R_PILLION_SERVICE_HOST):53", "127.0.0.1:1").replace("127.0.0.1:53", "127.0.0.1:1") for word in one["args"]]
+        assert subprocess.run([binary, *command], capture_output=True, timeout=30, check=False).returncode == 1, "2 is a bad command line"
+
+
+@modes
+def test_the_pod_of_helm_test_is_none_of_the_release(helm, mode):
+    """Neither the Service nor a policy selects it. It has what the pods have against a mesh's proxy, with which it would not end."""
+    pod = query_pod(helm, f"mode={mode}", "podLabels.mesh=off", "podAnnotations.mesh=off", "namespaceOverride=dns")
+    release = {"app.kubernetes.io/name": "pillion", "app.kubernetes.io/instance": "r"}
+    assert not release.items() <= pod["metadata"]["labels"].items()
+    assert pod["metadata"]["labels"]["mesh"] == pod["metadata"]["annotations"]["mesh"] == "off" and pod["metadata"]["namespace"] == "dns"
+
+
+def test_helm_test_by_another_name_and_family(helm):
+    more = ("fullnameOverride=dns-cache", "pillion.ipFamily=IPv6", "pillion.clusterDNS.address=fd00::a", "mode=daemonset")
+    assert query_pod(helm, *more)["spec"]["containers"][0]["args"][-1] == "[$(DNS_CACHE_SERVICE_HOST)]:53"
+    assert query_pod(helm, *more[1:3])["spec"]["containers"][0]["args"][-1] == "[::1]:53"
+
+
+@pytest.mark.parametrize("settings", ["test.enabled=false", "pillion.enabled=false", "pillion.native=false", "podLabels.pillion\\.dev/inject=false"])
+def test_no_helm_test_where_it_could_not_end_well(helm, settings):
+    arguments = ("--set-string" if "podLabels" in settings else "--set", settings)
+    assert not [one for one in helm.template("pillion", *ADDRESS, *arguments, hooks=True) if is_hook(one)]
