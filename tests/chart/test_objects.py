@@ -4,7 +4,8 @@ import subprocess
 
 import pytest
 
-from conftest import is_hook, load_all, only, pillion_of, pod_spec, pod_template
+from check import check
+from conftest import config, configuration_text, is_hook, load_all, only, pillion_of, pod_spec, pod_template
 from pod_security import violations
 from test_modes import ADDRESS, KIND, modes
 
@@ -151,3 +152,33 @@ def test_helm_test_by_another_name_and_family(helm):
 def test_no_helm_test_where_it_could_not_end_well(helm, settings):
     arguments = ("--set-string" if "podLabels" in settings else "--set", settings)
     assert not [one for one in helm.template("pillion", *ADDRESS, *arguments, hooks=True) if is_hook(one)]
+
+
+def test_gateway_of_ipv6(helm, binary, tmp_path):
+    """Everything that it listens on or lets out to is of the one family."""
+    objects = render(helm, "gateway", "--set", "pillion.ipFamily=IPv6,pillion.clusterDNS.address=fd00::a,networkPolicy.enabled=true")
+    rendered = config(objects)
+    assert rendered["dns"]["listen"] == ["[::]:8053"] and rendered["http"]["listen"] == "[::]:9153"
+    servers = [server["address"] for upstream in rendered["upstreams"].values() for server in upstream["servers"]]
+    assert len(servers) == 3 and all(one.startswith("[") for one in servers)
+    check(binary, tmp_path, configuration_text(objects))
+    blocks = [to["ipBlock"]["cidr"] for rule in only(objects, "NetworkPolicy")["spec"]["egress"] for to in rule["to"] if "ipBlock" in to]
+    assert sorted(blocks) == ["2606:4700:4700::1111/128", "2620:fe::fe/128", "fd00::a/128"]
+
+
+@pytest.mark.parametrize("address", ["169.254.20.10", "169.254.169.254"], ids=["NodeLocal DNSCache", "Cloud DNS of GKE"])
+def test_the_clusters_dns_may_be_on_the_node(helm, address):
+    """No pod's: the policy has to let out to the address itself."""
+    objects = render(helm, "workload", "--set", f"pillion.clusterDNS.address={address},networkPolicy.enabled=true")
+    assert config(objects)["upstreams"]["cluster"]["servers"] == [{"address": f"{address}:53"}]
+    assert {"cidr": f"{address}/32"} in [to.get("ipBlock") for rule in only(objects, "NetworkPolicy")["spec"]["egress"] for to in rule["to"]]
+
+
+def test_network_policy_of_openshift(helm):
+    """Its DNS has port 53 as a Service, and 5353 as a pod."""
+    def port_5353(*more):
+        egress = only(render(helm, "workload", "--set", ",".join(("networkPolicy.enabled=true", *more))), "NetworkPolicy")["spec"]["egress"]
+        return [rule["to"][0]["namespaceSelector"]["matchLabels"] for rule in egress if {"port": 5353, "protocol": "UDP"} in rule["ports"]]
+
+    assert port_5353("pillion.platform=openshift") == [{"kubernetes.io/metadata.name": "openshift-dns"}]
+    assert port_5353() == port_5353("pillion.platform=openshift", "pillion.clusterDNS.enabled=false") == []

@@ -120,6 +120,20 @@ TEST(Values, FaultsAreAllSaid) {
   EXPECT_THAT(faults, testing::HasSubstr("clusterDNS.address: is not known. It is the nameserver in /etc/resolv.conf"));
 }
 
+TEST(Values, FamilyOfThePodAndOfTheClustersDnsAreOne) {
+  for (const std::string values :
+       {"clusterDNS: {address: 'fd00::a'}", "{ipFamily: IPv6, clusterDNS: {address: 10.96.0.10}}"}) {
+    const auto documents = read_documents(values);
+    ASSERT_TRUE(documents);
+    auto object = documents->front().value.as_object();
+    object["image"] = json::object{{"repository", "registry.example/pillion"}};
+    const auto options = read_values(object, "0.1.0", std::nullopt);
+    ASSERT_FALSE(options);
+    EXPECT_THAT(options.error(), testing::HasSubstr("` is of the other family than ipFamily"));
+  }
+  EXPECT_TRUE(read("clusterDNS: {enabled: false, address: 'fd00::a'}\n")) << "where it is not asked";
+}
+
 TEST(Values, NullTakesAKeyAway) {
   const auto options = read(
       "clusterDNS: {enabled: false}\ncontainerSecurityContext: {runAsUser: null}\nresources: {limits: {cpu: '1'}}\n");
