@@ -1,5 +1,6 @@
 #include "cli/query_command.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <ostream>
 #include <utility>
@@ -7,6 +8,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/query_exchange.hpp"
 #include "cli/query_print.hpp"
+#include "cli/query_read.hpp"
 #include "cli/running_proxy.hpp"
 #include "config/scalar.hpp"
 #include "dns/edns.hpp"
@@ -42,6 +44,12 @@ ServerToAsk running_server() {
   return {.address = config::Dns{}.listen.front(), .remark = addresses ? "" : " (" + addresses.error() + ")"};
 }
 
+/// True if the reply has what was asked for: a record of the type, be it at the end of aliases.
+bool has_record(const ReplyText& reply) {
+  return reply.status == "NOERROR" && reply.question &&
+         std::ranges::any_of(reply.sections[0], [&](const auto& each) { return each.type == reply.question->type; });
+}
+
 }  // namespace
 
 QueryCommand::QueryCommand(CLI::App& app)
@@ -57,6 +65,7 @@ QueryCommand::QueryCommand(CLI::App& app)
       ->excludes(tcp);
   command_.add_flag("--json", json_, "Print one JSON object");
   command_.add_flag("--dnssec", dnssec_, "Ask for DNSSEC records (the DO bit)");
+  command_.add_flag("--require-answer", require_answer_, "Exit 1 unless the answer has a record of TYPE, for tests");
   command_.footer(
       "Exits 0 on any answer, be it NXDOMAIN or SERVFAIL, and 1 where there is none within 5 s.\n\n"
       "Example:\n"
@@ -88,6 +97,11 @@ int QueryCommand::run(std::ostream& out, std::ostream& err) const {
     print_json(*reply, out);
   } else {
     print_text(*reply, out);
+  }
+  if (require_answer_ && !has_record(read_reply(*reply))) {
+    err << "pillion: query: the answer of " << to_string(server.address) << " has no record of type "
+        << dns::type_to_text(*type) << '\n';
+    return exit_code::no_answer;
   }
   return exit_code::clean;
 }

@@ -24,6 +24,7 @@ class QueryCommand {
   bool udp_ = false;
   bool json_ = false;
   bool dnssec_ = false;
+  bool require_answer_ = false;
 };
 
 }  // namespace pillion::cli

@@ -14,6 +14,7 @@
 
 #include "config/load.hpp"
 #include "config/network.hpp"
+#include "config/scalar.hpp"
 #include "inject/editor.hpp"
 #include "inject/yaml_documents.hpp"
 #include "inject/yaml_writer.hpp"
@@ -114,17 +115,28 @@ std::string default_upstream(const json::object& upstreams, Faults& faults) {
   return {};
 }
 
+/// What is wrong with the address of the cluster's DNS where it is needed; empty: nothing, or that it is no address,
+/// which is told elsewhere.
+std::string check_cluster_address(const ConfigValues& values) {
+  const auto& address = values.cluster_address;
+  if (address.empty())
+    return "is not known. It is the nameserver in /etc/resolv.conf of any pod without Pillion; to do without the "
+           "cluster's names: clusterDNS.enabled: false";
+  const bool is_address = config::parse_endpoint(bracketed(address) + ":53").has_value();
+  const bool is_ipv6 = address.contains(':');
+  if (!is_address || is_ipv6 == values.ipv6) return {};
+  return "`" + address + "` is of the other family than ipFamily, which is to be the family of the pods' first address";
+}
+
 void add_cluster(const ConfigValues& values, json::object& upstreams, Routes& routes, Faults& faults) {
   if (!upstreams.contains(cluster_upstream)) {
-    if (values.cluster_address.empty())
-      faults.emplace_back(
-          "clusterDNS.address: is not known. It is the nameserver in /etc/resolv.conf of any pod without Pillion; to "
-          "do "
-          "without the cluster's names: clusterDNS.enabled: false");
+    if (const auto problem = check_cluster_address(values); !problem.empty())
+      faults.push_back("clusterDNS.address: " + problem);
     const json::array servers{json::object{{"address", bracketed(values.cluster_address) + ":53"}}};
     upstreams[cluster_upstream] = json::object{{"protocol", "udp"}, {"servers", servers}};
   }
   routes.add_zone(values.cluster_domain, cluster_upstream);
+  for (const auto zone : platform_zones(values.platform)) routes.add_zone(std::string(zone), cluster_upstream);
   for (const auto* const network : private_networks) routes.add_network(network, cluster_upstream);
   for (const auto& network : values.cluster_networks) {
     if (const auto parsed = config::parse_network(network); !parsed)

@@ -8,6 +8,7 @@
 
 #include <boost/json/object.hpp>
 
+#include "inject/platform.hpp"
 #include "inject/value_section.hpp"
 
 namespace pillion::inject {
@@ -20,6 +21,7 @@ struct ConfigValues {
   std::string cluster_address;  ///< of the cluster's DNS; empty: not known
   std::string cluster_domain = "cluster.local";
   std::vector<std::string> cluster_networks;  ///< besides the private ones
+  Platform platform = Platform::none;         ///< whose zones are the cluster's too
 };
 
 /// An IP address as it stands before a port.

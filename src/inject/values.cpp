@@ -132,6 +132,21 @@ void read_mesh(ValueSection& top, Options& options) {
   }
 }
 
+void read_platform(ValueSection& top, ConfigValues& config, Options& options) {
+  std::string text = "none";
+  top.read("platform", text);
+  const auto platform = platform_from(text);
+  if (!platform) return top.refuse("platform", "is to be none, gke, eks, aks or openshift");
+  config.platform = *platform;
+  if (*platform != Platform::openshift) return;
+  // The namespace has a range of users of its own, and its constraint restricted-v2 refuses any other.
+  const auto defaults = default_security_context();
+  for (const auto* const key : {"runAsUser", "runAsGroup"}) {
+    const auto* const given = options.security_context.if_contains(key);
+    if (given != nullptr && *given == defaults.at(key)) options.security_context.stable_erase(key);
+  }
+}
+
 void check_resources(ValueSection& top, const json::object& resources) {
   for (const auto& [kind, amounts] : resources) {
     if (!amounts.is_object()) continue;
@@ -196,6 +211,7 @@ std::expected<Options, std::string> read_values(const json::object& values, cons
   read_files(top, options);
   read_mesh(top, options);
   read_container(top, options);
+  read_platform(top, config, options);
   read_chart_only(top, options);
   top.finish();
 

@@ -9,7 +9,8 @@ import threading
 
 # Plural name and whether objects of it have a namespace, by API group and version, and kind.
 KINDS = {
-    "v1": {"ConfigMap": ("configmaps", True), "Pod": ("pods", True), "Service": ("services", True), "Namespace": ("namespaces", False)},
+    "v1": {"ConfigMap": ("configmaps", True), "Pod": ("pods", True), "Service": ("services", True), "Namespace": ("namespaces", False),
+           "ServiceAccount": ("serviceaccounts", True)},
     "apps/v1": {"Deployment": ("deployments", True), "DaemonSet": ("daemonsets", True), "StatefulSet": ("statefulsets", True)},
     "batch/v1": {"Job": ("jobs", True), "CronJob": ("cronjobs", True)},
     "autoscaling/v2": {"HorizontalPodAutoscaler": ("horizontalpodautoscalers", True)},

@@ -43,6 +43,10 @@ def load_all(text):
     return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
 
 
+def is_hook(an_object):
+    return "helm.sh/hook" in an_object["metadata"].get("annotations", {})
+
+
 class Helm:
     """Helm without any state of the user's. What was rendered once is not rendered again: many tests look at the same objects."""
 
@@ -55,14 +59,14 @@ class Helm:
         environment = {**self.environment, **({"KUBECONFIG": str(kubeconfig)} if kubeconfig else {})}
         return subprocess.run([self.program, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False)
 
-    def template(self, chart, *arguments, release="r", namespace="shop"):
-        """The objects as they render, the caller's to change."""
+    def template(self, chart, *arguments, release="r", namespace="shop", hooks=False):
+        """The objects as they render, the caller's to change; with `hooks` those too that are no part of the release."""
         key = (chart, release, namespace, *map(str, arguments))
         if key not in self.rendered:
             done = self.run("template", release, CHARTS[chart], "--namespace", namespace, *arguments)
             assert done.returncode == 0, done.stderr
             self.rendered[key] = load_all(done.stdout)
-        return copy.deepcopy(self.rendered[key])
+        return copy.deepcopy([one for one in self.rendered[key] if hooks or not is_hook(one)])
 
     def error(self, chart, *arguments):
         """What it says about values that do not render."""

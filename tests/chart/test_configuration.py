@@ -1,5 +1,7 @@
 """How the values become pillion.yaml, and where the address of the cluster's DNS comes from."""
 
+import re
+
 import pytest
 import yaml
 
@@ -47,6 +49,18 @@ class TestConfiguration:
         more = ("--set", "pillion.clusterDNS.networks={172.20.0.0/16,2001:db8:0:8::/61}")
         assert self.routes(helm, *more)[:-2] == self.routes(helm)[:-1]
         assert self.routes(helm, *more)[-2] == {"network": "2001:db8:0:8::/61", "upstream": "cluster"}
+
+    @pytest.mark.parametrize("mode", ["workload", "gateway"])
+    def test_zones_of_every_platform(self, helm, binary, tmp_path, mode):
+        """What is in them is told to README's readers, and Pillion takes them."""
+        readme = (CHARTS["pillion"].parent / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
+        told = {name: set(re.findall("`([a-z0-9.-]+)`", zones)) for name, zones in re.findall(r"^\| `(gke|eks|aks|openshift)` \| (.*) \|$", readme, re.MULTILINE)}
+        assert told.keys() == {"gke", "eks", "aks", "openshift"}
+        for platform, zones in told.items():
+            objects = helm.template("pillion", "--set", f"{ADDRESS['pillion']},mode={mode},pillion.platform={platform}")
+            routes = config(objects)["routes"]
+            assert {one["zone"] for one in routes if one["upstream"] == "cluster" and "zone" in one} == zones | {"cluster.local"}
+            check(binary, tmp_path, configuration_text(objects))
 
     def test_zones_are_not_repeated(self, helm):
         twice = '[{"zone": "corp.example", "upstream": "public"}, {"zone": "Corp.example.", "upstream": "cluster"}]'
@@ -161,6 +175,7 @@ class TestClusterDNS:
         """Cloud DNS of GKE answers at 169.254.169.254, while the Service kube-dns is there and unused."""
         error = helm.error("pillion", *self.LOOKUP, "--kube-version", "1.33.4-gke.1350000")
         assert "not looked up in GKE" in error and "--set pillion.clusterDNS.address=" in error
+        assert "not looked up in GKE" in helm.error("pillion", *self.LOOKUP, "--set", "pillion.platform=gke")
 
     @charts
     def test_unknown_is_a_failure_that_says_what_to_set(self, helm, chart):

@@ -246,6 +246,7 @@ def test_notes(helm, cluster, mode):
         assert task in text
     target = f"{KIND[mode].lower()}/r-pillion"
     assert f"kubectl -n shop port-forward {target} 9153" in text
+    assert "helm -n shop test r" in text
     assert "Whoever reaches the Service" not in text
 
 

@@ -13,7 +13,7 @@ cases = pytest.mark.parametrize("case", CASES, ids=case_id)
 
 
 def render(helm, case):
-    return helm.template(case[0], "--values", case[1])
+    return helm.template(case[0], "--values", case[1], hooks=True)
 
 
 @pytest.mark.parametrize("program", ["helm", "helm3"])
@@ -73,7 +73,7 @@ def test_pod_security_has_teeth():
 
 @cases
 def test_configuration_passes_check(helm, binary, tmp_path, case):
-    texts = configuration_texts(render(helm, case))
+    texts = configuration_texts(helm.template(case[0], "--values", case[1]))
     assert len(texts) == (0 if "own-configmap" in case[1].name else 1)
     for text in texts:
         check(binary, tmp_path, text)
@@ -104,4 +104,4 @@ def test_package_is_complete_without_the_repository(helm, tmp_path):
     values = CHARTS["pillion"] / "ci" / "gateway-values.yaml"
     packaged = helm.run("template", "r", package, "--namespace", "shop", "--values", values)
     assert "symbolic" not in packaged.stderr
-    assert load_all(packaged.stdout) == helm.template("pillion", "--values", values)
+    assert load_all(packaged.stdout) == helm.template("pillion", "--values", values, hooks=True)

@@ -65,6 +65,15 @@ def test_user_can_be_the_namespaces(request, program, chart):
 
 
 @charts
+def test_openshift(helm, chart):
+    """Nothing but the platform has to be said there: the user is the namespace's, and the sysctl is one of the safe ones."""
+    one = deployment(helm, chart, f"{key(chart)}.platform=openshift")
+    context = pillion_of(one)["securityContext"]
+    assert not {"runAsUser", "runAsGroup"} & context.keys() and context["runAsNonRoot"] is True
+    assert {"name": "net.ipv4.ip_unprivileged_port_start", "value": "53"} in pod_spec(one)["securityContext"]["sysctls"]
+
+
+@charts
 def test_the_pods_user_is_the_applications(helm, chart):
     """An application that runs as root goes on doing so: only Pillion's container is held to another user."""
     own = only(helm.template("example", "--set", "pillion-sidecar.enabled=false"), "Deployment") if chart == "example" else None

@@ -60,7 +60,8 @@ def cluster_dns(deployment):
 def test_what_is_global_is_said_once(umbrella):
     shared = {**EVERYWHERE, "imageRegistry": "mirror.example", "imagePullSecrets": [{"name": "mirror"}]}
     shared["clusterDNS"] |= {"domain": "k8s.example", "networks": ["198.18.0.0/15"]}
-    shared["pillion"] = {"image": {"repository": "team/pillion", "tag": "9"}, "mesh": "linkerd", "config": {"cache": {"size": "1MiB"}}}
+    shared["pillion"] = {"image": {"repository": "team/pillion", "tag": "9"}, "mesh": "linkerd", "platform": "gke",
+                         "config": {"cache": {"size": "1MiB"}}}
     found = umbrella.render({"global": shared})
     assert found.keys() == {"shop", "cart"}
     for one in found.values():
@@ -71,6 +72,7 @@ def test_what_is_global_is_said_once(umbrella):
         assert {"network": "198.18.0.0/15", "upstream": "cluster"} in configuration(one)["routes"]
         assert configuration(one)["cache"] == {"size": "1MiB"}
         assert "config.linkerd.io/skip-outbound-ports" in pod_template(one)["metadata"]["annotations"]
+        assert {"zone": "google.internal", "upstream": "cluster"} in configuration(one)["routes"]
 
 
 def test_a_charts_own_values_go_before_what_is_global(umbrella):

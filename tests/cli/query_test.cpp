@@ -264,6 +264,33 @@ TEST(Query, PrintsAnErrorThatIsOnlyAHeader) {
   EXPECT_THAT(result.out, ContainsRegex("^;; FORMERR, id [0-9]+, flags: qr\n;; 127.0.0.1:"));
 }
 
+TEST(Query, AnAnswerWithoutTheRecordIsAFailureWhereOneIsRequired) {
+  const auto ask = [](const Answers& answers) {
+    const Server server(answers, nothing);
+    return query(server, {"example.com", "--require-answer"});
+  };
+  EXPECT_EQ(ask([](dns::Bytes asked) { return Messages{address_answer(asked)}; }).exit_code, 0);
+  for (const unsigned rcode : {dns::rcode::noerror, dns::rcode::servfail, dns::rcode::nxdomain}) {
+    const auto result =
+        ask([&](dns::Bytes asked) { return Messages{header_and_question(asked, dns::flag::qr | rcode)}; });
+    EXPECT_EQ(result.exit_code, 1) << rcode;
+    EXPECT_THAT(result.out, StartsWith(";; ")) << "what there is, is printed";
+    EXPECT_THAT(result.err, HasSubstr("has no record of type A\n"));
+  }
+  // An alias alone, whose target has no address.
+  const auto alias = ask([](dns::Bytes asked) {
+    auto message = address_answer(asked);
+    dns::write_u16(message, dns::MessageView::parse(asked)->question_end() + 2, dns::type::cname);
+    dns::write_u16(message, dns::MessageView::parse(asked)->question_end() + 10, 2);
+    message.resize(dns::MessageView::parse(asked)->question_end() + 12);
+    dns::append_u16(message, 0xc00c);
+    dns::write_u16(message, 10, 0);
+    return Messages{message};
+  });
+  EXPECT_EQ(alias.exit_code, 1);
+  EXPECT_THAT(alias.out, HasSubstr("\tCNAME\texample.com.\n"));
+}
+
 TEST(Query, AClosedConnectionIsNoAnswer) {
   const Server server(nothing, nothing);
   const auto result = query(server, {"example.com", "--tcp"});

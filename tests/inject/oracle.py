@@ -8,7 +8,7 @@ import re
 import yaml
 
 from kubernetes_yaml import dump, load
-from oracle_values import configuration, loopback, merged, mesh_ports
+from oracle_values import configuration, loopback, merged, mesh_ports, security_context
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 VERSION = re.search(r"^project\(\w+ VERSION ([\d.]+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"), re.MULTILINE)[1]
@@ -203,7 +203,7 @@ def container(values):
         "livenessProbe": {"exec": {"command": ["/pillion", "health", "--live"]}, **values["livenessProbe"]},
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "resources": values["resources"],
-        "securityContext": {key: value for key, value in values["containerSecurityContext"].items() if value is not None},
+        "securityContext": security_context(values),
         "volumeMounts": [*mounts(values), *values["extraVolumeMounts"]]}
     if values["extraEnv"]:
         ours["env"] = values["extraEnv"]

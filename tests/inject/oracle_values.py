@@ -12,6 +12,7 @@ ipFamily: IPv4
 httpPort: 9153
 config: {}
 existingConfigMap: ""
+platform: none
 clusterDNS:
   {enabled: true, address: "", domain: cluster.local, networks: []}
 resolver: {ndots: 5, searches: [], options: []}
@@ -34,6 +35,15 @@ extraEnv: []
 CLOUDFLARE = {"IPv4": "1.1.1.1:853", "IPv6": "[2606:4700:4700::1111]:853"}
 QUAD9 = {"IPv4": "9.9.9.9:853", "IPv6": "[2620:fe::fe]:853"}
 PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+
+
+NAMES_OF_MACHINES = {"gke": ["google.internal"], "eks": ["ec2.internal", "compute.internal"], "aks": ["internal.cloudapp.net"]}
+SERVICES = {
+    "gke": ["googleapis.com", "gcr.io", "pkg.dev"],
+    "eks": ["amazonaws.com", "amazonaws.com.cn", "api.aws"],
+    "aks": """windows.net azure.com azure.net azmk8s.io azurecr.io azconfig.io azurewebsites.net aznbcontent.net azureml.ms signalr.net
+        windowsazure.com azure-api.net azure-automation.net azure-devices.net azure-devices-provisioning.net azurecontainerapps.io
+        azuredatabricks.net azurehdinsight.net azurehealthcareapis.com azureiotcentral.com azurestaticapps.net azuresynapse.net""".split()}
 
 
 def merged(base, over):
@@ -76,6 +86,9 @@ def configuration(values):
     if cluster["enabled"]:
         groups.setdefault("cluster", {"protocol": "udp", "servers": [{"address": with_port(cluster["address"], 53)}]})
         add_route(routes, {"zone": cluster["domain"], "upstream": "cluster"})
+        platform = values["platform"]
+        for zone in [*(["internal"] if platform != "none" else []), *NAMES_OF_MACHINES.get(platform, []), *SERVICES.get(platform, [])]:
+            add_route(routes, {"zone": zone, "upstream": "cluster"})
         for network in [*PRIVATE, *cluster["networks"]]:
             add_route(routes, {"network": network, "upstream": "cluster"})
     add_route(routes, {"zone": ".", "upstream": "public" if "public" in encrypted else encrypted[0]})
@@ -96,6 +109,14 @@ def add_route(routes, route):
         routes.append(route)
     else:
         routes += [{"zone": zone, "upstream": route["upstream"]} for zone in missing]
+
+
+def security_context(values):
+    """Of the container. In OpenShift the namespace has the user, unless another than the default is named."""
+    given = values["containerSecurityContext"]
+    is_free = values["platform"] == "openshift"
+    return {key: value for key, value in given.items()
+            if value is not None and not (is_free and key in ("runAsUser", "runAsGroup") and value == 65532)}
 
 
 def mesh_ports(values, config):

@@ -68,6 +68,35 @@ config:
   EXPECT_EQ(result.at("dns"), json::parse(R"({"listen":["[::1]:53"]})"));
 }
 
+TEST(Values, ZonesOfThePlatformAreTheClusters) {
+  const auto zones = [](const std::string& yaml) {
+    std::vector<std::string> found;
+    const auto all = config(yaml);
+    for (const auto& route : all.at("routes").as_array()) {
+      const auto* const zone = route.as_object().if_contains("zone");
+      if (zone != nullptr && route.at("upstream") == "cluster") found.emplace_back(zone->as_string());
+    }
+    return found;
+  };
+  EXPECT_THAT(zones("platform: eks\nclusterDNS: {address: 10.96.0.10}\n"),
+              testing::IsSupersetOf({"ec2.internal", "compute.internal", "amazonaws.com"}));
+  EXPECT_THAT(zones("platform: none\nclusterDNS: {address: 10.96.0.10}\n"), testing::ElementsAre("cluster.local"));
+  EXPECT_THAT(zones("platform: eks\nclusterDNS: {enabled: false}\n"), testing::IsEmpty());
+}
+
+TEST(Values, OpenShiftChoosesTheUser) {
+  const std::string platform = "platform: openshift\nclusterDNS: {enabled: false}\n";
+  const auto chosen = read(platform);
+  ASSERT_TRUE(chosen);
+  EXPECT_FALSE(chosen->security_context.contains("runAsUser"));
+  EXPECT_FALSE(chosen->security_context.contains("runAsGroup"));
+  EXPECT_EQ(chosen->security_context.at("runAsNonRoot"), true);
+  EXPECT_TRUE(chosen->port_sysctl) << "CRI-O leaves port 53 closed";
+  const auto own = read(platform + "containerSecurityContext: {runAsUser: 1000650000, runAsGroup: null}\n");
+  ASSERT_TRUE(own);
+  EXPECT_EQ(own->security_context.at("runAsUser"), 1000650000);
+}
+
 TEST(Values, EncryptedPortsAreThoseOfTheUpstreams) {
   const auto options = read(R"(
 clusterDNS: {enabled: false}
@@ -82,12 +111,27 @@ config:
 }
 
 TEST(Values, FaultsAreAllSaid) {
-  const auto faults = error("httpPort: 99999\nnative: 1\nclusterDNS: {adress: x}\nmesh: consul\n");
+  const auto faults = error("httpPort: 99999\nnative: 1\nclusterDNS: {adress: x}\nmesh: consul\nplatform: gce\n");
   EXPECT_THAT(faults, testing::HasSubstr("httpPort: is to be a whole number from 1 to 65535"));
   EXPECT_THAT(faults, testing::HasSubstr("native: is to be true or false"));
   EXPECT_THAT(faults, testing::HasSubstr("clusterDNS.adress: is not known"));
   EXPECT_THAT(faults, testing::HasSubstr("mesh: is to be none, istio or linkerd"));
+  EXPECT_THAT(faults, testing::HasSubstr("platform: is to be none, gke, eks, aks or openshift"));
   EXPECT_THAT(faults, testing::HasSubstr("clusterDNS.address: is not known. It is the nameserver in /etc/resolv.conf"));
+}
+
+TEST(Values, FamilyOfThePodAndOfTheClustersDnsAreOne) {
+  for (const std::string values :
+       {"clusterDNS: {address: 'fd00::a'}", "{ipFamily: IPv6, clusterDNS: {address: 10.96.0.10}}"}) {
+    const auto documents = read_documents(values);
+    ASSERT_TRUE(documents);
+    auto object = documents->front().value.as_object();
+    object["image"] = json::object{{"repository", "registry.example/pillion"}};
+    const auto options = read_values(object, "0.1.0", std::nullopt);
+    ASSERT_FALSE(options);
+    EXPECT_THAT(options.error(), testing::HasSubstr("` is of the other family than ipFamily"));
+  }
+  EXPECT_TRUE(read("clusterDNS: {enabled: false, address: 'fd00::a'}\n")) << "where it is not asked";
 }
 
 TEST(Values, NullTakesAKeyAway) {

@@ -5,7 +5,7 @@
 {{- $address := $v.clusterDNS.address -}}
 {{- $why := "is empty" -}}
 {{- if and (not $address) $v.clusterDNS.lookup -}}
-{{- if contains "-gke." .Capabilities.KubeVersion.Version -}}
+{{- if or (eq $v.platform "gke") (contains "-gke." .Capabilities.KubeVersion.Version) -}}
 {{- $why = "is empty, and is not looked up in GKE, whose Cloud DNS and NodeLocal DNSCache are behind no Service" -}}
 {{- else -}}
 {{- /* Helm ends with the API server's words where this is forbidden: there is no way to go on. */ -}}
@@ -96,9 +96,11 @@ keys of the top level for where the values do not have them. What the values say
 {{- $_ := set $upstreams "cluster" (dict "protocol" "udp" "servers" (list $server)) -}}
 {{- end -}}
 {{- $encrypted = without $encrypted "cluster" -}}
-{{- if not (has $v.clusterDNS.domain $zones) -}}
-{{- $zones = append $zones $v.clusterDNS.domain -}}
-{{- $routes = append $routes (dict "zone" $v.clusterDNS.domain "upstream" "cluster") -}}
+{{- range prepend (include "pillion-sidecar.platformZones" $v.platform | fromJsonArray) $v.clusterDNS.domain -}}
+{{- if not (has . $zones) -}}
+{{- $zones = append $zones . -}}
+{{- $routes = append $routes (dict "zone" . "upstream" "cluster") -}}
+{{- end -}}
 {{- end -}}
 {{- range include "pillion-sidecar.networks" $v.clusterDNS.networks | fromJsonArray -}}
 {{- $covering := include "pillion-sidecar.reverseZones" . | fromJsonArray -}}

@@ -12,7 +12,7 @@ dot is in none of the names that it stands between.
 {{- if and .enabled (eq .configChange "reload") (not .existingConfigMap) -}}yes{{- end -}}
 {{- end -}}
 
-{{/* The ConfigMap of configChange: reload, and nothing without it. Takes the root, or {root, config, labels, name}. */}}
+{{/* The ConfigMap of configChange: reload, and nothing without it. Takes the root, or {root, config, metadata}, the latter two as YAML. */}}
 {{- define "pillion-sidecar.configMap" -}}
 {{- $root := .root | default . -}}
 {{- $v := dict "enabled" false -}}
@@ -21,17 +21,17 @@ dot is in none of the names that it stands between.
 apiVersion: v1
 kind: ConfigMap
 metadata:
-  name: {{ if .root }}{{ .name }}{{ else }}{{ include "pillion-sidecar.configMapName" $root }}{{ end }}
-  namespace: {{ $root.Release.Namespace }}
+  {{- if .root }}
+  {{- .metadata | nindent 2 }}
+  {{- else }}
+  name: {{ include "pillion-sidecar.configMapName" $root }}
+  namespace: {{ include "pillion-sidecar.namespace" $root }}
   labels:
-    {{- if .root }}
-    {{- .labels | nindent 4 }}
-    {{- else }}
     app.kubernetes.io/name: {{ $root.Chart.Name }}
     app.kubernetes.io/instance: {{ $root.Release.Name }}
     app.kubernetes.io/component: pillion
     app.kubernetes.io/managed-by: {{ $root.Release.Service }}
-    {{- end }}
+  {{- end }}
 data:
   pillion.yaml: |
     {{- if .root }}

@@ -47,12 +47,8 @@ readinessProbe:
 terminationMessagePolicy: FallbackToLogsOnError
 resources:
   {{- toYaml $resources | nindent 2 }}
-{{- $context := dict }}
-{{- range $key, $value := $v.containerSecurityContext }}
-{{- if ne (toJson $value) "null" }}{{ $_ := set $context $key $value }}{{ end }}
-{{- end }}
 securityContext:
-  {{- toYaml $context | nindent 2 }}
+  {{- include "pillion-sidecar.securityContext" $v | nindent 2 }}
 volumeMounts:
   - {name: pillion-config, mountPath: /etc/pillion, readOnly: true}
   {{- if $v.clientTLS.secretName }}

@@ -80,6 +80,7 @@ clusterDNS.domain: cluster.local
 clusterDNS.networks: []
 clusterDNS.lookup: false
 mesh: none
+platform: none
 {{- end -}}
 
 {{/* Whether the first part of an image's name is a registry, as container engines tell it. Takes the name. */}}
@@ -109,13 +110,19 @@ chart brought it: in an umbrella over two versions of the library, one would ren
 {{- ternary "::1" "127.0.0.1" (eq $v.ipFamily "IPv6") -}}
 {{- end -}}
 
+{{/* Namespace of the pods: the release's, or the one that the application chart puts its objects into, by the value that is the custom for it. */}}
+{{- define "pillion-sidecar.namespace" -}}
+{{- $own := .Values.namespaceOverride -}}
+{{- if kindIs "string" $own -}}{{- $own | default .Release.Namespace -}}{{- else -}}{{- .Release.Namespace -}}{{- end -}}
+{{- end -}}
+
 {{/* Search domains of a pod, as the kubelet writes them for dnsPolicy ClusterFirst, and those of the values. A JSON list. */}}
 {{- define "pillion-sidecar.searches" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
 {{- $domain := $v.clusterDNS.domain -}}
 {{- $searches := list -}}
 {{- if $v.clusterDNS.enabled -}}
-{{- $searches = list (printf "%s.svc.%s" .Release.Namespace $domain) (printf "svc.%s" $domain) $domain -}}
+{{- $searches = list (printf "%s.svc.%s" (include "pillion-sidecar.namespace" .) $domain) (printf "svc.%s" $domain) $domain -}}
 {{- end -}}
 {{- concat $searches $v.resolver.searches | toJson -}}
 {{- end -}}

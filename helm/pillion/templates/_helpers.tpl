@@ -22,13 +22,58 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 app.kubernetes.io/component: {{ .Values.mode }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- include "pillion.checkLabels" (dict "root" . "key" "commonLabels") -}}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "pillion.metadata" -}}
 name: {{ include "pillion.fullname" . }}
-namespace: {{ .Release.Namespace }}
+namespace: {{ include "pillion-sidecar.namespace" . }}
 labels:
   {{- include "pillion.labels" . | nindent 2 }}
+{{- with .Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* Takes {metadata, annotations}: the metadata as YAML, with annotations besides those of every object. */}}
+{{- define "pillion.annotated" -}}
+{{- $metadata := .metadata | fromYaml -}}
+{{- with merge (deepCopy .annotations) ($metadata.annotations | default dict) -}}{{- $_ := set $metadata "annotations" . -}}{{- end -}}
+{{- toYaml $metadata -}}
+{{- end -}}
+
+{{/* Nothing, or an error where the value of this key has a label that is the chart's own. Takes {root, key}. */}}
+{{- define "pillion.checkLabels" -}}
+{{- $key := .key -}}
+{{- $ours := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "pillion.dev/sidecar" -}}
+{{- /* Of objects, these say by which chart they are. */ -}}
+{{- if eq $key "commonLabels" -}}{{- $ours = concat $ours (list "helm.sh/chart" "app.kubernetes.io/version" "app.kubernetes.io/managed-by") -}}{{- end -}}
+{{- range $label, $_ := get .root.Values $key -}}
+{{- if has $label $ours -}}
+{{- fail (printf "\n\n%s has %s, which the chart sets itself, for its selectors and its objects: give yours another name\n" $key $label) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* ServiceAccount of the pods; empty: the namespace's default one. */}}
+{{- define "pillion.serviceAccountName" -}}
+{{- with .Values.serviceAccount -}}
+{{- .name | default (ternary (include "pillion.fullname" $) "" .create) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* How pods are spread, each with the selector of this release's where it has none of its own. Takes {root, constraints}. */}}
+{{- define "pillion.spread" -}}
+{{- $selector := dict "matchLabels" (include "pillion.selectorLabels" .root | fromYaml) -}}
+{{- $spread := list -}}
+{{- range .constraints -}}
+{{- $spread = append $spread (hasKey . "labelSelector" | ternary . (set (deepCopy .) "labelSelector" $selector)) -}}
+{{- end -}}
+{{- toYaml $spread -}}
 {{- end -}}
 
 {{/* Port on which the modes daemonset and gateway listen; the Service has 53, so the pod needs no sysctl. */}}
@@ -73,12 +118,8 @@ flows of UDP until then.
 {{/* labels of the pods, but for Pillion's own. */}}
 {{- define "pillion.podLabels" -}}
 {{- $ours := merge (dict "app.kubernetes.io/component" .Values.mode) (include "pillion.selectorLabels" . | fromYaml) -}}
-{{- range $key, $_ := .Values.podLabels -}}
-{{- if or (hasKey $ours $key) (eq $key "pillion.dev/sidecar") -}}
-{{- fail (printf "\n\npodLabels has %s, which the chart sets itself: its selectors look for it\n" $key) -}}
-{{- end -}}
-{{- end -}}
-{{- toYaml (merge $ours .Values.podLabels) -}}
+{{- range list "podLabels" "commonLabels" -}}{{- include "pillion.checkLabels" (dict "root" $ "key" .) -}}{{- end -}}
+{{- toYaml (merge $ours .Values.podLabels .Values.commonLabels) -}}
 {{- end -}}
 
 {{/* The values that the library is to have instead of `pillion`'s: a PodMonitor and the annotations would have a pod scraped, and counted, twice. */}}
@@ -91,6 +132,9 @@ configMapName: {{ include "pillion.fullname" . }}
 {{/* What the pods' specs of all modes have in common. */}}
 {{- define "pillion.podCommon" -}}
 {{- include "pillion.checkGracePeriod" . -}}
+{{- with include "pillion.serviceAccountName" . }}
+serviceAccountName: {{ . }}
+{{- end }}
 automountServiceAccountToken: false
 enableServiceLinks: false
 terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
@@ -116,6 +160,24 @@ affinity:
 {{- end }}
 {{- with .Values.priorityClassName }}
 priorityClassName: {{ . }}
+{{- end }}
+{{- $spread := .Values.topologySpreadConstraints }}
+{{- if and $spread (eq .Values.mode "daemonset") -}}
+{{- fail "\n\ntopologySpreadConstraints is set, and mode: daemonset has one pod on each node: it could only keep some of them from being there\n" -}}
+{{- end }}
+{{- if eq .Values.mode "gateway" }}
+{{- $spread = $spread | default (include "pillion.gatewaySpread" . | fromYamlArray) }}
+{{- end }}
+{{- with $spread }}
+topologySpreadConstraints:
+  {{- include "pillion.spread" (dict "root" $ "constraints" .) | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* How a gateway's pods are spread where nothing else is said. */}}
+{{- define "pillion.gatewaySpread" -}}
+{{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
+- {topologyKey: {{ . }}, maxSkew: 1, whenUnsatisfiable: {{ $.Values.gateway.whenUnsatisfiable }}}
 {{- end }}
 {{- end -}}
 

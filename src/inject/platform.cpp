@@ -1,0 +1,85 @@
+#include "inject/platform.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace pillion::inject {
+namespace {
+
+// Of each provider's services, the zones that applications ask for, not those of the private addresses: a public
+// resolver follows the alias from db.database.windows.net to db.privatelink.database.windows.net by itself, and finds
+// the public address at its end. `internal` is for private use (ICANN, 2024): a public resolver can only deny it, and
+// learns the name. What is beneath it stands by itself too, so that it stays where `internal` has a route of one's own.
+
+/// The metadata server and names of machines (Google Cloud's page about internal DNS names); zones over which a network
+/// may have a private one, for Private Google Access, VPC Service Controls and Private Service Connect (its pages about
+/// private connectivity, and about registries in private clusters).
+constexpr auto gke =
+    std::to_array<std::string_view>({"gcr.io", "google.internal", "googleapis.com", "internal", "pkg.dev"});
+
+/// Names of machines, ec2.internal in us-east-1 and REGION.compute.internal elsewhere (AWS' page about DNS attributes
+/// of a VPC); services that have private addresses in a VPC: interface endpoints, file systems, the API server of a
+/// private cluster (its pages about PrivateLink, EFS and EKS). China's, and those of the endpoints of both families.
+constexpr auto eks = std::to_array<std::string_view>(
+    {"amazonaws.com", "amazonaws.com.cn", "api.aws", "compute.internal", "ec2.internal", "internal"});
+
+/// Names of machines, internal.cloudapp.net (Azure's page about name resolution in virtual networks); the domains of
+/// the zones that its page about DNS of private endpoints calls the forwarders of each zone privatelink.*, azmk8s.io of
+/// the API server of a private cluster among them.
+constexpr auto aks = std::to_array<std::string_view>({"aznbcontent.net",
+                                                      "azconfig.io",
+                                                      "azmk8s.io",
+                                                      "azure-api.net",
+                                                      "azure-automation.net",
+                                                      "azure-devices.net",
+                                                      "azure-devices-provisioning.net",
+                                                      "azure.com",
+                                                      "azure.net",
+                                                      "azurecontainerapps.io",
+                                                      "azurecr.io",
+                                                      "azuredatabricks.net",
+                                                      "azurehdinsight.net",
+                                                      "azurehealthcareapis.com",
+                                                      "azureiotcentral.com",
+                                                      "azureml.ms",
+                                                      "azurestaticapps.net",
+                                                      "azuresynapse.net",
+                                                      "azurewebsites.net",
+                                                      "internal",
+                                                      "internal.cloudapp.net",
+                                                      "signalr.net",
+                                                      "windows.net",
+                                                      "windowsazure.com"});
+
+/// Names of machines, in most clouds. The domain of the cluster itself, of api-int and apps, is not known here.
+constexpr auto openshift = std::to_array<std::string_view>({"internal"});
+
+using Name = std::pair<std::string_view, Platform>;
+constexpr std::array names{Name{"none", Platform::none}, Name{"gke", Platform::gke}, Name{"eks", Platform::eks},
+                           Name{"aks", Platform::aks}, Name{"openshift", Platform::openshift}};
+
+}  // namespace
+
+std::optional<Platform> platform_from(std::string_view text) {
+  const auto* const found = std::ranges::find(names, text, &Name::first);
+  return found == names.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::span<const std::string_view> platform_zones(Platform platform) {
+  switch (platform) {
+    case Platform::gke:
+      return gke;
+    case Platform::eks:
+      return eks;
+    case Platform::aks:
+      return aks;
+    case Platform::openshift:
+      return openshift;
+    case Platform::none:
+      break;
+  }
+  return {};
+}
+
+}  // namespace pillion::inject
