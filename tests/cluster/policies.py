@@ -23,7 +23,7 @@ from harness.process import wait_until  # noqa: E402
 from kubernetes_yaml import comparable, dump, load_all  # noqa: E402
 
 OWN = "pillion-policy-test"  # the release, its namespace, and the label by which ours are known
-PATIENCE = 60
+PATIENCE = 120
 KEY = "pillion.dev/inject"
 
 
@@ -42,11 +42,8 @@ def listed(objects):
 
 def missing():
     """Why the cluster cannot have the policies, or None."""
-    found = kubectl("get", "--raw", "/apis/admissionregistration.k8s.io/v1")
-    if found.returncode != 0:
-        return f"no API server: {found.stderr.strip()}"
-    names = {one["name"] for one in json.loads(found.stdout)["resources"]}
-    if "mutatingadmissionpolicies" in names:
+    found = json.loads(done(kubectl("get", "--raw", "/apis/admissionregistration.k8s.io/v1")))
+    if any(one["name"] == "mutatingadmissionpolicies" for one in found["resources"]):
         return None
     return "the API server has no MutatingAdmissionPolicy of admissionregistration.k8s.io/v1 (Kubernetes 1.36)"
 
@@ -81,7 +78,7 @@ def make_namespaces(labels):
 def remove():
     """What an earlier run or this one has made."""
     for kind in ("mutatingadmissionpolicy", "mutatingadmissionpolicybinding", "validatingadmissionpolicy", "validatingadmissionpolicybinding"):
-        done(kubectl("delete", kind, "-l", f"app.kubernetes.io/instance={OWN}", "--ignore-not-found"))
+        done(kubectl("delete", kind, "-l", f"app.kubernetes.io/instance={OWN}", "--ignore-not-found", "--wait=false"))
     done(kubectl("delete", "namespaces", "-l", f"{OWN}=true", "--ignore-not-found", "--wait=false"))
     wait_until(lambda: not done(kubectl("get", "namespaces", "-l", f"{OWN}=true", "-o", "name")), "the namespaces are gone", patience=PATIENCE)
 

@@ -222,29 +222,32 @@ def test_where_the_program_puts_it_in_the_rest_is_denied(pods):
     assert "Remove the annotation" in answers.refused[name, "marked"]
 
 
-# A stand-in for a mesh's injector, which comes after Pillion, by its name.
-MESH = f"zz-{OWN}"
-PROXY = """[JSONPatch{op: "add", path: "/spec/initContainers/0", value: {"name": dyn("proxy"), "image": dyn("registry.example/proxy:1")}}]"""
+def mesh(name, namespace):
+    """Policies in the place of a mesh's injector: a proxy before all that is there."""
+    group = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name, "labels": {"app.kubernetes.io/instance": OWN}}}
+    proxy = f"""(has(object.spec.initContainers) ? [] : [JSONPatch{{op: "add", path: "/spec/initContainers", value: []}}]) +
+      [JSONPatch{{op: "add", path: "/spec/initContainers/0", value: {{"name": "{name}", "image": "registry.example/proxy:1"}}}}]"""
+    policy = {
+        "failurePolicy": "Fail", "reinvocationPolicy": "IfNeeded",
+        "matchConstraints": {"resourceRules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]},
+        "matchConditions": [{"name": "once", "expression": f'!object.spec.?initContainers.orValue([]).exists(c, c.name == "{name}")'}],
+        "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": proxy}}]}
+    binding = {"policyName": name, "matchResources": {"namespaceSelector": {"matchLabels": {KEY: namespace}}}}
+    return [{**group, "kind": "MutatingAdmissionPolicy", "spec": policy}, {**group, "kind": "MutatingAdmissionPolicyBinding", "spec": binding}]
 
 
 def test_first_again_after_a_mesh_has_put_its_proxy_in_front(pods):
+    """Of the policies of a cluster, those of a mesh come before Pillion's or after it."""
     name = f"{OWN}-meshed"
-    metadata = {"name": MESH, "labels": {"app.kubernetes.io/instance": OWN}}
-    group = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": metadata}
-    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-    selector = {"matchLabels": {KEY: name}}
-    once = 'object.spec.?initContainers.orValue([]).exists(c, c.name == "pillion") && !object.spec.initContainers.exists(c, c.name == "proxy")'
-    done(kubectl("apply", "--server-side", "-f", "-", stdin=listed([
-        {**group, "kind": "MutatingAdmissionPolicy", "spec": {
-            "failurePolicy": "Fail", "reinvocationPolicy": "IfNeeded", "matchConstraints": {"resourceRules": [rule]},
-            "matchConditions": [{"name": "once", "expression": once}],
-            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": PROXY}}]}},
-        {**group, "kind": "MutatingAdmissionPolicyBinding", "spec": {"policyName": MESH, "matchResources": {"namespaceSelector": selector}}}])))
+    proxies = [f"aa-{OWN}", f"zz-{OWN}"]
+    done(kubectl("apply", "--server-side", "-f", "-", stdin=listed([one for proxy in proxies for one in mesh(proxy, name)])))
 
-    def names():
-        return [one["name"] for one in Answers([pod(name, "web", WEB)]).pods[name, "web"]["spec"]["initContainers"]]
+    def found():
+        names = [one["name"] for one in Answers([pod(name, "web", WEB)]).pods[name, "web"]["spec"]["initContainers"]]
+        return names if len(names) > 2 else None
 
-    assert wait_until(lambda: names() if len(names()) > 1 else None, "the mesh is there", patience=policies.PATIENCE) == ["pillion", "proxy"]
+    names = wait_until(found, "the proxies are there", patience=policies.PATIENCE)
+    assert names[0] == "pillion" and sorted(names[1:]) == proxies
 
 
 def test_the_api_server_finds_no_fault_with_the_types(pods):
