@@ -15,6 +15,8 @@ KINDS = {
     "autoscaling/v2": {"HorizontalPodAutoscaler": ("horizontalpodautoscalers", True)},
     "policy/v1": {"PodDisruptionBudget": ("poddisruptionbudgets", True)},
     "networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
+    "admissionregistration.k8s.io/v1": {"ValidatingAdmissionPolicy": ("validatingadmissionpolicies", False),
+                                        "ValidatingAdmissionPolicyBinding": ("validatingadmissionpolicybindings", False)},
     "monitoring.coreos.com/v1": {"PodMonitor": ("podmonitors", True), "PrometheusRule": ("prometheusrules", True)},
 }
 
