@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from api_server import api_server
 from conftest import configuration_text, only, pillion_of, pod_spec
 from test_modes import ADDRESS, notes
 
@@ -154,7 +155,11 @@ def test_kubernetes_knows_what_is_rendered(helm, complaints):
     assert complaints(validating) == [[], []]
 
 
-def test_notes(helm, cluster):
+def test_notes(helm, cluster, tmp_path):
+    with api_server(tmp_path, version="1.36.0") as new_cluster:
+        text = notes(helm, new_cluster, "mode=injector,injector.enforce=Warn")
+    assert "The API server puts Pillion" in text and "(Warn)" in text and "rollout restart" in text and "r-pillion.shop/sidecar" in text
+    assert "kubectl label namespace NAMESPACE pillion.dev/inject-" in text
     text = notes(helm, cluster, "mode=injector,injector.mutate=false")
     assert "kubectl label namespace NAMESPACE pillion.dev/inject=enabled" in text and "pillion inject" in text
-    assert "r-pillion.shop" in text and "(Deny)" in text and "rollout restart" not in text
+    assert "(Deny)" in text and "rollout restart" not in text

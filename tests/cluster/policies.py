@@ -133,18 +133,18 @@ class Program:
         self.values = directory / "values.yaml"
 
     def run(self, pods, *arguments):
-        """The pods, by (namespace, name), and what is said on standard error."""
+        """The pods, by (namespace, name)."""
         stream = "\n---\n".join(json.dumps(one, ensure_ascii=False) for one in pods).encode()
         result = subprocess.run([self.path, *map(str, arguments)], input=stream, capture_output=True, timeout=PATIENCE, check=False)
         assert result.returncode == 0, result.stderr.decode()
-        return {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in load_all(result.stdout.decode())}, result.stderr.decode()
+        return {(one["metadata"]["namespace"], one["metadata"]["name"]): one for one in load_all(result.stdout.decode())}
 
     def inject(self, pods, values):
         self.values.write_text(dump(values), encoding="utf-8")
-        return self.run(pods, "inject", "--values", self.values)[0]
+        return self.run(pods, "inject", "--values", self.values)
 
     def uninject(self, pods):
-        return self.run(pods, "uninject")[0]
+        return self.run(pods, "uninject")
 
 
 @contextlib.contextmanager
