@@ -144,6 +144,14 @@ def test_what_is_refused(helm, pair, complaint):
     assert complaint in helm.error("pillion", *ADDRESS, *MODE, "--set", pair)
 
 
+def test_more_than_an_expression_has_room_for(helm, tmp_path):
+    """Which the API server would refuse after what else a release has is there."""
+    values = tmp_path / "values.yaml"
+    values.write_text(json.dumps({"pillion": {"extraEnv": [{"name": "LONG", "value": "x" * 60_000}]}}))
+    error = helm.error("pillion", *ADDRESS, *MODE, "--values", values)
+    assert "the API server takes 100000" in error and "pillion.existingConfigMap" in error
+
+
 def test_helm_3_renders_the_same(helm, helm3):
     assert [one["kind"] for one in render(helm3)] == [one["kind"] for one in render(helm)]
     assert patch_of(render(helm3)) == patch_of(render(helm))
