@@ -16,12 +16,16 @@ KINDS = {
     "autoscaling/v2": {"HorizontalPodAutoscaler": ("horizontalpodautoscalers", True)},
     "policy/v1": {"PodDisruptionBudget": ("poddisruptionbudgets", True)},
     "networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
+    "admissionregistration.k8s.io/v1": {"MutatingAdmissionPolicy": ("mutatingadmissionpolicies", False),
+                                        "MutatingAdmissionPolicyBinding": ("mutatingadmissionpolicybindings", False),
+                                        "ValidatingAdmissionPolicy": ("validatingadmissionpolicies", False),
+                                        "ValidatingAdmissionPolicyBinding": ("validatingadmissionpolicybindings", False)},
     "monitoring.coreos.com/v1": {"PodMonitor": ("podmonitors", True), "PrometheusRule": ("prometheusrules", True)},
 }
 
 
-def _discovery() -> dict:
-    pages = {"/version": {"major": "1", "minor": "34", "gitVersion": "v1.34.0"},
+def _discovery(version: str) -> dict:
+    pages = {"/version": {"major": "1", "minor": version.split(".")[1], "gitVersion": f"v{version}"},
              "/api": {"kind": "APIVersions", "versions": ["v1"]}}
     groups = []
     for api_version, kinds in KINDS.items():
@@ -38,9 +42,9 @@ def _discovery() -> dict:
 
 
 @contextlib.contextmanager
-def api_server(directory: pathlib.Path, services: list[dict] = (), *, may_read_services: bool = True):
+def api_server(directory: pathlib.Path, services: list[dict] = (), *, may_read_services: bool = True, version: str = "1.34.0"):
     """Yields the path of a kubeconfig for it."""
-    pages = _discovery()
+    pages = _discovery(version)
     for service in services:
         name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
         pages[f"/api/v1/namespaces/{namespace}/services/{name}"] = {"apiVersion": "v1", "kind": "Service", **service}

@@ -1,47 +1,82 @@
 {{/*
+Why a pod cannot have Pillion, in words: of the chart's errors, and of the policies of mode: injector of the chart pillion, in whose CEL
+`format` knows %s alone.
+*/}}
+{{- define "pillion-sidecar.reasons" -}}
+hostNetwork: 'the pod has hostNetwork: true: the kubelet refuses it the sysctl for port 53, and port 53 of the node is not Pillion''s. Use mode: daemonset of the chart pillion for it, or leave it out with the label pillion.dev/inject: "false"'
+windows: 'the pod runs on Windows, and Pillion on Linux. Leave it out with the label pillion.dev/inject: "false"'
+dnsPolicy: 'the pod has dnsPolicy: %s, and so other name servers than Pillion''s. Remove it, or leave the pod out with the label pillion.dev/inject: "false"'
+nameServers: the pod's dnsConfig names the servers %s, which would be asked around Pillion. Remove them, and make them an upstream of Pillion's configuration
+container: the pod has a container named pillion that is not Pillion's. Give it another name
+volume: the pod has a volume named %s, which is Pillion's name for one of its own. Give it another name
+sysctl: the pod sets the sysctl net.ipv4.ip_unprivileged_port_start to %s, and Pillion listens on port 53. Set it to 53 or less, or remove it
+dnsPort: 'the container %s has port 53, which is Pillion''s: all containers of a pod share the ports. Give it another port, or leave the pod out with the label pillion.dev/inject: "false"'
+httpPort: 'the container %s has port %s, which is Pillion''s: all containers of a pod share the ports. Give one of them another port: Pillion''s is httpPort'
+annotation: 'the pod has the annotation %s, which is none of Pillion''s: they are pillion.dev/%s'
+annotationValue: 'the annotation %s is "%s", and has to be %s'
+annotationType: 'the annotation %s is not a string: put it in quotes'
+configurations: the pod has both of the annotations pillion.dev/config and pillion.dev/config-map. Remove one of them
+meshPort: 'the pod has the annotation %s: "%s" without Pillion''s port %s. Add the port there'
+{{- end -}}
+
+{{/* The annotations by which the pod's owner says how Pillion is to be in it: what each matches, and that in words. Names stand without pillion.dev/. */}}
+{{- define "pillion-sidecar.ownerAnnotations" -}}
+config: ['(?s)[^\s]', the text of a pillion.yaml]
+config-map: ['^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$', the name of a ConfigMap]
+image: ['^[^\s]+$', the name of an image]
+native: ['^(true|false)$', '"true" or "false"']
+cpu-request: ['^[0-9]+([.][0-9]+)?(m)?$', a quantity of CPU such as 10m]
+memory-request: &memory ['^[0-9]+([.][0-9]+)?(Ki|Mi|Gi|Ti|k|M|G|T)?$', a quantity of memory such as 64Mi]
+memory-limit: *memory
+{{- end -}}
+
+{{/*
 Why a pod cannot have Pillion, and what to do about it; nothing where it can. The first reason that holds. Takes {v, metadata, spec}, the
 values and what the pod has.
 */}}
 {{- define "pillion-sidecar.refusal" -}}
 {{- $v := .v -}}
 {{- $spec := .spec -}}
+{{- $words := include "pillion-sidecar.reasons" . | fromYaml -}}
 {{- $annotations := .metadata.annotations | default dict -}}
 {{- $why := list -}}
 {{- if hasKey $annotations "pillion.dev/injected" -}}
 {{- $why = append $why "the pod has Pillion already, by the annotation pillion.dev/injected. Put it in once: by this chart, by pillion inject or by the component of kustomize" -}}
 {{- end -}}
 {{- if $spec.hostNetwork -}}
-{{- $why = append $why "the pod has hostNetwork: true: the kubelet refuses it the sysctl for port 53, and port 53 of the node is not Pillion's. Use mode: daemonset of the chart pillion for it, or leave it out with the label pillion.dev/inject: \"false\"" -}}
+{{- $why = append $why $words.hostNetwork -}}
 {{- end -}}
 {{- if or (eq (($spec.os | default dict).name | default "") "windows") (eq (get ($spec.nodeSelector | default dict) "kubernetes.io/os" | toString) "windows") -}}
-{{- $why = append $why "the pod runs on Windows, and Pillion on Linux. Leave it out with the label pillion.dev/inject: \"false\"" -}}
+{{- $why = append $why $words.windows -}}
 {{- end -}}
 {{- $policy := $spec.dnsPolicy | default "ClusterFirst" -}}
 {{- if ne $policy "ClusterFirst" -}}
-{{- $why = append $why (printf "the pod has dnsPolicy: %s, and so other name servers than Pillion's. Remove it, or leave the pod out with the label pillion.dev/inject: \"false\"" $policy) -}}
+{{- $why = append $why (printf $words.dnsPolicy $policy) -}}
 {{- end -}}
 {{- with ($spec.dnsConfig | default dict).nameservers -}}
-{{- $why = append $why (printf "the pod's dnsConfig names the servers %s, which would be asked around Pillion. Remove them, and make them an upstream of Pillion's configuration" (join ", " .)) -}}
+{{- $why = append $why (printf $words.nameServers (join ", " .)) -}}
 {{- end -}}
 {{- $ours := list "pillion-config" "pillion-client" "pillion-ca" -}}
 {{- range list "initContainers" "containers" "ephemeralContainers" -}}
 {{- range index $spec . -}}
-{{- if eq .name "pillion" -}}{{- $why = append $why "the pod has a container named pillion that is not Pillion's. Give it another name" -}}{{- end -}}
+{{- if eq .name "pillion" -}}{{- $why = append $why $words.container -}}{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- range $spec.volumes -}}
-{{- if has .name $ours -}}{{- $why = append $why (printf "the pod has a volume named %s, which is Pillion's name for one of its own. Give it another name" .name) -}}{{- end -}}
+{{- if has .name $ours -}}{{- $why = append $why (printf $words.volume .name) -}}{{- end -}}
 {{- end -}}
 {{- range ($spec.securityContext | default dict).sysctls -}}
 {{- if and (eq .name "net.ipv4.ip_unprivileged_port_start") (not (regexMatch "^([0-9]|[1-4][0-9]|5[0-3])$" (toString .value))) -}}
-{{- $why = append $why (printf "the pod sets the sysctl net.ipv4.ip_unprivileged_port_start to %v, and Pillion listens on port 53. Set it to 53 or less, or remove it" .value) -}}
+{{- $why = append $why (printf $words.sysctl (toString .value)) -}}
 {{- end -}}
 {{- end -}}
 {{- range concat ($spec.initContainers | default list) ($spec.containers | default list) -}}
 {{- $name := .name -}}
 {{- range .ports -}}
-{{- if has (int .containerPort) (list 53 (int $v.httpPort)) -}}
-{{- $why = append $why (printf "the container %s has port %v, which is Pillion's: all containers of a pod share the ports. %s" $name .containerPort (ternary "Give it another port, or leave the pod out with the label pillion.dev/inject: \"false\"" "Give one of them another port: Pillion's is httpPort" (eq (int .containerPort) 53))) -}}
+{{- if eq (int .containerPort) 53 -}}
+{{- $why = append $why (printf $words.dnsPort $name) -}}
+{{- else if eq (int .containerPort) (int $v.httpPort) -}}
+{{- $why = append $why (printf $words.httpPort $name (toString $v.httpPort)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -51,31 +86,23 @@ values and what the pod has.
 
 {{/* What is wrong with the annotations by which the pod's owner says how Pillion is to be in it. Takes the annotations; a JSON list. */}}
 {{- define "pillion-sidecar.wrongAnnotations" -}}
-{{- $quantity := "^[0-9]+([.][0-9]+)?(%s)?$" -}}
-{{- $memory := list (printf $quantity "Ki|Mi|Gi|Ti|k|M|G|T") "a quantity of memory such as 64Mi" -}}
-{{- $known := dict
-  "config" (list "(?s)[^\\s]" "the text of a pillion.yaml")
-  "config-map" (list "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$" "the name of a ConfigMap")
-  "image" (list "^[^\\s]+$" "the name of an image")
-  "native" (list "^(true|false)$" "\"true\" or \"false\"")
-  "cpu-request" (list (printf $quantity "m") "a quantity of CPU such as 10m")
-  "memory-request" $memory
-  "memory-limit" $memory -}}
+{{- $words := include "pillion-sidecar.reasons" . | fromYaml -}}
+{{- $known := include "pillion-sidecar.ownerAnnotations" . | fromYaml -}}
 {{- $wrong := list -}}
 {{- range $key, $value := . -}}
 {{- if hasPrefix "pillion.dev/" $key -}}
 {{- $name := trimPrefix "pillion.dev/" $key -}}
 {{- if not (hasKey $known $name) -}}
-{{- $wrong = append $wrong (printf "the pod has the annotation %s, which is none of Pillion's: they are pillion.dev/%s" $key (keys $known | sortAlpha | join ", pillion.dev/")) -}}
+{{- $wrong = append $wrong (printf $words.annotation $key (keys $known | sortAlpha | join ", pillion.dev/")) -}}
 {{- else if not (kindIs "string" $value) -}}
-{{- $wrong = append $wrong (printf "the annotation %s is not a string: put it in quotes" $key) -}}
+{{- $wrong = append $wrong (printf $words.annotationType $key) -}}
 {{- else if not (regexMatch (index $known $name | first) $value) -}}
-{{- $wrong = append $wrong (printf "the annotation %s is %s, and has to be %s" $key (toJson $value) (index $known $name | last)) -}}
+{{- $wrong = append $wrong (printf $words.annotationValue $key $value (index $known $name | last)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- if and (hasKey . "pillion.dev/config") (hasKey . "pillion.dev/config-map") -}}
-{{- $wrong = append $wrong "the pod has both of the annotations pillion.dev/config and pillion.dev/config-map. Remove one of them" -}}
+{{- $wrong = append $wrong $words.configurations -}}
 {{- end -}}
 {{- toJson $wrong -}}
 {{- end -}}
@@ -110,7 +137,7 @@ them that does not. Takes {v, annotations, ports}; ports are those of the encryp
 {{- if and (le (first $ends | int) $port) (le $port (last $ends | int)) -}}{{- $has = true -}}{{- end -}}
 {{- end -}}
 {{- if not $has -}}
-{{- fail (printf "\n\npillion-sidecar: the pod has the annotation %s: %q without Pillion's port %s. Add the port there\n" $key (get $annotations $key) .) -}}
+{{- fail (printf "\n\npillion-sidecar: %s\n" (printf (include "pillion-sidecar.reasons" . | fromYaml).meshPort $key (get $annotations $key | toString) .)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
