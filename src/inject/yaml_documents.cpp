@@ -51,7 +51,7 @@ class Converter {
  private:
   static json::value scalar(const YAML::Node& node) {
     const auto& tag = node.Tag();
-    if (tag == "!" || tag.ends_with(":str")) return json::value(node.Scalar());
+    if (tag == "!" || tag.ends_with(":str")) return json::value(text_of(node.Scalar()));
     auto value = resolve_plain(node.Scalar());
     if (!value) throw Problem(node.Mark(), "`" + node.Scalar() + "` is a number that JSON does not have");
     return *value;
@@ -62,7 +62,7 @@ class Converter {
     for (const auto& entry : node) {
       if (!entry.first.IsScalar()) throw Problem(entry.first.Mark(), "a key is to be text");
       if (is_merge(entry.first)) continue;
-      const auto& key = entry.first.Scalar();
+      const auto key = text_of(entry.first.Scalar());
       if (members.contains(key))
         throw Problem(entry.first.Mark(), "the key `" + key + "` is there twice: of the two only one would be heard");
       members.emplace(key, convert(entry.second));

@@ -83,4 +83,22 @@ std::optional<json::value> resolve_plain(std::string_view text) {
   return json::value(text);
 }
 
+std::string text_of(std::string_view scalar) {
+  std::string text;
+  text.reserve(scalar.size());
+  std::size_t left = 0;  // bytes of the character that has begun
+  for (const char c : scalar) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (left > 0) {
+      --left;
+    } else if (byte == 0x85 || byte == 0xA0) {
+      text += '\xC2';
+    } else if (byte >= 0xC0) {
+      left = byte >= 0xF0 ? 3 : byte >= 0xE0 ? 2 : 1;
+    }
+    text += c;
+  }
+  return text;
+}
+
 }  // namespace pillion::inject

@@ -42,6 +42,14 @@ TEST(YamlScalar, IsWhatKubernetesTakesItFor) {
     EXPECT_EQ(*resolve_plain(text), json::value(text)) << text;
 }
 
+TEST(YamlScalar, EscapesOfYamlAreUtf8) {
+  EXPECT_EQ(text_of("\x85,\xA0"), "\xC2\x85,\xC2\xA0");
+  EXPECT_EQ(only("\"\\N\": \"\\_\"\n"), json::parse("{\"\\u0085\":\"\\u00A0\"}"));
+  // Bytes of the same value within a character: U+00C5, U+2005 and U+1F605 have 0x85, U+0120 and U+00E0 have 0xA0.
+  for (const std::string_view text : {"\xC3\x85", "\xE2\x80\x85", "\xF0\x9F\x98\x85", "\xC4\xA0", "\xC3\xA0", "", "a"})
+    EXPECT_EQ(text_of(text), text);
+}
+
 TEST(YamlDocuments, AreJson) {
   EXPECT_EQ(only("a: {b: [1, '1', \"x\"]}\nc:\nd: |\n  two\n  lines\n"),
             json::parse(R"({"a":{"b":[1,"1","x"]},"c":null,"d":"two\nlines\n"})"));
