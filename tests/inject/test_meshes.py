@@ -123,6 +123,14 @@ def test_injected_again_only_the_place_changes(before, result):
 
 
 @after
+def test_check_names_a_proxy_in_front_that_pillion_waits_for(pillion, name, before):
+    """Of the two neither starts, which the kubelet tells nobody."""
+    is_stuck = "startupProbe" in proxy_of(before) and before["spec"]["initContainers"][0]["name"] != "pillion"
+    done = pillion.inject(name, "--check")
+    assert (done.returncode, proxy_of(before)["name"].encode() in done.stdout) == (int(is_stuck), is_stuck), done.stdout
+
+
+@after
 def test_taken_out_the_mesh_stays(pillion, name, before):
     left = corpus.template_of(load(pillion.uninjected(corpus.text_of(f"{name}.yaml").encode())))
     assert [comparable(one) for one in containers(left)] == without_pillion(before)
