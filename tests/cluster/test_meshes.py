@@ -51,7 +51,7 @@ def linkerd(pod, image, native=True, waits=True):
     if native:
         spec["initContainers"][:0] = [network, {**one, "restartPolicy": "Always"}]
         return pod
-    until_ready = "until busybox wget -q -O /dev/null http://127.0.0.1:4191/ready; do sleep 0.1; done"
+    until_ready = "until busybox wget -q -O /dev/null http://127.0.0.1:4191/ready; do busybox sleep 0.1; done"
     spec["containers"].insert(0, {**one, "lifecycle": {"postStart": {"exec": {"command": ["/bin/busybox", "sh", "-c", until_ready]}}}})
     spec["initContainers"].append(network)
     return pod

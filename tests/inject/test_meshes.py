@@ -135,6 +135,9 @@ def test_taken_out_the_mesh_stays(pillion, name, before):
     left = corpus.template_of(load(pillion.uninjected(corpus.text_of(f"{name}.yaml").encode())))
     assert [comparable(one) for one in containers(left)] == without_pillion(before)
     assert not [key for key in left["metadata"]["annotations"] if key.startswith("pillion.dev/") or key in ANNOTATIONS[mesh_of(name)]]
+    scraped = {key: value for key, value in before["metadata"]["annotations"].items() if key.startswith("prometheus.io/")}
+    theirs = scraped if mesh_of(name) == "istio" else {}  # it puts its own in place of Pillion's
+    assert {key: value for key, value in left["metadata"]["annotations"].items() if key.startswith("prometheus.io/")} == theirs
     assert "pillion.dev/sidecar" not in left["metadata"]["labels"]
     assert not {"dnsPolicy", "dnsConfig", "securityContext"} & left["spec"].keys()
     kept = [one for one in before["spec"]["volumes"] if one["name"] != "pillion-config"]
