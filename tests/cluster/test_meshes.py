@@ -34,7 +34,7 @@ def network_init(image, name):
     return {**objects.container(image), "name": name, "command": ["/bin/busybox", "true"]}
 
 
-def proxy(image, name, port, path, control_plane):
+def stand_in(image, name, port, path, control_plane):
     probe = {"httpGet": {"path": path, "port": port}, "periodSeconds": 1}
     return {**objects.container(image), "name": name, "command": ["/usr/bin/python3", "-c", PROXY, str(port), path, control_plane],
             "readinessProbe": probe, "startupProbe": {**probe, "failureThreshold": PATIENCE}}
@@ -44,7 +44,7 @@ def linkerd(pod, image, native=True, waits=True):
     """Native: in front of all. Ordinary: first of the containers, whose hook the others wait for, and the network's init container last."""
     pod = copy.deepcopy(pod)
     spec = pod["spec"]
-    one = proxy(image, "linkerd-proxy", 4191, "/ready", f"linkerd-dst-headless.{THERE}.svc.{DOMAIN}.")
+    one = stand_in(image, "linkerd-proxy", 4191, "/ready", f"linkerd-dst-headless.{THERE}.svc.{DOMAIN}.")
     if not (native and waits):
         del one["startupProbe"]
     network = network_init(image, "linkerd-init")
@@ -62,7 +62,7 @@ def istio(pod, image, native):
     dot, and is found along the search list."""
     pod = copy.deepcopy(pod)
     spec = pod["spec"]
-    one = proxy(image, "istio-proxy", 15021, "/healthz/ready", f"istiod.{THERE}.svc")
+    one = stand_in(image, "istio-proxy", 15021, "/healthz/ready", f"istiod.{THERE}.svc")
     network = network_init(image, "istio-init")
     if native:
         spec["initContainers"][:0] = [network, {**one, "restartPolicy": "Always"}]
@@ -138,7 +138,9 @@ def log(request, pods):
     """Of the pod, shown with a test that fails; in place of that of the pods which other tests compare."""
     yield
     name = request.node.callspec.params["name"]
-    print(kubectl("-n", HERE, "logs", name, "--all-containers", "--prefix", "--tail=20", check=False))
+    print(json.dumps({one: state["state"] for one, state in states(name).items()}, indent=1))
+    for container in states(name):
+        print(kubectl("-n", HERE, "logs", name, "-c", container, "--prefix", "--tail=10", check=False))
 
 
 def states(name):

@@ -255,8 +255,8 @@ def other_annotations(values, theirs):
 
 
 def port_of_metrics(spec):
-    pillion = item_called((spec.get("initContainers") or []) + spec["containers"], "pillion")
-    return str(pillion["ports"][0]["containerPort"]) if pillion and pillion.get("ports") else None
+    pillion = item_called((spec.get("initContainers") or []) + spec["containers"], "pillion") or {}
+    return next((str(one["containerPort"]) for one in pillion.get("ports") or []), None)
 
 
 def uninject(template):
@@ -271,8 +271,7 @@ def uninject(template):
         added, counts = marker["added"], {key: marker[key] for key in ("searches", "options")}
     except (ValueError, TypeError, KeyError) as error:
         raise Refused(f"annotation {MARKER} is not valid") from error
-    is_scraped = (annotations.get("prometheus.io/path") == "/metrics"
-                  and port_of_metrics(spec) in (None, annotations.get("prometheus.io/port")))
+    is_scraped = annotations.get("prometheus.io/path") == "/metrics" and port_of_metrics(spec) in (None, annotations.get("prometheus.io/port"))
     for key in [CONFIG] * ("config" in added) + [key for key in added if "/" in key]:
         if is_scraped or not key.startswith("prometheus.io/"):  # else a mesh's injector has put its own there
             annotations.pop(key, None)
