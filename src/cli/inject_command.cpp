@@ -89,7 +89,9 @@ InjectCommand::InjectCommand(CLI::App& app)
       ->type_name("ADDRESS");
   command_.add_option("-n,--namespace", name_space_, "Namespace of the objects that do not say theirs")
       ->type_name("NAME");
-  command_.add_flag("--check", only_checks_, "Only say which workloads are without Pillion, or have another version");
+  command_.add_flag(
+      "--check", only_checks_,
+      "Only say which workloads are without Pillion, have another version, or have it behind a proxy that waits");
   command_.add_flag("--strict", is_strict_, "Exit 1 where a workload had to be left as it was");
   command_.footer(
       "Writes the stream to standard output, and says on standard error which workloads it left as they were, and "

@@ -9,12 +9,15 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 
 #include "inject/names.hpp"
 
 namespace pillion::inject {
 namespace {
+
+constexpr std::string_view annotations = "/metadata/annotations";
 
 /// Removes the items of that name.
 void remove_named(Editor& editor, const std::string& list, std::string_view name) {
@@ -58,15 +61,35 @@ std::vector<std::string> volumes_of_pillion(const json::value& pod) {
   return ours;
 }
 
-void remove_annotations(Editor& editor, const Marker& marker) {
-  const std::string annotations = "/metadata/annotations";
+/// The port of Pillion's metrics as an annotation has it; empty where the container does not tell.
+std::string port_of_metrics(const json::value& pod) {
+  for (const auto list : {"/spec/initContainers", "/spec/containers"}) {
+    for (const auto& each : items_at(pod, list)) {
+      if (text_at(each, "/name") != container_name) continue;
+      const auto* const port = find(each, "/ports/0/containerPort");
+      if (port != nullptr) return json::serialize(*port);
+    }
+  }
+  return {};
+}
+
+/// True if the annotations for Prometheus lead to Pillion. An injector of a mesh puts its own in their place, which are
+/// the mesh's then.
+bool is_scraped(const json::value& pod) {
+  const auto port = port_of_metrics(pod);
+  return text_at(pod, child(annotations, "prometheus.io/path")) == "/metrics" &&
+         (port.empty() || text_at(pod, child(annotations, "prometheus.io/port")) == port);
+}
+
+void remove_annotations(Editor& editor, const Marker& marker, bool with_prometheus) {
   if (marker.has("config")) remove_member(editor, child(annotations, config_annotation));
   for (const auto& added : marker.added) {
     // The others are no keys of annotations: those have a slash.
-    if (added.find('/') != std::string::npos) remove_member(editor, child(annotations, added));
+    if (added.find('/') == std::string::npos) continue;
+    if (with_prometheus || !added.starts_with("prometheus.io/")) remove_member(editor, child(annotations, added));
   }
   editor.remove(child(annotations, marker_annotation));
-  remove_if_empty(editor, marker, "annotations", annotations);
+  remove_if_empty(editor, marker, "annotations", std::string(annotations));
 }
 
 void restore_dns(Editor& editor, const Marker& marker) {
@@ -86,6 +109,8 @@ void restore_dns(Editor& editor, const Marker& marker) {
 }  // namespace
 
 void remove_sidecar(Editor& editor, const Marker& marker) {
+  // While the container is there.
+  const bool with_prometheus = is_scraped(editor.document());
   for (const auto& volume : volumes_of_pillion(editor.document())) remove_named(editor, "/spec/volumes", volume);
   for (const auto* const list : {"/spec/initContainers", "/spec/containers"})
     remove_named(editor, list, container_name);
@@ -102,7 +127,7 @@ void remove_sidecar(Editor& editor, const Marker& marker) {
   restore_dns(editor, marker);
   remove_member(editor, child("/metadata/labels", sidecar_label));
   remove_if_empty(editor, marker, "labels", "/metadata/labels");
-  remove_annotations(editor, marker);
+  remove_annotations(editor, marker, with_prometheus);
   remove_if_empty(editor, marker, "metadata", "/metadata");
 }
 

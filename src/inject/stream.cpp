@@ -1,11 +1,15 @@
 #include "inject/stream.hpp"
 
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include <boost/json/array.hpp>
 
+#include "inject/editor.hpp"
 #include "inject/marker.hpp"
 #include "inject/mutate.hpp"
+#include "inject/names.hpp"
 #include "inject/obstacles.hpp"
 #include "inject/workload.hpp"
 #include "inject/yaml_documents.hpp"
@@ -46,13 +50,31 @@ std::expected<Result, std::string> change(std::string_view stream, PatchOf patch
   return result;
 }
 
+/// The native sidecar in front of Pillion whose startup probe Pillion waits for, or "" if there is none. A mesh's proxy
+/// is only ready once it has found its control plane by a name, which nobody in the pod resolves before Pillion.
+std::string_view waited_for(const json::value& pod) {
+  std::string_view found;
+  for (const auto& each : items_at(pod, "/spec/initContainers")) {
+    const auto name = text_at(each, "/name");
+    if (name == container_name) return found;
+    if (text_at(each, "/restartPolicy") == "Always" && find_object(each, "/startupProbe") != nullptr) found = name;
+  }
+  return {};
+}
+
 Note check(const json::value& pod, const PodTemplate& workload, const std::string& version) {
   Note note{.kind = Note::Kind::missing, .workload = shown(workload), .text = {}};
   const auto marker = find_marker(pod);
   if (!marker) {
     note.text = marker.error();
   } else if (*marker && (*marker)->version == version) {
-    note.kind = Note::Kind::unchanged;
+    const auto first = waited_for(pod);
+    if (first.empty()) {
+      note.kind = Note::Kind::unchanged;
+    } else {
+      note.text = "has " + std::string(first) +
+                  " in front of Pillion, which starts only once that is ready: if it waits for a name, neither starts";
+    }
   } else if (*marker) {
     note.text = "has Pillion " + (*marker)->version + ", and this is " + version;
   } else if (is_opted_out(pod)) {

@@ -18,7 +18,7 @@ struct Note {
     unchanged,  ///< it is as it is to be
     opted_out,  ///< it is to stay without
     skipped,    ///< it cannot have Pillion, or not as it is
-    missing,    ///< it is without Pillion, or has another version (check only)
+    missing,    ///< it is without Pillion, has another version, or has it in a place where it cannot start (check only)
   };
   Kind kind;
   std::string workload;  ///< "Deployment/shop"
@@ -36,7 +36,7 @@ struct Result {
                                                                const std::string& name_space);
 [[nodiscard]] std::expected<Result, std::string> uninject_stream(std::string_view stream);
 
-/// Says of each workload whether it has this version of Pillion.
+/// Says of each workload whether it has this version of Pillion, and nothing in front that it would wait for.
 [[nodiscard]] std::expected<std::vector<Note>, std::string> check_stream(std::string_view stream,
                                                                          const std::string& version);
 

@@ -69,14 +69,15 @@ def pods_of(namespace, name):
 
 
 class Pod:
-    """Of the two that are compared."""
+    """With the clients."""
 
-    def __init__(self, name):
+    def __init__(self, name, namespace=HERE):
         self.name = name
-        self.address = get("pod", HERE, name)["status"]["podIP"]
+        self.namespace = namespace
+        self.address = get("pod", namespace, name)["status"]["podIP"]
 
     def command(self, *words):
-        return ["kubectl", "-n", HERE, "exec", "-i", self.name, "-c", objects.CONTAINER, "--", "/usr/bin/python3", "/ask.py", *words]
+        return ["kubectl", "-n", self.namespace, "exec", "-i", self.name, "-c", objects.CONTAINER, "--", "/usr/bin/python3", "/ask.py", *words]
 
     def ask(self, tool, asked):
         """{(kind, name): words}"""

@@ -1,6 +1,8 @@
 #include "inject/mutate.hpp"
 
 #include <string>
+#include <string_view>
+#include <utility>
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
@@ -130,6 +132,18 @@ TEST(Restore, KeepsWhatOthersHaveAdded) {
   const auto result = restored(injected);
   EXPECT_EQ(text(result, "/spec/initContainers/0/name"), "proxy");
   EXPECT_EQ(text(result, "/metadata/annotations/mesh.example~1status"), "in");
+}
+
+TEST(Restore, KeepsAnnotationsForPrometheusThatLeadElsewhereSince) {
+  const std::string prefix = "/metadata/annotations/prometheus.io~1";
+  for (const auto& [key, value] : {std::pair{"path", "/stats/prometheus"}, std::pair{"port", "15020"}}) {
+    auto injected = mutated(plain(), options());
+    injected.at_pointer(prefix + key) = value;
+    for (const auto& result : {restored(injected), mutated(injected, options())}) {
+      EXPECT_EQ(text(result, prefix + key), value);
+      EXPECT_EQ(text(result, prefix + "scrape"), "true");
+    }
+  }
 }
 
 TEST(Mutate, SaysWhatIsInTheWay) {

@@ -254,6 +254,11 @@ def other_annotations(values, theirs):
 # And out again.
 
 
+def port_of_metrics(spec):
+    pillion = item_called((spec.get("initContainers") or []) + spec["containers"], "pillion") or {}
+    return next((str(one["containerPort"]) for one in pillion.get("ports") or []), None)
+
+
 def uninject(template):
     """The pod template as it was before, or itself where it has no marker. A volume that Pillion alone mounts is Pillion's."""
     if MARKER not in annotations_of(template):
@@ -266,8 +271,10 @@ def uninject(template):
         added, counts = marker["added"], {key: marker[key] for key in ("searches", "options")}
     except (ValueError, TypeError, KeyError) as error:
         raise Refused(f"annotation {MARKER} is not valid") from error
+    is_scraped = annotations.get("prometheus.io/path") == "/metrics" and port_of_metrics(spec) in (None, annotations.get("prometheus.io/port"))
     for key in [CONFIG] * ("config" in added) + [key for key in added if "/" in key]:
-        annotations.pop(key, None)
+        if is_scraped or not key.startswith("prometheus.io/"):  # else a mesh's injector has put its own there
+            annotations.pop(key, None)
     metadata.get("labels", {}).pop("pillion.dev/sidecar", None)
     lists = [key for key in ("initContainers", "containers") if spec.get(key)]
     mounts = {one["name"]: {mount["name"] for mount in one.get("volumeMounts") or []} for key in lists for one in spec[key]}

@@ -12,6 +12,7 @@ CASES = corpus.cases()
 INJECTED = [name for name in CASES if corpus.expected(name) is not None]
 LEFT = [name for name in CASES if corpus.expected(name) is None]
 OPTED_OUT = ("opted-out", "injected-then-opted-out")
+BEHIND_ONE_THAT_WAITS = ("injected-then-behind-istio-native", "injected-then-behind-linkerd")
 
 cases = pytest.mark.parametrize("name", INJECTED)
 
@@ -65,7 +66,7 @@ def test_opted_out_is_no_failure(pillion, name):
 def test_check_tells_pods_without_pillion(pillion, name):
     done = pillion.inject(name, "--check")
     has_marker = f'"version":"{oracle.VERSION}"'.encode() in (corpus.CORPUS / f"{name}.yaml").read_bytes()
-    assert done.returncode == (0 if has_marker else 1), done.stdout
+    assert done.returncode == (0 if has_marker and name not in BEHIND_ONE_THAT_WAITS else 1), done.stdout
     if corpus.reason_of(name) is None:
         assert pillion.inject(name, "--check", stream=pillion.injected(name)).returncode == 0
 

@@ -1,0 +1,170 @@
+"""A pod with a mesh's proxy and Pillion starts, and its names are found. The proxies are stand-ins that wait for a name of their control plane as
+the real ones do; where they stand in a pod is what the meshes' injectors make of it (behind-* in tests/inject/corpus)."""
+
+import copy
+import json
+import os
+import pathlib
+import subprocess
+
+import objects
+import pytest
+import yaml
+from conftest import PATIENCE, ROOT, Pod, apply, get, kubectl, pillion_values, wait_for
+from harness.process import wait_until
+from names import DOMAIN, HERE, THERE
+
+PILLION = pathlib.Path(os.environ.get("PILLION_BINARY") or ROOT / "build" / "release" / "pillion")
+PROXY = pathlib.Path(__file__).with_name("mesh_proxy.py").read_text(encoding="utf-8")
+HTTP = (("http", 80, "TCP"),)
+PUBLIC_NAME, PUBLIC_ADDRESSES = "www.example.com", {"v4:192.0.2.2", "v4:192.0.2.3"}
+# Of a proxy that cannot find its control plane, before its pod is taken for one that does not start.
+FAILURES = 5
+
+
+def application(image):
+    """A pod whose init container fails at a name that is not found, and the pod with it."""
+    spec = objects.pod_spec(image, restartPolicy="Never")
+    spec["initContainers"] = [{**objects.container(image), "name": "migrate", "command": ["/usr/bin/getent", "hosts", f"web.{THERE}"]}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app", "namespace": HERE}, "spec": spec}
+
+
+def network_init(image, name):
+    """Theirs redirects the pod's traffic, which a stand-in has no right to: it keeps the place."""
+    return {**objects.container(image), "name": name, "command": ["/bin/busybox", "true"]}
+
+
+def stand_in(image, name, port, path, control_plane):
+    probe = {"httpGet": {"path": path, "port": port}, "periodSeconds": 1}
+    return {**objects.container(image), "name": name, "command": ["/usr/bin/python3", "-c", PROXY, str(port), path, control_plane],
+            "readinessProbe": probe, "startupProbe": {**probe, "failureThreshold": PATIENCE}}
+
+
+def linkerd(pod, image, native=True, waits=True):
+    """Native: in front of all. Ordinary: first of the containers, whose hook the others wait for, and the network's init container last."""
+    pod = copy.deepcopy(pod)
+    spec = pod["spec"]
+    one = stand_in(image, "linkerd-proxy", 4191, "/ready", f"linkerd-dst-headless.{THERE}.svc.{DOMAIN}.")
+    if not (native and waits):
+        del one["startupProbe"]
+    network = network_init(image, "linkerd-init")
+    if native:
+        spec["initContainers"][:0] = [network, {**one, "restartPolicy": "Always"}]
+        return pod
+    until_ready = "until busybox wget -q -O /dev/null http://127.0.0.1:4191/ready; do busybox sleep 0.1; done"
+    spec["containers"].insert(0, {**one, "lifecycle": {"postStart": {"exec": {"command": ["/bin/busybox", "sh", "-c", until_ready]}}}})
+    spec["initContainers"].append(network)
+    return pod
+
+
+def istio(pod, image, native):
+    """Native: in front of all. Ordinary: the last of the containers, and the network's init container last of those. The name has no final
+    dot, and is found along the search list."""
+    pod = copy.deepcopy(pod)
+    spec = pod["spec"]
+    one = stand_in(image, "istio-proxy", 15021, "/healthz/ready", f"istiod.{THERE}.svc")
+    network = network_init(image, "istio-init")
+    if native:
+        spec["initContainers"][:0] = [network, {**one, "restartPolicy": "Always"}]
+    else:
+        spec["initContainers"].append(network)
+        spec["containers"].append(one)
+    return pod
+
+
+class Injector:
+    """`pillion inject`, with the values of the chart."""
+
+    def __init__(self, values, directory):
+        self.values = values
+        self.directory = directory
+
+    def __call__(self, pod, mesh):
+        file = self.directory / f"{mesh}.json"
+        file.write_text(json.dumps({**self.values, "mesh": mesh}))
+        done = subprocess.run([PILLION, "inject", "--strict", "--values", file, "--namespace", HERE], input=json.dumps(pod), text=True,
+                              capture_output=True, timeout=PATIENCE, check=False)
+        assert done.returncode == 0, done.stderr
+        return yaml.safe_load(done.stdout)
+
+
+def named(name, pod):
+    return {**pod, "metadata": {**pod["metadata"], "name": name}}
+
+
+# {name: its proxy}
+STARTING = {
+    "linkerd-in-front": "linkerd-proxy",
+    "linkerd-ordinary": "linkerd-proxy",
+    "linkerd-not-waiting": "linkerd-proxy",
+    "istio-in-front": "istio-proxy",
+    "istio-ordinary": "istio-proxy",
+}
+STUCK = {"linkerd-stuck": "linkerd-proxy", "istio-stuck": "istio-proxy"}
+
+
+def meshed(image, inject):
+    app = application(image)
+    with_pillion = {mesh: inject(app, mesh) for mesh in ("linkerd", "istio")}
+    behind_linkerd = linkerd(with_pillion["linkerd"], image)
+    behind_istio = istio(with_pillion["istio"], image, native=True)
+    return [
+        # Pillion, which the mesh has gone in front of, is put in again.
+        named("linkerd-in-front", inject(behind_linkerd, "linkerd")),
+        # The mesh's injector was first.
+        named("istio-in-front", inject(istio(app, image, native=True), "istio")),
+        # The mesh's injector was last, as an admission webhook is, and its proxy is no native sidecar, or none that waits.
+        named("linkerd-ordinary", linkerd(with_pillion["linkerd"], image, native=False)),
+        named("linkerd-not-waiting", linkerd(with_pillion["linkerd"], image, waits=False)),
+        named("istio-ordinary", istio(with_pillion["istio"], image, native=False)),
+        # The same with a native one that waits.
+        named("linkerd-stuck", behind_linkerd),
+        named("istio-stuck", behind_istio),
+    ]
+
+
+@pytest.fixture(scope="module")
+def pods(images, resolver, networks, tmp_path_factory):
+    """All at once, since each takes its time."""
+    inject = Injector(pillion_values(images, resolver, networks), tmp_path_factory.mktemp("values"))
+    apply(*(objects.service(*one, HTTP) for one in ((HERE, "web"), (THERE, "web"), (THERE, "istiod"), (THERE, "linkerd-dst-headless"))))
+    apply(*meshed(images["clients"], inject))
+    yield
+    kubectl("-n", HERE, "delete", "pods", *STARTING, *STUCK, "--wait=false")
+
+
+@pytest.fixture(autouse=True)
+def log(request, pods):
+    """Of the pod, shown with a test that fails; in place of that of the pods which other tests compare."""
+    yield
+    name = request.node.callspec.params["name"]
+    print(json.dumps({one: state["state"] for one, state in states(name).items()}, indent=1))
+    for container in states(name):
+        print(kubectl("-n", HERE, "logs", name, "-c", container, "--prefix", "--tail=10", check=False))
+
+
+def states(name):
+    """{container: its status}"""
+    status = get("pod", HERE, name)["status"]
+    return {one["name"]: one for key in ("initContainerStatuses", "containerStatuses") for one in status.get(key, [])}
+
+
+@pytest.mark.parametrize("name, proxy", STARTING.items(), ids=STARTING)
+def test_both_start_and_names_are_found(name, proxy):
+    wait_for("condition=Ready", HERE, f"pod/{name}")
+    assert {one: state["restartCount"] for one, state in states(name).items() if state["restartCount"]} == {}
+    assert "found: " in kubectl("-n", HERE, "logs", name, "-c", proxy)
+    found = Pod(name).ask("glibc", [("host", "web"), ("host", f"web.{THERE}"), ("host", PUBLIC_NAME)])
+    for asked, namespace in (("web", HERE), (f"web.{THERE}", THERE)):
+        assert f"v4:{get('service', namespace, 'web')['spec']['clusterIP']}" in found["host", asked], asked
+    assert PUBLIC_ADDRESSES <= set(found["host", PUBLIC_NAME])
+
+
+@pytest.mark.parametrize("name, proxy", STUCK.items(), ids=STUCK)
+def test_a_native_proxy_that_waits_in_front_of_pillion_keeps_both_from_starting(name, proxy):
+    """What Pillion's place is for, and what README says of the order: were it not so, the test above would show nothing."""
+    wait_until(lambda: kubectl("-n", HERE, "logs", name, "-c", proxy, check=False).count("failed: ") >= FAILURES,
+               f"{proxy} has looked for its control plane in vain", patience=PATIENCE)
+    state = states(name)
+    assert not state[proxy]["started"] and "waiting" in state["pillion"]["state"]
+    assert "found: " not in kubectl("-n", HERE, "logs", name, "-c", proxy)
