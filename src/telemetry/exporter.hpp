@@ -73,7 +73,7 @@ struct Sources {
 
 /// Belongs to the thread that serves HTTP. Counters that enumerate many combinations (requests, responses, rejected,
 /// failures) show those that are not 0, and one of 0 while none is, so that the number of series stays small. Reasons
-/// that an alert chooses are there from the start, since the first event of a series that begins with it is no increase.
+/// that an alert chooses are there from the start: the first event of a series that begins with it is no increase.
 class Exporter final : public prometheus::Collectable {
  public:
   explicit Exporter(Sources sources) : sources_(std::move(sources)) {}
