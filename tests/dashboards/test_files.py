@@ -133,7 +133,8 @@ def test_every_expression_follows_the_variables(path):
             assert "$cluster" in selected and "$namespace" in selected, f"{where}: {name}"
             of_pods = ":" not in name or "pod" in name.split(":")[0].split("_")
             assert "$workload" in selected or not of_pods, f"{where}: {name}"
-        assert set(re.findall(r"rate\([^[]*\[([^]]*)\]", expr)) <= {"$__rate_interval"}, where
+        windows = re.findall(r'\brate\(\w+\{(?:[^}"]|"[^"]*")*\}\[([^]]*)\]', expr)
+        assert windows == ["$__rate_interval"] * len(re.findall(r"\brate\(", expr)), where
 
 
 def test_the_fleets_panels_read_what_is_recorded():
@@ -165,6 +166,7 @@ def test_every_alert_says_what_to_do(alert):
         assert re.search(rf"^          {annotation}: \S", alert["text"], re.M), annotation
     assert re.search(r"^            1\. ", alert["text"], re.M)
     assert f"\n          runbook_url: runbooks.md#{alert['name'].lower()}\n" in alert["text"]
+    assert f"\n## {alert['name']}\n" in (expressions.ROOT / "dashboards/runbooks.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["name"])

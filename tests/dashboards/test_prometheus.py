@@ -42,6 +42,13 @@ def test_every_panel_has_data(prometheus, path):
     wait_for_data(prometheus, wanted)
 
 
+@pytest.mark.parametrize("path", expressions.DASHBOARDS, ids=lambda path: path.stem)
+def test_every_annotation_has_data(prometheus, path):
+    wanted = watching.of_annotations(path)
+    assert len(wanted) == 4
+    wait_for_data(prometheus, wanted)
+
+
 def test_every_recording_rule_has_data(prometheus):
     wait_for_data(prometheus, watching.of_recording_rules())
 
@@ -107,10 +114,10 @@ def test_reasons_that_are_chosen_by_name_are_there_before_anything_happened(tmp_
 
 def test_memory_is_pillions_and_not_the_applications(prometheus):
     expr = panel(expressions.DASHBOARDS[0], "Memory")
-    ours = f'process_resident_memory_bytes{{namespace="{NAMESPACE}",pod="{POD}"}}'
-    wait_until(lambda: len(prometheus.query(ours)) == 2, "both programs of the pod are scraped")
-    found = wait_until(lambda: prometheus.query(expr), "memory")
-    assert [labels["job"] for labels, _ in found] == ["pillion"]
+    of_pod = f'process_resident_memory_bytes{{namespace="{NAMESPACE}",pod="{POD}"}}'
+    ours = f'process_resident_memory_bytes{{namespace="{NAMESPACE}",pod="{POD}",job="pillion"}}'
+    wait_until(lambda: len(prometheus.query(of_pod)) == 2, "both programs of the pod are scraped")
+    assert wait_until(lambda: prometheus.query(f"{expr} - sum ({ours})"), "memory") == [({}, 0)]
 
 
 def test_the_variables_offer_what_there_is(prometheus):

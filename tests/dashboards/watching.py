@@ -182,6 +182,12 @@ def of_panels(path):
             for where, expr in expressions.dashboard_expressions(path)]
 
 
+def of_annotations(path):
+    """[(where, expression)] of what is drawn across the panels, without the threshold."""
+    return [(one["name"], expressions.without_threshold(expressions.as_grafana_sends(one["expr"], NAMESPACE, "[a-z]+", ".+", RATE_INTERVAL)))
+            for one in expressions.load(path)["annotations"]["list"]]
+
+
 def _rules(kind):
     return [rule for path in expressions.RULES for rule in expressions.rules(path) if rule["kind"] == kind]
 
