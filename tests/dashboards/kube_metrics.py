@@ -1,8 +1,9 @@
 """What kube-state-metrics and the kubelet's cAdvisor say of a pod, as far as the dashboards and rules ask for it, served to a Prometheus. The
-numbers stand still: that they are found is the test, what alerts make of them is promtool's."""
+numbers mean nothing: that they are found is the test, what alerts make of them is promtool's."""
 
 import contextlib
 import http.server
+import itertools
 import threading
 
 SERIES = """\
@@ -16,8 +17,8 @@ kube_replicaset_created{namespace="NAMESPACE",replicaset="web-66b6c48dd5"} 17672
 kube_statefulset_status_observed_generation{namespace="NAMESPACE",statefulset="web"} 3
 kube_daemonset_status_observed_generation{namespace="NAMESPACE",daemonset="node"} 3
 container_oom_events_total{namespace="NAMESPACE",pod="POD",container="pillion"} 0
-container_cpu_cfs_periods_total{namespace="NAMESPACE",pod="POD",container="pillion"} 1000
-container_cpu_cfs_throttled_periods_total{namespace="NAMESPACE",pod="POD",container="pillion"} 10
+container_cpu_cfs_periods_total{namespace="NAMESPACE",pod="POD",container="pillion"} SCRAPES0
+container_cpu_cfs_throttled_periods_total{namespace="NAMESPACE",pod="POD",container="pillion"} SCRAPES
 container_memory_working_set_bytes{namespace="NAMESPACE",pod="POD",container="pillion"} 20000000
 container_spec_memory_limit_bytes{namespace="NAMESPACE",pod="POD",container="pillion"} 67108864
 """
@@ -26,10 +27,12 @@ container_spec_memory_limit_bytes{namespace="NAMESPACE",pod="POD",container="pil
 @contextlib.contextmanager
 def exporter(namespace, pod):
     """Its host:port."""
-    text = SERIES.replace("NAMESPACE", namespace).replace("POD", pod).encode()
+    series = SERIES.replace("NAMESPACE", namespace).replace("POD", pod)
+    scrapes = itertools.count(1)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):  # the name is http.server's
+            text = series.replace("SCRAPES", str(next(scrapes))).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(text)))

@@ -226,3 +226,19 @@ def test_more_than_one_pod_in_twenty_pages(tmp_path, alert, labels, bad, good):
     path.write_text(json.dumps({"rule_files": [str(path) for path in expressions.RULES], "evaluation_interval": "1m", "group_eval_order": groups,
                                 "tests": [case(2), case(3)]}))
     promtool_test(path)
+
+
+@pytest.mark.parametrize("exempt, paged", [("cluster", ["corp", "public"]), ("cluster|corp", ["public"])])
+def test_a_stub_domain_in_the_clear_can_be_exempted_by_name(tmp_path, exempt, paged):
+    """As the chart's value does it: by the text of the rule."""
+    text = (expressions.ROOT / "dashboards/rules/alerts-fleet.yaml").read_text(encoding="utf-8")
+    assert text.count('upstream!~"cluster"') == 1
+    (tmp_path / "rules.yaml").write_text(text.replace('upstream!~"cluster"', f'upstream!~"{exempt}"'))
+    fires = [{"labels": f'ALERTS{{alertname="PillionPlaintext",alertstate="firing",severity="critical",namespace="shop",upstream="{upstream}"}}',
+              "value": 1} for upstream in paged]
+    series = [{"series": f'pillion_plaintext_queries_total{{namespace="shop",pod="web-0",upstream="{upstream}"}}', "values": "0+5x20"}
+              for upstream in ("cluster", "corp", "public")]
+    (tmp_path / "test.yaml").write_text(json.dumps({"rule_files": ["rules.yaml"], "evaluation_interval": "1m", "tests": [
+        {"interval": "1m", "input_series": series, "promql_expr_test": [
+            {"expr": 'ALERTS{alertname="PillionPlaintext",alertstate="firing"}', "eval_time": "10m", "exp_samples": fires}]}]}))
+    promtool_test(tmp_path / "test.yaml")
