@@ -211,8 +211,7 @@ class Row:
 
 
 def variables(multiple):
-    """Datasource, cluster, namespace, workload and pod, and the upstreams that may be in the clear. `multiple`: of namespaces and workloads several
-    may be chosen, and all are. Where nothing says of which cluster a series is, all clusters are one."""
+    """`multiple`: of namespaces and workloads several may be chosen, and all are. Without the label cluster all clusters are one."""
 
     def by_label(name, label, query, all_of_them, several, regex="", anything=".+"):
         chosen = {"selected": True, "text": ["All"] if several else "All", "value": ["$__all"] if several else "$__all"}

@@ -7,6 +7,7 @@ import sys
 
 import expressions
 import pytest
+import yaml
 
 RULE_NAMES = [rule["name"] for path in expressions.RULES for rule in expressions.rules(path)]
 ALERTS = [rule for path in expressions.RULES for rule in expressions.rules(path) if rule["kind"] == "alert"]
@@ -147,6 +148,14 @@ def test_promtool_has_nothing_to_say():
     done = subprocess.run(["promtool", "check", "rules", *expressions.RULES], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("SUCCESS") == len(expressions.RULES)
+
+
+def test_the_scrape_configuration_of_the_readme_gives_what_the_rules_ask_for():
+    readme = (expressions.ROOT / "dashboards/README.md").read_text(encoding="utf-8")
+    (scrape,) = yaml.safe_load(re.search(r"```yaml\n(.*?)```", readme, re.S).group(1))["scrape_configs"]
+    steps = scrape["relabel_configs"]
+    assert {step.get("target_label") for step in steps} >= {"namespace", "pod", "container"}
+    assert {"source_labels": ["__meta_kubernetes_pod_phase"], "regex": "Succeeded|Failed", "action": "drop"} in steps, "finished Jobs are no outage"
 
 
 @pytest.mark.parametrize("told, path, constant", [

@@ -254,10 +254,10 @@ TEST_F(ExporterWithCluster, ReasonsThatAlertsChooseAreThereFromTheStart) {
                                                 "pillion_dns_rejected_total{")));
   std::vector<std::string> refused;
   for (const auto* const server : {"1.1.1.1:853", "9.9.9.9:853"}) {
-    const auto of_server = reasons({"certificate_expired", "certificate_name", "certificate_untrusted",
-                                    "certificate_invalid", "pin_mismatch", "alpn_mismatch"},
-                                   std::string(R"(pillion_upstream_failures_total{upstream="public",server=")") +
-                                       server + R"(",)");
+    const auto of_server =
+        reasons({"certificate_expired", "certificate_name", "certificate_untrusted", "certificate_invalid",
+                 "pin_mismatch", "alpn_mismatch"},
+                std::string(R"(pillion_upstream_failures_total{upstream="public",server=")") + server + R"(",)");
     refused.insert(refused.end(), of_server.begin(), of_server.end());
   }
   EXPECT_THAT(series_of("pillion_upstream_failures_total"), testing::ElementsAreArray(refused))
