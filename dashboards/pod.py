@@ -72,7 +72,7 @@ POD = [
         Panel("Lookups", "Lookups each second that found an answer, found none, or ended in an expired one.", "ops",
               Query(f"sum ({HITS})", "hit"), Query(f"sum ({rate('pillion_cache_misses_total')})", "miss"),
               Query(f"sum ({rate('pillion_cache_stale_total')})", "stale"), stack=True),
-        Panel("Size", "Bytes that the cached answers take, and what they may take: `cache.size`, or what the memory leaves of it.", "bytes",
+        Panel("Size", "Bytes that the cached answers take, and what they may take: `cache.size` for each thread, or what the memory leaves of that.", "bytes",
               Query("sum (pillion_cache_bytes{@})", "bytes"), Query("sum (pillion_cache_limit_bytes{@})", LIMIT)),
         Panel("Entries", "Answers in the cache, expired ones included.", "short", Query("sum (pillion_cache_entries{@})", "entries")),
         Panel("Turnover",

@@ -138,6 +138,22 @@ def test_every_expression_follows_the_variables(path):
         assert windows == ["$__rate_interval"] * len(re.findall(r"\brate\(", expr)), where
 
 
+@pytest.mark.parametrize("pod, workload", [
+    ("web-66b6c48dd5-7r2xk", "web"), ("my-db-66b6c48dd5-7r2xk", "my-db"), ("web-api-5d9c7b8f6d-n4m9z", "web-api"),  # Deployments
+    ("node-7r2xk", "node"), ("db-0", "db"), ("my-db-12", "my-db"),  # a DaemonSet, StatefulSets
+    ("night-29401920-x9bqz", "night"), ("debug", "debug"), ("db-primary", "db-primary"),  # a CronJob's Job, pods of their own
+])
+@pytest.mark.parametrize("path", expressions.DASHBOARDS, **by_name)
+def test_a_workload_stands_for_its_pods(path, pod, workload):
+    variables = {variable["name"]: variable for variable in expressions.load(path)["templating"]["list"]}
+    assert re.match(variables["workload"]["regex"].strip("/"), pod).group(1) == workload
+    pattern = re.search(r'pod=~"(\$workload[^"]*)"', variables["pod"]["definition"]).group(1)
+    for where, expr in expressions.dashboard_expressions(path):
+        assert set(re.findall(r'pod=~"(\$workload[^"]*)"', expr)) <= {pattern}, where
+    assert re.fullmatch(pattern.replace("$workload", workload), pod)
+    assert not re.fullmatch(pattern.replace("$workload", "web"), "web-api-5d9c7b8f6d-n4m9z"), "another workload"
+
+
 def test_the_fleets_panels_read_what_is_recorded():
     """Raw series of ten thousand pods are two million."""
     for where, expr in expressions.dashboard_expressions(expressions.DASHBOARDS[1]):
