@@ -4,21 +4,30 @@ generate.py."""
 SCHEMA_VERSION = 38  # Grafana 10.0; later ones migrate it when they load it
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24  # of Grafana's grid
+# What Kubernetes hangs on the name of a workload: the hash of a ReplicaSet or the time of a Job, then five characters or a number.
+SUFFIXES = "(-[b-df-hj-np-tv-xz0-9]+){0,2}"
+WORKLOAD = "/^(.+?)(?:(?:-[b-df-hj-np-tv-xz24-9]{6,10}|-[0-9]{8,})?-(?:[b-df-hj-np-tv-xz24-9]{5}|[0-9]+))?$/"
+OF_NAMESPACES = 'cluster=~"$cluster",namespace=~"$namespace"'
+OF_PODS = f'{OF_NAMESPACES},pod=~"$workload{SUFFIXES}",pod=~"$pod"'
+
+
+def selected(expr):
+    """With the dashboard's variables: `{@` selects the pods that were chosen, `{#` all of their namespaces."""
+    return expr.replace("{@", "{" + OF_PODS).replace("{#", "{" + OF_NAMESPACES)
 
 
 class Query:
-    """One expression of a panel. `@` in it stands for the dashboard's selector of namespace and pod. `legend` as Grafana has it:
-    "{{server}}"."""
+    """One expression of a panel, with `{@` and `{#` as in `selected`. `legend` as Grafana has it: "{{server}}"."""
 
     def __init__(self, expr, legend="__auto"):
         self.expr = expr
         self.legend = legend
 
-    def target(self, number, selector, table):
+    def target(self, number, table):
         return {
             "datasource": DATASOURCE,
             "editorMode": "code",
-            "expr": self.expr.replace("@", selector),
+            "expr": selected(self.expr),
             "format": "table" if table else "time_series",
             "instant": table,
             "legendFormat": self.legend,
@@ -80,12 +89,16 @@ class Panel:
         }
 
     def overrides(self):
-        return []
+        """A limit is drawn as a dashed line above what it limits, and never stacked onto it."""
+        dashed = {"id": "custom.lineStyle", "value": {"dash": [10, 10], "fill": "dash"}}
+        plain = [{"id": "custom.fillOpacity", "value": 0}, {"id": "custom.stacking", "value": {"group": "A", "mode": "none"}}]
+        legends = [query.legend for query in self.queries if query.legend.split(" ")[0] == "limit"]
+        return [{"matcher": {"id": "byName", "options": legend}, "properties": [dashed, *plain]} for legend in legends]
 
     def transformations(self):
         return []
 
-    def json(self, number, x, y, selector):
+    def json(self, number, x, y):
         table = self.kind == "table"
         return {
             "datasource": DATASOURCE,
@@ -94,7 +107,7 @@ class Panel:
             "gridPos": {"h": self.height, "w": self.width, "x": x, "y": y},
             "id": number,
             "options": self.options(),
-            "targets": [query.target(at, selector, table) for at, query in enumerate(self.queries)],
+            "targets": [query.target(at, table) for at, query in enumerate(self.queries)],
             "title": self.title,
             "transformations": self.transformations(),
             "type": self.kind,
@@ -198,39 +211,51 @@ class Row:
 
 
 def variables(multiple):
-    """Datasource, namespace and pod. `multiple`: several may be chosen, and all are."""
+    """`multiple`: of namespaces and workloads several may be chosen, and all are. Without the label cluster all clusters are one."""
 
-    def by_label(name, label, query):
-        all_of_them = {"selected": True, "text": ["All"], "value": ["$__all"]}
+    def by_label(name, label, query, all_of_them, several, regex="", anything=".+"):
+        chosen = {"selected": True, "text": ["All"] if several else "All", "value": ["$__all"] if several else "$__all"}
         return {
-            "allValue": ".+" if multiple else None,
-            **({"current": all_of_them} if multiple else {}),
+            "allValue": anything if all_of_them else None,
+            **({"current": chosen} if all_of_them else {}),
             "datasource": DATASOURCE,
             "definition": query,
             "hide": 0,
-            "includeAll": multiple,
+            "includeAll": all_of_them,
             "label": label,
-            "multi": multiple,
+            "multi": several,
             "name": name,
             "options": [],
             "query": {"qryType": 1, "query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"},
             "refresh": 2,
-            "regex": "",
+            "regex": regex,
             "skipUrlSync": False,
             "sort": 1,
             "type": "query",
         }
 
-    matches = "=~" if multiple else "="
+    def values(label, selector=""):
+        return f"label_values(pillion_build_info{selector}, {label})"
+
     return [
         {"hide": 0, "includeAll": False, "label": "Data source", "multi": False, "name": "datasource", "options": [],
          "query": "prometheus", "queryValue": "", "refresh": 1, "regex": "", "skipUrlSync": False, "type": "datasource"},
-        by_label("namespace", "Namespace", "label_values(pillion_build_info, namespace)"),
-        by_label("pod", "Pod", f'label_values(pillion_build_info{{namespace{matches}"$namespace"}}, pod)'),
+        by_label("cluster", "Cluster", values("cluster"), True, True, anything=".*"),
+        by_label("namespace", "Namespace", values("namespace", '{cluster=~"$cluster"}'), multiple, multiple),
+        by_label("workload", "Workload", values("pod", f"{{{OF_NAMESPACES}}}"), True, multiple, WORKLOAD),
+        by_label("pod", "Pod", values("pod", f'{{{OF_NAMESPACES},pod=~"$workload{SUFFIXES}"}}'), True, True),
+        {"current": {"selected": True, "text": "cluster", "value": "cluster"}, "hide": 0, "label": "May be in the clear", "name": "plaintext",
+         "options": [{"selected": True, "text": "cluster", "value": "cluster"}], "query": "cluster", "skipUrlSync": False, "type": "textbox"},
     ]
 
 
-def place(rows, selector):
+def annotation(name, expr, title, colour, *, enabled=True, is_time=True):
+    """A line across the panels: at the time that is the expression's value in milliseconds, or, if not `is_time`, while it has one."""
+    return {"datasource": DATASOURCE, "enable": enabled, "expr": selected(expr), "iconColor": colour, "name": name, "step": "30s",
+            "tagKeys": "", "textFormat": "", "titleFormat": title, "useValueForTime": is_time}
+
+
+def place(rows):
     """The panels with their numbers and places."""
     placed = []
     y = 0
@@ -242,19 +267,17 @@ def place(rows, selector):
         for panel in row.panels:
             if x + panel.width > WIDTH:
                 x, y, height = 0, y + height, 0
-            placed.append(panel.json(len(placed) + 1, x, y, selector))
+            placed.append(panel.json(len(placed) + 1, x, y))
             x += panel.width
             height = max(height, panel.height)
         y += height
     return placed
 
 
-def dashboard(uid, title, description, rows, *, multiple, links):
+def dashboard(uid, title, description, rows, *, multiple, links, annotations):
     """A whole dashboard, ready for json.dump."""
-    matches = "=~" if multiple else "="
-    selector = f'namespace{matches}"$namespace",pod{matches}"$pod"'
     return {
-        "annotations": {"list": []},
+        "annotations": {"list": annotations},
         "description": description,
         "editable": True,
         "fiscalYearStartMonth": 0,
@@ -262,7 +285,7 @@ def dashboard(uid, title, description, rows, *, multiple, links):
         "id": None,
         "links": links,
         "liveNow": False,
-        "panels": place(rows, selector),
+        "panels": place(rows),
         "refresh": "30s",
         "schemaVersion": SCHEMA_VERSION,
         "tags": ["pillion", "dns"],

@@ -118,6 +118,9 @@ telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& met
     if (const auto* const cache = shard->resolver().cache_metrics()) sources.caches.push_back(cache);
   }
   for (const auto& shard : shards_) sources.memory.push_back(&shard->memory());
+  sources.max_connections = shared_.limits.connections.limit();
+  sources.max_in_flight = shared_.limits.queries.limit();
+  sources.cache_limit = shared_.memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)];
   sources.memory_limit = shared_.memory.bytes;
   sources.memory_program = shared_.memory.program;
   sources.searches = !plan.config.search.domains.empty();

@@ -23,7 +23,11 @@ DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings, Shared
     : loop_(loop),
       admission_(loop, loop.log(), limits_of(settings, memory), loop.random().u64(), metrics),
       handler_(loop, settings.dns, limits, resolver, admission_, memory, metrics),
-      memory_(loop, memory) {}
+      memory_(loop, memory) {
+  const auto own = limits_of(settings, memory);
+  metrics.connections_limit.set(static_cast<double>(own.connections));
+  metrics.in_flight_limit.set(static_cast<double>(own.in_flight));
+}
 
 template <typename Action>
 void DnsServer::for_each(Action action) {

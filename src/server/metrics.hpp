@@ -50,6 +50,21 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Refusal::
     "zone_transfer", "opcode",          "edns_version", "connection_limit", "client_limit", "client_share",
     "banned",        "in_flight_limit", "slow_client",  "output_limit",     "memory_limit"};
 
+/// Whether a client was refused for want of room, so that somebody has to make more: the alerts look at these.
+[[nodiscard]] constexpr bool is_limit(Refusal refusal) {
+  switch (refusal) {
+    case Refusal::connection_limit:
+    case Refusal::client_limit:
+    case Refusal::client_share:
+    case Refusal::in_flight_limit:
+    case Refusal::output_limit:
+    case Refusal::memory_limit:
+      return true;
+    default:
+      return false;
+  }
+}
+
 struct DnsMetrics {
   // requests[transport][family][type]; the last type is "other".
   std::array<std::array<std::array<runtime::Counter, labelled_types.size() + 1>, 2>, 2> requests;
@@ -69,6 +84,8 @@ struct DnsMetrics {
   runtime::Counter responses_undelivered;  // the client was gone, its UDP socket's buffer full, or the drain over
   runtime::Counter truncated;              // answers cut for UDP
   runtime::Gauge in_flight;                // queries accepted and not yet answered
+  runtime::Gauge connections_limit;        // of this shard: its memory may hold fewer than max_connections
+  runtime::Gauge in_flight_limit;          // likewise
 };
 
 }  // namespace pillion::server

@@ -22,6 +22,7 @@ class SharedLimit {
     return false;
   }
   void give_back() { taken_.fetch_sub(1, std::memory_order_relaxed); }
+  [[nodiscard]] std::size_t limit() const { return limit_; }
   [[nodiscard]] std::size_t taken() const { return taken_.load(std::memory_order_relaxed); }
 
  private:

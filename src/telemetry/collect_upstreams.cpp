@@ -68,9 +68,19 @@ void collect_upstream(const Sources& sources, std::vector<MetricFamily>& familie
   labelled(
       declared("pillion_upstream_responses_total"), &Metrics::responses,
       [](std::size_t i) { return server::rcode_labels[i]; }, true);
-  labelled(
-      declared("pillion_upstream_failures_total"), &Metrics::failures,
-      [](std::size_t i) { return upstream::error_table[i].reason; }, true);
+  collect_each(sources, declared("pillion_upstream_failures_total"), families,
+               [](Family& family, const UpstreamServer& server) {
+                 for (std::size_t i = 0; i < upstream::error_table.size(); ++i) {
+                   const auto& error = upstream::error_table[i];
+                   const double value = sum(server.shards, [&](const Metrics& m) -> auto& { return m.failures[i]; });
+                   // A certificate that is refused may be an attack: its first time must be an increase.
+                   if (server.tls && error.is_lasting) {
+                     family.add({server.upstream, server.server, error.reason}, value);
+                   } else {
+                     family.add_sparse({server.upstream, server.server, error.reason}, value);
+                   }
+                 }
+               });
   labelled(
       declared("pillion_upstream_connections"), &Metrics::connections,
       [](std::size_t i) { return upstream::connection_labels[i]; }, false);

@@ -15,6 +15,8 @@ namespace pillion::telemetry {
 // for a handshake the arithmetic. They would be series without use.
 inline constexpr std::ptrdiff_t request_bounds_left_out = 2;    // 25 and 100 us
 inline constexpr std::ptrdiff_t handshake_bounds_left_out = 4;  // 500 us and 2.5 ms too
+/// Stale answers are given at once, or after a wait of seconds: nothing finer has to be told apart.
+inline constexpr std::ptrdiff_t stale_bounds_left_out = 4;
 
 inline void leave_out_shortest(prometheus::ClientMetric::Histogram& durations, std::ptrdiff_t count) {
   durations.bucket.erase(durations.bucket.begin(), durations.bucket.begin() + count);

@@ -21,6 +21,19 @@ namespace {
 
 using prometheus::MetricFamily;
 
+/// How many of the shortest of duration_bounds tell nothing about answers from there.
+constexpr std::ptrdiff_t bounds_left_out(resolve::Source source) {
+  switch (source) {
+    case resolve::Source::upstream:
+    case resolve::Source::cluster:
+      return request_bounds_left_out;
+    case resolve::Source::stale:
+      return stale_bounds_left_out;
+    default:
+      return 0;
+  }
+}
+
 void collect_requests(const Sources& sources, std::vector<MetricFamily>& families) {
   Family requests(declared("pillion_dns_requests_total"));
   for (std::size_t transport = 0; transport < server::transport_labels.size(); ++transport) {
@@ -49,9 +62,7 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
   for (std::size_t source = 0; source < resolve::source_labels.size(); ++source) {
     auto durations =
         sum_histogram(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.request_duration[source]; });
-    const auto asks = static_cast<resolve::Source>(source);
-    const bool asks_others = asks == resolve::Source::upstream || asks == resolve::Source::cluster;
-    leave_out_shortest(durations, asks_others ? request_bounds_left_out : 0);
+    leave_out_shortest(durations, bounds_left_out(static_cast<resolve::Source>(source)));
     duration.add_sparse({resolve::source_labels[source]}, durations);
   }
   std::move(duration).finish(families);
@@ -62,8 +73,12 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
                         sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.invalid[i]; }));
   }
   for (std::size_t i = 0; i < server::refusal_labels.size(); ++i) {
-    rejected.add_sparse({server::refusal_labels[i]},
-                        sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.refused[i]; }));
+    const double value = sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.refused[i]; });
+    if (server::is_limit(static_cast<server::Refusal>(i))) {
+      rejected.add({server::refusal_labels[i]}, value);
+    } else {
+      rejected.add_sparse({server::refusal_labels[i]}, value);
+    }
   }
   std::move(rejected).finish(families);
 }
@@ -77,7 +92,15 @@ void collect_clients(const Sources& sources, std::vector<MetricFamily>& families
     family.add({}, total(member));
     std::move(family).finish(families);
   };
+  // What all shards may have together, where their memory does not hold so many.
+  const auto limit = [&](const MetricDeclaration& declaration, auto member, std::size_t of_process) {
+    if (of_process == 0) return;
+    Family family(declaration);
+    family.add({}, std::min(total(member), static_cast<double>(of_process)));
+    std::move(family).finish(families);
+  };
   scalar(declared("pillion_dns_in_flight"), &server::DnsMetrics::in_flight);
+  limit(declared("pillion_dns_in_flight_limit"), &server::DnsMetrics::in_flight_limit, sources.max_in_flight);
   scalar(declared("pillion_responses_undelivered_total"), &server::DnsMetrics::responses_undelivered);
   scalar(declared("pillion_responses_truncated_total"), &server::DnsMetrics::truncated);
   Family connections(declared("pillion_client_connections"));
@@ -86,6 +109,7 @@ void collect_clients(const Sources& sources, std::vector<MetricFamily>& families
                     sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.connections[i]; }));
   }
   std::move(connections).finish(families);
+  limit(declared("pillion_client_connections_limit"), &server::DnsMetrics::connections_limit, sources.max_connections);
   scalar(declared("pillion_client_connections_accepted_total"), &server::DnsMetrics::connections_accepted);
   scalar(declared("pillion_accept_errors_total"), &server::DnsMetrics::accept_errors);
   Family idle_closes(declared("pillion_client_idle_closes_total"));
@@ -107,6 +131,11 @@ void collect_resolution(const Sources& sources, std::vector<MetricFamily>& famil
   };
   scalar(declared("pillion_cache_entries"), sources.caches, &cache::CacheMetrics::entries);
   scalar(declared("pillion_cache_bytes"), sources.caches, &cache::CacheMetrics::bytes);
+  if (!sources.caches.empty()) {
+    Family limit(declared("pillion_cache_limit_bytes"));
+    limit.add({}, static_cast<double>(sources.cache_limit));
+    std::move(limit).finish(families);
+  }
   scalar(declared("pillion_cache_hits_total"), sources.caches, &cache::CacheMetrics::hits);
   scalar(declared("pillion_cache_misses_total"), sources.caches, &cache::CacheMetrics::misses);
   scalar(declared("pillion_cache_stale_total"), sources.caches, &cache::CacheMetrics::stale);

@@ -54,6 +54,9 @@ struct Sources {
   bool bans = false;                               ///< false: no metrics of bans
   std::vector<const cache::CacheMetrics*> caches;  ///< none: there is no cache, and no metric of it
   std::vector<UpstreamServer> upstream_servers;
+  std::size_t max_connections = 0;                   ///< of the process; 0: not exported
+  std::size_t max_in_flight = 0;                     ///< likewise
+  std::size_t cache_limit = 0;                       ///< bytes for all caches
   std::size_t memory_limit = 0;                      ///< bytes; 0: not exported
   std::size_t memory_program = 0;                    ///< bytes, of the program itself
   std::vector<const runtime::MemoryShares*> memory;  ///< of each shard
@@ -69,7 +72,8 @@ struct Sources {
 };
 
 /// Belongs to the thread that serves HTTP. Counters that enumerate many combinations (requests, responses, rejected,
-/// failures) show those that are not 0, and one of 0 while none is, so that the number of series stays small.
+/// failures) show those that are not 0, and one of 0 while none is, so that the number of series stays small. Reasons
+/// that an alert chooses are there from the start: the first event of a series that begins with it is no increase.
 class Exporter final : public prometheus::Collectable {
  public:
   explicit Exporter(Sources sources) : sources_(std::move(sources)) {}

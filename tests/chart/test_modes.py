@@ -195,9 +195,26 @@ def test_release_fits_into_its_secret(helm):
 
 
 def test_rules_are_those_of_the_repository(helm):
-    groups = only(render(helm, "workload", "prometheusRule.enabled=true"), "PrometheusRule")["spec"]["groups"]
+    base = "https://git.example/pillion/dashboards/"
+    groups = only(render(helm, "workload", "prometheusRule.enabled=true", f"prometheusRule.runbookBaseUrl={base}"), "PrometheusRule")["spec"]["groups"]
+    links = [rule["annotations"] for group in groups for rule in group["rules"] if "alert" in rule]
+    assert links and all(annotations["runbook_url"].startswith(f"{base}runbooks.md#pillion") for annotations in links)
+    for annotations in links:
+        annotations["runbook_url"] = annotations["runbook_url"].removeprefix(base)
     files = sorted((ROOT / "dashboards" / "rules").glob("*.yaml"))
     assert groups and groups == [group for path in files for group in yaml.safe_load(path.read_text(encoding="utf-8"))["groups"]]
+
+
+def test_upstreams_that_may_be_in_the_clear_are_exempt_by_name(helm):
+    objects = render(helm, "workload", "prometheusRule.enabled=true", "dashboards.enabled=true", "prometheusRule.plaintextUpstreams={cluster,corp}")
+    rules = {rule.get("alert"): rule for group in only(objects, "PrometheusRule")["spec"]["groups"] for rule in group["rules"]}
+    assert 'pillion_plaintext_queries_total{upstream!~"cluster|corp"}' in rules["PillionPlaintext"]["expr"]
+    assert all("runbook_url" not in rule.get("annotations", {}) for rule in rules.values()), "none without a place to lead to"
+    for one in objects:
+        if one["metadata"]["labels"].get("grafana_dashboard") == "1":
+            (variable,) = [variable for text in one["data"].values() for variable in json.loads(text)["templating"]["list"]
+                           if variable["name"] == "plaintext"]
+            assert {variable["query"], variable["current"]["value"], variable["options"][0]["value"]} == {"cluster|corp"}
 
 
 def reachable(rule):

@@ -6,11 +6,24 @@ import re
 
 ROOT = pathlib.Path(__file__).parents[2]
 DASHBOARDS = [ROOT / "dashboards/pod.json", ROOT / "dashboards/fleet.json"]
-RULES = [ROOT / "dashboards/rules/recording.yaml", ROOT / "dashboards/rules/alerts.yaml"]
+RULES = sorted((ROOT / "dashboards/rules").glob("*.yaml"))
 
 DECLARATION = re.compile(r'\{"(\w+)",\s*MetricType::(\w+),\s*"(?:[^"\\]|\\.)*"(?:,\s*\{([^}]*)\})?\}')
 # An identifier that may be a metric, with the labels selected behind it.
-SELECTOR = re.compile(r"(?<![\w:.$\"'])((?:[a-z_]+:)?(?:pillion|process)_[\w:]+)(?:\{((?:[^}\"]|\"[^\"]*\")*)\})?")
+SELECTOR = re.compile(r"(?<![\w:.$\"'])((?:[a-z_]+:)?(?:pillion|process|kube|container)_[\w:]+|up(?![\w:]))(?:\{((?:[^}\"]|\"[^\"]*\")*)\})?")
+# Metrics of others, with the labels of theirs that are used: of Prometheus itself, of kube-state-metrics, of the kubelet's cAdvisor.
+OF_OTHERS = {
+    "up": {"container"},
+    "kube_pod_info": set(),
+    "kube_pod_status_phase": {"phase"},
+    "kube_replicaset_created": {"replicaset"},
+    "kube_statefulset_status_observed_generation": {"statefulset"},
+    "kube_daemonset_status_observed_generation": {"daemonset"},
+    **{f"kube_pod_{kind}container_status_{what}": {"container", "reason"} for kind in ("", "init_")
+       for what in ("running", "waiting_reason", "last_terminated_reason", "restarts_total")},
+    **{f"container_{what}": {"container"} for what in ("oom_events_total", "cpu_cfs_periods_total", "cpu_cfs_throttled_periods_total",
+                                                       "memory_working_set_bytes", "spec_memory_limit_bytes")},
+}
 LABEL = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
 # A label that label_replace makes, by its place among the arguments: the label, the replacement, the source, the pattern.
 MADE = re.compile(r'"(\w+)", "\$\d", "\w+", "[^"]*"\)')
@@ -54,8 +67,11 @@ def rules(path):
     return found
 
 
-def as_grafana_sends(expr, namespace, pod, rate_interval):
-    return expr.replace("$__rate_interval", rate_interval).replace("$namespace", namespace).replace("$pod", pod)
+def as_grafana_sends(expr, namespace, workload, pod, rate_interval):
+    """For every cluster, and the upstreams in the clear that are expected by default."""
+    values = {"__rate_interval": rate_interval, "__range": "1h", "cluster": ".*", "namespace": namespace, "workload": workload, "pod": pod,
+              "plaintext": "cluster"}
+    return re.sub(r"\$(\w+)", lambda variable: values[variable.group(1)], expr)
 
 
 def without_threshold(expr):

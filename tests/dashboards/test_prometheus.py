@@ -2,13 +2,15 @@
 
 import contextlib
 import json
+import re
 import signal
 
 import expressions
+import kube_metrics
 import pytest
 import watching
-from harness import cluster, pillion
-from harness.process import served, wait_until
+from harness import certificates, cluster, pillion
+from harness.process import free_port, served, wait_until
 from watching import NAMESPACE, OTHER_POD, POD, RATE_INTERVAL, Prometheus, wait_for_data
 
 EVERY_SOURCE = {"cache", "stale", "upstream", "cluster", "local"}
@@ -28,7 +30,8 @@ def prometheus(tmp_path_factory):
     directory = tmp_path_factory.mktemp("dashboards")
     with watching.surroundings(directory) as around, \
             pillion.running(directory / "pillion", **around.config, search=search) as proxy, around.load(proxy.port), \
-            reloaded(proxy), served(lambda: Prometheus(tmp_path_factory.mktemp("prometheus") / "run", f"127.0.0.1:{proxy.http_port}")) as running:
+            reloaded(proxy), kube_metrics.exporter(NAMESPACE, POD) as of_kubernetes, \
+            served(lambda: Prometheus(tmp_path_factory.mktemp("prometheus") / "run", f"127.0.0.1:{proxy.http_port}", of_kubernetes)) as running:
         yield running
 
 
@@ -36,6 +39,13 @@ def prometheus(tmp_path_factory):
 def test_every_panel_has_data(prometheus, path):
     wanted = watching.of_panels(path)
     assert len(wanted) > 30
+    wait_for_data(prometheus, wanted)
+
+
+@pytest.mark.parametrize("path", expressions.DASHBOARDS, ids=lambda path: path.stem)
+def test_every_annotation_has_data(prometheus, path):
+    wanted = watching.of_annotations(path)
+    assert len(wanted) == 4
     wait_for_data(prometheus, wanted)
 
 
@@ -75,7 +85,7 @@ def test_a_refused_certificate_is_told_with_the_server(prometheus):
 def panel(path, title):
     """The first expression of a panel, as Grafana sends it for one pod."""
     (expr,) = [expr for where, expr in expressions.dashboard_expressions(path) if where == f"{path.name}: {title} (A)"]
-    return expressions.as_grafana_sends(expr, NAMESPACE, POD, RATE_INTERVAL)
+    return expressions.as_grafana_sends(expr, NAMESPACE, "web", POD, RATE_INTERVAL)
 
 
 def test_every_source_of_answers_is_told_apart(prometheus):
@@ -84,12 +94,30 @@ def test_every_source_of_answers_is_told_apart(prometheus):
                f"answers from {EVERY_SOURCE}")
 
 
+def test_reasons_that_are_chosen_by_name_are_there_before_anything_happened(tmp_path):
+    """Else the first event would begin its series, and be no increase."""
+    chosen = {(name, reason) for path in expressions.RULES for rule in expressions.rules(path)
+              for name, selected in expressions.SELECTOR.findall(rule["expr"]) if name.startswith("pillion_")
+              for reason in re.findall(r'reason=~?"([^"]*)"', selected)}
+    assert {name for name, _ in chosen} == {"pillion_dns_rejected_total", "pillion_upstream_failures_total"}
+    listed = re.findall(r'"([a-z_]+)"', "".join((expressions.ROOT / "src" / path).read_text() for path in ("server/metrics.hpp", "upstream/error.hpp")))
+    authority = certificates.Authority(tmp_path / "ca")
+    upstream = pillion.upstream({"address": f"127.0.0.1:{free_port()}"}, tls={"ca_file": str(authority.ca_file)})
+    with pillion.running(tmp_path / "pillion", upstreams={"public": upstream}) as proxy:
+        samples = proxy.metrics().samples
+    for name, pattern in chosen:
+        wanted = {reason for reason in listed if re.fullmatch(pattern, reason)}
+        there = {labels["reason"]: value for sample, labels, value in samples if sample == name}
+        assert len(wanted) >= 6
+        assert {reason: there.get(reason) for reason in wanted} == dict.fromkeys(wanted, 0), name
+
+
 def test_memory_is_pillions_and_not_the_applications(prometheus):
     expr = panel(expressions.DASHBOARDS[0], "Memory")
-    ours = f'process_resident_memory_bytes{{namespace="{NAMESPACE}",pod="{POD}"}}'
-    wait_until(lambda: len(prometheus.query(ours)) == 2, "both programs of the pod are scraped")
-    found = wait_until(lambda: prometheus.query(expr), "memory")
-    assert [labels["job"] for labels, _ in found] == ["pillion"]
+    of_pod = f'process_resident_memory_bytes{{namespace="{NAMESPACE}",pod="{POD}"}}'
+    ours = f'process_resident_memory_bytes{{namespace="{NAMESPACE}",pod="{POD}",job="pillion"}}'
+    wait_until(lambda: len(prometheus.query(of_pod)) == 2, "both programs of the pod are scraped")
+    assert wait_until(lambda: prometheus.query(f"{expr} - sum ({ours})"), "memory") == [({}, 0)]
 
 
 def test_the_variables_offer_what_there_is(prometheus):

@@ -21,23 +21,25 @@ STALE = "ttl-1-bridged.flaky.example."
 
 
 class Prometheus:
-    """A Prometheus that has both pods among its targets, and itself as the application beside the first. `scraped` is host:port."""
+    """A Prometheus that has both pods among its targets, and itself as the application beside the first. `scraped` is host:port, and so is
+    `of_kubernetes`, what has the metrics of kube-state-metrics and the kubelet."""
 
-    def __init__(self, directory, scraped):
+    def __init__(self, directory, scraped, of_kubernetes):
         self.port = free_port()
         directory.mkdir()
         config = directory / "prometheus.yml"
 
-        def target(address, pod):
-            return {"targets": [address], "labels": {"namespace": NAMESPACE, "pod": pod}}
+        def target(address, pod, container):
+            return {"targets": [address], "labels": {"namespace": NAMESPACE, "pod": pod, "container": container}}
 
         # JSON is YAML. The second pod is the same process once more.
         config.write_text(json.dumps({
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(path) for path in expressions.RULES],
             "scrape_configs": [
-                {"job_name": "pillion", "static_configs": [target(scraped, POD), target(scraped, OTHER_POD)]},
-                {"job_name": "application", "static_configs": [target(f"127.0.0.1:{self.port}", POD)]},
+                {"job_name": "pillion", "static_configs": [target(scraped, POD, "pillion"), target(scraped, OTHER_POD, "pillion")]},
+                {"job_name": "application", "static_configs": [target(f"127.0.0.1:{self.port}", POD, "web")]},
+                {"job_name": "kubernetes", "honor_labels": True, "static_configs": [{"targets": [of_kubernetes]}]},
             ],
         }))
         self.process = Process(["prometheus", f"--config.file={config}", f"--storage.tsdb.path={directory}/data",
@@ -175,9 +177,15 @@ def surroundings(directory, host="127.0.0.1", ca_file=None, client_files=None):
 
 def of_panels(path):
     """[(where, expression)] of a dashboard, as Grafana sends them: with one pod chosen, or for the fleet."""
-    chosen = (NAMESPACE, POD) if path.name == "pod.json" else (".+", ".+")
+    chosen = (NAMESPACE, "web", POD) if path.name == "pod.json" else (".+", ".+", ".+")
     return [(where, expressions.as_grafana_sends(expr, *chosen, RATE_INTERVAL))
             for where, expr in expressions.dashboard_expressions(path)]
+
+
+def of_annotations(path):
+    """[(where, expression)] of what is drawn across the panels, without the threshold."""
+    return [(one["name"], expressions.without_threshold(expressions.as_grafana_sends(one["expr"], NAMESPACE, "[a-z]+", ".+", RATE_INTERVAL)))
+            for one in expressions.load(path)["annotations"]["list"]]
 
 
 def _rules(kind):
@@ -189,8 +197,8 @@ def of_recording_rules():
 
 
 def of_alerts():
-    """Each alert's expression without its threshold."""
-    return [(alert["name"], expressions.without_threshold(alert["expr"])) for alert in _rules("alert")]
+    """Each alert's expression without its threshold, but for what is only there while nothing is scraped."""
+    return [(alert["name"], expressions.without_threshold(alert["expr"])) for alert in _rules("alert") if "absent(" not in alert["expr"]]
 
 
 def wait_for_data(prometheus, wanted):

@@ -69,6 +69,16 @@ def test_numbers_agree(proxy):
     assert expiry - time.time() == pytest.approx(30 * 86400, abs=86400), "the authority's end comes before the server's (harness.certificates)"
 
 
+def test_limits_stand_beside_what_they_limit(tmp_path, verified, unbound):
+    settings = {"dns": {"max_connections": 100, "max_connections_per_client": 50}, "cache": {"size": "1MiB"}, "threads": 2}
+    with pillion.running(tmp_path, verified(unbound), **settings) as running:
+        metrics = running.metrics()
+    assert metrics.sum("client_connections_limit") == 100, "of the process, not of each thread"
+    assert metrics.sum("cache_limit_bytes") == 2 << 20, "of both threads"
+    assert metrics.sum("memory_used_bytes") < metrics.sum("memory_limit_bytes")
+    assert 0 < metrics.sum("dns_in_flight_limit") <= 16384
+
+
 @pytest.mark.parametrize("path, status", [("/healthz", 200), ("/livez", 200), ("/readyz", 200), ("/startupz", 200), ("/metrics", 200),
                                           ("/", 404), ("/nothing", 404), ("/readyz/", 404)])
 def test_paths(proxy, path, status):

@@ -3,6 +3,7 @@
 import contextlib
 
 import expressions
+import kube_metrics
 import pytest
 import watching
 from deployment import CA_FILE, CLIENT_FILES, client_name, objects_of
@@ -27,7 +28,9 @@ def prometheus(charts, podman, network, tmp_path_factory):
         pod.execute("pillion", "/pillion", "reload")
         with network_of(pod.pid("pillion")):
             stack.enter_context(around.load(53))
-        yield stack.enter_context(served(lambda: watching.Prometheus(tmp_path_factory.mktemp("prometheus") / "run", f"{pod.address}:9153")))
+        of_kubernetes = stack.enter_context(kube_metrics.exporter(watching.NAMESPACE, watching.POD))
+        yield stack.enter_context(served(lambda: watching.Prometheus(tmp_path_factory.mktemp("prometheus") / "run", f"{pod.address}:9153",
+                                                                     of_kubernetes)))
 
 
 @pytest.mark.parametrize("wanted", [watching.of_panels(POD_DASHBOARD), watching.of_panels(FLEET_DASHBOARD), watching.of_recording_rules(),

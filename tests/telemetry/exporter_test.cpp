@@ -46,6 +46,9 @@ class ExporterTest : public testing::Test {
     sources_.config_hash = "0123456789ab";
     sources_.tls_upstreams.push_back(
         {.name = "public", .authorities = 142, .client_not_after = std::chrono::sys_seconds(1800000000s)});
+    sources_.max_connections = 4096;
+    sources_.max_in_flight = 16'384;
+    sources_.cache_limit = std::size_t{4} << 20U;
     sources_.memory_limit = std::size_t{48} << 20U;
     sources_.memory_program = 11'000'000;
     sources_.memory = {&memory_[0], &memory_[1]};
@@ -231,14 +234,45 @@ TEST_F(ExporterTest, HistogramsAreCumulativeSumsOverTheShards) {
 TEST_F(ExporterTest, SparseFamiliesKeepOneSeriesOfZero) {
   EXPECT_THAT(series_of("pillion_dns_requests_total"), testing::SizeIs(1));
   EXPECT_THAT(series_of("pillion_dns_responses_total"), testing::SizeIs(1));
-  EXPECT_THAT(series_of("pillion_dns_rejected_total"), testing::SizeIs(1));
-  EXPECT_THAT(series_of("pillion_upstream_failures_total"), testing::SizeIs(1));
+  EXPECT_THAT(series_of("pillion_upstream_hedges_total"), testing::SizeIs(1));
   EXPECT_THAT(series_of("pillion_dns_request_duration_seconds_count"), testing::SizeIs(1));
-  servers_[1].refused[0].add();
+  upstreams_[0].hedges[1].add();
+  EXPECT_THAT(series_of("pillion_upstream_hedges_total"), testing::ElementsAre(testing::EndsWith(" 1")));
+  upstreams_[2].hedges[0].add();
+  EXPECT_THAT(series_of("pillion_upstream_hedges_total"), testing::SizeIs(2));
+}
+
+TEST_F(ExporterWithCluster, ReasonsThatAlertsChooseAreThereFromTheStart) {
+  const auto reasons = [](std::initializer_list<std::string_view> names, const std::string& before) {
+    std::vector<std::string> lines;
+    for (const auto name : names) lines.push_back(before + "reason=\"" + std::string(name) + "\"} 0");
+    return lines;
+  };
   EXPECT_THAT(series_of("pillion_dns_rejected_total"),
-              testing::ElementsAre(R"(pillion_dns_rejected_total{reason="zone_transfer"} 1)"));
-  servers_[1].invalid[11].add();
-  EXPECT_THAT(series_of("pillion_dns_rejected_total"), testing::SizeIs(2));
+              testing::ElementsAreArray(reasons({"connection_limit", "client_limit", "client_share", "in_flight_limit",
+                                                 "output_limit", "memory_limit"},
+                                                "pillion_dns_rejected_total{")));
+  std::vector<std::string> refused;
+  for (const auto* const server : {"1.1.1.1:853", "9.9.9.9:853"}) {
+    const auto of_server =
+        reasons({"certificate_expired", "certificate_name", "certificate_untrusted", "certificate_invalid",
+                 "pin_mismatch", "alpn_mismatch"},
+                std::string(R"(pillion_upstream_failures_total{upstream="public",server=")") + server + R"(",)");
+    refused.insert(refused.end(), of_server.begin(), of_server.end());
+  }
+  EXPECT_THAT(series_of("pillion_upstream_failures_total"), testing::ElementsAreArray(refused))
+      << "none for a server in the clear, which shows no certificate";
+}
+
+TEST_F(ExporterTest, LimitsAreThoseOfTheProcessOrWhatTheShardsMemoryHolds) {
+  for (auto& m : servers_) {
+    m.connections_limit.set(4096);
+    m.in_flight_limit.set(500);
+  }
+  const auto all = lines();
+  EXPECT_THAT(all, Contains("pillion_client_connections_limit 4096"));
+  EXPECT_THAT(all, Contains("pillion_dns_in_flight_limit 1000"));
+  EXPECT_THAT(all, Contains("pillion_cache_limit_bytes 4194304"));
 }
 
 TEST_F(ExporterTest, AServerIsUpWhileAnyShardUsesIt) {
@@ -327,7 +361,8 @@ TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
     }
     for (const std::size_t rcode : {0U, 2U, 3U}) m.responses[rcode][0].add(5);
     m.responses[5][1].add();
-    for (auto& histogram : m.request_duration) histogram.observe(1ms);
+    // All sources but the cluster's DNS: there is no upstream in the clear.
+    for (const std::size_t source : {0U, 1U, 2U, 4U}) m.request_duration[source].observe(1ms);
     for (const std::size_t i : {0U, 7U}) m.invalid[i].add();
     for (const std::size_t i : {0U, 5U, 6U}) m.refused[i].add();
   }
@@ -339,7 +374,9 @@ TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
     for (auto& hedges : m.hedges) hedges.add();
     m.tls_connections.add("TLSv1.3", "x25519", "TLS_AES_256_GCM_SHA384");
   }
-  const auto count = series().size();
+  const auto all = series();
+  const auto count = static_cast<std::size_t>(
+      std::ranges::count_if(all, [](const auto& line) { return line.starts_with("pillion_"); }));
   RecordProperty("series", static_cast<int>(count));
   EXPECT_LT(count, 200U);
 }
