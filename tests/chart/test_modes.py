@@ -45,7 +45,7 @@ def test_served_pods(helm, mode):
     spec = pod_spec(only(objects, KIND[mode]))
     pillion = pillion_of(only(objects, KIND[mode]))
     assert spec["containers"] == [pillion] and "initContainers" not in spec and "restartPolicy" not in pillion
-    assert pillion["readinessProbe"] == {"exec": {"command": ["/pillion", "health", "--ready"]}, "periodSeconds": 2, "timeoutSeconds": 2,
+    assert pillion["readinessProbe"] == {"httpGet": {"path": "/readyz", "port": "pillion-http"}, "periodSeconds": 2, "timeoutSeconds": 2,
                                          "failureThreshold": 1}
     assert pillion["lifecycle"]["postStart"] == {"exec": {"command": ["/pillion", "health", "--startup", "--wait", "60s"]}}
     assert spec["securityContext"]["runAsNonRoot"] is True

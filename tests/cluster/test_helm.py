@@ -1,4 +1,5 @@
-"""`helm test` of a release of the mode gateway, as README has it: it passes where names are resolved, and fails where they are not."""
+"""A release of the mode gateway: `helm test`, as README has it, passes where names are resolved, and fails where they are not; and a pod
+that ends is taken out of the Service while it still answers."""
 
 import json
 import os
@@ -6,7 +7,8 @@ import subprocess
 
 import pytest
 import tools as chart_tools
-from conftest import PATIENCE, ROOT, kubectl, pillion_values, unusable
+from conftest import PATIENCE, ROOT, get, kubectl, pillion_values, unusable
+from harness.process import wait_until
 from names import HERE
 
 RELEASE = "by-helm"
@@ -64,3 +66,19 @@ def test_helm_test(helm, release):
     assert failed.returncode != 0, failed.stdout
     told = kubectl("-n", HERE, "logs", f"{RELEASE}-test", "-c", "tcp")
     assert "NXDOMAIN" in told and "has no record of type A" in told
+
+
+def is_not_ready(pod):
+    """Of a pod that is there: one that is gone is an error."""
+    return any(one["type"] == "Ready" and one["status"] == "False" for one in get("pod", HERE, pod)["status"]["conditions"])
+
+
+def test_a_pod_that_ends_is_not_ready_while_it_drains(release):
+    """So that no node sends it anything more, nor what belongs to flows that it has taken before."""
+    release("www.example.com")
+    found = get("pods", HERE, "-l", f"app.kubernetes.io/instance={RELEASE},pod-template-hash")["items"]
+    (pod,) = (one["metadata"]["name"] for one in found if "deletionTimestamp" not in one["metadata"])
+    kubectl("-n", HERE, "delete", "pod", pod, "--wait=false")
+    wait_until(lambda: is_not_ready(pod), "the pod is not ready", patience=PATIENCE)
+    status = get("pod", HERE, pod)["status"]
+    assert status["phase"] == "Running" and "running" in status["containerStatuses"][0]["state"], status

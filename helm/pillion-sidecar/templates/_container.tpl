@@ -2,7 +2,8 @@
 The container. Takes {root, v, native, dnsPort, resources}: the root, the values, and where Pillion serves other pods the port, and
 resources instead of the sidecar's. A sidecar has no readiness probe: while its resolvers are away the application is to get errors that it
 can handle, not to lose its traffic. Where Pillion serves other pods, readiness takes it out of the Service. Probes are by exec: a service
-mesh rewrites and captures those by HTTP.
+mesh rewrites and captures those by HTTP. Not that one: of a pod that ends, the kubelet (1.36) cancels each probe by exec, and the pod would
+stay ready while it drains.
 */}}
 {{- define "pillion-sidecar.renderContainer" -}}
 {{- $v := .v -}}
@@ -39,7 +40,7 @@ livenessProbe:
   {{- toYaml $v.livenessProbe | nindent 2 }}
 {{- if .dnsPort }}
 readinessProbe:
-  exec: {command: [/pillion, health, --ready]}
+  httpGet: {path: /readyz, port: pillion-http}
   periodSeconds: 2
   timeoutSeconds: 2
   failureThreshold: 1
