@@ -3,18 +3,15 @@ the real ones do; where they stand in a pod is what the meshes' injectors make o
 
 import copy
 import json
-import os
 import pathlib
-import subprocess
 
 import objects
 import pytest
-import yaml
-from conftest import PATIENCE, ROOT, Pod, apply, get, kubectl, pillion_values, wait_for
+from conftest import PATIENCE, Pod, apply, get, kubectl, pillion_values, wait_for
 from harness.process import wait_until
+from injection import Injector
 from names import DOMAIN, HERE, THERE
 
-PILLION = pathlib.Path(os.environ.get("PILLION_BINARY") or ROOT / "build" / "release" / "pillion")
 PROXY = pathlib.Path(__file__).with_name("mesh_proxy.py").read_text(encoding="utf-8")
 HTTP = (("http", 80, "TCP"),)
 PUBLIC_NAME, PUBLIC_ADDRESSES = "www.example.com", {"v4:192.0.2.2", "v4:192.0.2.3"}
@@ -70,22 +67,6 @@ def istio(pod, image, native):
         spec["initContainers"].append(network)
         spec["containers"].append(one)
     return pod
-
-
-class Injector:
-    """`pillion inject`, with the values of the chart."""
-
-    def __init__(self, values, directory):
-        self.values = values
-        self.directory = directory
-
-    def __call__(self, pod, mesh):
-        file = self.directory / f"{mesh}.json"
-        file.write_text(json.dumps({**self.values, "mesh": mesh}))
-        done = subprocess.run([PILLION, "inject", "--strict", "--values", file, "--namespace", HERE], input=json.dumps(pod), text=True,
-                              capture_output=True, timeout=PATIENCE, check=False)
-        assert done.returncode == 0, done.stderr
-        return yaml.safe_load(done.stdout)
 
 
 def named(name, pod):

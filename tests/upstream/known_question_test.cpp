@@ -10,7 +10,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::PoolTest;
 using testing::reply_to;
-using testing::TestQuery;
 
 bool is(dns::Bytes bytes, const dns::Buffer& expected) {
   return std::ranges::equal(bytes, expected);

@@ -1,0 +1,54 @@
+"""How much later an application starts in a pod with Pillion than in one without: STARTS pairs of pods, each pair made at once.
+
+STARTS=10 is the full measure. Without STARTS it is left out: what it measures depends on what else the machine does."""
+
+import os
+import statistics
+
+import objects
+import pytest
+from conftest import apply, kubectl, pillion_values, wait_for
+from injection import Injector
+from names import HERE
+
+STARTS = int(os.environ.get("STARTS", "0"))
+pytestmark = pytest.mark.skipif(STARTS == 0, reason="the start of pods is measured: only with STARTS=1 or more")
+LATER_AT_MOST = 0.3
+
+
+@pytest.fixture(autouse=True)
+def log():
+    """In place of that of the pods which other tests compare."""
+
+
+def application(image, name):
+    """A pod that says by the node's clock when its application has started."""
+    spec = objects.pod_spec(image, affinity=objects.beside_the_resolver(), restartPolicy="Never")
+    spec["containers"][0]["command"] = ["/bin/busybox", "sh", "-c", "busybox cat /proc/uptime; busybox sleep 3600"]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": HERE}, "spec": spec}
+
+
+def started(name):
+    """Seconds by the clock of the node."""
+    return float(kubectl("-n", HERE, "logs", name, "-c", objects.CONTAINER).split()[0])
+
+
+def later(pods):
+    """By how much the application of the second has started later than that of the first."""
+    names = [pod["metadata"]["name"] for pod in pods]
+    # Whichever comes first has the start of its sandbox first: they take turns.
+    apply(*(pods if int(names[0].rpartition("-")[2]) % 2 else reversed(pods)))
+    try:
+        wait_for("condition=Ready", HERE, *(f"pod/{name}" for name in names))
+        without, with_pillion = map(started, names)
+        return with_pillion - without
+    finally:
+        kubectl("-n", HERE, "delete", "pod", *names, "--wait=false")
+
+
+def test_an_application_starts_little_later_with_pillion(images, resolver, networks, tmp_path):
+    inject = Injector(pillion_values(images, resolver, networks), tmp_path)
+    image = images["clients"]
+    seconds = [later([application(image, f"without-{number}"), inject(application(image, f"with-{number}"))]) for number in range(STARTS)]
+    print(f"later by a median of {statistics.median(seconds):.2f} s, {min(seconds):.2f} to {max(seconds):.2f} s in {STARTS} pairs")
+    assert statistics.median(seconds) <= LATER_AT_MOST, seconds
