@@ -33,10 +33,9 @@ ARG SOURCE_DATE_EPOCH=
 # Compilers at once; empty: one for each processor.
 ARG JOBS=
 # What Debian's libcrypto.a has is linked in by whole members, for it has no section for each function that --gc-sections could leave out.
-# The compiler names libm, of which nothing is used: as needed, it is not in the image.
 RUN cmake --preset "release${TARGETARCH:+-${TARGETARCH}}" -B /build -DPILLION_TESTS=OFF -DPILLION_COMMIT="${COMMIT}" \
       -DPILLION_STATIC=ON -DCMAKE_CXX_FLAGS="-ffunction-sections -fdata-sections" \
-      -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections -Wl,--as-needed -Wl,-z,relro,-z,now -Wl,-z,pack-relative-relocs" \
+      -DCMAKE_EXE_LINKER_FLAGS="-Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,-z,pack-relative-relocs" \
  && cmake --build /build -j "${JOBS:-$(nproc)}" --target pillion
 RUN SOURCE_DATE_EPOCH="${SOURCE_DATE_EPOCH}" deploy/image/rootfs.py /build /rootfs --version "${VERSION}" --commit "${COMMIT}"
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <string>
 
 namespace pillion::inject {
@@ -53,16 +55,17 @@ std::optional<json::value> integer(std::string_view text) {
   return json::value(*magnitude);
 }
 
-/// Digits with a point or an exponent; words such as "inf", which from_chars knows, are none.
+/// Digits with a point or an exponent; words such as "inf", which strtod knows, are none.
 std::optional<json::value> fraction(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
   const bool has_digit = std::ranges::any_of(text, [](char c) { return c >= '0' && c <= '9'; });
   const bool has_only = std::ranges::all_of(
       text, [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '-' || c == '+'; });
   if (!has_digit || !has_only) return std::nullopt;
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  // std::from_chars of a double would bring libm into the image.
+  const std::string digits(text);
+  char* end = nullptr;
+  const double number = std::strtod(digits.c_str(), &end);
+  if (end != digits.c_str() + digits.size() || !std::isfinite(number)) return std::nullopt;
   return json::value(number);
 }
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstddef>
+#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -11,6 +11,7 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
+#include <fmt/format.h>
 
 #include "inject/yaml_scalar.hpp"
 
@@ -152,11 +153,8 @@ class Writer {
     }
   }
 
-  void number(double value) {
-    std::array<char, 32> digits{};
-    const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-    out_.append(digits.data(), end);
-  }
+  /// By fmt, since std::to_chars would bring tables of 130 kB and libm.
+  void number(double value) { fmt::format_to(std::back_inserter(out_), "{}", value); }
 
   void text(std::string_view value) {
     if (is_plain(value)) {
