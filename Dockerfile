@@ -9,7 +9,7 @@
 #   CPU of a query with a new connection  0.96 times where the handshake is full, 1.23 times where it is resumed: OpenSSL 3.5 makes a
 #                                         key for X25519MLKEM768 each time, and takes less for the certificates
 #   memory                                1.23 times, 10.0 MiB resident
-#   size                                  12.95 MB, 5.51 compressed; 9.72 and 4.43 on Debian 12
+#   size                                  13.82 MB, 5.91 compressed
 # A query costs the same on either, and both sizes are within the limit (15 and 6 MB). What Debian 13 gives for its 3.2 MB are keys that no
 # quantum computer finds afterwards (X25519MLKEM768), and full support by Debian until 2028; Debian 12's ended in 2026.
 ARG BASE=debian:trixie-slim
