@@ -183,7 +183,7 @@ def test_a_killed_sidecar_comes_back(workload):
     assert workload.look_up("glibc", "before-the-kill.wild.e2e.example") == ["192.0.2.7"]
     os.kill(before["pillion"], signal.SIGKILL)
     wait_until(lambda: workload.pod.pid("pillion") not in (0, before["pillion"]), "podman has started it again")
-    workload.pod.wait_started("pillion")
+    assert workload.pod.handled("pillion", ("lifecycle", "postStart")), "it has started"
     for library in LIBRARIES:
         assert workload.look_up(library, f"after-the-kill-{library}.wild.e2e.example") == ["192.0.2.7"]
         assert workload.look_up(library, "kubernetes") == ["10.96.0.1"]
