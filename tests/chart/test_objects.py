@@ -121,7 +121,7 @@ def test_helm_test_asks_over_tcp_and_udp(helm, binary, mode):
     """By the Service or by a Pillion of its own; and not in a way that Pillion's command line does not take."""
     pod = query_pod(helm, f"mode={mode}", "test.name=www.corp.example")
     assert pod["kind"] == "Pod" and pod["metadata"]["name"] == "r-pillion-test" and pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
-    assert violations(pod["spec"]) == [] and pod["spec"]["restartPolicy"] == "Never"
+    assert violations(pod["spec"]) == [] and pod["spec"]["restartPolicy"] == "OnFailure" and pod["spec"]["activeDeadlineSeconds"] == 60
     asking = [one for one in pod["spec"]["initContainers"] + pod["spec"]["containers"] if one["args"][0] == "query"]
     server = "127.0.0.1:53" if mode == "workload" else "$(R_PILLION_SERVICE_HOST):53"
     assert [one["args"] for one in asking] == [["query", "www.corp.example", over, "--require-answer", "--server", server] for over in ("--tcp", "--udp")]

@@ -19,7 +19,9 @@ labels and annotations of the pods, which may be what keeps a mesh's proxy away:
 metadata:
   {{- include "pillion.annotated" (dict "metadata" (toYaml $metadata) "annotations" $hook) | nindent 2 }}
 spec:
-  restartPolicy: Never
+  # Nodes learn of a Service that was just installed a moment later than of its pods, and what was sent before finds no way: asked again.
+  restartPolicy: OnFailure
+  activeDeadlineSeconds: 60
   automountServiceAccountToken: false
   enableServiceLinks: true
   {{- with concat .Values.imagePullSecrets $v.imagePullSecrets | uniq }}
