@@ -21,6 +21,7 @@ import corpus  # noqa: E402
 import tools as chart_tools  # noqa: E402
 from harness.process import wait_until  # noqa: E402
 from kubernetes_yaml import comparable, dump, load_all  # noqa: E402
+from objects import listed  # noqa: E402
 
 OWN = "pillion-policy-test"  # the release, its namespace, and the label by which ours are known
 PATIENCE = 120
@@ -34,10 +35,6 @@ def kubectl(*arguments, stdin=None):
 def done(result):
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
-
-
-def listed(objects):
-    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
 
 
 def missing():

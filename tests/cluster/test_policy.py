@@ -7,7 +7,8 @@ import pytest
 
 import policies
 from harness.process import wait_until
-from policies import KEY, OWN, Answers, as_asked, corpus, done, kubectl, listed, make_namespaces, plain, pod
+from objects import listed
+from policies import KEY, OWN, Answers, as_asked, corpus, done, kubectl, make_namespaces, plain, pod
 
 SIDECAR = "pillion.dev/sidecar"
 WEB = {"metadata": {}, "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]}}
