@@ -224,4 +224,9 @@ std::optional<runtime::Time> Mux::oldest_unanswered() const {
   return slots_[oldest_].sent;
 }
 
+std::optional<runtime::Time> Mux::newest_unanswered() const {
+  if (newest_ == none) return std::nullopt;
+  return slots_[newest_].sent;
+}
+
 }  // namespace pillion::upstream

@@ -70,6 +70,8 @@ class Mux {
 
   /// When the oldest query without a reply was sent, abandoned ones included; nullopt when nothing is in flight.
   [[nodiscard]] std::optional<runtime::Time> oldest_unanswered() const;
+  /// When the query was sent that was sent last of those without a reply; nullopt when nothing is in flight.
+  [[nodiscard]] std::optional<runtime::Time> newest_unanswered() const;
   /// When the oldest query that somebody waits for was sent, `apart` not counted; nullopt where there is none.
   [[nodiscard]] std::optional<runtime::Time> oldest_waited_for(const Query* apart) const;
 

@@ -18,7 +18,9 @@ std::expected<Pipeline::Receipt, Error> Pipeline::receive(dns::Bytes message, ru
   // Whatever was heard shows as much as the probe would have.
   asked_about_server_.reset();
   is_silent_ = false;
-  const bool was_left_lying = probe_.is_under_way && std::exchange(silent_in_part_, false);
+  const auto lying_until = std::exchange(lying_until_, std::nullopt);
+  const bool was_left_lying =
+      !is_of_probe && lying_until && received->reply && now - received->reply->latency <= *lying_until;
   return Receipt{.message = std::move(*received), .is_of_probe = is_of_probe, .was_left_lying = was_left_lying};
 }
 
@@ -46,9 +48,22 @@ std::optional<runtime::Time> Pipeline::look_at(runtime::Time now, runtime::Durat
   return *unanswered + (is_clogged() ? lifetime_when_clogged : id_lifetime);
 }
 
+/// When the last of the queries was sent that the server may have read and left lying, so that only more data brings
+/// their answers; nullopt if it cannot be told from one that is slow.
+std::optional<runtime::Time> Pipeline::may_be_lying_until(Purpose purpose) const {
+  if (purpose == Purpose::server) return std::nullopt;
+  const auto oldest = mux_.oldest_waited_for(&probe_);
+  const auto newest = mux_.newest_unanswered();
+  if (!oldest || !newest) return std::nullopt;
+  // It has answered one from the last record that it was sent. A busy server has not come to what it was sent last.
+  if (liveness_.last_heard() > *newest) return newest;
+  // For each query that comes it answers one of those before: the oldest is next. A busy server that is silent goes on
+  // with the oldest, too.
+  return purpose == Purpose::oldest_query ? oldest : std::nullopt;
+}
+
 Query& Pipeline::start_probe(runtime::Time now, Purpose purpose, dns::Bytes known) {
-  const auto since = mux_.oldest_waited_for(&probe_);
-  silent_in_part_ = since && liveness_.last_heard() > *since;
+  lying_until_ = may_be_lying_until(purpose);
   if (purpose == Purpose::server) asked_about_server_ = now;
   liveness_.probed(now);
   probe_.ask(known);

@@ -49,8 +49,8 @@ class Pipeline {
   struct Receipt {
     Mux::Received message;
     bool is_of_probe = false;  ///< of nobody's interest but ours
-    /// True if the probe brought the reply although it answers an older query, and replies had come since that was
-    /// sent: the server had left it lying until more came.
+    /// True if the probe brought the reply although it answers an older query, and replies had come since the last
+    /// query was sent: the server had left it lying until more came.
     bool was_left_lying = false;
   };
   /// As Mux::receive().
@@ -65,9 +65,17 @@ class Pipeline {
   [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Time now, runtime::Duration id_lifetime,
                                                      runtime::Duration patience) const;
   [[nodiscard]] bool is_probing() const { return probe_.is_under_way; }
-  /// A probe, with its id: to be sent where look() says so; or to find out about the server, and then the connection is
-  /// dead without an answer to it, though nobody else waits for one. None may be under way. `known` as Probe::ask().
-  enum class Purpose : std::uint8_t { silence, server };
+  /// True if nothing has been heard for `patience`. Where look() calls for a probe and this is false, others are
+  /// answered while the oldest query waits.
+  [[nodiscard]] bool is_quiet(runtime::Time now, runtime::Duration patience) const {
+    return now - liveness_.last_heard() >= std::min<runtime::Duration>(patience, Liveness::longest_patience);
+  }
+  enum class Purpose : std::uint8_t {
+    silence,       ///< look() says so, and is_quiet()
+    oldest_query,  ///< look() says so, while others are answered
+    server,        ///< to find out about the server: the connection is dead without an answer, though nobody else waits
+  };
+  /// A probe, with its id, to be sent. None may be under way. `known` as Probe::ask().
   [[nodiscard]] Query& start_probe(runtime::Time now, Purpose purpose, dns::Bytes known);
   /// From now on the connection is dead without an answer to a probe, though nobody else waits for one. Returns the
   /// probe to be sent; nullptr if one is under way, whose answer does as well.
@@ -84,6 +92,7 @@ class Pipeline {
   static constexpr std::chrono::milliseconds lifetime_when_clogged{250};
 
   [[nodiscard]] std::optional<runtime::Time> oldest() const;
+  [[nodiscard]] std::optional<runtime::Time> may_be_lying_until(Purpose purpose) const;
   /// True if as many ids are taken as usually are, and most are those of abandoned queries.
   [[nodiscard]] bool is_clogged() const { return mux_.in_flight() >= crowded_from_ && 2 * waited_for() < in_flight(); }
   [[nodiscard]] std::size_t probes() const { return probe_.is_under_way ? 1 : 0; }
@@ -94,7 +103,8 @@ class Pipeline {
   Probe probe_;
   std::optional<runtime::Time> asked_about_server_;  // since when the probe under way is waited for by us
   bool is_silent_ = false;                           // fall_silent() was called of the probe under way
-  bool silent_in_part_ = false;                      // when the probe was sent: replies had come since the oldest query
+  // Of the probe under way: a reply to a query that was sent until then, and that comes next, is due to the probe.
+  std::optional<runtime::Time> lying_until_;
   std::uint64_t answered_ = 0;
 };
 

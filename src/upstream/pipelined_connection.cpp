@@ -35,7 +35,9 @@ void PipelinedConnection::react_to_silence(runtime::Time now) {
       profile_.known_question().unanswered(state_ == ConnectionState::proving);
       return finish(Error::stalled, "no reply while queries wait, nor to a probe");
     case Liveness::Verdict::probe:
-      return send(pipeline_.start_probe(now, Pipeline::Purpose::silence, profile_.known_question().query()));
+      return send(pipeline_.start_probe(
+          now, pipeline_.is_quiet(now, patience()) ? Pipeline::Purpose::silence : Pipeline::Purpose::oldest_query,
+          profile_.known_question().query()));
     case Liveness::Verdict::silent:
       return fall_silent();
     case Liveness::Verdict::worn:

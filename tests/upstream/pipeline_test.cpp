@@ -242,5 +242,40 @@ TEST_F(PipelineTest, WhatIsOnlySlowHadNotBeenLeftLying) {
   EXPECT_FALSE(answer(queries[2], 3010ms).was_left_lying);
 }
 
+TEST_F(PipelineTest, WhatABusyServerComesToHadNotBeenLeftLying) {
+  send(0, 0s);
+  send(1, 0s);
+  static_cast<void>(answer(queries[0], 10ms));
+  send(2, 20ms);
+  EXPECT_EQ(look(1010ms), Verdict::probe);
+  static_cast<void>(pipeline.start_probe(start + 1010ms, Pipeline::Purpose::silence, {}));
+  EXPECT_FALSE(answer(queries[1], 1020ms).was_left_lying) << "a query that came later has no answer either";
+}
+
+class WhileOthersAreAnswered : public PipelineTest {
+ protected:
+  /// At 2 s one query has waited since 0 s, and another since 1999 ms, while one in between was answered.
+  void SetUp() override {
+    send(0, 0s);
+    send(1, 1790ms);
+    static_cast<void>(answer(queries[1], 1800ms));
+    send(2, 1999ms);
+    ASSERT_EQ(look(2s), Verdict::probe);
+    ASSERT_FALSE(pipeline.is_quiet(start + 2s, patience));
+    static_cast<void>(pipeline.start_probe(start + 2s, Pipeline::Purpose::oldest_query, {}));
+  }
+};
+
+TEST_F(WhileOthersAreAnswered, AQueryThatIsAnsweredAsUsualHadNotBeenLeftLying) {
+  EXPECT_FALSE(answer(queries[2], 2001ms).was_left_lying);
+  EXPECT_FALSE(answer(queries[0], 2002ms).was_left_lying) << "it is only slow";
+}
+
+TEST_F(WhileOthersAreAnswered, TheOldestHadBeenLeftLyingWhereItComesNext) {
+  // For each record that comes, the server answers one query from those before.
+  EXPECT_TRUE(answer(queries[0], 2001ms).was_left_lying);
+  EXPECT_FALSE(answer(queries[2], 2002ms).was_left_lying);
+}
+
 }  // namespace
 }  // namespace pillion::upstream

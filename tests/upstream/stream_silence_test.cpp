@@ -1,6 +1,8 @@
 // A connection over a byte stream on which nothing is heard.
 
+#include <algorithm>
 #include <array>
+#include <string>
 
 #include "upstream/stream_fixture.hpp"
 
@@ -221,6 +223,25 @@ TEST_F(StreamConnectionTest, WhatTheProbeBringsHadBeenLeftLying) {
   while (stream->take_messages().empty()) time.pass(1ms);
   answer(1);
   EXPECT_THAT(events.take(), ElementsAre("needs single records", "received"));
+}
+
+TEST_F(StreamConnectionTest, WhileOthersAreAnsweredAProbeBringsNothing) {
+  // A name that nobody answers shows nothing of how the server reads.
+  open();
+  become_impatient();
+  submit(0);
+  const auto end = time.clock().now() + Liveness::trickle + 100ms;
+  std::ptrdiff_t probes = 0;
+  while (time.clock().now() < end) {
+    auto& query = queries.emplace_back("other.example");
+    connection->submit(query, time.clock().now());
+    time.pass(10ms);
+    probes += std::ranges::count_if(stream->take_messages(),
+                                    [](const auto& message) { return message[dns::header_size] == 0; });
+    stream->send(reply_to(query, query.id));
+    EXPECT_THAT(events.take(), ElementsAre("received"));
+  }
+  EXPECT_EQ(probes, 1);
 }
 
 // What the kernel knows.
