@@ -66,14 +66,14 @@ def free_port():
 
 
 class Process:
-    """A child that is pinned to one core and ends with its `with` block."""
+    """A child that is pinned to some cores and ends with its `with` block."""
 
-    def __init__(self, command, core, log: pathlib.Path):
+    def __init__(self, command, cores, log: pathlib.Path):
         self.log = log
         with log.open("wb") as output:
             self.child = subprocess.Popen(  # pylint: disable=consider-using-with
                 command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
-                preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+                preexec_fn=lambda: os.sched_setaffinity(0, cores))
 
     def __enter__(self):
         return self

@@ -31,12 +31,14 @@ class Upstream:
 
 @dataclasses.dataclass
 class Terms:
-    """What a forwarder has to do: where to listen and, if it has metrics, to publish them; where to ask; whether to cache."""
+    """What a forwarder has to do: where to listen and, if it has metrics, to publish them; where to ask; whether to cache; threads, of
+    Pillion."""
 
     port: int
     metrics_port: int
     upstream: Upstream
     cached: bool
+    threads: int = 1
 
 
 @dataclasses.dataclass
@@ -85,7 +87,7 @@ routes:
 cache: {{size: {"4MiB" if terms.cached else "0"}}}
 http: {{listen: "127.0.0.1:{terms.metrics_port}"}}
 log: {{level: warn}}
-threads: 1
+threads: {terms.threads}
 """)
     return [path, "run", "--config", config]
 
