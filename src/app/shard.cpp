@@ -28,8 +28,8 @@ Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, Sha
       resolver_(loop_, loop_.random(), loop_.log(), memory_, setup_of(plan, upstreams_)),
       server_(loop_, plan.config, shared.limits, resolver_, memory_, metrics_),
       trimmer_(loop_, memory_, [this] {
-        server_.trim();
-        resolver_.trim();
+        const bool is_more = server_.trim();
+        return resolver_.trim() || is_more;
       }) {
   for (auto& address : addresses) server_.listen(std::move(address));
 }

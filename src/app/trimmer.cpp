@@ -9,9 +9,10 @@ namespace pillion::app {
 namespace {
 
 constexpr std::chrono::seconds interval{2};
-/// Bytes that have to be there to be given back: it takes a millisecond or two, and the next peak has to get them
-/// again.
+/// Bytes that have to be there to be given back, since the next peak has to get them again.
 constexpr std::size_t worth_it = std::size_t{1} << 20U;
+/// All at once would keep clients waiting for 30 ms after the largest peaks.
+constexpr std::chrono::milliseconds between_parts{10};
 
 }  // namespace
 
@@ -23,10 +24,11 @@ void Trimmer::start() {
 void Trimmer::expired(runtime::Time now) {
   const auto peak = memory_.take_peak();
   highest_ = std::max(highest_, peak);
-  if (highest_ - peak >= worth_it) {
-    trim_();
-    ::malloc_trim(0);
+  if (is_trimming_ || highest_ - peak >= worth_it) {
     highest_ = peak;
+    is_trimming_ = trim_();
+    if (is_trimming_) return schedule_.set_deadline(*this, now + between_parts);
+    ::malloc_trim(0);
   }
   schedule_.set_deadline(*this, now + interval);
 }

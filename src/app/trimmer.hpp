@@ -12,8 +12,8 @@ namespace pillion::app {
 
 class Trimmer final : runtime::Deadline {
  public:
-  /// `trim` gives back what the shard's services keep for another use. All outlive this.
-  Trimmer(runtime::Schedule& schedule, runtime::MemoryShares& memory, std::function<void()> trim)
+  /// `trim` gives back some of what the shard's services keep for another use; true if there is more. All outlive this.
+  Trimmer(runtime::Schedule& schedule, runtime::MemoryShares& memory, std::function<bool()> trim)
       : schedule_(schedule), memory_(memory), trim_(std::move(trim)) {}
   ~Trimmer() override { stop(); }
 
@@ -25,7 +25,8 @@ class Trimmer final : runtime::Deadline {
 
   runtime::Schedule& schedule_;
   runtime::MemoryShares& memory_;
-  std::function<void()> trim_;
+  std::function<bool()> trim_;
+  bool is_trimming_ = false;
   std::size_t highest_ = 0;  // bytes held at once, since memory was last given back
 };
 

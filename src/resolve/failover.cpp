@@ -114,9 +114,10 @@ void Failover::ended(Exchange& exchange) {
   exchanges_.release(exchange);
 }
 
-void Failover::trim() {
-  exchanges_.trim();
-  for (auto& server : servers_) server->trim();
+bool Failover::trim() {
+  bool is_more = exchanges_.trim();
+  for (auto& server : servers_) is_more |= server->trim();
+  return is_more;
 }
 
 void Failover::stop() {

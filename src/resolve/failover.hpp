@@ -36,7 +36,7 @@ class Failover final : public Group, Servers {
   void stop() override;
   [[nodiscard]] bool is_stopped() const override;
   [[nodiscard]] bool is_idle() const override { return exchanges_.in_use() == 0; }
-  void trim() override;
+  [[nodiscard]] bool trim() override;
   [[nodiscard]] bool is_warm() const override;
   [[nodiscard]] bool is_down() const override;
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return recovered_at_; }

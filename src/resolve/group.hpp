@@ -25,8 +25,8 @@ class Group {
   [[nodiscard]] virtual bool is_stopped() const = 0;
   /// True if no query is under way.
   [[nodiscard]] virtual bool is_idle() const = 0;
-  /// Gives back what a peak has left. Not from within a call of the group.
-  virtual void trim() = 0;
+  /// Gives back some of what a peak has left; true if there is more. Not from within a call of the group.
+  [[nodiscard]] virtual bool trim() = 0;
   /// True once a first connection to any server was made, or failed.
   [[nodiscard]] virtual bool is_warm() const = 0;
   /// True if every server is backed off from. Then nothing is to be hoped for soon.

@@ -96,7 +96,7 @@ class InFlight {
     }
   }
   /// Gives back what a peak has left. Not from within a call of this.
-  void trim() { slab_.trim(); }
+  [[nodiscard]] bool trim() { return slab_.trim(); }
 
  private:
   friend class InFlightQuery;

@@ -177,11 +177,11 @@ void Resolver::stop() {
   retired_.stop();
 }
 
-void Resolver::trim() {
-  in_flight_.trim();
-  walks_.trim();
-  for (const auto& each : generation_->groups()) each->group->trim();
-  retired_.trim();
+bool Resolver::trim() {
+  bool is_more = in_flight_.trim();
+  is_more |= walks_.trim();
+  for (const auto& each : generation_->groups()) is_more |= each->group->trim();
+  return retired_.trim() || is_more;
 }
 
 bool Resolver::is_stopped() const {

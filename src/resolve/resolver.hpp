@@ -58,8 +58,8 @@ class Resolver {
   /// Closes the upstream connections in an orderly way; they are gone when is_stopped().
   void stop();
   [[nodiscard]] bool is_stopped() const;
-  /// Gives back what a peak has left. Not from within a call of this.
-  void trim();
+  /// Gives back some of what a peak has left; true if there is more. Not from within a call of this.
+  [[nodiscard]] bool trim();
 
   [[nodiscard]] const ResolverMetrics& metrics() const { return metrics_; }
   /// nullptr where there is no cache.

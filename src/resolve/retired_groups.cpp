@@ -28,10 +28,12 @@ bool RetiredGroups::are_stopped() const {
   });
 }
 
-void RetiredGroups::trim() {
+bool RetiredGroups::trim() {
+  bool is_more = false;
   for (const auto& generation : generations_) {
-    for (const auto& each : generation) each->group->trim();
+    for (const auto& each : generation) is_more |= each->group->trim();
   }
+  return is_more;
 }
 
 /// A group that is idle is told to close its connections, however often.

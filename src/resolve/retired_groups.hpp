@@ -28,7 +28,7 @@ class RetiredGroups final : runtime::Deadline {
   void stop();
   [[nodiscard]] bool are_stopped() const;
   /// Gives back what a peak has left: one that waits for a slow query keeps what thousands had.
-  void trim();
+  [[nodiscard]] bool trim();
 
  private:
   void expired(runtime::Time now) override;

@@ -40,20 +40,26 @@ class Slab {
   }
   [[nodiscard]] std::size_t in_use() const { return chunks_.size() * chunk_size - free_.size(); }
 
-  /// Frees what is not in use, but for about `keep` objects: so many stay for the next. No reference to a released
-  /// object may be left.
-  void trim(std::size_t keep = 256) {
-    if (free_.size() <= keep) return;
+  /// Frees objects that are not in use, at most `at_once`, but for about `keep` of them: so many stay for the next.
+  /// True if there is more to free. No reference to a released object may be left.
+  [[nodiscard]] bool trim(std::size_t keep = 256, std::size_t at_once = 512) {
+    if (free_.size() < keep + chunk_size) return false;
+    std::size_t freed = 0;
+    bool is_more = false;
     // Objects at the end are the next to be acquired: those of the chunks that are kept.
     std::ranges::sort(free_, std::greater<>{});
     std::erase_if(chunks_, [&](const std::unique_ptr<Chunk>& chunk) {
-      if (free_.size() < keep + chunk_size) return false;
+      if (is_more || free_.size() < keep + chunk_size) return false;
       const auto first = std::ranges::lower_bound(free_, &chunk->back(), std::greater<>{});
       const auto end = std::ranges::upper_bound(free_, &chunk->front(), std::greater<>{});
       if (end - first != static_cast<std::ptrdiff_t>(chunk_size)) return false;
+      is_more = freed + chunk_size > at_once;
+      if (is_more) return false;
       free_.erase(first, end);
+      freed += chunk_size;
       return true;
     });
+    return is_more;
   }
 
  private:

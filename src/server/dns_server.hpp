@@ -38,8 +38,8 @@ class DnsServer final : runtime::Deadline {
   void finish();
   /// True once finish() has nothing more to wait for but the end of the turn.
   [[nodiscard]] bool is_finished() const;
-  /// Gives back what a peak has left. Not from within a call of a handler's.
-  void trim() { handler_.trim(); }
+  /// Gives back some of what a peak has left; true if there is more. Not from within a call of a handler's.
+  [[nodiscard]] bool trim() { return handler_.trim(); }
   /// Closes everything. Answers that are thrown away are counted as undelivered.
   void stop();
   /// True once everything has ended, so that this may be destroyed when the queries that are still resolved are

@@ -52,8 +52,8 @@ class QueryHandler {
   Outcome handle(dns::Bytes message, const Sender& sender, Responder& responder);
   /// Gives its client the answer that was kept for it.
   void deliver(ClientQuery& query);
-  /// Gives back what a peak has left. Not from within a call of this.
-  void trim() { queries_.trim(); }
+  /// Gives back some of what a peak has left; true if there is more. Not from within a call of this.
+  [[nodiscard]] bool trim() { return queries_.trim(); }
 
   /// While draining, clients are told to close their connections: a timeout of zero (RFC 7828 section 3.4).
   void set_draining() { draining_ = true; }

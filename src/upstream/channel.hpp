@@ -27,8 +27,8 @@ class Channel {
   /// empty().
   virtual void stop() = 0;
   [[nodiscard]] virtual bool empty() const = 0;
-  /// Gives back what a peak has left. Not from within a call of the channel.
-  virtual void trim() {}
+  /// Gives back some of what a peak has left; true if there is more. Not from within a call of the channel.
+  [[nodiscard]] virtual bool trim() { return false; }
 
   [[nodiscard]] virtual const ServerProfile& profile() const = 0;
   /// For people: "1.1.1.1:853".

@@ -38,8 +38,8 @@ void DatagramChannel::stop() {
   tcp_->stop();
 }
 
-void DatagramChannel::trim() {
-  transfers_.trim();
+bool DatagramChannel::trim() {
+  return transfers_.trim();
 }
 
 void DatagramChannel::Shot::delayed() {

@@ -32,7 +32,7 @@ class DatagramChannel final : public Channel {
   void start() override { udp_->start(); }
   [[nodiscard]] std::optional<Error> submit(Query& query, runtime::Time now) override;
   void stop() override;
-  void trim() override;
+  [[nodiscard]] bool trim() override;
   [[nodiscard]] bool empty() const override { return udp_->empty() && tcp_->empty(); }
   [[nodiscard]] const ServerProfile& profile() const override { return udp_->profile(); }
   [[nodiscard]] const std::string& server() const override { return udp_->server(); }

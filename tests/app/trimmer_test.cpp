@@ -24,7 +24,8 @@ class TrimmerTest : public ::testing::Test {
   pillion::testing::HandTurned time;
   runtime::MemoryShares memory;
   int trims = 0;
-  Trimmer trimmer{time, memory, [this] { ++trims; }};
+  int parts = 1;  // that it takes
+  Trimmer trimmer{time, memory, [this] { return ++trims % parts != 0; }};
 };
 
 TEST_F(TrimmerTest, GivesBackOnceAfterAPeak) {
@@ -33,6 +34,18 @@ TEST_F(TrimmerTest, GivesBackOnceAfterAPeak) {
   EXPECT_EQ(trims, 1);
   time.pass(10s);
   EXPECT_EQ(trims, 1);
+}
+
+TEST_F(TrimmerTest, GivesBackInPartsWithPausesBetween) {
+  parts = 3;
+  hold_for_a_moment(much);
+  while (trims == 0) time.pass(1ms);
+  time.pass(1ms);
+  EXPECT_EQ(trims, 1) << "clients have their turn";
+  time.pass(1s);
+  EXPECT_EQ(trims, 3);
+  time.pass(10s);
+  EXPECT_EQ(trims, 3);
 }
 
 TEST_F(TrimmerTest, GivesNothingBackWhileALoadComesAndGoes) {

@@ -86,7 +86,7 @@ class Knowing final : public resolve::Group {
   }
   void stop() override {}
   [[nodiscard]] bool is_stopped() const override { return true; }
-  void trim() override {}
+  [[nodiscard]] bool trim() override { return false; }
   [[nodiscard]] bool is_idle() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }

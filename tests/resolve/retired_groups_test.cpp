@@ -18,7 +18,10 @@ class EndingGroup final : public Group {
   void resolve(const dns::QueryView& /*query*/, Request& /*request*/) override {}
   void stop() override { ++stops; }
   [[nodiscard]] bool is_stopped() const override { return is_closed; }
-  void trim() override { ++trims; }
+  [[nodiscard]] bool trim() override {
+    ++trims;
+    return false;
+  }
   [[nodiscard]] bool is_idle() const override { return idle; }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return false; }
@@ -126,7 +129,7 @@ TEST_F(RetiredGroupsTest, WhatAPeakHasLeftInAGroupThatWaitsIsGivenBack) {
   Resolver resolver(schedule, random, log, memory, setup_of(old));
   resolver.replace(std::make_unique<Generation>(schedule, setup_of(next)));
   schedule.pass(RetiredGroups::look_every);
-  resolver.trim();
+  EXPECT_FALSE(resolver.trim());
   EXPECT_EQ(old->trims, 1);
   EXPECT_EQ(next->trims, 1);
 }

@@ -76,10 +76,24 @@ TEST(Slab, TrimFreesWhatAPeakHasLeft) {
   for (int i = 0; i < 10'000; ++i) objects.push_back(slab.acquire());
   for (auto* const object : objects) slab.release(*object);
   EXPECT_EQ(Counted::count, 10'000U);
-  slab.trim(100);
+  EXPECT_FALSE(slab.trim(100, 10'000));
   EXPECT_GE(Counted::count, 100U);
   EXPECT_LE(Counted::count, 116U);
   EXPECT_EQ(slab.in_use(), 0U);
+}
+
+TEST(Slab, TrimFreesSoManyAtOnce) {
+  MemoryShare memory;
+  Slab<Counted> slab(10'000, memory, 1);
+  std::vector<Counted*> objects;
+  for (int i = 0; i < 10'000; ++i) objects.push_back(slab.acquire());
+  for (auto* const object : objects) slab.release(*object);
+  for (std::size_t parts = 1; parts < 10; ++parts) {
+    EXPECT_TRUE(slab.trim(100, 1024));
+    EXPECT_EQ(Counted::count, 10'000 - parts * 1024);
+  }
+  EXPECT_FALSE(slab.trim(100, 1024));
+  EXPECT_LE(Counted::count, 116U);
 }
 
 TEST(Slab, TrimLeavesAloneWhatIsInUse) {
@@ -95,7 +109,7 @@ TEST(Slab, TrimLeavesAloneWhatIsInUse) {
     *object = std::to_string(i);
   }
   for (auto* const object : others) slab.release(*object);
-  slab.trim(0);
+  EXPECT_FALSE(slab.trim(0, 10'000));
   EXPECT_EQ(slab.in_use(), kept.size());
   EXPECT_EQ(*kept.front(), "0");
   EXPECT_EQ(*kept.back(), "9000");

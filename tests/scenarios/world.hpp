@@ -27,7 +27,7 @@ class FakeGroup final : public resolve::Group {
   void resolve(const dns::QueryView& query, resolve::Request& request) override;
   void stop() override {}
   [[nodiscard]] bool is_stopped() const override { return true; }
-  void trim() override {}
+  [[nodiscard]] bool trim() override { return false; }
   [[nodiscard]] bool is_idle() const override { return !has_waiting(); }
   [[nodiscard]] bool is_warm() const override { return true; }
   [[nodiscard]] bool is_down() const override { return down; }

@@ -56,7 +56,7 @@ class Echo final : public resolve::Group {
     request.answered({.source = resolve::Source::upstream, .message = dns::MessageView::parse(reply).value()});
   }
   void stop() override {}
-  void trim() override {}
+  [[nodiscard]] bool trim() override { return false; }
   [[nodiscard]] bool is_stopped() const override { return true; }
   [[nodiscard]] bool is_idle() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
