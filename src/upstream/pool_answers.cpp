@@ -94,7 +94,7 @@ void Pool::ignored(Connection& /*connection*/, Error error) {
 
 void Pool::needs_single_records(Connection& connection) {
   profile_.write_singly(now());
-  connection.write_singly();
+  if (profile_.writes_singly(now())) connection.write_singly();
 }
 
 }  // namespace pillion::upstream

@@ -65,8 +65,13 @@ class ServerProfile {
   /// What probes ask.
   [[nodiscard]] KnownQuestion& known_question() { return known_question_; }
 
-  /// For a while queries are written one by one: the server reads one from a TLS record.
-  void write_singly(runtime::Time now) { singly_until_ = now + singly_for; }
+  /// For a while queries are written one by one: the server looks as if it read one from a TLS record. Not while it is
+  /// known to read more.
+  void write_singly(runtime::Time now) {
+    if (now >= reads_whole_until_) singly_until_ = now + singly_for;
+  }
+  /// The server answered several queries from one record, which nothing had followed.
+  void reads_whole_records(runtime::Time now) { reads_whole_until_ = now + singly_for; }
   [[nodiscard]] bool writes_singly(runtime::Time now) const { return now < singly_until_; }
 
   [[nodiscard]] bool knows_edns(runtime::Time now) const { return now >= edns_->off_until; }
@@ -82,7 +87,8 @@ class ServerProfile {
   static constexpr unsigned closes_to_learn_in_doubt = 8;
   static constexpr std::chrono::milliseconds least_patience{30};
   static constexpr std::chrono::milliseconds least_idle{1000};
-  /// It may have been something else that left queries lying, so the remedy is tried for a while only.
+  /// It may have been something else that left queries lying, so the remedy is tried for a while only. Behind one
+  /// address there may be servers of several kinds.
   static constexpr std::chrono::minutes singly_for{10};
 
   Health health_;
@@ -99,6 +105,7 @@ class ServerProfile {
   std::optional<runtime::Duration> last_idle_;
   KnownQuestion known_question_;
   runtime::Time singly_until_ = runtime::Time::min();
+  runtime::Time reads_whole_until_ = runtime::Time::min();
   std::shared_ptr<EdnsSupport> edns_;
 };
 

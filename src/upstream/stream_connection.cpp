@@ -49,6 +49,9 @@ bool StreamConnection::handle(dns::Bytes message) {
   }
   strays_ = 0;
   note_heard();
+  if (received->message.reply && now() - received->message.reply->latency >= last_record_at_ &&
+      ++answered_of_last_record_ == 2)
+    profile_.reads_whole_records(now());
   if (received->was_left_lying) events_.needs_single_records(*this);
   const bool drains = received->message.reply && asks_to_close(*received->message.reply);
   if (received->is_of_probe) {
@@ -77,6 +80,10 @@ void StreamConnection::submit(Query& query, runtime::Time now) {
 }
 
 void StreamConnection::send(const Query& query) {
+  if (stream_->out().empty()) {
+    last_record_at_ = now();
+    answered_of_last_record_ = 0;
+  }
   encode_query(query, query.id, encoding_, stream_->out());
   stream_->flush_soon();
 }

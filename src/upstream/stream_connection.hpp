@@ -49,7 +49,9 @@ class StreamConnection final : public PipelinedConnection, StreamEvents {
   void finish(std::optional<Error> error, std::string detail) override;
 
   std::unique_ptr<Stream> stream_;
-  unsigned strays_ = 0;                              // replies in a row that answer nothing
+  unsigned strays_ = 0;                   // replies in a row that answer nothing
+  runtime::Time last_record_at_;          // when the first of the queries was sent that were written together last
+  unsigned answered_of_last_record_ = 0;  // while nothing has followed it
   std::optional<runtime::Duration> server_timeout_;  // the server's own word on idle connections, by RFC 7828
 };
 

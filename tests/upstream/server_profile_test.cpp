@@ -128,6 +128,14 @@ TEST_F(ServerProfileTest, WritesSinglyForTenMinutes) {
   EXPECT_FALSE(profile.writes_singly(start + 10min));
 }
 
+TEST_F(ServerProfileTest, DoesNotWriteSinglyToOneThatReadsWholeRecords) {
+  profile.reads_whole_records(start);
+  profile.write_singly(start + 10min - 1ns);
+  EXPECT_FALSE(profile.writes_singly(start + 10min - 1ns));
+  profile.write_singly(start + 10min);
+  EXPECT_TRUE(profile.writes_singly(start + 10min)) << "another server may be there by now";
+}
+
 TEST_F(ServerProfileTest, EdnsIsOffForTenMinutesOverUdpAndTcp) {
   ServerProfile over_tcp(edns);
   profile.turn_edns_off(start);

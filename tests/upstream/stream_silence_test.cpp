@@ -225,6 +225,34 @@ TEST_F(StreamConnectionTest, WhatTheProbeBringsHadBeenLeftLying) {
   EXPECT_THAT(events.take(), ElementsAre("needs single records", "received"));
 }
 
+TEST_F(StreamConnectionTest, OneThatReadsWholeRecordsLeavesNothingLying) {
+  open();
+  submit(0);
+  submit(1);
+  stream->take_messages();
+  answer(0);
+  answer(1);
+  profile.write_singly(time.clock().now());
+  EXPECT_FALSE(profile.writes_singly(time.clock().now())) << "it has answered both of a record that nothing followed";
+}
+
+TEST_F(StreamConnectionTest, WhatIsAnsweredOneByOneDoesNotShowThatItReadsWholeRecords) {
+  // It answers one query from the last record, and what it had left lying of the record before.
+  open();
+  submit(0);
+  submit(1);
+  stream->take_messages();
+  time.pass(1ms);
+  submit(2);
+  submit(3);
+  stream->take_messages();
+  answer(0);
+  answer(1);
+  answer(2);
+  profile.write_singly(time.clock().now());
+  EXPECT_TRUE(profile.writes_singly(time.clock().now()));
+}
+
 TEST_F(StreamConnectionTest, WhileOthersAreAnsweredAProbeBringsNothing) {
   // A name that nobody answers shows nothing of how the server reads.
   open();
