@@ -22,9 +22,9 @@ def of_namespaces(name, *more):
     return f"cluster_namespace{name}{{{','.join(('#', *more))}}}"
 
 
-def top(series):
+def top(series, of="pod"):
     """The ten pods that had the most at any time that is shown: ranked once, not at each point of the line."""
-    return Query(f"{series} and topk(10, max_over_time({series}[$__range] @ end()))", NAMESPACE + "/{{pod}}")
+    return Query(f"{series} and topk(10, max_over_time({series}[$__range] @ end()))", f"{NAMESPACE}/{{{{{of}}}}}")
 
 
 def quantile(number, buckets, by=""):
@@ -78,6 +78,9 @@ FLEET = [
               *(Query(quantile(number, BUCKET), f"p{number * 100:g}") for number in (0.5, 0.95, 0.99))),
         Panel("Pods with most SERVFAIL", "Share of SERVFAIL in the answers of the ten pods with most of it.", "percentunit",
               top(of_pods(":pillion_dns_servfail:ratio_rate5m"))),
+        Panel("SERVFAIL by source", "Answers that are SERVFAIL, each second: `local` are Pillion's own, since no server had an answer; `upstream` and "
+              "`cluster` a server has sent; `cache` is either, again within five seconds.", "reqps",
+              Query(f"sum by (source) ({of_pods('_source:pillion_dns_servfail:rate5m')})", "{{source}}"), stack=True),
         Panel("Slowest pods, p99", "99 of 100 queries in the pod are answered within this time; the ten slowest. " + BUCKETS, "s",
               top(of_pods(":pillion_dns_request_duration_seconds:p99_5m"))),
     ),
@@ -147,6 +150,8 @@ FLEET = [
         Panel("Forwarding loops", "Questions of Pillion's own that an upstream in the clear has sent back to it, since it started: the ten "
               "pods with most. Must be 0.", "short", top(of_pods(":pillion_forwarding_loops:sum"))),
         Panel("Memory", "Resident memory of Pillion: the ten pods with most.", "bytes", top(MEMORY)),
+        Panel("Memory used of what may be", "Share that is in use of the memory that Pillion may take (`memory`): the ten pods with most. Above 0.9 clients "
+              "are about to be refused.", "percentunit", top(of_pods(":pillion_memory_used:ratio")), maximum=1),
         Panel("CPU", "Processor time each second: the ten pods with most; 1 is one processor.", "none",
               top(of_pods(":process_cpu_seconds:pillion_rate5m"))),
         Panel("Restarts", "How often the process started again in the last hour: the ten pods with most.", "short",
@@ -154,6 +159,8 @@ FLEET = [
         Panel("Versions", "Pods by the version that they run." + OF_NAMESPACES, "short",
               Query(f"sum by (version, commit) ({of_namespaces('_version_commit:pillion_build_info:count')})", "{{version}} ({{commit}})"),
               stack=True),
+        Panel("Versions in a workload", "Versions that the pods of one workload run, the ten with most: more than one is a rollout, or pods that it has "
+              "left behind." + OF_NAMESPACES, "short", top(of_namespaces("_workload:pillion_versions:count"), "workload")),
         Panel("Memory of the fleet", "Resident memory of all Pillions together.", "bytes", Query(f"sum ({MEMORY})", "resident")),
     ),
     Row(

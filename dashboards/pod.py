@@ -7,7 +7,8 @@ from queries import (BUCKETS, CERTIFICATE, CLIENT_DAYS_LEFT, CONTAINER, DAYS_LEF
 HITS = rate("pillion_cache_hits_total")
 LOOKUPS = f"{rate('pillion_cache_hits_total')} + {rate('pillion_cache_misses_total')}"
 HIT_RATIO = f"sum ({HITS}) / sum ({LOOKUPS})"
-SERVFAIL_SHARE = share(rate("pillion_dns_responses_total", 'rcode="SERVFAIL"'), rate("pillion_dns_responses_total"))
+RCODE_SERVFAIL = 'rcode="SERVFAIL"'
+SERVFAIL_SHARE = share(rate("pillion_dns_responses_total", RCODE_SERVFAIL), rate("pillion_dns_responses_total"))
 STALE_SHARE = share(rate("pillion_dns_responses_total", 'source="stale"'), rate("pillion_dns_responses_total"))
 
 GLANCE = [
@@ -54,6 +55,10 @@ POD = [
         Panel("Answers by RCODE",
               "Answers made each second, by their code. NXDOMAIN is often a search list at work, SERVFAIL is trouble.", "reqps",
               Query(f"sum by (rcode) ({rate('pillion_dns_responses_total')})", "{{rcode}}"), stack=True),
+        Panel("SERVFAIL by source",
+              "Answers that are SERVFAIL, each second: `local` are Pillion's own, since no server had an answer; `upstream` and `cluster` a server has "
+              "sent; `cache` is either, again within five seconds.", "reqps",
+              Query(f"sum by (source) ({rate('pillion_dns_responses_total', RCODE_SERVFAIL)})", "{{source}}"), stack=True),
         Panel("Answers by source",
               "Where answers come from: `cache`, `stale` (expired, since no resolver answered), `upstream` (over TLS), "
               "`cluster` (an upstream in the clear), `local` (made by Pillion: records, special names, refusals).", "reqps",

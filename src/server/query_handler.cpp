@@ -37,6 +37,13 @@ std::size_t size_of_records(const resolve::Answer& answer) {
   return answer.message ? answer.message->bytes().size() : 0;
 }
 
+/// The label `source` of the response. A failure of which we say the reason, and which nobody has sent, is our own:
+/// a SERVFAIL that a resolver gave is told apart from one for want of an answer.
+resolve::Source made_by(const resolve::Answer& answer) {
+  const bool is_ours = answer.entry == nullptr && !answer.message && answer.info_code;
+  return is_ours ? resolve::Source::local : answer.source;
+}
+
 std::size_t label_of_type(std::uint16_t type) {
   return type < type_index.size() ? type_index[type] : labelled_types.size();
 }
@@ -218,9 +225,9 @@ void QueryHandler::compose(ClientQuery& query, const dns::QueryView& view, const
   const auto start = out->size();
   const auto composed = compose_answer(answer, view, our_edns(view, query), limit, *out);
   query.responder->end_answer(query, start);
-  const auto source = static_cast<std::size_t>(answer.source);
-  metrics_.responses[std::min<std::size_t>(composed.rcode, labelled_rcodes)][source].add();
-  metrics_.request_duration[source].observe(loop_.clock().now() - query.received);
+  const auto rcode = std::min<std::size_t>(composed.rcode, labelled_rcodes);
+  metrics_.responses[rcode][static_cast<std::size_t>(made_by(answer))].add();
+  metrics_.request_duration[static_cast<std::size_t>(answer.source)].observe(loop_.clock().now() - query.received);
   if (composed.truncated) metrics_.truncated.add();
 }
 

@@ -29,7 +29,10 @@ struct MetricDeclaration {
 /// enumerate.
 inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
     {"pillion_dns_requests_total", MetricType::counter, "Valid queries received.", {"proto", "family", "type"}},
-    {"pillion_dns_responses_total", MetricType::counter, "Answers made, by where they came from.", {"rcode", "source"}},
+    {"pillion_dns_responses_total",
+     MetricType::counter,
+     "Answers made, by where they came from; local: by Pillion itself, failures for want of an answer among them.",
+     {"rcode", "source"}},
     {"pillion_dns_request_duration_seconds",
      MetricType::histogram,
      "Time from the receipt of a query to its answer.",

@@ -45,12 +45,13 @@ class SilentLog final : public runtime::Log {
              std::span<const runtime::Field> /*fields*/) override {}
 };
 
-/// An upstream that answers every question with one address, at once.
+/// An upstream that answers every question at once, with one address.
 class Echo final : public resolve::Group {
  public:
   void start() override {}
   void resolve(const dns::QueryView& query, resolve::Request& request) override {
     ++asked;
+    if (failure) return request.answered(*failure);
     dns::Buffer reply;
     test::append_answer(*test::parse_query(query.message.bytes()), {}, reply);
     request.answered({.source = resolve::Source::upstream, .message = dns::MessageView::parse(reply).value()});
@@ -64,6 +65,7 @@ class Echo final : public resolve::Group {
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
 
   std::size_t asked = 0;
+  std::optional<resolve::Answer> failure;  ///< instead of the address
 };
 
 /// A client that keeps its answers in one buffer.
@@ -171,6 +173,26 @@ TEST_F(QueryHandlerTest, ALocalNameAllocatesNothingOnceWarm) {
   EXPECT_EQ(allocations, before);
   EXPECT_EQ(answers_from(resolve::Source::local), 101U);
   EXPECT_EQ(echo->asked, 0U);
+}
+
+TEST_F(QueryHandlerTest, AFailureOfOurOwnIsToldFromOneThatIsPassedOn) {
+  const auto failures_from = [&](resolve::Source source) {
+    return metrics.responses[dns::rcode::servfail][static_cast<std::size_t>(source)].value();
+  };
+  echo->failure = resolve::Answer{.source = resolve::Source::upstream,
+                                  .info_code = dns::extended_error::network_error,
+                                  .text = "connection refused"};
+  ask(test::make_query("unreachable.example", dns::type::a, {.id = 1}));
+  EXPECT_EQ(failures_from(resolve::Source::local), 1U);
+  EXPECT_EQ(failures_from(resolve::Source::upstream), 0U);
+  EXPECT_EQ(metrics.request_duration[static_cast<std::size_t>(resolve::Source::upstream)].bucket(0), 1U)
+      << "the time is that of the upstream";
+
+  // As of a reply that was too long to be kept.
+  echo->failure = resolve::Answer{.source = resolve::Source::upstream};
+  ask(test::make_query("broken.example", dns::type::a, {.id = 2}));
+  EXPECT_EQ(failures_from(resolve::Source::local), 1U);
+  EXPECT_EQ(failures_from(resolve::Source::upstream), 1U);
 }
 
 TEST_F(QueryHandlerTest, AHitTakesNoPlaceAmongThoseThatWait) {
