@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <ostream>
 #include <utility>
 #include <vector>
@@ -91,7 +92,8 @@ InjectCommand::InjectCommand(CLI::App& app)
       ->type_name("NAME");
   command_.add_flag(
       "--check", only_checks_,
-      "Only say which workloads are without Pillion, have another version, or have it behind a proxy that waits");
+      "Only say which workloads are without Pillion, have another version, or have it behind a proxy that waits; with "
+      "values, an image or a configuration also in what it differs from what would be put in now");
   command_.add_flag("--strict", is_strict_, "Exit 1 where a workload had to be left as it was");
   command_.footer(
       "Writes the stream to standard output, and says on standard error which workloads it left as they were, and "
@@ -102,7 +104,8 @@ InjectCommand::InjectCommand(CLI::App& app)
       "  kubectl get deployment shop -o yaml |\n"
       "    pillion inject --image registry.example/pillion:0.1.0 --cluster-dns 10.96.0.10 | kubectl apply -f -\n"
       "  helm template shop . -n shop | pillion inject --values pillion-values.yaml -n shop --strict\n"
-      "  kubectl get pods -A -o yaml | pillion inject --check");
+      "  kubectl get pods -A -o yaml | pillion inject --check\n"
+      "  kubectl get deployments -n shop -o yaml | pillion inject --check --values pillion-values.yaml");
 }
 
 std::expected<inject::Options, std::string> InjectCommand::options() const {
@@ -132,8 +135,19 @@ std::expected<inject::Options, std::string> InjectCommand::options() const {
   return options;
 }
 
+bool InjectCommand::has_options() const {
+  return !values_file_.empty() || !image_.empty() || !config_file_.empty() || !cluster_dns_.empty();
+}
+
 int InjectCommand::check(const std::string& stream, std::ostream& out, std::ostream& err) const {
-  const auto notes = inject::check_stream(stream, std::string(runtime::build_info::version()));
+  std::optional<inject::Options> wanted;
+  if (has_options()) {
+    auto read = options();
+    if (!read) return fail(err, "inject", read.error());
+    wanted = std::move(*read);
+  }
+  const auto notes = inject::check_stream(stream, std::string(runtime::build_info::version()),
+                                          wanted ? &*wanted : nullptr, name_space_);
   if (!notes) return fail(err, "inject", shown(file_) + ':' + notes.error());
   for (const auto& note : *notes) {
     if (!note.text.empty()) out << note.workload << ' ' << note.text << '\n';

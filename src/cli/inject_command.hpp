@@ -20,6 +20,8 @@ class InjectCommand {
  private:
   /// The error has one line a fault.
   [[nodiscard]] std::expected<inject::Options, std::string> options() const;
+  /// True if something has been said of what Pillion is to be like.
+  [[nodiscard]] bool has_options() const;
   [[nodiscard]] int check(const std::string& stream, std::ostream& out, std::ostream& err) const;
 
   CLI::App& command_;

@@ -17,10 +17,15 @@ namespace json = boost::json;
 
 /// In front of the name of a Secret that has been added to imagePullSecrets.
 inline constexpr std::string_view pull_secret_mark = "pullSecret:";
+/// The pod's own list of name servers, which was there and empty.
+inline constexpr std::string_view empty_name_servers_mark = "had:nameservers";
+/// In front of the value of the pod's own label pillion.dev/sidecar.
+inline constexpr std::string_view own_label_mark = "had:sidecar=";
 
 struct Marker {
   std::string version;  ///< of the program or chart that wrote it
-  /// "labels", "dnsConfig" and the like, and keys of annotations; in the order in which they were added.
+  /// "labels", "dnsConfig" and the like, and keys of annotations; in the order in which they were added. Also what was
+  /// there and had to give way, which is rare ("had:...").
   std::vector<std::string> added;
   std::size_t searches = 0;  ///< of dnsConfig's, the first so many
   std::size_t options = 0;

@@ -57,13 +57,18 @@ class Insertion {
     ensure("/metadata", json::object{}, "metadata");
     ensure("/metadata/labels", json::object{}, "labels");
     ensure(annotations, json::object{}, "annotations");
-    editor_.add(child("/metadata/labels", sidecar_label), "true");
+    const auto label = child("/metadata/labels", sidecar_label);
+    if (const auto* const own = find_string(editor_.document(), label))
+      marker_.added.push_back(std::string(own_label_mark) + std::string(*own));
+    editor_.add(label, "true");
   }
 
   void set_dns(std::string_view name_space) {
     if (find(editor_.document(), "/spec/dnsPolicy") == nullptr) marker_.added.emplace_back("dnsPolicy");
     editor_.add("/spec/dnsPolicy", "None");
     ensure("/spec/dnsConfig", json::object{}, "dnsConfig");
+    if (find(editor_.document(), "/spec/dnsConfig/nameservers") != nullptr)
+      marker_.added.emplace_back(empty_name_servers_mark);
     editor_.add("/spec/dnsConfig/nameservers", json::array{loopback(options_)});
     json::array domains;
     for (const auto& domain : searches(options_, name_space)) domains.emplace_back(domain);

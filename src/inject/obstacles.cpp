@@ -95,18 +95,23 @@ Obstacle sysctl(const json::value& pod) {
   return std::nullopt;
 }
 
+/// Pillion listens on port 53 of UDP and TCP, and on its HTTP port of TCP: ports of other protocols are other ports.
 Obstacle taken_port(const json::value& pod, const Options& options) {
   for (const auto list : container_lists) {
     for (const auto& each : items_at(pod, list)) {
       for (const auto& entry : items_at(each, "/ports")) {
         const auto* const port = find(entry, "/containerPort");
         if (port == nullptr || !port->is_int64()) continue;
+        const auto protocol = text_at(entry, "/protocol");
+        const bool is_tcp = protocol.empty() || protocol == "TCP";
         const auto start = [&] {
           return "the container " + std::string(text_at(each, "/name")) + " has port " +
                  std::to_string(port->get_int64()) + ", which Pillion needs: ";
         };
-        if (port->get_int64() == 53) return start() + "the containers of a pod share their ports, and 53 is the DNS'";
-        if (port->get_int64() == options.http_port) return start() + "give Pillion another one, as httpPort";
+        if (port->get_int64() == 53 && (is_tcp || protocol == "UDP"))
+          return start() + "the containers of a pod share their ports, and 53 is the DNS'";
+        if (port->get_int64() == options.http_port && is_tcp)
+          return start() + "give Pillion another one, as httpPort";
       }
     }
   }

@@ -92,8 +92,24 @@ void remove_annotations(Editor& editor, const Marker& marker, bool with_promethe
   remove_if_empty(editor, marker, "annotations", std::string(annotations));
 }
 
+void restore_label(Editor& editor, const Marker& marker) {
+  const auto label = child("/metadata/labels", sidecar_label);
+  if (find(editor.document(), label) == nullptr) return;
+  const auto own =
+      std::ranges::find_if(marker.added, [](const auto& what) { return what.starts_with(own_label_mark); });
+  if (own == marker.added.end()) {
+    editor.remove(label);
+  } else {
+    editor.add(label, json::value(own->substr(own_label_mark.size())));
+  }
+}
+
 void restore_dns(Editor& editor, const Marker& marker) {
-  remove_member(editor, "/spec/dnsConfig/nameservers");
+  if (marker.has(empty_name_servers_mark) && find_object(editor.document(), "/spec/dnsConfig") != nullptr) {
+    editor.add("/spec/dnsConfig/nameservers", json::array{});
+  } else {
+    remove_member(editor, "/spec/dnsConfig/nameservers");
+  }
   remove_front(editor, "/spec/dnsConfig/searches", marker.searches);
   remove_front(editor, "/spec/dnsConfig/options", marker.options);
   remove_if_empty(editor, marker, "searches", "/spec/dnsConfig/searches");
@@ -125,7 +141,7 @@ void remove_sidecar(Editor& editor, const Marker& marker) {
   remove_if_empty(editor, marker, "sysctls", "/spec/securityContext/sysctls");
   remove_if_empty(editor, marker, "securityContext", "/spec/securityContext");
   restore_dns(editor, marker);
-  remove_member(editor, child("/metadata/labels", sidecar_label));
+  restore_label(editor, marker);
   remove_if_empty(editor, marker, "labels", "/metadata/labels");
   remove_annotations(editor, marker, with_prometheus);
   remove_if_empty(editor, marker, "metadata", "/metadata");

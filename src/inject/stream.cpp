@@ -6,6 +6,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "inject/difference.hpp"
 #include "inject/editor.hpp"
 #include "inject/marker.hpp"
 #include "inject/mutate.hpp"
@@ -62,43 +63,75 @@ std::string_view waited_for(const json::value& pod) {
   return {};
 }
 
-Note check(const json::value& pod, const PodTemplate& workload, const std::string& version) {
-  Note note{.kind = Note::Kind::missing, .workload = shown(workload), .text = {}};
-  const auto marker = find_marker(pod);
-  if (!marker) {
-    note.text = marker.error();
-  } else if (*marker && (*marker)->version == version) {
-    const auto first = waited_for(pod);
-    if (first.empty()) {
-      note.kind = Note::Kind::unchanged;
-    } else {
-      note.text = "has " + std::string(first) +
-                  " in front of Pillion, which starts only once that is ready: if it waits for a name, neither starts";
-    }
-  } else if (*marker) {
-    note.text = "has Pillion " + (*marker)->version + ", and this is " + version;
-  } else if (is_opted_out(pod)) {
-    note.kind = Note::Kind::opted_out;
-    note.text = "is to stay without Pillion";
-  } else {
-    note.text = "is without Pillion";
-  }
-  return note;
+/// As `mutate` says it, but for a namespace that is needed and not known.
+Patch patch_for(const json::value& pod, const PodTemplate& workload, const Options& options,
+                const std::string& name_space) {
+  const auto& own = workload.name_space.empty() ? name_space : workload.name_space;
+  auto patch = mutate(pod, options, own);
+  // Only now, so that what is in the way for good is said instead.
+  if (patch && own.empty() && options.cluster_searches)
+    return std::unexpected(Reason{.kind = Reason::Kind::obstacle,
+                                  .text = "its namespace is not known, with which its search list begins: say it by "
+                                          "--namespace, or in its metadata"});
+  return patch;
 }
+
+class Check {
+ public:
+  Check(const std::string& version, const Options* options, const std::string& name_space)
+      : version_(version), options_(options), name_space_(name_space) {}
+
+  [[nodiscard]] Note of(const json::value& pod, const PodTemplate& workload) const {
+    Note note{.kind = Note::Kind::missing, .workload = shown(workload), .text = {}};
+    const auto marker = find_marker(pod);
+    if (!marker) {
+      note.text = marker.error();
+    } else if (is_opted_out(pod) && !*marker) {
+      note.kind = Note::Kind::opted_out;
+      note.text = "is to stay without Pillion";
+    } else if (!*marker) {
+      note.text = "is without Pillion";
+    } else {
+      note.text = fault(pod, workload, **marker);
+      if (note.text.empty()) note.kind = Note::Kind::unchanged;
+    }
+    return note;
+  }
+
+ private:
+  /// Of a pod that has Pillion; empty where it has none.
+  [[nodiscard]] std::string fault(const json::value& pod, const PodTemplate& workload, const Marker& marker) const {
+    const auto difference = find_difference(pod, workload);
+    if (marker.version != version_)
+      return "has Pillion " + marker.version + ", and this is " + version_ +
+             (difference.empty() ? "" : ", which would change it: " + difference);
+    const auto first = waited_for(pod);
+    if (!first.empty())
+      return "has " + std::string(first) +
+             " in front of Pillion, which starts only once that is ready: if it waits for a name, neither starts";
+    return difference.empty() ? "" : "has another Pillion than the values want: " + difference;
+  }
+
+  [[nodiscard]] std::string find_difference(const json::value& pod, const PodTemplate& workload) const {
+    if (options_ == nullptr || is_opted_out(pod)) return {};
+    const auto patch = patch_for(pod, workload, *options_, name_space_);
+    if (!patch) return patch.error().text;
+    json::value wanted = pod;
+    apply(*patch, wanted);
+    return describe_difference(pod, wanted);
+  }
+
+  const std::string& version_;
+  const Options* options_;
+  const std::string& name_space_;
+};
 
 }  // namespace
 
 std::expected<Result, std::string> inject_stream(std::string_view stream, const Options& options,
                                                  const std::string& name_space) {
-  return change(stream, [&](const json::value& pod, const PodTemplate& workload) -> Patch {
-    const auto& own = workload.name_space.empty() ? name_space : workload.name_space;
-    auto patch = mutate(pod, options, own);
-    // Only now, so that what is in the way for good is said instead.
-    if (patch && own.empty() && options.cluster_searches)
-      return std::unexpected(Reason{.kind = Reason::Kind::obstacle,
-                                    .text = "its namespace is not known, with which its search list begins: say it by "
-                                            "--namespace, or in its metadata"});
-    return patch;
+  return change(stream, [&](const json::value& pod, const PodTemplate& workload) {
+    return patch_for(pod, workload, options, name_space);
   });
 }
 
@@ -106,13 +139,15 @@ std::expected<Result, std::string> uninject_stream(std::string_view stream) {
   return change(stream, [](const json::value& pod, const PodTemplate&) { return restore(pod); });
 }
 
-std::expected<std::vector<Note>, std::string> check_stream(std::string_view stream, const std::string& version) {
+std::expected<std::vector<Note>, std::string> check_stream(std::string_view stream, const std::string& version,
+                                                           const Options* options, const std::string& name_space) {
   const auto documents = read_documents(stream);
   if (!documents) return std::unexpected(documents.error());
+  const Check check(version, options, name_space);
   std::vector<Note> notes;
   for (const auto& document : *documents) {
     for (const auto& workload : find_pod_templates(document.value))
-      notes.push_back(check(document.value.at_pointer(workload.pointer), workload, version));
+      notes.push_back(check.of(document.value.at_pointer(workload.pointer), workload));
   }
   return notes;
 }

@@ -18,7 +18,7 @@ struct Note {
     unchanged,  ///< it is as it is to be
     opted_out,  ///< it is to stay without
     skipped,    ///< it cannot have Pillion, or not as it is
-    missing,    ///< it is without Pillion, has another version, or has it in a place where it cannot start (check only)
+    missing,    ///< it is without Pillion, has another than it is to have, or in a place where it cannot start (check only)
   };
   Kind kind;
   std::string workload;  ///< "Deployment/shop"
@@ -36,8 +36,11 @@ struct Result {
                                                                const std::string& name_space);
 [[nodiscard]] std::expected<Result, std::string> uninject_stream(std::string_view stream);
 
-/// Says of each workload whether it has this version of Pillion, and nothing in front that it would wait for.
+/// Says of each workload whether it has this version of Pillion, as these options want it, and nothing in front that it
+/// would wait for. `options` is nullptr where they are not known: then the version alone is looked at.
 [[nodiscard]] std::expected<std::vector<Note>, std::string> check_stream(std::string_view stream,
-                                                                         const std::string& version);
+                                                                         const std::string& version,
+                                                                         const Options* options,
+                                                                         const std::string& name_space);
 
 }  // namespace pillion::inject

@@ -56,15 +56,16 @@ def refuse(template, values):
         raise Refused("dnsConfig.nameservers would be asked around Pillion")
     if item_called(containers + (spec.get("ephemeralContainers") or []), "pillion"):
         raise Refused("a container named pillion is not ours")
-    for name in VOLUMES:
+    for name in (*VOLUMES, *(one["name"] for one in values["extraVolumes"])):
         if item_called(spec.get("volumes"), name):
             raise Refused(f"the volume {name} is not ours")
     theirs = item_called(context.get("sysctls"), SYSCTL)
     if theirs and not (re.fullmatch(r"\d+", theirs["value"]) and int(theirs["value"]) <= 53):
         raise Refused(f"sysctl {SYSCTL} is {theirs['value']}, above 53")
-    for port in [port["containerPort"] for one in containers for port in one.get("ports") or []]:
-        if port in (53, values["httpPort"]):
-            raise Refused(f"containerPort {port} is Pillion's")
+    ours = {(53, "TCP"), (53, "UDP"), (values["httpPort"], "TCP")}
+    for port in [(port["containerPort"], port.get("protocol") or "TCP") for one in containers for port in one.get("ports") or []]:
+        if port in ours:
+            raise Refused(f"containerPort {port[0]} is Pillion's")
     refuse_annotations(annotations)
     for key, ports in mesh_ports(values, config_of(values, annotations)).items():
         if key in annotations and not all(has_port(annotations[key], port) for port in ports):
@@ -112,12 +113,15 @@ def inject(template, namespace, values):
     labels = there(metadata, "labels", {}, added)
     annotations = there(metadata, "annotations", {}, added)
     theirs = dict(annotations)
+    if "pillion.dev/sidecar" in labels:
+        added.append(f"had:sidecar={labels['pillion.dev/sidecar']}")
     labels["pillion.dev/sidecar"] = "true"
 
     added += ["dnsPolicy"] if spec.get("dnsPolicy") is None else []
     spec["dnsPolicy"] = "None"
     searches, options = our_searches(namespace, values), our_options(values)
     resolver = there(spec, "dnsConfig", {}, added)
+    added += ["had:nameservers"] if resolver.get("nameservers") == [] else []
     resolver["nameservers"] = [loopback(values)]
     if searches:
         prepend(resolver, "searches", searches, added)
@@ -276,6 +280,8 @@ def uninject(template):
         if is_scraped or not key.startswith("prometheus.io/"):  # else a mesh's injector has put its own there
             annotations.pop(key, None)
     metadata.get("labels", {}).pop("pillion.dev/sidecar", None)
+    for own in (key.removeprefix("had:sidecar=") for key in added if key.startswith("had:sidecar=")):
+        metadata["labels"]["pillion.dev/sidecar"] = own
     lists = [key for key in ("initContainers", "containers") if spec.get(key)]
     mounts = {one["name"]: {mount["name"] for mount in one.get("volumeMounts") or []} for key in lists for one in spec[key]}
     ours = mounts.pop("pillion", set()).difference(*mounts.values()).union(VOLUMES)
@@ -287,6 +293,8 @@ def uninject(template):
         if count:
             del resolver[key][:count]
     resolver.pop("nameservers", None)
+    if "had:nameservers" in added:
+        resolver["nameservers"] = []
     secrets = [key.removeprefix("pullSecret:") for key in added if key.startswith("pullSecret:")]
     if spec.get("imagePullSecrets"):
         spec["imagePullSecrets"] = [one for one in spec["imagePullSecrets"] if one["name"] not in secrets]

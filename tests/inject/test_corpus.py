@@ -1,12 +1,13 @@
 """`pillion inject` and `uninject`, held to the corpus."""
 
+import json
 import re
 
 import pytest
 
 import corpus
 import oracle
-from kubernetes_yaml import comparable, load, load_all
+from kubernetes_yaml import comparable, dump, load, load_all
 
 CASES = corpus.cases()
 INJECTED = [name for name in CASES if corpus.expected(name) is not None]
@@ -64,11 +65,53 @@ def test_opted_out_is_no_failure(pillion, name):
 
 @cases
 def test_check_tells_pods_without_pillion(pillion, name):
+    """With values: whatever would be another pod than it is."""
     done = pillion.inject(name, "--check")
-    has_marker = f'"version":"{oracle.VERSION}"'.encode() in (corpus.CORPUS / f"{name}.yaml").read_bytes()
-    assert done.returncode == (0 if has_marker and name not in BEHIND_ONE_THAT_WAITS else 1), done.stdout
+    is_as_wanted = comparable(corpus.original(name)) == comparable(corpus.expected(name))
+    assert done.returncode == (0 if is_as_wanted and name not in BEHIND_ONE_THAT_WAITS else 1), done.stdout
     if corpus.reason_of(name) is None:
         assert pillion.inject(name, "--check", stream=pillion.injected(name)).returncode == 0
+
+
+@cases
+def test_check_without_values_looks_at_the_version_alone(pillion, name):
+    done = pillion.run("inject", "--check", "-f", corpus.CORPUS / f"{name}.yaml")
+    has_marker = f'"version":"{oracle.VERSION}"'.encode() in (corpus.CORPUS / f"{name}.yaml").read_bytes()
+    assert done.returncode == (0 if has_marker and name not in BEHIND_ONE_THAT_WAITS else 1), done.stdout
+
+
+@pytest.mark.parametrize("change, said", [
+    (lambda one: one["spec"]["initContainers"][0].update(image="registry.example/other:1"),
+     "image registry.example/other:1 instead of registry.example/pillion:"),
+    (lambda one: one["spec"]["initContainers"][0].update(resources={"limits": {"memory": "1Gi"}}, env=[{"name": "A", "value": "b"}]),
+     "env, resources of the container"),
+    (lambda one: one["metadata"]["annotations"].update({oracle.CONFIG: dump({**load(one["metadata"]["annotations"][oracle.CONFIG]), "threads": 4})}),
+     "configuration (threads)"),
+    (lambda one: one["metadata"]["annotations"].pop("prometheus.io/path"), "annotation prometheus.io/path"),
+    (lambda one: one["spec"]["dnsConfig"]["searches"].pop(0), "dnsConfig"),
+    (lambda one: one["spec"]["initContainers"].insert(0, {"name": "other", "image": "other"}), "the container is not the first of initContainers"),
+    (lambda one: one["spec"]["initContainers"].pop(0), "no container pillion"),
+    (lambda one: one["spec"]["volumes"].clear(), "volumes"),
+])
+def test_check_says_what_differs(pillion, change, said):
+    one = load(pillion.injected("pod"))
+    change(one)
+    done = pillion.inject("pod", "--check", stream=dump(one).encode())
+    assert (done.returncode, done.stderr) == (1, b"")
+    text = done.stdout.decode()
+    assert text.startswith("Pod/web has another Pillion than the values want: ") and said in text
+
+
+def test_check_says_what_a_newer_version_would_change(pillion):
+    text = pillion.inject("injected-by-an-older-version", "--check").stdout.decode()
+    assert re.search(rf"has Pillion \S+, and this is {re.escape(oracle.VERSION)}, which would change it: .*image \S+ instead of \S+", text), text
+
+
+def test_check_of_the_same_configuration_in_other_words(pillion):
+    one = load(pillion.injected("pod"))
+    config = load(one["metadata"]["annotations"][oracle.CONFIG])
+    one["metadata"]["annotations"][oracle.CONFIG] = json.dumps({**config, "routes": config["routes"][::-1]})
+    assert pillion.inject("pod", "--check", stream=dump(one).encode()).returncode == 0
 
 
 # Streams.

@@ -111,6 +111,22 @@ the application's containers, and Kubernetes can wait by itself since 1.30 (the 
 {{- end -}}
 {{- end -}}
 
+{{/* Names of the volumes that Pillion may bring, which are not to be the pod's own. Takes the values; a JSON list. */}}
+{{- define "pillion-sidecar.volumeNames" -}}
+{{- $names := list "pillion-config" "pillion-client" "pillion-ca" -}}
+{{- range .extraVolumes -}}{{- $names = append $names .name -}}{{- end -}}
+{{- toJson $names -}}
+{{- end -}}
+
+{{/* Annotations by which Prometheus finds the metrics, for a pod that has none of this kind. Takes the values; a JSON list of [key, value]. */}}
+{{- define "pillion-sidecar.scrapeAnnotations" -}}
+{{- $annotations := list -}}
+{{- if .scrapeAnnotations -}}
+{{- $annotations = list (list "prometheus.io/scrape" "true") (list "prometheus.io/port" (toString .httpPort)) (list "prometheus.io/path" "/metrics") -}}
+{{- end -}}
+{{- toJson $annotations -}}
+{{- end -}}
+
 {{/* Items of volumes. Takes {v, configMap}: the values, and the ConfigMap's name where the configuration is not an annotation. */}}
 {{- define "pillion-sidecar.volumes" -}}
 - name: pillion-config

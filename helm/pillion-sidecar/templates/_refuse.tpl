@@ -56,7 +56,7 @@ values and what the pod has.
 {{- with ($spec.dnsConfig | default dict).nameservers -}}
 {{- $why = append $why (printf $words.nameServers (join ", " .)) -}}
 {{- end -}}
-{{- $ours := list "pillion-config" "pillion-client" "pillion-ca" -}}
+{{- $ours := include "pillion-sidecar.volumeNames" $v | fromJsonArray -}}
 {{- range list "initContainers" "containers" "ephemeralContainers" -}}
 {{- range index $spec . -}}
 {{- if eq .name "pillion" -}}{{- $why = append $why $words.container -}}{{- end -}}
@@ -73,9 +73,11 @@ values and what the pod has.
 {{- range concat ($spec.initContainers | default list) ($spec.containers | default list) -}}
 {{- $name := .name -}}
 {{- range .ports -}}
-{{- if eq (int .containerPort) 53 -}}
+{{- /* Pillion listens on port 53 of UDP and TCP, and on httpPort of TCP: ports of other protocols are other ports. */ -}}
+{{- $protocol := .protocol | default "TCP" -}}
+{{- if and (eq (int .containerPort) 53) (has $protocol (list "TCP" "UDP")) -}}
 {{- $why = append $why (printf $words.dnsPort $name) -}}
-{{- else if eq (int .containerPort) (int $v.httpPort) -}}
+{{- else if and (eq (int .containerPort) (int $v.httpPort)) (eq $protocol "TCP") -}}
 {{- $why = append $why (printf $words.httpPort $name (toString $v.httpPort)) -}}
 {{- end -}}
 {{- end -}}

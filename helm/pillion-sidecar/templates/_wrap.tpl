@@ -81,6 +81,7 @@ as it was.
 {{- $_ := set $metadata . dict -}}
 {{- end -}}
 {{- end -}}
+{{- if hasKey $metadata.labels "pillion.dev/sidecar" -}}{{- $added = append $added (printf "had:sidecar=%v" (get $metadata.labels "pillion.dev/sidecar")) -}}{{- end -}}
 {{- if not $spec.dnsPolicy -}}{{- $added = append $added "dnsPolicy" -}}{{- end -}}
 {{- $_ := set $spec "dnsPolicy" "None" -}}
 {{- if not (kindIs "map" $spec.dnsConfig) -}}
@@ -88,6 +89,7 @@ as it was.
 {{- $_ := set $spec "dnsConfig" dict -}}
 {{- end -}}
 {{- $dns := $spec.dnsConfig -}}
+{{- if kindIs "slice" $dns.nameservers -}}{{- $added = append $added "had:nameservers" -}}{{- end -}}
 {{- $searches := include "pillion-sidecar.searches" .root | fromJsonArray -}}
 {{- $options := concat (list (dict "name" "ndots" "value" (toString $v.resolver.ndots))) $v.resolver.options -}}
 {{- if and $searches (not (kindIs "slice" $dns.searches)) -}}{{- $added = append $added "searches" -}}{{- end -}}
@@ -144,9 +146,7 @@ as it was.
 {{- $scraped := false -}}
 {{- range $key, $_ := $metadata.annotations -}}{{- if hasPrefix "prometheus.io/" $key -}}{{- $scraped = true -}}{{- end -}}{{- end -}}
 {{- $others := list -}}
-{{- if and $v.scrapeAnnotations (not $scraped) -}}
-{{- $others = list (list "prometheus.io/scrape" "true") (list "prometheus.io/port" (toString $v.httpPort)) (list "prometheus.io/path" "/metrics") -}}
-{{- end -}}
+{{- if not $scraped -}}{{- $others = include "pillion-sidecar.scrapeAnnotations" $v | fromJsonArray -}}{{- end -}}
 {{- $mesh := dict "v" $v "annotations" $metadata.annotations "ports" (include "pillion-sidecar.encryptedPorts" (dict "config" $config) | fromJsonArray) -}}
 {{- $others = concat $others (include "pillion-sidecar.meshAnnotations" $mesh | fromJsonArray) -}}
 {{- range $set -}}

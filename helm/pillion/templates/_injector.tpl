@@ -34,8 +34,7 @@ made of what the library's templates render, so that a pod gets the same by eith
 {{- define "pillion.injectorReason" -}}
 {{- $words := include "pillion-sidecar.reasons" . | fromYaml -}}
 {{- $sysctl := "net.ipv4.ip_unprivileged_port_start" -}}
-{{- $volumes := list "pillion-config" "pillion-client" "pillion-ca" -}}
-{{- range .extraVolumes -}}{{- $volumes = append $volumes .name -}}{{- end -}}
+{{- $volumes := include "pillion-sidecar.volumeNames" . | fromJsonArray -}}
 {{- $owner := include "pillion-sidecar.ownerAnnotations" . | fromYaml -}}
 {{- $known := list -}}
 {{- range keys $owner | sortAlpha -}}{{- $known = append $known (printf "pillion.dev/%s" .) -}}{{- end -}}
@@ -46,9 +45,9 @@ object.spec.?dnsConfig.?nameservers.orValue([]).size() > 0 ? {{ toJson $words.na
 variables.containers.exists(c, c.name == "pillion") ? {{ toJson $words.container }} :
 object.spec.?volumes.orValue([]).exists(v, v.name in {{ toJson $volumes }}) ? {{ toJson $words.volume }}.format([object.spec.volumes.filter(v, v.name in {{ toJson $volumes }})[0].name]) :
 variables.sysctls.exists(s, s.name == {{ toJson $sysctl }} && !s.value.matches("^([0-9]|[1-4][0-9]|5[0-3])$")) ? {{ toJson $words.sysctl }}.format([variables.sysctls.filter(s, s.name == {{ toJson $sysctl }})[0].value]) :
-{{- $takes := "c.?ports.orValue([]).exists(p, p.containerPort == %s)" }}
-{{- $dns := printf $takes "53" }}
-{{- $http := printf $takes (toString .httpPort) }}
+{{- $takes := "c.?ports.orValue([]).exists(p, p.containerPort == %s && p.?protocol.orValue(\"TCP\") in %s)" }}
+{{- $dns := printf $takes "53" (list "TCP" "UDP" | toJson) }}
+{{- $http := printf $takes (toString .httpPort) (list "TCP" | toJson) }}
 variables.containers.exists(c, {{ $dns }}) ? {{ toJson $words.dnsPort }}.format([variables.containers.filter(c, {{ $dns }})[0].name]) :
 variables.containers.exists(c, {{ $http }}) ? {{ toJson $words.httpPort }}.format([variables.containers.filter(c, {{ $http }})[0].name, "{{ .httpPort }}"]) :
 variables.annotations.exists(k, k.startsWith("pillion.dev/") && !(k in {{ toJson $known }})) ? {{ toJson $words.annotation }}.format([variables.annotations.filter(k, k.startsWith("pillion.dev/") && !(k in {{ toJson $known }}))[0], {{ keys $owner | sortAlpha | join ", pillion.dev/" | toJson }}]) :
@@ -70,10 +69,7 @@ not there.
 */}}
 {{- define "pillion.injectedVariables" -}}
 {{- $v := .v -}}
-{{- $scrape := list -}}
-{{- if $v.scrapeAnnotations -}}
-{{- $scrape = list (list "prometheus.io/scrape" "true") (list "prometheus.io/port" (toString $v.httpPort)) (list "prometheus.io/path" "/metrics") -}}
-{{- end -}}
+{{- $scrape := include "pillion-sidecar.scrapeAnnotations" $v | fromJsonArray -}}
 {{- $secrets := list -}}
 {{- range $v.imagePullSecrets -}}{{- $secrets = append $secrets .name -}}{{- end -}}
 {{- $places := dict "labels" "/metadata/labels" "annotations" "/metadata/annotations" "dnsConfig" "/spec/dnsConfig" "searches" "/spec/dnsConfig/searches" "options" "/spec/dnsConfig/options" "securityContext" "/spec/securityContext" "sysctls" "/spec/securityContext/sysctls" "initContainers" "/spec/initContainers" "volumes" "/spec/volumes" "imagePullSecrets" "/spec/imagePullSecrets" -}}
@@ -99,7 +95,9 @@ not there.
   expression: |-
     (object.metadata.?labels.hasValue() ? [] : ["labels"]) +
     (object.metadata.?annotations.hasValue() ? [] : ["annotations"]) +
+    ("pillion.dev/sidecar" in object.metadata.?labels.orValue({}) ? ["had:sidecar=" + object.metadata.labels["pillion.dev/sidecar"]] : []) +
     (object.spec.?dnsConfig.hasValue() ? [] : ["dnsConfig"]) +
+    (object.spec.?dnsConfig.?nameservers.hasValue() ? ["had:nameservers"] : []) +
     {{- if .searches }}
     (object.spec.?dnsConfig.?searches.hasValue() ? [] : ["searches"]) +
     {{- end }}

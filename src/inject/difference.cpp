@@ -1,0 +1,156 @@
+#include "inject/difference.hpp"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <set>
+#include <string_view>
+#include <utility>
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+#include <boost/json/string.hpp>
+
+#include "inject/editor.hpp"
+#include "inject/names.hpp"
+#include "inject/yaml_documents.hpp"
+
+namespace pillion::inject {
+namespace {
+
+/// Pillion's container and where it stands.
+struct Found {
+  std::string_view list;
+  std::size_t place;
+  const json::object* container;
+};
+
+std::optional<Found> find_container(const json::value& pod) {
+  for (const std::string_view list : {"initContainers", "containers"}) {
+    const auto& items = items_at(pod, "/spec/" + std::string(list));
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      if (text_at(items[i], "/name") == container_name) return Found{list, i, items[i].if_object()};
+    }
+  }
+  return std::nullopt;
+}
+
+/// Keys of one or the other of which the values differ.
+std::set<std::string> differing_keys(const json::object& one, const json::object& other) {
+  std::set<std::string> keys;
+  const auto collect = [&keys](const json::object& from, const json::object& to) {
+    for (const auto& [key, value] : from) {
+      const auto* const there = to.if_contains(key);
+      if (there == nullptr || *there != value) keys.emplace(key);
+    }
+  };
+  collect(one, other);
+  collect(other, one);
+  return keys;
+}
+
+std::string joined(const std::set<std::string>& words) {
+  std::string list;
+  for (const auto& word : words) list += (list.empty() ? "" : ", ") + word;
+  return list;
+}
+
+/// The longest suffix holds, whatever the order of the routes.
+json::value without_order(json::value config) {
+  auto* const members = config.if_object();
+  auto* const routes = members == nullptr ? nullptr : members->if_contains("routes");
+  if (routes != nullptr && routes->is_array()) {
+    std::ranges::sort(routes->get_array(), {}, [](const auto& route) { return json::serialize(route); });
+  }
+  return config;
+}
+
+/// The configuration that travels with the pod; nullopt where none does, or it is no YAML.
+std::optional<json::value> config_of(const json::value& pod) {
+  const auto* const text = find_string(pod, child("/metadata/annotations", config_annotation));
+  if (text == nullptr) return std::nullopt;
+  auto documents = read_documents(*text);
+  if (!documents || documents->size() != 1) return std::nullopt;
+  return without_order(std::move(documents->front().value));
+}
+
+class Comparison {
+ public:
+  Comparison(const json::value& pod, const json::value& wanted) : pod_(pod), wanted_(wanted) {}
+
+  std::string run() {
+    compare_containers();
+    compare_configurations();
+    compare_annotations();
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 6> places = {{
+        {"/metadata/labels", "labels"},
+        {"/spec/dnsPolicy", "dnsPolicy"},
+        {"/spec/dnsConfig", "dnsConfig"},
+        {"/spec/securityContext", "sysctls"},
+        {"/spec/volumes", "volumes"},
+        {"/spec/imagePullSecrets", "imagePullSecrets"},
+    }};
+    for (const auto& [pointer, name] : places) {
+      const auto* const there = find(pod_, pointer);
+      const auto* const to_be = find(wanted_, pointer);
+      if ((there == nullptr) != (to_be == nullptr) || (there != nullptr && *there != *to_be)) say(std::string(name));
+    }
+    return std::move(text_);
+  }
+
+ private:
+  void say(const std::string& what) { text_ += (text_.empty() ? "" : ", ") + what; }
+
+  void compare_containers() {
+    const auto there = find_container(pod_);
+    const auto to_be = find_container(wanted_);
+    if (!to_be || to_be->container == nullptr) return;
+    if (!there || there->container == nullptr) return say("no container pillion");
+    auto keys = differing_keys(*there->container, *to_be->container);
+    if (keys.erase("image") > 0)
+      say("image " + image(*there->container) + " instead of " + image(*to_be->container));
+    if (there->list != to_be->list) {
+      say("the container among " + std::string(there->list) + " instead of " + std::string(to_be->list));
+    } else if (there->place != to_be->place) {
+      say("the container is not the first of " + std::string(to_be->list));
+    }
+    if (!keys.empty()) say(joined(keys) + " of the container");
+  }
+
+  static std::string image(const json::object& container) {
+    const auto* const found = container.if_contains("image");
+    return found != nullptr && found->is_string() ? std::string(found->get_string()) : "(none)";
+  }
+
+  void compare_configurations() {
+    const auto there = config_of(pod_);
+    const auto to_be = config_of(wanted_);
+    if (there == to_be) return;
+    if (!there || !to_be || !there->is_object() || !to_be->is_object()) return say("configuration");
+    say("configuration (" + joined(differing_keys(there->get_object(), to_be->get_object())) + ")");
+  }
+
+  void compare_annotations() {
+    static const json::object none;
+    const auto* const there = find_object(pod_, "/metadata/annotations");
+    const auto* const to_be = find_object(wanted_, "/metadata/annotations");
+    auto keys = differing_keys(there == nullptr ? none : *there, to_be == nullptr ? none : *to_be);
+    keys.erase(std::string(config_annotation));
+    // What it has is the consequence of the rest.
+    keys.erase(std::string(marker_annotation));
+    for (const auto& key : keys) say("annotation " + key);
+  }
+
+  const json::value& pod_;
+  const json::value& wanted_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string describe_difference(const json::value& pod, const json::value& wanted) {
+  return Comparison(pod, wanted).run();
+}
+
+}  // namespace pillion::inject
