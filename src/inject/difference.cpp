@@ -66,6 +66,15 @@ json::value without_order(json::value config) {
   return config;
 }
 
+/// What others have put in front of Pillion's volumes or secrets changes nothing; lists within keep their order.
+json::value in_any_order(const json::value* value) {
+  if (value == nullptr) return nullptr;
+  auto result = *value;
+  if (auto* const items = result.if_array())
+    std::ranges::sort(*items, {}, [](const auto& item) { return json::serialize(item); });
+  return result;
+}
+
 /// The configuration that travels with the pod; nullopt where none does, or it is no YAML.
 std::optional<json::value> config_of(const json::value& pod) {
   const auto* const text = find_string(pod, child("/metadata/annotations", config_annotation));
@@ -94,7 +103,7 @@ class Comparison {
     for (const auto& [pointer, name] : places) {
       const auto* const there = find(pod_, pointer);
       const auto* const to_be = find(wanted_, pointer);
-      if ((there == nullptr) != (to_be == nullptr) || (there != nullptr && *there != *to_be)) say(std::string(name));
+      if (in_any_order(there) != in_any_order(to_be)) say(std::string(name));
     }
     return std::move(text_);
   }
@@ -108,8 +117,7 @@ class Comparison {
     if (!to_be || to_be->container == nullptr) return;
     if (!there || there->container == nullptr) return say("no container pillion");
     auto keys = differing_keys(*there->container, *to_be->container);
-    if (keys.erase("image") > 0)
-      say("image " + image(*there->container) + " instead of " + image(*to_be->container));
+    if (keys.erase("image") > 0) say("image " + image(*there->container) + " instead of " + image(*to_be->container));
     if (there->list != to_be->list) {
       say("the container among " + std::string(there->list) + " instead of " + std::string(to_be->list));
     } else if (there->place != to_be->place) {

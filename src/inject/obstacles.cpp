@@ -110,8 +110,7 @@ Obstacle taken_port(const json::value& pod, const Options& options) {
         };
         if (port->get_int64() == 53 && (is_tcp || protocol == "UDP"))
           return start() + "the containers of a pod share their ports, and 53 is the DNS'";
-        if (port->get_int64() == options.http_port && is_tcp)
-          return start() + "give Pillion another one, as httpPort";
+        if (port->get_int64() == options.http_port && is_tcp) return start() + "give Pillion another one, as httpPort";
       }
     }
   }

@@ -20,13 +20,16 @@ constexpr auto gke =
 
 /// Names of machines, ec2.internal in us-east-1 and REGION.compute.internal elsewhere (AWS' page about DNS attributes
 /// of a VPC); services that have private addresses in a VPC: interface endpoints, file systems, the API server of a
-/// private cluster (its pages about PrivateLink, EFS and EKS). China's, and those of the endpoints of both families.
-constexpr auto eks = std::to_array<std::string_view>(
-    {"amazonaws.com", "amazonaws.com.cn", "api.aws", "compute.internal", "ec2.internal", "internal"});
+/// private cluster (its pages about PrivateLink and EFS; that about the cluster's API server endpoint, which has
+/// REGION.eks.amazonaws.com, since October 2024 REGION.api.aws for IPv6, and in China amazonwebservices.com.cn).
+constexpr auto eks = std::to_array<std::string_view>({"amazonaws.com", "amazonaws.com.cn", "amazonwebservices.com.cn",
+                                                      "api.aws", "compute.internal", "ec2.internal", "internal"});
 
 /// Names of machines, internal.cloudapp.net (Azure's page about name resolution in virtual networks); the domains of
-/// the zones that its page about DNS of private endpoints calls the forwarders of each zone privatelink.*, azmk8s.io of
-/// the API server of a private cluster among them.
+/// the zones that its page "Azure Private Endpoint DNS configuration" calls the public forwarders of each zone
+/// privatelink.*, azmk8s.io of the API server of a private cluster among them: the table of the commercial cloud, as of
+/// October 2023, and azurecontainerapps.io and azureiotcentral.com, which that edition has not. Those of the
+/// government's and China's clouds are others.
 constexpr auto aks = std::to_array<std::string_view>({"aznbcontent.net",
                                                       "azconfig.io",
                                                       "azmk8s.io",
@@ -46,11 +49,14 @@ constexpr auto aks = std::to_array<std::string_view>({"aznbcontent.net",
                                                       "azurestaticapps.net",
                                                       "azuresynapse.net",
                                                       "azurewebsites.net",
+                                                      "botframework.com",
                                                       "internal",
                                                       "internal.cloudapp.net",
+                                                      "powerquery.microsoft.com",
                                                       "signalr.net",
                                                       "windows.net",
-                                                      "windowsazure.com"});
+                                                      "windowsazure.com",
+                                                      "wvd.microsoft.com"});
 
 /// Names of machines, in most clouds. The domain of the cluster itself, of api-int and apps, is not known here.
 constexpr auto openshift = std::to_array<std::string_view>({"internal"});

@@ -32,8 +32,10 @@ std::expected<Result, std::string> change(std::string_view stream, PatchOf patch
   Result result;
   for (auto& document : *documents) {
     bool is_changed = false;
-    for (const auto& workload : find_pod_templates(document.value)) {
-      auto& pod = document.value.at_pointer(workload.pointer);
+    const auto workloads = find_pod_templates(document.value);
+    auto value = workloads.empty() ? json::value() : document.value;
+    for (const auto& workload : workloads) {
+      auto& pod = value.at_pointer(workload.pointer);
       const Patch patch = patch_of(pod, workload);
       if (!patch) {
         const auto kind = patch.error().kind == Reason::Kind::opted_out ? Note::Kind::opted_out : Note::Kind::skipped;
@@ -46,7 +48,7 @@ std::expected<Result, std::string> change(std::string_view stream, PatchOf patch
                               .workload = shown(workload),
                               .text = {}});
     }
-    result.stream += is_changed ? rewritten(document, document.value) : document.text;
+    result.stream += is_changed ? rewritten(document, value) : document.text;
   }
   return result;
 }

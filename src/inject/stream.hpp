@@ -18,7 +18,8 @@ struct Note {
     unchanged,  ///< it is as it is to be
     opted_out,  ///< it is to stay without
     skipped,    ///< it cannot have Pillion, or not as it is
-    missing,    ///< it is without Pillion, has another than it is to have, or in a place where it cannot start (check only)
+    missing,    ///< it is without Pillion, has another than it is to have, or in a place where it cannot start (check
+                ///< only)
   };
   Kind kind;
   std::string workload;  ///< "Deployment/shop"

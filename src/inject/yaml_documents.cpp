@@ -12,6 +12,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include "inject/yaml_scalar.hpp"
+#include "inject/yaml_splice.hpp"
 #include "inject/yaml_writer.hpp"
 
 namespace pillion::inject {
@@ -145,6 +146,10 @@ std::expected<std::vector<YamlDocument>, std::string> read_documents(std::string
 }
 
 std::string rewritten(const YamlDocument& document, const json::value& value) {
+  if (auto text = spliced(document.text, document.value, value)) {
+    const auto read = read_documents(*text);
+    if (read && read->size() == 1 && read->front().value == value) return std::move(*text);
+  }
   std::string_view rest = document.text;
   std::string result;
   while (!rest.empty()) {

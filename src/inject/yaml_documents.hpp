@@ -21,7 +21,9 @@ struct YamlDocument {
 /// counted in the stream; a key that is there twice in a map is one, since Kubernetes' tools let the last one win.
 [[nodiscard]] std::expected<std::vector<YamlDocument>, std::string> read_documents(std::string_view stream);
 
-/// The document with another value. Comments above the first key stay.
+/// The document with another value. Lines that say what they said before stay as they are, with their comments; where
+/// that cannot be, as in flow style or where an alias would lead nowhere, all is written anew and only comments above
+/// the first key stay.
 [[nodiscard]] std::string rewritten(const YamlDocument& document, const json::value& value);
 
 }  // namespace pillion::inject

@@ -40,10 +40,11 @@ PRIVATE = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc
 NAMES_OF_MACHINES = {"gke": ["google.internal"], "eks": ["ec2.internal", "compute.internal"], "aks": ["internal.cloudapp.net"]}
 SERVICES = {
     "gke": ["googleapis.com", "gcr.io", "pkg.dev"],
-    "eks": ["amazonaws.com", "amazonaws.com.cn", "api.aws"],
+    "eks": ["amazonaws.com", "amazonaws.com.cn", "amazonwebservices.com.cn", "api.aws"],
     "aks": """windows.net azure.com azure.net azmk8s.io azurecr.io azconfig.io azurewebsites.net aznbcontent.net azureml.ms signalr.net
         windowsazure.com azure-api.net azure-automation.net azure-devices.net azure-devices-provisioning.net azurecontainerapps.io
-        azuredatabricks.net azurehdinsight.net azurehealthcareapis.com azureiotcentral.com azurestaticapps.net azuresynapse.net""".split()}
+        azuredatabricks.net azurehdinsight.net azurehealthcareapis.com azureiotcentral.com azurestaticapps.net azuresynapse.net
+        botframework.com powerquery.microsoft.com wvd.microsoft.com""".split()}
 
 
 def merged(base, over):

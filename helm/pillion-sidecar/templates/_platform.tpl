@@ -9,21 +9,24 @@ one's own.
              and about registries in private clusters).
   eks        Names of machines, ec2.internal in us-east-1 and REGION.compute.internal elsewhere (AWS' page about DNS attributes of a VPC);
              services that have private addresses in a VPC: interface endpoints, file systems, the API server of a private cluster (its pages
-             about PrivateLink, EFS and EKS). China's, and those of the endpoints of both families.
+             about PrivateLink and EFS; that about the cluster's API server endpoint, which has REGION.eks.amazonaws.com, since October 2024
+             REGION.api.aws for IPv6, and in China amazonwebservices.com.cn).
   aks        Names of machines, internal.cloudapp.net (Azure's page about name resolution in virtual networks); the domains of the zones that
-             its page about DNS of private endpoints calls the forwarders of each zone privatelink.*, azmk8s.io of the API server of a
-             private cluster among them.
+             its page "Azure Private Endpoint DNS configuration" calls the public forwarders of each zone privatelink.*, azmk8s.io of the API
+             server of a private cluster among them: the table of the commercial cloud, as of October 2023, and azurecontainerapps.io and
+             azureiotcentral.com, which that edition has not. Those of the government's and China's clouds are others.
   openshift  Names of machines, in most clouds. The domain of the cluster itself, of api-int and apps, is not known here.
 */}}
 {{- define "pillion-sidecar.platformZones" -}}
 {{- $zones := dict
   "none" list
   "gke" (list "gcr.io" "google.internal" "googleapis.com" "internal" "pkg.dev")
-  "eks" (list "amazonaws.com" "amazonaws.com.cn" "api.aws" "compute.internal" "ec2.internal" "internal")
+  "eks" (list "amazonaws.com" "amazonaws.com.cn" "amazonwebservices.com.cn" "api.aws" "compute.internal" "ec2.internal" "internal")
   "aks" (list "aznbcontent.net" "azconfig.io" "azmk8s.io" "azure-api.net" "azure-automation.net" "azure-devices.net"
     "azure-devices-provisioning.net" "azure.com" "azure.net" "azurecontainerapps.io" "azurecr.io" "azuredatabricks.net" "azurehdinsight.net"
-    "azurehealthcareapis.com" "azureiotcentral.com" "azureml.ms" "azurestaticapps.net" "azuresynapse.net" "azurewebsites.net" "internal"
-    "internal.cloudapp.net" "signalr.net" "windows.net" "windowsazure.com")
+    "azurehealthcareapis.com" "azureiotcentral.com" "azureml.ms" "azurestaticapps.net" "azuresynapse.net" "azurewebsites.net"
+    "botframework.com" "internal" "internal.cloudapp.net" "powerquery.microsoft.com" "signalr.net" "windows.net" "windowsazure.com"
+    "wvd.microsoft.com")
   "openshift" (list "internal") -}}
 {{- get $zones . | toJson -}}
 {{- end -}}
