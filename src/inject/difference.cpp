@@ -36,18 +36,44 @@ std::optional<Found> find_container(const json::value& pod) {
   return std::nullopt;
 }
 
+/// What the API server adds to a container and a volume by itself, where nobody has said it.
+constexpr std::array<std::string_view, 4> defaulted = {"terminationMessagePath", "successThreshold", "defaultMode",
+                                                       "apiVersion"};
+
+bool is_defaulted(std::string_view key) {
+  return std::ranges::find(defaulted, key) != defaulted.end();
+}
+
+/// The token of the service account is the API server's as well.
+bool is_token_mount(const json::value& item) {
+  return text_at(item, "/mountPath") == "/var/run/secrets/kubernetes.io/serviceaccount";
+}
+
+bool is_same(const json::value& there, const json::value& to_be);
+
 /// Keys of one or the other of which the values differ.
-std::set<std::string> differing_keys(const json::object& one, const json::object& other) {
+std::set<std::string> differing_keys(const json::object& there, const json::object& to_be) {
   std::set<std::string> keys;
-  const auto collect = [&keys](const json::object& from, const json::object& to) {
-    for (const auto& [key, value] : from) {
-      const auto* const there = to.if_contains(key);
-      if (there == nullptr || *there != value) keys.emplace(key);
-    }
-  };
-  collect(one, other);
-  collect(other, one);
+  for (const auto& [key, value] : to_be) {
+    const auto* const found = there.if_contains(key);
+    if (found == nullptr || !is_same(*found, value)) keys.emplace(key);
+  }
+  for (const auto& each : there) {
+    if (!to_be.contains(each.key()) && !is_defaulted(each.key())) keys.emplace(each.key());
+  }
   return keys;
+}
+
+/// True if `there` says what is `to_be`, as the API server may have stored it.
+bool is_same(const json::value& there, const json::value& to_be) {  // NOLINT(misc-no-recursion): as deep as the YAML
+  if (there.is_object() && to_be.is_object()) return differing_keys(there.get_object(), to_be.get_object()).empty();
+  if (!there.is_array() || !to_be.is_array()) return there == to_be;
+  auto items = there.get_array();
+  if (items.size() > to_be.get_array().size()) {
+    const auto last = std::remove_if(items.begin(), items.end(), is_token_mount);
+    items.erase(last, items.end());
+  }
+  return std::ranges::equal(items, to_be.get_array(), is_same);
 }
 
 std::string joined(const std::set<std::string>& words) {
@@ -71,7 +97,7 @@ json::value in_any_order(const json::value* value) {
   if (value == nullptr) return nullptr;
   auto result = *value;
   if (auto* const items = result.if_array())
-    std::ranges::sort(*items, {}, [](const auto& item) { return json::serialize(item); });
+    std::ranges::sort(*items, {}, [](const auto& item) { return std::string(text_at(item, "/name")); });
   return result;
 }
 
@@ -103,7 +129,7 @@ class Comparison {
     for (const auto& [pointer, name] : places) {
       const auto* const there = find(pod_, pointer);
       const auto* const to_be = find(wanted_, pointer);
-      if (in_any_order(there) != in_any_order(to_be)) say(std::string(name));
+      if (!is_same(in_any_order(there), in_any_order(to_be))) say(std::string(name));
     }
     return std::move(text_);
   }
