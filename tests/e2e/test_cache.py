@@ -117,6 +117,21 @@ def test_nothing_lies_beneath_a_name_that_does_not_exist(start, server, cut):
         assert server.asked_for("beneath.nx-top.example.") == (0 if cut else 1)
 
 
+def test_a_servfail_that_the_server_sent_is_told_from_one_for_want_of_an_answer(start, server):
+    with start() as proxy:
+        ask(proxy, "servfail-sent.example.")
+        assert servfail_by_source(proxy) == {"upstream": 1}
+        server.silent = True
+        ask(proxy, "unanswered.example.")
+        assert servfail_by_source(proxy) == {"upstream": 1, "local": 1}
+        assert proxy.metrics().sum("dns_request_duration_seconds_count", source="upstream") == 2, "the time is the upstream's"
+
+
+def servfail_by_source(proxy):
+    return {labels["source"]: value for name, labels, value in proxy.metrics().samples
+            if name == "pillion_dns_responses_total" and labels["rcode"] == "SERVFAIL"}
+
+
 def test_failures_are_kept_for_five_seconds(start, server):
     name = "servfail-kept.example."
     with start() as proxy:
