@@ -108,12 +108,13 @@ class Splicer {
   [[nodiscard]] std::vector<Entry> entries_of(const YAML::Node& node) const {
     std::vector<Entry> entries;
     for (const auto& each : node) {
-      const auto& first = node.IsMap() ? each.first : static_cast<const YAML::Node&>(each);
-      const auto line = static_cast<std::size_t>(first.Mark().line);
+      const auto mark = node.IsMap() ? each.first.Mark() : each.Mark();
+      const auto line = static_cast<std::size_t>(mark.line);
       if (line >= lines_.size()) return {};
       if (node.IsMap()) {
-        if (first.Scalar() == "<<") return {};
-        entries.push_back({text_of(first.Scalar()), each.second, line, static_cast<std::size_t>(first.Mark().column)});
+        const auto& key = each.first.Scalar();
+        if (key == "<<") return {};
+        entries.push_back({text_of(key), each.second, line, static_cast<std::size_t>(mark.column)});
       } else {
         const auto column = indentation(lines_[line]);
         if (column >= lines_[line].size() || lines_[line][column] != '-') return {};
