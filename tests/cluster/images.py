@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Makes the images of the cluster's tests as archives that docker, podman and containerd load, without any container engine: Pillion's own
-from a build directory, and one with clients of many languages.
+from a build directory, and one with clients of many languages and Prometheus.
 
     tests/cluster/images.py BUILD OUTPUT       writes OUTPUT/images.json and the archives that it names
 
@@ -29,7 +29,7 @@ sys.path[:0] = [str(SOURCE / "deploy" / "image"), str(SOURCE / "tests" / "chart"
 import rootfs  # noqa: E402
 import tools as chart_tools  # noqa: E402
 
-PACKAGES = ["bind9-dnsutils", "busybox", "default-jre-headless", "libc-bin", "nodejs", "python3", "python3-dnspython", "ruby"]
+PACKAGES = ["bind9-dnsutils", "busybox", "default-jre-headless", "libc-bin", "nodejs", "prometheus", "python3", "python3-dnspython", "ruby"]
 # In a pod nobody reads these.
 USELESS = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/icons"]
 USER = 65534
@@ -137,7 +137,7 @@ def unpack(files, root):
 def compile_programs(directory, root):
     """Returns {tool: why it is not there}."""
     run("gcc", "-D_GNU_SOURCE", "-O1", "-o", root / "lookup-glibc", CLIENTS / "lookup.c")
-    for name in ("ask.py", "load.py", "resolver.py", "lookup.js", "lookup.rb"):
+    for name in ("application.sh", "ask.py", "load.py", "resolver.py", "lookup.js", "lookup.rb"):
         shutil.copy(CLIENTS / name, root)
     go = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
     # For any release of Java that has the switch expressions of the source.
@@ -178,7 +178,7 @@ def clients(directory, before):
     print(f"unpacking {len(files)} packages", flush=True)
     unpack(files, root)
     missing = compile_programs(directory, root)
-    image = write_archive(root, "localhost/pillion-cluster-test/clients", directory, USER, ["/bin/busybox", "sleep", "infinity"])
+    image = write_archive(root, "localhost/pillion-cluster-test/clients", directory, USER, ["/bin/busybox", "sh", "/application.sh"])
     shutil.rmtree(root)
     return {**image, "made_of": made_of, "missing": missing}
 

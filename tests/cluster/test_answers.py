@@ -1,8 +1,11 @@
 """A pod with Pillion finds what a pod without it finds, by each of the resolvers that applications have, and tells the world no more."""
 
 import pytest
-from conftest import differing, index
+from lookups import differing
 from names import TOOLS
+from requirements import index
+
+pytestmark = pytest.mark.usefixtures("subject_log")
 
 
 @pytest.fixture(params=TOOLS)

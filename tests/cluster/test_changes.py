@@ -2,11 +2,13 @@
 
 import time
 
-from conftest import apply, get, kubectl, pods_of
+import pytest
 from harness.process import wait_until
+from kubectl import apply, get, kubectl, pods_of
 from names import DOMAIN, HERE, WILDCARD_ADDRESS
 from objects import flapping
 
+pytestmark = pytest.mark.usefixtures("subject_log")
 SERVICE = ["flap", f"flap.{HERE}.svc.{DOMAIN}."]
 HEADLESS = ["herd", f"herd.{HERE}.svc.{DOMAIN}."]
 # Not the short ones: for these the plain pod asks the public resolver too, in whose zone `app.` every name exists.

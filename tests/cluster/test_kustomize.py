@@ -6,8 +6,11 @@ import shutil
 import objects
 import pytest
 import yaml
-from conftest import PATIENCE, ROOT, TLS_NAME, Pod, apply, get, kubectl
+from charts import TLS_NAME
+from kubectl import apply, await_rollout, get, kubectl, logs
+from lookups import Pod
 from names import HERE, THERE
+from requirements import ROOT
 
 # {kind: its name}
 WORKLOADS = {"deployment": "kustomized", "statefulset": "kustomized-set"}
@@ -57,7 +60,7 @@ def pods(images, resolver, authority, tmp_path_factory):
     found = {}
     for namespace in (HERE, THERE):
         for kind, name in WORKLOADS.items():
-            kubectl("-n", namespace, "rollout", "status", f"{kind}/{name}", f"--timeout={PATIENCE}s", patience=PATIENCE + 30)
+            await_rollout(namespace, f"{kind}/{name}")
             (pod,) = get("pods", namespace, "-l", f"{objects.LABEL}={name}")["items"]
             found[namespace, kind] = Pod(pod["metadata"]["name"], namespace)
     yield found
@@ -67,10 +70,10 @@ def pods(images, resolver, authority, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def log(pods):
-    """Pillion's, shown with a test that fails; in place of that of the pods which other tests compare."""
+    """Pillion's, shown with a test that fails."""
     yield
     for pod in pods.values():
-        print(kubectl("-n", pod.namespace, "logs", pod.name, "-c", "pillion", "--prefix", "--tail=10", check=False))
+        print(logs(pod.namespace, pod.name, "-c", "pillion"))
 
 
 @BOTH

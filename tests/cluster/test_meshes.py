@@ -7,10 +7,11 @@ import pathlib
 
 import objects
 import pytest
-from conftest import PATIENCE, Pod, apply, get, kubectl, pillion_values, wait_for
 from harness.process import wait_until
-from injection import Injector
+from kubectl import PATIENCE, apply, get, kubectl, logs, wait_for
+from lookups import Pod
 from names import DOMAIN, HERE, THERE
+from program import Program
 
 PROXY = pathlib.Path(__file__).with_name("mesh_proxy.py").read_text(encoding="utf-8")
 HTTP = (("http", 80, "TCP"),)
@@ -105,9 +106,13 @@ def meshed(image, inject):
 
 
 @pytest.fixture(scope="module")
-def pods(images, resolver, networks, tmp_path_factory):
+def pods(images, values, tmp_path_factory):
     """All at once, since each takes its time."""
-    inject = Injector(pillion_values(images, resolver, networks), tmp_path_factory.mktemp("values"))
+    program = Program(tmp_path_factory.mktemp("values"))
+
+    def inject(pod, mesh):
+        return program.injected(pod, {**values, "mesh": mesh})
+
     apply(*(objects.service(*one, HTTP) for one in ((HERE, "web"), (THERE, "web"), (THERE, "istiod"), (THERE, "linkerd-dst-headless"))))
     apply(*meshed(images["clients"], inject))
     yield
@@ -116,12 +121,12 @@ def pods(images, resolver, networks, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def log(request, pods):
-    """Of the pod, shown with a test that fails; in place of that of the pods which other tests compare."""
+    """Of the pod, shown with a test that fails."""
     yield
     name = request.node.callspec.params["name"]
     print(json.dumps({one: state["state"] for one, state in states(name).items()}, indent=1))
     for container in states(name):
-        print(kubectl("-n", HERE, "logs", name, "-c", container, "--prefix", "--tail=10", check=False))
+        print(logs(HERE, name, "-c", container))
 
 
 def states(name):

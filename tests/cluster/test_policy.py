@@ -5,10 +5,12 @@ import re
 
 import pytest
 
+import corpus
 import policies
 from harness.process import wait_until
-from objects import listed
-from policies import KEY, OWN, Answers, as_asked, corpus, done, kubectl, make_namespaces, plain, pod
+from kubectl import apply, kubectl
+from policies import KEY, OWN, Answers, as_asked, by_name, make_namespaces, plain, pod
+from program import Program
 
 SIDECAR = "pillion.dev/sidecar"
 WEB = {"metadata": {}, "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]}}
@@ -21,11 +23,6 @@ SPECIAL = {
     "excluding": {"excludeNamespaces": [f"{OWN}-excluding"]},
     "meshed": {},
 }
-
-
-@pytest.fixture(autouse=True)
-def log():
-    """No pod runs here."""
 
 
 def injector(name, values, **more):
@@ -60,7 +57,7 @@ class Corpus:
         self.injected_by_program = {}
         for namespace, values in self.values.items():
             pods = [one for key, one in self.asked.items() if key[0] == namespace and key in self.plain.pods]
-            self.injected_by_program |= self.program.inject(pods, values)
+            self.injected_by_program |= by_name(self.program.inject(pods, values))
         self.expected = Answers(list(self.injected_by_program.values()))
 
     def after(self):
@@ -76,14 +73,14 @@ def program(tmp_path_factory):
     reason = policies.missing()
     if reason:
         pytest.skip(reason)
-    return policies.Program(tmp_path_factory.mktemp("program"))
+    return Program(tmp_path_factory.mktemp("program"))
 
 
 @pytest.fixture(scope="module")
 def pods(program, tmp_path_factory):
     """The corpus, asked for with and without the policies."""
     found = Corpus(program)
-    policies.remove()
+    policies.remove_all()
     special = {f"{OWN}-{name}": more for name, more in SPECIAL.items()}
     make_namespaces({name: {KEY: name} for name in [*found.values, *special]} | {OWN: {KEY: f"{OWN}-meshed"}, f"{OWN}-unlabelled": {}})
     try:
@@ -91,12 +88,12 @@ def pods(program, tmp_path_factory):
         default = next(iter(found.values.values()))
         values = {name: injector(name, own) for name, own in found.values.items()}
         values |= {name: injector(name, default, **more) for name, more in special.items()}
-        done(kubectl("apply", "--server-side", "-f", "-", stdin=listed(policies.rendered(tmp_path_factory.mktemp("helm"), values))))
+        apply(*policies.rendered(tmp_path_factory.mktemp("helm"), values))
         wait_for_policies([*found.values, *special])
         found.after()
         yield found
     finally:
-        policies.remove()
+        policies.remove_all()
 
 
 def wait_for_policies(namespaces):
@@ -132,7 +129,7 @@ def test_pods_become_what_the_program_makes_of_them(pods):
 def test_the_marker_tells_what_was_not_there(pods):
     """By it `pillion uninject` gives the pod back as the API server would have stored it."""
     keys = injectable(pods)
-    assert differences(pods.plain.pods, pods.program.uninject([as_asked(pods.got.pods[key]) for key in keys]), keys) == []
+    assert differences(pods.plain.pods, by_name(pods.program.uninject([as_asked(pods.got.pods[key]) for key in keys])), keys) == []
 
 
 def test_the_program_finds_nothing_to_change(pods):
@@ -140,7 +137,7 @@ def test_the_program_finds_nothing_to_change(pods):
     for namespace, values in pods.values.items():
         keys = [key for key in injectable(pods) if key[0] == namespace]
         got = {key: as_asked(pods.got.pods[key]) for key in keys}
-        again = pods.program.inject(list(got.values()), values) if keys else {}
+        again = by_name(pods.program.inject(list(got.values()), values)) if keys else {}
         # The API server gives Pillion's container its own defaults, and the token of the pod.
         assert [key for key in keys if again[key]["metadata"]["annotations"]["pillion.dev/injected"]
                 != got[key]["metadata"]["annotations"]["pillion.dev/injected"]] == []
@@ -215,9 +212,9 @@ def test_where_the_program_puts_it_in_the_rest_is_denied(pods):
     """Of an older cluster: without the policy that changes pods."""
     name = f"{OWN}-guarded"
     web = pod(name, "web", WEB)
-    by_program = pods.program.inject([{**web, "metadata": {**web["metadata"], "name": "injected"}}], next(iter(pods.values.values())))
+    injected = pods.program.injected({**web, "metadata": {**web["metadata"], "name": "injected"}}, next(iter(pods.values.values())))
     marker_alone = pod(name, "marked", {**WEB, "metadata": {"annotations": {"pillion.dev/injected": "{}"}}})
-    answers = Answers([web, marker_alone, *by_program.values()])
+    answers = Answers([web, marker_alone, injected])
     assert list(answers.pods) == [(name, "injected")]
     assert "nothing has put Pillion into the pod" in answers.refused[name, "web"]
     assert "Remove the annotation" in answers.refused[name, "marked"]
@@ -241,7 +238,7 @@ def test_first_again_after_a_mesh_has_put_its_proxy_in_front(pods):
     """Of the policies of a cluster, those of a mesh come before Pillion's or after it."""
     name = f"{OWN}-meshed"
     proxies = [f"aa-{OWN}", f"zz-{OWN}"]
-    done(kubectl("apply", "--server-side", "-f", "-", stdin=listed([one for proxy in proxies for one in mesh(proxy, name)])))
+    apply(*(one for proxy in proxies for one in mesh(proxy, name)))
 
     def found():
         names = [one["name"] for one in Answers([pod(name, "web", WEB)]).pods[name, "web"]["spec"]["initContainers"]]
@@ -253,7 +250,7 @@ def test_first_again_after_a_mesh_has_put_its_proxy_in_front(pods):
 
 def test_the_api_server_finds_no_fault_with_the_types(pods):
     def checked():
-        items = json.loads(done(kubectl("get", "validatingadmissionpolicies", "-l", f"app.kubernetes.io/instance={OWN}", "-o", "json")))["items"]
+        items = json.loads(kubectl("get", "validatingadmissionpolicies", "-l", f"app.kubernetes.io/instance={OWN}", "-o", "json"))["items"]
         return items if all("typeChecking" in one.get("status", {}) for one in items) else None
 
     found = wait_until(checked, "the types have been checked", patience=policies.PATIENCE)

@@ -1,30 +1,25 @@
-"""The chart's modes that serve other pods lose no query while their pods are replaced. Queries go to the Service's address, each only once.
+"""No query is lost while pods are replaced by a rollout. Of the chart's modes that serve other pods, queries go to the Service's address, each
+only once; in the mode workload each application asks the Pillion of its own pod, from its first moment to its last.
 
-ROLLOUTS of each mode are begun within ROLLOUT_SECONDS, one after the other: ROLLOUTS=5 ROLLOUT_SECONDS=60 is the full measure. Without ROLLOUTS they are
-left out: they take minutes, and a machine that is busy with other things decides too."""
+ROLLOUTS of each mode are begun within ROLLOUT_SECONDS, one after the other: ROLLOUTS=5 ROLLOUT_SECONDS=60 is the full measure. Without ROLLOUTS
+they are left out: they take minutes, and a machine that is busy with other things decides too."""
 
-import contextlib
-import json
 import os
-import subprocess
 import time
 
 import objects
 import pytest
-from conftest import PATIENCE, apply, get, kubectl, pillion_values, rendered, wait_for
+from charts import rendered
 from harness.process import wait_until
+from kubectl import PATIENCE, apply, await_rollout, get, kubectl, logs, wait_for
+from lookups import Pod
 from names import HERE
+from under_load import Applications, as_application, load
 
 ROLLOUTS = int(os.environ.get("ROLLOUTS", "0"))
 SECONDS = float(os.environ.get("ROLLOUT_SECONDS", "10"))
 pytestmark = pytest.mark.skipif(ROLLOUTS == 0, reason="rollouts under load: only with ROLLOUTS=1 or more")
-# Queries a second over each of UDP and TCP.
-RATE = 200
-NAMES = ["www.example.com.", "example.com.", "web.example.com.", "alias.example.com.", "a.b.c.d.example.com."]
 CLIENT = "load"
-# Answers that Pillion gave, but that came with the address of the pod instead of the Service's. A node forgets all flows to a pod that is no
-# longer ready (kube-proxy does, one by one), and so now and then one whose answer is under way, which then finds no way back.
-ASTRAY = "astray"
 ASTRAY_AT_MOST = 2
 
 # Each one's workload, and what it has to have set: an autoscaler has nothing to go by where the cluster has no metrics.
@@ -32,92 +27,86 @@ MODES = {
     "gateway": ("deployment", {"gateway": {"autoscaling": {"enabled": False}}}),
     "daemonset": ("daemonset", {}),
 }
+APPLICATION = "rolled"
 
 
 @pytest.fixture(scope="module")
 def client(namespaces, images):
     apply(objects.named("Pod", HERE, CLIENT, spec=objects.pod_spec(images["clients"])))
     wait_for("condition=Ready", HERE, f"pod/{CLIENT}")
+    return Pod(CLIENT)
 
 
-@pytest.fixture(autouse=True)
-def log(shared):
-    """Of the pods that are there in the end, shown with a test that fails; in place of that of the pods which other tests compare."""
-    yield
-    print(kubectl("-n", HERE, "logs", "-l", shared.selector, "--prefix", "--tail=40", check=False))
+class Release:
+    """Of one of the modes."""
 
-
-class Shared:
-    """A release of one of the modes. `address` is its Service's."""
-
-    def __init__(self, mode, kind):
-        self.workload = f"{kind}/{mode}"
-        self.selector = f"app.kubernetes.io/instance={mode}"
-        self.await_rollout()
-        self.address = get("service", HERE, mode)["spec"]["clusterIP"]
+    def __init__(self, name, kind):
+        self.workload = f"{kind}/{name}"
+        self.selector = f"app.kubernetes.io/instance={name}"
+        await_rollout(HERE, self.workload)
 
     def pods(self):
         """Those too that are on their way out."""
         return {pod["metadata"]["name"] for pod in get("pods", HERE, "-l", self.selector)["items"]}
 
-    def await_rollout(self):
-        kubectl("-n", HERE, "rollout", "status", self.workload, f"--timeout={PATIENCE}s", patience=PATIENCE + 30)
-
     def replace_pods(self):
         kubectl("-n", HERE, "rollout", "restart", self.workload)
-        self.await_rollout()
+        await_rollout(HERE, self.workload)
 
-
-@pytest.fixture(params=MODES)
-def shared(request, images, resolver, networks, tmp_path):
-    mode = request.param
-    kind, more = MODES[mode]
-    values = {"mode": mode, "fullnameOverride": mode, "pillion": pillion_values(images, resolver, networks), **more}
-    apply(*rendered(tmp_path, mode, values))
-    yield Shared(mode, kind)
-    kubectl("-n", HERE, "delete", f"{kind}/{mode}", "--wait=false")
-    # Nobody asks any more, so nobody is to wait for a drain.
-    kubectl("-n", HERE, "delete", "pods", "-l", f"app.kubernetes.io/instance={mode}", "--grace-period=1", "--wait=false")
-
-
-@contextlib.contextmanager
-def load(server):
-    """Yields what ends it and returns its results."""
-    command = ["kubectl", "-n", HERE, "exec", "-i", CLIENT, "--", "/usr/bin/python3", "/load.py", server, str(RATE), *NAMES]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout.readline() == "asking\n"
-            yield lambda: json.loads(process.communicate(timeout=PATIENCE)[0])
-        finally:
-            process.kill()
-
-
-def told(results, begun):
-    lines = []
-    for protocol, result in results.items():
-        lines.append(f"{protocol}: {result['sent']} sent, {result['answered']} answered, slowest {result['slowest']:.3f} s, "
-                     f"{len(result['failed'])} failed")
-        lines += [f"    after {at - begun:.2f} s, from port {port}: {outcome}" for at, port, outcome in result["failed"]]
-    return "\n".join(lines)
-
-
-def test_no_query_fails_while_pods_are_replaced(shared, client):
-    with load(shared.address) as end:
-        begun, start = time.time(), time.monotonic()
+    def roll(self, after_each=lambda: None):
+        """ROLLOUTS times within SECONDS, and until the old pods have gone. Returns how long it took."""
+        start = time.monotonic()
         old = set()
         for number in range(ROLLOUTS):
             # Spread over the time, so that pods of one rollout leave while those of the next come.
             time.sleep(max(0.0, start + number * SECONDS / ROLLOUTS - time.monotonic()))
-            old |= shared.pods()
-            shared.replace_pods()
-        wait_until(lambda: not old & shared.pods(), "the old pods have gone", patience=PATIENCE)
+            old |= self.pods()
+            self.replace_pods()
+            after_each()
+        wait_until(lambda: not old & self.pods(), "the old pods have gone", patience=PATIENCE)
         time.sleep(max(0.0, start + SECONDS - time.monotonic()))
-        seconds = time.monotonic() - start
+        print(f"{self.workload}, {ROLLOUTS} rollouts in {time.monotonic() - start:.0f} s, {len(old)} pods replaced")
+
+
+@pytest.fixture
+def release(values, tmp_path):
+    """Makes one, and shows its pods that are there in the end with a test that fails."""
+    made = []
+
+    def make(name, mode, kind, more):
+        apply(*rendered(tmp_path, name, {"mode": mode, "fullnameOverride": name, "pillion": values, **more}))
+        made.append(Release(name, kind))
+        return made[-1]
+
+    yield make
+    for one in made:
+        print(logs(HERE, "-l", one.selector, "--all-containers"))
+        kubectl("-n", HERE, "delete", one.workload, "--wait=false", "--ignore-not-found")
+        # Nobody asks any more, so nobody is to wait for a drain.
+        kubectl("-n", HERE, "delete", "pods", "-l", one.selector, "--grace-period=1", "--wait=false")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_query_fails_while_pods_are_replaced(release, mode, client):
+    kind, more = MODES[mode]
+    shared = release(mode, mode, kind, more)
+    with load(client, get("service", HERE, mode)["spec"]["clusterIP"]) as end:
+        shared.roll()
         results = end()
-    print(f"{shared.workload}, {ROLLOUTS} rollouts in {seconds:.0f} s, {len(old)} pods replaced\n{told(results, begun)}")
-    # The client was not what was slow.
-    assert all(result["sent"] >= 0.9 * RATE * seconds for result in results.values()), told(results, begun)
-    outcomes = [outcome for result in results.values() for _, _, outcome in result["failed"]]
-    assert all(result["answered"] + len(result["failed"]) == result["sent"] for result in results.values()), told(results, begun)
-    assert not [one for one in outcomes if one != ASTRAY], told(results, begun)
-    assert len(outcomes) <= ASTRAY_AT_MOST * ROLLOUTS, told(results, begun)
+    print(results)
+    results.check(ASTRAY_AT_MOST * ROLLOUTS)
+
+
+def test_no_application_loses_a_query_while_its_pod_is_replaced(release, images):
+    application = release(APPLICATION, "workload", "deployment", {
+        "podSecurityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
+        "workload": {"containers": [as_application(objects.container(images["clients"]))]}})
+    with Applications(application.selector) as applications:
+        applications.follow()
+        application.roll(applications.follow)
+        kubectl("-n", HERE, "delete", application.workload, "--wait=false")
+        results = applications.results()
+    print("\n".join(f"{pod}\n{one}" for pod, one in results.items()))
+    assert len(results) == ROLLOUTS + 1
+    for one in results.values():
+        one.check()

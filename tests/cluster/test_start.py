@@ -7,18 +7,13 @@ import statistics
 
 import objects
 import pytest
-from conftest import apply, kubectl, pillion_values, wait_for
-from injection import Injector
+from kubectl import apply, kubectl, wait_for
 from names import HERE
+from program import Program
 
 STARTS = int(os.environ.get("STARTS", "0"))
 pytestmark = pytest.mark.skipif(STARTS == 0, reason="the start of pods is measured: only with STARTS=1 or more")
 LATER_AT_MOST = 0.3
-
-
-@pytest.fixture(autouse=True)
-def log():
-    """In place of that of the pods which other tests compare."""
 
 
 def application(image, name):
@@ -46,9 +41,10 @@ def later(pods, number):
         kubectl("-n", HERE, "delete", "pod", *names, "--wait=false")
 
 
-def test_an_application_starts_little_later_with_pillion(images, resolver, networks, tmp_path):
-    inject = Injector(pillion_values(images, resolver, networks), tmp_path)
+def test_an_application_starts_little_later_with_pillion(images, values, tmp_path):
+    program = Program(tmp_path)
     image = images["clients"]
-    seconds = [later([application(image, f"without-{number}"), inject(application(image, f"with-{number}"))], number) for number in range(STARTS)]
+    seconds = [later([application(image, f"without-{number}"), program.injected(application(image, f"with-{number}"), values)], number)
+               for number in range(STARTS)]
     print(f"later by a median of {statistics.median(seconds):.2f} s, {min(seconds):.2f} to {max(seconds):.2f} s in {STARTS} pairs")
     assert statistics.median(seconds) <= LATER_AT_MOST, seconds

@@ -1,16 +1,22 @@
 #!/usr/bin/python3
 """Asks one server for an address, RATE times a second over UDP and as often over TCP, until standard input ends, in a pod. Each query has a
 socket of its own, as libc's have, and is sent once: nothing that a second try would hide is hidden. Prints "asking" when it has begun, and
-in the end for each protocol how many queries were sent and answered, the slowest answer in seconds, and the failures as (seconds since the
-epoch at which the query was sent, source port, what became of it). "astray" is an answer that came from another address than was asked.
+in the end how long it has asked, and for each protocol how many look-ups were begun and answered, how many queries were sent again, the
+slowest answer in seconds, and the failures as (seconds since the epoch at which the last query was sent, source port, what became of it).
+"astray" is an answer that came from another address than was asked.
 
-    load.py ADDRESS RATE NAME...
+    load.py [--attempts N] [--linger SECONDS] ADDRESS RATE NAME...
+
+With --attempts a look-up has so many queries, as libc's have two: the next is sent when one has failed. With --linger it is the application
+of a pod: it does not wait for the server to be there, and ends so long after SIGTERM instead of with standard input.
 """
 
+import argparse
 import contextlib
 import errno
 import json
 import select
+import signal
 import socket
 import struct
 import sys
@@ -31,14 +37,17 @@ TRY = 0.3
 
 
 class Query:
-    """One, from its socket to its end. `outcome` is None until then, and "" where it was answered."""
+    """One, from its socket to its end. `outcome` is None until then, and "" where it was answered. `before` is the query of the same look-up
+    that has failed, or None."""
 
-    def __init__(self, protocol, server, wire):
+    def __init__(self, protocol, server, wire, before=None):
         self.wire = wire
         self.server = (server, PORT)
         self.protocol = protocol
         self.at = time.time()
-        self.begun = time.monotonic()
+        self.sent = time.monotonic()
+        self.begun = before.begun if before else self.sent
+        self.attempts = before.attempts + 1 if before else 1
         self.received = b""
         self.outcome = None
         self.port = 0
@@ -95,20 +104,24 @@ def judged(query, response):
 
 
 class Load:
-    def __init__(self, server, rate, names):
+    def __init__(self, server, rate, names, attempts=1):
         self.server = server
         self.interval = 1 / rate
+        self.attempts = attempts
+        self.until = None  # when it ends, where that is known
         self.questions = [dns.message.make_query(name, "A").to_wire() for name in names]
         self.poll = select.epoll()
         self.open = {}
-        self.results = {one: {"sent": 0, "answered": 0, "slowest": 0.0, "failed": []} for one in ("udp", "tcp")}
+        self.results = {one: {"sent": 0, "again": 0, "answered": 0, "slowest": 0.0, "failed": []} for one in ("udp", "tcp")}
 
-    def send(self, protocol):
+    def begin(self, protocol):
         result = self.results[protocol]
         number = result["sent"]
         result["sent"] += 1
         wire = struct.pack("!H", number & 0xFFFF) + self.questions[number % len(self.questions)][2:]
-        query = Query(protocol, self.server, wire)
+        self.follow(Query(protocol, self.server, wire))
+
+    def follow(self, query):
         if query.outcome is None:
             self.open[query.socket.fileno()] = query
             self.poll.register(query.socket, query.events)
@@ -117,12 +130,15 @@ class Load:
 
     def book(self, query):
         result = self.results[query.protocol]
+        query.socket.close()
         if query.outcome == "":
             result["answered"] += 1
             result["slowest"] = max(result["slowest"], time.monotonic() - query.begun)
+        elif query.attempts < self.attempts:
+            result["again"] += 1
+            self.follow(Query(query.protocol, self.server, query.wire, query))
         else:
             result["failed"].append((query.at, query.port, query.outcome))
-        query.socket.close()
 
     def end(self, query):
         del self.open[query.socket.fileno()]
@@ -140,22 +156,26 @@ class Load:
         if events:
             return
         now = time.monotonic()
-        for query in [one for one in self.open.values() if now - one.begun > PATIENCE]:
+        for query in [one for one in self.open.values() if now - one.sent > PATIENCE]:
             query.outcome = "silence"
             self.end(query)
 
-    def run(self):
+    def end_after(self, seconds):
+        self.until = time.monotonic() + seconds
+
+    def run(self, has_ended):
         print("asking", flush=True)
-        due = time.monotonic()
-        while not select.select([sys.stdin], [], [], 0)[0]:
+        begun = due = time.monotonic()
+        while not has_ended():
             if time.monotonic() >= due:
                 for protocol in self.results:
-                    self.send(protocol)
+                    self.begin(protocol)
                 due += self.interval
             self.wait(due - time.monotonic())
+        seconds = time.monotonic() - begun
         while self.open:
             self.wait(self.interval)
-        print(json.dumps(self.results))
+        print(json.dumps({"seconds": seconds, **self.results}), flush=True)
 
 
 def await_service(server, wire):
@@ -175,11 +195,22 @@ def await_service(server, wire):
     sys.exit(f"{server} does not answer")
 
 
-def main(server, rate, *names):
-    load = Load(server, int(rate), names)
-    await_service(server, load.questions[0])
-    load.run()
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--attempts", type=int, default=1)
+    parser.add_argument("--linger", type=float)
+    parser.add_argument("server")
+    parser.add_argument("rate", type=int)
+    parser.add_argument("names", nargs="+")
+    options = parser.parse_args()
+    load = Load(options.server, options.rate, options.names, options.attempts)
+    if options.linger is None:
+        await_service(options.server, load.questions[0])
+        load.run(lambda: select.select([sys.stdin], [], [], 0)[0])
+    else:
+        signal.signal(signal.SIGTERM, lambda *_: load.end_after(options.linger))
+        load.run(lambda: load.until is not None and time.monotonic() >= load.until)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,0 +1,30 @@
+"""What has to be there before any test can run."""
+
+import json
+import pathlib
+
+import pytest
+import tools as chart_tools
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def unusable(reason):
+    """One word instead of one for each test."""
+    pytest.exit(f"make cluster-test: {reason}", returncode=1)
+
+
+def index():
+    """The folder of the images' archives, and what is in it."""
+    file = ROOT / "build" / "cluster" / "images.json"
+    if not file.exists():
+        unusable(f"{file} is not there: make cluster-images")
+    return file.parent, json.loads(file.read_text())
+
+
+def helm():
+    """The program."""
+    try:
+        return chart_tools.fetch().helm
+    except chart_tools.Unavailable as reason:
+        unusable(f"there is no Helm for the charts: {reason}")

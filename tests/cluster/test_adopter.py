@@ -1,0 +1,138 @@
+"""An application whose own chart has adopted the sidecar, installed by Helm: what README says of it, done by its own commands."""
+
+import contextlib
+import json
+import re
+import shlex
+import subprocess
+import urllib.request
+
+import objects
+import pytest
+from charts import template
+from harness.process import TestProgramError, wait_until
+from kubectl import PATIENCE, apply, attempt, get, kubectl, ready_pods, wait_for
+from lookups import Pod
+from names import HERE
+from objects import named
+from program import PILLION, Program
+from requirements import ROOT
+
+pytestmark = pytest.mark.usefixtures("shop_log")
+PUBLIC_NAME, PUBLIC_ADDRESSES = "www.example.com", {"192.0.2.2", "192.0.2.3"}
+# What a network takes to learn of a NetworkPolicy, if it ever does.
+POLICY_PATIENCE = 10
+
+
+def readme(begin):
+    """The words of the command in README that begins so."""
+    found = (ROOT / "README.md").read_text(encoding="utf-8").split(f"\n{begin}", 1)[1].split("```")[0]
+    return shlex.split(begin + re.split(r"(?<!\\)\n", found)[0].replace("\\\n", " "), comments=True)
+
+
+def test_pillion_starts_first_and_what_comes_behind_it_resolves(shop):
+    """The init container has found a name, or the pod would not be there; the application finds one too."""
+    pod = get("pod", HERE, shop.name)
+    assert [one["name"] for one in pod["spec"]["initContainers"]] == ["pillion", "migrate"]
+    assert kubectl("-n", HERE, "logs", shop.name, "-c", "migrate").split()[0] in PUBLIC_ADDRESSES
+    assert {f"v4:{one}" for one in PUBLIC_ADDRESSES} <= set(shop.ask("glibc", [("host", PUBLIC_NAME)])["host", PUBLIC_NAME])
+
+
+def test_the_namespace_enforces_restricted(shop):
+    """Without which it would say nothing that pods with Pillion are admitted."""
+    spec = {"containers": [{"name": "shop", "image": "registry.example/shop"}]}
+    refused = attempt("create", "--dry-run=server", "-f", "-", stdin=json.dumps(named("Pod", HERE, "unrestricted", spec=spec)))
+    assert refused.returncode != 0 and 'violates PodSecurity "restricted' in refused.stderr
+
+
+def test_a_job_ends(images, values, tmp_path):
+    """Its pod has ended when its application has: Pillion goes as well."""
+    spec = objects.pod_spec(images["clients"], restartPolicy="Never")
+    spec["containers"][0]["args"] = ["migrate"]
+    job = named("Job", HERE, "job", spec={"backoffLimit": 0, "template": {"spec": spec}})
+    apply(Program(tmp_path).injected(job, values))
+    wait_for("condition=Complete", HERE, "job/job")
+    (pod,) = get("pods", HERE, "-l", "batch.kubernetes.io/job-name=job")["items"]
+    assert [one["state"]["terminated"]["exitCode"] for one in pod["status"]["initContainerStatuses"]] == [0]
+
+
+@contextlib.contextmanager
+def port_forward(words):
+    """The command, with ports of this machine that are free. Yields {port of the pod: port of this machine}."""
+    ports = [word.rpartition(":")[2] for word in words if re.fullmatch(r"(\d+:)?\d+", word)]
+    target = words[:len(words) - len(ports)]
+    with subprocess.Popen([*target, "-n", HERE, *(f":{port}" for port in ports)], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            found = {}
+            while len(found) < len(ports):
+                line = process.stdout.readline()
+                assert line, "kubectl port-forward has ended"
+                # Once for each family of addresses.
+                if match := re.match(r"Forwarding from 127\.0\.0\.1:(\d+) -> (\d+)", line):
+                    found[match[2]] = match[1]
+            yield found
+        finally:
+            process.kill()
+
+
+def test_it_is_asked_and_watched_from_outside(shop):
+    *forward, background = readme("kubectl port-forward ")
+    assert background == "&"
+    query, look = readme("pillion query www.example.com --server "), readme("curl -s 'http://127.0.0.1:9153/readyz")
+    with port_forward(forward) as ports:
+        dns = query.index("--server") + 1
+        query[dns] = f"127.0.0.1:{ports['53']}"
+        done = subprocess.run([PILLION, *query[1:]], capture_output=True, text=True, timeout=PATIENCE, check=False)
+        assert done.returncode == 0 and all(one in done.stdout for one in PUBLIC_ADDRESSES), done.stdout + done.stderr
+        for url, wanted in ((look[-1], "[+]not draining"), ("http://127.0.0.1:9153/metrics", 'pillion_upstream_up{upstream="public"')):
+            with urllib.request.urlopen(url.replace(":9153", f":{ports['9153']}"), timeout=PATIENCE) as answer:
+                assert wanted in answer.read().decode()
+
+
+@pytest.fixture
+def network_policy(shop, resolver, values, tmp_path):
+    """That of README, with this cluster's addresses, applied."""
+    _, _, release, chart, *words = readme("helm template shop helm/pillion ")
+    words = [f"pillion.clusterDNS.address={resolver}" if word.startswith("pillion.clusterDNS.address=") else word for word in words]
+    (policy,) = template(tmp_path, release, ROOT / chart, {"pillion": values}, *words)
+    policy["metadata"]["namespace"] = HERE
+    apply(policy)
+    yield policy
+    kubectl("-n", HERE, "delete", "networkpolicy", policy["metadata"]["name"])
+
+
+def test_the_network_policy_selects_the_adopters_pods(shop, network_policy):
+    """As the API server evaluates its selector; and in a cluster that enforces it, it leaves open what Pillion needs."""
+    labels = get("networkpolicy", HERE, network_policy["metadata"]["name"])["spec"]["podSelector"]["matchLabels"]
+    found = ready_pods(HERE, ",".join(f"{key}={value}" for key, value in labels.items()))
+    assert [pod["metadata"]["name"] for pod in found] == [shop.name]
+    name = "web.example.com"
+    assert "v4:192.0.2.5" in shop.ask("glibc", [("host", name)])["host", name]
+
+
+def reaches_the_api_server(pod):
+    command = pod.execute("/bin/busybox", "nc", "-z", "-w", "1", get("service", "default", "kubernetes")["spec"]["clusterIP"], "443")
+    return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
+
+
+def is_cut_off(pod):
+    try:
+        return wait_until(lambda: not reaches_the_api_server(pod), f"{pod.name} is cut off", patience=POLICY_PATIENCE)
+    except TestProgramError:
+        return False
+
+
+def test_the_network_policy_is_enforced(shop, images, request):
+    """Where the cluster's network enforces any: the shop reaches nothing that is not in it."""
+    policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
+    apply(named("Pod", HERE, "cut-off", spec=objects.pod_spec(images["clients"])))
+    wait_for("condition=Ready", HERE, "pod/cut-off")
+    assert reaches_the_api_server(shop)
+    apply({**policy, "metadata": {"name": "cut-off", "namespace": HERE},
+           "spec": {"podSelector": {"matchLabels": {objects.LABEL: "cut-off"}}, "policyTypes": ["Egress"]}})
+    enforced = is_cut_off(Pod("cut-off"))
+    kubectl("-n", HERE, "delete", "networkpolicy/cut-off", "pod/cut-off", "--wait=false")
+    if not enforced:
+        pytest.skip("the cluster's network enforces no NetworkPolicy: one that denies everything was of no effect")
+    request.getfixturevalue("network_policy")
+    assert is_cut_off(shop)

@@ -1,0 +1,58 @@
+"""Pillion's worker is killed under load: its supervisor starts another, and an application hardly notices."""
+
+import json
+import time
+
+import objects
+import pytest
+from harness.process import wait_until
+from kubectl import PATIENCE, get, kubectl
+from names import HERE
+from under_load import LOOPBACK, load
+
+pytestmark = pytest.mark.usefixtures("shop_log")
+KILLS = 5
+# So that the next worker serves for a while before it is killed as well.
+PAUSE = 1.0
+# As libc's: of a query that a worker had read when it was killed nobody knows any more.
+ATTEMPTS = "--attempts=2"
+KILLER = "killer"
+
+
+@pytest.fixture
+def killer(shop, images):
+    """Runs a program in an ephemeral container that sees Pillion's processes and has its user: Pillion's image has no program that kills."""
+    container = objects.container(images["clients"])
+    container["securityContext"] |= {"runAsUser": 65532}
+    kubectl("-n", HERE, "patch", "pod", shop.name, "--subresource=ephemeralcontainers", "--patch", json.dumps(
+        {"spec": {"ephemeralContainers": [{**container, "name": KILLER, "targetContainerName": "pillion"}]}}))
+
+    def is_running():
+        states = get("pod", HERE, shop.name)["status"].get("ephemeralContainerStatuses", [])
+        return any("running" in one["state"] for one in states if one["name"] == KILLER)
+
+    wait_until(is_running, "the container that kills runs", patience=PATIENCE)
+    return lambda *words: kubectl("-n", HERE, "exec", shop.name, "-c", KILLER, "--", "/bin/busybox", *words)
+
+
+def restarts(pod):
+    """(of the worker, by Pillion's metrics; of the container, by the kubelet)"""
+    metrics = ("/bin/busybox", "wget", "-q", "-O", "-", f"http://{LOOPBACK}:9153/metrics")
+    text = kubectl("-n", HERE, "exec", pod.name, "-c", pod.container, "--", *metrics)
+    (of_worker,) = (float(line.split()[1]) for line in text.splitlines() if line.startswith("pillion_worker_restarts_total "))
+    (of_container,) = (one["restartCount"] for one in get("pod", HERE, pod.name)["status"]["initContainerStatuses"] if one["name"] == "pillion")
+    return of_worker, of_container
+
+
+def test_no_look_up_fails_while_workers_are_killed(shop, killer):
+    before = restarts(shop)
+    with load(shop, LOOPBACK, ATTEMPTS) as end:
+        for _ in range(KILLS):
+            time.sleep(PAUSE)
+            # The first process is the supervisor.
+            killer("pkill", "-KILL", "-P", "1")
+        time.sleep(PAUSE)
+        results = end()
+    print(results)
+    results.check()
+    assert restarts(shop) == (before[0] + KILLS, before[1])

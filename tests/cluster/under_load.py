@@ -1,0 +1,103 @@
+"""Names that are asked for RATE times a second over UDP and as often over TCP, by load.py, and what became of it."""
+
+import contextlib
+import json
+import subprocess
+import time
+
+from kubectl import PATIENCE, ready_pods
+from names import HERE
+from objects import CONTAINER
+
+RATE = 200
+NAMES = ["www.example.com.", "example.com.", "web.example.com.", "alias.example.com.", "a.b.c.d.example.com."]
+# Answers that Pillion gave, but that came with the address of the pod instead of the Service's. A node forgets all flows to a pod that is no
+# longer ready (kube-proxy does, one by one), and so now and then one whose answer is under way, which then finds no way back.
+ASTRAY = "astray"
+LOOPBACK = "127.0.0.1"
+# How long an application goes on to ask after it has been told to end.
+LINGER = 3
+
+
+class Results:
+    """What load.py has told. `begun` is in seconds since the epoch: failures are shown by their distance from it."""
+
+    def __init__(self, told, begun):
+        self.seconds = told.pop("seconds")
+        self.by_protocol = told
+        self.begun = begun
+
+    def __str__(self):
+        lines = []
+        for protocol, result in self.by_protocol.items():
+            lines.append(f"{protocol}: {result['sent']} asked for in {self.seconds:.1f} s, {result['answered']} answered, slowest "
+                         f"{result['slowest']:.3f} s, {result['again']} sent again, {len(result['failed'])} failed")
+            lines += [f"    after {at - self.begun:.2f} s, from port {port}: {outcome}" for at, port, outcome in result["failed"]]
+        return "\n".join(lines)
+
+    def failed(self):
+        """What became of those that have no answer."""
+        return [outcome for result in self.by_protocol.values() for _, _, outcome in result["failed"]]
+
+    def check(self, astray_at_most=0):
+        results = self.by_protocol.values()
+        # The client was not what was slow.
+        assert all(result["sent"] >= 0.9 * RATE * self.seconds for result in results), str(self)
+        assert all(result["answered"] + len(result["failed"]) == result["sent"] for result in results), str(self)
+        assert not [one for one in self.failed() if one != ASTRAY], str(self)
+        assert len(self.failed()) <= astray_at_most, str(self)
+
+
+@contextlib.contextmanager
+def load(pod, server, *options):
+    """From a pod with the clients. Yields what ends it and returns its results."""
+    command = pod.execute("/usr/bin/python3", "/load.py", *options, server, str(RATE), *NAMES)
+    begun = time.time()
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout.readline() == "asking\n"
+            yield lambda: Results(json.loads(process.communicate(timeout=PATIENCE)[0]), begun)
+        finally:
+            process.kill()
+
+
+def as_application(container):
+    """The container of a pod's application that does nothing but ask Pillion, from its first moment until LINGER after it is told to end."""
+    return {**container, "command": ["/usr/bin/python3", "/load.py", "--linger", str(LINGER), LOOPBACK, str(RATE), *NAMES]}
+
+
+class Applications:
+    """The pods of a selector whose application asks. What each has told in its end is read from its log, and so has to be followed before."""
+
+    def __init__(self, selector):
+        self.selector = selector
+        self.begun = time.time()
+        self.following = {}
+
+    def follow(self):
+        """Those that are ready. Returns their names."""
+        names = [pod["metadata"]["name"] for pod in ready_pods(HERE, self.selector)]
+        for name in names:
+            if name not in self.following:
+                self.following[name] = subprocess.Popen(["kubectl", "-n", HERE, "logs", "-f", name, "-c", CONTAINER], stdout=subprocess.PIPE,
+                                                        stderr=subprocess.STDOUT, text=True)
+        return names
+
+    def results(self):
+        """{pod: its results}, once all have ended."""
+        found = {}
+        for name, process in self.following.items():
+            text, _ = process.communicate(timeout=PATIENCE)
+            last = text.splitlines()[-1] if text else ""
+            assert last.startswith("{"), f"{name}: {text}"
+            found[name] = Results(json.loads(last), self.begun)
+        return found
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for process in self.following.values():
+            process.kill()
+            process.wait()
+            process.stdout.close()
