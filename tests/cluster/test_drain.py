@@ -15,11 +15,10 @@ from harness.process import wait_until
 from kubectl import PATIENCE, apply, attempt, await_rollout, get, kubectl, logs, ready_pods, wait_for
 from lookups import Pod
 from names import HERE
-from under_load import Applications, as_application, load
+from under_load import ASTRAY_AT_MOST, Applications, as_application, load
 
 GATEWAY, APPLICATION, CLIENT = "drained-gateway", "drained-workload", "drain-load"
 INSTANCE = "app.kubernetes.io/instance"
-ASTRAY_AT_MOST = 2
 CORDONED = "node.kubernetes.io/unschedulable"
 NODES = "kubectl drain needs the right to change nodes"
 

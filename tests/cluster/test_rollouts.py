@@ -14,13 +14,12 @@ from harness.process import wait_until
 from kubectl import PATIENCE, apply, await_rollout, get, kubectl, logs, wait_for
 from lookups import Pod
 from names import HERE
-from under_load import Applications, as_application, load
+from under_load import ASTRAY_AT_MOST, Applications, as_application, load
 
 ROLLOUTS = int(os.environ.get("ROLLOUTS", "0"))
 SECONDS = float(os.environ.get("ROLLOUT_SECONDS", "10"))
 pytestmark = pytest.mark.skipif(ROLLOUTS == 0, reason="rollouts under load: only with ROLLOUTS=1 or more")
 CLIENT = "load"
-ASTRAY_AT_MOST = 2
 
 # Each one's workload, and what it has to have set: an autoscaler has nothing to go by where the cluster has no metrics.
 MODES = {
@@ -54,7 +53,7 @@ class Release:
         await_rollout(HERE, self.workload)
 
     def roll(self, after_each=lambda: None):
-        """ROLLOUTS times within SECONDS, and until the old pods have gone. Returns how long it took."""
+        """ROLLOUTS times within SECONDS, and until the old pods have gone."""
         start = time.monotonic()
         old = set()
         for number in range(ROLLOUTS):

@@ -14,6 +14,8 @@ NAMES = ["www.example.com.", "example.com.", "web.example.com.", "alias.example.
 # Answers that Pillion gave, but that came with the address of the pod instead of the Service's. A node forgets all flows to a pod that is no
 # longer ready (kube-proxy does, one by one), and so now and then one whose answer is under way, which then finds no way back.
 ASTRAY = "astray"
+# Of a rollout or a drain.
+ASTRAY_AT_MOST = 2
 LOOPBACK = "127.0.0.1"
 # How long an application goes on to ask after it has been told to end.
 LINGER = 3
