@@ -7,6 +7,7 @@ from names import DOMAIN, HERE, NAMESPACES, OUTSIDE, OUTWARD, PUBLIC_ZONE, SEARC
 LABEL = "pillion-cluster-test"
 RESOLVER = "resolver"
 CONTAINER = "clients"
+VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Job": "batch/v1"}
 # Where the resolver writes who has asked for what.
 LOG = "/tmp/asked"
 
@@ -16,8 +17,7 @@ def listed(objects):
 
 
 def named(kind, namespace, name, **more):
-    version = "apps/v1" if kind in ("Deployment", "StatefulSet") else "v1"
-    return {"apiVersion": version, "kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": {LABEL: name}}, **more}
+    return {"apiVersion": VERSIONS.get(kind, "v1"), "kind": kind, "metadata": {"name": name, "namespace": namespace, "labels": {LABEL: name}}, **more}
 
 
 def namespaces():
