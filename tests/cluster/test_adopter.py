@@ -111,7 +111,8 @@ def test_the_network_policy_selects_the_adopters_pods(shop, network_policy):
 
 
 def reaches_the_api_server(pod):
-    command = pod.execute("/bin/busybox", "nc", "-z", "-w", "1", get("service", "default", "kubernetes")["spec"]["clusterIP"], "443")
+    connect = f"import socket; socket.create_connection(('{get('service', 'default', 'kubernetes')['spec']['clusterIP']}', 443), 1)"
+    command = pod.execute("/usr/bin/python3", "-c", connect)
     return subprocess.run(command, capture_output=True, timeout=PATIENCE, check=False).returncode == 0
 
 

@@ -17,11 +17,18 @@ PAUSE = 1.0
 # As libc's: of a query that a worker had read when it was killed nobody knows any more.
 ATTEMPTS = "--attempts=2"
 KILLER = "killer"
+# The first process is the supervisor, the worker its child.
+KILL_WORKER = """
+import os, pathlib, signal
+for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    if stat.read_text().rpartition(")")[2].split()[1] == "1":
+        os.kill(int(stat.parent.name), signal.SIGKILL)
+"""
 
 
 @pytest.fixture
-def killer(shop, images):
-    """Runs a program in an ephemeral container that sees Pillion's processes and has its user: Pillion's image has no program that kills."""
+def kill_worker(shop, images):
+    """From an ephemeral container that sees Pillion's processes and has its user: Pillion's image has no program that kills."""
     container = objects.container(images["clients"])
     container["securityContext"] |= {"runAsUser": 65532}
     kubectl("-n", HERE, "patch", "pod", shop.name, "--subresource=ephemeralcontainers", "--patch", json.dumps(
@@ -32,7 +39,7 @@ def killer(shop, images):
         return any("running" in one["state"] for one in states if one["name"] == KILLER)
 
     wait_until(is_running, "the container that kills runs", patience=PATIENCE)
-    return lambda *words: kubectl("-n", HERE, "exec", shop.name, "-c", KILLER, "--", "/bin/busybox", *words)
+    return lambda: kubectl("-n", HERE, "exec", shop.name, "-c", KILLER, "--", "/usr/bin/python3", "-c", KILL_WORKER)
 
 
 def restarts(pod):
@@ -44,13 +51,12 @@ def restarts(pod):
     return of_worker, of_container
 
 
-def test_no_look_up_fails_while_workers_are_killed(shop, killer):
+def test_no_look_up_fails_while_workers_are_killed(shop, kill_worker):
     before = restarts(shop)
     with load(shop, LOOPBACK, ATTEMPTS) as end:
         for _ in range(KILLS):
             time.sleep(PAUSE)
-            # The first process is the supervisor.
-            killer("pkill", "-KILL", "-P", "1")
+            kill_worker()
         time.sleep(PAUSE)
         results = end()
     print(results)
