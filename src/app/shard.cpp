@@ -27,6 +27,7 @@ Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, Sha
       upstreams_(make_upstreams(loop_, plan, {}, memory_.queries, server_metrics_)),
       resolver_(loop_, loop_.random(), loop_.log(), memory_, setup_of(plan, upstreams_)),
       server_(loop_, plan.config, shared.limits, resolver_, memory_, metrics_),
+      explainer_(loop_, resolver_, plan.config.dns.udp_payload),
       trimmer_(loop_, memory_, [this] {
         const bool is_more = server_.trim();
         return resolver_.trim() || is_more;
@@ -44,6 +45,14 @@ void Shard::start() {
   resolver_.start();
   server_.start();
   trimmer_.start();
+}
+
+void Shard::explain(server::ExplainedQuestion question, std::function<void(std::optional<server::Explanation>)> done) {
+  asio::post(loop_.io(), [this, question = std::move(question), done = std::move(done)] {
+    loop_.clock().refresh();
+    const auto hand_over = [done](server::Explanation explanation) { done(std::move(explanation)); };
+    if (!explainer_.explain(question, hand_over)) done(std::nullopt);
+  });
 }
 
 void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<server::ListenAddress> added,

@@ -24,6 +24,7 @@
 #include "runtime/loop.hpp"
 #include "runtime/memory.hpp"
 #include "server/dns_server.hpp"
+#include "server/explainer.hpp"
 
 namespace pillion::app {
 
@@ -66,6 +67,10 @@ class Shard {
   /// In the order of the configuration's upstreams. For other threads: only before the shard runs.
   [[nodiscard]] const ShardUpstreams& upstreams() const { return upstreams_; }
 
+  /// Thread-safe. Asks as a client would, and calls `done` on the shard's thread with what became of it; nullopt if too
+  /// many are being explained already. It is not called where the shard ends before.
+  void explain(server::ExplainedQuestion question, std::function<void(std::optional<server::Explanation>)> done);
+
   /// Thread-safe. Makes a generation of `plan` and opens its connections, beside the one in use; calls `done` on the
   /// shard's thread when these are open, or have failed, or `patience` is over. The error is why it could not be made.
   /// `added` are for the addresses that the plan has and the one in use has not.
@@ -103,6 +108,7 @@ class Shard {
   ShardUpstreams upstreams_;
   resolve::Resolver resolver_;
   server::DnsServer server_;
+  server::Explainer explainer_;
   Trimmer trimmer_;
   std::optional<Prepared> prepared_;
   std::optional<Drain> drain_;

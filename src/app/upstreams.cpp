@@ -89,7 +89,7 @@ std::unique_ptr<upstream::Pool> make_pool(const ServerContext& of, config::Proto
       upstream::ServerProfile(
           of.edns,
           upstream::KnownQuestion(says_up ? of.question : std::make_shared<upstream::GroupQuestion>(), encrypted)),
-      upstream::PoolSettings{.encrypted = encrypted}, std::move(make));
+      upstream::PoolSettings{.protocol = protocol}, std::move(make));
 }
 
 /// The first zone that leads to the upstream; empty if none does.

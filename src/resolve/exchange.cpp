@@ -5,9 +5,12 @@
 
 #include "dns/edns.hpp"
 #include "upstream/quarantine.hpp"
+#include "upstream/trace_events.hpp"
 
 namespace pillion::resolve {
 
+namespace trace = upstream::trace;
+using trace::Cause;
 using upstream::Error;
 
 namespace {
@@ -36,7 +39,7 @@ void Attempt::failed(Error error) {
   exchange_->failed(*this, error);
 }
 void Attempt::delayed() {
-  exchange_->delayed();
+  exchange_->delayed(*this);
 }
 
 Exchange::Exchange() {
@@ -64,7 +67,7 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   }
   const auto started = now();
   give_up_ = started + terms.budget;
-  if (!ask_another(started, false)) answer_kept_or_fail();
+  if (!ask_another(started, false, Cause::first)) answer_kept_or_fail();
 }
 
 bool Exchange::is_waiting() const {
@@ -86,20 +89,26 @@ Attempt* Exchange::free_attempt() {
 }
 
 /// A free attempt is for this server now. What it was before, it was in vain.
-void Exchange::take(Attempt& attempt, std::size_t server, bool is_hedge) {
+void Exchange::take(Attempt& attempt, std::size_t server, Cause cause) {
   if (attempt.is_hedge_) terms_->servers.hedged(attempt.server_, false);
+  trace::note(trace(), [&] {
+    auto chosen = terms_->servers.explain(server, tried_);
+    chosen.cause = cause;
+    return chosen;
+  });
   tried_ |= upstream::ServerSet{1} << server;
   attempt.server_ = server;
-  attempt.is_hedge_ = is_hedge;
+  attempt.is_hedge_ = cause == Cause::hedge;
+  attempt.trace = &trace();
 }
 
 /// Asks the best server that has not had the question yet; false if there is none, or every one refuses at once.
-bool Exchange::ask_another(runtime::Time now, bool only_responsive) {
+bool Exchange::ask_another(runtime::Time now, bool only_responsive, Cause cause) {
   auto* const attempt = free_attempt();
   if (attempt == nullptr) return false;
   const bool is_first = !is_waiting();
   while (const auto server = terms_->servers.choose(tried_, only_responsive)) {
-    take(*attempt, *server, false);
+    take(*attempt, *server, cause);
     next_at_ = now + terms_->next_after;
     const auto slow_after = is_first ? terms_->servers.slow_after(*server) : std::nullopt;
     hedge_at_ = slow_after ? std::optional(now + *slow_after) : std::nullopt;
@@ -150,20 +159,22 @@ void Exchange::abandon(Attempt& attempt) {
 void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
   note_end(attempt);
   if (is_ending_) return;
+  trace::note(trace(), [&] { return trace::replied(server_of(attempt), reply); });
   if (upstream::is_usable(reply.rcode) || upstream::is_bogus(reply)) return answer(attempt, reply);
   refused_ |= upstream::ServerSet{1} << attempt.server_;
   keep(reply);
-  if (ask_another(now(), true) || is_waiting()) return;
+  if (ask_another(now(), true, Cause::refusal) || is_waiting()) return;
   answer_kept_or_fail();
 }
 
 void Exchange::failed(Attempt& attempt, Error error) {
   note_end(attempt);
   if (is_ending_) return;
+  trace::note(trace(), [&] { return trace::Failed{.server = server_of(attempt), .error = error}; });
   note_error(attempt, error);
   const auto at = now();
   const bool may_retry = upstream::traits(error).ask_another && at < give_up_;
-  if (may_retry && ask_another(at, false)) return;
+  if (may_retry && ask_another(at, false, Cause::failure)) return;
   if (is_waiting()) return;
   if (may_retry && !kept_rcode_) {
     // Every server has had it. One that may only be restarting is waited for, unless the query is what ends its
@@ -173,15 +184,17 @@ void Exchange::failed(Attempt& attempt, Error error) {
     const bool is_its_own_fault = upstream::traits(error).blame == upstream::Blame::query;
     if (!is_guilty && !(is_its_own_fault && has_second_round_) && endings_ < upstream::Query::max_endings) {
       has_second_round_ = true;
-      if (ask_another(at, false)) return;
+      if (ask_another(at, false, Cause::new_round)) return;
     }
   }
   answer_kept_or_fail();
 }
 
 /// A connection has fallen silent with the query on it. One that is left there needs a server that is heard of.
-void Exchange::delayed() {
-  if (!is_ending_ && now() < give_up_) ask_another(now(), true);
+void Exchange::delayed(const Attempt& attempt) {
+  if (is_ending_ || now() >= give_up_) return;
+  trace::note(trace(), [&] { return trace::FellSilent{.server = server_of(attempt)}; });
+  ask_another(now(), true, Cause::silence);
 }
 
 void Exchange::fail() {
@@ -210,8 +223,12 @@ void Exchange::hedge(runtime::Time now) {
   hedge_at_.reset();
   auto* const attempt = free_attempt();
   const auto server = terms_->servers.choose(tried_, true);
-  if (attempt == nullptr || !server || !terms_->servers.take_hedge(*server)) return;
-  take(*attempt, *server, true);
+  if (attempt == nullptr || !server) return;
+  if (!terms_->servers.take_hedge(*server)) {
+    trace::note(trace(), [&] { return trace::HedgeWithheld{.server = std::string(terms_->servers.name_of(*server))}; });
+    return;
+  }
+  take(*attempt, *server, Cause::hedge);
   if (submit(*attempt, now)) return;
   attempt->is_hedge_ = false;
   terms_->servers.give_hedge_back();
@@ -221,13 +238,14 @@ void Exchange::hedge(runtime::Time now) {
 void Exchange::ask_late(runtime::Time now) {
   next_at_ = now + terms_->next_after;
   const auto tried_before = tried_;
-  if (ask_another(now, false) || tried_ != tried_before) return;
+  if (ask_another(now, false, Cause::late) || tried_ != tried_before) return;
   tried_ = waited_for() | refused_;
-  ask_another(now, false);
+  ask_another(now, false, Cause::new_round);
 }
 
 void Exchange::give_up() {
   is_ending_ = true;
+  trace::note(trace(), [&] { return trace::GaveUp{.budget = terms_->budget}; });
   for (auto& attempt : attempts_) {
     if (!attempt.is_live_) continue;
     abandon(attempt);
@@ -237,7 +255,9 @@ void Exchange::give_up() {
     // What a server is backed off for has been counted.
     const auto trouble = terms_->servers.trouble_of(attempt.server_);
     if (!trouble) terms_->servers.timed_out(attempt.server_);
-    note_error(attempt, trouble.value_or(Error::timeout));
+    const auto error = trouble.value_or(Error::timeout);
+    trace::note(trace(), [&] { return trace::Failed{.server = server_of(attempt), .error = error}; });
+    note_error(attempt, error);
   }
   answer_kept_or_fail();
 }

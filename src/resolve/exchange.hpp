@@ -59,6 +59,8 @@ class Servers {
   virtual void timed_out(std::size_t server) = 0;
   /// For people: "1.1.1.1:853".
   [[nodiscard]] virtual std::string_view name_of(std::size_t server) const = 0;
+  /// Why `server` was chosen just now of those that were not `tried`, for a question that is traced.
+  [[nodiscard]] virtual upstream::trace::ServerChosen explain(std::size_t server, upstream::ServerSet tried) const = 0;
   /// The exchange has ended; its request has not been answered yet, and may ask again.
   virtual void ended(Exchange& exchange) = 0;
 
@@ -102,7 +104,7 @@ class Exchange final : public runtime::Deadline {
   friend class Attempt;
   void replied(Attempt& attempt, const upstream::Reply& reply);
   void failed(Attempt& attempt, upstream::Error error);
-  void delayed();
+  void delayed(const Attempt& attempt);
   void expired(runtime::Time now) override;
   void look(runtime::Time now);
 
@@ -110,12 +112,16 @@ class Exchange final : public runtime::Deadline {
   [[nodiscard]] bool is_waiting() const;
   [[nodiscard]] upstream::ServerSet waited_for() const;
   [[nodiscard]] Attempt* free_attempt();
-  void take(Attempt& attempt, std::size_t server, bool is_hedge);
-  bool ask_another(runtime::Time now, bool only_responsive);
+  void take(Attempt& attempt, std::size_t server, upstream::trace::Cause cause);
+  bool ask_another(runtime::Time now, bool only_responsive, upstream::trace::Cause cause);
   void ask_late(runtime::Time now);
   void hedge(runtime::Time now);
   void set_deadline();
   [[nodiscard]] bool submit(Attempt& attempt, runtime::Time now);
+  [[nodiscard]] const upstream::trace::Link& trace() const { return request_->trace(); }
+  [[nodiscard]] std::string server_of(const Attempt& attempt) const {
+    return std::string(terms_->servers.name_of(attempt.server_));
+  }
   void note_end(Attempt& attempt);
   void note_error(const Attempt& attempt, upstream::Error error);
   void abandon(Attempt& attempt);

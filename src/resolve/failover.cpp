@@ -55,11 +55,13 @@ void Failover::start() {
 
 void Failover::resolve(const dns::QueryView& query, Request& request) {
   auto* const exchange = exchanges_.acquire();
-  if (exchange == nullptr) return request.answered(refusal("too many queries under way"));
+  constexpr auto no_memory = refusal("no memory for the query");
+  if (exchange == nullptr)
+    return request.answered(exchanges_.is_full() ? refusal("too many queries under way") : no_memory);
   exchange->unusual_size = unusual_size(query);
   if (!memory_.take(exchange->unusual_size)) {
     exchanges_.release(*exchange);
-    return request.answered(refusal("no memory for the query"));
+    return request.answered(no_memory);
   }
   hedges_.earn();
   terms_.schedule.contain("query", [&] { exchange->start(terms_, query, request); }, [&] { exchange->fail(); });
@@ -107,6 +109,25 @@ void Failover::timed_out(std::size_t server) {
 
 std::string_view Failover::name_of(std::size_t server) const {
   return servers_[server]->server();
+}
+
+upstream::trace::ServerChosen Failover::explain(std::size_t server, upstream::ServerSet tried) const {
+  using State = upstream::trace::ServerState;
+  std::vector<upstream::trace::Considered> considered;
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    const auto& health = *health_[i];
+    const bool was_tried = (tried >> i & 1U) != 0;
+    considered.push_back({.server = servers_[i]->server(),
+                          .state = was_tried                ? State::tried
+                                   : !health.is_up()        ? State::backed_off
+                                   : health.is_responsive() ? State::responsive
+                                                            : State::silent,
+                          .latency = health.latency(),
+                          .trouble = health.last_error()});
+  }
+  return {.server = servers_[server]->server(),
+          .why = policy_.explain(health_, tried, server),
+          .considered = std::move(considered)};
 }
 
 void Failover::ended(Exchange& exchange) {

@@ -51,6 +51,7 @@ class Failover final : public Group, Servers {
   void hedged(std::size_t server, bool has_won) override;
   void timed_out(std::size_t server) override;
   [[nodiscard]] std::string_view name_of(std::size_t server) const override;
+  [[nodiscard]] upstream::trace::ServerChosen explain(std::size_t server, upstream::ServerSet tried) const override;
   void ended(Exchange& exchange) override;
   void count(std::size_t server, upstream::Hedge result);
 

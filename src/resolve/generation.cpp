@@ -38,6 +38,7 @@ Generation::Generation(runtime::Schedule& schedule, Setup setup)
   for (auto& special : special_zones()) {
     if (!is_configured(special.name)) zones_.push_back({.name = special.name, .zone = std::move(special.zone)});
   }
+  special_zones_ = zones_.size();
   for (auto& zone : setup.zones) zones_.push_back(std::move(zone));
   for (const auto& route : setup.routes) {
     routes_.add(route.zone, static_cast<RouteTable::Target>(route.group));

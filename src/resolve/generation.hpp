@@ -74,6 +74,13 @@ class Generation {
     if (target >= first_zone) return {.zone = &zones_[target - first_zone].zone};
     return {.group = groups_[target].get()};
   }
+  /// The zone by which find() has found the place: a suffix of `name`.
+  [[nodiscard]] dns::Bytes zone_of(dns::Bytes name) const { return routes_.zone_of(name); }
+  /// True if `name` is answered as a special-use domain (RFC 6761), of which the configuration says nothing.
+  [[nodiscard]] bool is_special_use(dns::Bytes name) const {
+    const auto target = routes_.find(name);
+    return target >= first_zone && target < first_zone + special_zones_;
+  }
   /// True if names beneath `name` may be answered elsewhere, so that a denial of it says nothing of them.
   [[nodiscard]] bool leads_elsewhere(dns::Bytes name) const {
     return routes_.leads_to_zone(name) || (search_ && search_->leads_to_domain(name));
@@ -92,7 +99,8 @@ class Generation {
   void make_loop_probes(runtime::Schedule& schedule, const std::vector<Setup::GroupRoute>& routes);
 
   std::vector<std::shared_ptr<UpstreamGroup>> groups_;
-  std::vector<Setup::Zone> zones_;
+  std::vector<Setup::Zone> zones_;  // first those of special use
+  std::size_t special_zones_ = 0;
   RouteTable routes_;
   std::optional<SearchList> search_;
   std::vector<LoopProbe*> loop_probes_;

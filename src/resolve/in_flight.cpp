@@ -4,13 +4,26 @@
 
 #include "dns/edns.hpp"
 #include "dns/name.hpp"
+#include "resolve/trace_events.hpp"
 
 namespace pillion::resolve {
+
+namespace trace = upstream::trace;
+using StaleSince = trace::StaleGiven::Since;
+
 namespace {
 
 constexpr std::size_t bucket_count = 1024;
 
 constexpr Answer too_many = refusal("too many queries under way");
+constexpr Answer no_memory = refusal("no memory for the query");
+
+/// What came back is in the cache now, or why it is not.
+trace::What event_of(const std::expected<cache::Kind, cache::NotStored>& stored, const cache::Preparation& prepared) {
+  if (!stored) return trace::NotKept{.reason = std::string(cache::to_string(stored.error()))};
+  return trace::Kept{.content = trace::content_of(*stored),
+                     .lifetime = std::chrono::seconds(prepared.admitted()->lifetime)};
+}
 
 }  // namespace
 
@@ -20,7 +33,24 @@ void InFlightQuery::answered(const Answer& answer) {
 
 /// Nothing came in time: those who wait get what there was. The question stays under way, for the cache.
 void InFlightQuery::expired(runtime::Time now) {
-  owner->answer_all_stale(*this, now);
+  owner->answer_all_stale(*this, trace::StaleGiven::Since::waited, now);
+}
+
+void InFlightQuery::note(const trace::What& what, std::string_view step) {
+  waiters.for_each([&](const Request& waiter) {
+    if (waiter.trace().tracer != nullptr) waiter.trace().tracer->note(what, step);
+  });
+}
+
+void InFlightQuery::lost() noexcept {
+  waiters.for_each([](const Request& waiter) {
+    if (waiter.trace().tracer != nullptr) waiter.trace().tracer->lost();
+  });
+}
+
+void InFlightQuery::add_waiter(Request& request) {
+  waiters.push_back(request);
+  if (request.trace().tracer != nullptr) trace_by(this);
 }
 
 InFlight::InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings,
@@ -56,6 +86,7 @@ void InFlight::set_up(InFlightQuery& in_flight, const Destination& destination, 
   in_flight.is_plaintext = destination.is_plaintext;
   in_flight.is_shared = true;
   in_flight.stale_is_due = false;
+  in_flight.trace_by(nullptr);
   in_flight.hash = hash;
 }
 
@@ -74,18 +105,24 @@ bool InFlight::join(const dns::QueryView& query, const Destination& destination,
   const auto hash = cache::hash_of(destination.key, seed_);
   if (auto* const in_flight = find(destination.key, hash)) {
     metrics_.coalesced.add();
-    if (in_flight->stale_is_due && answer_stale(*in_flight, request, now)) return false;
-    in_flight->waiters.push_back(request);
+    trace::note(request.trace(), [&] {
+      std::size_t waiting = 0;
+      in_flight->waiters.for_each([&](const Request&) { ++waiting; });
+      return trace::Joined{.waiting = waiting};
+    });
+    if (in_flight->stale_is_due && answer_stale(*in_flight, request, StaleSince::waited, now)) return false;
+    in_flight->add_waiter(request);
     // One that was asked for nobody, to refresh what was not expired then, has no deadline yet.
     if (destination.has_stale && !in_flight->is_set()) promise_stale(*in_flight, *destination.group, now);
     return false;
   }
   auto* const in_flight = add(destination, hash);
   if (in_flight == nullptr) {
-    request.answered(too_many);
+    request.answered(slab_.is_full() ? too_many : no_memory);
     return false;
   }
-  in_flight->waiters.push_back(request);
+  in_flight->add_waiter(request);
+  trace::note(request.trace(), [] { return trace::Asked{}; });
   const auto ask = [&] {
     if (destination.has_stale) promise_stale(*in_flight, *destination.group, now);
     destination.group->resolve(query, *in_flight);
@@ -95,11 +132,13 @@ bool InFlight::join(const dns::QueryView& query, const Destination& destination,
 
 void InFlight::ask_alone(const dns::QueryView& query, const Destination& destination, Request& request) {
   auto* const in_flight = slab_.acquire();
-  if (in_flight == nullptr) return request.answered(too_many);
+  if (in_flight == nullptr) return request.answered(slab_.is_full() ? too_many : no_memory);
   in_flight->waiters.push_back(request);
+  trace::note(request.trace(), [] { return trace::Asked{.is_shared = false}; });
   const auto ask = [&] {
     set_up(*in_flight, destination, 0);
     in_flight->is_shared = false;
+    if (request.trace().tracer != nullptr) in_flight->trace_by(in_flight);
     destination.group->resolve(query, *in_flight);
   };
   schedule_.contain("query", ask, [&] {
@@ -110,7 +149,7 @@ void InFlight::ask_alone(const dns::QueryView& query, const Destination& destina
 
 /// RFC 8767 section 5: the expired answer, at once where nothing is to be hoped for, else after a while.
 void InFlight::promise_stale(InFlightQuery& in_flight, const Group& group, runtime::Time now) {
-  if (group.is_down()) return answer_all_stale(in_flight, now);
+  if (group.is_down()) return answer_all_stale(in_flight, StaleSince::group_is_down, now);
   schedule_.set_deadline(in_flight, now + stale_after);
 }
 
@@ -137,7 +176,7 @@ void InFlight::answered(InFlightQuery& in_flight, const Answer& answer) {
     hand_over(waiters, ours, memory_.output);
   } else {
     while (auto* const request = waiters.pop_front()) {
-      if (!failed || !answer_stale(in_flight, *request, now)) request->answered(ours);
+      if (!failed || !answer_stale(in_flight, *request, StaleSince::failed, now)) request->answered(ours);
     }
   }
   spare_ = std::move(prepared);
@@ -189,14 +228,16 @@ void InFlight::keep_failure(const InFlightQuery& in_flight, const Answer& answer
 void InFlight::store(const InFlightQuery& in_flight, const cache::Preparation& prepared, runtime::Time now) {
   if (store_ == nullptr || !in_flight.is_shared) return;
   // What is not stored has its reasons, none of which the client needs to know.
-  [[maybe_unused]] const auto stored = store_->insert(in_flight.key(), prepared, in_flight.denial, now);
+  const auto stored = store_->insert(in_flight.key(), prepared, in_flight.denial, now);
+  trace::note(in_flight.trace(), [&] { return event_of(stored, prepared); });
 }
 
-bool InFlight::answer_stale(const InFlightQuery& in_flight, Request& request, runtime::Time now) {
+bool InFlight::answer_stale(const InFlightQuery& in_flight, Request& request, StaleSince since, runtime::Time now) {
   if (store_ == nullptr || !in_flight.is_shared) return false;
   const auto found = store_->lookup_stale(in_flight.key(), now);
   if (found.entry == nullptr || found.entry->kind() == cache::Kind::failure) return false;
   if (found.freshness == cache::Freshness::stale) {
+    trace::note(request.trace(), [&] { return trace::StaleGiven{.since = since}; });
     request.answered(stale_answer(*found.entry, now));
   } else {
     // Meanwhile stored by another question: an NXDOMAIN of an ancestor, say.
@@ -205,11 +246,11 @@ bool InFlight::answer_stale(const InFlightQuery& in_flight, Request& request, ru
   return true;
 }
 
-void InFlight::answer_all_stale(InFlightQuery& in_flight, runtime::Time now) {
+void InFlight::answer_all_stale(InFlightQuery& in_flight, StaleSince since, runtime::Time now) {
   in_flight.stale_is_due = true;
   auto waiters = std::exchange(in_flight.waiters, {});
   while (auto* const request = waiters.pop_front()) {
-    if (!answer_stale(in_flight, *request, now)) in_flight.waiters.push_back(*request);
+    if (!answer_stale(in_flight, *request, since, now)) in_flight.waiters.push_back(*request);
   }
 }
 

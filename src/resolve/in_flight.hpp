@@ -20,12 +20,16 @@ namespace pillion::resolve {
 class InFlight;
 
 /// One question under way.
-class InFlightQuery final : public Request, public runtime::Deadline {
+class InFlightQuery final : public Request, public runtime::Deadline, upstream::trace::Tracer {
  public:
   void answered(const Answer& answer) override;
 
  private:
   friend class InFlight;
+  /// To every waiter that is traced.
+  void note(const upstream::trace::What& what, std::string_view step) override;
+  void lost() noexcept override;
+  void add_waiter(Request& request);
   void expired(runtime::Time now) override;
   [[nodiscard]] cache::Key key() const {
     return {.name = name, .type = type, .klass = klass, .dnssec_ok = dnssec_ok, .checking_disabled = checking_disabled};
@@ -112,8 +116,9 @@ class InFlight {
   void keep_failure(const InFlightQuery& in_flight, const Answer& answer, cache::Preparation& prepared,
                     runtime::Time now);
   void promise_stale(InFlightQuery& in_flight, const Group& group, runtime::Time now);
-  [[nodiscard]] bool answer_stale(const InFlightQuery& in_flight, Request& request, runtime::Time now);
-  void answer_all_stale(InFlightQuery& in_flight, runtime::Time now);
+  [[nodiscard]] bool answer_stale(const InFlightQuery& in_flight, Request& request,
+                                  upstream::trace::StaleGiven::Since since, runtime::Time now);
+  void answer_all_stale(InFlightQuery& in_flight, upstream::trace::StaleGiven::Since since, runtime::Time now);
 
   runtime::Schedule& schedule_;
   cache::Store* store_;

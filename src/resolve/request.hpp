@@ -11,6 +11,7 @@
 #include "dns/message.hpp"
 #include "resolve/metrics.hpp"
 #include "runtime/clock.hpp"
+#include "upstream/trace.hpp"
 
 namespace pillion::resolve {
 
@@ -77,12 +78,17 @@ class Request {
   /// Called instead of answered(), and only where can_take() is false: the answer waits until it is true.
   virtual void keep(const std::shared_ptr<const KeptAnswer>& /*answer*/) {}
 
+  /// Who wants to know what becomes of the question until it is answered.
+  [[nodiscard]] const upstream::trace::Link& trace() const { return trace_; }
+
  protected:
   ~Request() = default;
+  void trace_by(upstream::trace::Tracer* tracer) { trace_.tracer = tracer; }
 
  private:
   friend class RequestList;
   Request* next_ = nullptr;
+  upstream::trace::Link trace_;
 };
 
 /// Requests that wait for the same answer, in the order in which they came. A request is in one list at most.
@@ -99,6 +105,10 @@ class RequestList {
     auto* const request = first_;
     if (request != nullptr) first_ = request->next_;
     return request;
+  }
+  template <typename Visit>
+  void for_each(Visit visit) const {
+    for (const auto* each = first_; each != nullptr; each = each->next_) visit(*each);
   }
 
  private:

@@ -55,6 +55,9 @@ class Resolver {
   /// Answers `request` once, now or later. `query` and `miss` are not used after the call.
   void ask(const dns::QueryView& query, const Miss& miss, Request& request);
 
+  /// Tells whoever traces the question what look() has gone by. To be called right after it, with what it has found.
+  void explain(const dns::QueryView& query, const Found& found, const upstream::trace::Link& trace) const;
+
   /// Closes the upstream connections in an orderly way; they are gone when is_stopped().
   void stop();
   [[nodiscard]] bool is_stopped() const;
@@ -72,6 +75,8 @@ class Resolver {
   [[nodiscard]] Answer fresh_answer(const cache::Entry& entry, runtime::Time now);
   [[nodiscard]] Answer answer_from(const LocalZone& zone, const dns::QueryView& query);
   [[nodiscard]] std::optional<Answer> answer_from_cache(const dns::QueryView& query, Destination& destination);
+  [[nodiscard]] upstream::trace::What place_of(const dns::QueryView& query) const;
+  [[nodiscard]] upstream::trace::CacheLooked state_of_cache(const Found& found) const;
   void prefetch(const dns::QueryView& query, const Destination& destination);
   [[nodiscard]] Destination with_denial(Destination destination) const;
 

@@ -57,6 +57,20 @@ RouteTable::Target RouteTable::find(dns::Bytes name) const {
   return target;
 }
 
+dns::Bytes RouteTable::zone_of(dns::Bytes name) const {
+  std::uint32_t node = 0;
+  auto suffix = name.size() - 1;  // of the root
+  auto zone = name.last(1);
+  for (LabelsFromTop labels(name); !labels.empty();) {
+    const auto label = labels.next();
+    node = child_of(node, label);
+    if (node == 0) break;
+    suffix -= label.size();
+    if (nodes_[node].target) zone = name.subspan(suffix);
+  }
+  return zone;
+}
+
 bool RouteTable::leads_to_zone(dns::Bytes name) const {
   std::uint32_t node = 0;
   for (LabelsFromTop labels(name); !labels.empty();) {

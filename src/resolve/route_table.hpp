@@ -27,6 +27,9 @@ class RouteTable {
   /// The target of the longest zone that is `name` or an ancestor of it.
   [[nodiscard]] Target find(dns::Bytes name) const;
 
+  /// The zone that find() goes by: a suffix of `name`.
+  [[nodiscard]] dns::Bytes zone_of(dns::Bytes name) const;
+
   /// True if `name` is a zone or an ancestor of one. Then that it does not exist for its own target says nothing about
   /// the names beneath it (RFC 8020).
   [[nodiscard]] bool leads_to_zone(dns::Bytes name) const;

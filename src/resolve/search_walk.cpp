@@ -11,6 +11,7 @@
 #include "resolve/resolver.hpp"
 
 namespace pillion::resolve {
+
 namespace {
 
 constexpr auto no_limit = std::numeric_limits<std::uint32_t>::max();
@@ -66,6 +67,7 @@ void SearchWalk::prepare(dns::Bytes base) {
   candidates_ = list.candidate_count();
   guards_ = list.guard_count();
   plan_ = list.plan_for(base);
+  note_begin(base);
   if (steps_.size() < candidates_ + guards_) steps_.resize(candidates_ + guards_);
   for (std::size_t i = 0; i < candidates_; ++i) {
     composed_.clear();
@@ -80,6 +82,7 @@ void SearchWalk::prepare(dns::Bytes base) {
 /// `composed_` has the name, unless it does not fit: libc cannot ask for it then either.
 void SearchWalk::prepare_step(Step& step, bool fits, std::uint16_t flags, std::uint16_t type) {
   step.walk = this;
+  step.set_traced(request_->trace().tracer != nullptr);
   step.state = fits ? State::unasked : State::missing;
   step.answer.clear();
   step.extended_errors.clear();
@@ -104,6 +107,7 @@ void SearchWalk::ask(Step& step) {
   is_busy_ = true;
   const auto query = view_of(step.query, dnssec_ok_);
   const auto found = resolver_->look_without_search(query);
+  resolver_->explain(query, found, step.trace());
   if (found.answer) {
     keep(step, *found.answer);
   } else {
@@ -125,6 +129,11 @@ void SearchWalk::Step::answered(const Answer& given) {
 }
 
 void SearchWalk::keep(Step& step, const Answer& answer) {
+  take(step, answer);
+  note_end(step);
+}
+
+void SearchWalk::take(Step& step, const Answer& answer) {
   step.source = answer.source;
   step.info_code = answer.info_code;
   step.text = answer.text;
@@ -252,6 +261,7 @@ std::optional<SearchWalk::Decision> SearchWalk::look_at_guard(std::size_t index)
 /// The answer to the client's own question. That the walk leads no further is remembered, unless a failure ended it.
 void SearchWalk::answer_first() {
   const auto& first = steps_.front();
+  note_answer(first, first.state == State::exists);
   const bool failed = std::ranges::any_of(steps_in_use(), [](const Step& step) { return step.state == State::failed; });
   if (first.state != State::missing || failed) return answer(first, first.answer);
   const auto ttl = denied_for(candidates_);
@@ -266,6 +276,7 @@ void SearchWalk::answer_found(std::size_t index) {
   const auto& found = steps_[index];
   const auto denied = denied_for(index);
   const auto ttl = std::min(denied, found.ttl);
+  note_answer(found, true);
   if (dns::Header::of(found.answer)->answers() == 0) {
     compose_denial(dns::rcode::noerror, ttl);
   } else if (!compose_alias(found, denied)) {

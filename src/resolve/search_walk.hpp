@@ -46,9 +46,13 @@ class SearchWalk {
   };
 
   /// A candidate, or a guard.
-  class Step final : public Request {
+  class Step final : public Request, upstream::trace::Tracer {
    public:
     void answered(const Answer& answer) override;
+    /// What becomes of it is told to whoever traces the walk, as long as that goes on.
+    void set_traced(bool traced) { trace_by(traced ? this : nullptr); }
+    void note(const upstream::trace::What& what, std::string_view inner) override;
+    void lost() noexcept override;
     void fail() {
       answer.clear();
       state = State::failed;
@@ -78,11 +82,15 @@ class SearchWalk {
   [[nodiscard]] auto steps_in_use() const {
     return std::views::take(steps_, static_cast<std::ptrdiff_t>(candidates_ + guards_));
   }
+  void note_begin(dns::Bytes base) const;
+  void note_end(const Step& step) const;
+  void note_answer(const Step& from, bool has_found) const;
   void prepare(dns::Bytes base);
   void prepare_step(Step& step, bool fits, std::uint16_t flags, std::uint16_t type);
   void ask_inner_steps();
   void ask(Step& step);
   void keep(Step& step, const Answer& answer);
+  void take(Step& step, const Answer& answer);
   void advance();
   void end();
   void go_on();

@@ -38,6 +38,8 @@ class Slab {
     memory_.give(cost_);
     free_.push_back(&object);
   }
+  /// True if acquire() fails for the number of objects, and not for want of memory.
+  [[nodiscard]] bool is_full() const { return in_use() == limit_; }
   [[nodiscard]] std::size_t in_use() const { return chunks_.size() * chunk_size - free_.size(); }
 
   /// Frees objects that are not in use, at most `at_once`, but for about `keep` of them: so many stay for the next.

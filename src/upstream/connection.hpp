@@ -61,6 +61,7 @@ struct Handshake {
   std::string version;                              ///< "TLSv1.3"; empty without TLS
   std::string group{};                              ///< of the key exchange: "X25519MLKEM768"; empty without one
   std::string cipher{};                             ///< "TLS_AES_256_GCM_SHA384"; empty without TLS
+  std::string verified_name{};                      ///< as TlsFacts has it; empty without TLS
   bool fell_back = false;  ///< True if the post-quantum groups were not offered (GroupFallback)
 };
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "upstream/trace_events.hpp"
+
 namespace pillion::upstream {
 namespace {
 
@@ -28,6 +30,8 @@ std::optional<Error> DatagramChannel::submit(Query& query, runtime::Time now) {
   auto* const transfer = transfers_.acquire();
   if (transfer == nullptr) {
     udp_->metrics().count_failure(Error::overloaded);
+    trace::note(*query.trace,
+                [&] { return trace::NotAsked{.server = server(), .error = Error::overloaded, .detail = {}}; });
     return Error::overloaded;
   }
   return transfer->start(*this, query, now);
@@ -55,6 +59,7 @@ std::optional<Error> DatagramChannel::Transfer::start(DatagramChannel& channel, 
   constexpr std::size_t edns_size = 11 + 4;
   over_tcp_ = query.message.size() + (query.opaque ? 0 : edns_size) > max_datagram;
   shots_[0].suspicion = query.suspicion;
+  if (over_tcp_) note_tcp(trace::GoesOverTcp::Since::too_long);
   const auto error = shoot(over_tcp_ ? *channel.tcp_ : *channel.udp_, shots_[0], now);
   if (error) end();
   return error;
@@ -65,6 +70,7 @@ std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, r
   shot.dnssec_ok = query_->dnssec_ok;
   shot.opaque = query_->opaque;
   shot.suspicion = query_->suspicion;
+  shot.trace = query_->trace;
   shot.is_live = true;
   // Set first: an error may come from within submit().
   if (!over_tcp_) channel_->schedule_.set_deadline(*this, now + resend_after);
@@ -104,6 +110,7 @@ void DatagramChannel::Transfer::replied(Shot& shot, const Reply& reply) {
   if (query_ == nullptr) return;
   note_end(shot);
   if (reply.is_truncated && !over_tcp_) {
+    trace::note(*query_->trace, [&] { return trace::replied(channel_->server(), reply); });
     take_truncated(shot, reply.rcode, truncated_);
     truncated_rcode_ = reply.rcode;
     return go_over_tcp(Error::query_too_large);
@@ -131,6 +138,10 @@ void DatagramChannel::Transfer::failed(Shot& shot, Error error) {
 }
 
 void DatagramChannel::Transfer::go_over_tcp(Error reason) {
+  using Since = trace::GoesOverTcp::Since;
+  note_tcp(!truncated_.empty()                ? Since::truncated
+           : reason == Error::query_too_large ? Since::too_long
+                                              : Since::mismatched);
   abandon_shots();
   channel_->schedule_.clear_deadline(*this);
   over_tcp_ = true;
@@ -139,6 +150,10 @@ void DatagramChannel::Transfer::go_over_tcp(Error reason) {
   if (!truncated_.empty()) channel_->schedule_.set_deadline(*this, now + stream_patience);
   const auto error = shoot(*channel_->tcp_, shot, now);
   if (error) failed(shot, truncated_.empty() ? reason : *error);
+}
+
+void DatagramChannel::Transfer::note_tcp(trace::GoesOverTcp::Since since) const {
+  trace::note(*query_->trace, [&] { return trace::GoesOverTcp{.server = channel_->server(), .since = since}; });
 }
 
 void DatagramChannel::Transfer::expired(runtime::Time now) {
@@ -151,6 +166,7 @@ void DatagramChannel::Transfer::expired(runtime::Time now) {
 /// By another id and perhaps from another port. The first is waited for to the end, since it is the likeliest to be
 /// answered; of those that follow, the newest.
 void DatagramChannel::Transfer::send_again(runtime::Time now) {
+  trace::note(*query_->trace, [&] { return trace::SentAgain{.server = channel_->server()}; });
   auto* const shot = shots_[0].is_live ? &shots_[1] : &shots_[0];
   if (std::exchange(shot->is_live, false)) shot->carrier->abandon(*shot);
   // Where the server is backed off from, the sending that is under way is what there is.

@@ -74,6 +74,7 @@ class DatagramChannel final : public Channel {
     [[nodiscard]] std::optional<Error> shoot(Channel& by, Shot& shot, runtime::Time now);
     void go_over_tcp(Error reason);
     void note_end(Shot& shot);
+    void note_tcp(trace::GoesOverTcp::Since since) const;
     void abandon_shots();
     void end();
 

@@ -18,6 +18,7 @@ namespace pillion::upstream {
 struct Member {
   std::unique_ptr<Connection> connection;
   std::optional<Quarantine::Lane> lane = {};  ///< for suspects alone
+  Handshake handshake = {};                   ///< once it has been ready
   std::uint64_t sent = 0;
   std::optional<runtime::Time> ready_at = {};
   std::optional<runtime::Time> last_reply = {};

@@ -15,6 +15,19 @@ std::size_t member(ServerSet set, std::size_t n) {
   return static_cast<std::size_t>(std::countr_zero(set));
 }
 
+/// Of one candidate at least.
+std::size_t fastest_of(std::span<const Health* const> servers, ServerSet candidates) {
+  auto best = member(candidates, 0);
+  for (auto i = best + 1; i < servers.size(); ++i) {
+    // A server that was never asked does not go first: the probes will tell.
+    if (contains(candidates, i) && servers[i]->latency() &&
+        (!servers[best]->latency() || *servers[i]->latency() < *servers[best]->latency())) {
+      best = i;
+    }
+  }
+  return best;
+}
+
 }  // namespace
 
 std::optional<std::size_t> Policy::choose(std::span<const Health* const> servers, ServerSet tried) {
@@ -51,16 +64,34 @@ std::optional<std::size_t> Policy::choose_up(std::span<const Health* const> serv
     case config::PolicyKind::fastest:
       break;
   }
-  auto best = member(candidates, 0);
-  for (auto i = best + 1; i < servers.size(); ++i) {
-    // A server that was never asked does not go first: the probes will tell.
-    if (contains(candidates, i) && servers[i]->latency() &&
-        (!servers[best]->latency() || *servers[i]->latency() < *servers[best]->latency())) {
-      best = i;
-    }
-  }
+  const auto best = fastest_of(servers, candidates);
   if (random_() < probe_share) return any_of(candidates & ~(ServerSet{1} << best));
   return best;
+}
+
+trace::Why Policy::explain(std::span<const Health* const> servers, ServerSet tried, std::size_t chosen) const {
+  using enum trace::Why;
+  if (!servers[chosen]->is_up()) return soonest_back;
+  // Those that were as good, as choose() ranks them.
+  ServerSet candidates = 0;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const bool is_as_good = servers[i]->is_up() && servers[i]->is_responsive() == servers[chosen]->is_responsive();
+    if (!contains(tried, i) && is_as_good) candidates |= ServerSet{1} << i;
+  }
+  if (std::popcount(candidates) == 1) return only_one;
+  switch (kind_) {
+    case config::PolicyKind::sequential:
+      return in_order;
+    case config::PolicyKind::round_robin:
+      return in_turn;
+    case config::PolicyKind::random:
+      return by_chance;
+    case config::PolicyKind::fastest:
+      break;
+  }
+  const auto best = fastest_of(servers, candidates);
+  if (chosen != best) return exploration;
+  return servers[best]->latency() ? lowest_latency : unmeasured;
 }
 
 }  // namespace pillion::upstream

@@ -8,6 +8,7 @@
 
 #include "config/config.hpp"
 #include "upstream/health.hpp"
+#include "upstream/trace.hpp"
 
 namespace pillion::upstream {
 
@@ -22,6 +23,8 @@ class Policy {
   /// The server to ask, not one of `tried`. Servers that are responsive come first, then those that are up; of those
   /// that are down, the one that is tried again first. nullopt when all were tried.
   [[nodiscard]] std::optional<std::size_t> choose(std::span<const Health* const> servers, ServerSet tried);
+  /// Why choose() has just said `chosen`, of the same servers.
+  [[nodiscard]] trace::Why explain(std::span<const Health* const> servers, ServerSet tried, std::size_t chosen) const;
 
  private:
   /// Share of queries that go to a server other than the fastest, so that its latency stays known.

@@ -4,6 +4,8 @@
 #include <array>
 #include <utility>
 
+#include "upstream/trace_events.hpp"
+
 namespace pillion::upstream {
 
 Pool::Pool(PoolContext context, ServerReport report, ServerProfile profile, const PoolSettings& settings,
@@ -26,14 +28,15 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
     send(*open_member, query, now);
     return std::nullopt;
   }
-  if (stopping_) return Error::stopped;
+  if (stopping_) return refuse(query, Error::stopped);
   if (!health().is_up()) try_again_soon();
-  if (health().fails_fast(now) && !is_trial(now)) return health().last_error();
+  if (health().fails_fast(now) && !is_trial(now)) return refuse(query, *health().last_error());
   if (waiting_.size() + quarantine_.size() >= settings_.max_waiting) {
     report_.count_failure(Error::overloaded);
-    return Error::overloaded;
+    return refuse(query, Error::overloaded);
   }
   query.carrier = this;
+  note_wait(query, is_suspect, now);
   if (is_suspect) {
     quarantine_.push_back(query);
     send_suspects(now);
@@ -43,6 +46,26 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   try_late(now);
   open_as_needed(now);
   return std::nullopt;
+}
+
+Error Pool::refuse(const Query& query, Error error) const {
+  trace::note(*query.trace, [&] {
+    const bool is_of_server = health().last_error() == error;
+    return trace::NotAsked{
+        .server = report_.server(), .error = error, .detail = is_of_server ? last_detail_ : std::string()};
+  });
+  return error;
+}
+
+void Pool::note_wait(const Query& query, bool is_suspect, runtime::Time now) const {
+  trace::note(*query.trace, [&] {
+    using For = trace::Waits::For;
+    const bool is_for_retry = !health().is_up() && now < health().retry_at_if_asked();
+    return trace::Waits{.server = report_.server(),
+                        .what = is_suspect     ? For::lane
+                                : is_for_retry ? For::retry
+                                               : For::connection};
+  });
 }
 
 /// True if a query that comes now finds out whether the server is back, and so waits for that: it should not be the one
@@ -60,9 +83,10 @@ void Pool::abandon(Query& query) {
 }
 
 void Pool::send(Member& target, Query& query, runtime::Time now) {
+  trace::note(*query.trace, [&] { return trace::sent(report_.server(), settings_.protocol, target, now); });
   ++target.sent;
   if (query.was_lost) report_.metrics().replays.add();
-  if (!settings_.encrypted) report_.metrics().plaintext_queries.add();
+  if (settings_.protocol != config::Protocol::tls) report_.metrics().plaintext_queries.add();
   in_flight_.add(1);
   if (!profile_.knows_edns(now)) query.without_edns = true;
   const auto in_flight = target.connection->in_flight();
@@ -170,6 +194,7 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
   tried_ = true;
   auto& opened = members_.of(connection);
   opened.ready_at = now();
+  opened.handshake = handshake;
   if (stopping_) return connection.retire();
   // A handshake, or a socket that is bound, is no sign of a server that answers. The probe is one, whether or not
   // anybody asks.
@@ -238,7 +263,7 @@ void Pool::wake(runtime::Time now) {
 void Pool::stop() {
   stopping_ = true;
   context_.schedule.clear_deadline(*this);
-  give_back({}, Error::stopped);
+  give_back({}, Error::stopped, {});
   for (std::size_t i = 0; i < members_.size(); ++i) {
     auto& connection = *members_[i].connection;
     if (has_ended(connection.state())) continue;

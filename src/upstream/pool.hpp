@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "config/config.hpp"
 #include "runtime/metrics.hpp"
 #include "runtime/schedule.hpp"
 #include "upstream/channel.hpp"
@@ -23,7 +24,7 @@
 namespace pillion::upstream {
 
 struct PoolSettings {
-  bool encrypted = true;
+  config::Protocol protocol = config::Protocol::tls;
   std::size_t max_connections = 4;  ///< that take queries or are about to; those that drain are not counted
   /// In flight on each connection before another is opened. Beyond that a query goes out all the same: what nobody
   /// answers must not keep others waiting.
@@ -101,6 +102,8 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void send_suspects(runtime::Time now);
   void try_late(runtime::Time now);
   [[nodiscard]] bool is_trial(runtime::Time now) const;
+  [[nodiscard]] Error refuse(const Query& query, Error error) const;
+  void note_wait(const Query& query, bool is_suspect, runtime::Time now) const;
   [[nodiscard]] bool retry_without_edns(Query& query, const Reply& reply, runtime::Time now);
   void serve();
   // Opening.
@@ -120,7 +123,8 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void carry_over(const Member& ended, const std::vector<Query*>& lost);
   void acquit();
   void put_back(const std::vector<Query*>& lost);
-  void give_back(const std::vector<Query*>& lost, Error error);
+  void note_ending(const Query& query, std::optional<Error> error, const std::string& detail, bool is_sent_again) const;
+  void give_back(const std::vector<Query*>& lost, Error error, const std::string& detail);
   static void fail(const std::vector<Query*>& queries, Error error);
   void retire_worn();
   void publish();
@@ -142,6 +146,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   unsigned fruitless_ = 0;  // connections in a row that ended with queries and without any answer
   std::optional<runtime::Time> last_sent_;
   runtime::Time learn_at_ = runtime::Time::min();
+  std::string last_detail_;  // of the last failure of the server
   bool tried_ = false;
   bool stopping_ = false;
 };

@@ -48,6 +48,7 @@ bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time no
     return false;
   }
   if (!is_refusal || query.opaque || (reply.message && reply.message->opt())) return false;
+  trace::note(*query.trace, [&] { return trace::SentWithoutEdns{.server = report_.server()}; });
   query.without_edns = query.was_refused_with_edns = true;
   query.carrier = this;
   if (query.suspicion.endings > 0) {

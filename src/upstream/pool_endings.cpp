@@ -16,7 +16,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   const bool is_our_fault = error && traits(*error).blame == Blame::us;
   if (is_our_fault) {
     report_.count_failure(*error);
-    give_back(lost, *error);
+    give_back(lost, *error, detail);
   } else if (const auto failure = verdict(ended, error, lost)) {
     server_failed(*failure, detail, lost, at);
   } else if (error == Error::stalled) {
@@ -25,11 +25,15 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
     retire_unheard(at);
     // The next one may be no better, and has to prove itself before queries wait on it.
     if (members_.any_ready() == nullptr) fruitless_ = fruitless_to_doubt;
-    for (auto* const query : lost) query->failed(Error::stalled);
+    for (auto* const query : lost) {
+      note_ending(*query, error, detail, false);
+      query->failed(Error::stalled);
+    }
   } else {
     // A reset or a close is in the course of things; what is no DNS is not, and has no query to be counted with.
     if (error && traits(*error).blame == Blame::query) report_.count_failure(*error);
     if (lost.empty() && connection.was_ended_by_server()) report_.metrics().idle_closes.add();
+    for (const auto* const query : lost) note_ending(*query, error, detail, !stopping_);
     carry_over(ended, lost);
   }
   send_waiting(at);
@@ -73,7 +77,8 @@ void Pool::server_failed(Error error, const std::string& detail, const std::vect
   if (traits(error).is_of_handshake) report_.metrics().handshakes_failed.add();
   health().failed(error, now, context_.random());
   report_.failed(error, detail);
-  give_back(lost, error);
+  last_detail_ = detail;
+  give_back(lost, error, detail);
 }
 
 /// Queries that a connection left unanswered wait for the next, before those that came later; apart from them where one
@@ -121,13 +126,25 @@ void Pool::fail(const std::vector<Query*>& queries, Error error) {
 }
 
 /// The server failed: whoever asked may know another one.
-void Pool::give_back(const std::vector<Query*>& lost, Error error) {
+void Pool::give_back(const std::vector<Query*>& lost, Error error, const std::string& detail) {
   // Taken out first: failed() may submit to this pool again.
   const auto waiting = std::exchange(waiting_, {});
   const auto suspects = quarantine_.release();
-  fail(lost, error);
-  for (auto* const query : waiting) query->failed(error);
-  for (auto* const query : suspects) query->failed(error);
+  const auto give = [&](Query* query) {
+    note_ending(*query, error, detail, false);
+    query->failed(error);
+  };
+  std::ranges::for_each(lost, give);
+  std::ranges::for_each(waiting, give);
+  std::ranges::for_each(suspects, give);
+}
+
+void Pool::note_ending(const Query& query, std::optional<Error> error, const std::string& detail,
+                       bool is_sent_again) const {
+  trace::note(*query.trace, [&] {
+    return trace::ConnectionEnded{
+        .server = report_.server(), .error = error, .detail = detail, .is_sent_again = is_sent_again};
+  });
 }
 
 }  // namespace pillion::upstream

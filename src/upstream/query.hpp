@@ -7,6 +7,7 @@
 #include "dns/message.hpp"
 #include "runtime/clock.hpp"
 #include "upstream/error.hpp"
+#include "upstream/trace.hpp"
 
 namespace pillion::upstream {
 
@@ -82,7 +83,8 @@ class Query {
   bool waits_apart = false;  ///< in a Quarantine
   bool was_lost = false;     ///< with a connection: to send it again is a replay
   Carrier* carrier = nullptr;
-  std::uint16_t id = 0;  ///< on the connection that carries it
+  std::uint16_t id = 0;                         ///< on the connection that carries it
+  const trace::Link* trace = &trace::untraced;  ///< outlives the query's way
 
  protected:
   ~Query() = default;

@@ -297,6 +297,7 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
   facts.version = SSL_get_version(ssl);
   facts.group = negotiated_group(ssl);
   facts.cipher = negotiated_cipher(ssl);
+  facts.verified_name = server_.tls_name.empty() ? server_.endpoint.address : server_.tls_name;
   if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
     return refuse(Error::certificate_expired, "certificate of the resumed session has expired");
   }

@@ -60,6 +60,7 @@ struct TlsFacts {
   std::string version;                              ///< "TLSv1.3"
   std::string group;                                ///< "X25519MLKEM768"; of the first connection where TLS 1.2 resumes
   std::string cipher;                               ///< IANA's name: "TLS_AES_256_GCM_SHA384"
+  std::string verified_name;                        ///< the configured name, or address, that the certificate is for
 };
 
 /// A failed handshake: what it counts as, and what OpenSSL says of it.

@@ -33,6 +33,7 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() 
                       .version = facts->version,
                       .group = facts->group,
                       .cipher = facts->cipher,
+                      .verified_name = facts->verified_name,
                       .fell_back = *offered == Groups::classical};
 }
 

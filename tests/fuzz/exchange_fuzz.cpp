@@ -129,6 +129,9 @@ class Run final : public resolve::Servers, public upstream::Carrier, public reso
   void hedged(std::size_t /*server*/, bool /*has_won*/) override { ++hedges_told_; }
   void timed_out(std::size_t server) override { require(!troubles_[server], "its trouble has been counted"); }
   std::string_view name_of(std::size_t /*server*/) const override { return "a server"; }
+  upstream::trace::ServerChosen explain(std::size_t /*server*/, upstream::ServerSet /*tried*/) const override {
+    return {};
+  }
   void ended(resolve::Exchange& /*exchange*/) override { require(!std::exchange(is_ended_, true), "it ends once"); }
   void answered(const resolve::Answer& /*answer*/) override {
     require(is_ended_, "it has ended when it is answered");

@@ -51,6 +51,9 @@ class FakeServers final : public Servers, public upstream::Carrier {
   void hedged(std::size_t server, bool has_won) override { (has_won ? won : lost).push_back(server); }
   void timed_out(std::size_t server) override { timeouts.push_back(server); }
   std::string_view name_of(std::size_t server) const override { return names[server]; }
+  upstream::trace::ServerChosen explain(std::size_t server, upstream::ServerSet /*tried*/) const override {
+    return {.server = std::string(names[server]), .considered = {}};
+  }
   void ended(Exchange& /*exchange*/) override { ++ends; }
   void abandon(upstream::Query& query) override {
     abandoned.push_back(static_cast<Attempt&>(query).server());

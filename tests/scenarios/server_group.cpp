@@ -42,7 +42,7 @@ std::unique_ptr<upstream::Pool> ServerRoom::make_pool(StageServer& server, const
   auto& metrics = is_own ? server.metrics : server.fallback_metrics;
   return std::make_unique<upstream::Pool>(upstream::PoolContext{.schedule = schedule_, .log = log_, .random = middle},
                                           upstream::ServerReport(log_, metrics, settings.name, server.name, is_own),
-                                          known, upstream::PoolSettings{.encrypted = encrypted}, make);
+                                          known, upstream::PoolSettings{.protocol = protocol}, make);
 }
 
 std::unique_ptr<resolve::Group> ServerRoom::make_group(const config::Upstream& settings,

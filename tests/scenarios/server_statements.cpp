@@ -294,11 +294,17 @@ void act_on_its(StageServer& server, Words& words) {
       return;
     }
     server.reception = Reception::show_bad_certificate;
-    if (words.take_if("expired")) {
+    const auto how = words.take("how the certificate is");
+    if (how == "expired") {
       server.bad_certificate = Failure::certificate_expired;
-    } else {
-      words.expect("another's");
+    } else if (how == "another's") {
       server.bad_certificate = Failure::certificate_name;
+    } else if (how == "untrusted") {
+      server.bad_certificate = Failure::certificate_untrusted;
+    } else if (how == "unpinned") {
+      server.bad_certificate = Failure::pin_mismatch;
+    } else {
+      words.fail("a certificate is expired, another's, untrusted, unpinned or good, not " + how);
     }
     return;
   }

@@ -76,7 +76,16 @@ void StageStream::shake_hands() {
   }
   is_open = true;
   const bool encrypted = server_.protocol == config::Protocol::tls;
-  events_.opened({.encrypted = encrypted, .not_after = {}, .version = encrypted ? "TLSv1.3" : ""});
+  if (encrypted) {
+    events_.opened({.encrypted = true,
+                    .not_after = {},
+                    .version = "TLSv1.3",
+                    .group = "x25519",
+                    .cipher = "TLS_AES_256_GCM_SHA384",
+                    .verified_name = server_.name + ".example"});
+  } else {
+    events_.opened({.not_after = {}, .version = {}});
+  }
   if (server_.reception == Reception::close) later([this] { end(std::nullopt); });
   if (server_.reception == Reception::reset) later([this] { end(Failure::reset); });
 }

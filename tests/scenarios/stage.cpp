@@ -114,6 +114,9 @@ void Stage::play_subject(Words& words) {
     log_.lines.pop_front();
   } else if (subject == "load") {
     load_.play(*resolver_, words);
+  } else if (auto* const traced =
+                 words.peek() == "trace" ? find_client(subject.substr(0, subject.find('\''))) : nullptr) {
+    see_trace(*traced, subject, words);
   } else if (auto* const server = servers_.find(subject.substr(0, subject.find('\'')))) {
     play_server(*server, subject.ends_with("'s"), words);
   } else if (auto* const group = find_group(subject)) {
@@ -121,6 +124,9 @@ void Stage::play_subject(Words& words) {
   } else if (is_number(subject)) {
     play_clients(std::stoul(subject), words);
   } else if (words.take_if("asks")) {
+    ask({&add_client(subject)}, words);
+  } else if (words.take_if("traces")) {
+    add_client(subject).be_traced();
     ask({&add_client(subject)}, words);
   } else if (words.take_if("learns")) {
     learn(subject, words);
@@ -165,6 +171,17 @@ void Stage::play_group(FakeGroup& group, const std::string& name, Words& words) 
     if (will) return group.prepare(question, outcome);
     if (!group.answer(question, outcome)) words.fail(name + " was not asked " + to_text(question));
   }
+}
+
+/// `trace says "…" then "…"`: lines that stand in this order, perhaps among others.
+void Stage::see_trace(Client& client, const std::string& who, Words& words) {
+  words.expect("trace");
+  words.expect("says");
+  do {
+    const auto text = words.take_quoted("a part of the line");
+    const auto rest = client.rest_of_trace();
+    if (!client.skip_to(text)) words.fail(who + " trace does not say \"" + text + "\", but" + rest);
+  } while (words.take_if("then"));
 }
 
 void Stage::play_clients(unsigned long count, Words& words) {

@@ -54,6 +54,7 @@ class Stage {
   void play_server(StageServer& server, bool is_of_it, Words& words);
   void play_group(FakeGroup& group, const std::string& name, Words& words);
   void play_clients(unsigned long count, Words& words);
+  static void see_trace(Client& client, const std::string& who, Words& words);
   void ask(std::vector<Client*> clients, Words& words);
   void get(const std::vector<Client*>& clients, const std::string& who, Words& words);
   void learn(const std::string& who, Words& words);

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <utility>
 
+#include "resolve/trace_events.hpp"
 #include "server/compose.hpp"
+#include "upstream/trace_text.hpp"
 
 namespace pillion::scenarios {
 namespace {
@@ -79,7 +81,9 @@ void Client::ask(resolve::Resolver& resolver, const Question& question, const Qu
   if (options.is_udp) limit_ = options.payload ? std::min(*options.payload, our_payload) : udp_without_edns;
   ++asked_;
   const auto view = dns::parse_query(query_, {}).value();
+  trace_lines_.clear();
   const auto found = resolver.look(view);
+  resolver.explain(view, found, trace());
   if (found.answer) return answered(*found.answer);
   resolver.ask(view, found.miss, *this);
 }
@@ -87,10 +91,29 @@ void Client::ask(resolve::Resolver& resolver, const Question& question, const Qu
 void Client::answered(const resolve::Answer& answer) {
   ++answered_;
   unseen_ = true;
+  upstream::trace::note(trace(), [&] { return upstream::trace::answered(answer); });
   source_ = resolve::source_labels[static_cast<std::size_t>(answer.source)];
   answer_.clear();
   server::compose_answer(answer, dns::parse_query(query_, {}).value(), {.udp_payload = our_payload, .keepalive = {}},
                          limit_, answer_);
+}
+
+void Client::note(const upstream::trace::What& what, std::string_view step) {
+  trace_lines_.push_back((step.empty() ? "" : "[" + std::string(step) + "] ") + upstream::trace::line_of(what));
+}
+
+bool Client::skip_to(std::string_view text) {
+  const auto found =
+      std::ranges::find_if(trace_lines_, [&](const std::string& line) { return line.find(text) != std::string::npos; });
+  if (found == trace_lines_.end()) return false;
+  trace_lines_.erase(trace_lines_.begin(), found + 1);
+  return true;
+}
+
+std::string Client::rest_of_trace() const {
+  std::string text;
+  for (const auto& line : trace_lines_) text += "\n  " + line;
+  return text.empty() ? "\n  nothing more" : text;
 }
 
 std::string Client::take_answer() {

@@ -69,10 +69,16 @@ class FakeGroup final : public resolve::Group {
   std::deque<Asked> asked_;
 };
 
-class Client final : public resolve::Request {
+class Client final : public resolve::Request, upstream::trace::Tracer {
  public:
   /// Asks, and is answered now or later.
   void ask(resolve::Resolver& resolver, const Question& question, const QueryOptions& options);
+  /// From now on, what becomes of its questions is noted.
+  void be_traced() { trace_by(this); }
+  /// Skips the lines of the trace up to one that has `text` in it; false where none of those left has.
+  [[nodiscard]] bool skip_to(std::string_view text);
+  /// The lines that have not been skipped, of the newest question.
+  [[nodiscard]] std::string rest_of_trace() const;
   void answered(const resolve::Answer& answer) override;
 
   [[nodiscard]] bool is_waiting() const { return asked_ > answered_; }
@@ -83,6 +89,10 @@ class Client final : public resolve::Request {
   [[nodiscard]] std::string bad_manners() const;
 
  private:
+  void note(const upstream::trace::What& what, std::string_view step) override;
+  void lost() noexcept override {}
+
+  std::deque<std::string> trace_lines_;
   dns::Buffer query_;
   dns::Buffer answer_;
   std::size_t limit_ = dns::max_message_size;

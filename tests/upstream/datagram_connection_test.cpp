@@ -346,7 +346,7 @@ class PortRotationTest : public ::testing::Test {
   PortRotationTest()
       : pool(PoolContext{.schedule = time, .log = log, .random = [] { return 0.5; }},
              ServerReport(log, metrics, "cluster", "192.0.2.53:53", true),
-             ServerProfile(std::make_shared<EdnsSupport>()), {.encrypted = false},
+             ServerProfile(std::make_shared<EdnsSupport>()), {.protocol = config::Protocol::udp},
              [this](ConnectionEvents& events, ServerProfile& profile) {
                return std::make_unique<DatagramConnection>(
                    time, [this] { return ++last_id; }, Encoding{.framed = false}, limits, profile, events,

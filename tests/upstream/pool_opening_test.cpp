@@ -31,7 +31,7 @@ TEST_F(PoolTest, TheFirstConnectionIsSaidOnce) {
 }
 
 TEST_F(PoolTest, CountsHandshakes) {
-  start({.encrypted = true});
+  start({.protocol = config::Protocol::tls});
   const auto not_after = std::chrono::system_clock::from_time_t(2'000'000'000);
   connection(0).become_ready({.duration = 20ms, .encrypted = true, .not_after = not_after, .version = "TLSv1.3"});
   EXPECT_EQ(metrics.handshakes_full.value(), 1U);
@@ -45,7 +45,7 @@ TEST_F(PoolTest, CountsHandshakes) {
 }
 
 TEST_F(PoolTest, CountsTlsConnectionsByWhatWasAgreedOn) {
-  start({.encrypted = true});
+  start({.protocol = config::Protocol::tls});
   connection(0).become_ready({.encrypted = true,
                               .not_after = {},
                               .version = "TLSv1.3",
@@ -61,7 +61,7 @@ TEST_F(PoolTest, CountsTlsConnectionsByWhatWasAgreedOn) {
 }
 
 TEST_F(PoolTest, CountsConnectionsThatFellBackToClassicalGroups) {
-  start({.encrypted = true});
+  start({.protocol = config::Protocol::tls});
   connection(0).become_ready({.encrypted = true, .not_after = {}, .version = "TLSv1.3", .group = "X25519MLKEM768"});
   EXPECT_EQ(metrics.group_fallbacks.value(), 0U);
   connection(0).wear_out();

@@ -140,7 +140,8 @@ class Datagram : public ::testing::Test {
   std::unique_ptr<Pool> make_pool(ServerMetrics& m) {
     return std::make_unique<Pool>(
         PoolContext{.schedule = time, .log = log, .random = [] { return 0.5; }},
-        ServerReport(log, m, "cluster", "192.0.2.1:53", true), ServerProfile(edns), PoolSettings{.encrypted = false},
+        ServerReport(log, m, "cluster", "192.0.2.1:53", true), ServerProfile(edns),
+        PoolSettings{.protocol = config::Protocol::udp},
         [this](ConnectionEvents& events, ServerProfile& profile) -> std::unique_ptr<Connection> {
           return std::make_unique<DatagramConnection>(
               time, [this] { return ++last_id; }, Encoding{.framed = false}, limits, profile, events,

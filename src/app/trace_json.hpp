@@ -1,0 +1,16 @@
+#pragma once
+// An explanation as the admin server gives it.
+
+#include <boost/json/object.hpp>
+
+#include "server/explainer.hpp"
+
+namespace pillion::app {
+
+/// {"name", "type", "rcode", "source", "duration_ms", "ede": [{"code", "text"}], "records": [{"section", "name",
+/// "ttl", "type", "data"}], "trace": [{"at_ms", "event", "text", "step"?, …}], "events_lost"}. The fields of an event
+/// beyond these are those of trace::fields_of().
+[[nodiscard]] boost::json::object to_json(const server::ExplainedQuestion& question,
+                                          const server::Explanation& explanation);
+
+}  // namespace pillion::app

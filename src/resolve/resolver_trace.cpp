@@ -1,0 +1,47 @@
+// What the resolver says to whoever traces a question. A hit must not pay for it, so it is found out a second time.
+
+#include "dns/name.hpp"
+#include "resolve/resolver.hpp"
+#include "resolve/trace_events.hpp"
+
+namespace pillion::resolve {
+
+namespace trace = upstream::trace;
+
+void Resolver::explain(const dns::QueryView& query, const Found& found, const trace::Link& trace) const {
+  // What a walk asks for is told of each of its steps.
+  if (trace.tracer == nullptr || found.miss.walk) return;
+  const auto place = place_of(query);
+  trace::note(trace, [&] { return place; });
+  if (std::holds_alternative<trace::Routed>(place)) trace::note(trace, [&] { return state_of_cache(found); });
+}
+
+/// As look_without_search() decides.
+trace::What Resolver::place_of(const dns::QueryView& query) const {
+  const auto& name = query.question().name;
+  if (generation_->asking_probe(query) != nullptr) return trace::LoopFound{};
+  const auto place = generation_->find(name);
+  auto zone = dns::to_text(generation_->zone_of(name));
+  if (place.zone != nullptr)
+    return trace::AnsweredLocally{.zone = std::move(zone), .is_special_use = generation_->is_special_use(name)};
+  const auto& search = generation_->search();
+  if (search && !search->may_exist(name)) return trace::Withheld{};
+  return trace::Routed{.zone = std::move(zone), .group = place.group->name, .is_encrypted = place.group->encrypted};
+}
+
+trace::CacheLooked Resolver::state_of_cache(const Found& found) const {
+  using enum trace::CacheState;
+  if (cache_ == nullptr) return {.state = disabled};
+  if (found.miss.is_signed) return {.state = bypassed};
+  if (!found.answer) return {.state = found.miss.destination.has_stale ? stale : miss};
+  const auto& entry = *found.answer->entry;
+  const auto now = found.answer->now;
+  const auto usable = entry.kind() == cache::Kind::failure ? fresh_failure : fresh;
+  return {.state = found.answer->source == Source::stale ? stale_given : usable,
+          .content = trace::content_of(entry.kind()),
+          .name = dns::to_text(entry.name()),
+          .age = now - entry.stored(),
+          .left = entry.expires() - now};
+}
+
+}  // namespace pillion::resolve
