@@ -12,8 +12,11 @@ void Resolver::explain(const dns::QueryView& query, const Found& found, const tr
   // What a walk asks for is told of each of its steps.
   if (trace.tracer == nullptr || found.miss.walk) return;
   const auto place = place_of(query);
-  trace::note(trace, [&] { return place; });
-  if (std::holds_alternative<trace::Routed>(place)) trace::note(trace, [&] { return state_of_cache(found); });
+  const bool is_routed = std::holds_alternative<trace::Routed>(place);
+  // What a search has found is cached for a name that may not even exist.
+  const bool is_cached = found.answer && found.answer->entry != nullptr;
+  if (is_routed || !is_cached) trace::note(trace, [&] { return place; });
+  if (is_routed || is_cached) trace::note(trace, [&] { return state_of_cache(found); });
 }
 
 /// As look_without_search() decides.

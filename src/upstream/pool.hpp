@@ -120,7 +120,8 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
                                              const std::vector<Query*>& lost);
   void retire_unheard(runtime::Time now);
   void server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now);
-  void carry_over(const Member& ended, const std::vector<Query*>& lost);
+  void carry_over(const Member& ended, const std::vector<Query*>& lost, std::optional<Error> error,
+                  const std::string& detail);
   void acquit();
   void put_back(const std::vector<Query*>& lost);
   void note_ending(const Query& query, std::optional<Error> error, const std::string& detail, bool is_sent_again) const;

@@ -33,8 +33,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
     // A reset or a close is in the course of things; what is no DNS is not, and has no query to be counted with.
     if (error && traits(*error).blame == Blame::query) report_.count_failure(*error);
     if (lost.empty() && connection.was_ended_by_server()) report_.metrics().idle_closes.add();
-    for (const auto* const query : lost) note_ending(*query, error, detail, !stopping_);
-    carry_over(ended, lost);
+    carry_over(ended, lost, error, detail);
   }
   send_waiting(at);
   open_as_needed(at);
@@ -83,7 +82,8 @@ void Pool::server_failed(Error error, const std::string& detail, const std::vect
 
 /// Queries that a connection left unanswered wait for the next, before those that came later; apart from them where one
 /// of the lost may have ended it.
-void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
+void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost, std::optional<Error> error,
+                      const std::string& detail) {
   if (lost.empty()) return;
   if (stopping_) return fail(lost, Error::stopped);
   for (auto* const query : lost) {
@@ -91,12 +91,15 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost) {
     query->was_lost = true;
   }
   if (profile_.quota() == ended.connection->answered()) {
+    for (const auto* const query : lost) note_ending(*query, error, detail, true);
     put_back(lost);
     return acquit();
   }
   const bool is_alone = ended.has_one_alone && lost.size() == 1;
   if (is_alone && ended.lane && ended.connection->answered() == 0) profile_.closed_at_query();
   const auto guilty = quarantine_.take(lost, is_alone, ended.lane.has_value());
+  for (const auto* const query : lost)
+    note_ending(*query, error, detail, std::ranges::find(guilty, query) == guilty.end());
   for (std::size_t i = 0; i < guilty.size(); ++i) report_.count_failure(Error::closed);
   fail(guilty, Error::closed);
 }

@@ -35,10 +35,10 @@ LAYERS = {
 PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|error)\.hpp$")
 READS_PUBLISHED = {"telemetry", "http"}
 
-PURE = re.compile(r"^(dns|cache|inject)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics)[a-z_]*\.[ch]pp$"
+PURE = re.compile(r"^(dns|cache|inject)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics|trace)[a-z_]*\.[ch]pp$"
                   r"|^app/settling\.[ch]pp$|^config/(difference|line_paths|restart_keys)\.[ch]pp$"
                   r"|^server/(clients|client_address|sliding_minute)\.[ch]pp$"
-                  r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups)\.[ch]pp$"
+                  r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups|trace_events|resolver_trace)\.[ch]pp$"
                   r"|^app/drain\.[ch]pp$")
 IMPURE_INCLUDE = re.compile(r"^(boost/(asio|beast)|openssl/)|^(ctime|time\.h|sys/time\.h|sys/socket\.h|unistd\.h)$")
 CLOCK = re.compile(r"\w*_?clock\s*::\s*now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\bstd::time\s*\(|\bClock::now\b")

@@ -40,7 +40,7 @@ class PatientGroup final : public resolve::Group {
     asked.push_back({dns::Buffer(query.message.bytes().begin(), query.message.bytes().end()), &request});
   }
   void stop() override {}
-  void trim() override {}
+  [[nodiscard]] bool trim() override { return false; }
   [[nodiscard]] bool is_stopped() const override { return true; }
   [[nodiscard]] bool is_idle() const override { return true; }
   [[nodiscard]] bool is_warm() const override { return true; }
