@@ -100,12 +100,12 @@ class Generation {
 
   std::vector<std::shared_ptr<UpstreamGroup>> groups_;
   std::vector<Setup::Zone> zones_;  // first those of special use
-  std::size_t special_zones_ = 0;
   RouteTable routes_;
   std::optional<SearchList> search_;
   std::vector<LoopProbe*> loop_probes_;
   cache::Settings cache_;
   bool rotates_;
+  std::size_t special_zones_ = 0;  // of zones_
 };
 
 }  // namespace pillion::resolve
