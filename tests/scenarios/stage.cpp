@@ -173,7 +173,7 @@ void Stage::play_group(FakeGroup& group, const std::string& name, Words& words) 
   }
 }
 
-/// `trace says "…" then "…"`: lines that stand in this order, perhaps among others.
+/// `trace says "…", "…"`: parts of lines that stand in this order, perhaps among others.
 void Stage::see_trace(Client& client, const std::string& who, Words& words) {
   words.expect("trace");
   words.expect("says");
@@ -181,7 +181,7 @@ void Stage::see_trace(Client& client, const std::string& who, Words& words) {
     const auto text = words.take_quoted("a part of the line");
     const auto rest = client.rest_of_trace();
     if (!client.skip_to(text)) words.fail(who + " trace does not say \"" + text + "\", but" + rest);
-  } while (words.take_if("then"));
+  } while (words.take_if(","));
 }
 
 void Stage::play_clients(unsigned long count, Words& words) {
