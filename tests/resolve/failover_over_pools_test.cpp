@@ -48,7 +48,7 @@ class FailoverOverPools : public ::testing::Test {
     return std::make_unique<Pool>(
         PoolContext{.schedule = time, .log = log, .random = [] { return 0.5; }},
         ServerReport(log, metrics[used++], "cluster", "192.0.2.1:53", true),
-        ServerProfile(std::make_shared<EdnsSupport>()), PoolSettings{.encrypted = false},
+        ServerProfile(std::make_shared<EdnsSupport>()), PoolSettings{.protocol = config::Protocol::udp},
         [this, i](ConnectionEvents& events, ServerProfile& profile) -> std::unique_ptr<Connection> {
           return std::make_unique<DatagramConnection>(
               time, [this] { return ++last_id; }, Encoding{.framed = false}, limits, profile, events,

@@ -222,7 +222,7 @@ TEST_F(PoolTest, AServerIsNotResponsiveWhileEveryConnectionIsSilent) {
 }
 
 TEST_F(PoolTest, CountsPlaintextQueriesAndNoHandshakesWithoutTls) {
-  start_ready({.encrypted = false});
+  start_ready({.protocol = config::Protocol::udp});
   submit(queries[0]);
   EXPECT_EQ(metrics.plaintext_queries.value(), 1U);
   EXPECT_EQ(metrics.handshakes_full.value(), 0U);
