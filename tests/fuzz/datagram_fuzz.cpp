@@ -114,7 +114,7 @@ class Run {
         upstream::PoolContext{.schedule = time_, .log = log_, .random = [this] { return input_.byte() / 256.0; }},
         upstream::ServerReport(log_, metrics_[is_udp ? 0 : 1], "cluster", "192.0.2.53:53", is_udp),
         upstream::ServerProfile(edns_),
-        upstream::PoolSettings{.encrypted = false, .max_connections = 2, .max_waiting = 40}, make);
+        upstream::PoolSettings{.protocol = config::Protocol::udp, .max_connections = 2, .max_waiting = 40}, make);
   }
 
   /// Ids from few, so that they meet.
