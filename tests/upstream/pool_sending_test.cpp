@@ -229,7 +229,7 @@ TEST_F(PoolTest, CountsPlaintextQueriesAndNoHandshakesWithoutTls) {
 }
 
 TEST_F(PoolTest, CountsNoPlaintextQueriesWithTls) {
-  start_ready({.encrypted = true});
+  start_ready({.protocol = config::Protocol::tls});
   submit(queries[0]);
   EXPECT_EQ(metrics.plaintext_queries.value(), 0U);
 }
