@@ -41,17 +41,20 @@ AskedQuery::AskedQuery(dns::Bytes name, std::uint16_t type, bool wants_dnssec, s
 
 void AskedQuery::begin() {
   reply_.reset();
+  error_.reset();
   is_under_way_ = true;
 }
 
 void AskedQuery::replied(const upstream::Reply& reply) {
   is_under_way_ = false;
   reply_ = facts_of(reply);
+  if (kept_ != nullptr && reply.message) kept_->assign(reply.message->bytes().begin(), reply.message->bytes().end());
   ended_();
 }
 
-void AskedQuery::failed(upstream::Error /*error*/) {
+void AskedQuery::failed(upstream::Error error) {
   is_under_way_ = false;
+  error_ = error;
   ended_();
 }
 

@@ -45,6 +45,10 @@ class AskedQuery final : public upstream::Query {
   void give_up() { is_under_way_ = false; }
 
   [[nodiscard]] bool is_under_way() const { return is_under_way_; }
+  /// The reply's bytes are copied there, if it can be read as a whole. `buffer` outlives this.
+  void keep_message_in(dns::Buffer& buffer) { kept_ = &buffer; }
+  /// Why it has failed; nullopt where it has not.
+  [[nodiscard]] std::optional<upstream::Error> error() const { return error_; }
   /// nullopt while it is under way, and where it has failed or was given up.
   [[nodiscard]] const std::optional<ReplyFacts>& reply() const { return reply_; }
   /// The same, once.
@@ -54,6 +58,8 @@ class AskedQuery final : public upstream::Query {
   std::function<void()> ended_;
   bool is_under_way_ = false;
   std::optional<ReplyFacts> reply_;
+  std::optional<upstream::Error> error_;
+  dns::Buffer* kept_ = nullptr;
 };
 
 }  // namespace pillion::probe

@@ -50,15 +50,6 @@ std::string explanation(const Target& target, const ServerFigures& figures) {
   }
 }
 
-std::string failure_text(const Target& target, const ServerFigures& figures) {
-  const auto& failure = *figures.failure;
-  std::string text(upstream::traits(failure.error).text);
-  auto more = explanation(target, figures);
-  // The operating system says the same once more, in other words.
-  if (more.empty() && failure.error != upstream::Error::connect_refused) more = config::one_line(failure.detail);
-  return more.empty() ? text : text + ": " + more;
-}
-
 class Findings {
  public:
   void failed(std::string text) { add(Severity::failed, std::move(text)); }
@@ -114,6 +105,15 @@ void judge_answers(const ServerFigures& figures, bool is_stream, bool is_general
 }
 
 }  // namespace
+
+std::string failure_text(const Target& target, const ServerFigures& figures) {
+  const auto& failure = *figures.failure;
+  std::string text(upstream::traits(failure.error).text);
+  auto more = explanation(target, figures);
+  // The operating system says the same once more, in other words.
+  if (more.empty() && failure.error != upstream::Error::connect_refused) more = config::one_line(failure.detail);
+  return more.empty() ? text : text + ": " + more;
+}
 
 std::string date_text(std::chrono::system_clock::time_point time) {
   const std::chrono::year_month_day date(std::chrono::floor<std::chrono::days>(time));

@@ -21,6 +21,9 @@ struct Finding {
   std::string text;  ///< one sentence without its full stop
 };
 
+/// Why the server could not be asked, for people. There is a failure.
+[[nodiscard]] std::string failure_text(const Target& target, const ServerFigures& figures);
+
 /// The failures first. Empty for a server that is as one would wish.
 [[nodiscard]] std::vector<Finding> findings_of(const Target& target, const ServerFigures& figures);
 
