@@ -53,9 +53,9 @@ class Measurement {
   [[nodiscard]] boost::asio::awaitable<std::optional<ReplyFacts>> ask(dns::Buffer name, std::uint16_t type,
                                                                       bool wants_dnssec);
   [[nodiscard]] boost::asio::awaitable<void> sample(bool is_cold, LatencyFigures& figures);
-  /// Of `count` slow queries and a quick one behind them: whether the quick one was answered as quickly as alone.
-  /// nullopt where it was not answered.
-  [[nodiscard]] boost::asio::awaitable<std::optional<bool>> is_overtaken(std::size_t count);
+  /// Sends `count` slow queries and a quick one behind them: true if the server answers the quick one as if it were
+  /// alone, and so has read it while it works on the others. nullopt where there is no answer.
+  [[nodiscard]] boost::asio::awaitable<std::optional<bool>> reads_behind(std::size_t count);
   [[nodiscard]] boost::asio::awaitable<void> ask_large_over_tcp();
   [[nodiscard]] dns::Buffer random_name(dns::Bytes zone);
 
