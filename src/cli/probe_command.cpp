@@ -127,7 +127,8 @@ ProbeCommand::ProbeCommand(CLI::App& app)
   command_.footer(
       "Measures one server after the other: handshakes, latencies, how many queries it answers a second and works on\n"
       "at once, and how it behaves. A server is asked at most --queries + 2 * --samples + 900 queries,\n"
-      "--samples + 800 of them for names that do not exist, most often a quarter of that, and for 60 s at most. Exits 1\n"
+      "--samples + 800 of them for names that do not exist, most often a quarter of that, and for 60 s at most. Exits "
+      "1\n"
       "where a server fails.\n\n"
       "Example:\n"
       "  pillion probe 1.1.1.1:853#cloudflare-dns.com 9.9.9.9:853#dns.quad9.net\n"
@@ -155,7 +156,7 @@ int ProbeCommand::run(std::ostream& out, std::ostream& err) const {
   Request request;
   try {
     auto config = config_.file().empty() ? config_of(servers_, protocol_, ca_file_)
-                                       : std::expected<config::Config, std::string>(config_.load().config);
+                                         : std::expected<config::Config, std::string>(config_.load().config);
     if (!config) return bad_command_line(config.error());
     request.config = std::move(*config);
   } catch (const config::ConfigError& error) {

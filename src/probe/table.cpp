@@ -102,6 +102,10 @@ class Lines {
   std::string text_;
 };
 
+std::string days_text(std::int64_t days) {
+  return days < 0 ? fmt::format("ended {} days ago", -days) : fmt::format("{} days left", days);
+}
+
 void add_tls(const ServerFigures& figures, Lines& lines) {
   if (!figures.tls) return;
   const auto& tls = *figures.tls;
@@ -111,7 +115,7 @@ void add_tls(const ServerFigures& figures, Lines& lines) {
               tls.resumed ? fmt::format("yes, {} instead of {}", duration_text(*tls.resumed), duration_text(*tls.full))
                           : "no");
   if (tls.chain.empty()) return;
-  lines.add("certificate", fmt::format("{}, {} days left", tls.chain.front().subject, days_left(figures)));
+  lines.add("certificate", fmt::format("{}, {}", tls.chain.front().subject, days_text(days_left(figures))));
   std::string issuers;
   for (const auto& certificate : tls.chain) {
     if (certificate.issuer != certificate.subject) issuers += (issuers.empty() ? "" : "; ") + certificate.issuer;
