@@ -24,6 +24,7 @@ ReplyFacts facts_of(const upstream::Reply& reply) {
   ReplyFacts facts{.rcode = reply.rcode, .is_truncated = reply.is_truncated, .latency = reply.latency};
   if (!reply.message) return facts;
   const auto header = reply.message->header();
+  facts.is_truncated |= header.is_truncated();
   facts.is_authentic = (header.flags() & dns::flag::ad) != 0;
   facts.size = reply.message->bytes().size();
   facts.records = header.answers();

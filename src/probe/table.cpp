@@ -147,7 +147,7 @@ void add_idle(const ServerFigures& figures, Lines& lines) {
   std::string text;
   if (figures.idle) {
     text = figures.idle->closed_after ? "closed after " + duration_text(*figures.idle->closed_after)
-                                      : "open after " + duration_text(figures.idle->waited);
+                                      : "still open after " + duration_text(figures.idle->waited);
   }
   if (figures.keepalive) {
     text.append(text.empty() ? "" : "; ").append("keepalive states ").append(duration_text(*figures.keepalive));
