@@ -29,9 +29,9 @@ constexpr unsigned most_queries = 10'000;
 constexpr std::chrono::minutes longest_idle{10};
 
 /// What the command line asks for, read.
-struct Request {
+struct ProbeRequest {
   config::Config config;
-  std::vector<probe::Target> targets;
+  std::vector<probe::ProbeTarget> targets;
   probe::ProbeNames names;
   probe::ProbeLimits limits;
 };
@@ -64,7 +64,7 @@ std::expected<config::Config, std::string> config_of(const std::vector<std::stri
   return config;
 }
 
-std::vector<probe::ProbedServer> probe_all(const Request& request, std::ostream& err) {
+std::vector<probe::ProbedServer> probe_all(const ProbeRequest& request, std::ostream& err) {
   telemetry::Logger log({.level = runtime::LogLevel::error, .format = telemetry::LineFormat::text});
   ProgressBar bar(err, ::isatty(STDERR_FILENO) == 1);
   const auto& targets = request.targets;
@@ -153,7 +153,7 @@ int ProbeCommand::run(std::ostream& out, std::ostream& err) const {
   if (!idle) return bad_command_line("--idle: " + idle.error());
   if (*idle > longest_idle) return bad_command_line("--idle: at most 10m");
 
-  Request request;
+  ProbeRequest request;
   try {
     auto config = config_.file().empty() ? config_of(servers_, protocol_, ca_file_)
                                          : std::expected<config::Config, std::string>(config_.load().config);

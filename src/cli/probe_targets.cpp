@@ -35,8 +35,8 @@ std::expected<config::Server, std::string> parse_server(const std::string& text,
   return server;
 }
 
-std::vector<probe::Target> targets_of(const config::Config& config, const dns::Buffer& zone, bool is_zone_given) {
-  std::vector<probe::Target> targets;
+std::vector<probe::ProbeTarget> targets_of(const config::Config& config, const dns::Buffer& zone, bool is_zone_given) {
+  std::vector<probe::ProbeTarget> targets;
   for (const auto& upstream : config.upstreams) {
     const auto zones = zones_of(config, upstream.name);
     const bool is_general = zones.empty() || std::ranges::find(zones, ".") != zones.end();

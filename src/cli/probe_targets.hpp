@@ -16,7 +16,7 @@ namespace pillion::cli {
 
 /// The servers of all upstreams. Each is asked for the names of the first zone that leads to its upstream; `zone`, in
 /// wire form, stands for the root, and for all of them where `is_zone_given`.
-[[nodiscard]] std::vector<probe::Target> targets_of(const config::Config& config, const dns::Buffer& zone,
-                                                    bool is_zone_given);
+[[nodiscard]] std::vector<probe::ProbeTarget> targets_of(const config::Config& config, const dns::Buffer& zone,
+                                                         bool is_zone_given);
 
 }  // namespace pillion::cli

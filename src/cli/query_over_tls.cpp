@@ -12,7 +12,7 @@ std::expected<ServerReply, std::string> exchange_over_tls(const config::Server& 
                                                           dns::Bytes name, std::uint16_t type, bool wants_dnssec) {
   constexpr std::chrono::seconds patience{5};
   telemetry::Logger log({.level = runtime::LogLevel::error, .format = telemetry::LineFormat::text});
-  probe::Target target;
+  probe::ProbeTarget target;
   target.server = server;
   if (!ca_file.empty()) target.tls.ca_file = ca_file;
   try {

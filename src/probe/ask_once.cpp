@@ -15,7 +15,7 @@ namespace {
 
 class SingleExchange {
  public:
-  SingleExchange(runtime::Log& log, const Target& target, dns::Bytes name, std::uint16_t type, bool wants_dnssec,
+  SingleExchange(runtime::Log& log, const ProbeTarget& target, dns::Bytes name, std::uint16_t type, bool wants_dnssec,
                  std::chrono::milliseconds patience)
       : loop_(log),
         target_(target),
@@ -69,7 +69,7 @@ class SingleExchange {
   }
 
   runtime::Loop loop_;
-  const Target& target_;
+  const ProbeTarget& target_;
   std::chrono::milliseconds patience_;
   std::optional<upstream::TlsContext> tls_;
   std::optional<upstream::ServerAccess> access_;
@@ -82,7 +82,7 @@ class SingleExchange {
 
 }  // namespace
 
-std::expected<SingleReply, std::string> ask_once(runtime::Log& log, const Target& target, dns::Bytes name,
+std::expected<SingleReply, std::string> ask_once(runtime::Log& log, const ProbeTarget& target, dns::Bytes name,
                                                  std::uint16_t type, bool wants_dnssec,
                                                  std::chrono::milliseconds patience) {
   return SingleExchange(log, target, name, type, wants_dnssec, patience).run();

@@ -20,8 +20,8 @@ struct SingleReply {
 
 /// The error says why there is none within `patience`. `name` in wire form. Runs a loop of its own, on the thread that
 /// calls. Throws as upstream::TlsContext and upstream::TlsIdentity do.
-[[nodiscard]] std::expected<SingleReply, std::string> ask_once(runtime::Log& log, const Target& target, dns::Bytes name,
-                                                               std::uint16_t type, bool wants_dnssec,
+[[nodiscard]] std::expected<SingleReply, std::string> ask_once(runtime::Log& log, const ProbeTarget& target,
+                                                               dns::Bytes name, std::uint16_t type, bool wants_dnssec,
                                                                std::chrono::milliseconds patience);
 
 }  // namespace pillion::probe

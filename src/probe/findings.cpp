@@ -24,7 +24,7 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 /// What the certificates add to the reason for a handshake's failure; empty where nothing.
-std::string explanation(const Target& target, const ServerFigures& figures) {
+std::string explanation(const ProbeTarget& target, const ServerFigures& figures) {
   if (!figures.tls || figures.tls->chain.empty()) return {};
   const auto& chain = figures.tls->chain;
   const auto& own = chain.front();
@@ -106,7 +106,7 @@ void judge_answers(const ServerFigures& figures, bool is_stream, bool is_general
 
 }  // namespace
 
-std::string failure_text(const Target& target, const ServerFigures& figures) {
+std::string failure_text(const ProbeTarget& target, const ServerFigures& figures) {
   const auto& failure = *figures.failure;
   std::string text(upstream::traits(failure.error).text);
   auto more = explanation(target, figures);
@@ -127,7 +127,7 @@ std::int64_t days_left(const ServerFigures& figures) {
   return std::chrono::floor<std::chrono::days>(soonest->not_after - figures.measured_at).count();
 }
 
-std::vector<Finding> findings_of(const Target& target, const ServerFigures& figures) {
+std::vector<Finding> findings_of(const ProbeTarget& target, const ServerFigures& figures) {
   Findings findings;
   if (figures.failure) findings.failed(failure_text(target, figures));
   const bool is_stream = target.protocol != config::Protocol::udp;

@@ -22,17 +22,17 @@ struct Finding {
 };
 
 /// Why the server could not be asked, for people. There is a failure.
-[[nodiscard]] std::string failure_text(const Target& target, const ServerFigures& figures);
+[[nodiscard]] std::string failure_text(const ProbeTarget& target, const ServerFigures& figures);
 
 /// The failures first. Empty for a server that is as one would wish.
-[[nodiscard]] std::vector<Finding> findings_of(const Target& target, const ServerFigures& figures);
+[[nodiscard]] std::vector<Finding> findings_of(const ProbeTarget& target, const ServerFigures& figures);
 
 /// True if one of them is Severity::failed.
 [[nodiscard]] bool has_failed(const std::vector<Finding>& findings);
 
 /// A target, its figures, and what they mean.
 struct ProbedServer {
-  Target target;
+  ProbeTarget target;
   ServerFigures figures;
   std::vector<Finding> findings;
 };

@@ -25,8 +25,8 @@ Behaviour behaviour_of(const ReplyFacts& reply) {
 
 }  // namespace
 
-Measurement::Measurement(runtime::Loop& loop, const Target& target, const ProbeNames& names, const ProbeLimits& limits,
-                         upstream::TlsContext* tls, ShowStep show)
+Measurement::Measurement(runtime::Loop& loop, const ProbeTarget& target, const ProbeNames& names,
+                         const ProbeLimits& limits, upstream::TlsContext* tls, ShowStep show)
     : loop_(loop),
       target_(target),
       names_(names),
@@ -47,10 +47,10 @@ upstream::ServerAccess Measurement::make_access() {
 asio::awaitable<void> Measurement::measure() {
   figures_.measured_at = std::chrono::system_clock::now();
   until_ = loop_.clock().refresh() + limits_.budget;
-  using Step = asio::awaitable<void> (Measurement::*)();
+  using Measure = asio::awaitable<void> (Measurement::*)();
   struct NamedStep {
     std::string_view name;
-    Step step;
+    Measure step;
     double part;  // of the time, about
   };
   constexpr std::array steps{

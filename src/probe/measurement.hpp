@@ -21,7 +21,7 @@ using ShowStep = std::function<void(std::string_view step, double part)>;
 class Measurement {
  public:
   /// All outlive it. `tls`: nullptr unless the target's protocol is tls. Throws as upstream::TlsIdentity does.
-  Measurement(runtime::Loop& loop, const Target& target, const ProbeNames& names, const ProbeLimits& limits,
+  Measurement(runtime::Loop& loop, const ProbeTarget& target, const ProbeNames& names, const ProbeLimits& limits,
               upstream::TlsContext* tls, ShowStep show);
 
   /// All but the idle timeout.
@@ -60,7 +60,7 @@ class Measurement {
   [[nodiscard]] dns::Buffer random_name(dns::Bytes zone);
 
   runtime::Loop& loop_;
-  const Target& target_;
+  const ProbeTarget& target_;
   const ProbeNames& names_;
   const ProbeLimits& limits_;
   upstream::TlsContext* tls_;

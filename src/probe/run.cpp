@@ -12,10 +12,10 @@ namespace asio = boost::asio;
 namespace {
 
 /// One for each of the settings of TLS.
-class TlsContexts {
+class ContextOfSettings {
  public:
   /// nullptr for a target in the clear.
-  upstream::TlsContext* find(const Target& target) {
+  upstream::TlsContext* find(const ProbeTarget& target) {
     if (target.protocol != config::Protocol::tls) return nullptr;
     const auto known = std::ranges::find(made_, target.tls, &Made::settings);
     if (known != made_.end()) return known->context.get();
@@ -33,8 +33,8 @@ class TlsContexts {
 
 class ProbeRun {
  public:
-  ProbeRun(runtime::Log& log, const std::vector<Target>& targets, const ProbeNames& names, const ProbeLimits& limits,
-           const ShowProgress& show)
+  ProbeRun(runtime::Log& log, const std::vector<ProbeTarget>& targets, const ProbeNames& names,
+           const ProbeLimits& limits, const ShowProgress& show)
       : loop_(log), limits_(limits), show_(show) {
     for (std::size_t i = 0; i < targets.size(); ++i) {
       measurements_.push_back(
@@ -62,14 +62,14 @@ class ProbeRun {
   runtime::Loop loop_;
   const ProbeLimits& limits_;
   const ShowProgress& show_;
-  TlsContexts tls_;
+  ContextOfSettings tls_;
   std::vector<std::unique_ptr<Measurement>> measurements_;
 };
 
 }  // namespace
 
-std::vector<ServerFigures> measure_all(runtime::Log& log, const std::vector<Target>& targets, const ProbeNames& names,
-                                       const ProbeLimits& limits, const ShowProgress& show) {
+std::vector<ServerFigures> measure_all(runtime::Log& log, const std::vector<ProbeTarget>& targets,
+                                       const ProbeNames& names, const ProbeLimits& limits, const ShowProgress& show) {
   return ProbeRun(log, targets, names, limits, show).run();
 }
 

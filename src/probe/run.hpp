@@ -19,7 +19,7 @@ using ShowProgress = std::function<void(std::size_t index, std::string_view step
 /// Measures one target after the other, so that they do not disturb each other, then waits for idle timeouts of all at
 /// once. The figures are in the order of the targets. Runs a loop of its own, on the thread that calls. Throws as
 /// upstream::TlsContext and upstream::TlsIdentity do.
-[[nodiscard]] std::vector<ServerFigures> measure_all(runtime::Log& log, const std::vector<Target>& targets,
+[[nodiscard]] std::vector<ServerFigures> measure_all(runtime::Log& log, const std::vector<ProbeTarget>& targets,
                                                      const ProbeNames& names, const ProbeLimits& limits,
                                                      const ShowProgress& show);
 

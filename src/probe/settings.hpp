@@ -12,7 +12,7 @@
 namespace pillion::probe {
 
 /// One server, with the settings of the upstream that it belongs to.
-struct Target {
+struct ProbeTarget {
   std::string upstream;  ///< the name of that upstream
   config::Protocol protocol = config::Protocol::tls;
   config::Server server;

@@ -89,7 +89,7 @@ std::string row(std::size_t place, const ProbedServer& server) {
                              per_second(figures));
 }
 
-class Lines {
+class DetailLines {
  public:
   void add(std::string_view label, std::string_view value) {
     if (!value.empty()) text_ += wrapped(fmt::format("    {:<13}", label), value, indent);
@@ -106,7 +106,7 @@ std::string days_text(std::int64_t days) {
   return days < 0 ? fmt::format("ended {} days ago", -days) : fmt::format("{} days left", days);
 }
 
-void add_tls(const ServerFigures& figures, Lines& lines) {
+void add_tls(const ServerFigures& figures, DetailLines& lines) {
   if (!figures.tls) return;
   const auto& tls = *figures.tls;
   if (!tls.version.empty()) lines.add("tls", fmt::format("{} {} {}", tls.version, tls.group, tls.cipher));
@@ -131,7 +131,7 @@ std::string latency_text(const LatencyFigures& figures) {
                      duration_text(latency.p99), latency.samples);
 }
 
-void add_pipelining(const ServerFigures& figures, Lines& lines) {
+void add_pipelining(const ServerFigures& figures, DetailLines& lines) {
   if (figures.pipelined) {
     lines.add("pipelined", fmt::format("{} answers in {}, {} in flight", figures.pipelined->answered,
                                        duration_text(figures.pipelined->took), figures.pipelined->in_flight));
@@ -143,7 +143,7 @@ void add_pipelining(const ServerFigures& figures, Lines& lines) {
                                   : fmt::format("{} queries of a connection at once; more were not tried", served));
 }
 
-void add_idle(const ServerFigures& figures, Lines& lines) {
+void add_idle(const ServerFigures& figures, DetailLines& lines) {
   std::string text;
   if (figures.idle) {
     text = figures.idle->closed_after ? "closed after " + duration_text(*figures.idle->closed_after)
@@ -160,7 +160,7 @@ std::string behaviour_text(const Behaviour& behaviour) {
                      behaviour.is_truncated ? ", TC" : "", behaviour.size);
 }
 
-void add_behaviour(const ServerFigures& figures, Lines& lines) {
+void add_behaviour(const ServerFigures& figures, DetailLines& lines) {
   const auto add = [&](std::string_view label, const std::optional<Behaviour>& behaviour) {
     if (behaviour) lines.add(label, behaviour_text(*behaviour));
   };
@@ -177,7 +177,7 @@ void add_behaviour(const ServerFigures& figures, Lines& lines) {
 
 std::string details(const ProbedServer& server) {
   const auto& [target, figures, findings] = server;
-  Lines lines;
+  DetailLines lines;
   add_tls(figures, lines);
   if (figures.connect) lines.add("connect", duration_text(*figures.connect) + " for TCP");
   lines.add("hot name", latency_text(figures.hot));

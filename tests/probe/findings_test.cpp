@@ -18,7 +18,7 @@ using ::testing::IsEmpty;
 using testing::sample_server;
 using testing::sample_target;
 
-std::vector<Finding> after(const std::function<void(ServerFigures&)>& edit, Target target = sample_target()) {
+std::vector<Finding> after(const std::function<void(ServerFigures&)>& edit, ProbeTarget target = sample_target()) {
   auto figures = good_figures();
   edit(figures);
   return findings_of(target, figures);

@@ -43,8 +43,8 @@ class MeasurementTest : public ::testing::Test {
     server->on_query({.name = "*", .delay = delay});
     return server;
   }
-  [[nodiscard]] Target target_of(std::uint16_t port, config::Protocol protocol = config::Protocol::tls) const {
-    Target target;
+  [[nodiscard]] ProbeTarget target_of(std::uint16_t port, config::Protocol protocol = config::Protocol::tls) const {
+    ProbeTarget target;
     target.upstream = "public";
     target.protocol = protocol;
     target.server.endpoint = {"127.0.0.1", port};
@@ -53,7 +53,7 @@ class MeasurementTest : public ::testing::Test {
     target.zone = dns::parse_name("probe.example").value();
     return target;
   }
-  ServerFigures measure(const Target& target) {
+  ServerFigures measure(const ProbeTarget& target) {
     const ProbeNames names{.bogus = dns::parse_name("servfail.example").value(),
                            .large = dns::parse_name("txt2000.example").value(),
                            .large_type = dns::type::txt};
@@ -64,7 +64,7 @@ class MeasurementTest : public ::testing::Test {
     const auto server = serve(std::move(settings));
     return measure(target_of(server->tls_port()));
   }
-  static std::vector<std::string> texts(const Target& target, const ServerFigures& figures) {
+  static std::vector<std::string> texts(const ProbeTarget& target, const ServerFigures& figures) {
     std::vector<std::string> texts;
     for (const auto& finding : findings_of(target, figures)) texts.push_back(finding.text);
     return texts;
@@ -204,7 +204,7 @@ TEST_F(MeasurementTest, AServerThatRefusesHasFailed) {
 }
 
 TEST_F(MeasurementTest, NamesWhatIsWrongWithACertificate) {
-  const auto finding = [&](const test::Identity& shown, const std::function<void(Target&)>& edit) {
+  const auto finding = [&](const test::Identity& shown, const std::function<void(ProbeTarget&)>& edit) {
     const auto server = serve({.identity = shown});
     auto target = target_of(server->tls_port());
     edit(target);
@@ -212,10 +212,10 @@ TEST_F(MeasurementTest, NamesWhatIsWrongWithACertificate) {
     EXPECT_TRUE(has_failed(found));
     return found.empty() ? std::string{} : found.front().text;
   };
-  const auto leave = [](Target&) {};
-  EXPECT_EQ(finding(identity, [](Target& target) { target.server.tls_name = "other.example"; }),
+  const auto leave = [](ProbeTarget&) {};
+  EXPECT_EQ(finding(identity, [](ProbeTarget& target) { target.server.tls_name = "other.example"; }),
             "certificate name mismatch: wanted other.example, the certificate is for dot.example");
-  EXPECT_EQ(finding(identity, [](Target& target) { target.server.tls_name.clear(); }),
+  EXPECT_EQ(finding(identity, [](ProbeTarget& target) { target.server.tls_name.clear(); }),
             "certificate name mismatch: wanted 127.0.0.1, the certificate is for dot.example");
   EXPECT_THAT(
       finding(authority.issue({.not_before = -std::chrono::hours{48}, .not_after = -std::chrono::hours{24}}), leave),
@@ -226,7 +226,7 @@ TEST_F(MeasurementTest, NamesWhatIsWrongWithACertificate) {
   EXPECT_THAT(finding(test::CertificateAuthority("Another CA").issue(), leave),
               HasSubstr("certificate not signed by a trusted CA: CN=dot.example is signed by CN=Another CA, which"));
   const auto other = authority.issue();
-  EXPECT_EQ(finding(identity, [&](Target& target) { target.server.pins = {other.pin()}; }),
+  EXPECT_EQ(finding(identity, [&](ProbeTarget& target) { target.server.pins = {other.pin()}; }),
             "no pin matches the certificate's key: its pin is " + identity.pin());
 }
 

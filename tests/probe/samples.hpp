@@ -9,8 +9,9 @@
 
 namespace pillion::probe::testing {
 
-inline Target sample_target(const std::string& address = "192.0.2.1", const std::string& tls_name = "dot.example") {
-  Target target;
+inline ProbeTarget sample_target(const std::string& address = "192.0.2.1",
+                                 const std::string& tls_name = "dot.example") {
+  ProbeTarget target;
   target.upstream = "public";
   target.server.endpoint = {.address = address, .port = 853};
   target.server.tls_name = tls_name;
@@ -55,7 +56,7 @@ inline ServerFigures good_figures(std::chrono::microseconds hot = std::chrono::m
   return figures;
 }
 
-inline ProbedServer sample_server(const Target& target, const ServerFigures& figures) {
+inline ProbedServer sample_server(const ProbeTarget& target, const ServerFigures& figures) {
   return {.target = target, .figures = figures, .findings = findings_of(target, figures)};
 }
 
