@@ -1,6 +1,7 @@
 #pragma once
 // The names that libc asks for where it is given one (resolv.conf(5), res_search(3)). Pure.
 
+#include <cstdint>
 #include <string_view>
 #include <vector>
 
@@ -16,7 +17,7 @@ namespace pillion::cli {
                                                          const config::Search& search);
 
 /// What glibc does after an answer. `status` as dns::rcode_to_text() has it; `has_records`: in the answer section.
-enum class SearchVerdict { found, go_on, stop };
+enum class SearchVerdict : std::uint8_t { found, go_on, stop };
 [[nodiscard]] SearchVerdict verdict_on(std::string_view status, bool has_records);
 
 }  // namespace pillion::cli

@@ -1,6 +1,7 @@
 """`pillion probe` against real servers, and against one whose manners are known; `pillion query` over TLS and along a search list."""
 
 import json
+import pathlib
 import subprocess
 
 import pytest
@@ -88,6 +89,16 @@ def test_nsd(nsd, measured):
     assert figures["passed"], figures["findings"]
     assert figures["signed_name"]["rcode"] == "NOERROR" and not figures["signed_name"]["authentic"]
     assert figures["bogus_name"]["rcode"] == "NXDOMAIN", "the name is in its zone, and is not there"
+
+
+@pytest.mark.skipif(not pathlib.Path("/usr/bin/dnsdist").exists(), reason="dnsdist is not installed")
+def test_dnsdist(tmp_path, certificate, unbound, measured):
+    """A proxy in front of Unbound: it closes what is idle, and its answers are padded by nobody."""
+    with served(lambda: servers.dnsdist(tmp_path, certificate, unbound.plain_address, zone.ORIGIN, 3)) as server:
+        figures = measured(server.address, "--zone", zone.ORIGIN, "--large", f"txt1300.{zone.ORIGIN}", "--large-type", "TXT", "--idle", "20s")
+    assert figures["passed"], figures["findings"]
+    assert figures["tls"]["resumes"] and figures["padding_block_bytes"] is None
+    assert 2500 <= figures["idle_closed_after_ms"] < 20000
 
 
 def test_over_tcp_and_udp(unbound):
