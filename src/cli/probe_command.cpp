@@ -127,9 +127,8 @@ ProbeCommand::ProbeCommand(CLI::App& app)
   command_.footer(
       "Measures one server after the other: handshakes, latencies, how many queries it answers a second and works on\n"
       "at once, and how it behaves. A server is asked at most --queries + 2 * --samples + 900 queries,\n"
-      "--samples + 800 of them for names that do not exist, most often a quarter of that, and for 60 s at most. Exits "
-      "1\n"
-      "where a server fails.\n\n"
+      "--samples + 800 of them for names that do not exist, most often a quarter of that, and for 60 s at most.\n"
+      "Exits 1 where a server fails.\n\n"
       "Example:\n"
       "  pillion probe 1.1.1.1:853#cloudflare-dns.com 9.9.9.9:853#dns.quad9.net\n"
       "  pillion probe --config /etc/pillion/pillion.yaml --yaml");
@@ -141,6 +140,8 @@ int ProbeCommand::run(std::ostream& out, std::ostream& err) const {
     return exit_code::bad_command_line;
   };
   if (!servers_.empty() && !config_.file().empty()) return bad_command_line("give servers or --config, not both");
+  if (!config_.file().empty() && command_.count("--ca") + command_.count("--protocol") > 0)
+    return bad_command_line("--ca and --protocol are for the servers of the command line; --config has its own");
   const auto zone = read_name("--zone", zone_);
   auto bogus = read_name("--bogus", bogus_);
   auto large = read_name("--large", large_);

@@ -114,8 +114,9 @@ asio::awaitable<void> Measurement::measure_throughput() {
   for (std::size_t i = 0; i < width; ++i) queries.emplace_back(target_.zone, dns::type::a, false, wake);
   const auto started = loop_.clock().refresh();
   const auto end = std::min(started + limits_.pipelined_for, until_);
+  const auto last = std::min(end + limits_.patience, until_);
   PipelineFigures figures{.answered = 0, .took = {}, .in_flight = width};
-  for (unsigned sent = 0; loop_.clock().now() < end + limits_.patience;) {
+  for (unsigned sent = 0; loop_.clock().now() < last;) {
     for (auto& query : queries) {
       if (query.is_under_way()) continue;
       if (query.take_reply()) {
@@ -128,7 +129,7 @@ asio::awaitable<void> Measurement::measure_throughput() {
     }
     if (std::ranges::none_of(queries, &AskedQuery::is_under_way)) break;
     std::function<bool()> has_ended = [&ended, seen = ended] { return ended != seen; };
-    co_await connection_->wait_until(std::move(has_ended), end + limits_.patience);
+    co_await connection_->wait_until(std::move(has_ended), last);
   }
   for (auto& query : queries) connection_->abandon(query);
   figures_.pipelined = figures;
