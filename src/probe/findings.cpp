@@ -1,6 +1,8 @@
 #include "probe/findings.hpp"
 
 #include <algorithm>
+#include <compare>
+#include <iterator>
 #include <limits>
 #include <string_view>
 #include <utility>
@@ -60,15 +62,17 @@ class Findings {
     if (holds) add(Severity::failed, std::move(text));
   }
   [[nodiscard]] std::vector<Finding> take() {
-    std::ranges::stable_sort(findings_, {}, &Finding::severity);
-    return std::move(findings_);
+    std::ranges::move(warnings_, std::back_inserter(failures_));
+    return std::move(failures_);
   }
 
  private:
   void add(Severity severity, std::string text) {
-    findings_.push_back({.severity = severity, .text = std::move(text)});
+    auto& findings = severity == Severity::failed ? failures_ : warnings_;
+    findings.push_back({.severity = severity, .text = std::move(text)});
   }
-  std::vector<Finding> findings_;
+  std::vector<Finding> failures_;
+  std::vector<Finding> warnings_;
 };
 
 void judge_latency(std::string_view kind, const LatencyFigures& figures, Findings& findings) {
@@ -150,13 +154,24 @@ bool has_failed(const std::vector<Finding>& findings) {
 }
 
 std::vector<ProbedServer> ranked(std::vector<ProbedServer> servers) {
-  const auto cost = [](const ProbedServer& server) {
-    const auto& [hot, cold] = std::pair(server.figures.hot.latency, server.figures.cold.latency);
-    const auto medians = hot && cold ? hot->p50 + cold->p50 : runtime::Duration::max();
-    return std::pair(has_failed(server.findings), medians);
+  struct Place {
+    bool has_failed;
+    runtime::Duration medians;
+    std::size_t index;
+    auto operator<=>(const Place&) const = default;
   };
-  std::ranges::stable_sort(servers, {}, cost);
-  return servers;
+  std::vector<Place> places;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const auto& hot = servers[i].figures.hot.latency;
+    const auto& cold = servers[i].figures.cold.latency;
+    places.push_back({.has_failed = has_failed(servers[i].findings),
+                      .medians = hot && cold ? hot->p50 + cold->p50 : runtime::Duration::max(),
+                      .index = i});
+  }
+  std::ranges::sort(places);
+  std::vector<ProbedServer> in_order;
+  for (const auto& place : places) in_order.push_back(std::move(servers[place.index]));
+  return in_order;
 }
 
 }  // namespace pillion::probe
