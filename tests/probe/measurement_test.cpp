@@ -70,7 +70,7 @@ class MeasurementTest : public ::testing::Test {
     return texts;
   }
 
-  std::chrono::milliseconds delay{40};
+  std::chrono::milliseconds delay{150};  // well above what a busy machine adds
   QuietLog log;
   ProbeLimits limits{.handshakes = 2, .samples = 5, .in_flight = 16, .pipelined = 200};
   test::TemporaryDirectory directory;
