@@ -1,58 +1,16 @@
 #include "app/upstreams.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <utility>
-
-#include <boost/asio/ip/address.hpp>
 
 #include "config/network.hpp"
 #include "resolve/failover.hpp"
 #include "upstream/datagram_channel.hpp"
-#include "upstream/datagram_connection.hpp"
+#include "upstream/make_connection.hpp"
 #include "upstream/pool.hpp"
-#include "upstream/socket_datagrams.hpp"
-#include "upstream/socket_stream.hpp"
-#include "upstream/stream_connection.hpp"
 
 namespace pillion::app {
-namespace asio = boost::asio;
-
 namespace {
-
-/// What all connections of one pool are made from. Shared by the copies of its factory.
-struct Blueprint {
-  upstream::Encoding encoding;
-  upstream::ConnectionLimits limits;
-  std::optional<upstream::TlsIdentity> identity;  // with TLS
-};
-
-upstream::Pool::MakeConnection stream_factory(runtime::Loop& loop, std::shared_ptr<Blueprint> blueprint,
-                                              const asio::ip::tcp::endpoint& server, upstream::TlsContext* tls) {
-  return [&loop, blueprint = std::move(blueprint), server, tls](
-             upstream::ConnectionEvents& events,
-             upstream::ServerProfile& profile) -> std::unique_ptr<upstream::Connection> {
-    return std::make_unique<upstream::StreamConnection>(
-        loop, [&loop] { return loop.random().u16(); }, blueprint->encoding, blueprint->limits, profile, events,
-        [&](upstream::StreamEvents& stream) -> std::unique_ptr<upstream::Stream> {
-          if (tls == nullptr) return std::make_unique<upstream::PlainSocketStream>(loop, server, stream);
-          return std::make_unique<upstream::TlsSocketStream>(loop, server, stream, *tls, *blueprint->identity);
-        });
-  };
-}
-
-upstream::Pool::MakeConnection datagram_factory(runtime::Loop& loop, std::shared_ptr<Blueprint> blueprint,
-                                                const asio::ip::udp::endpoint& server) {
-  return [&loop, blueprint = std::move(blueprint), server](
-             upstream::ConnectionEvents& events,
-             upstream::ServerProfile& profile) -> std::unique_ptr<upstream::Connection> {
-    return std::make_unique<upstream::DatagramConnection>(
-        loop, [&loop] { return loop.random().u16(); }, blueprint->encoding, blueprint->limits, profile, events,
-        [&](upstream::DatagramEvents& datagrams) {
-          return std::make_unique<upstream::SocketDatagrams>(loop, server, datagrams);
-        });
-  };
-}
 
 /// What the pools that ask one server have in common.
 struct ServerContext {
@@ -67,19 +25,10 @@ std::unique_ptr<upstream::Pool> make_pool(const ServerContext& of, config::Proto
                                           upstream::ServerMetrics& metrics) {
   auto& loop = of.loop;
   const bool encrypted = protocol == config::Protocol::tls;
-  auto blueprint = std::make_shared<Blueprint>(
-      Blueprint{.encoding = {.framed = protocol != config::Protocol::udp,
-                             // Padding hides lengths; in the clear there is nothing to hide.
-                             .padding = encrypted ? of.settings.padding : std::uint16_t{0},
-                             .keepalive = protocol != config::Protocol::udp},
-                .limits = {},
-                .identity = {}});
-  if (encrypted) blueprint->identity.emplace(of.server);
-  const auto address = asio::ip::make_address(of.server.endpoint.address);
-  const auto port = of.server.endpoint.port;
-  auto make = protocol == config::Protocol::udp
-                  ? datagram_factory(loop, std::move(blueprint), {address, port})
-                  : stream_factory(loop, std::move(blueprint), {address, port}, encrypted ? tls : nullptr);
+  const auto access = std::make_shared<upstream::ServerAccess>(of.server, protocol, of.settings.padding, tls);
+  auto make = [&loop, access](upstream::ConnectionEvents& events, upstream::ServerProfile& profile) {
+    return upstream::make_connection(loop, *access, events, profile);
+  };
   // What is asked over TCP where UDP did not do says nothing of whether the server is up.
   const bool says_up = protocol == of.settings.protocol;
   return std::make_unique<upstream::Pool>(

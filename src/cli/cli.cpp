@@ -19,6 +19,7 @@
 #include "cli/exit_code.hpp"
 #include "cli/health_command.hpp"
 #include "cli/inject_command.hpp"
+#include "cli/probe_command.hpp"
 #include "cli/query_command.hpp"
 #include "cli/reload_command.hpp"
 #include "cli/run_command.hpp"
@@ -65,6 +66,7 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
   const RunCommand run(app);
   const CheckCommand check(app);
   const QueryCommand query(app);
+  const ProbeCommand probe(app);
   const HealthCommand health(app);
   const ReloadCommand reload(app);
   const InjectCommand inject(app);
@@ -78,6 +80,7 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
     initialise_openssl();
     if (check.is_chosen()) return check.run(out, err);
     if (query.is_chosen()) return query.run(out, err);
+    if (probe.is_chosen()) return probe.run(out, err);
     if (reload.is_chosen()) return reload.run(out, err);
     if (inject.is_chosen()) return inject.run(out, err);
     if (uninject.is_chosen()) return uninject.run(out, err);

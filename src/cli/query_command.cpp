@@ -7,9 +7,13 @@
 
 #include "cli/exit_code.hpp"
 #include "cli/query_exchange.hpp"
+#include "cli/query_over_tls.hpp"
 #include "cli/query_print.hpp"
 #include "cli/query_read.hpp"
 #include "cli/running_proxy.hpp"
+#include "cli/search_candidates.hpp"
+#include "config/read_file.hpp"
+#include "config/resolv_conf.hpp"
 #include "config/scalar.hpp"
 #include "dns/edns.hpp"
 #include "dns/name.hpp"
@@ -61,8 +65,29 @@ QueryCommand::QueryCommand(CLI::App& app)
                   "The server's address and port; by default where the running proxy listens, or else 127.0.0.1:8053")
       ->type_name("A:P");
   auto* const tcp = command_.add_flag("--tcp", tcp_, "Only over TCP");
-  command_.add_flag("--udp", udp_, "Only over UDP: no second try over TCP where the answer is truncated")
-      ->excludes(tcp);
+  auto* const udp =
+      command_.add_flag("--udp", udp_, "Only over UDP: no second try over TCP where the answer is truncated");
+  udp->excludes(tcp);
+  command_.add_flag("--tls", tls_, "Over TLS (RFC 7858); without --tls-name the server's address is verified")
+      ->excludes(tcp)
+      ->excludes(udp);
+  command_.add_option("--tls-name", tls_name_, "Over TLS: the name to verify the server's certificate for")
+      ->type_name("NAME")
+      ->excludes(tcp)
+      ->excludes(udp);
+  command_.add_option("--ca", ca_file_, "Over TLS: PEM file of the authorities to verify it by")
+      ->type_name("FILE")
+      ->excludes(tcp)
+      ->excludes(udp);
+  command_
+      .add_option("--pin", pins_, "Over TLS: sha256/ and the base64 of its key's digest; one of several must match")
+      ->type_name("PIN")
+      ->excludes(tcp)
+      ->excludes(udp);
+  command_.add_flag("--search", search_, "Walk the search list of a resolv.conf, as libc does");
+  command_.add_option("--resolv-conf", resolv_conf_, "The file with that list")
+      ->type_name("FILE")
+      ->capture_default_str();
   command_.add_flag("--json", json_, "Print one JSON object");
   command_.add_flag("--dnssec", dnssec_, "Ask for DNSSEC records (the DO bit)");
   command_.add_flag("--require-answer", require_answer_, "Exit 1 unless the answer has a record of TYPE, for tests");
@@ -70,27 +95,81 @@ QueryCommand::QueryCommand(CLI::App& app)
       "Exits 0 on any answer, be it NXDOMAIN or SERVFAIL, and 1 where there is none within 5 s.\n\n"
       "Example:\n"
       "  pillion query example.com AAAA\n"
-      "  pillion query example.com --server 192.0.2.53:53 --tcp");
+      "  pillion query example.com --server 192.0.2.53:53 --tcp\n"
+      "  pillion query example.com --server 1.1.1.1:853 --tls-name cloudflare-dns.com\n"
+      "  pillion query shop --search");
+}
+
+std::expected<QueryCommand::Asked, std::string> QueryCommand::read_command_line() const {
+  Asked asked;
+  auto name = dns::parse_name(name_);
+  if (!name) return std::unexpected(config::in_quotes(name_) + " is not a domain name: " + name.error());
+  asked.name = std::move(*name);
+  const auto type = dns::type_from_text(type_);
+  if (!type) return std::unexpected(config::in_quotes(type_) + " is not a type");
+  asked.type = *type;
+  if (uses_tls() && !server_) return std::unexpected("TLS is for a --server; the running proxy is asked in the clear");
+  if (server_) {
+    const auto given = config::parse_endpoint(*server_);
+    if (!given) return std::unexpected("--server: " + given.error());
+    asked.server.endpoint = *given;
+  } else {
+    auto running = running_server();
+    asked.server.endpoint = std::move(running.address);
+    asked.remark = std::move(running.remark);
+  }
+  if (!tls_name_.empty()) {
+    if (const auto problem = config::check_tls_name(tls_name_); !problem.empty())
+      return std::unexpected("--tls-name: " + problem);
+  }
+  asked.server.tls_name = tls_name_;
+  for (const auto& pin : pins_) {
+    if (const auto problem = config::check_pin(pin); !problem.empty()) return std::unexpected("--pin: " + problem);
+  }
+  asked.server.pins = pins_;
+  return asked;
+}
+
+std::expected<ServerReply, std::string> QueryCommand::ask(const Asked& asked, dns::Bytes name) const {
+  if (uses_tls()) return exchange_over_tls(asked.server, ca_file_, name, asked.type, dnssec_);
+  const auto transport = tcp_ ? QueryTransport::tcp : udp_ ? QueryTransport::udp : QueryTransport::udp_then_tcp;
+  return exchange(asked.server.endpoint, build_query(name, asked.type, dnssec_), transport);
+}
+
+std::expected<ServerReply, std::string> QueryCommand::walk(const Asked& asked) const {
+  constexpr std::size_t limit = std::size_t{64} << 10U;  // bytes
+  const auto text = config::read_file(resolv_conf_, limit);
+  if (!text) return std::unexpected(resolv_conf_ + " cannot be read: " + text.error());
+  const auto candidates = search_candidates(asked.name, name_.ends_with('.'), config::parse_resolv_conf(*text).search);
+  std::vector<SearchStep> steps;
+  std::optional<ServerReply> without_data;
+  std::expected<ServerReply, std::string> reply = std::unexpected("there is no name to ask for");
+  for (const auto& candidate : candidates) {
+    reply = ask(asked, candidate);
+    if (!reply) return reply;
+    const auto answer = read_reply(*reply);
+    const bool has_records = !answer.sections[0].empty();
+    reply->search = steps;
+    const auto verdict = verdict_on(answer.status, has_records);
+    if (verdict != SearchVerdict::go_on) return reply;
+    const bool is_without_data = answer.status == "NOERROR";
+    if (is_without_data && !without_data) without_data = *reply;
+    steps.push_back({.name = dns::to_text(candidate), .status = is_without_data ? "NODATA" : answer.status});
+  }
+  // That a name is there without such a record says more than that another is not there.
+  return without_data ? *std::move(without_data) : std::move(reply);
 }
 
 int QueryCommand::run(std::ostream& out, std::ostream& err) const {
-  const auto bad_command_line = [&](const std::string& problem) {
-    err << "pillion: query: " << problem << "; see `pillion query --help`\n";
+  const auto asked = read_command_line();
+  if (!asked) {
+    err << "pillion: query: " << asked.error() << "; see `pillion query --help`\n";
     return exit_code::bad_command_line;
-  };
-  const auto name = dns::parse_name(name_);
-  if (!name) return bad_command_line(config::in_quotes(name_) + " is not a domain name: " + name.error());
-  const auto type = dns::type_from_text(type_);
-  if (!type) return bad_command_line(config::in_quotes(type_) + " is not a type");
-  const auto given = server_.transform(config::parse_endpoint);
-  if (given && !*given) return bad_command_line("--server: " + given->error());
-  const auto server = given ? ServerToAsk{.address = **given} : running_server();
-
-  const auto transport = tcp_ ? QueryTransport::tcp : udp_ ? QueryTransport::udp : QueryTransport::udp_then_tcp;
-  const auto reply = exchange(server.address, build_query(*name, *type, dnssec_), transport);
+  }
+  const auto server = to_string(asked->server.endpoint);
+  const auto reply = search_ ? walk(*asked) : ask(*asked, asked->name);
   if (!reply) {
-    err << "pillion: query: no answer from " << to_string(server.address) << ": " << reply.error() << server.remark
-        << '\n';
+    err << "pillion: query: no answer from " << server << ": " << reply.error() << asked->remark << '\n';
     return exit_code::no_answer;
   }
   if (json_) {
@@ -99,8 +178,8 @@ int QueryCommand::run(std::ostream& out, std::ostream& err) const {
     print_text(*reply, out);
   }
   if (require_answer_ && !has_record(read_reply(*reply))) {
-    err << "pillion: query: the answer of " << to_string(server.address) << " has no record of type "
-        << dns::type_to_text(*type) << '\n';
+    err << "pillion: query: the answer of " << server << " has no record of type " << dns::type_to_text(asked->type)
+        << '\n';
     return exit_code::no_answer;
   }
   return exit_code::clean;

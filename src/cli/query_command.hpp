@@ -1,11 +1,15 @@
 #pragma once
 // `pillion query`: a small dig for images without a shell.
 
+#include <expected>
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <CLI/App.hpp>
+
+#include "cli/query_exchange.hpp"
 
 namespace pillion::cli {
 
@@ -16,12 +20,33 @@ class QueryCommand {
   [[nodiscard]] int run(std::ostream& out, std::ostream& err) const;
 
  private:
+  /// Whom to ask, and for what.
+  struct Asked {
+    config::Server server;
+    std::string remark;  ///< behind the reason for no answer: why it is this one
+    dns::Buffer name;    ///< in wire form
+    std::uint16_t type = 0;
+  };
+
+  /// The error says what is wrong with the command line.
+  [[nodiscard]] std::expected<Asked, std::string> read_command_line() const;
+  [[nodiscard]] bool uses_tls() const { return tls_ || !tls_name_.empty() || !ca_file_.empty() || !pins_.empty(); }
+  [[nodiscard]] std::expected<ServerReply, std::string> ask(const Asked& asked, dns::Bytes name) const;
+  /// The walk along the search list, as glibc makes it.
+  [[nodiscard]] std::expected<ServerReply, std::string> walk(const Asked& asked) const;
+
   CLI::App& command_;
   std::string name_;
   std::string type_ = "A";
   std::optional<std::string> server_;
   bool tcp_ = false;
   bool udp_ = false;
+  bool tls_ = false;
+  std::string tls_name_;
+  std::string ca_file_;
+  std::vector<std::string> pins_;
+  bool search_ = false;
+  std::string resolv_conf_ = "/etc/resolv.conf";
   bool json_ = false;
   bool dnssec_ = false;
   bool require_answer_ = false;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <expected>
 #include <string>
+#include <vector>
 
 #include "config/config.hpp"
 #include "dns/wire.hpp"
@@ -14,14 +15,23 @@ namespace pillion::cli {
 enum class QueryTransport : std::uint8_t {
   udp,
   tcp,
+  tls,
   udp_then_tcp,  // TCP where the answer over UDP is truncated (RFC 7766 section 5)
+};
+
+/// A name of a walk along a search list, and what came of it.
+struct SearchStep {
+  std::string name;
+  std::string status;  ///< "NXDOMAIN", "NODATA"
 };
 
 struct ServerReply {
   dns::Buffer message;
   config::Endpoint server;
-  QueryTransport transport = QueryTransport::udp;  ///< what the reply came over: udp or tcp
+  QueryTransport transport = QueryTransport::udp;  ///< what the reply came over: udp, tcp or tls
   std::chrono::microseconds elapsed{};  ///< from the first byte sent; the connection and a first try over UDP included
+  std::string tls{};                    ///< version, group and cipher; empty without TLS
+  std::vector<SearchStep> search{};     ///< of a walk, up to the name that `message` answers
 };
 
 /// Sends `query`, a message with one question, and waits 5 s for the reply that has its id and question. The error says

@@ -17,6 +17,7 @@ double milliseconds(std::chrono::microseconds elapsed) {
 }
 
 std::string_view transport_name(const ServerReply& reply) {
+  if (reply.transport == QueryTransport::tls) return "tls";
   return reply.transport == QueryTransport::tcp ? "tcp" : "udp";
 }
 
@@ -29,6 +30,12 @@ json::array json_section(const std::vector<RecordText>& records) {
                                  {"ttl", record.ttl},
                                  {"data", record.data}});
   }
+  return array;
+}
+
+json::array json_search(const std::vector<SearchStep>& steps) {
+  json::array array;
+  for (const auto& [name, status] : steps) array.push_back(json::object{{"name", name}, {"status", status}});
   return array;
 }
 
@@ -56,6 +63,7 @@ void print_edns(const EdnsText& edns, std::ostream& out) {
 
 void print_text(const ServerReply& reply, std::ostream& out) {
   const auto text = read_reply(reply);
+  for (const auto& [name, status] : reply.search) out << fmt::format(";; search: {} {}\n", name, status);
   out << fmt::format(";; {}, id {}, flags: {}\n", text.status, text.id, fmt::join(text.flags, " "));
   if (text.edns) print_edns(*text.edns, out);
   if (text.question) {
@@ -69,6 +77,7 @@ void print_text(const ServerReply& reply, std::ostream& out) {
       out << fmt::format("{}\t{}\t{}\t{}\t{}\n", record.name, record.ttl, record.klass, record.type, record.data);
     }
   }
+  if (!reply.tls.empty()) out << ";; " << reply.tls << '\n';
   out << fmt::format(";; {} over {} in {:.1f} ms, {} bytes\n", to_string(reply.server), transport_name(reply),
                      milliseconds(reply.elapsed), reply.message.size());
 }
@@ -86,6 +95,8 @@ void print_json(const ServerReply& reply, std::ostream& out) {
   if (text.edns) object["edns"] = json_edns(*text.edns);
   object["server"] = to_string(reply.server);
   object["transport"] = transport_name(reply);
+  if (!reply.tls.empty()) object["tls"] = reply.tls;
+  if (!reply.search.empty()) object["search"] = json_search(reply.search);
   object["time_ms"] = milliseconds(reply.elapsed);
   object["size"] = reply.message.size();
   out << json::serialize(object) << '\n';

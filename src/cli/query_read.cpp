@@ -17,33 +17,6 @@ constexpr std::array flags{Flag{dns::flag::qr, "qr"}, Flag{dns::flag::aa, "aa"},
                            Flag{dns::flag::rd, "rd"}, Flag{dns::flag::ra, "ra"}, Flag{dns::flag::ad, "ad"},
                            Flag{dns::flag::cd, "cd"}};
 
-// RFC 8914 section 4, by INFO-CODE.
-constexpr std::array<std::string_view, 25> meanings{"Other Error",
-                                                    "Unsupported DNSKEY Algorithm",
-                                                    "Unsupported DS Digest Type",
-                                                    "Stale Answer",
-                                                    "Forged Answer",
-                                                    "DNSSEC Indeterminate",
-                                                    "DNSSEC Bogus",
-                                                    "Signature Expired",
-                                                    "Signature Not Yet Valid",
-                                                    "DNSKEY Missing",
-                                                    "RRSIGs Missing",
-                                                    "No Zone Key Bit Set",
-                                                    "NSEC Missing",
-                                                    "Cached Error",
-                                                    "Not Ready",
-                                                    "Blocked",
-                                                    "Censored",
-                                                    "Filtered",
-                                                    "Prohibited",
-                                                    "Stale NXDOMAIN Answer",
-                                                    "Not Authoritative",
-                                                    "Not Supported",
-                                                    "No Reachable Authority",
-                                                    "Network Error",
-                                                    "Invalid Data"};
-
 /// The server's words cannot be trusted not to steer the terminal.
 std::string printable(dns::Bytes text) {
   std::string out;
@@ -71,7 +44,7 @@ std::vector<ExtendedErrorText> read_extended_errors(dns::Bytes options) {
     if (code != dns::option::extended_error || value.size() < info_code) continue;
     const auto number = dns::read_u16(value, 0);
     errors.push_back({.code = number,
-                      .meaning = number < meanings.size() ? std::string(meanings.at(number)) : "unassigned",
+                      .meaning = std::string(dns::extended_error_to_text(number)),
                       .text = printable(value.subspan(info_code))});
   }
   return errors;

@@ -57,4 +57,7 @@ struct Loaded {
 /// key is one) are printed as "<redacted>" where `redact`.
 [[nodiscard]] std::string to_yaml(const Config& config, bool redact);
 
+/// The keys `upstreams` and `routes` of that alone, in which nothing is redacted.
+[[nodiscard]] std::string upstreams_to_yaml(const std::vector<Upstream>& upstreams, const std::vector<Route>& routes);
+
 }  // namespace pillion::config

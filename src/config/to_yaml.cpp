@@ -85,6 +85,12 @@ void emit_upstream(YAML::Emitter& out, const Upstream& upstream, bool redact) {
   out << YAML::EndMap;
 }
 
+void emit_upstreams(YAML::Emitter& out, const std::vector<Upstream>& upstreams, bool redact) {
+  out << YAML::Key << "upstreams" << YAML::Value << YAML::BeginMap;
+  for (const auto& upstream : upstreams) emit_upstream(out, upstream, redact);
+  out << YAML::EndMap;
+}
+
 void emit_routes(YAML::Emitter& out, const std::vector<Route>& routes) {
   out << YAML::Key << "routes" << YAML::Value << YAML::BeginSeq;
   for (const auto& route : routes) {
@@ -140,9 +146,7 @@ std::string to_yaml(const Config& config, bool redact) {
   YAML::Emitter out;
   out << YAML::BeginMap;
   emit_dns(out, config.dns);
-  out << YAML::Key << "upstreams" << YAML::Value << YAML::BeginMap;
-  for (const auto& upstream : config.upstreams) emit_upstream(out, upstream, redact);
-  out << YAML::EndMap;
+  emit_upstreams(out, config.upstreams, redact);
   emit_routes(out, config.routes);
   emit_cache(out, config.cache);
   emit_search(out, config.search);
@@ -170,6 +174,15 @@ std::string to_yaml(const Config& config, bool redact) {
   pair(out, "drain_timeout", config.drain_timeout);
   pair(out, "drain_quiet", config.drain_quiet);
   pair(out, "drain_min", config.drain_min);
+  out << YAML::EndMap;
+  return std::string(out.c_str()) + "\n";
+}
+
+std::string upstreams_to_yaml(const std::vector<Upstream>& upstreams, const std::vector<Route>& routes) {
+  YAML::Emitter out;
+  out << YAML::BeginMap;
+  emit_upstreams(out, upstreams, false);
+  emit_routes(out, routes);
   out << YAML::EndMap;
   return std::string(out.c_str()) + "\n";
 }

@@ -27,6 +27,33 @@ constexpr auto types = std::to_array<Mnemonic>({
     {255, "ANY"},       {256, "URI"},   {257, "CAA"},
 });
 
+// RFC 8914 section 4, by INFO-CODE.
+constexpr std::array<std::string_view, 25> extended_errors{"Other Error",
+                                                           "Unsupported DNSKEY Algorithm",
+                                                           "Unsupported DS Digest Type",
+                                                           "Stale Answer",
+                                                           "Forged Answer",
+                                                           "DNSSEC Indeterminate",
+                                                           "DNSSEC Bogus",
+                                                           "Signature Expired",
+                                                           "Signature Not Yet Valid",
+                                                           "DNSKEY Missing",
+                                                           "RRSIGs Missing",
+                                                           "No Zone Key Bit Set",
+                                                           "NSEC Missing",
+                                                           "Cached Error",
+                                                           "Not Ready",
+                                                           "Blocked",
+                                                           "Censored",
+                                                           "Filtered",
+                                                           "Prohibited",
+                                                           "Stale NXDOMAIN Answer",
+                                                           "Not Authoritative",
+                                                           "Not Supported",
+                                                           "No Reachable Authority",
+                                                           "Network Error",
+                                                           "Invalid Data"};
+
 // IANA "DNS RCODEs".
 constexpr auto rcodes = std::to_array<Mnemonic>({
     {0, "NOERROR"},  {1, "FORMERR"},    {2, "SERVFAIL"}, {3, "NXDOMAIN"},  {4, "NOTIMP"},
@@ -77,6 +104,10 @@ std::string class_to_text(std::uint16_t klass) {
 
 std::string rcode_to_text(std::uint16_t rcode) {
   return to_mnemonic(rcodes, rcode, "RCODE");
+}
+
+std::string_view extended_error_to_text(std::uint16_t info_code) {
+  return info_code < extended_errors.size() ? extended_errors.at(info_code) : "unassigned";
 }
 
 }  // namespace pillion::dns

@@ -20,6 +20,8 @@ namespace pillion::dns {
 [[nodiscard]] std::string class_to_text(std::uint16_t klass);
 /// "NOERROR", "NXDOMAIN", …, or "RCODE23".
 [[nodiscard]] std::string rcode_to_text(std::uint16_t rcode);
+/// The meaning of an Extended DNS Error's INFO-CODE: "Stale Answer"; "unassigned" where RFC 8914 section 4 has none.
+[[nodiscard]] std::string_view extended_error_to_text(std::uint16_t info_code);
 /// The rdata of a record in presentation form; `\# LENGTH HEX` (RFC 3597) for types not known here or rdata that does
 /// not parse.
 [[nodiscard]] std::string rdata_to_text(Bytes message, const Record& record);

@@ -132,8 +132,8 @@ void must(bool done, const std::string& what) {
              : X509_VERIFY_PARAM_set1_host(param, server.tls_name.c_str(), server.tls_name.size()) == 1;
 }
 
-/// Verifies a chain in place of X509_verify_cert(3), which looks at the dates of an anchor only if it is self-signed.
-int verify_chain(X509_STORE_CTX* verification, void* /*argument*/) {
+/// Verifies a chain as X509_verify_cert(3) does, which looks at the dates of an anchor only if it is self-signed.
+int verify_chain(X509_STORE_CTX* verification) {
   if (X509_verify_cert(verification) != 1) return 0;
   auto* const chain = X509_STORE_CTX_get0_chain(verification);
   const auto* const anchor = sk_X509_value(chain, sk_X509_num(chain) - 1);
@@ -223,7 +223,7 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
   if (!settings.client_cert.empty()) show_client_certificate(settings, digest.get());
   must(EVP_DigestFinal_ex(digest.get(), digest_.data(), nullptr) == 1, "SHA-256");
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_cert_verify_callback(ctx, verify_chain, nullptr);
+  SSL_CTX_set_cert_verify_callback(ctx, &TlsIdentity::verify, nullptr);
   // Connections are idle most of the time; their 34 kB of buffers need not be.
   must((SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS) & SSL_MODE_RELEASE_BUFFERS) != 0, "TLS mode");
   constexpr std::uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
@@ -278,6 +278,27 @@ int TlsIdentity::keep_session(SSL* ssl, SSL_SESSION* session) {
   return 1;  // the reference is ours now
 }
 
+int TlsIdentity::verify(X509_STORE_CTX* verification, void* /*argument*/) {
+  const int is_good = verify_chain(verification);
+  const auto* const ssl =
+      static_cast<SSL*>(X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
+  const auto* const identity = static_cast<TlsIdentity*>(SSL_get_ex_data(ssl, identity_index()));
+  if (identity != nullptr && identity->look_) identity->look_(X509_STORE_CTX_get0_chain(verification));
+  return is_good;
+}
+
+std::optional<SpkiDigest> spki_digest(X509* certificate) {
+  unsigned char* spki = nullptr;
+  const auto spki_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &spki);
+  if (spki_size <= 0) return std::nullopt;
+  SpkiDigest digest{};
+  unsigned int size = 0;
+  const auto done = EVP_Digest(spki, static_cast<std::size_t>(spki_size), digest.data(), &size, EVP_sha256(), nullptr);
+  OPENSSL_free(spki);
+  if (done != 1 || size != digest.size()) return std::nullopt;
+  return digest;
+}
+
 std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
   const auto refuse = [this](Error error, std::string detail) {
     session_.reset();
@@ -302,14 +323,8 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
     return refuse(Error::certificate_expired, "certificate of the resumed session has expired");
   }
   if (!pins_.empty()) {
-    Digest digest{};
-    unsigned int size = 0;
-    unsigned char* spki = nullptr;
-    const auto spki_size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate.get()), &spki);
-    if (spki_size > 0)
-      EVP_Digest(spki, static_cast<std::size_t>(spki_size), digest.data(), &size, EVP_sha256(), nullptr);
-    OPENSSL_free(spki);
-    if (size != digest.size() || std::ranges::find(pins_, digest) == pins_.end()) {
+    const auto digest = spki_digest(certificate.get());
+    if (!digest || std::ranges::find(pins_, *digest) == pins_.end()) {
       return refuse(Error::pin_mismatch, "the SPKI of the server's certificate is not pinned");
     }
   }

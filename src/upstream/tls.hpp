@@ -6,9 +6,11 @@
 #include <chrono>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/ssl/context.hpp>
@@ -69,6 +71,15 @@ struct TlsFailure {
   std::string detail;
 };
 
+/// Looks at the certificates that a server shows in a full handshake, its own first: up to the authority where they are
+/// verified, else as far as a chain could be built. To be used during the call only.
+using LookAtCertificates = std::function<void(const STACK_OF(X509) * certificates)>;
+
+using SpkiDigest = std::array<std::uint8_t, 32>;
+/// The SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7858 section 4.2), which pins are; nullopt where OpenSSL
+/// cannot tell it.
+[[nodiscard]] std::optional<SpkiDigest> spki_digest(X509* certificate);
+
 /// The identity of one server and its newest session ticket. One per server and shard; outlives its connections.
 class TlsIdentity {
  public:
@@ -87,19 +98,22 @@ class TlsIdentity {
   /// Why a handshake failed, from the verification's verdict and OpenSSL's error code, 0 where the server closed the
   /// connection; forgets the session.
   [[nodiscard]] TlsFailure explain(SSL* ssl, unsigned long openssl_error);
+  /// From now on `look` is called in each full handshake, whatever the verdict on the certificates is.
+  void watch_certificates(LookAtCertificates look) { look_ = std::move(look); }
 
  private:
-  using Digest = std::array<std::uint8_t, 32>;
   struct FreeSession {
     void operator()(SSL_SESSION* session) const { SSL_SESSION_free(session); }
   };
 
   friend class TlsContext;
   static int keep_session(SSL* ssl, SSL_SESSION* session);
+  static int verify(X509_STORE_CTX* verification, void* argument);
 
   config::Server server_;
-  std::vector<Digest> pins_;
+  std::vector<SpkiDigest> pins_;
   GroupFallback fallback_;
+  LookAtCertificates look_;  // empty: nobody looks
   std::unique_ptr<SSL_SESSION, FreeSession> session_;
   std::optional<std::chrono::system_clock::time_point> chain_not_after_;  // of the last full handshake
 };

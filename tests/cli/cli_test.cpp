@@ -48,14 +48,15 @@ TEST(Help, NamesEverySubcommandAndHasAnExample) {
   for (const auto* const flag : {"--help", "-h"}) {
     const auto result = pillion({flag});
     EXPECT_EQ(result.exit_code, 0);
-    EXPECT_THAT(result.out, AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("health"),
-                                  HasSubstr("reload"), HasSubstr("version"), ContainsRegex("Example:\n  pillion ")));
+    EXPECT_THAT(result.out,
+                AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("probe"), HasSubstr("health"),
+                      HasSubstr("reload"), HasSubstr("version"), ContainsRegex("Example:\n  pillion ")));
     EXPECT_THAT(result.err, IsEmpty());
   }
 }
 
 TEST(Help, OfEverySubcommandHasAnExample) {
-  for (const std::string command : {"run", "check", "query", "health", "reload", "version"}) {
+  for (const std::string command : {"run", "check", "query", "probe", "health", "reload", "version"}) {
     const auto result = pillion({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr("Example:\n  pillion " + command));

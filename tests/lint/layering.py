@@ -27,8 +27,10 @@ LAYERS = {
     "telemetry": {"runtime", "dns"},
     "http": {"runtime"},
     "inject": {"config"},
+    "probe": {"runtime", "dns", "config", "upstream"},
     "app": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
-    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "app", "inject"},
+    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "app", "inject",
+            "probe"},
     "": {"cli"},
 }
 # The small headers that rooms publish to those who only report on them.
@@ -39,7 +41,7 @@ PURE = re.compile(r"^(dns|cache|inject)/|^upstream/(mux|policy|health|latency|gr
                   r"|^app/settling\.[ch]pp$|^config/(difference|line_paths|restart_keys)\.[ch]pp$"
                   r"|^server/(clients|client_address|sliding_minute)\.[ch]pp$"
                   r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups|trace_events|resolver_trace)\.[ch]pp$"
-                  r"|^app/drain\.[ch]pp$")
+                  r"|^app/drain\.[ch]pp$|^probe/(settings|figures|statistics|asked_query|findings|choice|table|json)\.[ch]pp$")
 IMPURE_INCLUDE = re.compile(r"^(boost/(asio|beast)|openssl/)|^(ctime|time\.h|sys/time\.h|sys/socket\.h|unistd\.h)$")
 CLOCK = re.compile(r"\w*_?clock\s*::\s*now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\bstd::time\s*\(|\bClock::now\b")
 

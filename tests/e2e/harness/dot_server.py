@@ -63,7 +63,7 @@ def address_of(name_wire):
     return struct.pack("!I", 0xC6120000 | zlib.crc32(name_wire.lower()) & 0x1FFFF)
 
 
-def answer_to(query, wished, refusal=None):
+def answer_to(query, wished, refusal=None, options=b"", block=0):
     end = question_end(query)
     identifier, flags = struct.unpack_from("!HH", query)
     has_opt = struct.unpack_from("!H", query, 10)[0] > 0
@@ -80,7 +80,9 @@ def answer_to(query, wished, refusal=None):
         numbers = struct.pack("!IIIII", 1, 3600, 600, 86400, ttl)
         out += owner + b"\0\x06\0\x01" + struct.pack("!IH", ttl, 2 + 2 + len(numbers)) + owner + owner + numbers
     if has_opt:
-        out += b"\0" + struct.pack("!HHIH", 41, 4096, 0, 0)
+        padding = struct.pack("!HH", 12, -(len(out) + 11 + len(options) + 4) % block) if block else b""
+        padding += bytes(struct.unpack_from("!H", padding, 2)[0]) if block else b""
+        out += b"\0" + struct.pack("!HHIH", 41, 4096, 0, len(options + padding)) + options + padding
     return out
 
 
@@ -164,6 +166,8 @@ class Connection(asyncio.Protocol):
     def take_queries(self):
         while len(self.buffer) >= 2 and not self.closing:
             end = 2 + struct.unpack_from("!H", self.buffer)[0]
+            if self.in_flight >= self.server.max_in_flight:
+                break
             if len(self.buffer) < end or (self.server.one_query_per_record and self.records == 0):
                 break
             self.records -= 1
@@ -183,9 +187,10 @@ class Connection(asyncio.Protocol):
             self.server.held.append((self, query, wished))
         elif "delay" in wished:
             loop.call_later(wished["delay"] / 1000, self.answer_later, query, wished)
-        elif "recursion" in wished:
+        elif "recursion" in wished or (self.server.recursion and query[12:question_end(query)].lower() not in self.server.known):
             asked = self.server.first_asked.setdefault(query[12:], loop.time())
-            loop.call_at(asked + wished["recursion"] / 1000, self.answer_later, query, wished)
+            seconds = wished["recursion"] / 1000 if "recursion" in wished else self.server.recursion
+            loop.call_at(asked + seconds, self.answer_later, query, wished)
         elif self.server.late_every and self.server.queries % self.server.late_every == 0:
             loop.call_later(self.server.late_by, self.answer_later, query, wished)
         else:
@@ -194,11 +199,14 @@ class Connection(asyncio.Protocol):
     def answer_later(self, query, wished):
         if not self.closing and not self.transport.is_closing():
             self.answer(query, wished)
+            self.take_queries()
             self.flush()
 
     def answer(self, query, wished):
         self.in_flight -= 1
-        reply = answer_to(query, wished, self.server.refusal)
+        self.server.known.add(query[12:question_end(query)].lower())
+        keepalive = struct.pack("!HHH", 11, 2, self.server.keepalive) if self.server.keepalive else b""
+        reply = answer_to(query, wished, self.server.refusal, keepalive, self.server.padding)
         if "wrongid" in wished:
             reply = other_id(reply)
         elif "wrongname" in wished:
@@ -261,6 +269,11 @@ class DotServer:
         self.silent = False  # while set, queries are taken and never answered
         self.late_every = 0  # every so manieth query is answered late_by seconds later; 0: none
         self.late_by = 0.3
+        self.recursion = 0.0  # seconds that a question waits until it has been answered once
+        self.known = set()  # questions that have been
+        self.max_in_flight = float("inf")  # no query is taken while so many of its connection are unanswered
+        self.keepalive = 0  # units of 100 ms: the idle timeout that answers state (RFC 7828), whatever it is; 0: none
+        self.padding = 0  # block size of answers in bytes
         self.held = []
         self.alpn = set()
         self.tls_errors = []

@@ -95,10 +95,22 @@ zone:
 """
 
 
+# A load balancer in front of `backend`. Closes a connection on which nothing has come for `idle` seconds.
+DNSDIST = """
+setSecurityPollSuffix("")
+setACL({{"127.0.0.0/8"}})
+setLocal("{host}:{plain}")
+addTLSLocal("{host}:{tls}", "{certificate}", "{key}", {{ provider = "openssl" }})
+setTCPRecvTimeout({idle})
+newServer({{ address = "{backend}", checkName = "{origin}" }})
+"""
+
+
 class RealServer:
     """A running server. `tls_port` speaks DNS over TLS, `plain_port` DNS over UDP and TCP; both are free ones unless given."""
 
-    def __init__(self, name, template, command, directory, certificate, tls_port=None, plain_port=None, host="127.0.0.1", **values):
+    def __init__(self, name, template, command, directory, certificate, tls_port=None, plain_port=None, host="127.0.0.1",
+                 option="-c", **values):
         self.name = name
         self.host = host
         self.tls_port = tls_port or free_port(host)
@@ -109,7 +121,7 @@ class RealServer:
         config = directory / f"{name}.conf"
         config.write_text(template.format(host=host, tls=self.tls_port, plain=self.plain_port, key=certificate.key,
                                           certificate=certificate.path, directory=directory, **values))
-        self.process = Process([*command, "-c", config], directory, name)
+        self.process = Process([*command, option, config], directory, name)
 
     @property
     def address(self):
@@ -152,3 +164,8 @@ def unbound(directory, certificate, zone, origin, tls_port=None):
 def nsd(directory, certificate, zone, origin, tls_port=None):
     return RealServer("nsd", NSD, ["/usr/sbin/nsd", "-d"], directory, certificate, tls_port, zone=zone, origin=origin,
                       tsig_name=TSIG_NAME, tsig_secret=TSIG_SECRET)
+
+
+def dnsdist(directory, certificate, backend, origin, idle):
+    return RealServer("dnsdist", DNSDIST, ["/usr/bin/dnsdist", "--supervised", "--disable-syslog"], directory, certificate, option="-C",
+                      backend=backend, origin=origin, idle=idle)

@@ -1,0 +1,42 @@
+#include "cli/search_candidates.hpp"
+
+#include <cstddef>
+#include <utility>
+
+#include "dns/name.hpp"
+
+namespace pillion::cli {
+namespace {
+
+/// Of a name without its final dot.
+std::size_t dots_of(dns::Bytes name) {
+  std::size_t labels = 0;
+  for (std::size_t at = 0; name[at] != 0; at += std::size_t{name[at]} + 1) ++labels;
+  return labels == 0 ? 0 : labels - 1;
+}
+
+}  // namespace
+
+std::vector<dns::Buffer> search_candidates(dns::Bytes name, bool is_absolute, const config::Search& search) {
+  const dns::Buffer bare(name.begin(), name.end());
+  if (is_absolute) return {bare};
+  std::vector<dns::Buffer> candidates;
+  const bool bare_is_first = dots_of(name) >= search.ndots;
+  if (bare_is_first) candidates.push_back(bare);
+  for (const auto& domain : search.domains) {
+    const auto suffix = dns::parse_name(domain);
+    if (!suffix || name.size() - 1 + suffix->size() > dns::max_name_size) continue;
+    dns::Buffer candidate(name.begin(), name.end() - 1);
+    dns::append(candidate, *suffix);
+    candidates.push_back(std::move(candidate));
+  }
+  if (!bare_is_first) candidates.push_back(bare);
+  return candidates;
+}
+
+SearchVerdict verdict_on(std::string_view status, bool has_records) {
+  if (status == "NOERROR") return has_records ? SearchVerdict::found : SearchVerdict::go_on;
+  return status == "NXDOMAIN" || status == "SERVFAIL" ? SearchVerdict::go_on : SearchVerdict::stop;
+}
+
+}  // namespace pillion::cli

@@ -1,0 +1,177 @@
+#include "probe/findings.hpp"
+
+#include <algorithm>
+#include <compare>
+#include <iterator>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include <spdlog/fmt/fmt.h>
+
+#include "config/scalar.hpp"
+#include "dns/text.hpp"
+
+namespace pillion::probe {
+namespace {
+
+constexpr std::int64_t few_days = 14;
+
+std::string listed(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 4;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  if (names.size() > most) text += fmt::format(" and {} more", names.size() - most);
+  return text.empty() ? "no name" : text;
+}
+
+/// What the certificates add to the reason for a handshake's failure; empty where nothing.
+std::string explanation(const ProbeTarget& target, const ServerFigures& figures) {
+  if (!figures.tls || figures.tls->chain.empty()) return {};
+  const auto& chain = figures.tls->chain;
+  const auto& own = chain.front();
+  switch (figures.failure->error) {
+    case upstream::Error::certificate_name:
+      return fmt::format("wanted {}, the certificate is for {}",
+                         target.server.tls_name.empty() ? target.server.endpoint.address : target.server.tls_name,
+                         listed(own.names));
+    case upstream::Error::certificate_untrusted:
+      return fmt::format("{} is signed by {}, which {} does not have", chain.back().subject, chain.back().issuer,
+                         target.tls.ca_file);
+    case upstream::Error::certificate_expired: {
+      const auto ends = std::ranges::min_element(chain, {}, &CertificateFacts::not_after);
+      const auto starts = std::ranges::max_element(chain, {}, &CertificateFacts::not_before);
+      return starts->not_before > figures.measured_at
+                 ? fmt::format("{} is not valid before {}", starts->subject, date_text(starts->not_before))
+                 : fmt::format("{} was valid until {}", ends->subject, date_text(ends->not_after));
+    }
+    case upstream::Error::pin_mismatch:
+      return fmt::format("its pin is {}", own.pin);
+    default:
+      return {};
+  }
+}
+
+class Findings {
+ public:
+  void failed(std::string text) { add(Severity::failed, std::move(text)); }
+  void warn_if(bool holds, std::string text) {
+    if (holds) add(Severity::warning, std::move(text));
+  }
+  void fail_if(bool holds, std::string text) {
+    if (holds) add(Severity::failed, std::move(text));
+  }
+  [[nodiscard]] std::vector<Finding> take() {
+    std::ranges::move(warnings_, std::back_inserter(failures_));
+    return std::move(failures_);
+  }
+
+ private:
+  void add(Severity severity, std::string text) {
+    auto& findings = severity == Severity::failed ? failures_ : warnings_;
+    findings.push_back({.severity = severity, .text = std::move(text)});
+  }
+  std::vector<Finding> failures_;
+  std::vector<Finding> warnings_;
+};
+
+void judge_latency(std::string_view kind, const LatencyFigures& figures, Findings& findings) {
+  const auto unanswered =
+      fmt::format("{} of {} queries for {} were not answered", figures.unanswered, figures.asked, kind);
+  // A datagram may be lost.
+  const bool are_many = 10 * figures.unanswered >= figures.asked;
+  findings.fail_if(figures.unanswered > 0 && are_many, unanswered);
+  findings.warn_if(figures.unanswered > 0 && !are_many, unanswered);
+  if (figures.refused > 0) {
+    findings.failed(fmt::format("{} of {} queries for {} were answered {}", figures.refused, figures.asked, kind,
+                                dns::rcode_to_text(*figures.rcode)));
+  }
+}
+
+void judge_tls(const TlsFigures& tls, std::int64_t days, Findings& findings) {
+  findings.warn_if(days <= few_days, fmt::format("a certificate of its chain ends in {} days", days));
+  findings.warn_if(!tls.resumed, "it does not resume sessions: each new connection costs a full handshake");
+}
+
+void judge_answers(const ServerFigures& figures, bool is_stream, bool is_general, Findings& findings) {
+  const auto& large = figures.large_answer;
+  findings.fail_if(is_stream && large && large->is_truncated, "it truncates answers over a stream");
+  findings.fail_if(figures.large_over_tcp && figures.large_over_tcp->is_truncated,
+                   "it truncates answers over TCP as well");
+  const auto& missing = figures.missing_name;
+  findings.warn_if(missing && missing->rcode == dns::rcode::noerror && missing->records > 0,
+                   "it answers names that do not exist with records of its own");
+  findings.warn_if(is_general && figures.signed_name && !figures.signed_name->is_authentic,
+                   "it does not say that it has validated a signed name (AD)");
+  findings.warn_if(figures.bogus_name && figures.bogus_name->rcode == dns::rcode::noerror,
+                   "it answers a name whose signatures are wrong");
+  findings.warn_if(!figures.has_edns, "it does not know EDNS");
+}
+
+}  // namespace
+
+std::string failure_text(const ProbeTarget& target, const ServerFigures& figures) {
+  const auto& failure = *figures.failure;
+  std::string text(upstream::traits(failure.error).text);
+  auto more = explanation(target, figures);
+  // The operating system says the same once more, in other words.
+  if (more.empty() && failure.error != upstream::Error::connect_refused) more = config::one_line(failure.detail);
+  return more.empty() ? text : text + ": " + more;
+}
+
+std::string date_text(std::chrono::system_clock::time_point time) {
+  const std::chrono::year_month_day date(std::chrono::floor<std::chrono::days>(time));
+  return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()));
+}
+
+std::int64_t days_left(const ServerFigures& figures) {
+  if (!figures.tls || figures.tls->chain.empty()) return std::numeric_limits<std::int64_t>::max();
+  const auto soonest = std::ranges::min_element(figures.tls->chain, {}, &CertificateFacts::not_after);
+  return std::chrono::floor<std::chrono::days>(soonest->not_after - figures.measured_at).count();
+}
+
+std::vector<Finding> findings_of(const ProbeTarget& target, const ServerFigures& figures) {
+  Findings findings;
+  if (figures.failure) findings.failed(failure_text(target, figures));
+  const bool is_stream = target.protocol != config::Protocol::udp;
+  judge_latency("the hot name", figures.hot, findings);
+  judge_latency("cold names", figures.cold, findings);
+  if (figures.failure) return findings.take();
+  if (figures.tls) {
+    judge_tls(*figures.tls, days_left(figures), findings);
+    findings.warn_if(!figures.padding, "it does not pad its answers, whose sizes tell of their names");
+  }
+  findings.warn_if(figures.in_flight && figures.in_flight->served == 1,
+                   "it answers in order: one slow name holds up all others");
+  findings.warn_if(figures.closes > 1, fmt::format("it closed {} connections while it was asked", figures.closes));
+  judge_answers(figures, is_stream, target.is_general, findings);
+  return findings.take();
+}
+
+bool has_failed(const std::vector<Finding>& findings) {
+  return std::ranges::any_of(findings, [](const Finding& each) { return each.severity == Severity::failed; });
+}
+
+std::vector<ProbedServer> ranked(std::vector<ProbedServer> servers) {
+  struct Place {
+    bool has_failed;
+    runtime::Duration medians;
+    std::size_t index;
+    auto operator<=>(const Place&) const = default;
+  };
+  std::vector<Place> places;
+  for (std::size_t i = 0; i < servers.size(); ++i) {
+    const auto& hot = servers[i].figures.hot.latency;
+    const auto& cold = servers[i].figures.cold.latency;
+    places.push_back({.has_failed = has_failed(servers[i].findings),
+                      .medians = hot && cold ? hot->p50 + cold->p50 : runtime::Duration::max(),
+                      .index = i});
+  }
+  std::ranges::sort(places);
+  std::vector<ProbedServer> in_order;
+  for (const auto& place : places) in_order.push_back(std::move(servers[place.index]));
+  return in_order;
+}
+
+}  // namespace pillion::probe
