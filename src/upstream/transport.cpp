@@ -33,6 +33,10 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() 
                       .version = facts->version,
                       .group = facts->group,
                       .cipher = facts->cipher,
+                      .verified_name = facts->verified_name,
+                      .pin = facts->pin,
+                      .subject = facts->subject,
+                      .issuer = facts->issuer,
                       .fell_back = *offered == Groups::classical};
 }
 
