@@ -20,8 +20,8 @@
 
 namespace pillion::admin {
 
-inline constexpr std::size_t sources = resolve::source_labels.size();
-using BySource = std::array<std::uint64_t, sources>;
+inline constexpr std::size_t source_count = resolve::source_labels.size();
+using BySource = std::array<std::uint64_t, source_count>;
 
 /// Durations by the buckets of runtime::duration_bounds.
 struct Durations {
@@ -83,7 +83,7 @@ struct Figures {
   runtime::Time at;
   std::uint64_t queries = 0;                                                 ///< valid ones
   std::array<BySource, server::labelled_rcodes + 1> responses{};             ///< by RCODE
-  std::array<Durations, sources> durations;                                  ///< by source
+  std::array<Durations, source_count> durations;                             ///< by source
   std::array<std::uint64_t, server::invalid_labels.size()> invalid{};        ///< messages
   std::array<std::uint64_t, server::refusal_labels.size()> refused{};        ///< by server::Refusal
   std::array<std::uint64_t, runtime::memory_labels.size()> memory_used{};    ///< bytes
