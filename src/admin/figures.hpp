@@ -59,7 +59,7 @@ struct ServerFigures {
   std::uint64_t replays = 0;
   std::uint64_t plaintext_queries = 0;
   double certificate_not_after = 0;  ///< Unix seconds; 0: none seen
-  Durations request_duration;
+  Durations request_duration = {};
 
   [[nodiscard]] std::uint64_t all_responses() const;
   [[nodiscard]] std::uint64_t all_failures() const;

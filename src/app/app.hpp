@@ -26,6 +26,7 @@
 #include "config/config.hpp"
 #include "config/load.hpp"
 #include "http/http_server.hpp"
+#include "http/router.hpp"
 #include "telemetry/exporter.hpp"
 #include "telemetry/logger.hpp"
 

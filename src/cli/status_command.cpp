@@ -34,12 +34,7 @@ template <typename Value>
 using Result = std::expected<Value, std::string>;
 using Addresses = std::vector<config::Endpoint>;
 
-Result<Addresses> find_admin(const std::string& given, std::optional<pid_t> pid) {
-  if (!given.empty()) {
-    const auto address = config::parse_endpoint(given);
-    if (!address) return std::unexpected("--admin: " + address.error());
-    return Addresses{*address};
-  }
+Result<Addresses> find_admin(std::optional<pid_t> pid) {
   const auto proxy = find_running_proxy(pid);
   if (!proxy) return std::unexpected(proxy.error());
   auto addresses = proxy->addresses();
@@ -91,9 +86,18 @@ StatusCommand::StatusCommand(CLI::App& app)
 }
 
 int StatusCommand::run(std::ostream& out, std::ostream& err) const {
+  std::optional<config::Endpoint> given;
+  if (!admin_.empty()) {
+    const auto address = config::parse_endpoint(admin_);
+    if (!address) {
+      err << "pillion: status: --admin: " << address.error() << "; see `pillion status --help`\n";
+      return exit_code::bad_command_line;
+    }
+    given = *address;
+  }
   const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;
   for (;;) {
-    const auto addresses = find_admin(admin_, pid_);
+    const auto addresses = given ? Result<Addresses>(Addresses{*given}) : find_admin(pid_);
     const auto text = addresses ? show(*addresses, json_) : std::unexpected(addresses.error());
     if (!text) {
       err << "pillion: status: " << text.error() << '\n';
