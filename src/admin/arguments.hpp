@@ -1,6 +1,6 @@
 #pragma once
 // What a request asks for: the parameters of its query, and the object that is its body. Everything that is wrong is
-// said, with what would be right. Pure.
+// said, with what would be right.
 
 #include <cstddef>
 #include <expected>

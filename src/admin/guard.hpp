@@ -1,5 +1,5 @@
 #pragma once
-// Who may ask the admin server. Pure. A browser on this machine, or at the other end of a port that is forwarded, shows
+// Who may ask the admin server. A browser on this machine, or at the other end of a port that is forwarded, shows
 // other sites as well; none of them is to read or change anything here.
 
 #include <optional>

@@ -27,8 +27,9 @@ LAYERS = {
     "telemetry": {"runtime", "dns"},
     "http": {"runtime"},
     "inject": {"config"},
-    "app": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
-    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "app", "inject"},
+    "admin": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
+    "app": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "admin"},
+    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "admin", "app", "inject"},
     "": {"cli"},
 }
 # The small headers that rooms publish to those who only report on them.
@@ -37,9 +38,9 @@ READS_PUBLISHED = {"telemetry", "http"}
 
 PURE = re.compile(r"^(dns|cache|inject)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics)[a-z_]*\.[ch]pp$"
                   r"|^app/settling\.[ch]pp$|^config/(difference|line_paths|restart_keys)\.[ch]pp$"
-                  r"|^server/(clients|client_address|sliding_minute)\.[ch]pp$"
+                  r"|^server/(clients|client_address|sliding_minute|recent_queries)\.[ch]pp$"
                   r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups)\.[ch]pp$"
-                  r"|^app/drain\.[ch]pp$")
+                  r"|^app/drain\.[ch]pp$|^admin/(verdict|cache_view)\.[ch]pp$")
 IMPURE_INCLUDE = re.compile(r"^(boost/(asio|beast)|openssl/)|^(ctime|time\.h|sys/time\.h|sys/socket\.h|unistd\.h)$")
 CLOCK = re.compile(r"\w*_?clock\s*::\s*now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\bstd::time\s*\(|\bClock::now\b")
 
