@@ -49,13 +49,14 @@ TEST(Help, NamesEverySubcommandAndHasAnExample) {
     const auto result = pillion({flag});
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_THAT(result.out, AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("health"),
-                                  HasSubstr("reload"), HasSubstr("version"), ContainsRegex("Example:\n  pillion ")));
+                                  HasSubstr("reload"), HasSubstr("status"), HasSubstr("version"),
+                                  ContainsRegex("Example:\n  pillion ")));
     EXPECT_THAT(result.err, IsEmpty());
   }
 }
 
 TEST(Help, OfEverySubcommandHasAnExample) {
-  for (const std::string command : {"run", "check", "query", "health", "reload", "version"}) {
+  for (const std::string command : {"run", "check", "query", "health", "reload", "status", "version"}) {
     const auto result = pillion({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr("Example:\n  pillion " + command));
