@@ -1,7 +1,9 @@
 // What the service lists of what clients have done: the cache, clients, recent queries.
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <iterator>
 #include <tuple>
 #include <utility>
 

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <exception>
 #include <expected>
 #include <ostream>
 #include <string_view>

@@ -1,5 +1,6 @@
 #include "cli/status_text.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <string_view>

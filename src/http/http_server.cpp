@@ -309,8 +309,10 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
     auto judged = judge(site_, request, parser);
     reply = std::move(judged.refusal);
     if (judged.route != nullptr && judged.route->takes_body && !parser.is_done()) {
+      connection->waiting = true;
       stream.expires_after(options_.request_timeout);
       const auto [body_error, body_size] = co_await http::async_read(stream, buffer, parser, use_tuple);
+      connection->waiting = false;
       error = body_error;
       if (error && !refusal(error)) co_return false;
       if (error) reply = site_.refuse(*refusal(error), {});

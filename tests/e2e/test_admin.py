@@ -295,7 +295,7 @@ def test_slow_requests_and_a_thousand_connections_are_not_noticed(proxied):
                 client.sendall((f"GET {BASE}/status HTT", f"POST {BASE}/log-level HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
                                 "Content-Type: application/json\r\n\r\n{")[number % 2].encode())
                 slow.append(client)
-            # All but a few have made room for later ones, and whoever asks at once is served. Those in the midst of their bodies keep theirs.
+            # All but a few have made room for later ones, and whoever asks at once is served.
             wait_until(lambda: is_served(proxy.admin.port), "a request is served beside them", PATIENCE)
             assert proxy.get("/livez")[0] == 200
         finally:
