@@ -117,19 +117,19 @@ AdminService::Response AdminService::status(const Request& /*request*/) {
   const Moment moment;
   const auto now = figures(moment);
   const auto verdict = feed_.judge(now);
-  co_return json_response(status_json({.sources = hooks_.sources(),
-                                       .figures = now,
-                                       .findings = verdict.findings,
-                                       .window_seconds = verdict.window_seconds,
-                                       .state = hooks_.state(),
-                                       .started = started_,
-                                       .file = file_,
-                                       .sbom = sbom_digest(),
-                                       .read_only = config_.config->admin.read_only,
-                                       .threads = config_.config->threads,
-                                       .listen = hooks_.listen(),
-                                       .log_level = hooks_.log_level()},
-                                      moment));
+  return http::respond(json_response(status_json({.sources = hooks_.sources(),
+                                                  .figures = now,
+                                                  .findings = verdict.findings,
+                                                  .window_seconds = verdict.window_seconds,
+                                                  .state = hooks_.state(),
+                                                  .started = started_,
+                                                  .file = file_,
+                                                  .sbom = sbom_digest(),
+                                                  .read_only = config_.config->admin.read_only,
+                                                  .threads = config_.config->threads,
+                                                  .listen = hooks_.listen(),
+                                                  .log_level = hooks_.log_level()},
+                                                 moment)));
 }
 
 AdminService::Response AdminService::upstreams(const Request& /*request*/) {
@@ -154,15 +154,16 @@ AdminService::Response AdminService::config(const Request& /*request*/) {
   object["file"] = or_null(std::string_view(file_));
   object["yaml"] = config::to_yaml(*config_.config, true);
   object["reloads"] = reloads_json(hooks_.sources());
-  co_return json_response(object);
+  return http::respond(json_response(object));
 }
 
 AdminService::Response AdminService::events(const Request& /*request*/) {
   if (!feed_.has_room())
-    co_return problem_response(status::service_unavailable, "as many listen as may; try again when one has gone");
+    return http::respond(
+        problem_response(status::service_unavailable, "as many listen as may; try again when one has gone"));
   http::HttpResponse response{.content_type = "text/event-stream"};
   response.stream = [this](http::ResponseStream& out) { return feed_.listen(out); };
-  co_return response;
+  return http::respond(response);
 }
 
 }  // namespace pillion::admin

@@ -38,12 +38,12 @@ AdminService::Response AdminService::flush_cache(const Request& request) {
 
 AdminService::Response AdminService::log_level(const Request& request) {
   const auto level = read_log_level(request.body);
-  if (!level) co_return problem_response(status::bad_request, level.error());
+  if (!level) return http::respond(problem_response(status::bad_request, level.error()));
   json::object object;
   object["before"] = to_string(hooks_.log_level());
   hooks_.set_log_level(*level);
   object["level"] = to_string(*level);
-  co_return json_response(object);
+  return http::respond(json_response(object));
 }
 
 /// A reload that was under way before may have read what has changed since: the next one is waited for.
@@ -68,7 +68,7 @@ AdminService::Response AdminService::drain(const Request& /*request*/) {
   json::object object;
   object["draining"] = true;
   object["timeout_seconds"] = std::chrono::duration<double>(config_.config->drain_timeout).count();
-  co_return json_response(object, status::accepted);
+  return http::respond(json_response(object, status::accepted));
 }
 
 }  // namespace pillion::admin
