@@ -134,10 +134,10 @@ void append_server(std::string& out, std::string_view upstream, const json::obje
   const auto& latency = server.at("latency").as_object();
   std::uint64_t responses = 0;
   for (const auto& each : server.at("responses").as_object()) responses += count_of(each.value());
-  append_wrapped(
-      out, upstream,
-      fmt::format("{} {}, {} replies, p50 {}, p99 {}", text_of(server.at("address")), text_of(server.at("state")),
-                  responses, duration_text(latency.at("p50_seconds")), duration_text(latency.at("p99_seconds"))));
+  append_wrapped(out, upstream,
+                 fmt::format("{} {}, {} {}, p50 {}, p99 {}", text_of(server.at("address")), text_of(server.at("state")),
+                             responses, responses == 1 ? "reply" : "replies", duration_text(latency.at("p50_seconds")),
+                             duration_text(latency.at("p99_seconds"))));
   constexpr std::string_view below = " ";
   if (const auto& handshake = server.at("last_handshake"); !handshake.is_null()) {
     append_wrapped(out, below,
