@@ -52,7 +52,9 @@ AdminService::Response AdminService::reload(const Request& /*request*/) {
   if (!before || !hooks_.request_reload())
     co_return problem_response(status::service_unavailable, "nobody reads the configuration again");
   const auto until = runtime::Clock::now() + reload_patience;
-  while (runtime::Clock::now() < until && co_await questions_.pause(look_every)) {
+  while (runtime::Clock::now() < until) {
+    const bool goes_on = co_await questions_.pause(look_every);
+    if (!goes_on) break;
     const auto now = hooks_.reloads();
     if (!now || now->finished <= before->started) continue;
     json::object object;
