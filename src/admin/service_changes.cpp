@@ -25,7 +25,8 @@ constexpr std::chrono::milliseconds look_every{20};
 AdminService::Response AdminService::flush_cache(const Request& request) {
   const auto order = read_flush(request.body);
   if (!order) co_return problem_response(status::bad_request, order.error());
-  const auto answers = co_await questions_.ask<std::uint64_t>(flush(*order), flush_patience);
+  Question<std::uint64_t> question = flush(*order);
+  const auto answers = co_await questions_.ask(std::move(question), flush_patience);
   std::uint64_t flushed = 0;
   for (const auto& answer : answers) {
     if (!answer) co_return problem_response(status::service_unavailable, "a thread has not flushed its cache in time");

@@ -166,7 +166,8 @@ AdminService::Response AdminService::cache(const Request& request) {
   json::object object;
   object["top"] = nullptr;
   if (*top > 0) {
-    auto answers = co_await questions_.ask<std::vector<CacheName>>(top_names(*top));
+    Question<std::vector<CacheName>> question = top_names(*top);
+    auto answers = co_await questions_.ask(std::move(question));
     auto names = joined(answers);
     std::ranges::stable_sort(names, std::ranges::greater{}, &CacheName::hits);
     names.resize(std::min(names.size(), *top));
@@ -181,9 +182,10 @@ AdminService::Response AdminService::cache(const Request& request) {
 AdminService::Response AdminService::cache_lookup(const Request& request) {
   const auto question = read_question(request.target);
   if (!question) co_return bad_request(question.error());
-  const auto answers = co_await questions_.ask<CacheAnswer>([question = *question](ShardView& shard) {
+  Question<CacheAnswer> look = [question = *question](ShardView& shard) {
     return std::optional(look_up(shard.cache(), question, shard.now()));
-  });
+  };
+  const auto answers = co_await questions_.ask(std::move(look));
   bool is_found = false;
   json::array listed;
   for (std::size_t shard = 0; shard < answers.size(); ++shard) {
@@ -207,8 +209,8 @@ AdminService::Response AdminService::clients(const Request& request) {
   const auto limit = read_number(request.target, "limit", 1, most_clients, usual_clients);
   if (!limit) co_return bad_request(limit.error());
 
-  auto answers = co_await questions_.ask<std::vector<server::ClientFacts>>(
-      [](ShardView& shard) { return std::optional(shard.clients()); });
+  Question<std::vector<server::ClientFacts>> question = [](ShardView& shard) { return std::optional(shard.clients()); };
+  auto answers = co_await questions_.ask(std::move(question));
   auto all = merged(joined(answers));
   const auto total = all.size();
   if (*only_misbehaving) std::erase_if(all, [](const auto& client) { return !misbehaves(client); });
@@ -231,8 +233,10 @@ AdminService::Response AdminService::recent(const Request& request) {
     co_return bad_request(checked.error());
   const auto limit = read_number(request.target, "limit", 1, most_queries, usual_queries);
   if (!limit) co_return bad_request(limit.error());
-  auto answers = co_await questions_.ask<std::vector<server::RecentQuery>>(
-      [most = *limit](ShardView& shard) { return std::optional(shard.recent().newest(most)); });
+  Question<std::vector<server::RecentQuery>> question = [most = *limit](ShardView& shard) {
+    return std::optional(shard.recent().newest(most));
+  };
+  auto answers = co_await questions_.ask(std::move(question));
   auto queries = joined(answers);
   std::ranges::stable_sort(queries, std::ranges::greater{}, &server::RecentQuery::answered_at);
   queries.resize(std::min(queries.size(), *limit));

@@ -19,6 +19,10 @@
 
 namespace pillion::admin {
 
+/// What a shard is asked. nullopt is to be asked again in another turn of its loop: for what takes long.
+template <typename Answer>
+using Question = std::function<std::optional<Answer>(ShardView&)>;
+
 /// Belongs to the thread of the loop that asks. The shards' threads have ended before the loop goes.
 class ShardQuestions {
  public:
@@ -31,11 +35,11 @@ class ShardQuestions {
 
   [[nodiscard]] std::size_t shards() const { return shards_.size(); }
 
-  /// What each shard answers, in their order; nullopt for those that do not in time. Each shard has a copy of
-  /// `question`, which may return nullopt to be called again in another turn of the shard's loop: for what takes long.
+  /// What each shard answers, in their order; nullopt for those that do not in time. Each shard has a copy of the
+  /// question. A temporary must not be given from within a coroutine: g++ 12 destroys it twice.
   template <typename Answer>
   [[nodiscard]] boost::asio::awaitable<std::vector<std::optional<Answer>>> ask(
-      std::function<std::optional<Answer>(ShardView&)> question, std::chrono::milliseconds wait = patience) {
+      Question<Answer> question, std::chrono::milliseconds wait = patience) {
     const auto poll = std::make_shared<Poll<Answer>>(io_, shards_.size());
     for (std::size_t i = 0; i < shards_.size(); ++i) ask_one<Answer>(shards_[i], poll, i, question);
     co_await wait_for(*poll, wait);
@@ -65,7 +69,7 @@ class ShardQuestions {
 
   template <typename Answer>
   static void ask_one(const PostToShard& post, const std::shared_ptr<Poll<Answer>>& poll, std::size_t shard,
-                      std::function<std::optional<Answer>(ShardView&)> question) {
+                      Question<Answer> question) {
     post([post, poll, shard, question = std::move(question)](ShardView& view) mutable {
       auto answer = question(view);
       if (!answer) return ask_one<Answer>(post, poll, shard, std::move(question));
