@@ -40,13 +40,14 @@ App::App(config::Config config, telemetry::Logger& log, std::size_t http_connect
   const auto bound = shards_.front()->addresses();
   for (std::size_t i = 0; i < bound.size(); ++i)
     dns_addresses_.push_back({.configured = plan_->config.dns.listen[i], .bound = bound[i]});
+  dns_texts_ = dns_texts();
   reloads_.loaded_at.set(static_cast<double>(std::time(nullptr)));
   for (const auto& shard : shards_) metrics_.push_back(metrics_of(shard->upstreams()));
   const auto root = std::ranges::find(plan_->config.routes, std::string_view("."), &config::Route::zone);
   const auto group = std::ranges::find(plan_->config.upstreams, root->upstream, &config::Upstream::name);
   const auto& servers = metrics_.front()[static_cast<std::size_t>(group - plan_->config.upstreams.begin())].servers;
   first_asked_.assign(servers.begin(), servers.end());
-  if (!plan_->config.http.listen.empty()) make_http(http_connections);
+  make_http(http_connections);
   exporter_.emplace(metric_sources(*plan_, metrics_));
 }
 
@@ -60,27 +61,16 @@ void App::make_shards() {
   for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
 }
 
-void App::make_http(std::size_t max_connections) {
-  std::vector<http::HttpServer::Endpoint> endpoints;
-  endpoints.reserve(plan_->config.http.listen.size());
-  for (const auto& endpoint : plan_->config.http.listen)
-    endpoints.emplace_back(asio::ip::make_address(endpoint.address), endpoint.port);
-  try {
-    http_ =
-        std::make_unique<HttpThread>(log_, endpoints, http::Options{.max_connections = max_connections},
-                                     http::Routes{.metrics = [this] { return exporter_->text(); },
-                                                  .health = [this](http::HealthProbe probe) { return health(probe); }});
-  } catch (const http::ListenError& error) {
-    throw server::BindError(error.what());
-  }
-  for (const auto& endpoint : http_->endpoints())
-    http_addresses_.push_back({endpoint.address().to_string(), endpoint.port()});
-}
-
 ListenAddresses App::listen_addresses() const {
-  ListenAddresses addresses{.dns = {}, .http = http_addresses_};
+  ListenAddresses addresses{.dns = {}, .http = http_addresses_, .admin = admin_addresses_};
   for (const auto& address : dns_addresses_) addresses.dns.push_back(address.bound);
   return addresses;
+}
+
+std::vector<std::string> App::dns_texts() const {
+  std::vector<std::string> texts;
+  for (const auto& address : dns_addresses_) texts.push_back(config::to_string(address.bound));
+  return texts;
 }
 
 void App::add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry::Sources& sources) const {
@@ -110,7 +100,7 @@ void App::add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry
 telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& metrics) const {
   telemetry::Sources sources;
   add_upstreams(plan, metrics, sources);
-  if (http_) sources.internal_errors.push_back(&http_->internal_errors());
+  if (http_) sources.internal_errors = http_->internal_errors();
   for (const auto& shard : shards_) {
     sources.internal_errors.push_back(&shard->loop().internal_errors().count());
     sources.shards.push_back(&shard->server_metrics());
@@ -190,8 +180,8 @@ void App::run() {
   await_signal();
   for (const auto& shard : shards_) shard->start();
   log_start();
-  if (http_) http_->start();
   if (reloader_) reloader_->start(listen_addresses());
+  if (http_) http_->start();
   try {
     for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
   } catch (...) {
@@ -200,6 +190,8 @@ void App::run() {
     throw;
   }
   shards_.front()->run();
+  // Its handlers look at the reloader.
+  if (http_) http_->stop();
   reloader_.reset();
   threads_.clear();
   http_.reset();
@@ -211,10 +203,13 @@ void App::log_start() {
                                 {"commit", runtime::build_info::commit()},
                                 {"threads", plan_->config.threads}});
   log_memory();
-  const auto [dns_addresses, http_addresses] = listen_addresses();
+  const auto [dns_addresses, http_addresses, admin_addresses] = listen_addresses();
   for (const auto& address : dns_addresses)
     log_.info("listening for DNS", {{"address", config::to_string(address)}, {"transports", "udp tcp"}});
   for (const auto& address : http_addresses) log_.info("listening for HTTP", {{"address", config::to_string(address)}});
+  for (const auto& address : admin_addresses)
+    log_.info("listening for the admin server",
+              {{"address", config::to_string(address)}, {"read_only", plan_->config.admin.read_only}});
 }
 
 void App::log_memory() {

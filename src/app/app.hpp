@@ -15,6 +15,7 @@
 
 #include <boost/asio/signal_set.hpp>
 
+#include "admin/service.hpp"
 #include "app/handover.hpp"
 #include "app/http_thread.hpp"
 #include "app/listen_addresses.hpp"
@@ -25,10 +26,14 @@
 #include "config/config.hpp"
 #include "config/load.hpp"
 #include "http/http_server.hpp"
+#include "http/router.hpp"
 #include "telemetry/exporter.hpp"
 #include "telemetry/logger.hpp"
 
 namespace pillion::app {
+
+/// What the admin server shows of a plan.
+[[nodiscard]] admin::ConfigView config_view(const std::shared_ptr<const Plan>& plan);
 
 class App {
  public:
@@ -52,6 +57,10 @@ class App {
  private:
   void make_shards();
   void make_http(std::size_t max_connections);
+  void serve_probes(std::size_t max_connections);
+  void serve_admin();
+  [[nodiscard]] admin::AdminHooks admin_hooks();
+  [[nodiscard]] admin::ProcessState process_state() const;
   /// Of the upstreams as each shard has them.
   using ShardMetrics = std::vector<std::vector<GroupMetrics>>;
   [[nodiscard]] telemetry::Sources metric_sources(const Plan& plan, const ShardMetrics& metrics) const;
@@ -67,6 +76,7 @@ class App {
                                                    std::vector<std::vector<server::ListenAddress>> added,
                                                    const std::atomic<bool>& cancelled);
   [[nodiscard]] ListenAddresses listen_addresses() const;
+  [[nodiscard]] std::vector<std::string> dns_texts() const;
   [[nodiscard]] bool is_reachable(std::string_view upstream) const;
   [[nodiscard]] http::HealthReport health(http::HealthProbe probe) const;
   [[nodiscard]] http::HealthReport liveness() const;
@@ -87,12 +97,15 @@ class App {
   // The root's upstream as it is at the start, for /startupz.
   std::vector<std::shared_ptr<const upstream::ServerMetrics>> first_asked_;
   std::optional<telemetry::Exporter> exporter_;
-  std::unique_ptr<HttpThread> http_;
+  std::unique_ptr<admin::AdminService> admin_;  // nullptr: there is no admin server
+  std::unique_ptr<HttpThread> http_;            // nullptr: there is no server by HTTP at all
   boost::asio::signal_set signals_;
   // What was applied last: the reloader's thread, once that runs.
   std::shared_ptr<const Plan> applied_;
   std::vector<DnsAddress> dns_addresses_;
-  std::vector<config::Endpoint> http_addresses_;  // as bound
+  std::vector<config::Endpoint> http_addresses_;   // as bound
+  std::vector<config::Endpoint> admin_addresses_;  // as bound
+  std::vector<std::string> dns_texts_;             // where it listens for DNS; the HTTP thread's
   ShardMetrics metrics_;
   std::unique_ptr<Reloader> reloader_;
   std::vector<std::jthread> threads_;

@@ -46,6 +46,10 @@ void App::reload_from(const std::filesystem::path& file, const config::Loaded& l
   as_read->hash = hash_of(loaded.config);
   plan_ = applied_ = std::move(as_read);
   exporter_->replace(metric_sources(*plan_, metrics_));
+  if (admin_) {
+    admin_->set_file(file.string());
+    admin_->replace(config_view(plan_));
+  }
   reloader_ = std::make_unique<Reloader>(
       file, loaded, plan_, handover_.outcome, log_, reloads_,
       ReloadHooks{.apply = [this](const auto& plan, const auto& cancelled) { return apply(plan, cancelled); },
@@ -107,7 +111,13 @@ std::expected<ListenAddresses, std::string> App::apply(const std::shared_ptr<con
   applied_ = plan;
   metrics_ = std::move(metrics);
   asio::post(shards_.front()->loop().io(), [this, plan] { plan_ = plan; });
-  if (http_) http_->post([this, sources = metric_sources(*plan, metrics_)] { exporter_->replace(sources); });
+  if (http_) {
+    http_->post([this, plan, sources = metric_sources(*plan, metrics_), texts = dns_texts()] {
+      exporter_->replace(sources);
+      dns_texts_ = texts;
+      if (admin_) admin_->replace(config_view(plan));
+    });
+  }
   log_.set_level(static_cast<runtime::LogLevel>(plan->config.log.level));
   return listen_addresses();
 }

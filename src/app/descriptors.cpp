@@ -41,8 +41,10 @@ DescriptorNeeds descriptor_needs(const config::Config& config, std::size_t alrea
   const bool has_http = !config.http.listen.empty();
   DescriptorNeeds needs;
   needs.open = already_open + of_signals + of_reloads + threads * (of_loop + of_listener * config.dns.listen.size());
-  if (has_http) needs.open += of_loop + of_http_listener * config.http.listen.size();
-  needs.accepts = threads + (has_http ? 2 : 0);
+  const bool has_admin = !config.admin.listen.empty();
+  if (has_http || has_admin) needs.open += of_loop + of_http_listener * config.http.listen.size();
+  if (has_admin) needs.open += of_http_listener * config.admin.listen.size() + admin_connections;
+  needs.accepts = threads + (has_http ? 2 : 0) + (has_admin ? 1 : 0);
   needs.pools = threads * pools;
   needs.upstreams = needs.pools * connections_of_pool();
   needs.has_http = has_http;

@@ -10,6 +10,9 @@
 
 namespace pillion::app {
 
+/// Connections to the admin server, which are few: a page has six at most.
+inline constexpr std::size_t admin_connections = 16;
+
 /// How many descriptors the configuration needs for what.
 struct DescriptorNeeds {
   std::size_t open = 0;       ///< open all the time: loops, listeners, what the process was started with

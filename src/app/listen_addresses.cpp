@@ -14,8 +14,8 @@
 namespace pillion::app {
 namespace {
 
-constexpr std::size_t max_text = std::size_t{4} << 10U;  // bytes; far above 16 addresses for DNS and 2 for HTTP
-constexpr std::string_view dns_word = "dns", http_word = "http";
+constexpr std::size_t max_text = std::size_t{4} << 10U;  // bytes; far above 16 addresses for DNS and 4 for HTTP
+constexpr std::string_view dns_word = "dns", http_word = "http", admin_word = "admin";
 
 /// Its last digit is the layout's version.
 constexpr std::uint64_t magic = 0x4c697374656e7301;  // "Listens", 1
@@ -53,9 +53,13 @@ ListenAddresses parse(std::string_view text) {
     const auto line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     const auto word = line.substr(0, line.find(' '));
-    if (word != dns_word && word != http_word) continue;
+    auto* const listed = word == dns_word     ? &addresses.dns
+                         : word == http_word  ? &addresses.http
+                         : word == admin_word ? &addresses.admin
+                                              : nullptr;
+    if (listed == nullptr) continue;
     const auto address = config::parse_endpoint(line.substr(std::min(word.size() + 1, line.size())));
-    if (address) (word == dns_word ? addresses.dns : addresses.http).push_back(*address);
+    if (address) listed->push_back(*address);
   }
   return addresses;
 }
@@ -66,6 +70,7 @@ bool write_listen_addresses(int descriptor, const ListenAddresses& addresses) {
   std::string text;
   append_lines(text, dns_word, addresses.dns);
   append_lines(text, http_word, addresses.http);
+  append_lines(text, admin_word, addresses.admin);
   AddressHeader header = read_header(descriptor).value_or(AddressHeader{});
   ++header.count;
   header.length = static_cast<std::uint32_t>(text.size());

@@ -15,8 +15,9 @@ namespace pillion::app {
 
 /// As bound: a port that the kernel chose is there as that one.
 struct ListenAddresses {
-  std::vector<config::Endpoint> dns;   ///< each on UDP and TCP
-  std::vector<config::Endpoint> http;  ///< empty: the configuration has no HTTP server
+  std::vector<config::Endpoint> dns;         ///< each on UDP and TCP
+  std::vector<config::Endpoint> http;        ///< empty: the configuration has no HTTP server
+  std::vector<config::Endpoint> admin = {};  ///< empty: there is no admin server
   friend bool operator==(const ListenAddresses&, const ListenAddresses&) = default;
 };
 

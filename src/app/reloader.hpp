@@ -61,6 +61,8 @@ class Reloader final : runtime::Deadline {
   /// Once, when SIGHUP has been caught and `listening` are bound, which other processes find from then on. Begins to
   /// watch the files. Throws std::system_error.
   void start(const ListenAddresses& listening);
+  /// Thread-safe, after start(). What has become of reloads; nullopt where that cannot be read at this moment.
+  [[nodiscard]] std::optional<ReloadReport> report() const { return read_reload_report(outcome_->descriptor()); }
   /// Thread-safe. Reads the configuration soon; requests that come until then are one. `trigger` is for the log.
   void request(std::string_view trigger);
 

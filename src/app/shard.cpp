@@ -55,6 +55,24 @@ void Shard::explain(server::ExplainedQuestion question, std::function<void(std::
   });
 }
 
+void Shard::look(std::function<void(admin::ShardView&)> visit) {
+  asio::post(loop_.io(), [this, visit = std::move(visit)] {
+    loop_.clock().refresh();
+    visit(*this);
+  });
+}
+
+std::vector<admin::ServerView> Shard::servers() {
+  std::vector<admin::ServerView> views;
+  for (const auto& upstream : upstreams_) {
+    for (const auto* const server : upstream.servers)
+      views.push_back({.upstream = upstream.parts->settings.name,
+                       .server = server->server(),
+                       .facts = server->facts(loop_.clock().now())});
+  }
+  return views;
+}
+
 void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<server::ListenAddress> added,
                     runtime::Duration patience, std::function<void(std::optional<std::string> error)> done) {
   asio::post(

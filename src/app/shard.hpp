@@ -13,6 +13,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "admin/shard_view.hpp"
 #include "app/drain.hpp"
 #include "app/memory_limit.hpp"
 #include "app/plan.hpp"
@@ -43,7 +44,7 @@ struct SharedParts {
   server::SharedLimits limits;
 };
 
-class Shard {
+class Shard final : public admin::ShardView {
  public:
   /// Listens on `addresses`, which are its own, once started. `shared` outlives this.
   Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log);
@@ -64,6 +65,8 @@ class Shard {
   [[nodiscard]] const server::DnsMetrics& server_metrics() const { return metrics_; }
   [[nodiscard]] const runtime::MemoryShares& memory() const { return memory_; }
   [[nodiscard]] const resolve::Resolver& resolver() const { return resolver_; }
+  /// Thread-safe: calls the function on the shard's thread, if its loop still runs.
+  void look(std::function<void(admin::ShardView&)> visit);
   /// In the order of the configuration's upstreams. For other threads: only before the shard runs.
   [[nodiscard]] const ShardUpstreams& upstreams() const { return upstreams_; }
 
@@ -84,6 +87,12 @@ class Shard {
   void discard();
 
  private:
+  [[nodiscard]] runtime::Time now() override { return loop_.clock().now(); }
+  [[nodiscard]] std::vector<admin::ServerView> servers() override;
+  [[nodiscard]] std::vector<server::ClientFacts> clients() override { return server_.clients(loop_.clock().now()); }
+  [[nodiscard]] const server::RecentQueries& recent() override { return server_.recent(); }
+  [[nodiscard]] cache::Store* cache() override { return resolver_.cache(); }
+
   struct Prepared {
     std::shared_ptr<const Plan> plan;
     ShardUpstreams upstreams;

@@ -47,6 +47,8 @@ class Entry {
   [[nodiscard]] unsigned hits() const { return hits_; }
   /// The name that it was stored for; of an answer to a name beneath, a suffix of that.
   [[nodiscard]] dns::Bytes name() const { return wire().subspan(dns::header_size, name_size_); }
+  /// The type that it was stored for; every_type where it speaks for all of its name.
+  [[nodiscard]] std::uint16_t type() const { return dns::read_u16(wire(), dns::header_size + name_size_); }
   [[nodiscard]] dns::Bytes wire() const { return tail(2 * patch_count(), wire_size_); }
   /// The reply's Extended DNS Errors as whole EDNS options, to be passed on (RFC 8914 section 3); mostly empty.
   [[nodiscard]] dns::Bytes extended_errors() const { return tail(2 * patch_count() + wire_size_, errors_size_); }
@@ -63,9 +65,7 @@ class Entry {
   void fill(const EntryContent& content);
 
   [[nodiscard]] bool matches(const Key& key) const;
-  [[nodiscard]] bool speaks_for_every_type() const {
-    return dns::read_u16(wire(), dns::header_size + name_size_) == every_type;
-  }
+  [[nodiscard]] bool speaks_for_every_type() const { return type() == every_type; }
   [[nodiscard]] std::span<const std::uint16_t> ttl_offsets() const { return {patches(), ttl_count_}; }
   [[nodiscard]] std::span<const std::uint16_t> pointer_offsets() const {
     return {patches() + ttl_count_, pointer_count_};

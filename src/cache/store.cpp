@@ -101,6 +101,12 @@ Lookup Store::lookup_stale(const Key& key, runtime::Time now) {
           .failed_recently = !fresh && is_failing(*entry, now, {})};
 }
 
+Lookup Store::peek(const Key& key, runtime::Time now) {
+  const auto* const entry = find(key, now);
+  if (entry == nullptr) return {};
+  return {.freshness = is_fresh(*entry, now) ? Freshness::fresh : Freshness::stale, .entry = entry};
+}
+
 bool Store::has_other_address(const Key& key, runtime::Time now) {
   for (const auto type : {dns::type::a, dns::type::aaaa}) {
     auto other = key;

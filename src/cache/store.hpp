@@ -6,9 +6,12 @@
 // not do; and all its queues are first in, first out, so that each is a ring of bytes without allocator, fragmentation
 // or list links, which SIEVE is not, since it takes entries out of the middle.
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "cache/entry.hpp"
@@ -72,6 +75,8 @@ class Store {
   /// For after the upstream has not answered, or not in time (RFC 8767: 1.8 s): the entry, fresh or stale. Counts stale
   /// ones as answered with; neither hits nor misses.
   [[nodiscard]] Lookup lookup_stale(const Key& key, runtime::Time now);
+  /// What lookup() would find, for people who look: counts nothing, and no use of the entry.
+  [[nodiscard]] Lookup peek(const Key& key, runtime::Time now);
   /// What was found for this question is being asked for: prefetch_due is not said again until an answer or a failure
   /// has come, or it expires.
   void mark_refreshing(const Key& key);
@@ -95,8 +100,17 @@ class Store {
   /// Takes time in proportion to the number of entries.
   template <typename FateOf>
   void sort_out(FateOf fate_of) {
-    for (auto& head : buckets_) {
-      for (auto position = head; position != no_position;) {
+    sort_out(0, buckets_.size(), fate_of);
+  }
+  /// The index's lists of entries, by which parts of the store are named: what takes long can be done in parts. Their
+  /// number never changes, and no entry goes from one to another.
+  [[nodiscard]] std::size_t buckets() const { return buckets_.size(); }
+  /// The same for the entries of `count` buckets from `first` on, as far as there are so many.
+  template <typename FateOf>
+  void sort_out(std::size_t first, std::size_t count, FateOf fate_of) {
+    const auto end = first + std::min(count, buckets_.size() - std::min(first, buckets_.size()));
+    for (auto bucket = first; bucket < end; ++bucket) {
+      for (auto position = buckets_[bucket]; position != no_position;) {
         auto& entry = at(position);
         const auto next = entry.next_;
         const Fate fate = fate_of(entry.name(), entry.kind(), bool{entry.searched_});
@@ -104,6 +118,16 @@ class Store {
         if (fate != Fate::kept) entry.holds_beneath_ = false;
         position = next;
       }
+    }
+  }
+
+  /// Calls `visit` with each entry of `count` buckets from `first` on, as far as there are so many.
+  template <typename Visit>
+  void for_each(std::size_t first, std::size_t count, Visit visit) const {
+    const auto end = first + std::min(count, buckets_.size() - std::min(first, buckets_.size()));
+    for (auto bucket = first; bucket < end; ++bucket) {
+      for (auto position = buckets_[bucket]; position != no_position; position = at(position).next_)
+        visit(std::as_const(at(position)));
     }
   }
 

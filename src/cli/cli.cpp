@@ -23,6 +23,7 @@
 #include "cli/query_command.hpp"
 #include "cli/reload_command.hpp"
 #include "cli/run_command.hpp"
+#include "cli/status_command.hpp"
 #include "cli/version_command.hpp"
 
 namespace pillion::cli {
@@ -69,6 +70,7 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
   const ProbeCommand probe(app);
   const HealthCommand health(app);
   const ReloadCommand reload(app);
+  const StatusCommand status(app);
   const InjectCommand inject(app);
   const UninjectCommand uninject(app);
   const VersionCommand version(app);
@@ -82,6 +84,7 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
     if (query.is_chosen()) return query.run(out, err);
     if (probe.is_chosen()) return probe.run(out, err);
     if (reload.is_chosen()) return reload.run(out, err);
+    if (status.is_chosen()) return status.run(out, err);
     if (inject.is_chosen()) return inject.run(out, err);
     if (uninject.is_chosen()) return uninject.run(out, err);
     if (version.is_chosen()) return version.run(out);

@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <expected>
 #include <ostream>
 #include <string_view>
 
 #include "cli/exit_code.hpp"
-#include "cli/health_request.hpp"
+#include "cli/http_get.hpp"
 #include "cli/running_proxy.hpp"
 #include "config/scalar.hpp"
 
@@ -20,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds patience{2000};      // of one try
 constexpr std::chrono::milliseconds retry_interval{10};  // from the end of a try to the next
+
+constexpr std::uint64_t body_limit = std::uint64_t{64} << 10U;  // bytes; ours are a few lines
 
 struct Unhealthy {
   std::string reason;           ///< of one line or, with a body, of several
@@ -37,9 +40,9 @@ std::expected<void, Unhealthy> ask(std::optional<pid_t> pid, std::string_view pa
         .reason = "HTTP is switched off by the configuration: `http: {listen: \"\"}`; health is told over HTTP",
         .may_become_well = false});
   }
-  const auto response = request_health(addresses->http, path, deadline);
+  const auto response = http_get(addresses->http, path, deadline, body_limit);
   if (!response) return std::unexpected(Unhealthy{.reason = response.error()});
-  if (response->is_healthy) return {};
+  if (response->is_ok) return {};
   std::string reason(path);
   reason.append(": ").append(response->status).append("\n").append(response->body);
   if (reason.ends_with('\n')) reason.pop_back();

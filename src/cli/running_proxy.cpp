@@ -169,6 +169,7 @@ std::expected<app::ListenAddresses, std::string> RunningProxy::addresses() const
   if (!addresses) return std::unexpected(process + " does not listen yet");
   replace_unspecified(addresses->dns);
   replace_unspecified(addresses->http);
+  replace_unspecified(addresses->admin);
   return std::move(*addresses);
 }
 

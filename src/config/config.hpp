@@ -121,6 +121,14 @@ struct Http {
   friend bool operator==(const Http&, const Http&) = default;
 };
 
+/// The status page and its API, for people and programs on this machine.
+struct Admin {
+  std::vector<Endpoint> listen = {{"127.0.0.1", 9154}};  ///< at most one of each family; empty: no admin server
+  bool read_only = true;     ///< what would change something (flush, log level, reload, drain) is refused
+  std::uint32_t recent = 0;  ///< 0 … 1,000 answered queries that each thread remembers for the page
+  friend bool operator==(const Admin&, const Admin&) = default;
+};
+
 enum class LogThreshold : std::uint8_t { debug, info, warn, error };
 enum class LogFormat : std::uint8_t { json, text };
 struct LogSettings {
@@ -138,6 +146,7 @@ struct Config {
   Clients clients;
   Reload reload;
   Http http;
+  Admin admin;
   LogSettings log;
   std::size_t memory = 0;                           ///< bytes, 16MiB … 1TiB, for all that the process takes; 0: auto
   std::uint32_t threads = 1;                        ///< 1 … 256

@@ -12,7 +12,6 @@ namespace {
 
 constexpr std::string_view address_and_port = R"(a literal address and port, such as "127.0.0.1:8053" or "[::1]:8053")";
 constexpr std::string_view readable_pem = "the path of a readable PEM file";
-constexpr std::string_view no_admin = "the status page is not built yet";
 constexpr std::int64_t second = 1'000, minute = 60 * second, hour = 60 * minute, month = 720 * hour;
 
 constexpr std::array table{
@@ -150,7 +149,15 @@ constexpr std::array table{
             .min = 1,
             .max = 2},
 
-    KeySpec{.path = "admin", .kind = KeyKind::unbuilt, .description = no_admin},
+    KeySpec{.path = "admin", .kind = KeyKind::mapping},
+    KeySpec{.path = "admin.listen",
+            .default_text = R"("127.0.0.1:9154")",
+            .description = R"(a literal address and port, such as "127.0.0.1:9154", a list of one for each of )"
+                           R"(IPv4 and IPv6, or "" for no admin server)",
+            .min = 1,
+            .max = 2},
+    KeySpec{.path = "admin.read_only", .kind = KeyKind::boolean, .default_text = "true"},
+    KeySpec{.path = "admin.recent", .kind = KeyKind::integer, .default_text = "0", .min = 0, .max = 1'000},
 
     KeySpec{.path = "log", .kind = KeyKind::mapping},
     KeySpec{.path = "log.level", .kind = KeyKind::choice, .default_text = "info", .choices = log_level_words},

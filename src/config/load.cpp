@@ -109,27 +109,51 @@ void read_drain(const Section& top, Config& config) {
                            format_duration(config.drain_timeout) + "; allowed: drain_min at most drain_timeout");
 }
 
+/// The `listen` of an HTTP server: one address, one of each family, or "". `taken` says where an address is in use
+/// already; empty where it is not.
+void read_http_listen(const Section& section, const std::string& path, std::vector<Endpoint>& addresses,
+                      const std::function<std::string(const Endpoint&)>& taken) {
+  const auto* const listen = section.find("listen");
+  if (listen == nullptr) return;
+  const auto problem_of = [&](const Endpoint& endpoint) -> std::string {
+    if (auto problem = endpoint.port == 0 ? std::string{} : taken(endpoint); !problem.empty()) return problem;
+    const bool is_second =
+        std::ranges::any_of(addresses, [&](const Endpoint& other) { return is_ipv6(other) == is_ipv6(endpoint); });
+    return is_second ? " is a second address of its family" : "";
+  };
+  addresses.clear();
+  const YamlEntry alone{.name = path, .mark = listen->mark, .value = listen->value};
+  if (!listen->value.IsSequence()) {
+    if (!listen->value.IsScalar() || !listen->value.Scalar().empty())
+      add_listener(section, alone, addresses, problem_of);
+    return;
+  }
+  for (const auto& element : section.elements("listen")) add_listener(section, element, addresses, problem_of);
+}
+
+bool has_address(const std::vector<Endpoint>& addresses, const Endpoint& endpoint) {
+  return std::ranges::find(addresses, endpoint) != addresses.end();
+}
+
 void read_http(const Section& top, const Dns& dns, Http& http) {
   const auto* const entry = top.find("http");
   if (entry == nullptr) return;
   const Section section(*entry, "http", "http", top.faults());
-  const auto* const listen = section.find("listen");
-  if (listen == nullptr) return;
-  const auto problem_of = [&](const Endpoint& endpoint) -> std::string {
-    if (endpoint.port != 0 && std::ranges::find(dns.listen, endpoint) != dns.listen.end())
-      return " is in dns.listen too";
-    const bool is_second =
-        std::ranges::any_of(http.listen, [&](const Endpoint& other) { return is_ipv6(other) == is_ipv6(endpoint); });
-    return is_second ? " is a second address of its family" : "";
-  };
-  http.listen.clear();
-  const YamlEntry alone{.name = "http.listen", .mark = listen->mark, .value = listen->value};
-  if (!listen->value.IsSequence()) {
-    if (!listen->value.IsScalar() || !listen->value.Scalar().empty())
-      add_listener(section, alone, http.listen, problem_of);
-    return;
-  }
-  for (const auto& element : section.elements("listen")) add_listener(section, element, http.listen, problem_of);
+  read_http_listen(section, "http.listen", http.listen, [&](const Endpoint& endpoint) -> std::string {
+    return has_address(dns.listen, endpoint) ? " is in dns.listen too" : "";
+  });
+}
+
+void read_admin(const Section& top, const Dns& dns, const Http& http, Admin& admin) {
+  const auto* const entry = top.find("admin");
+  if (entry == nullptr) return;
+  const Section section(*entry, "admin", "admin", top.faults());
+  read_http_listen(section, "admin.listen", admin.listen, [&](const Endpoint& endpoint) -> std::string {
+    if (has_address(dns.listen, endpoint)) return " is in dns.listen too";
+    return has_address(http.listen, endpoint) ? " is in http.listen too" : "";
+  });
+  section.read("read_only", admin.read_only);
+  section.read("recent", admin.recent);
 }
 
 void read_log(const Section& top, LogSettings& log) {
@@ -179,6 +203,7 @@ Loaded parse(std::string_view yaml, std::string_view file, std::vector<std::file
     read_clients(top, config.clients);
     read_reload(top, config.reload);
     read_http(top, config.dns, config.http);
+    read_admin(top, config.dns, config.http, config.admin);
     read_log(top, config.log);
     top.read_size("memory", config.memory);
     top.read("threads", config.threads);

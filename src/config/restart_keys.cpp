@@ -31,6 +31,7 @@ constexpr std::array table{
         .value_of = [](const Config& config) { return std::to_string(config.dns.max_in_flight_per_connection); }},
     RestartKey{.path = "cache.size", .value_of = [](const Config& config) { return format_size(config.cache.size); }},
     RestartKey{.path = "http.listen", .value_of = [](const Config& config) { return listed(config.http.listen); }},
+    RestartKey{.path = "admin.listen", .value_of = [](const Config& config) { return listed(config.admin.listen); }},
     RestartKey{.path = "log.format",
                .value_of = [](const Config& config) { return std::string(to_string(config.log.format)); }},
     RestartKey{

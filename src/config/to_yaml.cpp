@@ -38,6 +38,12 @@ void emit_listen(YAML::Emitter& out, const std::vector<Endpoint>& listeners) {
   out << YAML::EndSeq;
 }
 
+/// At most one of each family, or none.
+void emit_http_listen(YAML::Emitter& out, const std::vector<Endpoint>& listeners) {
+  if (listeners.size() > 1) return emit_listen(out, listeners);
+  pair(out, "listen", Quoted{listeners.empty() ? "" : to_string(listeners.front())});
+}
+
 void emit_dns(YAML::Emitter& out, const Dns& dns) {
   out << YAML::Key << "dns" << YAML::Value << YAML::BeginMap;
   emit_listen(out, dns.listen);
@@ -159,11 +165,12 @@ std::string to_yaml(const Config& config, bool redact) {
   pair(out, "verify", config.reload.verify);
   out << YAML::EndMap;
   out << YAML::Key << "http" << YAML::Value << YAML::Flow << YAML::BeginMap;
-  if (config.http.listen.size() > 1) {
-    emit_listen(out, config.http.listen);
-  } else {
-    pair(out, "listen", Quoted{config.http.listen.empty() ? "" : to_string(config.http.listen.front())});
-  }
+  emit_http_listen(out, config.http.listen);
+  out << YAML::EndMap;
+  out << YAML::Key << "admin" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  emit_http_listen(out, config.admin.listen);
+  pair(out, "read_only", config.admin.read_only);
+  pair(out, "recent", config.admin.recent);
   out << YAML::EndMap;
   out << YAML::Key << "log" << YAML::Value << YAML::Flow << YAML::BeginMap;
   pair(out, "level", config.log.level);

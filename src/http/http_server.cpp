@@ -16,6 +16,7 @@
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/socket_base.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/error.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
@@ -41,7 +42,7 @@ constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds linger_timeout{2};
 constexpr std::size_t linger_bytes = std::size_t{64} << 10U;
 
-using Parser = http::request_parser<http::empty_body>;
+using Parser = http::request_parser<http::string_body>;
 using BeastResponse = http::response<http::string_body>;
 
 /// RFC 9110 5.6.7.
@@ -57,7 +58,7 @@ BeastResponse make_response(HttpResponse reply, unsigned version, bool keep_aliv
   response.set(http::field::date, http_date(std::time(nullptr)));
   response.set(http::field::content_type, beast::string_view(reply.content_type.data(), reply.content_type.size()));
   response.set(http::field::cache_control, "no-store");
-  if (reply.status == http::status::method_not_allowed) response.set(http::field::allow, "GET, HEAD");
+  for (const auto& [name, value] : reply.fields) response.set(beast::string_view(name.data(), name.size()), value);
   response.keep_alive(keep_alive);
   response.body() = std::move(reply.body);
   response.prepare_payload();
@@ -79,6 +80,52 @@ std::optional<http::status> refusal(const beast::error_code& error) {
 bool has_valid_host(const Parser& parser) {
   return parser.get().version() < 11 || parser.get().count(http::field::host) == 1;
 }
+
+std::optional<std::string> field_of(const Parser::value_type& request, http::field field) {
+  const auto found = request.find(field);
+  return found == request.end() ? std::nullopt : std::optional(std::string(found->value()));
+}
+
+/// All but the body; no path where the target is none.
+RequestContext read_request(const Parser::value_type& message, const beast::tcp_stream& stream) {
+  RequestContext request;
+  request.method = message.method();
+  const auto target = message.target();
+  if (auto parsed = parse_target({target.data(), target.size()})) request.target = std::move(*parsed);
+  request.fields = {.host = field_of(message, http::field::host),
+                    .origin = field_of(message, http::field::origin),
+                    .fetch_site = field_of(message, http::field::sec_fetch_site),
+                    .content_type = field_of(message, http::field::content_type)};
+  beast::error_code ignored;
+  request.local_address = stream.socket().local_endpoint(ignored).address();
+  return request;
+}
+
+/// What is known before a body is read.
+Routed judge(const Site& site, const RequestContext& request, const Parser& parser) {
+  if (!has_valid_host(parser)) return {.route = nullptr, .refusal = site.refuse(http::status::bad_request, {})};
+  if (site.guard) {
+    if (auto refusal = site.guard(request)) return {.route = nullptr, .refusal = std::move(*refusal)};
+  }
+  if (request.target.path.empty()) return {.route = nullptr, .refusal = site.refuse(http::status::bad_request, {})};
+  return find_route(site, request);
+}
+
+/// Each piece has as long as a whole response.
+class ConnectionStream final : public ResponseStream {
+ public:
+  ConnectionStream(beast::tcp_stream& stream, std::chrono::milliseconds timeout) : stream_(stream), timeout_(timeout) {}
+
+  asio::awaitable<bool> write(std::string text) override {
+    stream_.expires_after(timeout_);
+    const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(text), use_tuple);
+    co_return !error;
+  }
+
+ private:
+  beast::tcp_stream& stream_;
+  std::chrono::milliseconds timeout_;
+};
 
 /// HEAD is answered with GET's header and no content (RFC 9110 9.3.2).
 asio::awaitable<beast::error_code> write_response(beast::tcp_stream* stream, BeastResponse response, bool head) {
@@ -129,11 +176,11 @@ tcp::acceptor listen_on(const asio::any_io_executor& executor, const tcp::endpoi
 }  // namespace
 
 HttpServer::HttpServer(asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen,
-                       Options options, Routes routes)
+                       Options options, Site site)
     : executor_(std::move(executor)),
       log_(log),
       options_(options),
-      routes_(std::move(routes)),
+      site_(std::move(site)),
       errors_(log),
       // Called while what a task has thrown is handled.
       tasks_(executor_, [this](std::string_view task, std::string_view) { errors_.note(task); }) {
@@ -205,13 +252,13 @@ bool HttpServer::make_room() {
   return true;
 }
 
-HttpResponse HttpServer::answer(http::verb method, std::string_view target) {
+asio::awaitable<HttpResponse> HttpServer::answer(const HttpRoute& route, const RequestContext& request) {
   try {
-    return route(routes_, method, target);
+    co_return co_await route.handler(request);
   } catch (...) {
     errors_.note("HTTP request");
-    return plain_response(http::status::internal_server_error);
   }
+  co_return site_.refuse(http::status::internal_server_error, {});
 }
 
 asio::awaitable<void> HttpServer::serve(Connections::iterator connection) {
@@ -236,41 +283,77 @@ asio::awaitable<void> HttpServer::converse(Connections::iterator connection) {
       if (error) break;
       buffer.commit(size);
     }
-    Parser parser;
-    parser.header_limit(static_cast<std::uint32_t>(options_.header_limit));
-    parser.body_limit(options_.body_limit);
-    stream.expires_after(options_.request_timeout);
-    const auto [error, size] = co_await http::async_read_header(stream, buffer, parser, use_tuple);
-    connection->waiting = false;
-    connections_.splice(connections_.end(), connections_, connection);
-    if (error && !refusal(error)) break;
-
-    bool keep_alive = false;
-    HttpResponse reply;
-    if (error) {
-      reply = plain_response(*refusal(error));
-    } else if (!has_valid_host(parser)) {
-      reply = plain_response(http::status::bad_request);
-    } else {
-      const auto target = parser.get().target();
-      // The content of a request is of no use here; instead of reading it, the connection ends after the response.
-      keep_alive = parser.is_done() && parser.get().keep_alive();
-      reply = answer(parser.get().method(), {target.data(), target.size()});
-    }
-    stream.expires_after(options_.write_timeout);
-    auto response = make_response(std::move(reply), error ? 11 : parser.get().version(), keep_alive);
-    const bool head = !error && parser.get().method() == http::verb::head;
-    if (const auto failure = co_await write_response(&stream, std::move(response), head)) {
-      log_.debug("HTTP response not delivered", {{"error", failure.message()}});
-      break;
-    }
-    if (!keep_alive) {
-      connection->waiting = true;
-      co_await close_gently(&stream);
-      break;
-    }
+    if (!co_await exchange(connection, buffer)) break;
   }
   stream.close();
+}
+
+/// One request and its response. True if the connection goes on.
+asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, beast::flat_buffer& buffer) {
+  auto& stream = connection->stream;
+  Parser parser;
+  parser.header_limit(static_cast<std::uint32_t>(options_.header_limit));
+  parser.body_limit(options_.body_limit);
+  stream.expires_after(options_.request_timeout);
+  auto [error, size] = co_await http::async_read_header(stream, buffer, parser, use_tuple);
+  connection->waiting = false;
+  connections_.splice(connections_.end(), connections_, connection);
+  if (error && !refusal(error)) co_return false;
+
+  HttpResponse reply;
+  RequestContext request;
+  if (error) {
+    reply = site_.refuse(*refusal(error), {});
+  } else {
+    request = read_request(parser.get(), stream);
+    auto judged = judge(site_, request, parser);
+    reply = std::move(judged.refusal);
+    if (judged.route != nullptr && judged.route->takes_body && !parser.is_done()) {
+      connection->waiting = true;
+      stream.expires_after(options_.request_timeout);
+      const auto [body_error, body_size] = co_await http::async_read(stream, buffer, parser, use_tuple);
+      connection->waiting = false;
+      error = body_error;
+      if (error && !refusal(error)) co_return false;
+      if (error) reply = site_.refuse(*refusal(error), {});
+    }
+    if (!error && judged.route != nullptr) {
+      request.body = std::move(parser.get().body());
+      reply = co_await answer(*judged.route, request);
+    }
+  }
+  // The content of a request that was not read is of no use; instead of reading it, the connection ends after the
+  // response.
+  const bool keep_alive = !error && has_valid_host(parser) && parser.is_done() && parser.get().keep_alive();
+  const bool is_head = !error && request.method == http::verb::head;
+  reply.fields.insert(reply.fields.end(), site_.fields.begin(), site_.fields.end());
+  stream.expires_after(options_.write_timeout);
+  if (reply.stream) {
+    co_await stream_out(stream, std::move(reply), is_head);
+    co_return false;
+  }
+  auto response = make_response(std::move(reply), error ? 11 : parser.get().version(), keep_alive);
+  if (const auto failure = co_await write_response(&stream, std::move(response), is_head)) {
+    log_.debug("HTTP response not delivered", {{"error", failure.message()}});
+    co_return false;
+  }
+  if (keep_alive) co_return true;
+  connection->waiting = true;
+  co_await close_gently(&stream);
+  co_return false;
+}
+
+/// The end of the body is the end of the connection.
+asio::awaitable<void> HttpServer::stream_out(beast::tcp_stream& stream, HttpResponse reply, bool is_head) {
+  const auto write = std::move(reply.stream);
+  auto response = make_response(std::move(reply), 11, false);
+  response.content_length(boost::none);
+  http::response<http::empty_body> header{std::move(response.base())};
+  http::response_serializer<http::empty_body> serializer(header);
+  const auto [error, size] = co_await http::async_write_header(stream, serializer, use_tuple);
+  if (error || is_head) co_return;
+  ConnectionStream out(stream, options_.write_timeout);
+  co_await write(out);
 }
 
 }  // namespace pillion::http

@@ -1,6 +1,6 @@
 #pragma once
-// A small HTTP/1.1 server for probes and scrapes, on the event loop it is given. Every connection is a task with a
-// deadline for whatever it waits for.
+// A small HTTP/1.1 server for a Site, on the event loop it is given. Every connection is a task with a deadline for
+// whatever it waits for but handlers, which bound themselves.
 
 #include <chrono>
 #include <cstddef>
@@ -15,9 +15,10 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 
-#include "http/router.hpp"
+#include "http/request.hpp"
 #include "runtime/internal_errors.hpp"
 #include "runtime/log.hpp"
 #include "runtime/log_limiter.hpp"
@@ -30,11 +31,11 @@ struct Options {
   /// closed on arrival.
   std::size_t max_connections = 64;
   std::size_t header_limit = std::size_t{8} << 10U;  ///< bytes of header fields, request line apart; over it 431
-  std::size_t body_limit = 1024;  ///< bytes that a request announces; over it 413. Bodies are never used
+  std::size_t body_limit = 1024;  ///< bytes of a body, which only routes that take one read; over it 413
   std::chrono::milliseconds request_timeout{
-      10'000};  ///< from a request's first byte (or the connect) to the end of its header
+      10'000};  ///< from a request's first byte (or the connect) to the end of its header, and again of its body
   std::chrono::milliseconds idle_timeout{60'000};   ///< between requests
-  std::chrono::milliseconds write_timeout{10'000};  ///< for a whole response
+  std::chrono::milliseconds write_timeout{10'000};  ///< for a whole response, or a piece of one that is a stream
   std::chrono::milliseconds accept_backoff{100};    ///< after a failed accept, such as EMFILE
 };
 
@@ -51,7 +52,7 @@ class HttpServer {
 
   /// Binds and listens; throws ListenError. Port 0 lets the kernel choose.
   HttpServer(boost::asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen,
-             Options options, Routes routes);
+             Options options, Site site);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
@@ -87,15 +88,19 @@ class HttpServer {
   boost::asio::awaitable<void> accept(Listener* listener);
   void admit(boost::asio::ip::tcp::socket socket);
   bool make_room();
-  HttpResponse answer(boost::beast::http::verb method, std::string_view target);
+  [[nodiscard]] boost::asio::awaitable<HttpResponse> answer(const HttpRoute& route, const RequestContext& request);
   boost::asio::awaitable<void> serve(Connections::iterator connection);
   boost::asio::awaitable<void> converse(Connections::iterator connection);
+  [[nodiscard]] boost::asio::awaitable<bool> exchange(Connections::iterator connection,
+                                                      boost::beast::flat_buffer& buffer);
+  [[nodiscard]] boost::asio::awaitable<void> stream_out(boost::beast::tcp_stream& stream, HttpResponse reply,
+                                                        bool is_head);
 
   boost::asio::any_io_executor executor_;
   runtime::Log& log_;
   runtime::LogLimiter log_limiter_;
   Options options_;
-  Routes routes_;
+  Site site_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   Connections connections_;
   bool stopped_ = false;

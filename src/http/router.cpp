@@ -1,9 +1,7 @@
 #include "http/router.hpp"
 
-#include <algorithm>
 #include <array>
-
-#include <boost/beast/core/string.hpp>
+#include <utility>
 
 namespace pillion::http {
 
@@ -39,50 +37,27 @@ HttpResponse health_response(const HealthReport& health, bool verbose) {
   return reply;
 }
 
+std::optional<HttpResponse> refuse_changes(const RequestContext& request) {
+  if (request.is_read()) return std::nullopt;
+  auto refusal = plain_response(http::status::method_not_allowed);
+  refusal.fields.emplace_back("Allow", "GET, HEAD");
+  return refusal;
+}
+
 }  // namespace
 
-std::optional<RequestTarget> parse_target(std::string_view target) {
-  if (!target.starts_with('/')) {
-    constexpr std::string_view scheme = "http://";
-    if (!boost::beast::iequals(target.substr(0, scheme.size()), scheme)) return std::nullopt;
-    target.remove_prefix(scheme.size());
-    const auto authority = target.substr(0, target.find_first_of("/?"));
-    if (authority.empty()) return std::nullopt;
-    target.remove_prefix(authority.size());
+Site read_only_site(ReadOnlySources sources) {
+  Site site;
+  site.guard = refuse_changes;
+  site.routes.push_back({.path = "/metrics", .handler = [metrics = std::move(sources.metrics)](const RequestContext&) {
+                           return respond({.content_type = metrics_content_type, .body = metrics()});
+                         }});
+  for (const auto& [path, probe] : probe_paths) {
+    site.routes.push_back({.path = path, .handler = [health = sources.health, probe](const RequestContext& request) {
+                             return respond(health_response(health(probe), request.target.find("verbose") != nullptr));
+                           }});
   }
-  const auto question = std::min(target.find('?'), target.size());
-  RequestTarget result{target.substr(0, question), target.substr(std::min(question + 1, target.size()))};
-  if (result.path.empty()) result.path = "/";  // http://host and http://host?query (RFC 9110 4.2.3)
-  return result;
-}
-
-bool has_parameter(std::string_view query, std::string_view name) {
-  while (!query.empty()) {
-    const auto parameter = query.substr(0, query.find('&'));
-    if (parameter.substr(0, parameter.find('=')) == name) return true;
-    query.remove_prefix(std::min(parameter.size() + 1, query.size()));
-  }
-  return false;
-}
-
-HttpResponse route(const Routes& routes, http::verb method, std::string_view target) {
-  if (method != http::verb::get && method != http::verb::head) return plain_response(http::status::method_not_allowed);
-  const auto parsed = parse_target(target);
-  if (!parsed) return plain_response(http::status::bad_request);
-  if (parsed->path == "/metrics") return {http::status::ok, metrics_content_type, routes.metrics()};
-  const auto* const found = std::ranges::find(probe_paths, parsed->path, &ProbePath::path);
-  if (found == probe_paths.end()) return plain_response(http::status::not_found);
-  return health_response(routes.health(found->probe), has_parameter(parsed->query, "verbose"));
-}
-
-HttpResponse plain_response(http::status status) {
-  HttpResponse reply;
-  reply.status = status;
-  reply.body = std::to_string(static_cast<unsigned>(status));
-  reply.body += ' ';
-  reply.body += http::obsolete_reason(status);
-  reply.body += '\n';
-  return reply;
+  return site;
 }
 
 }  // namespace pillion::http

@@ -1,16 +1,12 @@
 #pragma once
-// What the HTTP server answers. Knows nothing of DNS and of sockets: the pages' contents come from callbacks.
+// The read-only site of probes and scrapes: health and metrics. Their contents come from callbacks.
 
 #include <cstdint>
 #include <functional>
-#include <optional>
-#include <ostream>  // Boost 1.81's string_view needs it and does not say so
 #include <string>
-#include <string_view>
 #include <vector>
 
-#include <boost/beast/http/status.hpp>
-#include <boost/beast/http/verb.hpp>
+#include "http/request.hpp"
 
 namespace pillion::http {
 
@@ -27,33 +23,13 @@ struct HealthReport {
 };
 
 /// Called on the server's executor; must not block. What they throw becomes 500.
-struct Routes {
+struct ReadOnlySources {
   std::function<std::string()> metrics;  ///< text exposition format 0.0.4
   std::function<HealthReport(HealthProbe)> health;
 };
 
-struct HttpResponse {
-  boost::beast::http::status status = boost::beast::http::status::ok;
-  std::string_view content_type = "text/plain; charset=utf-8";
-  std::string body;
-};
-
-/// The path and the query of a request target.
-struct RequestTarget {
-  std::string_view path;
-  std::string_view query;  ///< without the question mark
-};
-/// Takes origin-form and absolute-form (RFC 9112 3.2.1, 3.2.2); none for anything else. Nothing is percent-decoded: no
-/// path here needs it.
-[[nodiscard]] std::optional<RequestTarget> parse_target(std::string_view target);
-
-/// True for `name` and `name=anything` among the query's parameters.
-[[nodiscard]] bool has_parameter(std::string_view query, std::string_view name);
-
-/// The answer to a request: 200 and 503 from the routes, 400 for a malformed target, 404, 405 for all but GET and HEAD.
-[[nodiscard]] HttpResponse route(const Routes& routes, boost::beast::http::verb method, std::string_view target);
-
-/// A reply that only says its status: "404 Not Found".
-[[nodiscard]] HttpResponse plain_response(boost::beast::http::status status);
+/// GET and HEAD of /metrics and the four health paths: 200, and 503 for what is not well; 405 for every other method,
+/// whatever the path.
+[[nodiscard]] Site read_only_site(ReadOnlySources sources);
 
 }  // namespace pillion::http

@@ -65,6 +65,8 @@ class Resolver {
   [[nodiscard]] bool trim();
 
   [[nodiscard]] const ResolverMetrics& metrics() const { return metrics_; }
+  /// For people who look into it, or empty it; nullptr where there is no cache.
+  [[nodiscard]] cache::Store* cache() { return cache_.get(); }
   /// nullptr where there is no cache.
   [[nodiscard]] const cache::CacheMetrics* cache_metrics() const { return cache_ ? &cache_->metrics() : nullptr; }
 

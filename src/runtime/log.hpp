@@ -53,6 +53,7 @@ class Log {
 
   /// True when a line of this level would be written: ask before computing fields that cost something.
   [[nodiscard]] bool enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }
+  [[nodiscard]] LogLevel level() const { return level_.load(std::memory_order_relaxed); }
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
 
   void debug(std::string_view message, std::initializer_list<Field> fields = {}) {

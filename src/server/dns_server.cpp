@@ -27,6 +27,7 @@ DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings, Shared
   const auto own = limits_of(settings, memory);
   metrics.connections_limit.set(static_cast<double>(own.connections));
   metrics.in_flight_limit.set(static_cast<double>(own.in_flight));
+  handler_.recent().resize(settings.admin.recent);
 }
 
 template <typename Action>
@@ -43,6 +44,7 @@ bool DnsServer::any_of(Predicate predicate) const {
 void DnsServer::configure(const config::Config& settings) {
   handler_.configure(settings.dns);
   admission_.configure(settings.clients);
+  handler_.recent().resize(settings.admin.recent);
 }
 
 void DnsServer::listen(ListenAddress address) {

@@ -45,6 +45,9 @@ class DnsServer final : runtime::Deadline {
   /// True once everything has ended, so that this may be destroyed when the queries that are still resolved are
   /// answered.
   [[nodiscard]] bool is_stopped() const;
+  /// For people who look.
+  [[nodiscard]] std::vector<ClientFacts> clients(runtime::Time now) const { return admission_.table().snapshot(now); }
+  [[nodiscard]] const RecentQueries& recent() { return handler_.recent(); }
   /// The addresses that are listened on, in the order in which they came.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const;
 

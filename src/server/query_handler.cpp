@@ -162,6 +162,7 @@ std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& 
 void QueryHandler::answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                               const resolve::Answer& answer) {
   fill(spare_, sender, responder);
+  spare_address_ = sender.address;
   respond(spare_, view, answer);
   responder.forget(spare_);
 }
@@ -229,6 +230,20 @@ void QueryHandler::compose(ClientQuery& query, const dns::QueryView& view, const
   metrics_.responses[rcode][static_cast<std::size_t>(made_by(answer))].add();
   metrics_.request_duration[static_cast<std::size_t>(answer.source)].observe(loop_.clock().now() - query.received);
   if (composed.truncated) metrics_.truncated.add();
+  if (recent_.is_on()) remember(query, view, answer.source, composed.rcode);
+}
+
+void QueryHandler::remember(const ClientQuery& query, const dns::QueryView& view, resolve::Source source,
+                            std::uint16_t rcode) {
+  const auto now = loop_.clock().now();
+  recent_.add({.answered_at = now,
+               .duration = now - query.received,
+               .client = query.client == nullptr ? spare_address_ : query.client->facts.address,
+               .transport = query.transport,
+               .source = source,
+               .type = view.question().type,
+               .rcode = rcode},
+              view.question().name);
 }
 
 dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, const ClientQuery& query) const {

@@ -15,6 +15,7 @@
 #include "server/client.hpp"
 #include "server/client_admission.hpp"
 #include "server/metrics.hpp"
+#include "server/recent_queries.hpp"
 #include "server/shared_limits.hpp"
 
 namespace pillion::server {
@@ -62,6 +63,8 @@ class QueryHandler {
   /// When the last message came, or the last query that had to wait was answered, whichever was later.
   [[nodiscard]] runtime::Time last_activity() const { return last_activity_; }
 
+  /// The newest queries, where somebody wants to see them.
+  [[nodiscard]] RecentQueries& recent() { return recent_; }
   [[nodiscard]] const config::Dns& settings() const { return settings_; }
   [[nodiscard]] SharedLimits& shared() { return shared_; }
   [[nodiscard]] DnsMetrics& metrics() { return metrics_; }
@@ -82,6 +85,7 @@ class QueryHandler {
   [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
   void respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
   void compose(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
+  void remember(const ClientQuery& query, const dns::QueryView& view, resolve::Source source, std::uint16_t rcode);
   [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, const ClientQuery& query) const;
   void release(ClientQuery& query);
 
@@ -93,6 +97,8 @@ class QueryHandler {
   DnsMetrics& metrics_;
   runtime::Slab<ClientQuery> queries_;
   ClientQuery spare_;  // for the one message at a time that is answered without a place in queries_
+  ClientAddress spare_address_{};
+  RecentQueries recent_;
   runtime::Time last_activity_;
   bool draining_ = false;
 };

@@ -78,6 +78,8 @@ class Exporter final : public prometheus::Collectable {
  public:
   explicit Exporter(Sources sources) : sources_(std::move(sources)) {}
 
+  /// Good until the next replace().
+  [[nodiscard]] const Sources& sources() const { return sources_; }
   /// After a reload.
   void replace(Sources sources) { sources_ = std::move(sources); }
 

@@ -7,6 +7,7 @@
 
 #include "upstream/metrics.hpp"
 #include "upstream/query.hpp"
+#include "upstream/server_facts.hpp"
 #include "upstream/server_profile.hpp"
 
 namespace pillion::upstream {
@@ -37,6 +38,8 @@ class Channel {
   [[nodiscard]] virtual bool tried() const = 0;
   /// Counts what came of a hedge (ServerMetrics).
   [[nodiscard]] virtual ServerMetrics& metrics() = 0;
+  /// For people who look at the running proxy.
+  [[nodiscard]] virtual ServerFacts facts(runtime::Time now) const = 0;
   /// `listener` is called whenever the server answers again after it was down.
   virtual void on_recovery(std::function<void()> listener) = 0;
 };

@@ -61,7 +61,10 @@ struct Handshake {
   std::string version;                              ///< "TLSv1.3"; empty without TLS
   std::string group{};                              ///< of the key exchange: "X25519MLKEM768"; empty without one
   std::string cipher{};                             ///< "TLS_AES_256_GCM_SHA384"; empty without TLS
-  std::string verified_name{};                      ///< as TlsFacts has it; empty without TLS
+  std::string verified_name{};                      ///< the name or address that was verified; empty without TLS
+  std::string pin{};                                ///< the configured one that matched; empty where there is none
+  std::string subject{};                            ///< of the server's certificate; empty without TLS
+  std::string issuer{};                             ///< likewise
   bool fell_back = false;  ///< True if the post-quantum groups were not offered (GroupFallback)
 };
 

@@ -1,6 +1,7 @@
 #include "upstream/datagram_channel.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "upstream/trace_events.hpp"
 
@@ -35,6 +36,16 @@ std::optional<Error> DatagramChannel::submit(Query& query, runtime::Time now) {
     return Error::overloaded;
   }
   return transfer->start(*this, query, now);
+}
+
+ServerFacts DatagramChannel::facts(runtime::Time now) const {
+  auto facts = udp_->facts(now);
+  auto fallback = tcp_->facts(now);
+  facts.fallback_connections = std::move(fallback.connections);
+  const bool is_newer =
+      fallback.last_failure && (!facts.last_failure || facts.last_failure->at < fallback.last_failure->at);
+  if (is_newer) facts.last_failure = std::move(fallback.last_failure);
+  return facts;
 }
 
 void DatagramChannel::stop() {

@@ -49,6 +49,7 @@ class Health {
   void set_silent(bool silent) { silent_ = silent; }
 
   [[nodiscard]] bool is_up() const { return !down_since_; }
+  [[nodiscard]] bool is_silent() const { return silent_; }
   /// Up, and not silent on every connection: to be asked before others.
   [[nodiscard]] bool is_responsive() const { return is_up() && !silent_; }
   /// When the next connection is to be tried, whether or not anybody asks; in the past for a server that is up.

@@ -27,6 +27,12 @@ class LatencySketch {
     for (auto& count : counts_) samples_ += count /= 2;
   }
 
+  /// Adds what another one has counted.
+  void add(const LatencySketch& other) {
+    for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
+    samples_ += other.samples_;
+  }
+
   /// The latency that `percent` (1 to 99) of the replies did not exceed, rounded up to the bucket's end; nullopt while
   /// there are fewer than least_samples.
   [[nodiscard]] std::optional<runtime::Duration> quantile(unsigned percent) const {

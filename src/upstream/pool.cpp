@@ -20,6 +20,33 @@ void Pool::start() {
   open();
 }
 
+ServerFacts Pool::facts(runtime::Time now) const {
+  const auto& health = profile_.health();
+  ServerFacts facts{.is_tried = tried_,
+                    .is_up = health.is_up(),
+                    .is_silent = health.is_silent(),
+                    .latency = health.latency(),
+                    .latencies = profile_.latencies(),
+                    .idle_timeout = profile_.idle_timeout(),
+                    .quota = profile_.quota(),
+                    .knows_edns = profile_.knows_edns(now),
+                    .writes_singly = profile_.writes_singly(now),
+                    .last_handshake = report_.last_handshake(),
+                    .last_failure = report_.last_failure()};
+  for (const auto& member : members_) {
+    const auto& connection = *member.connection;
+    facts.connections.push_back({.state = connection.state(),
+                                 .is_lane = member.lane.has_value(),
+                                 .in_flight = connection.in_flight(),
+                                 .waited_for = connection.waited_for(),
+                                 .sent = member.sent,
+                                 .answered = connection.answered(),
+                                 .ready_at = member.ready_at,
+                                 .last_reply = member.last_reply});
+  }
+  return facts;
+}
+
 std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   last_sent_ = now;
   query.without_edns = query.was_refused_with_edns = query.was_lost = false;
@@ -32,7 +59,7 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
   if (!health().is_up()) try_again_soon();
   if (health().fails_fast(now) && !is_trial(now)) return refuse(query, *health().last_error());
   if (waiting_.size() + quarantine_.size() >= settings_.max_waiting) {
-    report_.count_failure(Error::overloaded);
+    report_.count_failure(Error::overloaded, now);
     return refuse(query, Error::overloaded);
   }
   query.carrier = this;
@@ -190,7 +217,7 @@ void Pool::keep_warm(runtime::Time now, bool had_answers) {
 }
 
 void Pool::ready(Connection& connection, const Handshake& handshake) {
-  report_.connected(handshake);
+  report_.connected(handshake, now());
   tried_ = true;
   auto& opened = members_.of(connection);
   opened.ready_at = now();
@@ -229,7 +256,7 @@ void Pool::wears_out(Connection& /*connection*/) {
 
 void Pool::unsendable(Connection& /*connection*/, Query& query) {
   in_flight_.add(-1);
-  report_.count_failure(Error::query_too_large);
+  report_.count_failure(Error::query_too_large, now());
   query.failed(Error::query_too_large);
 }
 

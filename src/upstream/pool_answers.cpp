@@ -14,7 +14,7 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
   if (received.reply || received.reply.error() != Error::mismatched_reply) heard(from, at);
   auto* const query = received.query;
   if (!received.reply) {
-    report_.count_failure(received.reply.error());
+    report_.count_failure(received.reply.error(), now());
     if (query != nullptr) query->failed(received.reply.error());
   } else {
     report_.replied(*received.reply);
@@ -90,7 +90,7 @@ void Pool::fell_silent(Connection& connection) {
 }
 
 void Pool::ignored(Connection& /*connection*/, Error error) {
-  report_.count_failure(error);
+  report_.count_failure(error, now());
 }
 
 void Pool::needs_single_records(Connection& connection) {

@@ -15,13 +15,13 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   const bool had_answers = ended.last_reply.has_value();
   const bool is_our_fault = error && traits(*error).blame == Blame::us;
   if (is_our_fault) {
-    report_.count_failure(*error);
+    report_.count_failure(*error, now());
     give_back(lost, *error, detail);
   } else if (const auto failure = verdict(ended, error, lost)) {
     server_failed(*failure, detail, lost, at);
   } else if (error == Error::stalled) {
     // Whoever asked may know a server that answers sooner; what waits here goes on by the next connection.
-    report_.count_failure(Error::stalled);
+    report_.count_failure(Error::stalled, now());
     retire_unheard(at);
     // The next one may be no better, and has to prove itself before queries wait on it.
     if (members_.any_ready() == nullptr) fruitless_ = fruitless_to_doubt;
@@ -31,7 +31,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
     }
   } else {
     // A reset or a close is in the course of things; what is no DNS is not, and has no query to be counted with.
-    if (error && traits(*error).blame == Blame::query) report_.count_failure(*error);
+    if (error && traits(*error).blame == Blame::query) report_.count_failure(*error, now());
     if (lost.empty() && connection.was_ended_by_server()) report_.metrics().idle_closes.add();
     carry_over(ended, lost, error, detail);
   }
@@ -75,7 +75,7 @@ void Pool::server_failed(Error error, const std::string& detail, const std::vect
   tried_ = true;
   if (traits(error).is_of_handshake) report_.metrics().handshakes_failed.add();
   health().failed(error, now, context_.random());
-  report_.failed(error, detail);
+  report_.failed(error, detail, now);
   last_detail_ = detail;
   give_back(lost, error, detail);
 }
@@ -100,7 +100,7 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost, std:
   const auto guilty = quarantine_.take(lost, is_alone, ended.lane.has_value());
   for (const auto* const query : lost)
     note_ending(*query, error, detail, std::ranges::find(guilty, query) == guilty.end());
-  for (std::size_t i = 0; i < guilty.size(); ++i) report_.count_failure(Error::closed);
+  for (std::size_t i = 0; i < guilty.size(); ++i) report_.count_failure(Error::closed, now());
   fail(guilty, Error::closed);
 }
 

@@ -62,6 +62,8 @@ class ServerProfile {
   /// server has not shown when it does.
   [[nodiscard]] std::optional<runtime::Duration> idle_timeout() const { return idle_timeout_; }
 
+  [[nodiscard]] const LatencySketch& latencies() const { return latencies_; }
+
   /// What probes ask.
   [[nodiscard]] KnownQuestion& known_question() { return known_question_; }
 

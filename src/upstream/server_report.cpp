@@ -5,9 +5,10 @@
 
 namespace pillion::upstream {
 
-void ServerReport::connected(const Handshake& handshake) {
+void ServerReport::connected(const Handshake& handshake, runtime::Time now) {
   metrics_.tried.set(true);
   if (handshake.encrypted) {
+    last_handshake_ = {.handshake = handshake, .at = now};
     (handshake.resumed ? metrics_.handshakes_resumed : metrics_.handshakes_full).add();
     metrics_.handshake_duration.observe(handshake.duration);
     metrics_.certificate_not_after.set(static_cast<double>(std::chrono::system_clock::to_time_t(handshake.not_after)));
@@ -41,9 +42,15 @@ void ServerReport::replied(const Reply& reply) {
   metrics_.request_duration.observe(reply.latency);
 }
 
-void ServerReport::failed(Error error, const std::string& detail) {
+void ServerReport::count_failure(Error error, runtime::Time now) {
+  metrics_.count_failure(error);
+  last_failure_ = {.error = error, .at = now};
+}
+
+void ServerReport::failed(Error error, const std::string& detail, runtime::Time now) {
   metrics_.tried.set(true);
-  count_failure(error);
+  count_failure(error, now);
+  last_failure_->detail = detail;
   set_up(false);
   const auto level = reported_ == error ? runtime::LogLevel::debug : runtime::LogLevel::warn;
   log_.log(level, "upstream failed",

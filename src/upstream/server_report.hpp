@@ -4,9 +4,11 @@
 #include <optional>
 #include <string>
 
+#include "runtime/clock.hpp"
 #include "runtime/log.hpp"
 #include "upstream/connection.hpp"
 #include "upstream/metrics.hpp"
+#include "upstream/server_facts.hpp"
 
 namespace pillion::upstream {
 
@@ -22,13 +24,18 @@ class ServerReport {
   [[nodiscard]] ServerMetrics& metrics() { return metrics_; }
   [[nodiscard]] const std::string& server() const { return server_; }
 
-  void connected(const Handshake& handshake);
-  void count_failure(Error error) { metrics_.count_failure(error); }
+  void connected(const Handshake& handshake, runtime::Time now);
+  void count_failure(Error error, runtime::Time now);
   void replied(const Reply& reply);
   /// The server is backed off from.
-  void failed(Error error, const std::string& detail);
+  void failed(Error error, const std::string& detail, runtime::Time now);
   void answers_again();
   void edns_turned_off();
+
+  /// nullopt without TLS, and before the first.
+  [[nodiscard]] const std::optional<LastHandshake>& last_handshake() const { return last_handshake_; }
+  /// nullopt before the first.
+  [[nodiscard]] const std::optional<LastFailure>& last_failure() const { return last_failure_; }
 
  private:
   void set_up(bool up) {
@@ -44,6 +51,8 @@ class ServerReport {
   std::optional<Error> reported_;                   // the failure that the log has
   bool fell_back_ = false;                          // as the newest handshake did
   bool was_connected_ = false;                      // any connection, ever
+  std::optional<LastHandshake> last_handshake_;
+  std::optional<LastFailure> last_failure_;
 };
 
 }  // namespace pillion::upstream

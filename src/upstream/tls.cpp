@@ -115,6 +115,19 @@ std::string negotiated_cipher(const SSL* ssl) {
 struct FreeX509 {
   void operator()(X509* certificate) const { X509_free(certificate); }
 };
+struct FreeBio {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+
+/// As RFC 2253 writes it, in UTF-8; empty where there is no memory for it.
+std::string to_text(const X509_NAME* name) {
+  const std::unique_ptr<BIO, FreeBio> out(BIO_new(BIO_s_mem()));
+  if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) return {};
+  char* text = nullptr;
+  const auto size = BIO_get_mem_data(out.get(), &text);
+  return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string{};
+}
+
 struct FreeVerifyParam {
   void operator()(X509_VERIFY_PARAM* param) const { X509_VERIFY_PARAM_free(param); }
 };
@@ -319,14 +332,18 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
   facts.group = negotiated_group(ssl);
   facts.cipher = negotiated_cipher(ssl);
   facts.verified_name = server_.tls_name.empty() ? server_.endpoint.address : server_.tls_name;
+  facts.subject = to_text(X509_get_subject_name(certificate.get()));
+  facts.issuer = to_text(X509_get_issuer_name(certificate.get()));
   if (X509_cmp_current_time(X509_get0_notAfter(certificate.get())) < 0) {
     return refuse(Error::certificate_expired, "certificate of the resumed session has expired");
   }
   if (!pins_.empty()) {
     const auto digest = spki_digest(certificate.get());
-    if (!digest || std::ranges::find(pins_, *digest) == pins_.end()) {
+    const auto pin = digest ? std::ranges::find(pins_, *digest) : pins_.end();
+    if (pin == pins_.end()) {
       return refuse(Error::pin_mismatch, "the SPKI of the server's certificate is not pinned");
     }
+    facts.pin = server_.pins[static_cast<std::size_t>(pin - pins_.begin())];
   }
   const unsigned char* protocol = nullptr;
   unsigned int protocol_size = 0;

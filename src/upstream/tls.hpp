@@ -62,7 +62,10 @@ struct TlsFacts {
   std::string version;                              ///< "TLSv1.3"
   std::string group;                                ///< "X25519MLKEM768"; of the first connection where TLS 1.2 resumes
   std::string cipher;                               ///< IANA's name: "TLS_AES_256_GCM_SHA384"
-  std::string verified_name;                        ///< the configured name, or address, that the certificate is for
+  std::string verified_name;                        ///< the name, or else the address, that was verified
+  std::string pin;      ///< the configured one that the certificate's key has; empty where none is configured
+  std::string subject;  ///< of the server's certificate, as RFC 2253 writes it
+  std::string issuer;   ///< likewise
 };
 
 /// A failed handshake: what it counts as, and what OpenSSL says of it.

@@ -34,6 +34,9 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() 
                       .group = facts->group,
                       .cipher = facts->cipher,
                       .verified_name = facts->verified_name,
+                      .pin = facts->pin,
+                      .subject = facts->subject,
+                      .issuer = facts->issuer,
                       .fell_back = *offered == Groups::classical};
 }
 

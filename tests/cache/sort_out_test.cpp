@@ -31,6 +31,27 @@ bool is_odd(dns::Bytes name) {
   return ((text[text.find('.') - 1] - '0') & 1) != 0;
 }
 
+TEST(SortOut, InPartsItIsTheSame) {
+  Harness harness;
+  fill(harness, 5'000);
+  const auto before = harness.store.metrics().entries.value();
+  std::size_t seen = 0;
+  harness.store.for_each(0, harness.store.buckets(), [&](const Entry&) { ++seen; });
+  EXPECT_EQ(static_cast<double>(seen), before);
+  std::size_t dropped = 0;
+  constexpr std::size_t part = 7;
+  for (std::size_t first = 0; first < harness.store.buckets(); first += part) {
+    harness.store.sort_out(first, part, [&](dns::Bytes name, Kind, bool) {
+      dropped += is_odd(name) ? 1 : 0;
+      return is_odd(name) ? Fate::dropped : Fate::kept;
+    });
+  }
+  EXPECT_EQ(harness.store.metrics().entries.value(), before - static_cast<double>(dropped));
+  harness.store.for_each(0, harness.store.buckets() + part,
+                         [&](const Entry& entry) { EXPECT_FALSE(is_odd(entry.name())); });
+  harness.store.for_each(harness.store.buckets() + 1, part, [&](const Entry&) { FAIL() << "there is no such bucket"; });
+}
+
 TEST(SortOut, WhatIsKeptIsFoundAndWhatIsDroppedIsNotInWhateverChain) {
   Harness harness;
   constexpr int count = 20'000;

@@ -36,6 +36,20 @@ TEST(Store, Rfc8767FreshThenStaleThenGone) {
   EXPECT_EQ(harness.lookup(www).entry, nullptr);
 }
 
+TEST(Store, APeekFindsTheSameAndCountsNothing) {
+  Harness harness({.serve_stale = seconds(100)});
+  ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
+  const auto peek = [&] { return harness.store.peek(www.key(), harness.now); };
+  EXPECT_EQ(peek().freshness, Freshness::fresh);
+  EXPECT_EQ(peek().entry->hits(), 0U);
+  EXPECT_EQ(peek().entry->type(), type::a);
+  harness.at(60);
+  EXPECT_EQ(peek().freshness, Freshness::stale);
+  harness.at(160);
+  EXPECT_EQ(peek().entry, nullptr);
+  EXPECT_EQ(harness.store.metrics().hits.value() + harness.store.metrics().misses.value(), 0U);
+}
+
 TEST(Store, WithoutServeStaleExpiredIsGone) {
   Harness harness({.serve_stale = seconds(0)});
   ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));

@@ -30,6 +30,9 @@ TEXTS = {
     "upstreams.NAME.tls.ca_file": [PEM],
     "upstreams.NAME.tls.client_cert": [PEM],
     "upstreams.NAME.tls.client_key": [PEM],
+    # That there is one of each family at most is not said by the schema.
+    "admin.listen": ["127.0.0.1:9154", "[::1]:9154", "", ["127.0.0.1:9154"], ["127.0.0.1:9154", "[::1]:9154"], [], "localhost:9154", "127.0.0.1",
+                     "127.0.0.1:65536", ["127.0.0.1"], ["127.0.0.1:9154", "[::1]:9154", "127.0.0.2:9154"], False, 9154],
     "routes[].zone": ["cluster.local", "cluster.local.", ".", "example", "_tcp.example", "*.example", "*", "a..b", ".a", ""],
     "routes[].network": ["10.0.0.0/8", "172.16.0.0/12", "192.0.2.1/32", "fc00::/7", "2001:db8::/128", "10.0.0.0", "10.0.0/8", "10.0.0.0/33", "2001:db8::/129",
                          "10.0.0.0/08", "a.example", ""],

@@ -112,10 +112,14 @@ TYPES = {
         } | {"claims": {"type": "array", "items": {"type": "object"}}},
     },
 }
+_ENDPOINT = rf"({_IPV4}|\[[0-9a-fA-F:.]+\]):({numbers(1, 65535)})"
 TEXT = {
-    "upstreams.NAME.servers[].address": {
-        "type": "string",
-        "pattern": rf"^({_IPV4}|\[[0-9a-fA-F:.]+\]):({numbers(1, 65535)})$",
+    "upstreams.NAME.servers[].address": {"type": "string", "pattern": f"^{_ENDPOINT}$"},
+    "admin.listen": {
+        "anyOf": [
+            {"type": "string", "pattern": f"^({_ENDPOINT})?$"},
+            {"type": "array", "items": {"type": "string", "pattern": f"^{_ENDPOINT}$"}, "minItems": 1, "maxItems": 2},
+        ],
     },
     "upstreams.NAME.servers[].tls_name": {
         "type": "string",

@@ -50,13 +50,13 @@ TEST(Help, NamesEverySubcommandAndHasAnExample) {
     EXPECT_EQ(result.exit_code, 0);
     EXPECT_THAT(result.out,
                 AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("probe"), HasSubstr("health"),
-                      HasSubstr("reload"), HasSubstr("version"), ContainsRegex("Example:\n  pillion ")));
+                      HasSubstr("reload"), HasSubstr("status"), HasSubstr("version"), ContainsRegex("Example:\n  pillion ")));
     EXPECT_THAT(result.err, IsEmpty());
   }
 }
 
 TEST(Help, OfEverySubcommandHasAnExample) {
-  for (const std::string command : {"run", "check", "query", "probe", "health", "reload", "version"}) {
+  for (const std::string command : {"run", "check", "query", "probe", "health", "reload", "status", "version"}) {
     const auto result = pillion({command, "--help"});
     EXPECT_EQ(result.exit_code, 0) << command;
     EXPECT_THAT(result.out, HasSubstr("Example:\n  pillion " + command));
@@ -87,6 +87,9 @@ TEST(CommandLine, ThatIsWrongExitsWith2) {
       {"health", "--wait", "5"},
       {"health", "--pid", "0"},
       {"query", "example.com", "--server", "127.0.0.1"},
+      {"status", "extra"},
+      {"status", "--pid", "0"},
+      {"status", "--admin", "localhost:9154"},
       {"reload", "extra"},
       {"reload", "--pid", "0"},
       {"reload", "--pid", "-1"},

@@ -96,7 +96,7 @@ TEST(ParseConfig, AnEmptyFileIsAFaultThatSaysSo) {
        {"", "\n \n", "---\n", "# nothing\n", "\n# a\n\n# b", "~", "\n\nnull\n", "---\n...\n", "\xef\xbb\xbf"}) {
     EXPECT_EQ(faults_of(yaml),
               "f.yaml:1:1: the file is empty; allowed: a mapping with dns, upstreams, routes, cache, search, clients, "
-              "reload, http, log, memory, "
+              "reload, http, admin, log, memory, "
               "threads, drain_timeout, drain_quiet, drain_min, or {} or no file at all for the defaults")
         << yaml;
   }
@@ -129,6 +129,15 @@ TEST(ParseConfig, TheHttpServerMayListenOnOneAddressOfEachFamily) {
 
 TEST(ParseConfig, AnEmptyHttpListenerIsNone) {
   EXPECT_TRUE(parse_config(R"(http: {listen: ""})", "f.yaml").config.http.listen.empty());
+}
+
+TEST(ParseConfig, TheAdminServerMayListenOnOneAddressOfEachFamilyOrNone) {
+  EXPECT_THAT(parse_config(R"(admin: {listen: ["127.0.0.1:9154", "[::1]:9154"]})", "f.yaml").config.admin.listen,
+              ElementsAre(Endpoint{"127.0.0.1", 9154}, Endpoint{"::1", 9154}));
+  EXPECT_TRUE(parse_config(R"(admin: {listen: ""})", "f.yaml").config.admin.listen.empty());
+  const auto admin = parse_config("admin: {read_only: false, recent: 50}", "f.yaml").config.admin;
+  EXPECT_FALSE(admin.read_only);
+  EXPECT_EQ(admin.recent, 50U);
 }
 
 TEST(ParseConfig, ReadsEveryWordOfAChoice) {

@@ -68,6 +68,7 @@ Config everything_changed(const std::string& pem_file) {
   config.search = {.domains = {"default.svc.cluster.local", "null", "1"}, .ndots = 15};
   config.clients = {.ban_after = 1'000'000, .ban_for = 90s};
   config.http.listen = {{"::1", 9153}};
+  config.admin = {.listen = {{"::1", 9154}}, .read_only = false, .recent = 7};
   config.log = {.level = LogThreshold::error, .format = LogFormat::text};
   config.memory = std::size_t{100} << 20U;
   config.threads = 256;
@@ -150,6 +151,7 @@ TEST(ToYaml, TwoHttpListenersComeBack) {
 TEST(ToYaml, NoHttpServerComesBack) {
   auto config = default_config();
   config.http.listen.clear();
+  config.admin.listen.clear();
   expect_round_trip(config);
 }
 
@@ -214,6 +216,7 @@ search: false
 clients: {ban_after: 0, ban_for: 60s}
 reload: {watch: true, verify: true}
 http: {listen: "0.0.0.0:9153"}
+admin: {listen: "127.0.0.1:9154", read_only: true, recent: 0}
 log: {level: info, format: json}
 memory: auto
 threads: 1

@@ -27,6 +27,8 @@
 #include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
 
+#include "http/router.hpp"
+
 namespace pillion::http {
 namespace {
 
@@ -118,12 +120,12 @@ class HttpServerTest : public testing::Test {
   void start(Options options = {}) {
     server_ = std::make_unique<HttpServer>(
         io_.get_executor(), log_, std::vector<tcp::endpoint>{{boost::asio::ip::address_v4::loopback(), 0}}, options,
-        Routes{.metrics =
-                   [this] {
-                     if (metrics_ == "throw") throw std::runtime_error("no metrics");
-                     return metrics_;
-                   },
-               .health = [this](HealthProbe) { return health_; }});
+        read_only_site({.metrics =
+                            [this] {
+                              if (metrics_ == "throw") throw std::runtime_error("no metrics");
+                              return metrics_;
+                            },
+                        .health = [this](HealthProbe) { return health_; }}));
     endpoint_ = server_->endpoints().at(0);
     server_->start();
     thread_ = std::jthread([this] { io_.run(); });
@@ -512,7 +514,7 @@ TEST(HttpServerBinding, Ipv6AndSeveralEndpoints) {
   ::close(probe);
   listen.push_back({boost::asio::ip::address_v6::loopback(), 0});
   HttpServer server(io.get_executor(), log, listen, {},
-                    {.metrics = {}, .health = [](HealthProbe) { return HealthReport{true, {}}; }});
+                    read_only_site({.metrics = {}, .health = [](HealthProbe) { return HealthReport{true, {}}; }}));
   server.start();
   std::jthread thread([&] { io.run(); });
   for (const auto& endpoint : server.endpoints()) {

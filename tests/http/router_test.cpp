@@ -1,9 +1,12 @@
 #include "http/router.hpp"
 
-#include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/use_future.hpp>
 #include <gtest/gtest.h>
 
 namespace pillion::http {
@@ -12,7 +15,7 @@ namespace {
 using boost::beast::http::status;
 using boost::beast::http::verb;
 
-Routes routes(bool healthy = true) {
+ReadOnlySources sources(bool healthy = true) {
   return {.metrics = [] { return std::string("m 1\n"); },
           .health =
               [healthy](HealthProbe probe) {
@@ -22,40 +25,23 @@ Routes routes(bool healthy = true) {
               }};
 }
 
-TEST(Router, Targets) {
-  const auto path = [](std::string_view target) { return parse_target(target).value().path; };
-  const auto query = [](std::string_view target) { return parse_target(target).value().query; };
-  EXPECT_EQ(path("/"), "/");
-  EXPECT_EQ(path("/readyz?verbose"), "/readyz");
-  EXPECT_EQ(query("/readyz?verbose"), "verbose");
-  EXPECT_EQ(query("/readyz?"), "");
-  EXPECT_EQ(query("/readyz"), "");
-  EXPECT_EQ(query("/a?b?c"), "b?c");
-  EXPECT_EQ(path("http://pod:9153/metrics?x=1"), "/metrics");
-  EXPECT_EQ(query("HTTP://pod:9153/metrics?x=1"), "x=1");
-  EXPECT_EQ(path("http://pod"), "/");
-  EXPECT_EQ(path("http://pod?q"), "/");
-  EXPECT_EQ(query("http://pod?q"), "q");
-  for (const auto* bad :
-       {"", "metrics", "*", "?verbose", "pod:9153", "http:///metrics", "http://", "ftp://pod/x", "http:"}) {
-    EXPECT_FALSE(parse_target(bad)) << bad;
-  }
-}
-
-TEST(Router, Parameters) {
-  EXPECT_TRUE(has_parameter("verbose", "verbose"));
-  EXPECT_TRUE(has_parameter("verbose=", "verbose"));
-  EXPECT_TRUE(has_parameter("a=1&verbose=true&b", "verbose"));
-  EXPECT_TRUE(has_parameter("&&verbose", "verbose"));
-  EXPECT_FALSE(has_parameter("", "verbose"));
-  EXPECT_FALSE(has_parameter("&", "verbose"));
-  EXPECT_FALSE(has_parameter("verbos", "verbose"));
-  EXPECT_FALSE(has_parameter("verbosee", "verbose"));
-  EXPECT_FALSE(has_parameter("a=verbose", "verbose"));
+/// What the site makes of a request, as the server asks it.
+HttpResponse route(const ReadOnlySources& from, verb method, std::string_view target) {
+  const auto site = read_only_site(from);
+  RequestContext request;
+  request.method = method;
+  if (auto parsed = parse_target(target)) request.target = std::move(*parsed);
+  if (auto refusal = site.guard(request)) return std::move(*refusal);
+  auto routed = find_route(site, request);
+  if (routed.route == nullptr) return std::move(routed.refusal);
+  boost::asio::io_context io;
+  auto reply = boost::asio::co_spawn(io, routed.route->handler(request), boost::asio::use_future);
+  io.run();
+  return reply.get();
 }
 
 TEST(Router, Metrics) {
-  const auto reply = route(routes(), verb::get, "/metrics");
+  const auto reply = route(sources(), verb::get, "/metrics");
   EXPECT_EQ(reply.status, status::ok);
   EXPECT_EQ(reply.content_type, "text/plain; version=0.0.4; charset=utf-8");
   EXPECT_EQ(reply.body, "m 1\n");
@@ -63,19 +49,19 @@ TEST(Router, Metrics) {
 
 TEST(Router, HealthyProbesListReasonsWhenAsked) {
   for (const auto* path : {"/healthz", "/livez", "/readyz", "/startupz"}) {
-    const auto reply = route(routes(), verb::get, path);
+    const auto reply = route(sources(), verb::get, path);
     EXPECT_EQ(reply.status, status::ok) << path;
     EXPECT_EQ(reply.body, "ok\n") << path;
     EXPECT_EQ(reply.content_type, "text/plain; charset=utf-8");
   }
-  EXPECT_EQ(route(routes(), verb::get, "/livez?verbose").body, "[+]listeners bound\nok\n");
-  EXPECT_EQ(route(routes(), verb::get, "/readyz?verbose=1").body, "[+]listeners bound\n[+]not draining\nok\n");
-  EXPECT_EQ(route(routes(), verb::get, "/readyz?timeout=3").body, "ok\n");
+  EXPECT_EQ(route(sources(), verb::get, "/livez?verbose").body, "[+]listeners bound\nok\n");
+  EXPECT_EQ(route(sources(), verb::get, "/readyz?verbose=1").body, "[+]listeners bound\n[+]not draining\nok\n");
+  EXPECT_EQ(route(sources(), verb::get, "/readyz?timeout=3").body, "ok\n");
 }
 
 TEST(Router, FailedProbesAre503AndSayWhy) {
   for (const auto* target : {"/readyz", "/readyz?verbose"}) {
-    const auto reply = route(routes(false), verb::get, target);
+    const auto reply = route(sources(false), verb::get, target);
     EXPECT_EQ(reply.status, status::service_unavailable);
     EXPECT_EQ(reply.body, "[+]listeners bound\n[-]not draining\nnot ok\n");
   }
@@ -83,7 +69,7 @@ TEST(Router, FailedProbesAre503AndSayWhy) {
 
 TEST(Router, EachPathAsksItsProbe) {
   std::string asked;
-  auto recording = routes();
+  auto recording = sources();
   recording.health = [&](HealthProbe probe) {
     asked += probe == HealthProbe::live ? 'l' : probe == HealthProbe::ready ? 'r' : 's';
     return HealthReport{true, {}};
@@ -95,20 +81,18 @@ TEST(Router, EachPathAsksItsProbe) {
 }
 
 TEST(Router, WhatIsNotThere) {
-  for (const auto* target :
-       {"/", "/metrics/", "/Metrics", "//metrics", "/metrics%20", "/..", "/metrics#x", "/%6detrics"}) {
-    const auto reply = route(routes(), verb::get, target);
+  for (const auto* target : {"/", "/metrics/", "/Metrics", "//metrics", "/metrics%20", "/..", "/%6detrics"}) {
+    const auto reply = route(sources(), verb::get, target);
     EXPECT_EQ(reply.status, status::not_found) << target;
     EXPECT_EQ(reply.body, "404 Not Found\n");
   }
-  EXPECT_EQ(route(routes(), verb::get, "*").status, status::bad_request);
 }
 
 TEST(Router, OnlyGetAndHead) {
-  EXPECT_EQ(route(routes(), verb::head, "/metrics").status, status::ok);
+  EXPECT_EQ(route(sources(), verb::head, "/metrics").status, status::ok);
   for (const auto method :
        {verb::post, verb::put, verb::delete_, verb::options, verb::trace, verb::connect, verb::unknown}) {
-    EXPECT_EQ(route(routes(), method, "/metrics").status, status::method_not_allowed);
+    EXPECT_EQ(route(sources(), method, "/metrics").status, status::method_not_allowed);
   }
 }
 

@@ -28,8 +28,9 @@ LAYERS = {
     "http": {"runtime"},
     "inject": {"config"},
     "probe": {"runtime", "dns", "config", "upstream"},
-    "app": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
-    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "app", "inject",
+    "admin": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
+    "app": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "admin"},
+    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "admin", "app", "inject",
             "probe"},
     "": {"cli"},
 }
@@ -39,9 +40,10 @@ READS_PUBLISHED = {"telemetry", "http"}
 
 PURE = re.compile(r"^(dns|cache|inject)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics|trace)[a-z_]*\.[ch]pp$"
                   r"|^app/settling\.[ch]pp$|^config/(difference|line_paths|restart_keys)\.[ch]pp$"
-                  r"|^server/(clients|client_address|sliding_minute)\.[ch]pp$"
+                  r"|^server/(clients|client_address|sliding_minute|recent_queries)\.[ch]pp$"
                   r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups|trace_events|resolver_trace)\.[ch]pp$"
-                  r"|^app/drain\.[ch]pp$|^probe/(settings|figures|statistics|asked_query|findings|choice|table|json)\.[ch]pp$")
+                  r"|^app/drain\.[ch]pp$|^probe/(settings|figures|statistics|asked_query|findings|choice|table|json)\.[ch]pp$"
+                  r"|^admin/(verdict|cache_view)\.[ch]pp$")
 IMPURE_INCLUDE = re.compile(r"^(boost/(asio|beast)|openssl/)|^(ctime|time\.h|sys/time\.h|sys/socket\.h|unistd\.h)$")
 CLOCK = re.compile(r"\w*_?clock\s*::\s*now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\bstd::time\s*\(|\bClock::now\b")
 

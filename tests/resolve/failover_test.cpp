@@ -38,6 +38,7 @@ class FakeChannel final : public upstream::Channel, public upstream::Carrier {
   [[nodiscard]] const std::string& server() const override { return name_; }
   [[nodiscard]] bool tried() const override { return is_tried; }
   [[nodiscard]] upstream::ServerMetrics& metrics() override { return counts; }
+  [[nodiscard]] upstream::ServerFacts facts(runtime::Time) const override { return {}; }
   void on_recovery(std::function<void()> listener) override { recovered = std::move(listener); }
   void abandon(upstream::Query& query) override {
     std::erase(asked, &query);

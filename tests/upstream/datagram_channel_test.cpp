@@ -39,6 +39,7 @@ class HeldChannel final : public Channel, public Carrier {
   [[nodiscard]] const std::string& server() const override { return name_; }
   [[nodiscard]] bool tried() const override { return started; }
   [[nodiscard]] ServerMetrics& metrics() override { return metrics_; }
+  [[nodiscard]] ServerFacts facts(runtime::Time) const override { return {}; }
   void on_recovery(std::function<void()> listener) override { recovered = std::move(listener); }
 
   Query& take(std::size_t i = 0) {

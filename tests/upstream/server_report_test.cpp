@@ -21,14 +21,14 @@ TEST(ServerReport, OfTwoOnOneServerTheNewerSaysWhetherItIsUp) {
   ServerMetrics metrics;
   ServerReport old(log, metrics, "public", "192.0.2.1:853", true);
   EXPECT_EQ(metrics.up.value(), 1);
-  old.failed(Error::connect_refused, "");
+  old.failed(Error::connect_refused, "", {});
   EXPECT_EQ(metrics.up.value(), 0);
 
   ServerReport next(log, metrics, "public", "192.0.2.1:853", true);
   EXPECT_EQ(metrics.up.value(), 1);
-  old.failed(Error::connect_refused, "");
+  old.failed(Error::connect_refused, "", {});
   EXPECT_EQ(metrics.up.value(), 1);
-  next.failed(Error::connect_refused, "");
+  next.failed(Error::connect_refused, "", {});
   old.answers_again();
   EXPECT_EQ(metrics.up.value(), 0);
   next.answers_again();
@@ -44,11 +44,11 @@ TEST(ServerReport, WhenTheNewerGoesWhatTheOlderKnowsIsShownAgain) {
   {
     // A generation that does not come into use, and asks in a way that the server refuses.
     ServerReport discarded(log, metrics, "public", "192.0.2.1:853", true);
-    discarded.failed(Error::certificate_untrusted, "");
+    discarded.failed(Error::certificate_untrusted, "", {});
     EXPECT_EQ(metrics.up.value(), 0);
   }
   EXPECT_EQ(metrics.up.value(), 1);
-  old.failed(Error::connect_refused, "");
+  old.failed(Error::connect_refused, "", {});
   EXPECT_EQ(metrics.up.value(), 0);
   {
     const ServerReport hopeful(log, metrics, "public", "192.0.2.1:853", true);
@@ -62,7 +62,7 @@ TEST(ServerReport, ThatItMovesChangesNothing) {
   ServerReport old(log, metrics, "public", "192.0.2.1:853", true);
   ServerReport first(log, metrics, "public", "192.0.2.1:853", true);
   ServerReport next(std::move(first));
-  next.failed(Error::connect_refused, "");
+  next.failed(Error::connect_refused, "", {});
   EXPECT_EQ(metrics.up.value(), 0);
   old.answers_again();
   EXPECT_EQ(metrics.up.value(), 0);
@@ -73,7 +73,7 @@ TEST(ServerReport, WhereAnotherSaysWhetherTheServerIsUpItSaysNothingOfThat) {
   ServerMetrics metrics;
   ServerReport over_udp(log, metrics, "cluster", "192.0.2.1:53", true);
   ServerReport over_tcp(log, metrics, "cluster", "192.0.2.1:53", false);
-  over_tcp.failed(Error::connect_refused, "");
+  over_tcp.failed(Error::connect_refused, "", {});
   EXPECT_EQ(metrics.up.value(), 1);
 }
 

@@ -51,6 +51,7 @@ def write_config(path, dns_port, http_port, upstreams, host="127.0.0.1", **more)
         "routes": [{"zone": ".", "upstream": next(iter(upstreams))}],
         "cache": {"size": 0},
         "http": {"listen": f"127.0.0.1:{http_port}", **more.pop("http", {})},
+        "admin": {"listen": "", **more.pop("admin", {})},
         "log": {"level": "info", "format": "json"},
         **more,
     }

@@ -1,4 +1,4 @@
-#include "cli/health_request.hpp"
+#include "cli/http_get.hpp"
 
 #include <cstdint>
 #include <utility>
@@ -23,15 +23,13 @@ namespace http = boost::beast::http;
 using boost::system::error_code;
 using Clock = BoundedIo::Clock;
 
-constexpr std::uint64_t body_limit = std::uint64_t{64} << 10U;  // bytes; ours are a few lines
-
 std::unexpected<std::string> failure(const config::Endpoint& address, const error_code& error) {
   const auto reason = error == asio::error::timed_out ? std::string("no answer in time") : error.message();
   return std::unexpected(to_string(address) + ": " + reason);
 }
 
-std::expected<HealthResponse, std::string> request_one(const config::Endpoint& address, std::string_view path,
-                                                       Clock::time_point deadline) {
+std::expected<HttpReply, std::string> request_one(const config::Endpoint& address, std::string_view path,
+                                                  Clock::time_point deadline, std::uint64_t body_limit) {
   BoundedIo io(deadline);
   asio::ip::tcp::socket socket(io.context());
   const asio::ip::tcp::endpoint endpoint(asio::ip::make_address(address.address), address.port);
@@ -51,22 +49,22 @@ std::expected<HealthResponse, std::string> request_one(const config::Endpoint& a
   if (const auto error = io.wait(socket, [&](auto done) { http::async_read(socket, buffer, parser, std::move(done)); }))
     return failure(address, error);
   auto response = parser.release();
-  return HealthResponse{
-      .is_healthy = response.result() == http::status::ok,
+  return HttpReply{
+      .is_ok = response.result() == http::status::ok,
       .status = std::to_string(response.result_int()) + " " + std::string(http::obsolete_reason(response.result())),
       .body = std::move(response.body())};
 }
 
 }  // namespace
 
-std::expected<HealthResponse, std::string> request_health(const std::vector<config::Endpoint>& addresses,
-                                                          std::string_view path, Clock::time_point deadline) {
+std::expected<HttpReply, std::string> http_get(const std::vector<config::Endpoint>& addresses, std::string_view path,
+                                               Clock::time_point deadline, std::uint64_t body_limit) {
   std::string failures;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
     // Those behind it are left as much time as each would have.
     const auto now = Clock::now();
     const auto share = (deadline - now) / static_cast<std::int64_t>(addresses.size() - i);
-    auto response = request_one(addresses[i], path, now + share);
+    auto response = request_one(addresses[i], path, now + share, body_limit);
     if (response) return response;
     failures.append(failures.empty() ? "" : "; ").append(response.error());
   }

@@ -1,0 +1,117 @@
+#pragma once
+// The shards' counters at a moment, summed: what the status page, its live figures and the verdict are made of. Reading
+// them takes no lock and asks no shard.
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "resolve/metrics.hpp"
+#include "runtime/clock.hpp"
+#include "runtime/memory.hpp"
+#include "runtime/metrics.hpp"
+#include "server/metrics.hpp"
+#include "telemetry/exporter.hpp"
+#include "upstream/metrics.hpp"
+
+namespace pillion::admin {
+
+inline constexpr std::size_t source_count = resolve::source_labels.size();
+using BySource = std::array<std::uint64_t, source_count>;
+
+/// Durations by the buckets of runtime::duration_bounds.
+struct Durations {
+  std::array<std::uint64_t, runtime::duration_bounds.size() + 1> buckets{};
+  double sum_seconds = 0;
+
+  void add(const runtime::Histogram& histogram);
+  void add(const Durations& other);
+  [[nodiscard]] std::uint64_t count() const;
+  /// Seconds, within its bucket by the rule of three; of what is beyond the last bound, that bound. nullopt where
+  /// nothing was counted. `part` is from 0 to 1.
+  [[nodiscard]] std::optional<double> quantile(double part) const;
+  /// Seconds; nullopt where nothing was counted.
+  [[nodiscard]] std::optional<double> mean() const;
+  /// What was counted since `before`, which is of the same and older.
+  [[nodiscard]] Durations since(const Durations& before) const;
+};
+
+struct ServerFigures {
+  std::string upstream;
+  std::string server;
+  bool is_tls = true;
+  bool is_up = false;  ///< by any shard's word
+  bool is_tried = false;
+  std::uint64_t in_flight = 0;
+  std::array<std::uint64_t, upstream::connection_labels.size()> connections{};
+  std::array<std::uint64_t, upstream::labelled_rcodes + 1> responses{};
+  std::array<std::uint64_t, static_cast<std::size_t>(upstream::Error::count_)> failures{};
+  std::array<std::uint64_t, upstream::hedge_labels.size()> hedges{};
+  std::uint64_t handshakes_full = 0;
+  std::uint64_t handshakes_resumed = 0;
+  std::uint64_t handshakes_failed = 0;
+  std::uint64_t connections_opened = 0;
+  std::uint64_t idle_closes = 0;
+  std::uint64_t replays = 0;
+  std::uint64_t plaintext_queries = 0;
+  double certificate_not_after = 0;  ///< Unix seconds; 0: none seen
+  Durations request_duration = {};
+
+  [[nodiscard]] std::uint64_t all_responses() const;
+  [[nodiscard]] std::uint64_t all_failures() const;
+};
+
+struct CacheFigures {
+  bool is_on = false;
+  std::uint64_t entries = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t limit = 0;
+  std::uint64_t hits = 0;
+  std::uint64_t misses = 0;
+  std::uint64_t stale = 0;
+  std::uint64_t insertions = 0;
+  std::uint64_t evictions = 0;
+  std::uint64_t expired = 0;
+  std::uint64_t prefetches = 0;
+};
+
+struct Figures {
+  runtime::Time at;
+  std::uint64_t queries = 0;                                                 ///< valid ones
+  std::array<BySource, server::labelled_rcodes + 1> responses{};             ///< by RCODE
+  std::array<Durations, source_count> durations;                             ///< by source
+  std::array<std::uint64_t, server::invalid_labels.size()> invalid{};        ///< messages
+  std::array<std::uint64_t, server::refusal_labels.size()> refused{};        ///< by server::Refusal
+  std::array<std::uint64_t, runtime::memory_labels.size()> memory_used{};    ///< bytes
+  std::array<std::uint64_t, runtime::memory_labels.size()> memory_limits{};  ///< bytes
+  std::uint64_t in_flight = 0;
+  std::uint64_t in_flight_limit = 0;
+  std::uint64_t client_connections = 0;
+  std::uint64_t client_connections_limit = 0;
+  std::uint64_t clients_tracked = 0;
+  std::uint64_t clients_banned = 0;
+  std::uint64_t undelivered = 0;
+  std::uint64_t coalesced = 0;
+  std::uint64_t forwarding_loops = 0;
+  std::uint64_t internal_errors = 0;
+  std::uint64_t log_lines_dropped = 0;
+  CacheFigures cache;
+  std::vector<ServerFigures> servers;  ///< in the order of the configuration
+
+  [[nodiscard]] BySource answers() const;
+  [[nodiscard]] std::uint64_t all_answers() const;
+  /// SERVFAIL and REFUSED.
+  [[nodiscard]] std::uint64_t failed_answers() const;
+  [[nodiscard]] std::uint64_t all_rejected() const;
+  [[nodiscard]] Durations all_durations() const;
+  /// The same server; nullptr where there is none.
+  [[nodiscard]] const ServerFigures* find(const ServerFigures& server) const;
+};
+
+[[nodiscard]] Figures read_figures(const telemetry::Sources& from, runtime::Time now);
+
+}  // namespace pillion::admin

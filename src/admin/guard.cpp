@@ -1,0 +1,72 @@
+#include "admin/guard.hpp"
+
+#include <string>
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/beast/core/string.hpp>
+#include <boost/url/authority_view.hpp>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+
+namespace pillion::admin {
+namespace {
+
+namespace http = boost::beast::http;
+namespace urls = boost::urls;
+using boost::asio::ip::address;
+
+/// `host` as in a URL: a name, "127.0.0.1" or "[::1]".
+bool is_our_host(std::string_view host, const address& local) {
+  if (boost::beast::iequals(boost::beast::string_view(host.data(), host.size()), "localhost")) return true;
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  boost::system::error_code error;
+  const auto literal = boost::asio::ip::make_address(std::string(host), error);
+  return !error && (literal.is_loopback() || literal == local);
+}
+
+bool is_our_authority(std::string_view text, const address& local) {
+  const auto authority = urls::parse_authority(urls::string_view(text.data(), text.size()));
+  return authority && !authority->has_userinfo() && is_our_host(std::string_view(authority->encoded_host()), local);
+}
+
+/// An origin is the request's own where it names the same authority as Host (RFC 6454 section 6.2).
+bool is_same_origin(std::string_view origin, std::string_view host) {
+  constexpr std::string_view scheme = "http://";
+  return origin.starts_with(scheme) && origin.substr(scheme.size()) == host;
+}
+
+bool is_json(const std::optional<std::string>& content_type) {
+  if (!content_type) return false;
+  const auto media_type = std::string_view(*content_type).substr(0, content_type->find(';'));
+  const auto trimmed = media_type.substr(0, media_type.find_last_not_of(' ') + 1);
+  return boost::beast::iequals(boost::beast::string_view(trimmed.data(), trimmed.size()), "application/json");
+}
+
+}  // namespace
+
+std::optional<Refused> judge_request(const pillion::http::RequestContext& request, bool read_only) {
+  const auto& fields = request.fields;
+  if (!fields.host || !is_our_authority(*fields.host, request.local_address)) {
+    return Refused{.status = http::status::misdirected_request,
+                   .detail = "the Host field is neither localhost, a loopback address, nor where this listens"};
+  }
+  const bool is_read = request.is_read();
+  // A browser says so of everything that a page asks for, and that a link or the address bar does: "none".
+  const bool is_of_other_site =
+      (fields.fetch_site && *fields.fetch_site != "same-origin" && *fields.fetch_site != "none") ||
+      (fields.origin && !is_same_origin(*fields.origin, *fields.host));
+  if (is_of_other_site) return Refused{.status = http::status::forbidden, .detail = "another site has asked for this"};
+  if (is_read) return std::nullopt;
+  if (read_only) {
+    return Refused{.status = http::status::forbidden,
+                   .detail = "this server only reads; admin.read_only: false in the configuration allows changes"};
+  }
+  // A form of another site's cannot send this type, even from a browser that says nothing of where it comes from.
+  if (!is_json(fields.content_type)) {
+    return Refused{.status = http::status::unsupported_media_type,
+                   .detail = "a POST needs Content-Type: application/json"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace pillion::admin

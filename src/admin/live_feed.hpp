@@ -1,0 +1,63 @@
+#pragma once
+// What happened lately: figures of the last minute, for the verdict, and once a second for whoever listens.
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "admin/figures.hpp"
+#include "admin/shard_questions.hpp"
+#include "admin/verdict.hpp"
+#include "http/request.hpp"
+
+namespace pillion::admin {
+
+class LiveFeed {
+ public:
+  /// How far the verdict looks back, and how often the figures are kept for that.
+  static constexpr std::chrono::seconds window{60};
+  static constexpr std::chrono::seconds keep_every{10};
+  /// How often whoever listens hears something.
+  static constexpr std::chrono::seconds tell_every{1};
+  static constexpr std::size_t max_listeners = 8;
+
+  /// What it asks of the service.
+  struct Reader {
+    std::function<Figures(runtime::Time now)> figures;
+    std::function<Situation()> situation;
+  };
+  LiveFeed(ShardQuestions& waits, Reader reader) : waits_(waits), reader_(std::move(reader)) {}
+  LiveFeed(const LiveFeed&) = delete;
+  LiveFeed& operator=(const LiveFeed&) = delete;
+
+  /// Keeps figures until ShardQuestions::stop().
+  [[nodiscard]] boost::asio::awaitable<void> remember();
+
+  struct Verdict {
+    std::vector<Finding> findings;
+    double window_seconds = 0;
+  };
+  /// What `now` says beside the oldest figures of the window.
+  [[nodiscard]] Verdict judge(const Figures& now) const;
+
+  /// False where there are as many listeners as there may be.
+  [[nodiscard]] bool has_room() const { return listeners_ < max_listeners; }
+  /// Writes events until the client goes, or ShardQuestions::stop(). To be called where there is room.
+  [[nodiscard]] boost::asio::awaitable<void> listen(http::ResponseStream& out);
+
+ private:
+  [[nodiscard]] boost::asio::awaitable<void> write_events(http::ResponseStream& out);
+
+  ShardQuestions& waits_;
+  Reader reader_;
+  std::deque<Figures> kept_;  // the oldest first
+  std::size_t listeners_ = 0;
+};
+
+}  // namespace pillion::admin

@@ -1,0 +1,112 @@
+#pragma once
+// The admin server's site: the state of the running proxy under /api/v1, as http/openapi.json describes it, and a few
+// changes of it. Everything runs on the HTTP thread; what a shard knows alone is asked of it.
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include "admin/json.hpp"
+#include "admin/live_feed.hpp"
+#include "admin/server_json.hpp"
+#include "admin/shard_questions.hpp"
+#include "admin/status_json.hpp"
+#include "config/config.hpp"
+#include "http/request.hpp"
+#include "runtime/log.hpp"
+#include "telemetry/exporter.hpp"
+
+namespace pillion::admin {
+
+/// How reloads went: of which the last has ended how.
+struct ReloadCounts {
+  std::uint64_t started = 0;
+  std::uint64_t finished = 0;
+  bool succeeded = false;
+  std::string text;  ///< lines
+};
+
+/// What the service asks of the program. Called on the HTTP thread.
+struct AdminHooks {
+  std::function<const telemetry::Sources&()> sources;
+  std::function<ProcessState()> state;
+  std::function<bool()> loops_turn;
+  std::function<ListenView()> listen;
+  /// False where there is nobody to read it.
+  std::function<bool()> request_reload;
+  /// nullopt where that is not known at this moment.
+  std::function<std::optional<ReloadCounts>()> reloads;
+  std::function<void()> drain;
+  std::function<runtime::LogLevel()> log_level;
+  std::function<void(runtime::LogLevel)> set_log_level;
+};
+
+/// The configuration in use.
+struct ConfigView {
+  std::shared_ptr<const config::Config> config;
+  std::vector<TlsView> tls;
+};
+
+class AdminService {
+ public:
+  /// `io` is the HTTP thread's loop.
+  AdminService(boost::asio::io_context& io, std::vector<PostToShard> shards, AdminHooks hooks, ConfigView config);
+  AdminService(const AdminService&) = delete;
+  AdminService& operator=(const AdminService&) = delete;
+
+  /// Refers to this.
+  [[nodiscard]] http::Site site();
+  /// Before the server runs.
+  void set_file(std::string file) { file_ = std::move(file); }
+  /// After a reload.
+  void replace(ConfigView config) { config_ = std::move(config); }
+  /// Begins to remember what the verdict looks back on.
+  [[nodiscard]] boost::asio::awaitable<void> remember() { return feed_.remember(); }
+  /// Ends everything that waits.
+  void stop() { questions_.stop(); }
+
+ private:
+  using Response = boost::asio::awaitable<http::HttpResponse>;
+  using Request = http::RequestContext;
+
+  void add_reads(http::Site& site);
+  void add_changes(http::Site& site);
+
+  [[nodiscard]] boost::asio::awaitable<ServerViews> ask_servers();
+  [[nodiscard]] const std::string& sbom_digest();
+  [[nodiscard]] Figures figures(const Moment& moment) const { return read_figures(hooks_.sources(), moment.now()); }
+
+  [[nodiscard]] Response status(const Request& request);
+  [[nodiscard]] Response upstreams(const Request& request);
+  [[nodiscard]] Response connections(const Request& request);
+  [[nodiscard]] Response certificates(const Request& request);
+  [[nodiscard]] Response cache(const Request& request);
+  [[nodiscard]] Response cache_lookup(const Request& request);
+  [[nodiscard]] Response config(const Request& request);
+  [[nodiscard]] Response clients(const Request& request);
+  [[nodiscard]] Response recent(const Request& request);
+  [[nodiscard]] Response events(const Request& request);
+
+  [[nodiscard]] Response flush_cache(const Request& request);
+  [[nodiscard]] Response log_level(const Request& request);
+  [[nodiscard]] Response reload(const Request& request);
+  [[nodiscard]] Response drain(const Request& request);
+
+  AdminHooks hooks_;
+  ConfigView config_;
+  std::string file_;
+  std::optional<std::string> sbom_;
+  WallTime started_ = std::chrono::system_clock::now();
+  ShardQuestions questions_;
+  LiveFeed feed_;
+};
+
+}  // namespace pillion::admin

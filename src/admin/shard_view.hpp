@@ -1,0 +1,43 @@
+#pragma once
+// A shard as people look at it. All calls are made on the shard's thread.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "cache/store.hpp"
+#include "runtime/clock.hpp"
+#include "server/clients.hpp"
+#include "server/recent_queries.hpp"
+#include "upstream/server_facts.hpp"
+
+namespace pillion::admin {
+
+/// One server of one upstream, as one shard knows it.
+struct ServerView {
+  std::string upstream;
+  std::string server;  ///< address and port
+  upstream::ServerFacts facts;
+};
+
+class ShardView {
+ public:
+  ShardView() = default;
+  ShardView(const ShardView&) = delete;
+  ShardView& operator=(const ShardView&) = delete;
+
+  [[nodiscard]] virtual runtime::Time now() = 0;
+  [[nodiscard]] virtual std::vector<ServerView> servers() = 0;
+  [[nodiscard]] virtual std::vector<server::ClientFacts> clients() = 0;
+  [[nodiscard]] virtual const server::RecentQueries& recent() = 0;
+  /// nullptr where there is no cache.
+  [[nodiscard]] virtual cache::Store* cache() = 0;
+
+ protected:
+  ~ShardView() = default;
+};
+
+/// Thread-safe: calls the function on the shard's thread, if its loop still runs.
+using PostToShard = std::function<void(std::function<void(ShardView&)>)>;
+
+}  // namespace pillion::admin

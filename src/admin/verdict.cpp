@@ -1,0 +1,281 @@
+#include "admin/verdict.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <set>
+#include <utility>
+
+#include "upstream/error.hpp"
+
+namespace pillion::admin {
+namespace {
+
+using upstream::Error;
+
+/// A server that takes so long for every second answer is slow.
+constexpr double slow_seconds = 0.3;
+/// Fewer answers in the window say nothing.
+constexpr std::uint64_t enough_answers = 10;
+/// So large a part of all answers that failed is worth a word, and so large a part an alarm.
+constexpr double failing_part = 0.01;
+constexpr double failing_badly_part = 0.2;
+/// A certificate is renewed before so many days are left.
+constexpr double days_to_renew = 7;
+constexpr double seconds_of_day = 86'400;
+/// A share of memory is short from here on.
+constexpr double short_part = 0.95;
+
+std::string number(std::uint64_t count) {
+  return std::to_string(count);
+}
+
+std::string counted(std::uint64_t count, std::string_view one, std::string_view many) {
+  return number(count).append(" ").append(count == 1 ? one : many);
+}
+
+std::string percent(double part) {
+  return number(static_cast<std::uint64_t>(std::max(1.0, std::round(part * 100)))) + " %";
+}
+
+std::string milliseconds(double seconds) {
+  return number(static_cast<std::uint64_t>(std::round(seconds * 1000))) + " ms";
+}
+
+/// What a server's failures in the window are mostly about; count_ where there were none.
+Error main_error(const ServerFigures& now, const ServerFigures* before) {
+  auto most = Error::count_;
+  std::uint64_t highest = 0;
+  for (std::size_t i = 0; i < now.failures.size(); ++i) {
+    const auto failures = now.failures[i] - (before == nullptr ? 0 : std::min(now.failures[i], before->failures[i]));
+    // Queries fail by the hundred where a server fails once; it is the server's own failure that explains them.
+    const bool is_of_server = upstream::traits(static_cast<Error>(i)).blame == upstream::Blame::server;
+    const auto weight = failures * (is_of_server ? 1'000'000 : 1);
+    if (weight > highest) {
+      highest = weight;
+      most = static_cast<Error>(i);
+    }
+  }
+  return most;
+}
+
+bool is_of_certificate(Error error) {
+  return error != Error::count_ && upstream::traits(error).is_lasting;
+}
+
+bool is_of_network(Error error) {
+  return error == Error::unreachable || error == Error::connect_timeout;
+}
+
+class Judgement {
+ public:
+  Judgement(const Figures& now, const Figures& before, const Situation& situation)
+      : now_(now), before_(before), situation_(situation), window_(" in the last " + window_text() + ".") {}
+
+  std::vector<Finding> findings() {
+    look_at_process();
+    look_at_upstreams();
+    look_at_answers();
+    look_at_certificates();
+    look_at_clients();
+    look_at_memory();
+    std::ranges::stable_sort(findings_, std::ranges::greater{}, &Finding::severity);
+    if (findings_.empty()) add_all_well();
+    return std::move(findings_);
+  }
+
+ private:
+  void add(Severity severity, std::string_view code, Fault fault, std::string text, std::string subject = {}) {
+    findings_.push_back({severity, code, fault, std::move(text), std::move(subject)});
+  }
+  [[nodiscard]] std::string window_text() const {
+    return counted(static_cast<std::uint64_t>(std::max(1.0, std::round(window_of(now_, before_)))), "second",
+                   "seconds");
+  }
+  [[nodiscard]] static std::uint64_t grown(std::uint64_t now, std::uint64_t before) {
+    return now - std::min(now, before);
+  }
+
+  void look_at_process() {
+    if (!situation_.loops_turn)
+      add(Severity::critical, "loop_stuck", Fault::pillion,
+          "An event loop of Pillion does not turn: it answers nobody.");
+    if (situation_.state == ProcessState::starting)
+      add(Severity::notice, "starting", Fault::none, "Pillion starts: no upstream has been reached yet.");
+    if (situation_.state == ProcessState::draining)
+      add(Severity::notice, "draining", Fault::none,
+          "Pillion drains: it answers until its clients are quiet, then ends.");
+    if (situation_.last_reload_failed)
+      add(Severity::warning, "reload_failed", Fault::configuration,
+          "The changed configuration was refused, and the old one is in use; the log has the reasons.");
+    if (const auto errors = grown(now_.internal_errors, before_.internal_errors); errors > 0)
+      add(Severity::warning, "internal_errors", Fault::pillion,
+          counted(errors, "internal error", "internal errors") + " of Pillion" + window_);
+    if (const auto lines = grown(now_.log_lines_dropped, before_.log_lines_dropped); lines > 0)
+      add(Severity::notice, "log_lines_dropped", Fault::pillion,
+          counted(lines, "line", "lines") + " of the log could not be written" + window_);
+    if (const auto loops = grown(now_.forwarding_loops, before_.forwarding_loops); loops > 0)
+      add(Severity::critical, "forwarding_loop", Fault::configuration,
+          "An upstream in the clear sends Pillion's own queries back to it: their names cannot be resolved.");
+  }
+
+  void look_at_upstreams() {
+    std::set<std::string_view> seen;
+    for (const auto& server : now_.servers) {
+      if (!seen.insert(server.upstream).second) continue;
+      std::vector<const ServerFigures*> of_group;
+      for (const auto& each : now_.servers) {
+        if (each.upstream == server.upstream) of_group.push_back(&each);
+      }
+      look_at_group(of_group);
+    }
+  }
+
+  void look_at_group(const std::vector<const ServerFigures*>& group) {
+    const auto is_down = [](const ServerFigures* server) { return server->is_tried && !server->is_up; };
+    const bool all_down = std::ranges::all_of(group, is_down);
+    for (const auto* const server : group) {
+      if (is_down(server)) {
+        add_down(*server, all_down);
+      } else {
+        look_at_speed(*server);
+      }
+    }
+  }
+
+  void add_down(const ServerFigures& server, bool with_its_group) {
+    const auto error = main_error(server, before_.find(server));
+    const auto reason =
+        error == Error::count_ ? std::string("it does not answer") : std::string(upstream::traits(error).text);
+    const bool is_refused = is_of_certificate(error);
+    const auto fault = is_of_network(error) ? Fault::network : Fault::upstream;
+    const auto code = is_refused ? "certificate_refused" : with_its_group ? "upstream_down" : "server_down";
+    auto text = "Server " + server.server + " of upstream " + server.upstream + " is down (" + reason + "): ";
+    text += with_its_group ? "names of this upstream are answered from the cache alone."
+                           : "the others answer in its place.";
+    add(with_its_group ? Severity::critical : Severity::warning, code, fault, std::move(text), server.server);
+  }
+
+  void look_at_speed(const ServerFigures& server) {
+    const auto* const before = before_.find(server);
+    const auto durations = server.request_duration.since(before == nullptr ? Durations{} : before->request_duration);
+    if (durations.count() < enough_answers) return;
+    const auto median = durations.quantile(0.5).value_or(0);
+    if (median >= slow_seconds)
+      add(Severity::warning, "server_slow", Fault::upstream,
+          "Server " + server.server + " of upstream " + server.upstream + " is slow: every second answer took " +
+              milliseconds(median) + " or more" + window_,
+          server.server);
+  }
+
+  void look_at_answers() {
+    const auto answers = grown(now_.all_answers(), before_.all_answers());
+    const auto failed = grown(now_.failed_answers(), before_.failed_answers());
+    const double part = answers == 0 ? 0 : static_cast<double>(failed) / static_cast<double>(answers);
+    if (answers >= enough_answers && part >= failing_part) {
+      const bool is_ours = std::ranges::any_of(now_.servers, [](const auto& server) { return server.is_up; });
+      add(part >= failing_badly_part ? Severity::critical : Severity::warning, "answers_failing", Fault::upstream,
+          percent(part) + " of " + counted(answers, "answer", "answers") + " failed (SERVFAIL or REFUSED)" +
+              (is_ours ? "" : ", since no server is up,") + window_);
+    }
+    constexpr auto stale = static_cast<std::size_t>(resolve::Source::stale);
+    if (const auto given = grown(now_.answers()[stale], before_.answers()[stale]); given > 0)
+      add(Severity::warning, "stale_answers", Fault::upstream,
+          counted(given, "answer was", "answers were") +
+              " given after having expired, since the upstream did not answer" + window_);
+  }
+
+  void look_at_certificates() {
+    for (const auto& server : now_.servers) {
+      if (server.certificate_not_after <= 0) continue;
+      const double days = (server.certificate_not_after - situation_.unix_seconds) / seconds_of_day;
+      if (days >= days_to_renew) continue;
+      const auto left = days < 0 ? std::string("has expired")
+                                 : "expires in " + counted(static_cast<std::uint64_t>(days), "day", "days");
+      add(Severity::warning, "certificate_expires", Fault::upstream,
+          "The certificate of server " + server.server + " of upstream " + server.upstream + " " + left + ".",
+          server.server);
+    }
+  }
+
+  void look_at_clients() {
+    std::uint64_t invalid = 0;
+    for (std::size_t i = 0; i < now_.invalid.size(); ++i) invalid += grown(now_.invalid[i], before_.invalid[i]);
+    if (invalid > 0)
+      add(Severity::notice, "clients_misbehaving", Fault::clients,
+          counted(invalid, "message that is no valid query", "messages that are no valid queries") +
+              " came from clients" + window_);
+    std::uint64_t refused = 0;
+    for (std::size_t i = 0; i < now_.refused.size(); ++i) {
+      const auto refusal = static_cast<server::Refusal>(i);
+      if (server::is_limit(refusal) && refusal != server::Refusal::memory_limit)
+        refused += grown(now_.refused[i], before_.refused[i]);
+    }
+    if (refused > 0)
+      add(Severity::warning, "clients_refused", Fault::clients,
+          counted(refused, "query or connection was", "queries and connections were") +
+              " refused, since clients ask for more than the limits allow" + window_);
+  }
+
+  void look_at_memory() {
+    constexpr auto refusal = static_cast<std::size_t>(server::Refusal::memory_limit);
+    const auto refused = grown(now_.refused[refusal], before_.refused[refusal]);
+    if (refused > 0) {
+      add(Severity::warning, "memory_short", Fault::clients,
+          counted(refused, "query was", "queries were") + " refused for want of memory" + window_);
+      return;
+    }
+    for (std::size_t i = 0; i < now_.memory_used.size(); ++i) {
+      // The cache is meant to be full.
+      if (static_cast<runtime::MemoryUse>(i) == runtime::MemoryUse::cache || now_.memory_limits[i] == 0) continue;
+      const double part = static_cast<double>(now_.memory_used[i]) / static_cast<double>(now_.memory_limits[i]);
+      if (part >= short_part)
+        add(Severity::warning, "memory_short", Fault::clients,
+            "The memory for " + std::string(runtime::memory_labels[i]) + " is used up to " + percent(part) + ".");
+    }
+  }
+
+  void add_all_well() {
+    const auto answers = grown(now_.all_answers(), before_.all_answers());
+    const auto up = std::ranges::count_if(now_.servers, [](const auto& server) { return server.is_up; });
+    add(Severity::ok, "all_well", Fault::none,
+        "DNS is well: " + counted(answers, "answer", "answers") + window_.substr(0, window_.size() - 1) + ", " +
+            number(static_cast<std::uint64_t>(up)) + " of " + counted(now_.servers.size(), "server", "servers") +
+            " up.");
+  }
+
+  const Figures& now_;
+  const Figures& before_;
+  const Situation& situation_;
+  std::string window_;
+  std::vector<Finding> findings_;
+};
+
+}  // namespace
+
+std::string_view to_string(Severity severity) {
+  constexpr std::array<std::string_view, 4> words = {"ok", "notice", "warning", "critical"};
+  return words[static_cast<std::size_t>(severity)];
+}
+
+std::string_view to_string(Fault fault) {
+  constexpr std::array<std::string_view, 6> words = {"none",    "upstream", "network",
+                                                     "clients", "pillion",  "configuration"};
+  return words[static_cast<std::size_t>(fault)];
+}
+
+std::string_view to_string(ProcessState state) {
+  constexpr std::array<std::string_view, 3> words = {"starting", "ready", "draining"};
+  return words[static_cast<std::size_t>(state)];
+}
+
+std::vector<Finding> judge(const Figures& now, const Figures& before, const Situation& situation) {
+  return Judgement(now, before, situation).findings();
+}
+
+double window_of(const Figures& now, const Figures& before) {
+  return std::chrono::duration<double>(now.at - before.at).count();
+}
+
+}  // namespace pillion::admin
