@@ -6,7 +6,7 @@ export function element(tag, attributes = {}, ...children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== false) made.setAttribute(name, value === true ? "" : value);
   }
-  for (const child of children.flat()) {
+  for (const child of children.flat(Infinity)) {
     if (child !== null && child !== undefined) made.append(child instanceof Node ? child : String(child));
   }
   return made;
@@ -31,7 +31,7 @@ function change(old, wanted) {
 
 /// Makes `children` the content of `parent`.
 export function show(parent, ...children) {
-  const wanted = children.flat().map((child) => (child instanceof Node ? child : new Text(child)));
+  const wanted = children.flat(Infinity).map((child) => (child instanceof Node ? child : new Text(child)));
   wanted.forEach((child, at) => {
     const old = parent.childNodes[at];
     if (old) change(old, child);
@@ -41,7 +41,7 @@ export function show(parent, ...children) {
 }
 
 /// A table. `columns` are {title, cell(row) -> content, number?, wide?, row_header?}; `caption` is for those who do not see
-/// the heading. On a narrow screen each row becomes a list of its cells, named by data-title.
+/// the heading. On a narrow screen some become lists of their cells, named by data-title (tables.css).
 export function table(caption, columns, rows) {
   const head = columns.map((column) => element("th", { scope: "col", class: column.number ? "number" : null }, column.title));
   const body = rows.map((row) => {

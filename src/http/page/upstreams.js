@@ -40,7 +40,7 @@ function latency_cell({ server }) {
 }
 
 function tls_cell({ server, upstream }) {
-  if (upstream.protocol !== "tls") return [badge("warning", "in the clear"), second_line(upstream.protocol.toUpperCase())];
+  if (upstream.protocol !== "tls") return [badge("none", "in the clear"), second_line(upstream.protocol.toUpperCase())];
   const handshake = server.last_handshake;
   if (!handshake) return "no handshake yet";
   return [handshake.version.replace("TLSv", "TLS "), second_line([handshake.group, handshake.cipher].filter(Boolean).join(" · "))];
@@ -50,8 +50,8 @@ function resumption_cell({ server, upstream }) {
   if (upstream.protocol !== "tls") return "–";
   const { full, resumed, failed } = server.handshakes;
   const all = full + resumed;
-  const of_all = `${count(resumed)} of ${count(all)}`;
-  return [all === 0 ? "–" : percent(resumed / all), second_line(failed ? `${of_all}, ${count(failed)} failed` : of_all)];
+  return [all === 0 ? "–" : percent(resumed / all), second_line(`${count(resumed)} of ${count(all)}`),
+    failed ? second_line(`${count(failed)} failed`) : ""];
 }
 
 function certificate_cell({ server }) {
