@@ -7,9 +7,9 @@ function code(text) {
   return element("span", { class: "code" }, text);
 }
 
-/// So much of so much, with a bar.
-function share(used, limit) {
-  return [`${bytes(used)} of ${bytes(limit)}`, element("meter", { min: 0, max: Math.max(1, limit), value: used, "aria-hidden": "true" })];
+/// How much of what there may be, as a bar.
+function bar(used, limit) {
+  return element("meter", { min: 0, max: Math.max(1, limit), value: used, "aria-hidden": "true" });
 }
 
 export function show_cache(place, { cache, latency }) {
@@ -19,7 +19,7 @@ export function show_cache(place, { cache, latency }) {
   }
   show(place, list_of_facts([
     ["Hit ratio", percent(cache.hit_ratio), second_line(`${count(cache.hits)} hits, ${counted(cache.misses, "miss", "misses")} since the start`)],
-    ["Answers held", count(cache.entries), second_line(share(cache.bytes, cache.limit_bytes))],
+    ["Answers held", count(cache.entries), second_line(`${bytes(cache.bytes)} of ${bytes(cache.limit_bytes)}`, bar(cache.bytes, cache.limit_bytes))],
     ["A hit takes", duration(latency.cache.p50_seconds), second_line(`p99 ${duration(latency.cache.p99_seconds)}`)],
     ["A miss takes", duration(latency.upstream.p50_seconds), second_line(`p99 ${duration(latency.upstream.p99_seconds)}`)],
     ["Given after expiry", count(cache.stale)],
@@ -93,7 +93,7 @@ export function show_process(place, { build, config, listen, memory, queries, th
     ["Up for", span(uptime_seconds), second_line(worker_restarts ? counted(worker_restarts, "restart", "restarts") : counted(threads, "thread", "threads"))],
     ["DNS on", code(listen.dns.join(", "))],
     ["Configuration", reloads.last_failed ? badge("warning", "newer file refused") : "", code(config.file ?? "defaults"), second_line(`hash ${config.hash} · ${reloaded}`)],
-    ["Memory", bytes(memory.resident_bytes), second_line(share(memory.resident_bytes, memory.limit_bytes))],
+    ["Memory", bytes(memory.resident_bytes), second_line(`of ${bytes(memory.limit_bytes)}`, bar(memory.resident_bytes, memory.limit_bytes))],
     ["Queries", count(queries.received), second_line(reasons(queries.by_rcode))],
     ["Sent in the clear", count(queries.plaintext), second_line("over TCP and UDP upstreams")],
     ["Log level", log.level, second_line(`${counted(log.lines_dropped, "line", "lines")} dropped`)],

@@ -15,9 +15,9 @@ const RECENT = 50;
 const part = (id) => document.getElementById(id);
 
 const charts = {
-  queries: new Chart("Queries", ["a second"], linear(1), rate),
+  queries: new Chart("Queries", ["received"], linear(1), rate),
   latency: new Chart("Latency of answers", ["p50", "p99"], logarithmic, duration),
-  hits: new Chart("Cache hit ratio", ["of queries"], whole, percent),
+  hits: new Chart("Cache hit ratio", ["answered from the cache"], whole, percent),
   failures: new Chart("Failures", ["failed", "refused"], linear(1), rate),
 };
 show(part("charts"), ...Object.values(charts).map((chart) => chart.root));

@@ -27,7 +27,7 @@ function timeline_of(answer) {
   const lines = answer.trace.map((event) => {
     const bar = element("span", { class: "bar" });
     // The policy for content allows no style attributes; this is none.
-    bar.style.left = `${(100 * before) / whole}%`;
+    bar.style.left = `min(${(100 * before) / whole}%, 100% - 3px)`;
     bar.style.width = `${(100 * Math.max(0, event.at_ms - before)) / whole}%`;
     before = event.at_ms;
     return element("li", {},

@@ -43,7 +43,7 @@ function tls_cell({ server, upstream }) {
   if (upstream.protocol !== "tls") return [badge("none", "in the clear"), second_line(upstream.protocol.toUpperCase())];
   const handshake = server.last_handshake;
   if (!handshake) return "no handshake yet";
-  return [handshake.version.replace("TLSv", "TLS "), second_line([handshake.group, handshake.cipher].filter(Boolean).join(" · "))];
+  return [handshake.version.replace("TLSv", "TLS "), handshake.group ? second_line(handshake.group) : "", second_line(handshake.cipher)];
 }
 
 function resumption_cell({ server, upstream }) {
@@ -114,6 +114,6 @@ export function show_routes(place, { upstreams }) {
   show(place, table("Which upstream is asked for which zone", [
     { title: "Zone", cell: ({ zone }) => element("span", { class: "code" }, zone === "." ? ". (all others)" : zone), row_header: true },
     { title: "Upstream", cell: ({ upstream }) => upstream.name },
-    { title: "By", cell: ({ upstream }) => (upstream.protocol === "tls" ? "TLS" : `${upstream.protocol.toUpperCase()}, in the clear`) },
+    { title: "By", cell: ({ upstream }) => (upstream.protocol === "tls" ? "TLS" : [upstream.protocol.toUpperCase(), second_line("in the clear")]) },
   ], rows));
 }
