@@ -19,8 +19,8 @@ struct Asset {
 /// Of static storage.
 [[nodiscard]] std::span<const Asset> assets();
 
-/// The asset, or 304 where the client has it. A browser may keep it and has to ask each time, so that a page is never older
-/// than the program that its figures are of.
+/// The asset, or 304 where the client has it. A browser may keep it and has to ask each time, so that a page is never
+/// older than the program that its figures are of.
 [[nodiscard]] HttpResponse serve_asset(const Asset& asset, const RequestContext& request);
 
 }  // namespace pillion::http

@@ -27,8 +27,8 @@ export async function get(path, parameters = {}) {
   return body;
 }
 
-/// Live figures, for as long as the page is looked at. Calls on_live(figures), and on_lost() each time that a connection
-/// ends or cannot be made.
+/// Live figures, for as long as the page is looked at. Calls on_live(figures), and on_lost(count) each time that a connection
+/// ends or cannot be made, `count` of them since the last figures.
 export class LiveFigures {
   constructor(on_live, on_lost) {
     Object.assign(this, { on_live, on_lost, source: null, failures: 0, timer: 0 });
@@ -61,8 +61,8 @@ export class LiveFigures {
 
   lost() {
     this.close();
-    const pause = RETRY_MS[Math.min(this.failures++, RETRY_MS.length - 1)];
+    const pause = RETRY_MS[Math.min(this.failures, RETRY_MS.length - 1)];
     this.timer = setTimeout(() => this.open(), pause);
-    this.on_lost();
+    this.on_lost(++this.failures);
   }
 }

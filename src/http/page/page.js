@@ -58,14 +58,14 @@ new LiveFigures(
     if (data.upstreams) show_upstreams(part("upstreams"), data.upstreams, live);
     if (ups(before) !== ups(live)) refresh();
   },
-  () => without_live_figures(),
+  (failures) => without_live_figures(failures),
 );
 
-/// There may be an answer without live figures: as many pages listen as may.
-async function without_live_figures() {
+/// There may be an answer without live figures: as many pages listen as may. Once is no more than a restart.
+async function without_live_figures(failures) {
   try {
     const status = await get("status");
-    show_lost("Pillion answers, but gives no live figures: too many pages may be open. What is below is a few seconds old.");
+    if (failures > 1) show_lost("Pillion answers, but gives no live figures: too many pages may be open. What is below is a few seconds old.");
     show_verdict(status.verdict);
     draw_state(status.state);
   } catch {
