@@ -87,6 +87,12 @@ class Browser:
     def count(self, selector):
         return self.run("return document.querySelectorAll(arguments[0]).length", selector)
 
+    def press(self, key):
+        """A key by its name in selenium.webdriver.Keys, such as TAB."""
+        from selenium.webdriver import ActionChains, Keys
+
+        ActionChains(self.driver).send_keys(getattr(Keys, key)).perform()
+
     def wait_for(self, condition, what):
         try:
             return wait_until(condition, f"the page: {what}")

@@ -41,7 +41,10 @@ export function show_lost(text) {
   const banner = part("connection");
   banner.hidden = text === null;
   document.body.classList.toggle("lost", text === "");
-  if (text === null) return;
+  if (text === null) {
+    banner.textContent = "";
+    return;
+  }
   const since = shown.heard ? ` What is below is from ${shown.heard.toLocaleTimeString()}.` : "";
   banner.textContent = text || `Connection lost: Pillion’s admin server does not answer.${since} This page goes on trying.`;
   if (text) return;
