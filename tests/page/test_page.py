@@ -221,14 +221,20 @@ def test_the_keyboard_reaches_everything(browser, world):
                          ids=["light", "dark", "phone", "phone-dark"])
 def test_it_can_be_read_by_everybody(browser, world, axe, shots, window, scheme):
     world.second.drop_everything()
-    with world.running(dns={"reject_non_utf8_names": True}) as proxy, Load(proxy.port):
-        for message in (hostile_query().to_wire(), b"\0\1\1\0\0\2\0\0\0\0\0\0", make_query(f"{'very-long-label-' * 3}.{'x' * 60}.{'y' * 60}.example.")):
-            proxy_gets(proxy.port, message)
-        browser.open(world.admin_port, scheme=scheme, **window)
-        browser.wait_for(lambda: state_of(browser, world.second) == "down", "a server is down")
+    with world.running() as proxy:
+        with Load(proxy.port):
+            browser.open(world.admin_port, scheme=scheme, **window)
+            browser.wait_for(lambda: state_of(browser, world.second) == "down", "a server is down")
+            lines = "return document.querySelector('.chart .line').getAttribute('d').split('L').length"
+            browser.wait_for(lambda: browser.run(lines) > 4, "charts have lines")
+        long_name = f"{'very-long-label-' * 3}.{'x' * 60}.{'y' * 60}.example."
+        for message in (hostile_query(), make_query(long_name), make_query("servfail.example."), make_query("nx.example.")):
+            ask_udp(proxy.port, message)
+        send_what_is_no_query(proxy.port)
         browser.wait_for_text("#recent", "<img")
         browser.run("document.getElementById('top-names').click()")
         browser.wait_for(lambda: browser.count("#top table") == 1, "names are listed")
+        browser.wait_for(lambda: browser.count("#clients table") == 1, "a client misbehaves")
         try_name(browser, "www.tried.example")
         browser.wait_for(lambda: browser.text("#resolved").strip() not in ("", "Asking …"), "something is said of the name")
         widths = browser.run("return [document.documentElement.scrollWidth, document.documentElement.clientWidth]")
@@ -239,7 +245,7 @@ def test_it_can_be_read_by_everybody(browser, world, axe, shots, window, scheme)
         assert complaints(browser, axe) == []
 
 
-def proxy_gets(port, message):
-    """Sends a datagram, which may be no query."""
+def send_what_is_no_query(port):
+    """It says that it has two questions, and has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.sendto(message if isinstance(message, bytes) else message.to_wire(), ("127.0.0.1", port))
+        client.sendto(b"\0\1\1\0\0\2\0\0\0\0\0\0", ("127.0.0.1", port))

@@ -80,7 +80,8 @@ export function show_recent(place, { enabled, queries }) {
     { title: "Type", cell: (query) => query.type },
     { title: "Answer", cell: (query) => rcode_badge(query.rcode) },
     { title: "From", cell: (query) => query.source },
-    { title: "Took", cell: (query) => duration(query.duration_seconds), number: true },
+    // 0: within the turn of the loop in which it came.
+    { title: "Took", cell: (query) => (query.duration_seconds === 0 ? "at once" : duration(query.duration_seconds)), number: true },
     { title: "Client", cell: (query) => [code(query.client), ` ${query.transport.toUpperCase()}`] },
     { title: "At", cell: (query) => element("time", { datetime: query.at }, new Date(query.at).toLocaleTimeString()) },
   ], queries));
