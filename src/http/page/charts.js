@@ -1,8 +1,12 @@
 // Line charts of the last minutes, as SVG.
 
 import { element } from "./dom.js";
+import { ago } from "./format.js";
 
-const SECONDS = 180;
+/// What a chart shows at first, and at most: it grows with the samples in between.
+const SHORTEST = 30;
+const LONGEST = 180;
+const WIDTH = 180;
 const HEIGHT = 100;
 
 function svg(tag, attributes) {
@@ -51,16 +55,16 @@ export class Chart {
     this.lines = series.map((_, at) => svg("path", { class: `line line-${at}` }));
     this.area = svg("path", { class: "area" });
     this.pointer = svg("path", { class: "pointer" });
-    this.svg = svg("svg", { viewBox: `0 0 ${SECONDS} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
-    const grid = svg("path", { class: "grid", d: [0, 0.5, 1].map((part) => `M0 ${part * HEIGHT}H${SECONDS}`).join("") });
+    this.svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", role: "img" });
+    const grid = svg("path", { class: "grid", d: [0, 0.5, 1].map((part) => `M0 ${part * HEIGHT}H${WIDTH}`).join("") });
     this.svg.append(grid, this.area, ...this.lines, this.pointer);
     this.top = element("span", { class: "top" });
     this.bottom = element("span", { class: "bottom" });
-    this.when = element("span", { class: "when" });
+    this.since = element("span");
+    this.when = element("span");
     this.root = element("figure", { class: "card chart" }, element("figcaption", {}, title), element("div", { class: "legend" }, legend),
       element("div", { class: "plot" }, this.svg, element("div", { class: "scale", "aria-hidden": "true" }, this.top, this.bottom)),
-      element("div", { class: "times", "aria-hidden": "true" }, element("span", {}, `${SECONDS / 60} min ago`), this.when,
-        element("span", {}, "now")));
+      element("div", { class: "times", "aria-hidden": "true" }, this.since, this.when, element("span", {}, "now")));
     this.svg.addEventListener("pointermove", (event) => this.point_at(event));
     this.svg.addEventListener("pointerleave", () => this.point_at(null));
     this.draw();
@@ -69,21 +73,30 @@ export class Chart {
   /// The values of one second, in the order of the series; null where there is none.
   push(values) {
     this.samples.push(values);
-    if (this.samples.length > SECONDS) this.samples.shift();
+    if (this.samples.length > LONGEST) this.samples.shift();
     this.draw();
+  }
+
+  get seconds() {
+    return Math.max(SHORTEST, this.samples.length);
+  }
+
+  /// Where a second is, counted from the left.
+  x(second) {
+    return ((second * WIDTH) / (this.seconds - 1)).toFixed(1);
   }
 
   point_at(event) {
     const box = this.svg.getBoundingClientRect();
-    this.pointed = event && Math.round(((event.clientX - box.left) / box.width) * (SECONDS - 1));
+    this.pointed = event && Math.round(((event.clientX - box.left) / box.width) * (this.seconds - 1));
     this.draw();
   }
 
   draw() {
-    const first = SECONDS - this.samples.length;
+    const first = this.seconds - this.samples.length;
     const all = this.samples.flat().filter((value) => value !== null);
     const { bottom, top, height } = this.scale(all);
-    const point = (value, at) => `${((first + at) * SECONDS) / (SECONDS - 1)} ${(HEIGHT * (1 - Math.min(1, height(value)))).toFixed(1)}`;
+    const point = (value, at) => `${this.x(first + at)} ${(HEIGHT * (1 - Math.min(1, height(value)))).toFixed(1)}`;
     this.lines.forEach((line, which) => {
       let path = "";
       let is_open = false;
@@ -105,8 +118,7 @@ export class Chart {
   draw_area(first) {
     const line = this.lines[0].getAttribute("d");
     const is_whole = this.series.length === 1 && line.lastIndexOf("M") === 0;
-    const left = (first * SECONDS) / (SECONDS - 1);
-    this.area.setAttribute("d", is_whole ? `${line}V${HEIGHT}H${left}Z` : "");
+    this.area.setAttribute("d", is_whole ? `${line}V${HEIGHT}H${this.x(first)}Z` : "");
   }
 
   draw_values(first) {
@@ -114,10 +126,11 @@ export class Chart {
     const values = this.samples[at] ?? this.series.map(() => null);
     const texts = values.map((value) => this.format(value));
     this.shown.forEach((shown, which) => (shown.textContent = texts[which]));
-    const seconds = SECONDS - 1 - (this.pointed ?? SECONDS - 1);
+    const last = this.seconds - 1;
+    const seconds = last - (this.pointed ?? last);
+    this.since.textContent = ago(last);
     this.when.textContent = seconds > 0 ? `${seconds} s ago` : "";
-    const x = ((this.pointed ?? 0) * SECONDS) / (SECONDS - 1);
-    this.pointer.setAttribute("d", this.pointed === null ? "" : `M${x} 0V${HEIGHT}`);
+    this.pointer.setAttribute("d", this.pointed === null ? "" : `M${this.x(this.pointed)} 0V${HEIGHT}`);
     this.svg.setAttribute("aria-label", `${this.title}: ${texts.map((text, which) => `${this.series[which]} ${text}`).join(", ")}`);
   }
 }

@@ -82,8 +82,8 @@ export function show_recent(place, { enabled, queries }) {
     { title: "From", cell: (query) => query.source },
     // 0: within the turn of the loop in which it came.
     { title: "Took", cell: (query) => (query.duration_seconds === 0 ? "at once" : duration(query.duration_seconds)), number: true },
-    { title: "Client", cell: (query) => [code(query.client), ` ${query.transport.toUpperCase()}`] },
-    { title: "At", cell: (query) => element("time", { datetime: query.at }, new Date(query.at).toLocaleTimeString()) },
+    { title: "Client", cell: (query) => element("span", { class: "tight" }, code(query.client), ` ${query.transport.toUpperCase()}`) },
+    { title: "At", cell: (query) => element("time", { datetime: query.at, class: "tight" }, new Date(query.at).toLocaleTimeString()) },
   ], queries));
 }
 

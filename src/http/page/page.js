@@ -10,7 +10,7 @@ import { show_cache, show_clients, show_process, show_recent, show_top_names } f
 import { show_lost, show_verdict } from "./verdict.js";
 
 const REFRESH_MS = 5000;
-const RECENT = 50;
+const RECENT = 25;
 
 const part = (id) => document.getElementById(id);
 
