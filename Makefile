@@ -97,6 +97,13 @@ chart-test: ## The Helm charts and deploy/: rendered, and held against Kubernete
 	@cmake --build --preset release -j $(JOBS) --target pillion
 	@PILLION_CHART_REQUIRED=1 tests/ctest release -j $(JOBS) -L chart $(CTEST)
 
+.PHONY: page-test
+page-test: ## The status page in Chromium: live, dark, on a phone, by keyboard, by axe-core (npm fetches it); pictures in build/page
+	@tests/deps build test page
+	@cmake --preset release
+	@cmake --build --preset release -j $(JOBS) --target pillion
+	@PILLION_PAGE_REQUIRED=1 tests/ctest release -j $(JOBS) -L page $(CTEST)
+
 .PHONY: pod-test
 pod-test: ## A real pod by podman: the image and the chart, applications of two C libraries, packets, restarts, a Prometheus (root)
 	@tests/deps build test chart pod

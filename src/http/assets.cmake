@@ -1,7 +1,6 @@
 # Writes the definition of http/assets.hpp; run with -D OUTPUT, FILES, a list of files, and PATHS, where each is served. JSON is stored without
 # its indentation, everything else as it is.
-set(types .html "text/html; charset=utf-8" .css "text/css; charset=utf-8" .js "text/javascript; charset=utf-8" .svg "image/svg+xml"
-  .json "application/json")
+set(types .html text/html .css text/css .js text/javascript .svg image/svg+xml .json application/json)
 set(arrays "")
 set(entries "")
 set(number 0)
@@ -11,8 +10,14 @@ foreach(file path IN ZIP_LISTS FILES PATHS)
   if(at LESS 0)
     message(FATAL_ERROR "${file}: what content type has ${extension}? assets.cmake does not know")
   endif()
+  file(SHA256 ${file} digest)
+  string(SUBSTRING ${digest} 0 16 tag)
   math(EXPR at "${at} + 1")
   list(GET types ${at} type)
+  if(type MATCHES "^text/")
+    # Not in the list: its semicolon would part the entry in two.
+    string(APPEND type "; charset=utf-8")
+  endif()
   file(READ ${file} hex HEX)
   if(extension STREQUAL ".json")
     # A line's end and the blanks behind it; a string of JSON has none. The bytes are looked at in pairs of digits.
@@ -22,7 +27,7 @@ foreach(file path IN ZIP_LISTS FILES PATHS)
   endif()
   string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${hex}")
   string(APPEND arrays "constexpr unsigned char asset_${number}[] = {${bytes}};\n")
-  string(APPEND entries "    {\"${path}\", \"${type}\", text_of(asset_${number})},\n")
+  string(APPEND entries "    {\"${path}\", \"${type}\", R\"(\"${tag}\")\", text_of(asset_${number})},\n")
   math(EXPR number "${number} + 1")
 endforeach()
 file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT [[#include "http/assets.hpp"

@@ -95,7 +95,8 @@ RequestContext read_request(const Parser::value_type& message, const beast::tcp_
   request.fields = {.host = field_of(message, http::field::host),
                     .origin = field_of(message, http::field::origin),
                     .fetch_site = field_of(message, http::field::sec_fetch_site),
-                    .content_type = field_of(message, http::field::content_type)};
+                    .content_type = field_of(message, http::field::content_type),
+                    .if_none_match = field_of(message, http::field::if_none_match)};
   beast::error_code ignored;
   request.local_address = stream.socket().local_endpoint(ignored).address();
   return request;

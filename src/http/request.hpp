@@ -39,6 +39,7 @@ struct RequestFields {
   std::optional<std::string> origin;
   std::optional<std::string> fetch_site;  ///< Sec-Fetch-Site
   std::optional<std::string> content_type;
+  std::optional<std::string> if_none_match;
 };
 
 struct RequestContext {

@@ -58,6 +58,7 @@ std::string at(std::uint16_t port) {
 
 TEST(Explain, AMissOverTlsAndTheHitAfterIt) {
   TlsSetup setup;
+  setup.config.cache.size = std::size_t{1} << 20U;
   ShardRunner shard(setup.config);
   const auto miss = explain(shard, "www.example");
   const auto server = at(setup.server.tls_port());
@@ -84,6 +85,7 @@ TEST(Explain, AResumedSessionNamesItsVerifiedName) {
 
 TEST(Explain, JsonHasAllOfIt) {
   TlsSetup setup;
+  setup.config.cache.size = std::size_t{1} << 20U;
   ShardRunner shard(setup.config);
   const auto json = to_json(question_for("www.example"), explain(shard, "www.example"));
   EXPECT_EQ(json.at("name"), "www.example.");

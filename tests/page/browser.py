@@ -1,0 +1,148 @@
+"""Chromium, driven by Debian's chromedriver and Selenium, and axe-core, which npm fetches as package-lock.json pins it."""
+
+import base64
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+
+from harness.process import PATIENCE, wait_until
+
+HERE = pathlib.Path(__file__).resolve().parent
+PINS = ("package.json", "package-lock.json", ".npmrc")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--disable-extensions", "--no-proxy-server")
+
+# What the policy for content has refused, of each document from its start.
+LISTEN_TO_VIOLATIONS = """
+window.violations = [];
+document.addEventListener("securitypolicyviolation", (event) =>
+  window.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
+"""
+
+
+class Unavailable(Exception):
+    """What a test needs is not on this machine and cannot be fetched; the text says why."""
+
+
+class Browser:
+    def __init__(self, directory):
+        try:
+            from selenium import webdriver
+            from selenium.webdriver.chrome.service import Service
+        except ImportError:
+            raise Unavailable("python3-selenium is not installed (tests/deps page)") from None
+        programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
+        missing = [name for name, path in programs.items() if not path]
+        if missing:
+            raise Unavailable(f"not installed (tests/deps page): {', '.join(missing)}")
+        options = webdriver.ChromeOptions()
+        options.binary_location = programs["chromium"]
+        for flag in (*FLAGS, f"--user-data-dir={directory}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(service=Service(programs["chromedriver"]), options=options)
+        self.driver.set_script_timeout(PATIENCE)
+        self.tell("Page.addScriptToEvaluateOnNewDocument", source=LISTEN_TO_VIOLATIONS)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.driver.quit()
+
+    def tell(self, command, **parameters):
+        """One command of the DevTools protocol."""
+        return self.driver.execute_cdp_cmd(command, parameters)
+
+    def open(self, port, width=1280, height=900, scheme="light"):
+        """The page of an admin server, in a window of that size; waits for its first live figures."""
+        self.resize(width, height)
+        self.tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        self.driver.get("about:blank")
+        self.driver.get_log("browser")
+        self.driver.get(f"http://127.0.0.1:{port}/")
+        self.wait_for(lambda: self.text("#state") != "connecting", "live figures")
+
+    def resize(self, width, height):
+        self.tell("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600)
+
+    def run(self, script, *arguments):
+        return self.driver.execute_script(script, *arguments)
+
+    def run_and_wait(self, script, *arguments):
+        """Runs what calls its last argument when it is done."""
+        return self.driver.execute_async_script(script, *arguments)
+
+    def text(self, selector):
+        """What people read there; "" where nothing is."""
+        return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
+
+    def texts(self, selector):
+        return self.run("return [...document.querySelectorAll(arguments[0])].map((found) => found.innerText)", selector)
+
+    def count(self, selector):
+        return self.run("return document.querySelectorAll(arguments[0]).length", selector)
+
+    def press(self, key):
+        """A key by its name in selenium.webdriver.Keys, such as TAB."""
+        from selenium.webdriver import ActionChains, Keys
+
+        ActionChains(self.driver).send_keys(getattr(Keys, key)).perform()
+
+    def wait_for(self, condition, what):
+        try:
+            return wait_until(condition, f"the page: {what}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.run('return document.body.innerText')}\n{self.driver.get_log('browser')}") from None
+
+    def wait_for_text(self, selector, wanted):
+        return self.wait_for(lambda: wanted in self.text(selector), f"{wanted!r} in {selector}")
+
+    def assert_no_complaints(self):
+        """Neither the console has anything nor did the policy for content refuse anything since the page was opened."""
+        assert self.driver.get_log("browser") == []
+        assert self.run("return window.violations") == []
+
+    def picture(self, path):
+        """The whole page as a PNG."""
+        size = self.run("return [document.documentElement.clientWidth, document.documentElement.scrollHeight]")
+        clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
+        shot = self.tell("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(shot["data"]))
+
+
+def fetch_axe():
+    cache = pathlib.Path(os.environ.get("PILLION_PAGE_TOOLS") or HERE.parents[1] / "build" / "page-tools")
+    cache.mkdir(parents=True, exist_ok=True)
+    pins = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PINS)).hexdigest()[:16]
+    place = cache / pins
+    with open(cache / "lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            _install(cache / "partial", place)
+    return (place / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
+
+
+def _install(partial, place):
+    if not shutil.which("npm"):
+        raise Unavailable("axe-core is not there: npm is not installed (tests/deps page)")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    for name in PINS:
+        shutil.copy(HERE / name, partial)
+    done = subprocess.run(["npm", "ci"], cwd=partial, capture_output=True, text=True, timeout=300, check=False)
+    if done.returncode != 0:
+        raise Unavailable(f"axe-core is not there: npm ci failed: {done.stderr.strip()[-1000:]}")
+    partial.rename(place)
+
+
+def complaints(browser, axe):
+    """What axe-core has against the page as it is: [(impact, rule, elements)]."""
+    browser.tell("Runtime.evaluate", expression=axe)
+    found = browser.run_and_wait("const done = arguments[arguments.length - 1];"
+                                 "axe.run(document).then((results) => done(JSON.stringify(results.violations)))")
+    return [(one["impact"], one["id"], [node["html"][:200] for node in one["nodes"]]) for one in json.loads(found)]
