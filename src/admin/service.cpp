@@ -3,8 +3,10 @@
 #include <array>
 #include <utility>
 
+#include "admin/arguments.hpp"
 #include "admin/guard.hpp"
 #include "admin/sbom.hpp"
+#include "admin/trace_json.hpp"
 #include "config/load.hpp"
 #include "http/assets.hpp"
 
@@ -20,6 +22,9 @@ namespace {
 constexpr std::string_view content_security_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
+
+/// A walk along a search list is many queries, each of which has a budget of its own.
+constexpr std::chrono::seconds longest_query{30};
 
 }  // namespace
 
@@ -65,12 +70,13 @@ void AdminService::add_reads(http::Site& site) {
     std::string_view path;
     Member member;
   };
-  constexpr std::array<Read, 10> reads = {{{"/api/v1/status", &AdminService::status},
+  constexpr std::array<Read, 11> reads = {{{"/api/v1/status", &AdminService::status},
                                            {"/api/v1/upstreams", &AdminService::upstreams},
                                            {"/api/v1/connections", &AdminService::connections},
                                            {"/api/v1/certificates", &AdminService::certificates},
                                            {"/api/v1/cache", &AdminService::cache},
                                            {"/api/v1/cache/lookup", &AdminService::cache_lookup},
+                                           {"/api/v1/resolve", &AdminService::resolve},
                                            {"/api/v1/config", &AdminService::config},
                                            {"/api/v1/clients", &AdminService::clients},
                                            {"/api/v1/recent", &AdminService::recent},
@@ -146,6 +152,24 @@ AdminService::Response AdminService::connections(const Request& /*request*/) {
 AdminService::Response AdminService::certificates(const Request& /*request*/) {
   const auto views = co_await ask_servers();
   co_return json_response(certificates_json(*config_.config, config_.tls, views, Moment()));
+}
+
+AdminService::Response AdminService::resolve(const Request& request) {
+  const auto read = read_question(request.target);
+  if (!read) co_return problem_response(status::bad_request, read.error());
+  const server::ExplainedQuestion question{.name = read->name,
+                                           .type = read->type,
+                                           .dnssec_ok = read->dnssec_ok,
+                                           .checking_disabled = read->checking_disabled};
+  using Explained = std::optional<server::Explanation>;
+  ShardQuestions::Errand<Explained> errand = [question](ShardView& shard, std::function<void(Explained)> done) {
+    shard.explain(question, std::move(done));
+  };
+  const auto explained = co_await questions_.send(std::move(errand), longest_query);
+  if (!explained) co_return problem_response(status::service_unavailable, "the question has not been answered in time");
+  if (!*explained)
+    co_return problem_response(status::too_many_requests, "as many questions are under way as may; ask again");
+  co_return json_response(to_json(question, **explained));
 }
 
 AdminService::Response AdminService::config(const Request& /*request*/) {

@@ -90,6 +90,7 @@ class AdminService {
   [[nodiscard]] Response certificates(const Request& request);
   [[nodiscard]] Response cache(const Request& request);
   [[nodiscard]] Response cache_lookup(const Request& request);
+  [[nodiscard]] Response resolve(const Request& request);
   [[nodiscard]] Response config(const Request& request);
   [[nodiscard]] Response clients(const Request& request);
   [[nodiscard]] Response recent(const Request& request);

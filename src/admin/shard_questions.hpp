@@ -46,6 +46,21 @@ class ShardQuestions {
     co_return std::move(poll->answers);
   }
 
+  /// What the first shard answers to what it begins now and hands over later; nullopt where it does not in time. As for
+  /// ask(), no temporary.
+  template <typename Answer>
+  using Errand = std::function<void(ShardView&, std::function<void(Answer)> done)>;
+  template <typename Answer>
+  [[nodiscard]] boost::asio::awaitable<std::optional<Answer>> send(Errand<Answer> errand,
+                                                                   std::chrono::milliseconds wait) {
+    const auto poll = std::make_shared<Poll<Answer>>(io_, 1);
+    shards_.front()([poll, errand = std::move(errand)](ShardView& view) {
+      errand(view, [poll](Answer answer) { hand_over(poll, 0, std::move(answer)); });
+    });
+    co_await wait_for(*poll, wait);
+    co_return std::move(poll->answers.front());
+  }
+
   /// Ends all waiting, now and from now on.
   void stop() {
     stopped_ = true;
@@ -73,10 +88,15 @@ class ShardQuestions {
     post([post, poll, shard, question = std::move(question)](ShardView& view) mutable {
       auto answer = question(view);
       if (!answer) return ask_one<Answer>(post, poll, shard, std::move(question));
-      boost::asio::post(poll->io, [poll, shard, answer = std::move(answer)]() mutable {
-        poll->answers[shard] = std::move(answer);
-        if (--poll->missing == 0 && poll->timer != nullptr) poll->timer->cancel();
-      });
+      hand_over(poll, shard, std::move(*answer));
+    });
+  }
+  /// From the shard's thread to the one that asks.
+  template <typename Answer>
+  static void hand_over(const std::shared_ptr<Poll<Answer>>& poll, std::size_t shard, Answer answer) {
+    boost::asio::post(poll->io, [poll, shard, answer = std::move(answer)]() mutable {
+      poll->answers[shard] = std::move(answer);
+      if (--poll->missing == 0 && poll->timer != nullptr) poll->timer->cancel();
     });
   }
   [[nodiscard]] boost::asio::awaitable<void> wait_for(PollState& poll, std::chrono::milliseconds wait);

@@ -2,12 +2,14 @@
 // A shard as people look at it. All calls are made on the shard's thread.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "cache/store.hpp"
 #include "runtime/clock.hpp"
 #include "server/clients.hpp"
+#include "server/explainer.hpp"
 #include "server/recent_queries.hpp"
 #include "upstream/server_facts.hpp"
 
@@ -32,6 +34,10 @@ class ShardView {
   [[nodiscard]] virtual const server::RecentQueries& recent() = 0;
   /// nullptr where there is no cache.
   [[nodiscard]] virtual cache::Store* cache() = 0;
+  /// Asks as a client would. `done` is called once, now or later, with nullopt if too many are being explained already;
+  /// not where the shard ends before.
+  virtual void explain(const server::ExplainedQuestion& question,
+                       std::function<void(std::optional<server::Explanation>)> done) = 0;
 
  protected:
   ~ShardView() = default;

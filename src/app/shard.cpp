@@ -47,12 +47,10 @@ void Shard::start() {
   trimmer_.start();
 }
 
-void Shard::explain(server::ExplainedQuestion question, std::function<void(std::optional<server::Explanation>)> done) {
-  asio::post(loop_.io(), [this, question = std::move(question), done = std::move(done)] {
-    loop_.clock().refresh();
-    const auto hand_over = [done](server::Explanation explanation) { done(std::move(explanation)); };
-    if (!explainer_.explain(question, hand_over)) done(std::nullopt);
-  });
+void Shard::explain(const server::ExplainedQuestion& question,
+                    std::function<void(std::optional<server::Explanation>)> done) {
+  const auto hand_over = [done](server::Explanation explanation) { done(std::move(explanation)); };
+  if (!explainer_.explain(question, hand_over)) done(std::nullopt);
 }
 
 void Shard::look(std::function<void(admin::ShardView&)> visit) {

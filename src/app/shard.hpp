@@ -70,10 +70,6 @@ class Shard final : public admin::ShardView {
   /// In the order of the configuration's upstreams. For other threads: only before the shard runs.
   [[nodiscard]] const ShardUpstreams& upstreams() const { return upstreams_; }
 
-  /// Thread-safe. Asks as a client would, and calls `done` on the shard's thread with what became of it; nullopt if too
-  /// many are being explained already. It is not called where the shard ends before.
-  void explain(server::ExplainedQuestion question, std::function<void(std::optional<server::Explanation>)> done);
-
   /// Thread-safe. Makes a generation of `plan` and opens its connections, beside the one in use; calls `done` on the
   /// shard's thread when these are open, or have failed, or `patience` is over. The error is why it could not be made.
   /// `added` are for the addresses that the plan has and the one in use has not.
@@ -92,6 +88,8 @@ class Shard final : public admin::ShardView {
   [[nodiscard]] std::vector<server::ClientFacts> clients() override { return server_.clients(loop_.clock().now()); }
   [[nodiscard]] const server::RecentQueries& recent() override { return server_.recent(); }
   [[nodiscard]] cache::Store* cache() override { return resolver_.cache(); }
+  void explain(const server::ExplainedQuestion& question,
+               std::function<void(std::optional<server::Explanation>)> done) override;
 
   struct Prepared {
     std::shared_ptr<const Plan> plan;

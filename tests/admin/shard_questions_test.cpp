@@ -26,6 +26,10 @@ class EmptyShard final : public ShardView {
   std::vector<server::ClientFacts> clients() override { return {}; }
   const server::RecentQueries& recent() override { return recent_; }
   cache::Store* cache() override { return nullptr; }
+  void explain(const server::ExplainedQuestion& /*question*/,
+               std::function<void(std::optional<server::Explanation>)> done) override {
+    done(std::nullopt);
+  }
 
  private:
   server::RecentQueries recent_;

@@ -10,8 +10,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "admin/trace_json.hpp"
 #include "app/shard_runner.hpp"
-#include "app/trace_json.hpp"
 #include "dns/name.hpp"
 #include "upstream/trace_text.hpp"
 
@@ -33,8 +33,9 @@ server::ExplainedQuestion question_for(std::string_view name) {
 server::Explanation explain(ShardRunner& shard, std::string_view name) {
   std::promise<std::optional<server::Explanation>> promise;
   auto future = promise.get_future();
-  shard.shard().explain(question_for(name), [&](std::optional<server::Explanation> explanation) {
-    promise.set_value(std::move(explanation));
+  shard.shard().look([&](admin::ShardView& view) {
+    view.explain(question_for(name),
+                 [&](std::optional<server::Explanation> explanation) { promise.set_value(std::move(explanation)); });
   });
   auto explanation = future.get();
   EXPECT_TRUE(explanation);
@@ -87,7 +88,7 @@ TEST(Explain, JsonHasAllOfIt) {
   TlsSetup setup;
   setup.config.cache.size = std::size_t{1} << 20U;
   ShardRunner shard(setup.config);
-  const auto json = to_json(question_for("www.example"), explain(shard, "www.example"));
+  const auto json = admin::to_json(question_for("www.example"), explain(shard, "www.example"));
   EXPECT_EQ(json.at("name"), "www.example.");
   EXPECT_EQ(json.at("type"), "A");
   EXPECT_EQ(json.at("rcode"), "NOERROR");

@@ -77,7 +77,7 @@ def test_every_read_is_what_the_document_says(proxied, server):
         reads = [path for path, item in admin.DOCUMENT["paths"].items() if "get" in item and path not in ("/events", "/openapi.json")]
         assert len(reads) > 8
         for path in reads:
-            proxy.admin.get(path, "?name=a.example" if path == "/cache/lookup" else "")
+            proxy.admin.get(path, "?name=a.example" if path in ("/cache/lookup", "/resolve") else "")
 
         status = proxy.admin.get("/status")
         assert status["state"] == "ready" and status["verdict"]["code"] == "all_well", status["verdict"]
@@ -139,6 +139,19 @@ def test_the_cache_is_looked_into_and_emptied(proxied):
         assert proxy.admin.post("/cache/flush", {"zone": "a.example"}) == {"flushed": 1}
         assert proxy.admin.post("/cache/flush", {"all": True}) == {"flushed": 1}
         assert proxy.admin.get("/cache")["numbers"]["entries"] == 0
+
+
+def test_a_question_is_explained(proxied):
+    with proxied() as proxy:
+        for source in ("upstream", "cache"):
+            told = proxy.admin.get("/resolve", "?name=New.example&type=a")
+            assert (told["name"], told["type"], told["rcode"], told["source"], told["ede"]) == ("New.example.", "A", "NOERROR", source, [])
+            assert told["records"][0]["name"] == "new.example." and told["records"][0]["type"] == "A"
+            kinds = [event["event"] for event in told["trace"]]
+            assert kinds[0] == "routed" and kinds[-1] == "answered" and ("sent" in kinds) == (source == "upstream"), told["trace"]
+            assert all(event["text"] for event in told["trace"])
+        assert "name is missing" in proxy.admin.problem(400, f"{BASE}/resolve?type=A")
+        assert proxy.admin.get("/status")["queries"]["received"] == 0, "it is no client's query"
 
 
 def test_arguments_that_are_wrong(proxied):

@@ -1,4 +1,4 @@
-#include "app/trace_json.hpp"
+#include "admin/trace_json.hpp"
 
 #include <array>
 #include <chrono>
@@ -13,7 +13,7 @@
 #include "dns/ttl.hpp"
 #include "upstream/trace_text.hpp"
 
-namespace pillion::app {
+namespace pillion::admin {
 
 namespace json = boost::json;
 namespace trace = upstream::trace;
@@ -85,4 +85,4 @@ json::object to_json(const server::ExplainedQuestion& question, const server::Ex
   return object;
 }
 
-}  // namespace pillion::app
+}  // namespace pillion::admin

@@ -5,7 +5,7 @@
 
 #include "server/explainer.hpp"
 
-namespace pillion::app {
+namespace pillion::admin {
 
 /// {"name", "type", "rcode", "source", "duration_ms", "ede": [{"code", "text"}], "records": [{"section", "name",
 /// "ttl", "type", "data"}], "trace": [{"at_ms", "event", "text", "step"?, …}], "events_lost"}. The fields of an event
@@ -13,4 +13,4 @@ namespace pillion::app {
 [[nodiscard]] boost::json::object to_json(const server::ExplainedQuestion& question,
                                           const server::Explanation& explanation);
 
-}  // namespace pillion::app
+}  // namespace pillion::admin
