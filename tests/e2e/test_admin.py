@@ -146,7 +146,7 @@ def test_a_question_is_explained(proxied):
         for source in ("upstream", "cache"):
             told = proxy.admin.get("/resolve", "?name=New.example&type=a")
             assert (told["name"], told["type"], told["rcode"], told["source"], told["ede"]) == ("New.example.", "A", "NOERROR", source, [])
-            assert told["records"][0]["name"] == "new.example." and told["records"][0]["type"] == "A"
+            assert told["records"][0]["name"] == "New.example." and told["records"][0]["type"] == "A"
             kinds = [event["event"] for event in told["trace"]]
             assert kinds[0] == "routed" and kinds[-1] == "answered" and ("sent" in kinds) == (source == "upstream"), told["trace"]
             assert all(event["text"] for event in told["trace"])
