@@ -48,9 +48,9 @@ TEST(Help, NamesEverySubcommandAndHasAnExample) {
   for (const auto* const flag : {"--help", "-h"}) {
     const auto result = pillion({flag});
     EXPECT_EQ(result.exit_code, 0);
-    EXPECT_THAT(result.out,
-                AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("probe"), HasSubstr("health"),
-                      HasSubstr("reload"), HasSubstr("status"), HasSubstr("version"), ContainsRegex("Example:\n  pillion ")));
+    EXPECT_THAT(result.out, AllOf(HasSubstr("run"), HasSubstr("check"), HasSubstr("query"), HasSubstr("probe"),
+                                  HasSubstr("health"), HasSubstr("reload"), HasSubstr("status"), HasSubstr("version"),
+                                  ContainsRegex("Example:\n  pillion ")));
     EXPECT_THAT(result.err, IsEmpty());
   }
 }
