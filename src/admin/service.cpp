@@ -138,22 +138,26 @@ AdminService::Response AdminService::status(const Request& /*request*/) {
                                                  moment)));
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::upstreams(const Request& /*request*/) {
   const auto views = co_await ask_servers();
   const Moment moment;
   co_return json_response(upstreams_json(*config_.config, figures(moment), views, moment));
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::connections(const Request& /*request*/) {
   const auto views = co_await ask_servers();
   co_return json_response(connections_json(*config_.config, views, Moment()));
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::certificates(const Request& /*request*/) {
   const auto views = co_await ask_servers();
   co_return json_response(certificates_json(*config_.config, config_.tls, views, Moment()));
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::resolve(const Request& request) {
   const auto read = read_question(request.target);
   if (!read) co_return problem_response(status::bad_request, read.error());

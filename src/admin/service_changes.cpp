@@ -22,6 +22,7 @@ constexpr std::chrono::milliseconds look_every{20};
 
 }  // namespace
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::flush_cache(const Request& request) {
   const auto order = read_flush(request.body);
   if (!order) co_return problem_response(status::bad_request, order.error());
@@ -48,6 +49,7 @@ AdminService::Response AdminService::log_level(const Request& request) {
 }
 
 /// A reload that was under way before may have read what has changed since: the next one is waited for.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::reload(const Request& /*request*/) {
   const auto before = hooks_.reloads();
   if (!before || !hooks_.request_reload())

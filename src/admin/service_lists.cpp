@@ -11,6 +11,7 @@
 
 #include "admin/arguments.hpp"
 #include "admin/cache_view.hpp"
+#include "admin/descending.hpp"
 #include "admin/service.hpp"
 #include "dns/name.hpp"
 #include "dns/text.hpp"
@@ -159,6 +160,7 @@ http::HttpResponse bad_request(const std::string& detail) {
 
 }  // namespace
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::cache(const Request& request) {
   if (const auto checked = check_parameters(request.target, {"top"}); !checked) co_return bad_request(checked.error());
   const auto top = read_number(request.target, "top", 1, most_names, 0);
@@ -169,7 +171,7 @@ AdminService::Response AdminService::cache(const Request& request) {
     Question<std::vector<CacheName>> question = top_names(*top);
     auto answers = co_await questions_.ask(std::move(question));
     auto names = joined(answers);
-    std::ranges::stable_sort(names, std::ranges::greater{}, &CacheName::hits);
+    sort_descending(names, &CacheName::hits);
     names.resize(std::min(names.size(), *top));
     json::array listed;
     for (const auto& name : names) listed.push_back(name_json(name));
@@ -179,6 +181,7 @@ AdminService::Response AdminService::cache(const Request& request) {
   co_return json_response(object);
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::cache_lookup(const Request& request) {
   const auto question = read_question(request.target);
   if (!question) co_return bad_request(question.error());
@@ -201,6 +204,7 @@ AdminService::Response AdminService::cache_lookup(const Request& request) {
   co_return json_response(object);
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::clients(const Request& request) {
   const auto checked = check_parameters(request.target, {"misbehaving", "limit"});
   if (!checked) co_return bad_request(checked.error());
@@ -214,7 +218,7 @@ AdminService::Response AdminService::clients(const Request& request) {
   auto all = merged(joined(answers));
   const auto total = all.size();
   if (*only_misbehaving) std::erase_if(all, [](const auto& client) { return !misbehaves(client); });
-  std::ranges::stable_sort(all, std::ranges::greater{}, [](const server::ClientFacts& client) {
+  sort_descending(all, [](const server::ClientFacts& client) {
     return std::tuple(client.banned_until.has_value(), misbehaves(client), client.score, client.connections);
   });
   all.resize(std::min(all.size(), *limit));
@@ -228,6 +232,7 @@ AdminService::Response AdminService::clients(const Request& request) {
   co_return json_response(object);
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::recent(const Request& request) {
   if (const auto checked = check_parameters(request.target, {"limit"}); !checked)
     co_return bad_request(checked.error());
@@ -238,7 +243,7 @@ AdminService::Response AdminService::recent(const Request& request) {
   };
   auto answers = co_await questions_.ask(std::move(question));
   auto queries = joined(answers);
-  std::ranges::stable_sort(queries, std::ranges::greater{}, &server::RecentQuery::answered_at);
+  sort_descending(queries, &server::RecentQuery::answered_at);
   queries.resize(std::min(queries.size(), *limit));
   const Moment moment;
   json::array listed;

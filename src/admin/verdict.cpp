@@ -7,6 +7,7 @@
 #include <set>
 #include <utility>
 
+#include "admin/descending.hpp"
 #include "upstream/error.hpp"
 
 namespace pillion::admin {
@@ -80,7 +81,7 @@ class Judgement {
     look_at_certificates();
     look_at_clients();
     look_at_memory();
-    std::ranges::stable_sort(findings_, std::ranges::greater{}, &Finding::severity);
+    sort_descending(findings_, &Finding::severity);
     if (findings_.empty()) add_all_well();
     return std::move(findings_);
   }

@@ -69,6 +69,7 @@ ListenAddresses App::listen_addresses() const {
 
 std::vector<std::string> App::dns_texts() const {
   std::vector<std::string> texts;
+  texts.reserve(dns_addresses_.size());
   for (const auto& address : dns_addresses_) texts.push_back(config::to_string(address.bound));
   return texts;
 }

@@ -22,12 +22,14 @@ std::vector<http::HttpServer::Endpoint> endpoints_of(const std::vector<config::E
 
 std::vector<config::Endpoint> addresses_of(const std::vector<http::HttpServer::Endpoint>& endpoints) {
   std::vector<config::Endpoint> addresses;
+  addresses.reserve(endpoints.size());
   for (const auto& endpoint : endpoints) addresses.push_back({endpoint.address().to_string(), endpoint.port()});
   return addresses;
 }
 
 std::vector<std::string> texts_of(const std::vector<config::Endpoint>& addresses) {
   std::vector<std::string> texts;
+  texts.reserve(addresses.size());
   for (const auto& address : addresses) texts.push_back(config::to_string(address));
   return texts;
 }
@@ -68,6 +70,7 @@ void App::serve_probes(std::size_t max_connections) {
 /// alone.
 void App::serve_admin() {
   std::vector<admin::PostToShard> shards;
+  shards.reserve(shards_.size());
   for (const auto& shard : shards_) {
     shards.emplace_back(
         [&shard = *shard](std::function<void(admin::ShardView&)> visit) { shard.look(std::move(visit)); });

@@ -161,6 +161,7 @@ std::vector<ProbedServer> ranked(std::vector<ProbedServer> servers) {
     auto operator<=>(const Place&) const = default;
   };
   std::vector<Place> places;
+  places.reserve(servers.size());
   for (std::size_t i = 0; i < servers.size(); ++i) {
     const auto& hot = servers[i].figures.hot.latency;
     const auto& cold = servers[i].figures.cold.latency;
@@ -170,6 +171,7 @@ std::vector<ProbedServer> ranked(std::vector<ProbedServer> servers) {
   }
   std::ranges::sort(places);
   std::vector<ProbedServer> in_order;
+  in_order.reserve(places.size());
   for (const auto& place : places) in_order.push_back(std::move(servers[place.index]));
   return in_order;
 }

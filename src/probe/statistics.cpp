@@ -49,7 +49,7 @@ void InFlightSearch::note(bool quick_one_was_first) {
     good_ = *tried;
     failed_once_ = false;
   } else if (std::exchange(failed_once_, !failed_once_)) {
-    bad_ = *tried;
+    bad_ = tried;
   }
 }
 

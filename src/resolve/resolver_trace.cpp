@@ -11,7 +11,7 @@ namespace trace = upstream::trace;
 void Resolver::explain(const dns::QueryView& query, const Found& found, const trace::Link& trace) const {
   // What a walk asks for is told of each of its steps.
   if (trace.tracer == nullptr || found.miss.walk) return;
-  const auto place = place_of(query);
+  auto place = place_of(query);
   const bool is_routed = std::holds_alternative<trace::Routed>(place);
   // What a search has found is cached for a name that may not even exist.
   const bool is_cached = found.answer && found.answer->entry != nullptr;
