@@ -26,6 +26,7 @@ LiveFeed::Verdict LiveFeed::judge(const Figures& now) const {
   return {.findings = admin::judge(now, before, reader_.situation()), .window_seconds = window_of(now, before)};
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until this ends
 asio::awaitable<void> LiveFeed::listen(http::ResponseStream& out) {
   ++listeners_;
   std::exception_ptr failure;
@@ -38,6 +39,7 @@ asio::awaitable<void> LiveFeed::listen(http::ResponseStream& out) {
   if (failure) std::rethrow_exception(failure);
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): likewise
 asio::awaitable<void> LiveFeed::write_events(http::ResponseStream& out) {
   auto before = reader_.figures(runtime::Clock::now());
   // A browser asks again after so many milliseconds when we are gone.

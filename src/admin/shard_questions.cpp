@@ -17,6 +17,7 @@ asio::awaitable<bool> ShardQuestions::pause(std::chrono::milliseconds time) {
   co_return !stopped_;
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): its holders wait for this
 asio::awaitable<void> ShardQuestions::wait_for(PollState& poll, std::chrono::milliseconds wait) {
   if (stopped_ || poll.missing == 0) co_return;
   asio::steady_timer timer(io_, wait);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <set>
 #include <utility>
@@ -36,12 +35,17 @@ std::string counted(std::uint64_t count, std::string_view one, std::string_view 
   return number(count).append(" ").append(count == 1 ? one : many);
 }
 
+/// To the nearest; `value` is not negative. std::round would bring the image the whole of libm.
+std::uint64_t rounded(double value) {
+  return static_cast<std::uint64_t>(value + 0.5);
+}
+
 std::string percent(double part) {
-  return number(static_cast<std::uint64_t>(std::max(1.0, std::round(part * 100)))) + " %";
+  return number(std::max<std::uint64_t>(1, rounded(part * 100))) + " %";
 }
 
 std::string milliseconds(double seconds) {
-  return number(static_cast<std::uint64_t>(std::round(seconds * 1000))) + " ms";
+  return number(rounded(seconds * 1000)) + " ms";
 }
 
 /// What a server's failures in the window are mostly about; count_ where there were none.
@@ -91,8 +95,7 @@ class Judgement {
     findings_.push_back({severity, code, fault, std::move(text), std::move(subject)});
   }
   [[nodiscard]] std::string window_text() const {
-    return counted(static_cast<std::uint64_t>(std::max(1.0, std::round(window_of(now_, before_)))), "second",
-                   "seconds");
+    return counted(std::max<std::uint64_t>(1, rounded(window_of(now_, before_))), "second", "seconds");
   }
   [[nodiscard]] static std::uint64_t grown(std::uint64_t now, std::uint64_t before) {
     return now - std::min(now, before);
