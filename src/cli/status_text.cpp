@@ -69,8 +69,9 @@ std::string time_text(double seconds) {
   const auto minutes = static_cast<std::uint64_t>(seconds / 60);
   if (minutes == 0) return fmt::format("{:.0f} s", seconds);
   if (minutes < 60) return fmt::format("{} min", minutes);
-  if (minutes < 24 * 60) return fmt::format("{} h {} min", minutes / 60, minutes % 60);
-  return fmt::format("{} d {} h", minutes / (24 * 60), minutes / 60 % 24);
+  const auto hours = minutes / 60;
+  if (hours < 24) return fmt::format("{} h {} min", hours, minutes % 60);
+  return fmt::format("{} d {} h", hours / 24, hours % 24);
 }
 
 std::string size_text(const json::value& bytes) {

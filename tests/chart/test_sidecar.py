@@ -268,7 +268,8 @@ def test_configuration_that_is_too_long_for_an_annotation(helm, tmp_path):
 RESTART = {
     "dns.max_connections": "config.dns.max_connections=100", "dns.max_connections_per_client": "config.dns.max_connections_per_client=100",
     "dns.max_in_flight_per_connection": "config.dns.max_in_flight_per_connection=100", "cache.size": "config.cache.size=1MiB",
-    "http.listen": "httpPort=9999", "log.format": "config.log.format=text", "memory": "config.memory=32MiB", "threads": "config.threads=2"}
+    "http.listen": "httpPort=9999", "admin.listen": "config.admin.listen=127.0.0.1:9155", "log.format": "config.log.format=text",
+    "memory": "config.memory=32MiB", "threads": "config.threads=2"}
 
 
 def test_keys_that_take_a_restart_are_the_programs():
