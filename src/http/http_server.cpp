@@ -253,6 +253,7 @@ bool HttpServer::make_room() {
   return true;
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): they outlive it, in exchange()
 asio::awaitable<HttpResponse> HttpServer::answer(const HttpRoute& route, const RequestContext& request) {
   try {
     co_return co_await route.handler(request);
@@ -290,6 +291,7 @@ asio::awaitable<void> HttpServer::converse(Connections::iterator connection) {
 }
 
 /// One request and its response. True if the connection goes on.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): it outlives this, in converse()
 asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, beast::flat_buffer& buffer) {
   auto& stream = connection->stream;
   Parser parser;
@@ -345,6 +347,7 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
 }
 
 /// The end of the body is the end of the connection.
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): it outlives this, in exchange()
 asio::awaitable<void> HttpServer::stream_out(beast::tcp_stream& stream, HttpResponse reply, bool is_head) {
   const auto write = std::move(reply.stream);
   auto response = make_response(std::move(reply), 11, false);

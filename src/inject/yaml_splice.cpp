@@ -118,7 +118,7 @@ class Splicer {
       } else {
         const auto column = indentation(lines_[line]);
         if (column >= lines_[line].size() || lines_[line][column] != '-') return {};
-        entries.push_back({{}, each, line, column});
+        entries.push_back({{}, static_cast<const YAML::Node&>(each), line, column});
       }
     }
     const bool is_ordered = std::ranges::adjacent_find(entries, [](const auto& one, const auto& next) {

@@ -137,6 +137,7 @@ dns::Buffer Measurement::random_name(dns::Bytes zone) {
   return name;
 }
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): they are members of this
 asio::awaitable<void> Measurement::sample(bool is_cold, LatencyFigures& figures) {
   std::vector<runtime::Duration> latencies;
   for (unsigned i = 0; i < limits_.samples && has_time(); ++i) {

@@ -48,6 +48,7 @@ class ProbeRun {
     loop_.tasks().when_empty([this] { loop_.release_timer(); });
     loop_.run();
     std::vector<ServerFigures> figures;
+    figures.reserve(measurements_.size());
     for (const auto& measurement : measurements_) figures.push_back(measurement->figures());
     return figures;
   }

@@ -136,7 +136,7 @@ def test_exit_code_3_where_it_cannot_bind(tmp_path, server, verified, taken):
     ("dns: {listen: [\"127.0.0.1:1\"]}\nunknown: 1\n", r"pillion\.yaml:2:1: "),
     ("dns:\n  idle_timeout: 5\n", r"pillion\.yaml:2:17: "),
     ("dns: [\n", r"pillion\.yaml:\d+:\d+: "),
-    ("admin: {listen: \"127.0.0.1:9154\"}\n", r"pillion\.yaml:1:1: .*not built yet"),
+    ("admin: {listen: \"localhost:9154\"}\n", r"pillion\.yaml:1:17: "),
 ])
 def test_exit_code_1_for_a_bad_configuration(tmp_path, command, text, expected):
     path = tmp_path / "pillion.yaml"
