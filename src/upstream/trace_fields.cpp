@@ -29,6 +29,7 @@ std::string reason(Error error) {
 
 void add_errors(Fields& fields, const std::vector<SaidError>& errors) {
   std::vector<std::string> texts;
+  texts.reserve(errors.size());
   for (const auto& each : errors)
     texts.push_back(std::to_string(each.info_code) + (each.text.empty() ? "" : " " + each.text));
   if (!texts.empty()) fields.emplace_back("ede", std::move(texts));
