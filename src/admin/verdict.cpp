@@ -35,9 +35,9 @@ std::string counted(std::uint64_t count, std::string_view one, std::string_view 
   return number(count).append(" ").append(count == 1 ? one : many);
 }
 
-/// To the nearest; `value` is not negative. std::round would bring the image the whole of libm.
+/// To the nearest; `value` is not negative.
 std::uint64_t rounded(double value) {
-  return static_cast<std::uint64_t>(value + 0.5);
+  return static_cast<std::uint64_t>(value + 0.5);  // NOLINT(bugprone-incorrect-roundings): std::lround is of libm
 }
 
 std::string percent(double part) {
