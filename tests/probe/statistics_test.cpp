@@ -62,7 +62,7 @@ TEST(InFlightSearch, FindsEveryLimit) {
     EXPECT_EQ(found.served, limit);
     EXPECT_TRUE(found.has_limit) << limit;
   }
-  for (const std::size_t limit : {64, 65, 1000}) {
+  for (const std::size_t limit : {64U, 65U, 1000U}) {
     const auto found = search(64, limit);
     EXPECT_EQ(found.served, 64U);
     EXPECT_FALSE(found.has_limit) << limit;
