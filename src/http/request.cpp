@@ -27,7 +27,9 @@ std::optional<RequestTarget> parse_target(std::string_view target) {
   // http://host and http://host?query (RFC 9110 4.2.3)
   const std::string_view path = url->encoded_path().empty() ? "/" : std::string_view(url->encoded_path());
   RequestTarget result{.path = std::string(path), .parameters = {}};
-  for (const auto& parameter : url->params()) result.parameters.push_back({parameter.key, parameter.value});
+  // Debian 13's Boost has views there that are no strings by themselves.
+  for (const auto& parameter : url->params())
+    result.parameters.push_back({std::string(parameter.key), std::string(parameter.value)});
   return result;
 }
 
