@@ -25,7 +25,7 @@ bool is_our_host(std::string_view host, const address& local) {
 }
 
 bool is_our_authority(std::string_view text, const address& local) {
-  const auto authority = urls::parse_authority(urls::string_view(text.data(), text.size()));
+  const auto authority = urls::parse_authority(text);
   return authority && !authority->has_userinfo() && is_our_host(std::string_view(authority->encoded_host()), local);
 }
 

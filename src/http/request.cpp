@@ -17,9 +17,8 @@ const std::string* RequestTarget::find(std::string_view name) const {
 }
 
 std::optional<RequestTarget> parse_target(std::string_view target) {
-  const urls::string_view text(target.data(), target.size());
   const bool is_origin_form = target.starts_with('/');
-  const auto url = is_origin_form ? urls::parse_origin_form(text) : urls::parse_absolute_uri(text);
+  const auto url = is_origin_form ? urls::parse_origin_form(target) : urls::parse_absolute_uri(target);
   if (!url) return std::nullopt;
   // Of a proxy's request only what names an authority by HTTP is one for a server.
   const bool is_http = url->scheme_id() == urls::scheme::http && url->has_authority() && !url->encoded_host().empty();
