@@ -11,10 +11,10 @@
 
 #include "admin/arguments.hpp"
 #include "admin/cache_view.hpp"
-#include "admin/descending.hpp"
 #include "admin/service.hpp"
 #include "dns/name.hpp"
 #include "dns/text.hpp"
+#include "runtime/stable_sort.hpp"
 
 namespace pillion::admin {
 namespace json = boost::json;
@@ -171,7 +171,7 @@ AdminService::Response AdminService::cache(const Request& request) {
     Question<std::vector<CacheName>> question = top_names(*top);
     auto answers = co_await questions_.ask(std::move(question));
     auto names = joined(answers);
-    sort_descending(names, &CacheName::hits);
+    runtime::sort_stably(names, &CacheName::hits, std::ranges::greater{});
     names.resize(std::min(names.size(), *top));
     json::array listed;
     for (const auto& name : names) listed.push_back(name_json(name));
@@ -218,9 +218,10 @@ AdminService::Response AdminService::clients(const Request& request) {
   auto all = merged(joined(answers));
   const auto total = all.size();
   if (*only_misbehaving) std::erase_if(all, [](const auto& client) { return !misbehaves(client); });
-  sort_descending(all, [](const server::ClientFacts& client) {
+  const auto weight = [](const server::ClientFacts& client) {
     return std::tuple(client.banned_until.has_value(), misbehaves(client), client.score, client.connections);
-  });
+  };
+  runtime::sort_stably(all, weight, std::ranges::greater{});
   all.resize(std::min(all.size(), *limit));
   const Moment moment;
   json::array listed;
@@ -243,7 +244,7 @@ AdminService::Response AdminService::recent(const Request& request) {
   };
   auto answers = co_await questions_.ask(std::move(question));
   auto queries = joined(answers);
-  sort_descending(queries, &server::RecentQuery::answered_at);
+  runtime::sort_stably(queries, &server::RecentQuery::answered_at, std::ranges::greater{});
   queries.resize(std::min(queries.size(), *limit));
   const Moment moment;
   json::array listed;

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "admin/descending.hpp"
+#include "runtime/stable_sort.hpp"
 #include "upstream/error.hpp"
 
 namespace pillion::admin {
@@ -85,7 +85,7 @@ class Judgement {
     look_at_certificates();
     look_at_clients();
     look_at_memory();
-    sort_descending(findings_, &Finding::severity);
+    runtime::sort_stably(findings_, &Finding::severity, std::ranges::greater{});
     if (findings_.empty()) add_all_well();
     return std::move(findings_);
   }

@@ -11,6 +11,7 @@
 
 #include "config/scalar.hpp"
 #include "dns/text.hpp"
+#include "runtime/stable_sort.hpp"
 
 namespace pillion::probe {
 namespace {
@@ -154,26 +155,13 @@ bool has_failed(const std::vector<Finding>& findings) {
 }
 
 std::vector<ProbedServer> ranked(std::vector<ProbedServer> servers) {
-  struct Place {
-    bool has_failed;
-    runtime::Duration medians;
-    std::size_t index;
-    auto operator<=>(const Place&) const = default;
-  };
-  std::vector<Place> places;
-  places.reserve(servers.size());
-  for (std::size_t i = 0; i < servers.size(); ++i) {
-    const auto& hot = servers[i].figures.hot.latency;
-    const auto& cold = servers[i].figures.cold.latency;
-    places.push_back({.has_failed = has_failed(servers[i].findings),
-                      .medians = hot && cold ? hot->p50 + cold->p50 : runtime::Duration::max(),
-                      .index = i});
-  }
-  std::ranges::sort(places);
-  std::vector<ProbedServer> in_order;
-  in_order.reserve(places.size());
-  for (const auto& place : places) in_order.push_back(std::move(servers[place.index]));
-  return in_order;
+  runtime::sort_stably(servers, [](const ProbedServer& server) {
+    const auto& hot = server.figures.hot.latency;
+    const auto& cold = server.figures.cold.latency;
+    const auto medians = hot && cold ? hot->p50 + cold->p50 : runtime::Duration::max();
+    return std::pair(has_failed(server.findings), medians);
+  });
+  return servers;
 }
 
 }  // namespace pillion::probe

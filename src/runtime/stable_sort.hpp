@@ -8,18 +8,18 @@
 #include <utility>
 #include <vector>
 
-namespace pillion::admin {
+namespace pillion::runtime {
 
-/// The greatest by `key` first, those that are equal in the order that they have.
-template <typename Value, typename Key>
-void sort_descending(std::vector<Value>& values, Key key) {
+/// Orders `values` by `key`; those with equal keys stay in the order that they have.
+template <typename Value, typename Key, typename Compare = std::ranges::less>
+void sort_stably(std::vector<Value>& values, Key key, Compare compare = {}) {
   std::vector<std::size_t> order(values.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::ranges::sort(order, [&](std::size_t left, std::size_t right) {
     const auto& left_key = std::invoke(key, values[left]);
     const auto& right_key = std::invoke(key, values[right]);
     if (left_key == right_key) return left < right;
-    return left_key > right_key;
+    return compare(left_key, right_key);
   });
   std::vector<Value> sorted;
   sorted.reserve(values.size());
@@ -27,4 +27,4 @@ void sort_descending(std::vector<Value>& values, Key key) {
   values = std::move(sorted);
 }
 
-}  // namespace pillion::admin
+}  // namespace pillion::runtime
