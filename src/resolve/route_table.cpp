@@ -46,38 +46,39 @@ void RouteTable::add(dns::Bytes zone, Target target) {
   nodes_[node].target = target;
 }
 
-RouteTable::Target RouteTable::find(dns::Bytes name) const {
+/// Calls `visit` with each node below the root on the way to `name`, and its label. True if the way leads to the end.
+template <typename Visit>
+bool RouteTable::descend(dns::Bytes name, Visit visit) const {
   std::uint32_t node = 0;
-  auto target = *nodes_[0].target;
-  for (LabelsFromTop labels(name); nodes_[node].has_children && !labels.empty();) {
-    node = child_of(node, labels.next());
-    if (node == 0) break;
-    target = nodes_[node].target.value_or(target);
+  LabelsFromTop labels(name);
+  while (nodes_[node].has_children && !labels.empty()) {
+    const auto label = labels.next();
+    node = child_of(node, label);
+    if (node == 0) return false;
+    visit(nodes_[node], label);
   }
+  return labels.empty();
+}
+
+RouteTable::Target RouteTable::find(dns::Bytes name) const {
+  auto target = *nodes_[0].target;
+  descend(name, [&](const RouteNode& node, dns::Bytes /*label*/) { target = node.target.value_or(target); });
   return target;
 }
 
 dns::Bytes RouteTable::zone_of(dns::Bytes name) const {
-  std::uint32_t node = 0;
   auto suffix = name.size() - 1;  // of the root
   auto zone = name.last(1);
-  for (LabelsFromTop labels(name); !labels.empty();) {
-    const auto label = labels.next();
-    node = child_of(node, label);
-    if (node == 0) break;
+  descend(name, [&](const RouteNode& node, dns::Bytes label) {
     suffix -= label.size();
-    if (nodes_[node].target) zone = name.subspan(suffix);
-  }
+    if (node.target) zone = name.subspan(suffix);
+  });
   return zone;
 }
 
 bool RouteTable::leads_to_zone(dns::Bytes name) const {
-  std::uint32_t node = 0;
-  for (LabelsFromTop labels(name); !labels.empty();) {
-    node = child_of(node, labels.next());
-    if (node == 0) return false;
-  }
-  return true;  // nodes are made for zones and what lies above them
+  // Nodes are made for zones and what lies above them.
+  return descend(name, [](const RouteNode& /*node*/, dns::Bytes /*label*/) {});
 }
 
 // 0 where there is none.

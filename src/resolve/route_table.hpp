@@ -46,6 +46,8 @@ class RouteTable {
     std::uint32_t label = 0;  ///< where the label starts in labels_, its length byte first
   };
 
+  template <typename Visit>
+  bool descend(dns::Bytes name, Visit visit) const;
   [[nodiscard]] std::uint32_t child_of(std::uint32_t parent, dns::Bytes label) const;
   [[nodiscard]] std::size_t slot_of(std::uint32_t parent, dns::Bytes label) const;
   [[nodiscard]] dns::Bytes label_of(const Edge& edge) const;
