@@ -184,11 +184,11 @@ std::string_view name_in(std::string_view mapping, std::string_view path) {
   return path.find_first_of(".[") == std::string_view::npos ? path : std::string_view{};
 }
 
-std::vector<std::string_view> names_in(std::string_view mapping, bool with_unbuilt) {
+std::vector<std::string_view> names_in(std::string_view mapping) {
   std::vector<std::string_view> names;
   for (const auto& entry : table) {
     const auto name = name_in(mapping, entry.path);
-    if (!name.empty() && (with_unbuilt || entry.kind != KeyKind::unbuilt)) names.push_back(name);
+    if (!name.empty()) names.push_back(name);
   }
   return names;
 }
@@ -236,7 +236,7 @@ const KeySpec& key(std::string_view path) {
 }
 
 std::string allowed_names(std::string_view path) {
-  return join(names_in(path, false), ", ");
+  return join(names_in(path), ", ");
 }
 
 std::string_view nearest_name(std::string_view path, std::string_view name) {
@@ -244,7 +244,7 @@ std::string_view nearest_name(std::string_view path, std::string_view name) {
   if (name.size() > longest_name) return {};
   std::string_view nearest;
   auto limit = std::max<std::size_t>(1, name.size() / 3);
-  for (const auto candidate : names_in(path, false)) {
+  for (const auto candidate : names_in(path)) {
     const auto steps = distance(name, candidate);
     if (steps > limit || (steps == limit && !nearest.empty())) continue;
     nearest = candidate;
@@ -282,8 +282,6 @@ std::string allowed_text(const KeySpec& key) {
       return join(key.choices, " or ");
     case KeyKind::text:
       break;
-    case KeyKind::unbuilt:
-      return "nothing: " + std::string(key.description);
   }
   return std::string(key.description);
 }

@@ -25,9 +25,8 @@ enum class KeyKind : std::uint8_t {
   size,      // 0, or `min` to `max` bytes
   integer,   // `min` to `max`
   boolean,
-  choice,   // one of `choices`
-  text,     // what `description` says
-  unbuilt,  // a key of the contract whose feature is not there yet: refused, with `description` as the reason
+  choice,  // one of `choices`
+  text,    // what `description` says
 };
 
 /// One key. A path is written with dots; `NAME` stands for an upstream's name and `[]` for the elements of a list.
@@ -50,14 +49,13 @@ struct KeySpec {
 /// The key with this path; `path` is one that the table has.
 [[nodiscard]] const KeySpec& key(std::string_view path);
 
-/// The names of the keys that the mapping at `path` ("" for the top level) may hold, in the table's order; not the
-/// unbuilt ones.
+/// The names of the keys that the mapping at `path` ("" for the top level) may hold, in the table's order.
 [[nodiscard]] std::string allowed_names(std::string_view path);
 
 /// The one of those names that is nearest to `name`; empty where none is near.
 [[nodiscard]] std::string_view nearest_name(std::string_view path, std::string_view name);
 
-/// True if there is a key with this name, be it unbuilt, for the mapping at `path`.
+/// True if there is a key with this name for the mapping at `path`.
 [[nodiscard]] bool has_key(std::string_view path, std::string_view name);
 
 /// What the value of this key may be: "100ms to 30s", "tls, tcp or udp".

@@ -120,9 +120,6 @@ Section::Section(const YamlEntry& entry, std::string schema, std::string shown, 
       auto problem = std::string("unknown key");
       if (!nearest.empty()) problem.append(" (did you mean `").append(nearest).append("`?)");
       faults_.add(candidate.mark, join_path(shown_, one_line(candidate.name)), problem, allowed);
-    } else if (const auto& known = key_of(candidate.name); known.kind == KeyKind::unbuilt) {
-      faults_.add(candidate.mark,
-                  std::string(known.path) + ": " + std::string(known.description) + "; remove this key");
     } else {
       entries_.push_back(std::move(candidate));
     }

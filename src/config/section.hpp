@@ -65,7 +65,7 @@ struct YamlEntry {
 class Section {
  public:
   /// `schema` is the mapping's path in the key table, `shown` its path in this document (upstreams.NAME and
-  /// upstreams.public). Unknown keys, and those whose feature is not built, are faults.
+  /// upstreams.public). Unknown keys are faults.
   Section(const YamlEntry& entry, std::string schema, std::string shown, Faults& faults);
 
   [[nodiscard]] const YamlEntry* find(std::string_view name) const;

@@ -158,8 +158,8 @@ TEST(Reference, GivesTheDefaultsAndRangesOfTheKeyTable) {
   for (const auto& row : read_reference()) {
     if (std::ranges::find(keys(), row.key, &KeySpec::path) == keys().end()) continue;  // the test above says so
     const auto& known = key(row.key);
-    const auto expected = known.kind == KeyKind::unbuilt || known.optional ? "none"s
-                          : known.default_text.empty()                     ? "required"s
+    const auto expected = known.optional               ? "none"s
+                          : known.default_text.empty() ? "required"s
                                                        : "`" + std::string(known.default_text) + "`";
     EXPECT_EQ(row.default_text, expected) << row.key;
     EXPECT_EQ(row.range, allowed_text(known)) << row.key;
@@ -171,10 +171,6 @@ TEST(Reference, GivesExamplesThatTheReaderTakes) {
   for (const auto& row : read_reference()) {
     if (std::ranges::find(keys(), row.key, &KeySpec::path) == keys().end()) continue;
     const auto& known = key(row.key);
-    if (known.kind == KeyKind::unbuilt) {
-      EXPECT_EQ(row.example, "") << row.key;
-      continue;
-    }
     // The files of the examples are not on every machine.
     const bool names_a_file = known.description.starts_with("the path of a readable");
     if (names_a_file) {
@@ -241,8 +237,6 @@ TEST(KeyTable, HasTheChoicesThatTheReaderTakes) {
       EXPECT_EQ(faults_of(known, "true"), "");
       EXPECT_EQ(faults_of(known, "false"), "");
       EXPECT_NE(faults_of(known, "1"), "");
-    } else if (known.kind == KeyKind::unbuilt) {
-      EXPECT_NE(faults_of(known, "1").find(known.description), std::string::npos) << known.path;
     }
   }
 }
