@@ -67,13 +67,6 @@ ListenAddresses App::listen_addresses() const {
   return addresses;
 }
 
-std::vector<std::string> App::dns_texts() const {
-  std::vector<std::string> texts;
-  texts.reserve(dns_addresses_.size());
-  for (const auto& address : dns_addresses_) texts.push_back(config::to_string(address.bound));
-  return texts;
-}
-
 void App::add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry::Sources& sources) const {
   for (std::size_t group = 0; group < plan.config.upstreams.size(); ++group) {
     const auto& upstream = plan.config.upstreams[group];

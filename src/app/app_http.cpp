@@ -36,6 +36,10 @@ std::vector<std::string> texts_of(const std::vector<config::Endpoint>& addresses
 
 }  // namespace
 
+std::vector<std::string> App::dns_texts() const {
+  return texts_of(listen_addresses().dns);
+}
+
 admin::ConfigView config_view(const std::shared_ptr<const Plan>& plan) {
   admin::ConfigView view{.config = {plan, &plan->config}, .tls = {}};
   for (std::size_t i = 0; i < plan->tls.size(); ++i) {

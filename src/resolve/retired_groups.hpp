@@ -27,7 +27,8 @@ class RetiredGroups final : runtime::Deadline {
   /// Closes the connections now: nothing is under way.
   void stop();
   [[nodiscard]] bool are_stopped() const;
-  /// Gives back what a peak has left: one that waits for a slow query keeps what thousands had.
+  /// Gives back some of what a peak has left; true if there is more. One that waits for a slow query keeps what
+  /// thousands had.
   [[nodiscard]] bool trim();
 
  private:

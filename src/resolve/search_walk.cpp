@@ -11,7 +11,6 @@
 #include "resolve/resolver.hpp"
 
 namespace pillion::resolve {
-
 namespace {
 
 constexpr auto no_limit = std::numeric_limits<std::uint32_t>::max();

@@ -14,6 +14,7 @@
 #include "fuzz/fuzz.hpp"
 #include "fuzz/input.hpp"
 #include "resolve/resolver.hpp"
+#include "support/silent_log.hpp"
 
 namespace pillion::fuzz {
 namespace {
@@ -62,15 +63,6 @@ class Time final : public runtime::Schedule {
 
  private:
   void deadline_set(runtime::Time /*at*/) override {}
-};
-
-class Quiet final : public runtime::Log {
- public:
-  Quiet() : Log(runtime::LogLevel::error) {}
-
- private:
-  void write(runtime::LogLevel /*level*/, std::string_view /*message*/,
-             std::span<const runtime::Field> /*fields*/) override {}
 };
 
 /// A group that knows the world.
@@ -313,7 +305,7 @@ class Play {
   resolve::SearchList list_;
   World world_;
   Time time_;
-  Quiet log_;
+  pillion::testing::SilentLog log_;
   runtime::Random random_;
   Knowing* cluster_ = nullptr;
   Knowing* outside_ = nullptr;

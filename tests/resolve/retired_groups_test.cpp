@@ -4,6 +4,7 @@
 
 #include "resolve/fakes.hpp"
 #include "resolve/resolver.hpp"
+#include "support/silent_log.hpp"
 
 namespace pillion::resolve {
 namespace {
@@ -31,15 +32,6 @@ class EndingGroup final : public Group {
   bool is_closed = false;
   int stops = 0;
   int trims = 0;
-};
-
-class SilentLog final : public runtime::Log {
- public:
-  SilentLog() : Log(runtime::LogLevel::error) {}
-
- private:
-  void write(runtime::LogLevel /*level*/, std::string_view /*message*/,
-             std::span<const runtime::Field> /*fields*/) override {}
 };
 
 class RetiredGroupsTest : public ::testing::Test {
@@ -121,7 +113,7 @@ TEST_F(RetiredGroupsTest, WhatAPeakHasLeftInAGroupThatWaitsIsGivenBack) {
     setup.routes.push_back({.zone = {0}, .group = 0});
     return setup;
   };
-  SilentLog log;
+  pillion::testing::SilentLog log;
   runtime::Random random;
   runtime::MemoryShares memory;
   EndingGroup* old = nullptr;

@@ -6,6 +6,7 @@
 
 #include "resolve/fakes.hpp"
 #include "resolve/resolver.hpp"
+#include "support/silent_log.hpp"
 
 namespace pillion::resolve {
 namespace {
@@ -17,14 +18,6 @@ using testing::Asker;
 using testing::HandTurned;
 using testing::HoldingGroup;
 using testing::TestQuery;
-
-class NoLog final : public runtime::Log {
- public:
-  NoLog() : Log(runtime::LogLevel::error) {}
-
- private:
-  void write(runtime::LogLevel, std::string_view, std::span<const runtime::Field>) override {}
-};
 
 class SearchWalkTest : public ::testing::Test {
  protected:
@@ -53,7 +46,7 @@ class SearchWalkTest : public ::testing::Test {
 
   HandTurned schedule;
   runtime::Random random;
-  NoLog log;
+  pillion::testing::SilentLog log;
   HoldingGroup* group = nullptr;
   runtime::MemoryShares memory;
   std::optional<Resolver> resolver;

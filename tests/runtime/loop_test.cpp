@@ -11,20 +11,13 @@
 #include <gtest/gtest.h>
 
 #include "runtime/random.hpp"
+#include "support/silent_log.hpp"
 
 namespace pillion::runtime {
 namespace {
 
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
-
-class SilentLog final : public Log {
- public:
-  SilentLog() : Log(LogLevel::error) {}
-
- private:
-  void write(LogLevel, std::string_view, std::span<const Field>) override {}
-};
 
 class Sink final : public Flushable {
  public:
@@ -47,7 +40,7 @@ class Alarm final : public Deadline {
 
 class LoopTest : public ::testing::Test {
  protected:
-  SilentLog log;
+  pillion::testing::SilentLog log;
   Loop loop{log};
 };
 

@@ -11,6 +11,7 @@
 
 #include "resolve/fakes.hpp"
 #include "support/dns_client.hpp"
+#include "support/silent_log.hpp"
 
 namespace pillion::server {
 namespace {
@@ -18,15 +19,6 @@ namespace {
 using std::chrono::milliseconds;
 using test::StreamClient;
 using test::UdpClient;
-
-class SilentLog final : public runtime::Log {
- public:
-  SilentLog() : Log(runtime::LogLevel::error) {}
-
- private:
-  void write(runtime::LogLevel /*level*/, std::string_view /*message*/,
-             std::span<const runtime::Field> /*fields*/) override {}
-};
 
 class DnsServerTest : public ::testing::Test {
  protected:
@@ -90,7 +82,7 @@ class DnsServerTest : public ::testing::Test {
   }
   static dns::Buffer query(std::string_view name) { return test::make_query(name, dns::type::a); }
 
-  SilentLog log;
+  pillion::testing::SilentLog log;
   runtime::Loop loop{log};
   config::Config config;
   SharedLimits limits{config.dns.max_connections};

@@ -10,9 +10,11 @@
 #include <gtest/gtest.h>
 
 #include "dns/name.hpp"
+#include "resolve/fakes.hpp"
 #include "support/answers.hpp"
 #include "support/hand_turned.hpp"
 #include "support/parsed_query.hpp"
+#include "support/silent_log.hpp"
 #include "upstream/trace_text.hpp"
 
 namespace pillion::server {
@@ -23,45 +25,6 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-class QuietLog final : public runtime::Log {
- public:
-  QuietLog() : Log(runtime::LogLevel::error) {}
-
- private:
-  void write(runtime::LogLevel /*level*/, std::string_view /*message*/,
-             std::span<const runtime::Field> /*fields*/) override {}
-};
-
-/// An upstream that answers when it is told to, with one address.
-class PatientGroup final : public resolve::Group {
- public:
-  void start() override {}
-  void resolve(const dns::QueryView& query, resolve::Request& request) override {
-    asked.push_back({dns::Buffer(query.message.bytes().begin(), query.message.bytes().end()), &request});
-  }
-  void stop() override {}
-  [[nodiscard]] bool trim() override { return false; }
-  [[nodiscard]] bool is_stopped() const override { return true; }
-  [[nodiscard]] bool is_idle() const override { return true; }
-  [[nodiscard]] bool is_warm() const override { return true; }
-  [[nodiscard]] bool is_down() const override { return false; }
-  [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
-
-  void answer() {
-    const auto first = asked.front();
-    asked.erase(asked.begin());
-    dns::Buffer reply;
-    test::append_answer(*test::parse_query(first.query), {}, reply);
-    first.request->answered({.source = resolve::Source::upstream, .message = dns::MessageView::parse(reply).value()});
-  }
-
-  struct Asked {
-    dns::Buffer query;
-    resolve::Request* request;
-  };
-  std::vector<Asked> asked;
-};
-
 class ExplainerTest : public ::testing::Test {
  protected:
   void start(std::size_t memory_for_queries = runtime::MemoryShare::unlimited) {
@@ -69,7 +32,7 @@ class ExplainerTest : public ::testing::Test {
     division.fill(runtime::MemoryShare::unlimited);
     division[static_cast<std::size_t>(runtime::MemoryUse::queries)] = memory_for_queries;
     memory_.emplace(division, 1);
-    auto group = std::make_unique<PatientGroup>();
+    auto group = std::make_unique<resolve::testing::HoldingGroup>();
     group_ = group.get();
     resolve::Setup setup;
     setup.groups.push_back(std::make_shared<resolve::UpstreamGroup>(
@@ -91,9 +54,9 @@ class ExplainerTest : public ::testing::Test {
 
   testing::HandTurned schedule_;
   runtime::Random random_;
-  QuietLog log_;
+  pillion::testing::SilentLog log_;
   std::optional<runtime::MemoryShares> memory_;
-  PatientGroup* group_ = nullptr;
+  resolve::testing::HoldingGroup* group_ = nullptr;
   std::optional<resolve::Resolver> resolver_;
   std::optional<Explainer> explainer_;
   std::vector<Explanation> explanations_;
@@ -104,7 +67,7 @@ TEST_F(ExplainerTest, AMissThenAHit) {
   ASSERT_TRUE(explain("www.example"));
   EXPECT_THAT(explanations_, IsEmpty());
   schedule_.pass(std::chrono::milliseconds(20));
-  group_->answer();
+  group_->answer_with_address();
   ASSERT_THAT(explanations_, SizeIs(1));
   EXPECT_THAT(lines(explanations_[0]),
               ElementsAre("route . leads to upstream public (TLS)", "the cache has nothing",
@@ -161,7 +124,7 @@ TEST_F(ExplainerTest, OnlySoManyAreUnderWayAtOnce) {
   start();
   for (std::size_t i = 0; i < Explainer::max_under_way; ++i) ASSERT_TRUE(explain("n" + std::to_string(i) + ".example"));
   EXPECT_FALSE(explain("late.example"));
-  group_->answer();
+  group_->answer_with_address();
   EXPECT_TRUE(explain("late.example"));
 }
 
@@ -170,9 +133,9 @@ TEST_F(ExplainerTest, WhoAsksAgainFromWithinTheAnswerIsServed) {
   bool has_second = false;
   ASSERT_TRUE(explainer_->explain({.name = dns::parse_name("one.example").value(), .type = dns::type::a},
                                   [&](const Explanation&) { has_second = explain("two.example"); }));
-  group_->answer();
+  group_->answer_with_address();
   EXPECT_TRUE(has_second);
-  group_->answer();
+  group_->answer_with_address();
   ASSERT_THAT(explanations_, SizeIs(1));
   EXPECT_THAT(lines(explanations_[0]), ::testing::Contains("nobody asks this yet: asks the upstream"));
 }

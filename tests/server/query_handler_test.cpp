@@ -13,6 +13,7 @@
 #include "support/answers.hpp"
 #include "support/dns_client.hpp"
 #include "support/parsed_query.hpp"
+#include "support/silent_log.hpp"
 
 namespace {
 std::size_t allocations = 0;    // of the only thread that there is
@@ -35,15 +36,6 @@ std::size_t until_failure = 0;  // so many allocations from now one fails; 0: no
 
 namespace pillion::server {
 namespace {
-
-class SilentLog final : public runtime::Log {
- public:
-  SilentLog() : Log(runtime::LogLevel::error) {}
-
- private:
-  void write(runtime::LogLevel /*level*/, std::string_view /*message*/,
-             std::span<const runtime::Field> /*fields*/) override {}
-};
 
 /// An upstream that answers every question at once, with one address.
 class Echo final : public resolve::Group {
@@ -116,7 +108,7 @@ class QueryHandlerTest : public ::testing::Test {
     return metrics.responses[0][static_cast<std::size_t>(source)].value();
   }
 
-  SilentLog log;
+  pillion::testing::SilentLog log;
   runtime::Loop loop{log};
   Echo* echo = nullptr;
   runtime::MemoryShares memory;

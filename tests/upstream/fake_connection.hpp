@@ -9,19 +9,14 @@
 #include <vector>
 
 #include "support/hand_turned.hpp"
+#include "support/silent_log.hpp"
 #include "upstream/connection.hpp"
 #include "upstream/pool.hpp"
 #include "upstream/test_query.hpp"
 
 namespace pillion::upstream::testing {
 
-class SilentLog final : public runtime::Log {
- public:
-  SilentLog() : Log(runtime::LogLevel::error) {}
-
- private:
-  void write(runtime::LogLevel, std::string_view, std::span<const runtime::Field>) override {}
-};
+using pillion::testing::SilentLog;
 
 class FakeConnection;
 

@@ -4,20 +4,13 @@
 
 #include <gtest/gtest.h>
 
+#include "support/silent_log.hpp"
+
 namespace pillion::upstream {
 namespace {
 
-class SilentLog final : public runtime::Log {
- public:
-  SilentLog() : Log(runtime::LogLevel::error) {}
-
- private:
-  void write(runtime::LogLevel /*level*/, std::string_view /*message*/,
-             std::span<const runtime::Field> /*fields*/) override {}
-};
-
 TEST(ServerReport, OfTwoOnOneServerTheNewerSaysWhetherItIsUp) {
-  SilentLog log;
+  pillion::testing::SilentLog log;
   ServerMetrics metrics;
   ServerReport old(log, metrics, "public", "192.0.2.1:853", true);
   EXPECT_EQ(metrics.up.value(), 1);
@@ -38,7 +31,7 @@ TEST(ServerReport, OfTwoOnOneServerTheNewerSaysWhetherItIsUp) {
 }
 
 TEST(ServerReport, WhenTheNewerGoesWhatTheOlderKnowsIsShownAgain) {
-  SilentLog log;
+  pillion::testing::SilentLog log;
   ServerMetrics metrics;
   ServerReport old(log, metrics, "public", "192.0.2.1:853", true);
   {
@@ -57,7 +50,7 @@ TEST(ServerReport, WhenTheNewerGoesWhatTheOlderKnowsIsShownAgain) {
 }
 
 TEST(ServerReport, ThatItMovesChangesNothing) {
-  SilentLog log;
+  pillion::testing::SilentLog log;
   ServerMetrics metrics;
   ServerReport old(log, metrics, "public", "192.0.2.1:853", true);
   ServerReport first(log, metrics, "public", "192.0.2.1:853", true);
@@ -69,7 +62,7 @@ TEST(ServerReport, ThatItMovesChangesNothing) {
 }
 
 TEST(ServerReport, WhereAnotherSaysWhetherTheServerIsUpItSaysNothingOfThat) {
-  SilentLog log;
+  pillion::testing::SilentLog log;
   ServerMetrics metrics;
   ServerReport over_udp(log, metrics, "cluster", "192.0.2.1:53", true);
   ServerReport over_tcp(log, metrics, "cluster", "192.0.2.1:53", false);
