@@ -1,4 +1,4 @@
-# `make image` builds this by Docker, podman or buildah and prints the size; README.md lists the image's options.
+# `make image` builds this by Docker, podman or buildah and prints the size; deploy/image/README.md lists the image's options.
 #   dev      the toolchain, for `make shell`
 #   build    the program, and the final image's root laid out under /rootfs
 #   (final)  that root and nothing else: no shell, no package manager, user 65532

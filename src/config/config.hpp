@@ -1,6 +1,6 @@
 #pragma once
 // The whole configuration as plain values. Defaults here are the product's defaults; the YAML reader, `pillion check`
-// and the README's reference are held to this file by tests.
+// and the reference in deploy/CONFIGURATION.md are held to this file by tests.
 
 #include <chrono>
 #include <cstddef>

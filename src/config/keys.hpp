@@ -1,6 +1,6 @@
 #pragma once
 // Every key of the configuration with its default and its range: the one table that the reader enforces and the
-// README's reference is held to.
+// reference in deploy/CONFIGURATION.md is held to.
 
 #include <array>
 #include <cstdint>

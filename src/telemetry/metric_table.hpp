@@ -1,6 +1,6 @@
 #pragma once
-// Every metric of the program, declared once. The exporter can emit only what stands here; the README's list and the
-// dashboards are tested against it.
+// Every metric of the program, declared once. The exporter can emit only what stands here; the list in
+// dashboards/METRICS.md and the dashboards are tested against it.
 
 #include <array>
 #include <cstddef>

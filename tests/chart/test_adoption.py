@@ -1,4 +1,4 @@
-"""README alone: what it says of a chart of one's own is done to a chart that `helm create` makes, line by line and command by command, and the
+"""README, and deploy/README.md for `pillion inject`: what they say of a chart of one's own is done to a chart that `helm create` makes, line by line and command by command, and the
 pod is the one that `pillion inject` makes of the same chart."""
 
 import re
@@ -19,13 +19,15 @@ MINUTES = 5
 NAME = "shop"
 
 
-def section():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    return text[text.index("**Four lines**"):text.index("**By itself**")]
+def section(page, begin):
+    """Of that page, from those words to the next heading."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.split(r"^## ", text[text.index(begin) + len(begin):], maxsplit=1, flags=re.M)[0]
 
 
 def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", section(), re.M | re.S)
+    text = section("README.md", "**Four lines**") + section("deploy/README.md", "## Without a chart of your own")
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
 
 
 def changes():
@@ -42,7 +44,7 @@ def changes():
 
 
 def commands(program):
-    """README's commands of that program, as a shell takes them apart."""
+    """The pages' commands of that program, as a shell takes them apart."""
     text = "".join(blocks("sh")).replace("\\\n", " ")
     found = [shlex.split(part, comments=True) for line in text.splitlines() for part in line.split(" | ")]
     return [words for words in found if words and words[0] == program]
@@ -116,7 +118,7 @@ def test_kubernetes_takes_what_is_rendered(adoption, complaints):
 
 
 def test_the_pod_is_the_one_that_inject_makes(adoption, binary):
-    """By README's own command, but for the program's place."""
+    """By the page's own command, but for the program's place."""
     before, after, _ = adoption
     (arguments,) = (words[1:] for words in commands("pillion") if "--cluster-dns" in words)
     stream = "---\n".join(comparable(one) + "\n" for one in before)  # JSON is YAML

@@ -236,8 +236,8 @@ def test_network_policy_opens_what_the_configuration_needs_and_nothing_else(helm
 
 
 def test_network_policy_for_pods_that_have_adopted_the_sidecar(helm):
-    """The one that the README makes, by its own command, selects the example's pods."""
-    command = (ROOT / "README.md").read_text(encoding="utf-8").split("helm template shop helm/pillion ")[1].split("```")[0]
+    """The one that deploy/SECURITY.md makes, by its own command, selects the example's pods."""
+    command = (ROOT / "deploy" / "SECURITY.md").read_text(encoding="utf-8").split("helm template shop helm/pillion ")[1].split("```")[0]
     arguments = shlex.split(command.replace("\\\n", " "))
     policy = only(helm.template("pillion", *arguments), "NetworkPolicy")["spec"]
     example = only(helm.template("example", "--set", f"pillion-sidecar.clusterDNS.address={CLUSTER_DNS}"), "Deployment")

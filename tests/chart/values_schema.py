@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The part of helm/pillion-sidecar/values.schema.json that is about `config`, made of the reference in README.md, which a test of the
+"""The part of helm/pillion-sidecar/values.schema.json that is about `config`, made of the reference in deploy/CONFIGURATION.md, which a test of the
 program holds to its table of keys; and the types of text in it, which helm/pillion/values.schema.json has too.
 
     tests/chart/values_schema.py           writes it
@@ -157,8 +157,8 @@ EXTRA = {
 
 
 def reference() -> dict[str, tuple[str, str]]:
-    """{key: (default, range)} of the README, without those that it calls not built."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8").split("<!-- configuration reference -->")[1]
+    """{key: (default, range)} of deploy/CONFIGURATION.md, without those that it calls not built."""
+    text = (ROOT / "deploy" / "CONFIGURATION.md").read_text(encoding="utf-8").split("<!-- configuration reference -->")[1]
     rows = re.finditer(r"^\| `([\w.\[\]]+)` \| *(.*?) *\| *(.*?) *\|", text, re.MULTILINE)
     return {row[1]: (row[2].strip("`"), row[3]) for row in rows if "not built" not in row[3]}
 
@@ -254,7 +254,7 @@ def main() -> int:
         if path.read_text(encoding="utf-8") == text:
             continue
         wrong = 1
-        print(f"{path}: {'is not as README.md says' if '--check' in sys.argv else 'written'}")
+        print(f"{path}: {'is not as deploy/CONFIGURATION.md says' if '--check' in sys.argv else 'written'}")
         if "--check" not in sys.argv:
             path.write_text(text, encoding="utf-8")
     return wrong if "--check" in sys.argv else 0

@@ -1,4 +1,4 @@
-"""An application whose own chart has adopted the sidecar, installed by Helm: what README says of it, done by its own commands."""
+"""An application whose own chart has adopted the sidecar, installed by Helm: what the pages say of it, done by its own commands."""
 
 import contextlib
 import json
@@ -24,9 +24,9 @@ PUBLIC_NAME, PUBLIC_ADDRESSES = "www.example.com", {"192.0.2.2", "192.0.2.3"}
 POLICY_PATIENCE = 10
 
 
-def readme(begin):
-    """The words of the command in README that begins so."""
-    found = (ROOT / "README.md").read_text(encoding="utf-8").split(f"\n{begin}", 1)[1].split("```")[0]
+def told(page, begin):
+    """The words of the command in that page of deploy/ that begins so."""
+    found = (ROOT / "deploy" / page).read_text(encoding="utf-8").split(f"\n{begin}", 1)[1].split("```")[0]
     return shlex.split(begin + re.split(r"(?<!\\)\n", found)[0].replace("\\\n", " "), comments=True)
 
 
@@ -76,9 +76,9 @@ def port_forward(words):
 
 
 def test_it_is_asked_and_watched_from_outside(shop):
-    *forward, background = readme("kubectl port-forward ")
+    *forward, background = told("OPERATIONS.md", "kubectl port-forward ")
     assert background == "&"
-    query, look = readme("pillion query www.example.com --server "), readme("curl -s 'http://127.0.0.1:9153/readyz")
+    query, look = told("OPERATIONS.md", "pillion query www.example.com --server "), told("OPERATIONS.md", "curl -s 'http://127.0.0.1:9153/readyz")
     with port_forward(forward) as ports:
         dns = query.index("--server") + 1
         query[dns] = f"127.0.0.1:{ports['53']}"
@@ -91,8 +91,8 @@ def test_it_is_asked_and_watched_from_outside(shop):
 
 @pytest.fixture
 def network_policy(shop, resolver, values, tmp_path):
-    """That of README, with this cluster's addresses, applied."""
-    _, _, release, chart, *words = readme("helm template shop helm/pillion ")
+    """That of deploy/SECURITY.md, with this cluster's addresses, applied."""
+    _, _, release, chart, *words = told("SECURITY.md", "helm template shop helm/pillion ")
     words = [f"pillion.clusterDNS.address={resolver}" if word.startswith("pillion.clusterDNS.address=") else word for word in words]
     (policy,) = template(tmp_path, release, ROOT / chart, {"pillion": values}, *words)
     policy["metadata"]["namespace"] = HERE

@@ -148,7 +148,7 @@ def test_both_start_and_names_are_found(name, proxy):
 
 @pytest.mark.parametrize("name, proxy", STUCK.items(), ids=STUCK)
 def test_a_native_proxy_that_waits_in_front_of_pillion_keeps_both_from_starting(name, proxy):
-    """What Pillion's place is for, and what README says of the order: were it not so, the test above would show nothing."""
+    """What Pillion's place is for, and what helm/README.md says of the order: were it not so, the test above would show nothing."""
     wait_until(lambda: kubectl("-n", HERE, "logs", name, "-c", proxy, check=False).count("failed: ") >= FAILURES,
                f"{proxy} has looked for its control plane in vain", patience=PATIENCE)
     state = states(name)

@@ -1,4 +1,4 @@
-// The README's configuration reference, the key table and the reader say the same: every key, its default, its range
+// The configuration reference of deploy/CONFIGURATION.md, the key table and the reader say the same: every key, its default, its range
 // and an example.
 
 #include <algorithm>
@@ -45,10 +45,10 @@ std::string without_backquotes(const std::string& text) {
   return quoted ? text.substr(1, text.size() - 2) : text;
 }
 
-/// The rows of all tables between the markers of the README.
+/// The rows of all tables between the markers of deploy/CONFIGURATION.md.
 std::vector<Row> read_reference() {
   constexpr auto marker = "<!-- configuration reference -->";
-  std::ifstream file(PILLION_SOURCE_DIR "/README.md");
+  std::ifstream file(PILLION_SOURCE_DIR "/deploy/CONFIGURATION.md");
   std::vector<Row> rows;
   bool inside = false;
   for (std::string line; std::getline(file, line);) {
@@ -180,9 +180,9 @@ TEST(Reference, GivesExamplesThatTheReaderTakes) {
   }
 }
 
-/// The blocks of YAML in the README, whole documents that people copy.
+/// The blocks of YAML in deploy/CONFIGURATION.md, whole documents that people copy.
 std::vector<std::string> read_yaml_blocks() {
-  std::ifstream file(PILLION_SOURCE_DIR "/README.md");
+  std::ifstream file(PILLION_SOURCE_DIR "/deploy/CONFIGURATION.md");
   std::vector<std::string> blocks;
   bool inside = false;
   for (std::string line; std::getline(file, line);) {
@@ -199,7 +199,7 @@ std::vector<std::string> read_yaml_blocks() {
 TEST(Reference, ShowsDocumentsThatTheReaderTakes) {
   const auto blocks = read_yaml_blocks();
   EXPECT_FALSE(blocks.empty());
-  for (const auto& yaml : blocks) EXPECT_NO_THROW(static_cast<void>(parse_config(yaml, "README.md"))) << yaml;
+  for (const auto& yaml : blocks) EXPECT_NO_THROW(static_cast<void>(parse_config(yaml, "CONFIGURATION.md"))) << yaml;
 }
 
 TEST(KeyTable, HasTheDefaultsOfTheCode) {

@@ -77,8 +77,8 @@ def test_clusters_are_never_added_up(rule):
 
 
 def test_every_metric_is_shown_or_deliberately_not():
-    readme = (expressions.ROOT / "README.md").read_text(encoding="utf-8").split("<!-- metrics -->")[1]
-    metrics = set(re.findall(r"^\| `(\w+)` \|", readme, re.M))
+    page = (expressions.ROOT / "dashboards/METRICS.md").read_text(encoding="utf-8").split("<!-- metrics -->")[1]
+    metrics = set(re.findall(r"^\| `(\w+)` \|", page, re.M))
     shown = {name for path in expressions.DASHBOARDS for _, expr in expressions.dashboard_expressions(path)
              for name, _ in expressions.SELECTOR.findall(expr)}
     shown |= {re.sub("_(bucket|count|sum)$", "", name) for name in shown}

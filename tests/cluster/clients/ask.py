@@ -57,7 +57,7 @@ def walked(name):
 
 
 def is_walks_alias(name, alias, target):
-    """Pillion answers the first step of a walk with what the whole walk finds, by an alias of the step that finds it. Its README says so;
+    """Pillion answers the first step of a walk with what the whole walk finds, by an alias of the step that finds it. deploy/QUERIES.md says so;
     that alias is left out of what is compared."""
     first, *others = walked(name)
     return alias.rstrip(".").lower() == first and target.rstrip(".").lower() in others

@@ -1,4 +1,4 @@
-// The README's list of metrics is the one of the metric table: row for row, so that neither can go its own way.
+// The list of metrics in dashboards/METRICS.md is the one of the metric table: row for row, so that neither can go its own way.
 
 #include <array>
 #include <fstream>
@@ -32,16 +32,16 @@ std::string table() {
   return text;
 }
 
-TEST(Readme, ListsTheMetricsOfTheTable) {
-  std::ifstream file(PILLION_SOURCE_DIR "/README.md");
+TEST(MetricsPage, ListsTheMetricsOfTheTable) {
+  std::ifstream file(PILLION_SOURCE_DIR "/dashboards/METRICS.md");
   std::stringstream text;
   text << file.rdbuf();
-  const auto readme = text.str();
-  const auto begin = readme.find(marker);
+  const auto page = text.str();
+  const auto begin = page.find(marker);
   ASSERT_NE(begin, std::string::npos);
-  const auto end = readme.find(marker, begin + marker.size());
+  const auto end = page.find(marker, begin + marker.size());
   ASSERT_NE(end, std::string::npos);
-  const auto listed = readme.substr(begin + marker.size(), end - begin - marker.size());
+  const auto listed = page.substr(begin + marker.size(), end - begin - marker.size());
   EXPECT_EQ(listed, table()) << "what belongs between the markers:\n" << table();
 }
 
