@@ -9,25 +9,10 @@ import pytest
 import yaml
 
 from harness import pillion
+from harness.shown import ANY, difference, normal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pillion.BINARY.parent
-# What differs from run to run. All else, the answers among it, is the same each time.
-VARIABLE = [
-    (re.compile(r"\x1b\[[0-9;]*m"), ""),
-    (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
-    (re.compile(r"\bid \d+,"), "id ID,"),
-    (re.compile(r" in \d+\.\d ms,"), " in TIME ms,"),
-    (re.compile(r"^\$ \S*/pillion query "), "$ PILLION query "),
-]
-ANY = "…"
-
-
-def normal(text):
-    lines = text.splitlines()
-    for pattern, name in VARIABLE:
-        lines = [pattern.sub(name, line) for line in lines]
-    return lines
 
 
 def readme():
@@ -39,27 +24,6 @@ def sample(command):
     block = re.search(rf"^\$ {command}\n((?:(?!\$ make |```).*\n)*)", readme(), re.MULTILINE)
     assert block, f"README.md shows no `$ {command}`"
     return block[1]
-
-
-def difference(shown, real):
-    """None where `real` is what `shown` says, `…` being any number of lines; else the run of lines that is not there."""
-    runs = [[]]
-    for line in shown:
-        if line == ANY:
-            runs.append([])
-        else:
-            runs[-1].append(line)
-    if real[:len(runs[0])] != runs[0]:
-        return runs[0]
-    at = len(runs[0])
-    for index, run in enumerate(runs[1:], start=2):
-        # The last run is the end.
-        places = [len(real) - len(run)] if index == len(runs) else range(at, len(real) - len(run) + 1)
-        found = next((place for place in places if place >= at and real[place:place + len(run)] == run), None)
-        if found is None:
-            return run
-        at = found + len(run)
-    return None if len(runs) > 1 or at == len(real) else real[at:]
 
 
 @pytest.fixture(scope="module")
