@@ -12,6 +12,9 @@ CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.M | re.S)
 # A room of src/ and a file of it, with or without its ending.
 ROOM_FILE = re.compile(r"`((?:admin|app|cache|cli|config|dns|http|inject|probe|resolve|runtime|server|telemetry|upstream)/[\w./]+)`")
 REPOSITORY_FILE = re.compile(r"`((?:src|tests|dashboards|deploy|helm)/[\w./-]+)`")
+DATA_PATH = ("dns", "cache", "resolve", "server", "upstream")
+# Text of records, for people and for `records` of the configuration.
+NOT_OF_QUERIES = {"dns/text", "dns/rdata_text", "dns/zone_text", "dns/zone_word", "dns/zone_rdata"}
 ENDINGS = ("", ".hpp", ".cpp", ".json", ".cmake")
 
 
@@ -68,6 +71,14 @@ def test_links_lead_somewhere(path):
 def test_files_that_it_names_exist(path):
     assert len(ROOM_FILE.findall(prose(path))) > 100
     assert list(missing_files(path)) == []
+
+
+def test_the_architecture_names_every_file_that_a_query_may_meet():
+    """A name stands for the header and the source beside it; a header's other sources, such as pool_answers.cpp, have names of their own."""
+    named = {re.sub(r"\.[ch]pp$", "", name) for name in ROOM_FILE.findall(prose(ROOT / "src/README.md"))}
+    files = {str(path.relative_to(ROOT / "src").with_suffix("")) for room in DATA_PATH for path in (ROOT / "src" / room).glob("*.[ch]pp")}
+    assert len(files) > 100
+    assert files - named - NOT_OF_QUERIES == set()
 
 
 def test_the_first_page_is_short_and_leads_to_all_others():
