@@ -1,5 +1,5 @@
-// The configuration reference of deploy/CONFIGURATION.md, the key table and the reader say the same: every key, its default, its range
-// and an example.
+// The configuration reference of deploy/CONFIGURATION.md, the key table and the reader say the same: every key, its
+// default, its range and an example.
 
 #include <algorithm>
 #include <array>

@@ -1,4 +1,5 @@
-// The list of metrics in dashboards/METRICS.md is the one of the metric table: row for row, so that neither can go its own way.
+// The list of metrics in dashboards/METRICS.md is the one of the metric table: row for row, so that neither can go its
+// own way.
 
 #include <array>
 #include <fstream>
