@@ -109,6 +109,8 @@ def draining(place, _certificate):
 @contextlib.contextmanager
 def another_name(place, _certificate):
     with place(tls_name="other.example") as made:
+        # The verdict has its reason from the failures of the last seconds.
+        made.proxy.process.wait_for(lambda: "certificate name mismatch" in made.run("pillion status")[0], "the verdict has the reason")
         yield made
 
 
