@@ -13,7 +13,7 @@
 #include "admin/cache_view.hpp"
 #include "admin/service.hpp"
 #include "dns/name.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 #include "runtime/stable_sort.hpp"
 
 namespace pillion::admin {
@@ -73,7 +73,7 @@ std::vector<Element> joined(std::vector<std::optional<std::vector<Element>>>& an
 json::object name_json(const CacheName& name) {
   json::object object;
   object["name"] = name.name;
-  object["type"] = name.type == cache::every_type ? std::string("*") : dns::type_to_text(name.type);
+  object["type"] = name.type == cache::every_type ? std::string("*") : presentation::type_to_text(name.type);
   object["kind"] = to_string(name.kind);
   object["hits"] = name.hits;
   object["expires_in_seconds"] = seconds(name.expires_in);
@@ -87,7 +87,7 @@ json::object answer_json(const CacheAnswer& answer, std::size_t shard) {
   object["shard"] = shard;
   object["state"] = to_string(answer.freshness);
   object["kind"] = held(json::string(to_string(answer.kind)));
-  object["rcode"] = held(json::string(dns::rcode_to_text(answer.rcode)));
+  object["rcode"] = held(json::string(presentation::rcode_to_text(answer.rcode)));
   object["name"] = held(json::string(answer.name));
   object["age_seconds"] = held(seconds(answer.age));
   object["expires_in_seconds"] = held(seconds(answer.expires_in));
@@ -147,8 +147,8 @@ json::object query_json(const server::RecentQuery& query, const Moment& moment) 
   object["client"] = server::to_string(query.client);
   object["transport"] = server::transport_labels[static_cast<std::size_t>(query.transport)];
   object["name"] = dns::to_text(dns::Bytes(query.name).first(query.name_size));
-  object["type"] = dns::type_to_text(query.type);
-  object["rcode"] = dns::rcode_to_text(query.rcode);
+  object["type"] = presentation::type_to_text(query.type);
+  object["rcode"] = presentation::rcode_to_text(query.rcode);
   object["source"] = resolve::source_labels[static_cast<std::size_t>(query.source)];
   object["duration_seconds"] = seconds(query.duration);
   return object;
@@ -198,7 +198,7 @@ AdminService::Response AdminService::cache_lookup(const Request& request) {
   }
   json::object object;
   object["name"] = dns::to_text(question->name);
-  object["type"] = dns::type_to_text(question->type);
+  object["type"] = presentation::type_to_text(question->type);
   object["found"] = is_found;
   object["answers"] = std::move(listed);
   co_return json_response(object);

@@ -9,8 +9,9 @@
 
 #include "dns/edns.hpp"
 #include "dns/name.hpp"
-#include "dns/text.hpp"
 #include "dns/ttl.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
 #include "upstream/trace_text.hpp"
 
 namespace pillion::admin {
@@ -51,15 +52,15 @@ json::array records_of(const dns::MessageView& message) {
     array.push_back(json::object{{"section", sections.at(static_cast<std::size_t>(section))},
                                  {"name", dns::to_text(owner)},
                                  {"ttl", dns::effective_ttl(record.ttl)},
-                                 {"type", dns::type_to_text(record.type)},
-                                 {"data", dns::rdata_to_text(message.bytes(), record)}});
+                                 {"type", presentation::type_to_text(record.type)},
+                                 {"data", presentation::rdata_to_text(message.bytes(), record)}});
   });
   return array;
 }
 
 /// What the last event says of the answer.
 void add_answer(const trace::Answered& answered, json::object& object) {
-  object["rcode"] = dns::rcode_to_text(answered.rcode);
+  object["rcode"] = presentation::rcode_to_text(answered.rcode);
   object["source"] = answered.source;
   json::array errors;
   for (const auto& error : answered.errors)
@@ -70,7 +71,7 @@ void add_answer(const trace::Answered& answered, json::object& object) {
 }  // namespace
 
 json::object to_json(const server::ExplainedQuestion& question, const server::Explanation& explanation) {
-  json::object object{{"name", dns::to_text(question.name)}, {"type", dns::type_to_text(question.type)}};
+  json::object object{{"name", dns::to_text(question.name)}, {"type", presentation::type_to_text(question.type)}};
   const auto& events = explanation.trace.events();
   json::array array;
   for (const auto& event : events) {

@@ -6,7 +6,8 @@
 
 #include "config/network.hpp"
 #include "dns/name.hpp"
-#include "dns/zone_text.hpp"
+#include "dns/zone_record.hpp"
+#include "presentation/zone_text.hpp"
 
 namespace pillion::app {
 namespace {
@@ -30,7 +31,7 @@ resolve::Setup::Zone make_zone(const config::Route& route) {
   const auto origin = dns::parse_name(route.zone).value();
   std::vector<dns::ZoneRecord> records;
   records.reserve(route.records.size());
-  for (const auto& line : route.records) records.push_back(dns::parse_zone_record(line, origin).value());
+  for (const auto& line : route.records) records.push_back(presentation::parse_zone_record(line, origin).value());
   return {.name = origin, .zone = resolve::LocalZone(origin, std::move(records))};
 }
 

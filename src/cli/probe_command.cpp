@@ -14,7 +14,7 @@
 #include "cli/progress_bar.hpp"
 #include "config/scalar.hpp"
 #include "dns/name.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 #include "probe/choice.hpp"
 #include "probe/json.hpp"
 #include "probe/run.hpp"
@@ -145,7 +145,7 @@ int ProbeCommand::run(std::ostream& out, std::ostream& err) const {
   const auto zone = read_name("--zone", zone_);
   auto bogus = read_name("--bogus", bogus_);
   auto large = read_name("--large", large_);
-  const auto large_type = dns::type_from_text(large_type_);
+  const auto large_type = presentation::type_from_text(large_type_);
   const auto idle = config::parse_duration(idle_);
   if (!zone) return bad_command_line(zone.error());
   if (!bogus) return bad_command_line(bogus.error());

@@ -18,7 +18,7 @@
 #include "dns/edns.hpp"
 #include "dns/name.hpp"
 #include "dns/response.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 #include "runtime/random.hpp"
 
 namespace pillion::cli {
@@ -105,7 +105,7 @@ std::expected<QueryCommand::Asked, std::string> QueryCommand::read_command_line(
   auto name = dns::parse_name(name_);
   if (!name) return std::unexpected(config::in_quotes(name_) + " is not a domain name: " + name.error());
   asked.name = std::move(*name);
-  const auto type = dns::type_from_text(type_);
+  const auto type = presentation::type_from_text(type_);
   if (!type) return std::unexpected(config::in_quotes(type_) + " is not a type");
   asked.type = *type;
   if (uses_tls() && !server_) return std::unexpected("TLS is for a --server; the running proxy is asked in the clear");
@@ -178,8 +178,8 @@ int QueryCommand::run(std::ostream& out, std::ostream& err) const {
     print_text(*reply, out);
   }
   if (require_answer_ && !has_record(read_reply(*reply))) {
-    err << "pillion: query: the answer of " << server << " has no record of type " << dns::type_to_text(asked->type)
-        << '\n';
+    err << "pillion: query: the answer of " << server << " has no record of type "
+        << presentation::type_to_text(asked->type) << '\n';
     return exit_code::no_answer;
   }
   return exit_code::clean;

@@ -74,7 +74,7 @@ struct Upstream {
 struct Route {
   std::string zone;      ///< lower case, without the final dot but for "."; the longest that a name ends in wins
   std::string upstream;  ///< a key of `upstreams`; empty where `records` answer
-  std::vector<std::string> records;  ///< at most 10,000 for dns::parse_zone_record, relative to `zone`
+  std::vector<std::string> records;  ///< at most 10,000 for presentation::parse_zone_record, relative to `zone`
   /// As to_string(const Network&) writes it, in place of `zone`, which is empty then; its zones are those of
   /// routed_zones(). Empty where there is a zone.
   std::string network{};

@@ -6,7 +6,7 @@
 #include <string>
 #include <tuple>
 
-#include "dns/zone_text.hpp"
+#include "dns/zone_record.hpp"
 
 namespace pillion::config {
 

@@ -9,7 +9,7 @@
 #include "config/record_check.hpp"
 #include "config/scalar.hpp"
 #include "dns/name.hpp"
-#include "dns/zone_text.hpp"
+#include "presentation/zone_text.hpp"
 
 namespace pillion::config {
 namespace {
@@ -94,7 +94,7 @@ void read_records(const Section& section, const dns::Buffer& zone, std::vector<s
   for (const auto& element : section.elements("records")) {
     auto text = read_text(element, element.name, allowed, section.faults());
     if (!text) continue;
-    const auto record = dns::parse_zone_record(*text, zone);
+    const auto record = presentation::parse_zone_record(*text, zone);
     const auto problem = record ? check.add(*record) : record.error();
     if (!problem.empty()) section.faults().add(value_mark(element), element.name + ": " + problem);
     records.push_back(std::move(*text));

@@ -3,19 +3,13 @@
 #include <algorithm>
 #include <array>
 
+#include "dns/utf8.hpp"
+
 namespace pillion::dns {
 namespace {
 
-constexpr std::size_t option_header_size = 4;  // RFC 6891 6.1.2: code and length
-constexpr std::size_t max_extra_text = 200;    // a person reads it, and it must fit beside a question in 512 bytes
+constexpr std::size_t max_extra_text = 200;  // a person reads it, and it must fit beside a question in 512 bytes
 constexpr std::uint32_t dnssec_ok_bit = 0x8000;
-
-// The start of `text` that has at most `limit` bytes and does not end inside a UTF-8 character.
-std::string_view cut_at_character(std::string_view text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  while (limit > 0 && (static_cast<std::uint8_t>(text[limit]) & 0xC0U) == 0x80) --limit;
-  return text.substr(0, limit);
-}
 
 }  // namespace
 

@@ -35,15 +35,30 @@ struct Edns {
 /// The EDNS of a message; `present == false` where it has none.
 [[nodiscard]] Edns read_edns(const MessageView& message);
 
-/// Calls `visit(std::uint16_t code, Bytes value)` for each option, up to one that does not fit.
+inline constexpr std::size_t option_header_size = 4;  // RFC 6891 section 6.1.2: code and length
+
+/// Calls `visit(std::uint16_t code, Bytes value)` for each option, up to the first that overruns. Returns what is left:
+/// empty if all options fit.
 template <typename Visit>
-void for_each_option(Bytes options, Visit visit) {
-  while (options.size() >= 4) {  // RFC 6891 6.1.2: code and length
+Bytes for_each_option(Bytes options, Visit visit) {
+  while (options.size() >= option_header_size) {
     const auto size = std::size_t{read_u16(options, 2)};
-    if (size > options.size() - 4) return;
-    visit(read_u16(options, 0), options.subspan(4, size));
-    options = options.subspan(4 + size);
+    if (size > options.size() - option_header_size) return options;
+    visit(read_u16(options, 0), options.subspan(option_header_size, size));
+    options = options.subspan(option_header_size + size);
   }
+  return options;
+}
+
+/// Calls `visit(std::uint16_t info_code, Bytes extra_text)` for each Extended DNS Error among `options` (RFC 8914
+/// section 2). One without an INFO-CODE is passed over.
+template <typename Visit>
+void for_each_extended_error(Bytes options, Visit visit) {
+  constexpr std::size_t info_code_size = 2;
+  for_each_option(options, [&](std::uint16_t code, Bytes value) {
+    if (code == option::extended_error && value.size() >= info_code_size)
+      visit(read_u16(value, 0), value.subspan(info_code_size));
+  });
 }
 
 /// The value of the first option with this code; nullopt where there is none.

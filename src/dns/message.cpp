@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "dns/edns.hpp"
+
 namespace pillion::dns {
 namespace {
 
@@ -56,15 +58,8 @@ std::expected<std::size_t, ParseError> question_name_end(Bytes message) {
   }
 }
 
-// RFC 6891 6.1.2: code and length, two bytes each, then the value.
 bool options_fit(Bytes options) {
-  while (!options.empty()) {
-    if (options.size() < 4) return false;
-    const auto size = std::size_t{4} + read_u16(options, 2);
-    if (options.size() < size) return false;
-    options = options.subspan(size);
-  }
-  return true;
+  return for_each_option(options, [](std::uint16_t /*code*/, Bytes /*value*/) {}).empty();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "dns/name.hpp"
 #include "dns/wire.hpp"
 
 namespace pillion::dns {
@@ -29,9 +30,9 @@ enum class ParseError : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(ParseError error);
 
-/// The first question of a message, as offsets into it.
+/// The question of a message (RFC 1035 section 4.1.2).
 struct Question {
-  Bytes name;  ///< uncompressed, root label included
+  NameView name;  ///< a view of the message's bytes
   std::uint16_t type = 0;
   std::uint16_t klass = 0;
 };

@@ -1,8 +1,9 @@
 #include "dns/name.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
+
+#include "dns/utf8.hpp"
 
 namespace pillion::dns {
 namespace {
@@ -42,40 +43,6 @@ constexpr Word fold(Word a, Word b) {
   return static_cast<Word>(product) ^ static_cast<Word>(product >> 64U);
 }
 
-bool is_ascii(Bytes bytes) {
-  Word seen = 0;
-  std::size_t i = 0;
-  for (; i + sizeof(Word) <= bytes.size(); i += sizeof(Word)) seen |= load(bytes.data() + i);
-  seen |= load_some(bytes.data() + i, bytes.size() - i);
-  return (seen & every_byte(0x80)) == 0;
-}
-
-// RFC 3629 section 4: the size of a character by its first byte, and the range of its second; the others are 80..BF.
-struct Lead {
-  std::size_t size = 0;  ///< 0 where no character starts with this byte
-  std::uint8_t second_min = 0x80, second_max = 0xBF;
-};
-
-constexpr Lead lead_of(std::uint8_t byte) {
-  if (byte < 0x80) return {1};
-  if (byte < 0xC2) return {};  // a continuation, or the start of an overlong form
-  if (byte < 0xE0) return {2};
-  if (byte == 0xE0) return {3, 0xA0, 0xBF};  // less is overlong
-  if (byte == 0xED) return {3, 0x80, 0x9F};  // more is a surrogate
-  if (byte < 0xF0) return {3};
-  if (byte == 0xF0) return {4, 0x90, 0xBF};  // less is overlong
-  if (byte < 0xF4) return {4};
-  if (byte == 0xF4) return {4, 0x80, 0x8F};  // more is beyond U+10FFFF
-  return {};
-}
-
-void append_decimal_escape(std::string& out, std::uint8_t byte) {
-  out += '\\';
-  out += static_cast<char>('0' + byte / 100);
-  out += static_cast<char>('0' + byte / 10 % 10);
-  out += static_cast<char>('0' + byte % 10);
-}
-
 constexpr bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
@@ -104,11 +71,17 @@ std::uint64_t hash_name(Bytes name, std::uint64_t seed) {
   return fold(hash, 0xA0761D6478BD642F);
 }
 
+void append_decimal_escape(std::string& out, std::uint8_t byte) {
+  out += '\\';
+  out += static_cast<char>('0' + byte / 100);
+  out += static_cast<char>('0' + byte / 10 % 10);
+  out += static_cast<char>('0' + byte % 10);
+}
+
 std::string to_text(Bytes name) {
   static constexpr std::string_view escaped = ".\\\"();@$";
   std::string out;
-  while (!name.empty() && name[0] != 0) {
-    const auto label = name.subspan(1, std::min<std::size_t>(name[0], name.size() - 1));
+  for (const auto label : NameView(name).labels()) {
     for (const auto byte : label) {
       if (byte <= ' ' || byte > '~') {
         append_decimal_escape(out, byte);
@@ -118,7 +91,6 @@ std::string to_text(Bytes name) {
       out += static_cast<char>(byte);
     }
     out += '.';
-    name = name.subspan(1 + label.size());
   }
   return out.empty() ? "." : out;
 }
@@ -172,27 +144,8 @@ std::expected<Buffer, std::string> parse_name(std::string_view text) {
   return name;
 }
 
-bool is_utf8_text(Bytes text) {
-  while (!text.empty()) {
-    const auto lead = lead_of(text[0]);
-    if (lead.size == 0 || lead.size > text.size()) return false;
-    if (lead.size > 1 && (text[1] < lead.second_min || text[1] > lead.second_max)) return false;
-    for (std::size_t i = 2; i < lead.size; ++i) {
-      if ((text[i] & 0xC0U) != 0x80) return false;
-    }
-    text = text.subspan(lead.size);
-  }
-  return true;
-}
-
-bool is_utf8(Bytes name) {
-  if (is_ascii(name)) return true;
-  while (!name.empty() && name[0] != 0) {
-    const auto size = std::min<std::size_t>(name[0], name.size() - 1);
-    if (!is_utf8_text(name.subspan(1, size))) return false;
-    name = name.subspan(1 + size);
-  }
-  return true;
+bool is_utf8(NameView name) {
+  return is_ascii(name) || std::ranges::all_of(name.labels(), is_utf8_text);
 }
 
 }  // namespace pillion::dns

@@ -6,6 +6,7 @@
 #include "dns/edns.hpp"
 #include "dns/name.hpp"
 #include "dns/rdata.hpp"
+#include "dns/utf8.hpp"
 
 namespace pillion::dns {
 namespace {

@@ -74,9 +74,8 @@ bool shorten(Buffer& out, std::size_t start, std::size_t limit, bool dnssec_ok) 
   const auto message = Bytes(out).subspan(start);
   if (message.size() <= limit) return false;
   const auto header = *Header::of(message);
-  auto end = header_size;
-  while (message[end] != 0) end += std::size_t{message[end]} + 1;
-  end += 5;  // the root label, type and class
+  constexpr std::size_t type_and_class = 4;
+  auto end = header_size + NameView::at(message, header_size).size() + type_and_class;
   const auto needed = std::size_t{header.answers()} + header.authorities();
   std::size_t kept = 0;
   for_each_record(message, end, [&, seen = std::size_t{0}](const Record& record) mutable {

@@ -210,14 +210,16 @@ void ResponseWriter::write_pointer(std::size_t target) {
 /// Fills in the suffixes of name_.bytes. A suffix's hash follows from that of the next, so that a long name costs no
 /// more than its length.
 void ResponseWriter::split_name() {
-  const Bytes name = name_.bytes;
+  const NameView name = name_.bytes;
   name_.starts.clear();
-  for (std::size_t at = 0; name[at] != 0; at += std::size_t{name[at]} + 1)
-    name_.starts.push_back(static_cast<std::uint8_t>(at));
+  for (auto suffix = name; !suffix.is_root(); suffix = suffix.parent())
+    name_.starts.push_back(static_cast<std::uint8_t>(name.size() - suffix.size()));
   name_.hashes.resize(name_.starts.size());
   auto hash = seed_;
   for (auto i = name_.starts.size(); i-- > 0;) {
-    const auto label = name.subspan(name_.starts[i], std::size_t{name[name_.starts[i]]} + 1);
+    const auto start = std::size_t{name_.starts[i]};
+    const auto end = i + 1 < name_.starts.size() ? std::size_t{name_.starts[i + 1]} : name.size() - 1;
+    const auto label = name.bytes().subspan(start, end - start);
     hash = hash_name(label, hash);
     name_.hashes[i] = hash;
   }

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 #include "probe/certificates.hpp"
 #include "probe/findings.hpp"
 #include "probe/owned_connection.hpp"
@@ -64,7 +64,7 @@ class SingleExchange {
     } else if (!query_.reply()) {
       problem_ = upstream::traits(query_.error().value_or(upstream::Error::closed)).text;
     } else if (reply_.message.empty()) {
-      problem_ = "its reply is " + dns::rcode_to_text(query_.reply()->rcode) + " without a question";
+      problem_ = "its reply is " + presentation::rcode_to_text(query_.reply()->rcode) + " without a question";
     }
   }
 

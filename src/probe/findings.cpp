@@ -10,7 +10,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "config/scalar.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 #include "runtime/stable_sort.hpp"
 
 namespace pillion::probe {
@@ -85,7 +85,7 @@ void judge_latency(std::string_view kind, const LatencyFigures& figures, Finding
   findings.warn_if(figures.unanswered > 0 && !are_many, unanswered);
   if (figures.refused > 0) {
     findings.failed(fmt::format("{} of {} queries for {} were answered {}", figures.refused, figures.asked, kind,
-                                dns::rcode_to_text(*figures.rcode)));
+                                presentation::rcode_to_text(*figures.rcode)));
   }
 }
 

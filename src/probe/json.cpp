@@ -3,7 +3,7 @@
 #include <boost/json.hpp>
 #include <spdlog/fmt/fmt.h>
 
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 
 namespace pillion::probe {
 namespace {
@@ -67,7 +67,7 @@ json::value tls_value(const ServerFigures& figures) {
 }
 
 json::object behaviour_object(const Behaviour& behaviour) {
-  return {{"rcode", dns::rcode_to_text(behaviour.rcode)},
+  return {{"rcode", presentation::rcode_to_text(behaviour.rcode)},
           {"authentic", behaviour.is_authentic},
           {"truncated", behaviour.is_truncated},
           {"records", behaviour.records},
@@ -93,7 +93,7 @@ json::array findings_array(const std::vector<Finding>& findings) {
 
 json::object extended_errors(const std::vector<std::uint16_t>& codes) {
   json::object object;
-  for (const auto code : codes) object[std::to_string(code)] = dns::extended_error_to_text(code);
+  for (const auto code : codes) object[std::to_string(code)] = presentation::extended_error_to_text(code);
   return object;
 }
 

@@ -8,7 +8,7 @@
 
 #include <spdlog/fmt/fmt.h>
 
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 
 namespace pillion::probe {
 namespace {
@@ -156,8 +156,8 @@ void add_idle(const ServerFigures& figures, DetailLines& lines) {
 }
 
 std::string behaviour_text(const Behaviour& behaviour) {
-  return fmt::format("{}{}{}, {} bytes", dns::rcode_to_text(behaviour.rcode), behaviour.is_authentic ? ", AD" : "",
-                     behaviour.is_truncated ? ", TC" : "", behaviour.size);
+  return fmt::format("{}{}{}, {} bytes", presentation::rcode_to_text(behaviour.rcode),
+                     behaviour.is_authentic ? ", AD" : "", behaviour.is_truncated ? ", TC" : "", behaviour.size);
 }
 
 void add_behaviour(const ServerFigures& figures, DetailLines& lines) {
@@ -171,7 +171,7 @@ void add_behaviour(const ServerFigures& figures, DetailLines& lines) {
   add("over TCP", figures.large_over_tcp);
   std::string errors;
   for (const auto code : figures.extended_errors)
-    errors += fmt::format("{}{} ({})", errors.empty() ? "" : ", ", code, dns::extended_error_to_text(code));
+    errors += fmt::format("{}{} ({})", errors.empty() ? "" : ", ", code, presentation::extended_error_to_text(code));
   if (figures.hot.latency) lines.add("EDE", errors.empty() ? "none seen" : errors);
 }
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 #include "upstream/trace_text.hpp"
 #include "upstream/trace_words.hpp"
 
@@ -105,7 +105,7 @@ struct Writer {
   Fields operator()(const SentAgain& event) const { return {{"server", event.server}}; }
   Fields operator()(const SentWithoutEdns& event) const { return {{"server", event.server}}; }
   Fields operator()(const Replied& event) const {
-    Fields fields{{"server", event.server},           {"rcode", dns::rcode_to_text(event.rcode)},
+    Fields fields{{"server", event.server},           {"rcode", presentation::rcode_to_text(event.rcode)},
                   {"truncated", event.is_truncated},  {"usable", event.is_usable},
                   {"answers", number(event.answers)}, {"latency_ms", milliseconds(event.latency)}};
     add_errors(fields, event.errors);
@@ -123,7 +123,7 @@ struct Writer {
   Fields operator()(const WalkEnded& event) const { return {{"name", event.name}, {"found", event.has_found}}; }
   Fields operator()(const Answered& event) const {
     Fields fields{{"source", std::string(event.source)},
-                  {"rcode", dns::rcode_to_text(event.rcode)},
+                  {"rcode", presentation::rcode_to_text(event.rcode)},
                   {"answers", number(event.answers)},
                   {"truncated", event.is_truncated}};
     add_errors(fields, event.errors);

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdio>
 
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 #include "upstream/trace_words.hpp"
 
 namespace pillion::upstream::trace {
@@ -206,7 +206,7 @@ struct Speaker {
     return event.server + " refuses it with EDNS: sent again without";
   }
   std::string operator()(const Replied& event) const {
-    return with_errors(event.server + " replies " + dns::rcode_to_text(event.rcode) +
+    return with_errors(event.server + " replies " + presentation::rcode_to_text(event.rcode) +
                            (event.is_truncated ? ", truncated" : "") + " with " + counted(event.answers, "record") +
                            " after " + to_text(event.latency) +
                            (event.is_usable ? "" : ", which another server may do better"),
@@ -231,8 +231,8 @@ struct Speaker {
                            : "the search leads no further: the answer is that to " + event.name;
   }
   std::string operator()(const Answered& event) const {
-    return with_errors("answer from " + std::string(event.source) + ": " + dns::rcode_to_text(event.rcode) + " with " +
-                           counted(event.answers, "record") + (event.is_truncated ? ", truncated" : ""),
+    return with_errors("answer from " + std::string(event.source) + ": " + presentation::rcode_to_text(event.rcode) +
+                           " with " + counted(event.answers, "record") + (event.is_truncated ? ", truncated" : ""),
                        event.errors);
   }
 };

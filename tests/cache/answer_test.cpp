@@ -3,7 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "cache/messages.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
 
 namespace pillion::cache::testing {
 namespace {
@@ -18,8 +19,8 @@ std::vector<std::string> records_of(dns::Bytes message) {
   dns::for_each_record(dns::MessageView::parse(message).value(), [&](const dns::Record& record) {
     Buffer owner;
     EXPECT_TRUE(dns::unpack_name(message, record.owner, owner));
-    texts.push_back(dns::to_text(owner) + ' ' + std::to_string(record.ttl) + ' ' + dns::type_to_text(record.type) +
-                    ' ' + dns::rdata_to_text(message, record));
+    texts.push_back(dns::to_text(owner) + ' ' + std::to_string(record.ttl) + ' ' +
+                    presentation::type_to_text(record.type) + ' ' + presentation::rdata_to_text(message, record));
   });
   return texts;
 }

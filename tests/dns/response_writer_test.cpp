@@ -8,7 +8,8 @@
 
 #include "dns/message_builder.hpp"
 #include "dns/reply.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
 
 namespace pillion::dns {
 namespace {
@@ -40,8 +41,8 @@ std::vector<std::string> records_of(const Buffer& message) {
   for_each_record(*view, [&](const Record& record) {
     Buffer owner;
     EXPECT_TRUE(unpack_name(message, record.owner, owner));
-    all.push_back(to_text(owner) + " " + std::to_string(record.ttl) + " " + type_to_text(record.type) + " " +
-                  rdata_to_text(message, record));
+    all.push_back(to_text(owner) + " " + std::to_string(record.ttl) + " " + presentation::type_to_text(record.type) +
+                  " " + presentation::rdata_to_text(message, record));
   });
   return all;
 }

@@ -9,9 +9,9 @@
 #include "dns/rdata.hpp"
 #include "dns/reply.hpp"
 #include "dns/response_writer.hpp"
-#include "dns/text.hpp"
 #include "fuzz/fuzz.hpp"
 #include "fuzz/oracle.hpp"
+#include "presentation/rdata_text.hpp"
 
 namespace pillion::fuzz {
 namespace {
@@ -47,9 +47,9 @@ void compare_record(Bytes before, const Record& old_record, Bytes after, const R
     return;
   }
   // What does not read as its type says is printed byte by byte, and a name in it that is written in full has others.
-  const auto text = rdata_to_text(before, old_record);
+  const auto text = presentation::rdata_to_text(before, old_record);
   if (text.starts_with("\\# ")) return;
-  require(text == rdata_to_text(after, new_record), "the same rdata, letter by letter");
+  require(text == presentation::rdata_to_text(after, new_record), "the same rdata, letter by letter");
   const auto old_oracle = read_record(before, old_record.owner, LDNS_SECTION_ANSWER);
   if (!old_oracle.record) return;
   const auto new_oracle = read_record(after, new_record.owner, LDNS_SECTION_ANSWER);
@@ -68,7 +68,8 @@ void change_letters_of_question(const MessageView& view, Bytes after, const std:
   }
   for (const auto& record : records) {
     if (dns::rdata_layout(record.type).empty()) continue;
-    require(rdata_to_text(after, record) == rdata_to_text(changed, record), "rdata has letters of its own");
+    require(presentation::rdata_to_text(after, record) == presentation::rdata_to_text(changed, record),
+            "rdata has letters of its own");
   }
   require(view.question().name.size() == MessageView::parse(changed)->question().name.size(), "the same question");
 }

@@ -8,10 +8,10 @@
 #include "dns/message.hpp"
 #include "dns/name.hpp"
 #include "dns/response.hpp"
-#include "dns/text.hpp"
 #include "dns/ttl.hpp"
 #include "fuzz/fuzz.hpp"
 #include "fuzz/oracle.hpp"
+#include "presentation/rdata_text.hpp"
 
 namespace pillion::fuzz {
 namespace {
@@ -138,7 +138,7 @@ void use(const MessageView& view) {
   std::uint32_t smallest = 0xFFFFFFFF;
   for_each_record(view, [&](const dns::Record& record) {
     require(dns::read_record(bytes, record.owner).value().end == record.end, "records are read alike");
-    (void)rdata_to_text(bytes, record);
+    (void)presentation::rdata_to_text(bytes, record);
     if (record.type != dns::type::opt) smallest = std::min(smallest, dns::effective_ttl(record.ttl));
   });
   require(dns::smallest_ttl(view).value_or(0xFFFFFFFF) == smallest, "the smallest TTL");

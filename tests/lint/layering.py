@@ -19,18 +19,19 @@ TOP_LEVEL = {
 LAYERS = {
     "runtime": set(),
     "dns": set(),
-    "config": {"dns"},
+    "presentation": {"dns"},
+    "config": {"dns", "presentation"},
     "cache": {"runtime", "dns"},
-    "upstream": {"runtime", "dns", "config"},
+    "upstream": {"runtime", "dns", "presentation", "config"},
     "resolve": {"runtime", "dns", "config", "cache", "upstream"},
     "server": {"runtime", "dns", "config", "cache", "upstream", "resolve"},
     "telemetry": {"runtime", "dns"},
     "http": {"runtime"},
     "inject": {"config"},
-    "probe": {"runtime", "dns", "config", "upstream"},
-    "admin": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
-    "app": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "admin"},
-    "cli": {"runtime", "dns", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "admin", "app", "inject",
+    "probe": {"runtime", "dns", "presentation", "config", "upstream"},
+    "admin": {"runtime", "dns", "presentation", "config", "cache", "upstream", "resolve", "server", "telemetry", "http"},
+    "app": {"runtime", "dns", "presentation", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "admin"},
+    "cli": {"runtime", "dns", "presentation", "config", "cache", "upstream", "resolve", "server", "telemetry", "http", "admin", "app", "inject",
             "probe"},
     "": {"cli"},
 }
@@ -38,7 +39,7 @@ LAYERS = {
 PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|error)\.hpp$")
 READS_PUBLISHED = {"telemetry", "http"}
 
-PURE = re.compile(r"^(dns|cache|inject)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics|trace)[a-z_]*\.[ch]pp$"
+PURE = re.compile(r"^(dns|presentation|cache|inject)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics|trace)[a-z_]*\.[ch]pp$"
                   r"|^app/settling\.[ch]pp$|^config/(difference|line_paths|restart_keys)\.[ch]pp$"
                   r"|^server/(clients|client_address|sliding_minute|recent_queries)\.[ch]pp$"
                   r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups|trace_events|resolver_trace)\.[ch]pp$"

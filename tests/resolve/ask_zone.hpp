@@ -8,7 +8,8 @@
 
 #include "dns/message_builder.hpp"
 #include "dns/response.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
 #include "resolve/local_zone.hpp"
 
 namespace pillion::resolve::testing {
@@ -24,8 +25,8 @@ struct Response {
 inline std::string record_text(dns::Bytes message, const dns::Record& record) {
   dns::Buffer owner;
   if (!dns::unpack_name(message, record.owner, owner)) return "a bad owner";
-  return dns::to_text(owner) + " " + std::to_string(record.ttl) + " " + dns::type_to_text(record.type) + " " +
-         dns::rdata_to_text(message, record);
+  return dns::to_text(owner) + " " + std::to_string(record.ttl) + " " + presentation::type_to_text(record.type) + " " +
+         presentation::rdata_to_text(message, record);
 }
 
 /// Throws where the zone's answer is not a message, or has an additional section.

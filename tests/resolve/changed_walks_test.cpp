@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "presentation/zone_text.hpp"
 #include "resolve/changed_names.hpp"
 #include "resolve/fakes.hpp"
 
@@ -28,7 +29,7 @@ class ChangedWalksTest : public ::testing::Test {
   }
   static resolve::Setup::Zone zone(std::string_view name, std::string_view record) {
     auto origin = name_of(name);
-    std::vector<dns::ZoneRecord> records{dns::parse_zone_record(record, origin).value()};
+    std::vector<dns::ZoneRecord> records{presentation::parse_zone_record(record, origin).value()};
     return {.name = origin, .zone = LocalZone(origin, std::move(records))};
   }
   static void route(resolve::Setup& setup, std::string_view name, std::shared_ptr<UpstreamGroup> to) {

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "presentation/zone_text.hpp"
 #include "resolve/ask_zone.hpp"
 
 namespace pillion::resolve::testing {
@@ -24,7 +25,7 @@ constexpr auto made_up_soa = "corp.example. 300 SOA corp.example. nobody.invalid
 LocalZone zone_of(std::string_view origin, const std::vector<std::string>& lines) {
   auto name = name_of(origin);
   std::vector<dns::ZoneRecord> records;
-  for (const auto& line : lines) records.push_back(dns::parse_zone_record(line, name).value());
+  for (const auto& line : lines) records.push_back(presentation::parse_zone_record(line, name).value());
   return {std::move(name), std::move(records)};
 }
 

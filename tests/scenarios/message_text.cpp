@@ -5,7 +5,9 @@
 #include <utility>
 
 #include "dns/message_builder.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
+#include "presentation/zone_text.hpp"
 
 namespace pillion::scenarios {
 namespace {
@@ -45,7 +47,7 @@ std::string name_text(dns::Bytes name) {
 }
 
 std::string record_text(dns::Bytes owner, std::uint32_t ttl, std::uint16_t type, const std::string& rdata) {
-  return lower(name_text(owner)) + " " + std::to_string(ttl) + " " + dns::type_to_text(type) + " " + rdata;
+  return lower(name_text(owner)) + " " + std::to_string(ttl) + " " + presentation::type_to_text(type) + " " + rdata;
 }
 
 std::string record_text(const dns::ZoneRecord& record) {
@@ -53,7 +55,7 @@ std::string record_text(const dns::ZoneRecord& record) {
   view.type = record.type;
   view.rdata_size = static_cast<std::uint16_t>(record.rdata.size());
   view.end = record.rdata.size();
-  return record_text(record.owner, record.ttl, record.type, dns::rdata_to_text(record.rdata, view));
+  return record_text(record.owner, record.ttl, record.type, presentation::rdata_to_text(record.rdata, view));
 }
 
 std::string error_text(std::uint16_t info_code, std::string_view text) {
@@ -77,7 +79,7 @@ dns::ZoneRecord read_record(Words& words, std::vector<std::string> record_words)
   std::string line;
   for (const auto& word : record_words) line += (line.empty() ? "" : " ") + word;
   static constexpr std::array<std::uint8_t, 1> root{0};
-  auto record = dns::parse_zone_record(line, root);
+  auto record = presentation::parse_zone_record(line, root);
   if (!record) words.fail("in \"" + line + "\": " + record.error());
   return std::move(*record);
 }
@@ -141,7 +143,7 @@ void read_head_word(Words& words, const std::string& word, Reply& reply, bool& h
 }
 
 std::string head_text(std::uint16_t rcode, std::uint16_t flags, bool is_signed) {
-  auto text = dns::rcode_to_text(rcode);
+  auto text = presentation::rcode_to_text(rcode);
   for (const auto& [name, flag] : named_flags) {
     if ((flags & flag) != 0) text += " " + std::string(name);
   }
@@ -194,7 +196,7 @@ Question read_question(Words& words) {
   Question question{.name = words.take("the name"), .type = 0};
   if (!dns::parse_name(question.name)) words.fail("\"" + question.name + "\" is not a name");
   const auto type_text = words.take("the type");
-  const auto type = dns::type_from_text(type_text);
+  const auto type = presentation::type_from_text(type_text);
   if (!type) words.fail("\"" + type_text + "\" is not a type");
   question.type = *type;
   while (true) {
@@ -226,8 +228,8 @@ Question question_of(const dns::QueryView& query) {
 }
 
 std::string to_text(const Question& question) {
-  auto text = question.name + " " + dns::type_to_text(question.type);
-  if (question.klass != dns::klass::in) text += " " + dns::class_to_text(question.klass);
+  auto text = question.name + " " + presentation::type_to_text(question.type);
+  if (question.klass != dns::klass::in) text += " " + presentation::class_to_text(question.klass);
   if (question.dnssec_ok) text += " DO";
   if (question.checking_disabled) text += " CD";
   if (!question.recursion_desired) text += " no-RD";
@@ -329,8 +331,8 @@ std::string to_text(const dns::MessageView& message, std::string_view source) {
     const auto section = i < header.answers() ? 0U : i < before_additional ? 1U : 2U;
     dns::Buffer owner;
     if (!dns::unpack_name(message.bytes(), record.owner, owner)) owner = name_of("malformed.invalid");
-    auto line = record_text(owner, record.ttl, record.type, dns::rdata_to_text(message.bytes(), record));
-    if (record.klass != message.question().klass) line += " of class " + dns::class_to_text(record.klass);
+    auto line = record_text(owner, record.ttl, record.type, presentation::rdata_to_text(message.bytes(), record));
+    if (record.klass != message.question().klass) line += " of class " + presentation::class_to_text(record.klass);
     records[section].push_back(std::move(line));
   });
   return text + sections_text(records);

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "dns/query.hpp"
-#include "dns/zone_text.hpp"
+#include "dns/zone_record.hpp"
 #include "scenarios/script.hpp"
 
 namespace pillion::scenarios {

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "dns/name.hpp"
+#include "presentation/zone_text.hpp"
 #include "scenarios/stage.hpp"
 
 namespace pillion::scenarios {
@@ -132,7 +133,7 @@ bool Stage::read_setting(Words& words) {
     if (zones_.empty()) words.fail("a record needs a zone before it");
     std::string line;
     while (!words.empty()) line += (line.empty() ? "" : " ") + words.take("a record");
-    auto record = dns::parse_zone_record(line, wire_name(words, zones_.back().name));
+    auto record = presentation::parse_zone_record(line, wire_name(words, zones_.back().name));
     if (!record) words.fail(record.error());
     zones_.back().records.push_back(std::move(*record));
   } else {

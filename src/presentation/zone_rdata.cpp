@@ -1,4 +1,4 @@
-#include "dns/zone_rdata.hpp"
+#include "presentation/zone_rdata.hpp"
 
 #include <arpa/inet.h>
 
@@ -8,11 +8,11 @@
 #include <limits>
 #include <utility>
 
-#include "dns/message.hpp"
 #include "dns/rdata.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
 
-namespace pillion::dns {
+namespace pillion::presentation {
 namespace {
 
 constexpr std::size_t max_rdata_size = std::numeric_limits<std::uint16_t>::max();  // RDLENGTH
@@ -22,23 +22,23 @@ constexpr std::string_view readable_fields = "124aAnsScqx";  // letters of rdata
 // An rdata as it should be, for messages; empty for the types that are seldom written by hand.
 std::string_view example_of(std::uint16_t rr_type) {
   switch (rr_type) {
-    case type::a:
+    case dns::type::a:
       return "192.0.2.1";
-    case type::aaaa:
+    case dns::type::aaaa:
       return "2001:db8::1";
-    case type::cname:
-    case type::ns:
-    case type::ptr:
+    case dns::type::cname:
+    case dns::type::ns:
+    case dns::type::ptr:
       return "host.example.";
-    case type::mx:
+    case dns::type::mx:
       return "10 mail.example.";
-    case type::txt:
+    case dns::type::txt:
       return R"("some text")";
-    case type::srv:
+    case dns::type::srv:
       return "10 5 443 host.example.";
-    case type::soa:
+    case dns::type::soa:
       return "ns.example. admin.example. 1 2h 1h 2w 5m";
-    case type::caa:
+    case dns::type::caa:
       return R"(0 issue "ca.example")";
     default:
       return R"(\# LENGTH HEX)";
@@ -57,8 +57,8 @@ int hex_digit(char c) {
 }
 
 // Hexadecimal digits, which may stand in several words.
-std::expected<Buffer, std::string> read_hex(Words words) {
-  Buffer bytes;
+std::expected<dns::Buffer, std::string> read_hex(Words words) {
+  dns::Buffer bytes;
   int high = -1;
   for (const auto& word : words) {
     for (const auto c : word.text) {
@@ -76,9 +76,9 @@ std::expected<Buffer, std::string> read_hex(Words words) {
 // Reads words as the fields of one type's layout. Each function returns what is wrong, empty where nothing is.
 class RdataReader {
  public:
-  RdataReader(std::uint16_t rr_type, Words words, Bytes origin) : type_(rr_type), words_(words), origin_(origin) {}
+  RdataReader(std::uint16_t rr_type, Words words, dns::Bytes origin) : type_(rr_type), words_(words), origin_(origin) {}
 
-  [[nodiscard]] std::expected<Buffer, std::string> read(std::string_view layout) {
+  [[nodiscard]] std::expected<dns::Buffer, std::string> read(std::string_view layout) {
     for (const auto field : layout) {
       if (words_.empty())
         return std::unexpected("the rdata of " + type_to_text(type_) + " ends too early" + example_text(type_));
@@ -126,9 +126,9 @@ class RdataReader {
     }
   }
 
-  std::string take_bytes(const std::expected<Buffer, std::string>& bytes) {
+  std::string take_bytes(const std::expected<dns::Buffer, std::string>& bytes) {
     if (!bytes) return bytes.error();
-    append(rdata_, *bytes);
+    dns::append(rdata_, *bytes);
     return {};
   }
 
@@ -149,7 +149,7 @@ class RdataReader {
     const auto text = take().text;
     const auto value = parse_zone_time(text, std::numeric_limits<std::uint32_t>::max());
     if (!value) return shown(text) + " is not a number from 0 to 4294967295 or a time such as 2h" + example_text(type_);
-    append_u32(rdata_, *value);
+    dns::append_u32(rdata_, *value);
     return {};
   }
 
@@ -159,7 +159,7 @@ class RdataReader {
     // inet_pton would stop at a zero byte.
     if (text.find('\0') != std::string_view::npos || inet_pton(family, std::string(text).c_str(), address.data()) != 1)
       return shown(text) + std::string(problem) + example_text(type_);
-    append(rdata_, Bytes(address).first(size));
+    dns::append(rdata_, dns::Bytes(address).first(size));
     return {};
   }
 
@@ -171,7 +171,7 @@ class RdataReader {
       return "the string " + shown(word.text) + " has " + std::to_string(bytes->size()) +
              " bytes; allowed: several strings of at most 255 bytes each";
     rdata_.push_back(static_cast<std::uint8_t>(bytes->size()));
-    append(rdata_, *bytes);
+    dns::append(rdata_, *bytes);
     return {};
   }
 
@@ -196,31 +196,17 @@ class RdataReader {
 
   std::uint16_t type_;
   Words words_;
-  Bytes origin_;
-  Buffer rdata_;
+  dns::Bytes origin_;
+  dns::Buffer rdata_;
 };
 
-// True if the rdata fits the layout of its type, names uncompressed.
-bool fits_layout(std::uint16_t rr_type, const Buffer& rdata) {
-  if (rdata_layout(rr_type).empty()) return true;
-  // Compression pointers reach 16 KiB far: what they find there is not a name, since its first label has a bad type.
-  constexpr std::size_t beyond_pointers = 0x4000;
-  constexpr std::uint8_t bad_label = 0x40;
-  Buffer message(beyond_pointers, bad_label);
-  append(message, rdata);
-  const Record record{.owner = 0,
-                      .type = rr_type,
-                      .klass = klass::in,
-                      .ttl = 0,
-                      .ttl_offset = 0,
-                      .rdata = beyond_pointers,
-                      .rdata_size = static_cast<std::uint16_t>(rdata.size()),
-                      .end = message.size()};
-  return !rdata_to_text(message, record).starts_with(R"(\# )");
+// True if the rdata fits the layout of its type, or the type has none here.
+bool fits_layout(std::uint16_t rr_type, dns::Bytes rdata) {
+  return dns::rdata_layout(rr_type).empty() || uncompressed_rdata_to_text(rr_type, rdata).has_value();
 }
 
 // RFC 3597 section 5, without the `\#`.
-std::expected<Buffer, std::string> read_generic(std::uint16_t rr_type, Words words) {
+std::expected<dns::Buffer, std::string> read_generic(std::uint16_t rr_type, Words words) {
   constexpr std::string_view form = R"(; allowed: `\# LENGTH HEX`, such as `\# 4 C0000201`)";
   const auto length_text = words.empty() ? std::string_view{} : words.front().text;
   std::size_t length = 0;
@@ -240,10 +226,10 @@ std::expected<Buffer, std::string> read_generic(std::uint16_t rr_type, Words wor
 
 }  // namespace
 
-std::expected<Buffer, std::string> read_zone_rdata(std::uint16_t rr_type, Words words, Bytes origin) {
+std::expected<dns::Buffer, std::string> read_zone_rdata(std::uint16_t rr_type, Words words, dns::Bytes origin) {
   if (!words.empty() && !words.front().quoted && words.front().text == R"(\#)")
     return read_generic(rr_type, words.subspan(1));
-  const auto layout = rdata_layout(rr_type);
+  const auto layout = dns::rdata_layout(rr_type);
   if (layout.empty() || layout.find_first_not_of(readable_fields) != std::string_view::npos)
     return std::unexpected("the rdata of " + type_to_text(rr_type) + " is only read in hexadecimal (RFC 3597)" +
                            example_text(rr_type));
@@ -253,4 +239,4 @@ std::expected<Buffer, std::string> read_zone_rdata(std::uint16_t rr_type, Words 
   return rdata;
 }
 
-}  // namespace pillion::dns
+}  // namespace pillion::presentation

@@ -1,12 +1,15 @@
-#include "dns/text.hpp"
-
 #include <gtest/gtest.h>
 #include <ldns/ldns.h>
 
 #include "dns/message_builder.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
 
-namespace pillion::dns::testing {
+namespace pillion::presentation::testing {
 namespace {
+
+using namespace dns;
+using namespace dns::testing;
 
 TEST(TypeText, ThereAndBack) {
   EXPECT_EQ(type_to_text(type::aaaa), "AAAA");
@@ -162,4 +165,4 @@ TEST(RdataText, WhatIsNotKnownOrDoesNotFitIsInHex) {
 }
 
 }  // namespace
-}  // namespace pillion::dns::testing
+}  // namespace pillion::presentation::testing

@@ -1,4 +1,4 @@
-// rdata_to_text: the presentation form of rdata, field by field.
+#include "presentation/rdata_text.hpp"
 
 #include <arpa/inet.h>
 
@@ -8,12 +8,12 @@
 
 #include "dns/name.hpp"
 #include "dns/rdata.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 
-namespace pillion::dns {
+namespace pillion::presentation {
 namespace {
 
-void append_hex(std::string& out, Bytes bytes) {
+void append_hex(std::string& out, dns::Bytes bytes) {
   static constexpr std::string_view digits = "0123456789ABCDEF";
   for (const auto byte : bytes) {
     out += digits[byte >> 4U];
@@ -22,7 +22,7 @@ void append_hex(std::string& out, Bytes bytes) {
 }
 
 // Digits of `bits` bits each, most significant first (RFC 4648); the last one filled up with zeros.
-void append_digits(std::string& out, Bytes bytes, std::size_t bits, std::string_view digits) {
+void append_digits(std::string& out, dns::Bytes bytes, std::size_t bits, std::string_view digits) {
   std::uint32_t pending = 0;
   std::size_t pending_bits = 0;
   for (const auto byte : bytes) {
@@ -34,19 +34,17 @@ void append_digits(std::string& out, Bytes bytes, std::size_t bits, std::string_
   if (pending_bits > 0) out += digits[pending << (bits - pending_bits) & (digits.size() - 1)];
 }
 
-void append_base64(std::string& out, Bytes bytes) {
+void append_base64(std::string& out, dns::Bytes bytes) {
   append_digits(out, bytes, 6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
   out.append((3 - bytes.size() % 3) % 3, '=');
 }
 
 // RFC 1035 5.1: quoted; `\"` and `\\`, and `\DDD` for what is not printable ASCII.
-void append_quoted(std::string& out, Bytes text) {
+void append_quoted(std::string& out, dns::Bytes text) {
   out += '"';
   for (const auto byte : text) {
     if (byte < ' ' || byte > '~') {
-      std::array<char, 5> escape{};
-      std::snprintf(escape.data(), escape.size(), "\\%03u", byte);
-      out += escape.data();
+      dns::append_decimal_escape(out, byte);
       continue;
     }
     if (byte == '"' || byte == '\\') out += '\\';
@@ -55,11 +53,15 @@ void append_quoted(std::string& out, Bytes text) {
   out += '"';
 }
 
-// Reads one record's rdata and writes it field by field. Each function says false where the rdata does not fit the
+// Whether names may end in compression pointers, which only lead somewhere inside a message.
+enum class Names : std::uint8_t { compressed, uncompressed };
+
+// Reads one record's rdata and writes it field by field. Each function returns false if the rdata does not fit the
 // layout.
 class RdataPrinter {
  public:
-  RdataPrinter(Bytes message, const Record& record) : message_(message), offset_(record.rdata), end_(record.end) {}
+  RdataPrinter(dns::Bytes message, std::size_t rdata, std::size_t end, Names names)
+      : message_(message), offset_(rdata), end_(end), names_(names) {}
 
   [[nodiscard]] std::optional<std::string> print(std::string_view layout) {
     for (const auto field : layout) {
@@ -121,7 +123,7 @@ class RdataPrinter {
   [[nodiscard]] std::size_t left() const { return end_ - offset_; }
 
   // `size` is at most left().
-  Bytes take(std::size_t size) {
+  dns::Bytes take(std::size_t size) {
     const auto bytes = message_.subspan(offset_, size);
     offset_ += size;
     return bytes;
@@ -135,7 +137,7 @@ class RdataPrinter {
   }
 
   // Bytes after a length of one byte.
-  std::optional<Bytes> take_counted() {
+  std::optional<dns::Bytes> take_counted() {
     const auto size = take_number(1);
     if (!size || *size > left()) return std::nullopt;
     return take(*size);
@@ -156,11 +158,12 @@ class RdataPrinter {
   }
 
   bool print_name() {
-    Buffer name;
-    const auto size = skip_name(message_, offset_);
-    if (!size || *size > left() || !unpack_name(message_, offset_, name)) return false;
+    dns::Buffer name;
+    const auto size = dns::skip_name(message_, offset_);
+    if (!size || *size > left() || !dns::unpack_name(message_, offset_, name)) return false;
+    if (names_ == Names::uncompressed && *size != name.size()) return false;
     offset_ += *size;
-    out_ += to_text(name);
+    out_ += dns::to_text(name);
     return true;
   }
 
@@ -257,7 +260,7 @@ class RdataPrinter {
     return true;
   }
 
-  bool print_parameter(std::uint32_t key, Bytes value) {
+  bool print_parameter(std::uint32_t key, dns::Bytes value) {
     static constexpr auto keys = std::to_array<std::string_view>(
         {"mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint"});
     out_ += key < keys.size() ? std::string(keys[key]) : "key" + std::to_string(key);
@@ -265,15 +268,15 @@ class RdataPrinter {
     out_ += '=';
     switch (key) {
       case 0:
-        return print_list(value, 2, [&](Bytes item) {
-          const auto listed = read_u16(item, 0);
+        return print_list(value, 2, [&](dns::Bytes item) {
+          const auto listed = dns::read_u16(item, 0);
           out_ += listed < keys.size() ? std::string(keys[listed]) : "key" + std::to_string(listed);
         });
       case 1:
         return print_alpn(value);
       case 3:
         if (value.size() != 2) return false;
-        out_ += std::to_string(read_u16(value, 0));
+        out_ += std::to_string(dns::read_u16(value, 0));
         return true;
       case 4:
         return print_addresses(value, AF_INET, 4);
@@ -289,7 +292,7 @@ class RdataPrinter {
   }
 
   template <typename Print>
-  bool print_list(Bytes value, std::size_t item_size, Print print) {
+  bool print_list(dns::Bytes value, std::size_t item_size, Print print) {
     if (value.size() % item_size != 0) return false;
     for (std::size_t i = 0; i < value.size(); i += item_size) {
       if (i != 0) out_ += ',';
@@ -298,15 +301,15 @@ class RdataPrinter {
     return true;
   }
 
-  bool print_addresses(Bytes value, int family, std::size_t size) {
-    return print_list(value, size, [&](Bytes item) {
+  bool print_addresses(dns::Bytes value, int family, std::size_t size) {
+    return print_list(value, size, [&](dns::Bytes item) {
       std::array<char, INET6_ADDRSTRLEN> text{};
       if (inet_ntop(family, item.data(), text.data(), text.size()) != nullptr) out_ += text.data();
     });
   }
 
-  bool print_alpn(Bytes value) {
-    Buffer list;
+  bool print_alpn(dns::Bytes value) {
+    dns::Buffer list;
     while (!value.empty()) {
       const auto size = std::size_t{value[0]};
       if (size == 0 || size >= value.size()) return false;
@@ -321,20 +324,26 @@ class RdataPrinter {
     return true;
   }
 
-  Bytes message_;
+  dns::Bytes message_;
   std::size_t offset_;
   std::size_t end_;
+  Names names_;
   std::string out_;
 };
 
 }  // namespace
 
-std::string rdata_to_text(Bytes message, const Record& record) {
-  if (auto text = RdataPrinter(message, record).print(rdata_layout(record.type))) return std::move(*text);
+std::string rdata_to_text(dns::Bytes message, const dns::Record& record) {
+  RdataPrinter printer(message, record.rdata, record.end, Names::compressed);
+  if (auto text = printer.print(dns::rdata_layout(record.type))) return std::move(*text);
   auto out = "\\# " + std::to_string(record.rdata_size);
   if (record.rdata_size > 0) out += ' ';
   append_hex(out, message.subspan(record.rdata, record.rdata_size));
   return out;
 }
 
-}  // namespace pillion::dns
+std::optional<std::string> uncompressed_rdata_to_text(std::uint16_t rr_type, dns::Bytes rdata) {
+  return RdataPrinter(rdata, 0, rdata.size(), Names::uncompressed).print(dns::rdata_layout(rr_type));
+}
+
+}  // namespace pillion::presentation

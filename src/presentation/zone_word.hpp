@@ -12,7 +12,7 @@
 
 #include "dns/wire.hpp"
 
-namespace pillion::dns {
+namespace pillion::presentation {
 
 struct Word {
   std::string_view text;  ///< a view of the line, its escapes still in and the quotation marks taken off
@@ -27,15 +27,12 @@ using Words = std::span<const Word>;
 [[nodiscard]] std::string shown(std::string_view word);
 
 /// The bytes that a word's text stands for.
-[[nodiscard]] std::expected<Buffer, std::string> read_zone_string(const Word& word);
-
-/// True if `name` is the origin or beneath it. Both are in wire form.
-[[nodiscard]] bool is_within(Bytes name, Bytes origin);
+[[nodiscard]] std::expected<dns::Buffer, std::string> read_zone_string(const Word& word);
 
 /// A name in wire form, `@` and relative ones completed by `origin`.
-[[nodiscard]] std::expected<Buffer, std::string> read_zone_name(const Word& word, Bytes origin);
+[[nodiscard]] std::expected<dns::Buffer, std::string> read_zone_name(const Word& word, dns::Bytes origin);
 
 /// Seconds: a number, or numbers with the units w, d, h, m and s in any case. nullopt for anything else or above `max`.
 [[nodiscard]] std::optional<std::uint32_t> parse_zone_time(std::string_view text, std::uint32_t max);
 
-}  // namespace pillion::dns
+}  // namespace pillion::presentation

@@ -1,10 +1,11 @@
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
 
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <span>
 
-namespace pillion::dns {
+namespace pillion::presentation {
 namespace {
 
 struct Mnemonic {
@@ -110,4 +111,4 @@ std::string_view extended_error_to_text(std::uint16_t info_code) {
   return info_code < extended_errors.size() ? extended_errors.at(info_code) : "unassigned";
 }
 
-}  // namespace pillion::dns
+}  // namespace pillion::presentation

@@ -1,4 +1,4 @@
-#include "dns/zone_word.hpp"
+#include "presentation/zone_word.hpp"
 
 #include <algorithm>
 #include <array>
@@ -6,7 +6,7 @@
 
 #include "dns/name.hpp"
 
-namespace pillion::dns {
+namespace pillion::presentation {
 namespace {
 
 constexpr std::string_view blanks = " \t\r";
@@ -38,11 +38,6 @@ bool is_absolute(std::string_view text) {
 }
 
 }  // namespace
-
-bool is_within(Bytes name, Bytes origin) {
-  while (name.size() > origin.size()) name = name.subspan(std::size_t{name[0]} + 1);
-  return equal_names(name, origin);
-}
 
 std::expected<std::vector<Word>, std::string> split_zone_line(std::string_view line) {
   std::vector<Word> words;
@@ -87,17 +82,14 @@ std::string shown(std::string_view word) {
     if (byte >= ' ' && byte <= '~') {
       text += c;
     } else {
-      text += '\\';
-      text += static_cast<char>('0' + byte / 100);
-      text += static_cast<char>('0' + byte / 10 % 10);
-      text += static_cast<char>('0' + byte % 10);
+      dns::append_decimal_escape(text, byte);
     }
   }
   return text + (word.size() > longest ? "...`" : "`");
 }
 
-std::expected<Buffer, std::string> read_zone_string(const Word& word) {
-  Buffer bytes;
+std::expected<dns::Buffer, std::string> read_zone_string(const Word& word) {
+  dns::Buffer bytes;
   for (auto text = word.text; !text.empty();) {
     const auto c = text[0];
     text.remove_prefix(1);
@@ -105,7 +97,7 @@ std::expected<Buffer, std::string> read_zone_string(const Word& word) {
       bytes.push_back(static_cast<std::uint8_t>(c));
       continue;
     }
-    const auto escaped = read_escape(text);
+    const auto escaped = dns::read_escape(text);
     if (!escaped)
       return std::unexpected(shown(word.text) + " has " + escaped.error() +
                              R"(; allowed: `\DDD` with 000 to 255, and `\\` for a backslash)");
@@ -114,21 +106,22 @@ std::expected<Buffer, std::string> read_zone_string(const Word& word) {
   return bytes;
 }
 
-std::expected<Buffer, std::string> read_zone_name(const Word& word, Bytes origin) {
+std::expected<dns::Buffer, std::string> read_zone_name(const Word& word, dns::Bytes origin) {
   constexpr std::string_view allowed = "; allowed: labels of 1 to 63 bytes between dots, 255 bytes in all";
   if (word.quoted) return std::unexpected(shown(word.text) + " is in quotes; allowed: a name without them");
-  if (word.text == "@") return Buffer(origin.begin(), origin.end());
-  auto name = parse_name(word.text);
+  if (word.text == "@") return dns::Buffer(origin.begin(), origin.end());
+  auto name = dns::parse_name(word.text);
   if (!name) return std::unexpected(shown(word.text) + " is not a name: " + name.error() + std::string(allowed));
   if (is_absolute(word.text)) return name;
-  if (origin.size() > 1 && is_within(*name, origin)) {
+  if (origin.size() > 1 && dns::NameView(*name).is_within(origin)) {
     return std::unexpected(shown(word.text) + " ends in the zone's name but not in a dot, and would be completed by " +
-                           shown(to_text(origin)) + " again; allowed: a final dot, or the name without the zone's");
+                           shown(dns::to_text(origin)) +
+                           " again; allowed: a final dot, or the name without the zone's");
   }
   name->pop_back();
-  append(*name, origin);
-  if (name->size() > max_name_size)
-    return std::unexpected(shown(word.text) + " is too long once completed by " + shown(to_text(origin)) +
+  dns::append(*name, origin);
+  if (name->size() > dns::max_name_size)
+    return std::unexpected(shown(word.text) + " is too long once completed by " + shown(dns::to_text(origin)) +
                            std::string(allowed));
   return name;
 }
@@ -157,4 +150,4 @@ std::optional<std::uint32_t> parse_zone_time(std::string_view text, std::uint32_
   return static_cast<std::uint32_t>(total);
 }
 
-}  // namespace pillion::dns
+}  // namespace pillion::presentation

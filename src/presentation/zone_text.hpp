@@ -1,26 +1,13 @@
 #pragma once
-// One record in the presentation form of zone files (RFC 1035 section 5.1) to wire form; dns/text.hpp goes the other
-// way.
+// One record in the presentation format of zone files (RFC 1035 section 5.1) to wire form.
 
-#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
 
-#include "dns/wire.hpp"
+#include "dns/zone_record.hpp"
 
-namespace pillion::dns {
-
-/// A resource record by itself: names uncompressed and in the letter case in which they were written.
-struct ZoneRecord {
-  Buffer owner;  ///< within the origin; the first label may be the wildcard `*` (RFC 4592)
-  std::uint16_t type = 0;
-  std::uint16_t klass = klass::in;
-  std::uint32_t ttl = 0;  ///< seconds, at most 2^31 - 1 (RFC 2181 section 8)
-  Buffer rdata;           ///< at most 65,535 bytes
-
-  friend bool operator==(const ZoneRecord&, const ZoneRecord&) = default;
-};
+namespace pillion::presentation {
 
 /// Reads `[owner] [ttl] [class] type rdata`, where TTL and class may change places. `origin` is the zone's name in wire
 /// form.
@@ -36,6 +23,6 @@ struct ZoneRecord {
 ///    TXT, SRV, SOA, CAA, TLSA, …), and `\# LENGTH HEX` (RFC 3597 section 5) for every type.
 ///  - Refused are types that no zone holds, and DNAME, whose synthesis a list of records cannot do.
 /// The error says what is wrong and what would be right, in one line.
-[[nodiscard]] std::expected<ZoneRecord, std::string> parse_zone_record(std::string_view line, Bytes origin);
+[[nodiscard]] std::expected<dns::ZoneRecord, std::string> parse_zone_record(std::string_view line, dns::Bytes origin);
 
-}  // namespace pillion::dns
+}  // namespace pillion::presentation

@@ -1,17 +1,21 @@
 // Records in the presentation form of zone files: read as ldns reads them, printed back by rdata_to_text, and told
 // apart from what is not a record.
 
-#include "dns/zone_text.hpp"
+#include "presentation/zone_text.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <ldns/ldns.h>
 
 #include "dns/message_builder.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
 
-namespace pillion::dns::testing {
+namespace pillion::presentation::testing {
 namespace {
+
+using namespace dns;
+using namespace dns::testing;
 
 using ::testing::HasSubstr;
 
@@ -319,4 +323,4 @@ TEST(ZoneRecord, MessagesAreOneShortLine) {
 }
 
 }  // namespace
-}  // namespace pillion::dns::testing
+}  // namespace pillion::presentation::testing

@@ -1,15 +1,15 @@
-#include "dns/zone_text.hpp"
+#include "presentation/zone_text.hpp"
 
 #include <algorithm>
 #include <limits>
 #include <optional>
 
 #include "dns/name.hpp"
-#include "dns/text.hpp"
-#include "dns/zone_rdata.hpp"
-#include "dns/zone_word.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/zone_rdata.hpp"
+#include "presentation/zone_word.hpp"
 
-namespace pillion::dns {
+namespace pillion::presentation {
 namespace {
 
 constexpr std::string_view form = "`[owner] [ttl] [IN] type rdata`, such as `www 300 IN A 192.0.2.1`";
@@ -39,11 +39,11 @@ bool is_other_class(std::string_view word) {
          (upper.starts_with("CLASS") && starts_with_digit(upper.substr(5)) && upper != "CLASS1");
 }
 
-std::expected<Buffer, std::string> read_owner(const Word& word, Bytes origin) {
+std::expected<dns::Buffer, std::string> read_owner(const Word& word, dns::Bytes origin) {
   auto owner = read_zone_name(word, origin);
-  if (!owner || is_within(*owner, origin)) return owner;
+  if (!owner || dns::NameView(*owner).is_within(origin)) return owner;
   return std::unexpected(shown(word.text) + " lies outside of the zone; allowed: a name within " +
-                         shown(to_text(origin)) + ", or one without the final dot, which is completed by that");
+                         shown(dns::to_text(origin)) + ", or one without the final dot, which is completed by that");
 }
 
 // What stands between owner and rdata.
@@ -54,9 +54,9 @@ struct Head {
 
 // RFC 6895 3.1: 0 is reserved, and 128 to 255 are for queries and messages, as OPT is.
 std::string check_type(std::uint16_t type) {
-  if (type == 0 || type == type::opt || (type >= 128 && type <= 255))
+  if (type == 0 || type == dns::type::opt || (type >= 128 && type <= 255))
     return type_to_text(type) + " is not a type that a zone can hold; allowed: types of data, such as A, AAAA or TXT";
-  if (type == type::dname)
+  if (type == dns::type::dname)
     return "DNAME is not answered from records; allowed: a CNAME for each name, or the wildcard `*`";
   return {};
 }
@@ -97,7 +97,7 @@ bool looks_like_no_owner(const Word& first) {
 
 }  // namespace
 
-std::expected<ZoneRecord, std::string> parse_zone_record(std::string_view line, Bytes origin) {
+std::expected<dns::ZoneRecord, std::string> parse_zone_record(std::string_view line, dns::Bytes origin) {
   const auto split = split_zone_line(line);
   if (!split) return std::unexpected(split.error());
   Words words = *split;
@@ -105,9 +105,9 @@ std::expected<ZoneRecord, std::string> parse_zone_record(std::string_view line, 
   const auto first = words.front();
   if (first.text.starts_with('$') && !first.quoted)
     return std::unexpected(shown(first.text) + " is a directive; allowed: records, relative to " +
-                           shown(to_text(origin)));
+                           shown(dns::to_text(origin)));
 
-  ZoneRecord record;
+  dns::ZoneRecord record;
   const bool names_owner = line.front() != ' ' && line.front() != '\t';
   if (names_owner) {
     auto owner = read_owner(first, origin);
@@ -132,4 +132,4 @@ std::expected<ZoneRecord, std::string> parse_zone_record(std::string_view line, 
   return record;
 }
 
-}  // namespace pillion::dns
+}  // namespace pillion::presentation
