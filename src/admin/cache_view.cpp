@@ -5,7 +5,8 @@
 
 #include "dns/message.hpp"
 #include "dns/name.hpp"
-#include "dns/text.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
 
 namespace pillion::admin {
 namespace {
@@ -22,16 +23,11 @@ std::vector<std::string> records_of(const cache::Entry& entry, runtime::Duration
     dns::Buffer owner;
     if (!dns::unpack_name(message, record.owner, owner)) return;
     const auto left = std::max<std::int64_t>(0, std::int64_t{record.ttl} - age_seconds);
-    records.push_back(dns::to_text(owner) + " " + std::to_string(left) + " " + dns::class_to_text(record.klass) + " " +
-                      dns::type_to_text(record.type) + " " + dns::rdata_to_text(message, record));
+    records.push_back(dns::to_text(owner) + " " + std::to_string(left) + " " +
+                      presentation::class_to_text(record.klass) + " " + presentation::type_to_text(record.type) + " " +
+                      presentation::rdata_to_text(message, record));
   });
   return records;
-}
-
-/// True if `name` lies in `zone` or is it.
-bool lies_in(dns::Bytes name, dns::Bytes zone) {
-  while (name.size() > zone.size()) name = name.subspan(std::size_t{1} + name[0]);
-  return dns::equal_names(name, zone);
 }
 
 /// Names that are kept while the cache is walked, of which some are dropped again.
@@ -99,9 +95,8 @@ std::function<std::optional<std::uint64_t>(ShardView&)> flush(FlushOrder order) 
           flushed = std::uint64_t{0}](ShardView& shard) mutable -> std::optional<std::uint64_t> {
     auto* const cache = shard.cache();
     if (cache == nullptr) return 0;
-    cache->sort_out(next_bucket, buckets_a_turn, [&](dns::Bytes name, cache::Kind, bool) {
-      const bool goes =
-          order.all || (order.with_beneath ? lies_in(name, order.name) : dns::equal_names(name, order.name));
+    cache->sort_out(next_bucket, buckets_a_turn, [&](dns::NameView name, cache::Kind, bool) {
+      const bool goes = order.all || (order.with_beneath ? name.is_within(order.name) : name == order.name);
       flushed += goes ? 1 : 0;
       return goes ? cache::Fate::dropped : cache::Fate::kept;
     });

@@ -5,7 +5,6 @@
 #include <optional>
 
 #include "dns/edns.hpp"
-#include "dns/name.hpp"
 #include "dns/ttl.hpp"
 
 namespace pillion::cache {
@@ -41,7 +40,7 @@ std::optional<NotStored> unfit(const Key& key, const dns::MessageView& reply) {
   const auto header = reply.header();
   const auto& question = reply.question();
   if (!header.is_response() || header.opcode() != dns::opcode::query) return NotStored::not_a_response;
-  if (question.type != key.type || question.klass != key.klass || !dns::equal_names(question.name, key.name)) {
+  if (question.type != key.type || question.klass != key.klass || question.name != key.name) {
     return NotStored::other_question;
   }
   if (header.is_truncated()) return NotStored::truncated;

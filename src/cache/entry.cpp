@@ -79,7 +79,7 @@ bool Entry::matches(const Key& key) const {
   const auto bytes = wire();
   const auto name_end = dns::header_size + name_size_;
   return dns::read_u16(bytes, name_end) == key.type && dns::read_u16(bytes, name_end + 2) == key.klass &&
-         dns::equal_names(name(), key.name);
+         name() == key.name;
 }
 
 void append_answer(const Entry& entry, const dns::QueryView& query, runtime::Time now, std::size_t rotation,

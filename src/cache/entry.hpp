@@ -46,7 +46,7 @@ class Entry {
   /// Lookups that found it fresh since it was stored, up to max_hits.
   [[nodiscard]] unsigned hits() const { return hits_; }
   /// The name that it was stored for; of an answer to a name beneath, a suffix of that.
-  [[nodiscard]] dns::Bytes name() const { return wire().subspan(dns::header_size, name_size_); }
+  [[nodiscard]] dns::NameView name() const { return wire().subspan(dns::header_size, name_size_); }
   /// The type that it was stored for; every_type where it speaks for all of its name.
   [[nodiscard]] std::uint16_t type() const { return dns::read_u16(wire(), dns::header_size + name_size_); }
   [[nodiscard]] dns::Bytes wire() const { return tail(2 * patch_count(), wire_size_); }

@@ -1,7 +1,5 @@
 #include "cache/key.hpp"
 
-#include "dns/name.hpp"
-
 namespace pillion::cache {
 
 Key key_of(const dns::QueryView& query) {
@@ -19,7 +17,7 @@ std::uint64_t hash_of(const Key& key, std::uint64_t seed) {
                     std::uint64_t{key.klass} << 2U | std::uint64_t{key.dnssec_ok} << 1U |
                     std::uint64_t{key.checking_disabled};
   // The name's hash is unpredictable; the multiplication and the shift spread the few bits of the rest over all of it.
-  const auto mixed = (dns::hash_name(key.name, seed) ^ rest) * 0x9E3779B97F4A7C15U;
+  const auto mixed = (key.name.hash(seed) ^ rest) * 0x9E3779B97F4A7C15U;
   return mixed ^ mixed >> 32U;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "dns/name.hpp"
 #include "dns/query.hpp"
 
 namespace pillion::cache {
@@ -10,7 +11,7 @@ namespace pillion::cache {
 /// Name (without regard to case, RFC 4343), type, class, DO (RFC 3225) and CD (RFC 4035 3.2.2). A view: `name` must
 /// outlive it.
 struct Key {
-  dns::Bytes name;  ///< wire form, uncompressed, root label included
+  dns::NameView name;
   std::uint16_t type = 0;
   std::uint16_t klass = 0;
   bool dnssec_ok = false;

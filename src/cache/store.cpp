@@ -150,8 +150,8 @@ Entry* Store::find(const Key& key, runtime::Time now) {
 // RFC 8020 section 2: a fresh denial of one of the name's ancestors.
 Entry* Store::denial_above(Key key, runtime::Time now) {
   key.type = every_type;
-  for (int i = 0; i < max_ancestors && key.name[0] != 0; ++i) {
-    key.name = key.name.subspan(std::size_t{1} + key.name[0]);
+  for (int i = 0; i < max_ancestors && !key.name.is_root(); ++i) {
+    key.name = key.name.parent();
     auto* const entry = probe(key);
     if (entry != nullptr && entry->holds_beneath_ && is_fresh(*entry, now)) return entry;
   }

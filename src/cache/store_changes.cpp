@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "cache/store.hpp"
-#include "dns/name.hpp"
 
 namespace pillion::cache {
 namespace {
@@ -25,8 +24,7 @@ std::expected<Kind, NotStored> Store::insert(const Key& key, const Preparation& 
   if (!admitted) return std::unexpected(admitted.error());
   if (admitted->kind == Kind::failure && note_failure(key, now)) return Kind::failure;
   const bool exists = admitted->kind != Kind::failure && !admitted->denies_name;
-  const bool denies_name =
-      admitted->denies_name && denial != Denial::type && !seen_.has(dns::hash_name(key.name, seed_));
+  const bool denies_name = admitted->denies_name && denial != Denial::type && !seen_.has(key.name.hash(seed_));
   if (exists) note_existing(key);
   auto stored_key = key;
   bool holds_beneath = false;
@@ -72,10 +70,10 @@ void Store::drop(const Key& key) {
 void Store::note_existing(Key key) {
   key.type = every_type;
   for (int i = 0; i <= max_ancestors; ++i) {
-    seen_.add(dns::hash_name(key.name, seed_));
+    seen_.add(key.name.hash(seed_));
     if (denials_ > 0) drop(key);
-    if (key.name[0] == 0) break;
-    key.name = key.name.subspan(std::size_t{1} + key.name[0]);
+    if (key.name.is_root()) break;
+    key.name = key.name.parent();
   }
 }
 

@@ -30,7 +30,7 @@ bool is_reply(dns::Bytes message, dns::Bytes query) {
   const auto reply = dns::MessageView::parse(message);
   if (!reply) return false;
   const auto& question = reply->question();
-  return dns::equal_names(question.name, asked->question().name) && question.type == asked->question().type &&
+  return question.name == asked->question().name && question.type == asked->question().type &&
          question.klass == asked->question().klass;
 }
 

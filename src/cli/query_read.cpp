@@ -3,8 +3,9 @@
 #include "dns/edns.hpp"
 #include "dns/message.hpp"
 #include "dns/name.hpp"
-#include "dns/text.hpp"
 #include "dns/ttl.hpp"
+#include "presentation/mnemonics.hpp"
+#include "presentation/rdata_text.hpp"
 
 namespace pillion::cli {
 namespace {
@@ -24,8 +25,7 @@ std::string printable(dns::Bytes text) {
     if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
       out += static_cast<char>(byte);
     } else {
-      const auto digits = std::to_string(1000 + byte);
-      out += "\\" + digits.substr(1);
+      dns::append_decimal_escape(out, byte);
     }
   }
   return out;
@@ -33,20 +33,12 @@ std::string printable(dns::Bytes text) {
 
 std::vector<ExtendedErrorText> read_extended_errors(dns::Bytes options) {
   std::vector<ExtendedErrorText> errors;
-  constexpr std::size_t option_header = 4, info_code = 2;
   // A message may carry several (RFC 8914 section 2).
-  while (options.size() >= option_header) {
-    const auto code = dns::read_u16(options, 0);
-    const std::size_t size = dns::read_u16(options, 2);
-    if (options.size() < option_header + size) break;
-    const auto value = options.subspan(option_header, size);
-    options = options.subspan(option_header + size);
-    if (code != dns::option::extended_error || value.size() < info_code) continue;
-    const auto number = dns::read_u16(value, 0);
-    errors.push_back({.code = number,
-                      .meaning = std::string(dns::extended_error_to_text(number)),
-                      .text = printable(value.subspan(info_code))});
-  }
+  dns::for_each_extended_error(options, [&](std::uint16_t info_code, dns::Bytes text) {
+    errors.push_back({.code = info_code,
+                      .meaning = std::string(presentation::extended_error_to_text(info_code)),
+                      .text = printable(text)});
+  });
   return errors;
 }
 
@@ -55,17 +47,17 @@ RecordText read_record_text(dns::Bytes message, const dns::Record& record) {
   // Every name was walked when the message was parsed.
   static_cast<void>(dns::unpack_name(message, record.owner, owner));
   return {.name = dns::to_text(owner),
-          .klass = dns::class_to_text(record.klass),
-          .type = dns::type_to_text(record.type),
+          .klass = presentation::class_to_text(record.klass),
+          .type = presentation::type_to_text(record.type),
           .ttl = dns::effective_ttl(record.ttl),
-          .data = dns::rdata_to_text(message, record)};
+          .data = presentation::rdata_to_text(message, record)};
 }
 
 }  // namespace
 
 ReplyText read_reply(const ServerReply& reply) {
   const auto header = *dns::Header::of(reply.message);
-  ReplyText text{.status = dns::rcode_to_text(header.rcode()),
+  ReplyText text{.status = presentation::rcode_to_text(header.rcode()),
                  .id = header.id(),
                  .flags = {},
                  .question = {},
@@ -79,8 +71,8 @@ ReplyText read_reply(const ServerReply& reply) {
 
   const auto& question = view->question();
   text.question = RecordText{.name = dns::to_text(question.name),
-                             .klass = dns::class_to_text(question.klass),
-                             .type = dns::type_to_text(question.type),
+                             .klass = presentation::class_to_text(question.klass),
+                             .type = presentation::type_to_text(question.type),
                              .ttl = 0,
                              .data = {}};
   std::size_t seen = 0;
@@ -91,7 +83,7 @@ ReplyText read_reply(const ServerReply& reply) {
     if (record.type != dns::type::opt) section.push_back(read_record_text(reply.message, record));
   });
   if (const auto edns = dns::read_edns(*view); edns.present) {
-    text.status = dns::rcode_to_text(static_cast<std::uint16_t>(edns.extended_rcode << 4U | header.rcode()));
+    text.status = presentation::rcode_to_text(static_cast<std::uint16_t>(edns.extended_rcode << 4U | header.rcode()));
     text.edns = EdnsText{.version = edns.version,
                          .udp_payload = edns.udp_payload,
                          .dnssec_ok = edns.dnssec_ok,

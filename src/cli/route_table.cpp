@@ -23,9 +23,7 @@ struct ZoneText {
 
 std::size_t label_count(std::string_view zone) {
   const auto name = dns::parse_name(zone);
-  std::size_t count = 0;
-  for (std::size_t at = 0; name && (*name)[at] != 0; at += std::size_t{(*name)[at]} + 1) ++count;
-  return count;
+  return name ? dns::NameView(*name).label_count() : 0;
 }
 
 ZoneText zone_text(const config::Route& route) {

@@ -9,9 +9,8 @@ namespace pillion::cli {
 namespace {
 
 /// Of a name without its final dot.
-std::size_t dots_of(dns::Bytes name) {
-  std::size_t labels = 0;
-  for (std::size_t at = 0; name[at] != 0; at += std::size_t{name[at]} + 1) ++labels;
+std::size_t dots_of(dns::NameView name) {
+  const auto labels = name.label_count();
   return labels == 0 ? 0 : labels - 1;
 }
 

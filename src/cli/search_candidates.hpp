@@ -16,7 +16,8 @@ namespace pillion::cli {
 [[nodiscard]] std::vector<dns::Buffer> search_candidates(dns::Bytes name, bool is_absolute,
                                                          const config::Search& search);
 
-/// What glibc does after an answer. `status` as dns::rcode_to_text() has it; `has_records`: in the answer section.
+/// What glibc does after an answer. `status` as presentation::rcode_to_text() has it; `has_records`: in the answer
+/// section.
 enum class SearchVerdict : std::uint8_t { found, go_on, stop };
 [[nodiscard]] SearchVerdict verdict_on(std::string_view status, bool has_records);
 

@@ -10,6 +10,8 @@
 #include <boost/json/value_to.hpp>
 #include <spdlog/fmt/fmt.h>
 
+#include "dns/utf8.hpp"
+
 namespace pillion::cli {
 namespace {
 
@@ -29,13 +31,6 @@ std::uint64_t count_of(const json::value& value) {
   return json::value_to<std::uint64_t>(value);
 }
 
-/// The columns that UTF-8 text takes, as far as each character takes one.
-std::size_t width_of(std::string_view text) {
-  std::size_t width = 0;
-  for (const char c : text) width += (static_cast<unsigned char>(c) & 0xC0U) == 0x80U ? 0 : 1;
-  return width;
-}
-
 /// Words, with line breaks between them where a line would be too long; a word that is too long itself stands alone.
 void append_wrapped(std::string& out, std::string_view head, std::string_view words) {
   std::string line(head);
@@ -44,7 +39,7 @@ void append_wrapped(std::string& out, std::string_view head, std::string_view wo
   while (!words.empty()) {
     const auto word = words.substr(0, words.find(' '));
     words.remove_prefix(std::min(word.size() + 1, words.size()));
-    if (!is_empty && width_of(line) + 1 + width_of(word) > status_columns) {
+    if (!is_empty && dns::character_count(line) + 1 + dns::character_count(word) > status_columns) {
       out.append(line).append("\n");
       line.assign(head.empty() ? 0 : indent, ' ');
       is_empty = true;

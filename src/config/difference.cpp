@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "config/line_paths.hpp"
+#include "dns/utf8.hpp"
 
 namespace pillion::config {
 namespace {
@@ -24,9 +25,7 @@ std::string printed(std::string_view sign, const ValueLine& line) {
   std::string text(sign);
   text.append(*line.path).append(": ").append(line.value);
   if (text.size() <= max_line) return text;
-  auto end = max_line;
-  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  text.resize(end);
+  text.resize(dns::cut_at_character(text, max_line).size());
   return text + "...";
 }
 

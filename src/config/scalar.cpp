@@ -10,6 +10,7 @@
 #include <span>
 
 #include "dns/name.hpp"
+#include "dns/utf8.hpp"
 
 namespace pillion::config {
 namespace {
@@ -174,14 +175,13 @@ std::string check_upstream_name(std::string_view text) {
 }
 
 std::string one_line(std::string_view text) {
-  auto cut = std::min<std::size_t>(60, text.size());
-  // Not in the middle of a UTF-8 character.
-  while (cut > 0 && cut < text.size() && (static_cast<unsigned char>(text[cut]) & 0xc0U) == 0x80U) --cut;
-  std::string line(text.substr(0, cut));
+  constexpr std::size_t longest = 60;
+  std::string line(dns::cut_at_character(text, longest));
+  const bool is_cut = line.size() < text.size();
   for (auto& c : line) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   }
-  return cut < text.size() ? line + "…" : line;
+  return is_cut ? line + "…" : line;
 }
 
 std::string in_quotes(std::string_view text) {

@@ -9,11 +9,9 @@ namespace pillion::probe {
 namespace {
 
 void read_options(dns::Bytes options, ReplyFacts& facts) {
-  dns::for_each_option(options, [&](std::uint16_t code, dns::Bytes value) {
-    if (code == dns::option::padding) facts.is_padded = true;
-    if (code == dns::option::extended_error && value.size() >= 2)
-      facts.extended_errors.push_back(dns::read_u16(value, 0));
-  });
+  facts.is_padded = dns::find_option(options, dns::option::padding).has_value();
+  dns::for_each_extended_error(
+      options, [&](std::uint16_t info_code, dns::Bytes /*extra_text*/) { facts.extended_errors.push_back(info_code); });
   constexpr std::chrono::milliseconds unit{100};  // RFC 7828 section 3.1
   if (const auto timeout = dns::keepalive_timeout(options)) facts.keepalive = *timeout * unit;
 }

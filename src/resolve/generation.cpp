@@ -9,12 +9,6 @@
 namespace pillion::resolve {
 namespace {
 
-/// True if `name` lies in `zone` or is it.
-bool lies_in(dns::Bytes name, dns::Bytes zone) {
-  while (name.size() > zone.size()) name = name.subspan(std::size_t{1} + name[0]);
-  return dns::equal_names(name, zone);
-}
-
 RouteTable::Target root_target(const Setup& setup) {
   const auto root =
       std::ranges::find_if(setup.routes, [](const Setup::GroupRoute& route) { return route.zone.size() == 1; });
@@ -31,7 +25,7 @@ Generation::Generation(runtime::Schedule& schedule, Setup setup)
       rotates_(setup.rotate) {
   // What the configuration says of a zone goes before what every resolver knows of it, or of a part of it.
   const auto is_configured = [&](dns::Bytes name) {
-    const auto covers = [&](dns::Bytes zone) { return zone.size() > 1 && lies_in(name, zone); };
+    const auto covers = [&](dns::Bytes zone) { return zone.size() > 1 && dns::NameView(name).is_within(zone); };
     return std::ranges::any_of(setup.routes, covers, &Setup::GroupRoute::zone) ||
            std::ranges::any_of(setup.zones, covers, &Setup::Zone::name);
   };

@@ -68,7 +68,7 @@ InFlightQuery* InFlight::find(const cache::Key& key, std::uint64_t hash) {
   for (auto* in_flight = buckets_[hash % bucket_count]; in_flight != nullptr; in_flight = in_flight->next) {
     if (in_flight->hash == hash && in_flight->type == key.type && in_flight->klass == key.klass &&
         in_flight->dnssec_ok == key.dnssec_ok && in_flight->checking_disabled == key.checking_disabled &&
-        dns::equal_names(in_flight->name, key.name))
+        key.name == in_flight->name)
       return in_flight;
   }
   return nullptr;

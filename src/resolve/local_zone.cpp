@@ -11,15 +11,12 @@ namespace pillion::resolve {
 namespace {
 
 using dns::Bytes;
+using dns::NameView;
 
 constexpr std::size_t max_response_size = 65'000;  // leaves 535 bytes for an OPT with its options
 constexpr std::size_t max_aliases = 16;
 constexpr std::size_t fixed_record_size = 10;  // type, class, TTL, RDLENGTH (RFC 1035 3.2.1)
 constexpr std::uint32_t negative_ttl = 300;    // seconds; see the header
-
-Bytes without_first_label(Bytes name) {
-  return name.subspan(std::size_t{name[0]} + 1);
-}
 
 // Owners are kept in lower case: they are found without regard to case (RFC 4343), and in answers the client's own
 // letters stand in their place.
@@ -113,7 +110,9 @@ class LocalZone::Response {
 };
 
 LocalZone::LocalZone(dns::Buffer origin, std::vector<dns::ZoneRecord> records) : origin_(std::move(origin)) {
-  std::erase_if(records, [&](const auto& record) { return record.klass != dns::klass::in || !holds(record.owner); });
+  std::erase_if(records, [&](const auto& record) {
+    return record.klass != dns::klass::in || !NameView(record.owner).is_within(origin_);
+  });
   if (std::ranges::none_of(records, [&](const auto& record) { return is_own_soa(record); })) {
     records.push_back(made_up_soa());
   }
@@ -128,7 +127,7 @@ void LocalZone::append_answer(const dns::QueryView& query, dns::Buffer& out) con
   const auto& question = query.question();
   const bool any_class = question.klass == dns::klass::any;
   if (question.klass != dns::klass::in && !any_class) return response.fail(dns::rcode::refused);
-  if (!holds(question.name)) return response.fail(dns::rcode::refused);
+  if (!question.name.is_within(origin_)) return response.fail(dns::rcode::refused);
   if (!any_class) response.add_flag(dns::flag::aa);  // RFC 1034 6.2: never for class ANY
 
   const auto soa_owner = dns::header_size + question.name.size() - origin_.size();
@@ -150,31 +149,26 @@ void LocalZone::append_answer(const dns::QueryView& query, dns::Buffer& out) con
     response.add_answers(alias.first(1), owner);  // RFC 2181 10.1: a name has one alias
     name = alias.front().rdata;
     owner = response.last_rdata(name.size());
-    if (!holds(name)) return;
+    if (!name.is_within(origin_)) return;
   }
   response.fail(dns::rcode::servfail);
 }
 
-bool LocalZone::holds(Bytes name) const {
-  while (name.size() > origin_.size() && name[0] != 0) name = without_first_label(name);
-  return dns::equal_names(name, origin_);
-}
-
-const LocalZone::ZoneNode* LocalZone::node_at(Bytes name) const {
+const LocalZone::ZoneNode* LocalZone::node_at(NameView name) const {
   const auto found = nodes_.find(name);
   return found == nodes_.end() ? nullptr : &found->second;
 }
 
 // What answers for `name`, which lies in the zone: its own node or a wildcard's; nullptr where it does not exist.
-const LocalZone::ZoneNode* LocalZone::find(Bytes name) const {
+const LocalZone::ZoneNode* LocalZone::find(NameView name) const {
   if (const auto* node = node_at(name)) return node;
   return wildcard_for(name);
 }
 
 // RFC 4592 3.3.1: the asterisk label right beneath the closest encloser, the longest ancestor that exists.
-const LocalZone::ZoneNode* LocalZone::wildcard_for(Bytes name) const {
+const LocalZone::ZoneNode* LocalZone::wildcard_for(NameView name) const {
   do {
-    name = without_first_label(name);
+    name = name.parent();
   } while (node_at(name) == nullptr);  // the origin is there
   std::array<std::uint8_t, dns::max_name_size + 2> wildcard{1, '*'};
   std::ranges::copy(name, wildcard.begin() + 2);
@@ -187,7 +181,7 @@ std::span<const dns::ZoneRecord> LocalZone::set_of(std::span<const dns::ZoneReco
 }
 
 bool LocalZone::is_own_soa(const dns::ZoneRecord& record) const {
-  return record.type == dns::type::soa && dns::equal_names(record.owner, origin_);
+  return record.type == dns::type::soa && NameView(record.owner) == origin_;
 }
 
 // As in RFC 6303 3, but for the negative TTL.
@@ -220,8 +214,8 @@ void LocalZone::add_nodes() {
     auto last = first + 1;
     while (last < records_.size() && records_[last].owner == owner) ++last;
     nodes_[owner] = {first, last};
-    for (auto above = Bytes(owner); above.size() > origin_.size();) {
-      above = without_first_label(above);
+    for (auto above = NameView(owner); above.size() > origin_.size();) {
+      above = above.parent();
       nodes_.try_emplace(dns::Buffer(above.begin(), above.end()));
     }
     first = last;

@@ -10,7 +10,7 @@
 #include "dns/name.hpp"
 #include "dns/query.hpp"
 #include "dns/wire.hpp"
-#include "dns/zone_text.hpp"
+#include "dns/zone_record.hpp"
 
 namespace pillion::resolve {
 
@@ -49,11 +49,11 @@ class LocalZone {
   /// stored are the configuration's, so nobody else can choose them to collide and a fixed seed does.
   struct NameHash {
     using is_transparent = void;
-    std::size_t operator()(dns::Bytes name) const { return static_cast<std::size_t>(dns::hash_name(name, 0)); }
+    std::size_t operator()(dns::NameView name) const { return name.hash(0); }
   };
   struct NameEqual {
     using is_transparent = void;
-    bool operator()(dns::Bytes a, dns::Bytes b) const { return dns::equal_names(a, b); }
+    bool operator()(dns::NameView a, dns::NameView b) const { return a == b; }
   };
   /// The records of one name, as a range of records_; empty for an empty non-terminal (RFC 4592 2.2.2).
   struct ZoneNode {
@@ -61,10 +61,9 @@ class LocalZone {
     std::size_t last = 0;
   };
 
-  [[nodiscard]] bool holds(dns::Bytes name) const;
-  [[nodiscard]] const ZoneNode* node_at(dns::Bytes name) const;
-  [[nodiscard]] const ZoneNode* wildcard_for(dns::Bytes name) const;
-  [[nodiscard]] const ZoneNode* find(dns::Bytes name) const;
+  [[nodiscard]] const ZoneNode* node_at(dns::NameView name) const;
+  [[nodiscard]] const ZoneNode* wildcard_for(dns::NameView name) const;
+  [[nodiscard]] const ZoneNode* find(dns::NameView name) const;
   [[nodiscard]] static std::span<const dns::ZoneRecord> set_of(std::span<const dns::ZoneRecord> all,
                                                                std::uint16_t type);
   [[nodiscard]] bool is_own_soa(const dns::ZoneRecord& record) const;

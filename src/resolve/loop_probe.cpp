@@ -36,7 +36,7 @@ void LoopProbe::stop() {
 }
 
 bool LoopProbe::is_asked_by(const dns::QueryView& query) const {
-  return query.question().type == dns::type::hinfo && dns::equal_names(query.question().name, name_);
+  return query.question().type == dns::type::hinfo && query.question().name == name_;
 }
 
 void LoopProbe::found(ResolverMetrics& metrics, runtime::Log& log) {

@@ -14,10 +14,9 @@ constexpr std::size_t first_slots = 16;  // a power of two, as are all sizes aft
 /// The labels of a name from the top-level domain down, each with its length byte; without the root's.
 class LabelsFromTop {
  public:
-  explicit LabelsFromTop(dns::Bytes name) : name_(name) {
-    for (std::size_t at = 0; at < name.size() && name[at] != 0 && left_ < max_labels; at += std::size_t{name[at]} + 1) {
-      starts_[left_++] = static_cast<std::uint8_t>(at);
-    }
+  explicit LabelsFromTop(dns::NameView name) : name_(name) {
+    for (auto suffix = name; !suffix.is_root() && left_ < max_labels; suffix = suffix.parent())
+      starts_[left_++] = static_cast<std::uint8_t>(name.size() - suffix.size());
   }
 
   [[nodiscard]] bool empty() const { return left_ == 0; }

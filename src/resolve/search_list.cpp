@@ -11,6 +11,7 @@ namespace pillion::resolve {
 namespace {
 
 using dns::Bytes;
+using dns::NameView;
 
 std::uint8_t to_lower(std::uint8_t byte) {
   return byte >= 'A' && byte <= 'Z' ? static_cast<std::uint8_t>(byte | 0x20U) : byte;
@@ -20,33 +21,8 @@ bool is_digit(std::uint8_t byte) {
   return byte >= '0' && byte <= '9';
 }
 
-// The contents of the first label; `name` has one.
-Bytes first_label(Bytes name) {
-  return name.subspan(1, name[0]);
-}
-
-Bytes without_first_label(Bytes name) {
-  return name.subspan(std::size_t{name[0]} + 1);
-}
-
-bool is_root(Bytes name) {
-  return name.empty() || name[0] == 0;
-}
-
 bool is_word(Bytes label, std::string_view word) {
   return std::ranges::equal(label, word, {}, to_lower, [](char c) { return static_cast<std::uint8_t>(c); });
-}
-
-/// How many labels of `name` stand before `ancestor`, which may be `name` itself; nullopt where it is not an ancestor.
-/// Compared label by label: the bytes of a name may end in those of another without lying beneath it.
-std::optional<std::size_t> labels_before(Bytes name, Bytes ancestor) {
-  std::size_t count = 0;
-  while (name.size() > ancestor.size() && !is_root(name)) {
-    name = without_first_label(name);
-    ++count;
-  }
-  if (!dns::equal_names(name, ancestor)) return {};
-  return count;
 }
 
 /// Namespaces and services are named by RFC 1123 labels (Kubernetes "Object Names and IDs"; services long by the
@@ -91,60 +67,58 @@ bool is_below_pods(std::span<const Bytes> labels) {
 }
 
 /// `<zone>` of `<ns>.svc.<zone>`; empty for a name of another form.
-Bytes cluster_zone_of(Bytes domain) {
-  if (is_root(domain)) return {};
-  const auto service_tree = without_first_label(domain);
-  if (is_root(service_tree) || !is_word(first_label(service_tree), "svc")) return {};
-  const auto zone = without_first_label(service_tree);
-  return is_root(zone) ? Bytes{} : zone;
+NameView cluster_zone_of(NameView domain) {
+  if (domain.is_root()) return {};
+  const auto service_tree = domain.parent();
+  if (service_tree.is_root() || !is_word(service_tree.first_label(), "svc")) return {};
+  const auto zone = service_tree.parent();
+  return zone.is_root() ? NameView{} : zone;
 }
 
 /// True if `name`, of `count` labels above zero and the cluster's zone, is of one of the specification's forms.
-bool has_form_of_specification(Bytes name, std::size_t count) {
+bool has_form_of_specification(NameView name, std::size_t count) {
   static constexpr std::size_t longest = 5;  // _<port>._<proto>.<service>.<ns>.svc
   if (count > longest) return false;
   std::array<Bytes, longest> labels;  // from the zone down
-  for (auto left = count; left != 0; --left, name = without_first_label(name)) labels[left - 1] = first_label(name);
+  for (auto left = count; left != 0; --left, name = name.parent()) labels[left - 1] = name.first_label();
   const auto below = std::span(labels).subspan(1, count - 1);
   if (is_word(labels[0], "svc")) return is_below_services(below);
   if (is_word(labels[0], "pod")) return is_below_pods(below);
   return count == 1 && is_word(labels[0], "dns-version");
 }
 
-/// The last label of a base, with its length.
-Bytes last_label(Bytes base) {
-  while (std::size_t{base[0]} + 1 < base.size()) base = without_first_label(base);
+/// The last label of a base, with its length byte.
+NameView last_label(NameView base) {
+  while (base.first_label().size() + 1 < base.size()) base = base.parent();
   return base;
 }
 
-/// True if `base` lies in `zone`, or is it; a base has no root label.
-bool lies_in(Bytes base, Bytes zone) {
-  const auto ending = zone.first(zone.size() - 1);
-  while (base.size() > ending.size()) base = without_first_label(base);
-  return dns::equal_names(base, ending);
+/// True if `base`, which has no root label, lies in `zone` or is it.
+bool lies_in(NameView base, NameView zone) {
+  return base.is_within(zone.bytes().first(zone.size() - 1));
 }
 
 }  // namespace
 
 SearchList::SearchList(std::vector<dns::Buffer> domains, unsigned ndots) : domains_(std::move(domains)), ndots_(ndots) {
   if (domains_.empty()) return;
-  const auto& first = domains_.front();
+  const NameView first = domains_.front();
   const auto zone = cluster_zone_of(first);
   cluster_zone_.assign(zone.begin(), zone.end());
-  guards_.push_back(first);
+  guards_.push_back(domains_.front());
   if (!cluster_zone_.empty()) {
-    const auto namespaces = without_first_label(first);
+    const auto namespaces = first.parent();
     guards_.emplace_back(namespaces.begin(), namespaces.end());
   }
-  const Bytes inner = cluster_zone_.empty() ? Bytes(first) : Bytes(cluster_zone_);
-  while (inner_count_ < domains_.size() && labels_before(domains_[inner_count_], inner)) ++inner_count_;
+  const auto inner = cluster_zone_.empty() ? first : NameView(cluster_zone_);
+  while (inner_count_ < domains_.size() && NameView(domains_[inner_count_]).is_within(inner)) ++inner_count_;
 }
 
 std::optional<Bytes> SearchList::base_of(Bytes name, std::uint16_t type) const {
   if (type != dns::type::a && type != dns::type::aaaa) return {};
   // With the root as the first domain, a first step is NAME itself and no different from a query for just that.
-  if (domains_.empty() || is_root(domains_.front())) return {};
-  const auto labels = labels_before(name, domains_.front());
+  if (domains_.empty() || NameView(domains_.front()).is_root()) return {};
+  const auto labels = NameView(name).labels_before(domains_.front());
   if (!labels || *labels < 2 || *labels - 1 >= ndots_) return {};  // one dot less than labels
   return name.first(name.size() - domains_.front().size());
 }
@@ -162,7 +136,7 @@ SearchList::Plan SearchList::plan_for(Bytes base) const {
   if (cluster_zone_.empty()) return {};
   dns::Buffer in_full;
   const bool may_be_meant = append_candidate(base, 0, in_full) && may_exist(in_full);
-  const auto label = last_label(base).subspan(1);
+  const auto label = last_label(base).first_label();
   const bool is_in_zone = lies_in(base, cluster_zone_);
   return {.inner = inner_count_,
           .bare_is_inner = is_in_zone && inner_count_ == domains_.size(),
@@ -178,14 +152,14 @@ bool SearchList::append_guard(Bytes base, std::size_t i, dns::Buffer& out) const
 }
 
 bool SearchList::leads_to_domain(Bytes name) const {
-  return std::ranges::any_of(domains_, [&](Bytes domain) { return labels_before(domain, name).has_value(); });
+  return std::ranges::any_of(domains_, [&](NameView domain) { return domain.is_within(name); });
 }
 
 bool SearchList::may_exist(Bytes name) const {
   if (cluster_zone_.empty()) return true;
-  const auto count = labels_before(name, cluster_zone_);
+  const auto count = NameView(name).labels_before(cluster_zone_);
   return !count || *count == 0 || has_form_of_specification(name, *count) ||
-         std::ranges::any_of(allowed_, [&](Bytes zone) { return labels_before(name, zone).has_value(); });
+         std::ranges::any_of(allowed_, [&](NameView zone) { return NameView(name).is_within(zone); });
 }
 
 void SearchList::allow(Bytes zone) {

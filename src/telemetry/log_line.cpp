@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "dns/utf8.hpp"
+
 namespace pillion::telemetry {
 namespace {
 
@@ -17,26 +19,6 @@ constexpr std::array<std::string_view, 4> json_levels = {"debug", "info", "warn"
 constexpr std::array<std::string_view, 4> text_levels = {"DEBUG", "INFO ", "WARN ", "ERROR"};
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
 constexpr std::string_view ellipsis = "\xE2\x80\xA6";
-
-/// Bytes of the well-formed UTF-8 sequence at the start of `text` (Unicode table 3-7: no overlong forms, no surrogates,
-/// nothing above U+10FFFF); 0 where there is none. `text` is not empty.
-std::size_t utf8_sequence(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto first = byte(0);
-  if (first < 0x80) return 1;
-  const std::size_t length = first >= 0xC2 && first <= 0xDF   ? 2
-                             : first >= 0xE0 && first <= 0xEF ? 3
-                             : first >= 0xF0 && first <= 0xF4 ? 4
-                                                              : 0;
-  if (length == 0 || text.size() < length) return 0;
-  const unsigned low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-  const unsigned high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-  if (byte(1) < low || byte(1) > high) return 0;
-  for (std::size_t i = 2; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  return length;
-}
 
 /// C0 and C1 controls and DEL: in a terminal they would act.
 bool is_control(std::string_view sequence) {
@@ -49,7 +31,7 @@ void append_escaped(std::string& out, std::string_view text, bool quoted) {
   const bool cut = text.size() > max_log_text;
   text = text.substr(0, max_log_text);
   while (!text.empty()) {
-    const std::size_t length = utf8_sequence(text);
+    const std::size_t length = dns::character_size(text);
     if (length == 0) {
       if (cut && text.size() < 4) break;  // a sequence cut in two by the limit
       out += replacement_character;

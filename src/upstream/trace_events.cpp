@@ -7,10 +7,8 @@
 namespace pillion::upstream::trace {
 std::vector<SaidError> errors_of(dns::Bytes options) {
   std::vector<SaidError> errors;
-  dns::for_each_option(options, [&](std::uint16_t code, dns::Bytes value) {
-    if (code != dns::option::extended_error || value.size() < 2) return;
-    const auto text = value.subspan(2);
-    errors.push_back({.info_code = dns::read_u16(value, 0), .text = std::string(text.begin(), text.end())});
+  dns::for_each_extended_error(options, [&](std::uint16_t info_code, dns::Bytes text) {
+    errors.push_back({.info_code = info_code, .text = std::string(text.begin(), text.end())});
   });
   return errors;
 }
