@@ -109,38 +109,63 @@ msghdr DatagramAnswers::message_to(QueuedAnswer& answer, std::span<iovec> parts,
   return message;
 }
 
-std::size_t DatagramAnswers::send(int socket) {
-  if (!joins_) joins_ = cuts_messages(socket);
-  sort();
+struct DatagramAnswers::Batch {
   std::array<mmsghdr, messages_per_call> messages;
   std::array<Control, messages_per_call> controls;
   std::array<iovec, parts_per_call> parts;
+  std::size_t first = 0;  ///< the place of its first answer in the order
+  std::size_t size = 0;   ///< messages
+
+  [[nodiscard]] std::size_t answers_of(std::size_t message) const { return messages[message].msg_hdr.msg_iovlen; }
+};
+
+std::size_t DatagramAnswers::send(int socket) {
+  if (!joins_) joins_ = cuts_messages(socket);
+  sort();
+  Batch batch;
   std::size_t undelivered = 0;
   for (std::size_t next = 0; next < order_.size();) {
-    auto place = next;
-    std::size_t count = 0;
-    std::size_t parts_used = 0;
-    while (count < messages_per_call && next < order_.size()) {
-      const auto joined = joined_from(next);
-      if (parts_used + joined > parts_per_call) break;
-      const auto of_this = std::span(parts).subspan(parts_used, joined);
-      for (auto& part : of_this) part = part_of(answers_[order_[next++].index]);
-      messages[count].msg_hdr = message_to(answers_[order_[next - joined].index], of_this, controls[count].bytes);
-      parts_used += joined;
-      ++count;
-    }
-    for (std::size_t sent = 0; sent < count;) {
-      const auto result = ::sendmmsg(socket, messages.data() + sent, static_cast<unsigned>(count - sent), MSG_DONTWAIT);
-      const auto done = result > 0 ? static_cast<std::size_t>(result) : 1;
-      // The first of them cannot leave, as it is: the others may.
-      if (result <= 0) undelivered += send_alone(socket, place, messages[sent].msg_hdr.msg_iovlen);
-      for (std::size_t i = 0; i < done; ++i) place += messages[sent + i].msg_hdr.msg_iovlen;
-      sent += done;
-    }
+    next = fill(batch, next);
+    undelivered += send_batch(socket, batch);
   }
   bytes_.clear();
   answers_.clear();
   if (bytes_.capacity() > kept_bytes) dns::Buffer().swap(bytes_);
+  return undelivered;
+}
+
+/// Fills `batch` with messages of the answers from the place `first` in the order on, as many as one call takes.
+/// Returns the place after them.
+std::size_t DatagramAnswers::fill(Batch& batch, std::size_t first) {
+  batch.first = first;
+  batch.size = 0;
+  std::size_t parts_used = 0;
+  auto next = first;
+  while (batch.size < messages_per_call && next < order_.size()) {
+    const auto joined = joined_from(next);
+    if (parts_used + joined > parts_per_call) break;
+    const auto parts = std::span(batch.parts).subspan(parts_used, joined);
+    auto& head = answers_[order_[next].index];
+    for (auto& part : parts) part = part_of(answers_[order_[next++].index]);
+    batch.messages[batch.size].msg_hdr = message_to(head, parts, batch.controls[batch.size].bytes);
+    parts_used += joined;
+    ++batch.size;
+  }
+  return next;
+}
+
+/// Returns how many answers of the batch could not be sent.
+std::size_t DatagramAnswers::send_batch(int socket, Batch& batch) {
+  auto place = batch.first;
+  std::size_t undelivered = 0;
+  for (std::size_t sent = 0; sent < batch.size;) {
+    const auto left = std::span(batch.messages).subspan(sent, batch.size - sent);
+    const auto result = ::sendmmsg(socket, left.data(), static_cast<unsigned>(left.size()), MSG_DONTWAIT);
+    // The kernel refuses the first of those that are left: the others may leave.
+    if (result <= 0) undelivered += send_alone(socket, place, batch.answers_of(sent));
+    const auto done = sent + (result > 0 ? static_cast<std::size_t>(result) : 1);
+    for (; sent < done; ++sent) place += batch.answers_of(sent);
+  }
   return undelivered;
 }
 

@@ -48,7 +48,11 @@ class DatagramAnswers {
     auto operator<=>(const Place&) const = default;
   };
 
+  struct Batch;  // messages of one sendmmsg(2)
+
   void sort();
+  [[nodiscard]] std::size_t fill(Batch& batch, std::size_t first);
+  [[nodiscard]] std::size_t send_batch(int socket, Batch& batch);
   [[nodiscard]] std::size_t joined_from(std::size_t first) const;
   [[nodiscard]] iovec part_of(const QueuedAnswer& answer);
   [[nodiscard]] msghdr message_to(QueuedAnswer& answer, std::span<iovec> parts, std::span<std::uint8_t> control) const;
