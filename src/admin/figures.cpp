@@ -28,7 +28,8 @@ void add_server(Figures& figures, const server::DnsMetrics& metrics) {
   }
   for (std::size_t rcode = 0; rcode < figures.responses.size(); ++rcode)
     add(figures.responses[rcode], metrics.responses[rcode]);
-  for (std::size_t i = 0; i < source_count; ++i) figures.durations[i].add(metrics.request_duration[i]);
+  for (const auto source : runtime::enumerators<resolve::Source>)
+    figures.durations[source].add(metrics.request_duration[source]);
   add(figures.invalid, metrics.invalid);
   add(figures.refused, metrics.refused);
   figures.in_flight += whole(metrics.in_flight.value());
@@ -144,7 +145,7 @@ std::uint64_t ServerFigures::all_failures() const {
 BySource Figures::answers() const {
   BySource answers{};
   for (const auto& of_rcode : responses) {
-    for (std::size_t i = 0; i < source_count; ++i) answers[i] += of_rcode[i];
+    for (const auto source : runtime::enumerators<resolve::Source>) answers[source] += of_rcode[source];
   }
   return answers;
 }

@@ -12,6 +12,7 @@
 
 #include "resolve/metrics.hpp"
 #include "runtime/clock.hpp"
+#include "runtime/enum_array.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/metrics.hpp"
 #include "server/metrics.hpp"
@@ -20,8 +21,7 @@
 
 namespace pillion::admin {
 
-inline constexpr std::size_t source_count = resolve::source_labels.size();
-using BySource = std::array<std::uint64_t, source_count>;
+using BySource = runtime::EnumArray<resolve::Source, std::uint64_t>;
 
 /// Durations by the buckets of runtime::duration_bounds.
 struct Durations {
@@ -47,10 +47,10 @@ struct ServerFigures {
   bool is_up = false;  ///< by any shard's word
   bool is_tried = false;
   std::uint64_t in_flight = 0;
-  std::array<std::uint64_t, upstream::connection_labels.size()> connections{};
+  runtime::EnumArray<upstream::ConnectionLabel, std::uint64_t> connections{};
   std::array<std::uint64_t, upstream::labelled_rcodes + 1> responses{};
-  std::array<std::uint64_t, static_cast<std::size_t>(upstream::Error::count_)> failures{};
-  std::array<std::uint64_t, upstream::hedge_labels.size()> hedges{};
+  runtime::EnumArray<upstream::Error, std::uint64_t> failures{};
+  runtime::EnumArray<upstream::Hedge, std::uint64_t> hedges{};
   std::uint64_t handshakes_full = 0;
   std::uint64_t handshakes_resumed = 0;
   std::uint64_t handshakes_failed = 0;
@@ -81,13 +81,13 @@ struct CacheFigures {
 
 struct Figures {
   runtime::Time at;
-  std::uint64_t queries = 0;                                                 ///< valid ones
-  std::array<BySource, server::labelled_rcodes + 1> responses{};             ///< by RCODE
-  std::array<Durations, source_count> durations;                             ///< by source
-  std::array<std::uint64_t, server::invalid_labels.size()> invalid{};        ///< messages
-  std::array<std::uint64_t, server::refusal_labels.size()> refused{};        ///< by server::Refusal
-  std::array<std::uint64_t, runtime::memory_labels.size()> memory_used{};    ///< bytes
-  std::array<std::uint64_t, runtime::memory_labels.size()> memory_limits{};  ///< bytes
+  std::uint64_t queries = 0;                                      ///< valid ones
+  std::array<BySource, server::labelled_rcodes + 1> responses{};  ///< by RCODE
+  runtime::EnumArray<resolve::Source, Durations> durations;
+  runtime::EnumArray<dns::QueryError, std::uint64_t> invalid{};  ///< messages
+  runtime::EnumArray<server::Refusal, std::uint64_t> refused{};
+  runtime::EnumArray<runtime::MemoryUse, std::uint64_t> memory_used{};    ///< bytes
+  runtime::EnumArray<runtime::MemoryUse, std::uint64_t> memory_limits{};  ///< bytes
   std::uint64_t in_flight = 0;
   std::uint64_t in_flight_limit = 0;
   std::uint64_t client_connections = 0;

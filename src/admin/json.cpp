@@ -38,7 +38,8 @@ json::object nonzero(std::span<const std::string_view> labels, std::span<const s
 
 json::object by_source(const BySource& counts) {
   json::object object;
-  for (std::size_t i = 0; i < counts.size(); ++i) object[resolve::source_labels[i]] = counts[i];
+  for (const auto source : runtime::enumerators<resolve::Source>)
+    object[resolve::source_labels[source]] = counts[source];
   return object;
 }
 

@@ -13,9 +13,9 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::array<std::string_view, 9> connection_words = {"connecting", "handshaking", "proving", "ready", "silent",
-                                                              "worn",       "draining",    "closing", "closed"};
-static_assert(connection_words.size() == static_cast<std::size_t>(upstream::ConnectionState::closed) + 1);
+constexpr runtime::EnumArray<upstream::ConnectionState, std::string_view, 9> connection_words = {
+    "connecting", "handshaking", "proving", "ready", "silent", "worn", "draining", "closing", "closed"};
+static_assert(connection_words[upstream::ConnectionState::closed] == "closed");
 
 /// What all shards know of one server.
 struct Merged {
@@ -134,8 +134,8 @@ json::object learned_json(const Merged& server) {
 
 json::object failures_json(const ServerFigures& figures) {
   json::object object;
-  for (std::size_t i = 0; i < figures.failures.size(); ++i) {
-    if (figures.failures[i] > 0) object[upstream::error_table[i].reason] = figures.failures[i];
+  for (const auto error : runtime::enumerators<upstream::Error>) {
+    if (figures.failures[error] > 0) object[upstream::traits(error).reason] = figures.failures[error];
   }
   return object;
 }
@@ -197,7 +197,7 @@ json::object connection_json(const ServerView& view, std::size_t shard, std::str
   object["upstream"] = view.upstream;
   object["server"] = view.server;
   object["transport"] = transport;
-  object["state"] = connection_words[static_cast<std::size_t>(facts.state)];
+  object["state"] = connection_words[facts.state];
   object["in_flight"] = facts.in_flight;
   object["waited_for"] = facts.waited_for;
   object["sent"] = facts.sent;

@@ -105,7 +105,7 @@ bool misbehaves(const server::ClientFacts& client) {
 }
 
 json::object client_json(const server::ClientFacts& client, const Moment& moment) {
-  std::array<std::uint64_t, server::invalid_labels.size()> invalid{};
+  runtime::EnumArray<dns::QueryError, std::uint64_t> invalid{};
   std::ranges::copy(client.invalid, invalid.begin());
   json::object object;
   object["address"] = server::to_string(client.address);
@@ -145,11 +145,11 @@ json::object query_json(const server::RecentQuery& query, const Moment& moment) 
   json::object object;
   object["at"] = moment.text(query.answered_at);
   object["client"] = server::to_string(query.client);
-  object["transport"] = server::transport_labels[static_cast<std::size_t>(query.transport)];
+  object["transport"] = server::transport_labels[query.transport];
   object["name"] = dns::to_text(dns::Bytes(query.name).first(query.name_size));
   object["type"] = presentation::type_to_text(query.type);
   object["rcode"] = presentation::rcode_to_text(query.rcode);
-  object["source"] = resolve::source_labels[static_cast<std::size_t>(query.source)];
+  object["source"] = resolve::source_labels[query.source];
   object["duration_seconds"] = seconds(query.duration);
   return object;
 }

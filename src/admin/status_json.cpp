@@ -71,11 +71,11 @@ json::object queries_json(const Figures& figures) {
 
 json::object memory_json(const telemetry::Sources& sources, const Figures& figures) {
   json::object uses;
-  for (std::size_t i = 0; i < figures.memory_used.size(); ++i) {
-    json::object use;
-    use["used_bytes"] = figures.memory_used[i];
-    use["limit_bytes"] = figures.memory_limits[i];
-    uses[runtime::memory_labels[i]] = std::move(use);
+  for (const auto use : runtime::enumerators<runtime::MemoryUse>) {
+    json::object bytes;
+    bytes["used_bytes"] = figures.memory_used[use];
+    bytes["limit_bytes"] = figures.memory_limits[use];
+    uses[runtime::memory_labels[use]] = std::move(bytes);
   }
   json::object object;
   object["limit_bytes"] = sources.memory_limit;
@@ -109,7 +109,8 @@ json::object listen_json(const ListenView& listen) {
 
 json::object latencies_json(const Figures& figures) {
   json::object object;
-  for (std::size_t i = 0; i < source_count; ++i) object[resolve::source_labels[i]] = latency_json(figures.durations[i]);
+  for (const auto source : runtime::enumerators<resolve::Source>)
+    object[resolve::source_labels[source]] = latency_json(figures.durations[source]);
   return object;
 }
 
@@ -143,8 +144,8 @@ json::object live_server_json(const ServerFigures& now, const ServerFigures& bef
 }  // namespace
 
 std::string_view to_string(runtime::LogLevel level) {
-  constexpr std::array<std::string_view, 4> words = {"debug", "info", "warn", "error"};
-  return words[static_cast<std::size_t>(level)];
+  constexpr runtime::EnumArray<runtime::LogLevel, std::string_view, 4> words = {"debug", "info", "warn", "error"};
+  return words[level];
 }
 
 json::object verdict_json(const std::vector<Finding>& findings, double window_seconds) {
@@ -233,8 +234,8 @@ json::object live_json(const Figures& now, const Figures& before, const std::vec
   const auto hits = now.cache.hits - std::min(now.cache.hits, before.cache.hits);
   const auto misses = now.cache.misses - std::min(now.cache.misses, before.cache.misses);
   json::object answered;
-  for (std::size_t i = 0; i < source_count; ++i)
-    answered[resolve::source_labels[i]] = rate(answers[i], answers_before[i], interval);
+  for (const auto source : runtime::enumerators<resolve::Source>)
+    answered[resolve::source_labels[source]] = rate(answers[source], answers_before[source], interval);
   json::array servers;
   for (const auto& server : now.servers) {
     const auto* const known = before.find(server);

@@ -45,11 +45,11 @@ json::array records_of(const dns::MessageView& message) {
   json::array array;
   std::size_t seen = 0;
   dns::for_each_record(message, [&](const dns::Record& record) {
-    const auto section = seen < answers ? 0 : seen < answers + authorities ? 1 : 2;
+    const std::size_t section = seen < answers ? 0 : seen < answers + authorities ? 1 : 2;
     ++seen;
     dns::Buffer owner;
     if (record.type == dns::type::opt || !dns::unpack_name(message.bytes(), record.owner, owner)) return;
-    array.push_back(json::object{{"section", sections.at(static_cast<std::size_t>(section))},
+    array.push_back(json::object{{"section", sections.at(section)},
                                  {"name", dns::to_text(owner)},
                                  {"ttl", dns::effective_ttl(record.ttl)},
                                  {"type", presentation::type_to_text(record.type)},

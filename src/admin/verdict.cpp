@@ -52,14 +52,15 @@ std::string milliseconds(double seconds) {
 Error main_error(const ServerFigures& now, const ServerFigures* before) {
   auto most = Error::count_;
   std::uint64_t highest = 0;
-  for (std::size_t i = 0; i < now.failures.size(); ++i) {
-    const auto failures = now.failures[i] - (before == nullptr ? 0 : std::min(now.failures[i], before->failures[i]));
+  for (const auto error : runtime::enumerators<Error>) {
+    const auto of_now = now.failures[error];
+    const auto failures = of_now - (before == nullptr ? 0 : std::min(of_now, before->failures[error]));
     // Queries fail by the hundred where a server fails once; it is the server's own failure that explains them.
-    const bool is_of_server = upstream::traits(static_cast<Error>(i)).blame == upstream::Blame::server;
+    const bool is_of_server = upstream::traits(error).blame == upstream::Blame::server;
     const auto weight = failures * (is_of_server ? 1'000'000 : 1);
     if (weight > highest) {
       highest = weight;
-      most = static_cast<Error>(i);
+      most = error;
     }
   }
   return most;
@@ -183,7 +184,7 @@ class Judgement {
           percent(part) + " of " + counted(answers, "answer", "answers") + " failed (SERVFAIL or REFUSED)" +
               (is_ours ? "" : ", since no server is up,") + window_);
     }
-    constexpr auto stale = static_cast<std::size_t>(resolve::Source::stale);
+    constexpr auto stale = resolve::Source::stale;
     if (const auto given = grown(now_.answers()[stale], before_.answers()[stale]); given > 0)
       add(Severity::warning, "stale_answers", Fault::upstream,
           counted(given, "answer was", "answers were") +
@@ -211,10 +212,9 @@ class Judgement {
           counted(invalid, "message that is no valid query", "messages that are no valid queries") +
               " came from clients" + window_);
     std::uint64_t refused = 0;
-    for (std::size_t i = 0; i < now_.refused.size(); ++i) {
-      const auto refusal = static_cast<server::Refusal>(i);
+    for (const auto refusal : runtime::enumerators<server::Refusal>) {
       if (server::is_limit(refusal) && refusal != server::Refusal::memory_limit)
-        refused += grown(now_.refused[i], before_.refused[i]);
+        refused += grown(now_.refused[refusal], before_.refused[refusal]);
     }
     if (refused > 0)
       add(Severity::warning, "clients_refused", Fault::clients,
@@ -223,20 +223,20 @@ class Judgement {
   }
 
   void look_at_memory() {
-    constexpr auto refusal = static_cast<std::size_t>(server::Refusal::memory_limit);
+    constexpr auto refusal = server::Refusal::memory_limit;
     const auto refused = grown(now_.refused[refusal], before_.refused[refusal]);
     if (refused > 0) {
       add(Severity::warning, "memory_short", Fault::clients,
           counted(refused, "query was", "queries were") + " refused for want of memory" + window_);
       return;
     }
-    for (std::size_t i = 0; i < now_.memory_used.size(); ++i) {
+    for (const auto use : runtime::enumerators<runtime::MemoryUse>) {
       // The cache is meant to be full.
-      if (static_cast<runtime::MemoryUse>(i) == runtime::MemoryUse::cache || now_.memory_limits[i] == 0) continue;
-      const double part = static_cast<double>(now_.memory_used[i]) / static_cast<double>(now_.memory_limits[i]);
+      if (use == runtime::MemoryUse::cache || now_.memory_limits[use] == 0) continue;
+      const double part = static_cast<double>(now_.memory_used[use]) / static_cast<double>(now_.memory_limits[use]);
       if (part >= short_part)
         add(Severity::warning, "memory_short", Fault::clients,
-            "The memory for " + std::string(runtime::memory_labels[i]) + " is used up to " + percent(part) + ".");
+            "The memory for " + std::string(runtime::memory_labels[use]) + " is used up to " + percent(part) + ".");
     }
   }
 
@@ -259,19 +259,19 @@ class Judgement {
 }  // namespace
 
 std::string_view to_string(Severity severity) {
-  constexpr std::array<std::string_view, 4> words = {"ok", "notice", "warning", "critical"};
-  return words[static_cast<std::size_t>(severity)];
+  constexpr runtime::EnumArray<Severity, std::string_view, 4> words = {"ok", "notice", "warning", "critical"};
+  return words[severity];
 }
 
 std::string_view to_string(Fault fault) {
-  constexpr std::array<std::string_view, 6> words = {"none",    "upstream", "network",
-                                                     "clients", "pillion",  "configuration"};
-  return words[static_cast<std::size_t>(fault)];
+  constexpr runtime::EnumArray<Fault, std::string_view, 6> words = {"none",    "upstream", "network",
+                                                                    "clients", "pillion",  "configuration"};
+  return words[fault];
 }
 
 std::string_view to_string(ProcessState state) {
-  constexpr std::array<std::string_view, 3> words = {"starting", "ready", "draining"};
-  return words[static_cast<std::size_t>(state)];
+  constexpr runtime::EnumArray<ProcessState, std::string_view, 3> words = {"starting", "ready", "draining"};
+  return words[state];
 }
 
 std::vector<Finding> judge(const Figures& now, const Figures& before, const Situation& situation) {

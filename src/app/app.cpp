@@ -104,7 +104,7 @@ telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& met
   for (const auto& shard : shards_) sources.memory.push_back(&shard->memory());
   sources.max_connections = shared_.limits.connections.limit();
   sources.max_in_flight = shared_.limits.queries.limit();
-  sources.cache_limit = shared_.memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)];
+  sources.cache_limit = shared_.memory.division[runtime::MemoryUse::cache];
   sources.memory_limit = shared_.memory.bytes;
   sources.memory_program = shared_.memory.program;
   sources.searches = !plan.config.search.domains.empty();
@@ -207,7 +207,7 @@ void App::log_start() {
 }
 
 void App::log_memory() {
-  const auto of = [this](runtime::MemoryUse use) { return shared_.memory.division[static_cast<std::size_t>(use)]; };
+  const auto of = [this](runtime::MemoryUse use) { return shared_.memory.division[use]; };
   const auto cache = of(runtime::MemoryUse::cache);
   log_.info("memory divided", {{"limit", shared_.memory.bytes},
                                {"program", shared_.memory.program},

@@ -127,7 +127,8 @@ std::string describe(const MemoryLimit& limit, std::string_view prefix) {
   if (limit.cgroup) out << ", three quarters of the cgroup's " << in_mebibytes(*limit.cgroup);
   out << ", of which\n";
   line("program", limit.program);
-  for (std::size_t i = 0; i < limit.division.size(); ++i) line(runtime::memory_labels[i], limit.division[i]);
+  for (const auto use : runtime::enumerators<runtime::MemoryUse>)
+    line(runtime::memory_labels[use], limit.division[use]);
   return std::move(out).str();
 }
 

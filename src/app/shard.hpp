@@ -37,7 +37,7 @@ struct SharedParts {
 
   /// Bytes for the answers of each shard.
   [[nodiscard]] std::size_t cache_size(const config::Config& config) const {
-    return memory.division[static_cast<std::size_t>(runtime::MemoryUse::cache)] / config.threads;
+    return memory.division[runtime::MemoryUse::cache] / config.threads;
   }
 
   MemoryLimit memory;

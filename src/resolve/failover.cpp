@@ -96,7 +96,7 @@ void Failover::hedged(std::size_t server, bool has_won) {
 }
 
 void Failover::count(std::size_t server, upstream::Hedge result) {
-  servers_[server]->metrics().hedges[static_cast<std::size_t>(result)].add();
+  servers_[server]->metrics().hedges[result].add();
 }
 
 std::optional<upstream::Error> Failover::trouble_of(std::size_t server) const {

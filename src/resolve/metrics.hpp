@@ -1,10 +1,10 @@
 #pragma once
 // What a shard counts about how it comes to its answers.
 
-#include <array>
 #include <cstdint>
 #include <string_view>
 
+#include "runtime/enum_array.hpp"
 #include "runtime/metrics.hpp"
 
 namespace pillion::resolve {
@@ -18,8 +18,8 @@ enum class Source : std::uint8_t {
   local,     // made here
   count_,
 };
-inline constexpr std::array<std::string_view, static_cast<std::size_t>(Source::count_)> source_labels = {
-    "cache", "stale", "upstream", "cluster", "local"};
+inline constexpr auto source_labels =
+    runtime::enum_array<Source, std::string_view>({"cache", "stale", "upstream", "cluster", "local"});
 
 struct ResolverMetrics {
   runtime::Gauge generations;         // of the configuration, of which something is left

@@ -17,7 +17,7 @@ Content content_of(cache::Kind kind) {
 }
 
 Answered answered(const resolve::Answer& answer) {
-  Answered event{.source = resolve::source_labels.at(static_cast<std::size_t>(answer.source)), .rcode = answer.rcode};
+  Answered event{.source = resolve::source_labels[answer.source], .rcode = answer.rcode};
   if (answer.entry != nullptr) {
     const auto header = dns::Header::of(answer.entry->wire()).value();
     event.rcode = answer.entry->rcode();

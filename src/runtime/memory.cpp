@@ -16,30 +16,26 @@ static_assert(parts_for_connections + parts_for_input + parts_for_output + parts
 
 constexpr std::size_t least_for_messages = std::size_t{256} << 10U;
 
-constexpr std::size_t place(MemoryUse use) {
-  return static_cast<std::size_t>(use);
-}
-
 }  // namespace
 
 MemoryDivision divide_memory(std::size_t bytes, std::size_t cache) {
   MemoryDivision division{};
-  division[place(MemoryUse::cache)] = std::min(cache, bytes / 4);
-  const auto part = (bytes - division[place(MemoryUse::cache)]) / parts;
-  division[place(MemoryUse::connections)] = parts_for_connections * part;
-  division[place(MemoryUse::input)] = parts_for_input * part;
-  division[place(MemoryUse::output)] = parts_for_output * part;
-  division[place(MemoryUse::queries)] = parts_for_queries * part;
-  division[place(MemoryUse::walks)] = parts_for_walks * part;
+  division[MemoryUse::cache] = std::min(cache, bytes / 4);
+  const auto part = (bytes - division[MemoryUse::cache]) / parts;
+  division[MemoryUse::connections] = parts_for_connections * part;
+  division[MemoryUse::input] = parts_for_input * part;
+  division[MemoryUse::output] = parts_for_output * part;
+  division[MemoryUse::queries] = parts_for_queries * part;
+  division[MemoryUse::walks] = parts_for_walks * part;
   return division;
 }
 
 MemoryShares::MemoryShares(const MemoryDivision& division, std::size_t shards)
-    : connections(division[place(MemoryUse::connections)] / shards),
-      input(std::max(division[place(MemoryUse::input)] / shards, least_for_messages)),
-      output(std::max(division[place(MemoryUse::output)] / shards, least_for_messages)),
-      queries(division[place(MemoryUse::queries)] / shards),
-      walks(division[place(MemoryUse::walks)] / shards) {}
+    : connections(division[MemoryUse::connections] / shards),
+      input(std::max(division[MemoryUse::input] / shards, least_for_messages)),
+      output(std::max(division[MemoryUse::output] / shards, least_for_messages)),
+      queries(division[MemoryUse::queries] / shards),
+      walks(division[MemoryUse::walks] / shards) {}
 
 const MemoryShare* MemoryShares::find(MemoryUse use) const {
   switch (use) {

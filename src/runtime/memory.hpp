@@ -3,13 +3,14 @@
 // bytes first, and refuses where there are none; so the bound is looked at before the work. Pure.
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <string_view>
 #include <utility>
+
+#include "runtime/enum_array.hpp"
 
 namespace pillion::runtime {
 
@@ -23,8 +24,8 @@ enum class MemoryUse : std::uint8_t {
   walks,        ///< walks along the search list, with the answers to their steps
   count_,
 };
-inline constexpr std::array<std::string_view, static_cast<std::size_t>(MemoryUse::count_)> memory_labels = {
-    "cache", "connections", "input", "output", "queries", "walks"};
+inline constexpr auto memory_labels =
+    enum_array<MemoryUse, std::string_view>({"cache", "connections", "input", "output", "queries", "walks"});
 
 /// A number of bytes, taken and given back. Written by one thread, read by any.
 class MemoryShare {
@@ -62,7 +63,7 @@ class MemoryShare {
 };
 
 /// Bytes by use.
-using MemoryDivision = std::array<std::size_t, static_cast<std::size_t>(MemoryUse::count_)>;
+using MemoryDivision = EnumArray<MemoryUse, std::size_t>;
 
 /// Divides `bytes`, which is what the program may hold beyond itself. The cache gets what it wants, `cache` bytes, up
 /// to a quarter; the sum is at most `bytes`.

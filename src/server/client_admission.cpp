@@ -62,7 +62,7 @@ void ClientAdmission::count_invalid(dns::QueryError error, const ClientConnectio
                                     const ClientAddress& address) {
   const auto transport = connection != nullptr ? Transport::tcp : Transport::udp;
   auto& client = client_of(connection, address);
-  metrics_.invalid[static_cast<std::size_t>(error)].add();
+  metrics_.invalid[error].add();
   const bool banned = table_.count_invalid(client, error, transport, now());
   log_invalid(client, error, transport);
   if (banned) begin_ban(client, connection);
@@ -77,7 +77,7 @@ ClientRecord& ClientAdmission::client_of(const ClientConnection* connection, con
 
 void ClientAdmission::count_refusal(ClientRecord& client, Refusal refusal) {
   ClientTable::count_refusal(client);
-  metrics_.refused[static_cast<std::size_t>(refusal)].add();
+  metrics_.refused[refusal].add();
 }
 
 void ClientAdmission::log_invalid(ClientRecord& client, dns::QueryError error, Transport transport) {
@@ -86,8 +86,8 @@ void ClientAdmission::log_invalid(ClientRecord& client, dns::QueryError error, T
   if (!suppressed) return;
   const auto& invalid = client.facts.invalid;
   log_.warn("invalid query", {{"client", to_string(client.facts.address)},
-                              {"transport", transport_labels[static_cast<std::size_t>(transport)]},
-                              {"reason", invalid_labels[static_cast<std::size_t>(error)]},
+                              {"transport", transport_labels[transport]},
+                              {"reason", invalid_labels[error]},
                               {"rejected", client.unreported},
                               {"rejected_total", std::accumulate(invalid.begin(), invalid.end(), std::uint64_t{0})},
                               {"suppressed", *suppressed}});

@@ -161,7 +161,7 @@ void ClientTable::give_back(ClientRecord& client, runtime::Time now) {
 }
 
 bool ClientTable::count_invalid(ClientRecord& client, dns::QueryError error, Transport transport, runtime::Time now) {
-  auto& count = client.facts.invalid[static_cast<std::size_t>(error)];
+  auto& count = client.facts.invalid[error];
   if (count < std::numeric_limits<std::uint32_t>::max()) ++count;
   ++client.unreported;
   if (transport != Transport::tcp) return false;

@@ -64,11 +64,11 @@ class ClientConnection : public hook::ByActivity {
 struct ClientFacts {
   ClientAddress address{};
   std::uint32_t connections = 0;
-  std::uint32_t in_flight = 0;                                 ///< queries, of all its connections and datagrams
-  std::array<std::uint32_t, invalid_labels.size()> invalid{};  ///< messages, by dns::QueryError; stops at its maximum
-  std::uint64_t refused = 0;                                   ///< connections, queries and datagrams
-  std::uint64_t score = 0;                                     ///< invalid messages over TCP in the last minute
-  runtime::Time last_seen;                                     ///< its last event that the table was told of
+  std::uint32_t in_flight = 0;                                   ///< queries, of all its connections and datagrams
+  runtime::EnumArray<dns::QueryError, std::uint32_t> invalid{};  ///< messages; each stops at its maximum
+  std::uint64_t refused = 0;                                     ///< connections, queries and datagrams
+  std::uint64_t score = 0;                                       ///< invalid messages over TCP in the last minute
+  runtime::Time last_seen;                                       ///< its last event that the table was told of
   std::optional<runtime::Time> banned_until;
 };
 

@@ -5,15 +5,17 @@
 #include <cstdint>
 #include <string_view>
 
+#include "dns/query.hpp"
 #include "resolve/metrics.hpp"
+#include "runtime/enum_array.hpp"
 #include "runtime/metrics.hpp"
 
 namespace pillion::server {
 
 enum class Transport : std::uint8_t { udp, tcp, count_ };
-inline constexpr std::array<std::string_view, 2> transport_labels = {"udp", "tcp"};
+inline constexpr auto transport_labels = runtime::enum_array<Transport, std::string_view>({"udp", "tcp"});
 enum class IpFamily : std::uint8_t { ipv4, ipv6, count_ };
-inline constexpr std::array<std::string_view, 2> family_labels = {"ipv4", "ipv6"};
+inline constexpr auto family_labels = runtime::enum_array<IpFamily, std::string_view>({"ipv4", "ipv6"});
 /// Query types with a label of their own; every other type counts as "other", so that a client cannot make series.
 inline constexpr std::array<std::uint16_t, 15> labelled_types = {1,  2,  5,  6,  12, 15, 16, 28,
                                                                  33, 35, 43, 48, 64, 65, 255};
@@ -25,11 +27,11 @@ inline constexpr std::size_t labelled_rcodes = 6;
 inline constexpr std::array<std::string_view, labelled_rcodes + 1> rcode_labels = {
     "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "other"};
 
-/// The reasons of dns::QueryError, in its order; server.cpp holds the two together.
-inline constexpr std::array<std::string_view, 13> invalid_labels = {
-    "short_header",   "is_response",        "question_count",   "truncated_name", "compressed_name",
-    "long_name",      "truncated_question", "malformed_record", "malformed_edns", "misplaced_tsig",
-    "trailing_bytes", "name_not_utf8",      "answer_records"};
+inline constexpr auto invalid_labels = [] {
+  runtime::EnumArray<dns::QueryError, std::string_view> labels{};
+  for (const auto error : runtime::enumerators<dns::QueryError>) labels[error] = dns::to_string(error);
+  return labels;
+}();
 
 /// Reasons of `pillion_dns_rejected_total`: the query errors of dns/query.hpp by their own names, then these.
 enum class Refusal : std::uint8_t {
@@ -46,9 +48,9 @@ enum class Refusal : std::uint8_t {
   memory_limit,      // no memory left for a query or an answer: answered REFUSED; or for what a client holds: closed
   count_,
 };
-inline constexpr std::array<std::string_view, static_cast<std::size_t>(Refusal::count_)> refusal_labels = {
-    "zone_transfer", "opcode",          "edns_version", "connection_limit", "client_limit", "client_share",
-    "banned",        "in_flight_limit", "slow_client",  "output_limit",     "memory_limit"};
+inline constexpr auto refusal_labels = runtime::enum_array<Refusal, std::string_view>(
+    {"zone_transfer", "opcode", "edns_version", "connection_limit", "client_limit", "client_share", "banned",
+     "in_flight_limit", "slow_client", "output_limit", "memory_limit"});
 
 /// Whether a client was refused for want of room, so that somebody has to make more: the alerts look at these.
 [[nodiscard]] constexpr bool is_limit(Refusal refusal) {
@@ -66,14 +68,16 @@ inline constexpr std::array<std::string_view, static_cast<std::size_t>(Refusal::
 }
 
 struct DnsMetrics {
+  using ByType = std::array<runtime::Counter, labelled_types.size() + 1>;
+
   // requests[transport][family][type]; the last type is "other".
-  std::array<std::array<std::array<runtime::Counter, labelled_types.size() + 1>, 2>, 2> requests;
+  runtime::EnumArray<Transport, runtime::EnumArray<IpFamily, ByType>> requests;
   // responses[rcode][source]; the last rcode is "other".
-  std::array<std::array<runtime::Counter, resolve::source_labels.size()>, labelled_rcodes + 1> responses;
-  std::array<runtime::Histogram, resolve::source_labels.size()> request_duration;
-  std::array<runtime::Counter, invalid_labels.size()> invalid;  // by dns::QueryError
-  std::array<runtime::Counter, static_cast<std::size_t>(Refusal::count_)> refused;
-  std::array<runtime::Gauge, 2> connections;  // by family
+  std::array<runtime::EnumArray<resolve::Source, runtime::Counter>, labelled_rcodes + 1> responses;
+  runtime::EnumArray<resolve::Source, runtime::Histogram> request_duration;
+  runtime::EnumArray<dns::QueryError, runtime::Counter> invalid;
+  runtime::EnumArray<Refusal, runtime::Counter> refused;
+  runtime::EnumArray<IpFamily, runtime::Gauge> connections;
   runtime::Counter connections_accepted;
   runtime::Counter accept_errors;  // accept(2) failed: out of descriptors or memory
   runtime::Counter idle_closes;    // connections closed after idle_timeout

@@ -10,8 +10,6 @@
 namespace pillion::server {
 namespace {
 
-static_assert(invalid_labels.size() == static_cast<std::size_t>(dns::QueryError::count_));
-
 /// Index into labelled_types by type number, for the types that have one byte.
 constexpr auto type_index = [] {
   std::array<std::uint8_t, 256> table{};
@@ -83,10 +81,7 @@ QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sende
   if (!view) {
     if (is_of_other_opcode(message)) {
       count_refusal(Refusal::opcode);
-      metrics_
-          .requests[static_cast<std::size_t>(sender.transport)][static_cast<std::size_t>(sender.family)]
-                   [labelled_types.size()]
-          .add();
+      metrics_.requests[sender.transport][sender.family][labelled_types.size()].add();
       answer_header(message, dns::rcode::notimp, sender, responder);
       responder.forget(spare_);
       return Outcome::accepted;
@@ -94,10 +89,7 @@ QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sende
     reject(view.error(), message, sender, responder);
     return Outcome::invalid;
   }
-  metrics_
-      .requests[static_cast<std::size_t>(sender.transport)][static_cast<std::size_t>(sender.family)]
-               [label_of_type(view->question().type)]
-      .add();
+  metrics_.requests[sender.transport][sender.family][label_of_type(view->question().type)].add();
   if (const auto refusal = refuse(*view)) {
     answer_now(*view, sender, responder, *refusal);
     return Outcome::accepted;
@@ -227,8 +219,8 @@ void QueryHandler::compose(ClientQuery& query, const dns::QueryView& view, const
   const auto composed = compose_answer(answer, view, our_edns(view, query), limit, *out);
   query.responder->end_answer(query, start);
   const auto rcode = std::min<std::size_t>(composed.rcode, labelled_rcodes);
-  metrics_.responses[rcode][static_cast<std::size_t>(made_by(answer))].add();
-  metrics_.request_duration[static_cast<std::size_t>(answer.source)].observe(loop_.clock().now() - query.received);
+  metrics_.responses[rcode][made_by(answer)].add();
+  metrics_.request_duration[answer.source].observe(loop_.clock().now() - query.received);
   if (composed.truncated) metrics_.truncated.add();
   if (recent_.is_on()) remember(query, view, answer.source, composed.rcode);
 }
@@ -275,7 +267,7 @@ void QueryHandler::answer_header(dns::Bytes message, std::uint16_t rcode, const 
   const auto start = out->size();
   dns::append_header_error(*out, message, rcode, {.udp_payload = settings_.udp_payload, .keepalive = {}});
   responder.end_answer(spare_, start);
-  metrics_.responses[rcode][static_cast<std::size_t>(resolve::Source::local)].add();
+  metrics_.responses[rcode][resolve::Source::local].add();
 }
 
 void QueryHandler::release(ClientQuery& query) {

@@ -69,7 +69,7 @@ class QueryHandler {
   [[nodiscard]] SharedLimits& shared() { return shared_; }
   [[nodiscard]] DnsMetrics& metrics() { return metrics_; }
   [[nodiscard]] ClientAdmission& admission() { return admission_; }
-  void count_refusal(Refusal refusal) { metrics_.refused[static_cast<std::size_t>(refusal)].add(); }
+  void count_refusal(Refusal refusal) { metrics_.refused[refusal].add(); }
 
  private:
   friend class ClientQuery;

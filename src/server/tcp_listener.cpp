@@ -106,12 +106,12 @@ void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
   started.hold(std::move(place));
   handler_.admission().add_connection(started, client);
   handler_.metrics().connections_accepted.add();
-  handler_.metrics().connections[static_cast<std::size_t>(family)].add(1);
+  handler_.metrics().connections[family].add(1);
   loop_.contain("TCP client", [&] { started.start(); }, [&] { started.close(); });
 }
 
 void TcpListener::ended(TcpSession& session) {
-  handler_.metrics().connections[static_cast<std::size_t>(session.family())].add(-1);
+  handler_.metrics().connections[session.family()].add(-1);
   sessions_.erase(&session);
 }
 

@@ -6,8 +6,6 @@
 #include <cstdint>
 #include <map>
 #include <string_view>
-#include <tuple>
-#include <type_traits>
 #include <utility>
 
 #include "telemetry/family.hpp"
@@ -44,16 +42,15 @@ void collect_upstream(const Sources& sources, std::vector<MetricFamily>& familie
                  sum(server.shards, [&](const Metrics& m) -> auto& { return m.*member; }));
     });
   };
-  // One series for each element of an array of the server's metrics, with the element's label.
-  const auto labelled = [&](const MetricDeclaration& declaration, auto member, auto label, bool sparse) {
+  // One series for each label; the labels are in the order of the elements of an array of the server's metrics.
+  const auto labelled = [&](const MetricDeclaration& declaration, auto member, const auto& labels, bool sparse) {
     collect_each(sources, declaration, families, [&](Family& family, const UpstreamServer& server) {
-      constexpr auto count = std::tuple_size_v<std::remove_cvref_t<decltype(std::declval<Metrics&>().*member)>>;
-      for (std::size_t i = 0; i < count; ++i) {
+      for (std::size_t i = 0; i < labels.size(); ++i) {
         const double value = sum(server.shards, [&](const Metrics& m) -> auto& { return (m.*member)[i]; });
         if (sparse) {
-          family.add_sparse({server.upstream, server.server, label(i)}, value);
+          family.add_sparse({server.upstream, server.server, labels[i]}, value);
         } else {
-          family.add({server.upstream, server.server, label(i)}, value);
+          family.add({server.upstream, server.server, labels[i]}, value);
         }
       }
     });
@@ -65,25 +62,21 @@ void collect_upstream(const Sources& sources, std::vector<MetricFamily>& familie
                             sum_without_shortest(server.shards, request_bounds_left_out,
                                                  [](const Metrics& m) -> auto& { return m.request_duration; }));
                });
-  labelled(
-      declared("pillion_upstream_responses_total"), &Metrics::responses,
-      [](std::size_t i) { return server::rcode_labels[i]; }, true);
-  collect_each(sources, declared("pillion_upstream_failures_total"), families,
-               [](Family& family, const UpstreamServer& server) {
-                 for (std::size_t i = 0; i < upstream::error_table.size(); ++i) {
-                   const auto& error = upstream::error_table[i];
-                   const double value = sum(server.shards, [&](const Metrics& m) -> auto& { return m.failures[i]; });
-                   // A certificate that is refused may be an attack: its first time must be an increase.
-                   if (server.tls && error.is_lasting) {
-                     family.add({server.upstream, server.server, error.reason}, value);
-                   } else {
-                     family.add_sparse({server.upstream, server.server, error.reason}, value);
-                   }
-                 }
-               });
-  labelled(
-      declared("pillion_upstream_connections"), &Metrics::connections,
-      [](std::size_t i) { return upstream::connection_labels[i]; }, false);
+  labelled(declared("pillion_upstream_responses_total"), &Metrics::responses, server::rcode_labels, true);
+  collect_each(
+      sources, declared("pillion_upstream_failures_total"), families, [](Family& family, const UpstreamServer& server) {
+        for (const auto error : runtime::enumerators<upstream::Error>) {
+          const auto& traits = upstream::traits(error);
+          const double value = sum(server.shards, [&](const Metrics& m) -> auto& { return m.failures[error]; });
+          // A certificate that is refused may be an attack: its first time must be an increase.
+          if (server.tls && traits.is_lasting) {
+            family.add({server.upstream, server.server, traits.reason}, value);
+          } else {
+            family.add_sparse({server.upstream, server.server, traits.reason}, value);
+          }
+        }
+      });
+  labelled(declared("pillion_upstream_connections"), &Metrics::connections, upstream::connection_labels, false);
   scalar(declared("pillion_upstream_in_flight"), &Metrics::in_flight);
   collect_each(sources, declared("pillion_upstream_up"), families, [](Family& family, const UpstreamServer& server) {
     const bool up = std::ranges::any_of(server.shards, [](const Metrics* m) { return m->up.value() != 0; });
@@ -92,9 +85,7 @@ void collect_upstream(const Sources& sources, std::vector<MetricFamily>& familie
   scalar(declared("pillion_upstream_connections_opened_total"), &Metrics::connections_opened);
   scalar(declared("pillion_upstream_idle_closes_total"), &Metrics::idle_closes);
   scalar(declared("pillion_upstream_replays_total"), &Metrics::replays);
-  labelled(
-      declared("pillion_upstream_hedges_total"), &Metrics::hedges,
-      [](std::size_t i) { return upstream::hedge_labels[i]; }, true);
+  labelled(declared("pillion_upstream_hedges_total"), &Metrics::hedges, upstream::hedge_labels, true);
 }
 static_assert(server::labelled_rcodes == upstream::labelled_rcodes, "rcode_labels serves both");
 

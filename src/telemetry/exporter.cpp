@@ -36,8 +36,8 @@ constexpr std::ptrdiff_t bounds_left_out(resolve::Source source) {
 
 void collect_requests(const Sources& sources, std::vector<MetricFamily>& families) {
   Family requests(declared("pillion_dns_requests_total"));
-  for (std::size_t transport = 0; transport < server::transport_labels.size(); ++transport) {
-    for (std::size_t family = 0; family < server::family_labels.size(); ++family) {
+  for (const auto transport : runtime::enumerators<server::Transport>) {
+    for (const auto family : runtime::enumerators<server::IpFamily>) {
       for (std::size_t type = 0; type < server::type_labels.size(); ++type) {
         requests.add_sparse(
             {server::transport_labels[transport], server::family_labels[family], server::type_labels[type]},
@@ -49,7 +49,7 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
   std::move(requests).finish(families);
 
   Family responses(declared("pillion_dns_responses_total"));
-  for (std::size_t source = 0; source < resolve::source_labels.size(); ++source) {
+  for (const auto source : runtime::enumerators<resolve::Source>) {
     for (std::size_t rcode = 0; rcode < server::rcode_labels.size(); ++rcode) {
       responses.add_sparse(
           {server::rcode_labels[rcode], resolve::source_labels[source]},
@@ -59,25 +59,25 @@ void collect_requests(const Sources& sources, std::vector<MetricFamily>& familie
   std::move(responses).finish(families);
 
   Family duration(declared("pillion_dns_request_duration_seconds"));
-  for (std::size_t source = 0; source < resolve::source_labels.size(); ++source) {
+  for (const auto source : runtime::enumerators<resolve::Source>) {
     auto durations =
         sum_histogram(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.request_duration[source]; });
-    leave_out_shortest(durations, bounds_left_out(static_cast<resolve::Source>(source)));
+    leave_out_shortest(durations, bounds_left_out(source));
     duration.add_sparse({resolve::source_labels[source]}, durations);
   }
   std::move(duration).finish(families);
 
   Family rejected(declared("pillion_dns_rejected_total"));
-  for (std::size_t i = 0; i < server::invalid_labels.size(); ++i) {
-    rejected.add_sparse({server::invalid_labels[i]},
-                        sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.invalid[i]; }));
+  for (const auto error : runtime::enumerators<dns::QueryError>) {
+    rejected.add_sparse({server::invalid_labels[error]},
+                        sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.invalid[error]; }));
   }
-  for (std::size_t i = 0; i < server::refusal_labels.size(); ++i) {
-    const double value = sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.refused[i]; });
-    if (server::is_limit(static_cast<server::Refusal>(i))) {
-      rejected.add({server::refusal_labels[i]}, value);
+  for (const auto refusal : runtime::enumerators<server::Refusal>) {
+    const double value = sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.refused[refusal]; });
+    if (server::is_limit(refusal)) {
+      rejected.add({server::refusal_labels[refusal]}, value);
     } else {
-      rejected.add_sparse({server::refusal_labels[i]}, value);
+      rejected.add_sparse({server::refusal_labels[refusal]}, value);
     }
   }
   std::move(rejected).finish(families);
@@ -104,9 +104,9 @@ void collect_clients(const Sources& sources, std::vector<MetricFamily>& families
   scalar(declared("pillion_responses_undelivered_total"), &server::DnsMetrics::responses_undelivered);
   scalar(declared("pillion_responses_truncated_total"), &server::DnsMetrics::truncated);
   Family connections(declared("pillion_client_connections"));
-  for (std::size_t i = 0; i < server::family_labels.size(); ++i) {
-    connections.add({server::family_labels[i]},
-                    sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.connections[i]; }));
+  for (const auto family : runtime::enumerators<server::IpFamily>) {
+    connections.add({server::family_labels[family]},
+                    sum(sources.shards, [&](const server::DnsMetrics& m) -> auto& { return m.connections[family]; }));
   }
   std::move(connections).finish(families);
   limit(declared("pillion_client_connections_limit"), &server::DnsMetrics::connections_limit, sources.max_connections);

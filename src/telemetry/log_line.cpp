@@ -1,6 +1,5 @@
 #include "telemetry/log_line.hpp"
 
-#include <array>
 #include <cmath>
 #include <iterator>
 #include <variant>
@@ -8,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "dns/utf8.hpp"
+#include "runtime/enum_array.hpp"
 
 namespace pillion::telemetry {
 namespace {
@@ -15,8 +15,8 @@ namespace {
 using runtime::Field;
 using runtime::LogLevel;
 
-constexpr std::array<std::string_view, 4> json_levels = {"debug", "info", "warn", "error"};
-constexpr std::array<std::string_view, 4> text_levels = {"DEBUG", "INFO ", "WARN ", "ERROR"};
+constexpr runtime::EnumArray<LogLevel, std::string_view, 4> json_levels = {"debug", "info", "warn", "error"};
+constexpr runtime::EnumArray<LogLevel, std::string_view, 4> text_levels = {"DEBUG", "INFO ", "WARN ", "ERROR"};
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
 constexpr std::string_view ellipsis = "\xE2\x80\xA6";
 
@@ -101,13 +101,12 @@ void append_timestamp(std::string& out, std::chrono::system_clock::time_point ti
 
 void append_log_line(std::string& out, LineFormat format, std::chrono::system_clock::time_point time, LogLevel level,
                      std::string_view message, std::span<const Field> fields) {
-  const auto index = static_cast<std::size_t>(level);
   const ValueAppender append_value{out, format};
   if (format == LineFormat::json) {
     out += R"({"ts":")";
     append_timestamp(out, time);
     out += R"(","level":")";
-    out += json_levels[index];
+    out += json_levels[level];
     out += R"(","msg":)";
     append_quoted(out, message);
     for (const auto& field : fields) {
@@ -121,7 +120,7 @@ void append_log_line(std::string& out, LineFormat format, std::chrono::system_cl
   }
   append_timestamp(out, time);
   out += ' ';
-  out += text_levels[index];
+  out += text_levels[level];
   out += ' ';
   append_escaped(out, message, false);
   for (const auto& field : fields) {

@@ -32,24 +32,41 @@ enum class ConnectionState : std::uint8_t {
   closed,
 };
 
-/// Queries may be under way on it.
-[[nodiscard]] constexpr bool is_open(ConnectionState state) {
-  return state >= ConnectionState::proving && state <= ConnectionState::draining;
-}
 [[nodiscard]] constexpr bool is_opening(ConnectionState state) {
-  return state <= ConnectionState::handshaking;
+  return state == ConnectionState::connecting || state == ConnectionState::handshaking;
 }
 [[nodiscard]] constexpr bool has_ended(ConnectionState state) {
-  return state >= ConnectionState::closing;
+  return state == ConnectionState::closing || state == ConnectionState::closed;
 }
-/// Ordinary queries may be sent on it.
+/// True if queries may be under way on it.
+[[nodiscard]] constexpr bool is_open(ConnectionState state) {
+  return !is_opening(state) && !has_ended(state);
+}
+/// True if ordinary queries may be sent on it.
 [[nodiscard]] constexpr bool takes_queries(ConnectionState state) {
   return state == ConnectionState::ready || state == ConnectionState::worn;
 }
+/// True if it is ready, or on its way to that.
+[[nodiscard]] constexpr bool is_in_use(ConnectionState state) {
+  return is_opening(state) || state == ConnectionState::proving || state == ConnectionState::ready;
+}
 
 [[nodiscard]] constexpr ConnectionLabel label_of(ConnectionState state) {
-  if (state < ConnectionState::ready) return ConnectionLabel::connecting;
-  return state < ConnectionState::draining ? ConnectionLabel::ready : ConnectionLabel::draining;
+  switch (state) {
+    case ConnectionState::connecting:
+    case ConnectionState::handshaking:
+    case ConnectionState::proving:
+      return ConnectionLabel::connecting;
+    case ConnectionState::ready:
+    case ConnectionState::silent:
+    case ConnectionState::worn:
+      return ConnectionLabel::ready;
+    case ConnectionState::draining:
+    case ConnectionState::closing:
+    case ConnectionState::closed:
+      break;
+  }
+  return ConnectionLabel::draining;
 }
 
 /// What was learned while connecting.

@@ -1,13 +1,12 @@
 #pragma once
 // Everything that can go wrong between us and an upstream, and the one table that says what follows from it.
 
-#include <array>
-#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
 #include "dns/edns.hpp"
 #include "dns/message.hpp"
+#include "runtime/enum_array.hpp"
 
 namespace pillion::upstream {
 
@@ -58,11 +57,11 @@ struct ErrorTraits {
   bool is_mended_by_stream = false;  ///< of a datagram: asked over TCP, the query may be answered
 };
 
-inline constexpr std::array<ErrorTraits, static_cast<std::size_t>(Error::count_)> error_table = [] {
+inline constexpr auto error_table = [] {
   using enum Blame;
   using namespace dns::extended_error;
   constexpr auto servfail = dns::rcode::servfail;
-  return std::array<ErrorTraits, static_cast<std::size_t>(Error::count_)>{{
+  return runtime::enum_array<Error, ErrorTraits>({
       {.reason = "connect_refused",
        .text = "connection refused",
        .rcode = servfail,
@@ -190,11 +189,11 @@ inline constexpr std::array<ErrorTraits, static_cast<std::size_t>(Error::count_)
        .blame = us,
        .ask_another = false,
        .may_be_cached = false},
-  }};
+  });
 }();
 
 [[nodiscard]] constexpr const ErrorTraits& traits(Error error) {
-  return error_table[static_cast<std::size_t>(error)];
+  return error_table[error];
 }
 
 }  // namespace pillion::upstream

@@ -72,7 +72,7 @@ std::size_t Members::lanes() const {
 }
 
 std::size_t Members::in_use() const {
-  return count([](const Member& m) { return !m.lane && m.state() <= ConnectionState::ready; });
+  return count([](const Member& m) { return !m.lane && is_in_use(m.state()); });
 }
 
 std::size_t Members::ready() const {
@@ -101,7 +101,7 @@ std::size_t Members::in_flight() const {
 
 Members::ByLabel Members::by_label() const {
   ByLabel counts{};
-  for (const auto& m : members_) ++counts[static_cast<std::size_t>(label_of(m.state()))];
+  for (const auto& m : members_) ++counts[label_of(m.state())];
   return counts;
 }
 

@@ -70,7 +70,7 @@ class Members {
   [[nodiscard]] bool are_silent() const;
   [[nodiscard]] std::size_t in_flight() const;
 
-  using ByLabel = std::array<std::size_t, static_cast<std::size_t>(ConnectionLabel::count_)>;
+  using ByLabel = runtime::EnumArray<ConnectionLabel, std::size_t>;
   [[nodiscard]] ByLabel by_label() const;
 
  private:

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "runtime/enum_array.hpp"
 #include "runtime/metrics.hpp"
 #include "upstream/error.hpp"
 #include "upstream/tls_connections.hpp"
@@ -13,7 +14,8 @@ namespace pillion::upstream {
 
 /// The label `state` of pillion_upstream_connections: ConnectionState in fewer words.
 enum class ConnectionLabel : std::uint8_t { connecting, ready, draining, count_ };
-inline constexpr std::array<std::string_view, 3> connection_labels = {"connecting", "ready", "draining"};
+inline constexpr auto connection_labels =
+    runtime::enum_array<ConnectionLabel, std::string_view>({"connecting", "ready", "draining"});
 
 inline constexpr std::size_t labelled_rcodes = 6;  // 0 … 5; every other one counts as "other"
 
@@ -25,14 +27,14 @@ enum class Hedge : std::uint8_t {
   over_budget,  ///< it was not given, since too many were
   count_,
 };
-inline constexpr std::array<std::string_view, 3> hedge_labels = {"won", "lost", "over_budget"};
+inline constexpr auto hedge_labels = runtime::enum_array<Hedge, std::string_view>({"won", "lost", "over_budget"});
 
 struct ServerMetrics {
-  void count_failure(Error error) { failures[static_cast<std::size_t>(error)].add(); }
+  void count_failure(Error error) { failures[error].add(); }
 
   std::array<runtime::Counter, labelled_rcodes + 1> responses;
-  std::array<runtime::Counter, static_cast<std::size_t>(Error::count_)> failures;
-  std::array<runtime::Gauge, static_cast<std::size_t>(ConnectionLabel::count_)> connections;
+  runtime::EnumArray<Error, runtime::Counter> failures;
+  runtime::EnumArray<ConnectionLabel, runtime::Gauge> connections;
   runtime::Gauge in_flight;
   // 1 while queries are sent to it, 0 while it is backed off. Pools of two generations may ask the same server at once.
   runtime::NewestGauge up;
@@ -49,7 +51,7 @@ struct ServerMetrics {
   runtime::Counter idle_closes;        // the server closed while nothing was in flight: normal
   runtime::Counter replays;            // queries sent again after a close
   runtime::Counter plaintext_queries;  // sent over a tcp or udp upstream
-  std::array<runtime::Counter, static_cast<std::size_t>(Hedge::count_)> hedges;
+  runtime::EnumArray<Hedge, runtime::Counter> hedges;
 };
 
 }  // namespace pillion::upstream

@@ -304,7 +304,8 @@ void Pool::stop() {
 
 void Pool::publish() {
   const auto by_label = members_.by_label();
-  for (std::size_t i = 0; i < by_label.size(); ++i) connections_[i].set(static_cast<double>(by_label[i]));
+  for (const auto label : runtime::enumerators<ConnectionLabel>)
+    connections_[label].set(static_cast<double>(by_label[label]));
   // A connection that died of its silence leaves the server as silent as it was, until another is heard of.
   if (members_.are_silent()) {
     health().set_silent(true);

@@ -134,10 +134,11 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   PoolContext context_;
   ServerReport report_;
   runtime::GaugePart in_flight_{report_.metrics().in_flight};
-  // One for each ConnectionLabel. Pools of two generations may ask the same server at once.
-  std::array<runtime::GaugePart, 3> connections_{runtime::GaugePart(report_.metrics().connections[0]),
-                                                 runtime::GaugePart(report_.metrics().connections[1]),
-                                                 runtime::GaugePart(report_.metrics().connections[2])};
+  // Pools of two generations may ask the same server at once.
+  runtime::EnumArray<ConnectionLabel, runtime::GaugePart> connections_{
+      runtime::GaugePart(report_.metrics().connections[ConnectionLabel::connecting]),
+      runtime::GaugePart(report_.metrics().connections[ConnectionLabel::ready]),
+      runtime::GaugePart(report_.metrics().connections[ConnectionLabel::draining])};
   ServerProfile profile_;
   PoolSettings settings_;
   MakeConnection make_;

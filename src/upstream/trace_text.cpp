@@ -26,31 +26,31 @@ std::string to_text(runtime::Duration duration) {
 }
 
 std::string_view text_of(Content content) {
-  constexpr std::array<std::string_view, 4> texts = {"an answer", "NXDOMAIN", "NODATA", "a failure"};
-  return word_of(texts, content);
+  constexpr runtime::EnumArray<Content, std::string_view, 4> texts = {"an answer", "NXDOMAIN", "NODATA", "a failure"};
+  return texts[content];
 }
 
 std::string_view text_of(Cause cause) {
-  constexpr std::array<std::string_view, 7> texts = {"",
-                                                     ", since another failed",
-                                                     ", since another would not answer",
-                                                     ", since another takes long",
-                                                     ", since another fell silent",
-                                                     ", since another is slower than usual (hedge)",
-                                                     ", in a second round"};
-  return word_of(texts, cause);
+  constexpr runtime::EnumArray<Cause, std::string_view, 7> texts = {"",
+                                                                    ", since another failed",
+                                                                    ", since another would not answer",
+                                                                    ", since another takes long",
+                                                                    ", since another fell silent",
+                                                                    ", since another is slower than usual (hedge)",
+                                                                    ", in a second round"};
+  return texts[cause];
 }
 
 std::string_view text_of(Why why) {
-  constexpr std::array<std::string_view, 8> texts = {"the only one left",
-                                                     "the lowest latency",
-                                                     "no latency is known yet",
-                                                     "not the fastest, to keep its latency known",
-                                                     "the first in order",
-                                                     "its turn",
-                                                     "by chance",
-                                                     "all are backed off from, this one the shortest"};
-  return word_of(texts, why);
+  constexpr runtime::EnumArray<Why, std::string_view, 8> texts = {"the only one left",
+                                                                  "the lowest latency",
+                                                                  "no latency is known yet",
+                                                                  "not the fastest, to keep its latency known",
+                                                                  "the first in order",
+                                                                  "its turn",
+                                                                  "by chance",
+                                                                  "all are backed off from, this one the shortest"};
+  return texts[why];
 }
 
 std::string with_errors(std::string text, const std::vector<SaidError>& errors) {
@@ -223,8 +223,8 @@ struct Speaker {
     return "first step of a search for " + event.base + ": " + counted(event.candidates, "candidate");
   }
   std::string operator()(const StepEnded& event) const {
-    constexpr std::array<std::string_view, 3> findings = {" exists", " does not exist", " failed"};
-    return (event.is_guard ? "guard " : "candidate ") + event.name + std::string(word_of(findings, event.finding));
+    constexpr runtime::EnumArray<Finding, std::string_view, 3> findings = {" exists", " does not exist", " failed"};
+    return (event.is_guard ? "guard " : "candidate ") + event.name + std::string(findings[event.finding]);
   }
   std::string operator()(const WalkEnded& event) const {
     return event.has_found ? "the search ends with " + event.name

@@ -14,7 +14,7 @@ using testing::HasSubstr;
 using upstream::Error;
 
 constexpr std::size_t servfail = 2;
-constexpr auto from_upstream = static_cast<std::size_t>(resolve::Source::upstream);
+constexpr auto from_upstream = resolve::Source::upstream;
 constexpr double now_unix = 1'800'000'000;
 
 ServerFigures server_figures(std::string address, bool is_up = true) {
@@ -34,9 +34,7 @@ class VerdictTest : public testing::Test {
   }
   [[nodiscard]] std::vector<Finding> findings() const { return judge(now_, before_, situation_); }
   [[nodiscard]] Finding first() const { return findings().front(); }
-  void fail(std::size_t server, Error error, std::uint64_t times) {
-    now_.servers[server].failures[static_cast<std::size_t>(error)] += times;
-  }
+  void fail(std::size_t server, Error error, std::uint64_t times) { now_.servers[server].failures[error] += times; }
 
   Figures before_;
   Figures now_;
@@ -52,7 +50,7 @@ TEST_F(VerdictTest, AllIsWell) {
 }
 
 TEST_F(VerdictTest, WhatHappenedBeforeTheWindowIsOver) {
-  before_.servers[0].failures[static_cast<std::size_t>(Error::connect_refused)] = 50;
+  before_.servers[0].failures[Error::connect_refused] = 50;
   before_.internal_errors = 3;
   before_.invalid[0] = 7;
   before_.responses[servfail][from_upstream] = 500;
@@ -126,7 +124,7 @@ TEST_F(VerdictTest, AnswersThatFail) {
 }
 
 TEST_F(VerdictTest, StaleAnswers) {
-  now_.responses[0][static_cast<std::size_t>(resolve::Source::stale)] = 1;
+  now_.responses[0][resolve::Source::stale] = 1;
   EXPECT_EQ(first().code, "stale_answers");
   EXPECT_THAT(first().text, HasSubstr("1 answer was given after having expired"));
 }
@@ -157,19 +155,19 @@ TEST_F(VerdictTest, ClientsThatMisbehave) {
 }
 
 TEST_F(VerdictTest, ClientsThatAreRefusedForWantOfRoom) {
-  now_.refused[static_cast<std::size_t>(server::Refusal::in_flight_limit)] = 2;
+  now_.refused[server::Refusal::in_flight_limit] = 2;
   EXPECT_EQ(first().code, "clients_refused");
   now_.refused = {};
-  now_.refused[static_cast<std::size_t>(server::Refusal::zone_transfer)] = 2;
+  now_.refused[server::Refusal::zone_transfer] = 2;
   EXPECT_EQ(first().code, "all_well") << "a zone transfer is refused to anybody";
 }
 
 TEST_F(VerdictTest, MemoryThatIsShort) {
-  now_.refused[static_cast<std::size_t>(server::Refusal::memory_limit)] = 2;
+  now_.refused[server::Refusal::memory_limit] = 2;
   EXPECT_EQ(first().code, "memory_short");
   now_.refused = {};
-  constexpr auto queries = static_cast<std::size_t>(runtime::MemoryUse::queries);
-  constexpr auto cached = static_cast<std::size_t>(runtime::MemoryUse::cache);
+  constexpr auto queries = runtime::MemoryUse::queries;
+  constexpr auto cached = runtime::MemoryUse::cache;
   now_.memory_limits[queries] = now_.memory_limits[cached] = 1000;
   now_.memory_used[cached] = 1000;
   now_.memory_used[queries] = 940;

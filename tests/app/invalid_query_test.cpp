@@ -25,7 +25,7 @@ struct Invalid {
 class InvalidQuery : public InvalidQueries, public ::testing::WithParamInterface<Invalid> {
  protected:
   [[nodiscard]] static std::uint64_t counted(const ShardRunner& shard) {
-    return shard.server().invalid[static_cast<std::size_t>(GetParam().error)].value();
+    return shard.server().invalid[GetParam().error].value();
   }
 };
 

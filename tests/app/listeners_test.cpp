@@ -79,7 +79,7 @@ TEST_F(Listeners, ListensOnIpv6Too) {
   test::UdpClient udp("::1", shard->port());
   udp.send(test::make_query("www.example", dns::type::a));
   EXPECT_TRUE(udp.receive());
-  const auto family = static_cast<std::size_t>(server::IpFamily::ipv6);
+  const auto family = server::IpFamily::ipv6;
   EXPECT_EQ(shard->server().connections[family].value(), 1);
 }
 

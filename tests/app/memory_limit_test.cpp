@@ -83,15 +83,14 @@ TEST(MemoryLimit, WhatIsConfiguredIsTheLimit) {
 TEST(MemoryLimit, OneThatLeavesNothingIsSaidToBeTight) {
   const auto limit = memory_limit(config::Config{}, 16 * mebibyte, 11 * mebibyte);
   EXPECT_TRUE(limit.is_tight);
-  EXPECT_GT(limit.division[static_cast<std::size_t>(runtime::MemoryUse::queries)], 0U);
+  EXPECT_GT(limit.division[runtime::MemoryUse::queries], 0U);
 }
 
 TEST(MemoryLimit, TheCachesOfAllThreadsAreOne) {
   config::Config config;
   config.cache.size = 2 * mebibyte;
   config.threads = 4;
-  EXPECT_EQ(memory_limit(config, std::nullopt, 0).division[static_cast<std::size_t>(runtime::MemoryUse::cache)],
-            8 * mebibyte);
+  EXPECT_EQ(memory_limit(config, std::nullopt, 0).division[runtime::MemoryUse::cache], 8 * mebibyte);
 }
 
 TEST(MemoryLimit, IsDescribedForPeople) {

@@ -51,13 +51,11 @@ class ShardRunner {
   [[nodiscard]] const upstream::ServerMetrics& fallback(std::size_t i = 0) const { return *metrics_.fallbacks.at(i); }
   [[nodiscard]] const resolve::Resolver& resolver() const { return shard_.resolver(); }
   [[nodiscard]] std::uint64_t failures(upstream::Error error, std::size_t i = 0) const {
-    return upstream(i).failures[static_cast<std::size_t>(error)].value();
+    return upstream(i).failures[error].value();
   }
   [[nodiscard]] std::uint64_t all_failures(std::size_t i = 0) const;
   [[nodiscard]] const runtime::MemoryShares& memory() const { return shard_.memory(); }
-  [[nodiscard]] std::uint64_t refused(server::Refusal refusal) const {
-    return server().refused[static_cast<std::size_t>(refusal)].value();
-  }
+  [[nodiscard]] std::uint64_t refused(server::Refusal refusal) const { return server().refused[refusal].value(); }
   [[nodiscard]] const RecordingLog& log() const { return log_; }
   /// For what is thread-safe.
   [[nodiscard]] Shard& shard() { return shard_; }

@@ -5,6 +5,7 @@
 #include <gmock/gmock.h>
 
 #include "cache/messages.hpp"
+#include "runtime/enum_array.hpp"
 
 namespace pillion::cache::testing {
 namespace {
@@ -200,9 +201,7 @@ TEST(Admission, Rfc6895MetaTypesAreNotKeptButAnyIs) {
 }
 
 TEST(Admission, ReasonsHaveNames) {
-  for (std::size_t i = 0; i < static_cast<std::size_t>(NotStored::count_); ++i) {
-    EXPECT_NE(to_string(static_cast<NotStored>(i)), "unknown");
-  }
+  for (const auto reason : runtime::enumerators<NotStored>) EXPECT_NE(to_string(reason), "unknown");
   EXPECT_EQ(to_string(NotStored::too_large), "too_large");
   EXPECT_EQ(to_string(NotStored::count_), "unknown");
 }

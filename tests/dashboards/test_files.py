@@ -18,7 +18,7 @@ NOT_SHOWN = {"process_virtual_memory_bytes": "addresses that were reserved, most
 # Where the values of labels are listed that expressions choose by.
 LABEL_VALUES = {
     "rcode": ["server/metrics.hpp"],
-    "reason": ["server/metrics.hpp", "upstream/error.hpp"],
+    "reason": ["dns/query.hpp", "server/metrics.hpp", "upstream/error.hpp"],
     "result": ["telemetry/exporter.cpp"],
     "source": ["resolve/metrics.hpp"],
     "state": ["upstream/metrics.hpp"],

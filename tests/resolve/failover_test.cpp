@@ -55,9 +55,7 @@ class FakeChannel final : public upstream::Channel, public upstream::Carrier {
     query.replied({.message = dns::MessageView::parse(message).value(), .rcode = rcode, .latency = latency});
   }
   void fail(Error error) { take().failed(error); }
-  [[nodiscard]] std::uint64_t hedges(upstream::Hedge result) const {
-    return counts.hedges[static_cast<std::size_t>(result)].value();
-  }
+  [[nodiscard]] std::uint64_t hedges(upstream::Hedge result) const { return counts.hedges[result].value(); }
 
   upstream::ServerProfile known{std::make_shared<upstream::EdnsSupport>()};
   upstream::ServerMetrics counts;

@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
 
 std::size_t of(const MemoryDivision& division, MemoryUse use) {
-  return division[static_cast<std::size_t>(use)];
+  return division[use];
 }
 
 TEST(MemoryShare, TakesNoMoreThanThereIs) {

@@ -22,7 +22,7 @@ void expect_count(Words& words, std::string_view of, double actual, unsigned lon
 }
 
 double hedges(const StageServer& server, upstream::Hedge result) {
-  return static_cast<double>(server.metrics.hedges[static_cast<std::size_t>(result)].value());
+  return static_cast<double>(server.metrics.hedges[result].value());
 }
 
 /// NAME TYPE … [without EDNS] [over TCP], as text.

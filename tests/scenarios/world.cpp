@@ -92,7 +92,7 @@ void Client::answered(const resolve::Answer& answer) {
   ++answered_;
   unseen_ = true;
   upstream::trace::note(trace(), [&] { return upstream::trace::answered(answer); });
-  source_ = resolve::source_labels[static_cast<std::size_t>(answer.source)];
+  source_ = resolve::source_labels[answer.source];
   answer_.clear();
   server::compose_answer(answer, dns::parse_query(query_, {}).value(), {.udp_payload = our_payload, .keepalive = {}},
                          limit_, answer_);

@@ -78,9 +78,7 @@ class ClientAdmissionTest : public ::testing::Test {
     return &connection;
   }
   void invalid_datagram(std::uint32_t n) { admission.count_invalid(QueryError::short_header, nullptr, client(n)); }
-  [[nodiscard]] std::uint64_t refused(Refusal refusal) const {
-    return metrics.refused[static_cast<std::size_t>(refusal)].value();
-  }
+  [[nodiscard]] std::uint64_t refused(Refusal refusal) const { return metrics.refused[refusal].value(); }
 
   testing::HandTurned time;
   LineLog log;
@@ -112,7 +110,7 @@ TEST_F(ClientAdmissionTest, TheLogHasALimitForAllAddressesTogether) {
   invalid_datagram(5'000);
   EXPECT_THAT(log.take(), ElementsAre("invalid query client=10.0.19.136 transport=udp reason=short_header rejected=1 "
                                       "rejected_total=1 suppressed=2990"));
-  EXPECT_EQ(metrics.invalid[static_cast<std::size_t>(QueryError::short_header)].value(), 3'001U);
+  EXPECT_EQ(metrics.invalid[QueryError::short_header].value(), 3'001U);
   EXPECT_EQ(metrics.clients_tracked.value(), static_cast<double>(ClientTable::max_quiet));
 }
 

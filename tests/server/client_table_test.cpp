@@ -82,8 +82,8 @@ TEST_F(ClientTableTest, CountsByClientAndReason) {
   static_cast<void>(table.count_invalid(udp(2), QueryError::long_name, Transport::udp, now));
   const auto* const record = table.find(client(1));
   ASSERT_NE(record, nullptr);
-  EXPECT_EQ(record->facts.invalid[static_cast<std::size_t>(QueryError::short_header)], 1U);
-  EXPECT_EQ(record->facts.invalid[static_cast<std::size_t>(QueryError::long_name)], 2U);
+  EXPECT_EQ(record->facts.invalid[QueryError::short_header], 1U);
+  EXPECT_EQ(record->facts.invalid[QueryError::long_name], 2U);
   EXPECT_EQ(record->unreported, 3U);
   EXPECT_EQ(table.find(client(2))->unreported, 1U);
   EXPECT_EQ(table.find(client(3)), nullptr);
@@ -299,7 +299,7 @@ TEST_F(Bans, TheSnapshotSaysWhatIsKnown) {
   ASSERT_EQ(all.size(), 3U);
   EXPECT_EQ(all[0].address, client(1));
   EXPECT_EQ(all[0].banned_until, now + 5min);
-  EXPECT_EQ(all[0].invalid[static_cast<std::size_t>(QueryError::long_name)], 3U);
+  EXPECT_EQ(all[0].invalid[QueryError::long_name], 3U);
   EXPECT_EQ(all[0].last_seen, now);
   EXPECT_EQ(all[1].connections, 1U);
   EXPECT_EQ(all[1].in_flight, 1U);

@@ -30,7 +30,7 @@ class ExplainerTest : public ::testing::Test {
   void start(std::size_t memory_for_queries = runtime::MemoryShare::unlimited) {
     runtime::MemoryDivision division;
     division.fill(runtime::MemoryShare::unlimited);
-    division[static_cast<std::size_t>(runtime::MemoryUse::queries)] = memory_for_queries;
+    division[runtime::MemoryUse::queries] = memory_for_queries;
     memory_.emplace(division, 1);
     auto group = std::make_unique<resolve::testing::HoldingGroup>();
     group_ = group.get();

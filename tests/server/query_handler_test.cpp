@@ -105,7 +105,7 @@ class QueryHandlerTest : public ::testing::Test {
     ASSERT_EQ(handler.handle(query, {.transport = Transport::tcp}, client), QueryHandler::Outcome::accepted);
   }
   [[nodiscard]] std::uint64_t answers_from(resolve::Source source) const {
-    return metrics.responses[0][static_cast<std::size_t>(source)].value();
+    return metrics.responses[0][source].value();
   }
 
   pillion::testing::SilentLog log;
@@ -169,7 +169,7 @@ TEST_F(QueryHandlerTest, ALocalNameAllocatesNothingOnceWarm) {
 
 TEST_F(QueryHandlerTest, AFailureOfOurOwnIsToldFromOneThatIsPassedOn) {
   const auto failures_from = [&](resolve::Source source) {
-    return metrics.responses[dns::rcode::servfail][static_cast<std::size_t>(source)].value();
+    return metrics.responses[dns::rcode::servfail][source].value();
   };
   echo->failure = resolve::Answer{.source = resolve::Source::upstream,
                                   .info_code = dns::extended_error::network_error,
@@ -177,8 +177,7 @@ TEST_F(QueryHandlerTest, AFailureOfOurOwnIsToldFromOneThatIsPassedOn) {
   ask(test::make_query("unreachable.example", dns::type::a, {.id = 1}));
   EXPECT_EQ(failures_from(resolve::Source::local), 1U);
   EXPECT_EQ(failures_from(resolve::Source::upstream), 0U);
-  EXPECT_EQ(metrics.request_duration[static_cast<std::size_t>(resolve::Source::upstream)].bucket(0), 1U)
-      << "the time is that of the upstream";
+  EXPECT_EQ(metrics.request_duration[resolve::Source::upstream].bucket(0), 1U) << "the time is that of the upstream";
 
   // As of a reply that was too long to be kept.
   echo->failure = resolve::Answer{.source = resolve::Source::upstream};
@@ -220,7 +219,7 @@ TEST_F(QueryHandlerTest, AnAnswerForWhichThereIsNoMemoryIsARefusal) {
   EXPECT_EQ(view.header().rcode(), dns::rcode::refused);
   EXPECT_EQ(view.header().answers(), 0);
   EXPECT_TRUE(dns::find_option(dns::read_edns(view).options, dns::option::extended_error));
-  EXPECT_EQ(metrics.refused[static_cast<std::size_t>(Refusal::memory_limit)].value(), 1U);
+  EXPECT_EQ(metrics.refused[Refusal::memory_limit].value(), 1U);
 }
 
 TEST_F(QueryHandlerTest, AnAnswerThatTheClientCannotTakeYetIsKeptForIt) {

@@ -214,8 +214,8 @@ TEST_F(DatagramChannelTest, WhereTcpSaysNothingTheTruncatedAnswerIsHandedOnAndTh
   time.pass(1ms);
   EXPECT_TRUE(query.truncated);
   EXPECT_THAT(tcp->held, IsEmpty());
-  EXPECT_EQ(tcp->metrics().failures[static_cast<std::size_t>(Error::timeout)].value(), 1U);
-  EXPECT_EQ(udp->metrics().failures[static_cast<std::size_t>(Error::timeout)].value(), 0U);
+  EXPECT_EQ(tcp->metrics().failures[Error::timeout].value(), 1U);
+  EXPECT_EQ(udp->metrics().failures[Error::timeout].value(), 0U);
 }
 
 TEST_F(DatagramChannelTest, WhereTcpIsBackedOffFromTheTruncatedAnswerIsHandedOnAtOnce) {

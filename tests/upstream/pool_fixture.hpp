@@ -61,17 +61,13 @@ class PoolTest : public ::testing::Test {
   [[nodiscard]] runtime::Time now() { return time.clock().now(); }
   [[nodiscard]] const ServerProfile& profile() const { return pool->profile(); }
   [[nodiscard]] const Health& health() const { return profile().health(); }
-  [[nodiscard]] std::uint64_t failures(Error error) const {
-    return metrics.failures[static_cast<std::size_t>(error)].value();
-  }
+  [[nodiscard]] std::uint64_t failures(Error error) const { return metrics.failures[error].value(); }
   [[nodiscard]] std::uint64_t all_failures() const {
     std::uint64_t sum = 0;
     for (const auto& counter : metrics.failures) sum += counter.value();
     return sum;
   }
-  [[nodiscard]] double connections(ConnectionLabel state) const {
-    return metrics.connections[static_cast<std::size_t>(state)].value();
-  }
+  [[nodiscard]] double connections(ConnectionLabel state) const { return metrics.connections[state].value(); }
   [[nodiscard]] std::size_t opening() const {
     return static_cast<std::size_t>(std::ranges::count_if(server.connections, is_on_its_way));
   }

@@ -27,7 +27,7 @@ TEST(ServerReport, OfTwoOnOneServerTheNewerSaysWhetherItIsUp) {
   next.answers_again();
   EXPECT_EQ(metrics.up.value(), 1);
   // What is counted is counted by both.
-  EXPECT_EQ(metrics.failures[static_cast<std::size_t>(Error::connect_refused)].value(), 3U);
+  EXPECT_EQ(metrics.failures[Error::connect_refused].value(), 3U);
 }
 
 TEST(ServerReport, WhenTheNewerGoesWhatTheOlderKnowsIsShownAgain) {
