@@ -1,18 +1,19 @@
 #include "cache/admission.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 
 #include "dns/edns.hpp"
 #include "dns/ttl.hpp"
+#include "runtime/enum_array.hpp"
 
 namespace pillion::cache {
 namespace {
 
-constexpr std::uint16_t first_meta_type = 128;   // RFC 6895 3.1: 128 … 255 are for queries and transactions
-constexpr std::size_t min_soa_size = 2 + 5 * 4;  // RFC 1035 3.3.13: two names, at least the root, and five numbers
-constexpr std::size_t ecs_scope_offset = 3;      // RFC 7871 section 6: family, source prefix length, scope
+constexpr std::uint16_t first_meta_type = 128;  // RFC 6895 section 3.1: 128 to 255 are for queries and transactions
+constexpr std::size_t min_soa_size =
+    2 + 5 * 4;  // RFC 1035 section 3.3.13: two names, each at least the root, and five numbers
+constexpr std::size_t ecs_scope_offset = 3;  // RFC 7871 section 6: family, source prefix length, scope
 
 std::uint32_t seconds(std::chrono::seconds time) {
   return static_cast<std::uint32_t>(std::clamp(time, std::chrono::seconds{0}, max_time).count());
@@ -21,7 +22,8 @@ std::uint32_t seconds(std::chrono::seconds time) {
 bool is_meta(const Key& key) {
   const bool meta_type = key.type == every_type || key.type == dns::type::opt ||
                          (key.type >= first_meta_type && key.type < dns::type::any);
-  return meta_type || key.klass == 0 || key.klass >= 254;  // NONE (RFC 2136 2.4), ANY and beyond: no data is of them
+  return meta_type || key.klass == 0 ||
+         key.klass >= 254;  // from NONE (RFC 2136 section 2.4) and ANY on, classes have no data
 }
 
 bool is_scoped(dns::Bytes options) {
@@ -29,13 +31,13 @@ bool is_scoped(dns::Bytes options) {
   return subnet && (subnet->size() <= ecs_scope_offset || (*subnet)[ecs_scope_offset] != 0);
 }
 
-// RFC 9520 section 2: SERVFAIL, REFUSED and FORMERR tell nothing of what was asked, nor does NOTIMP.
+// RFC 9520 section 2: SERVFAIL, REFUSED and FORMERR say nothing about the name; nor does NOTIMP.
 bool is_failure(std::uint16_t rcode) {
   return rcode == dns::rcode::servfail || rcode == dns::rcode::refused || rcode == dns::rcode::formerr ||
          rcode == dns::rcode::notimp;
 }
 
-// Why a message is out of question whatever its records say.
+// The reason not to keep a reply whatever its records are; nullopt if there is none.
 std::optional<NotStored> unfit(const Key& key, const dns::MessageView& reply) {
   const auto header = reply.header();
   const auto& question = reply.question();
@@ -59,7 +61,7 @@ std::optional<NotStored> unfit(const Key& key, const dns::MessageView& reply) {
 struct Survey {
   std::uint32_t smallest_ttl = 0xFFFFFFFF;
   std::optional<std::uint32_t> soa_minimum;
-  bool has_answer = false;  // the answer section has what was asked for: an alias alone is none
+  bool has_answer = false;  // the answer section has a record of the type of the question; a CNAME alone is no answer
 };
 
 Survey survey(const Key& key, const dns::MessageView& reply) {
@@ -84,12 +86,10 @@ Survey survey(const Key& key, const dns::MessageView& reply) {
 }  // namespace
 
 std::string_view to_string(NotStored reason) {
-  static constexpr auto names =
-      std::to_array<std::string_view>({"not_a_response", "other_question", "truncated", "signed_message",
-                                       "client_subnet", "meta_type", "other_rcode", "no_soa", "zero_ttl", "too_large"});
-  static_assert(names.size() == static_cast<std::size_t>(NotStored::count_));
-  const auto index = static_cast<std::size_t>(reason);
-  return index < names.size() ? names[index] : "unknown";
+  static constexpr auto names = runtime::enum_array<NotStored, std::string_view>(
+      {"not_a_response", "other_question", "truncated", "signed_message", "client_subnet", "meta_type", "other_rcode",
+       "no_soa", "zero_ttl", "too_large"});
+  return reason == NotStored::count_ ? "unknown" : names[reason];
 }
 
 std::uint32_t failure_lifetime(const Settings& settings) {

@@ -9,8 +9,9 @@
 namespace pillion::cache {
 namespace {
 
-/// The names that a walk along the search list leads to begin as the question does, in the letters of whoever asks.
-/// The alias is the first record: a pointer to the question, ten bytes, then its target.
+/// Copies the letter case of the question into the target of the alias that follows it: the name that a walk along the
+/// search list found starts with the labels of the question. The alias is the first record, whose target stands after a
+/// pointer and ten bytes.
 void copy_letters(dns::MutableBytes answer, std::size_t question_end) {
   constexpr std::size_t target_after_question = 12;
   auto from = dns::header_size;
@@ -63,7 +64,7 @@ void Entry::fill(const EntryContent& content) {
   put(answer.wire().data(), answer.wire().size());
   const dns::MutableBytes stored(wire, answer.wire().size());
   dns::write_u16(stored, dns::header_size + name_size_, key.type);
-  // A denial lives shorter than some of its records, an alias that leads to it, say: from here on they go with it.
+  // The lifetime of a denial may be less than the TTLs of other records, such as those of an alias that leads to it.
   if (kind_ != Kind::positive) {
     for (const auto offset : answer.ttl_offsets())
       dns::write_u32(stored, offset, std::min(dns::read_u32(stored, offset), lifetime_));
@@ -91,7 +92,7 @@ void append_answer(const Entry& entry, const dns::QueryView& query, runtime::Tim
   dns::append(out, query.message.bytes().subspan(dns::header_size, query.message.question_end() - dns::header_size));
   dns::append(out, wire.subspan(stored_question_end));
   dns::address_to(query, dns::MutableBytes(out).subspan(start));
-  // A name beneath the one that does not exist makes the question longer: all that follows is further back.
+  // If the name lies beneath the one that is denied, the question is longer, and all records are shifted.
   const auto shift = query.question().name.size() - entry.name().size();
   const auto answer = dns::MutableBytes(out).subspan(start);
   if (shift != 0) {

@@ -16,7 +16,7 @@ std::uint64_t hash_of(const Key& key, std::uint64_t seed) {
   const auto rest = std::uint64_t{key.searched} << 34U | std::uint64_t{key.type} << 18U |
                     std::uint64_t{key.klass} << 2U | std::uint64_t{key.dnssec_ok} << 1U |
                     std::uint64_t{key.checking_disabled};
-  // The name's hash is unpredictable; the multiplication and the shift spread the few bits of the rest over all of it.
+  // The hash of the name is unpredictable. Multiplication and shift spread the few other bits over the whole result.
   const auto mixed = (key.name.hash(seed) ^ rest) * 0x9E3779B97F4A7C15U;
   return mixed ^ mixed >> 32U;
 }

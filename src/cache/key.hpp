@@ -1,5 +1,5 @@
 #pragma once
-// What an answer is found by: the question, and the two flags of the query that change what a resolver says.
+// The key of an entry: the question, and the two flags of the query on which a resolver's answer depends.
 
 #include <cstdint>
 
@@ -8,24 +8,24 @@
 
 namespace pillion::cache {
 
-/// Name (without regard to case, RFC 4343), type, class, DO (RFC 3225) and CD (RFC 4035 3.2.2). A view: `name` must
-/// outlive it.
+/// Name (compared without regard to case, RFC 4343), type, class, DO (RFC 3225) and CD (RFC 4035 section 3.2.2). A
+/// view: the bytes of the name must outlive the key.
 struct Key {
   dns::NameView name;
   std::uint16_t type = 0;
   std::uint16_t klass = 0;
   bool dnssec_ok = false;
   bool checking_disabled = false;
-  /// True for what a walk along the search list found that began with this question: not what the name itself has.
+  /// True for the result of a walk along the search list that began with this question. It says nothing of the name.
   bool searched = false;
 };
 
-/// In place of a type: an entry that speaks for all types of its name. Type 0 is reserved (RFC 6895 3.1).
+/// The type in the key of an entry that denies all types of its name. Type 0 is reserved (RFC 6895 section 3.1).
 inline constexpr std::uint16_t every_type = 0;
 
 [[nodiscard]] Key key_of(const dns::QueryView& query);
 
-/// Equal for equal keys. `seed` keeps an outsider from choosing collisions.
+/// A hash that is equal for equal keys. `seed` keeps a client from choosing collisions.
 [[nodiscard]] std::uint64_t hash_of(const Key& key, std::uint64_t seed);
 
 }  // namespace pillion::cache

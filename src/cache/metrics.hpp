@@ -1,19 +1,19 @@
 #pragma once
-// What a shard counts about its cache.
+// The counters of a shard's cache.
 
 #include "runtime/metrics.hpp"
 
 namespace pillion::cache {
 
 struct CacheMetrics {
-  runtime::Gauge entries;       ///< that can be found, expired ones included
-  runtime::Gauge bytes;         ///< that these take, headers and rounding included; the index is not in it
+  runtime::Gauge entries;       ///< entries that can be found, expired ones included
+  runtime::Gauge bytes;         ///< the size of these entries, headers and rounding included, the index excluded
   runtime::Counter hits;        ///< lookups that found a fresh entry
-  runtime::Counter misses;      ///< lookups after which the upstream has to be asked
-  runtime::Counter stale;       ///< stale entries handed out to be answered with (RFC 8767)
-  runtime::Counter insertions;  ///< entries written, those that replace another included
-  runtime::Counter evictions;   ///< usable entries dropped to make room
-  runtime::Counter expired;     ///< useless entries dropped to make room
+  runtime::Counter misses;      ///< lookups after which the upstream must be asked
+  runtime::Counter stale;       ///< stale entries with which clients were answered (RFC 8767)
+  runtime::Counter insertions;  ///< entries written, those included that replace another
+  runtime::Counter evictions;   ///< usable entries that were dropped to make room
+  runtime::Counter expired;     ///< entries beyond use that were dropped to make room
 };
 
 }  // namespace pillion::cache

@@ -8,12 +8,12 @@
 namespace pillion::cache {
 namespace {
 
-constexpr std::size_t opt_fixed_size = 11;  // RFC 6891 6.1.2: the root, type, size, TTL, RDLENGTH
-constexpr std::size_t max_addresses = 255;  // of a set, and before it among the TTLs
+constexpr std::size_t opt_fixed_size = 11;  // RFC 6891 section 6.1.2: the root, type, payload size, TTL, RDLENGTH
+constexpr std::size_t max_addresses = 255;  // in a set, and TTLs before the set
 constexpr std::size_t pointer_size = 2;
 constexpr std::size_t fields_before_ttl = 4;  // RFC 1035 3.2.1: type and class
 
-/// The flags of an answer of ours; RD, CD and AD are for each client to be set (RFC 1035 4.1.1, RFC 4035 3.2).
+/// The flags of an answer. RD, CD and AD are set for each client (RFC 1035 section 4.1.1, RFC 4035 section 3.2).
 std::uint16_t flags_of(const dns::Header& reply) {
   constexpr std::uint16_t kept = dns::flag::aa | dns::flag::tc | dns::flag::ad | 0xFU;
   return static_cast<std::uint16_t>(dns::flag::qr | dns::flag::ra | (reply.flags() & kept));
@@ -43,7 +43,7 @@ bool Preparation::prepare_found(const dns::MessageView& message, std::uint32_t l
                     : message.header().answers() == 0 ? Kind::nodata
                                                       : Kind::positive;
   admitted_ = Admitted{.kind = kind, .lifetime = lifetime};
-  // Its TTLs have been bounded already.
+  // The TTLs of the message are already within their bounds.
   return write(message, {.min_ttl = std::chrono::seconds{0}, .max_ttl = max_time});
 }
 
@@ -78,7 +78,8 @@ bool Preparation::write(const dns::MessageView& reply, const Settings& settings)
   return fits;
 }
 
-/// RFC 8914 section 3: Extended DNS Errors are for the client; the reply's other options were between the two of us.
+/// Keeps Extended DNS Errors, which are for the client (RFC 8914 section 3). Other options are between Pillion and the
+/// upstream.
 void Preparation::keep_errors(dns::Bytes options) {
   dns::for_each_option(options, [&](std::uint16_t code, dns::Bytes value) {
     if (code != dns::option::extended_error || extended_errors_.size() + value.size() + 4 > max_extended_errors) return;
@@ -88,8 +89,8 @@ void Preparation::keep_errors(dns::Bytes options) {
   });
 }
 
-/// Finds the first run of addresses in the answer section that have the same owner, type and size, each owner a
-/// pointer.
+/// Finds the first sequence of addresses in the answer section with the same owner, type and size, whose owner names
+/// are pointers.
 void Preparation::find_addresses(const dns::MessageView& reply) {
   if (reply.header().answers() < 2) return;
   const auto answers = std::min<std::size_t>(reply.header().answers(), max_addresses);

@@ -1,5 +1,5 @@
 #pragma once
-// Names that are known to exist: of which something was found, or beneath which. Pure.
+// Names that are known to exist, since records were found at or beneath them. Pure.
 
 #include <cstddef>
 #include <cstdint>
@@ -7,14 +7,14 @@
 
 namespace pillion::cache {
 
-/// Two Bloom filters of a fixed size: the newer one takes names until it is full, then replaces the older one. A name
-/// may be taken for a seen one by mistake; one that was seen lately is never missed.
+/// Two Bloom filters of a fixed size. Names are added to the newer one until it is full; it then replaces the older
+/// one. has() may be true for a name that was not added, but is never false for one that was added lately.
 class SeenNames {
  public:
-  /// `bytes`: of both filters together, a power of two, at least 16.
+  /// `bytes` is the size of both filters together, a power of two, at least 16.
   explicit SeenNames(std::size_t bytes) : newer_(bytes / 2 / sizeof(Word)), older_(newer_.size()) {}
 
-  /// `hash` is a name's, of 64 bits that are all unpredictable.
+  /// `hash` is the hash of a name, of which all 64 bits are unpredictable.
   [[nodiscard]] bool has(std::uint64_t hash) const { return is_in(newer_, hash) || is_in(older_, hash); }
   void add(std::uint64_t hash) {
     if (is_in(newer_, hash)) return;
@@ -31,7 +31,7 @@ class SeenNames {
  private:
   using Word = std::uint64_t;
   static constexpr std::size_t word_bits = 64;
-  static constexpr std::size_t bits_per_name = 8;  // with three probes, 3 % of other names are taken for seen ones
+  static constexpr std::size_t bits_per_name = 8;  // with three probes, has() is true for 3 % of other names
   static constexpr unsigned probes = 3;
   static constexpr unsigned probe_shift = 20;
 

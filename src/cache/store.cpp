@@ -6,10 +6,11 @@
 namespace pillion::cache {
 namespace {
 
-constexpr std::size_t bytes_per_bucket = 128;  // somewhat less than a small answer takes: chains stay about one long
-constexpr std::size_t bytes_per_ghost = 128;   // about as many fingerprints as the main queue has entries
-constexpr std::size_t seen_share = 64;         // of the memory, for names that are known to exist
-constexpr std::size_t probation_share = 10;    // a tenth, as the authors of S3-FIFO found best
+constexpr std::size_t bytes_per_bucket =
+    128;  // somewhat less than the size of a small answer, so that chains have about one entry
+constexpr std::size_t bytes_per_ghost = 128;  // about as many fingerprints as there are entries in the main queue
+constexpr std::size_t seen_share = 64;        // one part in 64 of the memory is for names that are known to exist
+constexpr std::size_t probation_share = 10;   // one part in ten, as the authors of S3-FIFO recommend
 
 Key denial_key(Key key) {
   key.type = every_type;
@@ -35,7 +36,7 @@ Store::Shape Store::shape_of(std::size_t size) {
 
 Store::Store(const Settings& settings, std::uint64_t seed) : Store(settings, seed, shape_of(settings.size)) {}
 
-// The first unit stays unused: its position is no_position.
+// The first unit is not used: its position is no_position.
 Store::Store(const Settings& settings, std::uint64_t seed, const Shape& shape)
     : settings_(settings),
       seed_(seed),
@@ -132,8 +133,8 @@ Entry* Store::probe(const Key& key, std::uint32_t hash) {
   return nullptr;
 }
 
-// The newest word on a name comes first: a denial is stored after every other entry that stands beside it, since a
-// later answer for the name would have dropped it (note_existing).
+// A denial is newer than all other entries of its name, since a later answer for the name would have dropped the denial
+// (note_existing).
 Entry* Store::find(const Key& key, runtime::Time now) {
   auto* const exact = probe(key);
   if (exact != nullptr && is_fresh(*exact, now)) return exact;
@@ -174,7 +175,7 @@ bool Store::is_prefetch_due(const Entry& entry, const Key& key, runtime::Time no
   return settings_.prefetch && !entry.searched_ && !entry.refreshing_ && entry.hits() >= prefetch_hits &&
          entry.kind() != Kind::failure && entry.expires() - now <= std::chrono::seconds(entry.lifetime_) / 10.0 &&
          !is_failing(entry, now, {}) &&
-         entry.name().size() == key.name.size();  // not where the name asked for lies beneath the one denied
+         entry.name().size() == key.name.size();  // the name is the one that is denied, not one beneath it
 }
 
 }  // namespace pillion::cache

@@ -1,10 +1,10 @@
 #pragma once
 // The cache: answers by question, in a fixed number of bytes. Pure: no clock, no socket, no thread.
 //
-// Eviction is S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023): a short queue on
-// probation takes the many names that are asked once, so that they cannot displace those asked again, which CLOCK does
-// not do; and all its queues are first in, first out, so that each is a ring of bytes without allocator, fragmentation
-// or list links, which SIEVE is not, since it takes entries out of the middle.
+// Entries are evicted by S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023). The many
+// names that are asked once pass through a short probation queue and do not displace those that are asked again, as
+// they would with CLOCK. All queues are first in, first out, so that each is a ring of bytes without allocator,
+// fragmentation and list links. SIEVE would remove entries from the middle.
 
 #include <algorithm>
 #include <cstddef>
@@ -24,88 +24,89 @@
 namespace pillion::cache {
 
 enum class Freshness : std::uint8_t {
-  miss,   // nothing that could be answered with
-  fresh,  // answer with it
-  stale,  // expired, but within serve_stale: for when the upstream does not answer (RFC 8767 section 5)
+  miss,   // there is no answer
+  fresh,  // the answer has not expired
+  stale,  // expired, but within serve_stale: an answer if the upstream gives none (RFC 8767 section 5)
 };
 
-/// What was found for a question.
+/// The result of a lookup.
 struct Lookup {
   Freshness freshness = Freshness::miss;
-  /// Null on a miss. Good until the next call that is not a lookup.
+  /// nullptr on a miss. Valid until the next call that is not a lookup.
   const Entry* entry = nullptr;
-  /// Fresh, popular, and in the last tenth of its life: ask the upstream now, if the budget has room for it, and call
-  /// mark_refreshing.
+  /// True if the entry is fresh, popular, and in the last tenth of its lifetime. The caller should ask the upstream
+  /// now, if its budget allows that, and call mark_refreshing().
   bool prefetch_due = false;
-  /// Stale, and the upstream has failed less than failure_ttl ago: answer with the entry now, and do not ask
-  /// (RFC 8767 section 5, RFC 9520 3.2).
+  /// True if the entry is stale and the upstream failed less than failure_ttl ago. The caller should answer with the
+  /// entry now, and not ask (RFC 8767 section 5, RFC 9520 section 3.2).
   bool failed_recently = false;
 };
 
-/// What becomes of an entry.
+/// What sort_out() does with an entry.
 enum class Fate : std::uint8_t {
   kept,
-  kept_for_its_name,  ///< but says nothing of names beneath (RFC 8020)
+  kept_for_its_name,  ///< kept, but it no longer denies names beneath its own (RFC 8020)
   dropped,
 };
 
-/// Not thread-safe: a shard has its own. Every operation takes constant time (a bounded number of probes and moves).
+/// Not thread-safe: each shard has its own. An operation makes a bounded number of probes and moves.
 class Store {
  public:
-  /// Lookups that find an entry fresh within one life, before it is thought popular enough to be prefetched.
+  /// How often lookups must find an entry fresh before it is popular enough to be prefetched.
   static constexpr unsigned prefetch_hits = 2;
-  /// How many of a name's ancestors are looked at for one that does not exist (RFC 8020), the nearest first.
+  /// How many ancestors of a name are looked up for a denial (RFC 8020), the nearest first.
   static constexpr int max_ancestors = 16;
-  /// Blocks that may be given a second chance while room is made for one; then the oldest goes, however popular.
+  /// How many blocks may get a second chance while room is made for one. After these, the oldest block is dropped.
   static constexpr int max_second_chances = 256;
 
-  /// Takes all its memory here, settings.size at the most. Pages of it that were never used are not resident. `seed` is
-  /// to be random.
+  /// Allocates all memory, at most settings.size bytes. Pages that were never used are not resident. `seed` must be
+  /// random.
   Store(const Settings& settings, std::uint64_t seed);
 
-  /// Finds the answer to a question and counts it. Where the entry is fresh, this is a hit; where `failed_recently`, a
-  /// stale answer; everything else is a miss, and the caller is expected to ask the upstream. Failures up to
-  /// `recovered`, when an upstream that was down answered again, are none any more. Does not allocate.
+  /// Finds the answer to a question. Counts a hit if the entry is fresh, a stale answer if `failed_recently` is true,
+  /// or else a miss, after which the caller asks the upstream. Failures up to `recovered`, the time at which an
+  /// upstream answered again, do not count. Does not allocate.
   [[nodiscard]] Lookup lookup(const Key& key, runtime::Time now, std::optional<runtime::Time> recovered = {});
-  /// What a walk along the search list found, which `key` asks for; nullptr if that is not known or has expired. Counts
-  /// a hit; a miss is not counted, since other look-ups follow.
+  /// The result of a walk along the search list, for which `key` must ask; nullptr if there is none or it has expired.
+  /// Counts a hit, but no miss, since other lookups follow.
   [[nodiscard]] const Entry* lookup_found(const Key& key, runtime::Time now);
-  /// True if a fresh answer is held which says that the name of `key` exists, with or without the type.
+  /// True if there is a fresh answer for `key` by which the name exists, with or without records of the type.
   [[nodiscard]] bool has_existing(const Key& key, runtime::Time now);
-  /// For after the upstream has not answered, or not in time (RFC 8767: 1.8 s): the entry, fresh or stale. Counts stale
-  /// ones as answered with; neither hits nor misses.
+  /// Finds an entry, fresh or stale, after the upstream did not answer in time (RFC 8767 section 5: 1.8 s). Counts a
+  /// stale answer, but neither hit nor miss.
   [[nodiscard]] Lookup lookup_stale(const Key& key, runtime::Time now);
-  /// What lookup() would find, for people who look: counts nothing, and no use of the entry.
+  /// What lookup() would find, for the admin server. Counts nothing, not even the use of the entry.
   [[nodiscard]] Lookup peek(const Key& key, runtime::Time now);
-  /// What was found for this question is being asked for: prefetch_due is not said again until an answer or a failure
-  /// has come, or it expires.
+  /// Notes that the upstream is being asked for the entry of `key`: prefetch_due stays false for it until an answer or
+  /// a failure is inserted, or it expires.
   void mark_refreshing(const Key& key);
 
-  /// True if a fresh answer with an address of the name of `key` is held, of another type than that of `key`.
+  /// True if there is a fresh answer with addresses of the name of `key`, A or AAAA, of another type than that of
+  /// `key`.
   [[nodiscard]] bool has_other_address(const Key& key, runtime::Time now);
 
-  /// Keeps the upstream's reply to the question `key`, in place of what there was. What the query was is for the caller
-  /// to know: replies to signed queries, to queries with ECS or without RD are not to be passed here. `denial` is the
-  /// most that an NXDOMAIN of this upstream is taken to deny; of a name that is known to exist it is about the type.
+  /// Keeps the upstream's reply to the question `key` and replaces an earlier entry. The caller must not pass replies
+  /// to signed queries, to queries with ECS, and to queries without RD. `denial` is the most that an NXDOMAIN of this
+  /// upstream denies. If the name is known to exist, an NXDOMAIN denies the type alone.
   ///
-  /// A failure does not take the place of an answer that is still usable (RFC 8767 section 5): the entry notes until
-  /// when the upstream need not be asked again, so that it takes no second place and cannot outlive the answer.
+  /// A failure does not replace an answer that is still usable (RFC 8767 section 5). The entry of that answer then
+  /// notes until when the upstream is not asked again.
   std::expected<Kind, NotStored> insert(const Key& key, const Preparation& reply, Denial denial, runtime::Time now);
-  /// Keeps what a walk along the search list found; `key` says so. It says nothing of the name.
+  /// Keeps the result of a walk along the search list, for which `key` must be. It says nothing of the name itself.
   void insert_found(const Key& key, const Preparation& found, runtime::Time now);
 
-  /// From now on; the size stays as it is.
+  /// Uses these settings from now on, but for the size, which stays as it is.
   void configure(const Settings& settings);
-  /// Asks `fate_of` of every entry's name, in wire form, its kind, and whether it is what a walk found (insert_found).
-  /// Takes time in proportion to the number of entries.
+  /// Calls `fate_of(dns::NameView name, Kind kind, bool searched)` for each entry and does what it returns. `searched`
+  /// is true for the result of a walk (insert_found). Takes time in proportion to the number of entries.
   template <typename FateOf>
   void sort_out(FateOf fate_of) {
     sort_out(0, buckets_.size(), fate_of);
   }
-  /// The index's lists of entries, by which parts of the store are named: what takes long can be done in parts. Their
-  /// number never changes, and no entry goes from one to another.
+  /// The number of buckets of the index, by which the store can be visited in parts. It never changes, and no entry
+  /// moves to another bucket.
   [[nodiscard]] std::size_t buckets() const { return buckets_.size(); }
-  /// The same for the entries of `count` buckets from `first` on, as far as there are so many.
+  /// The same for the entries of at most `count` buckets from `first` on.
   template <typename FateOf>
   void sort_out(std::size_t first, std::size_t count, FateOf fate_of) {
     const auto end = first + std::min(count, buckets_.size() - std::min(first, buckets_.size()));
@@ -121,7 +122,7 @@ class Store {
     }
   }
 
-  /// Calls `visit` with each entry of `count` buckets from `first` on, as far as there are so many.
+  /// Calls `visit(const Entry&)` for each entry of at most `count` buckets from `first` on.
   template <typename Visit>
   void for_each(std::size_t first, std::size_t count, Visit visit) const {
     const auto end = first + std::min(count, buckets_.size() - std::min(first, buckets_.size()));
@@ -132,7 +133,7 @@ class Store {
   }
 
   [[nodiscard]] const CacheMetrics& metrics() const { return metrics_; }
-  /// Bytes of memory that entries and index take together, used or not; at most settings.size.
+  /// The size in bytes of entries and index together, used or not; at most settings.size.
   [[nodiscard]] std::size_t memory() const;
 
  private:
@@ -147,7 +148,7 @@ class Store {
     std::uint32_t probation_units;
     std::uint32_t main_units;
   };
-  /// How the bytes of `size` are shared out.
+  /// Divides `size` bytes.
   [[nodiscard]] static Shape shape_of(std::size_t size);
   Store(const Settings& settings, std::uint64_t seed, const Shape& shape);
 
@@ -190,14 +191,14 @@ class Store {
   Settings settings_;
   std::uint64_t seed_;
   std::unique_ptr<Unit[]> arena_;
-  std::vector<Position> buckets_;  // heads of chains
+  std::vector<Position> buckets_;  // the first entry of each chain
   Ghosts ghosts_;
   Ring probation_;
   Ring main_;
   SeenNames seen_;
   std::size_t entries_ = 0;
-  std::size_t units_ = 0;    // of these
-  std::size_t denials_ = 0;  // of these, those that speak for every type of their name
+  std::size_t units_ = 0;    // the size of these entries
+  std::size_t denials_ = 0;  // those of these entries that deny all types of their names
   CacheMetrics metrics_;
 };
 

@@ -1,4 +1,4 @@
-// What changes the store: keeping answers, and making room for them.
+// The part of Store that keeps answers and makes room for them.
 
 #include <algorithm>
 #include <cstring>
@@ -10,11 +10,11 @@
 namespace pillion::cache {
 namespace {
 
-constexpr std::uint32_t largest_share = 2;     // of the queue on probation, that one answer may take
-constexpr std::uint32_t max_wasted_units = 8;  // at the end of a block that is written anew in its place
-constexpr int max_reclaimed = 4;               // useless entries dropped from the main queue for one on probation
-constexpr unsigned promoting_frequency = 2;    // uses that lead from probation to the main queue
-constexpr std::size_t max_pointers = 255;      // that an entry can list
+constexpr std::uint32_t largest_share = 2;     // one answer may take a half of the probation queue
+constexpr std::uint32_t max_wasted_units = 8;  // at the end of a block that is overwritten in place
+constexpr int max_reclaimed = 4;  // entries beyond use that are dropped from the main queue for one on probation
+constexpr unsigned promoting_frequency = 2;  // uses after which an entry moves from probation to the main queue
+constexpr std::size_t max_pointers = 255;    // the most that an entry can list
 
 }  // namespace
 
@@ -49,7 +49,7 @@ void Store::configure(const Settings& settings) {
   settings_.size = size;
 }
 
-// Where there is an answer that is still usable, notes in it that the upstream has failed.
+// If there is an answer that is still usable, notes in its entry that the upstream failed, and returns true.
 bool Store::note_failure(const Key& key, runtime::Time now) {
   auto* const entry = find(key, now);
   if (entry == nullptr || entry->kind() == Kind::failure) return false;
@@ -65,8 +65,8 @@ void Store::drop(const Key& key) {
   if (entry != nullptr) remove(position_of(*entry));
 }
 
-// An answer that tells of a name shows denials of it and of its ancestors to be wrong (RFC 8020 section 2 read
-// backwards): those that are held, and those that come.
+// If a name exists, so do its ancestors, and denials of these names are wrong (RFC 8020 section 2 the other way round).
+// Drops such denials, and remembers the names for denials that come later.
 void Store::note_existing(Key key) {
   key.type = every_type;
   for (int i = 0; i <= max_ancestors; ++i) {
@@ -77,7 +77,7 @@ void Store::note_existing(Key key) {
   }
 }
 
-// Writes an entry; false where it is too large, and then there is nothing for the key any more.
+// Writes an entry. False if the entry is too large; then there is no entry for the key any more.
 bool Store::put(const EntryContent& content) {
   const auto& key = content.key;
   const auto now = content.stored;
@@ -124,7 +124,7 @@ Position Store::make_room(Queue queue, std::uint32_t units, runtime::Time now) {
   return ring(queue).push(units);
 }
 
-// True if there is room in the main queue that costs nothing. Useless entries at its front are dropped for it.
+// True if the main queue has room without the loss of a usable entry. Drops entries beyond use at its front.
 bool Store::main_has_room(std::uint32_t units, runtime::Time now) {
   for (int i = 0; i < max_reclaimed && !main_.fits(units); ++i) {
     const auto& oldest = at(main_.oldest());
@@ -134,8 +134,8 @@ bool Store::main_has_room(std::uint32_t units, runtime::Time now) {
   return main_.fits(units);
 }
 
-// The oldest entry on probation goes on to the main queue if it was used, and while that has room anyway; else it is
-// remembered, so that it need not prove itself again if it comes back soon.
+// Moves the oldest entry on probation to the main queue if it was used often enough or the main queue has room.
+// Otherwise drops the entry and remembers it, so that it goes to the main queue at once if it is inserted again soon.
 void Store::evict_from_probation(runtime::Time now) {
   const auto& oldest = at(probation_.oldest());
   const bool wanted = !oldest.dead_ && is_usable(oldest, now);
@@ -170,7 +170,7 @@ void Store::drop_oldest(Queue queue, runtime::Time now) {
   ring(queue).pop(entry.units_);
 }
 
-// The other queue has room; within the same one there always is (Ring::pop).
+// The queue `to` has room. If both are the same queue, there is always room (Ring::pop).
 void Store::move_oldest(Queue from, Queue to) {
   const auto old_position = ring(from).oldest();
   const auto units = at(old_position).units_;
@@ -191,14 +191,14 @@ void Store::link(Position position) {
   head = position;
 }
 
-// Who points at this entry: its bucket, or the one before it in the chain.
+// The place that holds the position of this entry: its bucket, or the entry before it in the chain.
 Position& Store::link_to(Position position) {
   auto* pointer = &bucket(at(position).hash_);
   while (*pointer != position) pointer = &at(*pointer).next_;
   return *pointer;
 }
 
-// Takes the entry out of the index. Its block stays until the queue has passed.
+// Takes the entry out of the index. Its block stays until it is the oldest of its queue.
 void Store::remove(Position position) {
   auto& entry = at(position);
   link_to(position) = entry.next_;
@@ -207,7 +207,7 @@ void Store::remove(Position position) {
 }
 
 void Store::count(const Entry& entry, int sign) {
-  const auto step = static_cast<std::size_t>(sign);  // wraps around, as unsigned numbers do
+  const auto step = static_cast<std::size_t>(sign);  // -1 becomes the greatest number, and adding it subtracts 1
   entries_ += step;
   units_ += step * entry.units_;
   if (entry.speaks_for_every_type()) denials_ += step;

@@ -8,7 +8,7 @@
 namespace pillion::dns {
 namespace {
 
-constexpr std::size_t max_extra_text = 200;  // a person reads it, and it must fit beside a question in 512 bytes
+constexpr std::size_t max_extra_text = 200;  // bytes; must fit into 512 bytes together with a question
 constexpr std::uint32_t dnssec_ok_bit = 0x8000;
 
 }  // namespace
@@ -44,7 +44,7 @@ OptWriter::OptWriter(Buffer& out, std::size_t message_start, const Edns& fixed)
     : out_(out), message_start_(message_start) {
   const auto additionals = message_start + 10;
   write_u16(out, additionals, static_cast<std::uint16_t>(read_u16(out, additionals) + 1));
-  std::array<std::uint8_t, 11> record{};  // the root, type, size, extended RCODE and flags, RDLENGTH
+  std::array<std::uint8_t, 11> record{};  // the root, type, payload size, extended RCODE and flags, RDLENGTH
   write_u16(record, 1, type::opt);
   write_u16(record, 3, fixed.udp_payload);
   write_u32(record, 5,

@@ -1,5 +1,5 @@
 #pragma once
-// EDNS(0), RFC 6891: reading the OPT record, and rewriting it hop by hop.
+// EDNS(0) (RFC 6891): reads and writes OPT records.
 
 #include <cstdint>
 #include <optional>
@@ -19,20 +19,20 @@ inline constexpr std::uint16_t other = 0, stale_answer = 3, dnssec_bogus = 6, ns
                                stale_nxdomain = 19, not_supported = 21, no_reachable_authority = 22, network_error = 23;
 }
 
-/// The fixed part of an OPT record.
+/// An OPT record.
 struct Edns {
   bool present = false;
-  std::uint16_t udp_payload = 512;  ///< bytes; values below 512 are read as 512
-  std::uint8_t extended_rcode = 0;  ///< upper 8 bits of the 12-bit RCODE
+  std::uint16_t udp_payload = 512;  ///< bytes; values below 512 count as 512 (RFC 6891 section 6.2.3)
+  std::uint8_t extended_rcode = 0;  ///< the upper 8 bits of the 12-bit RCODE
   std::uint8_t version = 0;
-  bool dnssec_ok = false;  ///< DO
-  Bytes options;           ///< the options' bytes, checked to be well-formed
+  bool dnssec_ok = false;  ///< the DO bit (RFC 3225)
+  Bytes options;           ///< all options; MessageView::parse() has checked that none overruns
 };
 
-/// What the OPT record `opt` of `message` says.
+/// Reads the OPT record `opt` of `message`.
 [[nodiscard]] Edns edns_of(Bytes message, const Record& opt);
 
-/// The EDNS of a message; `present == false` where it has none.
+/// Reads the OPT record of `message`. `present` is false if it has none.
 [[nodiscard]] Edns read_edns(const MessageView& message);
 
 inline constexpr std::size_t option_header_size = 4;  // RFC 6891 section 6.1.2: code and length
@@ -61,33 +61,33 @@ void for_each_extended_error(Bytes options, Visit visit) {
   });
 }
 
-/// The value of the first option with this code; nullopt where there is none.
+/// The value of the first option with this code; nullopt if there is none.
 [[nodiscard]] std::optional<Bytes> find_option(Bytes options, std::uint16_t code);
 
-/// RFC 7828: the idle timeout in a response's edns-tcp-keepalive option, in units of 100 ms; nullopt where it is absent
-/// or empty.
+/// The idle timeout of the edns-tcp-keepalive option (RFC 7828) in units of 100 ms; nullopt if the option is absent or
+/// has no timeout.
 [[nodiscard]] std::optional<std::uint16_t> keepalive_timeout(Bytes options);
 
-/// Starts an OPT record at the end of `out` and counts it in ARCOUNT of the message that starts at `message_start`. The
-/// record is whole after each call, so there is nothing to finish. The options of `fixed` are not copied. The caller
-/// leaves room for the 11 bytes of the record itself; an option that would take the message over 65,535 bytes is left
-/// out.
+/// Appends an OPT record to `out` and counts it in ARCOUNT of the message that starts at `message_start`. The record is
+/// complete after each call. The constructor writes the fields of `fixed` but no options; the caller has checked that
+/// its 11 bytes fit. An option that would make the message longer than 65,535 bytes is left out.
 class OptWriter {
  public:
   OptWriter(Buffer& out, std::size_t message_start, const Edns& fixed);
   void add_option(std::uint16_t code, Bytes value);
-  /// RFC 8914: INFO-CODE and EXTRA-TEXT (UTF-8; cut to 200 bytes at a character boundary).
+  /// Adds an Extended DNS Error (RFC 8914 section 2). `text` is UTF-8; only its first characters, at most 200 bytes,
+  /// are written.
   void add_extended_error(std::uint16_t info_code, std::string_view text);
-  /// RFC 7828: `timeout` in units of 100 ms; nullopt writes the empty option that a client sends.
+  /// Adds edns-tcp-keepalive (RFC 7828). `timeout` is in units of 100 ms; nullopt writes the empty option of a client.
   void add_keepalive(std::optional<std::uint16_t> timeout);
-  /// RFC 8467 section 4.1: pads so that the whole message becomes a multiple of `block` bytes, or 65,535 bytes where
-  /// the next multiple is more. Always adds the option, empty where the message with it already fits; `block` = 0 adds
-  /// nothing. To be the last.
+  /// Adds the padding option (RFC 8467 section 4.1), so that the size of the message becomes a multiple of `block`
+  /// bytes, but at most 65,535. The option is empty if the message has that size with it. Adds nothing if `block` is 0.
+  /// No other option may be added afterwards.
   void add_padding(std::size_t block);
 
  private:
-  /// Writes an option's code and length and counts it in RDLENGTH; false where it does not fit. The caller appends the
-  /// value.
+  /// Writes the code and the length of an option and counts it in RDLENGTH. The caller appends the value. False, and
+  /// nothing is written, if the option does not fit.
   [[nodiscard]] bool begin_option(std::uint16_t code, std::size_t value_size);
   [[nodiscard]] std::size_t message_size() const { return out_.size() - message_start_; }
 

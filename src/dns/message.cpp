@@ -1,26 +1,25 @@
 #include "dns/message.hpp"
 
-#include <array>
-
 #include "dns/edns.hpp"
 
 namespace pillion::dns {
 namespace {
 
-constexpr std::uint8_t label_type = 0xC0;  // RFC 1035 4.1.4: the two upper bits; 00 a label, 11 a pointer
+constexpr std::uint8_t label_type = 0xC0;  // RFC 1035 section 4.1.4: the upper two bits; 00 is a label, 11 a pointer
 constexpr std::size_t pointer_size = 2;
 constexpr std::size_t record_fixed_size = 10;  // type, class, TTL, RDLENGTH (RFC 1035 4.1.3)
 // A name has at most 127 labels, and no message needs more than one pointer for each.
 constexpr int max_pointers = 127;
 
-// Walks the possibly compressed name at `offset`, and hands each label (with its length byte) and the root to `take`.
+// Calls `take` with each label, its length byte included, of the possibly compressed name at `offset`, the root's too.
+// Returns what skip_name() does.
 template <typename Take>
 std::optional<std::size_t> walk_name(Bytes message, std::size_t offset, Take take) {
   auto position = offset;
   auto run_start = offset;
   auto limit = message.size();
   std::size_t unpacked = 0;
-  std::size_t size = 0;  // known once the first pointer has been met
+  std::size_t size = 0;  // of the name in place; 0 until the first pointer is read
   int pointers = 0;
   for (;;) {
     if (position >= limit) return std::nullopt;
@@ -37,13 +36,13 @@ std::optional<std::size_t> walk_name(Bytes message, std::size_t offset, Take tak
       const auto target = static_cast<std::size_t>(read_u16(message, position) & 0x3FFFU);
       if (target < header_size || target >= run_start || ++pointers > max_pointers) return std::nullopt;
       if (size == 0) size = position + pointer_size - offset;
-      limit = run_start;  // a prior occurrence ends before the labels that lead to it begin
+      limit = run_start;  // "a prior occurrence" ends before the labels begin that the pointer follows
       position = run_start = target;
     }
   }
 }
 
-// The question's name is walked apart from the others: it has no pointers, and each fault has its own reason.
+// The question's name has a walk of its own: it has no pointers, and each fault has its own reason.
 std::expected<std::size_t, ParseError> question_name_end(Bytes message) {
   auto position = header_size;
   for (;;) {
@@ -65,12 +64,29 @@ bool options_fit(Bytes options) {
 }  // namespace
 
 std::string_view to_string(ParseError error) {
-  static constexpr auto names = std::to_array<std::string_view>(
-      {"short_header", "question_count", "truncated_name", "compressed_name", "long_name", "truncated_question",
-       "malformed_record", "malformed_edns", "misplaced_tsig", "trailing_bytes"});
-  static_assert(names.size() == static_cast<std::size_t>(ParseError::trailing_bytes) + 1);
-  const auto index = static_cast<std::size_t>(error);
-  return index < names.size() ? names[index] : "unknown";
+  switch (error) {
+    case ParseError::short_header:
+      return "short_header";
+    case ParseError::question_count:
+      return "question_count";
+    case ParseError::truncated_name:
+      return "truncated_name";
+    case ParseError::compressed_name:
+      return "compressed_name";
+    case ParseError::long_name:
+      return "long_name";
+    case ParseError::truncated_question:
+      return "truncated_question";
+    case ParseError::malformed_record:
+      return "malformed_record";
+    case ParseError::malformed_edns:
+      return "malformed_edns";
+    case ParseError::misplaced_tsig:
+      return "misplaced_tsig";
+    case ParseError::trailing_bytes:
+      return "trailing_bytes";
+  }
+  return "unknown";
 }
 
 std::optional<Header> Header::of(Bytes message) {
@@ -97,7 +113,7 @@ bool unpack_name(Bytes message, std::size_t offset, Buffer& out) {
 
 namespace {
 
-/// The record whose owner name has this size, where it fits.
+/// The record whose owner name has this size; nullopt if the size is, or the record does not fit.
 std::optional<Record> read_record_after(Bytes message, std::size_t offset, std::optional<std::size_t> owner_size) {
   if (!owner_size || message.size() - offset - *owner_size < record_fixed_size) return std::nullopt;
   const auto record = record_after_name(message, offset, offset + *owner_size);
@@ -164,7 +180,7 @@ std::optional<ParseError> MessageView::walk_records() {
       if (!additional || i + 1 != count) return ParseError::misplaced_tsig;
       signed_ = true;
     } else if (record->type == type::sig && additional && i + 1 == count && record->rdata_size >= 2) {
-      signed_ = read_u16(bytes_, record->rdata) == 0;  // RFC 2931 3: a SIG(0) covers no type
+      signed_ = read_u16(bytes_, record->rdata) == 0;  // RFC 2931 section 3: a SIG(0) covers no type
     }
     offset = record->end;
   }

@@ -1,6 +1,6 @@
 #pragma once
-// A non-owning, checked view of one DNS message (RFC 1035 section 4). Nothing here allocates; every read is
-// bounds-checked when the view is made, so that the accessors are plain loads.
+// A view of one DNS message (RFC 1035 section 4). Nothing here allocates. MessageView::parse() checks all bounds once,
+// so that the accessors need no checks.
 
 #include <cstdint>
 #include <expected>
@@ -13,19 +13,19 @@
 
 namespace pillion::dns {
 
-/// Why some bytes are not a DNS message that we can work with.
+/// Why bytes are refused as a DNS message.
 enum class ParseError : std::uint8_t {
   short_header,        // fewer than 12 bytes
   question_count,      // QDCOUNT is not 1
   truncated_name,      // the name runs past the end of the message
-  compressed_name,     // the question's name holds a pointer: it can only point at itself or at the header
-  long_name,           // more than 255 bytes, or a label type other than 00 (RFC 6891 5: extended labels are gone)
+  compressed_name,     // the question's name holds a pointer, which could only lead to itself or into the header
+  long_name,           // more than 255 bytes, or a label type other than 00 (RFC 6891 section 5 obsoletes the others)
   truncated_question,  // type or class is missing
-  malformed_record,    // a record runs past the end, has a bad name or pointer, or its rdata does not fit; or the names
-                       // have too many labels in all (LabelBudget)
-  malformed_edns,  // an OPT outside of the additional section, owned by other than the root, with options that overrun,
-                   // or a second one (RFC 6891 6.1.1)
-  misplaced_tsig,  // a TSIG that is not the last record of the additional section (RFC 8945 5.1)
+  malformed_record,    // a record or its rdata runs past the end, its owner name is malformed, or the names of the
+                       // message have too many labels in all (LabelBudget)
+  malformed_edns,  // an OPT record outside of the additional section, with an owner other than the root, with options
+                   // that overrun, or a second one (RFC 6891 section 6.1.1)
+  misplaced_tsig,  // a TSIG record that is not the last of the additional section (RFC 8945 section 5.1)
   trailing_bytes,  // bytes after the last record
 };
 [[nodiscard]] std::string_view to_string(ParseError error);
@@ -37,9 +37,9 @@ struct Question {
   std::uint16_t klass = 0;
 };
 
-/// Where one record stands in a message; offsets count from the message's first byte.
+/// One record of a message. Offsets are in bytes from the start of the message.
 struct Record {
-  std::size_t owner = 0;  ///< its owner name
+  std::size_t owner = 0;  ///< where its owner name starts
   std::uint16_t type = 0;
   std::uint16_t klass = 0;
   std::uint32_t ttl = 0;
@@ -49,10 +49,10 @@ struct Record {
   std::size_t end = 0;  ///< one past its last byte
 };
 
-/// Header access that needs only 12 bytes; for messages whose rest cannot be trusted.
+/// The header alone, for messages of which the rest may be malformed.
 class Header {
  public:
-  /// nullopt below 12 bytes.
+  /// nullopt if `message` has fewer than 12 bytes.
   [[nodiscard]] static std::optional<Header> of(Bytes message);
 
   [[nodiscard]] std::uint16_t id() const { return read_u16(bytes_, 0); }
@@ -71,20 +71,19 @@ class Header {
   Bytes bytes_;
 };
 
-/// The length in `message` of the possibly compressed name at `offset`; nullopt where it overruns, loops, points
-/// forward or into the header, is longer than 255 bytes unpacked, has more than 127 pointers or a label type other than
-/// 00 and 11. What a pointer leads to must stand wholly before the labels that the pointer ends ("a prior occurrence",
-/// RFC 1035 4.1.4), so the walk ends.
+/// The size in bytes, as it stands in `message`, of the possibly compressed name at `offset`. nullopt if the name
+/// overruns, points forward or into the header, has more than 255 bytes unpacked, more than 127 pointers, or a label
+/// type other than 00 and 11. A pointer must lead to labels that end before those begin that the pointer follows ("a
+/// prior occurrence", RFC 1035 section 4.1.4), so that the walk ends.
 [[nodiscard]] std::optional<std::size_t> skip_name(Bytes message, std::size_t offset);
 
-/// How many labels of names may be looked at for one message, those that pointers lead to counted each time. A message
-/// of 65 kB can have twelve thousand names, each of which leads to 127 labels; what is read and written anew for it
-/// would hold up everybody else (CVE-2023-50387 and the like). Ordinary messages have a label or two for each four
-/// bytes.
+/// How many labels of names may be read for one message. A label that a pointer leads to counts each time. A message of
+/// 65 kB can have twelve thousand names with 127 labels each; to read and write them would hold up all other queries
+/// (as in CVE-2023-50387). Ordinary messages have one or two labels for each four bytes.
 class LabelBudget {
  public:
   explicit LabelBudget(std::size_t message_size) : left_(256 + 4 * message_size) {}
-  /// False if there are not so many left.
+  /// Takes `labels` from the budget. False, and it stays as it is, if fewer are left.
   [[nodiscard]] bool spend(std::size_t labels) {
     if (labels > left_) return false;
     left_ -= labels;
@@ -95,18 +94,19 @@ class LabelBudget {
   std::size_t left_;
 };
 
-/// The same, nullopt also where the budget does not last.
+/// The same. nullopt also if the budget is exhausted.
 [[nodiscard]] std::optional<std::size_t> skip_name(Bytes message, std::size_t offset, LabelBudget& budget);
 
-/// Appends the unpacked form of the name at `offset` to `out`; false where skip_name would say nullopt.
+/// Appends the uncompressed form of the name at `offset` to `out`. False, and `out` stays as it is, if skip_name()
+/// returns nullopt for the name.
 [[nodiscard]] bool unpack_name(Bytes message, std::size_t offset, Buffer& out);
 
-/// The record at `offset`; nullopt where it does not fit. Checks the owner name and the length of the rdata, not the
-/// rdata itself.
+/// The record at `offset`; nullopt if its owner name is malformed or the message is too short for its rdata. The rdata
+/// is not read.
 [[nodiscard]] std::optional<Record> read_record(Bytes message, std::size_t offset);
 
-/// The record at `owner` whose owner name ends before `fixed`. The caller has checked that type, class, TTL and
-/// RDLENGTH lie inside; whether the rdata does, is for it to look at (`end`).
+/// The record whose owner name starts at `owner` and ends before `fixed`. The caller has checked that type, class, TTL
+/// and RDLENGTH lie inside `message`. The caller must compare `end` with the size of the message.
 [[nodiscard]] inline Record record_after_name(Bytes message, std::size_t owner, std::size_t fixed) {
   const auto rdata = fixed + 10;
   const auto rdata_size = read_u16(message, fixed + 8);
@@ -120,25 +120,25 @@ class LabelBudget {
           .end = rdata + rdata_size};
 }
 
-/// The OPT record of a message that may be malformed elsewhere: QDCOUNT may be any number. nullopt if there is none
-/// before the first fault.
+/// The OPT record of a message that may be malformed and have any QDCOUNT. nullopt if there is none before the first
+/// malformed record.
 [[nodiscard]] std::optional<Record> find_opt(Bytes message);
 
-/// A message whose every section has been walked to its last byte.
+/// A message of which all sections have been checked.
 class MessageView {
  public:
-  /// Header, question and the frame of every record are checked; rdata is not interpreted but for OPT.
-  /// A message without a question (QDCOUNT = 0, as some error answers have) is refused with `question_count`.
+  /// Checks header, question and all records of `message`, which must outlive the view. Of rdata, only that of OPT is
+  /// read. A message without a question, as some error responses are, is refused with `question_count`.
   [[nodiscard]] static std::expected<MessageView, ParseError> parse(Bytes message);
 
-  /// The view of a message that we have written, without OPT and unsigned: it is not walked again. `question_end` is
-  /// where its one question ends.
+  /// The view of a message that Pillion wrote, without OPT and unsigned. Nothing is checked. `question_end` is where
+  /// its only question ends.
   [[nodiscard]] static MessageView of_ours(Bytes message, std::size_t question_end) {
     return of_beginning(message, question_end, false);
   }
 
-  /// The view of a message of which only the beginning is there, at least the header and its one question, which was
-  /// parsed when it was whole: opt() is not known, nor are there records to walk.
+  /// The view of the beginning of a message that was parsed when it was whole: the header, its only question, and
+  /// perhaps more. The view knows no OPT record, and its records must not be visited.
   [[nodiscard]] static MessageView of_beginning(Bytes message, std::size_t question_end, bool is_signed) {
     const auto name_end = question_end - 4;
     MessageView view;
@@ -153,16 +153,15 @@ class MessageView {
   [[nodiscard]] Bytes bytes() const { return bytes_; }
   [[nodiscard]] Header header() const { return *Header::of(bytes_); }
   [[nodiscard]] const Question& question() const { return question_; }
-  /// One past the question's class: where the answer section starts.
+  /// The offset of the first byte after the question, where the answer section starts.
   [[nodiscard]] std::size_t question_end() const { return question_end_; }
-  /// The OPT record (RFC 6891), if there is one.
+  /// The OPT record (RFC 6891); nullopt if there is none.
   [[nodiscard]] const std::optional<Record>& opt() const { return opt_; }
-  /// True if the message is signed (its last record a TSIG, RFC 8945, or a SIG(0), RFC 2931). Such messages must not
-  /// be rewritten.
+  /// True if the last record is a TSIG (RFC 8945) or a SIG(0) (RFC 2931). Such a message must not be rewritten.
   [[nodiscard]] bool is_signed() const { return signed_; }
 
  private:
-  /// Fills in what the records tell; the fault where there is one.
+  /// Checks the records and fills in opt_ and signed_. nullopt if all records are well-formed.
   [[nodiscard]] std::optional<ParseError> walk_records();
 
   Bytes bytes_;
@@ -172,8 +171,8 @@ class MessageView {
   bool signed_ = false;
 };
 
-/// Calls `visit(const Record&)` for each record of the three sections in order; OPT included. `message` is one that has
-/// been parsed, whatever has become of its pointers since: they are not followed. So nothing can fail.
+/// Calls `visit(const Record&)` for each record of the three sections in order, OPT included. `message` has been
+/// parsed; its pointers may have been changed since, as they are not followed.
 template <typename Visit>
 void for_each_record(Bytes message, std::size_t question_end, Visit visit) {
   const auto header = *Header::of(message);

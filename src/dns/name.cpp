@@ -20,14 +20,14 @@ Word load(const std::uint8_t* bytes) {
   return word;
 }
 
-// Fewer than eight bytes, the rest zero.
+// Loads fewer than eight bytes; the others are 0.
 Word load_some(const std::uint8_t* bytes, std::size_t count) {
   Word word = 0;
   for (std::size_t i = 0; i < count; ++i) word |= Word{bytes[i]} << 8 * i;
   return word;
 }
 
-// Eight bytes at once to ASCII lower case. Label lengths stand among them unharmed: 63 is less than 'A'.
+// Changes eight bytes at once to ASCII lower case. Length bytes among them stay as they are: 63 is less than 'A'.
 constexpr Word to_lower(Word word) {
   const auto low_bits = word & every_byte(0x7F);
   const auto from_a = low_bits + every_byte(0x80 - 'A');        // top bit set: at least 'A'
@@ -36,7 +36,7 @@ constexpr Word to_lower(Word word) {
   return word | upper >> 2;
 }
 
-// Both halves of the 128-bit product, folded into one: each bit of the result depends on all bits of both factors.
+// Folds the two halves of the 128-bit product into one: each bit of the result depends on all bits of both factors.
 constexpr Word fold(Word a, Word b) {
   __extension__ using Wide = unsigned __int128;
   const auto product = Wide{a} * b;
@@ -60,8 +60,7 @@ bool equal_names(Bytes a, Bytes b) {
 }
 
 std::uint64_t hash_name(Bytes name, std::uint64_t seed) {
-  // Every factor is derived from the seed: with a constant one an outsider could choose words that make the product
-  // zero.
+  // Every factor is derived from the seed: for a constant one, a client could choose words that make the product 0.
   const auto factor = fold(seed ^ 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93) | 1U;
   auto hash = fold(seed + name.size(), factor);
   std::size_t i = 0;

@@ -35,16 +35,6 @@ constexpr QueryError to_query_error(ParseError error) {
 
 }  // namespace
 
-std::string_view to_string(QueryError error) {
-  static constexpr auto names = std::to_array<std::string_view>(
-      {"short_header", "is_response", "question_count", "truncated_name", "compressed_name", "long_name",
-       "truncated_question", "malformed_record", "malformed_edns", "misplaced_tsig", "trailing_bytes", "name_not_utf8",
-       "answer_records"});
-  static_assert(names.size() == static_cast<std::size_t>(QueryError::count_));
-  const auto index = static_cast<std::size_t>(error);
-  return index < names.size() ? names[index] : "unknown";
-}
-
 void KeptQuery::assign(const QueryView& query) {
   const auto beginning = query.message.bytes().first(query.message.question_end());
   beginning_.assign(beginning.begin(), beginning.end());
@@ -58,7 +48,7 @@ void KeptQuery::assign(const QueryView& query) {
 }
 
 QueryView KeptQuery::view() const {
-  // Code and length (RFC 6891 section 6.1.2), twice.
+  // Two options of code and length (RFC 6891 section 6.1.2), without a value.
   static constexpr std::array<std::uint8_t, 8> both = {0, option::padding, 0, 0, 0, option::tcp_keepalive, 0, 0};
   const auto options = Bytes(both).subspan(is_padded_ ? 0 : 4, (is_padded_ ? 4 : 0) + (has_keepalive_ ? 4 : 0));
   return {.message = MessageView::of_beginning(beginning_, beginning_.size(), is_signed_),
@@ -71,7 +61,7 @@ QueryView KeptQuery::view() const {
 }
 
 std::expected<QueryView, QueryError> parse_query(Bytes message, const QueryRules& rules) {
-  // QR before the rest: whatever else is wrong with a response, it must not be answered, not even with FORMERR.
+  // QR is looked at first: a response must not be answered, not even with FORMERR, whatever else is wrong with it.
   const auto header = Header::of(message);
   if (!header) return std::unexpected(QueryError::short_header);
   if (header->is_response()) return std::unexpected(QueryError::is_response);

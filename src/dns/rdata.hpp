@@ -1,5 +1,5 @@
 #pragma once
-// How the rdata of each type is laid out: enough to print it and to find the names in it. Used inside this room only.
+// The layout of the rdata of each type, by which rdata is checked, printed and read, and names are found in it.
 
 #include <cstdint>
 #include <string_view>
@@ -8,7 +8,7 @@
 
 namespace pillion::dns {
 
-/// The fields of a type's rdata in order, one letter each; empty for a type not known here.
+/// The fields of the rdata of a type in order, one letter each. Empty for a type that is not known here.
 ///     1 2 4  a number of so many bytes          a A    an IPv4, an IPv6 address
 ///     n      a name                             s S    a character-string; one or more, to the end
 ///     t      a type's code                      T      a time in seconds (RFC 4034 3.2)

@@ -13,15 +13,15 @@ namespace {
 
 constexpr std::uint8_t pointer_bits = 0xC0;
 
-/// Where labels of names start, as far as pointers reach.
+/// The offsets at which labels of names start, as far as pointers reach.
 class LabelStarts {
  public:
   explicit LabelStarts(std::size_t message_size) {
     std::fill_n(words_.begin(), (std::min(message_size, pointer_reach) + 63) / 64, 0);
   }
 
-  /// Notes the labels of the name at `offset`, which skip_name() has passed. False if its pointer leads elsewhere than
-  /// to a label noted before.
+  /// Adds the labels of the name at `offset`, which skip_name() has accepted. False if the name ends in a pointer that
+  /// does not lead to a label added before.
   bool add_name(Bytes message, std::size_t offset) {
     while ((message[offset] & pointer_bits) == 0) {
       add(offset);
@@ -37,7 +37,7 @@ class LabelStarts {
     if (offset < pointer_reach) words_[offset / 64] |= std::uint64_t{1} << offset % 64;
   }
 
-  std::array<std::uint64_t, pointer_reach / 64> words_;  // those that the message reaches are cleared
+  std::array<std::uint64_t, pointer_reach / 64> words_;  // one bit an offset; only the words of the message are cleared
 };
 
 class RdataChecker {
@@ -99,8 +99,8 @@ class RdataChecker {
   LabelBudget& budget_;
 };
 
-/// The layout that `record` must have; empty where any rdata will do. Addresses have other forms in other classes than
-/// IN (RFC 1035 3.4.1).
+/// The layout that `record` must have; empty if its rdata may be anything. In other classes than IN, addresses have
+/// other layouts (RFC 1035 section 3.4.1).
 std::string_view layout_of(const Record& record) {
   const bool is_address = record.type == type::a || record.type == type::aaaa;
   return is_address && record.klass != klass::in ? std::string_view{} : rdata_layout(record.type);
@@ -114,7 +114,7 @@ bool has_sound_records(const MessageView& reply) {
   for_each_record(reply, [&](const Record& record) {
     if (!sound) return;
     sound = labels.add_name(message, record.owner);
-    if (record.type == type::a && record.klass == klass::in) {  // most of all
+    if (record.type == type::a && record.klass == klass::in) {  // the most frequent case
       sound = sound && record.rdata_size == 4;
       return;
     }

@@ -19,13 +19,13 @@ void append_question(Buffer& out, const MessageView& message) {
   append(out, message.bytes().subspan(header_size, message.question_end() - header_size));
 }
 
-// The flags of an answer that we make: we are recursive, and RD and CD are copied (RFC 1035 4.1.1, RFC 4035 3.2.2).
+// The flags of a response: RA is set, and RD and CD are copied (RFC 1035 section 4.1.1, RFC 4035 section 3.2.2).
 std::uint16_t answer_flags(const Header& query, std::uint16_t rcode) {
   return static_cast<std::uint16_t>(flag::qr | flag::ra | (query.flags() & (opcode_mask | flag::rd | flag::cd)) |
                                     (rcode & 0xFU));
 }
 
-// RFC 6891 6.1.4 and RFC 3225 3: DO is copied from the query; the version is the one that we speak.
+// DO is copied from the query (RFC 6891 section 6.1.4, RFC 3225 section 3). The only EDNS version is 0.
 Edns answer_edns(const OurEdns& ours, const Edns& client, std::uint8_t extended_rcode) {
   return {.present = true,
           .udp_payload = ours.udp_payload,

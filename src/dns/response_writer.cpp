@@ -1,6 +1,7 @@
 #include "dns/response_writer.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "dns/name.hpp"
 #include "dns/rdata.hpp"
@@ -10,9 +11,8 @@ namespace {
 
 constexpr std::uint8_t pointer_bits = 0xC0;
 constexpr std::uint16_t to_question = 0xC000U | header_size;
-constexpr std::size_t counts_offset = 6;  // RFC 1035 4.1.1: ANCOUNT; the other two follow
 
-/// RFC 3597 section 4: the types of RFC 1035 alone may have compressed names in their rdata.
+/// Only types of RFC 1035 may have compressed names in their rdata (RFC 3597 section 4).
 constexpr bool may_compress(std::uint16_t rr_type) {
   switch (rr_type) {
     case type::ns:
@@ -32,7 +32,7 @@ constexpr bool may_compress(std::uint16_t rr_type) {
   }
 }
 
-/// How many bytes a field that stands before a name takes.
+/// The size in bytes of a field that stands before a name in a layout.
 std::size_t size_of_field(char field, std::uint8_t first_byte) {
   switch (field) {
     case '1':
@@ -58,7 +58,7 @@ void ResponseWriter::start(Buffer& out, std::uint16_t flags, Bytes name, std::ui
   used_slots_.clear();
   knows_question_ = false;
   is_aliased_ = false;
-  // Bytes are put together before they are appended: a message has many small fields.
+  // One append for several fields: a message has many small ones.
   std::array<std::uint8_t, header_size> header{};
   write_u16(header, 2, flags);
   header[5] = 1;
@@ -85,8 +85,9 @@ ResponseWriter::RecordSection ResponseWriter::section_of(std::size_t index, cons
                                                                       : RecordSection::additional;
 }
 
-/// Copies the records of a message that has them as they would be written, as most have: each owner a pointer to the
-/// question, no names in rdata, and the OPT behind them all. False, and nothing was done, if it has not.
+/// Copies all records at once from a message that has them as they would be written, which most have: each owner name
+/// is a pointer to the question, no rdata has names, and OPT is the last record. False, and nothing is copied, from
+/// another message.
 bool ResponseWriter::copy_records(const MessageView& message) {
   const auto bytes = message.bytes();
   if (is_aliased_ || question_end_ != message.question_end()) return false;
@@ -108,9 +109,12 @@ bool ResponseWriter::copy_records(const MessageView& message) {
   }
   append(*out_, bytes.subspan(question_end_, end - question_end_));
   const auto header = message.header();
-  write_u16(*out_, start_ + counts_offset, header.answers());
-  write_u16(*out_, start_ + counts_offset + 2, header.authorities());
-  write_u16(*out_, start_ + counts_offset + 4, static_cast<std::uint16_t>(header.additionals() - (opt ? 1 : 0)));
+  const auto write_count = [&](RecordSection section, std::size_t count) {
+    write_u16(*out_, start_ + std::to_underlying(section), static_cast<std::uint16_t>(count));
+  };
+  write_count(RecordSection::answer, header.answers());
+  write_count(RecordSection::authority, header.authorities());
+  write_count(RecordSection::additional, header.additionals() - (opt ? 1U : 0U));
   return true;
 }
 
@@ -143,14 +147,14 @@ void ResponseWriter::begin_record(std::uint16_t type, std::uint16_t klass, std::
 bool ResponseWriter::end_record(RecordSection section, std::size_t rdata) {
   if (size() > max_message_size) return false;
   write_u16(*out_, start_ + rdata - 2, static_cast<std::uint16_t>(size() - rdata));
-  const auto count = start_ + counts_offset + 2 * static_cast<std::size_t>(section);
+  const auto count = start_ + std::to_underlying(section);
   write_u16(*out_, count, static_cast<std::uint16_t>(read_u16(*out_, count) + 1));
   return true;
 }
 
 void ResponseWriter::add_rdata(Bytes message, const Record& record) {
   const auto layout = rdata_layout(record.type);
-  const auto names = layout.substr(0, layout.rfind('n') + 1);  // up to the last name; npos + 1 is 0
+  const auto names = layout.substr(0, layout.rfind('n') + 1);  // up to the last name; empty without one: npos + 1 is 0
   const auto use = may_compress(record.type) ? Use::compressed : Use::verbatim;
   auto offset = record.rdata;
   for (const auto field : names) {
@@ -167,19 +171,19 @@ void ResponseWriter::add_rdata(Bytes message, const Record& record) {
 }
 
 void ResponseWriter::write_name(Bytes message, std::size_t offset, Use use) {
-  // As most owners are written; the two questions are the same, unless an alias comes before the records.
+  // The usual form of an owner name. Unless there is an alias, the reply has the same question at the same place.
   if (use == Use::owner && !is_aliased_ && read_u16(message, offset) == to_question) return write_pointer(header_size);
   if (!knows_question_) remember_question();
   name_.bytes.clear();
-  // What is_sound_reply() has passed can be unpacked.
+  // is_sound_reply() has accepted the name.
   static_cast<void>(unpack_name(message, offset, name_.bytes));
   if (use == Use::owner && equals_question()) return write_pointer(header_size);
   split_name();
   write_split_name(use);
 }
 
-/// Writes the labels that were not written before, then a pointer to the rest or the root. They can be found once the
-/// name is whole, and not sooner: what follows them is not there yet.
+/// Writes the labels before the longest suffix that was written earlier, then a pointer to that suffix, or the root.
+/// The new suffixes are remembered only when the name is complete, since find() reads them to their ends.
 void ResponseWriter::write_split_name(Use use) {
   const Bytes name = name_.bytes;
   const auto begin = size();
@@ -207,8 +211,8 @@ void ResponseWriter::write_pointer(std::size_t target) {
   append(*out_, pointer);
 }
 
-/// Fills in the suffixes of name_.bytes. A suffix's hash follows from that of the next, so that a long name costs no
-/// more than its length.
+/// Finds the starts and the hashes of the suffixes of name_.bytes. The hash of a suffix is made from that of the next
+/// one and a label, so that the time is in proportion to the length of the name.
 void ResponseWriter::split_name() {
   const NameView name = name_.bytes;
   name_.starts.clear();
@@ -230,8 +234,8 @@ bool ResponseWriter::equals_question() const {
   return equal_names(name_.bytes, question);
 }
 
-/// Where `suffix` was written before; 0 if it was not. Other names in the same letters come first, since only an owner
-/// name may take those of the question.
+/// The offset at which `suffix` was written before; 0 if it was not. A name in the same letter case is preferred to the
+/// question, to which only owner names may point.
 std::size_t ResponseWriter::find(Bytes suffix, std::uint64_t hash, bool is_owner) const {
   std::size_t in_question = 0;
   for (auto slot = hash % slots; suffixes_[slot].offset != 0; slot = (slot + 1) % slots) {
@@ -247,8 +251,8 @@ std::size_t ResponseWriter::find(Bytes suffix, std::uint64_t hash, bool is_owner
   return in_question;
 }
 
-/// True if the name written at `offset` is `suffix`, letter by letter; for another than an owner also only if it has
-/// none of its letters from the question.
+/// True if the name written at `offset` is `suffix` in the same letter case and, unless it is for an owner name, takes
+/// no labels from the question.
 bool ResponseWriter::is_written_at(std::size_t offset, Bytes suffix, bool is_owner) const {
   const auto message = written();
   for (;;) {

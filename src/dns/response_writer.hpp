@@ -1,6 +1,6 @@
 #pragma once
-// Writes a response record by record, with its names compressed (RFC 1035 4.1.4). What an upstream sent is read once
-// here and written anew: without its OPT, as short as it can be, and with a list of what a cached answer has to patch.
+// Writes a response record by record and compresses its names (RFC 1035 section 4.1.4). An upstream's reply is written
+// anew once, without its OPT and as short as possible, together with the offsets that a cached answer has to patch.
 
 #include <array>
 #include <cstdint>
@@ -11,42 +11,43 @@
 
 namespace pillion::dns {
 
-/// Keeps its capacity from one response to the next.
+/// Writes one response after another and keeps the capacity of its tables.
 ///
-/// The letters of the question are those of whoever asks, so only owner names refer to them: an owner that equals the
-/// question is a pointer to it, however the upstream spelled it. Names in rdata keep the letters that they came with
-/// (RFC 4343 section 4.1), and are compressed only in the types that may be (RFC 3597 section 4).
+/// The letter case of the question is that of each client, so only owner names point to the question: an owner that is
+/// equal to it becomes a pointer, whatever its letter case was. Names in rdata keep their letter case (RFC 4343 section
+/// 4.1), and are compressed only in types that allow it (RFC 3597 section 4).
 class ResponseWriter {
  public:
-  /// `seed` keeps an upstream from choosing names that are hard to tell apart; it is to be random.
+  /// `seed` must be random: it keeps an upstream from choosing names with equal hashes.
   explicit ResponseWriter(std::uint64_t seed) : seed_(seed) {}
 
-  /// Starts a response at the end of `out`, which outlives the last call: a header with id 0 and `flags`, and one
-  /// question. `name` is uncompressed.
+  /// Starts a response at the end of `out` by a header with id 0 and `flags`, and by one question. `out` must outlive
+  /// the calls that add records. `name` is uncompressed.
   void start(Buffer& out, std::uint16_t flags, Bytes name, std::uint16_t type, std::uint16_t klass);
 
-  /// Appends all records of `message`, which is_sound_reply() has passed, but its OPT; each with the TTL in seconds
-  /// that `ttl_of(const Record&)` gives it. False, and the response is of no use, if it would be longer than 65,535
-  /// bytes.
+  /// Appends all records but OPT of `message`, which is_sound_reply() has accepted. The TTL of each in seconds is
+  /// `ttl_of(const Record&)`. False if the response would be longer than 65,535 bytes; it is then unusable.
   template <typename TtlOf>
   [[nodiscard]] bool add_records(const MessageView& message, TtlOf ttl_of);
 
-  /// Appends a CNAME from the question to `target`, which is uncompressed (RFC 1034 3.6.2).
+  /// Appends a CNAME record from the question to `target`, which is uncompressed (RFC 1034 section 3.6.2). False as
+  /// above. The records that follow belong to `target`.
   [[nodiscard]] bool add_alias(Bytes target, std::uint32_t ttl);
 
-  /// Where the TTL of each record stands, counted from the start of the response; likewise each compression pointer.
+  /// The offsets of all TTLs, and of all compression pointers, in bytes from the start of the response.
   [[nodiscard]] std::span<const std::uint16_t> ttl_offsets() const { return ttl_offsets_; }
   [[nodiscard]] std::span<const std::uint16_t> pointer_offsets() const { return pointer_offsets_; }
 
  private:
-  enum class RecordSection : std::uint8_t { answer, authority, additional };
-  /// A suffix of a name that was written, found by its hash. `offset` 0: an empty slot.
+  /// Where the header counts the records of a section (RFC 1035 section 4.1.1).
+  enum class RecordSection : std::uint8_t { answer = 6, authority = 8, additional = 10 };
+  /// A suffix of a name that was written. `offset` is 0 in an empty slot.
   struct Suffix {
     std::uint16_t offset = 0;
     std::uint16_t hash = 0;
   };
   enum class Use : std::uint8_t { owner, compressed, verbatim };
-  /// The name that is being written: unpacked, with the start and the hash of each suffix but the root.
+  /// The name that is being written: uncompressed, with the start and the hash of each of its suffixes but the root.
   struct Name {
     Buffer bytes;
     std::vector<std::uint8_t> starts;
@@ -72,14 +73,14 @@ class ResponseWriter {
   [[nodiscard]] Bytes written() const { return Bytes(*out_).subspan(start_); }
 
   static constexpr std::size_t slots = 512;
-  static constexpr std::size_t max_suffixes = 384;  // beyond, names are written without being remembered
+  static constexpr std::size_t max_suffixes = 384;  // later names are not remembered
 
   std::uint64_t seed_;
   Buffer* out_ = nullptr;
   std::size_t start_ = 0;
   std::size_t question_end_ = 0;
-  bool is_aliased_ = false;      // the records answer another question than this
-  bool knows_question_ = false;  // its suffixes are among the others: only names that do not equal it ask for them
+  bool is_aliased_ = false;      // add_alias() was called: the records are of another name than the question
+  bool knows_question_ = false;  // suffixes_ has those of the question, which are added when first needed
   std::array<Suffix, slots> suffixes_{};
   std::vector<std::uint16_t> used_slots_;
   Name name_;

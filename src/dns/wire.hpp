@@ -10,11 +10,11 @@ namespace pillion::dns {
 
 using Bytes = std::span<const std::uint8_t>;
 using MutableBytes = std::span<std::uint8_t>;
-/// Where messages are built; keeps its capacity between uses, so that a warm data path does not allocate.
+/// Messages are built in buffers that keep their capacity between uses, so that the data path stops allocating.
 using Buffer = std::vector<std::uint8_t>;
 
 inline constexpr std::size_t header_size = 12;          // RFC 1035 4.1.1
-inline constexpr std::size_t max_message_size = 65535;  // RFC 1035 4.2.2: the length prefix has two bytes
+inline constexpr std::size_t max_message_size = 65535;  // bytes; the length prefix has two (RFC 1035 4.2.2)
 inline constexpr std::size_t max_name_size = 255;       // RFC 1035 2.3.4, root label included
 inline constexpr std::size_t max_label_size = 63;       // RFC 1035 2.3.4
 inline constexpr std::size_t min_udp_payload =
@@ -44,7 +44,7 @@ namespace klass {
 inline constexpr std::uint16_t in = 1, chaos = 3, any = 255;
 }
 
-/// Big-endian reads and writes. The caller has checked that `offset + width` lies inside.
+/// Reads and writes of big-endian numbers. The caller has checked that the number lies inside `bytes`.
 [[nodiscard]] constexpr std::uint16_t read_u16(Bytes bytes, std::size_t offset) {
   return static_cast<std::uint16_t>(bytes[offset] << 8U | bytes[offset + 1]);
 }
@@ -71,8 +71,8 @@ inline void append(Buffer& out, Bytes bytes) {
   out.insert(out.end(), bytes.begin(), bytes.end());
 }
 
-/// Empties a buffer that is kept for another use. The memory of a large one is given back: what holds thousands of them
-/// is to be bounded by what they usually hold.
+/// Empties a buffer that will be used again. Frees the memory of a large one, since there are thousands of buffers and
+/// each keeps its capacity.
 inline void recycle(Buffer& buffer) {
   constexpr std::size_t kept_capacity = 512;
   if (buffer.capacity() > kept_capacity) {
@@ -82,7 +82,7 @@ inline void recycle(Buffer& buffer) {
   }
 }
 
-/// The header's flag bits as they stand in bytes 2 and 3 (RFC 1035 4.1.1, RFC 4035 3.2 for AD and CD).
+/// The flag bits in bytes 2 and 3 of the header (RFC 1035 section 4.1.1; AD and CD: RFC 4035 section 3.2).
 namespace flag {
 inline constexpr std::uint16_t qr = 0x8000, aa = 0x0400, tc = 0x0200, rd = 0x0100, ra = 0x0080, ad = 0x0020,
                                cd = 0x0010;

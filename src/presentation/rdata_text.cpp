@@ -21,7 +21,8 @@ void append_hex(std::string& out, dns::Bytes bytes) {
   }
 }
 
-// Digits of `bits` bits each, most significant first (RFC 4648); the last one filled up with zeros.
+// Appends digits of `bits` bits each, most significant bit first (RFC 4648). The last digit is filled up with zero
+// bits.
 void append_digits(std::string& out, dns::Bytes bytes, std::size_t bits, std::string_view digits) {
   std::uint32_t pending = 0;
   std::size_t pending_bits = 0;
@@ -39,7 +40,7 @@ void append_base64(std::string& out, dns::Bytes bytes) {
   out.append((3 - bytes.size() % 3) % 3, '=');
 }
 
-// RFC 1035 5.1: quoted; `\"` and `\\`, and `\DDD` for what is not printable ASCII.
+// In quotation marks (RFC 1035 section 5.1), with `\"`, `\\`, and `\DDD` for bytes that are not printable ASCII.
 void append_quoted(std::string& out, dns::Bytes text) {
   out += '"';
   for (const auto byte : text) {
@@ -68,7 +69,7 @@ class RdataPrinter {
       if (!out_.empty()) out_ += ' ';
       if (!print_field(field)) return std::nullopt;
     }
-    while (!out_.empty() && out_.back() == ' ') out_.pop_back();  // fields to the end may be empty
+    while (!out_.empty() && out_.back() == ' ') out_.pop_back();  // the last field may be empty
     if (offset_ != end_ || layout.empty()) return std::nullopt;
     return std::move(out_);
   }
@@ -136,7 +137,7 @@ class RdataPrinter {
     return value;
   }
 
-  // Bytes after a length of one byte.
+  // The bytes that follow a length of one byte.
   std::optional<dns::Bytes> take_counted() {
     const auto size = take_number(1);
     if (!size || *size > left()) return std::nullopt;
@@ -246,7 +247,7 @@ class RdataPrinter {
     return true;
   }
 
-  // RFC 9460 2.1 and 14.3.2. Values that have no form of their own here are written as text.
+  // RFC 9460 sections 2.1 and 14.3.2. The values of other keys than these are written as text.
   bool print_parameters() {
     bool first = true;
     while (left() > 0) {

@@ -17,9 +17,9 @@ namespace {
 
 constexpr std::size_t max_rdata_size = std::numeric_limits<std::uint16_t>::max();  // RDLENGTH
 
-constexpr std::string_view readable_fields = "124aAnsScqx";  // letters of rdata_layout
+constexpr std::string_view readable_fields = "124aAnsScqx";  // the letters of dns::rdata_layout() that can be read
 
-// An rdata as it should be, for messages; empty for the types that are seldom written by hand.
+// An example of the rdata of a type for error messages.
 std::string_view example_of(std::uint16_t rr_type) {
   switch (rr_type) {
     case dns::type::a:
@@ -56,7 +56,7 @@ int hex_digit(char c) {
   return -1;
 }
 
-// Hexadecimal digits, which may stand in several words.
+// Reads hexadecimal digits, which may be in several words.
 std::expected<dns::Buffer, std::string> read_hex(Words words) {
   dns::Buffer bytes;
   int high = -1;
@@ -73,7 +73,7 @@ std::expected<dns::Buffer, std::string> read_hex(Words words) {
   return bytes;
 }
 
-// Reads words as the fields of one type's layout. Each function returns what is wrong, empty where nothing is.
+// Reads words as the fields of a layout. Each function returns an error message, which is empty without an error.
 class RdataReader {
  public:
   RdataReader(std::uint16_t rr_type, Words words, dns::Bytes origin) : type_(rr_type), words_(words), origin_(origin) {}
@@ -144,7 +144,7 @@ class RdataReader {
     return {};
   }
 
-  // Only SOA has these: a serial number and times.
+  // The serial number or a time of a SOA record, the only type with such fields.
   std::string read_time() {
     const auto text = take().text;
     const auto value = parse_zone_time(text, std::numeric_limits<std::uint32_t>::max());
@@ -181,7 +181,7 @@ class RdataReader {
     return problem;
   }
 
-  // RFC 8659 4.1: letters and digits.
+  // RFC 8659 section 4.1: letters and digits.
   std::string read_tag() {
     const auto text = take().text;
     const auto letter_or_digit = [](char c) {

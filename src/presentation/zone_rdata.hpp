@@ -1,5 +1,5 @@
 #pragma once
-// Rdata in presentation form to wire form. Used inside this room only.
+// Rdata in presentation format to wire form. Only this room includes this file.
 
 #include <cstdint>
 #include <expected>
@@ -10,8 +10,9 @@
 
 namespace pillion::presentation {
 
-/// The rdata that `words` stand for, field by field, or by `\# LENGTH HEX` (RFC 3597 section 5), which must then be
-/// what the type's layout says, with names uncompressed.
+/// Reads `words` field by field as rdata of this type, or as `\# LENGTH HEX` (RFC 3597 section 5). Rdata in hexadecimal
+/// must have the layout of its type too, with names uncompressed. `origin` completes relative names. The error says
+/// what is wrong and what would be right.
 [[nodiscard]] std::expected<dns::Buffer, std::string> read_zone_rdata(std::uint16_t rr_type, Words words,
                                                                       dns::Bytes origin);
 

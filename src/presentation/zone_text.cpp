@@ -46,13 +46,14 @@ std::expected<dns::Buffer, std::string> read_owner(const Word& word, dns::Bytes 
                          shown(dns::to_text(origin)) + ", or one without the final dot, which is completed by that");
 }
 
-// What stands between owner and rdata.
+// The fields between owner and rdata.
 struct Head {
   std::uint32_t ttl = default_ttl;
   std::uint16_t type = 0;
 };
 
-// RFC 6895 3.1: 0 is reserved, and 128 to 255 are for queries and messages, as OPT is.
+// RFC 6895 section 3.1: 0 is reserved, and 128 to 255 are for queries and messages, as OPT is. Returns an error
+// message, which is empty for a type of data.
 std::string check_type(std::uint16_t type) {
   if (type == 0 || type == dns::type::opt || (type >= 128 && type <= 255))
     return type_to_text(type) + " is not a type that a zone can hold; allowed: types of data, such as A, AAAA or TXT";
@@ -61,7 +62,7 @@ std::string check_type(std::uint16_t type) {
   return {};
 }
 
-// Eats the words up to the type's from the front of `words`.
+// Takes the words up to the type from the front of `words`.
 std::expected<Head, std::string> read_head(Words& words) {
   Head head;
   bool has_ttl = false;
@@ -90,7 +91,7 @@ std::expected<Head, std::string> read_head(Words& words) {
   return std::unexpected("the type is missing; allowed: " + std::string(form));
 }
 
-// Who leaves the owner out has the type or the class taken for it.
+// True if the first word may be a type or a class, so that the owner is probably missing.
 bool looks_like_no_owner(const Word& first) {
   return !first.quoted && (type_from_text(first.text) || is_class_in(first.text));
 }

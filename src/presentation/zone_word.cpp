@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view blanks = " \t\r";
 
-// The end of the text between quotation marks that starts at `at`; nullopt where it has none.
+// The place of the quotation mark that ends the text at `at`; nullopt if there is none.
 std::optional<std::size_t> end_of_quoted(std::string_view line, std::size_t at) {
   for (; at < line.size(); ++at) {
     if (line[at] == '"') return at;
@@ -28,7 +28,7 @@ std::size_t end_of_word(std::string_view line, std::size_t at) {
   return std::min(at, line.size());
 }
 
-// A name whose last character is a dot, and one that no backslash escapes.
+// True if the last character is a dot that no backslash escapes.
 bool is_absolute(std::string_view text) {
   if (!text.ends_with('.')) return false;
   text.remove_suffix(1);
@@ -137,7 +137,7 @@ std::optional<std::uint32_t> parse_zone_time(std::string_view text, std::uint32_
     text.remove_prefix(static_cast<std::size_t>(end - text.data()));
     std::uint64_t factor = 1;
     if (text.empty()) {
-      if (!first) return std::nullopt;  // "1h30": thirty of what?
+      if (!first) return std::nullopt;  // such as "1h30", of which the last number has no unit
     } else {
       const auto unit = units.find(static_cast<char>(text[0] | 0x20));
       if (unit == std::string_view::npos) return std::nullopt;

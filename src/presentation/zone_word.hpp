@@ -1,6 +1,6 @@
 #pragma once
-// The words of one line of a zone file (RFC 1035 section 5.1), and the values that single words stand for. Used inside
-// this room only.
+// The words of one line of a zone file (RFC 1035 section 5.1), and the values of single words. Only this room includes
+// this file.
 
 #include <cstdint>
 #include <expected>
@@ -15,24 +15,28 @@
 namespace pillion::presentation {
 
 struct Word {
-  std::string_view text;  ///< a view of the line, its escapes still in and the quotation marks taken off
+  std::string_view text;  ///< a view of the line, with escapes but without quotation marks
   bool quoted = false;
 };
 using Words = std::span<const Word>;
 
-/// Splits a line at its blanks, without comments and parentheses. The error says what is wrong with it.
+/// Splits a line at its blanks. Leaves out comments and parentheses. The error says what is wrong and what would be
+/// right.
 [[nodiscard]] std::expected<std::vector<Word>, std::string> split_zone_line(std::string_view line);
 
-/// A word for a message of one line: in backquotes, what is not printable ASCII as `\DDD`, cut to 60 characters.
+/// A word for an error message of one line: in backquotes, cut to 60 bytes, with `\DDD` for each byte that is not
+/// printable ASCII.
 [[nodiscard]] std::string shown(std::string_view word);
 
-/// The bytes that a word's text stands for.
+/// The bytes of a word, with its escapes replaced. The error says which escape is wrong and what would be right.
 [[nodiscard]] std::expected<dns::Buffer, std::string> read_zone_string(const Word& word);
 
-/// A name in wire form, `@` and relative ones completed by `origin`.
+/// Reads a name into wire form. `@` is `origin`, which also completes relative names. The error says what is wrong and
+/// what would be right.
 [[nodiscard]] std::expected<dns::Buffer, std::string> read_zone_name(const Word& word, dns::Bytes origin);
 
-/// Seconds: a number, or numbers with the units w, d, h, m and s in any case. nullopt for anything else or above `max`.
+/// Reads a time in seconds: a number, or numbers with the units w, d, h, m and s in any letter case. nullopt for other
+/// text, and for a time of more than `max` seconds.
 [[nodiscard]] std::optional<std::uint32_t> parse_zone_time(std::string_view text, std::uint32_t max);
 
 }  // namespace pillion::presentation

@@ -1,4 +1,4 @@
-// The data path's functions do not allocate. This program counts what operator new gives.
+// The functions of the data path do not allocate. This program counts the calls of operator new.
 
 #include <cstdlib>
 #include <new>
@@ -12,7 +12,7 @@
 #include "dns/ttl.hpp"
 
 namespace {
-std::size_t allocations = 0;  // of the only thread that there is
+std::size_t allocations = 0;  // the program has one thread
 }
 
 void* operator new(std::size_t size) {
@@ -49,7 +49,7 @@ TEST(Allocations, NoneOnTheWayOfAQueryAndItsAnswer) {
                                .bytes();
 
   ResponseWriter writer(0x5eed);
-  // Its first response makes it large enough for others.
+  // The first response makes the writer's tables large enough for others.
   Buffer first;
   writer.start(first, 0, MessageView::parse(answer)->question().name, type::a, klass::in);
   ASSERT_TRUE(writer.add_records(MessageView::parse(answer).value(), [](const Record& record) { return record.ttl; }));

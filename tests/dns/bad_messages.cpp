@@ -13,7 +13,7 @@ MessageBuilder query() {
   return MessageBuilder().question("www.example.com");
 }
 
-// A header that counts one question, and whatever follows it.
+// A header that counts one question, then `rest`.
 Buffer question_of(const Buffer& rest) {
   return MessageBuilder().set_u16(4, 1).raw(rest).bytes();
 }
@@ -22,7 +22,7 @@ Buffer with_root_question(const Buffer& rest) {
   return joined({rest, {0, 0, 1, 0, 1}});
 }
 
-// A query that counts one record in this section, and whatever follows the question.
+// A query that counts one record in this section, then `rest` after the question.
 Buffer record_of(Section section, const Buffer& rest) {
   return query().set_u16(static_cast<std::size_t>(section), 1).raw(rest).bytes();
 }
@@ -97,7 +97,7 @@ void add_question_names(Table& table) {
     table.push_back({std::move(name), question_of(with_root_question(rest)), QueryError::long_name});
   };
   add_long("name_label_64", joined({{64}, Buffer(64, 'x')}));
-  add_long("name_bit_string_label", {0x41, 0x08, 0x0A});  // RFC 2673, withdrawn by RFC 6891 5
+  add_long("name_bit_string_label", {0x41, 0x08, 0x0A});  // RFC 2673, obsoleted by RFC 6891 section 5
   add_long("name_label_type_01_last", {0x7F});
   add_long("name_label_type_10", {0x80, 0x0C});
   add_long("name_label_type_10_all_ones", {0xBF, 0xFF});
@@ -150,7 +150,7 @@ void add_record_owners(Table& table) {
       {"owner_label_overruns", record_of(Section::additional, {63, 'a', 'b', 'c'}), QueryError::malformed_record});
   table.push_back({"owner_half_a_pointer", record_of(Section::additional, {0xC0}), QueryError::malformed_record});
 
-  // Two names that lead to each other: the first cannot be read, whatever comes behind it.
+  // Two names that point to each other: the first cannot be read, whatever follows.
   const auto first = query().size();
   const auto second = first + 2 + 10 + address.size();
   table.push_back({"owners_point_to_each_other",
@@ -160,7 +160,7 @@ void add_record_owners(Table& table) {
                        .bytes(),
                    QueryError::malformed_record});
 
-  // 200 pointers, each to the one before it, in rdata; then a name that would follow them all.
+  // 200 pointers in rdata, each to the one before it, then a name that points to the last of them.
   Buffer chain = pointer_to(question_name);
   const auto chain_start = query().size() + 1 + 10;
   for (std::size_t i = 1; i < 200; ++i) append(chain, pointer_to(chain_start + 2 * (i - 1)));

@@ -1,6 +1,6 @@
 #pragma once
-// Hand-made messages that are not valid queries, each with the reason for which it must be refused. Used by the unit
-// tests here, and by the tests of the whole program through `dump_bad_messages`.
+// Messages that are not valid queries, each with the reason for which parse_query() must refuse it. The unit tests use
+// them, and through `dump_bad_messages` the tests of the whole program do.
 
 #include <string>
 #include <vector>

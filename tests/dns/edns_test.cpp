@@ -1,5 +1,9 @@
 #include "dns/edns.hpp"
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include <gmock/gmock.h>
 
 #include "dns/message_builder.hpp"
@@ -9,6 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
+using ::testing::IsEmpty;
 
 Buffer query() {
   return MessageBuilder().question("www.example.com").bytes();
@@ -56,6 +61,31 @@ TEST(ReadEdns, SizesBelow512CountAs512) {
   }
 }
 
+TEST(ForEachOption, ReturnsWhatOverruns) {
+  const auto whole = joined({option_of(option::padding, Buffer(5)), option_of(option::nsid, {})});
+  const auto ignore = [](std::uint16_t /*code*/, Bytes /*value*/) {};
+  EXPECT_THAT(for_each_option(whole, ignore), IsEmpty());
+  EXPECT_THAT(for_each_option({}, ignore), IsEmpty());
+  const auto header_cut = joined({whole, {0, 3, 0}});
+  EXPECT_THAT(for_each_option(header_cut, ignore), ElementsAre(0, 3, 0));
+  const auto value_cut = joined({whole, {0, 3, 0, 2, 9}});
+  std::vector<std::uint16_t> codes;
+  const auto left = for_each_option(value_cut, [&](std::uint16_t code, Bytes /*value*/) { codes.push_back(code); });
+  EXPECT_THAT(left, ElementsAre(0, 3, 0, 2, 9));
+  EXPECT_THAT(codes, ElementsAre(option::padding, option::nsid));
+}
+
+TEST(ForEachExtendedError, PassesOverOtherOptionsAndErrorsWithoutACode) {
+  const auto options =
+      joined({option_of(option::padding, Buffer(5)), option_of(option::extended_error, {0, 3}),
+              option_of(option::extended_error, {7}), option_of(option::extended_error, {0, 22, 'n', 'o'})});
+  std::vector<std::pair<std::uint16_t, std::string>> errors;
+  for_each_extended_error(options, [&](std::uint16_t info_code, Bytes text) {
+    errors.emplace_back(info_code, std::string(text.begin(), text.end()));
+  });
+  EXPECT_THAT(errors, ElementsAre(std::pair(3, ""), std::pair(22, "no")));
+}
+
 TEST(FindOption, WalksToTheFirstWithTheCode) {
   const auto options = joined({option_of(option::padding, Buffer(5)), option_of(option::nsid, {}),
                                option_of(option::cookie, {1, 2}), option_of(option::cookie, {3})});
@@ -83,7 +113,7 @@ TEST(Keepalive, TheTimeoutWhereThereIsOne) {
 }
 
 TEST(OptWriter, TheFixedPart) {
-  Buffer out = {9, 9, 9};  // whatever stands before the message
+  Buffer out = {9, 9, 9};  // bytes before the message
   append(out, query());
   OptWriter(
       out, 3,
@@ -146,7 +176,7 @@ TEST(OptWriter, ExtraTextIsCutAtACharacter) {
   }
 }
 
-// A message of `size` bytes of which the last record is a TXT that fills it.
+// A message of `size` bytes, which a TXT record at its end fills.
 Buffer message_of(std::size_t size) {
   MessageBuilder message;
   message.question(".");
@@ -172,7 +202,7 @@ TEST(Padding, EveryLengthBecomesAMultipleByTheLeastPossible) {
 
 TEST(Padding, EvenOfBareHeaders) {
   for (std::size_t size = header_size; size < 600; ++size) {
-    Buffer out(size);  // nothing here reads more than the header's counts
+    Buffer out(size);  // only the counts of the header are read
     OptWriter(out, 0, {}).add_padding(128);
     ASSERT_EQ(out.size(), (size + 15 + 127) / 128 * 128);
   }
@@ -195,7 +225,7 @@ TEST(Padding, CountsFromTheStartOfTheMessage) {
 TEST(Padding, NeverMoreThanTheLargestMessage) {
   for (const std::size_t left : {0U, 3U, 4U, 5U, 100U}) {
     auto out = message_of(max_message_size - 11 - left);
-    OptWriter(out, 0, {}).add_padding(1000);  // of which 65,535 is no multiple
+    OptWriter(out, 0, {}).add_padding(1000);  // 65,535 is no multiple of 1,000
     EXPECT_EQ(out.size(), left < 4 ? max_message_size - left : max_message_size);
     EXPECT_TRUE(MessageView::parse(out));
   }

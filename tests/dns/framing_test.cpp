@@ -19,7 +19,7 @@ Buffer framed(const std::vector<Buffer>& messages) {
   return stream;
 }
 
-// Reads a stream as a session does: what is not whole is kept and what comes next is put behind it.
+// Reads a stream as a session does: keeps an incomplete message and appends what is read next.
 std::vector<Buffer> read_in_pieces(Bytes stream, const std::vector<std::size_t>& cuts) {
   std::vector<Buffer> messages;
   Buffer kept;

@@ -1,5 +1,5 @@
 #pragma once
-// Builds DNS messages byte by byte, right or wrong, for tests.
+// Builds DNS messages for tests, well-formed or not, byte by byte.
 
 #include <initializer_list>
 #include <string_view>
@@ -10,24 +10,24 @@
 
 namespace pillion::dns::testing {
 
-/// Bytes of a string, embedded zeros included: bytes_of(std::string_view("\x01\x00", 2)).
+/// The bytes of a string, zeros included: bytes_of(std::string_view("\x01\x00", 2)).
 inline Buffer bytes_of(std::string_view text) {
   return {text.begin(), text.end()};
 }
 
-/// The wire form of a name; throws where it is wrong (std::bad_expected_access).
+/// The wire form of a name. Throws std::bad_expected_access if `text` is no name.
 inline Buffer name_of(std::string_view text) {
   return parse_name(text).value();
 }
 
-/// One wire label.
+/// A label with its length byte.
 inline Buffer label_of(std::string_view text) {
   Buffer label = {static_cast<std::uint8_t>(text.size())};
   append(label, bytes_of(text));
   return label;
 }
 
-/// `count` labels of `size` letters each, without the root.
+/// `count` labels of `size` letters each, without the root label.
 inline Buffer labels_of(std::size_t count, std::size_t size) {
   Buffer labels;
   for (std::size_t i = 0; i < count; ++i) append(labels, label_of(std::string(size, static_cast<char>('a' + i % 26))));
@@ -40,9 +40,14 @@ inline Buffer joined(std::initializer_list<Buffer> parts) {
   return all;
 }
 
-enum class Section : std::uint8_t { answer = 6, authority = 8, additional = 10 };  // where the header counts it
+enum class Section : std::uint8_t {
+  answer = 6,
+  authority = 8,
+  additional = 10
+};  // where the header counts its records
 
-/// A message that starts as a header (id 0x1234, no questions) and grows; each function returns the builder.
+/// A message that starts as a header with id 0x1234 and without questions. Each function appends to it and returns the
+/// builder.
 class MessageBuilder {
  public:
   explicit MessageBuilder(std::uint16_t flags = flag::rd) {
@@ -86,7 +91,7 @@ class MessageBuilder {
     return *this;
   }
 
-  /// Overwrites two bytes, wherever they are.
+  /// Overwrites two bytes at any offset.
   MessageBuilder& set_u16(std::size_t offset, std::uint16_t value) {
     write_u16(bytes_, offset, value);
     return *this;

@@ -67,7 +67,7 @@ TEST(MessageView, NamesUpTo255BytesAndLabelsUpTo63) {
 }
 
 TEST(MessageView, TheReasonsArePartOfTheTable) {
-  // tests/dns/bad_messages.cpp holds the cases; here only what a query never reaches.
+  // tests/dns/bad_messages.cpp has the other cases; parse_query() returns these two before it parses.
   EXPECT_EQ(MessageView::parse(Buffer(11)).error(), ParseError::short_header);
   EXPECT_EQ(MessageView::parse(MessageBuilder(flag::qr | rcode::formerr).bytes()).error(), ParseError::question_count);
   EXPECT_EQ(to_string(ParseError::short_header), "short_header");
@@ -177,8 +177,8 @@ TEST(SkipName, StopsAtTheFirstPointer) {
 TEST(SkipName, APointerLeadsToWhatStandsWhollyBefore) {
   struct Case {
     const char* what;
-    Buffer rest;         // after a bare header
-    std::size_t offset;  // of the name, in the rest
+    Buffer rest;         // after the header
+    std::size_t offset;  // of the name in `rest`
     bool valid;
   };
   const Case cases[] = {
@@ -216,7 +216,7 @@ TEST(SkipName, AtMost127Pointers) {
 }
 
 TEST(UnpackName, FollowsPointersUpTo255Bytes) {
-  auto message = MessageBuilder().question("example.com").bytes();  // 13 bytes at 12
+  auto message = MessageBuilder().question("example.com").bytes();  // a name of 13 bytes at offset 12
   const auto start = message.size();
   append(message, joined({labels_of(3, 63), labels_of(1, 49), pointer_to(12)}));
   Buffer name;
@@ -227,10 +227,10 @@ TEST(UnpackName, FollowsPointersUpTo255Bytes) {
   message.resize(start);
   append(message, joined({labels_of(3, 63), labels_of(1, 50), pointer_to(12)}));
   EXPECT_FALSE(unpack_name(message, start, name));
-  EXPECT_EQ(name.size(), max_name_size);  // as it was
+  EXPECT_EQ(name.size(), max_name_size);  // unchanged
 }
 
-/// Records until the message is full, whose owners lead to a name of so many labels.
+/// A full message of records whose owner names point to a name of `labels` labels.
 Buffer full_of_owners(std::size_t labels) {
   MessageBuilder message(flag::qr);
   message.question("www.example");
@@ -242,7 +242,7 @@ Buffer full_of_owners(std::size_t labels) {
 }
 
 TEST(MessageView, LabelsThatPointersLeadToAreWithinABudget) {
-  // The reverse names of IPv6 have the most labels of those in use (RFC 3596 section 2.5).
+  // The names in use with the most labels are the reverse names of IPv6 (RFC 3596 section 2.5).
   EXPECT_TRUE(MessageView::parse(full_of_owners(34)));
   EXPECT_EQ(MessageView::parse(full_of_owners(126)).error(), ParseError::malformed_record);
 }

@@ -1,6 +1,9 @@
 #include "dns/name.hpp"
 
+#include <optional>
 #include <set>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 
@@ -8,6 +11,9 @@
 
 namespace pillion::dns::testing {
 namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 Buffer single_label(std::string_view label) {
   return joined({label_of(label), {0}});
@@ -49,7 +55,7 @@ TEST(NameText, TheLongestNames) {
 
 TEST(NameText, OfBytesThatAreNoName) {
   EXPECT_EQ(to_text({}), ".");
-  EXPECT_EQ(to_text(Buffer{5, 'a', 'b'}), "ab.");  // cut short, but never read past
+  EXPECT_EQ(to_text(Buffer{5, 'a', 'b'}), "ab.");  // to_text() reads no byte after the end
   EXPECT_EQ(to_text(Buffer{5}), ".");
 }
 
@@ -93,9 +99,10 @@ TEST(EqualNames, WithoutRegardToCase) {
   EXPECT_FALSE(equal_names(name_of("www.example.com"), name_of("www.example.con")));
   EXPECT_FALSE(equal_names(name_of("a.bc"), name_of("ab.c")));
   EXPECT_FALSE(equal_names(name_of("a"), name_of("a.a")));
-  EXPECT_FALSE(equal_names(single_label("[abc"), single_label("{abc")));  // '[' and '{' differ by the bit of case
+  EXPECT_FALSE(
+      equal_names(single_label("[abc"), single_label("{abc")));  // '[' and '{' differ by the same bit as 'a' and 'A'
   EXPECT_FALSE(equal_names(single_label("@abc"), single_label("`abc")));
-  EXPECT_FALSE(equal_names(single_label("\xC1"), single_label("\xE1")));  // Latin-1 letters have no case here
+  EXPECT_FALSE(equal_names(single_label("\xC1"), single_label("\xE1")));  // only ASCII letters have case
 }
 
 TEST(EqualNames, OnlyLettersHaveCaseWhereverTheyStand) {
@@ -135,6 +142,58 @@ TEST(HashName, SpreadsSimilarNames) {
   EXPECT_NEAR(static_cast<double>(low_bits.size()), 41427, 500);
 }
 
+TEST(NameView, Labels) {
+  const auto labels_in = [](NameView name) {
+    std::vector<std::string> labels;
+    for (const auto label : name.labels()) labels.emplace_back(label.begin(), label.end());
+    return labels;
+  };
+  EXPECT_THAT(labels_in(name_of("www.example.com")), ElementsAre("www", "example", "com"));
+  EXPECT_THAT(labels_in(name_of(".")), IsEmpty());
+  EXPECT_THAT(labels_in({}), IsEmpty());
+  EXPECT_THAT(labels_in(label_of("com")), ElementsAre("com"));  // without the root label
+  EXPECT_EQ(NameView(name_of("www.example.com")).label_count(), 3U);
+  EXPECT_EQ(NameView(joined({labels_of(127, 1), {0}})).label_count(), 127U);
+  EXPECT_EQ(NameView(name_of(".")).label_count(), 0U);
+}
+
+TEST(NameView, FirstLabelAndParent) {
+  const auto name = name_of("www.example.com");
+  EXPECT_THAT(NameView(name).first_label(), ElementsAre('w', 'w', 'w'));
+  EXPECT_EQ(NameView(name).parent(), name_of("example.com"));
+  EXPECT_EQ(NameView(name).parent().parent().parent(), name_of("."));
+  EXPECT_TRUE(NameView(name).parent().parent().parent().is_root());
+  EXPECT_FALSE(NameView(name).is_root());
+  EXPECT_TRUE(NameView().is_root());
+}
+
+TEST(NameView, InAMessage) {
+  const auto message = MessageBuilder().question("www.example.com").bytes();
+  EXPECT_EQ(NameView::at(message, header_size), name_of("www.example.com"));
+  EXPECT_EQ(NameView::at(message, header_size + 4), name_of("example.com"));
+  EXPECT_EQ(NameView::at(message, header_size + 16).size(), 1U);
+}
+
+TEST(NameView, IsWithinItselfAndItsAncestors) {
+  const auto name = name_of("www.Example.com");
+  for (const auto* const ancestor : {"www.example.com", "EXAMPLE.com", "com", "."})
+    EXPECT_TRUE(NameView(name).is_within(name_of(ancestor))) << ancestor;
+  for (const auto* const other : {"example.net", "a.www.example.com", "ww.example.com", "ample.com"})
+    EXPECT_FALSE(NameView(name).is_within(name_of(other))) << other;
+  EXPECT_EQ(NameView(name).labels_before(name_of("com")), 2U);
+  EXPECT_EQ(NameView(name).labels_before(name), 0U);
+  EXPECT_EQ(NameView(name).labels_before(name_of("net")), std::nullopt);
+  // The last bytes of the first are those of the second, of which it is no descendant.
+  const auto alike = single_label(std::string_view("x\3com", 5));
+  EXPECT_FALSE(NameView(alike).is_within(name_of("com")));
+}
+
+TEST(NameView, ComparesAndHashesWithoutRegardToCase) {
+  EXPECT_EQ(NameView(name_of("www.example.com")), name_of("WWW.example.COM"));
+  EXPECT_NE(NameView(name_of("www.example.com")), name_of("www.example.net"));
+  EXPECT_EQ(NameView(name_of("www.example.com")).hash(5), hash_name(name_of("WWW.example.com"), 5));
+}
+
 TEST(IsUtf8, PerLabel) {
   const std::string_view valid[] = {
       "www",
@@ -153,12 +212,12 @@ TEST(IsUtf8, PerLabel) {
   };
   for (const auto label : valid) EXPECT_TRUE(is_utf8(joined({label_of("www"), label_of(label), {0}}))) << label;
   EXPECT_TRUE(is_utf8(Buffer{0}));
-  // The bad ones are in the table of bad messages; here only that each label stands by itself.
+  // The table of bad messages has more labels that are not UTF-8. Here, each label is checked by itself.
   EXPECT_FALSE(is_utf8(joined({label_of("\xC3"), label_of("\xA9"), {0}})));
   EXPECT_FALSE(is_utf8(joined({label_of("caf\xC3\xA9"), label_of("\xE9"), {0}})));
 }
 
-// The decoder that RFC 3629 describes, one character at a time, written for clarity.
+// A second decoder after RFC 3629, which reads one character at a time.
 bool is_utf8_slowly(Bytes text) {
   std::size_t i = 0;
   while (i < text.size()) {
@@ -181,7 +240,7 @@ TEST(IsUtf8, AgreesWithAnotherDecoderOnAllShortLabels) {
   for (std::uint32_t two = 0; two < 0x10000; ++two) {
     const Buffer label = {static_cast<std::uint8_t>(two >> 8U), static_cast<std::uint8_t>(two)};
     ASSERT_EQ(is_utf8(joined({{2}, label, {0}})), is_utf8_slowly(label)) << two;
-    // As the first two of four bytes, with continuations that are valid or not.
+    // The first two of four bytes; the other two are valid continuations or not.
     for (const auto last : Buffer{0x7F, 0x80, 0xBF, 0xC0}) {
       const auto four = joined({label, {0x80, last}});
       ASSERT_EQ(is_utf8(joined({{4}, four, {0}})), is_utf8_slowly(four)) << two;

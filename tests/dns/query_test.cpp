@@ -41,7 +41,7 @@ TEST(ParseQuery, TheOpcodeAndTheTypeAreNotItsBusiness) {
 }
 
 TEST(ParseQuery, RecordsAreWelcome) {
-  // IXFR carries the SOA that the client has (RFC 1995 3); an update carries anything.
+  // IXFR has the client's SOA in the authority section (RFC 1995 section 3); UPDATE may have records in all sections.
   const auto ixfr = MessageBuilder()
                         .question("example.com", type::ixfr)
                         .record(Section::authority, pointer_to(12), type::soa, Buffer(22))
@@ -77,12 +77,12 @@ TEST(QueryError, FormerrOnlyToWhatMayBeAQuery) {
   EXPECT_TRUE(deserves_formerr(QueryError::name_not_utf8));
 }
 
-/// What is kept of this message, and viewed.
+/// The view of the kept query that `message` is.
 class Kept {
  public:
   explicit Kept(Buffer message) : message_(std::move(message)), whole_(parse_query(message_, {}).value()) {
     kept_.assign(whole_);
-    // Nothing of the kept query may refer to the message.
+    // The kept query must not refer to the message.
     std::ranges::fill(message_, 0xFF);
   }
   [[nodiscard]] QueryView view() const { return kept_.view(); }

@@ -69,13 +69,13 @@ TEST(Reply, Rfc1035PointersLeadToNames) {
   const auto inside_text = message.size() - 3;
   const auto sound_until_here = message.bytes();
   EXPECT_TRUE(is_sound(sound_until_here));
-  // "01 00" of type A reads as a label and the root.
+  // "01 00" of type and class reads as the start of a name.
   EXPECT_TRUE(is_sound(reply().record(Section::answer, pointer_to(header_size + 4), type::a, Buffer(4)).bytes()));
   const auto into_type = reply(0x0100).record(Section::answer, pointer_to(to_type + 1), type::a, Buffer(4)).bytes();
   EXPECT_FALSE(is_sound(into_type)) << "into the question's type";
   EXPECT_FALSE(is_sound(message.record(Section::answer, pointer_to(inside_text), type::a, Buffer(4)).bytes()))
       << "into a text";
-  // Into the middle of a label.
+  // A pointer into the middle of a label.
   EXPECT_FALSE(
       is_sound(reply()
                    .record(Section::answer, joined({label_of(std::string("a\x01z\0", 4)), {0}}), type::a, Buffer(4))
@@ -123,13 +123,13 @@ TEST(Reply, RdataOfKnownTypesIsLaidOutAsItsRfcSays) {
       {type::aaaa, Buffer(4)},
       {type::cname, {}},
       {type::cname, joined({host, {0}})},            // bytes after the name
-      {type::cname, label_of("host")},               // no end
-      {type::cname, pointer_to(0x3FFF)},             // forward
-      {type::mx, {0, 10}},                           // no name
-      {type::mx, joined({{0, 10}, label_of("h")})},  // cut
+      {type::cname, label_of("host")},               // no root label
+      {type::cname, pointer_to(0x3FFF)},             // a pointer forward
+      {type::mx, {0, 10}},                           // without a name
+      {type::mx, joined({{0, 10}, label_of("h")})},  // a name without its end
       {type::soa, joined({host, host, Buffer(19)})},
       {type::srv, joined({Buffer(6), host, {1}})},
-      {type::ptr, {0x80, 0}},  // a label of no known kind
+      {type::ptr, {0x80, 0}},  // an unknown label type
       {type::txt, {5, 'a'}},
       {type::txt, {}},
       {type::naptr, joined({Buffer(4), label_of("u"), label_of("sip"), label_of("")})},

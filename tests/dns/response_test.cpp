@@ -98,7 +98,7 @@ TEST(AppendHeaderError, Rfc6891OurOptWhereOneCanBeFound) {
   EXPECT_EQ(Header::of(out)->additionals(), 1);
   EXPECT_THAT(Bytes(out).subspan(header_size), ElementsAre(0, 0, 41, 1400 >> 8, 1400 & 0xFF, 0, 0, 0x80, 0, 0, 0));
 
-  // Behind a fault nothing is believed.
+  // An OPT record after a malformed record does not count.
   query[header_size] = 0xFF;
   out.clear();
   append_header_error(out, query, rcode::formerr, {});
@@ -113,7 +113,7 @@ TEST(AddressTo, Rfc1035TheQuerysOwnIdFlagsAndLetters) {
                         .question("WWW.Example")
                         .set_u16(0, 77)
                         .bytes());
-  // RFC 6840 5.7: AD is for those who want to know.
+  // RFC 6840 section 5.7: AD is only for clients that set AD or DO.
   const auto plain = MessageBuilder(flag::ad).question("www.example").bytes();
   answer = MessageBuilder(flag::qr | flag::rd | flag::ad).question("www.example").bytes();
   address_to(parse_query(plain, {}).value(), answer);
@@ -124,7 +124,7 @@ MessageBuilder long_answer(std::uint16_t flags) {
   return MessageBuilder(flags).question("wWw.example").record(Section::answer, pointer_to(12), type::a, address);
 }
 
-/// Two answers, an authority and an additional record, and where each ends.
+/// A message with two answers, an authority and an additional record, and the offsets at which these end.
 struct Sections {
   Sections() {
     message.question("www.example");
@@ -150,7 +150,7 @@ TEST(Shorten, KeepsWholeRecordsFromTheBeginning) {
   for (const auto& [limit, is_loss, counts, dnssec_ok] :
        {Expected{ends[4], false, {2, 1, 1}}, Expected{ends[4] - 1, false, {2, 1, 0}},  // RFC 2181 9
         Expected{ends[3], false, {2, 1, 0}}, Expected{ends[3] - 1, false, {2, 0, 0}},
-        Expected{ends[3] - 1, true, {2, 0, 0}, true},  // RFC 4035 3.1.1: what proves the answer may be there
+        Expected{ends[3] - 1, true, {2, 0, 0}, true},  // RFC 4035 section 3.1.1: validating clients need these
         Expected{ends[2] - 1, true, {1, 0, 0}}, Expected{ends[0], true, {0, 0, 0}}}) {
     Buffer out = {1, 2, 3};
     append(out, whole.message.bytes());
@@ -167,8 +167,8 @@ TEST(Shorten, FollowsNoPointerIntoAQuestionThatHasChanged) {
   MessageBuilder message(flag::qr);
   message.question("www.example", type::a);
   const auto type_low = message.size() - 3;
-  // "01 00" of type and class, "01" is a label of one byte: a name as long as the type is A and what follows is the
-  // root.
+  // Read from the low byte of the type on, type A and class IN are two labels of one byte, and the type of the first
+  // record is their root label. After the type has changed, there is no name at that place.
   message.record(Section::authority, Buffer{0}, type::a, address);
   message.record(Section::authority, pointer_to(type_low), type::a, address);
   ASSERT_TRUE(MessageView::parse(message.bytes()));

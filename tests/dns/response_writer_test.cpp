@@ -33,7 +33,7 @@ MessageBuilder reply_for(std::string_view name, std::uint16_t rr_type = type::a)
   return message;
 }
 
-/// "owner ttl type rdata" of each record.
+/// Each record as "owner ttl type rdata".
 std::vector<std::string> records_of(const Buffer& message) {
   std::vector<std::string> all;
   const auto view = MessageView::parse(message);
@@ -49,7 +49,7 @@ std::vector<std::string> records_of(const Buffer& message) {
 
 class ResponseWriterTest : public ::testing::Test {
  protected:
-  /// The reply written anew; empty if it does not fit.
+  /// The reply as the writer writes it; empty if it does not fit.
   Buffer rewritten(const Buffer& reply) {
     const auto view = MessageView::parse(reply).value();
     EXPECT_TRUE(is_sound_reply(view, false));
@@ -57,7 +57,7 @@ class ResponseWriterTest : public ::testing::Test {
     return written(question.name, question.type,
                    [&] { return writer_.add_records(view, [](const Record& record) { return record.ttl; }); });
   }
-  /// The reply as that to the question `alias`.
+  /// The reply as the writer writes it after an alias from the question `alias`.
   Buffer aliased(const Buffer& reply, const Buffer& alias) {
     const auto view = MessageView::parse(reply).value();
     return written(alias, view.question().type, [&] {
@@ -71,7 +71,7 @@ class ResponseWriterTest : public ::testing::Test {
  private:
   template <typename Add>
   Buffer written(Bytes name, std::uint16_t rr_type, Add add) {
-    // As at the end of a batch: offsets count from the message's own start.
+    // Bytes before the message: offsets count from the start of the message.
     Buffer out(7, 0xEE);
     writer_.start(out, answer_flags, name, rr_type, klass::in);
     if (!add()) return {};
@@ -90,7 +90,7 @@ class ResponseWriterTest : public ::testing::Test {
 };
 
 TEST_F(ResponseWriterTest, Rfc1035NamesAreCompressed) {
-  // As CoreDNS writes it: each owner in full.
+  // CoreDNS does not compress owner names.
   auto reply = reply_for("web.shop.svc.cluster.local");
   const auto owner = name_of("web.shop.svc.cluster.local");
   for (std::uint8_t i = 1; i <= 20; ++i) reply.record(Section::answer, owner, type::a, {10, 0, 0, i}, 5);
@@ -106,7 +106,7 @@ TEST_F(ResponseWriterTest, Rfc4343AnOwnerThatEqualsTheQuestionIsAPointerToIt) {
 }
 
 TEST_F(ResponseWriterTest, Rfc4343RdataKeepsItsLetters) {
-  // The question's letters are the asker's: no name in rdata may be made of them.
+  // The letter case of the question is the client's: no name in rdata may point to it.
   auto reply = reply_for("WWW.example", type::cname);
   reply.record(Section::answer, to_question, type::cname, joined({label_of("host"), pointer_to(header_size + 4)}), 50);
   reply.record(Section::authority, pointer_to(header_size + 4), type::ns, to_question, 40);
@@ -127,7 +127,7 @@ TEST_F(ResponseWriterTest, Rfc3597OnlyTheFirstTypesMayHaveCompressedRdata) {
   const auto message = rewritten(reply.bytes());
   EXPECT_THAT(records_of(message),
               ElementsAre("_ldap._tcp.example. 50 SRV 1 2 3 host.example.", "host.example. 40 A 192.0.2.1"));
-  // The target stands in full, and its address' owner is a pointer to it.
+  // The target is uncompressed, and the owner name of its address points to it.
   EXPECT_THAT(writer_.pointer_offsets(), ::testing::SizeIs(2));
 }
 
@@ -181,13 +181,13 @@ TEST_F(ResponseWriterTest, ManyNamesThanAreRememberedAreStillRight) {
     std::ranges::sort(all);
     return all;
   };
-  // Sections come in the order in which they were counted.
+  // The records are in the order of their sections.
   EXPECT_EQ(sorted(records_of(rewritten(reply.bytes()))), sorted(records_of(reply.bytes())));
 }
 
 TEST_F(ResponseWriterTest, ANameWhoseLabelsCannotBeToldApart) {
-  // With the seed of these tests the two suffixes have one hash as far as it is kept: the second must not be looked for
-  // in the first, of which only one label is there yet. What was there before must not be read for the rest of it.
+  // With the seed of these tests, the kept bits of the hashes of both suffixes are equal. The writer must not compare
+  // the second with the first, of which only one label is written yet, and must not read old bytes after that label.
   auto before = reply_for("q.example", type::txt);
   Buffer text;
   for (int i = 0; i < 2; ++i) append(text, label_of(std::string(250, '\xC0')));
@@ -217,7 +217,7 @@ TEST_F(ResponseWriterTest, NothingPointsBeyondWhatPointersReach) {
 
 TEST_F(ResponseWriterTest, ALongestMessageThatWouldBecomeLongerIsRefused) {
   auto reply = reply_for("www.example");
-  // SRV targets are written in full.
+  // SRV targets are uncompressed.
   const auto long_name = joined({labels_of(3, 60), {0}});
   reply.record(Section::answer, long_name, type::txt, label_of("x"));
   const auto at = reply_for("www.example").size();

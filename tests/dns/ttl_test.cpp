@@ -20,7 +20,7 @@ std::vector<std::uint32_t> ttls_of(Bytes message) {
   return ttls;
 }
 
-// OPT's TTL field holds flags: it must never be taken for a time.
+// The TTL field of OPT holds flags and must not be changed.
 Buffer answer(const std::vector<std::uint32_t>& ttls) {
   MessageBuilder message(flag::qr);
   message.question("a.example");

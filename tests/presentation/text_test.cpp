@@ -52,14 +52,14 @@ TEST(ClassAndRcodeText, MnemonicOrNumber) {
   EXPECT_EQ(rcode_to_text(24), "RCODE24");
 }
 
-// The rdata of a message's first record as text.
+// The text of rdata that is in the first record of a message.
 std::string rdata_text(std::uint16_t rr_type, const Buffer& rdata) {
   const auto message =
       MessageBuilder(flag::qr).question("www.example.com").record(Section::answer, {0}, rr_type, rdata).bytes();
   return rdata_to_text(message, read_record(message, 33).value());
 }
 
-// The wire form that ldns makes of a record in presentation form.
+// The rdata in wire form that ldns makes of a record in presentation format.
 Buffer rdata_by_ldns(const std::string& record) {
   ldns_rr* rr = nullptr;
   if (ldns_rr_new_frm_str(&rr, record.c_str(), 300, nullptr, nullptr) != LDNS_STATUS_OK) return {};

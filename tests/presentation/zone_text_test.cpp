@@ -1,5 +1,5 @@
-// Records in the presentation form of zone files: read as ldns reads them, printed back by rdata_to_text, and told
-// apart from what is not a record.
+// Records in the presentation format of zone files are read as ldns reads them, and printed back by rdata_to_text().
+// What is not a record gets an error.
 
 #include "presentation/zone_text.hpp"
 
@@ -35,7 +35,7 @@ std::string problem_of(std::string_view line, const Buffer& zone = origin()) {
   return record ? "taken" : record.error();
 }
 
-// The rdata as rdata_to_text prints it.
+// The rdata as rdata_to_text() prints it.
 std::string rdata_text(const ZoneRecord& record) {
   const auto message = MessageBuilder(flag::qr)
                            .question("www.example.com")
@@ -44,7 +44,7 @@ std::string rdata_text(const ZoneRecord& record) {
   return rdata_to_text(message, read_record(message, 33).value());
 }
 
-// What ldns makes of the line, class and owner included.
+// The record that ldns makes of the line.
 ZoneRecord record_by_ldns(const std::string& line) {
   ldns_rr* rr = nullptr;
   ldns_rdf* zone = ldns_dname_new_frm_str("db.internal.");
@@ -244,10 +244,14 @@ TEST(ZoneRecord, GenericRdataIsCheckedAgainstItsType) {
               HasSubstr("the hexadecimal digits are not the rdata of A; allowed: such as `A 192.0.2.1`"));
   EXPECT_EQ(problem_of("x CNAME \\# 3 016100"), "taken");
   EXPECT_THAT(problem_of("x CNAME \\# 2 C00C"), HasSubstr("not the rdata of CNAME"));
-  // The second name points at the first, which only a whole message can be sure to hold at that place.
+  // The second name points to the first, and in rdata outside of a message there must be no pointers.
   EXPECT_THAT(problem_of("x RP \\# 5 016100C000"), HasSubstr("not the rdata of RP"));
   EXPECT_THAT(problem_of("x RP \\# 5 016100FFFF"), HasSubstr("not the rdata of RP"));
   EXPECT_EQ(problem_of("x RP \\# 4 01610000"), "taken");
+  // The pointer leads to a label inside the rdata, as far from its start as a pointer of a message may lead.
+  const std::string name = "0B6161616161616161616161016200";
+  EXPECT_EQ(problem_of("x RP \\# 16 " + name + "00"), "taken");
+  EXPECT_THAT(problem_of("x RP \\# 17 " + name + "C00C"), HasSubstr("not the rdata of RP"));
 }
 
 TEST(ZoneRecord, WhatIsNoRecordIsTold) {
