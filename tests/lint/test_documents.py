@@ -14,7 +14,7 @@ ROOM_FILE = re.compile(r"`((?:admin|app|cache|cli|config|dns|http|inject|probe|r
 REPOSITORY_FILE = re.compile(r"`((?:src|tests|dashboards|deploy|helm)/[\w./-]+)`")
 DATA_PATH = ("dns", "cache", "resolve", "server", "upstream")
 # Text of records, for people and for `records` of the configuration.
-NOT_OF_QUERIES = {"dns/text", "dns/rdata_text", "dns/zone_text", "dns/zone_word", "dns/zone_rdata"}
+NOT_OF_QUERIES = {"dns/zone_record"}
 ENDINGS = ("", ".hpp", ".cpp", ".json", ".cmake")
 
 
