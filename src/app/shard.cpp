@@ -108,6 +108,7 @@ void Shard::commit(std::function<void(int)> released, std::function<void(const S
     auto& next = *prepared_;
     const auto swap = [&] {
       server_.configure(next.plan->config);
+      explainer_.set_udp_payload(next.plan->config.dns.udp_payload);
       for (auto& address : next.added) server_.listen(std::move(address));
       server_.keep_only(next.plan->config.dns.listen, released);
       resolver_.replace(std::move(next.generation));

@@ -41,6 +41,9 @@ class Explainer {
   Explainer(const Explainer&) = delete;
   Explainer& operator=(const Explainer&) = delete;
 
+  /// After a reload; for what is asked from now on.
+  void set_udp_payload(std::uint16_t udp_payload) { udp_payload_ = udp_payload; }
+
   using Done = std::function<void(Explanation)>;
   /// False, and `done` is not called, if too many are under way. Otherwise `done` is called once, at the latest when
   /// the budget of a query ends, possibly from within this; not if this is destroyed before.

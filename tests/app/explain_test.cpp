@@ -84,6 +84,26 @@ TEST(Explain, AResumedSessionNamesItsVerifiedName) {
   EXPECT_THAT(text_of(explain(shard, "two.example")), HasSubstr("verified dot.example, resumed in "));
 }
 
+TEST(Explain, AReloadChangesWhatAnswersState) {
+  TlsSetup setup;
+  ShardRunner shard(setup.config);
+  const auto stated = [&] {
+    const auto explanation = explain(shard, "www.example");
+    return dns::read_edns(dns::MessageView::parse(explanation.answer).value()).udp_payload;
+  };
+  EXPECT_EQ(stated(), setup.config.dns.udp_payload);
+  auto config = setup.config;
+  config.dns.udp_payload = 4096;
+  std::promise<std::optional<std::string>> prepared;
+  shard.shard().prepare(make_plan(std::move(config), nullptr), {}, std::chrono::minutes(1),
+                        [&](auto error) { prepared.set_value(std::move(error)); });
+  ASSERT_EQ(prepared.get_future().get(), std::nullopt);
+  std::promise<bool> committed;
+  shard.shard().commit([](int) {}, [&](const ShardUpstreams* upstreams) { committed.set_value(upstreams != nullptr); });
+  ASSERT_TRUE(committed.get_future().get());
+  EXPECT_EQ(stated(), 4096);
+}
+
 TEST(Explain, JsonHasAllOfIt) {
   TlsSetup setup;
   setup.config.cache.size = std::size_t{1} << 20U;
