@@ -25,6 +25,16 @@ trace::What event_of(const std::expected<cache::Kind, cache::NotStored>& stored,
                      .lifetime = std::chrono::seconds(prepared.admitted()->lifetime)};
 }
 
+/// Where nobody has answered, a loop is the reason, and not what the servers seem to do. `reason` is the text's place.
+Answer explained(bool has_loop, const Answer& answer, std::string& reason) {
+  if (!has_loop || answer.message || answer.rcode != dns::rcode::servfail) return answer;
+  reason = "forwarding loop: the upstream has sent our own queries back to us; ";
+  reason += answer.text;
+  auto named = answer;
+  named.text = reason;
+  return named;
+}
+
 }  // namespace
 
 void InFlightQuery::answered(const Answer& answer) {
@@ -84,6 +94,7 @@ void InFlight::set_up(InFlightQuery& in_flight, const Destination& destination, 
   in_flight.checking_disabled = key.checking_disabled;
   in_flight.denial = destination.denial;
   in_flight.is_plaintext = destination.is_plaintext;
+  in_flight.has_loop = destination.has_loop;
   in_flight.is_shared = true;
   in_flight.stale_is_due = false;
   in_flight.trace_by(nullptr);
@@ -169,7 +180,9 @@ void InFlight::answered(InFlightQuery& in_flight, const Answer& answer) {
   if (in_flight.is_shared) remove(in_flight);
   auto prepared = spare_ ? std::move(spare_) : std::make_unique<cache::Preparation>(seed_);
   auto ours = internal_error;
-  schedule_.contain("reply", [&] { ours = keep(in_flight, answer, *prepared, now); }, [] {});
+  std::string reason;
+  const auto keep_it = [&] { ours = keep(in_flight, explained(in_flight.has_loop, answer, reason), *prepared, now); };
+  schedule_.contain("reply", keep_it, [] {});
   const bool failed = is_failure(ours);
   auto waiters = std::exchange(in_flight.waiters, {});
   if (ours.message && !failed) {

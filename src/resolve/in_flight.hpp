@@ -43,6 +43,7 @@ class InFlightQuery final : public Request, public runtime::Deadline, upstream::
   bool checking_disabled = false;
   cache::Denial denial = cache::Denial::tree;
   bool is_plaintext = false;
+  bool has_loop = false;
   bool is_shared = true;
   bool stale_is_due = false;  ///< it has been waited for long enough: who comes now gets the stale answer
   std::uint64_t hash = 0;
@@ -56,6 +57,7 @@ struct Destination {
   Group* group = nullptr;
   bool has_stale = false;     ///< the cache holds an expired answer
   bool is_plaintext = false;  ///< the group asks in the clear: a cluster's DNS
+  bool has_loop = false;      ///< the group has sent a question of ours back to us
   /// The most that an NXDOMAIN of the group is taken to deny.
   cache::Denial denial = cache::Denial::tree;
 };

@@ -25,6 +25,8 @@ class LoopProbe final : public Request, public runtime::Deadline {
   void stop();
   /// True if this is our own question, or another shard's, come back.
   [[nodiscard]] bool is_asked_by(const dns::QueryView& query) const;
+  /// True if the upstream has sent a question of ours back to us, at any time.
+  [[nodiscard]] bool has_found() const { return reported_; }
   /// Counts the loop, and tells of it the first time.
   void found(ResolverMetrics& metrics, runtime::Log& log);
 

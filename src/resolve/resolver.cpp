@@ -78,7 +78,10 @@ Resolver::Found Resolver::look_without_search(const dns::QueryView& query) {
   Found found;
   auto& miss = found.miss;
   const auto& group = *place.group;
-  miss.destination = {.key = cache::key_of(query), .group = group.group.get(), .is_plaintext = !group.encrypted};
+  miss.destination = {.key = cache::key_of(query),
+                      .group = group.group.get(),
+                      .is_plaintext = !group.encrypted,
+                      .has_loop = group.loop_probe && group.loop_probe->has_found()};
   miss.is_signed = query.message.is_signed();
   // A query without RD asks what we know (RFC 1035 4.1.1), and what the upstream knows; nothing for others to have.
   miss.is_recursive = query.is_recursive();
