@@ -104,7 +104,7 @@ std::optional<upstream::Error> Failover::trouble_of(std::size_t server) const {
 }
 
 void Failover::timed_out(std::size_t server) {
-  servers_[server]->metrics().count_failure(upstream::Error::timeout);
+  servers_[server]->count_failure(upstream::Error::timeout, terms_.schedule.clock().now());
 }
 
 std::string_view Failover::name_of(std::size_t server) const {

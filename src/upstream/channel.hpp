@@ -38,6 +38,8 @@ class Channel {
   [[nodiscard]] virtual bool tried() const = 0;
   /// Counts what came of a hedge (ServerMetrics).
   [[nodiscard]] virtual ServerMetrics& metrics() = 0;
+  /// Counts a failure that only whoever asked knows of, such as that a query's time is over.
+  virtual void count_failure(Error error, runtime::Time now) = 0;
   /// For people who look at the running proxy.
   [[nodiscard]] virtual ServerFacts facts(runtime::Time now) const = 0;
   /// `listener` is called whenever the server answers again after it was down.

@@ -30,7 +30,7 @@ DatagramChannel::DatagramChannel(runtime::Schedule& schedule, runtime::MemorySha
 std::optional<Error> DatagramChannel::submit(Query& query, runtime::Time now) {
   auto* const transfer = transfers_.acquire();
   if (transfer == nullptr) {
-    udp_->metrics().count_failure(Error::overloaded);
+    udp_->count_failure(Error::overloaded, now);
     trace::note(*query.trace,
                 [&] { return trace::NotAsked{.server = server(), .error = Error::overloaded, .detail = {}}; });
     return Error::overloaded;
@@ -170,7 +170,7 @@ void DatagramChannel::Transfer::note_tcp(trace::GoesOverTcp::Since since) const 
 void DatagramChannel::Transfer::expired(runtime::Time now) {
   if (!over_tcp_) return send_again(now);
   abandon_shots();
-  channel_->tcp_->metrics().count_failure(Error::timeout);
+  channel_->tcp_->count_failure(Error::timeout, now);
   failed(shots_[0], Error::timeout);
 }
 

@@ -38,6 +38,7 @@ class DatagramChannel final : public Channel {
   [[nodiscard]] const std::string& server() const override { return udp_->server(); }
   [[nodiscard]] bool tried() const override { return udp_->tried(); }
   [[nodiscard]] ServerMetrics& metrics() override { return udp_->metrics(); }
+  void count_failure(Error error, runtime::Time now) override { udp_->count_failure(error, now); }
   [[nodiscard]] ServerFacts facts(runtime::Time now) const override;
   void on_recovery(std::function<void()> listener) override { udp_->on_recovery(std::move(listener)); }
 

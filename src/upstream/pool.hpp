@@ -68,6 +68,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   [[nodiscard]] const std::string& server() const override { return report_.server(); }
   [[nodiscard]] bool tried() const override { return tried_; }
   [[nodiscard]] ServerMetrics& metrics() override { return report_.metrics(); }
+  void count_failure(Error error, runtime::Time now) override { report_.count_failure(error, now); }
   [[nodiscard]] ServerFacts facts(runtime::Time now) const override;
   void on_recovery(std::function<void()> listener) override { on_recovery_ = std::move(listener); }
 

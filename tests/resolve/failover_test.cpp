@@ -38,6 +38,7 @@ class FakeChannel final : public upstream::Channel, public upstream::Carrier {
   [[nodiscard]] const std::string& server() const override { return name_; }
   [[nodiscard]] bool tried() const override { return is_tried; }
   [[nodiscard]] upstream::ServerMetrics& metrics() override { return counts; }
+  void count_failure(upstream::Error error, runtime::Time /*now*/) override { counts.count_failure(error); }
   [[nodiscard]] upstream::ServerFacts facts(runtime::Time) const override { return {}; }
   void on_recovery(std::function<void()> listener) override { recovered = std::move(listener); }
   void abandon(upstream::Query& query) override {

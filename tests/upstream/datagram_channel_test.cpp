@@ -39,6 +39,7 @@ class HeldChannel final : public Channel, public Carrier {
   [[nodiscard]] const std::string& server() const override { return name_; }
   [[nodiscard]] bool tried() const override { return started; }
   [[nodiscard]] ServerMetrics& metrics() override { return metrics_; }
+  void count_failure(Error error, runtime::Time /*now*/) override { metrics_.count_failure(error); }
   [[nodiscard]] ServerFacts facts(runtime::Time) const override { return {}; }
   void on_recovery(std::function<void()> listener) override { recovered = std::move(listener); }
 
