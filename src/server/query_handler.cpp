@@ -46,6 +46,12 @@ std::size_t label_of_type(std::uint16_t type) {
   return type < type_index.size() ? type_index[type] : labelled_types.size();
 }
 
+/// Why a query has no place among those that wait.
+std::string_view text_of(Refusal refusal) {
+  if (refusal == Refusal::client_share) return "too many queries in flight from this address";
+  return refusal == Refusal::memory_limit ? "no memory for the query" : "too many queries in flight";
+}
+
 }  // namespace
 
 void ClientQuery::answered(const resolve::Answer& answer) {
@@ -102,10 +108,7 @@ QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sende
     loop_.contain("query", [&] { resolver_.ask(*view, found.miss, **query); }, fail);
   } else {
     answer_now(*view, sender, responder,
-               {.rcode = dns::rcode::refused,
-                .info_code = dns::extended_error::other,
-                .text = query.error() == Refusal::client_share ? "too many queries in flight from this address"
-                                                               : "too many queries in flight"});
+               {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = text_of(query.error())});
   }
   return Outcome::accepted;
 }
