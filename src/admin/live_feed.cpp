@@ -1,6 +1,7 @@
 #include "admin/live_feed.hpp"
 
 #include <exception>
+#include <string_view>
 #include <utility>
 
 #include <boost/json/serialize.hpp>
@@ -14,11 +15,27 @@ namespace asio = boost::asio;
 asio::awaitable<void> LiveFeed::remember() {
   // g++ 12 miscompiles a do loop whose condition awaits.
   for (bool goes_on = true; goes_on;) {
-    kept_.push_back(reader_.figures(runtime::Clock::now()));
+    auto now = reader_.figures(runtime::Clock::now());
+    log_changes(now);
+    kept_.push_back(std::move(now));
     // The oldest is the last one that is as old as the window.
     while (kept_.size() > 2 && kept_.back().at - kept_[1].at >= window) kept_.pop_front();
     goes_on = co_await waits_.pause(keep_every);
   }
+}
+
+void LiveFeed::log_changes(const Figures& now) {
+  const auto log = [this](runtime::LogLevel level, std::string_view message, const Finding& finding) {
+    log_.log(level, message,
+             {{"code", finding.code},
+              {"severity", to_string(finding.severity)},
+              {"fault", to_string(finding.fault)},
+              {"subject", finding.subject},
+              {"text", finding.text}});
+  };
+  const auto changes = changes_.take(judge(now).findings, now.at);
+  for (const auto& each : changes.begun) log(runtime::LogLevel::warn, "finding", each);
+  for (const auto& each : changes.over) log(runtime::LogLevel::info, "finding is over", each);
 }
 
 LiveFeed::Verdict LiveFeed::judge(const Figures& now) const {

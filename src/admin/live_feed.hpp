@@ -1,5 +1,6 @@
 #pragma once
-// What happened lately: figures of the last minute, for the verdict, and once a second for whoever listens.
+// What happened lately: figures of the last minute, for the verdict, which the log hears of, and once a second for
+// whoever listens.
 
 #include <chrono>
 #include <cstddef>
@@ -12,9 +13,11 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "admin/figures.hpp"
+#include "admin/finding_changes.hpp"
 #include "admin/shard_questions.hpp"
 #include "admin/verdict.hpp"
 #include "http/request.hpp"
+#include "runtime/log.hpp"
 
 namespace pillion::admin {
 
@@ -32,11 +35,12 @@ class LiveFeed {
     std::function<Figures(runtime::Time now)> figures;
     std::function<Situation()> situation;
   };
-  LiveFeed(ShardQuestions& waits, Reader reader) : waits_(waits), reader_(std::move(reader)) {}
+  LiveFeed(ShardQuestions& waits, runtime::Log& log, Reader reader)
+      : waits_(waits), log_(log), reader_(std::move(reader)) {}
   LiveFeed(const LiveFeed&) = delete;
   LiveFeed& operator=(const LiveFeed&) = delete;
 
-  /// Keeps figures until ShardQuestions::stop().
+  /// Keeps figures, and has the log say which findings begin and which are over, until ShardQuestions::stop().
   [[nodiscard]] boost::asio::awaitable<void> remember();
 
   struct Verdict {
@@ -52,11 +56,14 @@ class LiveFeed {
   [[nodiscard]] boost::asio::awaitable<void> listen(http::ResponseStream& out);
 
  private:
+  void log_changes(const Figures& now);
   [[nodiscard]] boost::asio::awaitable<void> write_events(http::ResponseStream& out);
 
   ShardQuestions& waits_;
+  runtime::Log& log_;
   Reader reader_;
   std::deque<Figures> kept_;  // the oldest first
+  FindingChanges changes_;
   std::size_t listeners_ = 0;
 };
 

@@ -28,12 +28,12 @@ constexpr std::chrono::seconds longest_query{30};
 
 }  // namespace
 
-AdminService::AdminService(boost::asio::io_context& io, std::vector<PostToShard> shards, AdminHooks hooks,
-                           ConfigView config)
+AdminService::AdminService(boost::asio::io_context& io, runtime::Log& log, std::vector<PostToShard> shards,
+                           AdminHooks hooks, ConfigView config)
     : hooks_(std::move(hooks)),
       config_(std::move(config)),
       questions_(io, std::move(shards)),
-      feed_(questions_,
+      feed_(questions_, log,
             {.figures = [this](runtime::Time now) { return read_figures(hooks_.sources(), now); },
              .situation =
                  [this] {

@@ -58,7 +58,8 @@ struct ConfigView {
 class AdminService {
  public:
   /// `io` is the HTTP thread's loop.
-  AdminService(boost::asio::io_context& io, std::vector<PostToShard> shards, AdminHooks hooks, ConfigView config);
+  AdminService(boost::asio::io_context& io, runtime::Log& log, std::vector<PostToShard> shards, AdminHooks hooks,
+               ConfigView config);
   AdminService(const AdminService&) = delete;
   AdminService& operator=(const AdminService&) = delete;
 

@@ -6,6 +6,7 @@
 #include <set>
 #include <utility>
 
+#include "admin/server_trouble.hpp"
 #include "runtime/stable_sort.hpp"
 #include "upstream/error.hpp"
 
@@ -46,24 +47,6 @@ std::string percent(double part) {
 
 std::string milliseconds(double seconds) {
   return number(rounded(seconds * 1000)) + " ms";
-}
-
-/// What a server's failures in the window are mostly about; count_ where there were none.
-Error main_error(const ServerFigures& now, const ServerFigures* before) {
-  auto most = Error::count_;
-  std::uint64_t highest = 0;
-  for (const auto error : runtime::enumerators<Error>) {
-    const auto of_now = now.failures[error];
-    const auto failures = of_now - (before == nullptr ? 0 : std::min(of_now, before->failures[error]));
-    // Queries fail by the hundred where a server fails once; it is the server's own failure that explains them.
-    const bool is_of_server = upstream::traits(error).blame == upstream::Blame::server;
-    const auto weight = failures * (is_of_server ? 1'000'000 : 1);
-    if (weight > highest) {
-      highest = weight;
-      most = error;
-    }
-  }
-  return most;
 }
 
 bool is_of_certificate(Error error) {
@@ -144,6 +127,7 @@ class Judgement {
       if (is_down(server)) {
         add_down(*server, all_down);
       } else {
+        look_at_failures(*server);
         look_at_speed(*server);
       }
     }
@@ -162,6 +146,17 @@ class Judgement {
     add(with_its_group ? Severity::critical : Severity::warning, code, fault, std::move(text), server.server);
   }
 
+  void look_at_failures(const ServerFigures& server) {
+    const auto trouble = trouble_of(server, before_.find(server));
+    const double part =
+        trouble.asked == 0 ? 0 : static_cast<double>(trouble.failures) / static_cast<double>(trouble.asked);
+    if (trouble.asked < enough_answers || part < failing_badly_part) return;
+    add(Severity::warning, "server_failing", Fault::upstream,
+        "Server " + server.server + " of upstream " + server.upstream + " is up, but fails " + percent(part) +
+            " of its queries, most often since " + trouble.reason + "," + window_,
+        server.server);
+  }
+
   void look_at_speed(const ServerFigures& server) {
     const auto* const before = before_.find(server);
     const auto durations = server.request_duration.since(before == nullptr ? Durations{} : before->request_duration);
@@ -174,9 +169,21 @@ class Judgement {
           server.server);
   }
 
+  /// Those that we refused for want of room, which are the clients' or the limits' fault.
+  [[nodiscard]] std::uint64_t queries_without_room() const {
+    std::uint64_t sum = 0;
+    for (const auto refusal :
+         {server::Refusal::client_share, server::Refusal::in_flight_limit, server::Refusal::memory_limit}) {
+      sum += grown(now_.refused[refusal], before_.refused[refusal]);
+    }
+    return sum;
+  }
+
   void look_at_answers() {
     const auto answers = grown(now_.all_answers(), before_.all_answers());
-    const auto failed = grown(now_.failed_answers(), before_.failed_answers());
+    const auto refused_by_us = queries_without_room();
+    const auto all_failed = grown(now_.failed_answers(), before_.failed_answers());
+    const auto failed = all_failed - std::min(all_failed, refused_by_us);
     const double part = answers == 0 ? 0 : static_cast<double>(failed) / static_cast<double>(answers);
     if (answers >= enough_answers && part >= failing_part) {
       const bool is_ours = std::ranges::any_of(now_.servers, [](const auto& server) { return server.is_up; });

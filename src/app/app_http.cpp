@@ -80,7 +80,7 @@ void App::serve_admin() {
         [&shard = *shard](std::function<void(admin::ShardView&)> visit) { shard.look(std::move(visit)); });
   }
   auto service =
-      std::make_unique<admin::AdminService>(http_->io(), std::move(shards), admin_hooks(), config_view(plan_));
+      std::make_unique<admin::AdminService>(http_->io(), log_, std::move(shards), admin_hooks(), config_view(plan_));
   try {
     admin_addresses_ = addresses_of(http_->serve(endpoints_of(plan_->config.admin.listen),
                                                  {.max_connections = admin_connections}, service->site()));

@@ -14,6 +14,7 @@ using testing::HasSubstr;
 using upstream::Error;
 
 constexpr std::size_t servfail = 2;
+constexpr std::size_t refusal = 5;
 constexpr auto from_upstream = resolve::Source::upstream;
 constexpr double now_unix = 1'800'000'000;
 
@@ -101,6 +102,28 @@ TEST_F(VerdictTest, TheNetworkIsToBlameWhereThereIsNoWay) {
   EXPECT_EQ(first().fault, Fault::network);
 }
 
+TEST_F(VerdictTest, AServerThatIsUpAndFailsIsNamedWithItsMostFrequentReason) {
+  now_.servers[1].responses[0] = 70;
+  now_.servers[1].responses[3] = 10;
+  EXPECT_EQ(first().code, "all_well");
+  now_.servers[1].responses[refusal] = 15;
+  fail(1, Error::timeout, 4);
+  EXPECT_EQ(first().code, "all_well") << "a fifth is too much, and no less";
+  now_.servers[1].responses[refusal] = 16;
+  EXPECT_EQ(first().code, "server_failing");
+  EXPECT_EQ(first().severity, Severity::warning);
+  EXPECT_EQ(first().fault, Fault::upstream);
+  EXPECT_EQ(first().subject, "192.0.2.2:853");
+  EXPECT_THAT(first().text, HasSubstr("is up, but fails 20 % of its queries, most often since it replies REFUSED, in"));
+  fail(1, Error::timeout, 13);
+  EXPECT_THAT(first().text, HasSubstr("most often since no answer in time, in"));
+}
+
+TEST_F(VerdictTest, AFewFailuresSayNothing) {
+  now_.servers[1].responses[servfail] = 9;
+  EXPECT_EQ(first().code, "all_well");
+}
+
 TEST_F(VerdictTest, ASlowServer) {
   now_.servers[1].request_duration.buckets[6] = 5;   // 100 to 500 ms
   now_.servers[1].request_duration.buckets[7] = 20;  // 500 ms to 4 s
@@ -121,6 +144,18 @@ TEST_F(VerdictTest, AnswersThatFail) {
   EXPECT_THAT(first().text, HasSubstr("5 % of 1050 answers failed"));
   now_.responses[servfail][from_upstream] = 1000;
   EXPECT_EQ(first().severity, Severity::critical);
+}
+
+TEST_F(VerdictTest, WhatWeRefuseForWantOfRoomIsNoFailureOfTheUpstream) {
+  now_.responses[refusal][resolve::Source::local] = 500;
+  now_.refused[server::Refusal::in_flight_limit] = 400;
+  now_.refused[server::Refusal::memory_limit] = 100;
+  for (const auto& each : findings()) {
+    EXPECT_NE(each.code, "answers_failing");
+    EXPECT_EQ(each.fault, Fault::clients);
+  }
+  now_.responses[refusal][resolve::Source::local] = 700;
+  EXPECT_EQ(first().code, "answers_failing");
 }
 
 TEST_F(VerdictTest, StaleAnswers) {
