@@ -1,0 +1,123 @@
+"""What has to be heard of each failure of failing_world.py, wherever somebody looks, and what is."""
+
+import concurrent.futures
+import dataclasses
+
+from .client import make_query, read, udp_socket
+
+QUERIES = 12  # of each kind: the verdict says nothing of fewer than ten
+BUDGET_TEXT = "gives up: the time of a query, 2.5 s, is over"
+UPSTREAM_FAILED, FINDING = "upstream failed", "finding"
+
+
+@dataclasses.dataclass(kw_only=True)
+class Failure:
+    """What has to be heard of one kind. In each text `{server}` stands for the address of its server."""
+
+    kind: str
+    name: str = "n{number}"  # what is asked for, beneath the zone
+    zone: str = ""  # by default that of the kind
+    rcode: str = "SERVFAIL"
+    ede: tuple = ()  # info code and text of the client's answer; none: none
+    trace: tuple  # parts of lines of the trace, in their order
+    log: tuple = ()  # the message of a line, and a part of one of its fields; none: there is nothing to be said
+    error: str | None = None  # the reason of the server's last error
+    state: str = "up"  # of the server
+    finding: tuple = ()  # of the verdict: code, whose fault, a part of the sentence; none: not by itself
+
+    def __str__(self):
+        return self.kind
+
+
+def untrustworthy(kind, reason, text, detail):
+    return Failure(kind=kind, ede=(23, f"{text} at {{server}}"), trace=(f"{{server}} cannot be asked: {text} ({detail}",),
+                   log=(UPSTREAM_FAILED, text), error=reason, state="down",
+                   finding=("certificate_refused", "upstream", f"is down ({text})"))
+
+
+def down(kind, reason, text, event, fault="upstream", info_code=23):
+    return Failure(kind=kind, ede=(info_code, f"{text} at {{server}}"), trace=(event, f"EDE {info_code} ({text} at {{server}})"),
+                   log=(UPSTREAM_FAILED, text), error=reason, state="down", finding=("upstream_down", fault, f"is down ({text})"))
+
+
+def failing(kind, reason, text, *events, info_code=23, **more):
+    return Failure(kind=kind, ede=(info_code, f"{text} at {{server}}"), trace=events, log=(FINDING, text), error=reason,
+                   finding=("server_failing", "upstream", f"most often since {text}"), **more)
+
+
+DEAD = [
+    untrustworthy("expired", "certificate_expired", "certificate expired or not yet valid", "certificate has expired"),
+    untrustworthy("future", "certificate_expired", "certificate expired or not yet valid", "certificate is not yet valid"),
+    untrustworthy("misnamed", "certificate_name", "certificate name mismatch", "hostname mismatch"),
+    untrustworthy("untrusted", "certificate_untrusted", "certificate not signed by a trusted CA", "unable to get local issuer certificate"),
+    untrustworthy("misused", "certificate_invalid", "certificate rejected", ""),
+    untrustworthy("unpinned", "pin_mismatch", "no pin matches the certificate's key", "the SPKI of the server's certificate is not pinned"),
+    down("refused", "connect_refused", "connection refused", "{server}: connection refused"),
+    down("unreachable", "unreachable", "network unreachable", "{server}: network unreachable", fault="network"),
+    down("mute", "handshake_timeout", "TLS handshake timed out", "{server}: TLS handshake timed out"),
+    down("plaintext", "tls_failed", "TLS handshake failed", "{server}: TLS handshake failed (wrong version number"),
+    down("silent", "stalled", "connection stalled", "{server}: connection stalled", info_code=22),
+    down("resetting", "reset", "connection reset", "{server}: connection reset"),
+]
+
+POOR = [
+    failing("slow", "timeout", "no answer in time", "sent to {server} by tls", BUDGET_TEXT, "{server} fails: no answer in time",
+            info_code=22, name="delay-9000-n{number}"),
+    failing("closing", "closed", "connection closed before the answer", "{server}: connection closed by the server; goes to the next",
+            "{server} fails: connection closed before the answer", name="close-n{number}"),
+    failing("lying", "mismatched_reply", "reply does not match any question", "{server} fails: reply does not match any question",
+            name="wrongname-n{number}"),
+    failing("malformed", "malformed_reply", "malformed reply", "sent to {server} by tcp", "{server} fails: malformed reply"),
+    Failure(kind="servfail", name="servfail-n{number}", trace=("{server} replies SERVFAIL with 0 records",),
+            log=(FINDING, "it replies SERVFAIL"), finding=("server_failing", "upstream", "it replies SERVFAIL")),
+    Failure(kind="bogus", ede=(6, "signature expired"), trace=("{server} replies SERVFAIL", "EDE 6 (signature expired)"),
+            log=(FINDING, "it replies SERVFAIL"), finding=("server_failing", "upstream", "it replies SERVFAIL")),
+    Failure(kind="limiting", rcode="REFUSED", ede=(18, "rate limit"), trace=("{server} replies REFUSED", "EDE 18 (rate limit)"),
+            log=(FINDING, "it replies REFUSED"), finding=("server_failing", "upstream", "it replies REFUSED")),
+    Failure(kind="blocked", rcode="NXDOMAIN", ede=(15, "blocked by policy"), trace=("{server} replies NXDOMAIN", "EDE 15 (blocked by policy)")),
+    Failure(kind="truncated", rcode="NOERROR", trace=("{server} has truncated the answer: asked again over TCP",
+                                                      "{server}: connection refused"), error="connect_refused"),
+    # A bare name's first step: what it finds outside must not be an answer while a guard may have another.
+    Failure(kind="cluster", name="www{number}.shop.example.slow.shop.svc", zone="cluster.local", rcode="NXDOMAIN",
+            trace=("first step of a search for www0.shop.example.slow.", "svc.cluster.local. failed", "the search leads no further"),
+            error="timeout"),
+    Failure(kind="loop", ede=(22, "forwarding loop: the upstream has sent our own queries back to us; connection stalled at {server}"),
+            trace=("sent to {server} by udp", "EDE 22 (forwarding loop: "), error="stalled", state="down", log=("forwarding loop: the upstream sends our own queries back to us", "loop"),
+            finding=("forwarding_loop", "configuration", "sends Pillion's own queries back to it")),
+]
+
+
+class Heard:
+    """What was heard of each failure of a world, asked for by clients and by `/api/v1/resolve` at once."""
+
+    def __init__(self, world, failures):
+        self.world = world
+        world.settle()
+        with concurrent.futures.ThreadPoolExecutor(2 * len(failures)) as pool:
+            answers = {failure.kind: pool.submit(self.ask, failure) for failure in failures}
+            explained = {failure.kind: pool.submit(self.explain, failure) for failure in failures}
+        self.answers = {kind: asked.result() for kind, asked in answers.items()}
+        self.explained = {kind: asked.result() for kind, asked in explained.items()}
+        self.upstreams = {each["name"]: each["servers"][0] for each in world.admin.get("/upstreams")["upstreams"]}
+        self.findings = world.admin.get("/status")["verdict"]["findings"]
+
+    def question(self, failure, number):
+        return f"{failure.name.format(number=number)}.{failure.zone or failure.kind + '.example'}."
+
+    def ask(self, failure):
+        """The answers of a client to as many questions as the verdict needs."""
+        queries = {query.id: query for query in (make_query(self.question(failure, number), use_edns=0, id=number)
+                                                 for number in range(1, QUERIES + 1))}
+        with udp_socket(self.world.port) as client:
+            for query in queries.values():
+                client.send(query.to_wire())
+            return [read(client.recv(65536)) for _ in queries]
+
+    def explain(self, failure):
+        return self.world.admin.get("/resolve", f"?name={self.question(failure, 0)}")
+
+    def log(self, failure):
+        """The lines about it: where they name an upstream or a server, its own."""
+        server = self.world.servers[failure.kind]
+        return [line for line in self.world.proxy.log() if line["msg"] == failure.log[0]
+                and (failure.kind == line.get("upstream") or server == line.get("subject"))]
