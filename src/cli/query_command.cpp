@@ -48,6 +48,14 @@ ServerToAsk running_server() {
   return {.address = config::Dns{}.listen.front(), .remark = addresses ? "" : " (" + addresses.error() + ")"};
 }
 
+/// The error names the file.
+std::expected<config::ResolvConf, std::string> read_resolv_conf(const std::string& file) {
+  constexpr std::size_t limit = std::size_t{64} << 10U;  // bytes
+  const auto text = config::read_file(file, limit);
+  if (!text) return std::unexpected(file + " cannot be read: " + text.error());
+  return config::parse_resolv_conf(*text);
+}
+
 /// True if the reply has what was asked for: a record of the type, be it at the end of aliases.
 bool has_record(const ReplyText& reply) {
   return reply.status == "NOERROR" && reply.question &&
@@ -61,8 +69,10 @@ QueryCommand::QueryCommand(CLI::App& app)
   command_.add_option("NAME", name_, "The name to ask for, with or without its final dot")->required();
   command_.add_option("TYPE", type_, "The type: A, AAAA, TXT, ..., or TYPE65400")->capture_default_str();
   command_
-      .add_option("--server", server_,
-                  "The server's address and port; by default where the running proxy listens, or else 127.0.0.1:8053")
+      .add_option(
+          "--server", server_,
+          "The server's address and port; by default where the running proxy listens, or else 127.0.0.1:8053; where "
+          "nobody listens there, the first name server of --resolv-conf")
       ->type_name("A:P");
   auto* const tcp = command_.add_flag("--tcp", tcp_, "Only over TCP");
   auto* const udp =
@@ -85,7 +95,7 @@ QueryCommand::QueryCommand(CLI::App& app)
       ->excludes(tcp)
       ->excludes(udp);
   command_.add_flag("--search", search_, "Walk the search list of a resolv.conf, as libc does");
-  command_.add_option("--resolv-conf", resolv_conf_, "The file with that list")
+  command_.add_option("--resolv-conf", resolv_conf_, "The file with that list, and with name servers")
       ->type_name("FILE")
       ->capture_default_str();
   command_.add_flag("--json", json_, "Print one JSON object");
@@ -113,6 +123,7 @@ std::expected<QueryCommand::Asked, std::string> QueryCommand::read_command_line(
     const auto given = config::parse_endpoint(*server_);
     if (!given) return std::unexpected("--server: " + given.error());
     asked.server.endpoint = *given;
+    asked.is_given = true;
   } else {
     auto running = running_server();
     asked.server.endpoint = std::move(running.address);
@@ -130,20 +141,30 @@ std::expected<QueryCommand::Asked, std::string> QueryCommand::read_command_line(
   return asked;
 }
 
-std::expected<ServerReply, std::string> QueryCommand::ask(const Asked& asked, dns::Bytes name) const {
+std::expected<ServerReply, NoReply> QueryCommand::ask(const Asked& asked) const {
+  return search_ ? walk(asked) : ask(asked, asked.name);
+}
+
+std::expected<ServerReply, NoReply> QueryCommand::ask(const Asked& asked, dns::Bytes name) const {
   if (uses_tls()) return exchange_over_tls(asked.server, ca_file_, name, asked.type, dnssec_);
   const auto transport = tcp_ ? QueryTransport::tcp : udp_ ? QueryTransport::udp : QueryTransport::udp_then_tcp;
   return exchange(asked.server.endpoint, build_query(name, asked.type, dnssec_), transport);
 }
 
-std::expected<ServerReply, std::string> QueryCommand::walk(const Asked& asked) const {
-  constexpr std::size_t limit = std::size_t{64} << 10U;  // bytes
-  const auto text = config::read_file(resolv_conf_, limit);
-  if (!text) return std::unexpected(resolv_conf_ + " cannot be read: " + text.error());
-  const auto candidates = search_candidates(asked.name, name_.ends_with('.'), config::parse_resolv_conf(*text).search);
+std::expected<config::Endpoint, std::string> QueryCommand::first_name_server() const {
+  const auto conf = read_resolv_conf(resolv_conf_);
+  if (!conf) return std::unexpected(conf.error());
+  if (!conf->name_servers.empty()) return conf->name_servers.front();
+  return config::Endpoint{"127.0.0.1", 53};  // resolv.conf(5)
+}
+
+std::expected<ServerReply, NoReply> QueryCommand::walk(const Asked& asked) const {
+  const auto conf = read_resolv_conf(resolv_conf_);
+  if (!conf) return std::unexpected(NoReply{.reason = conf.error()});
+  const auto candidates = search_candidates(asked.name, name_.ends_with('.'), conf->search);
   std::vector<SearchStep> steps;
   std::optional<ServerReply> without_data;
-  std::expected<ServerReply, std::string> reply = std::unexpected("there is no name to ask for");
+  std::expected<ServerReply, NoReply> reply = std::unexpected(NoReply{.reason = "there is no name to ask for"});
   for (const auto& candidate : candidates) {
     reply = ask(asked, candidate);
     if (!reply) return reply;
@@ -160,16 +181,30 @@ std::expected<ServerReply, std::string> QueryCommand::walk(const Asked& asked) c
   return without_data ? *std::move(without_data) : std::move(reply);
 }
 
+bool QueryCommand::turn_to_name_server(Asked& asked, std::ostream& err) const {
+  const auto other = first_name_server();
+  if (!other) {
+    asked.remark += "; " + other.error();
+    return false;
+  }
+  err << "pillion: query: nobody listens at " << to_string(asked.server.endpoint) << asked.remark << "; asking "
+      << to_string(*other) << ", the first name server of " << resolv_conf_ << '\n';
+  asked.server.endpoint = *other;
+  asked.remark.clear();
+  return true;
+}
+
 int QueryCommand::run(std::ostream& out, std::ostream& err) const {
-  const auto asked = read_command_line();
+  auto asked = read_command_line();
   if (!asked) {
     err << "pillion: query: " << asked.error() << "; see `pillion query --help`\n";
     return exit_code::bad_command_line;
   }
+  auto reply = ask(*asked);
+  if (!reply && reply.error().is_refused && !asked->is_given && turn_to_name_server(*asked, err)) reply = ask(*asked);
   const auto server = to_string(asked->server.endpoint);
-  const auto reply = search_ ? walk(*asked) : ask(*asked, asked->name);
   if (!reply) {
-    err << "pillion: query: no answer from " << server << ": " << reply.error() << asked->remark << '\n';
+    err << "pillion: query: no answer from " << server << ": " << reply.error().reason << asked->remark << '\n';
     return exit_code::no_answer;
   }
   if (json_) {

@@ -23,17 +23,25 @@ class QueryCommand {
   /// Whom to ask, and for what.
   struct Asked {
     config::Server server;
-    std::string remark;  ///< behind the reason for no answer: why it is this one
-    dns::Buffer name;    ///< in wire form
+    std::string remark;     ///< behind the reason for no answer: why it is this one
+    bool is_given = false;  ///< by the command line; else it is where the running proxy listens, or would
+    dns::Buffer name;       ///< in wire form
     std::uint16_t type = 0;
   };
 
   /// The error says what is wrong with the command line.
   [[nodiscard]] std::expected<Asked, std::string> read_command_line() const;
   [[nodiscard]] bool uses_tls() const { return tls_ || !tls_name_.empty() || !ca_file_.empty() || !pins_.empty(); }
-  [[nodiscard]] std::expected<ServerReply, std::string> ask(const Asked& asked, dns::Bytes name) const;
+  /// The name, or its walk.
+  [[nodiscard]] std::expected<ServerReply, NoReply> ask(const Asked& asked) const;
+  [[nodiscard]] std::expected<ServerReply, NoReply> ask(const Asked& asked, dns::Bytes name) const;
   /// The walk along the search list, as glibc makes it.
-  [[nodiscard]] std::expected<ServerReply, std::string> walk(const Asked& asked) const;
+  [[nodiscard]] std::expected<ServerReply, NoReply> walk(const Asked& asked) const;
+  /// Where no proxy runs, those whom the applications of this container ask are asked in its place, which `err` is
+  /// told. False where there is nobody: `asked` has the reason then.
+  [[nodiscard]] bool turn_to_name_server(Asked& asked, std::ostream& err) const;
+  /// As libc chooses it. The error says why that file cannot be read.
+  [[nodiscard]] std::expected<config::Endpoint, std::string> first_name_server() const;
 
   CLI::App& command_;
   std::string name_;

@@ -40,30 +40,30 @@ class QueryExchange {
   QueryExchange(const config::Endpoint& server, const dns::Buffer& query)
       : address_(asio::ip::make_address(server.address)), port_(server.port), query_(query) {}
 
-  std::expected<dns::Buffer, std::string> over_udp() {
+  std::expected<dns::Buffer, NoReply> over_udp() {
     asio::ip::udp::socket socket(io_.context());
     if (const auto error =
             io_.wait(socket, [&](auto done) { socket.async_connect({address_, port_}, std::move(done)); })) {
-      return std::unexpected(error.message());
+      return std::unexpected(no_reply(error));
     }
     const auto sent = io_.wait(socket, [&](auto done) { socket.async_send(asio::buffer(query_), std::move(done)); });
-    if (sent) return std::unexpected(sent.message());
+    if (sent) return std::unexpected(no_reply(sent));
     // Datagrams that are no reply to this query may be anyone's (RFC 5452 section 9.1): they are passed over.
     for (;;) {
       dns::Buffer message(dns::max_message_size);
       const auto error =
           io_.wait(socket, [&](auto done) { socket.async_receive(asio::buffer(message), std::move(done)); });
-      if (error) return std::unexpected(reason(error));
+      if (error) return std::unexpected(no_reply(error));
       message.resize(io_.transferred());
       if (is_reply(message, query_)) return message;
     }
   }
 
-  std::expected<dns::Buffer, std::string> over_tcp() {
+  std::expected<dns::Buffer, NoReply> over_tcp() {
     asio::ip::tcp::socket socket(io_.context());
     if (const auto error =
             io_.wait(socket, [&](auto done) { socket.async_connect({address_, port_}, std::move(done)); })) {
-      return std::unexpected(reason(error));
+      return std::unexpected(no_reply(error));
     }
     dns::Buffer frame;
     const auto start = dns::begin_frame(frame);
@@ -71,24 +71,25 @@ class QueryExchange {
     dns::end_frame(frame, start);
     const auto sent =
         io_.wait(socket, [&](auto done) { asio::async_write(socket, asio::buffer(frame), std::move(done)); });
-    if (sent) return std::unexpected(reason(sent));
+    if (sent) return std::unexpected(no_reply(sent));
 
     dns::Buffer prefix(dns::frame_prefix);
     const auto read_into = [&](dns::Buffer& buffer) {
       return io_.wait(socket, [&](auto done) { asio::async_read(socket, asio::buffer(buffer), std::move(done)); });
     };
-    if (const auto error = read_into(prefix)) return std::unexpected(reason(error));
+    if (const auto error = read_into(prefix)) return std::unexpected(no_reply(error));
     dns::Buffer message(dns::read_u16(prefix, 0));
-    if (const auto error = read_into(message)) return std::unexpected(reason(error));
-    if (!is_reply(message, query_)) return std::unexpected("what it sent is not a reply to this query");
+    if (const auto error = read_into(message)) return std::unexpected(no_reply(error));
+    if (!is_reply(message, query_))
+      return std::unexpected(NoReply{.reason = "what it sent is not a reply to this query"});
     return message;
   }
 
  private:
-  static std::string reason(const error_code& error) {
-    if (error == asio::error::timed_out) return "nothing within " + std::to_string(patience.count()) + " s";
-    if (error == asio::error::eof) return "the connection was closed";
-    return error.message();
+  static NoReply no_reply(const error_code& error) {
+    if (error == asio::error::timed_out) return {.reason = "nothing within " + std::to_string(patience.count()) + " s"};
+    if (error == asio::error::eof) return {.reason = "the connection was closed"};
+    return {.reason = error.message(), .is_refused = error == asio::error::connection_refused};
   }
 
   BoundedIo io_{Clock::now() + patience};
@@ -99,8 +100,8 @@ class QueryExchange {
 
 }  // namespace
 
-std::expected<ServerReply, std::string> exchange(const config::Endpoint& server, const dns::Buffer& query,
-                                                 QueryTransport transport) {
+std::expected<ServerReply, NoReply> exchange(const config::Endpoint& server, const dns::Buffer& query,
+                                             QueryTransport transport) {
   const auto start = Clock::now();
   QueryExchange exchange(server, query);
   auto used = transport == QueryTransport::tcp ? QueryTransport::tcp : QueryTransport::udp;

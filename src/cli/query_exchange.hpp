@@ -34,9 +34,14 @@ struct ServerReply {
   std::vector<SearchStep> search{};     ///< of a walk, up to the name that `message` answers
 };
 
-/// Sends `query`, a message with one question, and waits 5 s for the reply that has its id and question. The error says
-/// why there is none.
-[[nodiscard]] std::expected<ServerReply, std::string> exchange(const config::Endpoint& server, const dns::Buffer& query,
-                                                               QueryTransport transport);
+/// Why there is no reply.
+struct NoReply {
+  std::string reason;
+  bool is_refused = false;  ///< True if nobody listens at the server's address
+};
+
+/// Sends `query`, a message with one question, and waits 5 s for the reply that has its id and question.
+[[nodiscard]] std::expected<ServerReply, NoReply> exchange(const config::Endpoint& server, const dns::Buffer& query,
+                                                           QueryTransport transport);
 
 }  // namespace pillion::cli

@@ -8,8 +8,8 @@
 
 namespace pillion::cli {
 
-std::expected<ServerReply, std::string> exchange_over_tls(const config::Server& server, const std::string& ca_file,
-                                                          dns::Bytes name, std::uint16_t type, bool wants_dnssec) {
+std::expected<ServerReply, NoReply> exchange_over_tls(const config::Server& server, const std::string& ca_file,
+                                                      dns::Bytes name, std::uint16_t type, bool wants_dnssec) {
   constexpr std::chrono::seconds patience{5};
   telemetry::Logger log({.level = runtime::LogLevel::error, .format = telemetry::LineFormat::text});
   probe::ProbeTarget target;
@@ -17,7 +17,7 @@ std::expected<ServerReply, std::string> exchange_over_tls(const config::Server& 
   if (!ca_file.empty()) target.tls.ca_file = ca_file;
   try {
     auto reply = probe::ask_once(log, target, name, type, wants_dnssec, patience);
-    if (!reply) return std::unexpected(reply.error());
+    if (!reply) return std::unexpected(NoReply{.reason = reply.error()});
     const auto& handshake = reply->handshake;
     return ServerReply{.message = std::move(reply->message),
                        .server = server.endpoint,
@@ -25,7 +25,7 @@ std::expected<ServerReply, std::string> exchange_over_tls(const config::Server& 
                        .elapsed = reply->elapsed,
                        .tls = handshake.version + ", " + handshake.group + ", " + handshake.cipher};
   } catch (const std::runtime_error& error) {
-    return std::unexpected(std::string(error.what()));
+    return std::unexpected(NoReply{.reason = error.what()});
   }
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <system_error>
 #include <vector>
 
@@ -63,10 +64,17 @@ std::vector<std::string> read_options(std::span<const std::string_view> words, s
   return skipped;
 }
 
+/// nullopt where it is no address, or one with a zone (RFC 4007 section 11), which no socket of ours has.
+std::optional<Endpoint> read_name_server(std::string_view word) {
+  const bool is_ipv6 = word.find(':') != std::string_view::npos;
+  const auto endpoint = parse_endpoint((is_ipv6 ? "[" + std::string(word) + "]" : std::string(word)) + ":53");
+  return endpoint ? std::optional(*endpoint) : std::nullopt;
+}
+
 }  // namespace
 
 ResolvConf parse_resolv_conf(std::string_view text) {
-  ResolvConf conf{.search = {.domains = {}, .ndots = 1}, .skipped = {}};
+  ResolvConf conf{.search = {.domains = {}, .ndots = 1}, .name_servers = {}, .skipped = {}};
   int list_line = 0;
   for (int number = 1; !text.empty(); ++number) {
     const auto end = std::min(text.find('\n'), text.size());
@@ -85,6 +93,8 @@ ResolvConf parse_resolv_conf(std::string_view text) {
       reasons = read_domains(words[0] == "domain" ? values.first(1) : values, conf.search.domains);
     } else if (words[0] == "options") {
       reasons = read_options(values, conf.search.ndots);
+    } else if (words[0] == "nameserver") {
+      if (const auto server = read_name_server(values.front())) conf.name_servers.push_back(*server);
     }
     for (auto& reason : reasons) conf.skipped.push_back({.line = number, .reason = std::move(reason)});
   }

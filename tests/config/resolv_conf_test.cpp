@@ -105,6 +105,15 @@ TEST(ResolvConf, NdotsWithoutANumberIsSkipped) {
   EXPECT_EQ(parse_resolv_conf("options ndots:\n").search.ndots, 1U);
 }
 
+TEST(ResolvConf, NameServersInTheirOrder) {
+  const auto conf = parse_resolv_conf(
+      "nameserver 192.0.2.1\n nameserver 192.0.2.2\nnameserver\nnameserver 2001:db8::1\nnameserver fe80::1%eth0\n"
+      "nameserver ns.example\nnameserver 192.0.2.3 # the last\n");
+  EXPECT_THAT(conf.name_servers,
+              ElementsAre(Endpoint{"192.0.2.1", 53}, Endpoint{"2001:db8::1", 53}, Endpoint{"192.0.2.3", 53}));
+  EXPECT_THAT(conf.skipped, IsEmpty());
+}
+
 TEST(ResolvConf, HoldsUpTo32Domains) {
   std::string line = "search";
   for (int i = 0; i < 32; ++i) line += " d" + std::to_string(i);

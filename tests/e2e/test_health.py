@@ -272,6 +272,8 @@ def in_namespace(tmp_path, script):
     return python_in_namespace(f"""
 import json, pathlib, subprocess
 config = pathlib.Path({str(tmp_path / 'pillion.yaml')!r})
+resolv_conf = config.parent / "resolv.conf"
+resolv_conf.write_text("nameserver 127.255.255.254\\n")  # nobody is there
 def write(dns, http):
     config.write_text(json.dumps({{
         "dns": {{"listen": dns}}, "http": {{"listen": http}}, "reload": {{"watch": False}},
@@ -283,8 +285,8 @@ def start(dns, http="127.0.0.1:0"):
 def pillion(*arguments):
     return subprocess.run([{str(pillion.BINARY)!r}, *arguments], capture_output=True, text=True)
 def asked():
-    done = pillion("query", "fixed.example", "--json")
-    return json.loads(done.stdout)["server"] if done.returncode == 0 else done.stderr.strip()
+    done = pillion("query", "fixed.example", "--json", "--resolv-conf", resolv_conf)
+    return json.loads(done.stdout)["server"] if done.returncode == 0 else " ".join(done.stderr.split())
 {script}""").splitlines()
 
 
@@ -315,7 +317,8 @@ write(["127.0.0.1:{first}", "0.0.0.0:{second}"], "127.0.0.1:0")
 print(pillion("reload").returncode, asked())
 """)
     # Somebody may listen there outside.
-    assert printed[0] == "127.0.0.1:8053" or ("no answer from 127.0.0.1:8053: " in printed[0] and "(no running proxy was found; " in printed[0])
+    assert printed[0] == "127.0.0.1:8053" or ("nobody listens at 127.0.0.1:8053 (no running proxy was found; " in printed[0]
+                                              and "no answer from 127.255.255.254:53: " in printed[0])
     assert printed[1:] == [f"0 127.0.0.1:{first}", f"0 127.0.0.1:{second}", f"0 127.0.0.1:{second}"]
 
 
@@ -328,3 +331,34 @@ while "no running proxy" in (answer := asked()) or "does not listen yet" in answ
 print(answer)
 """)
     assert printed[0].startswith("[::1]:") and printed[0] != "[::1]:0"
+
+
+@needs_namespace
+@pytest.mark.skipif(os.geteuid() != 0, reason="making network namespaces needs root")
+def test_query_asks_the_first_name_server_where_no_proxy_listens(tmp_path):
+    resolv_conf = tmp_path / "resolv.conf"
+    resolv_conf.write_text("nameserver 127.0.0.1\nnameserver 127.0.0.2\n")
+    printed = python_in_namespace(f"""
+import subprocess, sys
+sys.path.insert(0, {str(pathlib.Path(__file__).parent)!r})
+from harness.plain_server import PlainServer
+def query(*options):
+    done = subprocess.run([{str(pillion.BINARY)!r}, "query", "a.example", *options], capture_output=True, text=True)
+    print(done.returncode, " ".join(done.stdout.split()[-9:]), "|", " ".join(done.stderr.split()))
+server = PlainServer()
+server.port = 53
+with server:
+    query("--resolv-conf", {str(resolv_conf)!r})
+    query("--resolv-conf", {str(resolv_conf)!r}, "--tcp")
+    query("--resolv-conf", "/dev/null")
+query("--resolv-conf", {str(resolv_conf)!r})
+query("--resolv-conf", "/none")
+""", with_network=True).splitlines()
+    absent = "127.0.0.1:8053 (no running proxy was found; run this where `pillion run` runs: in its container)"
+    turned = f"| pillion: query: nobody listens at {absent}; asking 127.0.0.1:53, the first name server of "
+    assert [line.partition(turned)[2] for line in printed[:3]] == [str(resolv_conf), str(resolv_conf), "/dev/null"], printed
+    assert all(line.startswith("0 ") and "127.0.0.1:53 over " in line for line in printed[:3]), printed
+    assert "over tcp" in printed[1]
+    assert printed[3].startswith("1 ") and printed[3].endswith("no answer from 127.0.0.1:53: Connection refused"), printed[3]
+    assert printed[4].startswith("1 ") and "no answer from 127.0.0.1:8053: Connection refused (no running proxy" in printed[4]
+    assert "/none cannot be read" in printed[4]

@@ -20,9 +20,10 @@ def namespaces_work():
 needs_namespace = pytest.mark.skipif(not namespaces_work(), reason="making process namespaces is not permitted here")
 
 
-def python_in_namespace(script):
-    """What a script in Python prints as process 1 of a new namespace."""
-    done = subprocess.run([*NAMESPACE, sys.executable, "-B", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
+def python_in_namespace(script, with_network=False):
+    """What a script in Python prints as process 1 of a new namespace, by root also in a network that has loopback alone."""
+    network = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"] if with_network else []
+    done = subprocess.run([*network, *NAMESPACE, sys.executable, "-B", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
     if done.returncode != 0:
         raise TestProgramError(f"ended with {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
