@@ -16,6 +16,7 @@
 #include "app/handover.hpp"
 #include "app/supervisor.hpp"
 #include "cli/check_command.hpp"
+#include "cli/completion_command.hpp"
 #include "cli/exit_code.hpp"
 #include "cli/health_command.hpp"
 #include "cli/inject_command.hpp"
@@ -74,11 +75,13 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
   const InjectCommand inject(app);
   const UninjectCommand uninject(app);
   const VersionCommand version(app);
+  const CompletionCommand completion(app);
 
   try {
     app.parse(reversed(args));
     // It needs no OpenSSL, and kubelets run it every few seconds in every pod.
     if (health.is_chosen()) return health.run(out, err);
+    if (completion.is_chosen()) return completion.run(out);
     initialise_openssl();
     if (check.is_chosen()) return check.run(out, err);
     if (query.is_chosen()) return query.run(out, err);

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -123,7 +124,74 @@ def test_version():
         assert library in printed
 
 
-@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["query"], ["reload"], ["version"]])
+@pytest.mark.parametrize("command", [[], ["run"], ["check"], ["query"], ["reload"], ["completion"], ["version"]])
 def test_help_has_an_example(command):
     printed = run(pillion.BINARY, *command, "--help").stdout
     assert "pillion" in printed and "xample" in printed
+
+
+# What bash would offer for the words behind the name of this script; the last one is being written.
+BASH_OFFERS = """
+source <("$0" completion bash)
+[[ $(complete -p pillion) == "complete -F _pillion pillion" ]] || exit 1
+COMP_WORDS=(pillion "$@") COMP_CWORD=$#
+_pillion
+printf '%s\\n' "${COMPREPLY[@]}"
+"""
+# The same of zsh, whose completion takes a terminal: what a listing shows there.
+ZSH_OFFERS = """
+zmodload zsh/zpty
+zpty shell zsh -f -i
+zpty -w shell "PS1= PS2= TERM=dumb; autoload -Uz compinit; compinit -u -D; path+=(${0:h}); zstyle ':completion:*' list-separator '--'"
+zpty -w shell "source <($0 completion zsh); echo rea''dy"
+zpty -r -m shell text '*ready*'
+zpty -w -n shell "pillion $1"$'\\C-d'
+sleep 1
+zpty -r shell text; while zpty -rt shell more; do text+=$more; done
+print -r -- $text
+"""
+
+
+def offered_by_bash(*words):
+    return run("bash", "--norc", "-c", BASH_OFFERS, pillion.BINARY, *words).stdout.split()
+
+
+def offered_by_fish(*words):
+    return [line.split("\t")[0] for line in
+            run("fish", "--no-config", "-c", f"{pillion.BINARY} completion fish | source; complete -C 'pillion {' '.join(words)}'").stdout.splitlines()]
+
+
+SHELLS = [pytest.param(offered, marks=pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed"), id=name)
+          for name, offered in (("bash", offered_by_bash), ("fish", offered_by_fish))]
+
+
+@pytest.mark.parametrize("offered", SHELLS)
+def test_a_shell_completes_the_command_line(offered, tmp_path):
+    commands = re.findall(r"^  (\w+) ", run(pillion.BINARY, "--help").stdout.partition("Subcommands:")[2].partition("\n\n")[0], re.MULTILINE)
+    assert len(commands) > 10
+    assert sorted(offered("")) == sorted(commands)
+    assert offered("pro") == ["probe"]
+    for command in commands:
+        options = re.findall(r"(?<![\w-])--[a-z-]+", "\n".join(
+            line.split("  ")[1] for line in run(pillion.BINARY, command, "--help").stdout.splitlines() if line.startswith("  -")))
+        assert set(options) <= set(offered(command, "--")), command
+    assert sorted(offered("probe", "--protocol", "")) == ["tcp", "tls", "udp"]
+    assert offered("completion", "z") == ["zsh"]
+    assert offered("query", "--server", "") == [], "nobody knows which"
+    (tmp_path / "pillion.yaml").touch()
+    assert offered("run", "--config", f"{tmp_path}/pill") == [f"{tmp_path}/pillion.yaml"]
+
+
+def test_bash_takes_options_of_run_where_no_subcommand_is_named():
+    assert offered_by_bash("--c") == ["--config"] and offered_by_bash("--supervise", "--c") == ["--config"]
+
+
+@pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
+def test_zsh_completes_the_command_line():
+    assert "probe" in run("zsh", "-f", "-c", ZSH_OFFERS, pillion.BINARY, "p").stdout
+    assert "--supervise" in run("zsh", "-f", "-c", ZSH_OFFERS, pillion.BINARY, "run --").stdout
+
+
+def test_no_completion_for_an_unknown_shell():
+    done = run(pillion.BINARY, "completion", "csh", check=False)
+    assert done.returncode == 2 and "bash" in done.stderr and not done.stdout
