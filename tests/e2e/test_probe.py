@@ -7,8 +7,9 @@ import subprocess
 import pytest
 
 from harness import certificates, pillion, servers, zone
+from harness.client import ask_udp, make_query, rcode
 from harness.dot_server import DotServer
-from harness.process import free_port, run, served
+from harness.process import free_port, run, served, wait_until
 
 # Few enough to be quick, enough to measure something. Servers that would ask others are not asked for others' names.
 FEW = ("--samples", "8", "--queries", "300", "--bogus", f"bogus.{zone.ORIGIN}")
@@ -25,7 +26,8 @@ def measured(authority):
     """measured(address, …) -> the figures of one server, by its name."""
 
     def measure(address, *options, name=servers.TLS_NAME, expected=0):
-        options = (*FEW, *options, "--zone", "probe.example") if "--zone" not in options else (*FEW, *options)
+        few = FEW[:-2] if "--bogus" in options else FEW
+        options = (*few, *options, "--zone", "probe.example") if "--zone" not in options else (*few, *options)
         done = probe(f"{address}#{name}" if name else address, "--ca", authority.ca_file, "--json", *options, expected=expected)
         (figures,) = json.loads(done.stdout)["servers"]
         return figures
@@ -99,6 +101,30 @@ def test_dnsdist(tmp_path, certificate, unbound, measured):
     assert figures["passed"], figures["findings"]
     assert figures["tls"]["resumes"] and figures["padding_block_bytes"] is None
     assert 2500 <= figures["idle_closed_after_ms"] < 20000
+
+
+@pytest.mark.skipif(not pathlib.Path("/usr/sbin/named").exists(), reason="bind9 is not installed")
+def test_bind(tmp_path, certificate, zone_file, measured):
+    with served(lambda: servers.bind(tmp_path, certificate, zone_file, zone.ORIGIN, idle=20, advertised=90)) as server:
+        figures = measured(server.address, "--zone", zone.ORIGIN, "--large", f"txt30000.{zone.ORIGIN}", "--large-type", "TXT", "--idle", "20s")
+    assert figures["passed"], figures["findings"]
+    assert figures["keepalive_ms"] == 9000 and 1800 <= figures["idle_closed_after_ms"] < 20000
+    assert figures["large_answer"]["size_bytes"] > 30000 and not figures["large_answer"]["truncated"]
+    assert figures["bogus_name"]["rcode"] == "NXDOMAIN", "the name is in its zone, and is not there"
+
+
+@pytest.mark.skipif(not pathlib.Path("/usr/sbin/kresd").exists(), reason="knot-resolver is not installed")
+def test_knot_resolver(tmp_path, certificate, unbound, measured):
+    """In front of Unbound. It tells by an Extended DNS Error what it has denied."""
+    with served(lambda: servers.knot_resolver(tmp_path, certificate, unbound.plain_address, "denied.example", 2000)) as server:
+        # It accepts connections before it has a way to Unbound.
+        wait_until(lambda: rcode(ask_udp(server.plain_port, make_query(f"a.{zone.ORIGIN}"))) == "NOERROR", "an answer")
+        figures = measured(server.address, "--zone", zone.ORIGIN, "--large", f"txt5000.{zone.ORIGIN}", "--large-type", "TXT",
+                           "--bogus", "a.denied.example")
+    assert figures["passed"], figures["findings"]
+    assert figures["padding_block_bytes"] == 468 and figures["keepalive_ms"] == 2000
+    assert figures["large_answer"]["size_bytes"] > 5000
+    assert figures["bogus_name"]["rcode"] == "NXDOMAIN" and figures["extended_errors"] == {"15": "Blocked"}, figures
 
 
 def test_over_tcp_and_udp(unbound):

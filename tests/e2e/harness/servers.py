@@ -1,5 +1,5 @@
-"""Real DNS-over-TLS servers: Unbound and NSD, each with the signed zone, on TLS and, for asking them directly, in the clear.
-Unbound can also be the resolver that it is, and a cluster's DNS."""
+"""Real DNS-over-TLS servers: Unbound, NSD and BIND, each with the signed zone, on TLS and, for asking them directly, in the clear.
+Unbound can also be the resolver that it is, and a cluster's DNS; dnsdist and Knot Resolver stand in front of it."""
 
 import pathlib
 
@@ -95,6 +95,46 @@ zone:
 """
 
 
+BIND = """
+options {{
+  directory "{directory}";
+  pid-file none;
+  session-keyfile none;
+  listen-on port {plain} {{ {host}; }};
+  listen-on port {tls} tls own {{ {host}; }};
+  listen-on-v6 {{ none; }};
+  tcp-idle-timeout {idle};
+  tcp-advertised-timeout {advertised};
+  recursion no;
+}};
+controls {{ }};
+tls own {{
+  cert-file "{certificate}";
+  key-file "{key}";
+}};
+zone "{origin}" {{
+  type primary;
+  check-names ignore;
+  file "{zone}";
+}};
+"""
+
+# A resolver that asks `backend` for everything else, and does not validate. Closes a connection on which nothing has come for `idle` milliseconds.
+KNOT_RESOLVER = """
+net.listen('{host}', {plain}, {{ kind = 'dns' }})
+net.listen('{host}', {tls}, {{ kind = 'tls' }})
+net.tls('{certificate}', '{key}')
+net.tcp_in_idle({idle})
+cache.open(10 * MB, 'lmdb://{directory}/cache')
+trust_anchors.remove('.')
+modules.unload('ta_update')
+modules.unload('ta_signal_query')
+modules.unload('priming')
+modules.unload('detect_time_skew')
+policy.add(policy.suffix(policy.DENY, {{ todname('{denied}') }}))
+policy.add(policy.all(policy.FORWARD('{backend}')))
+"""
+
 # A load balancer in front of `backend`. Closes a connection on which nothing has come for `idle` seconds.
 DNSDIST = """
 setSecurityPollSuffix("")
@@ -169,3 +209,15 @@ def nsd(directory, certificate, zone, origin, tls_port=None):
 def dnsdist(directory, certificate, backend, origin, idle):
     return RealServer("dnsdist", DNSDIST, ["/usr/bin/dnsdist", "--supervised", "--disable-syslog"], directory, certificate, option="-C",
                       backend=backend, origin=origin, idle=idle)
+
+
+def bind(directory, certificate, zone, origin, idle, advertised):
+    """`idle` and `advertised` are its times in units of 100 ms: when it closes, and what it says (RFC 7828)."""
+    return RealServer("bind", BIND, ["/usr/sbin/named", "-g", "-n", "1"], directory, certificate, zone=zone, origin=origin, idle=idle,
+                      advertised=advertised)
+
+
+def knot_resolver(directory, certificate, backend, denied, idle):
+    """Names beneath `denied` do not exist, it says."""
+    return RealServer("kresd", KNOT_RESOLVER, ["/usr/sbin/kresd", "-n"], directory, certificate, backend=backend.replace(":", "@"),
+                      denied=denied, idle=idle)
