@@ -44,7 +44,7 @@ PURE = re.compile(r"^(dns|presentation|cache|inject)/|^upstream/(mux|policy|heal
                   r"|^server/(clients|client_address|sliding_minute|recent_queries)\.[ch]pp$"
                   r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups|trace_events|resolver_trace)\.[ch]pp$"
                   r"|^app/drain\.[ch]pp$|^probe/(settings|figures|statistics|asked_query|findings|choice|table|json)\.[ch]pp$"
-                  r"|^admin/(verdict|cache_view)\.[ch]pp$")
+                  r"|^admin/(verdict|server_trouble|finding_changes|cache_view)\.[ch]pp$")
 IMPURE_INCLUDE = re.compile(r"^(boost/(asio|beast)|openssl/)|^(ctime|time\.h|sys/time\.h|sys/socket\.h|unistd\.h)$")
 CLOCK = re.compile(r"\w*_?clock\s*::\s*now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\bstd::time\s*\(|\bClock::now\b")
 
