@@ -43,14 +43,15 @@ std::vector<std::string> option_names(const CompletedCommand& command) {
 
 /// What bash does behind an option that takes a value: files, or one of some words, or nothing that it could know.
 std::string bash_case(const std::string& command, const CompletedOption& option) {
-  std::vector<std::string> patterns;
-  for (const auto& name : option.names) patterns.push_back(command + "," + name);
+  std::string patterns;
+  for (const auto& name : option.names)
+    patterns += fmt::format("{}{},{}", patterns.empty() ? "" : " | ", command, name);
   const auto action = option.value.is_file
                           ? "compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- \"$word\")"
                           : fmt::format("mapfile -t COMPREPLY < <(compgen -W {} -- \"$word\")",
                                         quoted(fmt::format("{}", fmt::join(option.value.choices, " "))));
   const bool is_known = option.value.is_file || !option.value.choices.empty();
-  return fmt::format("    {}) {}return ;;\n", fmt::join(patterns, " | "), is_known ? action + "; " : "");
+  return fmt::format("    {}) {}return ;;\n", patterns, is_known ? action + "; " : "");
 }
 
 std::string zsh_action(const CompletedValue& value) {
