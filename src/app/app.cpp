@@ -32,6 +32,7 @@ App::App(config::Config config, telemetry::Logger& log, std::size_t http_connect
     : plan_(make_plan(std::move(config), nullptr)),
       handover_(std::move(handover)),
       log_(log),
+      observers_(plan_->config, log_),
       shared_(plan_->config),
       signals_([&]() -> asio::io_context& {
         make_shards();
@@ -56,7 +57,8 @@ App::~App() = default;
 void App::make_shards() {
   server::InheritedSockets inherited(handover_.sockets);
   for (auto& addresses : bind_addresses(plan_->config.dns.listen, plan_->config.threads, inherited))
-    shards_.push_back(std::make_unique<Shard>(*plan_, std::move(addresses), shared_, log_));
+    shards_.push_back(
+        std::make_unique<Shard>(*plan_, std::move(addresses), shared_, log_, observers_.of_shard(shards_.size())));
   for (const int descriptor : inherited.close_rest()) release_socket(handover_, descriptor);
   for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
 }
@@ -112,6 +114,11 @@ telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& met
   sources.reloads = &reloads_;
   sources.config_hash = plan.hash;
   sources.worker_restarts = handover_.restarts;
+  observers_.add_sources(sources);
+  if (const auto* const syslog = log_.receiver())
+    sources.sinks.push_back({.name = "syslog",
+                             .written = [syslog] { return syslog->written(); },
+                             .dropped = [syslog] { return syslog->dropped(); }});
   sources.log_lines_dropped = [this] { return log_.dropped(); };
   sources.build = {.version = std::string(runtime::build_info::version()),
                    .commit = std::string(runtime::build_info::commit()),

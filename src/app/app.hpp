@@ -20,6 +20,7 @@
 #include "app/http_thread.hpp"
 #include "app/listen_addresses.hpp"
 #include "app/loop_pulse.hpp"
+#include "app/observers.hpp"
 #include "app/plan.hpp"
 #include "app/reloader.hpp"
 #include "app/shard.hpp"
@@ -90,6 +91,7 @@ class App {
   std::shared_ptr<const Plan> plan_;  // in use; the first shard's thread, but for the reloader's own
   Handover handover_;
   telemetry::Logger& log_;
+  Observers observers_;  // before memory is divided, since what they take is the program's
   SharedParts shared_;
   std::vector<std::unique_ptr<Shard>> shards_;      // the first one runs on the thread of run(), with the signals
   std::vector<std::unique_ptr<LoopPulse>> pulses_;  // of the shards, in their order; the HTTP thread's

@@ -4,6 +4,7 @@
 #include <csignal>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "app/bind_addresses.hpp"
 #include "app/descriptors.hpp"
 #include "app/socket_passing.hpp"
+#include "app/syslog.hpp"
 #include "server/bound_address.hpp"
 #include "telemetry/logger.hpp"
 
@@ -24,8 +26,10 @@ namespace {
 telemetry::LoggerOptions logger_options(const config::LogSettings& settings) {
   static_assert(static_cast<int>(config::LogThreshold::error) == static_cast<int>(runtime::LogLevel::error) &&
                 static_cast<int>(config::LogFormat::text) == static_cast<int>(telemetry::LineFormat::text));
-  return {.level = static_cast<runtime::LogLevel>(settings.level),
-          .format = static_cast<telemetry::LineFormat>(settings.format)};
+  const bool has_ecs_names = settings.format == config::LogFormat::json && settings.fields == config::LogNames::ecs;
+  return {
+      .level = static_cast<runtime::LogLevel>(settings.level),
+      .format = has_ecs_names ? telemetry::LineFormat::ecs_json : static_cast<telemetry::LineFormat>(settings.format)};
 }
 
 /// Without this, glibc raises the size from which memory is mapped alone, and goes back at once, with each large block
@@ -92,6 +96,12 @@ int run(const config::Loaded& loaded, std::string_view config_file, Handover han
   std::signal(SIGPIPE, SIG_IGN);
   keep_thresholds();
   telemetry::Logger log(logger_options(config.log));
+  std::unique_ptr<telemetry::SyslogLog> syslog;
+  try {
+    syslog = make_syslog(config.syslog, log);
+  } catch (...) {
+    return cannot_start(log);
+  }
   if (handover.ended_by != 0) {
     log.error("the worker was ended by a signal and has been started again",
               {{"signal", signal_name(handover.ended_by)},

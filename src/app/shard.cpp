@@ -20,11 +20,13 @@ constexpr std::chrono::milliseconds warm_poll{2};
 
 }  // namespace
 
-Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log)
+Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log,
+             ShardObservers observers)
     : loop_(log),
       memory_(shared.memory.division, plan.config.threads),
       cache_size_(shared.cache_size(plan.config)),
-      upstreams_(make_upstreams(loop_, plan, {}, memory_.queries, server_metrics_)),
+      make_message_observer_(std::move(observers.of_server)),
+      upstreams_(make_upstreams(loop_, plan, {}, memory_.queries, server_metrics_, make_message_observer_)),
       resolver_(loop_, loop_.random(), loop_.log(), memory_, setup_of(plan, upstreams_)),
       server_(loop_, plan.config, shared.limits, resolver_, memory_, metrics_),
       explainer_(loop_, resolver_, plan.config.dns.udp_payload),
@@ -32,6 +34,7 @@ Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, Sha
         const bool is_more = server_.trim();
         return resolver_.trim() || is_more;
       }) {
+  for (auto* const observer : observers.of_clients) server_.observe(*observer);
   for (auto& address : addresses) server_.listen(std::move(address));
 }
 
@@ -78,7 +81,8 @@ void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<server::Listen
         if (drain_) return done("Pillion is draining");
         try {
           Prepared next{.plan = std::move(plan), .upstreams = {}, .generation = nullptr, .added = std::move(added)};
-          next.upstreams = make_upstreams(loop_, *next.plan, upstreams_, memory_.queries, server_metrics_);
+          next.upstreams =
+              make_upstreams(loop_, *next.plan, upstreams_, memory_.queries, server_metrics_, make_message_observer_);
           next.generation = std::make_unique<resolve::Generation>(loop_, setup_of(*next.plan, next.upstreams));
           discard_prepared();
           prepared_ = std::move(next);

@@ -44,10 +44,17 @@ struct SharedParts {
   server::SharedLimits limits;
 };
 
+/// Who is told of what goes through a shard, on its thread.
+struct ShardObservers {
+  std::vector<server::QueryObserver*> of_clients;
+  MakeMessageObserver of_server;
+};
+
 class Shard final : public admin::ShardView {
  public:
-  /// Listens on `addresses`, which are its own, once started. `shared` outlives this.
-  Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log);
+  /// Listens on `addresses`, which are its own, once started. `shared` and the observers outlive this.
+  Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log,
+        ShardObservers observers = {});
 
   /// To be called before run(), or within it.
   void start();
@@ -112,6 +119,7 @@ class Shard final : public admin::ShardView {
   server::DnsMetrics metrics_;
   ServerMetricsTable server_metrics_;
   std::size_t cache_size_;
+  MakeMessageObserver make_message_observer_;
   ShardUpstreams upstreams_;
   resolve::Resolver resolver_;
   server::DnsServer server_;

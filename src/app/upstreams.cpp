@@ -18,6 +18,7 @@ struct ServerContext {
   const config::Upstream& settings;
   const config::Server& server;
   std::shared_ptr<upstream::GroupQuestion> question;
+  const MakeMessageObserver& make_observer;
   std::shared_ptr<upstream::EdnsSupport> edns = std::make_shared<upstream::EdnsSupport>();
 };
 
@@ -26,6 +27,7 @@ std::unique_ptr<upstream::Pool> make_pool(const ServerContext& of, config::Proto
   auto& loop = of.loop;
   const bool encrypted = protocol == config::Protocol::tls;
   const auto access = std::make_shared<upstream::ServerAccess>(of.server, protocol, of.settings.padding, tls);
+  if (of.make_observer) access->observer = of.make_observer(of.server.endpoint, protocol);
   auto make = [&loop, access](upstream::ConnectionEvents& events, upstream::ServerProfile& profile) {
     return upstream::make_connection(loop, *access, events, profile);
   };
@@ -90,13 +92,18 @@ const upstream::ServerProfile* known_profile(const ShardUpstreams& current, conf
 }
 
 ShardUpstream make_upstream(runtime::Loop& loop, std::shared_ptr<const GroupParts> parts, std::uint64_t loop_label,
-                            const ShardUpstreams& current, runtime::MemoryShare& memory) {
+                            const ShardUpstreams& current, runtime::MemoryShare& memory,
+                            const MakeMessageObserver& make_observer) {
   const auto& settings = parts->settings;
   ShardUpstream made{.parts = parts, .group = std::make_shared<resolve::UpstreamGroup>(), .servers = {}};
   std::vector<std::unique_ptr<upstream::Channel>> servers;
   const auto question = std::make_shared<upstream::GroupQuestion>();
   for (std::size_t i = 0; i < settings.servers.size(); ++i) {
-    const ServerContext server{.loop = loop, .settings = settings, .server = settings.servers[i], .question = question};
+    const ServerContext server{.loop = loop,
+                               .settings = settings,
+                               .server = settings.servers[i],
+                               .question = question,
+                               .make_observer = make_observer};
     auto pool = make_pool(server, settings.protocol, parts->tls.get(), *parts->metrics.servers[i]);
     if (const auto* const known = known_profile(current, settings.protocol, settings.servers[i])) pool->inherit(*known);
     if (settings.protocol != config::Protocol::udp) {
@@ -127,14 +134,15 @@ std::vector<GroupMetrics> metrics_of(const ShardUpstreams& upstreams) {
 }
 
 ShardUpstreams make_upstreams(runtime::Loop& loop, const Plan& plan, const ShardUpstreams& current,
-                              runtime::MemoryShare& memory, ServerMetricsTable& metrics) {
+                              runtime::MemoryShare& memory, ServerMetricsTable& metrics,
+                              const MakeMessageObserver& make_observer) {
   ShardUpstreams made;
   for (std::size_t i = 0; i < plan.config.upstreams.size(); ++i) {
     const auto same =
         std::ranges::find_if(current, [&](const ShardUpstream& each) { return is_as_planned(*each.parts, plan, i); });
-    made.push_back(same != current.end()
-                       ? *same
-                       : make_upstream(loop, make_parts(plan, i, metrics), plan.loop_labels[i], current, memory));
+    made.push_back(same != current.end() ? *same
+                                         : make_upstream(loop, make_parts(plan, i, metrics), plan.loop_labels[i],
+                                                         current, memory, make_observer));
   }
   return made;
 }

@@ -2,6 +2,7 @@
 // From the configuration of an upstream to its pools.
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "runtime/memory.hpp"
 #include "upstream/channel.hpp"
 #include "upstream/metrics.hpp"
+#include "upstream/observer.hpp"
 #include "upstream/tls.hpp"
 
 namespace pillion::app {
@@ -41,6 +43,10 @@ struct ShardUpstream {
 };
 using ShardUpstreams = std::vector<ShardUpstream>;
 
+/// Makes who is told of the messages of one server; empty, or nullptr: nobody is.
+using MakeMessageObserver =
+    std::function<std::unique_ptr<upstream::MessageObserver>(const config::Endpoint& server, config::Protocol)>;
+
 /// What is counted of each.
 [[nodiscard]] std::vector<GroupMetrics> metrics_of(const ShardUpstreams& upstreams);
 
@@ -48,6 +54,7 @@ using ShardUpstreams = std::vector<ShardUpstream>;
 /// server that is in `current`, if in another upstream, begins with what is known of it. `loop`, `memory` and `metrics`
 /// outlive them.
 [[nodiscard]] ShardUpstreams make_upstreams(runtime::Loop& loop, const Plan& plan, const ShardUpstreams& current,
-                                            runtime::MemoryShare& memory, ServerMetricsTable& metrics);
+                                            runtime::MemoryShare& memory, ServerMetricsTable& metrics,
+                                            const MakeMessageObserver& make_observer = {});
 
 }  // namespace pillion::app

@@ -32,6 +32,15 @@ std::string_view to_string(LogThreshold level) {
 std::string_view to_string(LogFormat format) {
   return word_of(log_format_words, format);
 }
+std::string_view to_string(LogNames names) {
+  return log_names_words.at(static_cast<std::size_t>(names));
+}
+std::string_view to_string(QueryLogField field) {
+  return query_log_field_words.at(static_cast<std::size_t>(field));
+}
+std::string_view to_string(LoggedNames names) {
+  return logged_names_words.at(static_cast<std::size_t>(names));
+}
 
 Config default_config() {
   Config config;

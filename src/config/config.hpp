@@ -131,10 +131,72 @@ struct Admin {
 
 enum class LogThreshold : std::uint8_t { debug, info, warn, error };
 enum class LogFormat : std::uint8_t { json, text };
+/// How the log's own fields are named.
+enum class LogNames : std::uint8_t {
+  brief,  ///< "ts", "level", "msg" and the fields' own keys; the word is `short`
+  ecs,    ///< of the Elastic Common Schema: "@timestamp", "log.level", "message"; the others as labels of ours
+};
 struct LogSettings {
   LogThreshold level = LogThreshold::info;
   LogFormat format = LogFormat::json;
+  LogNames fields = LogNames::brief;
   friend bool operator==(const LogSettings&, const LogSettings&) = default;
+};
+
+/// Where the log goes besides standard error: by syslog (RFC 5424). Off while `output` is empty.
+struct SyslogSettings {
+  std::string output;                   ///< "udp:ADDRESS:PORT", "tcp:ADDRESS:PORT" or "tls:ADDRESS:PORT#NAME"
+  std::string ca_file = Tls{}.ca_file;  ///< of tls; read anew for each connection
+  friend bool operator==(const SyslogSettings&, const SyslogSettings&) = default;
+};
+
+/// What a line of the query log can tell, in the order of a line. Its words are query_log_field_words.
+enum class QueryLogField : std::uint8_t {
+  client_address,
+  client_port,
+  transport,
+  ip_family,
+  message_id,
+  question_name,
+  question_type,
+  question_class,
+  response_code,
+  duration,
+  source,
+  upstream,
+  server,
+  error_code,
+  error_text,
+  count_,
+};
+inline constexpr std::size_t query_log_fields = static_cast<std::size_t>(QueryLogField::count_);
+
+/// How the query log writes the names that were asked for.
+enum class LoggedNames : std::uint8_t {
+  plain,
+  hashed,  ///< HMAC-SHA256 (RFC 2104) of the name in wire form and lower case, in hex
+};
+
+/// One, where a share is given in parts of a billion.
+inline constexpr std::uint32_t whole_share = 1'000'000'000;
+
+/// A line for each answered query of a client. Off while `output` is empty.
+struct QueryLogSettings {
+  std::string output;  ///< "stderr", "syslog", "file:/PATH" or "unix:/PATH", a stream socket that somebody listens on
+  std::vector<QueryLogField> fields;   ///< each once; empty: all of them
+  std::uint32_t sample = whole_share;  ///< 0 … whole_share: the share of queries that are logged
+  LoggedNames names = LoggedNames::plain;
+  std::string key_file;  ///< of the hash, at least 16 bytes; empty: a key made at random at each start
+  friend bool operator==(const QueryLogSettings&, const QueryLogSettings&) = default;
+};
+
+/// DNS messages for a reader of dnstap. Off while `output` is empty.
+struct DnstapSettings {
+  std::string output;     ///< "unix:/PATH" or "tcp:ADDRESS:PORT", where a reader of Frame Streams listens
+  bool client = true;     ///< queries of clients, and their answers
+  bool forwarder = true;  ///< queries to upstreams, and their answers
+  std::string identity;   ///< at most 255 bytes; empty: the host's name
+  friend bool operator==(const DnstapSettings&, const DnstapSettings&) = default;
 };
 
 struct Config {
@@ -148,6 +210,9 @@ struct Config {
   Http http;
   Admin admin;
   LogSettings log;
+  SyslogSettings syslog;
+  QueryLogSettings query_log;
+  DnstapSettings dnstap;
   std::size_t memory = 0;                           ///< bytes, 16MiB … 1TiB, for all that the process takes; 0: auto
   std::uint32_t threads = 1;                        ///< 1 … 256
   std::chrono::milliseconds drain_timeout{25'000};  ///< 0s … 1h; the longest that a drain lasts
@@ -162,6 +227,9 @@ struct Config {
 [[nodiscard]] std::string_view to_string(TlsVersion version);
 [[nodiscard]] std::string_view to_string(LogThreshold level);
 [[nodiscard]] std::string_view to_string(LogFormat format);
+[[nodiscard]] std::string_view to_string(LogNames names);
+[[nodiscard]] std::string_view to_string(QueryLogField field);
+[[nodiscard]] std::string_view to_string(LoggedNames names);
 
 /// What runs without a file: 127.0.0.1:8053 and Cloudflare and Quad9 over strict TLS (DESIGN section 1).
 [[nodiscard]] Config default_config();

@@ -162,6 +162,46 @@ constexpr std::array table{
     KeySpec{.path = "log", .kind = KeyKind::mapping},
     KeySpec{.path = "log.level", .kind = KeyKind::choice, .default_text = "info", .choices = log_level_words},
     KeySpec{.path = "log.format", .kind = KeyKind::choice, .default_text = "json", .choices = log_format_words},
+    KeySpec{.path = "log.fields", .kind = KeyKind::choice, .default_text = "short", .choices = log_names_words},
+
+    KeySpec{.path = "syslog", .kind = KeyKind::mapping},
+    KeySpec{.path = "syslog.output",
+            .default_text = R"("")",
+            .description = R"("" for none, or udp:, tcp: or tls: and a literal address and port, )"
+                           "with tls also # and the name in the certificate"},
+    KeySpec{
+        .path = "syslog.ca_file", .default_text = "/etc/ssl/certs/ca-certificates.crt", .description = readable_pem},
+
+    KeySpec{.path = "query_log", .kind = KeyKind::mapping},
+    KeySpec{.path = "query_log.output",
+            .default_text = R"("")",
+            .description =
+                R"("" for none, stderr, syslog, file: and an absolute path, or unix: and that of a stream socket)"},
+    KeySpec{.path = "query_log.fields",
+            .kind = KeyKind::list,
+            .default_text = "[]",
+            .description = "one of client.ip, client.port, network.transport, network.type, dns.id, "
+                           "dns.question.name, dns.question.type, dns.question.class, dns.response_code, "
+                           "event.duration, pillion.source, pillion.upstream, pillion.server, pillion.ede.code, "
+                           "pillion.ede.text",
+            .min = 0,
+            .max = query_log_field_words.size()},
+    KeySpec{.path = "query_log.sample", .kind = KeyKind::fraction, .default_text = "1"},
+    KeySpec{.path = "query_log.names", .kind = KeyKind::choice, .default_text = "plain", .choices = logged_names_words},
+    KeySpec{.path = "query_log.key_file",
+            .default_text = R"("")",
+            .description = "the path of a readable file of 16 to 65536 bytes, for hashed names"},
+
+    KeySpec{.path = "dnstap", .kind = KeyKind::mapping},
+    KeySpec{.path = "dnstap.output",
+            .default_text = R"("")",
+            .description =
+                R"("" for none, unix: and the absolute path of a socket, or tcp: and a literal address and port)"},
+    KeySpec{.path = "dnstap.client", .kind = KeyKind::boolean, .default_text = "true"},
+    KeySpec{.path = "dnstap.forwarder", .kind = KeyKind::boolean, .default_text = "true"},
+    KeySpec{.path = "dnstap.identity",
+            .default_text = R"("")",
+            .description = R"(at most 255 bytes, or "" for the host's name)"},
 
     KeySpec{.path = "memory",
             .kind = KeyKind::size,
@@ -276,6 +316,8 @@ std::string allowed_text(const KeySpec& key) {
              format_size(static_cast<std::uint64_t>(key.max));
     case KeyKind::integer:
       return std::to_string(key.min) + " to " + std::to_string(key.max);
+    case KeyKind::fraction:
+      return "0 to 1, in decimal";
     case KeyKind::boolean:
       return "true or false";
     case KeyKind::choice:

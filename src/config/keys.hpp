@@ -16,6 +16,13 @@ inline constexpr std::array<std::string_view, 4> policy_words{"fastest", "sequen
 inline constexpr std::array<std::string_view, 2> tls_version_words{"1.2", "1.3"};
 inline constexpr std::array<std::string_view, 4> log_level_words{"debug", "info", "warn", "error"};
 inline constexpr std::array<std::string_view, 2> log_format_words{"json", "text"};
+inline constexpr std::array<std::string_view, 2> log_names_words{"short", "ecs"};
+inline constexpr std::array<std::string_view, 2> logged_names_words{"plain", "hashed"};
+/// Names of the Elastic Common Schema, and of our own namespace where that has none.
+inline constexpr std::array<std::string_view, 15> query_log_field_words{
+    "client.ip",         "client.port",       "network.transport",  "network.type",      "dns.id",
+    "dns.question.name", "dns.question.type", "dns.question.class", "dns.response_code", "event.duration",
+    "pillion.source",    "pillion.upstream",  "pillion.server",     "pillion.ede.code",  "pillion.ede.text"};
 
 enum class KeyKind : std::uint8_t {
   mapping,   // holds other keys
@@ -24,6 +31,7 @@ enum class KeyKind : std::uint8_t {
   seconds,   // the same, whole seconds only
   size,      // 0, or `min` to `max` bytes
   integer,   // `min` to `max`
+  fraction,  // 0 to 1, in decimal
   boolean,
   choice,  // one of `choices`
   text,    // what `description` says

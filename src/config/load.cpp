@@ -7,12 +7,15 @@
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/yaml.h>
 
+#include "config/dnstap_reader.hpp"
 #include "config/files.hpp"
+#include "config/query_log_reader.hpp"
 #include "config/read_file.hpp"
 #include "config/route_reader.hpp"
 #include "config/scalar.hpp"
 #include "config/search_reader.hpp"
 #include "config/section.hpp"
+#include "config/syslog_reader.hpp"
 #include "config/upstream_reader.hpp"
 
 namespace pillion::config {
@@ -162,6 +165,7 @@ void read_log(const Section& top, LogSettings& log) {
   const Section section(*entry, "log", "log", top.faults());
   section.read("level", log.level);
   section.read("format", log.format);
+  section.read("fields", log.fields);
 }
 
 /// The document's root, an empty mapping where there is a fault: text that is not one YAML document, or one without a
@@ -205,6 +209,9 @@ Loaded parse(std::string_view yaml, std::string_view file, std::vector<std::file
     read_http(top, config.dns, config.http);
     read_admin(top, config.dns, config.http, config.admin);
     read_log(top, config.log);
+    read_syslog(top, config.syslog);
+    read_query_log(top, config.syslog, config.query_log);
+    read_dnstap(top, config.dnstap);
     top.read_size("memory", config.memory);
     top.read("threads", config.threads);
     read_drain(top, config);

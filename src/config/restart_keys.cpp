@@ -21,6 +21,20 @@ std::string listed(const std::vector<Endpoint>& endpoints) {
   return text.empty() ? R"("")" : text;
 }
 
+std::string listed(const std::vector<QueryLogField>& fields) {
+  std::string text;
+  for (const auto field : fields) text.append(text.empty() ? "" : ", ").append(to_string(field));
+  return text.empty() ? "[]" : text;
+}
+
+std::string shown(const std::string& text) {
+  return text.empty() ? R"("")" : text;
+}
+
+std::string shown(bool value) {
+  return value ? "true" : "false";
+}
+
 constexpr std::array table{
     RestartKey{.path = "dns.max_connections",
                .value_of = [](const Config& config) { return std::to_string(config.dns.max_connections); }},
@@ -34,6 +48,26 @@ constexpr std::array table{
     RestartKey{.path = "admin.listen", .value_of = [](const Config& config) { return listed(config.admin.listen); }},
     RestartKey{.path = "log.format",
                .value_of = [](const Config& config) { return std::string(to_string(config.log.format)); }},
+    RestartKey{.path = "log.fields",
+               .value_of = [](const Config& config) { return std::string(to_string(config.log.fields)); }},
+    RestartKey{.path = "syslog.output", .value_of = [](const Config& config) { return shown(config.syslog.output); }},
+    RestartKey{.path = "syslog.ca_file", .value_of = [](const Config& config) { return shown(config.syslog.ca_file); }},
+    RestartKey{.path = "query_log.output",
+               .value_of = [](const Config& config) { return shown(config.query_log.output); }},
+    RestartKey{.path = "query_log.fields",
+               .value_of = [](const Config& config) { return listed(config.query_log.fields); }},
+    RestartKey{.path = "query_log.sample",
+               .value_of = [](const Config& config) { return format_fraction(config.query_log.sample); }},
+    RestartKey{.path = "query_log.names",
+               .value_of = [](const Config& config) { return std::string(to_string(config.query_log.names)); }},
+    RestartKey{.path = "query_log.key_file",
+               .value_of = [](const Config& config) { return shown(config.query_log.key_file); }},
+    RestartKey{.path = "dnstap.output", .value_of = [](const Config& config) { return shown(config.dnstap.output); }},
+    RestartKey{.path = "dnstap.client", .value_of = [](const Config& config) { return shown(config.dnstap.client); }},
+    RestartKey{.path = "dnstap.forwarder",
+               .value_of = [](const Config& config) { return shown(config.dnstap.forwarder); }},
+    RestartKey{.path = "dnstap.identity",
+               .value_of = [](const Config& config) { return shown(config.dnstap.identity); }},
     RestartKey{
         .path = "memory",
         .value_of =

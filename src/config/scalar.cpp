@@ -113,6 +113,34 @@ std::expected<std::int64_t, std::string> parse_integer(std::string_view text) {
   return number;
 }
 
+std::expected<std::uint32_t, std::string> parse_fraction(std::string_view text) {
+  const auto complaint = [&](std::string_view problem) {
+    return std::unexpected(in_quotes(text) + " " + std::string(problem));
+  };
+  constexpr std::size_t max_digits = 9;
+  const auto point = text.find('.');
+  const auto digits = point == std::string_view::npos ? std::string_view{} : text.substr(point + 1);
+  const auto integer = parse_integer(text.substr(0, point));
+  const bool are_digits =
+      text.find_first_not_of("0123456789.") == std::string_view::npos && digits.find('.') == std::string_view::npos;
+  if (!integer || !are_digits || (point != std::string_view::npos && digits.empty()))
+    return complaint("is not a number such as 0.05");
+  if (digits.size() > max_digits) return complaint("has more than 9 digits behind the point");
+  std::uint32_t parts = 0;
+  for (std::size_t i = 0; i < max_digits; ++i)
+    parts = parts * 10 + (i < digits.size() ? static_cast<std::uint32_t>(digits[i] - '0') : 0U);
+  if (*integer > 1 || (*integer == 1 && parts > 0)) return complaint("is out of range");
+  return *integer == 1 ? whole_share : parts;
+}
+
+std::string format_fraction(std::uint32_t parts) {
+  if (parts == 0) return "0";
+  if (parts >= whole_share) return "1";
+  auto digits = std::to_string(whole_share + parts).substr(1);
+  digits.resize(digits.find_last_not_of('0') + 1);
+  return "0." + digits;
+}
+
 std::expected<Endpoint, std::string> parse_endpoint(std::string_view text) {
   const auto complaint = [&](std::string_view problem) {
     return std::unexpected(in_quotes(text) + " " + std::string(problem));

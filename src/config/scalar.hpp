@@ -30,6 +30,13 @@ namespace pillion::config {
 /// above 2^63 - 1.
 [[nodiscard]] std::expected<std::int64_t, std::string> parse_integer(std::string_view text);
 
+/// A number from 0 to 1 in decimal, such as "0", "0.05" or "1", with at most 9 digits behind the point, in parts of
+/// `whole_share`; anything else is an error.
+[[nodiscard]] std::expected<std::uint32_t, std::string> parse_fraction(std::string_view text);
+
+/// The shortest of those forms.
+[[nodiscard]] std::string format_fraction(std::uint32_t parts);
+
 /// "127.0.0.1:8053" or "[::1]:8053"; the address comes back in its canonical form (RFC 5952). Port 0 is accepted.
 [[nodiscard]] std::expected<Endpoint, std::string> parse_endpoint(std::string_view text);
 

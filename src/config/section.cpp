@@ -169,6 +169,16 @@ void Section::read(std::string_view name, std::chrono::milliseconds& out) const 
   out = *duration;
 }
 
+void Section::read_fraction(std::string_view name, std::uint32_t& out) const {
+  const auto written = text(name);
+  if (!written) return;
+  if (is_quoted(find(name)->value))
+    return refuse_value(name, in_quotes(*written) + " is text, since it is written in quotes");
+  const auto number = parse_fraction(*written);
+  if (!number) return refuse_value(name, number.error());
+  out = *number;
+}
+
 void Section::read_size(std::string_view name, std::size_t& out) const {
   const auto written = text(name);
   if (!written) return;

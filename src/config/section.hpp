@@ -84,6 +84,8 @@ class Section {
   void read(std::string_view name, std::unsigned_integral auto& out) const {
     if (const auto number = integer(name)) out = static_cast<std::remove_reference_t<decltype(out)>>(*number);
   }
+  /// Parts of `whole_share`, of a key of KeyKind::fraction.
+  void read_fraction(std::string_view name, std::uint32_t& out) const;
   /// An enum whose values are the indices of the key's choices.
   template <typename Enum>
     requires std::is_enum_v<Enum>

@@ -146,6 +146,18 @@ void emit_search(YAML::Emitter& out, const Search& search) {
   out << YAML::EndMap;
 }
 
+void emit_query_log(YAML::Emitter& out, const QueryLogSettings& settings, bool redact) {
+  out << YAML::Key << "query_log" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  pair(out, "output", Quoted{settings.output});
+  out << YAML::Key << "fields" << YAML::Value << YAML::BeginSeq;
+  for (const auto field : settings.fields) out << std::string(to_string(field));
+  out << YAML::EndSeq;
+  pair(out, "sample", format_fraction(settings.sample));
+  pair(out, "names", settings.names);
+  pair(out, "key_file", redact && !settings.key_file.empty() ? std::string("<redacted>") : settings.key_file);
+  out << YAML::EndMap;
+}
+
 }  // namespace
 
 std::string to_yaml(const Config& config, bool redact) {
@@ -175,6 +187,18 @@ std::string to_yaml(const Config& config, bool redact) {
   out << YAML::Key << "log" << YAML::Value << YAML::Flow << YAML::BeginMap;
   pair(out, "level", config.log.level);
   pair(out, "format", config.log.format);
+  pair(out, "fields", config.log.fields);
+  out << YAML::EndMap;
+  out << YAML::Key << "syslog" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  pair(out, "output", Quoted{config.syslog.output});
+  pair(out, "ca_file", config.syslog.ca_file);
+  out << YAML::EndMap;
+  emit_query_log(out, config.query_log, redact);
+  out << YAML::Key << "dnstap" << YAML::Value << YAML::Flow << YAML::BeginMap;
+  pair(out, "output", Quoted{config.dnstap.output});
+  pair(out, "client", config.dnstap.client);
+  pair(out, "forwarder", config.dnstap.forwarder);
+  pair(out, "identity", Quoted{config.dnstap.identity});
   out << YAML::EndMap;
   pair(out, "memory", config.memory == 0 ? "auto" : format_size(config.memory));
   pair(out, "threads", config.threads);

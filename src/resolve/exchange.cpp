@@ -162,7 +162,7 @@ void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
   trace::note(trace(), [&] { return trace::replied(server_of(attempt), reply); });
   if (upstream::is_usable(reply.rcode) || upstream::is_bogus(reply)) return answer(attempt, reply);
   refused_ |= upstream::ServerSet{1} << attempt.server_;
-  keep(reply);
+  keep(attempt, reply);
   if (ask_another(now(), true, Cause::refusal) || is_waiting()) return;
   answer_kept_or_fail();
 }
@@ -263,9 +263,10 @@ void Exchange::give_up() {
 }
 
 /// The first that was said stays: a second server is asked since it might know better, not since it might know worse.
-void Exchange::keep(const upstream::Reply& reply) {
+void Exchange::keep(const Attempt& attempt, const upstream::Reply& reply) {
   if (kept_rcode_) return;
   kept_rcode_ = reply.rcode;
+  kept_server_ = attempt.server_;
   kept_message_.clear();
   // Of a long one the code says enough.
   if (reply.message && reply.message->bytes().size() <= max_kept_message)
@@ -288,7 +289,8 @@ void Exchange::end(const Attempt* answered) {
 
 void Exchange::answer(const Attempt& attempt, const upstream::Reply& reply) {
   auto& request = *request_;
-  const Answer answer{.source = terms_->source, .message = reply.message, .rcode = reply.rcode};
+  const Answer answer{
+      .source = terms_->source, .message = reply.message, .rcode = reply.rcode, .server = named(attempt.server_)};
   end(&attempt);
   request.answered(answer);
 }
@@ -298,20 +300,23 @@ void Exchange::answer_kept_or_fail() {
   const auto source = terms_->source;
   if (kept_rcode_) {
     const auto rcode = *kept_rcode_;
+    const auto* const server = named(kept_server_);
     const auto message = std::exchange(kept_message_, {});
     end(nullptr);
     std::optional<dns::MessageView> view;
     if (const auto parsed = dns::MessageView::parse(message)) view = *parsed;
-    return request.answered({.source = source, .message = view, .rcode = rcode});
+    return request.answered({.source = source, .message = view, .rcode = rcode, .server = server});
   }
   const auto& traits = upstream::traits(last_error_);
   const auto text = std::string(traits.text) + " at " + std::string(terms_->servers.name_of(last_server_));
+  const auto* const server = named(last_server_);
   end(nullptr);
   request.answered({.source = source,
                     .rcode = traits.rcode,
                     .info_code = traits.info_code,
                     .text = text,
-                    .may_be_cached = traits.may_be_cached});
+                    .may_be_cached = traits.may_be_cached,
+                    .server = server});
 }
 
 }  // namespace pillion::resolve

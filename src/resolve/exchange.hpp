@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -75,6 +76,8 @@ struct ExchangeTerms {
   Source source;
   runtime::Duration budget;      ///< for the whole of a query
   runtime::Duration next_after;  ///< without a reply for so long, another server is asked as well
+  /// In the order of the servers; empty where nobody wants to know whose an answer is. They outlive the answers.
+  std::span<const AnsweringServer> names = {};
 };
 
 /// Asks a server, then, where that takes long, another as well, and takes the first usable reply, whosever it is: the
@@ -125,11 +128,14 @@ class Exchange final : public runtime::Deadline {
   void note_end(Attempt& attempt);
   void note_error(const Attempt& attempt, upstream::Error error);
   void abandon(Attempt& attempt);
-  void keep(const upstream::Reply& reply);
+  void keep(const Attempt& attempt, const upstream::Reply& reply);
   void give_up();
   void end(const Attempt* answered);
   void answer(const Attempt& attempt, const upstream::Reply& reply);
   void answer_kept_or_fail();
+  [[nodiscard]] const AnsweringServer* named(std::size_t server) const {
+    return server < terms_->names.size() ? &terms_->names[server] : nullptr;
+  }
 
   const ExchangeTerms* terms_ = nullptr;
   Request* request_ = nullptr;
@@ -147,6 +153,7 @@ class Exchange final : public runtime::Deadline {
   std::size_t last_server_ = 0;  // whom last_error_ is about
   /// The reply of a server that could or would not answer; of one without a question, `kept_message_` is empty.
   std::optional<std::uint16_t> kept_rcode_;
+  std::size_t kept_server_ = 0;
   dns::Buffer kept_message_;
 };
 

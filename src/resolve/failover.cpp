@@ -26,16 +26,27 @@ runtime::Duration next_after(const config::Upstream& settings) {
   return settings.protocol == config::Protocol::udp ? std::min<runtime::Duration>(share, resend_after) : share;
 }
 
+std::vector<AnsweringServer> names_of(const config::Upstream& settings,
+                                      const std::vector<std::unique_ptr<upstream::Channel>>& servers) {
+  std::vector<AnsweringServer> names;
+  names.reserve(servers.size());
+  for (const auto& server : servers)
+    names.push_back({.upstream = settings.name, .address = std::string(server->server())});
+  return names;
+}
+
 }  // namespace
 
 Failover::Failover(runtime::Schedule& schedule, const config::Upstream& settings,
                    std::vector<std::unique_ptr<upstream::Channel>> servers, runtime::MemoryShare& memory,
                    std::function<double()> random)
-    : terms_{.schedule = schedule,
+    : names_(names_of(settings, servers)),
+      terms_{.schedule = schedule,
              .servers = *this,
              .source = settings.protocol == config::Protocol::tls ? Source::upstream : Source::cluster,
              .budget = settings.timeout,
-             .next_after = next_after(settings)},
+             .next_after = next_after(settings),
+             .names = names_},
       // In the clear, what is sent twice is also seen twice.
       may_hedge_(settings.protocol == config::Protocol::tls && servers.size() > 1),
       servers_(std::move(servers)),

@@ -55,6 +55,7 @@ class Failover final : public Group, Servers {
   void ended(Exchange& exchange) override;
   void count(std::size_t server, upstream::Hedge result);
 
+  std::vector<AnsweringServer> names_;  // in the order of servers_
   ExchangeTerms terms_;
   bool may_hedge_;
   HedgeBudget hedges_;

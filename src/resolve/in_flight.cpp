@@ -217,7 +217,10 @@ Answer InFlight::keep(const InFlightQuery& in_flight, const Answer& answer, cach
     return answer;
   }
   if (!prepared.prepare(key, *answer.message, settings_)) {
-    return {.source = answer.source, .info_code = dns::extended_error::other, .text = "the reply is too long"};
+    return {.source = answer.source,
+            .info_code = dns::extended_error::other,
+            .text = "the reply is too long",
+            .server = answer.server};
   }
   const auto& admitted = prepared.admitted();
   // Some cluster DNS servers say so of the types that a name does not have (RFC 4074 section 4.2).
@@ -228,7 +231,8 @@ Answer InFlight::keep(const InFlightQuery& in_flight, const Answer& answer, cach
   return {.source = answer.source,
           .message = dns::MessageView::of_ours(prepared.wire(), answer.message->question_end()),
           .rcode = prepared.rcode(),
-          .extended_errors = prepared.extended_errors()};
+          .extended_errors = prepared.extended_errors(),
+          .server = answer.server};
 }
 
 void InFlight::keep_failure(const InFlightQuery& in_flight, const Answer& answer, cache::Preparation& prepared,

@@ -13,6 +13,7 @@ KeptAnswer::KeptAnswer(const Answer& answer, runtime::MemoryShare& memory)
       question_end_(answer.message->question_end()),
       source_(answer.source),
       rcode_(answer.rcode) {
+  if (answer.server != nullptr) server_ = *answer.server;
   hold_.set_anyway(size_of(answer));
 }
 
@@ -22,7 +23,8 @@ Answer KeptAnswer::answer() const {
           .rcode = rcode_,
           .extended_errors = extended_errors_,
           .info_code = info_code_,
-          .text = text_};
+          .text = text_,
+          .server = server_ ? &*server_ : nullptr};
 }
 
 std::size_t KeptAnswer::size_of(const Answer& answer) {

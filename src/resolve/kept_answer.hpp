@@ -37,6 +37,7 @@ class KeptAnswer {
   std::size_t question_end_;
   Source source_;
   std::uint16_t rcode_;
+  std::optional<AnsweringServer> server_;
 };
 
 /// Gives all of them the answer, which has a message of ours: now, or as soon as they can take it. Where `memory` has

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "cache/entry.hpp"
@@ -14,6 +15,12 @@
 #include "upstream/trace.hpp"
 
 namespace pillion::resolve {
+
+/// The server of an upstream that answered.
+struct AnsweringServer {
+  std::string upstream;  ///< the group's name
+  std::string address;   ///< "1.1.1.1:853"
+};
 
 /// Views buffers of whoever answers: valid only during the call that hands it over.
 struct Answer {
@@ -35,6 +42,8 @@ struct Answer {
   std::string_view text = {};
   /// False if the failure is ours, not the name's, and must not be kept as such (RFC 9520 section 3.2).
   bool may_be_cached = true;
+  /// nullptr if nobody was asked for this answer, or several were.
+  const AnsweringServer* server = nullptr;
 };
 
 /// True if nobody answered, or somebody that he could not, or would not. Any response code but NOERROR and NXDOMAIN

@@ -11,6 +11,7 @@
 #include "runtime/clock.hpp"
 #include "server/client_address.hpp"
 #include "server/metrics.hpp"
+#include "server/observer.hpp"
 
 namespace pillion::server {
 
@@ -59,7 +60,7 @@ class ClientQuery final : public resolve::Request {
   QueryHandler* handler = nullptr;
   Responder* responder = nullptr;
   ClientRecord* client = nullptr;  ///< holds its place
-  Transport transport = Transport::udp;
+  QueryOrigin origin;
   bool is_local = true;  ///< TCP only: from a loopback address
   runtime::Time received;
   DatagramPath path;  ///< UDP only

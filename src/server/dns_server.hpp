@@ -25,6 +25,9 @@ class DnsServer final : runtime::Deadline {
   /// are finished. Calls `released` with each of their sockets, which may be open in another process as well.
   void keep_only(const std::vector<config::Endpoint>& listen, const std::function<void(int)>& released);
 
+  /// As QueryHandler::observe().
+  void observe(QueryObserver& observer) { handler_.observe(observer); }
+
   void start();
   /// Clients are told to go elsewhere, and answered on.
   void begin_drain() { handler_.set_draining(); }

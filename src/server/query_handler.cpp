@@ -96,6 +96,7 @@ QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sende
     return Outcome::invalid;
   }
   metrics_.requests[sender.transport][sender.family][label_of_type(view->question().type)].add();
+  if (!observers_.empty()) tell_received(message, sender);
   if (const auto refusal = refuse(*view)) {
     answer_now(*view, sender, responder, *refusal);
     return Outcome::accepted;
@@ -116,7 +117,8 @@ QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sende
 void QueryHandler::fill(ClientQuery& query, const Sender& sender, Responder& responder) {
   query.handler = this;
   query.responder = &responder;
-  query.transport = sender.transport;
+  query.origin = {
+      .address = sender.address, .port = sender.port, .transport = sender.transport, .family = sender.family};
   query.is_local = sender.is_local;
   query.received = loop_.clock().now();
   if (sender.path != nullptr) query.path = *sender.path;
@@ -157,7 +159,6 @@ std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& 
 void QueryHandler::answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                               const resolve::Answer& answer) {
   fill(spare_, sender, responder);
-  spare_address_ = sender.address;
   respond(spare_, view, answer);
   responder.forget(spare_);
 }
@@ -215,11 +216,12 @@ void QueryHandler::compose(ClientQuery& query, const dns::QueryView& view, const
     metrics_.responses_undelivered.add();
     return;
   }
-  const auto limit = query.transport == Transport::tcp
+  const auto limit = query.origin.transport == Transport::tcp
                          ? dns::max_message_size
                          : std::size_t{std::min(view.edns.udp_payload, settings_.udp_payload)};
   const auto start = out->size();
   const auto composed = compose_answer(answer, view, our_edns(view, query), limit, *out);
+  if (!observers_.empty()) tell_answered(query, view, answer, composed.rcode, dns::Bytes(*out).subspan(start));
   query.responder->end_answer(query, start);
   const auto rcode = std::min<std::size_t>(composed.rcode, labelled_rcodes);
   metrics_.responses[rcode][made_by(answer)].add();
@@ -233,17 +235,49 @@ void QueryHandler::remember(const ClientQuery& query, const dns::QueryView& view
   const auto now = loop_.clock().now();
   recent_.add({.answered_at = now,
                .duration = now - query.received,
-               .client = query.client == nullptr ? spare_address_ : query.client->facts.address,
-               .transport = query.transport,
+               .client = query.origin.address,
+               .transport = query.origin.transport,
                .source = source,
                .type = view.question().type,
                .rcode = rcode},
               view.question().name);
 }
 
+void QueryHandler::tell_received(dns::Bytes message, const Sender& sender) const {
+  const ReceivedQuery query{.origin = {.address = sender.address,
+                                       .port = sender.port,
+                                       .transport = sender.transport,
+                                       .family = sender.family},
+                            .received = loop_.clock().now(),
+                            .message = message};
+  for (auto* const observer : observers_) observer->received(query);
+}
+
+void QueryHandler::tell_answered(const ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer,
+                                 std::uint16_t rcode, dns::Bytes message) const {
+  AnsweredQuery answered{
+      .origin = query.origin,
+      .received = query.received,
+      .answered = loop_.clock().now(),
+      .query = view,
+      .message = message,
+      .rcode = rcode,
+      .source = answer.source,
+      .upstream = {},
+      .server = {},
+      .info_code = answer.info_code,
+      .text = answer.text,
+      .extended_errors = answer.entry != nullptr ? answer.entry->extended_errors() : answer.extended_errors};
+  if (answer.server != nullptr) {
+    answered.upstream = answer.server->upstream;
+    answered.server = answer.server->address;
+  }
+  for (auto* const observer : observers_) observer->answered(answered);
+}
+
 dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, const ClientQuery& query) const {
   dns::OurEdns ours{.udp_payload = settings_.udp_payload, .keepalive = {}};
-  if (query.transport != Transport::tcp || view.edns.options.empty()) return ours;
+  if (query.origin.transport != Transport::tcp || view.edns.options.empty()) return ours;
   // Inside the pod nobody listens whom the size of an answer could tell something.
   constexpr std::uint16_t response_block = 468;  // RFC 8467 section 4.1
   if (!query.is_local && dns::find_option(view.edns.options, dns::option::padding)) ours.padding = response_block;

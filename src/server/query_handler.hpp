@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <expected>
 #include <optional>
+#include <vector>
 
 #include "config/config.hpp"
 #include "dns/query.hpp"
@@ -15,6 +16,7 @@
 #include "server/client.hpp"
 #include "server/client_admission.hpp"
 #include "server/metrics.hpp"
+#include "server/observer.hpp"
 #include "server/recent_queries.hpp"
 #include "server/shared_limits.hpp"
 
@@ -25,6 +27,7 @@ struct Sender {
   Transport transport = Transport::udp;
   IpFamily family = IpFamily::ipv4;
   ClientAddress address{};
+  std::uint16_t port = 0;
   bool is_local = true;                          ///< TCP only: from a loopback address
   const DatagramPath* path = nullptr;            ///< UDP only
   const ClientConnection* connection = nullptr;  ///< TCP only
@@ -41,6 +44,8 @@ class QueryHandler {
 
   /// From now on; the limits stay as they are.
   void configure(const config::Dns& settings) { settings_ = settings; }
+  /// Tells `observer`, which outlives this, of every query from now on.
+  void observe(QueryObserver& observer) { observers_.push_back(&observer); }
 
   enum class Outcome : std::uint8_t {
     accepted,
@@ -87,6 +92,9 @@ class QueryHandler {
   void compose(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
   void remember(const ClientQuery& query, const dns::QueryView& view, resolve::Source source, std::uint16_t rcode);
   [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, const ClientQuery& query) const;
+  void tell_received(dns::Bytes message, const Sender& sender) const;
+  void tell_answered(const ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer,
+                     std::uint16_t rcode, dns::Bytes message) const;
   void release(ClientQuery& query);
 
   runtime::Loop& loop_;
@@ -96,8 +104,8 @@ class QueryHandler {
   ClientAdmission& admission_;
   DnsMetrics& metrics_;
   runtime::Slab<ClientQuery> queries_;
-  ClientQuery spare_;  // for the one message at a time that is answered without a place in queries_
-  ClientAddress spare_address_{};
+  ClientQuery spare_;                      // for the one message at a time that is answered without a place in queries_
+  std::vector<QueryObserver*> observers_;  // empty unless queries are written down
   RecentQueries recent_;
   runtime::Time last_activity_;
   bool draining_ = false;

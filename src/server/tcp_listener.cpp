@@ -99,8 +99,8 @@ void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
   if (!place) return handler_.count_refusal(Refusal::connection_limit);
   error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  auto session =
-      std::make_unique<TcpSession>(loop_, std::move(socket), client, family, handler_, memory_, limits_, *this);
+  auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, peer.port(), family, handler_, memory_,
+                                              limits_, *this);
   auto& started = *session;
   sessions_.emplace(&started, std::move(session));
   started.hold(std::move(place));

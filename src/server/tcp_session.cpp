@@ -15,8 +15,9 @@ namespace pillion::server {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, IpFamily family,
-                       QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits, SessionOwner& owner)
+TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, std::uint16_t port,
+                       IpFamily family, QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits,
+                       SessionOwner& owner)
     : loop_(loop),
       socket_(std::move(socket)),
       handler_(handler),
@@ -24,6 +25,7 @@ TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddres
       limits_(limits),
       owner_(owner),
       address_(address),
+      port_(port),
       is_local_(is_loopback(address)),
       family_(family),
       own_(memory.connections()),
@@ -126,8 +128,12 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
     if (!message) break;
     partial_since_ = last_read_;
     ++in_flight_;
-    const Sender sender{
-        .transport = Transport::tcp, .family = family_, .address = address_, .is_local = is_local_, .connection = this};
+    const Sender sender{.transport = Transport::tcp,
+                        .family = family_,
+                        .address = address_,
+                        .port = port_,
+                        .is_local = is_local_,
+                        .connection = this};
     const auto outcome = handler_.handle(*message, sender, *this);
     if (outcome == QueryHandler::Outcome::failed) {
       --in_flight_;

@@ -54,7 +54,8 @@ class TcpSession final : public Responder,
   /// Bytes of each buffer that every session may have, so that ordinary queries need no memory of others.
   static constexpr std::size_t small_buffer = 512;
 
-  TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, IpFamily family,
+  /// `port` is the client's.
+  TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, std::uint16_t port, IpFamily family,
              QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits, SessionOwner& owner);
   ~TcpSession() override { loop_.unschedule(*this); }
 
@@ -144,6 +145,7 @@ class TcpSession final : public Responder,
   const SessionLimits& limits_;
   SessionOwner& owner_;
   ClientAddress address_;
+  std::uint16_t port_;
   bool is_local_;
   IpFamily family_;
   bool reading_ = false;  // an async_wait for readability is under way

@@ -127,8 +127,12 @@ void UdpListener::handle(std::size_t index) {
   auto& path = batch_->paths[index];
   path.peer_size = header.msg_hdr.msg_namelen;
   if (wildcard_) read_packet_info(header.msg_hdr, path);
-  const Sender sender{
-      .transport = Transport::udp, .family = family_, .address = client_address(path.peer), .path = &path};
+  // The port stands at the same place in addresses of both families.
+  const Sender sender{.transport = Transport::udp,
+                      .family = family_,
+                      .address = client_address(path.peer),
+                      .port = ntohs(path.peer.sin6_port),
+                      .path = &path};
   if (!handler_.admission().admit_datagram(sender.address)) return;
   ++in_flight_;
   const auto message = dns::Bytes(batch_->data[index]).first(header.msg_len);

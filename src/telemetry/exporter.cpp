@@ -205,6 +205,14 @@ void collect_program(const Sources& sources, std::vector<MetricFamily>& families
   if (sources.log_lines_dropped) {
     scalar(declared("pillion_log_lines_dropped_total"), static_cast<double>(sources.log_lines_dropped()));
   }
+  Family written(declared("pillion_sink_records_written_total"));
+  Family dropped(declared("pillion_sink_records_dropped_total"));
+  for (const auto& sink : sources.sinks) {
+    written.add({sink.name}, static_cast<double>(sink.written()));
+    dropped.add({sink.name}, static_cast<double>(sink.dropped()));
+  }
+  std::move(written).finish(families);
+  std::move(dropped).finish(families);
   scalar(declared("pillion_internal_errors_total"),
          sum(sources.internal_errors, [](const runtime::Counter& counter) -> auto& { return counter; }));
   scalar(declared("pillion_worker_restarts_total"), static_cast<double>(sources.worker_restarts));

@@ -42,6 +42,12 @@ struct Sources {
     runtime::Flag last_failed;
     runtime::Gauge loaded_at;  ///< Unix seconds of the last successful load
   };
+  /// One that writes records down.
+  struct Sink {
+    std::string name;  ///< the label `sink`
+    std::function<std::uint64_t()> written;
+    std::function<std::uint64_t()> dropped;
+  };
   struct Build {
     std::string version;
     std::string commit;
@@ -67,6 +73,7 @@ struct Sources {
   std::vector<std::shared_ptr<const void>> keep;
   std::vector<const runtime::Counter*> internal_errors;
   std::uint64_t worker_restarts = 0;
+  std::vector<Sink> sinks;                           ///< none: no metrics of them
   std::function<std::uint64_t()> log_lines_dropped;  ///< none: not exported
   Build build;
 };

@@ -1,13 +1,16 @@
 #include "telemetry/log_line.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
+#include <utility>
 #include <variant>
 
 #include <fmt/format.h>
 
-#include "dns/utf8.hpp"
 #include "runtime/enum_array.hpp"
+#include "telemetry/escaped_text.hpp"
 
 namespace pillion::telemetry {
 namespace {
@@ -17,45 +20,6 @@ using runtime::LogLevel;
 
 constexpr runtime::EnumArray<LogLevel, std::string_view, 4> json_levels = {"debug", "info", "warn", "error"};
 constexpr runtime::EnumArray<LogLevel, std::string_view, 4> text_levels = {"DEBUG", "INFO ", "WARN ", "ERROR"};
-constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
-constexpr std::string_view ellipsis = "\xE2\x80\xA6";
-
-/// C0 and C1 controls and DEL: in a terminal they would act.
-bool is_control(std::string_view sequence) {
-  const auto first = static_cast<unsigned char>(sequence[0]);
-  if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
-  return first == 0xC2 && static_cast<unsigned char>(sequence[1]) < 0xA0;
-}
-
-void append_escaped(std::string& out, std::string_view text, bool quoted) {
-  const bool cut = text.size() > max_log_text;
-  text = text.substr(0, max_log_text);
-  while (!text.empty()) {
-    const std::size_t length = dns::character_size(text);
-    if (length == 0) {
-      if (cut && text.size() < 4) break;  // a sequence cut in two by the limit
-      out += replacement_character;
-      text.remove_prefix(1);
-      continue;
-    }
-    const auto sequence = text.substr(0, length);
-    text.remove_prefix(length);
-    if (is_control(sequence)) {
-      // The code point of both kinds of control is the last byte.
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", static_cast<unsigned char>(sequence.back()));
-    } else {
-      if (quoted && (sequence == "\"" || sequence == "\\")) out += '\\';
-      out += sequence;
-    }
-  }
-  if (cut) out += ellipsis;
-}
-
-void append_quoted(std::string& out, std::string_view text) {
-  out += '"';
-  append_escaped(out, text, true);
-  out += '"';
-}
 
 bool is_plain(std::string_view text) {
   for (const char c : text) {
@@ -70,14 +34,14 @@ struct ValueAppender {
 
   void operator()(std::string_view text) const {
     if (format == LineFormat::text && is_plain(text)) {
-      append_escaped(out, text, false);
+      append_escaped(out, text, {.quoted = false});
     } else {
       append_quoted(out, text);
     }
   }
   void operator()(bool flag) const { out += flag ? "true" : "false"; }
   void operator()(double number) const {
-    if (format == LineFormat::json && !std::isfinite(number)) {
+    if (format != LineFormat::text && !std::isfinite(number)) {
       out += "null";
     } else {
       fmt::format_to(std::back_inserter(out), "{}", number);
@@ -87,14 +51,32 @@ struct ValueAppender {
   void operator()(std::uint64_t number) const { fmt::format_to(std::back_inserter(out), "{}", number); }
 };
 
-void append_timestamp(std::string& out, std::chrono::system_clock::time_point time) {
-  const auto milliseconds = std::chrono::floor<std::chrono::milliseconds>(time);
-  const auto day = std::chrono::floor<std::chrono::days>(milliseconds);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(milliseconds - day);
-  fmt::format_to(std::back_inserter(out), "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", static_cast<int>(date.year()),
-                 static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()), clock.hours().count(),
-                 clock.minutes().count(), clock.seconds().count(), clock.subseconds().count());
+/// Keys that the Elastic Common Schema has a name for.
+constexpr std::array<std::pair<std::string_view, std::string_view>, 4> ecs_names{
+    {{"client", "client.ip"}, {"error", "error.message"}, {"file", "file.path"}, {"version", "service.version"}}};
+
+void append_ecs_name(std::string& out, std::string_view key) {
+  out += '"';
+  const auto known = std::ranges::find(ecs_names, key, &std::pair<std::string_view, std::string_view>::first);
+  if (known != ecs_names.end()) {
+    out += known->second;
+  } else {
+    // The schema leaves it to programs to name what it does not.
+    out += "pillion.";
+    append_escaped(out, key, {.quoted = true});
+  }
+  out += '"';
+}
+
+/// `{"ts":"…","level":"…","msg":"…"`, by the names that the format has for these.
+void append_json_start(std::string& out, bool is_ecs, std::chrono::system_clock::time_point time, LogLevel level,
+                       std::string_view message) {
+  out += is_ecs ? R"({"@timestamp":")" : R"({"ts":")";
+  append_timestamp(out, time);
+  out += is_ecs ? R"(","log.level":")" : R"(","level":")";
+  out += json_levels[level];
+  out += is_ecs ? R"(","ecs.version":"8.11.0","event.dataset":"pillion.log","message":)" : R"(","msg":)";
+  append_quoted(out, message);
 }
 
 }  // namespace
@@ -102,16 +84,12 @@ void append_timestamp(std::string& out, std::chrono::system_clock::time_point ti
 void append_log_line(std::string& out, LineFormat format, std::chrono::system_clock::time_point time, LogLevel level,
                      std::string_view message, std::span<const Field> fields) {
   const ValueAppender append_value{out, format};
-  if (format == LineFormat::json) {
-    out += R"({"ts":")";
-    append_timestamp(out, time);
-    out += R"(","level":")";
-    out += json_levels[level];
-    out += R"(","msg":)";
-    append_quoted(out, message);
+  if (format != LineFormat::text) {
+    const bool is_ecs = format == LineFormat::ecs_json;
+    append_json_start(out, is_ecs, time, level, message);
     for (const auto& field : fields) {
       out += ',';
-      append_quoted(out, field.key);
+      is_ecs ? append_ecs_name(out, field.key) : append_quoted(out, field.key);
       out += ':';
       std::visit(append_value, field.value.variant());
     }
@@ -122,10 +100,10 @@ void append_log_line(std::string& out, LineFormat format, std::chrono::system_cl
   out += ' ';
   out += text_levels[level];
   out += ' ';
-  append_escaped(out, message, false);
+  append_escaped(out, message, {.quoted = false});
   for (const auto& field : fields) {
     out += ' ';
-    append_escaped(out, field.key, false);
+    append_escaped(out, field.key, {.quoted = false});
     out += '=';
     std::visit(append_value, field.value.variant());
   }

@@ -97,7 +97,9 @@ std::uint64_t Logger::dropped() const {
 void Logger::write(runtime::LogLevel level, std::string_view message, std::span<const runtime::Field> fields) {
   std::string line;
   line.reserve(256);
-  append_log_line(line, format_, std::chrono::system_clock::now(), level, message, fields);
+  const auto now = std::chrono::system_clock::now();
+  append_log_line(line, format_, now, level, message, fields);
+  if (auto* const receiver = receiver_.load(std::memory_order_acquire)) receiver->take(level, now, line);
   backend_->logger->log(spdlog_level(level), spdlog::string_view_t(line.data(), line.size()));
 }
 

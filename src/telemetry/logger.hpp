@@ -2,6 +2,8 @@
 // The program's log: lines are made by the caller and written by one background thread, so that a slow reader of
 // standard error never holds up an answer.
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -20,6 +22,19 @@ struct LoggerOptions {
   std::size_t queue_lines = 256;  ///< waiting to be written (0.4 kB each); over it the oldest is dropped and counted
 };
 
+/// Is given a copy of each line.
+class LineReceiver {
+ public:
+  /// Called by whatever thread logs: must neither wait nor throw.
+  virtual void take(runtime::LogLevel level, std::chrono::system_clock::time_point time, std::string_view line) = 0;
+  // Any thread may ask how many lines have gone on, and how many have not.
+  [[nodiscard]] virtual std::uint64_t written() const = 0;
+  [[nodiscard]] virtual std::uint64_t dropped() const = 0;
+
+ protected:
+  ~LineReceiver() = default;
+};
+
 /// Owned by the App and passed down by reference. The destructor writes what still waits.
 class Logger final : public runtime::Log {
  public:
@@ -35,12 +50,18 @@ class Logger final : public runtime::Log {
   /// Lines that were not written: the queue was full, or the sink refused them. Any thread may ask.
   [[nodiscard]] std::uint64_t dropped() const;
 
+  /// Gives each line to `receiver`, too, from now on; nullptr: to nobody.
+  void copy_to(LineReceiver* receiver) { receiver_.store(receiver, std::memory_order_release); }
+  /// That one, or nullptr.
+  [[nodiscard]] const LineReceiver* receiver() const { return receiver_.load(std::memory_order_acquire); }
+
  private:
   void write(runtime::LogLevel level, std::string_view message, std::span<const runtime::Field> fields) override;
 
   struct Backend;
   LineFormat format_;
   std::unique_ptr<Backend> backend_;
+  std::atomic<LineReceiver*> receiver_{nullptr};
 };
 
 /// Writes to a file descriptor, which it does not own. While the reader does not read, the first line waits

@@ -16,6 +16,7 @@ void DatagramConnection::opened() {
 void DatagramConnection::arrived(dns::Bytes datagram, bool is_cut) {
   const auto received = pipeline_.receive(datagram, now(), is_cut);
   if (!received) return stray(received.error());
+  tell_received(datagram, received->message);
   note_heard();
   if (received->is_of_probe) {
     events_.answered_probe(*this);
@@ -58,7 +59,7 @@ void DatagramConnection::prove(runtime::Time now) {
 }
 
 void DatagramConnection::send(const Query& query) {
-  encode_query(query, query.id, encoding_, datagrams_->out());
+  encode(query, datagrams_->out());
   datagrams_->end_message();
 }
 

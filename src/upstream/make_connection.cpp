@@ -27,18 +27,21 @@ std::unique_ptr<Connection> make_connection(runtime::Loop& loop, ServerAccess& a
   const auto random_id = [&loop] { return loop.random().u16(); };
   if (access.protocol == config::Protocol::udp) {
     const asio::ip::udp::endpoint server(address, access.endpoint.port);
-    return std::make_unique<DatagramConnection>(
+    auto connection = std::make_unique<DatagramConnection>(
         loop, random_id, access.encoding, access.limits, profile, events,
         [&](DatagramEvents& datagrams) { return std::make_unique<SocketDatagrams>(loop, server, datagrams); });
+    connection->observe(access.observer.get());
+    return connection;
   }
   const asio::ip::tcp::endpoint server(address, access.endpoint.port);
-  return std::make_unique<StreamConnection>(loop, random_id, access.encoding, access.limits, profile, events,
-                                            [&](StreamEvents& stream) -> std::unique_ptr<Stream> {
-                                              if (access.tls == nullptr)
-                                                return std::make_unique<PlainSocketStream>(loop, server, stream);
-                                              return std::make_unique<TlsSocketStream>(loop, server, stream,
-                                                                                       *access.tls, *access.identity);
-                                            });
+  auto connection = std::make_unique<StreamConnection>(
+      loop, random_id, access.encoding, access.limits, profile, events,
+      [&](StreamEvents& stream) -> std::unique_ptr<Stream> {
+        if (access.tls == nullptr) return std::make_unique<PlainSocketStream>(loop, server, stream);
+        return std::make_unique<TlsSocketStream>(loop, server, stream, *access.tls, *access.identity);
+      });
+  connection->observe(access.observer.get());
+  return connection;
 }
 
 }  // namespace pillion::upstream

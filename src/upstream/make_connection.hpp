@@ -9,6 +9,7 @@
 #include "config/config.hpp"
 #include "runtime/loop.hpp"
 #include "upstream/connection.hpp"
+#include "upstream/observer.hpp"
 #include "upstream/server_profile.hpp"
 #include "upstream/tls.hpp"
 
@@ -25,7 +26,8 @@ struct ServerAccess {
   Encoding encoding;
   ConnectionLimits limits;
   TlsContext* tls;
-  std::optional<TlsIdentity> identity;  ///< with TLS
+  std::optional<TlsIdentity> identity;        ///< with TLS
+  std::unique_ptr<MessageObserver> observer;  ///< of each connection; nullptr: nobody wants to know
 };
 
 /// Not yet started. All that it is given outlives it.

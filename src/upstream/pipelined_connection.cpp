@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "dns/framing.hpp"
+
 namespace pillion::upstream {
 
 void PipelinedConnection::add(Query& query, runtime::Time now) {
@@ -13,6 +15,18 @@ void PipelinedConnection::add(Query& query, runtime::Time now) {
   // this very turn, for an older query, and is not to be put off then.
   const auto next = is_set() ? now + profile_.patience() : *look_at(now);
   if (!is_set() || at() > next) schedule_.set_deadline(*this, next);
+}
+
+void PipelinedConnection::encode(const Query& query, dns::Buffer& out) {
+  const auto start = out.size() + (encoding_.framed ? dns::frame_prefix : 0);
+  encode_query(query, query.id, encoding_, out);
+  if (observer_ != nullptr) observer_->sent(dns::Bytes(out).subspan(start), now());
+}
+
+void PipelinedConnection::tell_received(dns::Bytes message, const Mux::Received& received) {
+  if (observer_ == nullptr) return;
+  const auto at = now();
+  observer_->received(message, received.reply ? at - received.reply->latency : at, at);
 }
 
 void PipelinedConnection::note_heard() {

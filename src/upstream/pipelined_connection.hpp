@@ -7,6 +7,7 @@
 
 #include "runtime/schedule.hpp"
 #include "upstream/connection.hpp"
+#include "upstream/observer.hpp"
 #include "upstream/pipeline.hpp"
 #include "upstream/server_profile.hpp"
 
@@ -20,6 +21,9 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
   [[nodiscard]] bool has_room() const override { return pipeline_.has_room(); }
   [[nodiscard]] std::uint64_t answered() const override { return pipeline_.answered(); }
   [[nodiscard]] bool was_ended_by_server() const override { return ended_by_server_; }
+
+  /// Tells `observer`, which outlives the connection, of each message from now on; nullptr: nobody.
+  void observe(MessageObserver* observer) { observer_ = observer; }
 
  protected:
   /// `schedule`, `limits`, `profile` and `events` outlive the connection. `path` and `random_id` as Mux takes them.
@@ -43,6 +47,10 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
   [[nodiscard]] runtime::Time now() { return schedule_.clock().now(); }
   /// Takes an id for the query, sends it, and has its silence looked at.
   void add(Query& query, runtime::Time now);
+  /// Appends the query as it goes out to `out`, which is what its observer sees.
+  void encode(const Query& query, dns::Buffer& out);
+  /// A reply, as it came, of which this has been made.
+  void tell_received(dns::Bytes message, const Mux::Received& received);
   /// A reply has arrived: a connection that was proving or silent is ready.
   void note_heard();
   /// True if the server owes an answer.
@@ -64,6 +72,8 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
   bool ended_by_server_ = false;
 
  private:
+  MessageObserver* observer_ = nullptr;
+
   /// So many in a row and no acknowledgement: 600 ms or more, by the kernel's timer.
   static constexpr unsigned retransmissions_of_dead_path = 2;
 

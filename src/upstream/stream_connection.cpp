@@ -48,6 +48,7 @@ bool StreamConnection::handle(dns::Bytes message) {
     return is_open(state_);
   }
   strays_ = 0;
+  tell_received(message, received->message);
   note_heard();
   if (received->message.reply && now() - received->message.reply->latency >= last_record_at_ &&
       ++answered_of_last_record_ == 2)
@@ -84,7 +85,7 @@ void StreamConnection::send(const Query& query) {
     last_record_at_ = now();
     answered_of_last_record_ = 0;
   }
-  encode_query(query, query.id, encoding_, stream_->out());
+  encode(query, stream_->out());
   stream_->flush_soon();
 }
 

@@ -31,14 +31,15 @@ class Upstream:
 
 @dataclasses.dataclass
 class Terms:
-    """What a forwarder has to do: where to listen and, if it has metrics, to publish them; where to ask; whether to cache; threads, of
-    Pillion."""
+    """What a forwarder has to do: where to listen and, if it has metrics, to publish them; where to ask; whether to cache; of Pillion,
+    threads and where its query log goes."""
 
     port: int
     metrics_port: int
     upstream: Upstream
     cached: bool
     threads: int = 1
+    query_log: str = ""
 
 
 @dataclasses.dataclass
@@ -87,6 +88,7 @@ routes:
 cache: {{size: {"4MiB" if terms.cached else "0"}}}
 http: {{listen: "127.0.0.1:{terms.metrics_port}"}}
 log: {{level: warn}}
+query_log: {{output: "{terms.query_log}"}}
 threads: {terms.threads}
 """)
     return [path, "run", "--config", config]

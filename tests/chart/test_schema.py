@@ -37,6 +37,15 @@ TEXTS = {
     "routes[].network": ["10.0.0.0/8", "172.16.0.0/12", "192.0.2.1/32", "fc00::/7", "2001:db8::/128", "10.0.0.0", "10.0.0/8", "10.0.0.0/33", "2001:db8::/129",
                          "10.0.0.0/08", "a.example", ""],
     "routes[].upstream": ["public", "", "no name"],
+    "query_log.output": ["", "stderr", "stdout", "syslog", "file:/var/log/queries.json", "file:queries.json", "/var/log/queries.json", "unix:/run/queries.sock",
+                         "unix:queries.sock", "unix:/" + "a" * 106, "unix:/" + "a" * 107, "tcp:192.0.2.1:6000"],
+    "query_log.key_file": [PEM],
+    "syslog.output": ["", "udp:192.0.2.1:514", "tcp:[2001:db8::1]:601", "tls:192.0.2.1:6514", "tls:192.0.2.1:6514#log.example", "tcp:192.0.2.1:601#log.example",
+                      "tls:192.0.2.1:6514#", "tls:192.0.2.1:6514#a b", "udp:192.0.2.1", "udp:192.0.2.1:0", "udp:log.example:514", "unix:/dev/log", "syslog"],
+    "syslog.ca_file": [PEM],
+    "dnstap.output": ["", "unix:/run/dnstap.sock", "unix:dnstap.sock", "tcp:192.0.2.1:6000", "tcp:[2001:db8::1]:6000", "tcp:192.0.2.1", "tcp:192.0.2.1:0",
+                      "tcp:collector.example:6000", "file:/var/log/dnstap", "stderr"],
+    "dnstap.identity": ["", "shop/web-0", "i" * 255, "i" * 256],
 }
 LISTS = {
     "upstreams.NAME.servers": [[], [SERVER], [{"address": f"192.0.2.{n}:853"} for n in range(16)],
@@ -48,6 +57,7 @@ LISTS = {
     "routes": [[{"zone": ".", "upstream": "public"}], [{"zone": f"z{n}.example", "upstream": "public"} for n in range(256)],
                [{"zone": f"z{n}.example", "upstream": "public"} for n in range(257)], [{"upstream": "public"}], [{"zone": "a.example"}],
                [{"zone": "a.example", "upstream": "public", "records": ["@ A 192.0.2.1"]}], [{"zone": "a.example", "to": "public"}]],
+    "query_log.fields": [[], ["client.ip"], ["client.ip", "dns.id"], ["client.ip", "client.ip"], ["dns.answers"], [""], "client.ip"],
     "routes[].records": [["@ A 192.0.2.1"], ["@ A 192.0.2.1", "www A 192.0.2.1"], [], [""], "@ A 192.0.2.1"],
 }
 
@@ -61,6 +71,8 @@ def candidates(key: str) -> list:
         return LISTS[key]
     if allowed == "true or false":
         return [True, False, "true", "yes", 1]
+    if allowed == "0 to 1, in decimal":
+        return [0, 1, 1.0, 0.5, 0.05, 0.123456789, -1, -0.5, 1.5, 2, "many", "", True]
     if found := re.fullmatch(r"(?:(?:0|auto), or )?(\d+)([a-zA-Z]*) to (\d+)([a-zA-Z]*)(, whole seconds)?", allowed):
         low, low_unit, high, high_unit = int(found[1]), found[2], int(found[3]), found[4]
         if not low_unit:
@@ -98,6 +110,8 @@ def document(key: str, value) -> dict:
         return {"cache": {"max_ttl": "720h", "min_ttl": value}}
     if key == "drain_min":
         return {"drain_timeout": "1h", "drain_min": value}
+    if key == "query_log.output":
+        return {"syslog": {"output": "udp:192.0.2.1:514"}, "query_log": {"output": value}}
     return {parents[0]: {name: value}} if parents else {name: value}
 
 

@@ -269,7 +269,13 @@ RESTART = {
     "dns.max_connections": "config.dns.max_connections=100", "dns.max_connections_per_client": "config.dns.max_connections_per_client=100",
     "dns.max_in_flight_per_connection": "config.dns.max_in_flight_per_connection=100", "cache.size": "config.cache.size=1MiB",
     "http.listen": "httpPort=9999", "admin.listen": "config.admin.listen=127.0.0.1:9155", "log.format": "config.log.format=text",
-    "memory": "config.memory=32MiB", "threads": "config.threads=2"}
+    "query_log.output": "config.query_log.output=stderr", "query_log.fields": "config.query_log.fields[0]=client.ip",
+    "query_log.sample": "config.query_log.sample=0.5", "query_log.names": "config.query_log.names=hashed",
+    "query_log.key_file": "config.query_log.key_file=/etc/key", "log.fields": "config.log.fields=ecs",
+    "syslog.output": "config.syslog.output=udp:192.0.2.1:514", "syslog.ca_file": "config.syslog.ca_file=/etc/ca.pem",
+    "dnstap.output": "config.dnstap.output=unix:/run/dnstap.sock", "dnstap.client": "config.dnstap.client=false",
+    "dnstap.forwarder": "config.dnstap.forwarder=false", "dnstap.identity": "config.dnstap.identity=web", "memory": "config.memory=32MiB",
+    "threads": "config.threads=2"}
 
 
 def test_keys_that_take_a_restart_are_the_programs():

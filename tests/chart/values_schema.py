@@ -135,6 +135,17 @@ TEXT = {
     "routes[].network": {"$ref": "#/$defs/network"},
     "routes[].upstream": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,63}$"},
     "routes[].records[]": {"type": "string", "minLength": 1},
+    # Of a socket's path, Pillion counts bytes.
+    "dnstap.output": {
+        "type": "string",
+        "pattern": rf"^(unix:/.{{0,106}}|tcp:{_ENDPOINT})?$",
+    },
+    "dnstap.identity": {"type": "string", "maxLength": 255},
+    "query_log.output": {"type": "string", "pattern": "^(stderr|syslog|file:/.*|unix:/.{0,106})?$"},
+    "syslog.output": {
+        "type": "string",
+        "pattern": rf"^((udp|tcp):{_ENDPOINT}|tls:{_ENDPOINT}(#{_LABEL}(\.{_LABEL})*)?)?$",
+    },
 }
 _ENCRYPTED_ONLY = {"tls": False, "padding": False, "servers": {"items": {"properties": {"tls_name": False, "pins": False}}}}
 EXTRA = {
@@ -175,6 +186,10 @@ def _value(key: str, allowed: str, shared: dict) -> dict:
         return share(f"{'seconds' if whole else 'duration'}-{low}-{high}", duration(low, high, bool(whole)))
     if found := re.fullmatch(r"(0|auto), or (\d+\w+) to (\d+\w+)", allowed):
         return share(f"size-{found[2]}-{found[3]}", size(found[1], found[2], found[3]))
+    if allowed == "0 to 1, in decimal":
+        return {"type": "number", "minimum": 0, "maximum": 1}
+    if found := re.match(r"(\d+) to (\d+) of: one of (.*)", allowed):
+        return {"type": "array", "items": {"enum": found[3].split(", ")}, "uniqueItems": True, "maxItems": int(found[2])}
     if found := re.match(r"(\d+) to (\d+) of: ", allowed):
         limits = {"minItems": int(found[1])} if found[1] != "0" else {}
         return {"type": "array", "items": TEXT.get(f"{key}[]", {"type": "object"}), **limits, "maxItems": int(found[2])}

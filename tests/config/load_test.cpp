@@ -96,7 +96,7 @@ TEST(ParseConfig, AnEmptyFileIsAFaultThatSaysSo) {
        {"", "\n \n", "---\n", "# nothing\n", "\n# a\n\n# b", "~", "\n\nnull\n", "---\n...\n", "\xef\xbb\xbf"}) {
     EXPECT_EQ(faults_of(yaml),
               "f.yaml:1:1: the file is empty; allowed: a mapping with dns, upstreams, routes, cache, search, clients, "
-              "reload, http, admin, log, memory, "
+              "reload, http, admin, log, syslog, query_log, dnstap, memory, "
               "threads, drain_timeout, drain_quiet, drain_min, or {} or no file at all for the defaults")
         << yaml;
   }

@@ -254,6 +254,11 @@ TEST(KeyTable, HasTheNumbersOfElementsThatTheReaderTakes) {
       if (path == "upstreams.NAME.tls.groups") list += std::string(groups.at(static_cast<std::size_t>(i))) + ", ";
       if (path == "routes") list += "{zone: z" + port + ", upstream: public}, ";
       if (path == "routes[].records") list += "h" + port + " A 192.0.2.1, ";
+      if (path == "query_log.fields") {
+        const auto field = static_cast<std::size_t>(i);
+        list += field < query_log_field_words.size() ? query_log_field_words[field] : "another";
+        list += ", ";
+      }
       if (path == "search.domains") list += "d" + port + ".example, ";
     }
     return "[" + list + "]";

@@ -148,5 +148,24 @@ TEST(InQuotes, IsOneLineOfWholeCharacters) {
   EXPECT_EQ(in_quotes(std::string(59, 'a') + "éé"), "`" + std::string(59, 'a') + "…`");
 }
 
+TEST(Fraction, IsExactToNineDigits) {
+  EXPECT_EQ(parse_fraction("0"), 0U);
+  EXPECT_EQ(parse_fraction("1"), whole_share);
+  EXPECT_EQ(parse_fraction("1.000"), whole_share);
+  EXPECT_EQ(parse_fraction("0.05"), 50'000'000U);
+  EXPECT_EQ(parse_fraction("0.000000001"), 1U);
+  EXPECT_EQ(parse_fraction("0.999999999"), whole_share - 1);
+  for (const std::uint32_t parts : {0U, 1U, 50'000'000U, 123'456'789U, whole_share - 1, whole_share})
+    EXPECT_EQ(parse_fraction(format_fraction(parts)), parts);
+  EXPECT_EQ(format_fraction(50'000'000), "0.05");
+}
+
+TEST(Fraction, WhatIsNone) {
+  for (const auto* const text : {"", ".", ".5", "1.", "-0", "-1", "-0.5", "+1", "2", "1.1", "1.000000001",
+                                 "0.0000000001", "0,5", "1e-3", "0x1", "00.5", "0.5 ", "0.5.5", "half"}) {
+    EXPECT_FALSE(parse_fraction(text)) << text;
+  }
+}
+
 }  // namespace
 }  // namespace pillion::config

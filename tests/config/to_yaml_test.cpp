@@ -69,7 +69,14 @@ Config everything_changed(const std::string& pem_file) {
   config.clients = {.ban_after = 1'000'000, .ban_for = 90s};
   config.http.listen = {{"::1", 9153}};
   config.admin = {.listen = {{"::1", 9154}}, .read_only = false, .recent = 7};
-  config.log = {.level = LogThreshold::error, .format = LogFormat::text};
+  config.log = {.level = LogThreshold::error, .format = LogFormat::text, .fields = LogNames::ecs};
+  config.dnstap = {.output = "tcp:[::1]:6000", .client = false, .forwarder = false, .identity = "a: b"};
+  config.syslog = {.output = "tls:[::1]:6514#log.example", .ca_file = pem_file};
+  config.query_log = {.output = "unix:/run/a b.sock",
+                      .fields = {QueryLogField::error_text, QueryLogField::client_address},
+                      .sample = 50'000'001,
+                      .names = LoggedNames::hashed,
+                      .key_file = pem_file};
   config.memory = std::size_t{100} << 20U;
   config.threads = 256;
   config.drain_timeout = 2min;
@@ -181,6 +188,14 @@ TEST(ToYaml, HidesThePathOfAClientsKey) {
   EXPECT_THAT(to_yaml(config, false), HasSubstr("client_key: /hidden.pem"));
 }
 
+TEST(ToYaml, HidesThePathOfTheQueryLogsKey) {
+  auto config = default_config();
+  config.query_log.key_file = "/hidden.key";
+  EXPECT_THAT(to_yaml(config, true), HasSubstr("key_file: <redacted>"));
+  EXPECT_THAT(to_yaml(config, true), Not(HasSubstr("hidden")));
+  EXPECT_THAT(to_yaml(config, false), HasSubstr("key_file: /hidden.key"));
+}
+
 TEST(ToYaml, PrintsEveryKeyInTheContractsLayout) {
   EXPECT_EQ(to_yaml(default_config(), true), R"(dns:
   listen: ["127.0.0.1:8053"]
@@ -217,7 +232,10 @@ clients: {ban_after: 0, ban_for: 60s}
 reload: {watch: true, verify: true}
 http: {listen: "0.0.0.0:9153"}
 admin: {listen: "127.0.0.1:9154", read_only: true, recent: 0}
-log: {level: info, format: json}
+log: {level: info, format: json, fields: short}
+syslog: {output: "", ca_file: /etc/ssl/certs/ca-certificates.crt}
+query_log: {output: "", fields: [], sample: 1, names: plain, key_file: ""}
+dnstap: {output: "", client: true, forwarder: true, identity: ""}
 memory: auto
 threads: 1
 drain_timeout: 25s

@@ -14,7 +14,11 @@ ALERTS = [rule for path in expressions.RULES for rule in expressions.rules(path)
 TARGET_LABELS = {"cluster", "namespace", "pod", "instance"}  # given by who scrapes
 CASES = sorted((expressions.ROOT / "tests/dashboards").glob("alerts_*_test.yaml"))
 # Metrics that are on no dashboard, and why.
-NOT_SHOWN = {"process_virtual_memory_bytes": "addresses that were reserved, most of them without memory behind them: it says nothing of health"}
+NOT_SHOWN = {
+    "process_virtual_memory_bytes": "addresses that were reserved, most of them without memory behind them: it says nothing of health",
+    "pillion_sink_records_written_total": "nobody has it who has turned on neither syslog, the query log nor dnstap",
+    "pillion_sink_records_dropped_total": "likewise: whoever reads the records has to know of it, and DNS does not suffer",
+}
 # Where the values of labels are listed that expressions choose by.
 LABEL_VALUES = {
     "rcode": ["server/metrics.hpp"],

@@ -167,7 +167,7 @@ def test_the_sbom_names_what_is_linked(sbom):
         if relation["relationshipType"].endswith("_LINK"):
             linked.setdefault(relation["relationshipType"], set()).add(identifiers[relation["relatedSpdxElement"]])
     assert "libc6" in linked["DYNAMIC_LINK"]
-    assert {"libssl-dev", "libyaml-cpp-dev", "libspdlog-dev", "libfmt-dev"} <= linked["STATIC_LINK"]
+    assert {"libssl-dev", "libyaml-cpp-dev", "libspdlog-dev", "libfmt-dev", "libfstrm-dev"} <= linked["STATIC_LINK"]
     for pattern in (r"libboost1\.\d+-dev", r"libstdc\+\+-\d+-dev.*", r"libgcc-\d+-dev.*"):
         assert any(re.fullmatch(pattern, name) for name in linked["STATIC_LINK"]), pattern
     assert all(package["versionInfo"] for package in sbom["packages"])

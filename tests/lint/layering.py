@@ -25,7 +25,7 @@ LAYERS = {
     "upstream": {"runtime", "dns", "presentation", "config"},
     "resolve": {"runtime", "dns", "config", "cache", "upstream"},
     "server": {"runtime", "dns", "config", "cache", "upstream", "resolve"},
-    "telemetry": {"runtime", "dns"},
+    "telemetry": {"runtime", "dns", "presentation"},
     "http": {"runtime"},
     "inject": {"config"},
     "probe": {"runtime", "dns", "presentation", "config", "upstream"},
@@ -36,12 +36,13 @@ LAYERS = {
     "": {"cli"},
 }
 # The small headers that rooms publish to those who only report on them.
-PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|error)\.hpp$")
+PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|error|observer)\.hpp$")
 READS_PUBLISHED = {"telemetry", "http"}
 
 PURE = re.compile(r"^(dns|presentation|cache|inject)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics|trace)[a-z_]*\.[ch]pp$"
                   r"|^app/settling\.[ch]pp$|^config/(difference|line_paths|restart_keys)\.[ch]pp$"
-                  r"|^server/(clients|client_address|sliding_minute|recent_queries)\.[ch]pp$"
+                  r"|^telemetry/(escaped_text|record_ring|query_record|log_line|line_writer|syslog_header)\.[ch]pp$"
+                  r"|^server/(clients|client_address|observer|sliding_minute|recent_queries)\.[ch]pp$"
                   r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups|trace_events|resolver_trace)\.[ch]pp$"
                   r"|^app/drain\.[ch]pp$|^probe/(settings|figures|statistics|asked_query|findings|choice|table|json)\.[ch]pp$"
                   r"|^admin/(verdict|server_trouble|finding_changes|cache_view)\.[ch]pp$")

@@ -237,5 +237,76 @@ TEST_F(QueryHandlerTest, AnAnswerThatTheClientCannotTakeYetIsKeptForIt) {
   EXPECT_EQ(memory.output.used(), 0U);
 }
 
+/// Keeps what it is told.
+class Told final : public QueryObserver {
+ public:
+  struct Answer {
+    QueryOrigin origin;
+    std::uint16_t id;
+    std::uint16_t rcode;
+    resolve::Source source;
+    dns::Buffer message;
+    std::optional<std::uint16_t> info_code;
+    std::string text;
+  };
+  void received(const ReceivedQuery& query) override {
+    queries.emplace_back(query.message.begin(), query.message.end());
+  }
+  void answered(const AnsweredQuery& query) override {
+    answers.push_back({.origin = query.origin,
+                       .id = query.query.message.header().id(),
+                       .rcode = query.rcode,
+                       .source = query.source,
+                       .message = dns::Buffer(query.message.begin(), query.message.end()),
+                       .info_code = query.info_code,
+                       .text = std::string(query.text)});
+  }
+
+  std::vector<dns::Buffer> queries;
+  std::vector<Answer> answers;
+};
+
+TEST_F(QueryHandlerTest, AnObserverIsToldOfEachQueryAndItsAnswer) {
+  Told told;
+  handler.observe(told);
+  const Sender sender{.transport = Transport::tcp,
+                      .family = IpFamily::ipv6,
+                      .address = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7},
+                      .port = 4711};
+  const auto first = test::make_query("www.example", dns::type::a, {.id = 1, .edns = true});
+  const auto again = test::make_query("www.example", dns::type::a, {.id = 2, .edns = true});
+  const auto transfer = test::make_query("example", dns::type::axfr, {.id = 3, .edns = true});
+  for (const auto& query : {first, again, transfer})
+    ASSERT_EQ(handler.handle(query, sender, client), QueryHandler::Outcome::accepted);
+
+  EXPECT_EQ(told.queries, (std::vector<dns::Buffer>{first, again, transfer}));
+  ASSERT_EQ(told.answers.size(), 3U);
+  for (std::uint16_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(told.answers[i].id, i + 1);
+    EXPECT_EQ(told.answers[i].origin.address, sender.address);
+    EXPECT_EQ(told.answers[i].origin.port, 4711);
+    EXPECT_EQ(told.answers[i].origin.transport, Transport::tcp);
+    EXPECT_EQ(told.answers[i].origin.family, IpFamily::ipv6);
+    // The answer as it left.
+    EXPECT_TRUE(std::ranges::search(client.answers, told.answers[i].message).begin() != client.answers.end());
+    EXPECT_EQ(dns::read_u16(told.answers[i].message, 0), i + 1);
+  }
+  EXPECT_EQ(told.answers[0].source, resolve::Source::upstream);
+  EXPECT_EQ(told.answers[1].source, resolve::Source::cache);
+  EXPECT_EQ(told.answers[2].source, resolve::Source::local);
+  EXPECT_EQ(told.answers[2].rcode, dns::rcode::refused);
+  EXPECT_EQ(told.answers[2].info_code, dns::extended_error::not_supported);
+  EXPECT_EQ(told.answers[2].text, "zone transfers are not supported");
+}
+
+TEST_F(QueryHandlerTest, AnObserverIsNotToldOfWhatIsNoQuery) {
+  Told told;
+  handler.observe(told);
+  const dns::Buffer rubbish(5, 0);
+  ASSERT_EQ(handler.handle(rubbish, {.transport = Transport::tcp}, client), QueryHandler::Outcome::invalid);
+  EXPECT_TRUE(told.queries.empty());
+  EXPECT_TRUE(told.answers.empty());
+}
+
 }  // namespace
 }  // namespace pillion::server

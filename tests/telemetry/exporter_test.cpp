@@ -52,6 +52,7 @@ class ExporterTest : public testing::Test {
     sources_.memory_limit = std::size_t{48} << 20U;
     sources_.memory_program = 11'000'000;
     sources_.memory = {&memory_[0], &memory_[1]};
+    sources_.sinks = {{.name = "query_log", .written = [] { return 8U; }, .dropped = [] { return 9U; }}};
     sources_.log_lines_dropped = [] { return std::uint64_t{7}; };
     sources_.build = {"0.1.0", "abc\"def", "OpenSSL 3.0.20"};
   }
@@ -206,6 +207,8 @@ TEST_F(ExporterTest, SumsTheShards) {
   EXPECT_THAT(
       all, Contains(R"(pillion_upstream_failures_total{upstream="public",server="9.9.9.9:853",reason="timeout"} 1)"));
   EXPECT_THAT(all, Contains("pillion_log_lines_dropped_total 7"));
+  EXPECT_THAT(all, Contains(R"(pillion_sink_records_written_total{sink="query_log"} 8)"));
+  EXPECT_THAT(all, Contains(R"(pillion_sink_records_dropped_total{sink="query_log"} 9)"));
   EXPECT_THAT(all, Contains("pillion_config_last_reload_success_timestamp_seconds 1767225600"));
   EXPECT_THAT(all, Contains("pillion_config_last_reload_successful 0"));
   EXPECT_THAT(all, Contains("pillion_config_reloads_total{result=\"success\"} 3"));
@@ -354,6 +357,7 @@ TEST_F(ExporterTest, ConnectionsWithoutPostQuantumGroups) {
 
 TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
   sources_.bans = false;
+  sources_.sinks.clear();
   // A busy pod: the usual types over both transports, a few RCODEs, some faults.
   for (auto& m : servers_) {
     for (const std::size_t transport : {0U, 1U}) {

@@ -27,6 +27,16 @@ std::string line(LineFormat format, std::string_view message, std::initializer_l
   return out;
 }
 
+TEST(EcsLogLine, HasTheSchemasNamesAndOursForTheRest) {
+  EXPECT_EQ(
+      line(LineFormat::ecs_json, "upstream connected",
+           {{"client", "10.0.0.1"}, {"error", "none"}, {"file", "/f"}, {"version", "1"}, {"ms", 12}, {"ok", true}}),
+      R"({"@timestamp":"2026-01-02T03:04:05.678Z","log.level":"info","ecs.version":"8.11.0",)"
+      R"("event.dataset":"pillion.log","message":"upstream connected","client.ip":"10.0.0.1",)"
+      R"("error.message":"none","file.path":"/f","service.version":"1","pillion.ms":12,"pillion.ok":true})"
+      "\n");
+}
+
 TEST(LogLine, JsonHasTimeLevelMessageThenFields) {
   EXPECT_EQ(line(LineFormat::json, "upstream connected",
                  {{"upstream", "public"},

@@ -49,6 +49,41 @@ TEST(Logger, TextFormat) {
   EXPECT_NE(out.find(" WARN  draining clients=3\n"), std::string::npos) << out;
 }
 
+class Copies final : public LineReceiver {
+ public:
+  void take(LogLevel level, std::chrono::system_clock::time_point /*time*/, std::string_view line) override {
+    levels.push_back(level);
+    lines.emplace_back(line);
+  }
+  [[nodiscard]] std::uint64_t written() const override { return lines.size(); }
+  [[nodiscard]] std::uint64_t dropped() const override { return 0; }
+
+  std::vector<LogLevel> levels;
+  std::vector<std::string> lines;
+};
+
+TEST(Logger, AReceiverHasTheSameLinesWithTheirLevels) {
+  std::vector<std::string> lines;
+  Copies copies;
+  {
+    Logger logger({.level = LogLevel::info}, [&](std::string_view line) {
+      lines.emplace_back(line);
+      return true;
+    });
+    EXPECT_EQ(logger.receiver(), nullptr);
+    logger.copy_to(&copies);
+    EXPECT_EQ(logger.receiver(), &copies);
+    logger.debug("too low");
+    logger.info("one", {{"i", 1}});
+    logger.error("two");
+    logger.copy_to(nullptr);
+    logger.info("three");
+  }
+  ASSERT_EQ(lines.size(), 3U);
+  EXPECT_EQ(copies.lines, (std::vector<std::string>{lines[0], lines[1]}));
+  EXPECT_EQ(copies.levels, (std::vector<LogLevel>{LogLevel::info, LogLevel::error}));
+}
+
 TEST(Logger, AStuckSinkCostsTheOldestLinesAndNoCallerWaits) {
   std::latch entered(1);
   std::latch release(1);

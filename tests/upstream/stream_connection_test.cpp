@@ -466,5 +466,49 @@ TEST_F(StreamConnectionTest, TellsTheProfileHowManyAnswersTheServerGaveBeforeItC
   EXPECT_FALSE(profile.idle_timeout());
 }
 
+// Who is told of messages.
+
+/// Keeps what it is told.
+class ToldMessages final : public MessageObserver {
+ public:
+  void sent(dns::Bytes query, runtime::Time now) override {
+    queries.push_back({dns::Buffer(query.begin(), query.end()), now, now});
+  }
+  void received(dns::Bytes reply, runtime::Time sent, runtime::Time now) override {
+    replies.push_back({dns::Buffer(reply.begin(), reply.end()), sent, now});
+  }
+  struct Message {
+    dns::Buffer bytes;
+    runtime::Time sent;
+    runtime::Time now;
+  };
+  std::vector<Message> queries;
+  std::vector<Message> replies;
+};
+
+TEST_F(StreamConnectionTest, AnObserverIsToldOfWhatGoesOutAndComesIn) {
+  ToldMessages told;
+  connection->observe(&told);
+  open();
+  submit(0);
+  submit(1);
+  const auto started = time.clock().now();
+  time.pass(20ms);
+  answer(1);
+  stream->send(reply_to(queries[1], queries[1].id));  // answers nothing any more
+
+  ASSERT_EQ(told.queries.size(), 2U);
+  const auto written = stream->take_messages();
+  ASSERT_GE(written.size(), 2U);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(told.queries[i].bytes, written[i]) << "without its frame, with our EDNS";
+    EXPECT_EQ(told.queries[i].now, started);
+  }
+  ASSERT_EQ(told.replies.size(), 1U);
+  EXPECT_EQ(told.replies[0].bytes, reply_to(queries[1], queries[1].id));
+  EXPECT_EQ(told.replies[0].sent, started);
+  EXPECT_EQ(told.replies[0].now, started + 20ms);
+}
+
 }  // namespace
 }  // namespace pillion::upstream

@@ -67,7 +67,7 @@ Takes {v, config}: the values, and the text of pillion.yaml. YAML, {} where the 
 
 {{/* What of the configuration takes a restart, as JSON. The keys are held equal to the program's by a test. Takes the configuration. */}}
 {{- define "pillion-sidecar.restartKeys" -}}
-{{- $keys := list "dns.max_connections" "dns.max_connections_per_client" "dns.max_in_flight_per_connection" "cache.size" "http.listen" "admin.listen" "log.format" "memory" "threads" -}}
+{{- $keys := list "dns.max_connections" "dns.max_connections_per_client" "dns.max_in_flight_per_connection" "cache.size" "http.listen" "admin.listen" "log.format" "log.fields" "syslog.output" "syslog.ca_file" "query_log.output" "query_log.fields" "query_log.sample" "query_log.names" "query_log.key_file" "dnstap.output" "dnstap.client" "dnstap.forwarder" "dnstap.identity" "memory" "threads" -}}
 {{- $config := . -}}
 {{- $found := dict -}}
 {{- range $key := $keys -}}

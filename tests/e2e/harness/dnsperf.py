@@ -37,8 +37,8 @@ class Load:
         assert set(self.rcodes) == {"NOERROR"}, self.printed
 
 
-def command(port, names, mode, seconds=SECONDS, clients=10, outstanding=100, rate=None):
-    return ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-m", mode, "-d", str(names), "-l", str(seconds), "-c", str(clients),
+def command(port, names, mode, seconds=SECONDS, clients=10, outstanding=100, rate=None, runs=None):
+    return ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-m", mode, "-d", str(names), *(["-n", str(runs)] if runs else ["-l", str(seconds)]), "-c", str(clients),
             "-q", str(outstanding), "-t", "10", *(["-Q", str(rate)] if rate else [])]
 
 

@@ -1,0 +1,36 @@
+#include "config/syslog_reader.hpp"
+
+#include <string>
+
+#include "config/scalar.hpp"
+#include "config/sink_address.hpp"
+#include "config/tls_files.hpp"
+
+namespace pillion::config {
+namespace {
+
+std::string check_output(const std::string& written) {
+  if (written.empty()) return {};
+  const auto address = parse_sink_address(written);
+  if (!address) return address.error();
+  const bool is_known =
+      address->kind == SinkKind::udp || address->kind == SinkKind::tcp || address->kind == SinkKind::tls;
+  return is_known ? "" : in_quotes(written) + " is none of these";
+}
+
+std::string check_ca_file(const std::string& path) {
+  const auto certificates = read_ca_file(path);
+  return certificates ? "" : certificates.error();
+}
+
+}  // namespace
+
+void read_syslog(const Section& top, SyslogSettings& settings) {
+  const auto* const entry = top.find("syslog");
+  if (entry == nullptr) return;
+  const Section section(*entry, "syslog", "syslog", top.faults());
+  section.read("output", settings.output, check_output);
+  section.read("ca_file", settings.ca_file, check_ca_file);
+}
+
+}  // namespace pillion::config

@@ -1,0 +1,110 @@
+#include "telemetry/dnstap.hpp"
+
+#include <utility>
+
+#include "telemetry/dnstap_encoder.hpp"
+
+namespace pillion::telemetry {
+namespace {
+
+void put(RecordSink& sink, std::size_t shard, const MessageRecord& record) {
+  auto& ring = sink.ring(shard);
+  const auto space = ring.begin(packed_size(record));
+  if (space.empty()) return;
+  pack(record, space);
+  ring.commit();
+  sink.wakeup().notify();
+}
+
+MessageEnd end_of(const server::QueryOrigin& origin) {
+  return {.address = origin.address, .port = origin.port, .is_ipv4 = origin.family == server::IpFamily::ipv4};
+}
+
+MessageCarrier carrier_of(const server::QueryOrigin& origin) {
+  return origin.transport == server::Transport::udp ? MessageCarrier::udp : MessageCarrier::tcp;
+}
+
+}  // namespace
+
+class Dnstap::ClientMessages final : public server::QueryObserver {
+ public:
+  ClientMessages(RecordSink& sink, std::size_t shard) : sink_(sink), shard_(shard) {}
+
+  void received(const server::ReceivedQuery& query) override {
+    put(sink_, shard_,
+        {.type = MessageType::client_query,
+         .carrier = carrier_of(query.origin),
+         .end = end_of(query.origin),
+         .query_time = query.received,
+         .response_time = {},
+         .message = query.message});
+  }
+  void answered(const server::AnsweredQuery& query) override {
+    put(sink_, shard_,
+        {.type = MessageType::client_response,
+         .carrier = carrier_of(query.origin),
+         .end = end_of(query.origin),
+         .query_time = query.received,
+         .response_time = query.answered,
+         .message = query.message});
+  }
+
+ private:
+  RecordSink& sink_;
+  std::size_t shard_;
+};
+
+class Dnstap::ServerMessages final : public upstream::MessageObserver {
+ public:
+  ServerMessages(RecordSink& sink, std::size_t shard, const MessageEnd& server, MessageCarrier carrier)
+      : sink_(sink), shard_(shard), server_(server), carrier_(carrier) {}
+
+  void sent(dns::Bytes query, runtime::Time now) override {
+    put(sink_, shard_,
+        {.type = MessageType::forwarder_query,
+         .carrier = carrier_,
+         .end = server_,
+         .query_time = now,
+         .response_time = {},
+         .message = query});
+  }
+  void received(dns::Bytes reply, runtime::Time sent, runtime::Time now) override {
+    put(sink_, shard_,
+        {.type = MessageType::forwarder_response,
+         .carrier = carrier_,
+         .end = server_,
+         .query_time = sent,
+         .response_time = now,
+         .message = reply});
+  }
+
+ private:
+  RecordSink& sink_;
+  std::size_t shard_;
+  MessageEnd server_;
+  MessageCarrier carrier_;
+};
+
+Dnstap::Dnstap(const Options& options, std::unique_ptr<RecordOutput> output, runtime::Log& log)
+    : sink_({.name = "dnstap",
+             .thread_name = "pillion-dnstap",
+             .address = options.address,
+             .writers = options.shards,
+             .queue = queue_size},
+            std::make_unique<DnstapEncoder>(options.identity, options.version), std::move(output), log) {
+  for (std::size_t shard = 0; shard < options.shards; ++shard)
+    clients_.push_back(std::make_unique<ClientMessages>(sink_, shard));
+}
+
+Dnstap::~Dnstap() = default;
+
+server::QueryObserver& Dnstap::client_observer(std::size_t shard) {
+  return *clients_[shard];
+}
+
+std::unique_ptr<upstream::MessageObserver> Dnstap::server_observer(std::size_t shard, const MessageEnd& server,
+                                                                   MessageCarrier carrier) {
+  return std::make_unique<ServerMessages>(sink_, shard, server, carrier);
+}
+
+}  // namespace pillion::telemetry

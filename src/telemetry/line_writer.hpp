@@ -1,0 +1,47 @@
+#pragma once
+// Text that is written into room that is known to suffice, without a look at each piece whether it does. Pure.
+
+#include <array>
+#include <charconv>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+namespace pillion::telemetry {
+
+class LineWriter {
+ public:
+  /// Writes from `at` on. The caller has seen to it that there is room for all that follows.
+  explicit LineWriter(char* at) : at_(at) {}
+
+  [[nodiscard]] char* position() const { return at_; }
+  /// Takes back what was written from there on.
+  void go_back(char* position) { at_ = position; }
+
+  void character(char c) { *at_++ = c; }
+  /// A literal, whose size the compiler knows.
+  template <std::size_t Size>
+  void literal(const char (&text)[Size]) {
+    std::memcpy(at_, text, Size - 1);
+    at_ += Size - 1;
+  }
+  void text(std::string_view text) {
+    std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+  void number(std::uint64_t number) {
+    constexpr std::size_t most_digits = 20;
+    at_ = std::to_chars(at_, at_ + most_digits, number).ptr;
+  }
+  /// Six digits, zeros in front included.
+  void six_digits(std::uint32_t number) {
+    for (std::uint32_t i = 6; i > 0; --i, number /= 10) at_[i - 1] = static_cast<char>('0' + number % 10);
+    at_ += 6;
+  }
+
+ private:
+  char* at_;
+};
+
+}  // namespace pillion::telemetry

@@ -1,0 +1,47 @@
+#include "telemetry/message_record.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+
+namespace pillion::telemetry {
+namespace {
+
+/// What has a fixed size, as it lies at the start of a record; the message is the rest.
+struct MessageStart {
+  MessageEnd end;
+  runtime::Time query_time;
+  runtime::Time response_time;
+  MessageType type = MessageType::client_query;
+  MessageCarrier carrier = MessageCarrier::udp;
+};
+static_assert(std::is_trivially_copyable_v<MessageStart>);
+
+}  // namespace
+
+std::size_t packed_size(const MessageRecord& record) {
+  return sizeof(MessageStart) + record.message.size();
+}
+
+void pack(const MessageRecord& record, std::span<std::uint8_t> out) {
+  const MessageStart start{.end = record.end,
+                           .query_time = record.query_time,
+                           .response_time = record.response_time,
+                           .type = record.type,
+                           .carrier = record.carrier};
+  std::memcpy(out.data(), &start, sizeof start);
+  std::ranges::copy(record.message, out.subspan(sizeof start).begin());
+}
+
+MessageRecord unpack_message(std::span<const std::uint8_t> bytes) {
+  MessageStart start;
+  std::memcpy(&start, bytes.data(), sizeof start);
+  return {.type = start.type,
+          .carrier = start.carrier,
+          .end = start.end,
+          .query_time = start.query_time,
+          .response_time = start.response_time,
+          .message = bytes.subspan(sizeof start)};
+}
+
+}  // namespace pillion::telemetry

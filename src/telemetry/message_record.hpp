@@ -1,0 +1,55 @@
+#pragma once
+// A DNS message as dnstap keeps it between the thread that saw it and the one that writes. Pure.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "dns/wire.hpp"
+#include "runtime/clock.hpp"
+
+namespace pillion::telemetry {
+
+/// Message.Type of dnstap.proto.
+enum class MessageType : std::uint8_t {
+  client_query = 5,
+  client_response = 6,
+  forwarder_query = 7,
+  forwarder_response = 8,
+};
+/// SocketProtocol of dnstap.proto.
+enum class MessageCarrier : std::uint8_t { udp = 1, tcp = 2, tls = 3 };
+
+/// One end of the path that a message takes: an address with IPv4 mapped into IPv6 (RFC 4291 2.5.5.2), and a port.
+struct MessageEnd {
+  std::array<std::uint8_t, 16> address{};
+  std::uint16_t port = 0;
+  bool is_ipv4 = false;
+};
+
+/// Views what it was read from.
+struct MessageRecord {
+  MessageType type = MessageType::client_query;
+  MessageCarrier carrier = MessageCarrier::udp;
+  MessageEnd end;  ///< the client's, or the upstream server's
+  runtime::Time query_time;
+  runtime::Time response_time;  ///< of a response only
+  dns::Bytes message;
+
+  [[nodiscard]] bool is_response() const {
+    return type == MessageType::client_response || type == MessageType::forwarder_response;
+  }
+  [[nodiscard]] bool is_of_client() const {
+    return type == MessageType::client_query || type == MessageType::client_response;
+  }
+};
+
+/// Bytes that it takes.
+[[nodiscard]] std::size_t packed_size(const MessageRecord& record);
+/// Writes it to `out`, which has that size.
+void pack(const MessageRecord& record, std::span<std::uint8_t> out);
+/// Reads what pack() wrote.
+[[nodiscard]] MessageRecord unpack_message(std::span<const std::uint8_t> bytes);
+
+}  // namespace pillion::telemetry

@@ -1,0 +1,209 @@
+#include "telemetry/query_line.hpp"
+
+#include <arpa/inet.h>
+
+#include <array>
+#include <string_view>
+
+#include "dns/name.hpp"
+#include "presentation/mnemonics.hpp"
+#include "telemetry/escaped_text.hpp"
+
+namespace pillion::telemetry {
+namespace {
+
+using config::QueryLogField;
+
+/// Bytes of a line but for the names of the upstream and the server and a syslog header: less than 800 of ours, a name
+/// of at most 255 bytes, each of which may be five in JSON, and an error's text of at most 256, each of which may be
+/// six.
+constexpr std::size_t max_line = 800 + 5 * dns::max_name_size + 6 * max_error_text;
+
+/// True for what a name's presentation form and JSON both have as it is.
+constexpr auto is_plain = [] {
+  std::array<bool, 256> table{};
+  for (std::size_t i = 'a'; i <= 'z'; ++i) table[i] = true;
+  for (std::size_t i = 'A'; i <= 'Z'; ++i) table[i] = true;
+  for (std::size_t i = '0'; i <= '9'; ++i) table[i] = true;
+  table['-'] = table['_'] = true;
+  return table;
+}();
+
+/// The presentation form without the final dot, if it needs no escapes: false if it does, or is the root.
+bool write_plain_name(dns::Bytes name, LineWriter& line) {
+  if (name.size() < 2) return false;
+  for (std::size_t at = 0; name[at] != 0;) {
+    const auto end = at + 1 + name[at];
+    if (at > 0) line.character('.');
+    for (++at; at < end; ++at) {
+      if (!is_plain[name[at]]) return false;
+      line.character(static_cast<char>(name[at]));
+    }
+  }
+  return true;
+}
+
+void write_type(std::uint16_t type, LineWriter& line) {
+  switch (type) {
+    case dns::type::a:
+      return line.character('A');
+    case dns::type::aaaa:
+      return line.literal("AAAA");
+    default:
+      return line.text(presentation::type_to_text(type));
+  }
+}
+
+}  // namespace
+
+void QueryLineEncoder::append(const QueryRecord& record, std::string& out) {
+  tell_time(record.answered);
+  const auto start = out.size();
+  const auto header_size = header_ ? header_->behind_time().size() + 2 * time_text_.size() : 0;
+  const auto room = max_line + header_size + record.upstream.size() + record.server.size();
+  out.resize_and_overwrite(start + room, [&](char* data, std::size_t) {
+    LineWriter line(data + start);
+    if (header_) {
+      line.text(SyslogHeader::before_time(runtime::LogLevel::info));
+      line.text(time_text_);
+      line.text(header_->behind_time());
+    }
+    line.literal(R"({"@timestamp":")");
+    line.text(time_text_);
+    line.literal(R"(","ecs.version":"8.11.0","event.dataset":"pillion.dns")");
+    write_client(record.origin, line);
+    write_question(record, line);
+    write_answer(record, line);
+    line.literal("}\n");
+    return static_cast<std::size_t>(line.position() - data);
+  });
+}
+
+void QueryLineEncoder::tell_time(runtime::Time time) {
+  constexpr std::size_t second_size = 19;
+  const auto at = std::chrono::floor<std::chrono::microseconds>(system_ - (steady_ - time));
+  const auto second = std::chrono::floor<std::chrono::seconds>(at);
+  if (second != second_ || time_text_.empty()) {
+    second_ = second;
+    time_text_.clear();
+    append_timestamp(time_text_, second);
+    time_text_.replace(second_size, std::string::npos, ".000000Z");
+  }
+  LineWriter(time_text_.data() + second_size + 1).six_digits(static_cast<std::uint32_t>((at - second).count()));
+}
+
+void QueryLineEncoder::write_client(const server::QueryOrigin& origin, LineWriter& line) {
+  if (has(QueryLogField::client_address)) {
+    line.literal(R"(,"client.ip":")");
+    write_address(origin, line);
+    line.character('"');
+  }
+  if (has(QueryLogField::client_port)) {
+    line.literal(R"(,"client.port":)");
+    line.number(origin.port);
+  }
+  if (has(QueryLogField::transport)) {
+    line.literal(R"(,"network.transport":")");
+    line.text(server::transport_labels[origin.transport]);
+    line.character('"');
+  }
+  if (has(QueryLogField::ip_family)) {
+    line.literal(R"(,"network.type":")");
+    line.text(server::family_labels[origin.family]);
+    line.character('"');
+  }
+}
+
+/// Queries that follow each other are often from one client.
+void QueryLineEncoder::write_address(const server::QueryOrigin& origin, LineWriter& line) {
+  if (address_text_.empty() || address_ != origin.address) {
+    const bool is_ipv4 = origin.family == server::IpFamily::ipv4;
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    ::inet_ntop(is_ipv4 ? AF_INET : AF_INET6, origin.address.data() + (is_ipv4 ? 12 : 0), text.data(), text.size());
+    address_ = origin.address;
+    address_text_ = text.data();
+  }
+  line.text(address_text_);
+}
+
+void QueryLineEncoder::write_question(const QueryRecord& record, LineWriter& line) {
+  if (has(QueryLogField::message_id)) {
+    line.literal(R"(,"dns.id":")");
+    line.number(record.id);
+    line.character('"');
+  }
+  if (has(QueryLogField::question_name)) {
+    line.literal(R"(,"dns.question.name":")");
+    write_name(record.name, line);
+    line.character('"');
+  }
+  if (has(QueryLogField::question_type)) {
+    line.literal(R"(,"dns.question.type":")");
+    write_type(record.type, line);
+    line.character('"');
+  }
+  if (has(QueryLogField::question_class)) {
+    line.literal(R"(,"dns.question.class":")");
+    record.klass == 1 ? line.literal("IN") : line.text(presentation::class_to_text(record.klass));
+    line.character('"');
+  }
+}
+
+/// The presentation form without the final dot, but for the root, as JSON; or its hash.
+void QueryLineEncoder::write_name(dns::Bytes name, LineWriter& line) {
+  if (hash_) return line.text(hash_->hex(name));
+  auto* const start = line.position();
+  if (write_plain_name(name, line)) return;
+  line.go_back(start);
+  auto text = dns::to_text(name);
+  if (text.size() > 1) text.pop_back();
+  escaped_.clear();
+  append_escaped(escaped_, text, {.quoted = true});
+  line.text(escaped_);
+}
+
+void QueryLineEncoder::write_answer(const QueryRecord& record, LineWriter& line) {
+  if (has(QueryLogField::response_code)) {
+    line.literal(R"(,"dns.response_code":")");
+    record.rcode == dns::rcode::noerror ? line.literal("NOERROR")
+                                        : line.text(presentation::rcode_to_text(record.rcode));
+    line.character('"');
+  }
+  if (has(QueryLogField::duration)) {
+    line.literal(R"(,"event.duration":)");
+    const auto nanoseconds = std::chrono::duration_cast<std::chrono::nanoseconds>(record.duration).count();
+    line.number(static_cast<std::uint64_t>(nanoseconds));
+  }
+  if (has(QueryLogField::source)) {
+    line.literal(R"(,"pillion.source":")");
+    line.text(resolve::source_labels[record.source]);
+    line.character('"');
+  }
+  // Both are ours: letters, digits, and what addresses have.
+  if (has(QueryLogField::upstream) && !record.upstream.empty()) {
+    line.literal(R"(,"pillion.upstream":")");
+    line.text(record.upstream);
+    line.character('"');
+  }
+  if (has(QueryLogField::server) && !record.server.empty()) {
+    line.literal(R"(,"pillion.server":")");
+    line.text(record.server);
+    line.character('"');
+  }
+  if (record.info_code) write_error(record, line);
+}
+
+void QueryLineEncoder::write_error(const QueryRecord& record, LineWriter& line) {
+  if (has(QueryLogField::error_code)) {
+    line.literal(R"(,"pillion.ede.code":)");
+    line.number(*record.info_code);
+  }
+  if (has(QueryLogField::error_text) && !record.text.empty()) {
+    line.literal(R"(,"pillion.ede.text":)");
+    escaped_.clear();
+    append_quoted(escaped_, record.text);
+    line.text(escaped_);
+  }
+}
+
+}  // namespace pillion::telemetry

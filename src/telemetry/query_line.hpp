@@ -1,0 +1,58 @@
+#pragma once
+// A line of the query log: one JSON object (RFC 8259) with names of the Elastic Common Schema. Pure but for the hash.
+
+#include <bitset>
+#include <chrono>
+#include <optional>
+#include <string>
+
+#include "config/config.hpp"
+#include "telemetry/line_writer.hpp"
+#include "telemetry/name_hash.hpp"
+#include "telemetry/query_record.hpp"
+#include "telemetry/record_sink.hpp"
+#include "telemetry/syslog_header.hpp"
+
+namespace pillion::telemetry {
+
+using QueryLogFields = std::bitset<config::query_log_fields>;
+
+class QueryLineEncoder final : public RecordEncoder {
+ public:
+  /// `hash`: nullopt where names are written as they are. `header`: nullopt where a line begins with its object.
+  QueryLineEncoder(QueryLogFields fields, std::optional<NameHash> hash, std::optional<SyslogHeader> header = {})
+      : fields_(fields), hash_(std::move(hash)), header_(std::move(header)) {}
+
+  void set_time(std::chrono::steady_clock::time_point steady, std::chrono::system_clock::time_point system) override {
+    steady_ = steady;
+    system_ = system;
+  }
+  /// A QueryRecord as pack() wrote it.
+  void append(std::span<const std::uint8_t> record, std::string& out) override { append(unpack(record), out); }
+  /// Appends a line, of less than PIPE_BUF bytes, with its newline.
+  void append(const QueryRecord& record, std::string& out);
+
+ private:
+  [[nodiscard]] bool has(config::QueryLogField field) const { return fields_[static_cast<std::size_t>(field)]; }
+  /// Sets time_text_ to the moment's.
+  void tell_time(runtime::Time time);
+  void write_client(const server::QueryOrigin& origin, LineWriter& line);
+  void write_address(const server::QueryOrigin& origin, LineWriter& line);
+  void write_question(const QueryRecord& record, LineWriter& line);
+  void write_name(dns::Bytes name, LineWriter& line);
+  void write_answer(const QueryRecord& record, LineWriter& line);
+  void write_error(const QueryRecord& record, LineWriter& line);
+
+  QueryLogFields fields_;
+  std::optional<NameHash> hash_;
+  std::optional<SyslogHeader> header_;
+  std::chrono::steady_clock::time_point steady_;
+  std::chrono::system_clock::time_point system_;
+  std::chrono::sys_seconds second_{std::chrono::seconds(-1)};  // of `time_text_`
+  std::string time_text_;                                      // "2026-01-02T03:04:05.678901Z"
+  server::ClientAddress address_{};                            // of `address_text_`
+  std::string address_text_;                                   // empty: of none yet
+  std::string escaped_;                                        // what needs more than a copy
+};
+
+}  // namespace pillion::telemetry

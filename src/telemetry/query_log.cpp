@@ -1,0 +1,61 @@
+#include "telemetry/query_log.hpp"
+
+#include <utility>
+
+namespace pillion::telemetry {
+
+/// Of one shard: chooses which queries are logged, and puts them into its ring.
+class QueryLog::Sampler final : public server::QueryObserver {
+ public:
+  Sampler(RecordRing& ring, Wakeup& wakeup, std::uint32_t sample, std::uint64_t seed)
+      : ring_(ring), wakeup_(wakeup), sample_(sample), state_(seed | 1U) {}
+
+  void received(const server::ReceivedQuery& /*query*/) override {}
+
+  void answered(const server::AnsweredQuery& query) override {
+    if (sample_ < config::whole_share && !is_chosen()) return;
+    const auto record = record_of(query);
+    const auto space = ring_.begin(packed_size(record));
+    if (space.empty()) return;
+    pack(record, space);
+    ring_.commit();
+    wakeup_.notify();
+  }
+
+ private:
+  /// By xorshift64 (Marsaglia, "Xorshift RNGs", 2003): nobody gains from guessing it.
+  [[nodiscard]] bool is_chosen() {
+    state_ ^= state_ << 13U;
+    state_ ^= state_ >> 7U;
+    state_ ^= state_ << 17U;
+    return ((state_ >> 32U) * config::whole_share >> 32U) < sample_;
+  }
+
+  RecordRing& ring_;
+  Wakeup& wakeup_;
+  std::uint32_t sample_;
+  std::uint64_t state_;
+};
+
+QueryLog::QueryLog(Options options, std::unique_ptr<RecordOutput> output, runtime::Log& log)
+    : sink_({.name = "query log",
+             .thread_name = "pillion-queries",
+             .address = options.address,
+             .writers = options.shards,
+             .queue = queue_size},
+            std::make_unique<QueryLineEncoder>(options.fields, std::move(options.hash), std::move(options.header)),
+            std::move(output), log) {
+  for (std::size_t shard = 0; shard < options.shards; ++shard) {
+    // Samples of two shards must not be the same.
+    const auto seed = options.seed ^ (shard + 1) * 0x9E3779B97F4A7C15;
+    samplers_.push_back(std::make_unique<Sampler>(sink_.ring(shard), sink_.wakeup(), options.sample, seed));
+  }
+}
+
+QueryLog::~QueryLog() = default;
+
+server::QueryObserver& QueryLog::observer(std::size_t shard) {
+  return *samplers_[shard];
+}
+
+}  // namespace pillion::telemetry

@@ -1,0 +1,144 @@
+#include "telemetry/syslog_output.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "runtime/unique_descriptor.hpp"
+#include "telemetry/connect_socket.hpp"
+
+namespace pillion::telemetry {
+namespace {
+
+using runtime::UniqueDescriptor;
+
+std::string message_of(int number) {
+  return std::generic_category().message(number);
+}
+
+std::string_view without_newline(std::string_view record) {
+  return record.ends_with('\n') ? record.substr(0, record.size() - 1) : record;
+}
+
+class SyslogDatagramOutput final : public RecordOutput {
+ public:
+  explicit SyslogDatagramOutput(config::Endpoint collector) : collector_(std::move(collector)) {}
+
+  std::expected<void, std::string> open(SinkWaits& /*waits*/) override {
+    if (socket_.is_open()) return {};
+    auto opened = connect_udp_socket(collector_);
+    if (!opened) return std::unexpected(message_of(opened.error()));
+    socket_ = std::move(*opened);
+    return {};
+  }
+
+  Written write(const RecordBatch& batch, std::size_t first, SinkWaits& waits) override {
+    Written written;
+    while (first + written.records < batch.size()) {
+      if (!waits.ready(socket_.get(), POLLOUT)) return written;
+      const int sent = send_some(batch, first + written.records);
+      if (sent >= 0) {
+        written.records += static_cast<std::size_t>(sent);
+      } else if (errno != EINTR && errno != EAGAIN) {
+        written.error = message_of(errno);
+        socket_ = UniqueDescriptor();
+        return written;
+      }
+    }
+    return written;
+  }
+
+  void close(SinkWaits& /*waits*/) override { socket_ = UniqueDescriptor(); }
+
+ private:
+  static constexpr std::size_t datagrams_at_once = 64;
+
+  /// As sendmmsg(2) has it.
+  int send_some(const RecordBatch& batch, std::size_t first) {
+    const auto count = std::min(datagrams_at_once, batch.size() - first);
+    std::array<iovec, datagrams_at_once> texts{};
+    std::array<mmsghdr, datagrams_at_once> datagrams{};
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto text = without_newline(batch.record(first + i));
+      texts[i] = {.iov_base = const_cast<char*>(text.data()), .iov_len = text.size()};
+      datagrams[i].msg_hdr.msg_iov = &texts[i];
+      datagrams[i].msg_hdr.msg_iovlen = 1;
+    }
+    return ::sendmmsg(socket_.get(), datagrams.data(), static_cast<unsigned>(count), MSG_NOSIGNAL);
+  }
+
+  config::Endpoint collector_;
+  UniqueDescriptor socket_;
+};
+
+class SyslogStreamOutput final : public RecordOutput {
+ public:
+  explicit SyslogStreamOutput(ConnectStream connect) : connect_(std::move(connect)) {}
+
+  std::expected<void, std::string> open(SinkWaits& waits) override {
+    if (stream_ != nullptr && stream_->is_open()) return {};
+    stream_.reset();
+    auto connected = connect_(waits);
+    if (!connected) return std::unexpected(connected.error());
+    stream_ = std::move(*connected);
+    return {};
+  }
+
+  Written write(const RecordBatch& batch, std::size_t first, SinkWaits& waits) override {
+    frame(batch, first);
+    std::size_t sent = 0;
+    std::string error;
+    while (sent < frames_.bytes.size()) {
+      const auto size = stream_->write_some(std::string_view(frames_.bytes).substr(sent), waits);
+      if (!size) error = size.error();
+      if (!size || *size == 0) break;
+      sent += *size;
+    }
+    const bool is_whole = sent == frames_.bytes.size();
+    // Behind a message that was cut, the collector would take what follows for the rest of it.
+    if (!is_whole) stream_.reset();
+    const auto whole = std::ranges::upper_bound(frames_.ends, sent) - frames_.ends.begin();
+    return {.records = static_cast<std::size_t>(whole), .error = std::move(error)};
+  }
+
+  void close(SinkWaits& waits) override {
+    if (stream_ != nullptr) stream_->close(waits);
+    stream_.reset();
+  }
+
+ private:
+  /// Makes frames_ of the records from `first` on.
+  void frame(const RecordBatch& batch, std::size_t first) {
+    frames_.clear();
+    std::array<char, 20> digits{};
+    for (auto record = first; record < batch.size(); ++record) {
+      const auto text = without_newline(batch.record(record));
+      char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), text.size()).ptr;
+      frames_.bytes.append(digits.data(), end).append(1, ' ').append(text);
+      frames_.ends.push_back(frames_.bytes.size());
+    }
+  }
+
+  ConnectStream connect_;
+  std::unique_ptr<ByteStream> stream_;
+  RecordBatch frames_;  // of the records at hand
+};
+
+}  // namespace
+
+std::unique_ptr<RecordOutput> syslog_datagram_output(const config::Endpoint& collector) {
+  return std::make_unique<SyslogDatagramOutput>(collector);
+}
+
+std::unique_ptr<RecordOutput> syslog_stream_output(ConnectStream connect) {
+  return std::make_unique<SyslogStreamOutput>(std::move(connect));
+}
+
+}  // namespace pillion::telemetry

@@ -1,0 +1,96 @@
+"""Readers of dnstap: fstrm_capture(1), whose file dnstap-ldns(1) prints, and one of the tests' own that can stand still and vanish."""
+
+import collections
+import contextlib
+import re
+import socket
+import struct
+import threading
+
+from .process import Process, run
+
+CONTENT_TYPE = "protobuf:dnstap.Dnstap"
+# DOT is `?` to a dnstap-ldns of before it had a number.
+LINE = re.compile(r'(?P<time>\S+ \S+) (?P<type>\w\w) (?P<address>\S+) (?P<carrier>\S+) (?P<size>\d+)b "(?P<name>\S+)" (?P<klass>\S+) (?P<question>\S+)')
+Message = collections.namedtuple("Message", "time type address carrier size name klass question")
+ACCEPT, START, STOP, READY, FINISH = 1, 2, 3, 4, 5
+
+
+class Capture:
+    """fstrm_capture, which listens at `where`: the path of a unix socket, or a port."""
+
+    def __init__(self, directory, where):
+        self.file = directory / "capture.fstrm"
+        address = ["-a", "127.0.0.1", "-p", str(where)] if isinstance(where, int) else ["-u", str(where)]
+        self.process = Process(["fstrm_capture", "-t", CONTENT_TYPE, *address, "-w", self.file, "-dd"], directory, "fstrm_capture")
+        self.process.wait_for(lambda: "opened" in self.process.err(), "it listens")
+
+    def finish(self):
+        """What was captured, as dnstap-ldns prints it: a Message of each frame."""
+        self.process.stop()
+        printed = run("dnstap-ldns", "-r", self.file).stdout
+        found = [LINE.fullmatch(line) for line in printed.splitlines()]
+        assert all(found), printed
+        return [Message(**line.groupdict()) for line in found]
+
+
+class Reader:
+    """Answers the handshake of a bidirectional Frame Stream, then reads frames while it is not told to stand still."""
+
+    def __init__(self, path):
+        self.path = path
+        self.frames = 0
+        self.reads = threading.Event()
+        self.reads.set()
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.bind(str(path))
+        self.socket.listen()
+        self.client = None
+        self.thread = threading.Thread(target=self.run)
+
+    def exactly(self, size):
+        data = b""
+        while len(data) < size:
+            self.reads.wait()
+            more = self.client.recv(size - len(data))
+            if not more:
+                raise ConnectionError
+            data += more
+        return data
+
+    def control(self):
+        """The type of the control frame whose escape, a length of zero, has been read."""
+        frame = self.exactly(struct.unpack("!I", self.exactly(4))[0])
+        return struct.unpack_from("!I", frame)[0]
+
+    def run(self):
+        field = struct.pack("!II", 1, len(CONTENT_TYPE)) + CONTENT_TYPE.encode()
+        with contextlib.suppress(OSError):
+            self.client, _ = self.socket.accept()
+            assert self.exactly(4) == bytes(4) and self.control() == READY
+            self.client.sendall(struct.pack("!III", 0, 4 + len(field), ACCEPT) + field)
+            assert self.exactly(4) == bytes(4) and self.control() == START
+            while True:
+                size, = struct.unpack("!I", self.exactly(4))
+                if size:
+                    self.exactly(size)
+                    self.frames += 1
+                elif self.control() == STOP:
+                    self.client.sendall(struct.pack("!III", 0, 4, FINISH))
+                    return
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.vanish()
+
+    def vanish(self):
+        self.reads.set()
+        for each in filter(None, (self.client, self.socket)):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        self.thread.join()
+        self.path.unlink(missing_ok=True)

@@ -1,0 +1,269 @@
+#include "telemetry/record_sink.hpp"
+
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <csignal>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <latch>
+#include <mutex>
+#include <sstream>
+
+#include <gmock/gmock.h>
+
+#include "telemetry/line_outputs.hpp"
+
+namespace pillion::telemetry {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Each record becomes a line.
+class LineEncoder final : public RecordEncoder {
+ public:
+  void set_time(std::chrono::steady_clock::time_point /*steady*/,
+                std::chrono::system_clock::time_point /*system*/) override {}
+  void append(std::span<const std::uint8_t> record, std::string& out) override {
+    out.append(record.begin(), record.end());
+    out += '\n';
+  }
+};
+
+class KeptLog final : public runtime::Log {
+ public:
+  KeptLog() : Log(runtime::LogLevel::info) {}
+  [[nodiscard]] std::size_t count(std::string_view message) {
+    const std::scoped_lock lock(mutex_);
+    return static_cast<std::size_t>(std::ranges::count(messages_, message));
+  }
+
+ private:
+  void write(runtime::LogLevel /*level*/, std::string_view message,
+             std::span<const runtime::Field> /*fields*/) override {
+    const std::scoped_lock lock(mutex_);
+    messages_.emplace_back(message);
+  }
+  std::mutex mutex_;
+  std::vector<std::string> messages_;
+};
+
+std::string read_all(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return std::move(text).str();
+}
+
+class RecordSinkTest : public testing::Test {
+ protected:
+  RecordSinkTest() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "pillion-sink-XXXXXX").string();
+    directory_ = ::mkdtemp(pattern.data());
+  }
+  ~RecordSinkTest() override {
+    sink_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+  void start(std::unique_ptr<RecordOutput> output, std::size_t queue = 1U << 20U, std::size_t writers = 1) {
+    sink_.emplace(
+        RecordSink::Options{
+            .name = "test", .thread_name = "test", .address = "somewhere", .writers = writers, .queue = queue},
+        std::make_unique<LineEncoder>(), std::move(output), log_);
+  }
+  bool put(std::string_view text, std::size_t writer = 0) {
+    const auto space = sink_->ring(writer).begin(text.size());
+    if (space.empty()) return false;
+    std::ranges::copy(text, space.begin());
+    sink_->ring(writer).commit();
+    sink_->wakeup().notify();
+    return true;
+  }
+  /// Bounded by ctest's own time limit.
+  static void wait_for(const std::function<bool()>& condition) {
+    while (!condition()) std::this_thread::yield();
+  }
+
+  std::filesystem::path directory_;
+  KeptLog log_;
+  std::optional<RecordSink> sink_;
+};
+
+/// A socket that is listened on.
+class Listener {
+ public:
+  explicit Listener(const std::filesystem::path& path) : socket_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+    EXPECT_EQ(::bind(socket_, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::listen(socket_, 4), 0);
+  }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  ~Listener() { ::close(socket_); }
+  [[nodiscard]] int accept() const { return ::accept(socket_, nullptr, nullptr); }
+
+ private:
+  int socket_;
+};
+
+/// Reads lines until there are `count`.
+std::vector<std::string> read_lines(int socket, std::size_t count) {
+  std::vector<std::string> lines;
+  std::string rest;
+  std::array<char, 4096> buffer{};
+  while (lines.size() < count) {
+    const auto size = ::read(socket, buffer.data(), buffer.size());
+    if (size <= 0) break;
+    rest.append(buffer.data(), static_cast<std::size_t>(size));
+    for (std::size_t end = 0; (end = rest.find('\n')) != std::string::npos; rest.erase(0, end + 1))
+      lines.push_back(rest.substr(0, end));
+  }
+  return lines;
+}
+
+TEST_F(RecordSinkTest, WritesWhatEachWriterHasPutAndDrainsAtItsEnd) {
+  const auto path = directory_ / "log";
+  start(file_output(path), 1U << 20U, 2);
+  std::string expected;
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(put("line " + std::to_string(i)));
+    expected += "line " + std::to_string(i) + "\n";
+  }
+  ASSERT_TRUE(put("of the other", 1));
+  sink_.reset();
+  auto text = read_all(path);
+  const std::string other = "of the other\n";
+  const auto at = text.find(other);
+  ASSERT_NE(at, std::string::npos);
+  text.erase(at, other.size());
+  EXPECT_EQ(text, expected);
+}
+
+TEST_F(RecordSinkTest, CountsWhatItHasWritten) {
+  start(file_output(directory_ / "log"));
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(put("x"));
+  wait_for([&] { return sink_->written() == 100; });
+  EXPECT_EQ(sink_->dropped(), 0U);
+}
+
+TEST_F(RecordSinkTest, AFileThatWasRenamedIsOpenedAnew) {
+  const auto path = directory_ / "log";
+  start(file_output(path));
+  ASSERT_TRUE(put("before"));
+  wait_for([&] { return sink_->written() == 1; });
+  std::filesystem::rename(path, directory_ / "log.1");
+  // Within a second.
+  for (std::uint64_t lines = 1; !std::filesystem::exists(path); ++lines) {
+    ASSERT_TRUE(put("after"));
+    wait_for([&] { return sink_->written() > lines; });
+  }
+  sink_.reset();
+  EXPECT_THAT(read_all(directory_ / "log.1"), testing::StartsWith("before\n"));
+  EXPECT_THAT(read_all(path), testing::StartsWith("after\n"));
+}
+
+TEST_F(RecordSinkTest, WhereThereIsNobodyYetItTriesAgainAndLosesNothing) {
+  const auto path = directory_ / "socket";
+  start(unix_socket_output(path));
+  ASSERT_TRUE(put("first"));
+  wait_for([&] { return log_.count("cannot write") == 1; });
+  const Listener listener(path);
+  const int client = listener.accept();
+  EXPECT_THAT(read_lines(client, 1), testing::ElementsAre("first"));
+  wait_for([&] { return log_.count("writing again") == 1; });
+  EXPECT_EQ(sink_->dropped(), 0U);
+  ::close(client);
+}
+
+TEST_F(RecordSinkTest, ASocketThatVanishedIsConnectedToAgain) {
+  const auto path = directory_ / "socket";
+  std::optional<Listener> listener(path);
+  start(unix_socket_output(path));
+  ASSERT_TRUE(put("before"));
+  int client = listener->accept();
+  EXPECT_THAT(read_lines(client, 1), testing::ElementsAre("before"));
+  ::close(client);
+  listener.reset();
+  std::filesystem::remove(path);
+  // The first write after the close may still be taken by the kernel.
+  for (std::uint64_t lines = 1; log_.count("cannot write") == 0; ++lines) {
+    ASSERT_TRUE(put("meanwhile"));
+    wait_for([&] { return sink_->written() > lines || log_.count("cannot write") == 1; });
+  }
+  listener.emplace(path);
+  client = listener->accept();
+  ASSERT_TRUE(put("after"));
+  std::vector<std::string> lines;
+  while (lines.empty() || lines.back() != "after") {
+    const auto more = read_lines(client, 1);
+    ASSERT_FALSE(more.empty());
+    lines.insert(lines.end(), more.begin(), more.end());
+  }
+  EXPECT_EQ(log_.count("writing again"), 1U);
+  ::close(client);
+}
+
+TEST_F(RecordSinkTest, AReaderThatStandsStillCostsRecordsAndNobodyWaits) {
+  const auto path = directory_ / "socket";
+  const Listener listener(path);
+  start(unix_socket_output(path), 64U << 10U);
+  const std::string text(1000, 'x');
+  ASSERT_TRUE(put(text));
+  const int client = listener.accept();
+  // More than the socket's buffers, a batch and the ring hold together; would never return if it waited.
+  std::uint64_t refused = 0;
+  for (int i = 0; i < 2000; ++i) refused += put(text) ? 0U : 1U;
+  wait_for([&] {
+    refused += put(text) ? 0U : 1U;
+    return refused > 0;
+  });
+  EXPECT_EQ(sink_->dropped(), refused);
+  // The end does not wait for the reader either, but for the grace.
+  sink_.reset();
+  ::close(client);
+}
+
+TEST_F(RecordSinkTest, WhereThereIsNobodyTheEndComesAllTheSame) {
+  start(unix_socket_output(directory_ / "nobody"));
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(put("x"));
+  wait_for([&] { return log_.count("cannot write") == 1; });
+  EXPECT_EQ(sink_->written(), 0U);
+  sink_.reset();
+  EXPECT_EQ(log_.count("cannot write"), 1U) << "it is said once, however often it is tried";
+}
+
+TEST_F(RecordSinkTest, OfALineForWhichThereIsNoSpaceNothingStays) {
+  // A limit of the file's size stands for a full disk: write(2) fails there as well, after as much as fits.
+  const auto path = directory_ / "log";
+  const auto output = file_output(path);
+  const EventDescriptor stop;
+  SinkWaits waits(stop);
+  ASSERT_TRUE(output->open(waits));
+  RecordBatch batch{.bytes = "0123456789\nabcdefghij\n", .ends = {11, 22}};
+  const auto pid = ::fork();
+  ASSERT_GE(pid, 0);
+  if (pid == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit limit{15, 15};
+    ::setrlimit(RLIMIT_FSIZE, &limit);
+    const auto written = output->write(batch, 0, waits);
+    ::_exit(written.records == 1 && !written.error.empty() ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(read_all(path), "0123456789\n");
+}
+
+}  // namespace
+}  // namespace pillion::telemetry
