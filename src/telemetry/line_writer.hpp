@@ -16,8 +16,8 @@ class LineWriter {
   explicit LineWriter(char* at) : at_(at) {}
 
   [[nodiscard]] char* position() const { return at_; }
-  /// Takes back what was written from there on.
-  void go_back(char* position) { at_ = position; }
+  /// Goes on behind what somebody else has written there.
+  void go_to(char* position) { at_ = position; }
 
   void character(char c) { *at_++ = c; }
   /// A literal, whose size the compiler knows.

@@ -29,18 +29,20 @@ constexpr auto is_plain = [] {
   return table;
 }();
 
-/// The presentation form without the final dot, if it needs no escapes: false if it does, or is the root.
-bool write_plain_name(dns::Bytes name, LineWriter& line) {
-  if (name.size() < 2) return false;
+/// Writes the presentation form without the final dot, if it needs no escapes: its end; nullptr if it does, or is the
+/// root.
+char* write_plain_name(dns::Bytes name, char* out) {
+  if (name.size() < 2) return nullptr;
+  bool are_plain = true;
   for (std::size_t at = 0; name[at] != 0;) {
     const auto end = at + 1 + name[at];
-    if (at > 0) line.character('.');
+    if (at > 0) *out++ = '.';
     for (++at; at < end; ++at) {
-      if (!is_plain[name[at]]) return false;
-      line.character(static_cast<char>(name[at]));
+      are_plain &= is_plain[name[at]];
+      *out++ = static_cast<char>(name[at]);
     }
   }
-  return true;
+  return are_plain ? out : nullptr;
 }
 
 void write_type(std::uint16_t type, LineWriter& line) {
@@ -152,9 +154,7 @@ void QueryLineEncoder::write_question(const QueryRecord& record, LineWriter& lin
 /// The presentation form without the final dot, but for the root, as JSON; or its hash.
 void QueryLineEncoder::write_name(dns::Bytes name, LineWriter& line) {
   if (hash_) return line.text(hash_->hex(name));
-  auto* const start = line.position();
-  if (write_plain_name(name, line)) return;
-  line.go_back(start);
+  if (char* const end = write_plain_name(name, line.position())) return line.go_to(end);
   auto text = dns::to_text(name);
   if (text.size() > 1) text.pop_back();
   escaped_.clear();
