@@ -270,7 +270,7 @@ RESTART = {
     "dns.max_in_flight_per_connection": "config.dns.max_in_flight_per_connection=100", "cache.size": "config.cache.size=1MiB",
     "http.listen": "httpPort=9999", "admin.listen": "config.admin.listen=127.0.0.1:9155", "log.format": "config.log.format=text",
     "query_log.output": "config.query_log.output=stderr", "query_log.fields": "config.query_log.fields[0]=client.ip",
-    "query_log.sample": "config.query_log.sample=0.5", "query_log.names": "config.query_log.names=hashed",
+    "query_log.sample": "config.query_log.sample=0", "query_log.names": "config.query_log.names=hashed",
     "query_log.key_file": "config.query_log.key_file=/etc/key", "log.fields": "config.log.fields=ecs",
     "syslog.output": "config.syslog.output=udp:192.0.2.1:514", "syslog.ca_file": "config.syslog.ca_file=/etc/ca.pem",
     "dnstap.output": "config.dnstap.output=unix:/run/dnstap.sock", "dnstap.client": "config.dnstap.client=false",
