@@ -1,6 +1,6 @@
 #pragma once
-// The whole configuration as plain values. Defaults here are the product's defaults; the YAML reader, `pillion check`
-// and the reference in deploy/CONFIGURATION.md are held to this file by tests.
+// The whole configuration as plain values. These defaults are the product's defaults. Tests hold the YAML reader,
+// `pillion check` and the reference in deploy/CONFIGURATION.md to this file.
 
 #include <chrono>
 #include <cstddef>
@@ -11,7 +11,7 @@
 
 namespace pillion::config {
 
-/// An address as written: a literal IPv4 or IPv6 address and a port. Names are not allowed: Pillion is the resolver.
+/// A literal IPv4 or IPv6 address and a port. Host names are not allowed, since Pillion itself is the resolver.
 struct Endpoint {
   std::string address;     ///< "127.0.0.1", "::1": without brackets
   std::uint16_t port = 0;  ///< 0 lets the kernel choose (tests)
@@ -41,7 +41,8 @@ enum class TlsVersion : std::uint8_t { tls1_2, tls1_3 };
 
 struct Server {
   Endpoint endpoint;
-  std::string tls_name;  ///< verified against the certificate's DNS SANs and sent as SNI; empty: the IP SAN is verified
+  /// Verified against the certificate's DNS SANs and sent as SNI; if empty, the IP SAN is verified.
+  std::string tls_name;
   std::vector<std::string> pins;  ///< "sha256/BASE64=" of the SPKI (RFC 7858 4.2, RFC 7469 2.4); one must match
   friend bool operator==(const Server&, const Server&) = default;
 };
@@ -49,9 +50,10 @@ struct Server {
 struct Tls {
   std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
   TlsVersion min_version = TlsVersion::tls1_2;
-  /// Of the key exchange, by OpenSSL's names, the best first, at most 8; empty: default_tls_groups().
+  /// The key-exchange groups by OpenSSL's names, in order of preference, at most 8. If empty, default_tls_groups()
+  /// applies.
   std::vector<std::string> groups{};
-  std::string client_cert;  ///< PEM file; both or neither
+  std::string client_cert;  ///< path of a PEM file; `client_cert` and `client_key` are both set or both empty
   std::string client_key;
   friend bool operator==(const Tls&, const Tls&) = default;
 };
@@ -62,21 +64,22 @@ struct Upstream {
   std::string name;
   Protocol protocol = Protocol::tls;
   PolicyKind policy = PolicyKind::fastest;
-  std::chrono::milliseconds timeout{4'000};  ///< the whole query; 100ms … 30s
+  std::chrono::milliseconds timeout{4'000};  ///< for the whole query, all attempts included; 100ms … 30s
   std::vector<Server> servers;               ///< 1 … 16
   Tls tls;
   std::uint16_t padding = 128;  ///< block size in bytes (RFC 8467 4.1); 0 … 512, 0 switches padding off
   friend bool operator==(const Upstream&, const Upstream&) = default;
 };
 
-/// Where the names of a zone, or of reverse look-ups in a network, are answered from: an upstream, or records that
-/// stand in the configuration.
+/// A route says where Pillion answers the names of a zone from, or the reverse look-ups in a network: from an
+/// upstream, or from records in the configuration.
 struct Route {
-  std::string zone;      ///< lower case, without the final dot but for "."; the longest that a name ends in wins
-  std::string upstream;  ///< a key of `upstreams`; empty where `records` answer
+  /// Lower case, without the final dot except for "."; the route with the longest matching zone wins.
+  std::string zone;
+  std::string upstream;              ///< a key of `upstreams`; empty if `records` answer
   std::vector<std::string> records;  ///< at most 10,000 for presentation::parse_zone_record, relative to `zone`
-  /// As to_string(const Network&) writes it, in place of `zone`, which is empty then; its zones are those of
-  /// routed_zones(). Empty where there is a zone.
+  /// A network as to_string(const Network&) writes it. Either `zone` or `network` is set, and the other is empty.
+  /// routed_zones() says which zones a network stands for.
   std::string network{};
   friend bool operator==(const Route&, const Route&) = default;
 };
@@ -94,38 +97,40 @@ struct Cache {
   friend bool operator==(const Cache&, const Cache&) = default;
 };
 
-/// The pod's search list, for answering a whole walk along it at once. Off while `domains` is empty, which `search:
-/// false` says.
+/// The pod's search list: Pillion answers the first query of a walk along it with the result of the whole walk. If
+/// `domains` is empty (`search: false`), Pillion does not walk.
 struct Search {
   std::vector<std::string> domains;  ///< in the order of the list, at most 32, each once; written like Route::zone
   std::uint32_t ndots = 5;           ///< 0 … 15, as in resolv.conf(5)
   friend bool operator==(const Search&, const Search&) = default;
 };
 
-/// What is done about clients that send what is no valid query.
+/// What Pillion does about clients that send invalid queries.
 struct Clients {
   std::uint32_t ban_after = 0;                ///< 0 … 1,000,000 invalid messages over TCP in a minute; 0: no bans
   std::chrono::milliseconds ban_for{60'000};  ///< 1s … 24h
   friend bool operator==(const Clients&, const Clients&) = default;
 };
 
-/// How a changed configuration gets into the running proxy.
+/// How Pillion applies a changed configuration while it runs.
 struct Reload {
-  bool watch = true;   ///< the files that the configuration names, and its own, are watched
-  bool verify = true;  ///< new encrypted upstreams have to complete a handshake first
+  bool watch = true;   ///< True if Pillion watches its configuration file and the files that it names
+  bool verify = true;  ///< True if new TLS upstreams must complete a handshake before the new configuration applies
   friend bool operator==(const Reload&, const Reload&) = default;
 };
 
 struct Http {
-  std::vector<Endpoint> listen = {{"0.0.0.0", 9153}};  ///< at most one of each family; empty: no HTTP server
+  std::vector<Endpoint> listen = {{"0.0.0.0", 9153}};  ///< at most one address of each family; empty: no HTTP server
   friend bool operator==(const Http&, const Http&) = default;
 };
 
 /// The status page and its API, for people and programs on this machine.
 struct Admin {
-  std::vector<Endpoint> listen = {{"127.0.0.1", 9154}};  ///< at most one of each family; empty: no admin server
-  bool read_only = true;     ///< what would change something (flush, log level, reload, drain) is refused
-  std::uint32_t recent = 0;  ///< 0 … 1,000 answered queries that each thread remembers for the page
+  /// At most one address of each family; empty: no admin server.
+  std::vector<Endpoint> listen = {{"127.0.0.1", 9154}};
+  /// True if Pillion refuses the requests that change something (flush, log level, reload, drain).
+  bool read_only = true;
+  std::uint32_t recent = 0;  ///< 0 … 1,000: the number of answered queries that each thread keeps for the status page
   friend bool operator==(const Admin&, const Admin&) = default;
 };
 
@@ -202,7 +207,8 @@ struct DnstapSettings {
 struct Config {
   Dns dns;
   std::vector<Upstream> upstreams;  ///< in the order of the file; default_config() has "public"
-  std::vector<Route> routes;  ///< each zone and network once, in the order of the file; one for "." with an upstream
+  /// Each zone and network once, in the order of the file; one route is for "." and has an upstream.
+  std::vector<Route> routes;
   Cache cache;
   Search search;
   Clients clients;
@@ -213,15 +219,15 @@ struct Config {
   SyslogSettings syslog;
   QueryLogSettings query_log;
   DnstapSettings dnstap;
-  std::size_t memory = 0;                           ///< bytes, 16MiB … 1TiB, for all that the process takes; 0: auto
+  std::size_t memory = 0;                           ///< bytes, 16MiB … 1TiB, for the whole process; 0: auto
   std::uint32_t threads = 1;                        ///< 1 … 256
-  std::chrono::milliseconds drain_timeout{25'000};  ///< 0s … 1h; the longest that a drain lasts
-  std::chrono::milliseconds drain_quiet{500};       ///< 0s … 1h; so long without a query ends it
-  std::chrono::milliseconds drain_min{0};           ///< 0s … drain_timeout; it lasts at least so long
+  std::chrono::milliseconds drain_timeout{25'000};  ///< 0s … 1h; the longest duration of a drain
+  std::chrono::milliseconds drain_quiet{500};       ///< 0s … 1h; a drain ends after this long without a query
+  std::chrono::milliseconds drain_min{0};           ///< 0s … drain_timeout; the shortest duration of a drain
   friend bool operator==(const Config&, const Config&) = default;
 };
 
-/// The words of the YAML: "tls", "round_robin", "1.2", "warn", "json".
+/// The value's word in the YAML: "tls", "round_robin", "1.2", "warn", "json".
 [[nodiscard]] std::string_view to_string(Protocol protocol);
 [[nodiscard]] std::string_view to_string(PolicyKind policy);
 [[nodiscard]] std::string_view to_string(TlsVersion version);
@@ -231,7 +237,8 @@ struct Config {
 [[nodiscard]] std::string_view to_string(QueryLogField field);
 [[nodiscard]] std::string_view to_string(LoggedNames names);
 
-/// What runs without a file: 127.0.0.1:8053 and Cloudflare and Quad9 over strict TLS (DESIGN section 1).
+/// The configuration without a file: Pillion listens on 127.0.0.1:8053 and asks Cloudflare and Quad9 over verified
+/// TLS.
 [[nodiscard]] Config default_config();
 
 }  // namespace pillion::config

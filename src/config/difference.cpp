@@ -15,8 +15,8 @@ namespace {
 
 using Lines = std::span<const ValueLine>;
 
-/// How many lines may differ for the shortest difference to be looked for. Time grows with its product with the lines,
-/// memory with its square: half a megabyte here.
+/// The search for the shortest difference gives up beyond this number of edits. Its time grows with this number times
+/// the number of lines. Its memory grows with the square of this number: half a megabyte here.
 constexpr std::ptrdiff_t max_edits = 500;
 constexpr std::size_t max_line = 300;  // bytes
 
@@ -47,7 +47,7 @@ class Report {
   std::size_t count_ = 0;
 };
 
-/// Which lines stand in one of the texts alone.
+/// The lines that only one of the two texts has.
 struct Marks {
   std::vector<bool> removed;
   std::vector<bool> added;
@@ -59,11 +59,11 @@ class ShortestDifference {
  public:
   ShortestDifference(Lines before, Lines after) : before_(before), after_(after), reach_(2 * max_edits + 3, 0) {}
 
-  /// Nothing where it takes more than max_edits.
+  /// nullopt if the shortest difference takes more than max_edits.
   std::optional<Marks> find() {
     for (std::ptrdiff_t edits = 0; edits <= max_edits; ++edits) {
       const auto first = reach_.begin() + (offset - edits - 1);
-      reached_.emplace_back(first, first + 2 * edits + 3);  // what the step before came to
+      reached_.emplace_back(first, first + 2 * edits + 3);  // what the previous step reached
       if (step(edits)) return trace(edits);
     }
     return std::nullopt;
@@ -72,7 +72,7 @@ class ShortestDifference {
  private:
   static constexpr std::ptrdiff_t offset = max_edits + 1;
 
-  /// True if the ends of both were reached.
+  /// True if this step reached the end of both texts.
   bool step(std::ptrdiff_t edits) {
     const auto width = std::ssize(before_);
     const auto height = std::ssize(after_);
@@ -103,7 +103,7 @@ class ShortestDifference {
     return marks;
   }
 
-  /// True if diagonal k is reached by adding a line, false by removing one.
+  /// True if adding a line leads to diagonal k; false if removing a line does.
   static bool from_above(std::ptrdiff_t edits, std::ptrdiff_t k, std::int32_t left, std::int32_t right) {
     return k == -edits || (k != edits && left < right);
   }
@@ -116,7 +116,7 @@ class ShortestDifference {
   std::vector<std::vector<std::int32_t>> reached_;
 };
 
-/// In the order of the documents, what was removed before what was added in its place.
+/// Reports in the order of the documents. Removed lines come before the lines that were added in their place.
 void report_in_order(Lines before, Lines after, const Marks& marks, Report& report) {
   for (std::size_t i = 0, j = 0; i < before.size() || j < after.size(); ++i, ++j) {
     for (; i < before.size() && marks.removed[i]; ++i) report.removed(before[i]);
@@ -130,7 +130,7 @@ struct LineHash {
   }
 };
 
-/// Those of `lines` that do not stand in `others` as often.
+/// The elements of `lines` that occur more often in `lines` than in `others`.
 std::vector<const ValueLine*> surplus(Lines lines, Lines others) {
   std::unordered_map<ValueLine, std::size_t, LineHash> counts;
   for (const auto& line : others) ++counts[line];
@@ -146,7 +146,7 @@ std::vector<const ValueLine*> surplus(Lines lines, Lines others) {
   return found;
 }
 
-/// In turns, so that both kinds are among the first.
+/// Reports removed and added lines alternately, so that both kinds are among the first.
 void report_surplus(Lines before, Lines after, Report& report) {
   const auto removed = surplus(before, after);
   const auto added = surplus(after, before);

@@ -9,12 +9,12 @@
 namespace pillion::config {
 namespace {
 
-/// The value of `name` where `node` is a mapping that has it; else an undefined node.
+/// The value of `name` if `node` is a mapping that has it; else an undefined node.
 YAML::Node member(const YAML::Node& node, const char* name) {
   return node.IsDefined() && node.IsMap() ? node[name] : YAML::Node(YAML::NodeType::Undefined);
 }
 
-/// Empty where it is no text.
+/// The text of a scalar; empty for any other node.
 std::string text_of(const YAML::Node& node) {
   return node.IsDefined() && node.IsScalar() ? node.Scalar() : std::string{};
 }

@@ -1,5 +1,5 @@
 #pragma once
-// The files that a document names: those whose change may change what it means.
+// The files that a configuration document names. A change of one of them may change the configuration.
 
 #include <filesystem>
 #include <vector>
@@ -8,9 +8,9 @@
 
 namespace pillion::config {
 
-/// Each once: the ca_file of every TLS upstream, which is the default's where none is given, client_cert, client_key
-/// and resolv_conf. Reads the document alone, which may have faults: who waits for them to be repaired has to watch
-/// what it names already. Of faulty documents too, no more than the 16 upstreams that there may be are looked at.
+/// Each path once: the ca_file of every TLS upstream (the default's if none is given), client_cert, client_key and
+/// resolv_conf. The document may have faults: the reloader has to watch the files that it names until somebody repairs
+/// it. At most the first 16 upstreams are read, also of a faulty document.
 [[nodiscard]] std::vector<std::filesystem::path> files_of(const YAML::Node& root);
 
 }  // namespace pillion::config

@@ -1,18 +1,18 @@
 #pragma once
-// What can be told of a file's content without keeping it.
+// A fingerprint of a file's content.
 
 #include <cstdint>
 #include <string_view>
 
 namespace pillion::config {
 
-/// Of a file's content: that of two contents is the same by chance once in 2^64.
+/// Two different contents have the same fingerprint by chance once in 2^64.
 struct Fingerprint {
   bool readable = false;
-  std::uint64_t size = 0;                   ///< of what was read, in bytes
+  std::uint64_t size = 0;                   ///< bytes of the content
   std::uint64_t hash = 0xcbf29ce484222325;  ///< FNV-1a of 64 bits
 
-  /// The content goes on with `bytes`.
+  /// Appends `bytes` to the content.
   void add(std::string_view bytes) {
     constexpr std::uint64_t prime = 0x100000001b3;
     for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * prime;

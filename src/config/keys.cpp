@@ -215,7 +215,7 @@ constexpr std::array table{
     KeySpec{.path = "drain_min", .kind = KeyKind::duration, .default_text = "0s", .min = 0, .max = hour},
 };
 
-/// The last word of `path` where `mapping` is all that stands before it; empty otherwise.
+/// The last word of `path` if `mapping` is everything before it; else empty.
 std::string_view name_in(std::string_view mapping, std::string_view path) {
   if (!mapping.empty()) {
     if (!path.starts_with(mapping) || path.size() <= mapping.size() || path[mapping.size()] != '.') return {};
@@ -233,8 +233,8 @@ std::vector<std::string_view> names_in(std::string_view mapping) {
   return names;
 }
 
-/// How many characters must be inserted, removed, replaced or exchanged with their neighbour to make `b` of `a`
-/// (the optimal string alignment distance).
+/// The number of characters to insert, remove, replace or exchange with their neighbour that makes `b` of `a` (the
+/// optimal string alignment distance).
 std::size_t distance(std::string_view a, std::string_view b) {
   const auto width = b.size() + 1;
   std::vector<std::size_t> steps((a.size() + 1) * width);
@@ -280,7 +280,7 @@ std::string allowed_names(std::string_view path) {
 }
 
 std::string_view nearest_name(std::string_view path, std::string_view name) {
-  constexpr std::size_t longest_name = 64;  // longer ones are near to nothing, and the comparison is quadratic
+  constexpr std::size_t longest_name = 64;  // a longer name resembles no key, and the comparison takes quadratic time
   if (name.size() > longest_name) return {};
   std::string_view nearest;
   auto limit = std::max<std::size_t>(1, name.size() / 3);

@@ -1,6 +1,6 @@
 #pragma once
-// Every key of the configuration with its default and its range: the one table that the reader enforces and the
-// reference in deploy/CONFIGURATION.md is held to.
+// Every key of the configuration with its default and its range. The reader enforces this table, and a test holds the
+// reference in deploy/CONFIGURATION.md to it.
 
 #include <array>
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace pillion::config {
 
-/// The words of the choices, in the order of their enums in config.hpp.
+/// The words of each choice, in the order of its enum in config.hpp.
 inline constexpr std::array<std::string_view, 3> protocol_words{"tls", "tcp", "udp"};
 inline constexpr std::array<std::string_view, 4> policy_words{"fastest", "sequential", "round_robin", "random"};
 inline constexpr std::array<std::string_view, 2> tls_version_words{"1.2", "1.3"};
@@ -28,45 +28,45 @@ enum class KeyKind : std::uint8_t {
   mapping,   // holds other keys
   list,      // `min` to `max` elements
   duration,  // `min` to `max` milliseconds
-  seconds,   // the same, whole seconds only
-  size,      // 0, or `min` to `max` bytes
+  seconds,   // `min` to `max` milliseconds, whole seconds only
+  size,      // `min` to `max` bytes, or 0 unless `may_be_auto`
   integer,   // `min` to `max`
   fraction,  // 0 to 1, in decimal
   boolean,
   choice,  // one of `choices`
-  text,    // what `description` says
+  text,    // `description` says what is allowed
 };
 
-/// One key. A path is written with dots; `NAME` stands for an upstream's name and `[]` for the elements of a list.
+/// One key. Its path is written with dots. `NAME` stands for an upstream's name and `[]` for the elements of a list.
 struct KeySpec {
   std::string_view path;
   KeyKind kind = KeyKind::text;
-  std::string_view default_text = {};  ///< as YAML; empty: there is none, since the key is required or a mapping
-  std::string_view description = {};   ///< what is allowed, for the kinds that do not say it themselves
+  std::string_view default_text = {};  ///< as YAML; empty for keys that are required or optional, and for mappings
+  std::string_view description = {};   ///< what is allowed, for kinds that do not say it themselves
   std::int64_t min = 0;
   std::int64_t max = 0;
   std::span<const std::string_view> choices = {};
-  bool optional = false;      ///< True if it may be left out though it has no default
+  bool optional = false;      ///< True if the key has no default and may be left out
   bool may_be_false = false;  ///< True if `false` may stand in place of the mapping
-  bool may_be_auto = false;   ///< True if `auto` may stand in place of a size, and 0 may not
+  bool may_be_auto = false;   ///< True if `auto` may stand in place of the size; 0 is then not allowed
 };
 
-/// Every key, each mapping before the keys it holds.
+/// Every key; a mapping comes before its keys.
 [[nodiscard]] std::span<const KeySpec> keys();
 
-/// The key with this path; `path` is one that the table has.
+/// The key with this path. `path` must be in the table.
 [[nodiscard]] const KeySpec& key(std::string_view path);
 
-/// The names of the keys that the mapping at `path` ("" for the top level) may hold, in the table's order.
+/// The names of the keys of the mapping at `path` ("" for the top level), in the table's order, separated by commas.
 [[nodiscard]] std::string allowed_names(std::string_view path);
 
-/// The one of those names that is nearest to `name`; empty where none is near.
+/// The key of the mapping at `path` whose name is most like `name`; empty if none is similar.
 [[nodiscard]] std::string_view nearest_name(std::string_view path, std::string_view name);
 
-/// True if there is a key with this name for the mapping at `path`.
+/// True if the mapping at `path` has a key with this name.
 [[nodiscard]] bool has_key(std::string_view path, std::string_view name);
 
-/// What the value of this key may be: "100ms to 30s", "tls, tcp or udp".
+/// The values that this key allows: "100ms to 30s", "tls, tcp or udp".
 [[nodiscard]] std::string allowed_text(const KeySpec& key);
 
 }  // namespace pillion::config

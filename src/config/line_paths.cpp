@@ -5,7 +5,7 @@
 namespace pillion::config {
 namespace {
 
-/// A key, or a list's element, that other lines stand below.
+/// A key, or an element of a list, that contains other lines.
 struct Level {
   std::size_t indent;
   std::string path;
@@ -35,7 +35,7 @@ class LineReader {
       add(list + "[]", element);
       return;
     }
-    // A mapping of several lines is told by the first of its pairs.
+    // The first pair of a mapping that takes several lines identifies the mapping.
     read_pair(indent, list + "[].", element);
     levels_.push_back({.indent = indent, .path = list + "[" + std::string(element) + "]"});
   }

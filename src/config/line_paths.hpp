@@ -1,5 +1,5 @@
 #pragma once
-// The lines of a configuration, each with the keys that it stands below. Pure.
+// The lines of a configuration, each with the path of its keys. Pure.
 
 #include <functional>
 #include <set>
@@ -9,18 +9,19 @@
 
 namespace pillion::config {
 
-/// Each text once, at an address that stays.
+/// Each path once. The address of a path does not change.
 using PathSet = std::set<std::string, std::less<>>;
 
-/// A line that holds a value. Lines are equal where both parts are: paths of one set are told apart by their address.
+/// A line that holds a value. Two lines of one PathSet are equal if both members are: the set has each path once, so
+/// that comparing addresses is enough.
 struct ValueLine {
   const std::string* path = nullptr;  ///< "upstreams.public.timeout", "routes[]"
   std::string_view value;             ///< "4s", "{zone: \".\", upstream: public}"
   friend bool operator==(const ValueLine&, const ValueLine&) = default;
 };
 
-/// The values of a text as to_yaml() prints it, in its order: block mappings and lists indented by two spaces, all else
-/// on one line. Views `yaml`, and `paths`, which it adds to.
+/// The values of a text that to_yaml() printed, in its order. Such a text has block mappings and lists indented by two
+/// spaces, and everything else on one line. The result views `yaml` and `paths`, to which the function adds paths.
 [[nodiscard]] std::vector<ValueLine> value_lines(std::string_view yaml, PathSet& paths);
 
 }  // namespace pillion::config

@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t max_file_size = std::size_t{1} << 20U;
 
-/// Adds an address to listen on, unless `problem_of` finds a problem with it.
+/// Adds an address to listen on, unless `problem_of` returns a problem.
 template <typename ProblemOf>
 void add_listener(const Section& section, const YamlEntry& element, std::vector<Endpoint>& listeners,
                   ProblemOf problem_of) {
@@ -35,7 +35,7 @@ void add_listener(const Section& section, const YamlEntry& element, std::vector<
   if (!text) return;
   const auto endpoint = parse_endpoint(*text);
   if (!endpoint) return refuse(endpoint.error());
-  // Port 0 is another port each time.
+  // The kernel chooses another port for each listener with port 0.
   if (endpoint->port != 0 && std::ranges::find(listeners, *endpoint) != listeners.end()) {
     return refuse(in_quotes(*text) + " is given twice");
   }
@@ -79,7 +79,7 @@ void read_cache(const Section& top, Cache& cache) {
   section.read("prefetch", cache.prefetch);
   section.read("rotate", cache.rotate);
   if (cache.min_ttl <= cache.max_ttl) return;
-  // Only one of the two may have been written: the default of the other allows no such value.
+  // If only one of the two keys is given, the default of the other does not allow its value.
   const std::string_view name = section.find("min_ttl") != nullptr ? "min_ttl" : "max_ttl";
   section.refuse_key(name, "min_ttl is " + format_duration(cache.min_ttl) + " and max_ttl " +
                                format_duration(cache.max_ttl) + "; allowed: min_ttl at most max_ttl");
@@ -106,14 +106,14 @@ void read_drain(const Section& top, Config& config) {
   top.read("drain_quiet", config.drain_quiet);
   top.read("drain_min", config.drain_min);
   if (config.drain_min <= config.drain_timeout) return;
-  // Only one of the two may have been written: the default of the other allows no such value.
+  // If only one of the two keys is given, the default of the other does not allow its value.
   const std::string_view name = top.find("drain_min") != nullptr ? "drain_min" : "drain_timeout";
   top.refuse_key(name, "drain_min is " + format_duration(config.drain_min) + " and drain_timeout " +
                            format_duration(config.drain_timeout) + "; allowed: drain_min at most drain_timeout");
 }
 
-/// The `listen` of an HTTP server: one address, one of each family, or "". `taken` says where an address is in use
-/// already; empty where it is not.
+/// Reads the `listen` of an HTTP server: one address, one of each family, or "". `taken` returns which listener
+/// already has an address; empty if none has.
 void read_http_listen(const Section& section, const std::string& path, std::vector<Endpoint>& addresses,
                       const std::function<std::string(const Endpoint&)>& taken) {
   const auto* const listen = section.find("listen");
@@ -168,8 +168,8 @@ void read_log(const Section& top, LogSettings& log) {
   section.read("fields", log.fields);
 }
 
-/// The document's root, an empty mapping where there is a fault: text that is not one YAML document, or one without a
-/// value, which more often is a file that was not written than a wish for the defaults.
+/// The document's root; an empty mapping, and a fault, if the text is not one YAML document or has no value. An empty
+/// file is a fault because it is more often a file that was not written than a request for the defaults.
 YAML::Node parse_document(std::string_view yaml, Faults& faults) {
   try {
     const auto documents = YAML::LoadAll(std::string(yaml));
@@ -186,7 +186,7 @@ YAML::Node parse_document(std::string_view yaml, Faults& faults) {
   return YAML::Node(YAML::NodeType::Map);
 }
 
-/// `files` are those that were read to get the text.
+/// `files` are the files that were read to get the text.
 Loaded parse(std::string_view yaml, std::string_view file, std::vector<std::filesystem::path> files) {
   Faults faults;
   Loaded loaded{.config = default_config(), .warnings = {}, .files = std::move(files), .read_at = file_time_now()};

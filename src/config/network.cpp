@@ -16,12 +16,12 @@ int family_of(const Network& network) {
   return network.is_ipv6 ? AF_INET6 : AF_INET;
 }
 
-/// Of the address, in bits.
+/// Bits of the address.
 unsigned width_of(const Network& network) {
   return network.is_ipv6 ? 128 : 32;
 }
 
-/// How many bits of the address one label of the zone stands for.
+/// Bits of the address that one label of the reverse zone stands for.
 unsigned label_bits(const Network& network) {
   return network.is_ipv6 ? 4 : byte_bits;
 }
@@ -81,7 +81,7 @@ std::vector<Network> split_at_labels(const Network& network) {
   for (unsigned i = 0; i < count; ++i) {
     parts.push_back(part);
     if (i + 1 == count) break;
-    // The label ends where the prefix does: with its byte, or in the middle of it.
+    // The label ends at the end of a byte, or in the middle of one.
     auto& byte = part.address.at((part.prefix - 1) / byte_bits);
     byte = static_cast<std::uint8_t>(byte + (part.prefix % byte_bits == 0 ? 1 : 16));
   }
@@ -97,7 +97,7 @@ std::string reverse_zone(const Network& network) {
 
 std::vector<RoutedZone> routed_zones(const std::vector<Route>& routes) {
   struct Taken {
-    std::size_t index;  // in `zones`
+    std::size_t index;  // index in `zones`
     unsigned prefix;
   };
   std::vector<RoutedZone> zones;

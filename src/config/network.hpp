@@ -1,6 +1,5 @@
 #pragma once
-// Networks of addresses, and the zones of the reverse look-ups of their addresses (RFC 1035 section 3.5, RFC 3596
-// section 2.5).
+// Networks of addresses and their reverse zones (RFC 1035 section 3.5, RFC 3596 section 2.5).
 
 #include <array>
 #include <cstddef>
@@ -15,33 +14,36 @@
 namespace pillion::config {
 
 struct Network {
-  std::array<std::uint8_t, 16> address{};  ///< in network order, of IPv4 the first 4; no bit is set behind the prefix
-  unsigned prefix = 0;                     ///< bits: 0 … 32 or 128
+  /// Network byte order; IPv4 uses the first 4 bytes; the bits after the prefix are 0.
+  std::array<std::uint8_t, 16> address{};
+  unsigned prefix = 0;  ///< bits: 0 … 32 for IPv4, 0 … 128 for IPv6
   bool is_ipv6 = false;
   friend bool operator==(const Network&, const Network&) = default;
 };
 
-/// "10.0.0.0/8", "fc00::/7". The error says what is wrong.
+/// Parses "10.0.0.0/8" or "fc00::/7". The error says what is wrong.
 [[nodiscard]] std::expected<Network, std::string> parse_network(std::string_view text);
 
-/// In the canonical form (RFC 5952): "10.0.0.0/8", "fc00::/7".
+/// The canonical form (RFC 5952): "10.0.0.0/8", "fc00::/7".
 [[nodiscard]] std::string to_string(const Network& network);
 
-/// The network as networks that one zone each stands for, in the order of their addresses: those whose prefix ends
-/// where a label of the zone does, at a byte of IPv4 or half a byte of IPv6. At most 128 of IPv4 and 8 of IPv6.
+/// Divides the network into networks that have exactly one reverse zone each, ordered by address. The prefix of such a
+/// network ends where a label of the zone ends: after a byte of IPv4, or half a byte of IPv6. Returns at most 128
+/// networks for IPv4 and 8 for IPv6.
 [[nodiscard]] std::vector<Network> split_at_labels(const Network& network);
 
-/// The zone of a network of split_at_labels(), written like Route::zone: "10.in-addr.arpa", "c.f.ip6.arpa".
+/// The reverse zone of a network that split_at_labels() returned, written like Route::zone: "10.in-addr.arpa",
+/// "c.f.ip6.arpa".
 [[nodiscard]] std::string reverse_zone(const Network& network);
 
-/// A zone of names, and the index of the route that says where they are answered from.
+/// A zone, and the index of the route that answers its names.
 struct RoutedZone {
   std::string zone;
   std::size_t route = 0;
 };
 
-/// The zones of routes that have been read, those of networks among them, each once, in the order of the routes. Of
-/// several networks with a zone in common the longest prefix has it.
+/// The zones of `routes`, including those of networks, each once, in the order of the routes. If several networks have
+/// a zone in common, the network with the longest prefix gets it. `routes` must have been read without a fault.
 [[nodiscard]] std::vector<RoutedZone> routed_zones(const std::vector<Route>& routes);
 
 }  // namespace pillion::config

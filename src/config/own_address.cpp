@@ -8,8 +8,8 @@
 namespace pillion::config {
 namespace {
 
-/// The address that packets to `address` go to: the kernel takes IPv4-mapped ones (RFC 4291 2.5.5.2) for IPv4, and a
-/// wildcard as a destination for loopback.
+/// The address that the kernel sends packets for `address` to. The kernel treats an IPv4-mapped address (RFC 4291
+/// 2.5.5.2) as IPv4, and a wildcard destination as loopback.
 std::string destination(std::string_view address) {
   constexpr std::string_view mapped = "::ffff:";
   if (address.starts_with(mapped) && address.find('.') != std::string_view::npos) address.remove_prefix(mapped.size());

@@ -1,5 +1,5 @@
 #pragma once
-// Whether an upstream server is Pillion itself. Pure.
+// Detects an upstream server that is Pillion itself. Pure.
 
 #include <string>
 #include <vector>
@@ -8,9 +8,9 @@
 
 namespace pillion::config {
 
-/// What is wrong where a query to `server` would come back to one of `listeners` (same port; same address, or both on
-/// this machine by loopback and wildcard addresses); empty where it would not. What other addresses this machine has is
-/// not known here. Listeners on `::` take IPv6 only, as they are bound.
+/// Returns what is wrong if a query to `server` would come back to one of `listeners`: the ports are equal, and the
+/// addresses are equal, or they reach each other by loopback and wildcard. Empty if it would not. This function does
+/// not know the machine's other addresses. A listener on `::` takes only IPv6, as Pillion binds it.
 [[nodiscard]] std::string check_not_own(const Endpoint& server, const std::vector<Endpoint>& listeners);
 
 }  // namespace pillion::config

@@ -14,7 +14,7 @@ std::expected<std::string, std::string> read_file(const std::filesystem::path& f
   errno = 0;
   std::ifstream stream(file, std::ios::binary);
   if (!stream.is_open()) return reason();
-  // In pieces: the file's size says nothing for a pipe, and the limit may be far above it.
+  // Reads in pieces, since a pipe has no size and `limit` may be far above the size.
   constexpr std::size_t piece = std::size_t{64} << 10U;
   std::string text;
   while (stream && text.size() <= limit) {

@@ -1,5 +1,5 @@
 #pragma once
-// A whole file as text.
+// Reads a whole file.
 
 #include <chrono>
 #include <cstddef>
@@ -9,11 +9,12 @@
 
 namespace pillion::config {
 
-/// The file's text, at most `limit` bytes and one more, so that what is too long shows. The error is the system's
-/// reason.
+/// The file's content, at most `limit` + 1 bytes, so that the caller sees whether it is too long. The error is the
+/// system's reason.
 [[nodiscard]] std::expected<std::string, std::string> read_file(const std::filesystem::path& file, std::size_t limit);
 
-/// Now, by the clock of file systems, which goes by ticks: what changes from here on is not older than this.
+/// The current time of the file systems' clock, which advances in ticks. A file that changes after this call has at
+/// least this modification time.
 [[nodiscard]] std::chrono::system_clock::time_point file_time_now();
 
 }  // namespace pillion::config

@@ -6,7 +6,7 @@
 namespace pillion::config {
 
 std::string RecordCheck::add(const dns::ZoneRecord& record) {
-  // Text that to_text makes is a name.
+  // parse_domain() accepts every text that to_text() returns.
   const auto owner = *parse_domain(dns::to_text(record.owner));
   if (!records_.emplace(owner, record.type, record.rdata).second)
     return "the same record stands above; allowed: each record once";

@@ -24,7 +24,7 @@ std::vector<std::string_view> words_of(std::string_view line) {
   return words;
 }
 
-/// Reads the domains of a line, which take the place of an earlier line's; returns why some of them were skipped.
+/// Replaces `domains` by the domains of a line. Returns why it skipped some of them.
 std::vector<std::string> read_domains(std::span<const std::string_view> words, std::vector<std::string>& domains) {
   const auto most = static_cast<std::size_t>(key("search.domains").max);
   std::vector<std::string> skipped;
@@ -44,14 +44,15 @@ std::vector<std::string> read_domains(std::span<const std::string_view> words, s
   return skipped;
 }
 
-/// Reads the options that it knows; returns why some of them were skipped.
+/// Reads the options that Pillion knows. Returns why it skipped some of them.
 std::vector<std::string> read_options(std::span<const std::string_view> words, std::uint32_t& ndots) {
   constexpr std::string_view prefix = "ndots:";
   const auto most = static_cast<std::uint32_t>(key("search.ndots").max);
   std::vector<std::string> skipped;
   for (const auto word : words) {
     if (!word.starts_with(prefix)) continue;
-    // The number ends where the digits do, as for both C libraries. Without one musl skips the word, glibc reads 0.
+    // The number ends at the first other character, as in glibc and musl. If there are no digits, musl skips the word
+    // and glibc reads 0.
     const auto number = word.substr(prefix.size());
     std::uint32_t value = 0;
     const auto error = std::from_chars(number.data(), number.data() + number.size(), value).ec;
@@ -87,7 +88,7 @@ ResolvConf parse_resolv_conf(std::string_view text) {
     const auto values = std::span(words).subspan(1);
     std::vector<std::string> reasons;
     if (words[0] == "search" || words[0] == "domain") {
-      // What the earlier list had skipped would not be asked for anyway.
+      // This list replaces the earlier one, so that what was skipped there no longer matters.
       std::erase_if(conf.skipped, [&](const ResolvConf::Skipped& skipped) { return skipped.line == list_line; });
       list_line = number;
       reasons = read_domains(words[0] == "domain" ? values.first(1) : values, conf.search.domains);

@@ -10,10 +10,10 @@
 namespace pillion::config {
 
 struct ResolvConf {
-  /// A word that had no effect though it was meant to have one.
+  /// A word that should have had an effect but was skipped.
   struct Skipped {
     int line = 0;
-    std::string reason;  ///< which one, and why
+    std::string reason;  ///< the word, and why it was skipped
   };
 
   Search search;

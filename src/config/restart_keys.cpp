@@ -11,7 +11,7 @@ namespace {
 
 struct RestartKey {
   std::string_view path;
-  std::string (*value_of)(const Config& config);  ///< as it is written
+  std::string (*value_of)(const Config& config);  ///< the value as the configuration writes it
 };
 
 /// "0.0.0.0:9153", "0.0.0.0:9153, [::]:9153".

@@ -18,16 +18,18 @@ bool has_upstream(const Config& config, std::string_view name) {
   return std::ranges::find(config.upstreams, name, &Upstream::name) != config.upstreams.end();
 }
 
-/// What the routes have so far, and what is wrong with another one beside them.
+/// The zones and networks of the routes so far; finds conflicts of another route with them.
 class RoutedNames {
  public:
-  /// `label` is the route's in messages, such as routes[0]. Empty where nothing is wrong.
+  /// Returns what is wrong with the route; empty if nothing is. `label` names the route in messages, such as
+  /// routes[0].
   std::string add(const Route& route, const std::string& label) {
     return route.network.empty() ? add_zone(route, label) : add_network(route, label);
   }
 
  private:
-  /// Who has a zone. Where it is a part of a network, `part` is that part.
+  /// The route that has a zone. `network` and `part` are empty if the route names the zone itself; else `part` is the
+  /// part of `network` that the zone stands for.
   struct Owner {
     std::string label;
     std::string network{};
@@ -55,7 +57,7 @@ class RoutedNames {
       const auto [found, is_new] =
           owners_.try_emplace(zone, Owner{.label = label, .network = route.network, .part = part_text});
       const auto& owner = found->second;
-      // A network with a longer prefix goes before one with a shorter.
+      // Networks may overlap: the one with the longer prefix wins.
       if (is_new || !owner.network.empty()) continue;
       return "network " + in_quotes(route.network) + (part_text == route.network ? " is zone " : " holds zone ") +
              in_quotes(zone) + " of " + owner.label + remedy(part_text, route.network, owner.has_records);
@@ -73,7 +75,7 @@ class RoutedNames {
   std::unordered_set<std::string> networks_;
 };
 
-/// Empty where a route may have this zone; else what is wrong.
+/// Empty if a route may have this zone; else what is wrong.
 std::string check_zone(const std::string& text) {
   const auto zone = parse_domain(text);
   if (!zone) return zone.error();
@@ -82,7 +84,7 @@ std::string check_zone(const std::string& text) {
   return {};
 }
 
-/// Empty where a route may have this network; else what is wrong.
+/// Empty if a route may have this network; else what is wrong.
 std::string check_network(const std::string& text) {
   const auto network = parse_network(text);
   return network ? std::string{} : network.error();
@@ -134,7 +136,7 @@ Route read_route(const YamlEntry& entry, const Config& config, Faults& faults) {
   return route;
 }
 
-/// The route for what has no longer zone, where no route says so.
+/// Adds a route for "." if the document has none.
 void add_root_route(const Section& top, Config& config) {
   if (std::ranges::find(config.routes, std::string_view("."), &Route::zone) != config.routes.end()) return;
   const auto only = config.upstreams.size() == 1 ? config.upstreams.front().name : std::string("public");
@@ -156,7 +158,7 @@ void check_all_used(const Section& top, const Config& config) {
   if (entry == nullptr || !entry->value.IsMap()) return;
   for (const auto& pair : entry->value) {
     const auto& name = pair.first.Scalar();
-    if (!has_upstream(config, name)) continue;  // one that is a fault itself
+    if (!has_upstream(config, name)) continue;  // a faulty upstream, which is reported elsewhere
     if (std::ranges::find(config.routes, name, &Route::upstream) != config.routes.end()) continue;
     top.faults().add(pair.first.Mark(), "upstreams." + name, "no route uses it",
                      "routes with one such as {zone: example.org, upstream: " + name + "}, or no such upstream");
@@ -172,12 +174,12 @@ void read_routes(const Section& top, Config& config) {
   RoutedNames names;
   for (const auto& element : top.elements("routes")) {
     auto route = read_route(element, config, faults);
-    const bool is_named = route.zone.empty() != route.network.empty();  // else that is a fault itself
+    const bool is_named = route.zone.empty() != route.network.empty();  // else read_route() has reported the fault
     if (const auto problem = is_named ? names.add(route, element.name) : std::string{}; !problem.empty())
       faults.add(value_mark(element), element.name + ": " + problem);
     config.routes.push_back(std::move(route));
   }
-  // What is missing can only be told once all routes are what they are meant to be.
+  // Whether a route is missing is only known once all routes are free of faults.
   if (faults.size() == faults_before) add_root_route(top, config);
   if (faults.size() == faults_before) check_all_used(top, config);
 }

@@ -29,7 +29,7 @@ struct Unit {
 constexpr std::array duration_units{Unit{"ms", 1}, Unit{"s", 1'000}, Unit{"m", 60'000}, Unit{"h", 3'600'000}};
 constexpr std::array size_units{Unit{"B", 1}, Unit{"KiB", 1LL << 10}, Unit{"MiB", 1LL << 20}, Unit{"GiB", 1LL << 30}};
 
-/// A whole number and one of `units`; `what` and `examples` are for the message.
+/// Parses a whole number and one of `units`. `what` and `examples` are used in messages.
 std::expected<std::int64_t, std::string> parse_with_unit(std::string_view text, std::span<const Unit> units,
                                                          std::string_view what, std::string_view examples) {
   const auto digits = static_cast<std::size_t>(std::ranges::find_if_not(text, is_digit) - text.begin());
@@ -47,7 +47,7 @@ std::expected<std::int64_t, std::string> parse_with_unit(std::string_view text, 
   return *number * unit->factor;
 }
 
-/// inet_pton and back; empty where `text` is not a literal of this family.
+/// The address in its canonical form; empty if `text` is not a literal address of this family.
 std::string canonical_address(int family, const std::string& text) {
   std::array<unsigned char, sizeof(in6_addr)> address{};
   std::array<char, INET6_ADDRSTRLEN> canonical{};
@@ -102,7 +102,7 @@ std::expected<std::string, std::string> parse_domain(std::string_view text) {
 
 std::expected<std::int64_t, std::string> parse_integer(std::string_view text) {
   std::int64_t number = 0;
-  // YAML 1.1 and 1.2 read 010 differently; whoever writes it is asked which one is meant.
+  // YAML 1.1 reads 010 as octal and YAML 1.2 as decimal, so that leading zeros are refused.
   const bool ambiguous = text.size() > 1 && text.front() == '0';
   const auto* const end = std::to_address(text.end());
   const auto [stop, error] = std::from_chars(std::to_address(text.begin()), end, number);

@@ -1,5 +1,6 @@
 #pragma once
-// The configuration's written forms: durations, sizes, endpoints, pins and names. Pure text in, value or complaint out.
+// Parses and formats the scalars of the configuration: durations, sizes, endpoints, pins and names. Pure. The error of
+// an std::expected says what is wrong.
 
 #include <chrono>
 #include <cstdint>
@@ -11,23 +12,23 @@
 
 namespace pillion::config {
 
-/// "250ms", "5s", "2m", "1h": a whole number and one unit. The error says what is wrong.
+/// Parses a whole number and one unit: "250ms", "5s", "2m", "1h".
 [[nodiscard]] std::expected<std::chrono::milliseconds, std::string> parse_duration(std::string_view text);
 
-/// The shortest of those forms that is exact, but seconds up to a minute: "250ms", "60s", "2m", "1h".
+/// The shortest exact form, except that one minute is "60s": "250ms", "60s", "2m", "1h".
 [[nodiscard]] std::string format_duration(std::chrono::milliseconds duration);
 
-/// Bytes: "0", "512B", "64KiB", "4MiB", "1GiB".
+/// Parses a number of bytes: "0", "512B", "64KiB", "4MiB", "1GiB".
 [[nodiscard]] std::expected<std::uint64_t, std::string> parse_size(std::string_view text);
 
-/// The shortest of those forms that is exact: "0", "1000B", "4MiB".
+/// The shortest exact form: "0", "1000B", "4MiB".
 [[nodiscard]] std::string format_size(std::uint64_t bytes);
 
-/// A domain name in the one form that this room has for it: lower case, without the final dot but for the root (".").
+/// The canonical form of a domain name in this room: lower case, without the final dot except for the root (".").
 [[nodiscard]] std::expected<std::string, std::string> parse_domain(std::string_view text);
 
-/// A whole number in decimal, without sign, leading zeros, fraction or exponent; anything else is an error, as is one
-/// above 2^63 - 1.
+/// Parses a whole decimal number between -2^63 and 2^63 - 1. Leading zeros, a plus sign, fractions and exponents are
+/// errors.
 [[nodiscard]] std::expected<std::int64_t, std::string> parse_integer(std::string_view text);
 
 /// A number from 0 to 1 in decimal, such as "0", "0.05" or "1", with at most 9 digits behind the point, in parts of
@@ -37,23 +38,24 @@ namespace pillion::config {
 /// The shortest of those forms.
 [[nodiscard]] std::string format_fraction(std::uint32_t parts);
 
-/// "127.0.0.1:8053" or "[::1]:8053"; the address comes back in its canonical form (RFC 5952). Port 0 is accepted.
+/// Parses "127.0.0.1:8053" or "[::1]:8053". The returned address has its canonical form (RFC 5952). Port 0 is
+/// accepted.
 [[nodiscard]] std::expected<Endpoint, std::string> parse_endpoint(std::string_view text);
 
-/// Empty where `text` is a host name that a certificate can carry (RFC 9525 6.3, RFC 1123 2.1); else what is wrong.
+/// Empty if a certificate can carry `text` as a host name (RFC 9525 6.3, RFC 1123 2.1); else what is wrong.
 [[nodiscard]] std::string check_tls_name(std::string_view text);
 
-/// Empty where `text` is "sha256/" and the base64 (RFC 4648 section 4) of 32 bytes; else what is wrong.
+/// Empty if `text` is "sha256/" and the base64 (RFC 4648 section 4) of 32 bytes; else what is wrong.
 [[nodiscard]] std::string check_pin(std::string_view text);
 
-/// Empty where `text` can name an upstream: 1 to 63 letters, digits, `-` and `_`, since it becomes a metric's label;
-/// else what is wrong.
+/// Empty if `text` may name an upstream, which is also a metric label: 1 to 63 letters, digits, `-` and `_`. Else what
+/// is wrong.
 [[nodiscard]] std::string check_upstream_name(std::string_view text);
 
-/// `text` for a message of one line: control characters replaced, cut to 60 bytes.
+/// `text` for a message of one line: control characters replaced by `?`, cut to 60 bytes.
 [[nodiscard]] std::string one_line(std::string_view text);
 
-/// The same in backquotes.
+/// one_line() in backquotes.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 
 }  // namespace pillion::config

@@ -45,7 +45,7 @@ std::vector<std::string> warnings_of(const std::string& path, const std::vector<
   return warnings;
 }
 
-/// Empty where `search` has become what the file says; else what is wrong.
+/// Reads the file into `search`. Returns what is wrong; empty if nothing is.
 std::string read_resolv_conf(const std::string& path, Search& search, std::vector<std::string>& warnings) {
   const auto text = read_file(path, max_resolv_conf_size);
   if (!text) return in_quotes(path) + " cannot be read: " + text.error();
@@ -56,7 +56,7 @@ std::string read_resolv_conf(const std::string& path, Search& search, std::vecto
   return {};
 }
 
-/// What may stand in place of the mapping: false, which says what nothing says.
+/// Only `false` may stand in place of the mapping. It is the same as leaving `search` out.
 void check_is_false(const Section& top, const YamlEntry& entry) {
   const auto text = read_text(entry, "search", allowed_text(top.key_of("search")), top.faults());
   if (text && read_boolean(entry.value) != false)
@@ -82,7 +82,7 @@ void read_search(const Section& top, Search& search, std::vector<std::string>& w
   if (entry == nullptr) return;
   if (!entry->value.IsMap()) return check_is_false(top, *entry);
   read_mapping(Section(*entry, "search", "search", top.faults()), search, warnings);
-  // Without domains there is nothing for ndots to be about: off is one value, however it was written.
+  // `ndots` means nothing without domains. So every configuration without a search list has the same value.
   if (search.domains.empty()) search = {};
 }
 

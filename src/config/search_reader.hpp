@@ -1,5 +1,5 @@
 #pragma once
-// The `search` of a document.
+// Reads the `search` of a document.
 
 #include <string>
 #include <vector>
@@ -9,9 +9,9 @@
 
 namespace pillion::config {
 
-/// Reads `search` from the top level: false, the domains themselves, or those of the file that `resolv_conf` names,
-/// which is read now. That file is not Pillion's own: what is wrong in it is skipped with a warning, `file:line: what,
-/// and why`.
+/// Reads `search` from the top level: false, the domains, or the domains of the file that `resolv_conf` names, which
+/// this function reads. Others write that file, so that its faults become warnings (`file:line: what, and why`) and
+/// are skipped.
 void read_search(const Section& top, Search& search, std::vector<std::string>& warnings);
 
 }  // namespace pillion::config

@@ -9,7 +9,7 @@ namespace pillion::config {
 namespace {
 
 constexpr std::size_t max_faults = 100;
-constexpr std::size_t max_entries = 256;  // of one mapping: far above what any of ours holds
+constexpr std::size_t max_entries = 256;  // entries of one mapping, far more than any valid mapping has
 
 std::string_view type_name(const YAML::Node& node) {
   switch (node.Type()) {
@@ -26,7 +26,7 @@ std::string_view type_name(const YAML::Node& node) {
   return "is a mapping";
 }
 
-/// A scalar that YAML reads as text because it is written in quotes or tagged so.
+/// True if YAML reads the scalar as text because it is quoted or tagged as text.
 bool is_quoted(const YAML::Node& node) {
   return node.Tag() == "!" || node.Tag() == "tag:yaml.org,2002:str";
 }

@@ -1,6 +1,6 @@
 #pragma once
-// One mapping of the YAML: its entries checked against the key table, and read into typed values. Faults are collected
-// with their position, so that one run of `pillion check` shows them all.
+// One mapping of the YAML document. Section checks its entries against the key table and reads them into typed values.
+// Faults are collected with their positions, so that one run of `pillion check` shows them all.
 
 #include <chrono>
 #include <concepts>
@@ -19,16 +19,17 @@
 
 namespace pillion::config {
 
-/// What is wrong with a document so far.
+/// The faults of a document.
 class Faults {
  public:
   /// `mark` counts from zero, as yaml-cpp does.
   void add(const YAML::Mark& mark, std::string message);
-  /// "SHOWN: PROBLEM; allowed: ALLOWED", `shown` being the key's path in this document, empty for the top level.
+  /// Adds "SHOWN: PROBLEM; allowed: ALLOWED". `shown` is the key's path in this document, empty for the top level.
   void add(const YAML::Mark& mark, std::string_view shown, std::string_view problem, std::string_view allowed);
   [[nodiscard]] bool empty() const { return faults_.empty(); }
   [[nodiscard]] std::size_t size() const { return faults_.size(); }
-  /// `file:line:column: message`, one line a fault, in the order of the document, at most 100.
+  /// `file:line:column: message`, one line for each fault, in the order of the document. At most 100 faults, and one
+  /// line that says how many more there are.
   [[nodiscard]] std::string text(std::string_view file) const;
 
  private:
@@ -43,29 +44,29 @@ class Faults {
 
 struct YamlEntry {
   std::string name;
-  YAML::Mark mark;  ///< of the key
+  YAML::Mark mark;  ///< position of the key
   YAML::Node value;
 };
 
-/// The value's position; an empty value has none of its own, so that the key's is used.
+/// The position of the value, or of the key if the value is empty, since yaml-cpp gives an empty value no position.
 [[nodiscard]] YAML::Mark value_mark(const YamlEntry& entry);
 
-/// The entries of `entry`'s value; keys that are no words or come twice are faults. Empty, with a fault, where it is no
-/// mapping.
+/// The entries of the mapping that `entry` holds. A key that is not a word, or that comes twice, is a fault. If the
+/// value is not a mapping, or has more than 256 keys, the result is empty and that is a fault.
 [[nodiscard]] std::vector<YamlEntry> read_entries(const YamlEntry& entry, std::string_view shown,
                                                   std::string_view allowed, Faults& faults);
 
-/// The text of a scalar; a fault and nullopt for null, lists and mappings.
+/// The text of a scalar. For null, lists and mappings, adds a fault and returns nullopt.
 [[nodiscard]] std::optional<std::string> read_text(const YamlEntry& entry, std::string_view shown,
                                                    std::string_view allowed, Faults& faults);
 
-/// A scalar that YAML reads as true or false; nullopt for all else, text in quotes too.
+/// The value of a scalar that YAML reads as true or false; nullopt for everything else, including text in quotes.
 [[nodiscard]] std::optional<bool> read_boolean(const YAML::Node& node);
 
 class Section {
  public:
-  /// `schema` is the mapping's path in the key table, `shown` its path in this document (upstreams.NAME and
-  /// upstreams.public). Unknown keys are faults.
+  /// `schema` is the mapping's path in the key table (upstreams.NAME), `shown` its path in this document
+  /// (upstreams.public). Unknown keys are faults.
   Section(const YamlEntry& entry, std::string schema, std::string shown, Faults& faults);
 
   [[nodiscard]] const YamlEntry* find(std::string_view name) const;
@@ -73,12 +74,12 @@ class Section {
   [[nodiscard]] const KeySpec& key_of(std::string_view name) const;
   [[nodiscard]] Faults& faults() const { return faults_; }
 
-  /// A fault at the value of `name`, which is there: "dns.threads: PROBLEM; allowed: …".
+  /// Adds a fault at the value of `name`, which must be present: "dns.listen: PROBLEM; allowed: …".
   void refuse_value(std::string_view name, std::string_view problem) const;
-  /// A fault at the key `name`, where it is there: "dns.threads: PROBLEM".
+  /// Adds a fault at the key `name` if it is present: "dns.listen: PROBLEM".
   void refuse_key(std::string_view name, std::string_view problem) const;
 
-  // Each leaves `out` as it is where the key is not given or its value is a fault. Ranges are those of the key table.
+  // Each read() leaves `out` unchanged if the key is missing or its value is a fault. The key table has the ranges.
   void read(std::string_view name, bool& out) const;
   void read(std::string_view name, std::chrono::milliseconds& out) const;
   void read(std::string_view name, std::unsigned_integral auto& out) const {
@@ -86,25 +87,25 @@ class Section {
   }
   /// Parts of `whole_share`, of a key of KeyKind::fraction.
   void read_fraction(std::string_view name, std::uint32_t& out) const;
-  /// An enum whose values are the indices of the key's choices.
+  /// Reads an enum whose values are the indices of the key's choices.
   template <typename Enum>
     requires std::is_enum_v<Enum>
   void read(std::string_view name, Enum& out) const {
     if (const auto index = choice(name)) out = static_cast<Enum>(*index);
   }
-  /// Bytes, of a key of KeyKind::size; 0 for `auto`.
+  /// Reads the bytes of a key of KeyKind::size; 0 for `auto`.
   void read_size(std::string_view name, std::size_t& out) const;
-  /// Text that `check` accepts by returning an empty string; else what is wrong with it.
+  /// Reads text. `check` returns what is wrong with it, or an empty string.
   void read(std::string_view name, std::string& out, const std::function<std::string(const std::string&)>& check) const;
 
-  /// An endpoint that `check` accepts by returning an empty string.
+  /// Reads an endpoint. `check` returns what is wrong with it, or an empty string.
   void read(std::string_view name, Endpoint& out, const std::function<std::string(const Endpoint&)>& check) const;
 
-  /// A fault at the mapping where `name` is not given.
+  /// Adds a fault at the mapping if `name` is missing.
   void require(std::string_view name) const;
 
-  /// The elements of a list within the key's range; empty, with a fault, where it is none. Each is named like
-  /// `servers[0]`.
+  /// The elements of a list, each named like `upstreams.public.servers[0]`. Empty if the key is missing. If the value
+  /// is not a list, or its length is out of range, the result is empty and that is a fault.
   [[nodiscard]] std::vector<YamlEntry> elements(std::string_view name) const;
 
  private:

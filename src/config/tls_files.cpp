@@ -8,17 +8,15 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "config/openssl_owners.hpp"
 #include "config/read_file.hpp"
 #include "config/scalar.hpp"
 
 namespace pillion::config {
 namespace {
 
-constexpr std::size_t max_ca_file_size = std::size_t{2} << 20U;  // Mozilla's authorities are 220 kB
+constexpr std::size_t max_ca_file_size = std::size_t{2} << 20U;  // Mozilla's list of authorities has 220 kB
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
 struct FreeInfos {
   void operator()(STACK_OF(X509_INFO) * infos) const { sk_X509_INFO_pop_free(infos, X509_INFO_free); }
 };
@@ -27,14 +25,15 @@ struct FreeContext {
 };
 using Bio = std::unique_ptr<BIO, FreeBio>;
 
-/// The reason of OpenSSL's oldest error; empties its queue.
+/// The reason of OpenSSL's oldest error. Clears OpenSSL's error queue.
 std::string take_openssl_reason() {
   const char* const reason = ERR_reason_error_string(ERR_get_error());
   ERR_clear_error();
   return reason == nullptr ? "unknown error" : reason;
 }
 
-/// Answers OpenSSL's question for a passphrase, which it would put to the terminal. `asked` is a bool or nullptr.
+/// Refuses when OpenSSL asks for a passphrase, which it would otherwise read from the terminal. `asked` points to a
+/// bool that becomes true, or is nullptr.
 int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*is_for_writing*/, void* asked) {
   if (asked != nullptr) *static_cast<bool*>(asked) = true;
   return -1;

@@ -14,14 +14,14 @@
 namespace pillion::config {
 namespace {
 
-/// Since this version a list may say which groups get a key share, and ML-KEM is there.
+/// The first OpenSSL version in which a list of groups can choose the key shares, and which has ML-KEM.
 constexpr unsigned long with_key_shares = 0x30500000UL;
 
 bool equals_ignoring_case(char a, char b) {
   return std::toupper(static_cast<unsigned char>(a)) == std::toupper(static_cast<unsigned char>(b));
 }
 
-/// True if OpenSSL takes these groups, each known and given once.
+/// True if OpenSSL accepts this list of groups: it knows each of them, and none occurs twice.
 bool openssl_takes(std::span<const std::string> groups) {
   struct FreeSslContext {
     void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
@@ -43,7 +43,7 @@ std::string check_tls_group(const std::string& group, std::span<const std::strin
     return std::ranges::equal(group, other, equals_ignoring_case);
   };
   if (std::ranges::any_of(before, is_given)) return in_quotes(group) + " is given twice";
-  // OpenSSL 3.5 gives a meaning to the word DEFAULT and to signs such as `*`, `?` and `-` before a name.
+  // In OpenSSL 3.5 the word DEFAULT and signs such as `*`, `?` and `-` before a name have a special meaning.
   const auto is_of_a_name = [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_';
   };

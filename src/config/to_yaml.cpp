@@ -6,7 +6,8 @@
 namespace pillion::config {
 namespace {
 
-/// Text that other YAML readers could take for something else; the emitter quotes by itself only what this one would.
+/// Text that the emitter must quote. By itself the emitter quotes only what yaml-cpp would misread, and other YAML
+/// readers may read more texts as something else.
 struct Quoted {
   std::string text;
 };
@@ -38,7 +39,7 @@ void emit_listen(YAML::Emitter& out, const std::vector<Endpoint>& listeners) {
   out << YAML::EndSeq;
 }
 
-/// At most one of each family, or none.
+/// `listeners` has at most one address of each family.
 void emit_http_listen(YAML::Emitter& out, const std::vector<Endpoint>& listeners) {
   if (listeners.size() > 1) return emit_listen(out, listeners);
   pair(out, "listen", Quoted{listeners.empty() ? "" : to_string(listeners.front())});

@@ -19,7 +19,7 @@ namespace {
 constexpr std::size_t max_ca_file_warnings = 20;
 constexpr std::string_view only_for_tls = "is only for protocol tls; remove it, or use `protocol: tls`";
 
-/// Empty where `path` is a file that this process can open now; else what is wrong.
+/// Empty if this process can open the file now; else what is wrong.
 std::string check_readable(const std::string& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return in_quotes(path) + " is a directory";
@@ -36,7 +36,7 @@ std::string check_tls_name_or_empty(const std::string& name) {
   return name.empty() ? std::string{} : check_tls_name(name);
 }
 
-/// A list of texts, each of which `check` accepts by returning an empty string; else what is wrong with it.
+/// Reads a list of texts. `check` returns what is wrong with a text, or an empty string.
 void read_texts(const Section& section, std::string_view name, std::vector<std::string>& texts,
                 const std::function<std::string(const std::string&)>& check) {
   const std::string allowed(section.key_of(name).description);
@@ -83,7 +83,7 @@ void read_servers(const Section& upstream_section, bool may_use_tls, const std::
   }
 }
 
-/// What a ca_file has that its writer may not expect, one text a certificate.
+/// What may surprise the author of a ca_file, one text for each certificate.
 std::vector<std::string> surprises_of(const std::vector<CaCertificate>& certificates) {
   std::vector<std::string> texts;
   for (const auto& certificate : certificates) {
@@ -98,7 +98,7 @@ std::vector<std::string> surprises_of(const std::vector<CaCertificate>& certific
   return texts;
 }
 
-/// Empty where `path` has what server certificates can be verified by; else what is wrong.
+/// Empty if the file has certificates to verify servers with; else what is wrong.
 std::string check_ca_file(const std::string& path, const std::string& shown, std::vector<std::string>& warnings) {
   if (auto problem = check_readable(path); !problem.empty()) return problem;
   const auto certificates = read_ca_file(path);
@@ -140,7 +140,7 @@ void read_tls(const Section& upstream_section, Tls& tls, std::vector<std::string
   read_client_certificate(section, tls);
 }
 
-/// The default CA file has no position of its own: `mark` is that of what needs it.
+/// Checks the default CA file. `mark` is the position of the upstream that needs it, since the default has none.
 void check_default_ca_file(const std::string& name, const YAML::Mark& mark, Faults& faults) {
   const auto problem = check_readable(Tls{}.ca_file);
   if (problem.empty()) return;

@@ -1,5 +1,5 @@
 #pragma once
-// Time as the data path knows it: read once where an event enters, then passed along.
+// The clock of the data path: read once when an event enters, then passed as an argument.
 
 #include <chrono>
 
@@ -9,11 +9,12 @@ using Clock = std::chrono::steady_clock;
 using Time = Clock::time_point;
 using Duration = Clock::duration;
 
-/// The time of the current turn of the loop. Whoever is called by the kernel (a read, a timer) refreshes it first.
+/// The time of the current turn of the loop. Each handler that the kernel's events start (a read, a timer) calls
+/// refresh() first.
 class TurnClock {
  public:
   Time refresh() { return now_ = Clock::now(); }
-  /// For clocks that are turned by hand.
+  /// Sets the time by hand, for tests.
   void turn_to(Time now) { now_ = now; }
   [[nodiscard]] Time now() const { return now_; }
 

@@ -40,7 +40,7 @@ void DeadlineHeap::sift_down(std::size_t index) {
 
 void DeadlineHeap::set(Deadline& deadline, Time at) {
   if (!deadline.is_set()) {
-    // It may be due in the expire() that is under way; from now on it is due at `at` instead.
+    // A deadline that expire() has taken out but not yet fired is no longer due: it now fires at `at`.
     clear(deadline);
     deadline.at_ = at;
     deadline.heap_ = this;

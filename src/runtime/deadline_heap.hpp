@@ -1,6 +1,6 @@
 #pragma once
-// Many deadlines, one timer. An intrusive binary heap: setting, moving and clearing a deadline never allocates once the
-// heap has grown.
+// Many deadlines with one timer. The intrusive binary heap does not allocate when a deadline is set, moved or cleared,
+// once the heap has grown.
 
 #include <cstddef>
 #include <optional>
@@ -12,7 +12,7 @@ namespace pillion::runtime {
 
 class DeadlineHeap;
 
-/// Something that happens at a time unless it is cleared before. Clears itself when destroyed.
+/// Something that happens at a time, unless it is cleared before. The destructor clears it.
 class Deadline {
  public:
   Deadline() = default;
@@ -24,7 +24,7 @@ class Deadline {
 
  protected:
   virtual ~Deadline();
-  /// Called once, with the deadline no longer set; may set it anew or destroy it.
+  /// Called once. The deadline is no longer set; the function may set it again or destroy it.
   virtual void expired(Time now) = 0;
 
  private:
@@ -35,16 +35,17 @@ class Deadline {
   DeadlineHeap* heap_ = nullptr;
 };
 
-/// Pure: the caller says what time it is. Outlives every deadline that is set in it.
+/// Pure: the caller passes the time. The heap must outlive every deadline that is set in it.
 class DeadlineHeap {
  public:
-  /// Sets or moves.
+  /// Sets or moves a deadline.
   void set(Deadline& deadline, Time at);
   void clear(Deadline& deadline);
-  /// The earliest deadline.
+  /// The time of the earliest deadline, or nullopt if none is set.
   [[nodiscard]] std::optional<Time> next() const;
-  /// Fires every deadline that is due at `now`, the earliest first. Deadlines set meanwhile that are due too wait for
-  /// the next call. What one of them throws leaves at once; the next call goes on behind it.
+  /// Fires every deadline that is due at `now`, the earliest first. A deadline that is set meanwhile fires in the next
+  /// call at the earliest. If a deadline throws, expire() passes the exception on, and the next call fires the
+  /// remaining ones.
   void expire(Time now);
   [[nodiscard]] std::size_t size() const { return heap_.size(); }
 
@@ -54,7 +55,7 @@ class DeadlineHeap {
   void sift_down(std::size_t index);
 
   std::vector<Deadline*> heap_;
-  std::vector<Deadline*> due_;  // taken out by expire() and not yet fired; a cleared one becomes null
+  std::vector<Deadline*> due_;  // taken out by expire() and not fired yet; nullptr where one was cleared meanwhile
 };
 
 }  // namespace pillion::runtime

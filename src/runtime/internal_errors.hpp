@@ -1,5 +1,5 @@
 #pragma once
-// Exceptions that should not have been: where they end.
+// Counts and logs exceptions that no code expected.
 
 #include <exception>
 #include <string_view>
@@ -11,12 +11,13 @@
 
 namespace pillion::runtime {
 
-/// Counts them, and tells of them in the log now and then. Belongs to one thread, but for count().
+/// Logs at most one line for each value of `during` in ten seconds. Only count() may be called from other threads than
+/// the owner's.
 class InternalErrors {
  public:
   explicit InternalErrors(Log& log) : log_(log) {}
 
-  /// To be called while an exception is handled. `during` says what for, as "TCP client".
+  /// Called while an exception is being handled. `during` names the work that threw, such as "TCP client".
   void note(std::string_view during) noexcept {
     count_.add();
     try {
@@ -24,14 +25,14 @@ class InternalErrors {
       if (suppressed)
         log_.error("internal error", {{"during", during}, {"error", what()}, {"suppressed", *suppressed}});
     } catch (...) {
-      // Without memory for a line, the counter has to do.
+      // There is no memory for a log line, so that only the counter shows the error.
       return;
     }
   }
   [[nodiscard]] const Counter& count() const { return count_; }
 
  private:
-  /// Of the exception that is being handled. Views it.
+  /// The text of the exception that is being handled. It is valid as long as that exception.
   static std::string_view what() {
     try {
       throw;

@@ -1,6 +1,6 @@
 #pragma once
-// What the rooms log through: a message and named fields. The implementation (telemetry's Logger) belongs to the App
-// and is passed down by reference; rooms know only this interface.
+// The logging interface of the rooms: a message and named fields. The App owns the implementation (telemetry's Logger)
+// and passes it down by reference.
 
 #include <atomic>
 #include <concepts>
@@ -14,7 +14,7 @@ namespace pillion::runtime {
 
 enum class LogLevel : std::uint8_t { debug, info, warn, error };
 
-/// A field's value. Text is viewed, not copied: it lives until the logging call returns. Any bytes are allowed.
+/// A field's value. Text is viewed, not copied: it must live until the logging call returns. It may contain any bytes.
 class FieldValue {
  public:
   using Variant = std::variant<std::string_view, std::int64_t, std::uint64_t, double, bool>;
@@ -36,13 +36,14 @@ class FieldValue {
   Variant value_;
 };
 
-/// Keys are short, of lower case, digits and underscores, and written by us, never taken from the network.
+/// Keys are short, consist of lower-case letters, digits and underscores, and are constants of the program, never data
+/// from the network.
 struct Field {
   std::string_view key;
   FieldValue value;
 };
 
-/// `log.info("upstream connected", {{"upstream", name}, {"server", server}, {"ms", 12}})`. Any thread may call; a call
+/// `log.info("upstream connected", {{"upstream", name}, {"server", server}, {"ms", 12}})`. Any thread may log. A call
 /// never blocks on the output.
 class Log {
  public:
@@ -51,7 +52,7 @@ class Log {
   Log& operator=(const Log&) = delete;
   virtual ~Log() = default;
 
-  /// True when a line of this level would be written: ask before computing fields that cost something.
+  /// True if a line of this level is written. Callers test this before they compute expensive fields.
   [[nodiscard]] bool enabled(LogLevel level) const { return level >= level_.load(std::memory_order_relaxed); }
   [[nodiscard]] LogLevel level() const { return level_.load(std::memory_order_relaxed); }
   void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
@@ -76,7 +77,8 @@ class Log {
   }
 
  private:
-  /// Called for enabled levels only, by any thread; must neither block on output nor throw for what the fields hold.
+  /// Called for enabled levels only, from any thread. Must not block on the output, and must not throw because of what
+  /// the fields hold.
   virtual void write(LogLevel level, std::string_view message, std::span<const Field> fields) = 0;
 
   std::atomic<LogLevel> level_;

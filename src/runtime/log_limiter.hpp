@@ -1,5 +1,5 @@
 #pragma once
-// Keeps a fault that repeats from flooding the log. Pure: time comes in as an argument.
+// Keeps a fault that repeats from flooding the log. Pure: the caller passes the time.
 
 #include <chrono>
 #include <cstddef>
@@ -15,14 +15,15 @@
 
 namespace pillion::runtime {
 
-/// At most one line per key and interval. Keys are remembered up to a limit; while that many are all within their
-/// interval, further keys share one allowance, so that keys that a peer chooses cannot make memory grow.
+/// Admits at most one line per key and interval. The number of remembered keys is limited, so that a peer that chooses
+/// keys cannot make memory grow. While that many keys are within their interval, all further keys share one allowance.
 class LogLimiter {
  public:
   explicit LogLimiter(Duration interval = std::chrono::seconds(10), std::size_t max_keys = 256)
       : interval_(interval), max_keys_(max_keys) {}
 
-  /// A value: write the line; it is the number of this key's lines suppressed since its last one. None: do not write.
+  /// If the line may be written, the number of lines of this key that were suppressed since the last one; else
+  /// nullopt.
   [[nodiscard]] std::optional<std::uint64_t> admit(std::string_view key, Time now) {
     const auto found = keys_.find(std::string(key));
     if (found != keys_.end()) return admit(found->second, now);
@@ -57,14 +58,14 @@ class LogLimiter {
   std::optional<KeyHistory> overflow_;
 };
 
-/// At most so many lines of one kind in any interval, whoever they are about.
+/// Admits at most `lines` lines in any interval.
 class LogAllowance {
  public:
   /// `lines`: at least 1.
   explicit LogAllowance(std::size_t lines = 10, Duration interval = std::chrono::seconds(10))
       : interval_(interval), admitted_(lines) {}
 
-  /// A value: write the line; it is the number of lines suppressed since the last one. None: do not write.
+  /// If the line may be written, the number of lines that were suppressed since the last one; else nullopt.
   [[nodiscard]] std::optional<std::uint64_t> admit(Time now) {
     auto& oldest = admitted_[next_];
     if (oldest && now - *oldest < interval_) {
@@ -78,7 +79,7 @@ class LogAllowance {
 
  private:
   Duration interval_;
-  std::vector<std::optional<Time>> admitted_;  // when the last lines were; a ring
+  std::vector<std::optional<Time>> admitted_;  // a ring of the times of the last lines
   std::size_t next_ = 0;
   std::uint64_t suppressed_ = 0;
 };

@@ -5,11 +5,12 @@
 namespace pillion::runtime {
 
 Loop::Loop(Log& log)
-    // Called while what a task has thrown is handled.
+    // TaskGroup calls this while it handles the task's exception.
     : log_(log), tasks_(io_.get_executor(), [this](std::string_view task, std::string_view) { errors_.note(task); }) {}
 
 void Loop::run() {
-  // Asio returns as soon as nothing is under way. What the last handlers appended leaves even so, and may set more off.
+  // io_context::run() returns as soon as it has no work. The output that the last handlers scheduled must still be
+  // flushed, and a flush may start new work.
   for (bool again = true; again;) {
     io_.restart();
     const bool handled = run_handlers();
@@ -39,7 +40,7 @@ void Loop::unschedule(Flushable& flushable) {
   std::replace(flushing_.begin(), flushing_.end(), &flushable, static_cast<Flushable*>(nullptr));
 }
 
-/// True if there was anything to flush. What a flush schedules waits for the next turn.
+/// True if something was flushed. What a flush schedules waits for the next turn.
 bool Loop::end_turn() {
   ++turn_;
   if (flush_next_.empty()) return false;
@@ -75,7 +76,7 @@ void Loop::arm() {
 void Loop::on_timer() {
   armed_ = Time::max();
   const auto now = clock().refresh();
-  // One that throws does not keep the others from coming.
+  // Goes on with the remaining deadlines after one has thrown.
   while (!contain("deadline", [&] { deadlines().expire(now); }, [] {})) continue;
   arm();
 }

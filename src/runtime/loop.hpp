@@ -16,8 +16,9 @@
 
 namespace pillion::runtime {
 
-/// Something with output to send. However often it is scheduled in a turn, flush() is called once, after every event
-/// that was ready: this is what makes one write, and one TLS record, of all the messages of a turn.
+/// Something with output to send. The loop calls flush() once at the end of a turn, after every handler that was
+/// ready, however often the object was scheduled in that turn. So all messages of a turn leave in one write and one
+/// TLS record.
 class Flushable {
  public:
   Flushable() = default;
@@ -33,7 +34,7 @@ class Flushable {
   bool scheduled_ = false;
 };
 
-/// One thread's loop. Everything in it is used from that thread only.
+/// The event loop of one thread. Only that thread may use it.
 class Loop final : public Schedule {
  public:
   explicit Loop(Log& log);
@@ -43,21 +44,21 @@ class Loop final : public Schedule {
   [[nodiscard]] Log& log() { return log_; }
   [[nodiscard]] TaskGroup& tasks() { return tasks_; }
 
-  /// Runs until no service has anything under way. What handlers throw ends here, if it has not ended where it should:
-  /// the others go on.
+  /// Runs until no service has an operation pending. An exception that no contain() caught ends here, is counted and
+  /// logged, and the loop goes on.
   void run();
   [[nodiscard]] const InternalErrors& internal_errors() const { return errors_; }
   void note_exception(std::string_view during) noexcept override { errors_.note(during); }
 
-  /// How many turns there were.
+  /// The number of turns so far.
   [[nodiscard]] std::uint64_t turn() const { return turn_; }
 
-  /// Asks for flush() at the end of this turn.
+  /// Requests a call of flush() at the end of this turn.
   void schedule(Flushable& flushable);
-  /// Takes back a schedule(); whoever is destroyed while scheduled must call it.
+  /// Withdraws schedule(). A Flushable must call this before it is destroyed while scheduled.
   void unschedule(Flushable& flushable);
 
-  /// Lets go of the timer, so that run() returns when no service has anything under way. Call when no deadline is
+  /// Cancels the timer, so that run() returns once no service has an operation pending. Called when no deadline is
   /// needed any more.
   void release_timer() { timer_.cancel(); }
 

@@ -1,6 +1,6 @@
 #pragma once
-// The bytes that a shard may hold, divided by what they are for. Whoever keeps something on behalf of others takes its
-// bytes first, and refuses where there are none; so the bound is looked at before the work. Pure.
+// The bytes that a shard may hold, divided by their use. Code that keeps data on behalf of a client or an upstream
+// takes the bytes first, and refuses if there are none. So the bound holds before the work begins. Pure.
 
 #include <algorithm>
 #include <atomic>
@@ -14,41 +14,41 @@
 
 namespace pillion::runtime {
 
-/// What memory is for: the label `what` of pillion_memory_used_bytes.
+/// The uses of memory: values of the label `what` of pillion_memory_used_bytes.
 enum class MemoryUse : std::uint8_t {
-  cache,        ///< answers that are kept
+  cache,        ///< answers in the cache
   connections,  ///< client connections, and the start of a small message or answer on each
-  input,        ///< what clients have sent and is not handled yet
-  output,       ///< answers that clients have not taken yet
-  queries,      ///< queries that wait, and what is under way for them
+  input,        ///< bytes that clients sent and Pillion has not handled yet
+  output,       ///< answers that clients have not read yet
+  queries,      ///< waiting queries, and the in-flight queries and exchanges for them
   walks,        ///< walks along the search list, with the answers to their steps
   count_,
 };
 inline constexpr auto memory_labels =
     enum_array<MemoryUse, std::string_view>({"cache", "connections", "input", "output", "queries", "walks"});
 
-/// A number of bytes, taken and given back. Written by one thread, read by any.
+/// A limited number of bytes that are taken and given back. One thread writes it, any thread may read it.
 class MemoryShare {
  public:
   static constexpr std::size_t unlimited = std::numeric_limits<std::size_t>::max();
 
   explicit MemoryShare(std::size_t limit = unlimited) : limit_(limit) {}
 
-  /// False, and nothing is taken, if there are not so many.
+  /// Takes `bytes`. False, and nothing is taken, if fewer are left.
   [[nodiscard]] bool take(std::size_t bytes) {
     if (bytes > room()) return false;
     set(used() + bytes);
     return true;
   }
-  /// Takes them even where there are not so many, which the next take() then sees: for what is small and must not fail.
+  /// Takes `bytes` even if fewer are left; the next take() then fails. For small amounts whose use must not fail.
   void take_anyway(std::size_t bytes) { set(used() + bytes); }
-  /// No more than was taken.
+  /// Gives `bytes` back, at most as many as were taken.
   void give(std::size_t bytes) { set(used() - bytes); }
 
   [[nodiscard]] std::size_t limit() const { return limit_; }
   [[nodiscard]] std::size_t used() const { return used_.load(std::memory_order_relaxed); }
   [[nodiscard]] std::size_t room() const { return limit_ - std::min(limit_, used()); }
-  /// The most that was used since the last call of this. For the thread that takes.
+  /// The most bytes in use since the last call. Only for the thread that writes.
   [[nodiscard]] std::size_t take_peak() { return std::exchange(peak_, used()); }
 
  private:
@@ -65,15 +65,16 @@ class MemoryShare {
 /// Bytes by use.
 using MemoryDivision = EnumArray<MemoryUse, std::size_t>;
 
-/// Divides `bytes`, which is what the program may hold beyond itself. The cache gets what it wants, `cache` bytes, up
-/// to a quarter; the sum is at most `bytes`.
+/// Divides `bytes`, the memory that the program may hold beyond its own. The cache gets `cache` bytes, but at most a
+/// quarter of all. The sum is at most `bytes`.
 [[nodiscard]] MemoryDivision divide_memory(std::size_t bytes, std::size_t cache);
 
-/// The shares of one shard; made without a division, they are unlimited. The cache's is its size, kept by itself.
+/// The shares of one shard. Without a division they are unlimited. The cache has no share here, since the store itself
+/// keeps to its size.
 struct MemoryShares {
   MemoryShares() = default;
-  /// An equal part for one of `shards`, though never less than one large message of a client takes: a smaller share
-  /// would be one that nobody could ever use.
+  /// Gives one of `shards` shards an equal part of each use. `input` and `output` get at least 256 KiB, since a
+  /// smaller share could not hold one large message of a client.
   MemoryShares(const MemoryDivision& division, std::size_t shards);
 
   MemoryShare connections;
@@ -82,15 +83,15 @@ struct MemoryShares {
   MemoryShare queries;
   MemoryShare walks;
 
-  /// The sum of their peaks.
+  /// The sum of the peaks of all shares.
   [[nodiscard]] std::size_t take_peak() {
     return connections.take_peak() + input.take_peak() + output.take_peak() + queries.take_peak() + walks.take_peak();
   }
-  /// nullptr for the cache.
+  /// The share of this use, or nullptr for the cache.
   [[nodiscard]] const MemoryShare* find(MemoryUse use) const;
 };
 
-/// Bytes held by somebody of a share, given back with the holder.
+/// Bytes that one holder has taken from a share. The destructor gives them back.
 class MemoryHold {
  public:
   explicit MemoryHold(MemoryShare& share) : share_(share) {}
@@ -98,13 +99,14 @@ class MemoryHold {
   MemoryHold& operator=(const MemoryHold&) = delete;
   ~MemoryHold() { share_.give(bytes_); }
 
-  /// From now on `bytes`; false, and nothing changes, if the share has not so many. Fewer than before never fails.
+  /// Changes the number of held bytes to `bytes`. False, and nothing changes, if the share has too few. A decrease
+  /// never fails.
   [[nodiscard]] bool set(std::size_t bytes) {
     if (bytes > bytes_ && bytes - bytes_ > share_.room()) return false;
     set_anyway(bytes);
     return true;
   }
-  /// The same, where it must not fail.
+  /// Changes the number of held bytes to `bytes`, even if the share has too few.
   void set_anyway(std::size_t bytes) {
     if (bytes > bytes_) {
       share_.take_anyway(bytes - bytes_);

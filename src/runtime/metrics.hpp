@@ -1,6 +1,6 @@
 #pragma once
-// Counters for the data path: one writer (the shard's thread), any number of readers (the exporter). Relaxed atomics
-// written by a plain load and store cost what an ordinary integer costs, and are no data race.
+// Counters for the data path with one writer (the shard's thread) and any number of readers (the exporter). A relaxed
+// atomic that is written by a plain load and store costs as much as an ordinary integer, and is no data race.
 
 #include <algorithm>
 #include <array>
@@ -13,7 +13,7 @@
 
 namespace pillion::runtime {
 
-/// A number that only grows. add() from one thread only.
+/// A number that only grows. Only one thread may call add().
 class Counter {
  public:
   void add(std::uint64_t n = 1) { value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
@@ -23,7 +23,7 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
-/// A number that moves both ways. Written from one thread only.
+/// A number that grows and shrinks. Only one thread may write it.
 class Gauge {
  public:
   void set(double value) { value_.store(value, std::memory_order_relaxed); }
@@ -34,7 +34,7 @@ class Gauge {
   std::atomic<double> value_{0};
 };
 
-/// One object's part of a gauge to which several add: those that follow each other, and overlap.
+/// One object's part of a gauge that is the sum of several objects, which may overlap in time.
 class GaugePart {
  public:
   explicit GaugePart(Gauge& gauge) : gauge_(gauge) {}
@@ -53,11 +53,11 @@ class GaugePart {
   double part_ = 0;
 };
 
-/// A gauge that several objects set, which follow each other, and overlap: it shows what the newest of them says, and
-/// when that one goes, what the one before it has said last. Setters come and go on the writer's thread.
+/// A gauge that several objects set, which may overlap in time. It shows the value of the newest one; when that one
+/// goes, the last value of the one before it. Setters are made and destroyed on the writer's thread.
 class NewestGauge {
  public:
-  /// One object's word. The gauge outlives it.
+  /// The value of one object. The gauge must outlive it.
   class Setter {
    public:
     Setter(NewestGauge& gauge, double value) : gauge_(&gauge), value_(value) {
@@ -85,7 +85,7 @@ class NewestGauge {
     double value_;
   };
 
-  /// Where no setter is left, what the last one has said; 0 before the first.
+  /// The value of the newest setter. If no setter is left, the last value that was shown; 0 before the first.
   [[nodiscard]] double value() const { return shown_.value(); }
 
  private:
@@ -97,7 +97,7 @@ class NewestGauge {
   std::vector<Setter*> setters_;  // the newest at the end
 };
 
-/// Something that is so or not. Written from one thread only.
+/// A flag. Only one thread may write it.
 class Flag {
  public:
   void set(bool value) { value_.store(value, std::memory_order_relaxed); }
@@ -107,11 +107,11 @@ class Flag {
   std::atomic<bool> value_{false};
 };
 
-/// Upper bounds in seconds, for everything that is timed: from a cache hit to a query's whole budget. Each one costs a
-/// series for every source of answers and every server.
+/// Upper bounds of the buckets in seconds, for everything that is timed, from a cache hit to a query's whole budget.
+/// Each bound adds one time series for each source of answers and each server.
 inline constexpr std::array<double, 8> duration_bounds = {0.000025, 0.0001, 0.0005, 0.0025, 0.01, 0.1, 0.5, 4.0};
 
-/// A histogram of durations with the buckets of duration_bounds. observe() from one thread only.
+/// A histogram of durations with the buckets of duration_bounds. Only one thread may call observe().
 class Histogram {
  public:
   void observe(std::chrono::nanoseconds duration) {
@@ -121,7 +121,7 @@ class Histogram {
     buckets_[bucket].add();
     sum_.add(static_cast<std::uint64_t>(duration.count()));
   }
-  /// Observations in bucket `i` alone, not cumulative; the last one is +Inf.
+  /// The number of observations in bucket `i` alone, not cumulative. The last bucket is +Inf.
   [[nodiscard]] std::uint64_t bucket(std::size_t i) const { return buckets_[i].value(); }
   [[nodiscard]] double sum_seconds() const { return static_cast<double>(sum_.value()) / 1e9; }
 

@@ -10,7 +10,7 @@ namespace pillion::runtime {
 
 void Random::take(std::uint8_t* out, std::size_t size) {
   if (block_.size() - used_ < size) {
-    // Up to 256 bytes arrive whole (getrandom(2)); the loop is for the larger block and for signals.
+    // The kernel returns at most 256 bytes for sure (getrandom(2)), and a signal may interrupt it.
     for (std::size_t filled = 0; filled < block_.size();) {
       const auto got = ::getrandom(block_.data() + filled, block_.size() - filled, 0);
       if (got < 0) {

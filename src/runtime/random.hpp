@@ -1,6 +1,6 @@
 #pragma once
-// Unpredictable numbers for message ids, ports and jitter (RFC 5452 section 4.3), from the kernel's generator, a block
-// at a time.
+// Unpredictable numbers for message ids, ports and jitter (RFC 5452 section 4.3). They come from the kernel's
+// generator, a block at a time. Throws std::system_error if the kernel has none.
 
 #include <array>
 #include <cstddef>

@@ -1,5 +1,6 @@
 #pragma once
-// The time of the turn and what is to happen later: all that logic which waits needs of a loop. Tests turn one by hand.
+// The time of the turn and the deadlines: everything that logic which waits needs of a loop. Tests have one whose time
+// they set by hand.
 
 #include <string_view>
 
@@ -21,8 +22,8 @@ class Schedule {
   }
   void clear_deadline(Deadline& deadline) { deadlines_.clear(deadline); }
 
-  /// Calls `work`. Where it throws, that is counted and told, and `give_up` is called, which ends what the work was
-  /// for: a client, a query, a connection. True if it did not throw.
+  /// Calls `work`. If it throws, contain() counts and logs the exception and calls `give_up`, which must end what the
+  /// work was for: a client, a query, a connection. True if `work` did not throw.
   template <typename Work, typename GiveUp>
   bool contain(std::string_view during, Work work, GiveUp give_up) {
     try {
@@ -34,14 +35,14 @@ class Schedule {
     give_up();
     return false;
   }
-  /// To be called while an exception is handled, where contain() cannot be used.
+  /// Called while an exception is being handled, where contain() cannot be used.
   virtual void note_exception(std::string_view during) noexcept = 0;
 
  protected:
   Schedule() = default;
   ~Schedule() = default;
 
-  /// Whoever drives the schedule looks here whether its timer has to fire sooner.
+  /// Called after a deadline was set at `at`. The loop checks here whether its timer must fire sooner.
   virtual void deadline_set(Time at) = 0;
   [[nodiscard]] DeadlineHeap& deadlines() { return deadlines_; }
 

@@ -1,6 +1,6 @@
 #pragma once
-// Objects of one type at fixed addresses, reused rather than freed: a warm data path acquires and releases without
-// allocating. What a peak has left is given back by trim().
+// Objects of one type at fixed addresses, which are reused instead of freed. Once warm, the data path acquires and
+// releases them without allocating. trim() frees what a peak has left.
 
 #include <algorithm>
 #include <array>
@@ -13,19 +13,19 @@
 
 namespace pillion::runtime {
 
-/// T is default-constructible; a released object keeps its state (and the capacity of its buffers) for the next user,
-/// who resets what it needs.
+/// T is default-constructible. A released object keeps its state and the capacity of its buffers. The next user resets
+/// what it needs.
 template <typename T>
 class Slab {
  public:
-  /// At most `limit` objects are in use, and none for which `memory` has not `cost` bytes: the object's own, and those
-  /// of the buffers that it usually fills.
+  /// At most `limit` objects are in use at once. Each takes `cost` bytes from `memory`: its own size, and that of the
+  /// buffers that it usually fills.
   Slab(std::size_t limit, MemoryShare& memory, std::size_t cost) : limit_(limit), memory_(memory), cost_(cost) {}
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
   ~Slab() { memory_.give(in_use() * cost_); }
 
-  /// nullptr at either limit.
+  /// An object, or nullptr if `limit` objects are in use or `memory` has fewer than `cost` bytes left.
   [[nodiscard]] T* acquire() {
     if (in_use() == limit_ || cost_ > memory_.room()) return nullptr;
     if (free_.empty()) grow();
@@ -38,17 +38,17 @@ class Slab {
     memory_.give(cost_);
     free_.push_back(&object);
   }
-  /// True if acquire() fails for the number of objects, and not for want of memory.
+  /// True if `limit` objects are in use, so that acquire() fails for another reason than memory.
   [[nodiscard]] bool is_full() const { return in_use() == limit_; }
   [[nodiscard]] std::size_t in_use() const { return chunks_.size() * chunk_size - free_.size(); }
 
-  /// Frees objects that are not in use, at most `at_once`, but for about `keep` of them: so many stay for the next.
-  /// True if there is more to free. No reference to a released object may be left.
+  /// Frees up to `at_once` unused objects and leaves about `keep` of them. True if there are more to free. No
+  /// reference to a released object may be left.
   [[nodiscard]] bool trim(std::size_t keep = 256, std::size_t at_once = 512) {
     if (free_.size() < keep + chunk_size) return false;
     std::size_t freed = 0;
     bool is_more = false;
-    // Objects at the end are the next to be acquired: those of the chunks that are kept.
+    // The searches below need this order. acquire() then takes the objects with the lowest addresses first.
     std::ranges::sort(free_, std::greater<>{});
     std::erase_if(chunks_, [&](const std::unique_ptr<Chunk>& chunk) {
       if (is_more || free_.size() < keep + chunk_size) return false;
@@ -69,7 +69,7 @@ class Slab {
   using Chunk = std::array<T, chunk_size>;
 
   void grow() {
-    // Room for the objects' return is made now, so that release() cannot fail; and first, since this may.
+    // Reserves the room for the objects' return now, so that release() cannot fail. This may throw and so comes first.
     free_.reserve(std::max(free_.capacity(), (chunks_.size() + 1) * chunk_size));
     chunks_.push_back(std::make_unique<Chunk>());
     for (auto& object : *chunks_.back()) free_.push_back(&object);

@@ -1,5 +1,5 @@
 #pragma once
-// A stable sort. std::stable_sort of libstdc++ 12 calls what C++17 has deprecated, and clang refuses that.
+// A stable sort. std::stable_sort of libstdc++ 12 calls a function that C++17 has deprecated, which clang rejects.
 
 #include <algorithm>
 #include <cstddef>
@@ -10,7 +10,7 @@
 
 namespace pillion::runtime {
 
-/// Orders `values` by `key`; those with equal keys stay in the order that they have.
+/// Sorts `values` by `key`. Values with equal keys keep their order.
 template <typename Value, typename Key, typename Compare = std::ranges::less>
 void sort_stably(std::vector<Value>& values, Key key, Compare compare = {}) {
   std::vector<std::size_t> order(values.size());

@@ -28,7 +28,7 @@ asio::awaitable<void> TaskGroup::join() {
   if (running_ == 0) co_return;
   co_await asio::async_initiate<decltype(asio::use_awaitable), void()>(
       [this](auto handler) {
-        // std::function copies what it holds; a coroutine's handler can only be moved.
+        // std::function must be copyable, and a coroutine's handler can only be moved.
         auto shared = std::make_shared<decltype(handler)>(std::move(handler));
         when_empty([this, shared] { asio::post(executor_, std::move(*shared)); });
       },

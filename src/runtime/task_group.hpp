@@ -1,6 +1,5 @@
 #pragma once
-// Every coroutine of the program runs in a task group: counted, reported when it throws, joined before its owner goes
-// away.
+// Runs coroutines. The group counts them, reports those that throw, and is joined before its owner is destroyed.
 
 #include <cstddef>
 #include <exception>
@@ -16,7 +15,7 @@ namespace pillion::runtime {
 
 class TaskGroup {
  public:
-  /// Called for a task that ended with an exception; the program goes on.
+  /// Called for a task that ended with an exception. The program goes on.
   using OnFailure = std::function<void(std::string_view task, std::string_view what)>;
 
   TaskGroup(boost::asio::any_io_executor executor, OnFailure on_failure)
@@ -27,13 +26,13 @@ class TaskGroup {
   /// Starts a task on the group's executor. `name` is for reports.
   void spawn(boost::asio::awaitable<void> task, std::string name);
 
-  /// Tasks that have not ended.
+  /// The number of tasks that have not ended.
   [[nodiscard]] std::size_t size() const { return running_; }
 
-  /// Calls `handler` once when no task runs, at once where none does. One waiter at a time.
+  /// Calls `handler` once, when no task runs; at once if none does. At most one handler may wait.
   void when_empty(std::function<void()> handler);
 
-  /// Ends when no task runs.
+  /// Returns when no task runs. At most one caller may wait.
   [[nodiscard]] boost::asio::awaitable<void> join();
 
  private:

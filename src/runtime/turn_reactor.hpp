@@ -1,5 +1,5 @@
 #pragma once
-// Where a turn of the loop ends: Asio's reactor, taught to say so.
+// Detects the end of a turn of the loop: Asio's own reactor, extended by a callback.
 
 #include <functional>
 #include <type_traits>
@@ -10,15 +10,16 @@
 
 namespace pillion::runtime {
 
-/// Calls a function each time all handlers that were ready have run, before Asio asks the kernel for more events.
+/// Calls a function each time all ready handlers have run, before Asio asks the kernel for more events.
 ///
-/// A handler that is posted to the end of Asio's queue would run then too, but behind a poll of the reactor: one more
-/// epoll_wait(2) a turn, two a query. Asio has no public name for this moment. The reactor is a service of the
-/// io_context like any other, though, and whoever adds it first decides which it is; Asio's scheduler calls it through
-/// a virtual function (Boost 1.74 to 1.90).
+/// A handler that is posted to the end of Asio's queue would also run after the others, but only after one more poll
+/// of the reactor: one more epoll_wait(2) a turn, two a query. Asio has no public interface for this moment. But the
+/// reactor is a service of the io_context, and the first one to be added is the one that the scheduler uses. The
+/// scheduler calls it through a virtual function (Boost 1.74 to 1.90).
 class TurnReactor final : public boost::asio::detail::epoll_reactor {
  public:
-  /// Returns true where the kernel must not be waited for, since there is more to do at once.
+  /// Called at the end of a turn. Returns true if there is more to do at once, so that the reactor must not wait for
+  /// the kernel.
   using EndOfTurn = std::function<bool()>;
 
   TurnReactor(boost::asio::io_context& io, EndOfTurn end_of_turn)
@@ -30,7 +31,8 @@ class TurnReactor final : public boost::asio::detail::epoll_reactor {
 
   void run(long microseconds, Operations& ready) override {
     const bool more = end_of_turn_();
-    // What was posted meanwhile stands in `ready`, which the scheduler did not know when it chose to wait.
+    // `ready` has the handlers that end_of_turn_() posted. The scheduler did not know of them when it chose how long
+    // to wait.
     epoll_reactor::run(more || !ready.empty() ? 0 : microseconds, ready);
   }
 
@@ -40,7 +42,8 @@ class TurnReactor final : public boost::asio::detail::epoll_reactor {
 /// An io_context for one thread that has turns.
 class TurnContext final : public boost::asio::io_context {
  public:
-  // The hint tells Asio that one thread runs the loop: no wake-ups of others, handlers queued without a lock.
+  // The argument tells Asio that one thread runs the loop, so that it wakes no other threads and queues handlers
+  // without a lock.
   explicit TurnContext(TurnReactor::EndOfTurn end_of_turn) : io_context(1) {
     boost::asio::add_service<boost::asio::detail::epoll_reactor>(*this, new TurnReactor(*this, std::move(end_of_turn)));
   }

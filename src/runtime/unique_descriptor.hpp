@@ -10,7 +10,7 @@ namespace pillion::runtime {
 class UniqueDescriptor {
  public:
   UniqueDescriptor() = default;
-  /// Takes it over; below zero is none.
+  /// Takes ownership of the descriptor; a negative value means none.
   explicit UniqueDescriptor(int value) : value_(value) {}
   UniqueDescriptor(UniqueDescriptor&& other) noexcept : value_(other.release()) {}
   UniqueDescriptor& operator=(UniqueDescriptor&& other) noexcept {
