@@ -1,5 +1,5 @@
 #pragma once
-// Sockets of a subcommand: one operation at a time, and none that is waited for longer than it has time.
+// Sockets of a subcommand: one operation at a time, each with a deadline.
 
 #include <chrono>
 #include <cstddef>
@@ -12,20 +12,20 @@
 
 namespace pillion::cli {
 
-/// All of its operations have one deadline.
+/// All operations share one deadline.
 class BoundedIo {
  public:
   using Clock = std::chrono::steady_clock;
 
   explicit BoundedIo(Clock::time_point deadline) : deadline_(deadline) {}
 
-  /// For the sockets, which this outlives.
+  /// The context of the sockets. This object must outlive them.
   [[nodiscard]] boost::asio::io_context& context() { return io_; }
-  /// What the last operation has sent or received, in bytes.
+  /// The bytes that the last operation sent or received.
   [[nodiscard]] std::size_t transferred() const { return transferred_; }
 
-  /// Runs the operation of `socket` that `start` begins with the handler that it is given, until it is done. At the
-  /// deadline the socket is closed, and the error is timed_out.
+  /// Runs one operation on `socket` until it is done. `start` begins it with the handler that it is given. At the
+  /// deadline, closes the socket and returns timed_out.
   template <typename Socket, typename Start>
   boost::system::error_code wait(Socket& socket, Start start) {
     std::optional<boost::system::error_code> result;
@@ -38,7 +38,7 @@ class BoundedIo {
     if (result) return *result;
     boost::system::error_code ignored;
     socket.close(ignored);
-    // The handler is called before what it refers to goes.
+    // The handler must run before the variables that it refers to are destroyed.
     io_.restart();
     io_.run();
     return boost::asio::error::timed_out;

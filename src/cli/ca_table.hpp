@@ -1,5 +1,5 @@
 #pragma once
-// What the ca_file of each upstream holds, as people read it.
+// The contents of each upstream's ca_file, in words.
 
 #include <expected>
 #include <string>
@@ -8,10 +8,11 @@
 
 namespace pillion::cli {
 
-/// Lines in YAML comments, one an upstream with TLS; empty where there is none:
+/// Lines of YAML comments, one for each upstream with TLS; empty if there is none:
+///
 ///     # public    144 roots
 ///     # private   1 intermediate CA as trust anchor, 2 intermediate CAs below an anchor, 1 certificate without use
-/// The error says of which upstream the file cannot be used, and why.
+/// The error names the upstream whose file cannot be used, and the reason.
 [[nodiscard]] std::expected<std::string, std::string> ca_table(const config::Config& config);
 
 }  // namespace pillion::cli

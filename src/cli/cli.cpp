@@ -30,7 +30,7 @@
 namespace pillion::cli {
 namespace {
 
-/// The arguments as CLI11 wants them, the last first. `run` is added where no subcommand is named.
+/// The arguments in the order that CLI11 wants, the last one first. Adds `run` if they name no subcommand.
 std::vector<std::string> reversed(std::span<const std::string> args) {
   std::vector<std::string> words(args.begin(), args.end());
   const bool asks_for_help = !words.empty() && (words.front() == "-h" || words.front() == "--help");
@@ -39,7 +39,7 @@ std::vector<std::string> reversed(std::span<const std::string> args) {
   return words;
 }
 
-/// Help goes to `out`; everything else that CLI11 throws is a bad command line.
+/// Prints help to `out`. Every other exception of CLI11 means a bad command line.
 int report(const CLI::App& app, const CLI::ParseError& error, std::ostream& out, std::ostream& err) {
   if (error.get_exit_code() == 0) {
     app.exit(error, out, err);
@@ -49,8 +49,8 @@ int report(const CLI::App& app, const CLI::ParseError& error, std::ostream& out,
   return exit_code::bad_command_line;
 }
 
-/// What TLS may do is said by our configuration alone, not by a file that OPENSSL_CONF names, or by Debian's. Only the
-/// first call of OpenSSL can say so. Throws std::runtime_error.
+/// Only Pillion's configuration may say what TLS does, not a file that OPENSSL_CONF names, or Debian's. This must be
+/// the first call of OpenSSL. Throws std::runtime_error.
 void initialise_openssl() {
   if (OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr) != 1)
     throw std::runtime_error("OpenSSL cannot be initialised");
@@ -79,7 +79,7 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
 
   try {
     app.parse(reversed(args));
-    // It needs no OpenSSL, and kubelets run it every few seconds in every pod.
+    // `health` needs no OpenSSL, and kubelets run it every few seconds in every pod.
     if (health.is_chosen()) return health.run(out, err);
     if (completion.is_chosen()) return completion.run(out);
     initialise_openssl();
@@ -101,7 +101,8 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
 }
 
 void supervise_if_asked(std::span<char*> argv) {
-  // Whether the word is an option, and of `run`, the child finds out, which reports what is wrong as ever.
+  // Any `--supervise` starts the supervisor. Its child parses the command line, and reports it if the option is
+  // misplaced.
   const bool asked =
       std::ranges::any_of(argv, [](const char* word) { return std::string_view(word) == "--supervise"; });
   if (asked && std::getenv(app::handover_variable) == nullptr)  // NOLINT(concurrency-mt-unsafe)

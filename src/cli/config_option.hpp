@@ -1,5 +1,5 @@
 #pragma once
-// `--config FILE`, which several subcommands take.
+// The option `--config FILE`, which several subcommands have.
 
 #include <string>
 
@@ -20,7 +20,7 @@ class ConfigOption {
   [[nodiscard]] config::Loaded load() const {
     return option_->count() == 0 ? config::parse_config("{}", "(defaults)") : config::load_config(file_);
   }
-  /// Empty where none was given.
+  /// The path; empty if the option was not given.
   [[nodiscard]] const std::string& file() const { return file_; }
 
  private:

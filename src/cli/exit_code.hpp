@@ -1,5 +1,5 @@
 #pragma once
-// The exit codes of the contract; app::run returns the same.
+// The exit codes of the program. app::run() returns the same ones.
 
 namespace pillion::cli::exit_code {
 

@@ -19,17 +19,17 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds patience{2000};      // of one try
-constexpr std::chrono::milliseconds retry_interval{10};  // from the end of a try to the next
+constexpr std::chrono::milliseconds patience{2000};      // for one try
+constexpr std::chrono::milliseconds retry_interval{10};  // between the end of a try and the next
 
-constexpr std::uint64_t body_limit = std::uint64_t{64} << 10U;  // bytes; ours are a few lines
+constexpr std::uint64_t body_limit = std::uint64_t{64} << 10U;  // bytes; a health response has a few lines
 
 struct Unhealthy {
-  std::string reason;           ///< of one line or, with a body, of several
-  bool may_become_well = true;  ///< false: asking again is of no use
+  std::string reason;           ///< one line, or several if the response has a body
+  bool may_become_well = true;  ///< False if trying again is useless
 };
 
-/// The error of what is healthy: nothing.
+/// Asks the running proxy once. No error if it is healthy.
 std::expected<void, Unhealthy> ask(std::optional<pid_t> pid, std::string_view path, Clock::time_point deadline) {
   const auto proxy = find_running_proxy(pid);
   if (!proxy) return std::unexpected(Unhealthy{.reason = proxy.error()});
@@ -84,7 +84,7 @@ int HealthCommand::run(std::ostream& out, std::ostream& err) const {
       out << "ok\n";
       return exit_code::clean;
     }
-    // A try that has no time left would only hide the reason of this one.
+    // A try with no time left would only replace this reason by a timeout.
     const bool is_last = wait->count() == 0 || Clock::now() + 2 * retry_interval >= until;
     if (is_last || !outcome.error().may_become_well) {
       err << "pillion: health: " << outcome.error().reason << '\n';

@@ -1,5 +1,5 @@
 #pragma once
-// `pillion health`: asks the running proxy for its health, for probes and hooks of a container without a shell.
+// `pillion health`: asks the running proxy whether it is healthy, for probes and hooks of a container without a shell.
 
 #include <sys/types.h>
 

@@ -61,7 +61,7 @@ std::expected<HttpReply, std::string> http_get(const std::vector<config::Endpoin
                                                Clock::time_point deadline, std::uint64_t body_limit) {
   std::string failures;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
-    // Those behind it are left as much time as each would have.
+    // Divides the remaining time equally among the remaining addresses.
     const auto now = Clock::now();
     const auto share = (deadline - now) / static_cast<std::int64_t>(addresses.size() - i);
     auto response = request_one(addresses[i], path, now + share, body_limit);

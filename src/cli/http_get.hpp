@@ -1,5 +1,5 @@
 #pragma once
-// One request over HTTP.
+// One HTTP request.
 
 #include <chrono>
 #include <cstdint>
@@ -13,13 +13,13 @@
 namespace pillion::cli {
 
 struct HttpReply {
-  bool is_ok = false;  ///< the status is 200
+  bool is_ok = false;  ///< True if the status is 200
   std::string status;  ///< "503 Service Unavailable"
   std::string body;
 };
 
-/// Asks `addresses`, which are of one server, one after the other for `path`, until one answers, at the latest at
-/// `deadline`. A longer body than `body_limit` bytes is an error. The error says of each why it did not.
+/// Asks the `addresses` of one server for `path`, one after the other, until one answers or `deadline` passes. A body
+/// longer than `body_limit` bytes is an error. The error has the reason for each address.
 [[nodiscard]] std::expected<HttpReply, std::string> http_get(const std::vector<config::Endpoint>& addresses,
                                                              std::string_view path,
                                                              std::chrono::steady_clock::time_point deadline,

@@ -22,14 +22,14 @@ namespace {
 namespace json = boost::json;
 using Kind = inject::Note::Kind;
 
-/// A stream of all objects of a cluster is some megabytes.
+/// bytes; all objects of a cluster take some megabytes
 constexpr std::size_t max_stream_size = std::size_t{1} << 30U;
 
 std::string shown(const std::string& file) {
   return file == "-" ? "(standard input)" : file;
 }
 
-/// The error names the file.
+/// Reads the file or standard input. The error names the file.
 std::expected<std::string, std::string> read(const std::string& file) {
   auto text = config::read_file(file == "-" ? "/dev/stdin" : file, max_stream_size);
   if (!text) return std::unexpected(shown(file) + ": cannot be read: " + text.error());
@@ -48,7 +48,7 @@ std::expected<json::object, std::string> read_values_file(const std::string& fil
   return *members;
 }
 
-/// `"NAME: "` in front of each line.
+/// `lines` with `prefix` in front of each line.
 std::string prefixed(const std::string& prefix, const std::string& lines) {
   std::string result;
   for (std::size_t begin = 0; begin <= lines.size();) {
@@ -120,7 +120,7 @@ std::expected<inject::Options, std::string> InjectCommand::options() const {
     if (!cluster.is_object()) cluster = json::object{};
     cluster.get_object()["address"] = cluster_dns_;
   }
-  // Any repository stands for the image that is given as a whole.
+  // read_values() needs a repository; the whole reference replaces it below.
   if (!image_.empty()) values["image"] = json::object{{"repository", image_}};
   std::optional<std::string> config;
   if (!config_file_.empty()) {

@@ -1,5 +1,5 @@
 #pragma once
-// `pillion inject` and `pillion uninject`: Pillion into the workloads of a YAML stream, and out again.
+// `pillion inject` and `pillion uninject`: put Pillion into the workloads of a YAML stream, and take it out.
 
 #include <expected>
 #include <iosfwd>
@@ -18,9 +18,9 @@ class InjectCommand {
   [[nodiscard]] int run(std::ostream& out, std::ostream& err) const;
 
  private:
-  /// The error has one line a fault.
+  /// The options from the command line and the values. The error has one line for each fault.
   [[nodiscard]] std::expected<inject::Options, std::string> options() const;
-  /// True if something has been said of what Pillion is to be like.
+  /// True if the command line has an option that describes the sidecar.
   [[nodiscard]] bool has_options() const;
   [[nodiscard]] int check(const std::string& stream, std::ostream& out, std::ostream& err) const;
 

@@ -28,7 +28,7 @@ constexpr unsigned most_samples = 1'000;
 constexpr unsigned most_queries = 10'000;
 constexpr std::chrono::minutes longest_idle{10};
 
-/// What the command line asks for, read.
+/// The command line, parsed.
 struct ProbeRequest {
   config::Config config;
   std::vector<probe::ProbeTarget> targets;
@@ -43,7 +43,7 @@ std::expected<dns::Buffer, std::string> read_name(const char* option, const std:
                          " is not a domain name: " + name.error());
 }
 
-/// One upstream with the servers of the command line.
+/// A configuration whose upstream has the servers of the command line.
 std::expected<config::Config, std::string> config_of(const std::vector<std::string>& servers,
                                                      const std::string& protocol, const std::string& ca_file) {
   auto config = config::default_config();

@@ -1,5 +1,5 @@
 #pragma once
-// `pillion probe`: measures upstream resolvers, and compares them.
+// `pillion probe`: measures and compares upstream resolvers.
 
 #include <iosfwd>
 #include <string>

@@ -9,7 +9,7 @@
 namespace pillion::cli {
 namespace {
 
-/// The zones that lead to the upstream, in the order of the routes.
+/// The zones of the routes to the upstream, in the order of the routes.
 std::vector<std::string> zones_of(const config::Config& config, const std::string& upstream) {
   std::vector<std::string> zones;
   for (const auto& each : config::routed_zones(config.routes)) {

@@ -1,5 +1,5 @@
 #pragma once
-// How far a subcommand is, in the last line of a terminal.
+// Shows the progress of a subcommand in the last line of a terminal.
 
 #include <cstddef>
 #include <iosfwd>
@@ -9,14 +9,14 @@ namespace pillion::cli {
 
 class ProgressBar {
  public:
-  /// Writes to `out`, or nothing where it is not shown.
+  /// Writes to `out`, or nothing unless `is_shown`.
   ProgressBar(std::ostream& out, bool is_shown) : out_(out), is_shown_(is_shown) {}
-  /// Wipes the line.
+  /// Clears the line.
   ~ProgressBar();
   ProgressBar(const ProgressBar&) = delete;
   ProgressBar& operator=(const ProgressBar&) = delete;
 
-  /// `part` (0 to 1) of all is done. `what` in few words.
+  /// `part` (0 to 1) is done. `what` names the current step in a few words.
   void show(double part, std::string_view what);
 
  private:

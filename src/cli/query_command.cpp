@@ -24,12 +24,12 @@
 namespace pillion::cli {
 namespace {
 
-constexpr std::uint16_t udp_payload = 1232;  // bytes; what crosses every usual path unfragmented
+constexpr std::uint16_t udp_payload = 1232;  // bytes; fits into one packet on every usual path
 
 dns::Buffer build_query(dns::Bytes name, std::uint16_t type, bool dnssec_ok) {
   dns::Buffer query;
   dns::append_query(query, runtime::Random{}.u16(), dns::flag::rd, name, type, dns::klass::in);
-  // Always with EDNS, since only then a server may say more about an error (RFC 8914 section 3).
+  // Always with EDNS, since a server may explain an error only to a client with EDNS (RFC 8914 section 3).
   const dns::OptWriter options(query, 0,
                                {.present = true, .udp_payload = udp_payload, .dnssec_ok = dnssec_ok, .options = {}});
   return query;
@@ -37,10 +37,10 @@ dns::Buffer build_query(dns::Bytes name, std::uint16_t type, bool dnssec_ok) {
 
 struct ServerToAsk {
   config::Endpoint address;
-  std::string remark{};  ///< behind the reason for no answer: why it is this one
+  std::string remark{};  ///< text after the reason for no answer: why this server was asked
 };
 
-/// Where the proxy of this container listens, or would by default.
+/// The server of the proxy that runs in this container, or the default address.
 ServerToAsk running_server() {
   const auto proxy = find_running_proxy(std::nullopt);
   const auto addresses = proxy ? proxy->addresses() : std::unexpected(proxy.error());
@@ -56,7 +56,7 @@ std::expected<config::ResolvConf, std::string> read_resolv_conf(const std::strin
   return config::parse_resolv_conf(*text);
 }
 
-/// True if the reply has what was asked for: a record of the type, be it at the end of aliases.
+/// True if the reply has a record of the requested type, also at the end of aliases.
 bool has_record(const ReplyText& reply) {
   return reply.status == "NOERROR" && reply.question &&
          std::ranges::any_of(reply.sections[0], [&](const auto& each) { return each.type == reply.question->type; });
@@ -177,7 +177,7 @@ std::expected<ServerReply, NoReply> QueryCommand::walk(const Asked& asked) const
     if (is_without_data && !without_data) without_data = *reply;
     steps.push_back({.name = dns::to_text(candidate), .status = is_without_data ? "NODATA" : answer.status});
   }
-  // That a name is there without such a record says more than that another is not there.
+  // An existing name without such a record says more than a name that does not exist.
   return without_data ? *std::move(without_data) : std::move(reply);
 }
 

@@ -20,22 +20,22 @@ class QueryCommand {
   [[nodiscard]] int run(std::ostream& out, std::ostream& err) const;
 
  private:
-  /// Whom to ask, and for what.
+  /// The server to ask, and the question.
   struct Asked {
     config::Server server;
-    std::string remark;     ///< behind the reason for no answer: why it is this one
+    std::string remark;     ///< text after the reason for no answer: why this server was asked
     bool is_given = false;  ///< by the command line; else it is where the running proxy listens, or would
     dns::Buffer name;       ///< in wire form
     std::uint16_t type = 0;
   };
 
-  /// The error says what is wrong with the command line.
+  /// Parses the command line. The error says what is wrong with it.
   [[nodiscard]] std::expected<Asked, std::string> read_command_line() const;
   [[nodiscard]] bool uses_tls() const { return tls_ || !tls_name_.empty() || !ca_file_.empty() || !pins_.empty(); }
   /// The name, or its walk.
   [[nodiscard]] std::expected<ServerReply, NoReply> ask(const Asked& asked) const;
   [[nodiscard]] std::expected<ServerReply, NoReply> ask(const Asked& asked, dns::Bytes name) const;
-  /// The walk along the search list, as glibc makes it.
+  /// Asks for the names of the search list in turn, as glibc does.
   [[nodiscard]] std::expected<ServerReply, NoReply> walk(const Asked& asked) const;
   /// Where no proxy runs, those whom the applications of this container ask are asked in its place, which `err` is
   /// told. False where there is nobody: `asked` has the reason then.

@@ -21,7 +21,7 @@ using Clock = BoundedIo::Clock;
 
 constexpr std::chrono::seconds patience{5};
 
-/// True if `message` is the reply to `query`: its id and its question, or, on an error, no question at all.
+/// True if `message` is the reply to `query`: the id and the question match, or it is an error without a question.
 bool is_reply(dns::Bytes message, dns::Bytes query) {
   const auto header = dns::Header::of(message);
   const auto asked = dns::MessageView::parse(query);
@@ -34,7 +34,7 @@ bool is_reply(dns::Bytes message, dns::Bytes query) {
          question.klass == asked->question().klass;
 }
 
-/// Asks over sockets of its own, all of it within one deadline.
+/// Sends a query over its own sockets, with one deadline for everything.
 class QueryExchange {
  public:
   QueryExchange(const config::Endpoint& server, const dns::Buffer& query)
@@ -48,7 +48,7 @@ class QueryExchange {
     }
     const auto sent = io_.wait(socket, [&](auto done) { socket.async_send(asio::buffer(query_), std::move(done)); });
     if (sent) return std::unexpected(no_reply(sent));
-    // Datagrams that are no reply to this query may be anyone's (RFC 5452 section 9.1): they are passed over.
+    // A datagram that is no reply to this query may come from anybody and is ignored (RFC 5452 section 9.1).
     for (;;) {
       dns::Buffer message(dns::max_message_size);
       const auto error =

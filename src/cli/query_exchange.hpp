@@ -1,5 +1,5 @@
 #pragma once
-// One question to one server over UDP or TCP, and the reply to it.
+// Asks one server one question over UDP or TCP.
 
 #include <chrono>
 #include <cstdint>
@@ -16,10 +16,10 @@ enum class QueryTransport : std::uint8_t {
   udp,
   tcp,
   tls,
-  udp_then_tcp,  // TCP where the answer over UDP is truncated (RFC 7766 section 5)
+  udp_then_tcp,  // TCP if the answer over UDP is truncated (RFC 7766 section 5)
 };
 
-/// A name of a walk along a search list, and what came of it.
+/// One name of a walk along a search list, and the outcome.
 struct SearchStep {
   std::string name;
   std::string status;  ///< "NXDOMAIN", "NODATA"
@@ -28,10 +28,11 @@ struct SearchStep {
 struct ServerReply {
   dns::Buffer message;
   config::Endpoint server;
-  QueryTransport transport = QueryTransport::udp;  ///< what the reply came over: udp, tcp or tls
-  std::chrono::microseconds elapsed{};  ///< from the first byte sent; the connection and a first try over UDP included
-  std::string tls{};                    ///< version, group and cipher; empty without TLS
-  std::vector<SearchStep> search{};     ///< of a walk, up to the name that `message` answers
+  QueryTransport transport = QueryTransport::udp;  ///< the transport of the reply: udp, tcp or tls
+  /// From the first byte sent to the reply, including the connection and a first try over UDP.
+  std::chrono::microseconds elapsed{};
+  std::string tls{};                 ///< version, group and cipher; empty without TLS
+  std::vector<SearchStep> search{};  ///< the steps of a walk before the name that `message` answers
 };
 
 /// Why there is no reply.

@@ -1,5 +1,5 @@
 #pragma once
-// One question to one server over TLS, certificates verified.
+// Asks one server one question over TLS and verifies its certificate.
 
 #include <expected>
 #include <string>
@@ -9,7 +9,8 @@
 
 namespace pillion::cli {
 
-/// As exchange(), by the connections that the proxy uses. `name` in wire form. `ca_file` empty: the default.
+/// Like exchange(), but over a connection of the kind that the proxy uses. `name` is in wire form. An empty `ca_file`
+/// means the default.
 [[nodiscard]] std::expected<ServerReply, NoReply> exchange_over_tls(const config::Server& server,
                                                                     const std::string& ca_file, dns::Bytes name,
                                                                     std::uint16_t type, bool wants_dnssec);

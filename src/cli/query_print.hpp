@@ -1,5 +1,5 @@
 #pragma once
-// A reply for people and for programs.
+// Prints a reply for people and for programs.
 
 #include <iosfwd>
 
@@ -7,11 +7,11 @@
 
 namespace pillion::cli {
 
-/// Status and flags, EDNS with Extended DNS Errors, question, sections, server and time; one record a line in
-/// presentation form.
+/// Prints status and flags, EDNS with Extended DNS Errors, question, sections, server and time; one record on each
+/// line in presentation form.
 void print_text(const ServerReply& reply, std::ostream& out);
 
-/// The same as one JSON object in one line.
+/// Prints the same as one JSON object on one line.
 void print_json(const ServerReply& reply, std::ostream& out);
 
 }  // namespace pillion::cli

@@ -10,15 +10,16 @@
 namespace pillion::cli {
 namespace {
 
-struct Flag {
+struct HeaderFlag {
   std::uint16_t bit;
   std::string_view name;
 };
-constexpr std::array flags{Flag{dns::flag::qr, "qr"}, Flag{dns::flag::aa, "aa"}, Flag{dns::flag::tc, "tc"},
-                           Flag{dns::flag::rd, "rd"}, Flag{dns::flag::ra, "ra"}, Flag{dns::flag::ad, "ad"},
-                           Flag{dns::flag::cd, "cd"}};
+constexpr std::array flags{HeaderFlag{dns::flag::qr, "qr"}, HeaderFlag{dns::flag::aa, "aa"},
+                           HeaderFlag{dns::flag::tc, "tc"}, HeaderFlag{dns::flag::rd, "rd"},
+                           HeaderFlag{dns::flag::ra, "ra"}, HeaderFlag{dns::flag::ad, "ad"},
+                           HeaderFlag{dns::flag::cd, "cd"}};
 
-/// The server's words cannot be trusted not to steer the terminal.
+/// Escapes the server's text, which might contain control sequences for the terminal.
 std::string printable(dns::Bytes text) {
   std::string out;
   for (const auto byte : text) {
@@ -44,7 +45,7 @@ std::vector<ExtendedErrorText> read_extended_errors(dns::Bytes options) {
 
 RecordText read_record_text(dns::Bytes message, const dns::Record& record) {
   dns::Buffer owner;
-  // Every name was walked when the message was parsed.
+  // The parser has already checked every name.
   static_cast<void>(dns::unpack_name(message, record.owner, owner));
   return {.name = dns::to_text(owner),
           .klass = presentation::class_to_text(record.klass),

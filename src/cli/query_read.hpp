@@ -1,5 +1,5 @@
 #pragma once
-// A reply taken apart into text, for both ways of printing it.
+// Splits a reply into texts, for both output formats.
 
 #include <array>
 #include <cstdint>
@@ -23,7 +23,7 @@ struct RecordText {
 struct ExtendedErrorText {
   std::uint16_t code = 0;
   std::string meaning;  ///< RFC 8914 section 4
-  std::string text;     ///< the server's words, what is not printable ASCII as \DDD
+  std::string text;     ///< the server's text; bytes other than printable ASCII as \DDD
 };
 
 struct EdnsText {
@@ -37,13 +37,13 @@ struct ReplyText {
   std::string status;
   std::uint16_t id = 0;
   std::vector<std::string_view> flags;
-  std::optional<RecordText> question;  ///< its ttl and data are empty
+  std::optional<RecordText> question;  ///< without ttl and data
   std::array<std::vector<RecordText>, 3> sections;
   std::optional<EdnsText> edns;
 };
 inline constexpr std::array<std::string_view, 3> section_names{"answer", "authority", "additional"};
 
-/// Takes a reply apart that `exchange` has returned. Of one without a question only the header is read.
+/// Reads a reply that exchange() has returned. If it has no question, only the header is read.
 [[nodiscard]] ReplyText read_reply(const ServerReply& reply);
 
 }  // namespace pillion::cli

@@ -21,7 +21,8 @@ void pause() {
   ::poll(nullptr, 0, look_interval);
 }
 
-/// A reload that was under way before may have read what has changed since: the next one is waited for.
+/// Waits for a reload that starts after this call, since one that was already running may have read the files before
+/// they changed.
 std::expected<app::ReloadReport, std::string> reload(const RunningProxy& proxy, std::chrono::milliseconds wait) {
   const auto process = "process " + std::to_string(proxy.pid());
   const auto until = Clock::now() + wait;
@@ -30,7 +31,7 @@ std::expected<app::ReloadReport, std::string> reload(const RunningProxy& proxy, 
   if (const auto reason = proxy.tell_to_reload(); !reason.empty())
     return std::unexpected("SIGHUP cannot be sent to " + process + ": " + reason);
   for (;;) {
-    // Looked at first: what a process has written before it ended counts.
+    // Tested before the report is read, so that a report that the process wrote before it ended still counts.
     const bool is_running = proxy.is_running();
     auto report = proxy.report();
     if (report && report->finished > before->started) return std::move(*report);

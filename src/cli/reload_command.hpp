@@ -1,5 +1,5 @@
 #pragma once
-// `pillion reload`: tells the running proxy to read its configuration again, and waits for what comes of it.
+// `pillion reload`: makes the running proxy read its configuration again, and waits for the outcome.
 
 #include <sys/types.h>
 

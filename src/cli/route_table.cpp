@@ -14,11 +14,11 @@ namespace {
 
 using Row = std::array<std::string, 4>;
 
-/// A route as its zones tell it.
+/// A route with its sort key.
 struct ZoneText {
-  std::size_t labels = 0;  ///< of each of its zones; a zone that holds another has fewer
-  unsigned prefix = 0;     ///< of a network; of two with a zone in common the longer has it
-  std::string text;        ///< "cluster.local", "10.0.0.0/8 (10.in-addr.arpa)"
+  std::size_t labels = 0;  ///< labels of each of its zones; a zone that contains another has fewer
+  unsigned prefix = 0;  ///< prefix length of a network; if two networks have a zone in common, the longer prefix wins
+  std::string text;     ///< "cluster.local", "10.0.0.0/8 (10.in-addr.arpa)"
 };
 
 std::size_t label_count(std::string_view zone) {

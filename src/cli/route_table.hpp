@@ -1,5 +1,5 @@
 #pragma once
-// The routes of a configuration as people read them.
+// The routes of a configuration as a table for people.
 
 #include <string>
 
@@ -7,7 +7,8 @@
 
 namespace pillion::cli {
 
-/// A table in YAML comments, the longest zone first, those of as many labels by name:
+/// A table in YAML comments. Zones with more labels come first; zones with equally many are ordered by name:
+///
 ///     # zone                          answered by  protocol  servers
 ///     # 10.0.0.0/8 (10.in-addr.arpa)  cluster      udp       10.96.0.10:53
 ///     # cluster.local                 cluster      udp       10.96.0.10:53

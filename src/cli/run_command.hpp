@@ -1,5 +1,5 @@
 #pragma once
-// `pillion run`: the proxy.
+// `pillion run`: runs the proxy.
 
 #include <iosfwd>
 
@@ -10,7 +10,7 @@ namespace pillion::cli {
 class RunCommand {
  public:
   explicit RunCommand(CLI::App& app);
-  /// Returns after a clean stop, or when the proxy cannot start.
+  /// Returns the exit code after a clean stop, or if the proxy cannot start.
   [[nodiscard]] int run(std::ostream& err) const;
 
  private:

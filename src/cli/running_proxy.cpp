@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* proc = "/proc";
 
-/// A process that has the file open for writing. Another `pillion reload` has it open too, for reading.
+/// A process that has the outcome file open for writing. `pillion reload` opens it too, but for reading.
 struct Holder {
   pid_t pid;
   fs::path link;
@@ -41,7 +41,7 @@ bool is_outcome_file(const fs::path& link) {
          !error;
 }
 
-/// nullopt where it is none; `error` says whether it could be looked at.
+/// The holder if the process is one, else nullopt. `error` is set if /proc did not allow a look.
 std::optional<Holder> holder_of(pid_t pid, std::error_code& error) {
   const auto descriptors = fs::path(proc) / std::to_string(pid) / "fd";
   for (auto entry = fs::directory_iterator(descriptors, error); !error && entry != fs::directory_iterator();
@@ -49,7 +49,7 @@ std::optional<Holder> holder_of(pid_t pid, std::error_code& error) {
     const auto& link = entry->path();
     struct stat of_link{};
     struct stat of_file{};
-    // The link's permissions say how the descriptor was opened.
+    // The permissions of the link show whether the descriptor is open for writing.
     if (!is_outcome_file(link) || ::lstat(link.c_str(), &of_link) != 0 || (of_link.st_mode & S_IWUSR) == 0) continue;
     if (::stat(link.c_str(), &of_file) != 0) continue;
     return Holder{.pid = pid, .link = link, .device = of_file.st_dev, .inode = of_file.st_ino};
@@ -63,7 +63,7 @@ std::optional<pid_t> read_pid(std::string_view text) {
   return error == std::errc{} && end == text.data() + text.size() && pid > 0 ? std::optional(pid) : std::nullopt;
 }
 
-/// 0 where there is none that can be seen (proc(5), /proc/PID/stat: after the name in parentheses).
+/// The parent, or 0 if it is not visible (proc(5), /proc/PID/stat: after the name in parentheses).
 pid_t parent_of(pid_t pid) {
   std::ifstream file(fs::path(proc) / std::to_string(pid) / "stat");
   std::string line;
@@ -75,7 +75,7 @@ pid_t parent_of(pid_t pid) {
   return read_pid(rest.substr(0, rest.find(' '))).value_or(0);
 }
 
-/// The one that the worker was started by, where that has the file too.
+/// The supervisor of the worker, if its parent has the same file open; else the worker.
 Holder supervisor_of(Holder holder) {
   for (;;) {
     std::error_code ignored;
@@ -86,8 +86,8 @@ Holder supervisor_of(Holder holder) {
 }
 
 struct ProxySearch {
-  std::vector<Holder> supervisors;  ///< one of each file
-  std::size_t hidden = 0;           ///< processes that could not be looked at
+  std::vector<Holder> supervisors;  ///< one for each file
+  std::size_t hidden = 0;           ///< processes that /proc did not show
 };
 
 ProxySearch search_all() {
@@ -145,13 +145,13 @@ std::expected<Holder, std::string> find_holder(std::optional<pid_t> pid) {
   return std::move(search.supervisors.front());
 }
 
-/// Empty where it cannot be told.
+/// The link of the process's network namespace; empty if it is not readable.
 fs::path network_of(const std::string& process) {
   std::error_code ignored;
   return fs::read_symlink(fs::path(proc) / process / "ns/net", ignored);
 }
 
-/// What is bound to every address of a family is asked on its loopback address.
+/// Replaces a wildcard address by the loopback address of its family.
 void replace_unspecified(std::vector<config::Endpoint>& addresses) {
   for (auto& [address, port] : addresses) {
     if (address == "0.0.0.0") address = "127.0.0.1";

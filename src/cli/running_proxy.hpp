@@ -1,5 +1,5 @@
 #pragma once
-// The proxy that runs in this container, as /proc shows it.
+// The proxy that runs in this container, found through /proc.
 
 #include <sys/types.h>
 
@@ -16,24 +16,24 @@
 
 namespace pillion::cli {
 
-/// A process that can be told to read its configuration again, and of which is seen what came of it, and where it
-/// listens.
+/// A running proxy: a process that can be told to reload, and that publishes the outcome and its listen addresses in a
+/// file.
 class RunningProxy {
  public:
-  /// `link` is what /proc has of its descriptor, `file` what was opened through it.
+  /// `link` is the path of the process's descriptor in /proc; `file` was opened through it.
   RunningProxy(pid_t pid, std::filesystem::path link, runtime::UniqueDescriptor file)
       : pid_(pid), link_(std::move(link)), file_(std::move(file)) {}
 
   [[nodiscard]] pid_t pid() const { return pid_; }
-  /// nullopt where it cannot be read at this moment.
+  /// The last report, or nullopt if it cannot be read at this moment.
   [[nodiscard]] std::optional<app::ReloadReport> report() const { return app::read_reload_report(file_.get()); }
-  /// Where it listens, as addresses to which this process can connect: loopback stands for an unspecified address, and
-  /// its ports are there for a process in the same network namespace alone. The error is why that is not known or not
-  /// of use: also that it does not listen yet.
+  /// The addresses that the proxy listens on, as this process can connect to them: loopback replaces a wildcard. The
+  /// error says why they are unknown (the proxy does not listen yet) or useless (it runs in another network
+  /// namespace).
   [[nodiscard]] std::expected<app::ListenAddresses, std::string> addresses() const;
-  /// False once the process has ended, whoever has its number now.
+  /// False once the process has ended, even if another process has its number now.
   [[nodiscard]] bool is_running() const;
-  /// Sends SIGHUP. Empty, or why it could not be sent.
+  /// Sends SIGHUP. Returns why it could not be sent; empty if it was.
   [[nodiscard]] std::string tell_to_reload() const;
 
  private:
@@ -42,12 +42,12 @@ class RunningProxy {
   runtime::UniqueDescriptor file_;
 };
 
-/// The `--pid` of subcommands, which find_running_proxy() takes.
+/// Adds the option `--pid`, whose value find_running_proxy() takes.
 void add_pid_option(CLI::App& command, std::optional<pid_t>& pid);
 
-/// The process with this number; without one process 1, if it is a proxy, else the only one that this process sees. Of
-/// a supervisor and its worker, which share the file, the supervisor, whichever is named. The error says what is wrong,
-/// and what to do.
+/// Finds the proxy with this process number. Without a number: process 1 if it is a proxy, else the only proxy that
+/// this process can see. A supervisor and its worker share one file; the result is always the supervisor. The error
+/// says what is wrong and what to do.
 [[nodiscard]] std::expected<RunningProxy, std::string> find_running_proxy(std::optional<pid_t> pid);
 
 }  // namespace pillion::cli

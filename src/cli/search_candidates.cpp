@@ -8,7 +8,7 @@
 namespace pillion::cli {
 namespace {
 
-/// Of a name without its final dot.
+/// The number of dots of the name without its final dot.
 std::size_t dots_of(dns::NameView name) {
   const auto labels = name.label_count();
   return labels == 0 ? 0 : labels - 1;

@@ -1,5 +1,5 @@
 #pragma once
-// The names that libc asks for where it is given one (resolv.conf(5), res_search(3)). Pure.
+// The names that libc asks for when an application looks up a name (resolv.conf(5), res_search(3)). Pure.
 
 #include <cstdint>
 #include <string_view>
@@ -10,9 +10,9 @@
 
 namespace pillion::cli {
 
-/// In the order in which glibc asks for them, in wire form. `name` in wire form too; `is_absolute`: it was written with
-/// its final dot, and is then the only one. A name with `ndots` dots or more is asked for as it is first, else last.
-/// What would be longer than 255 bytes is left out.
+/// The names in the order in which glibc asks for them. All names are in wire form. If `is_absolute` (the name was
+/// written with its final dot), the name itself is the only one. A name with at least `ndots` dots is asked for
+/// unchanged first, else last. Names longer than 255 bytes are left out.
 [[nodiscard]] std::vector<dns::Buffer> search_candidates(dns::Bytes name, bool is_absolute,
                                                          const config::Search& search);
 

@@ -1,5 +1,5 @@
 #pragma once
-// `pillion status`: the state of the running proxy in one screen, or as an attestation, by its admin server.
+// `pillion status`: shows the state of the running proxy in one screen, or as an attestation. Asks its admin server.
 
 #include <sys/types.h>
 

@@ -31,7 +31,7 @@ std::uint64_t count_of(const json::value& value) {
   return json::value_to<std::uint64_t>(value);
 }
 
-/// Words, with line breaks between them where a line would be too long; a word that is too long itself stands alone.
+/// Appends words and breaks lines that would be too long. A word that is longer than a line has a line of its own.
 void append_wrapped(std::string& out, std::string_view head, std::string_view words) {
   std::string line(head);
   line.resize(std::max(line.size(), head.empty() ? 0 : indent), ' ');
@@ -51,7 +51,7 @@ void append_wrapped(std::string& out, std::string_view head, std::string_view wo
   out.append(line).append("\n");
 }
 
-/// "3 ms", "0.04 ms", "1.2 s"; "-" where nothing is known.
+/// "3 ms", "0.04 ms", "1.2 s"; "-" if unknown.
 std::string duration_text(const json::value& seconds) {
   if (seconds.is_null()) return "-";
   const auto value = number_of(seconds);

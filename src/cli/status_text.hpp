@@ -1,6 +1,6 @@
 #pragma once
-// The state of the running proxy for a terminal of 80 columns, and as an attestation. Pure: from what the admin server
-// has said.
+// The state of the running proxy for a terminal of 80 columns, and as an attestation. Pure: made from the admin
+// server's responses.
 
 #include <cstddef>
 #include <string>
@@ -11,11 +11,11 @@ namespace pillion::cli {
 
 inline constexpr std::size_t status_columns = 80;
 
-/// Lines of at most status_columns, the verdict first. `status` and `upstreams` are of the schemas Status and
-/// Upstreams; throws boost::system::system_error where they are not.
+/// Lines of at most status_columns columns, the verdict first. `status` and `upstreams` must follow the schemas Status
+/// and Upstreams; otherwise throws boost::system::system_error.
 [[nodiscard]] std::string status_text(const boost::json::object& status, const boost::json::object& upstreams);
 
-/// What auditors ask for: what runs, by which configuration, and of each server whom it was verified to be, and how.
+/// The facts for an audit: the version, the configuration, and how the identity of each server was verified.
 [[nodiscard]] boost::json::object attestation(const boost::json::object& status, const boost::json::object& upstreams);
 
 }  // namespace pillion::cli

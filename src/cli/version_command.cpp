@@ -48,7 +48,7 @@ int VersionCommand::run(std::ostream& out) const {
       << "commit         " << build_info::commit() << '\n'
       << "Boost          " << boost_version()
       << '\n'
-      // Of the library that is loaded, which may be newer than the one that was compiled against.
+      // The version of the loaded library, which may be newer than the headers.
       << "OpenSSL        " << OpenSSL_version(OPENSSL_VERSION_STRING) << '\n'
       << "yaml-cpp       " << build_info::yaml_cpp_version() << '\n'
       << "prometheus-cpp " << build_info::prometheus_cpp_version() << '\n'

@@ -1,5 +1,5 @@
 #pragma once
-// `pillion version`: what this program is made of.
+// `pillion version`: prints the versions of the program and its libraries.
 
 #include <iosfwd>
 

@@ -5,7 +5,8 @@
 namespace pillion::http {
 namespace {
 
-/// Does If-None-Match, a list of tags or *, hold this one? Weak tags are compared like others (RFC 9110 13.1.2).
+/// True if `list`, the value of If-None-Match (entity tags or *), has `tag`. Weak tags compare like strong ones (RFC
+/// 9110 13.1.2).
 bool holds_tag(std::string_view list, std::string_view tag) {
   return list == "*" || list.find(tag) != std::string_view::npos;
 }

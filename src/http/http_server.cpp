@@ -36,7 +36,8 @@ using asio::ip::tcp;
 
 namespace {
 
-// Errors are looked at where they happen; only the unforeseen is thrown, and ends in the task group's report.
+// Expected errors are returned and handled where they happen. Only unexpected exceptions reach the task group, which
+// reports them.
 constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::chrono::seconds linger_timeout{2};
@@ -45,7 +46,7 @@ constexpr std::size_t linger_bytes = std::size_t{64} << 10U;
 using Parser = http::request_parser<http::string_body>;
 using BeastResponse = http::response<http::string_body>;
 
-/// RFC 9110 5.6.7.
+/// A date as RFC 9110 5.6.7 writes it.
 std::string http_date(std::time_t time) {
   std::tm parts{};
   ::gmtime_r(&time, &parts);
@@ -65,7 +66,7 @@ BeastResponse make_response(HttpResponse reply, unsigned version, bool keep_aliv
   return response;
 }
 
-/// What a request that cannot be read is told; none where nobody would read it.
+/// The status for a request that could not be read, or nullopt if the client would not read a response.
 std::optional<http::status> refusal(const beast::error_code& error) {
   if (error == http::error::header_limit || error == http::error::buffer_overflow) {
     return http::status::request_header_fields_too_large;
@@ -73,10 +74,10 @@ std::optional<http::status> refusal(const beast::error_code& error) {
   if (error == http::error::body_limit) return http::status::payload_too_large;
   if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
   if (error.category() == http::make_error_code(http::error::bad_method).category()) return http::status::bad_request;
-  return std::nullopt;  // the connection failed or ran out of time
+  return std::nullopt;  // the connection failed, or its deadline passed
 }
 
-/// RFC 9112 3.2: a request of HTTP/1.1 has exactly one Host field.
+/// True if the request has exactly one Host field, or is older than HTTP/1.1 (RFC 9112 3.2).
 bool has_valid_host(const Parser& parser) {
   return parser.get().version() < 11 || parser.get().count(http::field::host) == 1;
 }
@@ -86,7 +87,7 @@ std::optional<std::string> field_of(const Parser::value_type& request, http::fie
   return found == request.end() ? std::nullopt : std::optional(std::string(found->value()));
 }
 
-/// All but the body; no path where the target is none.
+/// Reads everything but the body. The path is empty if the request target is invalid.
 RequestContext read_request(const Parser::value_type& message, const beast::tcp_stream& stream) {
   RequestContext request;
   request.method = message.method();
@@ -102,8 +103,8 @@ RequestContext read_request(const Parser::value_type& message, const beast::tcp_
   return request;
 }
 
-/// What is known before a body is read.
-Routed judge(const Site& site, const RequestContext& request, const Parser& parser) {
+/// Decides on a request before its body is read.
+RouteMatch judge(const Site& site, const RequestContext& request, const Parser& parser) {
   if (!has_valid_host(parser)) return {.route = nullptr, .refusal = site.refuse(http::status::bad_request, {})};
   if (site.guard) {
     if (auto refusal = site.guard(request)) return {.route = nullptr, .refusal = std::move(*refusal)};
@@ -112,7 +113,7 @@ Routed judge(const Site& site, const RequestContext& request, const Parser& pars
   return find_route(site, request);
 }
 
-/// Each piece has as long as a whole response.
+/// Writes a response in pieces. Each piece has the time limit of a whole response.
 class ConnectionStream final : public ResponseStream {
  public:
   ConnectionStream(beast::tcp_stream& stream, std::chrono::milliseconds timeout) : stream_(stream), timeout_(timeout) {}
@@ -128,7 +129,7 @@ class ConnectionStream final : public ResponseStream {
   std::chrono::milliseconds timeout_;
 };
 
-/// HEAD is answered with GET's header and no content (RFC 9110 9.3.2).
+/// Writes a response. A response to HEAD has the header of GET's and no content (RFC 9110 9.3.2).
 asio::awaitable<beast::error_code> write_response(beast::tcp_stream* stream, BeastResponse response, bool head) {
   if (!head) {
     const auto [error, size] = co_await http::async_write(*stream, response, use_tuple);
@@ -139,8 +140,8 @@ asio::awaitable<beast::error_code> write_response(beast::tcp_stream* stream, Bea
   co_return error;
 }
 
-/// Ends our half and reads what the client still sends: closing with unread bytes would reset the connection and could
-/// take the response away before the client has read it (RFC 9112 9.6).
+/// Shuts down our sending side and reads what the client still sends. Closing with unread bytes would reset the
+/// connection, and the client might lose the response (RFC 9112 9.6).
 asio::awaitable<void> close_gently(beast::tcp_stream* stream) {
   beast::error_code ignored;
   stream->socket().shutdown(tcp::socket::shutdown_send, ignored);
@@ -177,13 +178,13 @@ tcp::acceptor listen_on(const asio::any_io_executor& executor, const tcp::endpoi
 }  // namespace
 
 HttpServer::HttpServer(asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen,
-                       Options options, Site site)
+                       HttpServerOptions options, Site site)
     : executor_(std::move(executor)),
       log_(log),
       options_(options),
       site_(std::move(site)),
       errors_(log),
-      // Called while what a task has thrown is handled.
+      // TaskGroup calls this while it handles the task's exception.
       tasks_(executor_, [this](std::string_view task, std::string_view) { errors_.note(task); }) {
   for (const auto& endpoint : listen) {
     listeners_.push_back(std::make_unique<Listener>(
@@ -224,8 +225,8 @@ asio::awaitable<void> HttpServer::accept(Listener* listener) {
       }
       continue;
     }
-    // Whatever is wrong (no descriptors left, most likely), the loop goes on, but not at once: the connection that
-    // could not be accepted is still there and would fail again.
+    // The loop goes on after any error, most likely a lack of descriptors. It waits first, since the connection is
+    // still in the queue and accepting it would fail again.
     if (const auto suppressed = log_limiter_.admit("accept", runtime::Clock::now())) {
       log_.warn("cannot accept an HTTP connection", {{"error", error.message()}, {"suppressed", *suppressed}});
     }
@@ -243,7 +244,8 @@ void HttpServer::admit(tcp::socket socket) {
   tasks_.spawn(serve(std::prev(connections_.end())), "http connection");
 }
 
-/// Clients that hold connections without using them must not keep the kubelet's probes out.
+/// Closes the connection that has waited longest, so that idle clients cannot keep the kubelet's probes out. False if
+/// no connection waits.
 bool HttpServer::make_room() {
   const auto oldest = std::ranges::find_if(
       connections_, [](const HttpConnection& connection) { return connection.waiting && !connection.evicted; });
@@ -290,7 +292,7 @@ asio::awaitable<void> HttpServer::converse(Connections::iterator connection) {
   stream.close();
 }
 
-/// One request and its response. True if the connection goes on.
+/// Handles one request. True if the connection may take another one.
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): it outlives this, in converse()
 asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, beast::flat_buffer& buffer) {
   auto& stream = connection->stream;
@@ -325,8 +327,7 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
       reply = co_await answer(*judged.route, request);
     }
   }
-  // The content of a request that was not read is of no use; instead of reading it, the connection ends after the
-  // response.
+  // An unread body stays unread: the connection ends after the response instead.
   const bool keep_alive = !error && has_valid_host(parser) && parser.is_done() && parser.get().keep_alive();
   const bool is_head = !error && request.method == http::verb::head;
   reply.fields.insert(reply.fields.end(), site_.fields.begin(), site_.fields.end());
@@ -346,7 +347,7 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
   co_return false;
 }
 
-/// The end of the body is the end of the connection.
+/// Writes a streamed response. The end of the connection marks the end of its body.
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): it outlives this, in exchange()
 asio::awaitable<void> HttpServer::stream_out(beast::tcp_stream& stream, HttpResponse reply, bool is_head) {
   const auto write = std::move(reply.stream);

@@ -1,6 +1,6 @@
 #pragma once
-// A small HTTP/1.1 server for a Site, on the event loop it is given. Every connection is a task with a deadline for
-// whatever it waits for but handlers, which bound themselves.
+// A small HTTP/1.1 server for a Site, on the event loop that its owner gives it. Each connection is a task. Each wait
+// for the client has a deadline; handlers limit their own time.
 
 #include <chrono>
 #include <cstddef>
@@ -26,47 +26,50 @@
 
 namespace pillion::http {
 
-struct Options {
-  /// One more connection takes the place of the one that has waited longest for its client; where none waits, it is
-  /// closed on arrival.
+struct HttpServerOptions {
+  /// If this many connections are open, a new one replaces the one that has waited longest for its client. If none
+  /// waits, the new connection is closed.
   std::size_t max_connections = 64;
-  std::size_t header_limit = std::size_t{8} << 10U;  ///< bytes of header fields, request line apart; over it 431
-  std::size_t body_limit = 1024;  ///< bytes of a body, which only routes that take one read; over it 413
+  /// Bytes of header fields without the request line; more get 431.
+  std::size_t header_limit = std::size_t{8} << 10U;
+  std::size_t body_limit = 1024;  ///< bytes of a body; more get 413; only routes with `takes_body` read one
   std::chrono::milliseconds request_timeout{
-      10'000};  ///< from a request's first byte (or the connect) to the end of its header, and again of its body
+      /// From the connect or a request's first byte to the end of its header, and again to the end of its body.
+      10'000};
   std::chrono::milliseconds idle_timeout{60'000};   ///< between requests
-  std::chrono::milliseconds write_timeout{10'000};  ///< for a whole response, or a piece of one that is a stream
+  std::chrono::milliseconds write_timeout{10'000};  ///< for a whole response, or for one piece of a stream
   std::chrono::milliseconds accept_backoff{100};    ///< after a failed accept, such as EMFILE
 };
 
-/// An endpoint that cannot be listened on; `what()` names it and says why.
+/// The server cannot listen on an endpoint. `what()` names the endpoint and the reason.
 class ListenError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// Everything but the constructor runs on the executor, which must be one thread's.
+/// Everything but the constructor must run on the executor, which must have one thread.
 class HttpServer {
  public:
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
-  /// Binds and listens; throws ListenError. Port 0 lets the kernel choose.
+  /// Binds and listens. Throws ListenError. With port 0 the kernel chooses the port.
   HttpServer(boost::asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen,
-             Options options, Site site);
+             HttpServerOptions options, Site site);
   HttpServer(const HttpServer&) = delete;
   HttpServer& operator=(const HttpServer&) = delete;
 
-  /// The bound endpoints, in the order asked for.
+  /// The bound endpoints, in the order of `listen`.
   [[nodiscard]] std::vector<Endpoint> endpoints() const;
 
-  /// Of requests and connections that ended by one. note() it for what the loop's handlers throw.
+  /// Counts requests and connections that ended with an exception. The owner of the loop calls note() for what other
+  /// handlers throw.
   [[nodiscard]] runtime::InternalErrors& internal_errors() { return errors_; }
 
-  /// Starts to accept. Once.
+  /// Starts to accept connections. Called once.
   void start();
 
-  /// Stops accepting and closes every connection at once. All tasks end; the server may be destroyed when join() has
-  /// ended, or when its loop will not run again.
+  /// Stops accepting and closes every connection at once. The server may be destroyed after join() has returned, or
+  /// once its loop does not run again.
   void stop();
   [[nodiscard]] boost::asio::awaitable<void> join() { return tasks_.join(); }
 
@@ -74,10 +77,10 @@ class HttpServer {
   struct HttpConnection {
     explicit HttpConnection(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
     boost::beast::tcp_stream stream;
-    bool waiting = true;   // for its client, which owes a request or the end
-    bool evicted = false;  // closed to make room; its task is about to end
+    bool waiting = true;   // True while it waits for the client
+    bool evicted = false;  // True once closed to make room; its task is about to end
   };
-  // Elements stay where they are; each is erased by its own task only. The one that has waited longest is nearest to
+  // Elements keep their addresses. Each task erases its own element. Connections that have waited longer are nearer to
   // the front.
   using Connections = std::list<HttpConnection>;
   struct Listener {
@@ -99,7 +102,7 @@ class HttpServer {
   boost::asio::any_io_executor executor_;
   runtime::Log& log_;
   runtime::LogLimiter log_limiter_;
-  Options options_;
+  HttpServerOptions options_;
   Site site_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   Connections connections_;

@@ -20,13 +20,13 @@ std::optional<RequestTarget> parse_target(std::string_view target) {
   const bool is_origin_form = target.starts_with('/');
   const auto url = is_origin_form ? urls::parse_origin_form(target) : urls::parse_absolute_uri(target);
   if (!url) return std::nullopt;
-  // Of a proxy's request only what names an authority by HTTP is one for a server.
+  // In absolute-form, a server only accepts an http URI with an authority.
   const bool is_http = url->scheme_id() == urls::scheme::http && url->has_authority() && !url->encoded_host().empty();
   if (!is_origin_form && !is_http) return std::nullopt;
-  // http://host and http://host?query (RFC 9110 4.2.3)
+  // http://host and http://host?query have an empty path (RFC 9110 4.2.3).
   const std::string_view path = url->encoded_path().empty() ? "/" : std::string_view(url->encoded_path());
   RequestTarget result{.path = std::string(path), .parameters = {}};
-  // Debian 13's Boost has views there that are no strings by themselves.
+  // In Debian 13's Boost, params() yields views that do not convert to strings implicitly.
   for (const auto& parameter : url->params())
     result.parameters.push_back({std::string(parameter.key), std::string(parameter.value)});
   return result;
@@ -47,8 +47,8 @@ HttpResponse plain_response(http::status status, std::string_view detail) {
   return reply;
 }
 
-Routed find_route(const Site& site, const RequestContext& request) {
-  // HEAD is answered as GET, and the server leaves the body out.
+RouteMatch find_route(const Site& site, const RequestContext& request) {
+  // HEAD has the routes of GET; the server leaves the body out.
   const auto method = request.method == http::verb::head ? http::verb::get : request.method;
   std::string allowed;
   for (const auto& route : site.routes) {

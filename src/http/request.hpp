@@ -1,5 +1,5 @@
 #pragma once
-// A request as handlers see it, and what they make of it. Knows nothing of sockets.
+// A request as handlers see it, and their response. Independent of sockets.
 
 #include <functional>
 #include <optional>
@@ -16,7 +16,7 @@
 
 namespace pillion::http {
 
-/// One `name=value` of a request's query, decoded; `name` alone has an empty value.
+/// One `name=value` of a request's query, decoded. A `name` without `=` has an empty value.
 struct Parameter {
   std::string name;
   std::string value;
@@ -24,16 +24,16 @@ struct Parameter {
 
 /// The path and the query of a request target.
 struct RequestTarget {
-  std::string path;  ///< as it was sent: nothing is percent-decoded, since no path here needs it
+  std::string path;  ///< as sent: not percent-decoded, since no route needs it
   std::vector<Parameter> parameters;
 
-  /// The first value of a parameter; nullptr where there is none.
+  /// The first value of the parameter, or nullptr if there is none.
   [[nodiscard]] const std::string* find(std::string_view name) const;
 };
-/// Takes origin-form and absolute-form (RFC 9112 3.2.1, 3.2.2); nullopt for anything else.
+/// Parses origin-form and absolute-form (RFC 9112 3.2.1, 3.2.2). nullopt for everything else.
 [[nodiscard]] std::optional<RequestTarget> parse_target(std::string_view target);
 
-/// The header fields that handlers and guards look at; nullopt where the request has none of that name.
+/// The header fields that handlers and guards read. Each is nullopt if the request does not have it.
 struct RequestFields {
   std::optional<std::string> host;
   std::optional<std::string> origin;
@@ -44,24 +44,24 @@ struct RequestFields {
 
 struct RequestContext {
   boost::beast::http::verb method = boost::beast::http::verb::get;
-  RequestTarget target;  ///< without a path where the request's is no target for a server
+  RequestTarget target;  ///< its path is empty if the request target is invalid
   RequestFields fields;
-  std::string body;                        ///< empty unless the route takes one
-  boost::asio::ip::address local_address;  ///< where the connection has arrived
+  std::string body;                        ///< empty unless the route has `takes_body`
+  boost::asio::ip::address local_address;  ///< the server's address of this connection
 
   [[nodiscard]] bool is_read() const {
     return method == boost::beast::http::verb::get || method == boost::beast::http::verb::head;
   }
 };
 
-/// A response's body that is written as it comes about.
+/// A response body that is written piece by piece.
 class ResponseStream {
  public:
   ResponseStream() = default;
   ResponseStream(const ResponseStream&) = delete;
   ResponseStream& operator=(const ResponseStream&) = delete;
 
-  /// False once the client is gone, or has not read in time: then nothing more can be written.
+  /// False if the client is gone or did not read in time; nothing more can be written then.
   [[nodiscard]] virtual boost::asio::awaitable<bool> write(std::string text) = 0;
 
  protected:
@@ -72,44 +72,45 @@ struct HttpResponse {
   boost::beast::http::status status = boost::beast::http::status::ok;
   std::string_view content_type = "text/plain; charset=utf-8";
   std::string body = {};
-  std::vector<std::pair<std::string_view, std::string>> fields = {};  ///< besides those of every response
-  /// Where there is one, what it writes is the body, and the connection closes when it has ended.
+  std::vector<std::pair<std::string_view, std::string>> fields = {};  ///< in addition to the fields of every response
+  /// If set, this function writes the body, and the connection closes when it returns.
   std::function<boost::asio::awaitable<void>(ResponseStream&)> stream = {};
 };
 
-/// Called on the server's executor; must not block. What it throws becomes 500. The request outlives the response.
+/// Called on the server's executor. Must not block. An exception becomes a 500. The request outlives the response.
 using Handler = std::function<boost::asio::awaitable<HttpResponse>(const RequestContext&)>;
 
-/// `response` as a handler that does not wait gives it.
+/// Makes the result of a handler that does not wait.
 [[nodiscard]] boost::asio::awaitable<HttpResponse> respond(HttpResponse response);
 
-/// A reply that only says its status: "404 Not Found", and the detail where there is one.
+/// A plain-text response: "404 Not Found", followed by `detail` unless it is empty.
 [[nodiscard]] HttpResponse plain_response(boost::beast::http::status status, std::string_view detail = {});
 
-/// What is served at one path, which has to match exactly.
+/// A handler for one exact path.
 struct HttpRoute {
-  boost::beast::http::verb method = boost::beast::http::verb::get;  ///< GET stands for HEAD too
-  std::string_view path;                                            ///< of static storage
+  boost::beast::http::verb method = boost::beast::http::verb::get;  ///< GET includes HEAD
+  std::string_view path;                                            ///< static storage
   Handler handler;
   bool takes_body = false;
 };
 
-/// What one server serves.
+/// Everything that one server serves.
 struct Site {
   std::vector<HttpRoute> routes;
-  /// Looks at each request before its body is read; a response refuses it. None: all are welcome.
+  /// Called for each request before its body is read. A returned response refuses the request. Empty: nothing is
+  /// refused.
   std::function<std::optional<HttpResponse>(const RequestContext&)> guard = {};
-  /// How this site says that a request cannot be served.
+  /// Makes the response that refuses a request.
   HttpResponse (*refuse)(boost::beast::http::status status, std::string_view detail) = plain_response;
-  /// Of every response.
+  /// Header fields of every response.
   std::vector<std::pair<std::string_view, std::string>> fields = {};
 };
 
-/// The route for a request, or the response that says why there is none: 404, or 405 with the methods of its path.
-struct Routed {
+/// The route of a request; or nullptr and the response that refuses it: 404, or 405 with the methods of the path.
+struct RouteMatch {
   const HttpRoute* route = nullptr;
   HttpResponse refusal = {};
 };
-[[nodiscard]] Routed find_route(const Site& site, const RequestContext& request);
+[[nodiscard]] RouteMatch find_route(const Site& site, const RequestContext& request);
 
 }  // namespace pillion::http

@@ -22,7 +22,7 @@ constexpr std::array<ProbePath, 4> probe_paths = {{
     {"/startupz", HealthProbe::startup},
 }};
 
-/// A failed probe lists its reasons unasked: the body ends up in the pod's events.
+/// A failed probe always lists its reasons, since Kubernetes shows the body in the pod's events.
 HttpResponse health_response(const HealthReport& health, bool verbose) {
   HttpResponse reply;
   if (!health.ok) reply.status = http::status::service_unavailable;

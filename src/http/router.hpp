@@ -1,5 +1,5 @@
 #pragma once
-// The read-only site of probes and scrapes: health and metrics. Their contents come from callbacks.
+// The read-only site for probes and scrapes: health and metrics. Callbacks supply the contents.
 
 #include <cstdint>
 #include <functional>
@@ -10,26 +10,26 @@
 
 namespace pillion::http {
 
-/// /healthz and /livez ask `live`, /readyz `ready`, /startupz `startup`.
+/// /healthz and /livez report `live`, /readyz `ready`, /startupz `startup`.
 enum class HealthProbe : std::uint8_t { live, ready, startup };
 
-struct Reason {
+struct HealthReason {
   bool ok;
   std::string text;  ///< "listeners bound", "draining"
 };
 struct HealthReport {
   bool ok;
-  std::vector<Reason> reasons;
+  std::vector<HealthReason> reasons;
 };
 
-/// Called on the server's executor; must not block. What they throw becomes 500.
+/// Called on the server's executor. They must not block. An exception becomes a 500.
 struct ReadOnlySources {
   std::function<std::string()> metrics;  ///< text exposition format 0.0.4
   std::function<HealthReport(HealthProbe)> health;
 };
 
-/// GET and HEAD of /metrics and the four health paths: 200, and 503 for what is not well; 405 for every other method,
-/// whatever the path.
+/// Serves GET and HEAD of /metrics and the four health paths. A health path answers 200, or 503 if the check fails.
+/// Every other method gets 405 on any path.
 [[nodiscard]] Site read_only_site(ReadOnlySources sources);
 
 }  // namespace pillion::http

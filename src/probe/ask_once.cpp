@@ -75,7 +75,7 @@ class SingleExchange {
   std::optional<upstream::ServerAccess> access_;
   std::optional<OwnedConnection> connection_;
   AskedQuery query_;
-  ServerFigures figures_;
+  ProbeFigures figures_;
   SingleReply reply_;
   std::string problem_;
 };

@@ -1,5 +1,5 @@
 #pragma once
-// One question to one server, over a connection of its own.
+// Asks one server one question over a new connection.
 
 #include <chrono>
 #include <expected>
@@ -15,11 +15,11 @@ namespace pillion::probe {
 struct SingleReply {
   dns::Buffer message;
   upstream::Handshake handshake;
-  std::chrono::microseconds elapsed{};  ///< from the first byte sent; the connection included
+  std::chrono::microseconds elapsed{};  ///< from the start of the connection to the reply
 };
 
-/// The error says why there is none within `patience`. `name` in wire form. Runs a loop of its own, on the thread that
-/// calls. Throws as upstream::TlsContext and upstream::TlsIdentity do.
+/// Asks for `name` (wire form) and returns the reply. The error says why there is none within `patience`. Runs a loop
+/// of its own on the calling thread. Throws what upstream::TlsContext and upstream::TlsIdentity throw.
 [[nodiscard]] std::expected<SingleReply, std::string> ask_once(runtime::Log& log, const ProbeTarget& target,
                                                                dns::Bytes name, std::uint16_t type, bool wants_dnssec,
                                                                std::chrono::milliseconds patience);

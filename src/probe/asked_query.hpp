@@ -1,5 +1,5 @@
 #pragma once
-// A query that remembers what came of it. Pure.
+// A query that keeps its outcome. Pure.
 
 #include <chrono>
 #include <cstddef>
@@ -14,13 +14,13 @@
 
 namespace pillion::probe {
 
-/// What a reply says that is of interest here.
+/// The facts of a reply that the probe evaluates.
 struct ReplyFacts {
   std::uint16_t rcode = 0;
   bool is_authentic = false;  ///< AD
   bool is_truncated = false;  ///< TC
-  std::size_t size = 0;       ///< bytes; 0 where the reply could not be read as a whole
-  unsigned records = 0;       ///< of the answer section
+  std::size_t size = 0;       ///< bytes; 0 if the reply could not be parsed completely
+  unsigned records = 0;       ///< in the answer section
   bool has_edns = false;
   bool is_padded = false;
   std::optional<std::chrono::milliseconds> keepalive{};
@@ -30,28 +30,29 @@ struct ReplyFacts {
 
 [[nodiscard]] ReplyFacts facts_of(const upstream::Reply& reply);
 
-/// Asks for one name, as often as it is submitted. Must not be destroyed while it is under way.
+/// Asks for one name each time it is submitted. It must not be destroyed while it is in flight.
 class AskedQuery final : public upstream::Query {
  public:
-  /// `name` in wire form. `ended` is called when the reply or a failure is there.
+  /// `name` is in wire form. `ended` is called when the reply or the failure is known.
   AskedQuery(dns::Bytes name, std::uint16_t type, bool wants_dnssec, std::function<void()> ended);
 
   void replied(const upstream::Reply& reply) override;
   void failed(upstream::Error error) override;
 
-  /// To be called before it is submitted.
+  /// Called before the query is submitted.
   void begin();
-  /// Its asker has abandoned it at its connection.
+  /// Called after the owner has abandoned the query at its connection.
   void give_up() { is_under_way_ = false; }
 
   [[nodiscard]] bool is_under_way() const { return is_under_way_; }
-  /// The reply's bytes are copied there, if it can be read as a whole. `buffer` outlives this.
+  /// Makes replied() copy the message into `buffer` if it could be parsed completely. `buffer` must outlive this
+  /// query.
   void keep_message_in(dns::Buffer& buffer) { kept_ = &buffer; }
-  /// Why it has failed; nullopt where it has not.
+  /// The reason of the failure, or nullopt if the query has not failed.
   [[nodiscard]] std::optional<upstream::Error> error() const { return error_; }
-  /// nullopt while it is under way, and where it has failed or was given up.
+  /// The facts of the reply, or nullopt while the query is in flight, or if it has failed or was given up.
   [[nodiscard]] const std::optional<ReplyFacts>& reply() const { return reply_; }
-  /// The same, once.
+  /// Returns reply() and clears it.
   [[nodiscard]] std::optional<ReplyFacts> take_reply() { return std::exchange(reply_, std::nullopt); }
 
  private:

@@ -11,6 +11,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
+#include "config/openssl_owners.hpp"
 #include "config/scalar.hpp"
 #include "upstream/tls.hpp"
 
@@ -18,15 +19,12 @@ namespace pillion::probe {
 namespace asio = boost::asio;
 namespace {
 
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
 struct FreeNames {
   void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
 };
 
 std::string name_text(const X509_NAME* name) {
-  const std::unique_ptr<BIO, FreeBio> bio(BIO_new(BIO_s_mem()));
+  const std::unique_ptr<BIO, config::FreeBio> bio(BIO_new(BIO_s_mem()));
   if (!bio || X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
   char* text = nullptr;
   const auto size = BIO_get_mem_data(bio.get(), &text);
@@ -71,7 +69,7 @@ std::chrono::system_clock::time_point time_of(const ASN1_TIME* time) {
 std::string pin_of(X509* certificate) {
   const auto digest = upstream::spki_digest(certificate);
   if (!digest) return {};
-  std::array<unsigned char, 45> base64{};  // 44, and the final zero of EVP_EncodeBlock
+  std::array<unsigned char, 45> base64{};  // 44 characters and the final zero of EVP_EncodeBlock
   const auto size = EVP_EncodeBlock(base64.data(), digest->data(), static_cast<int>(digest->size()));
   return "sha256/" + std::string(base64.begin(), base64.begin() + size);
 }

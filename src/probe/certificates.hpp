@@ -1,5 +1,5 @@
 #pragma once
-// What a server's certificates say.
+// Reads the facts of a server's certificates.
 
 #include <vector>
 
@@ -9,7 +9,7 @@
 
 namespace pillion::probe {
 
-/// In the order of the chain.
+/// The facts of each certificate, in the order of the chain.
 [[nodiscard]] std::vector<CertificateFacts> read_certificates(const STACK_OF(X509) * chain);
 
 }  // namespace pillion::probe

@@ -26,8 +26,8 @@ std::string listed(const std::vector<std::string>& names) {
   return text.empty() ? "no name" : text;
 }
 
-/// What the certificates add to the reason for a handshake's failure; empty where nothing.
-std::string explanation(const ProbeTarget& target, const ServerFigures& figures) {
+/// What the certificates explain of a failed handshake; empty if nothing.
+std::string explanation(const ProbeTarget& target, const ProbeFigures& figures) {
   if (!figures.tls || figures.tls->chain.empty()) return {};
   const auto& chain = figures.tls->chain;
   const auto& own = chain.front();
@@ -55,31 +55,31 @@ std::string explanation(const ProbeTarget& target, const ServerFigures& figures)
 
 class Findings {
  public:
-  void failed(std::string text) { add(Severity::failed, std::move(text)); }
+  void failed(std::string text) { add(ProbeSeverity::failed, std::move(text)); }
   void warn_if(bool holds, std::string text) {
-    if (holds) add(Severity::warning, std::move(text));
+    if (holds) add(ProbeSeverity::warning, std::move(text));
   }
   void fail_if(bool holds, std::string text) {
-    if (holds) add(Severity::failed, std::move(text));
+    if (holds) add(ProbeSeverity::failed, std::move(text));
   }
-  [[nodiscard]] std::vector<Finding> take() {
+  [[nodiscard]] std::vector<ProbeFinding> take() {
     std::ranges::move(warnings_, std::back_inserter(failures_));
     return std::move(failures_);
   }
 
  private:
-  void add(Severity severity, std::string text) {
-    auto& findings = severity == Severity::failed ? failures_ : warnings_;
+  void add(ProbeSeverity severity, std::string text) {
+    auto& findings = severity == ProbeSeverity::failed ? failures_ : warnings_;
     findings.push_back({.severity = severity, .text = std::move(text)});
   }
-  std::vector<Finding> failures_;
-  std::vector<Finding> warnings_;
+  std::vector<ProbeFinding> failures_;
+  std::vector<ProbeFinding> warnings_;
 };
 
 void judge_latency(std::string_view kind, const LatencyFigures& figures, Findings& findings) {
   const auto unanswered =
       fmt::format("{} of {} queries for {} were not answered", figures.unanswered, figures.asked, kind);
-  // A datagram may be lost.
+  // A few lost datagrams are only a warning.
   const bool are_many = 10 * figures.unanswered >= figures.asked;
   findings.fail_if(figures.unanswered > 0 && are_many, unanswered);
   findings.warn_if(figures.unanswered > 0 && !are_many, unanswered);
@@ -94,7 +94,7 @@ void judge_tls(const TlsFigures& tls, std::int64_t days, Findings& findings) {
   findings.warn_if(!tls.resumed, "it does not resume sessions: each new connection costs a full handshake");
 }
 
-void judge_answers(const ServerFigures& figures, bool is_stream, bool is_general, Findings& findings) {
+void judge_answers(const ProbeFigures& figures, bool is_stream, bool is_general, Findings& findings) {
   const auto& large = figures.large_answer;
   findings.fail_if(is_stream && large && large->is_truncated, "it truncates answers over a stream");
   findings.fail_if(figures.large_over_tcp && figures.large_over_tcp->is_truncated,
@@ -111,11 +111,11 @@ void judge_answers(const ServerFigures& figures, bool is_stream, bool is_general
 
 }  // namespace
 
-std::string failure_text(const ProbeTarget& target, const ServerFigures& figures) {
+std::string failure_text(const ProbeTarget& target, const ProbeFigures& figures) {
   const auto& failure = *figures.failure;
   std::string text(upstream::traits(failure.error).text);
   auto more = explanation(target, figures);
-  // The operating system says the same once more, in other words.
+  // For a refused connection the detail only repeats the text.
   if (more.empty() && failure.error != upstream::Error::connect_refused) more = config::one_line(failure.detail);
   return more.empty() ? text : text + ": " + more;
 }
@@ -126,13 +126,13 @@ std::string date_text(std::chrono::system_clock::time_point time) {
                      static_cast<unsigned>(date.day()));
 }
 
-std::int64_t days_left(const ServerFigures& figures) {
+std::int64_t days_left(const ProbeFigures& figures) {
   if (!figures.tls || figures.tls->chain.empty()) return std::numeric_limits<std::int64_t>::max();
   const auto soonest = std::ranges::min_element(figures.tls->chain, {}, &CertificateFacts::not_after);
   return std::chrono::floor<std::chrono::days>(soonest->not_after - figures.measured_at).count();
 }
 
-std::vector<Finding> findings_of(const ProbeTarget& target, const ServerFigures& figures) {
+std::vector<ProbeFinding> findings_of(const ProbeTarget& target, const ProbeFigures& figures) {
   Findings findings;
   if (figures.failure) findings.failed(failure_text(target, figures));
   const bool is_stream = target.protocol != config::Protocol::udp;
@@ -150,8 +150,8 @@ std::vector<Finding> findings_of(const ProbeTarget& target, const ServerFigures&
   return findings.take();
 }
 
-bool has_failed(const std::vector<Finding>& findings) {
-  return std::ranges::any_of(findings, [](const Finding& each) { return each.severity == Severity::failed; });
+bool has_failed(const std::vector<ProbeFinding>& findings) {
+  return std::ranges::any_of(findings, [](const ProbeFinding& each) { return each.severity == ProbeSeverity::failed; });
 }
 
 std::vector<ProbedServer> ranked(std::vector<ProbedServer> servers) {

@@ -1,5 +1,5 @@
 #pragma once
-// What the figures of a server mean: what is wrong with it, and which server is the better one. Pure.
+// Evaluates the measurements of a server: its problems, and its rank among the others. Pure.
 
 #include <cstddef>
 #include <cstdint>
@@ -11,40 +11,41 @@
 
 namespace pillion::probe {
 
-enum class Severity : std::uint8_t {
-  failed,   ///< the server cannot be used as it is configured
-  warning,  ///< it can, at a price
+enum class ProbeSeverity : std::uint8_t {
+  failed,   ///< the server cannot be used with this configuration
+  warning,  ///< the server can be used, with a disadvantage
 };
 
-struct Finding {
-  Severity severity = Severity::warning;
+struct ProbeFinding {
+  ProbeSeverity severity = ProbeSeverity::warning;
   std::string text;  ///< one sentence without its full stop
 };
 
-/// Why the server could not be asked, for people. There is a failure.
-[[nodiscard]] std::string failure_text(const ProbeTarget& target, const ServerFigures& figures);
+/// Why the server could not be measured, in words. `figures.failure` must be set.
+[[nodiscard]] std::string failure_text(const ProbeTarget& target, const ProbeFigures& figures);
 
-/// The failures first. Empty for a server that is as one would wish.
-[[nodiscard]] std::vector<Finding> findings_of(const ProbeTarget& target, const ServerFigures& figures);
+/// All findings, failures first. Empty if there is nothing to report.
+[[nodiscard]] std::vector<ProbeFinding> findings_of(const ProbeTarget& target, const ProbeFigures& figures);
 
-/// True if one of them is Severity::failed.
-[[nodiscard]] bool has_failed(const std::vector<Finding>& findings);
+/// True if a finding is ProbeSeverity::failed.
+[[nodiscard]] bool has_failed(const std::vector<ProbeFinding>& findings);
 
-/// A target, its figures, and what they mean.
+/// A target with its measurements and findings.
 struct ProbedServer {
   ProbeTarget target;
-  ServerFigures figures;
-  std::vector<Finding> findings;
+  ProbeFigures figures;
+  std::vector<ProbeFinding> findings;
 };
 
-/// The servers in the order of the better one first: those that have failed come last, the others by the sum of the
-/// medians of hot and cold names. Those that are alike stay in their order.
+/// The servers in order, the best first: servers without failures by the sum of the medians of hot and cold names,
+/// then those with failures. Equal servers keep their order.
 [[nodiscard]] std::vector<ProbedServer> ranked(std::vector<ProbedServer> servers);
 
-/// Whole days from the measurement to the end of the chain's first certificate to end; negative where it has ended.
-[[nodiscard]] std::int64_t days_left(const ServerFigures& figures);
+/// Whole days from the measurement to the first expiry of a certificate in the chain; negative if one has expired. The
+/// largest number if there is no chain.
+[[nodiscard]] std::int64_t days_left(const ProbeFigures& figures);
 
-/// "2026-11-26".
+/// The date in UTC: "2026-11-26".
 [[nodiscard]] std::string date_text(std::chrono::system_clock::time_point time);
 
 }  // namespace pillion::probe

@@ -43,7 +43,7 @@ std::string time_text(std::chrono::system_clock::time_point time) {
                      clock.seconds().count());
 }
 
-json::value tls_value(const ServerFigures& figures) {
+json::value tls_value(const ProbeFigures& figures) {
   if (!figures.tls) return nullptr;
   const auto& tls = *figures.tls;
   json::array chain;
@@ -82,10 +82,10 @@ json::object pipeline_object(const PipelineFigures& figures) {
   return object;
 }
 
-json::array findings_array(const std::vector<Finding>& findings) {
+json::array findings_array(const std::vector<ProbeFinding>& findings) {
   json::array array;
   for (const auto& finding : findings) {
-    array.push_back(json::object{{"severity", finding.severity == Severity::failed ? "failed" : "warning"},
+    array.push_back(json::object{{"severity", finding.severity == ProbeSeverity::failed ? "failed" : "warning"},
                                  {"text", finding.text}});
   }
   return array;

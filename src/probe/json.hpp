@@ -1,5 +1,5 @@
 #pragma once
-// What was measured, for programs. Pure.
+// The measurements as JSON. Pure.
 
 #include <string>
 #include <vector>
@@ -8,8 +8,8 @@
 
 namespace pillion::probe {
 
-/// One JSON object in one line: {"servers": […]}, in the order given. Keys name their units; what was not measured is
-/// null.
+/// One JSON object on one line: {"servers": […]}, in the order of `servers`. Keys name their units. What was not
+/// measured is null.
 [[nodiscard]] std::string to_json(const std::vector<ProbedServer>& servers);
 
 }  // namespace pillion::probe

@@ -1,4 +1,4 @@
-// The parts of a Measurement about connections: their handshakes, and many queries on one.
+// The parts of Measurement that measure connections: their handshakes, and many queries on one connection.
 
 #include <algorithm>
 #include <deque>
@@ -41,7 +41,7 @@ asio::awaitable<void> Measurement::measure_full_handshakes() {
 asio::awaitable<void> Measurement::measure_resumed_handshakes() {
   if (!figures_.tls) co_return;
   std::vector<runtime::Duration> handshakes;
-  // The first one gets a ticket, which arrives before an answer.
+  // The first connection receives a session ticket, which arrives before the first answer.
   for (unsigned i = 0; i < limits_.handshakes && has_time(); ++i) {
     const auto answered = co_await ask(target_.zone, dns::type::a, false);
     if (!answered || figures_.failure) break;
@@ -74,7 +74,7 @@ asio::awaitable<std::optional<bool>> Measurement::reads_behind(std::size_t count
   std::function<bool()> has_ended = [&quick] { return !quick.is_under_way(); };
   co_await connection_->wait_until(std::move(has_ended), patience_end());
   std::optional<bool> was_read;
-  // A slow one that the server happens to know may be the first all the same.
+  // If the server happens to have a slow name in its cache, that answer may come first nevertheless.
   if (quick.reply()) was_read = !slow_one_was_first || quick.reply()->latency < figures_.cold.latency->p50 / 2;
   std::function<bool()> have_ended = [&slow] { return std::ranges::none_of(slow, &AskedQuery::is_under_way); };
   co_await connection_->wait_until(std::move(have_ended), patience_end());
@@ -86,7 +86,7 @@ asio::awaitable<std::optional<bool>> Measurement::reads_behind(std::size_t count
 asio::awaitable<void> Measurement::measure_in_flight() {
   const auto& hot = figures_.hot.latency;
   const auto& cold = figures_.cold.latency;
-  // Else a quick one does not differ from a slow one.
+  // Below this difference, quick and slow answers cannot be told apart.
   constexpr std::chrono::milliseconds clearly{2};
   if (target_.protocol == config::Protocol::udp || !hot || !cold) co_return;
   if (cold->p50 < 4 * hot->p50 || cold->p50 - hot->p50 < clearly) co_return;

@@ -12,7 +12,7 @@ namespace pillion::probe {
 namespace asio = boost::asio;
 namespace {
 
-/// Connections to one server in all: one that closes after each answer is not asked for ever.
+/// The most connections to one server, since a server may close after each answer.
 constexpr unsigned most_openings = 200;
 
 Behaviour behaviour_of(const ReplyFacts& reply) {
@@ -35,10 +35,10 @@ Measurement::Measurement(runtime::Loop& loop, const ProbeTarget& target, const P
       show_(std::move(show)),
       access_(make_access()) {}
 
-/// With an identity that has no session yet.
+/// The access to the target, without a TLS session to resume.
 upstream::ServerAccess Measurement::make_access() {
   upstream::ServerAccess access(target_.server, target_.protocol, target_.padding, tls_);
-  // What is measured over UDP is one port's.
+  // Over UDP, all measurements use one port.
   access.limits.queries_per_port = std::uint64_t{limits_.pipelined} + 10'000;
   access.limits.port_lifetime = limits_.budget;
   return access;
@@ -51,7 +51,7 @@ asio::awaitable<void> Measurement::measure() {
   struct NamedStep {
     std::string_view name;
     Measure step;
-    double part;  // of the time, about
+    double part;  // part of the measurement that is done before this step, about
   };
   constexpr std::array steps{
       NamedStep{.name = "handshakes", .step = &Measurement::measure_full_handshakes, .part = 0},
@@ -83,7 +83,7 @@ void Measurement::fail(const ProbeFailure& failure) {
   if (!figures_.failure) figures_.failure = failure;
 }
 
-/// What any reply may show.
+/// Records what any reply may show.
 void Measurement::note(const ReplyFacts& reply) {
   figures_.has_edns |= reply.has_edns;
   if (reply.is_padded && reply.size > 0) padded_sizes_.push_back(reply.size);
@@ -158,7 +158,7 @@ asio::awaitable<void> Measurement::sample(bool is_cold, LatencyFigures& figures)
 }
 
 asio::awaitable<void> Measurement::measure_latency() {
-  // The first one may have to be looked up.
+  // The server may have to look the name up first.
   const auto warmed_up = co_await ask(target_.zone, dns::type::a, false);
   if (figures_.failure) co_return;
   if (!warmed_up) {
@@ -183,7 +183,7 @@ asio::awaitable<void> Measurement::measure_behaviour() {
   if (figures_.failure || !has_time()) co_return;
   if (target_.protocol == config::Protocol::udp) {
     co_await leave();
-    access_.encoding.udp_payload = dns::min_udp_payload;  // so that it does not fit
+    access_.encoding.udp_payload = dns::min_udp_payload;  // bytes; the answer then does not fit
   }
   const auto large = co_await ask(names_.large, names_.large_type, true);
   if (large) figures_.large_answer = behaviour_of(*large);
@@ -200,7 +200,7 @@ asio::awaitable<void> Measurement::ask_large_over_tcp() {
 asio::awaitable<void> Measurement::measure_idle() {
   if (figures_.failure || limits_.idle.count() == 0 || target_.protocol == config::Protocol::udp) co_return;
   access_ = make_access();
-  // Who asks for the server's word is to keep it: then this side would close first.
+  // With the option, Pillion would have to close the connection before the server's stated timeout.
   access_.encoding.keepalive = false;
   until_ = loop_.clock().refresh() + limits_.idle + limits_.patience;
   const auto reply = co_await ask(target_.zone, dns::type::a, false);

@@ -1,5 +1,5 @@
 #pragma once
-// The measures of one server, one after the other, over connections of its own.
+// Measures one server step by step, over its own connections.
 
 #include <functional>
 #include <memory>
@@ -15,21 +15,23 @@
 
 namespace pillion::probe {
 
-/// What is being measured, and which part of all is done: 0 to 1.
+/// Called with the name of the current step, and the part of the whole that is done: 0 to 1.
 using ShowStep = std::function<void(std::string_view step, double part)>;
 
 class Measurement {
  public:
-  /// All outlive it. `tls`: nullptr unless the target's protocol is tls. Throws as upstream::TlsIdentity does.
+  /// Everything referred to must outlive this. `tls` is nullptr unless the target's protocol is tls. Throws what
+  /// upstream::TlsIdentity throws.
   Measurement(runtime::Loop& loop, const ProbeTarget& target, const ProbeNames& names, const ProbeLimits& limits,
               upstream::TlsContext* tls, ShowStep show);
 
-  /// All but the idle timeout.
+  /// Measures everything except the idle timeout.
   [[nodiscard]] boost::asio::awaitable<void> measure();
-  /// Waits for the server to close an idle connection; at once where it could not be asked, or nobody wants to know.
+  /// Measures when the server closes an idle connection. Returns at once if the measurement has failed, if limits.idle
+  /// is 0, or over UDP.
   [[nodiscard]] boost::asio::awaitable<void> measure_idle();
 
-  [[nodiscard]] const ServerFigures& figures() const { return figures_; }
+  [[nodiscard]] const ProbeFigures& figures() const { return figures_; }
 
  private:
   [[nodiscard]] upstream::ServerAccess make_access();
@@ -38,7 +40,7 @@ class Measurement {
   void fail(const ProbeFailure& failure);
   void note(const ReplyFacts& reply);
 
-  // Each may leave figures_.failure, after which nothing more is measured.
+  // Each step may set figures_.failure, after which no step runs.
   [[nodiscard]] boost::asio::awaitable<void> measure_full_handshakes();
   [[nodiscard]] boost::asio::awaitable<void> measure_resumed_handshakes();
   [[nodiscard]] boost::asio::awaitable<void> measure_latency();
@@ -46,15 +48,15 @@ class Measurement {
   [[nodiscard]] boost::asio::awaitable<void> measure_throughput();
   [[nodiscard]] boost::asio::awaitable<void> measure_behaviour();
 
-  /// The connection that is used is open; else another one is opened. False where it cannot be.
+  /// Opens a connection unless the current one is open. False if it cannot be opened.
   [[nodiscard]] boost::asio::awaitable<bool> be_open();
   [[nodiscard]] boost::asio::awaitable<void> leave();
-  /// One question, and the reply to it; nullopt where there is none.
+  /// Asks one question. nullopt if there is no reply.
   [[nodiscard]] boost::asio::awaitable<std::optional<ReplyFacts>> ask(dns::Buffer name, std::uint16_t type,
                                                                       bool wants_dnssec);
   [[nodiscard]] boost::asio::awaitable<void> sample(bool is_cold, LatencyFigures& figures);
-  /// Sends `count` slow queries and a quick one behind them: true if the server answers the quick one as if it were
-  /// alone, and so has read it while it works on the others. nullopt where there is no answer.
+  /// Sends `count` slow queries and then a quick one. True if the server answers the quick one as fast as without the
+  /// others, which shows that it reads it while it works on them. nullopt if there is no answer.
   [[nodiscard]] boost::asio::awaitable<std::optional<bool>> reads_behind(std::size_t count);
   [[nodiscard]] boost::asio::awaitable<void> ask_large_over_tcp();
   [[nodiscard]] dns::Buffer random_name(dns::Bytes zone);
@@ -69,8 +71,8 @@ class Measurement {
   std::unique_ptr<OwnedConnection> connection_;
   runtime::Time until_;
   unsigned openings_ = 0;
-  std::vector<std::size_t> padded_sizes_;  // of answers, bytes
-  ServerFigures figures_;
+  std::vector<std::size_t> padded_sizes_;  // sizes of padded answers in bytes
+  ProbeFigures figures_;
 };
 
 }  // namespace pillion::probe

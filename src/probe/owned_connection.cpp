@@ -22,7 +22,7 @@ asio::awaitable<void> OwnedConnection::wait_until(std::function<bool()> holds, r
 asio::awaitable<std::expected<Opening, ProbeFailure>> OwnedConnection::open() {
   started_ = loop_.clock().refresh();
   connection_->start();
-  // The connection has time-outs of its own.
+  // No deadline here, since the connection has its own.
   std::function<bool()> is_decided = [this] { return opening_ || failure_; };
   co_await wait_until(std::move(is_decided), runtime::Time::max());
   if (opening_) co_return *opening_;

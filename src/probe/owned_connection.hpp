@@ -1,5 +1,5 @@
 #pragma once
-// One connection of the machine in upstream/, owned by a coroutine that asks over it, as a pool owns its connections.
+// A connection of upstream/ that a coroutine owns and asks over, as a pool owns its connections.
 
 #include <cstdint>
 #include <expected>
@@ -18,43 +18,44 @@
 
 namespace pillion::probe {
 
-/// How a connection was opened.
+/// The outcome of opening a connection.
 struct Opening {
   upstream::Handshake handshake;
-  runtime::Duration connect{};  ///< of TCP; zero over UDP
+  runtime::Duration connect{};  ///< duration of TCP's handshake; zero over UDP
 };
 
 class OwnedConnection final : upstream::ConnectionEvents {
  public:
-  /// Both outlive it.
+  /// Both must outlive the connection.
   OwnedConnection(runtime::Loop& loop, upstream::ServerAccess& access);
-  /// close() has ended, or open() was never called.
+  /// Call close() and wait for it first, unless open() was never called.
   ~OwnedConnection() = default;
   OwnedConnection(const OwnedConnection&) = delete;
   OwnedConnection& operator=(const OwnedConnection&) = delete;
 
-  /// Ends when queries may be sent, or with the reason why not.
+  /// Opens the connection. Returns when queries may be sent; the error says why they cannot.
   [[nodiscard]] boost::asio::awaitable<std::expected<Opening, ProbeFailure>> open();
-  /// Queries may be sent.
+  /// True if queries may be sent.
   [[nodiscard]] bool is_open() const;
-  /// The server has ended it, in whatever way.
+  /// True if the server has ended the connection in any way.
   [[nodiscard]] bool was_ended_by_server() const { return connection_->was_ended_by_server(); }
-  /// When the last reply to a query arrived, or the connection was opened.
+  /// When the last message arrived, or else when the connection was opened.
   [[nodiscard]] runtime::Time last_heard() const { return last_heard_; }
-  /// When it ended; nullopt while it has not.
+  /// When the connection ended, or nullopt while it has not.
   [[nodiscard]] std::optional<runtime::Time> ended_at() const { return ended_at_; }
 
-  /// Sends at the end of the turn. It is open. The query stays where it is until it has ended or is abandoned.
+  /// Sends the query at the end of the turn. The connection must be open. The query must stay at its address until it
+  /// has ended or is abandoned.
   void submit(AskedQuery& query);
-  /// Nobody waits for it any more, if anybody did.
+  /// Ends the wait for the query, if it is in flight.
   void abandon(AskedQuery& query);
 
-  /// For the `ended` of queries: has wait_until() look again.
+  /// Makes wait_until() test its condition again. Called by the queries' `ended`.
   void notify() { wakeup_.cancel(); }
-  /// Ends when `holds()` does, or at `deadline`. One waiter at a time.
+  /// Returns when `holds()` returns true, or at `deadline`. Only one caller may wait.
   [[nodiscard]] boost::asio::awaitable<void> wait_until(std::function<bool()> holds, runtime::Time deadline);
 
-  /// Says goodbye, and ends when nothing refers to the connection any more.
+  /// Closes the connection. Returns when nothing refers to it any more.
   [[nodiscard]] boost::asio::awaitable<void> close();
 
  private:
@@ -64,7 +65,7 @@ class OwnedConnection final : upstream::ConnectionEvents {
   void answered_probe(upstream::Connection& /*connection*/) override {}
   void fell_silent(upstream::Connection& /*connection*/) override {}
   void needs_single_records(upstream::Connection& connection) override { connection.write_singly(); }
-  void wears_out(upstream::Connection& /*connection*/) override {}
+  void needs_replacement(upstream::Connection& /*connection*/) override {}
   void unsendable(upstream::Connection& connection, upstream::Query& query) override;
   void closed(upstream::Connection& connection, std::optional<upstream::Error> error, std::string detail,
               std::vector<upstream::Query*> lost) override;

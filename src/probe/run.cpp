@@ -11,10 +11,10 @@ namespace pillion::probe {
 namespace asio = boost::asio;
 namespace {
 
-/// One for each of the settings of TLS.
+/// Makes one TLS context for each distinct `tls` setting.
 class ContextOfSettings {
  public:
-  /// nullptr for a target in the clear.
+  /// The context of the target, or nullptr if its protocol is not tls.
   upstream::TlsContext* find(const ProbeTarget& target) {
     if (target.protocol != config::Protocol::tls) return nullptr;
     const auto known = std::ranges::find(made_, target.tls, &Made::settings);
@@ -43,11 +43,11 @@ class ProbeRun {
     }
   }
 
-  [[nodiscard]] std::vector<ServerFigures> run() {
+  [[nodiscard]] std::vector<ProbeFigures> run() {
     loop_.tasks().spawn(measure(), "probe");
     loop_.tasks().when_empty([this] { loop_.release_timer(); });
     loop_.run();
-    std::vector<ServerFigures> figures;
+    std::vector<ProbeFigures> figures;
     figures.reserve(measurements_.size());
     for (const auto& measurement : measurements_) figures.push_back(measurement->figures());
     return figures;
@@ -69,8 +69,8 @@ class ProbeRun {
 
 }  // namespace
 
-std::vector<ServerFigures> measure_all(runtime::Log& log, const std::vector<ProbeTarget>& targets,
-                                       const ProbeNames& names, const ProbeLimits& limits, const ShowProgress& show) {
+std::vector<ProbeFigures> measure_all(runtime::Log& log, const std::vector<ProbeTarget>& targets,
+                                      const ProbeNames& names, const ProbeLimits& limits, const ShowProgress& show) {
   return ProbeRun(log, targets, names, limits, show).run();
 }
 

@@ -7,7 +7,7 @@
 namespace pillion::probe {
 namespace {
 
-/// `sorted` is not empty.
+/// `sorted` must not be empty.
 runtime::Duration nearest_rank(const std::vector<runtime::Duration>& sorted, std::size_t percent) {
   const auto rank = (sorted.size() * percent + 99) / 100;
   return sorted[std::max<std::size_t>(rank, 1) - 1];

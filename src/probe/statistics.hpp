@@ -1,5 +1,5 @@
 #pragma once
-// What follows from numbers that were measured. Pure.
+// Statistics of measurements. Pure.
 
 #include <cstddef>
 #include <optional>
@@ -16,39 +16,41 @@ struct Percentiles {
   std::size_t samples = 0;
 };
 
-/// By nearest rank: the smallest sample that so many of a hundred do not exceed. nullopt where there are none.
+/// Percentiles by nearest rank: the smallest sample that at least p percent of the samples do not exceed. nullopt if
+/// there are no samples.
 [[nodiscard]] std::optional<Percentiles> percentiles_of(std::vector<runtime::Duration> samples);
 
-/// The middle one, of an even number the lower of the two. nullopt where there are none.
+/// The median; the lower of the two middle samples of an even number. nullopt if there are no samples.
 [[nodiscard]] std::optional<runtime::Duration> median_of(std::vector<runtime::Duration> samples);
 
-/// The block size of which the sizes of all padded answers are multiples, the largest that may be; nullopt where there
-/// are none.
+/// The largest block size of which all `sizes` are multiples, or nullopt if `sizes` is empty.
 [[nodiscard]] std::optional<std::size_t> block_of(const std::vector<std::size_t>& sizes);
 
-/// Finds out how many queries of a connection a server works on at once. It is sent so many slow queries, and a quick
-/// one behind them. If the quick one is answered first, the server works on all of them; else it has not read the last.
+/// Finds how many queries of a connection a server works on at once. For each number it sends one slow query fewer,
+/// and then a quick one. If the quick one is answered first, the server works on all of them; else it has not read the
+/// last.
 ///
-/// Doubles the number until one is too many, then halves the interval. What fails once may be chance, twice is not.
+/// The search doubles the number until it is too large, then halves the interval. A number is too large if it fails
+/// twice, since once may be chance.
 class InFlightSearch {
  public:
-  /// `most`: the largest number in flight that is tried, the quick one included; 2 or more.
+  /// `most` is the largest number in flight to try, including the quick query; at least 2.
   explicit InFlightSearch(std::size_t most) : most_(most - 1) {}
 
-  /// How many slow queries to send next; nullopt: the search is over.
+  /// The number of slow queries to send next, or nullopt if the search is over.
   [[nodiscard]] std::optional<std::size_t> next() const;
-  /// What came of them.
+  /// Records the outcome of the number that next() returned.
   void note(bool quick_one_was_first);
-  /// The largest number in flight at which the server worked on all, the quick one included.
+  /// The largest number in flight at which the server worked on all queries, including the quick one.
   [[nodiscard]] std::size_t served() const { return good_ + 1; }
-  /// True if more were too many.
+  /// True if the server has a limit below the largest number.
   [[nodiscard]] bool has_limit() const { return bad_.has_value(); }
 
  private:
   std::size_t most_;
   std::size_t good_ = 0;
   std::optional<std::size_t> bad_;
-  bool failed_once_ = false;  // at next()
+  bool failed_once_ = false;  // the number of next() has failed once
 };
 
 }  // namespace pillion::probe

@@ -14,14 +14,14 @@ namespace pillion::probe {
 namespace {
 
 constexpr std::size_t width = 80;
-constexpr std::size_t address_width = 21;  // of IPv4 and a port; what is longer has a line of its own
+constexpr std::size_t address_width = 21;  // columns for an IPv4 address and port; a longer address has its own line
 constexpr std::string_view absent = "-";
 
 double milliseconds(runtime::Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-/// Three digits that mean something: "0.42", "12.3", "1204".
+/// About three significant digits: "0.42", "12.3", "1204".
 std::string number(double value) {
   return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);
 }
@@ -35,13 +35,14 @@ std::string duration_text(runtime::Duration duration) {
   return value < 1000 ? number(value) + " ms" : number(value / 1000) + " s";
 }
 
-std::string per_second(const ServerFigures& figures) {
+std::string per_second(const ProbeFigures& figures) {
   if (!figures.pipelined || figures.pipelined->took.count() == 0) return std::string(absent);
   const auto seconds = std::chrono::duration<double>(figures.pipelined->took).count();
   return fmt::format("{:.0f}", figures.pipelined->answered / seconds);
 }
 
-/// `text` in lines of at most `width`, each but the first with `indent` blanks before it. A word that is longer is cut.
+/// Breaks `text` into lines of at most `width` columns. Every line but the first is indented by `indent` spaces. A
+/// longer word is cut.
 std::string wrapped(std::string line, std::string_view text, std::size_t indent) {
   std::string lines;
   bool is_first = true;
@@ -106,7 +107,7 @@ std::string days_text(std::int64_t days) {
   return days < 0 ? fmt::format("ended {} days ago", -days) : fmt::format("{} days left", days);
 }
 
-void add_tls(const ServerFigures& figures, DetailLines& lines) {
+void add_tls(const ProbeFigures& figures, DetailLines& lines) {
   if (!figures.tls) return;
   const auto& tls = *figures.tls;
   if (!tls.version.empty()) lines.add("tls", fmt::format("{} {} {}", tls.version, tls.group, tls.cipher));
@@ -131,7 +132,7 @@ std::string latency_text(const LatencyFigures& figures) {
                      duration_text(latency.p99), latency.samples);
 }
 
-void add_pipelining(const ServerFigures& figures, DetailLines& lines) {
+void add_pipelining(const ProbeFigures& figures, DetailLines& lines) {
   if (figures.pipelined) {
     lines.add("pipelined", fmt::format("{} answers in {}, {} in flight", figures.pipelined->answered,
                                        duration_text(figures.pipelined->took), figures.pipelined->in_flight));
@@ -143,7 +144,7 @@ void add_pipelining(const ServerFigures& figures, DetailLines& lines) {
                                   : fmt::format("{} queries of a connection at once; more were not tried", served));
 }
 
-void add_idle(const ServerFigures& figures, DetailLines& lines) {
+void add_idle(const ProbeFigures& figures, DetailLines& lines) {
   std::string text;
   if (figures.idle) {
     text = figures.idle->closed_after ? "closed after " + duration_text(*figures.idle->closed_after)
@@ -160,7 +161,7 @@ std::string behaviour_text(const Behaviour& behaviour) {
                      behaviour.is_authentic ? ", AD" : "", behaviour.is_truncated ? ", TC" : "", behaviour.size);
 }
 
-void add_behaviour(const ServerFigures& figures, DetailLines& lines) {
+void add_behaviour(const ProbeFigures& figures, DetailLines& lines) {
   const auto add = [&](std::string_view label, const std::optional<Behaviour>& behaviour) {
     if (behaviour) lines.add(label, behaviour_text(*behaviour));
   };
@@ -193,7 +194,7 @@ std::string details(const ProbedServer& server) {
                        has_failed(findings) ? "failed" : "passed");
   auto text = "\n" + wrapped({}, title, 4);
   for (const auto& finding : findings)
-    text += wrapped(finding.severity == Severity::failed ? "  failed: " : "  warning: ", finding.text, 4);
+    text += wrapped(finding.severity == ProbeSeverity::failed ? "  failed: " : "  warning: ", finding.text, 4);
   return text + lines.take();
 }
 

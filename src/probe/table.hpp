@@ -1,5 +1,5 @@
 #pragma once
-// What was measured, for people: at most 80 columns wide. Pure.
+// The measurements as text of at most 80 columns. Pure.
 
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace pillion::probe {
 
-/// A row a server, then all that was found of each. `servers` are ranked.
+/// One row for each server, then the details of each. `servers` must be ranked.
 [[nodiscard]] std::string to_table(const std::vector<ProbedServer>& servers);
 
 }  // namespace pillion::probe

@@ -117,7 +117,7 @@ class Client {
 
 class HttpServerTest : public testing::Test {
  protected:
-  void start(Options options = {}) {
+  void start(HttpServerOptions options = {}) {
     server_ = std::make_unique<HttpServer>(
         io_.get_executor(), log_, std::vector<tcp::endpoint>{{boost::asio::ip::address_v4::loopback(), 0}}, options,
         read_only_site({.metrics =

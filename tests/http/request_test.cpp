@@ -50,7 +50,7 @@ class RoutesTest : public testing::Test {
     site_.routes.push_back({.method = verb::post, .path = "/a", .handler = nothing});
     site_.routes.push_back({.method = verb::post, .path = "/b", .handler = nothing});
   }
-  Routed find(verb method, std::string path) {
+  RouteMatch find(verb method, std::string path) {
     RequestContext request;
     request.method = method;
     request.target.path = std::move(path);

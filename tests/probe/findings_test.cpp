@@ -18,52 +18,52 @@ using ::testing::IsEmpty;
 using testing::sample_server;
 using testing::sample_target;
 
-std::vector<Finding> after(const std::function<void(ServerFigures&)>& edit, ProbeTarget target = sample_target()) {
+std::vector<ProbeFinding> after(const std::function<void(ProbeFigures&)>& edit, ProbeTarget target = sample_target()) {
   auto figures = good_figures();
   edit(figures);
   return findings_of(target, figures);
 }
 
 MATCHER_P(Fails, text, "") {
-  return arg.severity == Severity::failed && arg.text == text;
+  return arg.severity == ProbeSeverity::failed && arg.text == text;
 }
 MATCHER_P(Warns, text, "") {
-  return arg.severity == Severity::warning && arg.text == text;
+  return arg.severity == ProbeSeverity::warning && arg.text == text;
 }
 
 TEST(Findings, OfAGoodServerAreNone) {
-  EXPECT_THAT(after([](ServerFigures&) {}), IsEmpty());
+  EXPECT_THAT(after([](ProbeFigures&) {}), IsEmpty());
 }
 
 TEST(Findings, NameWhatIsUnlikeWhatOneWouldWish) {
-  EXPECT_THAT(after([](ServerFigures& figures) { figures.tls->chain[0].not_after = figures.measured_at + 170h; }),
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.tls->chain[0].not_after = figures.measured_at + 170h; }),
               ElementsAre(Warns("a certificate of its chain ends in 7 days")));
-  EXPECT_THAT(after([](ServerFigures& figures) { figures.missing_name = Behaviour{.rcode = 0, .records = 1}; }),
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.missing_name = Behaviour{.rcode = 0, .records = 1}; }),
               ElementsAre(Warns("it answers names that do not exist with records of its own")));
-  EXPECT_THAT(after([](ServerFigures& figures) { figures.missing_name = Behaviour{.rcode = 0, .records = 0}; }),
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.missing_name = Behaviour{.rcode = 0, .records = 0}; }),
               IsEmpty())
       << "without records it is no lie that anybody would connect to";
-  EXPECT_THAT(after([](ServerFigures& figures) { figures.bogus_name = Behaviour{.rcode = 0, .records = 1}; }),
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.bogus_name = Behaviour{.rcode = 0, .records = 1}; }),
               ElementsAre(Warns("it answers a name whose signatures are wrong")));
-  EXPECT_THAT(after([](ServerFigures& figures) { figures.signed_name->is_authentic = false; }),
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.signed_name->is_authentic = false; }),
               ElementsAre(Warns("it does not say that it has validated a signed name (AD)")));
 }
 
 TEST(Findings, OfAServerOfOneZoneAreNotThoseOfAValidator) {
   auto target = sample_target();
   target.is_general = false;
-  EXPECT_THAT(after([](ServerFigures& figures) { figures.signed_name->is_authentic = false; }, target), IsEmpty());
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.signed_name->is_authentic = false; }, target), IsEmpty());
 }
 
 TEST(Findings, AFewLostQueriesAreNoFailure) {
-  EXPECT_THAT(after([](ServerFigures& figures) { figures.cold.unanswered = 3; }),
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.cold.unanswered = 3; }),
               ElementsAre(Warns("3 of 40 queries for cold names were not answered")));
-  EXPECT_THAT(after([](ServerFigures& figures) { figures.cold.unanswered = 4; }),
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.cold.unanswered = 4; }),
               ElementsAre(Fails("4 of 40 queries for cold names were not answered")));
 }
 
 TEST(Findings, FailuresComeFirst) {
-  const auto findings = after([](ServerFigures& figures) {
+  const auto findings = after([](ProbeFigures& figures) {
     figures.padding.reset();
     figures.large_answer->is_truncated = true;
   });

@@ -53,18 +53,18 @@ class MeasurementTest : public ::testing::Test {
     target.zone = dns::parse_name("probe.example").value();
     return target;
   }
-  ServerFigures measure(const ProbeTarget& target) {
+  ProbeFigures measure(const ProbeTarget& target) {
     const ProbeNames names{.bogus = dns::parse_name("servfail.example").value(),
                            .large = dns::parse_name("txt2000.example").value(),
                            .large_type = dns::type::txt};
     auto all = measure_all(log, {target}, names, limits, [](std::size_t, std::string_view, double) {});
     return std::move(all.at(0));
   }
-  ServerFigures measure(test::ServerSettings settings) {
+  ProbeFigures measure(test::ServerSettings settings) {
     const auto server = serve(std::move(settings));
     return measure(target_of(server->tls_port()));
   }
-  static std::vector<std::string> texts(const ProbeTarget& target, const ServerFigures& figures) {
+  static std::vector<std::string> texts(const ProbeTarget& target, const ProbeFigures& figures) {
     std::vector<std::string> texts;
     for (const auto& finding : findings_of(target, figures)) texts.push_back(finding.text);
     return texts;

@@ -23,10 +23,10 @@ inline LatencyFigures sample_latency(std::chrono::microseconds p50) {
   return {.latency = Percentiles{.p50 = p50, .p95 = 2 * p50, .p99 = 3 * p50, .samples = 40}, .asked = 40};
 }
 
-inline ServerFigures good_figures(std::chrono::microseconds hot = std::chrono::microseconds(5'200)) {
+inline ProbeFigures good_figures(std::chrono::microseconds hot = std::chrono::microseconds(5'200)) {
   using namespace std::chrono_literals;
   const std::chrono::system_clock::time_point now = std::chrono::sys_days{2026y / std::chrono::November / 26};
-  ServerFigures figures;
+  ProbeFigures figures;
   figures.measured_at = now;
   figures.connect = 4800us;
   figures.tls = TlsFigures{.full = 12'345us,
@@ -56,12 +56,12 @@ inline ServerFigures good_figures(std::chrono::microseconds hot = std::chrono::m
   return figures;
 }
 
-inline ProbedServer sample_server(const ProbeTarget& target, const ServerFigures& figures) {
+inline ProbedServer sample_server(const ProbeTarget& target, const ProbeFigures& figures) {
   return {.target = target, .figures = figures, .findings = findings_of(target, figures)};
 }
 
-inline ServerFigures failed_figures(upstream::Error error, const std::string& detail) {
-  ServerFigures figures;
+inline ProbeFigures failed_figures(upstream::Error error, const std::string& detail) {
+  ProbeFigures figures;
   figures.measured_at = good_figures().measured_at;
   figures.failure = ProbeFailure{.error = error, .detail = detail};
   return figures;
