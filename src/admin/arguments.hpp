@@ -1,6 +1,6 @@
 #pragma once
-// What a request asks for: the parameters of its query, and the object that is its body. Everything that is wrong is
-// said, with what would be right.
+// Reads what a request asks for: the parameters of its query, and the object in its body. Each error says what is
+// wrong and what would be right.
 
 #include <cstddef>
 #include <expected>
@@ -14,24 +14,24 @@
 
 namespace pillion::admin {
 
-/// The error is what to tell whoever asked.
+/// A value, or the error to send to the client.
 template <typename Value>
 using Read = std::expected<Value, std::string>;
 
-/// Fails for a parameter that is not among `known`, or given twice.
+/// An error if a parameter is not in `known` or is given twice.
 [[nodiscard]] Read<void> check_parameters(const http::RequestTarget& target,
                                           std::initializer_list<std::string_view> known);
-/// `least` to `most`, or `otherwise` where it is not given.
+/// A number from `least` to `most`; `otherwise` if the parameter is missing.
 [[nodiscard]] Read<std::size_t> read_number(const http::RequestTarget& target, std::string_view name, std::size_t least,
                                             std::size_t most, std::size_t otherwise);
-/// true or false; false where it is not given.
+/// true or false; false if the parameter is missing.
 [[nodiscard]] Read<bool> read_flag(const http::RequestTarget& target, std::string_view name);
-/// `name`, and `type`, `do` and `cd` where they are given.
+/// Reads `name`, and the optional `type`, `do` and `cd`.
 [[nodiscard]] Read<CacheQuestion> read_question(const http::RequestTarget& target);
 
-/// Exactly one of `name`, `zone` and `all`.
+/// Reads exactly one of `name`, `zone` and `all`.
 [[nodiscard]] Read<FlushOrder> read_flush(std::string_view body);
-/// `level`.
+/// Reads `level`.
 [[nodiscard]] Read<runtime::LogLevel> read_log_level(std::string_view body);
 
 }  // namespace pillion::admin

@@ -11,7 +11,7 @@
 namespace pillion::admin {
 namespace {
 
-/// Of the cache's index, what is looked at in one turn of a shard's loop: some 100 us.
+/// Buckets of the cache's index that one turn of the shard's loop reads: about 100 us.
 constexpr std::size_t buckets_a_turn = 2048;
 
 std::vector<std::string> records_of(const cache::Entry& entry, runtime::Duration age) {
@@ -30,7 +30,7 @@ std::vector<std::string> records_of(const cache::Entry& entry, runtime::Duration
   return records;
 }
 
-/// Names that are kept while the cache is walked, of which some are dropped again.
+/// The state of a walk through the cache. `names` may hold more than the limit between calls.
 struct TopNames {
   std::size_t next_bucket = 0;
   std::vector<CacheName> names;

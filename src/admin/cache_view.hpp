@@ -1,6 +1,6 @@
 #pragma once
-// What people ask of a shard's cache, on its thread: what is held for a question, what is asked for most, and that
-// something is to go. Pure.
+// Looks into a shard's cache on the shard's thread: the entry of a question, the names asked for most, and flushing.
+// Pure.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,20 +16,20 @@
 
 namespace pillion::admin {
 
-/// What one shard holds for a question.
+/// What one shard's cache holds for a question.
 struct CacheAnswer {
   cache::Freshness freshness = cache::Freshness::miss;
   cache::Kind kind = cache::Kind::positive;
   std::uint16_t rcode = 0;
-  std::string name;                   ///< of the entry, in presentation form
-  runtime::Duration age = {};         ///< since it was stored
-  runtime::Duration expires_in = {};  ///< negative: it is stale
+  std::string name;                   ///< name of the entry, in presentation form
+  runtime::Duration age = {};         ///< since the entry was stored
+  runtime::Duration expires_in = {};  ///< negative if the entry is stale
   unsigned hits = 0;
-  std::size_t bytes = 0;             ///< of the message
-  std::vector<std::string> records;  ///< in presentation form, with the TTL that is left
+  std::size_t bytes = 0;             ///< bytes of the message
+  std::vector<std::string> records;  ///< in presentation form, with the remaining TTL
 };
 
-/// The question that cache/lookup asks.
+/// The question of cache/lookup.
 struct CacheQuestion {
   dns::Buffer name;  ///< wire form
   std::uint16_t type = 1;
@@ -47,17 +47,17 @@ struct CacheName {
   runtime::Duration expires_in = {};
 };
 
-/// The `limit` names that were asked for most, the most asked first. A question for ShardQuestions: it looks at a part
-/// of the cache each time that it is called.
+/// The `limit` names that were asked for most, in descending order. Passed to ShardQuestions: each call reads a part
+/// of the cache.
 [[nodiscard]] std::function<std::optional<std::vector<CacheName>>(ShardView&)> top_names(std::size_t limit);
 
-/// What is to be dropped.
+/// What to remove from the cache.
 struct FlushOrder {
-  dns::Buffer name = {};      ///< wire form; not for `all`
-  bool with_beneath = false;  ///< True if all names beneath it go too
+  dns::Buffer name = {};      ///< wire form; unused with `all`
+  bool with_beneath = false;  ///< True if all names beneath it are removed too
   bool all = false;
 };
-/// Drops it, and answers how many entries went; likewise in parts.
+/// Removes the entries and returns their number. Passed to ShardQuestions: each call reads a part of the cache.
 [[nodiscard]] std::function<std::optional<std::uint64_t>(ShardView&)> flush(FlushOrder order);
 
 }  // namespace pillion::admin

@@ -1,6 +1,6 @@
 #pragma once
-// The shards' counters at a moment, summed: what the status page, its live figures and the verdict are made of. Reading
-// them takes no lock and asks no shard.
+// The sum of the shards' counters at one moment, for the status page, its live figures and the verdict. Reading them
+// takes no lock and does not involve the shards.
 
 #include <array>
 #include <chrono>
@@ -23,7 +23,7 @@ namespace pillion::admin {
 
 using BySource = runtime::EnumArray<resolve::Source, std::uint64_t>;
 
-/// Durations by the buckets of runtime::duration_bounds.
+/// Durations counted in the buckets of runtime::duration_bounds.
 struct Durations {
   std::array<std::uint64_t, runtime::duration_bounds.size() + 1> buckets{};
   double sum_seconds = 0;
@@ -31,12 +31,12 @@ struct Durations {
   void add(const runtime::Histogram& histogram);
   void add(const Durations& other);
   [[nodiscard]] std::uint64_t count() const;
-  /// Seconds, within its bucket by the rule of three; of what is beyond the last bound, that bound. nullopt where
-  /// nothing was counted. `part` is from 0 to 1.
+  /// The quantile in seconds, interpolated linearly within its bucket. Beyond the last bound it is that bound. nullopt
+  /// if nothing was counted. `part` is from 0 to 1.
   [[nodiscard]] std::optional<double> quantile(double part) const;
-  /// Seconds; nullopt where nothing was counted.
+  /// The mean in seconds, or nullopt if nothing was counted.
   [[nodiscard]] std::optional<double> mean() const;
-  /// What was counted since `before`, which is of the same and older.
+  /// The durations counted since `before`, an older reading of the same counters.
   [[nodiscard]] Durations since(const Durations& before) const;
 };
 
@@ -44,7 +44,7 @@ struct ServerFigures {
   std::string upstream;
   std::string server;
   bool is_tls = true;
-  bool is_up = false;  ///< by any shard's word
+  bool is_up = false;  ///< True if any shard finds the server up
   bool is_tried = false;
   std::uint64_t in_flight = 0;
   runtime::EnumArray<upstream::ConnectionLabel, std::uint64_t> connections{};
@@ -58,7 +58,7 @@ struct ServerFigures {
   std::uint64_t idle_closes = 0;
   std::uint64_t replays = 0;
   std::uint64_t plaintext_queries = 0;
-  double certificate_not_after = 0;  ///< Unix seconds; 0: none seen
+  double certificate_not_after = 0;  ///< Unix seconds; 0 if no certificate was seen
   Durations request_duration = {};
 
   [[nodiscard]] std::uint64_t all_responses() const;
@@ -81,10 +81,10 @@ struct CacheFigures {
 
 struct Figures {
   runtime::Time at;
-  std::uint64_t queries = 0;                                      ///< valid ones
+  std::uint64_t queries = 0;                                      ///< valid queries
   std::array<BySource, server::labelled_rcodes + 1> responses{};  ///< by RCODE
   runtime::EnumArray<resolve::Source, Durations> durations;
-  runtime::EnumArray<dns::QueryError, std::uint64_t> invalid{};  ///< messages
+  runtime::EnumArray<dns::QueryError, std::uint64_t> invalid{};  ///< invalid messages
   runtime::EnumArray<server::Refusal, std::uint64_t> refused{};
   runtime::EnumArray<runtime::MemoryUse, std::uint64_t> memory_used{};    ///< bytes
   runtime::EnumArray<runtime::MemoryUse, std::uint64_t> memory_limits{};  ///< bytes
@@ -104,11 +104,11 @@ struct Figures {
 
   [[nodiscard]] BySource answers() const;
   [[nodiscard]] std::uint64_t all_answers() const;
-  /// SERVFAIL and REFUSED.
+  /// The answers with SERVFAIL or REFUSED.
   [[nodiscard]] std::uint64_t failed_answers() const;
   [[nodiscard]] std::uint64_t all_rejected() const;
   [[nodiscard]] Durations all_durations() const;
-  /// The same server; nullptr where there is none.
+  /// The same server in these figures, or nullptr if it is not there.
   [[nodiscard]] const ServerFigures* find(const ServerFigures& server) const;
 };
 

@@ -15,7 +15,8 @@ namespace http = boost::beast::http;
 namespace urls = boost::urls;
 using boost::asio::ip::address;
 
-/// `host` as in a URL: a name, "127.0.0.1" or "[::1]".
+/// True if `host` (a name, "127.0.0.1" or "[::1]", as in a URL) is localhost, a loopback address, or the address
+/// `local`.
 bool is_our_host(std::string_view host, const address& local) {
   if (boost::beast::iequals(boost::beast::string_view(host.data(), host.size()), "localhost")) return true;
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
@@ -29,7 +30,7 @@ bool is_our_authority(std::string_view text, const address& local) {
   return authority && !authority->has_userinfo() && is_our_host(std::string_view(authority->encoded_host()), local);
 }
 
-/// An origin is the request's own where it names the same authority as Host (RFC 6454 section 6.2).
+/// True if the origin has the same authority as the Host field (RFC 6454 section 6.2).
 bool is_same_origin(std::string_view origin, std::string_view host) {
   constexpr std::string_view scheme = "http://";
   return origin.starts_with(scheme) && origin.substr(scheme.size()) == host;
@@ -51,7 +52,7 @@ std::optional<Refused> judge_request(const pillion::http::RequestContext& reques
                    .detail = "the Host field is neither localhost, a loopback address, nor where this listens"};
   }
   const bool is_read = request.is_read();
-  // A browser says so of everything that a page asks for, and that a link or the address bar does: "none".
+  // Browsers send this field with each request of a page. For the address bar and bookmarks it is "none".
   const bool is_of_other_site =
       (fields.fetch_site && *fields.fetch_site != "same-origin" && *fields.fetch_site != "none") ||
       (fields.origin && !is_same_origin(*fields.origin, *fields.host));
@@ -61,7 +62,7 @@ std::optional<Refused> judge_request(const pillion::http::RequestContext& reques
     return Refused{.status = http::status::forbidden,
                    .detail = "this server only reads; admin.read_only: false in the configuration allows changes"};
   }
-  // A form of another site's cannot send this type, even from a browser that says nothing of where it comes from.
+  // A form on another site cannot send this content type, even in a browser that states no origin.
   if (!is_json(fields.content_type)) {
     return Refused{.status = http::status::unsupported_media_type,
                    .detail = "a POST needs Content-Type: application/json"};

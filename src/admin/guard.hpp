@@ -1,6 +1,6 @@
 #pragma once
-// Who may ask the admin server. A browser on this machine, or at the other end of a port that is forwarded, shows
-// other sites as well; none of them is to read or change anything here.
+// Decides who may use the admin server. A browser on this machine, or at the other end of a forwarded port, also shows
+// other sites, which must not read or change anything here.
 
 #include <optional>
 #include <string_view>
@@ -13,12 +13,13 @@ namespace pillion::admin {
 
 struct Refused {
   boost::beast::http::status status;
-  std::string_view detail;  ///< of static storage
+  std::string_view detail;  ///< static storage
 };
 
-/// 421 where the Host field is not localhost, a loopback address or where the request has arrived: a name that was made
-/// to lead here is another site's (DNS rebinding). 403 for a request by another site's page, as Sec-Fetch-Site or
-/// Origin say, and for every change while `read_only`; 415 for a change whose body is not JSON. nullopt for the others.
+/// Returns 421 if the Host field is not localhost, a loopback address or the address of this connection: any other
+/// name may be another site's that resolves to this address (DNS rebinding). Returns 403 for a request of another
+/// site's page, according to Sec-Fetch-Site or Origin, and for every change if `read_only`. Returns 415 for a change
+/// whose body is not JSON. Returns nullopt if the request is allowed.
 [[nodiscard]] std::optional<Refused> judge_request(const http::RequestContext& request, bool read_only);
 
 }  // namespace pillion::admin

@@ -1,5 +1,5 @@
 #pragma once
-// Small parts of the API's JSON.
+// Common parts of the API's JSON.
 
 #include <chrono>
 #include <cstddef>
@@ -21,10 +21,10 @@ namespace pillion::admin {
 
 using WallTime = std::chrono::system_clock::time_point;
 
-/// RFC 3339 in UTC, to the millisecond.
+/// The time in UTC with milliseconds, as RFC 3339 writes it.
 [[nodiscard]] std::string to_rfc3339(WallTime time);
 
-/// The moment that both clocks are read at, to turn times of one into times of the other.
+/// One moment on both clocks, which converts times of one clock into times of the other.
 class Moment {
  public:
   Moment() : now_(runtime::Clock::now()), wall_(std::chrono::system_clock::now()) {}
@@ -35,7 +35,7 @@ class Moment {
   [[nodiscard]] std::string text(runtime::Time time) const {
     return to_rfc3339(wall_ + std::chrono::duration_cast<WallTime::duration>(time - now_));
   }
-  /// Whole days, rounded down, until then; negative where it has passed.
+  /// Whole days until `time`, rounded down; negative if it has passed.
   [[nodiscard]] std::int64_t days_until(WallTime time) const {
     return std::chrono::floor<std::chrono::days>(time - wall_).count();
   }
@@ -56,22 +56,22 @@ template <typename Number>
 [[nodiscard]] inline boost::json::value or_null(const std::optional<runtime::Duration>& duration) {
   return duration ? boost::json::value(seconds(*duration)) : boost::json::value(nullptr);
 }
-[[nodiscard]] boost::json::value or_null(std::string_view text);  ///< null where it is empty
+[[nodiscard]] boost::json::value or_null(std::string_view text);  ///< null if `text` is empty
 
 [[nodiscard]] inline std::string_view view(const boost::json::string& text) {
   return {text.data(), text.size()};
 }
 
-/// Counts under their labels, those that are 0 left out.
+/// The counts that are not 0, under their labels.
 [[nodiscard]] boost::json::object nonzero(std::span<const std::string_view> labels,
                                           std::span<const std::uint64_t> counts);
-/// Counts under the words of the sources of answers.
+/// The counts under the labels of the answers' sources.
 [[nodiscard]] boost::json::object by_source(const BySource& counts);
 
-/// 200 with this as its body.
+/// A response with this value as its body.
 [[nodiscard]] http::HttpResponse json_response(const boost::json::value& value,
                                                boost::beast::http::status status = boost::beast::http::status::ok);
-/// RFC 9457.
+/// An error response as RFC 9457 defines it.
 [[nodiscard]] http::HttpResponse problem_response(boost::beast::http::status status, std::string_view detail);
 
 }  // namespace pillion::admin

@@ -18,7 +18,7 @@ asio::awaitable<void> LiveFeed::remember() {
     auto now = reader_.figures(runtime::Clock::now());
     log_changes(now);
     kept_.push_back(std::move(now));
-    // The oldest is the last one that is as old as the window.
+    // Keeps one reading that is as old as the window, and the newer ones.
     while (kept_.size() > 2 && kept_.back().at - kept_[1].at >= window) kept_.pop_front();
     goes_on = co_await waits_.pause(keep_every);
   }
@@ -59,7 +59,7 @@ asio::awaitable<void> LiveFeed::listen(http::ResponseStream& out) {
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): likewise
 asio::awaitable<void> LiveFeed::write_events(http::ResponseStream& out) {
   auto before = reader_.figures(runtime::Clock::now());
-  // A browser asks again after so many milliseconds when we are gone.
+  // The browser waits this many milliseconds before it reconnects.
   if (!co_await out.write("retry: 1000\n\n")) co_return;
   for (;;) {
     const bool goes_on = co_await waits_.pause(tell_every);

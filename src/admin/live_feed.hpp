@@ -23,14 +23,14 @@ namespace pillion::admin {
 
 class LiveFeed {
  public:
-  /// How far the verdict looks back, and how often the figures are kept for that.
+  /// The length of the verdict's window, and the interval of the readings that are kept for it.
   static constexpr std::chrono::seconds window{60};
   static constexpr std::chrono::seconds keep_every{10};
-  /// How often whoever listens hears something.
+  /// The interval of the events.
   static constexpr std::chrono::seconds tell_every{1};
   static constexpr std::size_t max_listeners = 8;
 
-  /// What it asks of the service.
+  /// What the feed reads from the service.
   struct Reader {
     std::function<Figures(runtime::Time now)> figures;
     std::function<Situation()> situation;
@@ -47,12 +47,12 @@ class LiveFeed {
     std::vector<Finding> findings;
     double window_seconds = 0;
   };
-  /// What `now` says beside the oldest figures of the window.
+  /// The verdict on `now` compared with the oldest reading of the window.
   [[nodiscard]] Verdict judge(const Figures& now) const;
 
-  /// False where there are as many listeners as there may be.
+  /// True if fewer than max_listeners listen.
   [[nodiscard]] bool has_room() const { return listeners_ < max_listeners; }
-  /// Writes events until the client goes, or ShardQuestions::stop(). To be called where there is room.
+  /// Writes events until the client goes, or until ShardQuestions::stop(). Call only if has_room().
   [[nodiscard]] boost::asio::awaitable<void> listen(http::ResponseStream& out);
 
  private:

@@ -5,7 +5,7 @@
 
 namespace pillion::admin {
 
-/// SHA-256, in hexadecimal, of the bill that lies where the image has it; empty where there is none.
+/// The SHA-256 of the image's bill of materials, in hexadecimal; empty if there is none.
 [[nodiscard]] std::string read_sbom_digest();
 
 }  // namespace pillion::admin

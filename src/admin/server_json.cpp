@@ -17,18 +17,18 @@ constexpr runtime::EnumArray<upstream::ConnectionState, std::string_view, 9> con
     "connecting", "handshaking", "proving", "ready", "silent", "worn", "draining", "closing", "closed"};
 static_assert(connection_words[upstream::ConnectionState::closed] == "closed");
 
-/// What all shards know of one server.
+/// The facts of one server, merged from all shards.
 struct Merged {
   bool is_known = false;
   bool is_tried = false;
   bool is_up = false;
-  bool is_silent = true;  // of those that take it for up, all find it silent
+  bool is_silent = true;  // True if the server is silent on every shard that finds it up
   bool knows_edns = true;
   bool writes_singly = false;
   upstream::LatencySketch latencies;
   std::optional<runtime::Duration> latency;
   std::optional<runtime::Duration> idle_timeout;
-  std::optional<std::uint64_t> quota;
+  std::optional<std::uint64_t> query_limit;
   std::optional<upstream::LastHandshake> last_handshake;
   std::optional<upstream::LastFailure> last_failure;
 };
@@ -53,7 +53,7 @@ void merge(Merged& merged, const upstream::ServerFacts& facts) {
   merged.latencies.add(facts.latencies);
   if (facts.latency) merged.latency = std::max(merged.latency.value_or(*facts.latency), *facts.latency);
   take_least(merged.idle_timeout, facts.idle_timeout);
-  take_least(merged.quota, facts.quota);
+  take_least(merged.query_limit, facts.query_limit);
   take_newer(merged.last_handshake, facts.last_handshake);
   take_newer(merged.last_failure, facts.last_failure);
 }
@@ -126,7 +126,7 @@ json::object latency_json(const Merged& server) {
 json::object learned_json(const Merged& server) {
   json::object object;
   object["idle_timeout_seconds"] = or_null(server.idle_timeout);
-  object["queries_per_connection"] = or_null(server.quota);
+  object["queries_per_connection"] = or_null(server.query_limit);
   object["edns"] = server.knows_edns;
   object["one_query_per_record"] = server.writes_singly;
   return object;
@@ -146,7 +146,7 @@ json::object counts_json(std::span<const std::string_view> labels, std::span<con
   return object;
 }
 
-/// The name that is verified; null where the address is, or nothing.
+/// The name that the certificate is verified for, or null if its IP address is verified, or there is no TLS.
 json::value tls_name_json(const config::Server& server) {
   return or_null(std::string_view(server.tls_name));
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Upstreams, their connections and certificates as JSON: the configuration, the summed counters, and what each shard
-// knows of each server, put together.
+// Upstreams, their connections and certificates as JSON, merged from the configuration, the summed counters and the
+// shards' facts.
 
 #include <cstddef>
 #include <optional>
@@ -16,23 +16,23 @@
 
 namespace pillion::admin {
 
-/// What the shards have said; nullopt for those that did not in time.
+/// The facts from each shard, or nullopt if a shard did not answer in time.
 using ServerViews = std::vector<std::optional<std::vector<ServerView>>>;
 
-/// Of a group with TLS, as the plan in use has it.
+/// The TLS settings of one upstream in the current configuration.
 struct TlsView {
   std::string upstream;
   std::size_t authorities = 0;
   std::optional<WallTime> client_not_after;
 };
 
-/// The schema Upstreams.
+/// An object of the schema Upstreams.
 [[nodiscard]] boost::json::object upstreams_json(const config::Config& config, const Figures& figures,
                                                  const ServerViews& views, const Moment& moment);
-/// The schema Connections.
+/// An object of the schema Connections.
 [[nodiscard]] boost::json::object connections_json(const config::Config& config, const ServerViews& views,
                                                    const Moment& moment);
-/// The schema Certificates.
+/// An object of the schema Certificates.
 [[nodiscard]] boost::json::object certificates_json(const config::Config& config, const std::vector<TlsView>& tls,
                                                     const ServerViews& views, const Moment& moment);
 

@@ -17,13 +17,13 @@ using boost::beast::http::verb;
 
 namespace {
 
-/// The page is one of this server's alone: nothing from elsewhere is loaded, and nobody shows it in
-/// theirs. Names from queries are in it, so that it may write no markup either (trusted types, of which it makes none).
+/// The page loads nothing from elsewhere, and no other site may embed it. It shows names from queries, so that it must
+/// not write markup (it has no trusted types).
 constexpr std::string_view content_security_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-/// A walk along a search list is many queries, each of which has a budget of its own.
+/// Longer than any query: a walk along a search list is several queries, each with its own budget.
 constexpr std::chrono::seconds longest_query{30};
 
 }  // namespace

@@ -1,6 +1,6 @@
 #pragma once
-// The admin server's site: the state of the running proxy under /api/v1, as http/openapi.json describes it, and a few
-// changes of it. Everything runs on the HTTP thread; what a shard knows alone is asked of it.
+// The site of the admin server: the state of the running proxy under /api/v1, as http/openapi.json describes it, and
+// some changes. Everything runs on the HTTP thread. The service asks the shards for what only they know.
 
 #include <chrono>
 #include <cstdint>
@@ -26,23 +26,23 @@
 
 namespace pillion::admin {
 
-/// How reloads went: of which the last has ended how.
+/// The number of reloads, and the outcome of the last one.
 struct ReloadCounts {
   std::uint64_t started = 0;
   std::uint64_t finished = 0;
   bool succeeded = false;
-  std::string text;  ///< lines
+  std::string text;  ///< the messages of the last reload, in lines
 };
 
-/// What the service asks of the program. Called on the HTTP thread.
+/// What the service needs of the program. Called on the HTTP thread.
 struct AdminHooks {
   std::function<const telemetry::Sources&()> sources;
   std::function<ProcessState()> state;
   std::function<bool()> loops_turn;
   std::function<ListenView()> listen;
-  /// False where there is nobody to read it.
+  /// False if no reloader runs.
   std::function<bool()> request_reload;
-  /// nullopt where that is not known at this moment.
+  /// nullopt if the counts cannot be read at this moment.
   std::function<std::optional<ReloadCounts>()> reloads;
   std::function<void()> drain;
   std::function<runtime::LogLevel()> log_level;
@@ -57,21 +57,21 @@ struct ConfigView {
 
 class AdminService {
  public:
-  /// `io` is the HTTP thread's loop.
+  /// `io` must be the loop of the HTTP thread.
   AdminService(boost::asio::io_context& io, runtime::Log& log, std::vector<PostToShard> shards, AdminHooks hooks,
                ConfigView config);
   AdminService(const AdminService&) = delete;
   AdminService& operator=(const AdminService&) = delete;
 
-  /// Refers to this.
+  /// The site. Its handlers refer to this object.
   [[nodiscard]] http::Site site();
-  /// Before the server runs.
+  /// Called before the server runs.
   void set_file(std::string file) { file_ = std::move(file); }
-  /// After a reload.
+  /// Called after a reload.
   void replace(ConfigView config) { config_ = std::move(config); }
-  /// Begins to remember what the verdict looks back on.
+  /// Keeps the readings that the verdict needs, until stop().
   [[nodiscard]] boost::asio::awaitable<void> remember() { return feed_.remember(); }
-  /// Ends everything that waits.
+  /// Ends every wait.
   void stop() { questions_.stop(); }
 
  private:

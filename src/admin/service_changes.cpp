@@ -1,4 +1,4 @@
-// What the service changes, where admin.read_only allows it.
+// The changes that the service makes, if admin.read_only allows them.
 
 #include <chrono>
 #include <utility>
@@ -14,9 +14,9 @@ using boost::beast::http::status;
 
 namespace {
 
-/// A large cache is walked in parts, between which queries are answered.
+/// A large cache is flushed in parts, and the shard answers queries in between.
 constexpr std::chrono::milliseconds flush_patience{10'000};
-/// Files are read, and new upstreams shake hands for up to 5 s.
+/// A reload reads files, and new upstreams have up to 5 s for their handshakes.
 constexpr std::chrono::milliseconds reload_patience{15'000};
 constexpr std::chrono::milliseconds look_every{20};
 
@@ -48,7 +48,8 @@ AdminService::Response AdminService::log_level(const Request& request) {
   return http::respond(json_response(object));
 }
 
-/// A reload that was under way before may have read what has changed since: the next one is waited for.
+/// Waits for a reload that starts after the request, since one that was already running may have read the files before
+/// they changed.
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until the handler ends
 AdminService::Response AdminService::reload(const Request& /*request*/) {
   const auto before = hooks_.reloads();

@@ -1,4 +1,4 @@
-// What the service lists of what clients have done: the cache, clients, recent queries.
+// The lists of what clients have done: the cache, clients, recent queries.
 
 #include <algorithm>
 #include <array>
@@ -60,7 +60,7 @@ std::uint64_t missing(const std::vector<std::optional<Answer>>& answers) {
   return static_cast<std::uint64_t>(std::ranges::count_if(answers, [](const auto& answer) { return !answer; }));
 }
 
-/// What all shards have answered.
+/// The elements of all shards that answered.
 template <typename Element>
 std::vector<Element> joined(std::vector<std::optional<std::vector<Element>>>& answers) {
   std::vector<Element> all;
@@ -120,7 +120,7 @@ json::object client_json(const server::ClientFacts& client, const Moment& moment
   return object;
 }
 
-/// One record for each address, of all shards.
+/// One record for each address, merged from all shards.
 std::vector<server::ClientFacts> merged(std::vector<server::ClientFacts> clients) {
   std::ranges::sort(clients, {}, &server::ClientFacts::address);
   std::vector<server::ClientFacts> merged;

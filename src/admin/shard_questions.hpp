@@ -1,5 +1,5 @@
 #pragma once
-// Asks the shards something, each on its own thread, and waits for what they say: no lock, and no shard waits.
+// Runs a function on each shard's thread and waits for the results. No lock is needed, and no shard waits.
 
 #include <chrono>
 #include <cstddef>
@@ -19,14 +19,15 @@
 
 namespace pillion::admin {
 
-/// What a shard is asked. nullopt is to be asked again in another turn of its loop: for what takes long.
+/// The function that a shard runs. If it returns nullopt, it runs again in another turn of the shard's loop, so that
+/// long work is divided.
 template <typename Answer>
 using Question = std::function<std::optional<Answer>(ShardView&)>;
 
-/// Belongs to the thread of the loop that asks. The shards' threads have ended before the loop goes.
+/// Used only by the thread of the loop that asks. The shards' threads must end before that loop is destroyed.
 class ShardQuestions {
  public:
-  /// A shard that has not answered for so long is left out.
+  /// A shard that takes longer than this is left out.
   static constexpr std::chrono::milliseconds patience{2000};
 
   ShardQuestions(boost::asio::io_context& io, std::vector<PostToShard> shards) : io_(io), shards_(std::move(shards)) {}
@@ -35,8 +36,8 @@ class ShardQuestions {
 
   [[nodiscard]] std::size_t shards() const { return shards_.size(); }
 
-  /// What each shard answers, in their order; nullopt for those that do not in time. Each shard has a copy of the
-  /// question. A temporary must not be given from within a coroutine: g++ 12 destroys it twice.
+  /// The result of each shard, in the shards' order; nullopt if one took too long. Each shard has its own copy of
+  /// `question`. A coroutine must not pass a temporary, which g++ 12 would destroy twice.
   template <typename Answer>
   [[nodiscard]] boost::asio::awaitable<std::vector<std::optional<Answer>>> ask(
       Question<Answer> question, std::chrono::milliseconds wait = patience) {
@@ -46,8 +47,8 @@ class ShardQuestions {
     co_return std::move(poll->answers);
   }
 
-  /// What the first shard answers to what it begins now and hands over later; nullopt where it does not in time. As for
-  /// ask(), no temporary.
+  /// The result that the first shard hands over later; nullopt if it takes too long. A coroutine must not pass a
+  /// temporary, as for ask().
   template <typename Answer>
   using Errand = std::function<void(ShardView&, std::function<void(Answer)> done)>;
   template <typename Answer>
@@ -61,12 +62,12 @@ class ShardQuestions {
     co_return std::move(poll->answers.front());
   }
 
-  /// Ends all waiting, now and from now on.
+  /// Ends every wait, also those that begin later.
   void stop() {
     stopped_ = true;
     for (auto* const timer : waiting_) timer->cancel();
   }
-  /// Waits; false where stop() has ended it.
+  /// Waits for `time`. False if stop() ended the wait.
   [[nodiscard]] boost::asio::awaitable<bool> pause(std::chrono::milliseconds time);
 
  private:
@@ -74,7 +75,8 @@ class ShardQuestions {
     explicit PollState(boost::asio::io_context& loop, std::size_t count) : io(loop), missing(count) {}
     boost::asio::io_context& io;
     std::size_t missing;
-    boost::asio::steady_timer* timer = nullptr;  // while somebody waits; the asking thread's, like `missing`
+    // Set while a caller waits; used by the asking thread only, like `missing`.
+    boost::asio::steady_timer* timer = nullptr;
   };
   template <typename Answer>
   struct Poll : PollState {
@@ -91,7 +93,7 @@ class ShardQuestions {
       hand_over(poll, shard, std::move(*answer));
     });
   }
-  /// From the shard's thread to the one that asks.
+  /// Hands the result over to the asking thread.
   template <typename Answer>
   static void hand_over(const std::shared_ptr<Poll<Answer>>& poll, std::size_t shard, Answer answer) {
     boost::asio::post(poll->io, [poll, shard, answer = std::move(answer)]() mutable {

@@ -1,5 +1,5 @@
 #pragma once
-// A shard as people look at it. All calls are made on the shard's thread.
+// The interface of a shard for the admin server. All calls are made on the shard's thread.
 
 #include <functional>
 #include <optional>
@@ -15,7 +15,7 @@
 
 namespace pillion::admin {
 
-/// One server of one upstream, as one shard knows it.
+/// The facts of one server as one shard knows them.
 struct ServerView {
   std::string upstream;
   std::string server;  ///< address and port
@@ -32,10 +32,10 @@ class ShardView {
   [[nodiscard]] virtual std::vector<ServerView> servers() = 0;
   [[nodiscard]] virtual std::vector<server::ClientFacts> clients() = 0;
   [[nodiscard]] virtual const server::RecentQueries& recent() = 0;
-  /// nullptr where there is no cache.
+  /// The cache, or nullptr if it is off.
   [[nodiscard]] virtual cache::Store* cache() = 0;
-  /// Asks as a client would. `done` is called once, now or later, with nullopt if too many are being explained already;
-  /// not where the shard ends before.
+  /// Asks as a client would. `done` is called once, now or later; with nullopt if too many explanations are in
+  /// progress. It is not called if the shard ends first.
   virtual void explain(const server::ExplainedQuestion& question,
                        std::function<void(std::optional<server::Explanation>)> done) = 0;
 
@@ -43,7 +43,7 @@ class ShardView {
   ~ShardView() = default;
 };
 
-/// Thread-safe: calls the function on the shard's thread, if its loop still runs.
+/// Calls the function on the shard's thread if its loop still runs. Any thread may call it.
 using PostToShard = std::function<void(std::function<void(ShardView&)>)>;
 
 }  // namespace pillion::admin

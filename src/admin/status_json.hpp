@@ -1,5 +1,5 @@
 #pragma once
-// The process as a whole as JSON: status, the numbers of the cache, the figures of an event.
+// The process as a whole as JSON: its status, the cache's figures, the figures of a live event.
 
 #include <cstdint>
 #include <optional>
@@ -17,14 +17,14 @@
 
 namespace pillion::admin {
 
-/// Where the process listens, as bound.
+/// The addresses that the process has bound.
 struct ListenView {
   std::vector<std::string> dns;
   std::vector<std::string> http;
   std::vector<std::string> admin;
 };
 
-/// What the status says besides the figures.
+/// What the status contains besides the figures.
 struct StatusParts {
   const telemetry::Sources& sources;
   const Figures& figures;
@@ -32,7 +32,7 @@ struct StatusParts {
   double window_seconds = 0;
   ProcessState state = ProcessState::ready;
   WallTime started;
-  std::string file;  ///< of the configuration; empty: the defaults
+  std::string file;  ///< path of the configuration; empty: the defaults
   std::string sbom;  ///< SHA-256 in hexadecimal; empty: none
   bool read_only = true;
   std::uint32_t threads = 1;
@@ -40,16 +40,16 @@ struct StatusParts {
   runtime::LogLevel log_level = runtime::LogLevel::info;
 };
 
-/// The schema Verdict.
+/// An object of the schema Verdict.
 [[nodiscard]] boost::json::object verdict_json(const std::vector<Finding>& findings, double window_seconds);
-/// The schema CacheNumbers.
+/// An object of the schema CacheNumbers.
 [[nodiscard]] boost::json::object cache_json(const CacheFigures& figures);
-/// The schema ReloadState.
+/// An object of the schema ReloadState.
 [[nodiscard]] boost::json::object reloads_json(const telemetry::Sources& sources);
-/// The schema Status.
+/// An object of the schema Status.
 [[nodiscard]] boost::json::object status_json(const StatusParts& parts, const Moment& moment);
 
-/// The schema Live: `now`, and what happened since `before`. The findings are of a longer window.
+/// An object of the schema Live: `now`, and the changes since `before`. The findings are about a longer window.
 [[nodiscard]] boost::json::object live_json(const Figures& now, const Figures& before,
                                             const std::vector<Finding>& findings, double window_seconds,
                                             ProcessState state, const Moment& moment);

@@ -58,7 +58,7 @@ json::array records_of(const dns::MessageView& message) {
   return array;
 }
 
-/// What the last event says of the answer.
+/// Adds the answer that the last event describes.
 void add_answer(const trace::Answered& answered, json::object& object) {
   object["rcode"] = presentation::rcode_to_text(answered.rcode);
   object["source"] = answered.source;

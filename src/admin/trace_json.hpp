@@ -1,5 +1,5 @@
 #pragma once
-// An explanation as the admin server gives it.
+// An explanation as JSON for the admin server.
 
 #include <boost/json/object.hpp>
 
@@ -8,8 +8,8 @@
 namespace pillion::admin {
 
 /// {"name", "type", "rcode", "source", "duration_ms", "ede": [{"code", "text"}], "records": [{"section", "name",
-/// "ttl", "type", "data"}], "trace": [{"at_ms", "event", "text", "step"?, …}], "events_lost"}. The fields of an event
-/// beyond these are those of trace::fields_of().
+/// "ttl", "type", "data"}], "trace": [{"at_ms", "event", "text", "step"?, …}], "events_lost"}. An event's other fields
+/// are those of trace::fields_of().
 [[nodiscard]] boost::json::object to_json(const server::ExplainedQuestion& question,
                                           const server::Explanation& explanation);
 

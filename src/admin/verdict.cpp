@@ -15,17 +15,17 @@ namespace {
 
 using upstream::Error;
 
-/// A server that takes so long for every second answer is slow.
+/// A server whose median is at least this is slow.
 constexpr double slow_seconds = 0.3;
-/// Fewer answers in the window say nothing.
+/// With fewer answers in the window, the verdict judges neither latency nor failures.
 constexpr std::uint64_t enough_answers = 10;
-/// So large a part of all answers that failed is worth a word, and so large a part an alarm.
+/// From this part of failed answers on there is a warning, and from the second a critical finding.
 constexpr double failing_part = 0.01;
 constexpr double failing_badly_part = 0.2;
-/// A certificate is renewed before so many days are left.
+/// A certificate should have been renewed when fewer days are left.
 constexpr double days_to_renew = 7;
 constexpr double seconds_of_day = 86'400;
-/// A share of memory is short from here on.
+/// From this part on, a share of memory is short.
 constexpr double short_part = 0.95;
 
 std::string number(std::uint64_t count) {
@@ -36,7 +36,7 @@ std::string counted(std::uint64_t count, std::string_view one, std::string_view 
   return number(count).append(" ").append(count == 1 ? one : many);
 }
 
-/// To the nearest; `value` is not negative.
+/// Rounds to the nearest number. `value` must not be negative.
 std::uint64_t rounded(double value) {
   return static_cast<std::uint64_t>(value + 0.5);  // NOLINT(bugprone-incorrect-roundings): std::lround is of libm
 }

@@ -1,5 +1,6 @@
 #pragma once
-// Is DNS well here, and if not, whose fault is it? Pure: from figures of now and of a while ago to sentences.
+// Judges whether DNS works, and whose fault it is if not. Pure: compares current figures with older ones and returns
+// sentences.
 
 #include <chrono>
 #include <cstdint>
@@ -13,8 +14,8 @@ namespace pillion::admin {
 
 enum class Severity : std::uint8_t {
   ok,
-  notice,    ///< nobody is hurt yet, or no more
-  warning,   ///< some answers are late or missing, or will be
+  notice,    ///< nobody is affected yet, or any more
+  warning,   ///< some answers are late or missing, or soon will be
   critical,  ///< answers are missing
 };
 [[nodiscard]] std::string_view to_string(Severity severity);
@@ -22,32 +23,32 @@ enum class Severity : std::uint8_t {
 enum class Fault : std::uint8_t { none, upstream, network, clients, pillion, configuration };
 [[nodiscard]] std::string_view to_string(Fault fault);
 
-/// What the process does.
+/// The state of the process.
 enum class ProcessState : std::uint8_t { starting, ready, draining };
 [[nodiscard]] std::string_view to_string(ProcessState state);
 
-/// Something that is to be known, and whose fault it is.
+/// A fact to report, and whose fault it is.
 struct Finding {
   Severity severity = Severity::ok;
-  std::string_view code;  ///< of static storage, as the OpenAPI document lists them
+  std::string_view code;  ///< static storage; one of the codes in the OpenAPI document
   Fault fault = Fault::none;
   std::string text;          ///< one sentence
-  std::string subject = {};  ///< a server or an upstream; empty where it is about none
+  std::string subject = {};  ///< the server or upstream concerned; empty if there is none
 };
 
-/// What a verdict depends on besides the figures.
+/// What the verdict depends on besides the figures.
 struct Situation {
   ProcessState state = ProcessState::ready;
   bool loops_turn = true;
   bool last_reload_failed = false;
-  double unix_seconds = 0;  ///< now
+  double unix_seconds = 0;  ///< the current time
 };
 
-/// All findings, the worst first; the only one is all_well where nothing is wrong. `before` is older than `now`; what
-/// happened in between is what is judged. Never empty.
+/// All findings, the worst first; all_well alone if nothing is wrong. Never empty. `before` must be older than `now`:
+/// the verdict is about the time between.
 [[nodiscard]] std::vector<Finding> judge(const Figures& now, const Figures& before, const Situation& situation);
 
-/// The time between the two, in seconds.
+/// The time between the two readings, in seconds.
 [[nodiscard]] double window_of(const Figures& now, const Figures& before);
 
 }  // namespace pillion::admin

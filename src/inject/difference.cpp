@@ -19,7 +19,7 @@
 namespace pillion::inject {
 namespace {
 
-/// Pillion's container and where it stands.
+/// Pillion's container and its place in the pod.
 struct Found {
   std::string_view list;
   std::size_t place;
@@ -36,7 +36,7 @@ std::optional<Found> find_container(const json::value& pod) {
   return std::nullopt;
 }
 
-/// What the API server adds to a container and a volume by itself, where nobody has said it.
+/// Keys that the API server adds to a container or a volume if nobody has set them.
 constexpr std::array<std::string_view, 4> defaulted = {"terminationMessagePath", "successThreshold", "defaultMode",
                                                        "apiVersion"};
 
@@ -44,14 +44,14 @@ bool is_defaulted(std::string_view key) {
   return std::ranges::find(defaulted, key) != defaulted.end();
 }
 
-/// The token of the service account is the API server's as well.
+/// True if the API server has added this mount: the token of the service account.
 bool is_token_mount(const json::value& item) {
   return text_at(item, "/mountPath") == "/var/run/secrets/kubernetes.io/serviceaccount";
 }
 
 bool is_same(const json::value& there, const json::value& to_be);
 
-/// Keys of one or the other of which the values differ.
+/// The keys whose values differ, or that only one of the two objects has.
 std::set<std::string> differing_keys(const json::object& there, const json::object& to_be) {
   std::set<std::string> keys;
   for (const auto& [key, value] : to_be) {
@@ -64,7 +64,7 @@ std::set<std::string> differing_keys(const json::object& there, const json::obje
   return keys;
 }
 
-/// True if `there` says what is `to_be`, as the API server may have stored it.
+/// True if `there` is equal to `to_be`, apart from what the API server adds.
 bool is_same(const json::value& there, const json::value& to_be) {  // NOLINT(misc-no-recursion): as deep as the YAML
   if (there.is_object() && to_be.is_object()) return differing_keys(there.get_object(), to_be.get_object()).empty();
   if (!there.is_array() || !to_be.is_array()) return there == to_be;
@@ -82,7 +82,7 @@ std::string joined(const std::set<std::string>& words) {
   return list;
 }
 
-/// The longest suffix holds, whatever the order of the routes.
+/// Sorts the routes, since their order has no meaning: the longest suffix wins.
 json::value without_order(json::value config) {
   auto* const members = config.if_object();
   auto* const routes = members == nullptr ? nullptr : members->if_contains("routes");
@@ -92,7 +92,8 @@ json::value without_order(json::value config) {
   return config;
 }
 
-/// What others have put in front of Pillion's volumes or secrets changes nothing; lists within keep their order.
+/// Sorts a list by its items' names, since others may put their volumes or secrets in front of Pillion's. Lists within
+/// the items keep their order.
 json::value in_any_order(const json::value* value) {
   if (value == nullptr) return nullptr;
   auto result = *value;
@@ -101,7 +102,7 @@ json::value in_any_order(const json::value* value) {
   return result;
 }
 
-/// The configuration that travels with the pod; nullopt where none does, or it is no YAML.
+/// The configuration in the pod's annotation, or nullopt if there is none or it is not YAML.
 std::optional<json::value> config_of(const json::value& pod) {
   const auto* const text = find_string(pod, child("/metadata/annotations", config_annotation));
   if (text == nullptr) return std::nullopt;
@@ -171,7 +172,7 @@ class Comparison {
     const auto* const to_be = find_object(wanted_, "/metadata/annotations");
     auto keys = differing_keys(there == nullptr ? none : *there, to_be == nullptr ? none : *to_be);
     keys.erase(std::string(config_annotation));
-    // What it has is the consequence of the rest.
+    // The marker follows from everything else.
     keys.erase(std::string(marker_annotation));
     for (const auto& key : keys) say("annotation " + key);
   }

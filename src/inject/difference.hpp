@@ -1,5 +1,5 @@
 #pragma once
-// In what a pod with Pillion is another than it is to be.
+// Describes how a pod's sidecar differs from the requested one.
 
 #include <string>
 
@@ -9,9 +9,9 @@ namespace pillion::inject {
 
 namespace json = boost::json;
 
-/// Says it in words for a person, the image and the configuration first: "image a instead of b, configuration
-/// (upstreams), resources of the container". Empty where there is nothing: two texts of a configuration that say the
-/// same are no difference. `pod` has Pillion, and `wanted` is what `mutate` makes of it.
+/// Describes the difference for people, the image and the configuration first: "image a instead of b, configuration
+/// (upstreams), resources of the container". Empty if there is none. Two texts of the same configuration are no
+/// difference. `pod` must have Pillion; `wanted` is what mutate() makes of it.
 [[nodiscard]] std::string describe_difference(const json::value& pod, const json::value& wanted);
 
 }  // namespace pillion::inject

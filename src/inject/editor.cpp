@@ -22,12 +22,12 @@ std::string unescaped(std::string_view token) {
   return key;
 }
 
-struct Place {
+struct MemberPlace {
   json::value& parent;
   std::string key;
 };
 
-Place place(json::value& document, std::string_view pointer) {
+MemberPlace place(json::value& document, std::string_view pointer) {
   const auto slash = pointer.rfind('/');
   return {document.at_pointer(pointer.substr(0, slash)), unescaped(pointer.substr(slash + 1))};
 }

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::string_view annotations = "/metadata/annotations";
 
-/// Puts Pillion into a pod that has none of it, and keeps account of what was not there before.
+/// Puts Pillion into a pod that does not have it, and records what was added.
 class Insertion {
  public:
   Insertion(Editor& editor, const Options& options) : editor_(editor), options_(options) {}
@@ -39,14 +39,14 @@ class Insertion {
   }
 
  private:
-  /// Makes an empty map or list of what is not there.
+  /// Adds an empty map or list if there is none.
   void ensure(std::string_view pointer, json::value empty, std::string_view name) {
     if (find(editor_.document(), pointer) != nullptr) return;
     editor_.add(pointer, std::move(empty));
     marker_.added.emplace_back(name);
   }
 
-  /// Puts the items in front.
+  /// Inserts the items at the start of the list.
   void insert(const std::string& list, const json::array& items, std::string_view name) {
     if (items.empty()) return;
     ensure(list, json::array{}, name);
@@ -89,7 +89,7 @@ class Insertion {
     marker_.added.emplace_back("sysctl");
   }
 
-  /// An annotation that the pod does not have.
+  /// Adds the annotation unless the pod has it.
   void annotate(std::string_view key, std::string_view value) {
     if (find(editor_.document(), child(annotations, key)) != nullptr) return;
     editor_.add(child(annotations, key), json::value(value));
@@ -125,7 +125,7 @@ class Insertion {
       annotate("proxy.istio.io/config", R"({"proxyMetadata":{"ISTIO_META_DNS_CAPTURE":"false"}})");
   }
 
-  /// Behind the pod's own.
+  /// Appends the secrets to the pod's own.
   void add_pull_secrets() {
     const std::string list = "/spec/imagePullSecrets";
     for (const auto& secret : options_.image_pull_secrets) {
@@ -160,7 +160,7 @@ std::expected<json::array, Reason> mutate(const json::value& pod, const Options&
   json::value edited = pod;
   Editor editor(edited);
   if (*marker) remove_sidecar(editor, **marker);
-  // Pillion may have been all that there was.
+  // Removing the old sidecar may have emptied what the pod consisted of.
   if (auto malformation = find_malformation(edited)) return obstacle(std::move(*malformation));
   if (auto found = find_obstacle(edited, options)) return obstacle(std::move(*found));
   const auto own = with_overrides(edited, options);

@@ -1,5 +1,5 @@
 #pragma once
-// The definition of a pod with Pillion.
+// Defines what a pod with Pillion is.
 
 #include <cstdint>
 #include <expected>
@@ -13,27 +13,27 @@
 
 namespace pillion::inject {
 
-/// Why a pod stays as it is.
+/// Why a pod stays unchanged.
 struct Reason {
   enum class Kind : std::uint8_t {
-    opted_out,  ///< as its owner wants it
+    opted_out,  ///< its owner has opted out
     obstacle,   ///< Pillion cannot be put into it
   };
   Kind kind;
-  std::string text;  ///< what is in the way and the remedy; one line
+  std::string text;  ///< the obstacle and the remedy; one line
 };
 
-/// The patch (RFC 6902) that makes of `pod`, a pod or a pod template, one with Pillion; empty where it is one already,
-/// as these options want it. A sidecar of other options or of another version is replaced. Pillion is first of the init
-/// containers (or of the containers), wherever others have put themselves since. `name_space` is the pod's.
+/// The patch (RFC 6902) that puts Pillion into `pod`, a pod or a pod template of the namespace `name_space`. Empty if
+/// the pod already is as these options want it. A sidecar with other options or of another version is replaced.
+/// Pillion becomes the first init container (or container), even if others have been inserted in front of it since.
 [[nodiscard]] std::expected<json::array, Reason> mutate(const json::value& pod, const Options& options,
                                                         std::string_view name_space);
 
-/// The patch that takes Pillion out and leaves what was there before; empty where it is not in. The error says what is
-/// in the way.
+/// The patch that removes Pillion and keeps everything else; empty if the pod does not have it. The error says what
+/// prevents that.
 [[nodiscard]] std::expected<json::array, Reason> restore(const json::value& pod);
 
-/// Makes `document` what the patch wants, which `mutate` or `restore` has made for it.
+/// Applies a patch that mutate() or restore() has made for `document`.
 void apply(const json::array& patch, json::value& document);
 
 }  // namespace pillion::inject

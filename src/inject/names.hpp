@@ -1,5 +1,5 @@
 #pragma once
-// The names by which Pillion is known in a pod.
+// The names of Pillion's parts in a pod.
 
 #include <array>
 #include <string_view>

@@ -21,7 +21,7 @@ using Obstacle = std::optional<std::string>;
 constexpr std::array<std::string_view, 3> container_lists = {"/spec/initContainers", "/spec/containers",
                                                              "/spec/ephemeralContainers"};
 
-/// Spaces around it do not count.
+/// Parses a whole number; spaces around it are ignored.
 std::optional<unsigned> whole_number(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(' '), text.size()));
   text = text.substr(0, text.find_last_not_of(' ') + 1);
@@ -95,7 +95,8 @@ Obstacle sysctl(const json::value& pod) {
   return std::nullopt;
 }
 
-/// Pillion listens on port 53 of UDP and TCP, and on its HTTP port of TCP: ports of other protocols are other ports.
+/// Pillion listens on port 53 of UDP and TCP, and on its HTTP port of TCP. The same number of another protocol is
+/// another port.
 Obstacle taken_port(const json::value& pod, const Options& options) {
   for (const auto list : container_lists) {
     for (const auto& each : items_at(pod, list)) {
@@ -117,7 +118,7 @@ Obstacle taken_port(const json::value& pod, const Options& options) {
   return std::nullopt;
 }
 
-/// Whether a list such as "25, 800-900" has the port.
+/// True if a list such as "25, 800-900" contains the port.
 bool has_port(std::string_view list, std::uint16_t port) {
   while (!list.empty()) {
     const auto comma = std::min(list.find(','), list.size());
@@ -131,29 +132,29 @@ bool has_port(std::string_view list, std::uint16_t port) {
   return false;
 }
 
-enum class Kind : std::uint8_t { map, list, text };
+enum class JsonType : std::uint8_t { map, list, text };
 
 struct Shape {
   std::string_view pointer;
-  Kind kind;
+  JsonType kind;
 };
 
 constexpr std::array shapes = {
-    Shape{"/metadata", Kind::map},
-    Shape{"/metadata/labels", Kind::map},
-    Shape{"/metadata/annotations", Kind::map},
-    Shape{"/spec", Kind::map},
-    Shape{"/spec/containers", Kind::list},
-    Shape{"/spec/initContainers", Kind::list},
-    Shape{"/spec/ephemeralContainers", Kind::list},
-    Shape{"/spec/volumes", Kind::list},
-    Shape{"/spec/dnsPolicy", Kind::text},
-    Shape{"/spec/dnsConfig", Kind::map},
-    Shape{"/spec/dnsConfig/nameservers", Kind::list},
-    Shape{"/spec/dnsConfig/searches", Kind::list},
-    Shape{"/spec/dnsConfig/options", Kind::list},
-    Shape{"/spec/securityContext", Kind::map},
-    Shape{"/spec/securityContext/sysctls", Kind::list},
+    Shape{"/metadata", JsonType::map},
+    Shape{"/metadata/labels", JsonType::map},
+    Shape{"/metadata/annotations", JsonType::map},
+    Shape{"/spec", JsonType::map},
+    Shape{"/spec/containers", JsonType::list},
+    Shape{"/spec/initContainers", JsonType::list},
+    Shape{"/spec/ephemeralContainers", JsonType::list},
+    Shape{"/spec/volumes", JsonType::list},
+    Shape{"/spec/dnsPolicy", JsonType::text},
+    Shape{"/spec/dnsConfig", JsonType::map},
+    Shape{"/spec/dnsConfig/nameservers", JsonType::list},
+    Shape{"/spec/dnsConfig/searches", JsonType::list},
+    Shape{"/spec/dnsConfig/options", JsonType::list},
+    Shape{"/spec/securityContext", JsonType::map},
+    Shape{"/spec/securityContext/sysctls", JsonType::list},
 };
 
 }  // namespace
@@ -162,13 +163,13 @@ Obstacle find_malformation(const json::value& pod) {
   for (const auto& [pointer, kind] : shapes) {
     const auto* const found = find(pod, pointer);
     if (found == nullptr) continue;
-    const bool ok = kind == Kind::map    ? found->is_object()
-                    : kind == Kind::list ? found->is_array()
-                                         : found->is_string();
+    const bool ok = kind == JsonType::map    ? found->is_object()
+                    : kind == JsonType::list ? found->is_array()
+                                             : found->is_string();
     if (ok) continue;
     std::string path(pointer.substr(1));
     std::ranges::replace(path, '/', '.');
-    return path + " is to be " + (kind == Kind::map ? "a map" : kind == Kind::list ? "a list" : "text");
+    return path + " is to be " + (kind == JsonType::map ? "a map" : kind == JsonType::list ? "a list" : "text");
   }
   if (items_at(pod, "/spec/containers").empty()) return "spec.containers is missing: it is to be a list";
   return std::nullopt;

@@ -1,5 +1,5 @@
 #pragma once
-// Pods into which Pillion cannot be put, and why.
+// Finds why Pillion cannot be put into a pod.
 
 #include <optional>
 #include <string>
@@ -10,17 +10,18 @@
 
 namespace pillion::inject {
 
-/// nullopt where Pillion can be put into the pod, in which it is not yet; else what is in the way, and the remedy.
+/// The obstacle and the remedy, or nullopt if there is none. The pod must not have Pillion yet.
 [[nodiscard]] std::optional<std::string> find_obstacle(const json::value& pod, const Options& options);
 
-/// The same of the mesh's annotations that the pod has: they stay as they are, and so have to let Pillion's ports pass
-/// already. `options` are this pod's.
+/// The obstacle in the mesh's annotations that the pod already has, or nullopt if there is none. Pillion does not
+/// change them, so they must already exclude its ports. `options` are those of this pod.
 [[nodiscard]] std::optional<std::string> find_mesh_obstacle(const json::value& pod, const Options& options);
 
-/// nullopt where what is looked at has the kinds (map, list, text) that Kubernetes knows; else what has not.
+/// The part of the pod that does not have the type (map, list, text) that Kubernetes requires, or nullopt if every
+/// part that is read has it.
 [[nodiscard]] std::optional<std::string> find_malformation(const json::value& pod);
 
-/// True if the owner has said by a label that the pod is to stay without.
+/// True if the owner has opted out by a label.
 [[nodiscard]] bool is_opted_out(const json::value& pod);
 
 }  // namespace pillion::inject

@@ -18,7 +18,7 @@ bool is_digit(char c) {
   return c >= '0' && c <= '9';
 }
 
-/// A DNS-1123 subdomain, which names a ConfigMap.
+/// True if `text` is a DNS-1123 subdomain and may name a ConfigMap.
 bool is_object_name(std::string_view text) {
   const auto is_alphanumeric = [](char c) { return is_digit(c) || (c >= 'a' && c <= 'z'); };
   return !text.empty() && text.size() <= 253 && is_alphanumeric(text.front()) && is_alphanumeric(text.back()) &&
@@ -52,7 +52,7 @@ void set_resource(Options& options, std::string_view kind, std::string_view what
 }
 
 struct Override {
-  std::string_view name;  ///< behind the prefix
+  std::string_view name;  ///< the annotation's name after the prefix
   std::string (*check)(std::string_view text);
   void (*apply)(Options& options, std::string_view text);
 };

@@ -1,5 +1,5 @@
 #pragma once
-// The annotations by which the owner of a pod says what Pillion is to be like in it: a closed list.
+// The annotations by which a pod's owner changes the options for this pod. The list is closed.
 
 #include <expected>
 #include <optional>
@@ -12,11 +12,12 @@
 
 namespace pillion::inject {
 
-/// Empty where `text` is a Kubernetes quantity above zero ("64Mi", "0.5", "100m"); else what is wrong and what would be
+/// Empty if `text` is a Kubernetes quantity above zero ("64Mi", "0.5", "100m"); else what is wrong and what would be
 /// right.
 [[nodiscard]] std::string check_quantity(std::string_view text);
 
-/// The options for this pod, in which Pillion is not yet. The error names the annotation, and what would be right.
+/// `options` changed by the pod's annotations. The pod must not have Pillion yet. The error names the annotation and
+/// says what would be right.
 [[nodiscard]] std::expected<Options, std::string> with_overrides(const json::value& pod, Options options);
 
 }  // namespace pillion::inject

@@ -7,29 +7,30 @@
 namespace pillion::inject {
 namespace {
 
-// Of each provider's services, the zones that applications ask for, not those of the private addresses: a public
-// resolver follows the alias from db.database.windows.net to db.privatelink.database.windows.net by itself, and finds
-// the public address at its end. `internal` is for private use (ICANN, 2024): a public resolver can only deny it, and
-// learns the name. What is beneath it stands by itself too, so that it stays where `internal` has a route of one's own.
+// The zones of each provider's services that applications ask for, not those of the private addresses. A public
+// resolver would follow the alias from db.database.windows.net to db.privatelink.database.windows.net itself, and
+// return the public address at its end. `internal` is reserved for private use (ICANN, 2024): a public resolver can
+// only deny its names, and would learn them. The zones beneath `internal` are listed too, so that they stay private if
+// `internal` has a route of the user's own.
 
-/// The metadata server and names of machines (Google Cloud's page about internal DNS names); zones over which a network
-/// may have a private one, for Private Google Access, VPC Service Controls and Private Service Connect (its pages about
+/// The metadata server and the names of machines (Google Cloud's page about internal DNS names). Zones that a network
+/// may serve privately, for Private Google Access, VPC Service Controls and Private Service Connect (its pages about
 /// private connectivity, and about registries in private clusters).
 constexpr auto gke =
     std::to_array<std::string_view>({"gcr.io", "google.internal", "googleapis.com", "internal", "pkg.dev"});
 
-/// Names of machines, ec2.internal in us-east-1 and REGION.compute.internal elsewhere (AWS' page about DNS attributes
-/// of a VPC); services that have private addresses in a VPC: interface endpoints, file systems, the API server of a
-/// private cluster (its pages about PrivateLink and EFS; that about the cluster's API server endpoint, which has
+/// Names of machines: ec2.internal in us-east-1, REGION.compute.internal elsewhere (AWS' page about DNS attributes of
+/// a VPC). Services with private addresses in a VPC: interface endpoints, file systems, the API server of a private
+/// cluster (its pages about PrivateLink and EFS, and about the cluster's API server endpoint, which has
 /// REGION.eks.amazonaws.com, since October 2024 REGION.api.aws for IPv6, and in China amazonwebservices.com.cn).
 constexpr auto eks = std::to_array<std::string_view>({"amazonaws.com", "amazonaws.com.cn", "amazonwebservices.com.cn",
                                                       "api.aws", "compute.internal", "ec2.internal", "internal"});
 
-/// Names of machines, internal.cloudapp.net (Azure's page about name resolution in virtual networks); the domains of
-/// the zones that its page "Azure Private Endpoint DNS configuration" calls the public forwarders of each zone
-/// privatelink.*, azmk8s.io of the API server of a private cluster among them: the table of the commercial cloud, as of
-/// October 2023, and azurecontainerapps.io and azureiotcentral.com, which that edition has not. Those of the
-/// government's and China's clouds are others.
+/// Names of machines: internal.cloudapp.net (Azure's page about name resolution in virtual networks). The zones that
+/// Azure's page "Azure Private Endpoint DNS configuration" calls the public forwarders of the zones privatelink.*,
+/// such as azmk8s.io of the API server of a private cluster: the table of the commercial cloud as of October 2023.
+/// Also azurecontainerapps.io and azureiotcentral.com, which that edition lacks. The government's and China's clouds
+/// have other zones.
 constexpr auto aks = std::to_array<std::string_view>({"aznbcontent.net",
                                                       "azconfig.io",
                                                       "azmk8s.io",
@@ -58,7 +59,7 @@ constexpr auto aks = std::to_array<std::string_view>({"aznbcontent.net",
                                                       "windowsazure.com",
                                                       "wvd.microsoft.com"});
 
-/// Names of machines, in most clouds. The domain of the cluster itself, of api-int and apps, is not known here.
+/// Names of machines in most clouds. The cluster's own domain, with api-int and apps, is not known here.
 constexpr auto openshift = std::to_array<std::string_view>({"internal"});
 
 using Name = std::pair<std::string_view, Platform>;

@@ -1,5 +1,5 @@
 #pragma once
-// Where the cluster runs, and what of the sidecar follows from it.
+// The platform that the cluster runs on, and its effects on the sidecar.
 
 #include <cstdint>
 #include <optional>
@@ -10,11 +10,11 @@ namespace pillion::inject {
 
 enum class Platform : std::uint8_t { none, gke, eks, aks, openshift };
 
-/// nullopt where the value is none of the names above.
+/// The platform with this name ("gke"), or nullopt if there is none.
 [[nodiscard]] std::optional<Platform> platform_from(std::string_view text);
 
-/// Zones for the cluster's DNS besides the cluster's own: what is in them, the network's resolver behind it alone
-/// knows.
+/// The zones that the cluster's DNS must answer besides the cluster's own, since only the resolver of the network
+/// behind it knows their names.
 [[nodiscard]] std::span<const std::string_view> platform_zones(Platform platform);
 
 }  // namespace pillion::inject

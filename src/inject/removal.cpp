@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::string_view annotations = "/metadata/annotations";
 
-/// Removes the items of that name.
+/// Removes the items with this name.
 void remove_named(Editor& editor, const std::string& list, std::string_view name) {
   const auto& items = items_at(editor.document(), list);
   for (std::size_t i = items.size(); i-- > 0;) {
@@ -37,7 +37,7 @@ void remove_member(Editor& editor, const std::string& pointer) {
   if (find(editor.document(), pointer) != nullptr) editor.remove(pointer);
 }
 
-/// Removes what was not there before, unless somebody has put something into it.
+/// Removes the map or list at `pointer` if Pillion added it and it is empty now.
 void remove_if_empty(Editor& editor, const Marker& marker, std::string_view name, const std::string& pointer) {
   const auto* const found = find(editor.document(), pointer);
   if (found == nullptr || !marker.has(name)) return;
@@ -46,7 +46,7 @@ void remove_if_empty(Editor& editor, const Marker& marker, std::string_view name
   if (is_empty) editor.remove(pointer);
 }
 
-/// Names of our own volumes, and of those that only the container pillion mounts.
+/// The names of Pillion's own volumes, and of volumes that only Pillion's container mounts.
 std::vector<std::string> volumes_of_pillion(const json::value& pod) {
   std::vector<std::string> ours;
   std::vector<std::string> others;
@@ -61,7 +61,7 @@ std::vector<std::string> volumes_of_pillion(const json::value& pod) {
   return ours;
 }
 
-/// The port of Pillion's metrics as an annotation has it; empty where the container does not tell.
+/// The port of Pillion's metrics as an annotation states it; empty if the container has no port.
 std::string port_of_metrics(const json::value& pod) {
   for (const auto list : {"/spec/initContainers", "/spec/containers"}) {
     for (const auto& each : items_at(pod, list)) {
@@ -73,8 +73,7 @@ std::string port_of_metrics(const json::value& pod) {
   return {};
 }
 
-/// True if the annotations for Prometheus lead to Pillion. An injector of a mesh puts its own in their place, which are
-/// the mesh's then.
+/// True if the annotations for Prometheus point to Pillion. A mesh's injector may have replaced them by its own.
 bool is_scraped(const json::value& pod) {
   const auto port = port_of_metrics(pod);
   return text_at(pod, child(annotations, "prometheus.io/path")) == "/metrics" &&
@@ -84,7 +83,7 @@ bool is_scraped(const json::value& pod) {
 void remove_annotations(Editor& editor, const Marker& marker, bool with_prometheus) {
   if (marker.has("config")) remove_member(editor, child(annotations, config_annotation));
   for (const auto& added : marker.added) {
-    // The others are no keys of annotations: those have a slash.
+    // Only keys of annotations have a slash.
     if (added.find('/') == std::string::npos) continue;
     if (with_prometheus || !added.starts_with("prometheus.io/")) remove_member(editor, child(annotations, added));
   }
@@ -125,7 +124,7 @@ void restore_dns(Editor& editor, const Marker& marker) {
 }  // namespace
 
 void remove_sidecar(Editor& editor, const Marker& marker) {
-  // While the container is there.
+  // Evaluated first, since it reads the container that is removed below.
   const bool with_prometheus = is_scraped(editor.document());
   for (const auto& volume : volumes_of_pillion(editor.document())) remove_named(editor, "/spec/volumes", volume);
   for (const auto* const list : {"/spec/initContainers", "/spec/containers"})

@@ -1,12 +1,13 @@
 #pragma once
-// Takes Pillion out of a pod.
+// Removes Pillion from a pod.
 
 #include "inject/editor.hpp"
 #include "inject/marker.hpp"
 
 namespace pillion::inject {
 
-/// Leaves what the pod was before, and what others have added since. The pod is well-formed; `marker` is its own.
+/// Removes Pillion and keeps everything else, also what others have added since. The pod must be well-formed, and
+/// `marker` its own marker.
 void remove_sidecar(Editor& editor, const Marker& marker);
 
 }  // namespace pillion::inject

@@ -19,7 +19,8 @@ bool has_ca(const Options& options) {
 }
 
 json::object lifecycle(const Options& options) {
-  // Instead of a startup probe, whose next try may be a second away: the kubelet goes on the moment that the hook ends.
+  // The hook replaces a startup probe, whose next try may come a second later. The kubelet goes on as soon as the hook
+  // ends.
   json::object hooks{{"postStart", exec({"/pillion", "health", "--startup", "--wait", "60s"})}};
   if (!options.native && options.pre_stop_seconds > 0)
     hooks["preStop"] = json::object{{"sleep", json::object{{"seconds", options.pre_stop_seconds}}}};
@@ -39,7 +40,7 @@ json::object container(const Options& options) {
   auto liveness = exec({"/pillion", "health", "--live"});
   for (const auto& [key, value] : options.liveness_probe) liveness[key] = value;
   result["livenessProbe"] = std::move(liveness);
-  // So that `kubectl describe` shows what is wrong with a configuration.
+  // `kubectl describe` then shows what is wrong with a configuration.
   result["terminationMessagePolicy"] = "FallbackToLogsOnError";
   result["resources"] = options.resources;
   result["securityContext"] = options.security_context;

@@ -1,5 +1,5 @@
 #pragma once
-// What is put into a pod: the container, its volumes, and the annotations besides the configuration.
+// The parts that are put into a pod: the container, its volumes, and the annotations other than the configuration.
 
 #include <cstdint>
 #include <string>
@@ -16,22 +16,22 @@ namespace pillion::inject {
 
 [[nodiscard]] json::object container(const Options& options);
 
-/// The configuration's first.
+/// The volumes, the configuration's first.
 [[nodiscard]] json::array volumes(const Options& options);
 
-/// The loopback address on which Pillion listens.
+/// The loopback address that Pillion listens on.
 [[nodiscard]] std::string_view loopback(const Options& options);
 
 struct MeshAnnotation {
   std::string_view key;
-  std::vector<std::uint16_t> ports;  ///< ascending; at least one
+  std::vector<std::uint16_t> ports;  ///< ascending; not empty
 };
 
-/// What keeps the mesh's proxy away from the encrypted upstreams and from the HTTP port. Where a ConfigMap has the
-/// configuration, the upstreams' port is taken for that of DNS over TLS (RFC 7858 section 3.1).
+/// The annotations that exclude the TLS upstreams and the HTTP port from the mesh's proxy. If a ConfigMap has the
+/// configuration, the upstreams' port is assumed to be 853 (RFC 7858 section 3.1).
 [[nodiscard]] std::vector<MeshAnnotation> mesh_annotations(const Options& options);
 
-/// Search domains that stand before the pod's own.
+/// The search domains that come before the pod's own.
 [[nodiscard]] std::vector<std::string> searches(const Options& options, std::string_view name_space);
 
 }  // namespace pillion::inject

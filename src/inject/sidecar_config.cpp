@@ -24,7 +24,7 @@ namespace {
 
 constexpr std::string_view cluster_upstream = "cluster";
 constexpr std::string_view public_upstream = "public";
-/// RFC 1918, 6598 and 4193.
+/// Private networks of RFC 1918, 6598 and 4193.
 constexpr std::array private_networks = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"};
 
 json::object server(std::string_view address, std::string_view tls_name) {
@@ -37,7 +37,7 @@ json::object public_upstreams(bool ipv6) {
   return {{public_upstream, json::object{{"servers", servers}}}};
 }
 
-/// Lower case, without the final dot but for the root.
+/// The zone in lower case, without the final dot except for the root.
 std::string canonical(std::string_view zone) {
   if (zone.size() > 1 && zone.ends_with('.')) zone.remove_suffix(1);
   std::string result(zone);
@@ -46,7 +46,7 @@ std::string canonical(std::string_view zone) {
   return result;
 }
 
-/// The reverse zones of the network; empty where it is none.
+/// The reverse zones of the network; empty if `network` is invalid.
 std::vector<std::string> zones_of(std::string_view network) {
   std::vector<std::string> zones;
   const auto parsed = config::parse_network(network);
@@ -55,7 +55,7 @@ std::vector<std::string> zones_of(std::string_view network) {
   return zones;
 }
 
-/// Adds routes to those that the values have.
+/// Adds routes to those of the values.
 class Routes {
  public:
   explicit Routes(json::array given) : routes_(std::move(given)) {
@@ -72,7 +72,8 @@ class Routes {
     if (known_.insert(canonical(zone)).second) add("zone", zone, upstream);
   }
 
-  /// Of a network of which a part has a route, the rest is routed zone by zone.
+  /// Adds a route for the network. If another route already has a part of it, adds one route for each other zone of it
+  /// instead.
   void add_network(const std::string& network, std::string_view upstream) {
     const auto zones = zones_of(network);
     std::vector<std::string> missing;
@@ -97,7 +98,7 @@ class Routes {
   std::set<std::string> known_;
 };
 
-/// The upstream that names go to for which there is no other route; empty, with a fault, where it is not to be known.
+/// The upstream for names without another route. If it is not clear which one, adds a fault and returns an empty text.
 std::string default_upstream(const json::object& upstreams, Faults& faults) {
   if (upstreams.contains(public_upstream)) return std::string(public_upstream);
   std::string names;
@@ -115,8 +116,8 @@ std::string default_upstream(const json::object& upstreams, Faults& faults) {
   return {};
 }
 
-/// What is wrong with the address of the cluster's DNS where it is needed; empty: nothing, or that it is no address,
-/// which is told elsewhere.
+/// What is wrong with the address of the cluster's DNS, when it is needed; empty if nothing is. That it is not an
+/// address at all is reported elsewhere.
 std::string check_cluster_address(const ConfigValues& values) {
   const auto& address = values.cluster_address;
   if (address.empty())
@@ -145,7 +146,7 @@ void add_cluster(const ConfigValues& values, json::object& upstreams, Routes& ro
   }
 }
 
-/// Takes away what names files.
+/// Removes the keys that name files.
 void strip_files(json::object& config) {
   if (auto* const search = config.if_contains("search"); search != nullptr && search->is_object())
     search->get_object().stable_erase("resolv_conf");
@@ -158,7 +159,7 @@ void strip_files(json::object& config) {
   }
 }
 
-/// Of "FILE:LINE:COLUMN: MESSAGE" the message.
+/// The message of "FILE:LINE:COLUMN: MESSAGE".
 std::string without_place(const std::string& line) {
   const auto colon = line.find(": ");
   return colon == std::string::npos ? line : line.substr(colon + 2);
@@ -191,7 +192,7 @@ json::object sidecar_config(const ConfigValues& values, Faults& faults) {
   config["http"] = json::object{{"listen", (values.ipv6 ? "[::]:" : "0.0.0.0:") + std::to_string(values.http_port)}};
   config["upstreams"] = std::move(upstreams);
   config["routes"] = routes.take();
-  // The value can only be false.
+  // The only value that may be given is false.
   if (config.contains("search")) {
     config.stable_erase("search");
   } else {

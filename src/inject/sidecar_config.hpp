@@ -1,5 +1,5 @@
 #pragma once
-// pillion.yaml of a sidecar, as it follows from the values.
+// Makes a sidecar's pillion.yaml from the values.
 
 #include <cstdint>
 #include <string>
@@ -14,27 +14,27 @@
 namespace pillion::inject {
 
 struct ConfigValues {
-  json::object given;  ///< the value `config`: what it says goes before what follows from the others
+  json::object given;  ///< the value `config`, which takes precedence over what follows from the other values
   bool ipv6 = false;
   std::uint16_t http_port = 9153;
   bool cluster_dns = true;
-  std::string cluster_address;  ///< of the cluster's DNS; empty: not known
+  std::string cluster_address;  ///< address of the cluster's DNS; empty if unknown
   std::string cluster_domain = "cluster.local";
-  std::vector<std::string> cluster_networks;  ///< besides the private ones
-  Platform platform = Platform::none;         ///< whose zones are the cluster's too
+  std::vector<std::string> cluster_networks;  ///< networks of the cluster besides the private ones
+  Platform platform = Platform::none;         ///< its zones are routed to the cluster's DNS too
 };
 
-/// An IP address as it stands before a port.
+/// The address in the form that precedes a port: in brackets if it is IPv6.
 [[nodiscard]] std::string bracketed(const std::string& address);
 
-/// The same for every pod and every namespace: its search list is the one that the kubelet writes. Faults name the
-/// values.
+/// The configuration, which is the same for every pod and namespace, since Pillion reads the search list that the
+/// kubelet writes. Faults name the values.
 [[nodiscard]] json::object sidecar_config(const ConfigValues& values, Faults& faults);
 
-/// What is wrong with a configuration, one line a fault. The files that it names are in the pod, and not looked at.
+/// The faults of a configuration, one line each. The files that it names are inside the pod and are not read.
 [[nodiscard]] Faults check_config(std::string_view text);
 
-/// Ports of the servers that a configuration, as text, asks over TLS, ascending.
+/// The ports of the servers that a configuration's text asks over TLS, ascending.
 [[nodiscard]] std::vector<std::uint16_t> encrypted_ports(std::string_view config);
 
 }  // namespace pillion::inject

@@ -24,7 +24,7 @@ std::string shown(const PodTemplate& workload) {
   return workload.kind + '/' + (workload.name.empty() ? "(without a name)" : workload.name);
 }
 
-/// Changes every workload as `patch_of(pod, workload)` says.
+/// Applies the patch of `patch_of(pod, workload)` to each workload.
 template <typename PatchOf>
 std::expected<Result, std::string> change(std::string_view stream, PatchOf patch_of) {
   auto documents = read_documents(stream);
@@ -53,8 +53,9 @@ std::expected<Result, std::string> change(std::string_view stream, PatchOf patch
   return result;
 }
 
-/// The native sidecar in front of Pillion whose startup probe Pillion waits for, or "" if there is none. A mesh's proxy
-/// is only ready once it has found its control plane by a name, which nobody in the pod resolves before Pillion.
+/// The native sidecar before Pillion whose startup probe delays Pillion's start; empty if there is none. A mesh's
+/// proxy is only ready once it has looked up its control plane, which no process in the pod can do before Pillion
+/// runs.
 std::string_view waited_for(const json::value& pod) {
   std::string_view found;
   for (const auto& each : items_at(pod, "/spec/initContainers")) {
@@ -65,12 +66,12 @@ std::string_view waited_for(const json::value& pod) {
   return {};
 }
 
-/// As `mutate` says it, but for a namespace that is needed and not known.
+/// The patch of mutate(), or an obstacle if the namespace is needed and unknown.
 Patch patch_for(const json::value& pod, const PodTemplate& workload, const Options& options,
                 const std::string& name_space) {
   const auto& own = workload.name_space.empty() ? name_space : workload.name_space;
   auto patch = mutate(pod, options, own);
-  // Only now, so that what is in the way for good is said instead.
+  // Tested last, so that a permanent obstacle is reported instead.
   if (patch && own.empty() && options.cluster_searches)
     return std::unexpected(Reason{.kind = Reason::Kind::obstacle,
                                   .text = "its namespace is not known, with which its search list begins: say it by "
@@ -101,7 +102,7 @@ class Check {
   }
 
  private:
-  /// Of a pod that has Pillion; empty where it has none.
+  /// The fault of a pod that has Pillion; empty if there is none.
   [[nodiscard]] std::string fault(const json::value& pod, const PodTemplate& workload, const Marker& marker) const {
     const auto difference = find_difference(pod, workload);
     if (marker.version != version_)

@@ -1,5 +1,5 @@
 #pragma once
-// Pillion into and out of all workloads of a YAML stream.
+// Puts Pillion into all workloads of a YAML stream, and takes it out.
 
 #include <cstdint>
 #include <expected>
@@ -11,34 +11,33 @@
 
 namespace pillion::inject {
 
-/// What became of one workload, or is to be said of it.
+/// The outcome for one workload.
 struct Note {
   enum class Kind : std::uint8_t {
     changed,
-    unchanged,  ///< it is as it is to be
-    opted_out,  ///< it is to stay without
-    skipped,    ///< it cannot have Pillion, or not as it is
-    missing,    ///< it is without Pillion, has another than it is to have, or in a place where it cannot start (check
-                ///< only)
+    unchanged,  ///< the workload already is as requested
+    opted_out,  ///< its owner has opted out
+    skipped,    ///< Pillion cannot be put into it, or not in its present form
+    missing,    ///< It has no Pillion, another one than requested, or one that cannot start in its place (check only).
   };
   Kind kind;
   std::string workload;  ///< "Deployment/shop"
-  std::string text;      ///< why; empty where there is nothing to say
+  std::string text;      ///< the reason; may be empty
 };
 
 struct Result {
-  std::string stream;  ///< documents in which nothing changes are byte for byte as they were
+  std::string stream;  ///< documents without a change keep every byte
   std::vector<Note> notes;
 };
 
-/// `name_space` is for objects that do not say theirs; empty: not known, and they are skipped where it is needed. The
+/// `name_space` is the namespace of objects that state none. If it is empty, objects that need it are skipped. The
 /// error is "line:column: problem".
 [[nodiscard]] std::expected<Result, std::string> inject_stream(std::string_view stream, const Options& options,
                                                                const std::string& name_space);
 [[nodiscard]] std::expected<Result, std::string> uninject_stream(std::string_view stream);
 
-/// Says of each workload whether it has this version of Pillion, as these options want it, and nothing in front that it
-/// would wait for. `options` is nullptr where they are not known: then the version alone is looked at.
+/// Checks whether each workload has this version of Pillion with these options, and no container before it that it
+/// would have to wait for. If `options` is nullptr, only the version is checked.
 [[nodiscard]] std::expected<std::vector<Note>, std::string> check_stream(std::string_view stream,
                                                                          const std::string& version,
                                                                          const Options* options,

@@ -1,5 +1,5 @@
 #pragma once
-// One map of the values: its members read into typed values, each only once, with all faults collected.
+// One map of the values. Reads each member once into a typed value and collects all faults.
 
 #include <cstdint>
 #include <optional>
@@ -15,34 +15,35 @@ namespace pillion::inject {
 
 namespace json = boost::json;
 
-/// "clusterDNS.address: PROBLEM", one each.
+/// Each fault is "clusterDNS.address: PROBLEM".
 using Faults = std::vector<std::string>;
 
 class ValueSection {
  public:
-  /// `members` outlives it. `path` is the map's, empty for the top.
+  /// `members` must outlive the section. `path` is the path of the map, empty for the top level.
   ValueSection(const json::object& members, std::string path, Faults& faults)
       : members_(members), path_(std::move(path)), faults_(faults) {}
 
-  /// Members that are not there, or are null, leave `out` as it is; those of another kind do too, with a fault.
+  /// Each read() leaves `out` unchanged if the member is missing or null. A member of another type leaves it unchanged
+  /// too, and is a fault.
   void read(std::string_view key, std::string& out);
   void read(std::string_view key, bool& out);
   void read(std::string_view key, json::array& out);
   void read(std::string_view key, json::object& out);
   void read(std::string_view key, std::vector<std::string>& out);
-  /// A whole number within the bounds, both included.
+  /// A whole number from `low` to `high`. nullopt if the member is missing, null or a fault.
   [[nodiscard]] std::optional<std::int64_t> read_number(std::string_view key, std::int64_t low, std::int64_t high);
-  /// nullopt where there is none.
+  /// The map at `key`, or nullopt if there is none.
   [[nodiscard]] std::optional<ValueSection> section(std::string_view key);
-  /// Takes a member that has no meaning here.
+  /// Accepts a member without reading it.
   void pass_over(std::string_view key) { read_.emplace(key); }
 
   void refuse(std::string_view key, const std::string& problem);
-  /// A fault for each member that nobody has read.
+  /// Adds a fault for each member that was not read.
   void finish();
 
  private:
-  /// nullptr if it is not there, or null.
+  /// The member, or nullptr if it is missing or null.
   const json::value* take(std::string_view key);
   [[nodiscard]] std::string shown(std::string_view key) const;
 

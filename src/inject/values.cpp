@@ -30,7 +30,7 @@ json::object default_liveness_probe() {
   return {{"periodSeconds", 10}, {"timeoutSeconds", 3}, {"failureThreshold", 3}};
 }
 
-/// What is given goes before what is there; null takes it away, as in Helm.
+/// Merges `given` into `into`, where `given` takes precedence and null removes a member, as in Helm.
 void merge(const json::object& given, json::object& into) {
   for (const auto& [key, value] : given) {
     auto& target = into[key];
@@ -139,7 +139,7 @@ void read_platform(ValueSection& top, ConfigValues& config, Options& options) {
   if (!platform) return top.refuse("platform", "is to be none, gke, eks, aks or openshift");
   config.platform = *platform;
   if (*platform != Platform::openshift) return;
-  // The namespace has a range of users of its own, and its constraint restricted-v2 refuses any other.
+  // An OpenShift namespace has its own range of users, and the constraint restricted-v2 rejects any other user.
   const auto defaults = default_security_context();
   for (const auto* const key : {"runAsUser", "runAsGroup"}) {
     const auto* const given = options.security_context.if_contains(key);
@@ -172,7 +172,7 @@ void read_container(ValueSection& top, Options& options) {
     options.pre_stop_seconds = static_cast<std::uint32_t>(*seconds);
 }
 
-/// What the chart alone can do.
+/// Checks the values that only the chart can implement.
 void read_chart_only(ValueSection& top, const Options& options) {
   top.pass_over("libraryVersion");
   json::object global;

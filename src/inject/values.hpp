@@ -1,5 +1,5 @@
 #pragma once
-// The values of the chart pillion-sidecar, for those who do without Helm.
+// Reads the values of the chart pillion-sidecar, for users without Helm.
 
 #include <expected>
 #include <optional>
@@ -12,9 +12,9 @@
 
 namespace pillion::inject {
 
-/// The options that follow from the values; the keys, and what is meant where one is not given, are the chart's.
-/// `version` is Pillion's, and the image's tag where none is given. `config_text` is pillion.yaml as a whole, instead
-/// of the one that would follow from the values. The error has one line a fault.
+/// The options that follow from the values. Keys and defaults are those of the chart. `version` is Pillion's, and the
+/// default tag of the image. `config_text`, if given, replaces the pillion.yaml that would follow from the values. The
+/// error has one line for each fault.
 [[nodiscard]] std::expected<Options, std::string> read_values(const json::object& values, const std::string& version,
                                                               std::optional<std::string> config_text);
 

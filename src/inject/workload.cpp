@@ -12,27 +12,27 @@
 namespace pillion::inject {
 namespace {
 
-struct Kind {
+struct WorkloadKind {
   std::string_view group;
   std::string_view kind;
-  std::string_view pointer;  ///< to the pod's template
+  std::string_view pointer;  ///< points to the pod's template
 };
 
 constexpr std::array kinds = {
-    Kind{"", "Pod", ""},
-    Kind{"", "PodTemplate", "/template"},
-    Kind{"", "ReplicationController", "/spec/template"},
-    Kind{"apps", "Deployment", "/spec/template"},
-    Kind{"apps", "ReplicaSet", "/spec/template"},
-    Kind{"apps", "StatefulSet", "/spec/template"},
-    Kind{"apps", "DaemonSet", "/spec/template"},
-    Kind{"batch", "Job", "/spec/template"},
-    Kind{"batch", "CronJob", "/spec/jobTemplate/spec/template"},
-    Kind{"apps.openshift.io", "DeploymentConfig", "/spec/template"},
-    Kind{"argoproj.io", "Rollout", "/spec/template"},
+    WorkloadKind{"", "Pod", ""},
+    WorkloadKind{"", "PodTemplate", "/template"},
+    WorkloadKind{"", "ReplicationController", "/spec/template"},
+    WorkloadKind{"apps", "Deployment", "/spec/template"},
+    WorkloadKind{"apps", "ReplicaSet", "/spec/template"},
+    WorkloadKind{"apps", "StatefulSet", "/spec/template"},
+    WorkloadKind{"apps", "DaemonSet", "/spec/template"},
+    WorkloadKind{"batch", "Job", "/spec/template"},
+    WorkloadKind{"batch", "CronJob", "/spec/jobTemplate/spec/template"},
+    WorkloadKind{"apps.openshift.io", "DeploymentConfig", "/spec/template"},
+    WorkloadKind{"argoproj.io", "Rollout", "/spec/template"},
 };
 
-/// "apps" of "apps/v1", nothing of "v1".
+/// The group of an API version: "apps" of "apps/v1", empty for "v1".
 std::string_view group_of(std::string_view api_version) {
   const auto slash = api_version.find('/');
   return slash == std::string_view::npos ? std::string_view{} : api_version.substr(0, slash);
@@ -47,7 +47,7 @@ void collect(const json::value& object, const std::string& prefix, std::vector<P
   }
   const auto group = group_of(text_at(object, "/apiVersion"));
   const auto* const known =
-      std::ranges::find_if(kinds, [&](const Kind& each) { return each.group == group && each.kind == kind; });
+      std::ranges::find_if(kinds, [&](const WorkloadKind& each) { return each.group == group && each.kind == kind; });
   if (known == kinds.end() || find_object(object, known->pointer) == nullptr) return;
   auto name = text_at(object, "/metadata/name");
   if (name.empty()) name = text_at(object, "/metadata/generateName");

@@ -1,5 +1,5 @@
 #pragma once
-// Where the pods are in an object of Kubernetes.
+// Finds the pods and pod templates in a Kubernetes object.
 
 #include <string>
 #include <vector>
@@ -11,14 +11,14 @@ namespace pillion::inject {
 namespace json = boost::json;
 
 struct PodTemplate {
-  std::string pointer;     ///< to the pod, or to the template of one; empty: the document itself is a pod
-  std::string kind;        ///< of the object that has it: "Deployment"
-  std::string name;        ///< of the object
-  std::string name_space;  ///< as the object says it; empty: it does not
+  std::string pointer;     ///< points to the pod or the pod's template; empty: the document itself is a pod
+  std::string kind;        ///< kind of the object that contains it: "Deployment"
+  std::string name;        ///< name of the object
+  std::string name_space;  ///< namespace that the object states; empty: none
 };
 
-/// Of a workload of any kind that Kubernetes has, of Argo's Rollout and OpenShift's DeploymentConfig, and of those in a
-/// list. Empty for everything else.
+/// The pods and pod templates of a document: of every Kubernetes workload, of Argo's Rollout and OpenShift's
+/// DeploymentConfig, and of these in a list. Empty for everything else.
 [[nodiscard]] std::vector<PodTemplate> find_pod_templates(const json::value& document);
 
 }  // namespace pillion::inject

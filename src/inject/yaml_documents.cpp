@@ -18,16 +18,16 @@
 namespace pillion::inject {
 namespace {
 
-/// An alias may stand for much: a few lines of them for more than any machine has memory for.
+/// Limits what aliases expand to: a few lines of them can exceed any memory.
 constexpr std::size_t max_nodes = 4'000'000;
 
-/// What is wrong with the document, and where.
+/// A fault of the document with its position.
 class Problem : public std::runtime_error {
  public:
   Problem(const YAML::Mark& mark, const std::string& text)
       : std::runtime_error(text), line(mark.line), column(mark.column) {}
-  int line;    ///< from zero
-  int column;  ///< from zero
+  int line;    ///< counted from zero
+  int column;  ///< counted from zero
 };
 
 class Converter {
@@ -76,7 +76,7 @@ class Converter {
 
   static bool is_merge(const YAML::Node& key) { return key.Tag() == "?" && key.Scalar() == "<<"; }
 
-  /// Of a map, or of each of a list of maps, the first goes before the others, what it has and `members` has not.
+  /// Adds the members that `members` lacks, from a map or from each map of a list; earlier maps take precedence.
   void merge(const YAML::Node& from, json::object& members) {
     if (from.IsSequence()) {
       for (const auto& each : from) merge(each, members);
@@ -100,13 +100,13 @@ std::string_view first_line(std::string_view text) {
   return text.substr(0, text.find('\n'));
 }
 
-/// Bytes of the line with its line break.
+/// Bytes of the line, including its line break.
 std::size_t line_size(std::string_view text) {
   const auto end = text.find('\n');
   return end == std::string_view::npos ? text.size() : end + 1;
 }
 
-/// Bytes of the document at the start of `rest`, which is not empty.
+/// Bytes of the document at the start of `rest`, which must not be empty.
 std::size_t document_size(std::string_view rest) {
   std::size_t size = 0;
   while (size < rest.size()) {
@@ -164,7 +164,7 @@ std::string rewritten(const YamlDocument& document, const json::value& value) {
   }
   if (is_separator(first_line(rest), "---")) result += "---\n";
   result += to_yaml(value);
-  // Without its end, the next document would have to begin with a line of its own.
+  // Keeps the end of the document, so that the next one still starts where it did.
   for (; !rest.empty(); rest.remove_prefix(line_size(rest))) {
     if (is_separator(first_line(rest), "...")) return result + std::string(rest);
   }

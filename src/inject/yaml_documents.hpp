@@ -1,5 +1,5 @@
 #pragma once
-// A stream of YAML documents, each with its text as it was written and what it says as JSON.
+// A stream of YAML documents, each as its original text and as JSON.
 
 #include <expected>
 #include <string>
@@ -13,16 +13,17 @@ namespace pillion::inject {
 namespace json = boost::json;
 
 struct YamlDocument {
-  std::string text;   ///< all of it, the line that begins it included
-  json::value value;  ///< null where it says nothing
+  std::string text;   ///< the whole text, including the line that begins the document
+  json::value value;  ///< null if the document is empty
 };
 
-/// The texts together are the stream. Aliases and merge keys ("<<") are resolved. The error is "line:column: problem",
-/// counted in the stream; a key that is there twice in a map is one, since Kubernetes' tools let the last one win.
+/// The documents. Their texts together are the stream. Aliases and merge keys ("<<") are resolved. The error is
+/// "line:column: problem", counted in the whole stream. A repeated key in a map is an error, since Kubernetes' tools
+/// would silently use the last one.
 [[nodiscard]] std::expected<std::vector<YamlDocument>, std::string> read_documents(std::string_view stream);
 
-/// The document with another value. Lines that say what they said before stay as they are, with their comments; where
-/// that cannot be, as in flow style or where an alias would lead nowhere, all is written anew and only comments above
+/// The document with another value. Lines whose meaning does not change stay as they are, with their comments. If that
+/// is impossible, as in flow style or with aliases, the whole document is written anew, and only the comments above
 /// the first key stay.
 [[nodiscard]] std::string rewritten(const YamlDocument& document, const json::value& value);
 

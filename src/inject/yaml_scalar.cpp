@@ -24,7 +24,7 @@ constexpr std::array<std::string_view, 11> falses = {"n",   "N",   "no",    "No"
 constexpr std::array<std::string_view, 9> no_json = {".inf",  ".Inf", ".INF", "+.inf", "-.inf",
                                                      "-.Inf", ".nan", ".NaN", ".NAN"};
 
-/// The number that all of `digits` is in that base.
+/// The number that `digits` as a whole represent in this base.
 template <typename Number>
 std::optional<Number> whole(std::string_view digits, int base) {
   Number number = 0;
@@ -55,13 +55,13 @@ std::optional<json::value> integer(std::string_view text) {
   return json::value(*magnitude);
 }
 
-/// Digits with a point or an exponent; words such as "inf", which strtod knows, are none.
+/// Parses digits with a point or an exponent. Words such as "inf", which strtod accepts, are no numbers here.
 std::optional<json::value> fraction(std::string_view text) {
   const bool has_digit = std::ranges::any_of(text, [](char c) { return c >= '0' && c <= '9'; });
   const bool has_only = std::ranges::all_of(
       text, [](char c) { return (c >= '0' && c <= '9') || c == '.' || c == 'e' || c == 'E' || c == '-' || c == '+'; });
   if (!has_digit || !has_only) return std::nullopt;
-  // std::from_chars of a double would bring libm into the image.
+  // std::from_chars for double would add libm to the image.
   const std::string digits(text);
   char* end = nullptr;
   const double number = std::strtod(digits.c_str(), &end);
@@ -89,7 +89,7 @@ std::optional<json::value> resolve_plain(std::string_view text) {
 std::string text_of(std::string_view scalar) {
   std::string text;
   text.reserve(scalar.size());
-  std::size_t left = 0;  // bytes of the character that has begun
+  std::size_t left = 0;  // bytes still missing of a multi-byte character
   for (const char c : scalar) {
     const auto byte = static_cast<unsigned char>(c);
     if (left > 0) {

@@ -15,18 +15,18 @@
 namespace pillion::inject {
 namespace {
 
-/// Lines [begin, end).
-struct Range {
+/// The lines [begin, end).
+struct LineRange {
   std::size_t begin;
   std::size_t end;
 };
 
-/// A member of a map or an item of a list, in the order of the text.
-struct Entry {
-  std::string key;  ///< of a map's
+/// A member of a map or an item of a list, in the text's order.
+struct TextEntry {
+  std::string key;  ///< set for a member of a map
   YAML::Node value;
   std::size_t line;
-  std::size_t column;  ///< of the key, or of the item's dash
+  std::size_t column;  ///< column of the key, or of the item's dash
 };
 
 std::vector<std::string_view> lines_of(std::string_view text) {
@@ -47,7 +47,7 @@ bool is_block(const YAML::Node& node) {
   return (node.IsMap() || node.IsSequence()) && node.size() > 0 && node.Style() != YAML::EmitterStyle::Flow;
 }
 
-/// True if both are maps, or both lists, with something in them: then parts of it may stay.
+/// True if both are non-empty maps or both are non-empty lists, so that parts of the text may stay.
 bool is_alike(const json::value& one, const json::value& other) {
   if (one.is_object() && other.is_object()) return !one.get_object().empty() && !other.get_object().empty();
   return one.is_array() && other.is_array() && !one.get_array().empty() && !other.get_array().empty();
@@ -73,11 +73,11 @@ class Splicer {
     if (!out_.empty() && out_.back() != '\n') out_ += '\n';
     out_ += text;
   }
-  void copy(Range range) {
+  void copy(LineRange range) {
     for (auto line = range.begin; line < range.end; ++line) append(lines_[line]);
   }
 
-  /// Writes a member or an item, of which the first line begins with `prefix` and the others are indented as far.
+  /// Writes a member or an item. Its first line begins with `prefix`, and the others are indented equally.
   void write(const json::value& value, const std::string& prefix) {
     const auto text = to_yaml(value);
     bool is_first = true;
@@ -88,13 +88,13 @@ class Splicer {
     }
   }
 
-  /// What is in front of the entry in its line: spaces, or the dash of the item that it begins.
-  [[nodiscard]] std::string prefix_of(const Entry& entry) const {
+  /// The text before the entry on its line: spaces, or the dash of the item that it begins.
+  [[nodiscard]] std::string prefix_of(const TextEntry& entry) const {
     return std::string(lines_[entry.line].substr(0, entry.column));
   }
 
-  /// The range without the comments and empty lines at its end that are about what follows.
-  [[nodiscard]] Range content(Range range, std::size_t column) const {
+  /// The range without the comments and empty lines at its end, which belong to what follows.
+  [[nodiscard]] LineRange content(LineRange range, std::size_t column) const {
     while (range.end > range.begin + 1) {
       const auto line = lines_[range.end - 1];
       const auto at = line.find_first_not_of(" \t\r\n");
@@ -104,9 +104,9 @@ class Splicer {
     return range;
   }
 
-  /// Empty where a map has a merge key, or an item's dash is not the first of its line.
-  [[nodiscard]] std::vector<Entry> entries_of(const YAML::Node& node) const {
-    std::vector<Entry> entries;
+  /// The entries, or none if a map has a merge key, or an item's dash is not first on its line.
+  [[nodiscard]] std::vector<TextEntry> entries_of(const YAML::Node& node) const {
+    std::vector<TextEntry> entries;
     for (const auto& each : node) {
       const auto mark = node.IsMap() ? each.first.Mark() : each.Mark();
       const auto line = static_cast<std::size_t>(mark.line);
@@ -124,28 +124,29 @@ class Splicer {
     const bool is_ordered = std::ranges::adjacent_find(entries, [](const auto& one, const auto& next) {
                               return one.line >= next.line;
                             }) == entries.end();
-    return is_ordered ? entries : std::vector<Entry>{};
+    return is_ordered ? entries : std::vector<TextEntry>{};
   }
 
-  /// False where the lines of the map or list are not such that parts of it can stay; what has been written then is
-  /// void.
-  bool nested(const YAML::Node& node, const json::value& before, const json::value& after, Range range) {
+  /// Writes a map or list, keeping parts of its text. False if its layout does not allow that; the output since is
+  /// then invalid.
+  bool nested(const YAML::Node& node, const json::value& before, const json::value& after, LineRange range) {
     const auto entries = entries_of(node);
     if (entries.empty()) return false;
-    // Comments between the key and the first item are about that item, in front of which another one may come.
-    const Range head{range.begin, std::min(range.begin + 1, entries.front().line)};
+    // Comments between the key and the first item belong to that item, and another item may be inserted before it.
+    const LineRange head{range.begin, std::min(range.begin + 1, entries.front().line)};
     copy(head);
-    const Range comments{head.end, entries.front().line};
+    const LineRange comments{head.end, entries.front().line};
     return node.IsMap() ? members(entries, before.get_object(), after.get_object(), comments, range.end)
                         : items(entries, before.get_array(), after.get_array(), comments, range.end);
   }
 
-  [[nodiscard]] Range range_of(const std::vector<Entry>& entries, std::size_t i, std::size_t end) const {
+  [[nodiscard]] LineRange range_of(const std::vector<TextEntry>& entries, std::size_t i, std::size_t end) const {
     return {entries[i].line, i + 1 < entries.size() ? entries[i + 1].line : end};
   }
 
-  /// Copies `rest`, which becomes what follows the entry's own lines; gives these, which may be dropped.
-  Range pass(const std::vector<Entry>& entries, std::size_t i, Range& rest, std::size_t end) {
+  /// Copies `rest` and sets it to the lines that follow the entry's own. Returns the entry's own lines, which the
+  /// caller copies or drops.
+  LineRange pass(const std::vector<TextEntry>& entries, std::size_t i, LineRange& rest, std::size_t end) {
     copy(rest);
     const auto whole = range_of(entries, i, end);
     const auto own = content(whole, entries[i].column);
@@ -153,9 +154,9 @@ class Splicer {
     return own;
   }
 
-  /// `rest`: lines in front of the first entry, which are still to be copied.
-  bool members(const std::vector<Entry>& entries, const json::object& before, const json::object& after, Range rest,
-               std::size_t end) {
+  /// Writes the members of a map. `rest` has the lines before the first entry, which are not copied yet.
+  bool members(const std::vector<TextEntry>& entries, const json::object& before, const json::object& after,
+               LineRange rest, std::size_t end) {
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const auto& entry = entries[i];
       const auto own = pass(entries, i, rest, end);
@@ -163,7 +164,7 @@ class Splicer {
       const auto* const is = after.if_contains(entry.key);
       if (was == nullptr) return false;
       if (is == nullptr) {
-        // The dash of an item would go with it.
+        // Dropping the member would drop the dash of the item that it begins.
         if (prefix_of(entry).find_first_not_of(' ') != std::string::npos) return false;
       } else if (*was == *is) {
         copy(own);
@@ -179,8 +180,8 @@ class Splicer {
     return true;
   }
 
-  /// The same of a list.
-  bool items(const std::vector<Entry>& entries, const json::array& before, const json::array& after, Range rest,
+  /// Writes the items of a list. `rest` is as in members().
+  bool items(const std::vector<TextEntry>& entries, const json::array& before, const json::array& after, LineRange rest,
              std::size_t end) {
     if (before.size() != entries.size()) return false;
     const std::string indent(entries.front().column, ' ');
@@ -210,9 +211,9 @@ class Splicer {
     return true;
   }
 
-  /// Of an entry with another value: in parts where that can be, else `whole`, which is the entry alone in its map or
-  /// list.
-  void change(const Entry& entry, const json::value& was, const json::value& is, Range range,
+  /// Writes an entry whose value has changed: in parts if possible, else as `whole`, a map or list with only this
+  /// entry.
+  void change(const TextEntry& entry, const json::value& was, const json::value& is, LineRange range,
               const json::value& whole) {
     const auto size = out_.size();
     if (is_block(entry.value) && is_alike(was, is) && nested(entry.value, was, is, range)) return;

@@ -1,5 +1,5 @@
 #pragma once
-// Changes to the text of a YAML document that leave every line as it is which says what it said before.
+// Changes the text of a YAML document and keeps every line whose meaning does not change.
 
 #include <optional>
 #include <string>
@@ -11,10 +11,10 @@ namespace pillion::inject {
 
 namespace json = boost::json;
 
-/// The text of one document, which says `before`, made to say `after`: lines of maps and lists in block style of which
-/// the value has not changed stay, with their comments, anchors and spelling; a map or list in flow style, or a scalar,
-/// is written anew as a whole. nullopt where the document is not a map in block style. What comes of aliases and of odd
-/// layouts may say something else than `after`: who calls has to read it.
+/// Changes the text of a document from the value `before` to the value `after`. Unchanged lines of maps and lists in
+/// block style stay, with their comments, anchors and spelling. A scalar, or a map or list in flow style, is written
+/// anew as a whole. nullopt if the document is not a map in block style. With aliases and unusual layouts the result
+/// may have another value than `after`, so that the caller must read it and compare.
 [[nodiscard]] std::optional<std::string> spliced(std::string_view text, const json::value& before,
                                                  const json::value& after);
 

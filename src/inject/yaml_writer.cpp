@@ -22,7 +22,7 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/// Line breaks of YAML 1.1 besides the common ones (U+0085, U+2028, U+2029), and the mark of a stream's start (U+FEFF).
+/// Line breaks of YAML 1.1 besides the common ones (U+0085, U+2028, U+2029), and the byte order mark (U+FEFF).
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> separators = {{
     {"\xC2\x85", "\\u0085"},
     {"\xE2\x80\xA8", "\\u2028"},
@@ -44,7 +44,7 @@ std::string double_quoted(std::string_view text) {
   return result;
 }
 
-/// Whether the text may stand without quotes: only what no reader takes for something else.
+/// True if the text may stand without quotes: no reader may take it for anything but text.
 bool is_plain(std::string_view text) {
   if (text.empty() || !(is_letter(text.front()) || text.front() == '/' || text.front() == '_')) return false;
   const bool has_only = std::ranges::all_of(text, [](char c) {
@@ -57,13 +57,13 @@ bool is_plain(std::string_view text) {
   return resolved && resolved->is_string();
 }
 
-/// Whether the text reads best between single quotes, where nothing of it is escaped.
+/// True if the text is most readable in single quotes, in which nothing of it needs an escape.
 bool is_single_quoted(std::string_view text) {
   return !has_line_separator(text) && text.find('"') != std::string_view::npos &&
          std::ranges::all_of(text, [](unsigned char c) { return c >= 0x20 && c != '\'' && c != 0x7F; });
 }
 
-/// Whether the text can stand as lines of its own: no line of it begins or ends with what would be lost.
+/// True if the text may be a literal block: no line of it begins or ends with characters that would be lost.
 bool is_block(std::string_view text) {
   if (has_line_separator(text) || text.find('\n') == std::string_view::npos || text.front() == ' ' ||
       text.front() == '\n')
@@ -72,7 +72,7 @@ bool is_block(std::string_view text) {
   return is_printable && text.find(" \n") == std::string_view::npos && text.back() != ' ';
 }
 
-class Writer {
+class YamlWriter {
  public:
   void document(const json::value& value) {
     if (is_nested(value)) {
@@ -92,7 +92,7 @@ class Writer {
 
   void indent(std::size_t depth) { out_.append(depth, ' '); }
 
-  /// A map or list with something in it, from the line's start.
+  /// Writes a non-empty map or list from the start of a line.
   void nested(const json::value& value, std::size_t depth) {
     if (const auto* const members = value.if_object()) {
       bool is_first = true;
@@ -153,7 +153,7 @@ class Writer {
     }
   }
 
-  /// By fmt, since std::to_chars would bring tables of 130 kB and libm.
+  /// Uses fmt, since std::to_chars would add tables of 130 kB and libm.
   void number(double value) { fmt::format_to(std::back_inserter(out_), "{}", value); }
 
   void text(std::string_view value) {
@@ -166,7 +166,7 @@ class Writer {
     }
   }
 
-  /// A literal block without the line break at its end; its sign says how many there are.
+  /// Writes a literal block. Its header says how many line breaks the text ends with.
   void block(std::string_view value, std::size_t depth) {
     const auto last = value.find_last_not_of('\n');
     const auto breaks = value.size() - 1 - last;
@@ -186,13 +186,13 @@ class Writer {
   }
 
   std::string out_;
-  bool is_after_dash_ = false;  ///< the line has begun with the dash of the list's item
+  bool is_after_dash_ = false;  ///< True if the line has begun with the dash of a list's item
 };
 
 }  // namespace
 
 std::string to_yaml(const json::value& value) {
-  Writer writer;
+  YamlWriter writer;
   writer.document(value);
   return writer.take();
 }

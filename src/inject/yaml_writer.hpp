@@ -1,5 +1,5 @@
 #pragma once
-// JSON as YAML in block style, which every reader of YAML 1.1 and 1.2 reads as the same JSON.
+// Writes JSON as YAML in block style that readers of YAML 1.1 and 1.2 read as the same JSON.
 
 #include <string>
 
@@ -9,7 +9,7 @@ namespace pillion::inject {
 
 namespace json = boost::json;
 
-/// Members in their order; a line break at the end.
+/// The YAML text, members in their order, with a line break at the end.
 [[nodiscard]] std::string to_yaml(const json::value& value);
 
 }  // namespace pillion::inject

@@ -18,7 +18,7 @@ def binary():
 
 
 class Pillion:
-    """The program, which takes a stream and gives one; bytes, since what is not touched has to stay what it was."""
+    """Runs `pillion inject` and `uninject`. Streams are bytes, since the program must not change a byte of what it does not touch."""
 
     def __init__(self, program, home):
         self.program = program
@@ -29,13 +29,13 @@ class Pillion:
         return subprocess.run([self.program, *map(str, arguments)], input=stream, capture_output=True, timeout=60, check=False)
 
     def values(self, name):
-        """The file with the values of a case."""
+        """Writes the values of a case to a file. Returns its path."""
         path = self.home / f"{name}.values.yaml"
         path.write_text(dump(corpus.own_values(name)), encoding="utf-8")
         return path
 
     def inject(self, name, *options, stream=None):
-        """With the values of a case: its own file, which is done once for all tests that look at it, or a stream."""
+        """Runs `pillion inject` with the values of a case, on `stream` or on the file of the case. The run on the file is done once for all tests."""
         arguments = ("inject", "--values", self.values(name), "--namespace", corpus.NAMESPACE, *options)
         if stream is not None:
             return self.run(*arguments, stream=stream)

@@ -1,6 +1,6 @@
-"""The cases of the corpus: their files, and what the oracle makes of them.
+"""Reads the cases of the corpus, and computes their results with the oracle.
 
-Run as a program it prints which expected files are not what the oracle makes of the inputs; with --write it writes them.
+As a program, it prints the names of the expected files that differ from the results of the oracle. With --write it writes these files.
 """
 
 import copy
@@ -17,7 +17,7 @@ WORKLOADS = {"apps": ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), "
 
 
 def template_of(an_object):
-    """The pod, or the template of pods, that an object holds, and None where it holds none."""
+    """The pod or pod template of an object, or None if it has none."""
     group = an_object.get("apiVersion", "").rpartition("/")[0]
     kind = an_object.get("kind")
     if (group, kind) == ("", "Pod"):
@@ -45,7 +45,7 @@ def is_list(an_object):
 
 
 def each(an_object, change):
-    """The object with its template of pods, or those of a List's items, changed."""
+    """The object with its pod template, or those of the items of a List, changed by `change`."""
     if is_list(an_object):
         return {**an_object, "items": [each(one, change) for one in an_object["items"]]}
     template = template_of(an_object)
@@ -57,7 +57,7 @@ def namespace_of(an_object):
 
 
 def injected(an_object, values):
-    """The object with Pillion in its pods, and the reasons of what stays as it is: "Job import: hostNetwork: true"."""
+    """The object with Pillion in its pods, and the reasons why pods were left unchanged, such as "Job import: hostNetwork: true"."""
     reasons = []
 
     def change(one):
@@ -76,7 +76,7 @@ OURS = ("metadata", "labels", "annotations", "dnsPolicy", "dnsConfig", "searches
 
 
 def without_nulls(value):
-    """The same to Kubernetes: no map, list or text is there that is null. Of what injection may add, and nothing else."""
+    """The value without the nulls that mean the same to Kubernetes as an absent map, list or text. Only keys that injection may add are changed."""
     if isinstance(value, list):
         return [without_nulls(one) for one in value]
     if isinstance(value, dict):
@@ -98,23 +98,23 @@ def original(name):
 
 
 def expected(name):
-    """The object after injection, or None where it stays as it is for a reason."""
+    """The expected object after injection, or None if the case must be left unchanged."""
     return load(text_of(f"{name}.expected.yaml")) if (CORPUS / f"{name}.expected.yaml").exists() else None
 
 
 def reason_of(name):
-    """What the reason for leaving it, or a part of it, as it is has to match, or None where there is none."""
+    """The pattern that the reason for leaving the object, or a part of it, unchanged must match, or None if nothing is left unchanged."""
     return text_of(f"{name}.reason").strip() if (CORPUS / f"{name}.reason").exists() else None
 
 
 def own_values(name):
-    """The values of a case as they would be written in a file."""
+    """The values of a case, as a user would write them in a values file."""
     path = CORPUS / f"{name}.values.yaml"
     return merged(load(text_of("values.yaml")), load(text_of(path.name)) if path.exists() else {})
 
 
 def expectation(name):
-    """What the oracle makes of it: the object after injection, and the reasons of what was left."""
+    """The result of the oracle: the object after injection, and the reasons why pods were left unchanged."""
     return injected(original(name), merged(DEFAULTS, own_values(name)))
 
 

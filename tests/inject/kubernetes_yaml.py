@@ -1,4 +1,4 @@
-"""YAML as Kubernetes reads it: YAML 1.1 with the scalars of its Go library, as JSON values."""
+"""Reads YAML as Kubernetes does: YAML 1.1 with the scalars of its Go library, converted to JSON values."""
 
 import json
 import re
@@ -17,7 +17,7 @@ NUMBER = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\
 
 
 class Loader(yaml.SafeLoader):
-    """No dates and no numbers to the base of 60: these are strings, as in Go."""
+    """Reads dates and numbers to the base 60 as strings, like the Go library."""
 
     yaml_implicit_resolvers = {}
 
@@ -33,7 +33,7 @@ class Loader(yaml.SafeLoader):
         return float(text)
 
     def construct_mapping(self, node, deep=False):
-        """JSON's keys are text."""
+        """Converts keys to text, since the keys of JSON are."""
         return {key if isinstance(key, str) else json.dumps(key): value for key, value in super().construct_mapping(node, deep=True).items()}
 
 
@@ -48,14 +48,14 @@ Loader.add_constructor(MERGE, Loader.construct_scalar)  # as a value it is text
 
 
 class Dumper(yaml.SafeDumper):
-    """For people: long texts as blocks, lists indented no further than their key, no anchors."""
+    """Writes YAML that is easy to read: long texts as blocks, lists indented as far as their key, no anchors."""
 
     def ignore_aliases(self, data):
         return True
 
 
 def _string(dumper, text):
-    """A string that other readers take for something else is quoted; one that PyYAML would write as another is escaped."""
+    """Quotes a string that other readers would read as another type, and escapes one that PyYAML would write as another string."""
     style = "|" if "\n" in text else None
     if any(pattern.match(text) for pattern in (INTEGER, NUMBER)) or text in WORDS or re.search("[\x00-\x09\x7f-\x9f\u2028\u2029]", text):
         style = '"'
@@ -66,7 +66,7 @@ Dumper.add_representer(str, _string)
 
 
 def load_all(text):
-    """The documents of a stream that are not empty."""
+    """The documents of a stream, without empty ones."""
     return [document for document in yaml.load_all(text, Loader=Loader) if document is not None]
 
 
@@ -80,7 +80,8 @@ def dump(value):
 
 
 def comparable(value):
-    """A text that is equal for equal data: true is not 1, and 1 is not "1" (but 1e3 is 1000); the generated pillion.yaml is taken as data."""
+    """A text that is equal if, and only if, the data is equal. true differs from 1, and 1 from "1", but 1e3 equals 1000. The generated pillion.yaml
+    is compared as data."""
     return json.dumps(_as_data(value), sort_keys=True, indent=1, ensure_ascii=False)
 
 

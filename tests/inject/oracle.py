@@ -1,4 +1,4 @@
-"""What a pod with Pillion is, said a second time: on parsed YAML, sharing nothing with the program or the charts."""
+"""A second implementation of injection, on parsed YAML. It shares no code with the program or the charts."""
 
 import copy
 import json
@@ -24,7 +24,7 @@ OWNER = {CONFIG: r"(?s).*\S.*", CONFIG_MAP: DNS_NAME, "pillion.dev/image": r"\S+
          "pillion.dev/cpu-request": QUANTITY, "pillion.dev/memory-request": QUANTITY, "pillion.dev/memory-limit": QUANTITY}
 
 class Refused(Exception):
-    """The pod stays as it is; the text says why."""
+    """The pod must be left unchanged. The text says why."""
 
 
 def item_called(items, name):
@@ -101,7 +101,7 @@ def has_port(text, port):
 
 
 def inject(template, namespace, values):
-    """The pod template with Pillion, injected anew where it has Pillion already."""
+    """The pod template with Pillion. If it has Pillion already, Pillion is removed and injected again."""
     template = uninject(template)
     refuse(template, values)
     values = with_annotations(values, annotations_of(template))
@@ -154,7 +154,7 @@ def inject(template, namespace, values):
 
 
 def there(holder, key, empty, added):
-    """A copy of what the holder has, put in its place; null is what is not there."""
+    """Replaces holder[key] by a copy of itself, or by `empty` if it is absent or null; then the key is added to `added`. Returns the new value."""
     if holder.get(key) is None:
         added.append(key)
     holder[key] = copy.copy(empty if holder.get(key) is None else holder[key])
@@ -166,7 +166,7 @@ def prepend(holder, key, items, added):
 
 
 def with_annotations(values, annotations):
-    """The values as the pod's owner wants them for this pod."""
+    """The values, changed by the annotations of this pod."""
     value = {key.removeprefix("pillion.dev/"): text for key, text in annotations.items() if key in OWNER}
     resources = {"requests": {**({"cpu": value["cpu-request"]} if "cpu-request" in value else {}),
                               **({"memory": value["memory-request"]} if "memory-request" in value else {})},
@@ -219,12 +219,12 @@ def container(values):
 
 
 def config_map(values, theirs):
-    """The ConfigMap that holds pillion.yaml, or None: what the pod's owner says goes before the values."""
+    """The name of the ConfigMap that has pillion.yaml, or None. The annotations of the pod take precedence over the values."""
     return theirs.get(CONFIG_MAP) or (None if CONFIG in theirs else values["existingConfigMap"] or None)
 
 
 def config_of(values, theirs):
-    """What Pillion is to read, or None where a ConfigMap has it."""
+    """The configuration for Pillion, or None if a ConfigMap has it."""
     if config_map(values, theirs) is not None:
         return None
     return load(theirs[CONFIG]) if CONFIG in theirs else configuration(values)
@@ -264,7 +264,7 @@ def port_of_metrics(spec):
 
 
 def uninject(template):
-    """The pod template as it was before, or itself where it has no marker. A volume that Pillion alone mounts is Pillion's."""
+    """The pod template before injection. A template without a marker is returned unchanged. A volume that only Pillion mounts is removed too."""
     if MARKER not in annotations_of(template):
         return template
     template = copy.deepcopy(template)

@@ -1,4 +1,4 @@
-"""The values, and what follows from them alone: pillion.yaml, and ports."""
+"""The default values, and what depends only on values: pillion.yaml, and ports."""
 
 import ipaddress
 import math
@@ -48,7 +48,7 @@ SERVICES = {
 
 
 def merged(base, over):
-    """Values over values: maps are merged, everything else is replaced."""
+    """`base` with the values of `over`: maps are merged, and all other values replaced."""
     if not (isinstance(base, dict) and isinstance(over, dict)):
         return over
     return {**base, **{key: merged(base[key], value) if key in base else value for key, value in over.items()}}
@@ -80,7 +80,7 @@ def zones_of(route):
 
 
 def configuration(values):
-    """pillion.yaml."""
+    """The configuration pillion.yaml as data."""
     given, cluster = values["config"], values["clusterDNS"]
     groups, routes = dict(upstreams(values)), list(given.get("routes") or [])
     encrypted = [name for name in groups if not (name == "cluster" and cluster["enabled"])]
@@ -103,7 +103,7 @@ def configuration(values):
 
 
 def add_route(routes, route):
-    """What has a route already keeps it: of a network of which a part has, the rest is routed zone by zone."""
+    """Adds the route for the zones that have no route yet. If some zones of a network have one, each of the others gets its own route."""
     known = {zone for one in routes for zone in zones_of(one)}
     missing = [zone for zone in zones_of(route) if zone not in known]
     if len(missing) == len(zones_of(route)):
@@ -113,7 +113,7 @@ def add_route(routes, route):
 
 
 def security_context(values):
-    """Of the container. In OpenShift the namespace has the user, unless another than the default is named."""
+    """The security context of the container. In OpenShift the namespace gives the user, unless the values name another one than the default."""
     given = values["containerSecurityContext"]
     is_free = values["platform"] == "openshift"
     return {key: value for key, value in given.items()
@@ -121,7 +121,7 @@ def security_context(values):
 
 
 def mesh_ports(values, config):
-    """The ports that each annotation of the mesh has to keep from its proxy. The configuration is None where a ConfigMap has it."""
+    """The ports that each annotation of the service mesh must exclude from its proxy. The configuration is None if a ConfigMap has it."""
     groups = {"public": {"servers": [{"address": ":853"}]}} if config is None else config.get("upstreams") or {}
     encrypted = {int(server["address"].rpartition(":")[2]) for group in groups.values()
                  if group.get("protocol", "tls") == "tls" for server in group["servers"]}

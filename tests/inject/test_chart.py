@@ -1,4 +1,4 @@
-"""The chart's `pillion-sidecar.wrap`, held to the same corpus."""
+"""Tests the chart's `pillion-sidecar.wrap` with the corpus."""
 
 import os
 import pathlib
@@ -30,7 +30,7 @@ template: {{- include "pillion-sidecar.wrap" (list . (.Files.Get .Values.file)) 
 
 
 def parts():
-    """(case, place among the items of a List) of each pod template of the corpus."""
+    """(case, index in the items of a List) of each pod template of the corpus."""
     for name in corpus.cases():
         an_object = corpus.original(name)
         items = an_object["items"] if corpus.is_list(an_object) else [an_object]
@@ -42,7 +42,7 @@ def part(an_object, place):
 
 
 def template_text(name, place):
-    """A bare pod as it is written; of the others, the template alone."""
+    """The text of a bare Pod unchanged; of other objects, the pod template alone."""
     one = part(corpus.original(name), place)
     return corpus.text_of(f"{name}.yaml") if one["kind"] == "Pod" and not place else dump(corpus.template_of(one))
 
@@ -64,7 +64,7 @@ class Chart:
             (self.place / "files" / f"{name}.{place}.yaml").write_bytes(template_text(name, place).encode())
 
     def wrap(self, name, place):
-        """The whole run of Helm, for the namespace of the object and the values of the case."""
+        """Runs Helm for the namespace of the object and the values of the case."""
         values = self.home / f"{name}.values.yaml"
         values.write_text(dump({"pillion-sidecar": {"configChange": "roll", **corpus.own_values(name)}}), encoding="utf-8")
         one = part(corpus.original(name), place)
@@ -87,7 +87,7 @@ def chart(tmp_path_factory):
 
 
 def is_left(name, place):
-    """True if this part of the case stays as it is, for the case's reason."""
+    """True if this part of the case must be left unchanged, for the case's reason."""
     expected = corpus.expected(name)
     if expected is None:
         return True
@@ -113,7 +113,7 @@ def test_wrapped_as_expected(chart, name, place):
 
 @pytest.mark.parametrize("name, place", [one for one in FRESH if is_left(*one) and one[0] != "opted-out"])
 def test_refused_for_the_same_reason(chart, name, place):
-    """A chart has no object to name: its error names the pod's fault."""
+    """The error of a chart does not name an object: it names the fault of the pod."""
     done = chart.wrap(name, place)
     reason = corpus.reason_of(name).removeprefix(f"{part(corpus.original(name), place)['metadata']['name']}.*")
     assert done.returncode != 0, done.stdout
@@ -128,7 +128,7 @@ def test_opted_out_stays_as_it_was(chart):
 
 @pytest.mark.parametrize("name, place", [one for one in PARTS if is_injected_before(*one) and one[0] != "injected-then-opted-out"])
 def test_what_has_pillion_already_is_refused(chart, name, place):
-    """A chart's own text has no Pillion in it: it comes from somewhere else, and is to come from one place."""
+    """The chart refuses a pod template that contains Pillion already: Pillion must come from one place."""
     done = chart.wrap(name, place)
     assert done.returncode != 0, done.stdout
     reason = corpus.reason_of(name)

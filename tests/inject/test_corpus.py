@@ -1,4 +1,4 @@
-"""`pillion inject` and `uninject`, held to the corpus."""
+"""Tests `pillion inject` and `uninject` with the corpus."""
 
 import json
 import re
@@ -67,7 +67,7 @@ DEFAULTED = ("terminationMessagePath", "successThreshold", "defaultMode")
 
 
 def without_defaults(value, key=None):
-    """Without what the API server adds by itself."""
+    """The value without the defaults that the API server adds."""
     if isinstance(value, list):
         return [without_defaults(one) for one in value if not (isinstance(one, dict) and one.get("mountPath", "").endswith("/serviceaccount"))]
     if not isinstance(value, dict):
@@ -76,7 +76,7 @@ def without_defaults(value, key=None):
 
 
 def in_effect(an_object):
-    """Without what the marker says of the past, in whatever order the volumes are."""
+    """The object without the parts of the marker that describe the pod before injection. The order of the volumes makes no difference."""
     def change(template):
         template = without_defaults(template)
         annotations = oracle.annotations_of(template)
@@ -92,7 +92,7 @@ def in_effect(an_object):
 
 @cases
 def test_check_tells_pods_without_pillion(pillion, name):
-    """With values: whatever would be another pod than it is."""
+    """With values, --check reports every pod that injection would change."""
     done = pillion.inject(name, "--check")
     is_as_wanted = in_effect(corpus.original(name)) == in_effect(corpus.expected(name))
     assert done.returncode == (0 if is_as_wanted and name not in BEHIND_ONE_THAT_WAITS else 1), done.stdout
