@@ -7,7 +7,8 @@
 namespace pillion::resolve {
 namespace {
 
-/// True if both ask the same upstream, or the one has become the other: a server of it is left.
+/// True if both groups are of the same upstream: one group, or two that are equally encrypted and have a server in
+/// common.
 bool are_same(const UpstreamGroup& old, const UpstreamGroup& next) {
   if (&old == &next) return true;
   return old.encrypted == next.encrypted && std::ranges::find_first_of(old.servers, next.servers) != old.servers.end();
@@ -26,7 +27,7 @@ bool ChangedNames::is_answered_alike(dns::Bytes name) const {
   return old != nullptr && next != nullptr && are_same(*old, *next);
 }
 
-/// True if the name lies in a local zone, before and now, that has not changed.
+/// True if the name lies in a local zone in both generations, and the zone has the same records.
 bool ChangedNames::has_same_records(dns::Bytes name) {
   const auto* const old = old_.find(name).zone;
   const auto* const next = next_.find(name).zone;
@@ -39,7 +40,7 @@ bool ChangedNames::has_same_records(dns::Bytes name) {
   return are_equal_;
 }
 
-/// True if all that a walk along the list asks for, its guards too, is answered as before.
+/// True if every name that a walk along the list asks for, including guards, is answered as before.
 bool ChangedNames::walks_alike(dns::Bytes name) {
   const auto& search = next_.search();
   if (!has_same_search_ || !search) return false;

@@ -1,5 +1,5 @@
 #pragma once
-// What a new generation means for names that the old one has asked for.
+// What a new generation changes for the names that the old one has asked for.
 
 #include <vector>
 
@@ -8,18 +8,19 @@
 
 namespace pillion::resolve {
 
-/// Compares two generations, both of which outlive this.
+/// Compares two generations. Both must outlive this.
 class ChangedNames {
  public:
   ChangedNames(const Generation& old, const Generation& next);
 
-  /// What becomes of an answer to `name` that the old generation gave: kept where the new one asks the same upstream,
-  /// without its word on names beneath where some of these are answered elsewhere now. `searched`: it is what a walk
-  /// along the search list found for this name, its first step.
-  /// Does not allocate, so that nothing is left half sorted out.
+  /// What happens to an answer to `name` that the old generation gave. It is kept if the new generation asks the same
+  /// upstream. It loses what it says about names beneath `name` if some of these are now answered elsewhere.
+  /// `searched` is true if a walk along the search list found the answer for this name, its first step.
+  ///
+  /// Does not allocate, so that it cannot fail halfway.
   [[nodiscard]] cache::Fate fate_of(dns::Bytes name, bool searched);
 
-  /// True if the very same group is asked for it, with nothing changed.
+  /// True if both generations ask the very same group for `name`.
   [[nodiscard]] bool is_asked_as_before(dns::Bytes name) const {
     return old_.find(name).group == next_.find(name).group;
   }
@@ -32,8 +33,8 @@ class ChangedNames {
   const Generation& old_;
   const Generation& next_;
   bool has_same_search_;
-  dns::Buffer step_;  // of a walk
-  // The zones that were compared last: there may be many records in them, and many names.
+  dns::Buffer step_;  // a step of a walk
+  // The zones compared last, since a zone may have many records and many names may lie in it.
   const LocalZone* compared_old_ = nullptr;
   const LocalZone* compared_next_ = nullptr;
   bool are_equal_ = false;

@@ -15,11 +15,12 @@ using upstream::Error;
 
 namespace {
 
-/// Bytes of a reply that says that a server could or would not answer: most have no record but their OPT.
+/// The longest reply in bytes that is kept of a server that could or would not answer. Most such replies have no
+/// record but the OPT.
 constexpr std::size_t max_kept_message = 1232;
 
-/// The header and question of a query as an upstream gets it: flags but RD and CD cleared, no other records. AD is set,
-/// so that the answer says whether it was validated (RFC 6840 5.7) to whoever asks later, too.
+/// The header and question of a query as an upstream gets it: all flags except RD and CD cleared, no other records. AD
+/// is set, so that the answer says whether it was validated (RFC 6840 5.7), also for clients that ask later.
 void take_question(const dns::QueryView& query, dns::Buffer& out) {
   const auto bytes = query.message.bytes().first(query.message.question_end());
   out.assign(bytes.begin(), bytes.end());
@@ -74,7 +75,7 @@ bool Exchange::is_waiting() const {
   return std::ranges::any_of(attempts_, &Attempt::is_live_);
 }
 
-/// The servers that have it now.
+/// The servers that have the question now.
 upstream::ServerSet Exchange::waited_for() const {
   upstream::ServerSet servers = 0;
   for (const auto& attempt : attempts_) {
@@ -88,7 +89,7 @@ Attempt* Exchange::free_attempt() {
   return found == attempts_.end() ? nullptr : &*found;
 }
 
-/// A free attempt is for this server now. What it was before, it was in vain.
+/// Assigns a free attempt to `server`. If the attempt was a hedge before, that hedge is counted as lost.
 void Exchange::take(Attempt& attempt, std::size_t server, Cause cause) {
   if (attempt.is_hedge_) terms_->servers.hedged(attempt.server_, false);
   trace::note(trace(), [&] {
@@ -102,7 +103,8 @@ void Exchange::take(Attempt& attempt, std::size_t server, Cause cause) {
   attempt.trace = &trace();
 }
 
-/// Asks the best server that has not had the question yet; false if there is none, or every one refuses at once.
+/// Asks the best server that has not had the question yet. False if there is none, or if every one of them refuses at
+/// once.
 bool Exchange::ask_another(runtime::Time now, bool only_responsive, Cause cause) {
   auto* const attempt = free_attempt();
   if (attempt == nullptr) return false;
@@ -131,7 +133,7 @@ bool Exchange::submit(Attempt& attempt, runtime::Time now) {
     attempt.dnssec_ok = first.dnssec_ok;
     attempt.opaque = first.opaque;
   }
-  // Under suspicion here too, and yet with its own chance to be answered alone.
+  // The query remains under suspicion with this server, but may still be answered alone.
   attempt.suspicion = {.endings = endings_, .endings_alone = 0, .alone = endings_ > 0};
   attempt.is_live_ = true;
   const auto error = terms_->servers.submit(attempt, now);
@@ -153,7 +155,7 @@ void Exchange::note_error(const Attempt& attempt, Error error) {
 
 void Exchange::abandon(Attempt& attempt) {
   note_end(attempt);
-  attempt.carrier->abandon(attempt);
+  attempt.holder->abandon(attempt);
 }
 
 void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
@@ -177,8 +179,8 @@ void Exchange::failed(Attempt& attempt, Error error) {
   if (may_retry && ask_another(at, false, Cause::failure)) return;
   if (is_waiting()) return;
   if (may_retry && !kept_rcode_) {
-    // Every server has had it. One that may only be restarting is waited for, unless the query is what ends its
-    // connections. One that it ended alone may have been the restart's.
+    // Every server has had the question. The server may only be restarting, so that all are asked once more, unless
+    // this query is what ends the connections. A connection that it ended alone may have been the restart's.
     tried_ = 0;
     const bool is_guilty = attempt.suspicion.endings_alone >= upstream::Quarantine::endings_alone_to_fail;
     const bool is_its_own_fault = upstream::traits(error).blame == upstream::Blame::query;
@@ -190,7 +192,7 @@ void Exchange::failed(Attempt& attempt, Error error) {
   answer_kept_or_fail();
 }
 
-/// A connection has fallen silent with the query on it. One that is left there needs a server that is heard of.
+/// A connection with this query has fallen silent. Asks another server, but only one that is up and not silent.
 void Exchange::delayed(const Attempt& attempt) {
   if (is_ending_ || now() >= give_up_) return;
   trace::note(trace(), [&] { return trace::FellSilent{.server = server_of(attempt)}; });
@@ -211,7 +213,7 @@ void Exchange::expired(runtime::Time now) {
   terms_->schedule.contain("query", [&] { look(now); }, [this] { fail(); });
 }
 
-/// The budget is used up, or the servers that were asked have taken long.
+/// Acts on a deadline: the budget is used up, a hedge is due, or the servers take too long.
 void Exchange::look(runtime::Time now) {
   if (now >= give_up_) return give_up();
   if (hedge_at_ && now >= *hedge_at_) hedge(now);
@@ -234,7 +236,7 @@ void Exchange::hedge(runtime::Time now) {
   terms_->servers.give_hedge_back();
 }
 
-/// Another server is asked; where every one has had the question, one that failed, which may be back.
+/// Asks another server. If every one has had the question, asks one that failed, since it may be back.
 void Exchange::ask_late(runtime::Time now) {
   next_at_ = now + terms_->next_after;
   const auto tried_before = tried_;
@@ -249,10 +251,10 @@ void Exchange::give_up() {
   for (auto& attempt : attempts_) {
     if (!attempt.is_live_) continue;
     abandon(attempt);
-    // A query that never left says why it could not.
+    // A query that could not be sent already has the reason.
     const bool is_explained = last_error_ != Error::timeout && last_server_ == attempt.server_;
     if (is_explained) continue;
-    // What a server is backed off for has been counted.
+    // A server that is backed off from has already been counted.
     const auto trouble = terms_->servers.trouble_of(attempt.server_);
     if (!trouble) terms_->servers.timed_out(attempt.server_);
     const auto error = trouble.value_or(Error::timeout);
@@ -262,19 +264,19 @@ void Exchange::give_up() {
   answer_kept_or_fail();
 }
 
-/// The first that was said stays: a second server is asked since it might know better, not since it might know worse.
+/// Keeps the first such reply. A second server is asked because it might know better, not worse.
 void Exchange::keep(const Attempt& attempt, const upstream::Reply& reply) {
   if (kept_rcode_) return;
   kept_rcode_ = reply.rcode;
   kept_server_ = attempt.server_;
   kept_message_.clear();
-  // Of a long one the code says enough.
+  // For a long reply, the code is enough.
   if (reply.message && reply.message->bytes().size() <= max_kept_message)
     dns::append(kept_message_, reply.message->bytes());
 }
 
-/// Nothing refers to this any more when the request is answered, which may ask again. `answered`: whose reply is the
-/// answer; nullptr: nobody's.
+/// Ends the exchange before the request is answered, since the request may ask again. `answered` is the attempt whose
+/// reply is the answer, or nullptr if there is none.
 void Exchange::end(const Attempt* answered) {
   is_ending_ = has_ended_ = true;
   for (auto& attempt : attempts_) {

@@ -1,6 +1,6 @@
 #pragma once
-// One question at one upstream group: which servers are asked, when the next one is, and which reply is the answer.
-// Pure: the time is a Schedule's, the servers are whoever implements Servers.
+// One question to one upstream group: which servers are asked, when the next one is asked, and which reply is the
+// answer. Pure: a Schedule provides the time, and an implementation of Servers the servers.
 
 #include <array>
 #include <cstddef>
@@ -19,7 +19,7 @@ namespace pillion::resolve {
 
 class Exchange;
 
-/// One try at one server.
+/// One attempt to get the answer from one server.
 class Attempt final : public upstream::Query {
  public:
   void replied(const upstream::Reply& reply) override;
@@ -32,75 +32,75 @@ class Attempt final : public upstream::Query {
   friend class Exchange;
   Exchange* exchange_ = nullptr;
   std::size_t server_ = 0;
-  bool is_live_ = false;   // given to a server, and not yet ended
-  bool is_hedge_ = false;  // given since another server was slower than usual
+  bool is_live_ = false;   // given to a server, and not ended
+  bool is_hedge_ = false;  // made because another server was slower than usual
 };
 
-/// The servers of a group, by their place in the configuration.
+/// The servers of a group, numbered in the order of the configuration.
 class Servers {
  public:
-  /// The best server that is not one of `tried`; with `only_responsive`, the best of those that are up and not silent.
+  /// The best server that is not in `tried`; if `only_responsive`, the best of those that are up and not silent.
   /// nullopt if there is none.
   [[nodiscard]] virtual std::optional<std::size_t> choose(upstream::ServerSet tried, bool only_responsive) = 0;
-  /// Gives the attempt to its server, or says at once why that cannot be asked now. An attempt that was taken ends by
-  /// replied(), failed() or its carrier's abandon().
+  /// Gives the attempt to its server. Returns an error if the server cannot be asked now. Otherwise the attempt ends
+  /// by replied(), failed() or its holder's abandon().
   [[nodiscard]] virtual std::optional<upstream::Error> submit(Attempt& attempt, runtime::Time now) = 0;
   /// Why the server is backed off from, or nullopt if it is not.
   [[nodiscard]] virtual std::optional<upstream::Error> trouble_of(std::size_t server) const = 0;
-  /// The latency after which the server is slower than usual, and another is worth asking as well (a hedge); nullopt
-  /// where that is not known or not wanted.
+  /// The latency after which the server is slower than usual and another server is worth asking too (a hedge); nullopt
+  /// if it is unknown, or hedging is off.
   [[nodiscard]] virtual std::optional<runtime::Duration> slow_after(std::size_t server) const = 0;
-  /// True if a query may be sent to `server` only to be quicker; false if too many were.
+  /// True if a hedge may be sent to `server`; false if too many were sent.
   [[nodiscard]] virtual bool take_hedge(std::size_t server) = 0;
-  /// A hedge was taken and could not be sent.
+  /// Returns a hedge that was taken but could not be sent.
   virtual void give_hedge_back() = 0;
-  /// What came of a hedge: whether its server answered first.
+  /// Reports the end of a hedge. `has_won` is true if its server answered first.
   virtual void hedged(std::size_t server, bool has_won) = 0;
-  /// The budget of a query ended while the server had it.
+  /// The query's budget ended while `server` had it.
   virtual void timed_out(std::size_t server) = 0;
-  /// For people: "1.1.1.1:853".
+  /// The server's name for people: "1.1.1.1:853".
   [[nodiscard]] virtual std::string_view name_of(std::size_t server) const = 0;
-  /// Why `server` was chosen just now of those that were not `tried`, for a question that is traced.
+  /// Why choose() has just chosen `server` among those that are not in `tried`, for a trace.
   [[nodiscard]] virtual upstream::trace::ServerChosen explain(std::size_t server, upstream::ServerSet tried) const = 0;
-  /// The exchange has ended; its request has not been answered yet, and may ask again.
+  /// The exchange has ended. Its request is answered after this call, and may ask again.
   virtual void ended(Exchange& exchange) = 0;
 
  protected:
   ~Servers() = default;
 };
 
-/// What all exchanges of a group go by.
+/// The settings that all exchanges of a group share.
 struct ExchangeTerms {
   runtime::Schedule& schedule;
   Servers& servers;
   Source source;
-  runtime::Duration budget;      ///< for the whole of a query
-  runtime::Duration next_after;  ///< without a reply for so long, another server is asked as well
+  runtime::Duration budget;      ///< for a whole query
+  runtime::Duration next_after;  ///< another server is asked too after this long without a reply
   /// In the order of the servers; empty where nobody wants to know whose an answer is. They outlive the answers.
   std::span<const AnsweringServer> names = {};
 };
 
-/// Asks a server, then, where that takes long, another as well, and takes the first usable reply, whosever it is: the
-/// attempt that has been under way the longest is the likeliest to succeed. A server that fails, or that says that it
-/// could or would not answer, is followed by the next at once (RFC 1034 section 5.3.3 step 4d); what it said is the
-/// answer where nobody says better. A server that falls silent is followed at once, too, and one that is merely slower
-/// than usual by a hedge, of which there are few.
+/// Asks a server, asks another one too if that takes long, and takes the first usable reply from either: the attempt
+/// that is in flight the longest is the likeliest to succeed. If a server fails, or replies that it could or would not
+/// answer, the next one is asked at once (RFC 1034 section 5.3.3 step 4d). Such a reply is the answer if no server
+/// knows better. If a server falls silent, the next one is asked at once too. If it is only slower than usual, a hedge
+/// may be sent, of which there are few.
 class Exchange final : public runtime::Deadline {
  public:
-  /// Attempts under way at once.
+  /// The most attempts in flight at once.
   static constexpr std::size_t max_attempts = 3;
 
   Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
-  /// Answers `request` once, at the latest when the budget ends, possibly before this returns. `terms` outlive the
-  /// exchange.
+  /// Asks for `query` and answers `request` once, at the latest when the budget ends, and possibly before this
+  /// returns. `terms` must outlive the exchange.
   void start(const ExchangeTerms& terms, const dns::QueryView& query, Request& request);
-  /// After an exception: answers the request with a failure of ours, unless it has been answered.
+  /// Called after an exception. Answers the request with an internal error, unless it has been answered.
   void fail();
 
-  /// Bytes that its owner has taken for its messages, beyond what all exchanges take.
+  /// Bytes of memory that the owner has taken for this exchange's messages, beyond the usual size.
   std::size_t unusual_size = 0;
 
  private:
@@ -140,18 +140,19 @@ class Exchange final : public runtime::Deadline {
   const ExchangeTerms* terms_ = nullptr;
   Request* request_ = nullptr;
   runtime::Time give_up_;
-  runtime::Time next_at_;                  // when another server is asked
-  std::optional<runtime::Time> hedge_at_;  // when one is, if that is allowed
+  runtime::Time next_at_;                  // when another server is asked too
+  std::optional<runtime::Time> hedge_at_;  // when a hedge is due; nullopt if none is
   upstream::ServerSet tried_ = 0;
-  upstream::ServerSet refused_ = 0;  // have said that they could or would not answer
+  upstream::ServerSet refused_ = 0;  // the servers that replied that they could or would not answer
   std::array<Attempt, max_attempts> attempts_;
-  std::uint8_t endings_ = 0;  // as upstream::Suspicion has them, over all attempts
-  bool is_ending_ = false;    // what its attempts still say is of no interest
+  std::uint8_t endings_ = 0;  // the most that any attempt had, as in upstream::Suspicion
+  bool is_ending_ = false;    // what the attempts still report is ignored
   bool has_ended_ = false;
-  bool has_second_round_ = false;  // every server had it once, and is asked again
+  bool has_second_round_ = false;  // every server has had the question once and is asked again
   upstream::Error last_error_ = upstream::Error::timeout;
-  std::size_t last_server_ = 0;  // whom last_error_ is about
-  /// The reply of a server that could or would not answer; of one without a question, `kept_message_` is empty.
+  std::size_t last_server_ = 0;  // the server that last_error_ is about
+  /// The reply of a server that could or would not answer. `kept_message_` is empty if the reply has no question or is
+  /// long.
   std::optional<std::uint16_t> kept_rcode_;
   std::size_t kept_server_ = 0;
   dns::Buffer kept_message_;

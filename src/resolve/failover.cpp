@@ -6,21 +6,21 @@
 namespace pillion::resolve {
 namespace {
 
-/// The longest wait for an answer over UDP before the query is sent again: a datagram may be lost.
+/// The longest wait for an answer over UDP before the query is sent again, since a datagram may be lost.
 constexpr std::chrono::milliseconds resend_after{1000};
 
 /// Bytes of most queries as an upstream gets them, without EDNS.
 constexpr std::size_t usual_message_size = 64;
 
-/// What the exchange of this query takes beyond that, in bytes: a signed message is kept whole, twice by each attempt
-/// where the upstream is asked by datagrams, and lies once more in a connection's output.
+/// The bytes that the exchange of this query takes beyond the usual. A signed message is kept whole: twice by each
+/// attempt if the upstream is asked by datagrams, and once more in a connection's output.
 std::size_t unusual_size(const dns::QueryView& query) {
   constexpr std::size_t copies = 2 * Exchange::max_attempts + 1;
   return query.message.is_signed() ? copies * query.message.bytes().size() : 0;
 }
 
-/// When the next server is asked as well: so that each of up to three has the same time before the budget ends, the
-/// last too.
+/// When the next server is asked too. Each of up to three servers, also the last, gets the same time before the budget
+/// ends.
 runtime::Duration next_after(const config::Upstream& settings) {
   const auto share = settings.timeout / static_cast<int>(std::clamp<std::size_t>(settings.servers.size(), 1, 3) + 1);
   return settings.protocol == config::Protocol::udp ? std::min<runtime::Duration>(share, resend_after) : share;
@@ -47,7 +47,7 @@ Failover::Failover(runtime::Schedule& schedule, const config::Upstream& settings
              .budget = settings.timeout,
              .next_after = next_after(settings),
              .names = names_},
-      // In the clear, what is sent twice is also seen twice.
+      // No hedges in the clear, since each would show the name once more.
       may_hedge_(settings.protocol == config::Protocol::tls && servers.size() > 1),
       servers_(std::move(servers)),
       policy_(settings.policy, std::move(random)),
@@ -80,7 +80,7 @@ void Failover::resolve(const dns::QueryView& query, Request& request) {
 
 std::optional<std::size_t> Failover::choose(upstream::ServerSet tried, bool only_responsive) {
   const auto server = policy_.choose(health_, tried);
-  // Those that are responsive come first, so that there is none behind one that is not.
+  // choose() prefers responsive servers: if its choice is not responsive, none is.
   return server && only_responsive && !health_[*server]->is_responsive() ? std::nullopt : server;
 }
 
@@ -89,7 +89,7 @@ std::optional<upstream::Error> Failover::submit(Attempt& attempt, runtime::Time 
 }
 
 std::optional<runtime::Duration> Failover::slow_after(std::size_t server) const {
-  // Sooner, a timer costs more than the wait.
+  // Below this a timer costs more than waiting.
   constexpr std::chrono::milliseconds soonest{10};
   if (!may_hedge_) return std::nullopt;
   const auto slow = servers_[server]->profile().slow_after();

@@ -1,5 +1,5 @@
 #pragma once
-// One upstream group: its servers, and the exchanges that are under way with them.
+// One upstream group: its servers, and the exchanges in progress with them.
 
 #include <functional>
 #include <memory>
@@ -22,11 +22,11 @@ namespace pillion::resolve {
 
 class Failover final : public Group, Servers {
  public:
-  /// Queries under way in one group of one shard.
+  /// The most exchanges in progress in one group of one shard.
   static constexpr std::size_t max_exchanges = 16'384;
 
-  /// `servers` in the order of the configuration. What is under way takes of `memory`, which outlives this. `random` as
-  /// Policy takes it.
+  /// `servers` are in the order of the configuration. The exchanges take their bytes from `memory`, which must outlive
+  /// this. `random` is as Policy takes it.
   Failover(runtime::Schedule& schedule, const config::Upstream& settings,
            std::vector<std::unique_ptr<upstream::Channel>> servers, runtime::MemoryShare& memory,
            std::function<double()> random);

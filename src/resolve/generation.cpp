@@ -23,7 +23,7 @@ Generation::Generation(runtime::Schedule& schedule, Setup setup)
       search_(std::move(setup.search)),
       cache_(setup.cache),
       rotates_(setup.rotate) {
-  // What the configuration says of a zone goes before what every resolver knows of it, or of a part of it.
+  // The configuration takes precedence over the special-use zones, also for a part of such a zone.
   const auto is_configured = [&](dns::Bytes name) {
     const auto covers = [&](dns::Bytes zone) { return zone.size() > 1 && dns::NameView(name).is_within(zone); };
     return std::ranges::any_of(setup.routes, covers, &Setup::GroupRoute::zone) ||

@@ -1,12 +1,12 @@
 #pragma once
-// How many queries may be sent only to be quicker. Pure.
+// Limits the queries that are sent only to be quicker. Pure.
 
 #include <algorithm>
 
 namespace pillion::resolve {
 
-/// Each query pays for a twentieth of one more, so that at most 5 % of the upstream's traffic are hedges; a server that
-/// slows down for everybody is not made to answer everything twice.
+/// Each query earns a twentieth of a hedge, so that at most 5 % of the upstream's queries are hedges. So a server that
+/// slows down for everybody does not have to answer everything twice.
 class HedgeBudget {
  public:
   void earn() { saved_ = std::min(saved_ + per_query, most_saved); }
@@ -15,7 +15,7 @@ class HedgeBudget {
     saved_ -= 1;
     return true;
   }
-  /// What was taken was not sent.
+  /// Returns a hedge that was taken but not sent.
   void give_back() { saved_ = std::min(saved_ + 1, most_saved); }
 
  private:

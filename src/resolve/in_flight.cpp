@@ -18,7 +18,7 @@ constexpr std::size_t bucket_count = 1024;
 constexpr Answer too_many = refusal("too many queries under way");
 constexpr Answer no_memory = refusal("no memory for the query");
 
-/// What came back is in the cache now, or why it is not.
+/// What is in the cache now, or why nothing is.
 trace::What event_of(const std::expected<cache::Kind, cache::NotStored>& stored, const cache::Preparation& prepared) {
   if (!stored) return trace::NotKept{.reason = std::string(cache::to_string(stored.error()))};
   return trace::Kept{.content = trace::content_of(*stored),
@@ -41,7 +41,8 @@ void InFlightQuery::answered(const Answer& answer) {
   owner->answered(*this, answer);
 }
 
-/// Nothing came in time: those who wait get what there was. The question stays under way, for the cache.
+/// No answer came in time: gives the waiters the expired one. The query stays in flight, so that the cache gets its
+/// answer.
 void InFlightQuery::expired(runtime::Time now) {
   owner->answer_all_stale(*this, trace::StaleGiven::Since::waited, now);
 }
@@ -123,7 +124,7 @@ bool InFlight::join(const dns::QueryView& query, const Destination& destination,
     });
     if (in_flight->stale_is_due && answer_stale(*in_flight, request, StaleSince::waited, now)) return false;
     in_flight->add_waiter(request);
-    // One that was asked for nobody, to refresh what was not expired then, has no deadline yet.
+    // A query that was sent to refresh an answer before it expired has no deadline yet.
     if (destination.has_stale && !in_flight->is_set()) promise_stale(*in_flight, *destination.group, now);
     return false;
   }
@@ -158,7 +159,7 @@ void InFlight::ask_alone(const dns::QueryView& query, const Destination& destina
   });
 }
 
-/// RFC 8767 section 5: the expired answer, at once where nothing is to be hoped for, else after a while.
+/// RFC 8767 section 5: gives the expired answer at once if the group is down, else after a while.
 void InFlight::promise_stale(InFlightQuery& in_flight, const Group& group, runtime::Time now) {
   if (group.is_down()) return answer_all_stale(in_flight, StaleSince::group_is_down, now);
   schedule_.set_deadline(in_flight, now + stale_after);
@@ -176,7 +177,7 @@ bool InFlight::refresh(const dns::QueryView& query, const Destination& destinati
 void InFlight::answered(InFlightQuery& in_flight, const Answer& answer) {
   const auto now = schedule_.clock().now();
   schedule_.clear_deadline(in_flight);
-  // First, so that whoever asks again from within its answer starts anew.
+  // Removed first, so that a waiter that asks again from within its answer starts a new query.
   if (in_flight.is_shared) remove(in_flight);
   auto prepared = spare_ ? std::move(spare_) : std::make_unique<cache::Preparation>(seed_);
   auto ours = internal_error;
@@ -202,13 +203,13 @@ void InFlight::remove(InFlightQuery& in_flight) {
   *link = in_flight.next;
 }
 
-/// Whoever waits gets the answer; nobody else does.
+/// The present waiters get the answer, and no other request may join.
 void InFlight::detach(InFlightQuery& in_flight) {
   remove(in_flight);
   in_flight.is_shared = false;
 }
 
-/// What of the group's answer is for those who wait; the cache has it then, too.
+/// Makes the answer that the waiters get from the group's answer, and puts it into the cache.
 Answer InFlight::keep(const InFlightQuery& in_flight, const Answer& answer, cache::Preparation& prepared,
                       runtime::Time now) {
   const auto key = in_flight.key();
@@ -223,7 +224,7 @@ Answer InFlight::keep(const InFlightQuery& in_flight, const Answer& answer, cach
             .server = answer.server};
   }
   const auto& admitted = prepared.admitted();
-  // Some cluster DNS servers say so of the types that a name does not have (RFC 4074 section 4.2).
+  // Some cluster DNS servers answer NXDOMAIN for the types that a name does not have (RFC 4074 section 4.2).
   if (in_flight.is_plaintext && admitted && admitted->denies_name && store_ != nullptr &&
       store_->has_other_address(key, now))
     prepared.deny_type_alone();
@@ -244,7 +245,7 @@ void InFlight::keep_failure(const InFlightQuery& in_flight, const Answer& answer
 
 void InFlight::store(const InFlightQuery& in_flight, const cache::Preparation& prepared, runtime::Time now) {
   if (store_ == nullptr || !in_flight.is_shared) return;
-  // What is not stored has its reasons, none of which the client needs to know.
+  // The client does not need to know why an answer is not stored.
   const auto stored = store_->insert(in_flight.key(), prepared, in_flight.denial, now);
   trace::note(in_flight.trace(), [&] { return event_of(stored, prepared); });
 }
@@ -257,7 +258,7 @@ bool InFlight::answer_stale(const InFlightQuery& in_flight, Request& request, St
     trace::note(request.trace(), [&] { return trace::StaleGiven{.since = since}; });
     request.answered(stale_answer(*found.entry, now));
   } else {
-    // Meanwhile stored by another question: an NXDOMAIN of an ancestor, say.
+    // Another question has meanwhile stored an answer, such as the NXDOMAIN of an ancestor.
     request.answered({.source = Source::cache, .entry = found.entry, .now = now});
   }
   return true;

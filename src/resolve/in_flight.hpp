@@ -1,6 +1,6 @@
 #pragma once
-// The questions that the cache could not answer, each under way once, with everyone who waits for it: coalescing, the
-// keeping of what comes back, and stale answers when nothing does (RFC 8767).
+// The questions that the cache could not answer. Each is in flight once, with all requests that wait for it. Shares
+// answers among the waiters, puts them into the cache, and gives stale answers if no answer comes (RFC 8767).
 
 #include <algorithm>
 #include <cstdint>
@@ -19,14 +19,14 @@ namespace pillion::resolve {
 
 class InFlight;
 
-/// One question under way.
+/// One question in flight.
 class InFlightQuery final : public Request, public runtime::Deadline, upstream::trace::Tracer {
  public:
   void answered(const Answer& answer) override;
 
  private:
   friend class InFlight;
-  /// To every waiter that is traced.
+  /// Passes the event on to every waiter that is traced.
   void note(const upstream::trace::What& what, std::string_view step) override;
   void lost() noexcept override;
   void add_waiter(Request& request);
@@ -45,50 +45,52 @@ class InFlightQuery final : public Request, public runtime::Deadline, upstream::
   bool is_plaintext = false;
   bool has_loop = false;
   bool is_shared = true;
-  bool stale_is_due = false;  ///< it has been waited for long enough: who comes now gets the stale answer
+  /// True once it has been waited for long enough: a request that joins gets the stale answer at once.
+  bool stale_is_due = false;
   std::uint64_t hash = 0;
-  InFlightQuery* next = nullptr;  ///< in its bucket
+  InFlightQuery* next = nullptr;  ///< next in the same bucket
   RequestList waiters;
 };
 
-/// Where a question is to be asked, and what is known of it before.
+/// Where to ask a question, and what is known about it before.
 struct Destination {
   cache::Key key;
   Group* group = nullptr;
-  bool has_stale = false;     ///< the cache holds an expired answer
-  bool is_plaintext = false;  ///< the group asks in the clear: a cluster's DNS
+  bool has_stale = false;     ///< the cache has an expired answer
+  bool is_plaintext = false;  ///< the group is not encrypted: a cluster's DNS
   bool has_loop = false;      ///< the group has sent a question of ours back to us
-  /// The most that an NXDOMAIN of the group is taken to deny.
+  /// The most that an NXDOMAIN of the group may deny.
   cache::Denial denial = cache::Denial::tree;
 };
 
-/// Bytes that most names take at the most.
+/// Most names have at most this many bytes.
 inline constexpr std::size_t usual_name_size = 64;
 
 class InFlight {
  public:
-  /// Questions under way in one shard; more are refused, as are those for which there is no memory.
+  /// The most questions in flight in one shard. Further ones are refused, and also those for which there is no memory.
   static constexpr std::size_t max_in_flight = 16'384;
-  /// A client waits so long before it gets a stale answer (RFC 8767 section 5: the client response timer).
+  /// How long a client waits before it gets a stale answer (RFC 8767 section 5: the client response timer).
   static constexpr std::chrono::milliseconds stale_after{1800};
 
-  /// `store` is the cache, nullptr for none. All references outlive this.
+  /// `store` is the cache, or nullptr if it is off. All references must outlive this.
   InFlight(runtime::Schedule& schedule, cache::Store* store, const cache::Settings& settings, ResolverMetrics& metrics,
            runtime::MemoryShares& memory, std::uint64_t seed);
   InFlight(const InFlight&) = delete;
   InFlight& operator=(const InFlight&) = delete;
 
-  /// Answers `request` once, possibly before it returns: with the question that is under way already, or by asking the
-  /// group. True if the group was asked.
+  /// Answers `request` once, possibly before it returns: joins the question if it is in flight, or else asks the
+  /// group. True if it asked the group.
   bool join(const dns::QueryView& query, const Destination& destination, Request& request);
-  /// Answers `request` once, with an answer that is neither shared nor kept.
+  /// Asks the group and answers `request` once. The answer is neither shared nor put into the cache.
   void ask_alone(const dns::QueryView& query, const Destination& destination, Request& request);
-  /// Asks for nobody, so that the cache has the answer before it is asked for. False if there is no room for it.
+  /// Asks the group for no request, so that the cache has the answer before a client needs it. False if there is no
+  /// room for the query.
   bool refresh(const dns::QueryView& query, const Destination& destination);
-  /// From now on.
+  /// Applies the settings from now on.
   void configure(const cache::Settings& settings) { settings_ = settings; }
-  /// Asks `fate_of` of the name of each question that others could join: where it is dropped, nobody joins it any more,
-  /// and its answer is not kept.
+  /// Calls `fate_of` with the name of each question that requests may join. If it is dropped, no request joins it any
+  /// more, and its answer is not put into the cache.
   template <typename FateOf>
   void sort_out(FateOf fate_of) {
     for (auto& head : buckets_) {
@@ -101,7 +103,7 @@ class InFlight {
       }
     }
   }
-  /// Gives back what a peak has left. Not from within a call of this.
+  /// Frees some memory that a peak has left. Must not be called from within a call of this.
   [[nodiscard]] bool trim() { return slab_.trim(); }
 
  private:
@@ -130,7 +132,7 @@ class InFlight {
   std::uint64_t seed_;
   std::vector<InFlightQuery*> buckets_;
   runtime::Slab<InFlightQuery> slab_{max_in_flight, memory_.queries, sizeof(InFlightQuery) + usual_name_size};
-  /// For the reply that has come; nullptr while another is being handed to those who wait for it.
+  /// The preparation for the next reply; nullptr while it is in use.
   std::unique_ptr<cache::Preparation> spare_;
 };
 

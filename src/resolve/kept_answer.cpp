@@ -33,7 +33,7 @@ std::size_t KeptAnswer::size_of(const Answer& answer) {
 
 namespace {
 
-/// nullptr where there is no memory: those who wait are told so, and not forgotten.
+/// nullptr if there is no memory. The waiters are then refused.
 std::shared_ptr<const KeptAnswer> make_kept(const Answer& answer, runtime::MemoryShare& memory) {
   if (KeptAnswer::size_of(answer) + room_for_answer > memory.room()) return nullptr;
   try {

@@ -1,5 +1,5 @@
 #pragma once
-// An answer for those who cannot take it yet, since they have not taken what they were given before.
+// An answer that is kept for clients that cannot take it yet, because they have not read their earlier answers.
 
 #include <memory>
 #include <optional>
@@ -10,22 +10,23 @@
 
 namespace pillion::resolve {
 
-/// Memory that is left where answers are kept, and has to be there before a message is handled: for an answer of any
-/// size, with its frame and what we add to it. In bytes.
+/// Bytes that must be free before a message is handled, and are left free where answers are kept: enough for an answer
+/// of any size with its frame and what we add to it.
 inline constexpr std::size_t room_for_answer = std::size_t{66} << 10U;
 
-/// Held by those who will take it, and gone with the last of them.
+/// Shared by the queries that will take it, and destroyed with the last of them.
 class KeptAnswer {
  public:
-  /// A copy of `answer`, which has a message. It takes of `memory`, which outlives it, whether there is room or not.
+  /// Copies `answer`, which must have a message. Takes its bytes from `memory` even if there are too few. `memory`
+  /// must outlive this.
   KeptAnswer(const Answer& answer, runtime::MemoryShare& memory);
 
-  /// As it was; views this.
+  /// The answer, which views this object.
   [[nodiscard]] Answer answer() const;
-  /// Bytes that it takes.
+  /// The bytes that this object takes.
   [[nodiscard]] std::size_t size() const { return hold_.bytes(); }
 
-  /// Bytes that the copy of `answer` takes.
+  /// The bytes that a copy of `answer` would take.
   [[nodiscard]] static std::size_t size_of(const Answer& answer);
 
  private:
@@ -40,8 +41,8 @@ class KeptAnswer {
   std::optional<AnsweringServer> server_;
 };
 
-/// Gives all of them the answer, which has a message of ours: now, or as soon as they can take it. Where `memory` has
-/// not the bytes to keep it, those who cannot take it now are refused.
+/// Gives `answer`, which must have a message of ours, to all requests: now, or as soon as they can take it. Requests
+/// that cannot take it now are refused if `memory` has too few bytes to keep it.
 void hand_over(RequestList& requests, const Answer& answer, runtime::MemoryShare& memory);
 
 }  // namespace pillion::resolve

@@ -13,26 +13,26 @@ namespace {
 using dns::Bytes;
 using dns::NameView;
 
-constexpr std::size_t max_response_size = 65'000;  // leaves 535 bytes for an OPT with its options
+constexpr std::size_t max_response_size = 65'000;  // bytes; leaves 535 for an OPT with its options
 constexpr std::size_t max_aliases = 16;
 constexpr std::size_t fixed_record_size = 10;  // type, class, TTL, RDLENGTH (RFC 1035 3.2.1)
-constexpr std::uint32_t negative_ttl = 300;    // seconds; see the header
+constexpr std::uint32_t negative_ttl = 300;    // seconds; the header says why
 
-// Owners are kept in lower case: they are found without regard to case (RFC 4343), and in answers the client's own
-// letters stand in their place.
+// Stores owners in lower case, since they are found without regard to case (RFC 4343). Answers have the client's own
+// letters.
 void lower_owner(dns::ZoneRecord& record) {
   for (auto& byte : record.owner) {
     if (byte >= 'A' && byte <= 'Z') byte = static_cast<std::uint8_t>(byte | 0x20U);
   }
 }
 
-// RFC 2181 5.2: the records of a set have one TTL, the lowest.
+// RFC 2181 5.2: all records of a set have the same TTL. Uses the lowest.
 void level_ttls(std::vector<dns::ZoneRecord>& set) {
   const auto lowest = std::ranges::min(set, {}, &dns::ZoneRecord::ttl).ttl;
   for (auto& record : set) record.ttl = lowest;
 }
 
-// RFC 2181 5: no two records of a set are equal. The others stay in the order in which they were written.
+// RFC 2181 5: no two records of a set are equal. The others keep the order in which they were written.
 void drop_doubles(std::vector<dns::ZoneRecord>& set) {
   std::set<dns::Buffer> seen;
   std::erase_if(set, [&](const auto& record) { return !seen.insert(record.rdata).second; });
@@ -40,7 +40,7 @@ void drop_doubles(std::vector<dns::ZoneRecord>& set) {
 
 }  // namespace
 
-/// The response as it grows at the end of a buffer.
+/// Builds a response at the end of a buffer.
 class LocalZone::Response {
  public:
   Response(const dns::QueryView& query, dns::Buffer& out) : out_(out), start_(out.size()) {
@@ -60,7 +60,7 @@ class LocalZone::Response {
   }
   void set_rcode(std::uint16_t rcode) { add_flag(rcode); }
 
-  /// Takes back all records and AA.
+  /// Removes all records and AA.
   void fail(std::uint16_t rcode) {
     out_.resize(question_end_);
     dns::write_u32(out_, start_ + 6, 0);
@@ -68,7 +68,8 @@ class LocalZone::Response {
     set_rcode(rcode);
   }
 
-  /// Appends a set of records whose owner stands at `owner` of the message; TC is set where it does not fit.
+  /// Appends a set of records whose owner is at offset `owner` of the message. Sets TC instead if the set does not
+  /// fit.
   void add_answers(std::span<const dns::ZoneRecord> set, std::size_t owner) {
     auto size = out_.size() - start_;
     for (const auto& record : set) size += sizeof(std::uint16_t) + fixed_record_size + record.rdata.size();
@@ -77,14 +78,14 @@ class LocalZone::Response {
     count(6, set.size());
   }
 
-  /// RFC 2308 3: the SOA of a negative answer tells with its TTL for how long the answer holds.
+  /// RFC 2308 3: the TTL of the SOA states how long a negative answer is valid.
   void add_authority(const dns::ZoneRecord& soa, std::size_t owner) {
     const auto minimum = dns::read_u32(soa.rdata, soa.rdata.size() - 4);
     add_record(soa, owner, std::min(soa.ttl, minimum));
     count(8, 1);
   }
 
-  /// Where in the message the last record's rdata starts that is `size` bytes long.
+  /// The offset in the message of the last record's rdata, which has `size` bytes.
   [[nodiscard]] std::size_t last_rdata(std::size_t size) const { return out_.size() - start_ - size; }
 
  private:
@@ -92,8 +93,8 @@ class LocalZone::Response {
   void count(std::size_t offset, std::size_t more) {
     dns::write_u16(out_, start_ + offset, static_cast<std::uint16_t>(dns::read_u16(out_, start_ + offset) + more));
   }
-  // The owner is the question's name, the target of a CNAME before, or an end of either. CNAMEs being the only records
-  // before another set, it always stands where a pointer can reach (RFC 1035 4.1.4: 14 bits).
+  // The owner is the question's name, the target of an earlier CNAME, or an end of either. Only CNAMEs precede another
+  // set, so that a pointer always reaches it (RFC 1035 4.1.4: 14 bits).
   void add_record(const dns::ZoneRecord& record, std::size_t owner, std::uint32_t ttl) {
     dns::append_u16(out_, static_cast<std::uint16_t>(0xC000U | owner));
     dns::append_u16(out_, record.type);
@@ -136,7 +137,7 @@ void LocalZone::append_answer(const dns::QueryView& query, dns::Buffer& out) con
   for (std::size_t aliases = 0; aliases <= max_aliases; ++aliases) {
     const auto* node = find(name);
     if (node == nullptr) {
-      // RFC 2308 2.1, RFC 6604 3: where there were aliases, the code is about the last name of them.
+      // RFC 2308 2.1, RFC 6604 3: after aliases, the code is about the last name.
       response.set_rcode(dns::rcode::nxdomain);
       return response.add_authority(records_[soa_], soa_owner);
     }
@@ -159,17 +160,18 @@ const LocalZone::ZoneNode* LocalZone::node_at(NameView name) const {
   return found == nodes_.end() ? nullptr : &found->second;
 }
 
-// What answers for `name`, which lies in the zone: its own node or a wildcard's; nullptr where it does not exist.
+// The node that answers for `name`, which must lie in the zone: its own or a wildcard's; nullptr if `name` does not
+// exist.
 const LocalZone::ZoneNode* LocalZone::find(NameView name) const {
   if (const auto* node = node_at(name)) return node;
   return wildcard_for(name);
 }
 
-// RFC 4592 3.3.1: the asterisk label right beneath the closest encloser, the longest ancestor that exists.
+// RFC 4592 3.3.1: the asterisk label directly beneath the closest encloser, which is the longest ancestor that exists.
 const LocalZone::ZoneNode* LocalZone::wildcard_for(NameView name) const {
   do {
     name = name.parent();
-  } while (node_at(name) == nullptr);  // the origin is there
+  } while (node_at(name) == nullptr);  // ends at the origin, which exists
   std::array<std::uint8_t, dns::max_name_size + 2> wildcard{1, '*'};
   std::ranges::copy(name, wildcard.begin() + 2);
   return node_at(Bytes(wildcard).first(name.size() + 2));
@@ -184,7 +186,7 @@ bool LocalZone::is_own_soa(const dns::ZoneRecord& record) const {
   return record.type == dns::type::soa && NameView(record.owner) == origin_;
 }
 
-// As in RFC 6303 3, but for the negative TTL.
+// As in RFC 6303 3, except for the negative TTL.
 dns::ZoneRecord LocalZone::made_up_soa() const {
   dns::ZoneRecord soa{
       .owner = origin_, .type = dns::type::soa, .klass = dns::klass::in, .ttl = negative_ttl, .rdata = {}};
@@ -207,7 +209,8 @@ void LocalZone::add_sets(std::vector<dns::ZoneRecord> records) {
   }
 }
 
-// A node for each name that has records, and for the names above it up to the origin: those exist too (RFC 4592 2.2.2).
+// Adds a node for each name that has records, and for the names above it up to the origin, which exist too (RFC 4592
+// 2.2.2).
 void LocalZone::add_nodes() {
   for (std::size_t first = 0; first < records_.size();) {
     const auto& owner = records_[first].owner;

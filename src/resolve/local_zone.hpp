@@ -1,5 +1,5 @@
 #pragma once
-// A zone that is answered from records at hand: those of the configuration, and those of the special-use names.
+// A zone that Pillion answers from its own records: those of the configuration, or of the special-use names.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,30 +14,30 @@
 
 namespace pillion::resolve {
 
-/// A leaf zone: it delegates nothing, so NS records beneath its origin are data like any other. Looking a name up takes
-/// a hash for each of its labels, however many records there are, and allocates nothing but what the answer needs.
+/// A zone without delegations, so that NS records beneath its origin are ordinary data. Finding a name computes one
+/// hash for each of its labels, however many records there are. Allocates nothing except for the answer.
 class LocalZone {
  public:
-  /// Names are in wire form and uncompressed, those in rdata too. Left out of `records` are those that are not beneath
-  /// `origin` or at it, those of another class than IN, and the second of two equal ones; records that differ in TTL
-  /// alone, and the sets that they are in, get the lowest (RFC 2181 5.2). Where there is no SOA at the origin one is
-  /// made up, with a negative TTL of 300 s: what has been added to the configuration is seen five minutes later even by
-  /// those who cache that it was missing.
+  /// Names are in wire form and uncompressed, also in rdata. Records that are not at or beneath `origin`, that are of
+  /// another class than IN, or that equal an earlier one are left out. Records of a set get the lowest of their TTLs
+  /// (RFC 2181 5.2). If the origin has no SOA, one is made up with a negative TTL of 300 s, so that clients that have
+  /// cached a denial see an added record after five minutes.
   LocalZone(dns::Buffer origin, std::vector<dns::ZoneRecord> records);
 
-  /// Appends the whole response to `query`, but for an OPT: id, RD, CD and question as asked; QR, AA and RA set. Type
-  /// ANY is answered with all records of the name (there are few, and RFC 8482 does not ask for less). A CNAME is
-  /// followed as far as the zone goes; a target outside of it ends the answer. Wildcards are those of RFC 4592.
-  ///  - NXDOMAIN: neither the name nor any beneath it exists (RFC 8020 2); with the SOA (RFC 2308 2.1, 3).
+  /// Appends the whole response to `query` except for an OPT. Id, RD, CD and question are the query's; QR, AA and RA
+  /// are set. A query of type ANY gets all records of the name (there are few, and RFC 8482 does not require less).
+  /// CNAMEs are followed within the zone; a target outside of it ends the answer. Wildcards are those of RFC 4592.
+  ///
+  ///  - NXDOMAIN: neither the name nor a name beneath it exists (RFC 8020 2); with the SOA (RFC 2308 2.1, 3).
   ///  - NOERROR without answers: the name or one beneath it exists; with the SOA (RFC 2308 2.2).
-  ///  - SERVFAIL: the CNAMEs go in a circle, or are more than 16 (RFC 1034 3.6.2).
-  ///  - REFUSED: the name is not in the zone, or the class is neither IN nor ANY; of such names we know nothing, not
-  ///    even that they are missing.
-  /// A set of records with which the response would grow beyond 65,000 bytes is left out and TC is set (RFC 2181 9); so
-  /// there is always room for an OPT.
+  ///  - SERVFAIL: the CNAMEs form a loop, or there are more than 16 (RFC 1034 3.6.2).
+  ///  - REFUSED: the name is not in the zone, or the class is neither IN nor ANY. We know nothing about such names, not
+  ///  even that they do not exist.
+  /// A set of records that would make the response longer than 65,000 bytes is left out, and TC is set (RFC 2181 9).
+  /// So there is always room for an OPT.
   void append_answer(const dns::QueryView& query, dns::Buffer& out) const;
 
-  /// True if both give the same answers, byte by byte.
+  /// True if both zones give the same answers, byte for byte.
   friend bool operator==(const LocalZone& a, const LocalZone& b) {
     return a.origin_ == b.origin_ && a.records_ == b.records_;
   }
@@ -45,8 +45,8 @@ class LocalZone {
  private:
   class Response;
 
-  /// Hashing and comparing names without regard to case, on spans into messages as well as on stored names. The names
-  /// stored are the configuration's, so nobody else can choose them to collide and a fixed seed does.
+  /// Hashes and compares names without regard to case, both stored names and spans into messages. Only the
+  /// configuration determines the stored names, so that nobody can choose collisions and a constant seed is enough.
   struct NameHash {
     using is_transparent = void;
     std::size_t operator()(dns::NameView name) const { return name.hash(0); }
@@ -73,7 +73,7 @@ class LocalZone {
 
   dns::Buffer origin_;
   std::vector<dns::ZoneRecord> records_;  // by name, then type
-  std::size_t soa_ = 0;                   // the origin's
+  std::size_t soa_ = 0;                   // index of the origin's SOA
   std::unordered_map<dns::Buffer, ZoneNode, NameHash, NameEqual> nodes_;
 };
 

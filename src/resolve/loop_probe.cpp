@@ -9,7 +9,7 @@
 namespace pillion::resolve {
 namespace {
 
-constexpr std::size_t label_size = 16;  // 64 bits in hex
+constexpr std::size_t label_size = 16;  // 64 bits in hexadecimal
 
 }  // namespace
 
@@ -26,7 +26,7 @@ LoopProbe::LoopProbe(runtime::Schedule& schedule, std::uint64_t label, Group& gr
 void LoopProbe::start() {
   dns::Buffer message;
   dns::append_query(message, 0, dns::flag::rd, name_, dns::type::hinfo, dns::klass::in);
-  // A zone that leaves no room for the label cannot be probed.
+  // A zone whose name leaves no room for the label cannot be probed.
   if (const auto query = dns::parse_query(message, {.reject_non_utf8_names = false})) group_.resolve(*query, *this);
 }
 
@@ -46,7 +46,7 @@ void LoopProbe::found(ResolverMetrics& metrics, runtime::Log& log) {
 }
 
 void LoopProbe::answered(const Answer& answer) {
-  // Any answer of the upstream's shows where the question went.
+  // Any answer shows that the upstream has the question.
   if (!answer.message && !stopped_) schedule_.set_deadline(*this, schedule_.clock().now() + retry_after);
 }
 

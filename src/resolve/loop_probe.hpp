@@ -1,6 +1,6 @@
 #pragma once
-// Whether an upstream in the clear forwards our queries back to us. A name that nobody else can know is asked once; if
-// it comes in from a client, there is a loop.
+// Detects an unencrypted upstream that forwards our queries back to us: asks once for a name that nobody else can
+// know. If a client sends this name, there is a loop.
 
 #include <cstdint>
 #include <string>
@@ -14,20 +14,20 @@ namespace pillion::resolve {
 
 class LoopProbe final : public Request, public runtime::Deadline {
  public:
-  /// Between two attempts, while the upstream does not answer.
+  /// The time between two attempts while the upstream does not answer.
   static constexpr std::chrono::seconds retry_after{10};
 
-  /// Asks for a name in `zone`, which the group is to answer for, that follows from `label`: a random number, and the
-  /// same for all shards, since what one has asked may come back to another. `upstream` is for the log.
+  /// The probe asks for a name in `zone`, which the group answers. The name follows from `label`, a random number that
+  /// all shards share, since one shard's query may come back to another. `upstream` is the name for the log.
   LoopProbe(runtime::Schedule& schedule, std::uint64_t label, Group& group, std::string upstream, dns::Bytes zone);
 
   void start();
   void stop();
-  /// True if this is our own question, or another shard's, come back.
+  /// True if `query` is the question of this probe, or of the same probe in another shard.
   [[nodiscard]] bool is_asked_by(const dns::QueryView& query) const;
   /// True if the upstream has sent a question of ours back to us, at any time.
   [[nodiscard]] bool has_found() const { return reported_; }
-  /// Counts the loop, and tells of it the first time.
+  /// Counts the loop, and logs it the first time.
   void found(ResolverMetrics& metrics, runtime::Log& log);
 
  private:

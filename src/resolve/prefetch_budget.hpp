@@ -1,13 +1,13 @@
 #pragma once
-// How many queries of our own may follow those of clients. Pure.
+// Limits our own queries in proportion to those of clients. Pure.
 
 #include <algorithm>
 #include <cstdint>
 
 namespace pillion::resolve {
 
-/// Each query that a client made necessary pays for one prefetch, so that at most half of the upstream's traffic is
-/// ours. What is not used is saved up to a limit, so that a quiet hour does not pay for a storm.
+/// Each query that a client made necessary pays for one prefetch, so that at most half of the upstream's queries are
+/// ours. Unused prefetches are saved up to a limit, so that a quiet hour does not pay for a storm.
 class PrefetchBudget {
  public:
   static constexpr std::uint32_t most_saved = 100;

@@ -1,5 +1,5 @@
 #pragma once
-// The one verb, `resolve(query) → answer`: what is asked for, and what comes back.
+// The types of the one operation, `resolve(query) → answer`: the request, and its answer.
 
 #include <cstdint>
 #include <memory>
@@ -22,38 +22,38 @@ struct AnsweringServer {
   std::string address;   ///< "1.1.1.1:853"
 };
 
-/// Views buffers of whoever answers: valid only during the call that hands it over.
+/// An answer. It views buffers of the code that hands it over, and is valid only during that call.
 struct Answer {
   Source source = Source::local;
-  /// From a Group: a reply as it came, dns::is_sound_reply(). From the Resolver: a message of ours without OPT, unless
-  /// the query was signed: then the reply as it came, which must not be changed (RFC 8945 section 5.3).
+  /// From a Group: the reply as it came, for which dns::is_sound_reply() holds. From the Resolver: a message of ours
+  /// without OPT; but if the query was signed, the reply as it came, which must not be changed (RFC 8945 section 5.3).
   std::optional<dns::MessageView> message = {};
-  /// What the cache holds, as it is at `now`; nullptr if the answer is not from there. Its addresses begin with the one
-  /// at the place `rotation`.
+  /// The cache's entry as of `now`, or nullptr if the answer is not from the cache. `rotation` is the index of the
+  /// address that comes first.
   const cache::Entry* entry = nullptr;
   runtime::Time now = {};
   std::size_t rotation = 0;
-  /// The response code, of 12 bits; of an entry it is the entry's own.
+  /// The response code of 12 bits. Unused if there is an entry, which has its own.
   std::uint16_t rcode = dns::rcode::servfail;
-  /// The upstream's Extended DNS Errors as whole EDNS options, for an answer with a message of ours.
+  /// The upstream's Extended DNS Errors as whole EDNS options, if the message is ours.
   dns::Bytes extended_errors = {};
-  /// Extended DNS Error (RFC 8914) to go with it; nullopt means none.
+  /// The Extended DNS Error (RFC 8914) to add; nullopt: none.
   std::optional<std::uint16_t> info_code = {};
   std::string_view text = {};
-  /// False if the failure is ours, not the name's, and must not be kept as such (RFC 9520 section 3.2).
+  /// False if the failure is ours, not the name's, and must not be cached as the name's (RFC 9520 section 3.2).
   bool may_be_cached = true;
   /// nullptr if nobody was asked for this answer, or several were.
   const AnsweringServer* server = nullptr;
 };
 
-/// True if nobody answered, or somebody that he could not, or would not. Any response code but NOERROR and NXDOMAIN
-/// refreshes nothing (RFC 8767 section 4).
+/// True if the answer is a failure: no server answered, or one replied that it could or would not. Only NOERROR and
+/// NXDOMAIN may refresh the cache (RFC 8767 section 4).
 [[nodiscard]] inline bool is_failure(const Answer& answer) {
   if (answer.entry != nullptr) return answer.entry->kind() == cache::Kind::failure;
   return answer.rcode != dns::rcode::noerror && answer.rcode != dns::rcode::nxdomain;
 }
 
-/// What has expired, for bad times (RFC 8767 section 4, with the Extended DNS Errors of RFC 8914 4.4 and 4.20).
+/// An expired answer with its Extended DNS Error (RFC 8767 section 4, RFC 8914 4.4 and 4.20).
 [[nodiscard]] inline Answer stale_answer(const cache::Entry& entry, runtime::Time now) {
   const bool denies = entry.kind() == cache::Kind::nxdomain;
   return {.source = Source::stale,
@@ -62,32 +62,34 @@ struct Answer {
           .info_code = denies ? dns::extended_error::stale_nxdomain : dns::extended_error::stale_answer};
 }
 
-/// For want of room of ours, which `text` names: never the name's failure.
+/// The answer if Pillion itself has no room, which `text` names. It is never the name's failure.
 [[nodiscard]] constexpr Answer refusal(std::string_view text) {
   return {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = text, .may_be_cached = false};
 }
 
-/// What becomes of a question over which an exception was thrown.
+/// The answer to a question whose handling threw an exception.
 inline constexpr Answer internal_error{
     .info_code = dns::extended_error::other, .text = "internal error", .may_be_cached = false};
 
 class KeptAnswer;
 
-/// A client's question that is being resolved. Owned by the listener that it came from.
+/// A question that is being resolved: a client's, or one of Pillion's own (an in-flight query, a step of a search
+/// walk, a loop probe, a traced question). Its maker owns it.
 class Request {
  public:
   Request() = default;
   Request(const Request&) = delete;
   Request& operator=(const Request&) = delete;
 
-  /// Called exactly once for each question asked, possibly from within the call that asks it.
+  /// Called exactly once for each time that the request was passed to resolve(), join() or ask(), possibly from within
+  /// that call.
   virtual void answered(const Answer& answer) = 0;
-  /// False if an answer with records would only lie about: whoever asked has not taken what it was given before.
+  /// False if the client has not read its earlier answers, so that an answer with records could not be sent now.
   [[nodiscard]] virtual bool can_take() const { return true; }
-  /// Called instead of answered(), and only where can_take() is false: the answer waits until it is true.
+  /// Called instead of answered() if can_take() is false. The answer waits until can_take() is true.
   virtual void keep(const std::shared_ptr<const KeptAnswer>& /*answer*/) {}
 
-  /// Who wants to know what becomes of the question until it is answered.
+  /// The tracer that gets the events of this question until it is answered.
   [[nodiscard]] const upstream::trace::Link& trace() const { return trace_; }
 
  protected:
@@ -100,7 +102,7 @@ class Request {
   upstream::trace::Link trace_;
 };
 
-/// Requests that wait for the same answer, in the order in which they came. A request is in one list at most.
+/// Requests that wait for the same answer, in the order of their arrival. A request is in at most one list.
 class RequestList {
  public:
   [[nodiscard]] bool empty() const { return first_ == nullptr; }
@@ -109,7 +111,7 @@ class RequestList {
     (first_ == nullptr ? first_ : last_->next_) = &request;
     last_ = &request;
   }
-  /// nullptr where there is none.
+  /// The first request, or nullptr if the list is empty.
   Request* pop_front() {
     auto* const request = first_;
     if (request != nullptr) first_ = request->next_;

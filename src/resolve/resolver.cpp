@@ -43,13 +43,13 @@ Resolver::Found Resolver::look(const dns::QueryView& query) {
     if (const auto* const entry = cache_->lookup_found(key, now))
       return {.answer = fresh_answer(*entry, now), .miss = {}};
     key.searched = false;
-    // A walk ends with the first candidate that exists, which is this name.
+    // A walk ends with the first candidate that exists. This name is the first candidate.
     if (cache_->has_existing(key, now)) return look_without_search(query);
   }
   return {.answer = {}, .miss = {.destination = {}, .walk = base}};
 }
 
-/// The base of the walk that this query begins, if it begins one that is made here.
+/// The base of the search walk that Pillion makes for this query, or nullopt if it makes none.
 std::optional<dns::Bytes> Resolver::walk_of(const dns::QueryView& query) const {
   const auto& search = generation_->search();
   if (!search || query.question().klass != dns::klass::in || query.message.is_signed() || !query.is_recursive())
@@ -83,7 +83,7 @@ Resolver::Found Resolver::look_without_search(const dns::QueryView& query) {
                       .is_plaintext = !group.encrypted,
                       .has_loop = group.loop_probe && group.loop_probe->has_found()};
   miss.is_signed = query.message.is_signed();
-  // A query without RD asks what we know (RFC 1035 4.1.1), and what the upstream knows; nothing for others to have.
+  // A query without RD asks what a server knows already (RFC 1035 4.1.1). Its answer must not be shared.
   miss.is_recursive = query.is_recursive();
   if (cache_ && !miss.is_signed) found.answer = answer_from_cache(query, miss.destination);
   return found;
@@ -97,8 +97,8 @@ Answer Resolver::answer_from(const LocalZone& zone, const dns::QueryView& query)
 }
 
 Answer Resolver::fresh_answer(const cache::Entry& entry, runtime::Time now) {
-  // Drawn, for the hits of one name may be every second or third of all: a linear congruential generator (Knuth's
-  // MMIX).
+  // A pseudo-random number, since the hits of one name may be every second or third of all hits: a linear congruential
+  // generator (Knuth's MMIX).
   turns_ = turns_ * 6'364'136'223'846'793'005U + 1'442'695'040'888'963'407U;
   return {.source = Source::cache, .entry = &entry, .now = now, .rotation = generation_->rotates() ? turns_ >> 33U : 0};
 }
@@ -108,7 +108,7 @@ std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, D
   auto found = cache_->lookup(destination.key, now, destination.group->recovered_at());
   if (found.prefetch_due && query.is_recursive() && prefetch_budget_.may_spend()) {
     prefetch(query, destination);
-    // The upstream may have answered already, in place of what was found.
+    // The upstream may have answered already and replaced the entry.
     found = cache_->lookup_stale(destination.key, now);
   }
   destination.has_stale = found.freshness == cache::Freshness::stale;
@@ -117,7 +117,7 @@ std::optional<Answer> Resolver::answer_from_cache(const dns::QueryView& query, D
   return std::nullopt;
 }
 
-/// RFC 8767 section 4 lets popular answers be refreshed before they expire.
+/// RFC 8767 section 4 allows refreshing popular answers before they expire.
 void Resolver::prefetch(const dns::QueryView& query, const Destination& destination) {
   cache_->mark_refreshing(destination.key);
   if (!in_flight_.refresh(query, with_denial(destination))) return;
@@ -128,7 +128,7 @@ void Resolver::prefetch(const dns::QueryView& query, const Destination& destinat
 void Resolver::ask(const dns::QueryView& query, const Miss& miss, Request& request) {
   if (miss.walk) {
     auto* const walk = walks_.acquire();
-    // Without a place for it, the client walks by itself.
+    // If there is no room for a walk, the client walks by itself.
     if (walk != nullptr) return walk->start(*this, query, *miss.walk, request);
     auto found = look_without_search(query);
     return found.answer ? request.answered(*found.answer) : ask(query, found.miss, request);
@@ -138,11 +138,11 @@ void Resolver::ask(const dns::QueryView& query, const Miss& miss, Request& reque
   if (in_flight_.join(query, with_denial(miss.destination), request)) prefetch_budget_.earn();
 }
 
-/// With what only a question that is asked has to know, so that a hit does not look for it.
+/// Adds what only a question that is asked needs, so that a hit does not compute it.
 Destination Resolver::with_denial(Destination destination) const {
   const auto name = destination.key.name;
   if (destination.is_plaintext) {
-    // CoreDNS says NXDOMAIN of a namespace and of the cluster's zone to all types but a few.
+    // CoreDNS answers NXDOMAIN for most types of a namespace and of the cluster's zone.
     destination.denial = cache::Denial::type;
   } else if (generation_->leads_elsewhere(name)) {
     destination.denial = cache::Denial::name;
@@ -161,7 +161,7 @@ void Resolver::replace(std::unique_ptr<Generation>&& next) {
   if (cache_) {
     cache_->configure(generation_->cache());
     cache_->sort_out([&](dns::Bytes name, cache::Kind kind, bool searched) {
-      // That a group failed says nothing of what it is now.
+      // A failure of the old group says nothing about the new one.
       const bool is_over = kind == cache::Kind::failure && !changed.is_asked_as_before(name);
       return is_over ? cache::Fate::dropped : changed.fate_of(name, searched);
     });

@@ -1,5 +1,5 @@
 #pragma once
-// The layers between a listener and the upstreams: routes, names answered here, the cache, and what is under way.
+// The layers between the listeners and the upstreams: routes, local answers, the cache, and the in-flight queries.
 
 #include <memory>
 #include <optional>
@@ -21,53 +21,55 @@ namespace pillion::resolve {
 
 class Resolver {
  public:
-  /// The loop's parts and `memory` outlive this.
+  /// All references must outlive this.
   Resolver(runtime::Schedule& schedule, runtime::Random& random, runtime::Log& log, runtime::MemoryShares& memory,
            Setup setup);
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
 
-  /// Opens the warm connections.
+  /// Opens the first connections.
   void start() { generation_->start(); }
 
-  /// Answers from `next` from now on, which has been started; its cache is as large as the one before. Of what is
-  /// cached or under way, names that are answered elsewhere now are left out, and only those. Groups that `next` does
-  /// not share stay until their last query has ended. Not from within a call of this. Where it throws, nothing has
-  /// changed, and `next` is still the caller's.
+  /// Answers from `next` from now on. `next` must have been started, and its cache must have the old size. Cached
+  /// answers and in-flight queries are dropped for exactly those names that are now answered elsewhere. Groups that
+  /// `next` does not share stay until their last query has ended. Must not be called from within a call of this. If it
+  /// throws, nothing has changed, and the caller still has `next`.
   void replace(std::unique_ptr<Generation>&& next);
-  /// Closes what `generation`, which has been started and is not to come into use, does not share.
+  /// Closes the groups of `generation` that this resolver does not use. `generation` must have been started and is
+  /// never used.
   void retire(const Generation& generation);
 
-  /// A question that has to be asked for, and what has been found out about it on the way.
+  /// A question that must be asked, and what look() has found out about it.
   struct Miss {
     Destination destination;
-    std::optional<dns::Bytes> walk = {};  ///< it is the first step of a walk along the search list, of this base
-    bool is_signed = false;               ///< for the upstream to be answered as it is
-    bool is_recursive = true;             ///< has RD; without it the answer is neither kept nor shared
+    /// If it is the first step of a walk along the search list, the base of that walk.
+    std::optional<dns::Bytes> walk = {};
+    bool is_signed = false;    ///< True if the query is signed, so that the upstream must get and answer it unchanged
+    bool is_recursive = true;  ///< True if RD is set; otherwise the answer is neither cached nor shared
   };
-  /// Either an answer, or what ask() needs. Both view `query` and this; they are good until the next call.
+  /// Either an answer, or what ask() needs. Both view `query` and this resolver, and are valid until the next call.
   struct Found {
     std::optional<Answer> answer;
     Miss miss;
   };
-  /// Answers at once what the cache or a local zone can. Does not allocate once it is warm.
+  /// Answers at once from the cache or a local zone if possible. Does not allocate once it is warm.
   [[nodiscard]] Found look(const dns::QueryView& query);
   /// Answers `request` once, now or later. `query` and `miss` are not used after the call.
   void ask(const dns::QueryView& query, const Miss& miss, Request& request);
 
-  /// Tells whoever traces the question what look() has gone by. To be called right after it, with what it has found.
+  /// Tells the tracer how look() has decided. Called directly after look(), with its result.
   void explain(const dns::QueryView& query, const Found& found, const upstream::trace::Link& trace) const;
 
-  /// Closes the upstream connections in an orderly way; they are gone when is_stopped().
+  /// Fails the queries that are in flight and closes the upstream connections. They are closed when is_stopped().
   void stop();
   [[nodiscard]] bool is_stopped() const;
-  /// Gives back some of what a peak has left; true if there is more. Not from within a call of this.
+  /// Frees some memory that a peak has left. True if there is more. Must not be called from within a call of this.
   [[nodiscard]] bool trim();
 
   [[nodiscard]] const ResolverMetrics& metrics() const { return metrics_; }
-  /// For people who look into it, or empty it; nullptr where there is no cache.
+  /// The cache, for the admin server; nullptr if it is off.
   [[nodiscard]] cache::Store* cache() { return cache_.get(); }
-  /// nullptr where there is no cache.
+  /// The cache's counters, or nullptr if it is off.
   [[nodiscard]] const cache::CacheMetrics* cache_metrics() const { return cache_ ? &cache_->metrics() : nullptr; }
 
  private:
@@ -86,7 +88,7 @@ class Resolver {
   runtime::Log& log_;
   ResolverMetrics metrics_;
   std::unique_ptr<Generation> generation_;
-  std::uint64_t generation_number_ = 0;  // so that a walk knows whether it was begun in this one
+  std::uint64_t generation_number_ = 0;  // tells a walk whether it began in this generation
   RetiredGroups retired_;
   std::unique_ptr<cache::Store> cache_;
   InFlight in_flight_;
@@ -96,7 +98,7 @@ class Resolver {
   runtime::Slab<SearchWalk> walks_{SearchWalk::max_walks, walk_memory_, SearchWalk::usual_size};
   SearchWalk::Tools walk_tools_;
   dns::Buffer scratch_;      // a local zone's answer
-  std::uint64_t turns_ = 0;  // of addresses
+  std::uint64_t turns_ = 0;  // state of the random numbers for rotating addresses
 };
 
 }  // namespace pillion::resolve

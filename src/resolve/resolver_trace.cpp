@@ -1,4 +1,4 @@
-// What the resolver says to whoever traces a question. A hit must not pay for it, so it is found out a second time.
+// What the resolver tells a tracer. This must not cost a hit anything, so that it is found out a second time.
 
 #include "dns/name.hpp"
 #include "resolve/resolver.hpp"
@@ -9,17 +9,17 @@ namespace pillion::resolve {
 namespace trace = upstream::trace;
 
 void Resolver::explain(const dns::QueryView& query, const Found& found, const trace::Link& trace) const {
-  // What a walk asks for is told of each of its steps.
+  // For a walk, each step is explained by itself.
   if (trace.tracer == nullptr || found.miss.walk) return;
   auto place = place_of(query);
   const bool is_routed = std::holds_alternative<trace::Routed>(place);
-  // What a search has found is cached for a name that may not even exist.
+  // The result of a search is cached under a name that may not exist.
   const bool is_cached = found.answer && found.answer->entry != nullptr;
   if (is_routed || !is_cached) trace::note(trace, [&] { return place; });
   if (is_routed || is_cached) trace::note(trace, [&] { return state_of_cache(found); });
 }
 
-/// As look_without_search() decides.
+/// Decides as look_without_search() does.
 trace::What Resolver::place_of(const dns::QueryView& query) const {
   const auto& name = query.question().name;
   if (generation_->asking_probe(query) != nullptr) return trace::LoopFound{};

@@ -36,7 +36,7 @@ bool RetiredGroups::trim() {
   return is_more;
 }
 
-/// A group that is idle is told to close its connections, however often.
+/// Closes the connections of groups that have become idle. stop() may be called repeatedly.
 void RetiredGroups::expired(runtime::Time now) {
   for (auto& generation : generations_) {
     std::erase_if(generation, [](const std::shared_ptr<UpstreamGroup>& each) {

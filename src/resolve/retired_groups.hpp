@@ -13,22 +13,23 @@ namespace pillion::resolve {
 
 class RetiredGroups final : runtime::Deadline {
  public:
-  /// How often they are looked at, while there are any.
+  /// The interval between two checks while there are such groups.
   static constexpr std::chrono::milliseconds look_every{20};
 
-  /// `generations` shows those of which something is left, with the one in use. Both outlive this.
+  /// `generations` shows the number of generations that still exist, including the current one. Both references must
+  /// outlive this.
   RetiredGroups(runtime::Schedule& schedule, runtime::Gauge& generations)
       : schedule_(schedule), shown_generations_(generations) {
     publish();
   }
 
-  /// Those of one generation. Where it throws, none of them is taken.
+  /// Takes the groups of one generation. If it throws, it has taken none.
   void add(std::vector<std::shared_ptr<UpstreamGroup>> groups);
-  /// Closes the connections now: nothing is under way.
+  /// Closes all connections now, as Group::stop() does.
   void stop();
   [[nodiscard]] bool are_stopped() const;
-  /// Gives back some of what a peak has left; true if there is more. One that waits for a slow query keeps what
-  /// thousands had.
+  /// Frees some memory that a peak has left. True if there is more. A group that waits for one slow query may still
+  /// have the memory of thousands.
   [[nodiscard]] bool trim();
 
  private:

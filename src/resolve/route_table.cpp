@@ -9,9 +9,9 @@ namespace pillion::resolve {
 namespace {
 
 constexpr std::size_t max_labels = dns::max_name_size / 2;
-constexpr std::size_t first_slots = 16;  // a power of two, as are all sizes after it
+constexpr std::size_t first_slots = 16;  // a power of two, like every later size
 
-/// The labels of a name from the top-level domain down, each with its length byte; without the root's.
+/// The labels of a name from the top-level domain down, each with its length byte, without the root label.
 class LabelsFromTop {
  public:
   explicit LabelsFromTop(dns::NameView name) : name_(name) {
@@ -27,7 +27,7 @@ class LabelsFromTop {
 
  private:
   dns::Bytes name_;
-  std::array<std::uint8_t, max_labels> starts_;  // the first left_ are set: a hot path need not clear the rest
+  std::array<std::uint8_t, max_labels> starts_;  // only the first left_ are set, since this is a hot path
   std::size_t left_ = 0;
 };
 
@@ -45,7 +45,8 @@ void RouteTable::add(dns::Bytes zone, Target target) {
   nodes_[node].target = target;
 }
 
-/// Calls `visit` with each node below the root on the way to `name`, and its label. True if the way leads to the end.
+/// Calls `visit` with each node below the root on the path to `name`, and the node's label. True if the path reaches
+/// `name`.
 template <typename Visit>
 bool RouteTable::descend(dns::Bytes name, Visit visit) const {
   std::uint32_t node = 0;
@@ -66,7 +67,7 @@ RouteTable::Target RouteTable::find(dns::Bytes name) const {
 }
 
 dns::Bytes RouteTable::zone_of(dns::Bytes name) const {
-  auto suffix = name.size() - 1;  // of the root
+  auto suffix = name.size() - 1;  // start of the root label
   auto zone = name.last(1);
   descend(name, [&](const RouteNode& node, dns::Bytes label) {
     suffix -= label.size();
@@ -76,16 +77,16 @@ dns::Bytes RouteTable::zone_of(dns::Bytes name) const {
 }
 
 bool RouteTable::leads_to_zone(dns::Bytes name) const {
-  // Nodes are made for zones and what lies above them.
+  // The table has nodes only for zones and their ancestors.
   return descend(name, [](const RouteNode& /*node*/, dns::Bytes /*label*/) {});
 }
 
-// 0 where there is none.
+// The child, or 0 if there is none.
 std::uint32_t RouteTable::child_of(std::uint32_t parent, dns::Bytes label) const {
   return edges_[slot_of(parent, label)].child;
 }
 
-// The slot where the edge is, or else the one where it belongs. Half of the slots are empty, so this ends.
+// The slot of the edge, or else the empty slot where it would be. Half of the slots are empty, so that the loop ends.
 std::size_t RouteTable::slot_of(std::uint32_t parent, dns::Bytes label) const {
   const auto mask = edges_.size() - 1;
   auto slot = static_cast<std::size_t>(dns::hash_name(label, parent)) & mask;

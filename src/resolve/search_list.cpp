@@ -25,8 +25,8 @@ bool is_word(Bytes label, std::string_view word) {
   return std::ranges::equal(label, word, {}, to_lower, [](char c) { return static_cast<std::uint8_t>(c); });
 }
 
-/// Namespaces and services are named by RFC 1123 labels (Kubernetes "Object Names and IDs"; services long by the
-/// narrower RFC 1035): letters, digits, hyphens inside.
+/// True if `label` may name a namespace or a service: an RFC 1123 label (Kubernetes "Object Names and IDs"; earlier,
+/// services followed the narrower RFC 1035), which has letters, digits, and hyphens inside.
 bool is_object_name(Bytes label) {
   const auto inside = [](std::uint8_t byte) {
     const auto lower = to_lower(byte);
@@ -35,8 +35,8 @@ bool is_object_name(Bytes label) {
   return label.front() != '-' && label.back() != '-' && std::ranges::all_of(label, inside);
 }
 
-/// "10-1-2-3" of an IPv4 address, "fd00--a" of an IPv6 address: digits that may be hexadecimal and at least two
-/// hyphens.
+/// True if `label` may be a pod's address: "10-1-2-3" for IPv4, "fd00--a" for IPv6, that is hexadecimal digits and two
+/// to seven hyphens.
 bool is_pod_address(Bytes label) {
   const auto hexadecimal = [](std::uint8_t byte) {
     return is_digit(byte) || (to_lower(byte) >= 'a' && to_lower(byte) <= 'f');
@@ -50,23 +50,23 @@ bool is_service_attribute(Bytes label) {
   return label.front() == '_';  // `_<port>` and `_<proto>` (RFC 2782)
 }
 
-/// `labels` are those before "svc", from the namespace on.
+/// `labels` are the labels before "svc", starting with the namespace.
 bool is_below_services(std::span<const Bytes> labels) {
   if (!labels.empty() && !is_object_name(labels[0])) return false;
   if (labels.size() >= 2 && !is_object_name(labels[1])) return false;
-  // The third is a hostname, whose form the specification leaves open, or `_<proto>`.
+  // The third label is a hostname, whose form the specification leaves open, or `_<proto>`.
   if (labels.size() == 4) return is_service_attribute(labels[2]) && is_service_attribute(labels[3]);
   return labels.size() <= 3;
 }
 
-/// `labels` are those before "pod", from the namespace on.
+/// `labels` are the labels before "pod", starting with the namespace.
 bool is_below_pods(std::span<const Bytes> labels) {
   if (!labels.empty() && !is_object_name(labels[0])) return false;
   if (labels.size() == 2) return is_pod_address(labels[1]);
   return labels.size() <= 1;
 }
 
-/// `<zone>` of `<ns>.svc.<zone>`; empty for a name of another form.
+/// The `<zone>` of `<ns>.svc.<zone>`; empty if the name has another form.
 NameView cluster_zone_of(NameView domain) {
   if (domain.is_root()) return {};
   const auto service_tree = domain.parent();
@@ -75,7 +75,8 @@ NameView cluster_zone_of(NameView domain) {
   return zone.is_root() ? NameView{} : zone;
 }
 
-/// True if `name`, of `count` labels above zero and the cluster's zone, is of one of the specification's forms.
+/// True if `name` has one of the specification's forms. It has `count` labels, at least one, before the cluster's
+/// zone.
 bool has_form_of_specification(NameView name, std::size_t count) {
   static constexpr std::size_t longest = 5;  // _<port>._<proto>.<service>.<ns>.svc
   if (count > longest) return false;
@@ -116,10 +117,10 @@ SearchList::SearchList(std::vector<dns::Buffer> domains, unsigned ndots) : domai
 
 std::optional<Bytes> SearchList::base_of(Bytes name, std::uint16_t type) const {
   if (type != dns::type::a && type != dns::type::aaaa) return {};
-  // With the root as the first domain, a first step is NAME itself and no different from a query for just that.
+  // If the root is the first domain, the first step of a walk is NAME itself, like a query for just that name.
   if (domains_.empty() || NameView(domains_.front()).is_root()) return {};
   const auto labels = NameView(name).labels_before(domains_.front());
-  if (!labels || *labels < 2 || *labels - 1 >= ndots_) return {};  // one dot less than labels
+  if (!labels || *labels < 2 || *labels - 1 >= ndots_) return {};  // a name has one dot less than labels
   return name.first(name.size() - domains_.front().size());
 }
 

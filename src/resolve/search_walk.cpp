@@ -15,7 +15,7 @@ namespace {
 
 constexpr auto no_limit = std::numeric_limits<std::uint32_t>::max();
 
-/// A query made here was made to be valid.
+/// Parses a query that Pillion made, which is always valid.
 dns::QueryView view_of(dns::Bytes query, bool dnssec_ok) {
   auto view = dns::parse_query(query, {.reject_non_utf8_names = false}).value();
   view.edns.present = dnssec_ok;
@@ -23,8 +23,8 @@ dns::QueryView view_of(dns::Bytes query, bool dnssec_ok) {
   return view;
 }
 
-/// Seconds for which a message holds: as long as the record that expires first, a denial as its SOA (RFC 2308 section
-/// 5); 0 where no record says so.
+/// Seconds for which a message is valid: the lowest TTL of its records, or for a denial that of its SOA (RFC 2308
+/// section 5); 0 if no record says so.
 std::uint32_t lifetime_of(const dns::MessageView& message) {
   const bool denies = message.header().answers() == 0;
   auto lowest = no_limit;
@@ -78,7 +78,7 @@ void SearchWalk::prepare(dns::Bytes base) {
   }
 }
 
-/// `composed_` has the name, unless it does not fit: libc cannot ask for it then either.
+/// `composed_` has the step's name. If the name does not fit, libc cannot ask for it either.
 void SearchWalk::prepare_step(Step& step, bool fits, std::uint16_t flags, std::uint16_t type) {
   step.walk = this;
   step.set_traced(request_->trace().tracer != nullptr);
@@ -91,7 +91,7 @@ void SearchWalk::prepare_step(Step& step, bool fits, std::uint16_t flags, std::u
   if (fits) dns::append_query(step.query, 0, flags, composed_, type, klass_);
 }
 
-/// Asks for what does not leave the cluster, all at once.
+/// Asks at once for all names that stay in the cluster.
 void SearchWalk::ask_inner_steps() {
   const auto ask_while_open = [this](std::size_t index) {
     const bool is_open = decide().action == Decision::Action::wait || decide().action == Decision::Action::ask;
@@ -163,7 +163,7 @@ void SearchWalk::take(Step& step, const Answer& answer) {
       step.state = step.answer.empty() ? State::failed : State::exists;
       break;
     case dns::rcode::nxdomain: {
-      // At the end of a CNAME chain it is about another name (RFC 6604): this one is there.
+      // After a CNAME chain the code is about the last name (RFC 6604), so that this name exists.
       const auto header = dns::Header::of(step.answer);
       step.state = header && header->answers() != 0 ? State::exists : State::missing;
       break;
@@ -173,7 +173,7 @@ void SearchWalk::take(Step& step, const Answer& answer) {
   }
 }
 
-/// What an exception leaves of a walk: a failure for whoever waits, and the steps under way.
+/// Called after an exception: answers the request with a failure. The pending steps still end.
 void SearchWalk::fail() {
   is_busy_ = false;
   if (auto* const request = std::exchange(request_, nullptr)) request->answered(internal_error);
@@ -184,7 +184,7 @@ void SearchWalk::advance() {
   contain([this] { go_on(); }, [this] { fail(); });
 }
 
-/// Something is known that was not: enough to ask for more, to answer, or to end.
+/// Called when a step was answered: asks for more, answers, or ends.
 void SearchWalk::go_on() {
   if (is_busy_) return;
   while (request_ != nullptr) {
@@ -225,14 +225,14 @@ SearchWalk::Decision SearchWalk::decide() const {
   for (std::size_t i = 1; i < guards_; ++i) {
     if (const auto decision = look_at_guard(i)) return *decision;
   }
-  // From here on a name leaves the cluster, and does so only after all before it have been denied, as libc's would.
+  // From here on names leave the cluster, each only after all before it were denied, as in libc's walk.
   for (std::size_t i = plan_.inner; i < candidates_; ++i) {
     if (const auto decision = look_at(i)) return *decision;
   }
   return to_client;
 }
 
-/// What follows from a candidate once all before it are missing; nullopt if it is missing too.
+/// What follows from a candidate if all before it are missing; nullopt if it is missing too.
 std::optional<SearchWalk::Decision> SearchWalk::look_at(std::size_t candidate) const {
   using enum Decision::Action;
   switch (steps_[candidate].state) {
@@ -257,7 +257,7 @@ std::optional<SearchWalk::Decision> SearchWalk::look_at_guard(std::size_t index)
   return decision;
 }
 
-/// The answer to the client's own question. That the walk leads no further is remembered, unless a failure ended it.
+/// Answers the client's own question. Remembers that the walk leads no further, unless a step failed.
 void SearchWalk::answer_first() {
   const auto& first = steps_.front();
   note_answer(first, first.state == State::exists);
@@ -269,8 +269,8 @@ void SearchWalk::answer_first() {
   answer(first, composed_);
 }
 
-/// The candidate at `index` exists. Without records it is NODATA of the name asked for: an alias alone would be read as
-/// an answer.
+/// Answers with the candidate at `index`, which exists. If it has no records, the answer is NODATA for the client's
+/// name, since a client would read an alias alone as an answer.
 void SearchWalk::answer_found(std::size_t index) {
   const auto& found = steps_[index];
   const auto denied = denied_for(index);
@@ -299,10 +299,9 @@ void SearchWalk::answer(const Step& from, dns::Bytes message) {
   hand_over(requests, answer, resolver_->output_memory_);
 }
 
-/// Fills `composed_` with the answer to the name that was asked for: an alias of `target`, which lives as long as what
-/// it leads to (RFC 2181 5.2 has no rule for what was put together), and no record longer than `ttl`. False if it is
-/// longer than a message can be. AD is clear, for nobody has signed the CNAME, and AA, for nobody has authority over
-/// it.
+/// Fills `composed_` with the answer to the client's name: an alias of `target`. The alias lives as long as its target
+/// (RFC 2181 5.2 has no rule for composed answers), and no record longer than `ttl`. False if the message would be too
+/// long. AD is clear because the CNAME is not signed, and AA because no server has authority over it.
 bool SearchWalk::compose_alias(const Step& target, std::uint32_t ttl) {
   const auto message = dns::MessageView::parse(target.answer).value();
   const auto flags = message.header().flags() & static_cast<std::uint16_t>(~(dns::flag::ad | dns::flag::aa));
@@ -313,26 +312,26 @@ bool SearchWalk::compose_alias(const Step& target, std::uint32_t ttl) {
          writer.add_records(message, [ttl](const dns::Record& record) { return std::min(record.ttl, ttl); });
 }
 
-/// Fills `composed_` with a denial of the name that was asked for, or of the type, `rcode` says which: the first
-/// candidate's denial, if it has one, with records of at most `ttl`.
+/// Fills `composed_` with a denial of the client's name, or of its type, depending on `rcode`. It has the records of
+/// the first candidate's denial, if there is one, with TTLs of at most `ttl`.
 void SearchWalk::compose_denial(std::uint16_t rcode, std::uint32_t ttl) {
   constexpr std::uint16_t rcode_bits = 0xF;
   const auto& first = steps_.front();
   const auto header = dns::Header::of(first.answer);
   const unsigned given = header ? header->flags() : dns::flag::qr | dns::flag::ra;
-  // NODATA is put together: nobody has authority over it, nor signed it.
+  // A composed NODATA has no server with authority over it, and no signature.
   const unsigned cleared = rcode_bits | (rcode == dns::rcode::noerror ? dns::flag::aa | dns::flag::ad : 0U);
   auto& writer = resolver_->walk_tools_.writer;
   composed_.clear();
   writer.start(composed_, static_cast<std::uint16_t>((given & ~cleared) | rcode), name_, type_, klass_);
   if (!header) return;
-  // It fits, as did that message.
+  // It fits, since that message did.
   static_cast<void>(writer.add_records(dns::MessageView::parse(first.answer).value(),
                                        [ttl](const dns::Record& record) { return std::min(record.ttl, ttl); }));
 }
 
-/// Keeps the outcome, so that the next such walk is a hit: unless something in it was expired or cut, or the
-/// configuration has changed meanwhile.
+/// Caches the outcome, so that the next such walk is a hit. Not if part of it was expired or truncated, or if the
+/// configuration has changed since the walk began.
 void SearchWalk::remember(dns::Bytes message, std::uint32_t ttl) {
   const auto is_stale = [](const Step& step) {
     return step.state != State::unasked && step.state != State::pending && step.source == Source::stale;
@@ -352,8 +351,8 @@ void SearchWalk::remember(dns::Bytes message, std::uint32_t ttl) {
                                   prepared, resolver_->schedule_.clock().now());
 }
 
-/// Seconds for which the denials of the guards and of the first so many candidates all hold; no_limit if they have none
-/// that says so.
+/// Seconds for which the denials of the guards and of the first `candidates` candidates are all valid; no_limit if
+/// none of them says so.
 std::uint32_t SearchWalk::denied_for(std::size_t candidates) const {
   auto least = no_limit;
   for (std::size_t i = 0; i < candidates_ + guards_; ++i) {

@@ -1,7 +1,7 @@
 #pragma once
-// A whole walk of a client's libc along its search list, made here at once: the first candidate in the order of the
-// list that exists is the answer. Whatever is not clear is left to the client: it gets the answer to its own question,
-// which is the first candidate, and goes on by itself.
+// A whole walk of a client's libc along its search list, which Pillion makes at once. The answer is the first
+// candidate, in the order of the list, that exists. If anything is unclear, the client gets the answer to its own
+// question, which is the first candidate, and continues by itself.
 
 #include <cstdint>
 #include <deque>
@@ -20,20 +20,21 @@ class Resolver;
 
 class SearchWalk {
  public:
-  /// Under way in one shard; more are left to the clients, as are those for which there is no memory.
+  /// The most walks in progress in one shard. Further ones, and those for which there is no memory, are left to the
+  /// clients.
   static constexpr std::size_t max_walks = 4096;
-  /// Bytes that a walk along a list of Kubernetes takes, with small answers to its steps.
+  /// Bytes of a walk along a Kubernetes search list, with small answers to its steps.
   static constexpr std::size_t usual_size = 6144;
 
-  /// What all walks of a resolver compose their answers with, one after the other.
+  /// What the walks of a resolver share to compose their answers, one at a time.
   struct Tools {
     explicit Tools(std::uint64_t seed) : writer(seed), prepared(seed) {}
     dns::ResponseWriter writer;
     cache::Preparation prepared;
   };
 
-  /// `query` is the walk's first step, for `base` and the first domain of the list. Answers `request` once. Gives
-  /// itself back to the resolver's slab when every step that was asked for has been answered.
+  /// `query` is the first step of the walk, for `base` and the first domain of the list. Answers `request` once.
+  /// Returns itself to the resolver's slab once every step that was asked for has been answered.
   void start(Resolver& resolver, const dns::QueryView& query, dns::Bytes base, Request& request);
 
  private:
@@ -49,7 +50,7 @@ class SearchWalk {
   class Step final : public Request, upstream::trace::Tracer {
    public:
     void answered(const Answer& answer) override;
-    /// What becomes of it is told to whoever traces the walk, as long as that goes on.
+    /// Lets the walk's tracer get the events of this step, as long as the walk lasts.
     void set_traced(bool traced) { trace_by(traced ? this : nullptr); }
     void note(const upstream::trace::What& what, std::string_view inner) override;
     void lost() noexcept override;
@@ -61,24 +62,24 @@ class SearchWalk {
 
     SearchWalk* walk = nullptr;
     State state = State::unasked;
-    dns::Buffer query;   // for its name
-    dns::Buffer answer;  // without OPT; empty where it has no message
+    dns::Buffer query;   // its name is the step's
+    dns::Buffer answer;  // without OPT; empty if there was no message
     dns::Buffer extended_errors;
-    std::uint32_t ttl = 0;  // of what was answered, in seconds
+    std::uint32_t ttl = 0;  // seconds for which the answer is valid
     Source source = Source::local;
     std::uint16_t rcode = 0;
     std::optional<std::uint16_t> info_code;
     std::string text;
   };
 
-  /// What follows from the states of the steps.
+  /// What the states of the steps imply.
   struct Decision {
     enum class Action : std::uint8_t { wait, ask, answer_first, answer_found };
     Action action = Action::wait;
-    std::size_t step = 0;  // to ask for, or that was found
+    std::size_t step = 0;  // the step to ask for, or the one that was found
   };
 
-  /// The deque keeps steps of longer lists than this walk's.
+  /// The deque may hold more steps than this walk has, from walks along longer lists.
   [[nodiscard]] auto steps_in_use() const {
     return std::views::take(steps_, static_cast<std::ptrdiff_t>(candidates_ + guards_));
   }
@@ -109,20 +110,20 @@ class SearchWalk {
   [[nodiscard]] std::uint32_t denied_for(std::size_t candidates) const;
 
   Resolver* resolver_ = nullptr;
-  std::uint64_t generation_number_ = 0;  // of the resolver's generation that it began in
+  std::uint64_t generation_number_ = 0;  // of the generation in which the walk began
   Request* request_ = nullptr;           // nullptr once it has been answered
-  dns::Buffer name_;                     // as the client asked for it
+  dns::Buffer name_;                     // as the client sent it
   std::uint16_t type_ = 0;
   std::uint16_t klass_ = 0;
   std::uint16_t flags_ = 0;
   bool dnssec_ok_ = false;
-  bool is_busy_ = false;  // asks or answers: what that leads to is for the caller to see
+  bool is_busy_ = false;  // while it asks or answers; go_on() then leaves new events to its caller
   SearchList::Plan plan_;
-  std::size_t candidates_ = 0;  // the last of them is the base by itself
+  std::size_t candidates_ = 0;  // the last one is the base alone
   std::size_t guards_ = 0;
   std::size_t pending_ = 0;
-  std::size_t answer_bytes_ = 0;  // taken of the memory for walks
-  std::deque<Step> steps_;        // candidates, then guards; they stay where they are, since others refer to them
+  std::size_t answer_bytes_ = 0;  // bytes taken from the memory for walks
+  std::deque<Step> steps_;        // candidates, then guards; their addresses do not change, since others refer to them
   dns::Buffer composed_;
 };
 

@@ -1,4 +1,4 @@
-// What a walk says to whoever traces it: each step's events under the step's name, and what came of it.
+// What a walk tells a tracer: the events of each step under the step's name, and the outcome.
 
 #include <algorithm>
 
@@ -11,7 +11,7 @@ namespace trace = upstream::trace;
 
 namespace {
 
-/// Of a query that was made here.
+/// The name of a query that Pillion made.
 std::string name_of(dns::Bytes query) {
   return dns::to_text(dns::MessageView::parse(query).value().question().name);
 }
@@ -41,9 +41,9 @@ void SearchWalk::note_end(const Step& step) const {
     const auto index = std::ranges::find(steps_, &step, [](const Step& each) { return &each; }) - steps_.begin();
     return trace::StepEnded{.name = name_of(step.query),
                             .is_guard = static_cast<std::size_t>(index) >= candidates_,
-                            .finding = step.state == State::exists    ? trace::Finding::exists
-                                       : step.state == State::missing ? trace::Finding::missing
-                                                                      : trace::Finding::failed};
+                            .finding = step.state == State::exists    ? trace::NameState::exists
+                                       : step.state == State::missing ? trace::NameState::missing
+                                                                      : trace::NameState::failed};
   });
 }
 

@@ -10,40 +10,42 @@
 namespace pillion::resolve {
 namespace {
 
-constexpr std::uint32_t ttl = 10'800;  // seconds, of the SOA as of its minimum (RFC 6303 3)
+constexpr std::uint32_t ttl = 10'800;  // seconds, of the SOA and of its minimum (RFC 6303 3)
 
-/// A zone that is empty but for its SOA and NS, or what else there is in it.
-enum class Content : std::uint8_t {
+/// What a zone has besides its SOA and NS.
+enum class ZoneContent : std::uint8_t {
   nothing,
-  loopback_addresses,  // at the name and at all beneath it
+  loopback_addresses,  // at the name and all names beneath it
   loopback_name_v4,    // PTR of 127.0.0.1
   loopback_name,       // PTR at the name
-  no_such_data,        // names beneath exist, with nothing that is asked for
+  no_such_data,        // names beneath it exist, without data
 };
 
 struct Row {
   std::string_view name;
   std::string_view rfc;
-  Content content = Content::nothing;
+  ZoneContent content = ZoneContent::nothing;
 };
 
 constexpr auto rows = std::to_array<Row>({
-    {"localhost.", "RFC 6761 6.3", Content::loopback_addresses},
+    {"localhost.", "RFC 6761 6.3", ZoneContent::loopback_addresses},
     {"invalid.", "RFC 6761 6.4"},
     {"test.", "RFC 6761 6.2"},
-    // Names of multicast DNS have a meaning on the link alone. A cluster's zone beneath it has a route of its own.
+    // Names of multicast DNS only have a meaning on the local link. A cluster's zone beneath `local` has its own
+    // route.
     {"local.", "RFC 6762 22.1"},
     {"onion.", "RFC 7686 2"},
     {"alt.", "RFC 9476 2"},
     {"home.arpa.", "RFC 8375 4"},
-    // We designate no encrypted resolver, and should say so with NODATA: "_dns.resolver.arpa." must not be NXDOMAIN.
-    {"resolver.arpa.", "RFC 9462 4", Content::no_such_data},
+    // Pillion designates no encrypted resolver and says so with NODATA, so that "_dns.resolver.arpa." must not be
+    // NXDOMAIN.
+    {"resolver.arpa.", "RFC 9462 4", ZoneContent::no_such_data},
     // Private-use addresses; 172.16 to 172.31 are among the ranges.
     {"10.in-addr.arpa.", "RFC 6303 4.1"},
     {"168.192.in-addr.arpa.", "RFC 6303 4.1"},
     // This network, loopback, link-local, the three for documentation, broadcast.
     {"0.in-addr.arpa.", "RFC 6303 4.2"},
-    {"127.in-addr.arpa.", "RFC 6303 4.2", Content::loopback_name_v4},
+    {"127.in-addr.arpa.", "RFC 6303 4.2", ZoneContent::loopback_name_v4},
     {"254.169.in-addr.arpa.", "RFC 6303 4.2"},
     {"2.0.192.in-addr.arpa.", "RFC 6303 4.2"},
     {"100.51.198.in-addr.arpa.", "RFC 6303 4.2"},
@@ -52,7 +54,7 @@ constexpr auto rows = std::to_array<Row>({
     // ::, ::1, unique local, link-local, documentation.
     {"0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.", "RFC 6303 4.3"},
     {"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.ip6.arpa.", "RFC 6303 4.3",
-     Content::loopback_name},
+     ZoneContent::loopback_name},
     {"d.f.ip6.arpa.", "RFC 6303 4.4"},
     {"8.e.f.ip6.arpa.", "RFC 6303 4.5"},
     {"9.e.f.ip6.arpa.", "RFC 6303 4.5"},
@@ -61,7 +63,7 @@ constexpr auto rows = std::to_array<Row>({
     {"8.b.d.0.1.0.0.2.ip6.arpa.", "RFC 6303 4.6"},
 });
 
-/// One zone for each number from `first` to `last` right beneath `parent`.
+/// One zone for each number from `first` to `last`, directly beneath `parent`.
 struct Range {
   int first;
   int last;
@@ -71,7 +73,7 @@ struct Range {
 
 constexpr auto ranges = std::to_array<Range>({
     {16, 31, ".172.in-addr.arpa.", "RFC 6303 4.1"},   // private use
-    {64, 127, ".100.in-addr.arpa.", "RFC 7793 2.1"},  // shared addresses of carriers' NAT
+    {64, 127, ".100.in-addr.arpa.", "RFC 7793 2.1"},  // shared address space (RFC 6598)
 });
 
 dns::Buffer name_of(std::string_view text) {
@@ -97,23 +99,23 @@ dns::Buffer wildcard_of(const dns::Buffer& origin) {
   return name;
 }
 
-void add_content(Content content, const dns::Buffer& origin, std::vector<dns::ZoneRecord>& records) {
+void add_content(ZoneContent content, const dns::Buffer& origin, std::vector<dns::ZoneRecord>& records) {
   switch (content) {
-    case Content::nothing:
+    case ZoneContent::nothing:
       return;
-    case Content::loopback_addresses:
+    case ZoneContent::loopback_addresses:
       for (const auto& owner : {origin, wildcard_of(origin)}) {
         records.push_back(record_of(owner, dns::type::a, {127, 0, 0, 1}));
         records.push_back(record_of(owner, dns::type::aaaa, {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}));
       }
       return;
-    case Content::loopback_name_v4:
+    case ZoneContent::loopback_name_v4:
       records.push_back(record_of(name_of("1.0.0.127.in-addr.arpa."), dns::type::ptr, name_of("localhost.")));
       return;
-    case Content::loopback_name:
+    case ZoneContent::loopback_name:
       records.push_back(record_of(origin, dns::type::ptr, name_of("localhost.")));
       return;
-    case Content::no_such_data: {
+    case ZoneContent::no_such_data: {
       static constexpr std::string_view text = "no designated resolver";
       dns::Buffer rdata = {static_cast<std::uint8_t>(text.size())};
       rdata.insert(rdata.end(), text.begin(), text.end());
@@ -123,7 +125,7 @@ void add_content(Content content, const dns::Buffer& origin, std::vector<dns::Zo
   }
 }
 
-SpecialZone zone_of(std::string_view text, std::string_view rfc, Content content) {
+SpecialZone zone_of(std::string_view text, std::string_view rfc, ZoneContent content) {
   auto name = name_of(text);
   std::vector<dns::ZoneRecord> records;
   add_apex(name, records);
@@ -139,7 +141,7 @@ std::vector<SpecialZone> special_zones() {
   for (const auto& row : rows) zones.push_back(zone_of(row.name, row.rfc, row.content));
   for (const auto& range : ranges) {
     for (int number = range.first; number <= range.last; ++number) {
-      zones.push_back(zone_of(std::to_string(number).append(range.parent), range.rfc, Content::nothing));
+      zones.push_back(zone_of(std::to_string(number).append(range.parent), range.rfc, ZoneContent::nothing));
     }
   }
   return zones;

@@ -1,5 +1,5 @@
 #pragma once
-// The events of a trace that are about answers. Pure.
+// The events of a trace about answers. Pure.
 
 #include "cache/admission.hpp"
 #include "resolve/request.hpp"

@@ -23,7 +23,7 @@ using upstream::Error;
 constexpr std::size_t a = 0, b = 1, c = 2;
 
 /// Servers that are asked in their order, as the policy `sequential` would.
-class FakeServers final : public Servers, public upstream::Carrier {
+class FakeServers final : public Servers, public upstream::QueryHolder {
  public:
   explicit FakeServers(std::size_t count) : troubles(count) {}
 
@@ -40,7 +40,7 @@ class FakeServers final : public Servers, public upstream::Carrier {
     asked.push_back(attempt.server());
     if (refuses_next) return std::exchange(refuses_next, std::nullopt);
     if (refuses_at_once && troubles[attempt.server()]) return troubles[attempt.server()];
-    attempt.carrier = this;
+    attempt.holder = this;
     under_way.push_back(&attempt);
     return std::nullopt;
   }

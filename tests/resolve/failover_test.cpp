@@ -20,14 +20,14 @@ using testing::Asker;
 using upstream::Error;
 
 /// A server that keeps what it is asked.
-class FakeChannel final : public upstream::Channel, public upstream::Carrier {
+class FakeChannel final : public upstream::Channel, public upstream::QueryHolder {
  public:
   explicit FakeChannel(std::string name) : name_(std::move(name)) {}
 
   void start() override { is_started = true; }
   std::optional<Error> submit(upstream::Query& query, runtime::Time /*now*/) override {
     if (refuses) return refuses;
-    query.carrier = this;
+    query.holder = this;
     asked.push_back(&query);
     ++asked_in_all;
     return std::nullopt;
