@@ -1,5 +1,5 @@
 #pragma once
-// Socket addresses as this room needs them.
+// Converts socket addresses to client addresses.
 
 #include <boost/asio/ip/address.hpp>
 

@@ -43,7 +43,7 @@ void bind_to(const runtime::UniqueDescriptor& socket, const Endpoint& endpoint) 
   if (::bind(socket.get(), endpoint.data(), static_cast<socklen_t>(endpoint.size())) != 0) throw_errno("bind");
 }
 
-/// nullopt if the socket has no IP address.
+/// The bound address, or nullopt if the socket has no IP address.
 std::optional<asio::ip::tcp::endpoint> local_endpoint(const runtime::UniqueDescriptor& socket) {
   asio::ip::tcp::endpoint endpoint;
   auto size = static_cast<socklen_t>(endpoint.capacity());
@@ -78,7 +78,7 @@ runtime::UniqueDescriptor bind_udp(const asio::ip::udp::endpoint& endpoint, Port
 
 BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use) {
   const auto address = asio::ip::make_address(endpoint.address);
-  // A port that the kernel found free for TCP may be taken for UDP; then another is tried.
+  // A port that is free for TCP may be taken for UDP. Another port is then tried.
   constexpr int attempts = 16;
   for (int attempt = 1;; ++attempt) {
     try {

@@ -1,5 +1,5 @@
 #pragma once
-// Sockets that are bound, before anybody reads from them: of this process, or of one that was here before.
+// Sockets that are bound but not read from yet: of this process, or inherited from an earlier one.
 
 #include <cstdint>
 #include <optional>
@@ -15,16 +15,16 @@
 
 namespace pillion::server {
 
-/// The kernel's queue of connections that wait to be accepted; it cuts this to net.core.somaxconn.
+/// The length of the kernel's queue of connections to accept. The kernel limits it to net.core.somaxconn.
 inline constexpr int listen_backlog = 4096;
 
-/// An address that cannot be listened on; `what()` names it and says why.
+/// Pillion cannot listen on an address. `what()` names the address and the reason.
 class BindError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-/// The two sockets of an address that is listened on. Neither blocks, and the TCP one has listen(2) behind it.
+/// The two sockets of an address. Both are non-blocking, and listen(2) was called for the TCP one.
 struct BoundAddress {
   boost::asio::ip::address address;
   std::uint16_t port = 0;
@@ -32,32 +32,33 @@ struct BoundAddress {
   runtime::UniqueDescriptor tcp;
 };
 
-/// An address that is to be listened on, with its sockets.
+/// An address to listen on, with its sockets.
 struct ListenAddress {
   config::Endpoint endpoint;  ///< as configured
   BoundAddress bound;
 };
 
-/// Binds an address for UDP and TCP; throws BindError. A port of 0 lets the kernel choose one that is free for both.
+/// Binds an address for UDP and TCP. Throws BindError. With port 0 the kernel chooses a port that is free for both.
 [[nodiscard]] BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use);
 
-/// Sockets that another process has bound by bind_address() and still holds. What the kernel keeps for them, from
-/// options to clients that wait, is the same whoever holds them.
+/// Sockets that another process has bound by bind_address() and still holds. Their state in the kernel, from options
+/// to waiting clients, is the same in every process that holds them.
 class InheritedSockets {
  public:
   InheritedSockets() = default;
-  /// In the order in which they were bound. Descriptors that are no bound sockets of UDP or TCP are left alone.
+  /// Takes the descriptors, which are in the order of their binding. Descriptors that are not bound UDP or TCP sockets
+  /// are left alone.
   explicit InheritedSockets(std::span<const int> descriptors);
 
-  /// Those of an address, to be used as `use` says; nullopt if there are none, or none any more. Of several pairs with
-  /// one address the first; so who shares an address takes them in the order of their group (keep_to()). A port of 0 is
-  /// any port.
+  /// The sockets of an address, set up for `use`; nullopt if there are none, or none any more. If several pairs have
+  /// the address, takes the first, so that the members of a group get theirs in order (keep_to()). Port 0 means any
+  /// port.
   [[nodiscard]] std::optional<BoundAddress> take(const config::Endpoint& endpoint, PortUse use);
-  /// Closes those that nobody took; returns the descriptors that they had.
+  /// Closes the sockets that were not taken. Returns their descriptors.
   [[nodiscard]] std::vector<int> close_rest();
 
  private:
-  std::vector<BoundAddress> addresses_;  // each with the UDP socket or the TCP one, as they came
+  std::vector<BoundAddress> addresses_;  // each has either the UDP or the TCP socket, in the order of `descriptors`
 };
 
 }  // namespace pillion::server

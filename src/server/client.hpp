@@ -1,5 +1,5 @@
 #pragma once
-// A client's query from arrival to answer, and the way its answer takes back.
+// A client's query from arrival to answer, and the path of its answer.
 
 #include <netinet/in.h>
 
@@ -15,10 +15,10 @@
 
 namespace pillion::server {
 
-/// A datagram's two ends. The local one matters for sockets bound to a wildcard: the answer must come from where the
-/// query went.
+/// Both ends of a datagram. A socket that is bound to a wildcard needs the local one, since the answer must come from
+/// the address that the query was sent to.
 struct DatagramPath {
-  sockaddr_in6 peer{};  ///< or a sockaddr_in, as the family says
+  sockaddr_in6 peer{};  ///< a sockaddr_in if its family says so
   socklen_t peer_size = 0;
   in6_addr local{};
   int interface = 0;
@@ -28,20 +28,21 @@ class QueryHandler;
 class ClientQuery;
 struct ClientRecord;
 
-/// Where answers go: a TCP session or a UDP listener.
+/// Takes answers: a TCP session or a UDP listener.
 class Responder {
  public:
-  /// False if an answer with records would only lie about: the client has not taken what it was given before.
+  /// False if the client has not read its earlier answers, so that an answer with records could not be sent now.
   [[nodiscard]] virtual bool can_take() = 0;
-  /// False if there is no memory for an answer of so many bytes.
+  /// False if there is no memory for an answer of `size` bytes.
   [[nodiscard]] virtual bool can_hold(std::size_t size) = 0;
-  /// The query has a kept answer, for QueryHandler::deliver() as soon as can_take().
+  /// The query has a kept answer. Calls QueryHandler::deliver() for it once can_take() is true.
   virtual void wait_to_take(ClientQuery& query) = 0;
-  /// Where to append the answer; nullptr where the client is gone. A frame's length prefix is written here.
+  /// The buffer to append the answer to, or nullptr if the client is gone. This call has already written the frame's
+  /// length prefix if there is one.
   virtual dns::Buffer* begin_answer(ClientQuery& query) = 0;
-  /// The answer starts at `message_start` of that buffer and is whole.
+  /// The answer is complete. It starts at `message_start` in that buffer.
   virtual void end_answer(ClientQuery& query, std::size_t message_start) = 0;
-  /// The answer that may have been begun cannot be made, for want of memory: the client is not to see a part of it.
+  /// The answer cannot be made, for lack of memory. The client must not see a part of it.
   virtual void abandon_answer(ClientQuery& query) = 0;
   /// The query is over, answered or not.
   virtual void forget(ClientQuery& query) = 0;
@@ -59,14 +60,14 @@ class ClientQuery final : public resolve::Request {
 
   QueryHandler* handler = nullptr;
   Responder* responder = nullptr;
-  ClientRecord* client = nullptr;  ///< holds its place
+  ClientRecord* client = nullptr;  ///< has one of this client's places among the queries in flight
   QueryOrigin origin;
-  bool is_local = true;  ///< TCP only: from a loopback address
+  bool is_local = true;  ///< TCP only: the peer has a loopback address
   runtime::Time received;
   DatagramPath path;  ///< UDP only
   dns::KeptQuery query;
-  std::shared_ptr<const resolve::KeptAnswer> kept;  ///< to be delivered; nullptr until then
-  std::size_t kept_size = 0;                        ///< of it, for one of the queries that it is kept for
+  std::shared_ptr<const resolve::KeptAnswer> kept;  ///< the answer to deliver; nullptr until there is one
+  std::size_t kept_size = 0;  ///< bytes of `kept`, counted for only one of the queries that share it
 };
 
 }  // namespace pillion::server

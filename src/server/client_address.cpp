@@ -10,7 +10,7 @@ namespace {
 
 __extension__ using Product = unsigned __int128;
 
-/// Both halves of the product, in which each bit of both numbers has a say.
+/// Combines both halves of the product, so that each bit of both numbers has an influence.
 std::uint64_t fold(std::uint64_t a, std::uint64_t b) {
   const auto product = static_cast<Product>(a) * b;
   return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64U);
@@ -37,7 +37,7 @@ std::string to_string(const ClientAddress& address) {
 }
 
 std::size_t HashAddress::operator()(const ClientAddress& address) const {
-  // The factor is derived from the seed: with a constant one somebody could choose words that make the product zero.
+  // The factor depends on the seed. With a constant factor, an attacker could choose words that make the product zero.
   const auto factor = fold(seed ^ 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93) | 1U;
   const auto first = fold(seed ^ load(address.data()), factor);
   return fold(fold(first ^ load(address.data() + sizeof(std::uint64_t)), factor), 0xA0761D6478BD642F);

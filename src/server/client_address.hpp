@@ -1,5 +1,5 @@
 #pragma once
-// What clients are told apart by. Pure.
+// The addresses that identify clients. Pure.
 
 #include <algorithm>
 #include <array>
@@ -9,7 +9,7 @@
 
 namespace pillion::server {
 
-/// An IP address as 16 bytes, IPv4 mapped (RFC 4291 2.5.5.2).
+/// An IP address as 16 bytes; IPv4 addresses are mapped (RFC 4291 2.5.5.2).
 using ClientAddress = std::array<std::uint8_t, 16>;
 
 /// True for 127.0.0.0/8 and ::1.
@@ -22,7 +22,7 @@ using ClientAddress = std::array<std::uint8_t, 16>;
 /// "10.1.2.3" or "2001:db8::1".
 [[nodiscard]] std::string to_string(const ClientAddress& address);
 
-/// Equal for equal addresses. The seed keeps whoever forges addresses from choosing collisions.
+/// Hashes an address. The unpredictable seed prevents an attacker who forges addresses from choosing collisions.
 struct HashAddress {
   std::uint64_t seed = 0;
   [[nodiscard]] std::size_t operator()(const ClientAddress& address) const;

@@ -104,7 +104,7 @@ void ClientAdmission::begin_ban(ClientRecord& client, const ClientConnection* sp
                                 {"seconds", length},
                                 {"suppressed", *suppressed}});
   }
-  // A connection that is cut off takes itself out of the list.
+  // cut_off() removes a connection from the list.
   for (auto next = client.connections.begin(); next != client.connections.end();) {
     auto& connection = *next++;
     if (&connection == spared) continue;

@@ -1,5 +1,5 @@
 #pragma once
-// Which clients are admitted: the table's decisions carried out, counted and logged.
+// Carries out the decisions of the client table, and counts and logs them.
 
 #include <cstdint>
 #include <expected>
@@ -12,38 +12,38 @@
 
 namespace pillion::server {
 
-/// One per shard. Outlives the connections that it knows.
+/// One for each shard. It must outlive the connections that it knows.
 class ClientAdmission final : runtime::Deadline {
  public:
-  /// At most one line in the log for a client's invalid messages in this time.
+  /// The log has at most one line for a client's invalid messages in this time.
   static constexpr std::chrono::seconds log_interval{10};
 
-  /// `seed` is unpredictable.
+  /// `seed` must be unpredictable.
   ClientAdmission(runtime::Schedule& schedule, runtime::Log& log, const ClientTable::Limits& limits, std::uint64_t seed,
                   DnsMetrics& metrics);
 
-  /// From now on; those who are banned stay so.
+  /// Applies the settings from now on. Present bans continue.
   void configure(const config::Clients& settings) { table_.configure(settings.ban_after, settings.ban_for); }
 
-  /// False where a connection from this address must be closed at once. May close an idle one in its favour.
+  /// False if a connection from this address must be closed at once. May close an idle connection to make room.
   [[nodiscard]] bool admit_connection(const ClientAddress& address);
   void add_connection(ClientConnection& connection, const ClientAddress& address);
   void remove_connection(ClientConnection& connection);
   /// The connection was active.
   void note_activity(ClientConnection& connection) { table_.note_activity(connection, now()); }
 
-  /// False where a datagram from this address must be dropped.
+  /// False if a datagram from this address must be dropped.
   [[nodiscard]] bool admit_datagram(const ClientAddress& address) {
     return table_.banned() == 0 || !drop_if_banned(address);
   }
 
-  /// A place among the queries in flight, given back by give_back(). `connection` is nullptr for a datagram.
+  /// Takes a place among the queries in flight, which give_back() returns. `connection` is nullptr for a datagram.
   [[nodiscard]] std::expected<ClientRecord*, Refusal> take_place(const ClientConnection* connection,
                                                                  const ClientAddress& address);
   void give_back(ClientRecord& client);
 
-  /// Counts a message that is no valid query, logs it, and bans the client where it was one too many. The connection
-  /// that it came over, nullptr for a datagram, is left to the caller.
+  /// Counts and logs an invalid message, and bans the client if it was one too many. The caller must close
+  /// `connection`, over which the message came; it is nullptr for a datagram.
   void count_invalid(dns::QueryError error, const ClientConnection* connection, const ClientAddress& address);
 
   [[nodiscard]] const ClientTable& table() const { return table_; }

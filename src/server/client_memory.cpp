@@ -6,17 +6,17 @@
 namespace pillion::server {
 namespace {
 
-/// So many clients that take nothing have a full socket each before others need the room.
+/// This many clients that read nothing may have a full socket each before others run short.
 constexpr std::size_t clients_that_take_nothing = 128;
 constexpr std::size_t least_send_buffer = std::size_t{16} << 10U;
 constexpr std::size_t most_send_buffer = std::size_t{128} << 10U;
 
-/// How often those who wait for input look whether somebody's grace is over.
+/// How often waiting sessions check whether the grace period of another is over.
 constexpr std::chrono::milliseconds look_again{100};
-/// Of those who wait, so many are told then.
+/// The number of waiting sessions that are woken in one check.
 constexpr int woken_at_once = 16;
 
-/// A client that holds much for a moment weighs as much as one that holds little for long.
+/// A client that holds much for a short time has the same weight as one that holds little for a long time.
 double weight(const Held& held, runtime::Time now) {
   const auto seconds = std::chrono::duration<double>(now - held.since).count();
   return static_cast<double>(held.bytes) * (seconds + 0.001);
@@ -38,7 +38,7 @@ void ClientMemory::stop_holding(MemoryHolder& holder) {
   holder.holding_.unlink();
 }
 
-/// Who has held the most for the longest; nullptr if nobody holds anything, or nobody for long enough.
+/// The holder that has held the most for the longest; nullptr if no holder has anything, or not for long enough.
 MemoryHolder* ClientMemory::worst(runtime::MemoryUse use) {
   const auto now = schedule_.clock().now();
   MemoryHolder* worst = nullptr;
@@ -75,7 +75,8 @@ void ClientMemory::input_given_back() {
   if (!waiters_.empty()) wake_one();
 }
 
-/// The one that came last: of those that have waited for long, more are of those who send halves.
+/// Wakes the session that came last, since those that have waited for long are more likely to be clients that send
+/// halves.
 void ClientMemory::wake_one() {
   auto& waiter = waiters_.back();
   waiters_.pop_back();

@@ -1,6 +1,6 @@
 #pragma once
-// The memory for what clients have sent and not finished, and for what they have been given and not taken: who holds
-// it, who waits for it, and who has to give it back where there is too little. Pure.
+// The memory for what clients have sent but not completed, and for answers that they have not read: who holds it, who
+// waits for it, and who has to give it back when it is short. Pure.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,24 +14,24 @@
 
 namespace pillion::server {
 
-/// Bytes, and since when they are held without the client having done its part.
+/// Bytes, and since when they are held because the client has not done its part.
 struct Held {
   std::size_t bytes = 0;
   runtime::Time since;
 };
 
-/// A client's session, as far as its memory goes. Leaves the lists by itself when it is destroyed.
+/// A client's session as a holder of memory. The destructor takes it off the lists.
 class MemoryHolder {
  public:
   MemoryHolder() = default;
   MemoryHolder(const MemoryHolder&) = delete;
   MemoryHolder& operator=(const MemoryHolder&) = delete;
 
-  /// What it holds of the share for input, or of that for output.
+  /// What it holds of the share for input or for output.
   [[nodiscard]] virtual Held held(runtime::MemoryUse use) const = 0;
-  /// Gives everything back: the client is dropped.
+  /// Gives everything back by dropping the client.
   virtual void drop_for_memory() = 0;
-  /// There may be room for input now. Not called within a call of ClientMemory's user.
+  /// There may be room for input now. Never called from within another call of ClientMemory.
   virtual void room_for_input() = 0;
 
  protected:
@@ -47,14 +47,14 @@ class MemoryHolder {
 /// One for all sessions of a shard.
 class ClientMemory final : runtime::Deadline {
  public:
-  /// A client that has had memory for its messages for so long is dropped where others need it.
+  /// A client that has held memory for input for longer than this may be dropped if others need the memory.
   static constexpr std::chrono::milliseconds input_grace{1000};
 
-  /// Bytes of answers that are composed for TCP clients in one turn: then the other sockets have theirs, and each
-  /// session goes on in the next.
+  /// The bytes of answers for TCP clients that one turn composes. The other sockets have their turn after that, and
+  /// each session continues in the next turn.
   static constexpr std::size_t output_of_turn = std::size_t{256} << 10U;
 
-  /// `shares` outlive this.
+  /// `shares` must outlive this.
   ClientMemory(runtime::Schedule& schedule, runtime::MemoryShares& shares);
   ~ClientMemory() override { schedule_.clear_deadline(*this); }
 
@@ -62,33 +62,33 @@ class ClientMemory final : runtime::Deadline {
   [[nodiscard]] runtime::MemoryShare& input() { return shares_.input; }
   [[nodiscard]] runtime::MemoryShare& output() { return shares_.output; }
 
-  /// Bytes that the kernel is to keep for a client, of what it has been given and has not taken (SO_SNDBUF). A session
-  /// whose client takes nothing holds these too, and the kernel counts twice as many.
+  /// The bytes that the kernel should hold for a client that has not read them (SO_SNDBUF). A session whose client
+  /// reads nothing holds these too, and the kernel counts twice as many.
   [[nodiscard]] std::size_t send_buffer() const { return send_buffer_; }
 
-  /// So many bytes of answers were composed in this turn.
+  /// Adds bytes of answers that were composed in this turn.
   void note_output(std::uint64_t turn, std::size_t bytes) {
     if (std::exchange(turn_, turn) != turn) turns_output_ = 0;
     turns_output_ += bytes;
   }
-  /// False once that is enough for this turn.
+  /// False once this turn has composed enough.
   [[nodiscard]] bool may_compose(std::uint64_t turn) const { return turn != turn_ || turns_output_ < output_of_turn; }
 
-  /// From now on, until stop_holding(), the session can be made to give back what it holds.
+  /// From now until stop_holding(), the session can be made to give back what it holds.
   void start_holding(MemoryHolder& holder);
   void stop_holding(MemoryHolder& holder);
 
-  /// True if there are so many bytes for `asker`. Where there are not, those of the same share are dropped who have
-  /// held the most for the longest, unless that is the asker itself.
+  /// True if the share has `bytes` for `asker`. If it has not, drops the sessions that have held the most of it for
+  /// the longest, except the asker itself.
   [[nodiscard]] bool make_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker) {
     const auto& share = use == runtime::MemoryUse::input ? shares_.input : shares_.output;
     return share.room() >= bytes || drop_for_room(use, bytes, asker);
   }
 
-  /// room_for_input() follows.
+  /// Requests a later call of room_for_input().
   void wait_for_input(MemoryHolder& waiter);
   [[nodiscard]] static bool is_waiting(const MemoryHolder& holder) { return holder.waiting_.is_linked(); }
-  /// To be called when input has been given back.
+  /// Called when input memory has been given back.
   void input_given_back();
 
  private:

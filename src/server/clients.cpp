@@ -6,8 +6,8 @@
 namespace pillion::server {
 namespace {
 
-// A search for an idle connection gives up after so many that are not, so that its cost has a bound. These are then at
-// the end of their lists: the next search sees others.
+// A search for an idle connection ends after this many that are not idle, so that its cost is bounded. These then move
+// to the end of their lists, so that the next search sees others.
 constexpr std::size_t max_connections_looked_at = 16;
 constexpr std::size_t max_clients_looked_at = 8;
 
@@ -29,7 +29,7 @@ ClientTable::Arrival ClientTable::judge_connection(const ClientAddress& address,
   if (held > 0 && held >= limits_.connections_per_client)
     return in_favour_of(idle_connection_of(found->second, now), Refusal::client_limit);
   const auto free = room(limits_.connections, connections_);
-  // Where all clients are containers of this pod there is nobody to leave room for.
+  // A client on a loopback address is a container of this pod, and there is nobody else to leave room for.
   if (held < share * free || (free > 0 && is_loopback(address))) return {};
   return in_favour_of(idle_connection(now), free == 0 ? Refusal::connection_limit : Refusal::client_share);
 }
@@ -54,7 +54,7 @@ void ClientTable::remove_connection(ClientConnection& connection, runtime::Time 
   seen(client, now);
 }
 
-/// Keeps by_connections_ in order; the number has changed by one.
+/// Updates by_connections_ after the number has changed by one.
 void ClientTable::count_connections(ClientRecord& client, std::uint32_t count) {
   auto& current = client.facts.connections;
   if (current > 0) by_connections_[current - 1].erase(ByConnectionsList::s_iterator_to(client));
@@ -72,11 +72,11 @@ void ClientTable::list_anew(ClientConnection& connection, runtime::Time now) {
   list.splice(list.end(), list, list.iterator_to(connection));
 }
 
-/// The connection that was idle for the longest, to within active_for; nullptr where none was for that long.
+/// The connection that was idle for the longest, within active_for; nullptr if none was idle for that long.
 ClientConnection* ClientTable::idle_connection_of(ClientRecord& client, runtime::Time now) {
   for (std::size_t i = 0; i < std::min<std::size_t>(client.connections.size(), max_connections_looked_at); ++i) {
     auto& first = client.connections.front();
-    // All others were active later still.
+    // All others were active later.
     if (now - first.listed_at_ < active_for) return nullptr;
     const auto since = first.idle_since();
     if (since && now - *since >= active_for) return &first;
@@ -85,7 +85,7 @@ ClientConnection* ClientTable::idle_connection_of(ClientRecord& client, runtime:
   return nullptr;
 }
 
-/// The same among the connections of the client that has the most.
+/// The idle connection of the client with the most connections, or nullptr if it has none.
 ClientConnection* ClientTable::idle_connection(runtime::Time now) {
   if (most_connections_ == 0) return nullptr;
   auto& clients = by_connections_[most_connections_ - 1];
@@ -118,7 +118,7 @@ ClientTable::ByUseList* ClientTable::list_of(ClientRecord::Use use) {
   return nullptr;
 }
 
-/// Puts the record at the end of the list where it belongs now, and forgets the one that is too many there.
+/// Moves the record to the end of the list that it belongs to now. If that list is full, forgets its first record.
 void ClientTable::seen(ClientRecord& client, runtime::Time now) {
   using Use = ClientRecord::Use;
   client.facts.last_seen = now;
@@ -126,7 +126,7 @@ void ClientTable::seen(ClientRecord& client, runtime::Time now) {
                    : client.facts.connections + client.facts.in_flight > 0 ? Use::held
                    : client.proven                                         ? Use::quiet
                                                                            : Use::quiet_unproven;
-  // Bans last equally long: that list is in the order of their beginning.
+  // All bans last equally long, so that this list is in the order in which they began.
   if (use == client.use && (use == Use::held || use == Use::banned)) return;
   if (auto* const list = list_of(client.use)) list->erase(ByUseList::s_iterator_to(client));
   client.use = use;
@@ -175,7 +175,7 @@ bool ClientTable::count_invalid(ClientRecord& client, dns::QueryError error, Tra
 void ClientTable::ban(ClientRecord& client, runtime::Time now) {
   client.facts.banned_until = now + limits_.ban_for;
   client.dropped_by_ban = 0;
-  // Behind the ban as much is needed for the next one.
+  // After the ban, the next one needs as many messages again.
   client.invalid_over_tcp.clear();
   seen(client, now);
 }

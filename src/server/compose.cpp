@@ -11,7 +11,7 @@ Composed compose_error(const resolve::Answer& answer, const dns::QueryView& quer
   return {.rcode = answer.rcode};
 }
 
-/// Our OPT for a client that sent one.
+/// Appends our OPT if the client sent one.
 void append_opt(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
                 dns::Bytes extended_errors, std::uint16_t rcode, std::size_t start, dns::Buffer& out) {
   if (!query.edns.present) return;
@@ -28,8 +28,8 @@ void append_opt(const resolve::Answer& answer, const dns::QueryView& query, cons
   opt.add_padding(ours.padding);
 }
 
-/// Ends the message with our OPT, within `limit`: what goes for it are the upstream's words on errors, then records.
-/// True if answers were lost.
+/// Appends our OPT, keeping the message within `limit`. To make room it drops the upstream's Extended DNS Errors
+/// first, then records. True if answer records were lost.
 bool append_opt_within(std::size_t limit, const resolve::Answer& answer, const dns::QueryView& query,
                        const dns::OurEdns& ours, dns::Bytes extended_errors, std::uint16_t rcode, std::size_t start,
                        dns::Buffer& out) {
@@ -51,8 +51,8 @@ bool append_opt_within(std::size_t limit, const resolve::Answer& answer, const d
   return is_loss;
 }
 
-/// A signed exchange is between the client and the server that holds the key: only the id is ours to give back. What
-/// does not fit has to be asked for again over TCP; its signature would not hold for a part of it.
+/// A signed exchange is between the client and the server that has the key, so that only the id is replaced. If the
+/// reply does not fit, the client must ask again over TCP, since the signature would not cover a part of it.
 Composed pass_on(const dns::MessageView& message, const dns::QueryView& query, const dns::OurEdns& ours,
                  std::size_t limit, dns::Buffer& out) {
   const auto start = out.size();
@@ -79,7 +79,7 @@ Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& que
   }
   if (!answer.message) return compose_error(answer, query, ours, out);
   if (query.message.is_signed()) return pass_on(*answer.message, query, ours, limit, out);
-  // A code of more than four bits cannot be told without EDNS (RFC 6891 section 6.1.3).
+  // Without EDNS a code of more than four bits cannot be expressed (RFC 6891 section 6.1.3).
   if (answer.rcode > 0xF && !query.edns.present) return compose_error({}, query, ours, out);
   dns::append(out, answer.message->bytes());
   dns::address_to(query, dns::MutableBytes(out).subspan(start));

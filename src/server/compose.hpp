@@ -1,5 +1,5 @@
 #pragma once
-// The answer as this client may have it: its id, its letter case, its EDNS, its size. Pure.
+// Composes the answer for one client: its id, letter case, EDNS and size. Pure.
 
 #include <cstddef>
 
@@ -14,9 +14,9 @@ struct Composed {
   bool truncated = false;
 };
 
-/// Appends the answer to `out`. `limit` in bytes, at least 512, is the most that the client can take; what is longer
-/// loses the upstream's Extended DNS Errors, then records from its end, and has TC where these were more than
-/// additional ones (RFC 2181 9).
+/// Appends the answer to `out`. `limit` is the most bytes that the client takes, at least 512. A longer answer loses
+/// the upstream's Extended DNS Errors, then records from its end. TC is set if more than additional records were lost
+/// (RFC 2181 9).
 Composed compose_answer(const resolve::Answer& answer, const dns::QueryView& query, const dns::OurEdns& ours,
                         std::size_t limit, dns::Buffer& out);
 

@@ -17,12 +17,13 @@ namespace {
 
 constexpr std::size_t messages_per_call = 32;
 constexpr std::size_t parts_per_call = 256;
-constexpr std::size_t max_joined = 60;  // the kernel's UDP_MAX_SEGMENTS is 64, of which some kernels take headers off
-constexpr std::size_t kept_bytes = std::size_t{128} << 10U;  // memory for more is given back
-constexpr std::size_t max_joined_bytes = 65'000;             // less than the length field of a UDP header can say
+constexpr std::size_t max_joined = 60;  // the kernel's UDP_MAX_SEGMENTS is 64, and some kernels subtract headers
+constexpr std::size_t kept_bytes = std::size_t{128} << 10U;  // a larger buffer is freed
+constexpr std::size_t max_joined_bytes = 65'000;  // bytes; less than the length field of a UDP header can express
 constexpr std::size_t control_size = packet_info_size + CMSG_SPACE(sizeof(std::uint16_t));
 
-/// Equal for paths to the same client. IPv6 addresses are folded, so it may be equal for others too.
+/// A key that is equal for paths to the same client. IPv6 addresses are folded, so that it may be equal for different
+/// clients too.
 std::uint64_t key_of(const DatagramPath& path, std::size_t size) {
   std::uint64_t address = 0;
   if (path.peer.sin6_family == AF_INET) {
@@ -30,7 +31,7 @@ std::uint64_t key_of(const DatagramPath& path, std::size_t size) {
   } else {
     for (const auto word : path.peer.sin6_addr.s6_addr32) address ^= word;
   }
-  // sin_port lies where sin6_port does.
+  // sin_port has the same offset as sin6_port.
   return address << 32U | std::uint64_t{path.peer.sin6_port} << 16U | size;
 }
 
@@ -43,7 +44,7 @@ struct Control {
   alignas(cmsghdr) std::array<std::uint8_t, control_size> bytes;
 };
 
-/// Kernels that do not know of it, before Linux 4.18, would take no notice and send one long datagram.
+/// True if the kernel supports UDP_SEGMENT. Before Linux 4.18 it would ignore the option and send one long datagram.
 bool cuts_messages(int socket) {
   const int none = 0;
   return ::setsockopt(socket, IPPROTO_UDP, UDP_SEGMENT, &none, sizeof none) == 0;
@@ -70,7 +71,7 @@ void DatagramAnswers::abandon() {
   answers_.pop_back();
 }
 
-/// Brings together what may be joined, and keeps the order otherwise as far as one client can see it.
+/// Brings answers that may be joined together. For each client, the order otherwise stays.
 void DatagramAnswers::sort() {
   order_.clear();
   for (std::uint32_t i = 0; i < answers_.size(); ++i) {
@@ -79,7 +80,7 @@ void DatagramAnswers::sort() {
   if (*joins_) std::ranges::sort(order_);
 }
 
-/// How many answers from this place in the order on are to leave as one message.
+/// The number of answers, from index `first` of the order on, that leave as one message.
 std::size_t DatagramAnswers::joined_from(std::size_t first) const {
   const auto& head = answers_[order_[first].index];
   const auto most = std::min(
@@ -92,7 +93,7 @@ std::size_t DatagramAnswers::joined_from(std::size_t first) const {
   return count;
 }
 
-/// A message of these parts that goes where `answer` goes.
+/// A message of these parts to the client of `answer`.
 msghdr DatagramAnswers::message_to(QueuedAnswer& answer, std::span<iovec> parts,
                                    std::span<std::uint8_t> control) const {
   msghdr message{};
@@ -169,8 +170,8 @@ std::size_t DatagramAnswers::send_batch(int socket, Batch& batch) {
   return undelivered;
 }
 
-/// What has been refused as one message, in as many as there are answers: the way to this client may not take what is
-/// to be cut. Returns how many failed.
+/// Sends the answers of a refused message one by one, since the route to this client may not support segmentation.
+/// Returns the number of failures.
 std::size_t DatagramAnswers::send_alone(int socket, std::size_t place, std::size_t count) {
   if (count == 1) return 1;
   std::size_t failed = 0;

@@ -1,5 +1,5 @@
 #pragma once
-// A turn's answers to UDP clients, on their way out with as few trips through the kernel's stack as there can be.
+// Sends a turn's answers to UDP clients with as few passes through the kernel's stack as possible.
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -16,23 +16,25 @@
 
 namespace pillion::server {
 
-/// Answers leave by sendmmsg(2). Those to one client that have the same length leave as one message, which the kernel
-/// cuts into datagrams again (udp(7) UDP_SEGMENT): a client that asks much at once is answered at the cost of a few.
+/// Answers leave by sendmmsg(2). Answers of the same length to the same client leave as one message, which the kernel
+/// cuts into datagrams again (udp(7) UDP_SEGMENT). So a client that asks many queries at once is answered at the cost
+/// of a few.
 class DatagramAnswers {
  public:
-  /// `with_local`: each answer is sent from its path's local address, for a socket that is bound to a wildcard.
+  /// `with_local` is for a socket that is bound to a wildcard: each answer is then sent from its path's local address.
   DatagramAnswers(IpFamily family, bool with_local) : family_(family), with_local_(with_local) {}
 
-  /// Where to append an answer that takes this path; to be ended before the next begins.
+  /// The buffer to append an answer to, which will be sent along `path`. Call end() or abandon() before the next
+  /// begin().
   [[nodiscard]] dns::Buffer& begin(const DatagramPath& path);
-  /// The answer is whole; its length must be at least 1 and at most 65,535 bytes.
+  /// Completes the answer, whose length must be 1 to 65,535 bytes.
   void end();
-  /// Takes back an answer that was begun and has not ended, if there is one.
+  /// Removes the answer that was begun and not ended, if there is one.
   void abandon();
-  /// Bytes of those that have not been sent.
+  /// Bytes of the answers that were not sent yet.
   [[nodiscard]] std::size_t size() const { return bytes_.size(); }
-  /// Sends them all and forgets them. Returns how many could not be sent: the socket's buffer is full, or there
-  /// is no way to their client.
+  /// Sends all answers and forgets them. Returns the number that could not be sent, because the socket's buffer is
+  /// full or there is no route to the client.
   [[nodiscard]] std::size_t send(int socket);
 
  private:
@@ -43,7 +45,7 @@ class DatagramAnswers {
     [[nodiscard]] std::size_t size() const { return end - start; }
   };
   struct Place {
-    std::uint64_t key = 0;  // equal for answers that may be joined, nearly always different for others
+    std::uint64_t key = 0;  // equal for answers that may be joined; nearly always different for others
     std::uint32_t index = 0;
     auto operator<=>(const Place&) const = default;
   };
@@ -60,7 +62,7 @@ class DatagramAnswers {
 
   IpFamily family_;
   bool with_local_;
-  std::optional<bool> joins_;  ///< whether the kernel cuts messages; asked by the first send()
+  std::optional<bool> joins_;  ///< whether the kernel supports UDP_SEGMENT; determined by the first send()
   dns::Buffer bytes_;
   std::vector<QueuedAnswer> answers_;
   std::vector<Place> order_;

@@ -6,7 +6,7 @@
 namespace pillion::server {
 namespace {
 
-/// Of one shard, whose memory may hold fewer than the configuration allows.
+/// The limits of one shard, whose memory may hold fewer connections and queries than the configuration allows.
 ClientTable::Limits limits_of(const config::Config& settings, const runtime::MemoryShares& memory) {
   return {
       .connections = std::min<std::size_t>(settings.dns.max_connections, memory.connections.limit() / TcpSession::cost),
@@ -71,7 +71,7 @@ void DnsServer::keep_only(const std::vector<config::Endpoint>& listen, const std
     released(tcp);
     released_.push_back(std::move(each));
   }
-  // Often there is nothing to wait for, and the address is free at once.
+  // Often nothing has to be waited for, and the address is free at once.
   stop_unused();
   std::erase_if(listeners_, [](const Listeners& each) { return each.udp == nullptr; });
   if (!released_.empty()) loop_.set_deadline(*this, loop_.clock().now() + look_every);
@@ -83,7 +83,7 @@ void DnsServer::stop_unused() {
   }
 }
 
-/// Looks whether anything of the addresses that were let go of is still under way.
+/// Stops released addresses on which nothing is in progress any more.
 void DnsServer::expired(runtime::Time now) {
   stop_unused();
   std::erase_if(released_, [](const Listeners& each) {

@@ -13,55 +13,60 @@ namespace pillion::server {
 
 class DnsServer final : runtime::Deadline {
  public:
-  /// `limits` and `memory` outlive this.
+  /// The references must outlive this.
   DnsServer(runtime::Loop& loop, const config::Config& settings, SharedLimits& limits, resolve::Resolver& resolver,
             runtime::MemoryShares& memory, DnsMetrics& metrics);
 
-  /// From now on, but for the addresses and the limits of the process.
+  /// Applies the settings from now on, except the addresses and the limits of the process.
   void configure(const config::Config& settings);
-  /// Listens on this address too, from the start or, once started, at once. Throws boost::system::system_error.
+  /// Adds an address to listen on: when the server starts, or at once if it has started. Throws
+  /// boost::system::system_error.
   void listen(ListenAddress address);
-  /// Lets go of the addresses that `listen` does not have: what the kernel has taken in is answered, and their clients
-  /// are finished. Calls `released` with each of their sockets, which may be open in another process as well.
+  /// Stops listening on the addresses that are not in `listen`. What the kernel has received for them is still
+  /// answered, and their TCP clients are finished. Calls `released` with the descriptor of each of their sockets,
+  /// which another process may hold too.
   void keep_only(const std::vector<config::Endpoint>& listen, const std::function<void(int)>& released);
 
   /// As QueryHandler::observe().
   void observe(QueryObserver& observer) { handler_.observe(observer); }
 
   void start();
-  /// Clients are told to go elsewhere, and answered on.
+  /// Tells clients to connect elsewhere, and still answers them.
   void begin_drain() { handler_.set_draining(); }
-  /// No new TCP clients, and none that have been idle since `idle_since`; the others, and UDP, are answered on.
+  /// Accepts no new TCP clients and closes those that have been idle since `idle_since`. The others, and UDP clients,
+  /// are still answered.
   void let_go(runtime::Time idle_since);
-  /// True if a query is in flight, or an answer has not been written to its client.
+  /// True if a query is in flight, or an answer was not yet written to its client.
   [[nodiscard]] bool is_busy() const;
-  /// When the last query came, or an answer that was waited for was given, whichever was later.
+  /// The later of two times: when the last query came, and when an answer was last given that had been waited for.
   [[nodiscard]] runtime::Time last_activity() const;
-  /// Takes no more queries, but those that the kernel has; ends TCP connections when their clients have everything.
+  /// Takes no more queries except those that the kernel has received. Ends TCP connections when their clients have
+  /// everything.
   void finish();
-  /// True once finish() has nothing more to wait for but the end of the turn.
+  /// True once finish() only waits for the end of the turn.
   [[nodiscard]] bool is_finished() const;
-  /// Gives back some of what a peak has left; true if there is more. Not from within a call of a handler's.
+  /// Frees some memory that a peak has left. True if there is more. Must not be called from within a call of a
+  /// handler.
   [[nodiscard]] bool trim() { return handler_.trim(); }
-  /// Closes everything. Answers that are thrown away are counted as undelivered.
+  /// Closes everything. Answers that are discarded count as undelivered.
   void stop();
-  /// True once everything has ended, so that this may be destroyed when the queries that are still resolved are
-  /// answered.
+  /// True once everything has ended. This may be destroyed once the queries that are still being resolved are answered
+  /// too.
   [[nodiscard]] bool is_stopped() const;
-  /// For people who look.
+  /// For the admin server.
   [[nodiscard]] std::vector<ClientFacts> clients(runtime::Time now) const { return admission_.table().snapshot(now); }
   [[nodiscard]] const RecentQueries& recent() { return handler_.recent(); }
-  /// The addresses that are listened on, in the order in which they came.
+  /// The addresses that it listens on, in the order in which they were added.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const;
 
  private:
-  /// An address that is listened on.
+  /// The listeners of one address.
   struct Listeners {
     config::Endpoint endpoint;  // as configured
     std::unique_ptr<UdpListener> udp;
     std::unique_ptr<TcpListener> tcp;
   };
-  /// How often addresses that are let go of are looked at.
+  /// How often released addresses are checked.
   static constexpr std::chrono::milliseconds look_every{20};
 
   static void start(Listeners& listeners);
@@ -79,7 +84,7 @@ class DnsServer final : runtime::Deadline {
   ClientMemory memory_;
   bool is_started_ = false;
   std::vector<Listeners> listeners_;
-  std::vector<Listeners> released_;  // until nothing of them is under way
+  std::vector<Listeners> released_;  // until nothing on them is in progress
 };
 
 }  // namespace pillion::server

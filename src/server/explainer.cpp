@@ -25,7 +25,7 @@ Explainer::TracedRequest::TracedRequest(Explainer& owner, const ExplainedQuestio
   trace_by(this);
 }
 
-/// It was made to be valid.
+/// The query, which is valid because Pillion made it.
 dns::QueryView Explainer::TracedRequest::view() const {
   return dns::parse_query(query_, {.reject_non_utf8_names = false}).value();
 }

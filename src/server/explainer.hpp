@@ -1,5 +1,5 @@
 #pragma once
-// A question that is asked as a client's would be, so that somebody sees what becomes of it.
+// Asks a question as a client would, and records what happens to it.
 
 #include <cstddef>
 #include <cstdint>
@@ -14,7 +14,7 @@
 
 namespace pillion::server {
 
-/// What is asked, with RD and EDNS.
+/// The question, which is asked with RD and EDNS.
 struct ExplainedQuestion {
   dns::Buffer name;  ///< in wire form
   std::uint16_t type = 0;
@@ -22,20 +22,21 @@ struct ExplainedQuestion {
   bool checking_disabled = false;
 };
 
-/// What became of it.
+/// The recorded events, and the answer.
 struct Explanation {
   upstream::trace::Trace trace;
-  dns::Buffer answer;  ///< the whole message that a client would have got over TCP; empty where it could not be made
+  dns::Buffer answer;  ///< the whole message that a client would get over TCP; empty if it could not be made
 };
 
-/// Asks the resolver of one shard, on its thread. It takes no place among the clients' queries: what limits those is
-/// not what is asked about.
+/// Asks the resolver of one shard, on its thread. An explained question takes no place among the clients' queries,
+/// since their limits are not what it is about.
 class Explainer {
  public:
-  /// Under way at once.
+  /// The most explanations in progress at once.
   static constexpr std::size_t max_under_way = 16;
 
-  /// The references outlive this. `udp_payload` is what answers state in their OPT record (dns.udp_payload).
+  /// The references must outlive this. `udp_payload` is the size in bytes that answers state in their OPT record
+  /// (dns.udp_payload).
   Explainer(runtime::Schedule& schedule, resolve::Resolver& resolver, std::uint16_t udp_payload)
       : schedule_(schedule), resolver_(resolver), udp_payload_(udp_payload) {}
   Explainer(const Explainer&) = delete;
@@ -45,8 +46,8 @@ class Explainer {
   void set_udp_payload(std::uint16_t udp_payload) { udp_payload_ = udp_payload; }
 
   using Done = std::function<void(Explanation)>;
-  /// False, and `done` is not called, if too many are under way. Otherwise `done` is called once, at the latest when
-  /// the budget of a query ends, possibly from within this; not if this is destroyed before.
+  /// False, and `done` is not called, if too many are in progress. Otherwise `done` is called once, at the latest when
+  /// the budget of a query ends, and possibly from within this call. It is not called if this is destroyed before.
   [[nodiscard]] bool explain(const ExplainedQuestion& question, Done done);
 
  private:

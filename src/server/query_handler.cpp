@@ -10,7 +10,7 @@
 namespace pillion::server {
 namespace {
 
-/// Index into labelled_types by type number, for the types that have one byte.
+/// Index into labelled_types by type number, for types below 256.
 constexpr auto type_index = [] {
   std::array<std::uint8_t, 256> table{};
   table.fill(labelled_types.size());
@@ -18,7 +18,7 @@ constexpr auto type_index = [] {
   return table;
 }();
 
-/// True for a request, QR clear, that is no QUERY.
+/// True for a request (QR clear) with another opcode than QUERY.
 bool is_of_other_opcode(dns::Bytes message) {
   const auto header = dns::Header::of(message);
   return header && !header->is_response() && header->opcode() != dns::opcode::query;
@@ -29,14 +29,14 @@ constexpr std::size_t usual_query_size = 64;
 /// Bytes that we may add to an answer: a frame's length, our OPT with its options and padding.
 constexpr std::size_t max_own_size = 1024;
 
-/// Bytes that an answer brings with it; 0 for one that is only a code.
+/// Bytes of the answer's records; 0 if the answer is only a code.
 std::size_t size_of_records(const resolve::Answer& answer) {
   if (answer.entry != nullptr) return answer.entry->wire().size();
   return answer.message ? answer.message->bytes().size() : 0;
 }
 
-/// The label `source` of the response. A failure of which we say the reason, and which nobody has sent, is our own:
-/// a SERVFAIL that a resolver gave is told apart from one for want of an answer.
+/// The label `source` of the response. A failure that no server sent and for which we give a reason is our own. So a
+/// SERVFAIL from a resolver is counted apart from one for lack of an answer.
 resolve::Source made_by(const resolve::Answer& answer) {
   const bool is_ours = answer.entry == nullptr && !answer.message && answer.info_code;
   return is_ours ? resolve::Source::local : answer.source;
@@ -124,7 +124,7 @@ void QueryHandler::fill(ClientQuery& query, const Sender& sender, Responder& res
   if (sender.path != nullptr) query.path = *sender.path;
 }
 
-/// A place among the queries that wait; else why there is none, which has been counted.
+/// Takes a place among the waiting queries. The error says why there is none, and has been counted.
 std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& view, const Sender& sender,
                                                           Responder& responder) {
   const auto client = admission_.take_place(sender.connection, sender.address);
@@ -155,7 +155,7 @@ std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& 
   return query;
 }
 
-/// Without a place among the queries that wait.
+/// Answers without taking a place among the waiting queries.
 void QueryHandler::answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                               const resolve::Answer& answer) {
   fill(spare_, sender, responder);
@@ -163,7 +163,7 @@ void QueryHandler::answer_now(const dns::QueryView& view, const Sender& sender, 
   responder.forget(spare_);
 }
 
-/// What needs no resolver: opcodes, EDNS versions and zone transfers that we do not do.
+/// Answers what needs no resolver: opcodes, EDNS versions and zone transfers that Pillion does not support.
 std::optional<resolve::Answer> QueryHandler::refuse(const dns::QueryView& view) {
   resolve::Answer answer{};
   if (view.message.header().opcode() != dns::opcode::query) {
@@ -278,7 +278,7 @@ void QueryHandler::tell_answered(const ClientQuery& query, const dns::QueryView&
 dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, const ClientQuery& query) const {
   dns::OurEdns ours{.udp_payload = settings_.udp_payload, .keepalive = {}};
   if (query.origin.transport != Transport::tcp || view.edns.options.empty()) return ours;
-  // Inside the pod nobody listens whom the size of an answer could tell something.
+  // Inside the pod nobody could learn anything from the size of an answer.
   constexpr std::uint16_t response_block = 468;  // RFC 8467 section 4.1
   if (!query.is_local && dns::find_option(view.edns.options, dns::option::padding)) ours.padding = response_block;
   if (dns::find_option(view.edns.options, dns::option::tcp_keepalive)) {

@@ -1,5 +1,5 @@
 #pragma once
-// What happens to one message from a client: read, judged, counted, answered here or handed to the resolver.
+// Handles one message of a client: parses it, checks it, counts it, and answers it or gives it to the resolver.
 
 #include <cstddef>
 #include <expected>
@@ -22,27 +22,27 @@
 
 namespace pillion::server {
 
-/// Who sent a message, and how.
+/// The sender of a message, and its transport.
 struct Sender {
   Transport transport = Transport::udp;
   IpFamily family = IpFamily::ipv4;
   ClientAddress address{};
   std::uint16_t port = 0;
-  bool is_local = true;                          ///< TCP only: from a loopback address
+  bool is_local = true;                          ///< TCP only: the peer has a loopback address
   const DatagramPath* path = nullptr;            ///< UDP only
   const ClientConnection* connection = nullptr;  ///< TCP only
 };
 
-/// One per shard, shared by its listeners.
+/// One for each shard, shared by its listeners.
 class QueryHandler {
  public:
-  /// Bytes that a query takes of the memory for queries while it is asked for, here and behind.
+  /// Bytes of the memory for queries that one query takes in all layers while it is being resolved.
   static constexpr std::size_t usual_cost = 1536;
 
   QueryHandler(runtime::Loop& loop, const config::Dns& settings, SharedLimits& shared, resolve::Resolver& resolver,
                ClientAdmission& admission, runtime::MemoryShares& memory, DnsMetrics& metrics);
 
-  /// From now on; the limits stay as they are.
+  /// Applies the settings from now on. The limits do not change.
   void configure(const config::Dns& settings) { settings_ = settings; }
   /// Tells `observer`, which outlives this, of every query from now on.
   void observe(QueryObserver& observer) { observers_.push_back(&observer); }
@@ -50,25 +50,25 @@ class QueryHandler {
   enum class Outcome : std::uint8_t {
     accepted,
     invalid,
-    failed,  ///< by an exception: nothing was answered, and the query is not to be forgotten
+    failed,  ///< an exception was thrown: nothing was answered, and forget() is not called
   };
-  /// Takes one message. The answer goes to `responder`, now or later; an invalid message has none over TCP, where the
-  /// caller closes the connection, and FORMERR at the most over UDP. A message with another opcode than QUERY is laid
-  /// out by rules of its own (RFC 8490 section 5.4): whatever follows its header, it is answered NOTIMP.
+  /// Handles one message. The answer goes to `responder`, now or later. An invalid message gets no answer over TCP,
+  /// where the caller closes the connection, and at most FORMERR over UDP. A message with another opcode than QUERY
+  /// follows other rules after its header (RFC 8490 section 5.4), so that it is answered NOTIMP whatever follows.
   Outcome handle(dns::Bytes message, const Sender& sender, Responder& responder);
-  /// Gives its client the answer that was kept for it.
+  /// Gives the client of `query` the answer that was kept for it.
   void deliver(ClientQuery& query);
-  /// Gives back some of what a peak has left; true if there is more. Not from within a call of this.
+  /// Frees some memory that a peak has left. True if there is more. Must not be called from within a call of this.
   [[nodiscard]] bool trim() { return queries_.trim(); }
 
-  /// While draining, clients are told to close their connections: a timeout of zero (RFC 7828 section 3.4).
+  /// While draining, answers tell clients to close their connections by a timeout of zero (RFC 7828 section 3.4).
   void set_draining() { draining_ = true; }
   [[nodiscard]] bool is_draining() const { return draining_; }
   [[nodiscard]] std::size_t in_flight() const { return queries_.in_use(); }
-  /// When the last message came, or the last query that had to wait was answered, whichever was later.
+  /// The later of two times: when the last message came, and when the last waiting query was answered.
   [[nodiscard]] runtime::Time last_activity() const { return last_activity_; }
 
-  /// The newest queries, where somebody wants to see them.
+  /// The newest queries, if the configuration asks for them.
   [[nodiscard]] RecentQueries& recent() { return recent_; }
   [[nodiscard]] const config::Dns& settings() const { return settings_; }
   [[nodiscard]] SharedLimits& shared() { return shared_; }

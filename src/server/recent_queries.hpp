@@ -1,5 +1,5 @@
 #pragma once
-// The newest queries of one shard, for people who look: off unless the configuration says how many. Pure.
+// The newest queries of one shard, for the status page. Off unless the configuration sets a number. Pure.
 
 #include <algorithm>
 #include <array>
@@ -15,23 +15,23 @@
 
 namespace pillion::server {
 
-/// A query that was answered. Of a fixed size, so that remembering one allocates nothing.
+/// An answered query. It has a fixed size, so that keeping one allocates nothing.
 struct RecentQuery {
   runtime::Time answered_at;
-  runtime::Duration duration = {};  ///< from its receipt
+  runtime::Duration duration = {};  ///< from receipt to answer
   ClientAddress client{};
   Transport transport = Transport::udp;
   resolve::Source source = resolve::Source::local;
   std::uint16_t type = 0;
   std::uint16_t rcode = 0;
   std::uint8_t name_size = 0;
-  std::array<std::uint8_t, dns::max_name_size> name{};  ///< in wire form, its first name_size bytes
+  std::array<std::uint8_t, dns::max_name_size> name{};  ///< wire form, the first name_size bytes
 };
 
-/// A ring: one more takes the place of the oldest.
+/// A ring in which a new query replaces the oldest.
 class RecentQueries {
  public:
-  /// Remembers at most `size`, and forgets what was there. 0 switches it off.
+  /// Keeps at most `size` queries and forgets those that it has. 0 switches it off.
   void resize(std::size_t size) {
     if (size == ring_.size()) return;
     ring_ = std::vector<RecentQuery>(size);
@@ -40,7 +40,7 @@ class RecentQueries {
   [[nodiscard]] bool is_on() const { return !ring_.empty(); }
   [[nodiscard]] std::size_t size() const { return ring_.size(); }
 
-  /// `name` is in wire form, of at most dns::max_name_size bytes. Only where is_on().
+  /// `name` is in wire form and has at most dns::max_name_size bytes. Call only if is_on().
   void add(RecentQuery query, dns::Bytes name) {
     query.name_size = static_cast<std::uint8_t>(std::min(name.size(), query.name.size()));
     std::copy_n(name.begin(), query.name_size, query.name.begin());
@@ -49,7 +49,7 @@ class RecentQueries {
     count_ = std::min(count_ + 1, ring_.size());
   }
 
-  /// At most `limit`, the newest first.
+  /// At most `limit` queries, the newest first.
   [[nodiscard]] std::vector<RecentQuery> newest(std::size_t limit) const {
     std::vector<RecentQuery> found;
     found.reserve(std::min(limit, count_));

@@ -1,5 +1,5 @@
 #pragma once
-// Limits of the whole process: what all shards together may have.
+// Limits of the whole process, which its shards share.
 
 #include <atomic>
 #include <cstddef>
@@ -7,15 +7,15 @@
 
 namespace pillion::server {
 
-/// Counts places that the shards take and give back. No lock: where shards ask for the last place in the same moment,
-/// it may be refused to all of them.
+/// Counts places that the shards take and give back, without a lock. If several shards ask for the last place at the
+/// same moment, it may be refused to all of them.
 class SharedLimit {
  public:
   explicit SharedLimit(std::size_t limit) : limit_(limit) {}
   SharedLimit(const SharedLimit&) = delete;
   SharedLimit& operator=(const SharedLimit&) = delete;
 
-  /// False where there is none left; else give_back() follows.
+  /// False if no place is left. After true, give_back() must follow.
   [[nodiscard]] bool take() {
     if (taken_.fetch_add(1, std::memory_order_relaxed) < limit_) return true;
     give_back();
@@ -27,11 +27,11 @@ class SharedLimit {
 
  private:
   const std::size_t limit_;
-  // Written by every shard: on a cache line of its own.
+  // On its own cache line, since every shard writes it.
   alignas(64) std::atomic<std::size_t> taken_{0};
 };
 
-/// A place that is given back when this is destroyed, if there was one.
+/// A place in a SharedLimit, or none if the limit was reached. The destructor gives the place back.
 class Place {
  public:
   explicit Place(SharedLimit& limit) : limit_(limit.take() ? &limit : nullptr) {}
@@ -50,12 +50,12 @@ class Place {
 };
 
 struct SharedLimits {
-  /// Queries that wait for an answer; more are refused with an Extended DNS Error.
+  /// The most queries that wait for an answer. Further ones are refused with an Extended DNS Error.
   static constexpr std::size_t max_in_flight = 16'384;
 
   explicit SharedLimits(std::size_t max_connections) : connections(max_connections) {}
 
-  SharedLimit connections;  ///< of TCP clients
+  SharedLimit connections;  ///< TCP connections of clients
   SharedLimit queries{max_in_flight};
 };
 

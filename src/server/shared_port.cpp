@@ -11,7 +11,7 @@
 namespace pillion::server {
 namespace {
 
-/// Lets several sockets bind one address, among which the kernel spreads what arrives (socket(7)).
+/// Lets several sockets bind one address. The kernel distributes what arrives among them (socket(7)).
 void set_reuse_port(int socket, bool on = true) {
   const int value = on ? 1 : 0;
   if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value) != 0) {
@@ -19,7 +19,7 @@ void set_reuse_port(int socket, bool on = true) {
   }
 }
 
-/// Where a packet's network header has this byte, for a filter's absolute loads.
+/// The offset of a byte of a packet's network header, for a filter's absolute loads.
 constexpr std::uint32_t network_header(std::uint32_t offset) {
   return static_cast<std::uint32_t>(SKF_NET_OFF) + offset;
 }
@@ -43,11 +43,12 @@ void share_as(int socket, PortUse use) {
 }
 
 void keep_to(int socket, IpFamily family, std::size_t members) {
-  // The last four bytes of the source address, and the source port behind a header without options; with options it is
-  // some other constant of the client's.
+  // The last four bytes of the source address, and the source port if the header has no options. With options it is
+  // another constant of the client.
   const std::uint32_t address = family == IpFamily::ipv4 ? 12 : 20;
   const std::uint32_t port = family == IpFamily::ipv4 ? 20 : 40;
-  constexpr std::uint32_t golden_ratio = 0x9E3779B1;  // Knuth's multiplicative hash: neighbouring ports part
+  // Knuth's multiplicative hash, which separates neighbouring ports.
+  constexpr std::uint32_t golden_ratio = 0x9E3779B1;
   std::array<sock_filter, 8> program = {
       step(BPF_LD | BPF_W | BPF_ABS, network_header(address)),
       step(BPF_MISC | BPF_TAX),

@@ -1,5 +1,5 @@
 #pragma once
-// One address for the sockets of several shards, and for nobody else's.
+// Shares one address among the sockets of several shards, and with no other process.
 
 #include <cstddef>
 #include <cstdint>
@@ -8,24 +8,24 @@
 
 namespace pillion::server {
 
-/// How a socket has its address. The first of several binds it as if it were alone, so that it fails where anybody else
-/// has the address, another Pillion among them, and lets the others join it after that.
+/// How a socket has its address. The first of several sockets binds the address as if it were alone, so that binding
+/// fails if another process has it, such as another Pillion. After that it lets the others join.
 enum class PortUse : std::uint8_t {
   alone,
-  first,   ///< of those that share it
-  joined,  ///< with those that have it
+  first,   ///< the first of those that share the address
+  joined,  ///< joins those that have the address
 };
 
-/// To be called before bind(2). Throws boost::system::system_error, as the next one does.
+/// Called before bind(2). Like open_to_others() and share_as(), throws boost::system::system_error.
 void prepare_bind(int socket, PortUse use);
-/// To be called after bind(2), and listen(2).
+/// Called after bind(2) and listen(2).
 void open_to_others(int socket, PortUse use);
-/// The same for a socket that is bound already, whatever it was used for before.
+/// Sets a socket that is already bound to `use`, whatever its use was before.
 void share_as(int socket, PortUse use);
 
-/// Makes the kernel give everything to the first `members` sockets of this one's group, each client (address and port)
-/// to one of them. SO_REUSEPORT lets any process of our user id join a group, and would give it its share. Where the
-/// kernel has no such programs, it chooses as it does by itself.
+/// Makes the kernel give everything to the first `members` sockets of this socket's group, always the same one for a
+/// client (address and port). Without it, SO_REUSEPORT would let any process of our user id join the group and get a
+/// share. If the kernel has no such programs, it distributes by its own rule.
 void keep_to(int socket, IpFamily family, std::size_t members);
 
 }  // namespace pillion::server

@@ -1,5 +1,5 @@
 #pragma once
-// How many events there were in the last minute. Pure: time comes in as an argument.
+// Counts the events of the last minute. Pure: the caller passes the time.
 
 #include <algorithm>
 #include <array>
@@ -12,8 +12,7 @@
 
 namespace pillion::server {
 
-/// A count that decays: an event is forgotten between 50 and 60 s after it, never counted for longer than a minute.
-/// Time does not go back.
+/// An event is forgotten between 50 and 60 s after it. The time must not go back.
 class SlidingMinute {
  public:
   static constexpr std::size_t slot_count = 6;
@@ -39,7 +38,7 @@ class SlidingMinute {
   [[nodiscard]] static std::uint64_t slot_of(runtime::Time time) {
     return static_cast<std::uint64_t>(time.time_since_epoch() / slot_length);
   }
-  /// Empties the slots of the time since the last event.
+  /// Empties the slots between the last event and `now`.
   void advance(runtime::Time now) {
     const auto at = slot_of(now);
     const auto passed = std::min<std::uint64_t>(at - newest_, slots_.size());
@@ -48,7 +47,7 @@ class SlidingMinute {
   }
 
   std::array<std::uint32_t, slot_count> slots_{};
-  std::uint64_t newest_ = 0;  // the slot's number since the clock's epoch
+  std::uint64_t newest_ = 0;  // number of the slot, counted from the clock's epoch
 };
 
 }  // namespace pillion::server

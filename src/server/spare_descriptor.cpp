@@ -10,7 +10,7 @@ std::size_t SpareDescriptor::turn_away(int listener, std::size_t limit) {
   give();
   std::size_t count = 0;
   for (; count < limit; ++count) {
-    // The listener does not block.
+    // The listener is non-blocking.
     const int client = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
     if (client < 0) break;
     ::close(client);

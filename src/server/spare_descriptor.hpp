@@ -1,12 +1,12 @@
 #pragma once
-// A descriptor that is kept for the moment in which there is no other.
+// Keeps a descriptor for the moment when there are no others.
 
 #include <cstddef>
 
 namespace pillion::server {
 
-/// Without a descriptor accept(2) fails, and the client waits for an answer that will not come, in a queue that nobody
-/// can see. With this one it is accepted and closed, so that it knows.
+/// Without a descriptor accept(2) fails, and the client waits for an answer in a queue that no process sees. With the
+/// spare one, its connection is accepted and closed, so that the client knows.
 class SpareDescriptor {
  public:
   SpareDescriptor() { keep(); }
@@ -15,14 +15,14 @@ class SpareDescriptor {
   SpareDescriptor& operator=(const SpareDescriptor&) = delete;
 
   [[nodiscard]] bool is_kept() const { return descriptor_ >= 0; }
-  /// Accepts and closes what waits at `listener`, at most `limit` connections. Returns how many there were.
+  /// Accepts and closes up to `limit` connections that wait at `listener`. Returns their number.
   std::size_t turn_away(int listener, std::size_t limit);
 
  private:
   void keep();
   void give();
 
-  int descriptor_ = -1;  // -1: there was none to keep
+  int descriptor_ = -1;  // -1 if there was none to keep
 };
 
 }  // namespace pillion::server

@@ -18,11 +18,11 @@ using boost::system::error_code;
 
 namespace {
 
-/// Bytes of a client's queries that the kernel keeps until they are read; it counts twice as many.
+/// Bytes of a client's queries that the kernel holds until they are read. The kernel counts twice as many.
 constexpr int receive_buffer = 64 << 10;
-/// After accept(2) failed for want of descriptors or memory: until then some may have come back.
+/// The pause after accept(2) failed for lack of descriptors or memory. Some may be free again after that.
 constexpr std::chrono::milliseconds accept_retry{100};
-/// Clients that are closed before that, for want of a descriptor.
+/// The most clients that are closed before the pause, for lack of a descriptor.
 constexpr std::size_t turned_away_at_once = 64;
 
 }  // namespace
@@ -38,7 +38,8 @@ TcpListener::TcpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler&
       read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
   acceptor_.assign(bound.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), bound.tcp.get());
   static_cast<void>(bound.tcp.release());
-  // What the kernel keeps for a client is in nobody's share; accepted sockets take these over.
+  // The kernel's buffers belong to no share of the memory, so that they are limited. Accepted sockets inherit both
+  // sizes.
   acceptor_.set_option(asio::socket_base::send_buffer_size(static_cast<int>(memory.send_buffer())));
   acceptor_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
 }
@@ -67,14 +68,14 @@ asio::awaitable<void> TcpListener::accept_until_closed() {
   }
 }
 
-/// Until that fails.
+/// Accepts clients until accept(2) fails.
 asio::awaitable<void> TcpListener::accept_clients() {
   while (acceptor_.is_open()) {
     asio::ip::tcp::endpoint peer;
     auto [error, socket] = co_await acceptor_.async_accept(loop_.io(), peer, asio::as_tuple(asio::use_awaitable));
     if (!acceptor_.is_open()) co_return;
     loop_.clock().refresh();
-    // The client may have gone already: that is its own affair. Anything else would fail again at once.
+    // The client may already be gone, which is not our concern. Any other error would repeat at once.
     if (error == asio::error::connection_aborted) continue;
     if (error) co_return accept_failed(error);
     loop_.contain("TCP client", [&] { admit(TcpSocket(std::move(socket)), peer); }, [] {});
@@ -83,7 +84,7 @@ asio::awaitable<void> TcpListener::accept_clients() {
 
 void TcpListener::accept_failed(const error_code& error) {
   if (error == asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system) {
-    // It fails so even where nobody waits.
+    // accept(2) fails with this error even if no client waits.
     if (spare_.is_kept() && spare_.turn_away(acceptor_.native_handle(), turned_away_at_once) == 0) return;
   }
   handler_.metrics().accept_errors.add();
@@ -123,7 +124,7 @@ void TcpListener::stop_accepting() {
   retry_.cancel();
 }
 
-/// Those whose handshake is done: the kernel would reset their connections.
+/// Accepts the clients whose handshake is complete, since the kernel would otherwise reset their connections.
 void TcpListener::accept_waiting() {
   error_code error;
   acceptor_.non_blocking(true, error);
@@ -139,7 +140,7 @@ void TcpListener::accept_waiting() {
   }
 }
 
-// None of these erases from sessions_: sessions end in a later turn.
+// None of these erases from sessions_, since sessions end in a later turn.
 
 void TcpListener::finish_idle_sessions(runtime::Time since) {
   for (auto& [session, owned] : sessions_) {

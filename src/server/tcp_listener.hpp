@@ -24,27 +24,27 @@ class TcpListener final : public SessionOwner {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-  /// Takes the TCP socket of `bound`; throws boost::system::system_error.
+  /// Takes ownership of the TCP socket of `bound`. Throws boost::system::system_error.
   TcpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler& handler, ClientMemory& memory,
               const SessionLimits& limits);
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
   void start();
-  /// Takes no new clients but those that wait to be accepted; those that are there go on.
+  /// Accepts only the clients that already wait to be accepted. The present sessions continue.
   void stop_accepting();
-  /// Finishes the sessions that have been idle since then, or longer.
+  /// Finishes the sessions that have been idle since `since` or longer.
   void finish_idle_sessions(runtime::Time since);
-  /// Finishes every session: see TcpSession::finish().
+  /// Finishes every session as TcpSession::finish() does.
   void finish_sessions();
-  /// Closes every client.
+  /// Closes every session as TcpSession::abandon() does.
   void close_sessions();
-  /// True while the coroutine that accepts has not ended.
+  /// True until the accepting coroutine has ended.
   [[nodiscard]] bool is_accepting() const { return accepting_; }
   [[nodiscard]] bool has_sessions() const { return !sessions_.empty(); }
-  /// True if a client has something to get: see TcpSession::is_busy().
+  /// True if a client still has something to get, as in TcpSession::is_busy().
   [[nodiscard]] bool is_busy() const;
-  /// When a client last took something that was written to it.
+  /// When a client last accepted bytes that were written to it.
   [[nodiscard]] runtime::Time last_write() const;
   [[nodiscard]] int native_handle() { return acceptor_.native_handle(); }
   [[nodiscard]] boost::asio::ip::tcp::endpoint address() const { return acceptor_.local_endpoint(); }
@@ -62,7 +62,7 @@ class TcpListener final : public SessionOwner {
   runtime::Loop& loop_;
   Acceptor acceptor_;
   bool accepting_ = false;
-  boost::asio::steady_timer retry_;  // after a failed accept
+  boost::asio::steady_timer retry_;  // waits after a failed accept
   SpareDescriptor spare_;
   runtime::LogLimiter log_limiter_;
   QueryHandler& handler_;

@@ -57,7 +57,7 @@ bool TcpSession::may_read() const {
          to_take_.empty();
 }
 
-/// How many bytes may be read: they may all have to be kept.
+/// The number of bytes that may be read, all of which may have to be kept.
 std::size_t TcpSession::readable_size() {
   const auto all = owner_.read_buffer().size() - partial_.size();
   if (memory_.input().room() >= all) return all;
@@ -65,8 +65,7 @@ std::size_t TcpSession::readable_size() {
   return may_keep > partial_.size() ? std::min(may_keep - partial_.size(), all) : 0;
 }
 
-/// Reads on as soon as there is something to read, and memory for the message that it belongs to: unless a whole one
-/// waits already.
+/// Waits for more input if there is memory for the message that it belongs to, and no complete message waits already.
 void TcpSession::read_on() {
   if (reading_ || ClientMemory::is_waiting(*this) || dns::Frames(partial_).next()) return;
   if (readable_size() == 0) {
@@ -79,7 +78,7 @@ void TcpSession::read_on() {
 }
 
 void TcpSession::room_for_input() {
-  partial_since_ = loop_.clock().now();  // the client was not waited for
+  partial_since_ = loop_.clock().now();  // the session waited for memory, not for its client
   loop_.schedule(*this);
 }
 
@@ -92,7 +91,7 @@ void TcpSession::readable(const error_code& error) {
   if (may_read()) read_on();
 }
 
-/// Reads once, and handles what it has read.
+/// Reads once and handles the result.
 void TcpSession::receive() {
   const auto readable = readable_size();
   if (readable == 0) return;
@@ -106,7 +105,7 @@ void TcpSession::receive() {
   }
   if (size == 0) {
     input_ended_ = true;
-    keep({});  // a message that will never be whole
+    keep({});  // a message that will never be complete
     return close_if_done();
   }
   last_read_ = loop_.clock().now();
@@ -115,7 +114,7 @@ void TcpSession::receive() {
   handle_messages(space.first(kept + static_cast<std::size_t>(size)));
 }
 
-/// Handles every whole message in `bytes` while the limits allow, and keeps the rest. False when the session has been
+/// Handles the complete messages in `bytes` as far as the limits allow, and keeps the rest. False if the session was
 /// closed.
 bool TcpSession::handle_messages(dns::Bytes bytes) {
   handling_ = true;
@@ -144,7 +143,7 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
     if (outcome == QueryHandler::Outcome::invalid) {
       --in_flight_;
       handling_ = false;
-      // What was answered before the bad message still leaves; then the client is cut off.
+      // Answers to earlier messages are still sent. Then the connection is closed.
       write();
       close();
       return false;
@@ -155,14 +154,14 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
   keep(frames.rest());
   if (partial_.empty()) return true;
   watch(partial_since_ + limits_.message_timeout);
-  // Others' answers are in the way, which leave at the end of the turn.
+  // Other clients' answers take the room. They leave at the end of the turn.
   if (is_held_up && !waiting_to_write_) loop_.schedule(*this);
   return true;
 }
 
-/// Keeps what has been read and not handled, and memory for the message that it begins, if there is.
+/// Keeps what was read and not handled, and reserves memory for the message that it begins, if there is some.
 void TcpSession::keep(dns::Bytes rest) {
-  // A new buffer each time: an idle session, which has no rest, then holds no memory.
+  // Makes a new buffer each time, so that an idle session, which has no rest, holds no memory.
   partial_ = dns::Buffer(rest.begin(), rest.end());
   const auto had = input_.bytes();
   input_.set_anyway(beyond_small(partial_.size()));
@@ -172,12 +171,12 @@ void TcpSession::keep(dns::Bytes rest) {
   if (input_.bytes() < had) memory_.input_given_back();
 }
 
-/// Goes on where a limit had stopped: first with answers that are there, then with messages that were read already,
-/// then with reading.
+/// Continues where a limit stopped: first with waiting answers, then with messages that were already read, then with
+/// reading.
 void TcpSession::resume() {
   if (handling_ || closed_) return;
   while (!to_take_.empty() && can_deliver()) deliver_first();
-  // While it waits for more, it has no whole message. One that finishes has read once more in the meantime.
+  // While it waits for input, it has no complete message. A session that finishes has read once more in the meantime.
   const bool is_waiting = reading_ && !finishing_;
   const bool has_messages = !is_waiting && !partial_.empty() && may_handle_more();
   if (!to_take_.empty() || (has_messages && !can_take())) {
@@ -192,19 +191,18 @@ void TcpSession::resume() {
   if (may_read()) read_on();
 }
 
-/// When this session would time out if nothing more happened, and whether that is the client's fault.
+/// When this session times out if nothing more happens, and whether that is the client's fault.
 std::pair<runtime::Time, bool> TcpSession::next_timeout() const {
   if (waiting_to_write_) return {last_write_ + limits_.write_timeout, true};
   if (!partial_.empty() && in_flight_ == 0) return {partial_since_ + limits_.message_timeout, true};
-  // A client that waits for an answer is not idle, nor is one whose answer leaves at the end of this turn.
+  // A client that waits for an answer is not idle, and neither is one whose answer leaves at the end of this turn.
   const bool busy = in_flight_ > 0 || !out_.empty();
   const auto idle_since = busy ? loop_.clock().now() : std::max(last_read_, last_write_);
   return {idle_since + handler_.settings().idle_timeout, false};
 }
 
 void TcpSession::watch(runtime::Time at_the_latest) {
-  // Most deadlines only move back; they are looked at when the one that is set comes, so that a query costs no heap
-  // operation.
+  // Most deadlines only move back. They are checked when the set one expires, so that a query needs no heap operation.
   if (!is_set() || at() > at_the_latest) loop_.set_deadline(*this, at_the_latest);
 }
 
@@ -222,7 +220,7 @@ std::optional<runtime::Time> TcpSession::idle_since() const {
   return std::max(last_read_, last_write_);
 }
 
-/// The client has been banned. What was answered still leaves.
+/// The client was banned. Answers that it already has in its buffer are still sent.
 void TcpSession::cut_off() {
   if (!waiting_to_write_) write();
   drop(Refusal::banned);
@@ -246,7 +244,7 @@ void TcpSession::close() {
   output_.set_anyway(0);
   keep({});
   memory_.stop_holding(*this);
-  // Nobody takes them any more.
+  // No client takes them any more.
   while (!to_take_.empty()) deliver_first();
   end_if_unused();
 }
@@ -254,7 +252,7 @@ void TcpSession::close() {
 void TcpSession::end_if_unused() {
   if (!closed_ || is_over_ || reading_ || waiting_to_write_ || in_flight_ > 0) return;
   is_over_ = true;
-  // Callers up the stack may still look at this session.
+  // Callers further up the stack may still use this session.
   asio::post(loop_.io(), [this] { owner_.ended(*this); });
 }
 

@@ -1,5 +1,6 @@
 #pragma once
-// One TCP client (RFC 7766): reads whole batches, answers out of order, writes once a turn, is never waited for.
+// One TCP client (RFC 7766): reads in batches, answers out of order, writes once in a turn, and never makes others
+// wait.
 
 #include <cstddef>
 #include <optional>
@@ -15,43 +16,44 @@ namespace pillion::server {
 
 using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
-/// Limits of a session that have no key in the configuration.
+/// Limits of a session that the configuration does not set.
 struct SessionLimits {
   std::chrono::milliseconds message_timeout{10'000};  ///< from the first byte of a message to its last
-  std::chrono::milliseconds write_timeout{10'000};    ///< without the client taking a byte of what waits for it
-  std::size_t max_queued_output = std::size_t{4}
-                                  << 20U;  ///< bytes of answers that the kernel did not take; more: it is dropped
-  std::size_t pause_at = std::size_t{64} << 10U;  ///< bytes of output that wait before the client's next queries are
-                                                  ///< handled, and the next answer is given
+  std::chrono::milliseconds write_timeout{10'000};    ///< while the client accepts no byte of the waiting output
+  std::size_t max_queued_output =
+      std::size_t{4}  /// Bytes of answers that the kernel did not take; the client is dropped beyond this.
+      << 20U;
+  /// Bytes of waiting output; beyond this the client's next queries are not handled, and no answer is delivered.
+  std::size_t pause_at = std::size_t{64} << 10U;
 };
 
 class TcpSession;
 
-/// What a session needs of its listener.
+/// What a session needs from its listener.
 class SessionOwner {
  public:
-  /// One read's worth of space, shared by all sessions, since none keeps it across turns. At least two messages of the
-  /// largest size.
+  /// A buffer for one read, which all sessions share, since none keeps it across turns. It holds at least two messages
+  /// of the largest size.
   [[nodiscard]] virtual dns::MutableBytes read_buffer() = 0;
-  /// The session has ended and nothing refers to it: it is to be destroyed.
+  /// The session has ended and nothing refers to it. The owner must destroy it.
   virtual void ended(TcpSession& session) = 0;
 
  protected:
   ~SessionOwner() = default;
 };
 
-/// An idle session holds no buffer. Plain completion handlers rather than a coroutine: a frame per client would be most
-/// of its memory.
+/// An idle session holds no buffer. Uses completion handlers instead of a coroutine, whose frame would be most of a
+/// client's memory.
 class TcpSession final : public Responder,
                          public ClientConnection,
                          runtime::Flushable,
                          runtime::Deadline,
                          MemoryHolder {
  public:
-  /// Bytes of user memory that a session takes at the most beyond what it takes of the shares for input and output: its
-  /// own, the socket's and the allocator's, and the two small buffers.
+  /// The most bytes of user memory of a session beyond its parts of the shares for input and output: its own, the
+  /// socket's and the allocator's, and the two small buffers.
   static constexpr std::size_t cost = 2048;
-  /// Bytes of each buffer that every session may have, so that ordinary queries need no memory of others.
+  /// Bytes of each buffer that every session may use, so that ordinary queries need no shared memory.
   static constexpr std::size_t small_buffer = 512;
 
   /// `port` is the client's.
@@ -59,21 +61,21 @@ class TcpSession final : public Responder,
              QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits, SessionOwner& owner);
   ~TcpSession() override { loop_.unschedule(*this); }
 
-  /// Its place among the connections, which it gives back when it closes.
+  /// Takes the session's place among the connections, which closing gives back.
   void hold(Place place) { place_.emplace(std::move(place)); }
   void start();
-  /// Closes now.
+  /// Closes at once.
   void close();
-  /// Handles what has come, once more, and nothing after that. Closes when all of it has been answered and the client
-  /// has been given everything.
+  /// Handles once more what has arrived, and nothing after that. Closes when everything was answered and the client
+  /// has received it.
   void finish();
-  /// Closes now, as close() does, but so that what the kernel still has for the client reaches it; counts the answers
-  /// that do not.
+  /// Closes at once like close(), but lets the kernel still deliver what it has for the client. Counts the answers
+  /// that are lost.
   void abandon();
-  /// True if the client has something to get: a query is in flight, or handled when the client has taken what it was
-  /// given, or answers have not been written. What is no whole message yet does not count.
+  /// True if the client still has something to get: a query is in flight, or waits until the client has read its
+  /// answers, or answers have not been written. An incomplete message does not count.
   [[nodiscard]] bool is_busy() const;
-  /// When it last took something that was written to it, or was accepted.
+  /// When the client last accepted bytes that were written to it, or was accepted.
   [[nodiscard]] runtime::Time last_write() const { return last_write_; }
   [[nodiscard]] const ClientAddress& address() const { return address_; }
   [[nodiscard]] IpFamily family() const { return family_; }
@@ -148,31 +150,31 @@ class TcpSession final : public Responder,
   std::uint16_t port_;
   bool is_local_;
   IpFamily family_;
-  bool reading_ = false;  // an async_wait for readability is under way
+  bool reading_ = false;  // an async_wait for readability is pending
   bool waiting_to_write_ = false;
-  bool input_ended_ = false;  // the client's FIN: it may still read (RFC 7766 section 6.2.4)
-  bool finishing_ = false;    // no more is read
-  bool lingering_ = false;    // our FIN has been sent; what the client sends now is thrown away
+  bool input_ended_ = false;  // the client has sent FIN; it may still read (RFC 7766 section 6.2.4)
+  bool finishing_ = false;    // nothing more is read
+  bool lingering_ = false;    // our FIN was sent; further input is discarded
   bool closed_ = false;
-  bool is_over_ = false;           // closed, and its owner will be told
-  bool handling_ = false;          // inside handle_messages(): answers may come from within
-  std::uint32_t last_output_ = 0;  // bytes that left at once, the last time
-  std::uint32_t cut_ = 0;          // bytes at the start of out_ that end an answer of which the kernel has the start
+  bool is_over_ = false;           // closed, and the owner will be told
+  bool handling_ = false;          // inside handle_messages(), from which answers may come
+  std::uint32_t last_output_ = 0;  // bytes that left in one write the last time
+  std::uint32_t cut_ = 0;          // bytes at the start of out_ that end an answer whose start the kernel has
   std::size_t in_flight_ = 0;
-  std::size_t written_ = 0;  // of out_
+  std::size_t written_ = 0;  // bytes of out_ that were written
   runtime::Time last_read_;
   runtime::Time last_write_;
   runtime::Time partial_since_;
   runtime::Time linger_until_;
-  dns::Buffer partial_;  // the start of a message, or messages that wait for their turn
+  dns::Buffer partial_;  // the start of a message, or messages that wait to be handled
   dns::Buffer out_;
-  resolve::RequestList to_take_;                    // queries of this client's whose answers are kept for it
-  const resolve::KeptAnswer* last_kept_ = nullptr;  // of the last of them
+  resolve::RequestList to_take_;                    // this client's queries whose answers are kept for it
+  const resolve::KeptAnswer* last_kept_ = nullptr;  // the answer of the last of them
   std::size_t kept_ = 0;                            // bytes of these answers
   std::optional<Place> place_;
   runtime::MemoryHold own_;     // for the session itself
-  runtime::MemoryHold input_;   // for what of partial_ is not small
-  runtime::MemoryHold output_;  // for what of out_ is not small
+  runtime::MemoryHold input_;   // for the part of partial_ beyond small_buffer
+  runtime::MemoryHold output_;  // for the part of out_ beyond small_buffer
 };
 
 }  // namespace pillion::server

@@ -1,4 +1,4 @@
-// How a TCP client is left when we stop: it gets what it has asked for, and its end of the connection is not reset.
+// How a session ends when Pillion stops: the client gets what it has asked for, and its connection is not reset.
 
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
@@ -15,14 +15,14 @@ using boost::system::error_code;
 
 namespace {
 
-/// How often it is looked whether the client's kernel has acknowledged everything: nobody tells.
+/// How often to check whether the client's kernel has acknowledged everything, since there is no event for it.
 constexpr std::chrono::milliseconds acknowledgement_interval{20};
 
 }  // namespace
 
 bool TcpSession::is_busy() const {
   if (closed_ || lingering_) return false;
-  // Where it is not read from, the kernel may have a message for which there was no room.
+  // If the session does not read, the kernel may have a message for which there was no room.
   const bool is_held_up = !reading_ && !input_ended_ && !finishing_;
   return in_flight_ > 0 || !out_.empty() || is_held_up || dns::Frames(partial_).next();
 }
@@ -44,8 +44,9 @@ void TcpSession::close_if_done() {
   finishing_ || handler_.is_draining() ? linger() : close();
 }
 
-/// Closing a socket that has unread input, or gets some later, resets the connection, and the kernel throws away what
-/// it has for the client. So the client is told the end first, and is read from until its kernel has everything.
+/// Closing a socket with unread input, or one that receives input later, resets the connection, and the kernel
+/// discards what it has for the client. So the session sends FIN first and reads until the client's kernel has
+/// everything.
 void TcpSession::linger() {
   error_code error;
   socket_.shutdown(TcpSocket::shutdown_send, error);
@@ -57,7 +58,7 @@ void TcpSession::linger() {
   loop_.set_deadline(*this, loop_.clock().now() + acknowledgement_interval);
 }
 
-/// True if the client's kernel has all that was sent, the FIN included.
+/// True if the client's kernel has acknowledged everything, including the FIN.
 bool TcpSession::is_acknowledged() {
   int unacknowledged = 0;
   return ::ioctl(socket_.native_handle(), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged == 0;

@@ -1,4 +1,4 @@
-// What a TCP client has been given and has not taken, and what it is given next.
+// The output of a session: the answers that its client has not read, and the next ones.
 
 #include <sys/socket.h>
 
@@ -13,13 +13,13 @@ using boost::system::error_code;
 
 namespace {
 
-/// Bytes of answers, in this turn and the last one together.
+/// Bytes of answers in this turn and the last one together.
 constexpr std::size_t modest_output = 8192;
 
 }  // namespace
 
 bool TcpSession::is_its_turn() const {
-  // One whose answers are small does not wait for those whose answers are large.
+  // A client with small answers does not wait for clients with large ones.
   const bool is_modest = pending() + last_output_ < modest_output;
   return pending() < limits_.pause_at && (is_modest || memory_.may_compose(loop_.turn()));
 }
@@ -28,8 +28,8 @@ bool TcpSession::can_take() {
   return closed_ || (is_its_turn() && memory_.make_room(runtime::MemoryUse::output, resolve::room_for_answer, *this));
 }
 
-/// Of kept answers, which have their bytes already: one is always given to a client that takes them, so that they do
-/// not keep each other from being given.
+/// True if a kept answer, whose bytes are already counted, may be delivered. One is always delivered to a client that
+/// reads, so that kept answers cannot block each other.
 bool TcpSession::can_deliver() {
   return closed_ || (is_its_turn() && pending() == 0) || can_take();
 }
@@ -40,7 +40,7 @@ bool TcpSession::can_hold(std::size_t size) {
 }
 
 void TcpSession::wait_to_take(ClientQuery& query) {
-  // One that many wait for is handed to all of them in a row.
+  // An answer that many queries wait for is handed to all of them in a row.
   query.kept_size = to_take_.empty() || query.kept.get() != last_kept_ ? query.kept->size() : 0;
   kept_ += query.kept_size;
   last_kept_ = query.kept.get();
@@ -69,12 +69,12 @@ void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
 }
 
 void TcpSession::account_for_output() {
-  // The kernel's buffer is full, too.
+  // The kernel's buffer is full too.
   const auto in_kernel = waiting_to_write_ ? 2 * memory_.send_buffer() : 0;
   output_.set_anyway(beyond_small(out_.size()) + in_kernel);
 }
 
-/// Answers of which the client has not been given the end.
+/// The number of answers whose end the client has not received.
 std::size_t TcpSession::unwritten_answers() const {
   std::size_t count = cut_ > 0 ? 1 : 0;
   for (dns::Frames frames(dns::Bytes(out_).subspan(cut_)); frames.next();) ++count;
@@ -82,14 +82,14 @@ std::size_t TcpSession::unwritten_answers() const {
 }
 
 void TcpSession::abandon_answer(ClientQuery& /*query*/) {
-  // What lies in the buffer ends in the middle of a message.
+  // The buffer ends in the middle of a message.
   close();
 }
 
 void TcpSession::forget(ClientQuery& /*query*/) {
   --in_flight_;
   if (closed_) return end_if_unused();
-  // The end of the turn decides whether to go on reading, and whether the client is done.
+  // The end of the turn decides whether to read on, and whether the client is done.
   loop_.schedule(*this);
 }
 
@@ -112,7 +112,7 @@ void TcpSession::end_turn() {
   close_if_done();
 }
 
-/// Gives the kernel what it takes; the rest waits for writability.
+/// Writes what the kernel takes. The rest waits until the socket is writable.
 void TcpSession::write() {
   while (written_ < out_.size()) {
     const auto size =
@@ -137,7 +137,7 @@ void TcpSession::wait_writable() {
   std::size_t boundary = cut_;
   while (boundary < written_) boundary += dns::frame_prefix + dns::read_u16(out_, boundary);
   cut_ = static_cast<std::uint32_t>(boundary - written_);
-  // The part that has left would otherwise pile up before the part that has not.
+  // Otherwise the written part would pile up before the rest.
   out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(written_));
   if (written_ > 0 || !waiting_to_write_) last_write_ = loop_.clock().now();
   written_ = 0;

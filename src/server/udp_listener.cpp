@@ -16,10 +16,12 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t batch_size = 32;       // datagrams for one system call
-constexpr std::size_t datagram_size = 4096;  // more than a query needs; what is longer arrives cut, and is malformed
-constexpr std::size_t sent_at_once = std::size_t{64} << 10U;  // bytes of answers, before the end of the turn
-constexpr unsigned batches_per_turn = 4;                      // then other sockets have their turn
+constexpr std::size_t batch_size = 32;  // datagrams for one system call
+// Bytes, more than a query needs; a longer datagram arrives cut, and is malformed.
+constexpr std::size_t datagram_size = 4096;
+// Bytes of answers that are sent before the end of the turn.
+constexpr std::size_t sent_at_once = std::size_t{64} << 10U;
+constexpr unsigned batches_per_turn = 4;  // then other sockets have their turn
 
 ClientAddress client_address(const sockaddr_in6& peer) {
   ClientAddress address{};
@@ -34,7 +36,7 @@ ClientAddress client_address(const sockaddr_in6& peer) {
 
 }  // namespace
 
-/// Space for one recvmmsg.
+/// Buffers for one recvmmsg.
 struct UdpListener::Batch {
   std::array<mmsghdr, batch_size> headers{};
   std::array<iovec, batch_size> vectors{};
@@ -61,8 +63,8 @@ UdpListener::~UdpListener() {
 
 void UdpListener::finish() {
   if (!socket_.is_open()) return;
-  // A socket with a peer receives from that peer alone (udp(7)), and nobody is here under our own address. Closing it
-  // would throw away what has come, and leave the answers no way out.
+  // A connected socket receives only from its peer (udp(7)), and no process sends from our own address. Closing the
+  // socket would discard what has arrived, and leave the answers no way out.
   error_code error;
   auto own = socket_.local_endpoint(error);
   if (wildcard_)
@@ -90,11 +92,11 @@ void UdpListener::readable(const error_code& error) {
   for (unsigned i = 0; !error && i < batches_per_turn; ++i) {
     if (handle_batch() < batch_size) break;
   }
-  // Where there is no memory to wait, the end of the turn tries again.
+  // If there is no memory for the wait, the end of the turn tries again.
   loop_.contain("UDP listener", [this] { wait(); }, [this] { loop_.schedule(*this); });
 }
 
-/// How many datagrams stand in batch_ now.
+/// The number of datagrams in batch_ now.
 std::size_t UdpListener::receive() {
   auto& batch = *batch_;
   for (std::size_t i = 0; i < batch_size; ++i) {
@@ -110,12 +112,12 @@ std::size_t UdpListener::receive() {
       header.msg_controllen = packet_info_size;
     }
   }
-  // An error is one of the moment; there is nobody to tell.
+  // Errors are transient, and nobody needs to be told.
   const auto received = ::recvmmsg(socket_.native_handle(), batch.headers.data(), batch_size, MSG_DONTWAIT, nullptr);
   return received < 0 ? 0 : static_cast<std::size_t>(received);
 }
 
-/// How many datagrams it took; fewer than batch_size where there were no more.
+/// The number of datagrams that were handled; less than batch_size if there were no more.
 std::size_t UdpListener::handle_batch() {
   const auto received = receive();
   for (std::size_t index = 0; index < received; ++index) handle(index);
@@ -145,7 +147,7 @@ dns::Buffer* UdpListener::begin_answer(ClientQuery& query) {
 
 void UdpListener::end_answer(ClientQuery& /*query*/, std::size_t /*message_start*/) {
   answers_.end();
-  // Thousands may have waited for one answer.
+  // Thousands of queries may have waited for one answer.
   if (answers_.size() >= sent_at_once) return flush();
   loop_.schedule(*this);
 }

@@ -1,6 +1,5 @@
 #pragma once
-// UDP clients: datagrams come in and answers leave in batches, with recvmmsg(2) and
-// sendmmsg(2).
+// UDP clients. Datagrams are received and answers are sent in batches, with recvmmsg(2) and sendmmsg(2).
 
 #include <cstddef>
 #include <memory>
@@ -17,21 +16,21 @@ namespace pillion::server {
 
 class UdpListener final : public Responder, runtime::Flushable {
  public:
-  /// Takes the UDP socket of `bound`; throws boost::system::system_error.
+  /// Takes ownership of the UDP socket of `bound`. Throws boost::system::system_error.
   UdpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler& handler);
   ~UdpListener();
   UdpListener(const UdpListener&) = delete;
   UdpListener& operator=(const UdpListener&) = delete;
 
   void start() { wait(); }
-  /// Handles the datagrams that have come. Those that come later are refused by the kernel, so that their senders try
-  /// elsewhere at once; answers still leave.
+  /// Handles the datagrams that have arrived. The kernel rejects later ones, so that their senders try elsewhere at
+  /// once. Answers are still sent.
   void finish();
   void stop();
   [[nodiscard]] boost::asio::ip::udp::endpoint address() const { return socket_.local_endpoint(); }
-  /// True while the kernel still holds a handler of ours.
+  /// True while the kernel holds one of our handlers.
   [[nodiscard]] bool is_waiting() const { return waiting_; }
-  /// Queries of this socket's that have not been answered.
+  /// Queries of this socket that were not answered yet.
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   [[nodiscard]] int native_handle() { return socket_.native_handle(); }
 
@@ -58,7 +57,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   Socket socket_;
   QueryHandler& handler_;
   IpFamily family_;
-  bool wildcard_;  // the kernel must say, and be told, which local address is meant
+  bool wildcard_;  // True if the kernel must report and be told the local address
   bool waiting_ = false;
   std::size_t in_flight_ = 0;
   std::unique_ptr<Batch> batch_;
