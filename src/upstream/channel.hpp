@@ -1,5 +1,5 @@
 #pragma once
-// One server, as those that ask it see it.
+// The interface of one server for the code that asks it.
 
 #include <functional>
 #include <optional>
@@ -21,28 +21,29 @@ class Channel {
 
   /// Opens the first connection.
   virtual void start() = 0;
-  /// Takes a query, or says at once why the server cannot be asked now. An accepted query ends by replied(), failed()
-  /// or its carrier's abandon().
+  /// Takes a query. Returns an error if the server cannot be asked now. Otherwise the query ends by replied(),
+  /// failed() or its holder's abandon().
   [[nodiscard]] virtual std::optional<Error> submit(Query& query, runtime::Time now) = 0;
-  /// Closes every connection, in an orderly way where no query is under way on it, and opens no more. Over when
-  /// empty().
+  /// Opens no more connections, and fails the queries that wait for one. Connections without a query that somebody
+  /// waits for are closed in an orderly way, the others at once. Done when empty().
   virtual void stop() = 0;
   [[nodiscard]] virtual bool empty() const = 0;
-  /// Gives back some of what a peak has left; true if there is more. Not from within a call of the channel.
+  /// Frees some memory that a peak has left. True if there is more. Must not be called from within a call of the
+  /// channel.
   [[nodiscard]] virtual bool trim() { return false; }
 
   [[nodiscard]] virtual const ServerProfile& profile() const = 0;
-  /// For people: "1.1.1.1:853".
+  /// The server's name for people: "1.1.1.1:853".
   [[nodiscard]] virtual const std::string& server() const = 0;
-  /// True if a connection was ready since the start, or failed.
+  /// True once a connection has been ready, or the server has failed.
   [[nodiscard]] virtual bool tried() const = 0;
-  /// Counts what came of a hedge (ServerMetrics).
+  /// The counters of the server. Callers count the outcome of hedges there.
   [[nodiscard]] virtual ServerMetrics& metrics() = 0;
   /// Counts a failure that only whoever asked knows of, such as that a query's time is over.
   virtual void count_failure(Error error, runtime::Time now) = 0;
-  /// For people who look at the running proxy.
+  /// The facts of the server, for the admin server.
   [[nodiscard]] virtual ServerFacts facts(runtime::Time now) const = 0;
-  /// `listener` is called whenever the server answers again after it was down.
+  /// `listener` is called each time the server answers again after it was down.
   virtual void on_recovery(std::function<void()> listener) = 0;
 };
 

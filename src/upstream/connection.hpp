@@ -1,5 +1,5 @@
 #pragma once
-// One multiplexed path to one server, whatever carries it: TLS, TCP or a connected UDP socket.
+// One multiplexed connection to one server over TLS, TCP or a connected UDP socket.
 
 #include <chrono>
 #include <cstdint>
@@ -19,16 +19,16 @@ namespace pillion::upstream {
 
 class Connection;
 
-/// The life of a connection, and all that is to be known of where it is in it.
+/// The states of a connection.
 enum class ConnectionState : std::uint8_t {
-  connecting,   ///< TCP's handshake
-  handshaking,  ///< TLS's
-  proving,      ///< open, to a server in doubt: a probe has to be answered before it is ready
+  connecting,   ///< TCP handshake
+  handshaking,  ///< TLS handshake
+  proving,      ///< open, but the server is in doubt: ready once a probe is answered
   ready,
-  silent,    ///< open; queries wait, and not even the probe is answered: nothing more is sent on it meanwhile
-  worn,      ///< as ready, and to be replaced
-  draining,  ///< takes no more queries, and closes when those that are waited for are answered
-  closing,   ///< TLS's close_notify or TCP's FIN is under way
+  silent,    ///< open, but neither the waiting queries nor the probe are answered: no more queries are sent meanwhile
+  retiring,  ///< like ready, until a replacement is ready
+  draining,  ///< takes no more queries; closes once nobody waits for one of its queries
+  closing,   ///< waits for TLS's close_notify or TCP's FIN to complete
   closed,
 };
 
@@ -44,7 +44,7 @@ enum class ConnectionState : std::uint8_t {
 }
 /// True if ordinary queries may be sent on it.
 [[nodiscard]] constexpr bool takes_queries(ConnectionState state) {
-  return state == ConnectionState::ready || state == ConnectionState::worn;
+  return state == ConnectionState::ready || state == ConnectionState::retiring;
 }
 /// True if it is ready, or on its way to that.
 [[nodiscard]] constexpr bool is_in_use(ConnectionState state) {
@@ -59,7 +59,7 @@ enum class ConnectionState : std::uint8_t {
       return ConnectionLabel::connecting;
     case ConnectionState::ready:
     case ConnectionState::silent:
-    case ConnectionState::worn:
+    case ConnectionState::retiring:
       return ConnectionLabel::ready;
     case ConnectionState::draining:
     case ConnectionState::closing:
@@ -69,61 +69,61 @@ enum class ConnectionState : std::uint8_t {
   return ConnectionLabel::draining;
 }
 
-/// What was learned while connecting.
+/// What a connection has learned while it was opened.
 struct Handshake {
   runtime::Duration duration{};  ///< of the TLS handshake; zero without TLS
   bool encrypted = false;
   bool resumed = false;
-  std::chrono::system_clock::time_point not_after;  ///< of the server's certificate
+  std::chrono::system_clock::time_point not_after;  ///< end of validity of the server's certificate
   std::string version;                              ///< "TLSv1.3"; empty without TLS
-  std::string group{};                              ///< of the key exchange: "X25519MLKEM768"; empty without one
-  std::string cipher{};                             ///< "TLS_AES_256_GCM_SHA384"; empty without TLS
-  std::string verified_name{};                      ///< the name or address that was verified; empty without TLS
-  std::string pin{};                                ///< the configured one that matched; empty where there is none
-  std::string subject{};                            ///< of the server's certificate; empty without TLS
-  std::string issuer{};                             ///< likewise
-  bool fell_back = false;  ///< True if the post-quantum groups were not offered (GroupFallback)
+  std::string group{};          ///< group of the key exchange: "X25519MLKEM768"; empty if there was none
+  std::string cipher{};         ///< "TLS_AES_256_GCM_SHA384"; empty without TLS
+  std::string verified_name{};  ///< the name or address that the certificate was verified for; empty without TLS
+  std::string pin{};            ///< the configured pin that matched; empty if none is configured
+  std::string subject{};        ///< subject of the server's certificate; empty without TLS
+  std::string issuer{};         ///< issuer of the server's certificate; empty without TLS
+  bool fell_back = false;       ///< True if the post-quantum groups were not offered (GroupFallback)
 };
 
-/// What the kernel knows of the bytes that were written to a stream.
+/// What the kernel knows about the bytes that were written to a stream.
 struct Delivery {
-  bool is_complete = false;      ///< the server's kernel has acknowledged all of them
-  unsigned retransmissions = 0;  ///< in a row without any acknowledgement
+  bool is_complete = false;      ///< True if the server's kernel has acknowledged all bytes
+  unsigned retransmissions = 0;  ///< in a row, without an acknowledgement
 };
 
-/// What a connection tells its pool. closed() may come from within close(), retire() and abandon(); every other call
-/// comes from the loop.
+/// The events of a connection, for its pool. closed() may be called from within close(), retire() and abandon(). Every
+/// other event comes from the loop.
 class ConnectionEvents {
  public:
-  /// Queries may be submitted.
+  /// The connection takes queries.
   virtual void ready(Connection& connection, const Handshake& handshake) = 0;
-  /// A reply or a malformed one; the pool passes it to the query. There may be room now.
+  /// A reply to a query arrived, or a malformed one. The pool passes it to the query. The connection may have room
+  /// now.
   virtual void received(Connection& connection, const Mux::Received& received) = 0;
-  /// Something arrived that answers nothing and was dropped, since over UDP anybody can send anything.
+  /// Something arrived that answers no query, and was dropped. Over UDP anybody can send it.
   virtual void ignored(Connection& connection, Error error) = 0;
-  /// The server has answered a probe: it is up, and so is the connection.
+  /// The server has answered a probe: server and connection work.
   virtual void answered_probe(Connection& connection) = 0;
-  /// The connection is silent, or still proving after a while. The queries on it are told afterwards.
+  /// The connection has fallen silent, or has been proving for a while. Its queries are told afterwards.
   virtual void fell_silent(Connection& connection) = 0;
-  /// The server leaves queries lying that share a TLS record with another, until more comes.
+  /// The server does not answer queries that share a TLS record with another until more data comes.
   virtual void needs_single_records(Connection& connection) = 0;
-  /// The connection is worn. It should be replaced, and retired when the replacement is ready.
-  virtual void wears_out(Connection& connection) = 0;
-  /// A query never left, since a datagram cannot hold it.
+  /// The connection should be replaced, and retired when the replacement is ready.
+  virtual void needs_replacement(Connection& connection) = 0;
+  /// The query could not be sent, since a datagram cannot hold it.
   virtual void unsendable(Connection& connection, Query& query) = 0;
-  /// The connection carries nothing any more. `lost` were sent and not answered, in the order they were sent. `error`
-  /// is nullopt when the server closed in an orderly way or we did; `detail` is what the operating system or OpenSSL
-  /// say, for the log.
+  /// The connection has ended. `lost` were sent and not answered, in the order of sending. `error` is nullopt if the
+  /// server or we closed in an orderly way. `detail` is the message of the operating system or OpenSSL, for the log.
   virtual void closed(Connection& connection, std::optional<Error> error, std::string detail,
                       std::vector<Query*> lost) = 0;
-  /// No operation of the connection's is under way: it is to be destroyed.
+  /// No operation of the connection is pending. The pool must destroy it.
   virtual void gone(Connection& connection) = 0;
 
  protected:
   ~ConnectionEvents() = default;
 };
 
-class Connection : public Carrier {
+class Connection : public QueryHolder {
  public:
   Connection() = default;
   Connection(const Connection&) = delete;
@@ -132,46 +132,46 @@ class Connection : public Carrier {
 
   /// Starts connecting. ready() or closed() follows.
   virtual void start() = 0;
-  /// From now on writes one query at a time, each in a TLS record of its own. Datagrams always are.
+  /// From now on writes each query into its own TLS record. Each datagram has only one query anyway.
   virtual void write_singly() {}
-  /// Sends at the end of this turn. The connection is open and has room.
+  /// Sends the query at the end of this turn. The connection must be open and have room.
   virtual void submit(Query& query, runtime::Time now) = 0;
-  /// Asks something of our own, which every server can answer at once, and is proving until anything is heard.
-  /// answered_probe() follows, or closed() where nothing is. The connection is open.
+  /// Sends a probe, which every server can answer at once. The connection is proving until it receives anything.
+  /// answered_probe() follows, or closed() if nothing is received. The connection must be open.
   virtual void prove(runtime::Time now) = 0;
-  /// No more queries; closes when those in flight are answered, at once where there are none.
+  /// Takes no more queries. Closes once nobody waits for one of its queries, at once if nobody does.
   virtual void retire() = 0;
-  /// Closes now; closed() is called before it returns, gone() later.
+  /// Closes at once. closed() is called before this returns, gone() later.
   virtual void close() = 0;
 
   [[nodiscard]] virtual ConnectionState state() const = 0;
-  /// Queries that were sent and not answered, those that nobody waits for any more included.
+  /// Queries that were sent and not answered, including abandoned ones.
   [[nodiscard]] virtual std::size_t in_flight() const = 0;
-  /// Those of them that somebody waits for.
+  /// Queries of in_flight() that were not abandoned.
   [[nodiscard]] virtual std::size_t waited_for() const = 0;
   [[nodiscard]] virtual bool has_room() const = 0;
-  /// Replies that arrived, those to abandoned queries included.
+  /// Replies that arrived, including those to abandoned queries.
   [[nodiscard]] virtual std::uint64_t answered() const = 0;
   /// True if the server, or the path to it, has ended the connection; false if we have.
   [[nodiscard]] virtual bool was_ended_by_server() const = 0;
 };
 
-/// Ids taken on a connection before another is opened beside it, and it is looked whether they are those of queries
-/// that have been given up.
+/// Beyond this number of ids in use, the pool opens another connection, and the connection checks whether most of them
+/// are those of abandoned queries.
 inline constexpr std::size_t default_usual_in_flight = 512;
 
 /// Limits that all connections share.
 struct ConnectionLimits {
-  std::size_t max_in_flight = 2048;  ///< ids taken at once, those of abandoned queries among them
+  std::size_t max_in_flight = 2048;  ///< the most ids in use at once, including those of abandoned queries
   std::size_t usual_in_flight = default_usual_in_flight;
-  std::chrono::milliseconds connect_timeout{2000};  ///< TCP and TLS handshake together
-  /// How long a close may take: the last bytes and TLS's close_notify.
+  std::chrono::milliseconds connect_timeout{2000};  ///< for the TCP and the TLS handshake together
+  /// How long closing may take, with the last bytes and TLS's close_notify.
   std::chrono::milliseconds close_timeout{1000};
-  /// Queries on one UDP socket, and how long it lives in use, and so a source port, before another is opened (RFC 5452
-  /// section 9.2 wants ports unpredictable).
+  /// The most queries on one UDP socket, and the longest use of one, since each socket has one source port (RFC 5452
+  /// section 9.2 requires unpredictable ports).
   std::uint64_t queries_per_port = 128;
   std::chrono::milliseconds port_lifetime{5'000};
-  /// An id that was never given back after so long: the connection is retired, another takes its place.
+  /// If an id has been in use for this long, the connection is replaced and retired.
   std::chrono::milliseconds id_lifetime{30'000};
 };
 

@@ -8,7 +8,7 @@
 namespace pillion::upstream {
 namespace {
 
-/// The header and question of a reply that was cut off behind them, for a client to ask again over TCP.
+/// Makes the header and question of a truncated reply, with TC, so that the client asks again over TCP.
 void take_truncated(const Query& query, std::uint16_t rcode, dns::Buffer& out) {
   const auto question = dns::MessageView::parse(query.message);
   const auto size = question ? question->question_end() : query.message.size();
@@ -64,9 +64,9 @@ void DatagramChannel::Shot::delayed() {
 std::optional<Error> DatagramChannel::Transfer::start(DatagramChannel& channel, Query& query, runtime::Time now) {
   channel_ = &channel;
   query_ = &query;
-  query.carrier = this;
+  query.holder = this;
   truncated_.clear();
-  // What EDNS adds at most: the record, and our options.
+  // bytes that EDNS adds at most: the record and our options
   constexpr std::size_t edns_size = 11 + 4;
   over_tcp_ = query.message.size() + (query.opaque ? 0 : edns_size) > max_datagram;
   shots_[0].suspicion = query.suspicion;
@@ -83,7 +83,7 @@ std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, r
   shot.suspicion = query_->suspicion;
   shot.trace = query_->trace;
   shot.is_live = true;
-  // Set first: an error may come from within submit().
+  // Set before submit(), from within which an error may come.
   if (!over_tcp_) channel_->schedule_.set_deadline(*this, now + resend_after);
   const auto error = by.submit(shot, now);
   if (error) shot.is_live = false;
@@ -100,11 +100,11 @@ void DatagramChannel::Transfer::abandon(Query& /*query*/) {
   end();
 }
 
-/// What the others say meanwhile is of no interest.
+/// Abandons the shots and ignores what they still report.
 void DatagramChannel::Transfer::abandon_shots() {
   auto* const query = std::exchange(query_, nullptr);
   for (auto& shot : shots_) {
-    if (std::exchange(shot.is_live, false)) shot.carrier->abandon(shot);
+    if (std::exchange(shot.is_live, false)) shot.holder->abandon(shot);
   }
   query_ = query;
 }
@@ -174,13 +174,13 @@ void DatagramChannel::Transfer::expired(runtime::Time now) {
   failed(shots_[0], Error::timeout);
 }
 
-/// By another id and perhaps from another port. The first is waited for to the end, since it is the likeliest to be
-/// answered; of those that follow, the newest.
+/// Sends the query again with another id, and perhaps from another port. The first shot is kept until the end, since
+/// it is the likeliest to be answered; of the later ones, only the newest is kept.
 void DatagramChannel::Transfer::send_again(runtime::Time now) {
   trace::note(*query_->trace, [&] { return trace::SentAgain{.server = channel_->server()}; });
   auto* const shot = shots_[0].is_live ? &shots_[1] : &shots_[0];
-  if (std::exchange(shot->is_live, false)) shot->carrier->abandon(*shot);
-  // Where the server is backed off from, the sending that is under way is what there is.
+  if (std::exchange(shot->is_live, false)) shot->holder->abandon(*shot);
+  // If the server is backed off from, the earlier shots are all there is.
   const auto error = shoot(*channel_->udp_, *shot, now);
   if (error && std::ranges::none_of(shots_, &Shot::is_live)) failed(*shot, *error);
 }

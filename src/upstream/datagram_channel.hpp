@@ -1,6 +1,6 @@
 #pragma once
-// A server that is asked over UDP, and over TCP where a datagram does not do: the answer or the query is too long for
-// one (RFC 7766 section 5), or what comes back cannot be told from a forgery. Pure.
+// A server that is asked over UDP, and over TCP if the query or the answer is too long for a datagram (RFC 7766
+// section 5), or if what arrives might be forged. Pure.
 
 #include <array>
 #include <memory>
@@ -15,17 +15,17 @@ namespace pillion::upstream {
 
 class DatagramChannel final : public Channel {
  public:
-  /// A datagram may be lost: without a reply for so long, the query is sent again.
+  /// The query is sent again after this long without a reply, since a datagram may be lost.
   static constexpr std::chrono::milliseconds resend_after{1000};
-  /// So long TCP may take after a truncated answer, which is then handed on as it is.
+  /// How long TCP may take after a truncated answer. After that the truncated answer is the result.
   static constexpr std::chrono::milliseconds stream_patience{3000};
-  /// Queries longer than this, in bytes with our EDNS, go over TCP at once: a datagram as long may have to be cut into
-  /// fragments on its way (RFC 9715).
+  /// Queries longer than this (bytes, with our EDNS) go over TCP at once, since a datagram of that size may be
+  /// fragmented (RFC 9715).
   static constexpr std::size_t max_datagram = 1232;
-  /// Queries under way.
+  /// The most queries in progress.
   static constexpr std::size_t max_queries = 16'384;
 
-  /// `udp` and `tcp` ask the same server. What is under way takes of `memory`, which outlives this.
+  /// `udp` and `tcp` ask the same server. Queries take their bytes from `memory`, which must outlive this.
   DatagramChannel(runtime::Schedule& schedule, runtime::MemoryShare& memory, std::unique_ptr<Channel> udp,
                   std::unique_ptr<Channel> tcp);
 
@@ -45,7 +45,7 @@ class DatagramChannel final : public Channel {
  private:
   class Transfer;
 
-  /// One sending of a query. Two are under way at once where it is sent again: the answer to the first may be late.
+  /// One sending of a query. If the query is sent again, two are in flight, since the answer to the first may be late.
   class Shot final : public Query {
    public:
     void replied(const Reply& reply) override { transfer->replied(*this, reply); }
@@ -56,8 +56,8 @@ class DatagramChannel final : public Channel {
     bool is_live = false;
   };
 
-  /// A query on its way through the datagrams and the stream.
-  class Transfer final : public Carrier, runtime::Deadline {
+  /// One query with its shots over UDP and TCP.
+  class Transfer final : public QueryHolder, runtime::Deadline {
    public:
     Transfer() {
       for (auto& shot : shots_) shot.transfer = this;
@@ -84,7 +84,7 @@ class DatagramChannel final : public Channel {
     Query* query_ = nullptr;
     std::array<Shot, 2> shots_;
     bool over_tcp_ = false;
-    /// What a datagram said in part, for when TCP says nothing: the header and the question, with TC.
+    /// The header and question of a truncated reply, with TC; used if TCP brings no answer.
     dns::Buffer truncated_;
     std::uint16_t truncated_rcode_ = 0;
   };

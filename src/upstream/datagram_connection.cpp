@@ -26,14 +26,13 @@ void DatagramConnection::arrived(dns::Bytes datagram, bool is_cut) {
   finish_if_drained();
 }
 
-/// Counted, and otherwise passed over, unless there are so many that somebody may be after an answer that is waited
-/// for.
+/// Counts the datagram and ignores it, unless there are so many that somebody may be trying to forge an answer.
 void DatagramConnection::stray(Error error) {
   events_.ignored(*this, error);
   if (pipeline_.waited_for() == 0 || ++strays_ < strays_to_leave) return;
-  // Those who wait ask elsewhere: it is not the server that is at fault.
+  // The waiting queries are to be asked elsewhere, although the server is not at fault.
   strays_ = 0;
-  wear_out();
+  begin_retiring();
   while (auto* const query = pipeline_.take_oldest()) {
     events_.received(*this, {.query = query, .reply = std::unexpected(Error::mismatched_reply)});
     if (has_ended(state_)) return;
@@ -48,7 +47,7 @@ void DatagramConnection::too_large(std::uint16_t id) {
 
 void DatagramConnection::submit(Query& query, runtime::Time now) {
   add(query, now);
-  if (++sent_ >= limits_.queries_per_port || now - opened_at_ >= limits_.port_lifetime) wear_out();
+  if (++sent_ >= limits_.queries_per_port || now - opened_at_ >= limits_.port_lifetime) begin_retiring();
 }
 
 void DatagramConnection::prove(runtime::Time now) {
@@ -73,12 +72,12 @@ void DatagramConnection::expired(runtime::Time now) {
   watch(now);
 }
 
-/// Sets the one timer of the connection to the next moment at which something may have to be done.
+/// Sets the connection's timer to the next time at which something may have to be done.
 void DatagramConnection::watch(runtime::Time now) {
   if (!look_at_silence(now)) return;
   auto next = look_at(now);
   if (!next) {
-    // An idle port is left in time, so that the next query does not come from an old one.
+    // An idle port is closed in time, so that the next query does not come from an old one.
     const auto leave_at = opened_at_ + limits_.port_lifetime;
     return now < leave_at ? schedule_.set_deadline(*this, leave_at) : finish(std::nullopt, {});
   }

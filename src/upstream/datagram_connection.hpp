@@ -1,6 +1,6 @@
 #pragma once
-// DNS over UDP to the cluster's resolver: random ids, no trust in what arrives. Pure: the socket is a Datagrams', the
-// time a Schedule's.
+// DNS over UDP to one server. Ids are random, and nothing that arrives is trusted. Pure: a Datagrams has the socket,
+// and a Schedule the time.
 
 #include <functional>
 #include <string>
@@ -12,13 +12,13 @@ namespace pillion::upstream {
 
 class DatagramConnection final : public PipelinedConnection, DatagramEvents {
  public:
-  /// Datagrams that answer nothing while queries wait, after which those are asked for elsewhere and the port is given
-  /// up: somebody may be guessing ids.
+  /// After this many datagrams that answer nothing while queries wait, the queries fail and the port is given up,
+  /// since somebody may be guessing ids.
   static constexpr unsigned strays_to_leave = 16;
-  /// How often a server in doubt is asked again, since a datagram may be lost.
+  /// The interval of probes to a server in doubt, since a datagram may be lost.
   static constexpr std::chrono::milliseconds prove_again_after{250};
 
-  /// `schedule`, `limits`, `profile` and `events` outlive the connection. `random_id` as Mux takes it.
+  /// `schedule`, `limits`, `profile` and `events` must outlive the connection. `random_id` is as Mux takes it.
   DatagramConnection(runtime::Schedule& schedule, std::function<std::uint16_t()> random_id, const Encoding& encoding,
                      const ConnectionLimits& limits, ServerProfile& profile, ConnectionEvents& events,
                      const MakeDatagrams& make)

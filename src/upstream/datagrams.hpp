@@ -1,5 +1,5 @@
 #pragma once
-// Datagrams to one server and back: what drives a DatagramConnection, and what it drives. It decides nothing.
+// Datagrams to and from one server: the socket of a DatagramConnection, and its events. It makes no decisions.
 
 #include <cstdint>
 #include <functional>
@@ -11,25 +11,25 @@
 
 namespace pillion::upstream {
 
-/// What a socket tells its connection. Every call comes from the loop; none follows close(), but released().
+/// The events of a socket for its connection. Every event comes from the loop. After close() only released() follows.
 class DatagramEvents {
  public:
   virtual void opened() = 0;
-  /// `is_cut`: the datagram was longer than the buffer that it was read into.
+  /// `is_cut` is true if the datagram was longer than the buffer.
   virtual void arrived(dns::Bytes datagram, bool is_cut) = 0;
   /// True if the server owes an answer.
   [[nodiscard]] virtual bool expects_more() const = 0;
-  /// The system refuses a datagram of this size; the message with this id did not leave.
+  /// The system refuses a datagram of this size. The message with this id was not sent.
   virtual void too_large(std::uint16_t id) = 0;
   virtual void failed(Error error, std::string detail) = 0;
-  /// After close(): no operation is under way, the socket may be destroyed.
+  /// Called after close(), when no operation is pending and the socket may be destroyed.
   virtual void released() = 0;
 
  protected:
   ~DatagramEvents() = default;
 };
 
-/// A socket that is connected to the server, with a port of the kernel's choice.
+/// A socket that is connected to the server. The kernel chooses its port.
 class Datagrams {
  public:
   Datagrams() = default;
@@ -37,9 +37,9 @@ class Datagrams {
   Datagrams& operator=(const Datagrams&) = delete;
   virtual ~Datagrams() = default;
 
-  /// opened() or failed() follows, unless it is closed before.
+  /// Opens the socket. opened() or failed() follows, unless it is closed before.
   virtual void open() = 0;
-  /// Where to append a message, which end_message() makes a datagram, sent at the end of the turn.
+  /// The buffer to append a message to. end_message() turns it into a datagram, which is sent at the end of the turn.
   [[nodiscard]] virtual dns::Buffer& out() = 0;
   virtual void end_message() = 0;
   virtual void close() = 0;

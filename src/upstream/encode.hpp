@@ -1,5 +1,5 @@
 #pragma once
-// What one query looks like on the way out: EDNS is ours, hop by hop (RFC 6891 section 6.2.6).
+// Encodes a query for an upstream. EDNS is hop by hop, so that its options are ours (RFC 6891 section 6.2.6).
 
 #include <cstdint>
 
@@ -8,9 +8,9 @@
 namespace pillion::upstream {
 
 struct Encoding {
-  bool framed = true;         ///< with the two bytes of length of TCP and TLS
-  std::uint16_t padding = 0;  ///< block size in bytes (RFC 8467 4.1); 0: none. Only for encrypted transports
-  bool keepalive = false;     ///< send edns-tcp-keepalive (RFC 7828 3.2.1). Never over UDP
+  bool framed = true;         ///< True for TCP and TLS: two bytes of length come first
+  std::uint16_t padding = 0;  ///< block size in bytes (RFC 8467 4.1); 0: none; only for encrypted transports
+  bool keepalive = false;     ///< True if edns-tcp-keepalive is sent (RFC 7828 3.2.1); never over UDP
   std::uint16_t udp_payload = 1232;
 };
 

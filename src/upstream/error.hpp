@@ -1,5 +1,5 @@
 #pragma once
-// Everything that can go wrong between us and an upstream, and the one table that says what follows from it.
+// Every error between us and an upstream, and the one table of its consequences.
 
 #include <cstdint>
 #include <string_view>
@@ -15,46 +15,47 @@ enum class Error : std::uint8_t {
   unreachable,
   connect_timeout,
   handshake_timeout,
-  tls_failed,             // an alert, no common version or cipher, bytes that are not TLS
+  tls_failed,             // an alert, no common version or cipher, or bytes that are not TLS
   certificate_expired,    // or not yet valid
   certificate_name,       // neither a name nor an IP SAN matches
-  certificate_untrusted,  // self-signed, or no chain to a CA of ca_file
-  certificate_invalid,    // any other verdict of OpenSSL's verification
+  certificate_untrusted,  // self-signed, or without a chain to a CA of ca_file
+  certificate_invalid,    // any other failure of OpenSSL's verification
   pin_mismatch,
-  alpn_mismatch,  // the server chose a protocol that is not "dot", or sent the alert no_application_protocol
+  alpn_mismatch,  // the server chose another protocol than "dot", or sent the alert no_application_protocol
   reset,
-  closed,            // an orderly close with the query in flight, and again where it was alone
-  timeout,           // the query's budget ran out
-  stalled,           // neither the queries nor a probe were answered: the connection is given up
-  mismatched_reply,  // wrong id or wrong question
+  closed,   // the connection ended with the query in flight, and the query was given up
+  timeout,  // the time for the query ran out
+  // No reply to the queries and a probe, or the server's kernel acknowledged nothing: the connection is given up.
+  stalled,
+  mismatched_reply,  // the reply has another id or question
   malformed_reply,
-  query_too_large,  // for a datagram
-  no_resources,     // the system has no descriptors, ports or memory left for us
-  overloaded,       // no connection has room and the waiting queue is full
-  stopped,          // we ask nobody any more
+  query_too_large,  // too large for a datagram
+  no_resources,     // the system has no descriptors, ports or memory left, or an exception was thrown
+  overloaded,       // no connection has room, and the queue is full
+  stopped,          // the upstream was stopped
   count_,
 };
 
-/// Who is to blame for an error, and so whom it says something about.
+/// The cause of an error, and so what the error says something about.
 enum class Blame : std::uint8_t {
-  query,       ///< this question at this server: others are answered
-  us,          ///< our own lack of room, or our own end
-  connection,  ///< the path, or the connection's end: the server may be well
-  server,      ///< what it did, or did not, on a connection that had no answer yet
+  query,       ///< this question at this server; others are answered
+  us,          ///< our own lack of room, or our own stop
+  connection,  ///< the path, or the end of the connection; the server may be well
+  server,      ///< the server, by its behaviour on a connection that had no answer yet
 };
 
-/// What follows from an error.
+/// The consequences of an error.
 struct ErrorTraits {
-  std::string_view reason;  ///< the metric's label
-  std::string_view text;    ///< for people
-  std::uint16_t rcode;      ///< of our answer
-  std::uint16_t info_code;  ///< the Extended DNS Error (RFC 8914) of our answer
+  std::string_view reason;  ///< label of the metric
+  std::string_view text;    ///< text for people
+  std::uint16_t rcode;      ///< response code of our answer
+  std::uint16_t info_code;  ///< Extended DNS Error (RFC 8914) of our answer
   Blame blame;
-  bool ask_another = true;           ///< another server may be asked within the query's budget
-  bool may_be_cached = true;         ///< as the failure of the name (RFC 9520)
-  bool is_of_handshake = false;      ///< counts as a TLS handshake that failed
-  bool is_lasting = false;           ///< waiting does not mend it: queries fail at once
-  bool is_mended_by_stream = false;  ///< of a datagram: asked over TCP, the query may be answered
+  bool ask_another = true;           ///< True if another server may be asked within the query's budget
+  bool may_be_cached = true;         ///< True if it may be cached as the name's failure (RFC 9520)
+  bool is_of_handshake = false;      ///< True if it counts as a failed TLS handshake
+  bool is_lasting = false;           ///< True if waiting does not help, so that queries fail at once
+  bool is_mended_by_stream = false;  ///< for a datagram: True if the query may be answered over TCP
 };
 
 inline constexpr auto error_table = [] {

@@ -1,6 +1,6 @@
 #pragma once
-// Whether a ClientHello offers the post-quantum groups. With them it takes two packets, and there are paths that drop
-// the second, and servers that read only the first. Pure.
+// Decides whether a ClientHello offers the post-quantum groups. With them it takes two packets. Some paths drop the
+// second one, and some servers read only the first. Pure.
 
 #include <chrono>
 #include <cstdint>
@@ -11,11 +11,12 @@ namespace pillion::upstream {
 
 enum class Groups : std::uint8_t {
   all,
-  classical,  // all but the post-quantum ones
+  classical,  // all except the post-quantum ones
 };
 
-/// After two handshakes in a row to which the server sent not one byte, the next one offers the classical groups alone.
-/// Where that one is answered, so do those of the next ten minutes; where it is not, the groups were not the reason.
+/// After two handshakes in a row without a byte from the server, the next one offers only the classical groups. If
+/// that one is answered, handshakes of the next ten minutes offer only these too. If it is not, the groups were not
+/// the reason.
 class GroupFallback {
  public:
   static constexpr unsigned patience = 2;
@@ -24,17 +25,17 @@ class GroupFallback {
   [[nodiscard]] Groups to_offer(runtime::Time now) const {
     return now < classical_until_ || unanswered_ >= patience ? Groups::classical : Groups::all;
   }
-  /// The server sent something, or the handshake is done.
+  /// The server has sent something, or the handshake has succeeded.
   void answered(Groups offered, runtime::Time now) {
     if (offered == Groups::all) {
       unanswered_ = 0;
     } else if (unanswered_ >= patience) {
       classical_until_ = now + remembered;
-      // What was seen once needs to be seen but once more.
+      // After ten minutes, one unanswered handshake is enough to fall back again.
       unanswered_ = patience - 1;
     }
   }
-  /// The connection ended without a byte from the server.
+  /// The connection has ended without a byte from the server.
   void unanswered(Groups offered) {
     if (offered == Groups::all) {
       ++unanswered_;
@@ -44,7 +45,7 @@ class GroupFallback {
   }
 
  private:
-  unsigned unanswered_ = 0;  // in a row, of those that offered all groups
+  unsigned unanswered_ = 0;  // consecutive unanswered handshakes that offered all groups
   runtime::Time classical_until_ = runtime::Time::min();
 };
 

@@ -1,5 +1,5 @@
 #pragma once
-// Whether one server is worth asking, and when it is tried again. Pure.
+// Tracks whether one server is worth asking, and when to try it again. Pure.
 
 #include <algorithm>
 #include <chrono>
@@ -11,9 +11,10 @@
 
 namespace pillion::upstream {
 
-/// Backs off from a server that fails: 100 ms, doubled by each failure in a row, each time between half and the whole
-/// of it; up to longest_backoff while nobody asks, and up to longest_backoff_asked while somebody does, so that a
-/// server that is back is found within a second. It is up again when it has answered something, be it a probe.
+/// Backs off from a server that fails: 100 ms, doubled by each failure in a row, with jitter between half and the
+/// whole of it. The limit is longest_backoff while there are no queries, and longest_backoff_asked while there are, so
+/// that a server that is back is found within a second. The server is up again once it has answered a query or a
+/// probe.
 class Health {
  public:
   static constexpr std::chrono::milliseconds first_backoff{100};
@@ -23,18 +24,19 @@ class Health {
   /// After that they fail at once.
   static constexpr std::chrono::milliseconds grace{4000};
 
-  /// A reply arrived. Smoothed like TCP's round-trip time (RFC 6298: one eighth of the new value).
+  /// A reply to a query arrived. Smooths the latency like TCP's round-trip time (RFC 6298: one eighth of the new
+  /// value).
   void replied(runtime::Duration latency) {
     latency_ = latency_ ? *latency_ + (latency - *latency_) / 8 : latency;
     recovered();
   }
-  /// A reply arrived, to a query or to a probe.
+  /// A reply to a query or to a probe arrived.
   void recovered() {
     failures_ = 0;
     down_since_.reset();
     last_error_.reset();
   }
-  /// The server failed on a fresh connection. `jitter` in [0, 1).
+  /// The server failed on a fresh connection. `jitter` is in [0, 1).
   void failed(Error error, runtime::Time now, double jitter) {
     last_error_ = error;
     if (!down_since_) down_since_ = now;
@@ -45,27 +47,28 @@ class Health {
     const auto asked = std::min<runtime::Duration>(whole, longest_backoff_asked);
     retry_at_if_asked_ = now + std::chrono::duration_cast<runtime::Duration>(asked * part);
   }
-  /// Every connection to it has fallen silent, or not so any more.
+  /// Set to true if every connection to the server is silent.
   void set_silent(bool silent) { silent_ = silent; }
 
   [[nodiscard]] bool is_up() const { return !down_since_; }
   [[nodiscard]] bool is_silent() const { return silent_; }
-  /// Up, and not silent on every connection: to be asked before others.
+  /// True if the server is up and not silent on every connection. Such servers are asked before others.
   [[nodiscard]] bool is_responsive() const { return is_up() && !silent_; }
-  /// When the next connection is to be tried, whether or not anybody asks; in the past for a server that is up.
+  /// When to try the next connection if there are no queries. In the past if the server is up.
   [[nodiscard]] runtime::Time retry_at() const { return retry_at_; }
-  /// When it may be tried, since somebody asks.
+  /// When to try the next connection if there are queries.
   [[nodiscard]] runtime::Time retry_at_if_asked() const { return retry_at_if_asked_; }
-  /// Down for so long, or for a reason that waiting does not mend (a certificate), that a query should not wait for it.
+  /// True if a query should not wait for the server: it has been down for long, or for a reason that waiting does not
+  /// cure (a certificate).
   [[nodiscard]] bool fails_fast(runtime::Time now) const {
     return !is_up() && (traits(*last_error_).is_lasting || now - *down_since_ >= grace);
   }
-  /// Of a server that is down: it may be back, and it is time to look.
+  /// True if it is time to try a server that is down. Call only if the server is down.
   [[nodiscard]] bool may_be_tried(runtime::Time now) const {
     return !traits(*last_error_).is_lasting && now >= retry_at_if_asked_;
   }
   [[nodiscard]] std::optional<Error> last_error() const { return last_error_; }
-  /// nullopt before the first reply.
+  /// The smoothed latency, or nullopt before the first reply.
   [[nodiscard]] std::optional<runtime::Duration> latency() const { return latency_; }
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// How the latencies of a server are spread, in a fixed number of bytes. Pure.
+// The distribution of a server's latencies in a fixed number of bytes. Pure.
 
 #include <algorithm>
 #include <array>
@@ -13,11 +13,11 @@
 
 namespace pillion::upstream {
 
-/// Counts latencies in buckets of a quarter of an octave, from 64 us to 67 s, so that a quantile is at most a fifth too
-/// large. The counts are halved now and then: what is older than a few thousand replies fades.
+/// Counts latencies in buckets of a quarter of an octave, from 64 us to 67 s, so that a quantile is at most a fifth
+/// too large. From time to time the counts are halved, so that replies older than a few thousand fade.
 class LatencySketch {
  public:
-  /// Fewer replies than this say nothing of the slowest twentieth.
+  /// With fewer replies, nothing is known about the slowest twentieth.
   static constexpr std::uint32_t least_samples = 40;
 
   void add(runtime::Duration latency) {
@@ -27,14 +27,14 @@ class LatencySketch {
     for (auto& count : counts_) samples_ += count /= 2;
   }
 
-  /// Adds what another one has counted.
+  /// Adds the counts of another sketch.
   void add(const LatencySketch& other) {
     for (std::size_t i = 0; i < counts_.size(); ++i) counts_[i] += other.counts_[i];
     samples_ += other.samples_;
   }
 
-  /// The latency that `percent` (1 to 99) of the replies did not exceed, rounded up to the bucket's end; nullopt while
-  /// there are fewer than least_samples.
+  /// The latency that `percent` (1 to 99) of the replies did not exceed, rounded up to the end of the bucket. nullopt
+  /// while there are fewer than least_samples.
   [[nodiscard]] std::optional<runtime::Duration> quantile(unsigned percent) const {
     if (samples_ < least_samples) return std::nullopt;
     const auto rank = (std::uint64_t{samples_} * percent + 99) / 100;
@@ -57,7 +57,7 @@ class LatencySketch {
     const auto value = static_cast<std::uint64_t>(us);
     const auto octave = static_cast<unsigned>(std::bit_width(value));
     if (octave <= first_octave) return 0;
-    const auto quarter = value >> (octave - 3) & 3U;  // the two bits below the highest
+    const auto quarter = value >> (octave - 3) & 3U;  // the two bits below the highest one
     return std::min<std::size_t>((octave - first_octave - 1) * std::size_t{4} + quarter + 1, buckets - 1);
   }
   static runtime::Duration end_of(std::size_t bucket) {

@@ -1,6 +1,5 @@
 #pragma once
-// A connection to a server over whichever transport: a pool's, and those of the subcommands that ask a server
-// themselves.
+// Makes a connection to a server over any transport, for pools and for subcommands that ask a server themselves.
 
 #include <cstdint>
 #include <memory>
@@ -15,10 +14,10 @@
 
 namespace pillion::upstream {
 
-/// What all connections to one server over one transport are made from. They refer to it.
+/// The settings of all connections to one server over one transport. The connections refer to it.
 struct ServerAccess {
-  /// `padding`: block size in bytes, used over TLS alone: in the clear there is nothing to hide. `tls` outlives this;
-  /// nullptr unless the protocol is tls. Throws as TlsIdentity does.
+  /// `padding` is the block size in bytes, which is only used over TLS. `tls` must outlive this; it is nullptr unless
+  /// the protocol is tls. Throws what TlsIdentity throws.
   ServerAccess(const config::Server& server, config::Protocol protocol, std::uint16_t padding, TlsContext* tls);
 
   config::Endpoint endpoint;
@@ -26,11 +25,11 @@ struct ServerAccess {
   Encoding encoding;
   ConnectionLimits limits;
   TlsContext* tls;
-  std::optional<TlsIdentity> identity;        ///< with TLS
+  std::optional<TlsIdentity> identity;        ///< set with TLS
   std::unique_ptr<MessageObserver> observer;  ///< of each connection; nullptr: nobody wants to know
 };
 
-/// Not yet started. All that it is given outlives it.
+/// Makes a connection and does not start it. All arguments must outlive it.
 [[nodiscard]] std::unique_ptr<Connection> make_connection(runtime::Loop& loop, ServerAccess& access,
                                                           ConnectionEvents& events, ServerProfile& profile);
 

@@ -6,11 +6,11 @@
 namespace pillion::upstream {
 namespace {
 
-/// When a used-up connection that is still open shows that there is no quota: its last answer has come, and no close
-/// behind it.
+/// When a used-up connection that is still open shows that the server has no query limit: its last answer has come,
+/// and no close after it.
 runtime::Time doubted_at(const Member& used, const ServerProfile& profile) {
-  constexpr std::chrono::milliseconds quota_doubt{250};
-  return *used.used_up + quota_doubt + 2 * profile.health().latency().value_or(runtime::Duration{});
+  constexpr std::chrono::milliseconds query_limit_doubt{250};
+  return *used.used_up + query_limit_doubt + 2 * profile.health().latency().value_or(runtime::Duration{});
 }
 
 }  // namespace
@@ -27,16 +27,16 @@ Member& Members::of(const Connection& connection) {
   return *std::ranges::find_if(members_, [&](const Member& m) { return m.connection.get() == &connection; });
 }
 
-/// Filling one before the next keeps them few, and the answers of a turn together.
+/// Fills one connection before the next. So they stay few, and the answers of a turn stay together.
 Member* Members::with_room(ServerProfile& profile, std::size_t usual, runtime::Time now) {
   Member* least = nullptr;
   for (auto& candidate : members_) {
     if (candidate.lane || !candidate.takes_queries() || !candidate.connection->has_room()) continue;
-    const auto quota = profile.quota();
-    if (quota && candidate.sent >= *quota) {
+    const auto query_limit = profile.query_limit();
+    if (query_limit && candidate.sent >= *query_limit) {
       if (!candidate.used_up) candidate.used_up = now;
       if (now < doubted_at(candidate, profile)) continue;
-      profile.forget_quota();
+      profile.forget_query_limit();
     }
     if (candidate.connection->in_flight() < usual) return &candidate;
     if (least == nullptr || candidate.connection->in_flight() < least->connection->in_flight()) least = &candidate;
@@ -44,7 +44,7 @@ Member* Members::with_room(ServerProfile& profile, std::size_t usual, runtime::T
   return least;
 }
 
-std::optional<runtime::Time> Members::quota_doubted_at(const ServerProfile& profile) const {
+std::optional<runtime::Time> Members::query_limit_doubted_at(const ServerProfile& profile) const {
   std::optional<runtime::Time> first;
   for (const auto& m : members_) {
     if (!m.takes_queries() || !m.used_up || !m.connection->has_room()) continue;

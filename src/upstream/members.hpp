@@ -1,5 +1,5 @@
 #pragma once
-// The connections that a pool has, and which of them is good for what. Pure.
+// The connections of a pool, and their suitability. Pure.
 
 #include <array>
 #include <cstddef>
@@ -14,29 +14,30 @@
 
 namespace pillion::upstream {
 
-/// A connection, and what a pool knows of it.
+/// A connection, and what its pool knows about it.
 struct Member {
   std::unique_ptr<Connection> connection;
-  std::optional<Quarantine::Lane> lane = {};  ///< for suspects alone
-  Handshake handshake = {};                   ///< once it has been ready
+  std::optional<Quarantine::Lane> lane = {};  ///< set if it only takes suspects
+  Handshake handshake = {};                   ///< valid once it has been ready
   std::uint64_t sent = 0;
   std::optional<runtime::Time> ready_at = {};
   std::optional<runtime::Time> last_reply = {};
-  std::optional<runtime::Time> used_up = {};  ///< since when it has been sent as many queries as the server answers
-  bool has_to_prove = false;                  ///< since the server was down or in doubt when it became ready
-  bool is_late = false;                       ///< it fell silent, once; while proving, it may be given a query
-  bool has_one_alone = false;                 ///< what was sent last was alone in flight then
-  bool keeps_alone = false;                   ///< what was sent last is to stay alone in flight
+  /// Since when it has been sent as many queries as the server answers on one connection.
+  std::optional<runtime::Time> used_up = {};
+  bool has_to_prove = false;   ///< True if the server was down or in doubt when it became ready
+  bool is_late = false;        ///< True once it fell silent; while proving, it may be given a query
+  bool has_one_alone = false;  ///< True if the query sent last was alone in flight when it was sent
+  bool keeps_alone = false;    ///< True if the query sent last must stay alone in flight
 
   [[nodiscard]] ConnectionState state() const { return connection->state(); }
   [[nodiscard]] bool is_opening() const { return upstream::is_opening(state()); }
-  /// It will be ready, if all goes well.
+  /// True if it may become ready.
   [[nodiscard]] bool is_coming() const { return is_opening() || state() == ConnectionState::proving; }
   [[nodiscard]] bool has_ended() const { return upstream::has_ended(state()); }
   [[nodiscard]] bool takes_queries() const { return upstream::takes_queries(state()); }
 };
 
-/// References to members are good until the next add() or remove().
+/// References to members are valid until the next add() or remove().
 class Members {
  public:
   Member& add(std::unique_ptr<Connection> connection, std::optional<Quarantine::Lane> lane);
@@ -49,24 +50,24 @@ class Members {
   [[nodiscard]] auto begin() const { return members_.begin(); }
   [[nodiscard]] auto end() const { return members_.end(); }
 
-  /// The first connection that takes a query and has less than `usual` in flight, else the one that has the least;
-  /// nullptr if none takes one. Forgets the server's quota where a connection has outlived it.
+  /// The first connection that takes a query and has fewer than `usual` in flight, else the one with the fewest;
+  /// nullptr if none takes one. Forgets the server's query limit if a connection has outlived it.
   [[nodiscard]] Member* with_room(ServerProfile& profile, std::size_t usual, runtime::Time now);
-  /// When the first connection that has served the quota, and is still open, shows that there is none; nullopt if none
-  /// has.
-  [[nodiscard]] std::optional<runtime::Time> quota_doubted_at(const ServerProfile& profile) const;
+  /// When the first used-up connection that is still open shows that the server has no query limit; nullopt if there
+  /// is none.
+  [[nodiscard]] std::optional<runtime::Time> query_limit_doubted_at(const ServerProfile& profile) const;
 
   [[nodiscard]] std::size_t opening() const;
   [[nodiscard]] std::size_t coming(bool lanes) const;
   [[nodiscard]] std::size_t lanes() const;
-  /// Ordinary ones that count against the pool's limit: those that drain, fall silent or are about to be replaced do
-  /// not.
+  /// Connections that count against the pool's limit: not lanes, nor those that drain, are silent or are about to be
+  /// replaced.
   [[nodiscard]] std::size_t in_use() const;
   [[nodiscard]] std::size_t ready() const;
-  /// nullptr if none takes queries.
+  /// A connection that takes queries, or nullptr if none does.
   [[nodiscard]] Member* any_ready();
   [[nodiscard]] bool have_all_ended() const;
-  /// Some connection is silent, and none is heard of.
+  /// True if a connection is silent and none is ready.
   [[nodiscard]] bool are_silent() const;
   [[nodiscard]] std::size_t in_flight() const;
 

@@ -1,5 +1,5 @@
 #pragma once
-// What a shard counts about one upstream server.
+// The counters of one shard for one upstream server.
 
 #include <array>
 #include <cstdint>
@@ -19,12 +19,12 @@ inline constexpr auto connection_labels =
 
 inline constexpr std::size_t labelled_rcodes = 6;  // 0 … 5; every other one counts as "other"
 
-/// What came of a query that was given to this server as well, since another was slower than usual: the label `result`
-/// of pillion_upstream_hedges_total.
+/// The outcome of a hedge, which is a query that was sent to this server too because another was slower than usual:
+/// the label `result` of pillion_upstream_hedges_total.
 enum class Hedge : std::uint8_t {
-  won,          ///< this server was the first to answer
-  lost,         ///< the other one was, or none answered
-  over_budget,  ///< it was not given, since too many were
+  won,          ///< this server answered first
+  lost,         ///< the other server answered first, or none did
+  over_budget,  ///< the hedge was not sent, since too many were
   count_,
 };
 inline constexpr auto hedge_labels = runtime::enum_array<Hedge, std::string_view>({"won", "lost", "over_budget"});
@@ -36,9 +36,10 @@ struct ServerMetrics {
   runtime::EnumArray<Error, runtime::Counter> failures;
   runtime::EnumArray<ConnectionLabel, runtime::Gauge> connections;
   runtime::Gauge in_flight;
-  // 1 while queries are sent to it, 0 while it is backed off. Pools of two generations may ask the same server at once.
+  // 1 while queries are sent to the server, 0 while it is backed off from. Pools of two generations may ask the same
+  // server at once.
   runtime::NewestGauge up;
-  runtime::Flag tried;  // a connection was ready, or the server failed
+  runtime::Flag tried;  // a connection has been ready, or the server has failed
   runtime::Histogram request_duration;
   runtime::Histogram handshake_duration;
   runtime::Counter handshakes_full;  // result="success"
@@ -46,10 +47,10 @@ struct ServerMetrics {
   runtime::Counter handshakes_failed;
   TlsConnectionCounters tls_connections;
   runtime::Counter group_fallbacks;      // connections made without the post-quantum groups (GroupFallback)
-  runtime::Gauge certificate_not_after;  // Unix seconds; 0: none seen
+  runtime::Gauge certificate_not_after;  // Unix seconds; 0 if no certificate was seen
   runtime::Counter connections_opened;
-  runtime::Counter idle_closes;        // the server closed while nothing was in flight: normal
-  runtime::Counter replays;            // queries sent again after a close
+  runtime::Counter idle_closes;  // the server, or the path to it, ended a connection on which no query waited: normal
+  runtime::Counter replays;      // queries sent again after a close
   runtime::Counter plaintext_queries;  // sent over a tcp or udp upstream
   runtime::EnumArray<Hedge, runtime::Counter> hedges;
 };

@@ -11,14 +11,14 @@ namespace {
 
 constexpr std::size_t first_slots = 64;
 
-/// The question section that `message` starts with: name, type, class. Whoever made the message has checked it.
+/// The question section at the start of `message`: name, type, class. The message must be valid.
 dns::Bytes question_section(dns::Bytes message) {
   auto end = dns::header_size;
   while (message[end] != 0) end += std::size_t{1} + message[end];
   return message.subspan(dns::header_size, end + 1 + 4 - dns::header_size);
 }
 
-/// True if `message` carries exactly this question. Letter case may differ (RFC 4343), nothing else.
+/// True if `message` has exactly this question. Only the letter case may differ (RFC 4343).
 bool carries(dns::Bytes message, dns::Bytes question) {
   if (message.size() < dns::header_size + question.size()) return false;
   const auto theirs = message.subspan(dns::header_size, question.size());
@@ -64,7 +64,7 @@ void Mux::grow() {
   auto from = std::exchange(oldest_, none);
   newest_ = none;
   while (from != none) {
-    // Ids that differ in the old low bits differ in the new ones too: no two slots meet.
+    // Ids that differ in the old low bits differ in the new ones too, so that no two slots collide.
     const auto next = old[from].newer;
     const auto to = index_of(old[from].id);
     slots_[to] = std::move(old[from]);
@@ -91,10 +91,11 @@ std::uint16_t Mux::add(Query& query, runtime::Time now) {
   return id;
 }
 
-/// Whom a message was meant for whose id nothing has: who asked its question, or the only one who waits. Over a stream
-/// it is the server that is wrong, and there is no use in waiting for what it has sent already.
+/// The query that a message is probably meant for, whose id no query has: the one with its question, or the only one
+/// that waits. Over a stream the server has answered wrongly, and waiting for an answer that it has already sent is
+/// useless.
 std::optional<Mux::Index> Mux::meant_by(dns::Bytes message) const {
-  // One that carries another question is meant for nobody who waits: an answer given twice, say.
+  // A message with another question is meant for no query that waits: an answer sent twice, for example.
   const bool is_readable = dns::MessageView::parse(message).has_value();
   std::optional<Index> only;
   for (auto index = oldest_; index != none; index = slots_[index].newer) {
@@ -105,15 +106,15 @@ std::optional<Mux::Index> Mux::meant_by(dns::Bytes message) const {
   return is_readable || only == none ? std::nullopt : only;
 }
 
-/// Of a message that has the id of `slot` and not its question.
+/// True if a message with the id of `slot`, but without its question, is ignored.
 bool Mux::is_passed_over(Slot& slot) const {
   if (path_ == Path::stream) return false;
-  // Nobody waits for it: the right one may still come, and gives the id back.
+  // Nobody waits for this query. The right reply may still come and return the id.
   return slot.query == nullptr || slot.near_misses++ < near_misses_passed_over;
 }
 
-/// A server that could not read the question cannot repeat it. Over a datagram this is believed only of EDNS, which may
-/// be why: asked without, the answer has to match all the same.
+/// True if a server that could not read the question need not repeat it. In a datagram this is accepted only for EDNS
+/// as the possible reason: the answer to the query without EDNS must still match.
 bool Mux::is_unread(const dns::Header& header, const Slot& slot) const {
   const auto rcode = header.rcode();
   if (header.questions() != 0 || rcode == dns::rcode::noerror || rcode == dns::rcode::nxdomain) return false;
@@ -122,11 +123,11 @@ bool Mux::is_unread(const dns::Header& header, const Slot& slot) const {
   return is_of_edns && slot.query != nullptr && !slot.query->without_edns && !slot.query->opaque;
 }
 
-/// The reply in a message that carries the question of `slot`.
+/// The reply in a message that has the question of `slot`.
 std::expected<Reply, Error> Mux::read(dns::Bytes message, const Slot& slot, bool is_cut) const {
   const auto header = *dns::Header::of(message);
   Reply reply{.message = {}, .rcode = header.rcode()};
-  // Before the records are looked at, of which the last may have been cut anywhere.
+  // Tested before the records, the last of which may have been cut anywhere.
   reply.is_truncated = path_ == Path::datagrams && (is_cut || header.is_truncated());
   const auto view = dns::MessageView::parse(message);
   if (view && dns::is_sound_reply(*view, slot.query != nullptr && slot.query->opaque)) {

@@ -15,7 +15,7 @@ std::expected<Pipeline::Receipt, Error> Pipeline::receive(dns::Bytes message, ru
     liveness_.heard(now);
     ++answered_;
   }
-  // Whatever was heard shows as much as the probe would have.
+  // Anything that is received shows as much as the probe's answer would.
   asked_about_server_.reset();
   is_silent_ = false;
   const auto lying_until = std::exchange(lying_until_, std::nullopt);
@@ -24,7 +24,7 @@ std::expected<Pipeline::Receipt, Error> Pipeline::receive(dns::Bytes message, ru
   return Receipt{.message = std::move(*received), .is_of_probe = is_of_probe, .was_left_lying = was_left_lying};
 }
 
-/// When the oldest that is waited for was sent.
+/// When the oldest query that somebody waits for was sent.
 std::optional<runtime::Time> Pipeline::oldest() const {
   const auto oldest = mux_.oldest_waited_for(&probe_);
   return oldest ? oldest : asked_about_server_;
@@ -34,7 +34,7 @@ Liveness::Verdict Pipeline::look(runtime::Time now, runtime::Duration patience) 
   return liveness_.look(now, oldest(), probe_.is_under_way, patience);
 }
 
-bool Pipeline::is_worn(runtime::Time now, runtime::Duration id_lifetime) const {
+bool Pipeline::holds_id_too_long(runtime::Time now, runtime::Duration id_lifetime) const {
   const auto unanswered = mux_.oldest_unanswered();
   return unanswered && now - *unanswered >= (is_clogged() ? lifetime_when_clogged : id_lifetime);
 }
@@ -44,21 +44,21 @@ std::optional<runtime::Time> Pipeline::look_at(runtime::Time now, runtime::Durat
   if (const auto since = oldest()) return liveness_.look_at(now, *since, probe_.is_under_way, patience);
   const auto unanswered = mux_.oldest_unanswered();
   if (!unanswered) return std::nullopt;
-  if (is_worn(now, id_lifetime)) return now + id_lifetime;
+  if (holds_id_too_long(now, id_lifetime)) return now + id_lifetime;
   return *unanswered + (is_clogged() ? lifetime_when_clogged : id_lifetime);
 }
 
-/// When the last of the queries was sent that the server may have read and left lying, so that only more data brings
-/// their answers; nullopt if it cannot be told from one that is slow.
+/// When the last of the queries was sent that the server may have left unread until more data comes; nullopt if such a
+/// server cannot be told from a slow one.
 std::optional<runtime::Time> Pipeline::may_be_lying_until(Purpose purpose) const {
   if (purpose == Purpose::server) return std::nullopt;
   const auto oldest = mux_.oldest_waited_for(&probe_);
   const auto newest = mux_.newest_unanswered();
   if (!oldest || !newest) return std::nullopt;
-  // It has answered one from the last record that it was sent. A busy server has not come to what it was sent last.
+  // The server has answered a query of the last record. A busy server would not have come to that one yet.
   if (liveness_.last_heard() > *newest) return newest;
-  // For each query that comes it answers one of those before: the oldest is next. A busy server that is silent goes on
-  // with the oldest, too.
+  // Such a server answers one earlier query for each that comes: the oldest is next. A busy server that is silent also
+  // continues with the oldest.
   return purpose == Purpose::oldest_query ? oldest : std::nullopt;
 }
 

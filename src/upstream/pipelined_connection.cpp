@@ -8,11 +8,11 @@
 namespace pillion::upstream {
 
 void PipelinedConnection::add(Query& query, runtime::Time now) {
-  query.carrier = this;
+  query.holder = this;
   pipeline_.add(query, now);
   send(query);
-  // The watch may still be set for the idle timeout; it looks at what is in flight when it fires. It may also be due in
-  // this very turn, for an older query, and is not to be put off then.
+  // A deadline that is set for the idle timeout checks the queries in flight when it expires. One that is due in this
+  // turn, for an older query, must not be moved back.
   const auto next = is_set() ? now + profile_.patience() : *look_at(now);
   if (!is_set() || at() > next) schedule_.set_deadline(*this, next);
 }
@@ -35,7 +35,7 @@ void PipelinedConnection::note_heard() {
 
 bool PipelinedConnection::look_at_silence(runtime::Time now) {
   react_to_silence(now);
-  if (is_open(state_) && pipeline_.is_worn(now, limits_.id_lifetime)) wear_out();
+  if (is_open(state_) && pipeline_.holds_id_too_long(now, limits_.id_lifetime)) begin_retiring();
   return is_open(state_);
 }
 
@@ -54,9 +54,9 @@ void PipelinedConnection::react_to_silence(runtime::Time now) {
           profile_.known_question().query()));
     case Liveness::Verdict::silent:
       return fall_silent();
-    case Liveness::Verdict::worn:
+    case Liveness::Verdict::probe_ignored:
       if (state_ == ConnectionState::ready) profile_.known_question().unanswered(false);
-      return wear_out();
+      return begin_retiring();
     case Liveness::Verdict::wait:
       return;
   }
@@ -69,15 +69,15 @@ void PipelinedConnection::fall_silent() {
   pipeline_.delay_all();
 }
 
-/// What a probe would say is known already.
+/// True if the kernel reports what a probe would find out.
 bool PipelinedConnection::is_path_dead() {
   const auto known = delivery();
   return known && !known->is_complete && known->retransmissions >= retransmissions_of_dead_path;
 }
 
-/// The path is well, since the server's kernel has everything, and the server has answered here and nowhere else since.
-/// Another connection would only add to what it has to do. One that is new, or proves itself, has nothing to its
-/// credit.
+/// True if the path works (the server's kernel has acknowledged everything), and the server has answered here, and
+/// nowhere else since. Another connection would only add to the server's load. A connection that is new or proving is
+/// not given this benefit.
 bool PipelinedConnection::is_server_slow() {
   if (state_ == ConnectionState::proving || pipeline_.answered() == 0) return false;
   if (profile_.last_heard() > pipeline_.last_heard()) return false;
@@ -89,19 +89,19 @@ std::optional<runtime::Time> PipelinedConnection::look_at(runtime::Time now) con
   return pipeline_.look_at(now, limits_.id_lifetime, patience());
 }
 
-/// A server in doubt gets an answer to show for itself sooner than one that has only become slow.
+/// A server in doubt is tested sooner than one that has only become slow.
 runtime::Duration PipelinedConnection::patience() const {
   return state_ == ConnectionState::proving
              ? std::min<runtime::Duration>(profile_.patience(), Liveness::patience_of_doubt)
              : profile_.patience();
 }
 
-/// One that is silent takes no queries, so that it need not wait for its replacement.
-void PipelinedConnection::wear_out() {
+/// A silent connection takes no queries, so that it need not wait for its replacement.
+void PipelinedConnection::begin_retiring() {
   const bool is_silent = state_ == ConnectionState::silent;
   if (state_ != ConnectionState::ready && !is_silent) return;
-  state_ = is_silent ? ConnectionState::draining : ConnectionState::worn;
-  events_.wears_out(*this);
+  state_ = is_silent ? ConnectionState::draining : ConnectionState::retiring;
+  events_.needs_replacement(*this);
   if (is_silent) retire();
 }
 

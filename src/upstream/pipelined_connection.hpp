@@ -1,6 +1,5 @@
 #pragma once
-// What a connection is whatever carries it: the queries that are under way on it, and what follows from their silence.
-// Pure.
+// What all connections have in common: their queries in flight, and the reaction to silence. Pure.
 
 #include <functional>
 #include <string>
@@ -26,7 +25,8 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
   void observe(MessageObserver* observer) { observer_ = observer; }
 
  protected:
-  /// `schedule`, `limits`, `profile` and `events` outlive the connection. `path` and `random_id` as Mux takes them.
+  /// `schedule`, `limits`, `profile` and `events` must outlive the connection. `path` and `random_id` are as Mux takes
+  /// them.
   PipelinedConnection(runtime::Schedule& schedule, Mux::Path path, std::function<std::uint16_t()> random_id,
                       const Encoding& encoding, const ConnectionLimits& limits, ServerProfile& profile,
                       ConnectionEvents& events)
@@ -37,30 +37,29 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
         events_(events),
         pipeline_(path, limits.max_in_flight, limits.usual_in_flight, std::move(random_id)) {}
 
-  /// Writes the query, with the id that it has, at the end of the turn.
+  /// Writes the query with its id at the end of the turn.
   virtual void send(const Query& query) = 0;
-  /// As Stream::delivery().
+  /// Like Stream::delivery().
   [[nodiscard]] virtual std::optional<Delivery> delivery() { return std::nullopt; }
-  /// Ends the connection at once, and tells the pool.
+  /// Ends the connection at once and tells the pool.
   virtual void finish(std::optional<Error> error, std::string detail) = 0;
 
   [[nodiscard]] runtime::Time now() { return schedule_.clock().now(); }
-  /// Takes an id for the query, sends it, and has its silence looked at.
+  /// Takes an id for the query, sends it, and watches for silence.
   void add(Query& query, runtime::Time now);
   /// Appends the query as it goes out to `out`, which is what its observer sees.
   void encode(const Query& query, dns::Buffer& out);
   /// A reply, as it came, of which this has been made.
   void tell_received(dns::Bytes message, const Mux::Received& received);
-  /// A reply has arrived: a connection that was proving or silent is ready.
+  /// A reply has arrived: a proving or silent connection becomes ready.
   void note_heard();
   /// True if the server owes an answer.
   [[nodiscard]] bool owes_answer() const { return pipeline_.in_flight() > 0 || pipeline_.is_probing(); }
-  /// Does what the silence of the connection calls for, if it is silent, and says if it is worn. False when it has
-  /// ended.
+  /// Reacts to silence, and to ids that are in use for too long. False if the connection has ended.
   [[nodiscard]] bool look_at_silence(runtime::Time now);
-  /// When to look again; nullopt while nothing is in flight.
+  /// When to call look_at_silence() again; nullopt if nothing is in flight.
   [[nodiscard]] std::optional<runtime::Time> look_at(runtime::Time now) const;
-  void wear_out();
+  void begin_retiring();
 
   runtime::Schedule& schedule_;
   Encoding encoding_;
@@ -74,7 +73,8 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
  private:
   MessageObserver* observer_ = nullptr;
 
-  /// So many in a row and no acknowledgement: 600 ms or more, by the kernel's timer.
+  /// After this many retransmissions in a row without an acknowledgement (600 ms or more by the kernel's timer), the
+  /// path is dead.
   static constexpr unsigned retransmissions_of_dead_path = 2;
 
   void react_to_silence(runtime::Time now);

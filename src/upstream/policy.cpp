@@ -15,11 +15,11 @@ std::size_t member(ServerSet set, std::size_t n) {
   return static_cast<std::size_t>(std::countr_zero(set));
 }
 
-/// Of one candidate at least.
+/// `candidates` must not be empty.
 std::size_t fastest_of(std::span<const Health* const> servers, ServerSet candidates) {
   auto best = member(candidates, 0);
   for (auto i = best + 1; i < servers.size(); ++i) {
-    // A server that was never asked does not go first: the probes will tell.
+    // A server that was never asked is not preferred; the queries of probe_share will measure it.
     if (contains(candidates, i) && servers[i]->latency() &&
         (!servers[best]->latency() || *servers[i]->latency() < *servers[best]->latency())) {
       best = i;
@@ -72,7 +72,7 @@ std::optional<std::size_t> Policy::choose_up(std::span<const Health* const> serv
 trace::Why Policy::explain(std::span<const Health* const> servers, ServerSet tried, std::size_t chosen) const {
   using enum trace::Why;
   if (!servers[chosen]->is_up()) return soonest_back;
-  // Those that were as good, as choose() ranks them.
+  // The servers that choose() ranks equally.
   ServerSet candidates = 0;
   for (std::size_t i = 0; i < servers.size(); ++i) {
     const bool is_as_good = servers[i]->is_up() && servers[i]->is_responsive() == servers[chosen]->is_responsive();

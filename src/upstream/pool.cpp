@@ -28,7 +28,7 @@ ServerFacts Pool::facts(runtime::Time now) const {
                     .latency = health.latency(),
                     .latencies = profile_.latencies(),
                     .idle_timeout = profile_.idle_timeout(),
-                    .quota = profile_.quota(),
+                    .query_limit = profile_.query_limit(),
                     .knows_edns = profile_.knows_edns(now),
                     .writes_singly = profile_.writes_singly(now),
                     .last_handshake = report_.last_handshake(),
@@ -62,7 +62,7 @@ std::optional<Error> Pool::submit(Query& query, runtime::Time now) {
     report_.count_failure(Error::overloaded, now);
     return refuse(query, Error::overloaded);
   }
-  query.carrier = this;
+  query.holder = this;
   note_wait(query, is_suspect, now);
   if (is_suspect) {
     quarantine_.push_back(query);
@@ -95,15 +95,15 @@ void Pool::note_wait(const Query& query, bool is_suspect, runtime::Time now) con
   });
 }
 
-/// True if a query that comes now finds out whether the server is back, and so waits for that: it should not be the one
-/// that fails since nobody had asked for a while.
+/// True if a query that comes now tests whether the server is back, and so waits for the result. It should not fail
+/// just because no query has come for a while.
 bool Pool::is_trial(runtime::Time now) const {
   const auto& health = profile_.health();
   return health.may_be_tried(now) && members_.coming(false) + members_.coming(true) == 0;
 }
 
 void Pool::abandon(Query& query) {
-  // Queries expire in about the order in which they came, so the search ends early.
+  // Queries are abandoned in about the order in which they came, so that the search ends early.
   if (query.waits_apart) return quarantine_.erase(query);
   const auto found = std::ranges::find(waiting_, &query);
   if (found != waiting_.end()) waiting_.erase(found);
@@ -119,18 +119,18 @@ void Pool::send(Member& target, Query& query, runtime::Time now) {
   const auto in_flight = target.connection->in_flight();
   target.has_one_alone = in_flight == 0;
   target.connection->submit(query, now);
-  // Not before that: opening one moves the others.
+  // Done after submit(), since opening a connection moves the members.
   if (in_flight >= settings_.usual_in_flight) open_beside();
 }
 
-/// Opens a connection beside those that have as much in flight as is usual, unless one is on its way.
+/// Opens another connection if the present ones have as much in flight as usual, unless one is being opened.
 void Pool::open_beside() {
   if (stopping_ || is_in_doubt() || !health().is_up() || members_.coming(false) > 0) return;
   if (members_.in_use() < settings_.max_connections && members_.opening() < settings_.max_handshakes) open();
 }
 
 void Pool::send_waiting(runtime::Time now) {
-  // First, since a lane that is through takes other queries.
+  // First, since a lane without suspects becomes an ordinary connection.
   send_suspects(now);
   while (!waiting_.empty()) {
     auto* const target = members_.with_room(profile_, settings_.usual_in_flight, now);
@@ -145,7 +145,7 @@ void Pool::send_suspects(runtime::Time now) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (!members_[i].lane || !members_[i].takes_queries()) continue;
     auto& connection = *members_[i].connection;
-    // The asker of the query on it has given up. Another one would be blamed for what that may still bring about.
+    // The query on this lane was abandoned. Another query would be blamed for what it may still cause.
     if (!quarantine_.empty() && connection.waited_for() == 0 && connection.in_flight() > 0) return connection.retire();
     while (connection.has_room()) {
       auto* const query = quarantine_.next(*members_[i].lane, connection.in_flight(), members_[i].keeps_alone);
@@ -159,7 +159,7 @@ void Pool::send_suspects(runtime::Time now) {
   }
 }
 
-/// A proving connection whose probe is late is given one query all the same: some servers do not answer for the root.
+/// Gives a proving connection whose probe is late one query, since some servers do not answer for the root.
 void Pool::try_late(runtime::Time now) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     auto& m = members_[i];
@@ -174,27 +174,28 @@ void Pool::try_late(runtime::Time now) {
   }
 }
 
-/// Opens what the queries need that wait: one connection, or several at once where each serves only a few; and lanes.
+/// Opens what the waiting queries need: one connection, or several if each serves only a few queries; and lanes.
 void Pool::open_as_needed(runtime::Time now) {
   if (stopping_ || (waiting_.empty() && quarantine_.empty())) return;
   if (!health().is_up() && now < health().retry_at_if_asked()) return try_again_soon();
-  // While the server is in doubt, one connection finds out for all.
+  // While the server is in doubt, one connection tests it for all queries.
   auto coming = members_.coming(false);
   const auto lanes_coming = members_.coming(true);
   if ((is_in_doubt() || !health().is_up()) && coming + lanes_coming > 0) return;
-  const auto quota = profile_.quota();
-  const auto wanted = quota ? (waiting_.size() + *quota - 1) / *quota : std::min<std::size_t>(waiting_.size(), 1);
+  const auto query_limit = profile_.query_limit();
+  const auto wanted =
+      query_limit ? (waiting_.size() + *query_limit - 1) / *query_limit : std::min<std::size_t>(waiting_.size(), 1);
   const auto may_open = [this] { return members_.opening() < settings_.max_handshakes; };
-  // Lanes first, for which the others would leave no handshake.
+  // Lanes first, since the other connections could take all handshakes.
   if (!quarantine_.empty() && lanes_coming == 0 && members_.lanes() < settings_.max_lanes && may_open())
     open(Quarantine::Lane{});
   for (; coming < wanted && members_.in_use() < settings_.max_connections && may_open(); ++coming) open();
-  // Where every connection is used up and none closes, nothing else would let the waiting queries go on.
-  if (waiting_.empty() || !quota) return;
-  if (const auto doubted_at = members_.quota_doubted_at(profile_)) wake_at(*doubted_at);
+  // If every connection is used up and none closes, only this lets the waiting queries go on.
+  if (waiting_.empty() || !query_limit) return;
+  if (const auto doubted_at = members_.query_limit_doubted_at(profile_)) wake_at(*doubted_at);
 }
 
-/// The server is down, and somebody asks.
+/// The server is down and queries wait: tries it again sooner.
 void Pool::try_again_soon() {
   wake_at(health().retry_at_if_asked());
 }
@@ -223,8 +224,8 @@ void Pool::ready(Connection& connection, const Handshake& handshake) {
   opened.ready_at = now();
   opened.handshake = handshake;
   if (stopping_) return connection.retire();
-  // A handshake, or a socket that is bound, is no sign of a server that answers. The probe is one, whether or not
-  // anybody asks.
+  // A completed handshake, or a bound socket, does not show that the server answers. The probe does, even if there are
+  // no queries.
   opened.has_to_prove = is_in_doubt() || !health().is_up();
   if (opened.has_to_prove) connection.prove(now());
   serve();
@@ -234,23 +235,23 @@ void Pool::serve() {
   const auto at = now();
   send_waiting(at);
   open_as_needed(at);
-  retire_worn();
+  retire_replaced();
   publish();
 }
 
-/// Make before break: those that wore out go when there is another.
-void Pool::retire_worn() {
+/// Make before break: connections to be replaced are retired once another is ready.
+void Pool::retire_replaced() {
   if (members_.ready() == 0) return;
   for (std::size_t i = 0; i < members_.size(); ++i) {
-    if (members_[i].state() == ConnectionState::worn) members_[i].connection->retire();
+    if (members_[i].state() == ConnectionState::retiring) members_[i].connection->retire();
   }
 }
 
-void Pool::wears_out(Connection& /*connection*/) {
+void Pool::needs_replacement(Connection& /*connection*/) {
   publish();
-  // One that is worn is in no limit any more, so that a full pool can change at all.
+  // A connection to be replaced does not count against the limit, so that even a full pool can replace it.
   if (!stopping_ && members_.in_use() == 0) open();
-  retire_worn();
+  retire_replaced();
   open_as_needed(now());
 }
 
@@ -266,8 +267,7 @@ void Pool::gone(Connection& connection) {
   publish();
 }
 
-/// Time to doubt the quota; or to try a server that is down again, whether or not a query waits: the next one should
-/// find it up.
+/// Tests the query limit, or tries a server that is down, even if no query waits, so that the next query finds it up.
 void Pool::expired(runtime::Time now) {
   const auto again_later = [&] { wake_at(now + Health::longest_backoff_asked); };
   context_.schedule.contain("upstream pool", [&] { wake(now); }, again_later);
@@ -279,7 +279,7 @@ void Pool::wake(runtime::Time now) {
     return open_as_needed(now);
   }
   if (now < health().retry_at_if_asked()) return try_again_soon();
-  // One that is under way sets the next deadline when it ends.
+  // A connection that is being opened sets the next deadline when it ends.
   if (stopping_ || members_.coming(false) + members_.coming(true) > 0) return;
   // A connection that outlived the one that failed is as good as a new one.
   auto* const outlived = members_.any_ready();
@@ -306,7 +306,7 @@ void Pool::publish() {
   const auto by_label = members_.by_label();
   for (const auto label : runtime::enumerators<ConnectionLabel>)
     connections_[label].set(static_cast<double>(by_label[label]));
-  // A connection that died of its silence leaves the server as silent as it was, until another is heard of.
+  // If a silent connection has died, the server stays silent until another connection is ready.
   if (members_.are_silent()) {
     health().set_silent(true);
   } else if (members_.any_ready() != nullptr) {

@@ -1,6 +1,5 @@
 #pragma once
-// The connections of one shard to one server. Pure: the time is a Schedule's, the connections are whatever the factory
-// makes.
+// The connections of one shard to one server. Pure: a Schedule provides the time, and a factory the connections.
 
 #include <array>
 #include <cstddef>
@@ -25,29 +24,30 @@ namespace pillion::upstream {
 
 struct PoolSettings {
   config::Protocol protocol = config::Protocol::tls;
-  std::size_t max_connections = 4;  ///< that take queries or are about to; those that drain are not counted
-  /// In flight on each connection before another is opened. Beyond that a query goes out all the same: what nobody
-  /// answers must not keep others waiting.
+  /// The most connections that take queries or soon will; draining ones do not count.
+  std::size_t max_connections = 4;
+  /// Queries in flight on each connection before another is opened. Beyond it queries are still sent, since names that
+  /// nobody answers must not keep others waiting.
   std::size_t usual_in_flight = default_usual_in_flight;
-  std::size_t max_handshakes = 2;  ///< at once
-  std::size_t max_lanes = 2;       ///< for suspects (Quarantine), besides
-  /// Queries that wait for a connection: as many as clients may have in flight, whose share of that is what bounds
-  /// them.
+  std::size_t max_handshakes = 2;  ///< the most handshakes at once
+  std::size_t max_lanes = 2;       ///< the most connections for suspects (Quarantine), in addition
+  /// The most queries that wait for a connection: as many as clients may have in flight. A client's share of that
+  /// limits how many of them are its own.
   std::size_t max_waiting = 16'384;
-  /// A connection that was closed is opened anew at once, before there is a query, if one was sent in so long.
+  /// If a query was sent within this time, a connection that was closed is opened again at once.
   std::chrono::milliseconds warm_for{60'000};
 };
 
-/// What a pool needs of its surroundings; outlives it.
+/// What a pool needs from its surroundings, which must outlive it.
 struct PoolContext {
   runtime::Schedule& schedule;
   runtime::Log& log;
   std::function<double()> random;  ///< uniform in [0, 1)
 };
 
-/// Keeps a connection warm, opens more only when those it has are full, replaces them before they are retired, and
-/// carries queries over from a connection that ended to the next. Decides whether the server is up.
-class Pool final : public Channel, public ConnectionEvents, public Carrier, runtime::Deadline {
+/// Keeps a connection open, opens more only if the present ones are full, replaces them before they are retired, and
+/// sends the queries of a connection that ended on another one. Decides whether the server is up.
+class Pool final : public Channel, public ConnectionEvents, public QueryHolder, runtime::Deadline {
  public:
   using MakeConnection = std::function<std::unique_ptr<Connection>(ConnectionEvents&, ServerProfile&)>;
 
@@ -56,11 +56,11 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
        MakeConnection make);
   ~Pool() override = default;
 
-  /// Begins with what another pool has learned of the same server. Before start().
+  /// Takes over what another pool has learned about the same server. Called before start().
   void inherit(const ServerProfile& known) { profile_.inherit(known); }
   void start() override;
   [[nodiscard]] std::optional<Error> submit(Query& query, runtime::Time now) override;
-  /// Of a query that waits for a connection.
+  /// Abandons a query that waits for a connection.
   void abandon(Query& query) override;
   void stop() override;
   [[nodiscard]] bool empty() const override { return members_.empty(); }
@@ -81,7 +81,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void answered_probe(Connection& connection) override;
   void fell_silent(Connection& connection) override;
   void needs_single_records(Connection& connection) override;
-  void wears_out(Connection& connection) override;
+  void needs_replacement(Connection& connection) override;
   void unsendable(Connection& connection, Query& query) override;
   void closed(Connection& connection, std::optional<Error> error, std::string detail,
               std::vector<Query*> lost) override;
@@ -90,11 +90,11 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void wake(runtime::Time now);
 
   [[nodiscard]] runtime::Time now() { return context_.schedule.clock().now(); }
-  /// The queries may be to blame for connections that end without any answer, or the server: so many in a row, and it
-  /// has to prove itself to a probe.
-  static constexpr unsigned fruitless_to_doubt = 3;
-  [[nodiscard]] bool is_in_doubt() const { return fruitless_ >= fruitless_to_doubt; }
-  /// A question is known for a probe that may come in a while: copying each would only cost.
+  /// After this many connections in a row that ended without any answer, the server may be at fault instead of the
+  /// queries: it must answer a probe first.
+  static constexpr unsigned unanswered_to_doubt = 3;
+  [[nodiscard]] bool is_in_doubt() const { return unanswered_in_a_row_ >= unanswered_to_doubt; }
+  /// The interval at which a question is copied for probes, since copying each would cost too much.
   static constexpr std::chrono::milliseconds learn_every{100};
   [[nodiscard]] Health& health() { return profile_.health(); }
 
@@ -115,7 +115,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void keep_warm(runtime::Time now, bool had_answers);
   void try_again_soon();
   void wake_at(runtime::Time time);
-  // What a connection's end, or an answer, says.
+  // Reactions to answers and to the end of a connection.
   void heard(Member& member, runtime::Time now);
   void learn_question(const Query& query, const Reply& reply, runtime::Time now);
   [[nodiscard]] std::optional<Error> verdict(const Member& ended, std::optional<Error> error,
@@ -129,7 +129,7 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   void note_ending(const Query& query, std::optional<Error> error, const std::string& detail, bool is_sent_again) const;
   void give_back(const std::vector<Query*>& lost, Error error, const std::string& detail);
   static void fail(const std::vector<Query*>& queries, Error error);
-  void retire_worn();
+  void retire_replaced();
   void publish();
 
   PoolContext context_;
@@ -147,10 +147,10 @@ class Pool final : public Channel, public ConnectionEvents, public Carrier, runt
   Members members_;
   std::deque<Query*> waiting_;
   Quarantine quarantine_;
-  unsigned fruitless_ = 0;  // connections in a row that ended with queries and without any answer
+  unsigned unanswered_in_a_row_ = 0;  // connections in a row that ended with queries and without any answer
   std::optional<runtime::Time> last_sent_;
   runtime::Time learn_at_ = runtime::Time::min();
-  std::string last_detail_;  // of the last failure of the server
+  std::string last_detail_;  // detail of the server's last failure
   bool tried_ = false;
   bool stopping_ = false;
 };

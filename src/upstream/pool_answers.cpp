@@ -1,4 +1,4 @@
-// What follows from what is heard on a connection, or is not: replies, the answer to a probe, a silence.
+// The pool's reactions to what a connection receives, or does not: replies, the answer to a probe, silence.
 
 #include "upstream/pool.hpp"
 
@@ -10,7 +10,8 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
   auto& from = members_.of(connection);
   const bool from_lane = from.lane.has_value();
   if (from_lane) Quarantine::answered(*from.lane);
-  // A datagram that matches nothing may be anybody's. Whoever hears of a recovery may submit: `from` may have moved.
+  // A datagram that matches nothing may come from anybody. heard() may tell a listener that submits queries, so that
+  // `from` may be invalid after it.
   if (received.reply || received.reply.error() != Error::mismatched_reply) heard(from, at);
   auto* const query = received.query;
   if (!received.reply) {
@@ -18,7 +19,7 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
     if (query != nullptr) query->failed(received.reply.error());
   } else {
     report_.replied(*received.reply);
-    // A refusal is quick; it must not make a server the fastest.
+    // A refusal is quick and must not make a server the fastest.
     if (is_usable(received.reply->rcode)) profile_.replied(received.reply->latency);
     if (query != nullptr && at >= learn_at_) learn_question(*query, *received.reply, at);
     if (query != nullptr && !retry_without_edns(*query, *received.reply, at)) query->replied(*received.reply);
@@ -28,7 +29,7 @@ void Pool::received(Connection& connection, const Mux::Received& received) {
   open_as_needed(at);
 }
 
-/// A question that the server answers at once, so that a probe may ask it. One that is signed is its asker's alone.
+/// Keeps a question that the server answers quickly, for probes. Not a signed one, which is its client's alone.
 void Pool::learn_question(const Query& query, const Reply& reply, runtime::Time now) {
   const bool is_quick = 2 * reply.latency <= profile_.patience();
   if (!is_quick || reply.rcode != dns::rcode::noerror || !reply.message || query.opaque) return;
@@ -37,8 +38,8 @@ void Pool::learn_question(const Query& query, const Reply& reply, runtime::Time 
   learn_at_ = now + learn_every;
 }
 
-/// RFC 6891 section 7: a server that knows no EDNS says FORMERR or NOTIMP, and no OPT. Taken for one when it answers
-/// the same question without.
+/// RFC 6891 section 7: a server without EDNS replies FORMERR or NOTIMP and sends no OPT. The pool assumes such a
+/// server once it answers the same question without EDNS.
 bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time now) {
   const bool is_refusal = reply.rcode == dns::rcode::formerr || reply.rcode == dns::rcode::notimp;
   if (query.without_edns) {
@@ -50,7 +51,7 @@ bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time no
   if (!is_refusal || query.opaque || (reply.message && reply.message->opt())) return false;
   trace::note(*query.trace, [&] { return trace::SentWithoutEdns{.server = report_.server()}; });
   query.without_edns = query.was_refused_with_edns = true;
-  query.carrier = this;
+  query.holder = this;
   if (query.suspicion.endings > 0) {
     quarantine_.push_back(query);
   } else {
@@ -62,7 +63,7 @@ bool Pool::retry_without_edns(Query& query, const Reply& reply, runtime::Time no
 void Pool::heard(Member& from, runtime::Time now) {
   from.last_reply = now;
   profile_.heard(now);
-  fruitless_ = 0;
+  unanswered_in_a_row_ = 0;
   if (health().is_responsive()) return;
   const bool was_down = !health().is_up();
   health().recovered();
@@ -74,7 +75,7 @@ void Pool::heard(Member& from, runtime::Time now) {
 
 void Pool::answered_probe(Connection& connection) {
   auto& from = members_.of(connection);
-  // A suspect that is still unanswered is slow, and has not ended the connection: others may go beside it.
+  // A suspect that is still unanswered is slow, and did not end the connection. Others may be sent too.
   if (from.lane && connection.in_flight() > 0) {
     Quarantine::answered(*from.lane);
     from.keeps_alone = false;

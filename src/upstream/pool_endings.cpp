@@ -1,4 +1,4 @@
-// What follows from the end of a connection: for the server, and for the queries that were on it.
+// The consequences of a connection's end for the server and for the queries on it.
 
 #include <algorithm>
 #include <utility>
@@ -20,17 +20,18 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   } else if (const auto failure = verdict(ended, error, lost)) {
     server_failed(*failure, detail, lost, at);
   } else if (error == Error::stalled) {
-    // Whoever asked may know a server that answers sooner; what waits here goes on by the next connection.
+    // The lost queries fail, since another server may answer sooner. The queries that wait here continue on the next
+    // connection.
     report_.count_failure(Error::stalled, now());
     retire_unheard(at);
-    // The next one may be no better, and has to prove itself before queries wait on it.
-    if (members_.any_ready() == nullptr) fruitless_ = fruitless_to_doubt;
+    // The next connection may be no better, and must prove itself before queries wait on it.
+    if (members_.any_ready() == nullptr) unanswered_in_a_row_ = unanswered_to_doubt;
     for (auto* const query : lost) {
       note_ending(*query, error, detail, false);
       query->failed(Error::stalled);
     }
   } else {
-    // A reset or a close is in the course of things; what is no DNS is not, and has no query to be counted with.
+    // A reset or a close is normal. Data that is not DNS is not, and there is no query to count it with.
     if (error && traits(*error).blame == Blame::query) report_.count_failure(*error, now());
     if (lost.empty() && connection.was_ended_by_server()) report_.metrics().idle_closes.add();
     carry_over(ended, lost, error, detail);
@@ -38,7 +39,8 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   send_waiting(at);
   open_as_needed(at);
   if (!stopping_ && !health().is_up() && !is_set()) {
-    // What failed for want of descriptors says nothing of the server, whose back-off may be over; it would fail again.
+    // A failure for lack of descriptors says nothing about the server, whose back-off may be over. It would fail again
+    // at once.
     const auto soonest = is_our_fault ? at + Health::longest_backoff_asked : health().retry_at();
     context_.schedule.set_deadline(*this, std::max(health().retry_at(), soonest));
   }
@@ -46,7 +48,7 @@ void Pool::closed(Connection& connection, std::optional<Error> error, std::strin
   publish();
 }
 
-/// A path that has forgotten one connection has forgotten those as well on which nothing was heard since, be it a
+/// A path that has forgotten one connection has also forgotten those on which nothing was received since, not even a
 /// handshake.
 void Pool::retire_unheard(runtime::Time now) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
@@ -56,18 +58,18 @@ void Pool::retire_unheard(runtime::Time now) {
   }
 }
 
-/// What the server is to blame for, if it is. What becomes of a connection that had answers says nothing of it: a path
-/// forgets connections, and a server that closes with our queries unread resets them. Nor does the end of one without
-/// an answer, where it had queries that may have brought it about.
+/// The error that the server is to blame for, or nullopt if it is not to blame. The end of a connection that had
+/// answers says nothing about the server: a path forgets connections, and a server that closes with unread queries
+/// resets them. Nor does the end of a connection without an answer if its queries may have caused it.
 std::optional<Error> Pool::verdict(const Member& ended, std::optional<Error> error, const std::vector<Query*>& lost) {
   const bool is_ours = !error && !ended.connection->was_ended_by_server();
   if (stopping_ || is_ours || ended.last_reply) return std::nullopt;
   if (!ended.ready_at || error == Error::stalled) return error;
-  // Of a datagram the system says so whenever nobody is there.
+  // For a datagram, the system reports this when no process listens.
   if (error && traits(*error).blame == Blame::server && !traits(*error).is_of_handshake) return error;
   if (lost.empty()) return error || !ended.has_to_prove ? error : Error::closed;
-  // The suspect on a lane explains its end.
-  if (!ended.lane) ++fruitless_;
+  // On a lane, the suspect explains the end.
+  if (!ended.lane) ++unanswered_in_a_row_;
   return std::nullopt;
 }
 
@@ -80,17 +82,17 @@ void Pool::server_failed(Error error, const std::string& detail, const std::vect
   give_back(lost, error, detail);
 }
 
-/// Queries that a connection left unanswered wait for the next, before those that came later; apart from them where one
-/// of the lost may have ended it.
+/// Queries that a connection left unanswered wait for the next one, before later queries. If one of them may have
+/// ended it, they wait apart from the others.
 void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost, std::optional<Error> error,
                       const std::string& detail) {
   if (lost.empty()) return;
   if (stopping_) return fail(lost, Error::stopped);
   for (auto* const query : lost) {
-    query->carrier = this;
+    query->holder = this;
     query->was_lost = true;
   }
-  if (profile_.quota() == ended.connection->answered()) {
+  if (profile_.query_limit() == ended.connection->answered()) {
     for (const auto* const query : lost) note_ending(*query, error, detail, true);
     put_back(lost);
     return acquit();
@@ -104,8 +106,9 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost, std:
   fail(guilty, Error::closed);
 }
 
-/// The connection served as many queries as the server ever answers on one: nobody is to blame. The ending counts all
-/// the same, since such a number may be chance: otherwise a query that ends connections would never be given up.
+/// The connection served as many queries as the server answers on any, so that no query is to blame. The end still
+/// counts for each query, since the number may be chance: a query that ends connections must be given up at some
+/// point.
 void Pool::put_back(const std::vector<Query*>& lost) {
   std::vector<Query*> given_up;
   for (auto query = lost.rbegin(); query != lost.rend(); ++query) {
@@ -118,7 +121,7 @@ void Pool::put_back(const std::vector<Query*>& lost) {
   fail(given_up, Error::closed);
 }
 
-/// Those who were lost before the quota was known were beyond it, too.
+/// Queries that were lost before the query limit was known were beyond it too.
 void Pool::acquit() {
   const auto suspects = quarantine_.release();
   waiting_.insert(waiting_.begin(), suspects.begin(), suspects.end());
@@ -128,9 +131,9 @@ void Pool::fail(const std::vector<Query*>& queries, Error error) {
   for (auto* const query : queries) query->failed(error);
 }
 
-/// The server failed: whoever asked may know another one.
+/// The server failed: fails all queries, since another server may answer them.
 void Pool::give_back(const std::vector<Query*>& lost, Error error, const std::string& detail) {
-  // Taken out first: failed() may submit to this pool again.
+  // Removed first, since failed() may submit to this pool again.
   const auto waiting = std::exchange(waiting_, {});
   const auto suspects = quarantine_.release();
   const auto give = [&](Query* query) {

@@ -1,16 +1,16 @@
 #pragma once
-// The question that shows whether a connection is alive: the root's name servers, which every resolver has at hand, or
-// what this server is known to answer (KnownQuestion).
+// The question that tests whether a connection is alive: the root's name servers, which every resolver knows, or a
+// question that this server has answered (KnownQuestion).
 
 #include "dns/response.hpp"
 #include "upstream/query.hpp"
 
 namespace pillion::upstream {
 
-/// Belongs to the connection that it is sent on, of which nobody else waits for the answer.
+/// Belongs to the connection that it is sent on. No one else waits for its answer.
 class Probe final : public Query {
  public:
-  /// `known`: header and question; empty: for the root's name servers. None may be under way.
+  /// `known` is a header and question; empty: the root's name servers. The probe must not be in flight.
   void ask(dns::Bytes known) {
     message.assign(known.begin(), known.end());
     constexpr std::uint8_t root = 0;

@@ -30,21 +30,21 @@ void ServerProfile::replied(runtime::Duration latency) {
     patience_ = std::min<runtime::Duration>(least_patience + 2 * *slow_after_, Liveness::longest_patience);
 }
 
-/// Several times the same number, since whatever else ends connections does not count.
+/// Requires the same number several times, since connections also end for other reasons.
 void ServerProfile::closed_after(std::uint64_t answered, runtime::Duration since_reply) {
-  if (answered == 0 || since_reply >= quota_window) return;
+  if (answered == 0 || since_reply >= query_limit_window) return;
   closes_alike_ = std::exchange(last_answered_, answered) == answered ? closes_alike_ + 1 : 1;
-  if (closes_alike_ >= closes_to_learn_) quota_ = answered;
+  if (closes_alike_ >= closes_to_learn_) query_limit_ = answered;
 }
 
 void ServerProfile::closed_at_query() {
-  quota_.reset();
+  query_limit_.reset();
   closes_alike_ = 0;
   last_answered_ = 0;
   closes_to_learn_ = closes_to_learn_in_doubt;
 }
 
-/// Twice about the same time, since a server that restarts closes idle connections as well.
+/// Requires about the same time twice, since a server that restarts closes idle connections too.
 void ServerProfile::closed_idle(runtime::Duration idle) {
   if (idle < least_idle) return;
   const auto before = std::exchange(last_idle_, idle);

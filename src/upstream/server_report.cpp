@@ -26,7 +26,7 @@ void ServerReport::connected(const Handshake& handshake, runtime::Time now) {
             {"ms", milliseconds}});
 }
 
-/// Says once that the post-quantum groups are left out, and once that they are offered again.
+/// Logs once that the post-quantum groups are not offered, and once that they are offered again.
 void ServerReport::note_groups(const Handshake& handshake) {
   if (handshake.fell_back) metrics_.group_fallbacks.add();
   if (handshake.fell_back == std::exchange(fell_back_, handshake.fell_back)) return;

@@ -1,5 +1,5 @@
 #pragma once
-// What a pool says of its server: to the log, and in numbers.
+// Reports a pool's server to the log and the metrics.
 
 #include <optional>
 #include <string>
@@ -12,10 +12,10 @@
 
 namespace pillion::upstream {
 
-/// Says each thing once: the first connection, a failure with its reason, that the server answers again.
+/// Logs each change once: the first connection, a failure with its reason, that the server answers again.
 class ServerReport {
  public:
-  /// `upstream` and `server` are the names for people. `says_up`: pillion_upstream_up is this pool's to set.
+  /// `upstream` and `server` are the names for people. `says_up` is true if this pool sets pillion_upstream_up.
   ServerReport(runtime::Log& log, ServerMetrics& metrics, std::string upstream, std::string server, bool says_up)
       : log_(log), metrics_(metrics), upstream_(std::move(upstream)), server_(std::move(server)) {
     if (says_up) up_.emplace(metrics.up, 1);
@@ -27,14 +27,14 @@ class ServerReport {
   void connected(const Handshake& handshake, runtime::Time now);
   void count_failure(Error error, runtime::Time now);
   void replied(const Reply& reply);
-  /// The server is backed off from.
+  /// The server has failed and is backed off from.
   void failed(Error error, const std::string& detail, runtime::Time now);
   void answers_again();
   void edns_turned_off();
 
-  /// nullopt without TLS, and before the first.
+  /// nullopt without TLS, and before the first handshake.
   [[nodiscard]] const std::optional<LastHandshake>& last_handshake() const { return last_handshake_; }
-  /// nullopt before the first.
+  /// nullopt before the first failure.
   [[nodiscard]] const std::optional<LastFailure>& last_failure() const { return last_failure_; }
 
  private:
@@ -47,10 +47,10 @@ class ServerReport {
   ServerMetrics& metrics_;
   std::string upstream_;
   std::string server_;
-  std::optional<runtime::NewestGauge::Setter> up_;  // nullopt: that is another pool's to say
-  std::optional<Error> reported_;                   // the failure that the log has
-  bool fell_back_ = false;                          // as the newest handshake did
-  bool was_connected_ = false;                      // any connection, ever
+  std::optional<runtime::NewestGauge::Setter> up_;  // nullopt if another pool sets the gauge
+  std::optional<Error> reported_;                   // the failure that was logged last
+  bool fell_back_ = false;                          // whether the newest handshake left the post-quantum groups out
+  bool was_connected_ = false;                      // whether any connection has ever been ready
   std::optional<LastHandshake> last_handshake_;
   std::optional<LastFailure> last_failure_;
 };

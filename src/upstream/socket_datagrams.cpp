@@ -17,7 +17,7 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t read_size = 4096;  // more than any payload size that we advertise
+constexpr std::size_t read_size = 4096;  // bytes, more than any payload size that we advertise
 constexpr unsigned reads_per_turn = 64;  // then other sockets have their turn
 
 }  // namespace
@@ -25,7 +25,7 @@ constexpr unsigned reads_per_turn = 64;  // then other sockets have their turn
 SocketDatagrams::SocketDatagrams(runtime::Loop& loop, asio::ip::udp::endpoint server, DatagramEvents& events)
     : loop_(loop), server_(std::move(server)), events_(events), socket_(loop.io()), in_(read_size) {}
 
-/// After an exception, what was thrown over is not known, so that the connection cannot go on.
+/// An exception leaves the state unknown, so that the connection must end.
 template <typename Work>
 void SocketDatagrams::contained(Work work) {
   const auto give_up = [this] {
@@ -41,7 +41,7 @@ void SocketDatagrams::open() {
   if (!error) socket_.non_blocking(true, error);
   if (!error) socket_.connect(server_, error);
   ++operations_;
-  // opened() and failed() come from the loop, not from here.
+  // opened() and failed() must come from the loop.
   asio::post(loop_.io(), [this, error] {
     if (closed_) return end_operation();
     contained([&] {
@@ -69,17 +69,17 @@ void SocketDatagrams::readable(const error_code& error) {
 
 void SocketDatagrams::read_all() {
   for (unsigned i = 0; !closed_ && i < reads_per_turn; ++i) {
-    // Asio does not say whether a datagram was cut; MSG_TRUNC makes recv(2) return its whole size.
+    // Asio does not report whether a datagram was cut. With MSG_TRUNC, recv(2) returns its whole size.
     const auto size = ::recv(socket_.native_handle(), in_.data(), in_.size(), MSG_DONTWAIT | MSG_TRUNC);
     if (size >= 0) {
       const auto whole = static_cast<std::size_t>(size);
       events_.arrived(dns::Bytes(in_).first(std::min(whole, in_.size())), whole > in_.size());
-      // The wait looks at the socket first, so that what is there all the same comes next turn.
+      // The wait checks the socket first, so that a further datagram is read in the next turn.
       if (closed_ || !events_.expects_more()) return;
       continue;
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return;
-    // An ICMP error for something that we sent: nobody listens there.
+    // An ICMP error for something that we sent: no process listens there.
     const error_code error(errno, boost::system::system_category());
     return events_.failed(socket_error(error), error.message());
   }
@@ -110,7 +110,7 @@ void SocketDatagrams::send_all() {
   sending_ends_.clear();
 }
 
-/// A full socket buffer loses the datagram as the network might: the query is sent again after its share of the budget.
+/// If the socket's buffer is full, the datagram is lost as it might be in the network. The query is sent again later.
 void SocketDatagrams::not_sent(dns::Bytes datagram, const error_code& error) {
   if (error == asio::error::would_block || error == asio::error::no_buffer_space) return;
   if (error == asio::error::message_size) return events_.too_large(dns::read_u16(datagram, 0));
@@ -121,7 +121,7 @@ void SocketDatagrams::close() {
   closed_ = true;
   error_code ignored;
   socket_.close(ignored);
-  // An operation of its own, so that released() follows even where none is under way.
+  // Counts as an operation, so that released() follows even if no other is pending.
   ++operations_;
   asio::post(loop_.io(), [this] { end_operation(); });
 }

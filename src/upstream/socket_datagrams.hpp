@@ -1,5 +1,5 @@
 #pragma once
-// The datagrams that Asio drives.
+// Datagrams over an Asio socket.
 
 #include <vector>
 
@@ -39,9 +39,9 @@ class SocketDatagrams final : public Datagrams, runtime::Flushable {
   Socket socket_;
   bool closed_ = false;
   unsigned operations_ = 0;
-  dns::Buffer out_;                // datagrams of this turn, one after the other
-  std::vector<std::size_t> ends_;  // where each of them ends
-  dns::Buffer sending_;            // as out_ and ends_, of those that are being sent: an event may bring about others
+  dns::Buffer out_;                // the datagrams of this turn, one after another
+  std::vector<std::size_t> ends_;  // the end of each of them
+  dns::Buffer sending_;            // the datagrams being sent; separate from out_, since an event may add others
   std::vector<std::size_t> sending_ends_;
   dns::Buffer in_;
 };

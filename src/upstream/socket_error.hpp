@@ -1,5 +1,5 @@
 #pragma once
-// The operating system's errors as ours.
+// Maps errors of the operating system to ours.
 
 #include <boost/asio/error.hpp>
 

@@ -25,8 +25,9 @@ using boost::system::error_code;
 namespace {
 
 constexpr std::size_t read_size = 16 * 1024 + 512;  // a whole TLS record, and the start of a message before it
-constexpr std::size_t kept_capacity = std::size_t{64} * 1024;  // of the output; more is a peak's
-constexpr unsigned reads_per_turn = 16;                        // then other sockets have their turn
+// Bytes of the output buffer that are kept; more is freed after a peak.
+constexpr std::size_t kept_capacity = std::size_t{64} * 1024;
+constexpr unsigned reads_per_turn = 16;  // then other sockets have their turn
 
 }  // namespace
 
@@ -36,7 +37,7 @@ void SocketStream<Transport>::open() {
   try {
     loop_.tasks().spawn(run(), "upstream connection");
   } catch (...) {
-    // There is nothing that connects: the connection's time-out ends it.
+    // Nothing connects now. The connection's timeout ends it.
     --operations_;
     throw;
   }
@@ -46,7 +47,7 @@ template <typename Transport>
 asio::awaitable<void> SocketStream<Transport>::run() {
   bool failed = false;
   try {
-    // Not within the condition: g++ 12 then makes a coroutine that resumes into a trap.
+    // Not within the condition: g++ 12 would make a coroutine that traps when it is resumed.
     const bool connected = co_await connect();
     if (connected) co_await read();
   } catch (...) {
@@ -57,14 +58,14 @@ asio::awaitable<void> SocketStream<Transport>::run() {
   end_operation();
 }
 
-/// After an exception: what was thrown over is not known, so that the connection cannot go on.
+/// An exception leaves the state unknown, so that the connection must end.
 template <typename Transport>
 void SocketStream<Transport>::give_up() {
   if (phase_ != Phase::opening && phase_ != Phase::open) return;
   loop_.contain("upstream connection", [this] { events_.ended(Error::no_resources, "internal error"); }, [] {});
 }
 
-/// True when bytes may be read.
+/// True if bytes may be read.
 template <typename Transport>
 asio::awaitable<bool> SocketStream<Transport>::connect() {
   error_code error;
@@ -106,7 +107,7 @@ asio::awaitable<void> SocketStream<Transport>::read() {
   }
 }
 
-/// Reads and hands on what has arrived, and says what is left to be read.
+/// Reads and hands on what has arrived. Returns what is left to read.
 template <typename Transport>
 typename SocketStream<Transport>::Left SocketStream<Transport>::read_ready() {
   loop_.clock().refresh();
@@ -124,26 +125,26 @@ typename SocketStream<Transport>::Left SocketStream<Transport>::read_ready() {
     }
     use(size);
     if (phase_ != Phase::open) return Left::ended;
-    // What the socket still has, or its end, is found by the wait, which looks at the socket first.
+    // The wait checks the socket first, and so finds more data or its end.
     if (!transport_.has_pending()) left = Left::nothing;
   }
-  // Where nothing is in flight no answer is held back, and the next query carries the acknowledgement.
+  // If nothing is in flight, no answer is held back, and the next query carries the acknowledgement.
   if (events_.expects_more()) acknowledge_at_once();
   return left;
 }
 
 template <typename Transport>
 void SocketStream<Transport>::fail(const error_code& error) {
-  // Many servers close the TCP connection without close_notify; every message says its length, so a cut cannot go
-  // unnoticed.
+  // Many servers close the TCP connection without close_notify. Each message states its length, so that a truncation
+  // is noticed.
   if (error == asio::error::eof) return events_.ended(std::nullopt, {});
   if (error.category() == asio::error::get_ssl_category()) return events_.ended(Error::tls_failed, error.message());
-  // The kernel has given up on what it sent, or asked (set_options).
+  // The kernel has given up: its data or its keepalive was not acknowledged (set_options).
   if (error == asio::error::timed_out) return events_.ended(Error::stalled, error.message());
   events_.ended(socket_error(error), error.message());
 }
 
-/// Hands on what has arrived, and keeps what is not a whole message yet.
+/// Hands on what has arrived, and keeps an incomplete message.
 template <typename Transport>
 void SocketStream<Transport>::use(std::size_t size) {
   in_size_ += size;
@@ -159,7 +160,7 @@ void SocketStream<Transport>::flush() {
   loop_.contain("upstream connection", [this] { write(); }, [this] { give_up(); });
 }
 
-/// Writes the messages of this turn: all of them in one TLS record where they fit, or each in one of its own.
+/// Writes the messages of this turn: all of them in one TLS record if they fit, or each in its own.
 template <typename Transport>
 void SocketStream<Transport>::write() {
   if (socket_is_full_ || phase_ != Phase::open) return;
@@ -196,7 +197,7 @@ void SocketStream<Transport>::wait_writable() {
 template <typename Transport>
 std::optional<Delivery> SocketStream<Transport>::delivery() {
   const auto socket = transport_.socket().native_handle();
-  // What is not acknowledged, be it sent or not (tcp(7)).
+  // Bytes that are not acknowledged, whether sent or not (tcp(7)).
   int queued = 0;
   tcp_info info{};
   socklen_t size = sizeof info;
@@ -217,7 +218,7 @@ void SocketStream<Transport>::shut_down() {
 
 template <typename Transport>
 void SocketStream<Transport>::close() {
-  // An operation of its own, so that released() follows even where none is under way.
+  // Counts as an operation, so that released() follows even if no other is pending.
   ++operations_;
   close_socket();
   asio::post(loop_.io(), [this] { end_operation(); });
@@ -234,13 +235,13 @@ template <typename Transport>
 void SocketStream<Transport>::end_operation() {
   if (--operations_ > 0) return;
   asio::post(loop_.io(), [this] {
-    // Meanwhile a time-out may have closed what was only shut: that is an operation of its own.
+    // A timeout may meanwhile have closed what was only shut down, which is another operation.
     if (operations_ == 0) events_.released();
   });
 }
 
-/// The kernel finds out for us whether the other end of an idle connection is still there, and gives up one whose bytes
-/// are not acknowledged, before a query would have to wait for it (tcp(7)).
+/// Makes the kernel test whether the other end of an idle connection is still there, and give up a connection whose
+/// bytes are not acknowledged, before a query has to wait for it (tcp(7)).
 template <typename Transport>
 void SocketStream<Transport>::set_options() {
   const auto set = [socket = transport_.socket().native_handle()](int level, int name, int value) {
@@ -254,8 +255,9 @@ void SocketStream<Transport>::set_options() {
   set(IPPROTO_TCP, TCP_USER_TIMEOUT, 10'000);
 }
 
-/// Servers that leave Nagle's algorithm on hold back an answer until the one before is acknowledged; the kernel would
-/// delay that acknowledgement for 40 ms. It forgets the option by itself, so it is set anew after each read (tcp(7)).
+/// A server with Nagle's algorithm holds an answer back until the one before is acknowledged, and the kernel would
+/// delay that acknowledgement for 40 ms. The kernel resets the option, so that it is set again after each read
+/// (tcp(7)).
 template <typename Transport>
 void SocketStream<Transport>::acknowledge_at_once() {
   const int on = 1;

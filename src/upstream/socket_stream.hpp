@@ -1,5 +1,5 @@
 #pragma once
-// The byte streams that Asio drives, TCP's and TLS's. One coroutine connects and reads; writes are made at the end of a
+// Byte streams over TCP and TLS, driven by Asio. One coroutine connects and reads. Writes are made at the end of a
 // turn.
 
 #include <cstddef>
@@ -35,7 +35,7 @@ class SocketStream final : public Stream, runtime::Flushable {
   void close() override;
 
  private:
-  enum class Left : std::uint8_t { nothing, something, ended };  // to be read
+  enum class Left : std::uint8_t { nothing, something, ended };  // what is left to read
 
   [[nodiscard]] boost::asio::awaitable<void> run();
   [[nodiscard]] boost::asio::awaitable<bool> connect();
@@ -52,7 +52,7 @@ class SocketStream final : public Stream, runtime::Flushable {
   void set_options();
   void acknowledge_at_once();
 
-  /// `shut`: nothing more is written or handed on, and the socket stays until that has been said.
+  /// `shut`: nothing more is written or handed on, and the socket stays open until the shutdown is complete.
   enum class Phase : std::uint8_t { opening, open, shut, closed };
 
   runtime::Loop& loop_;
@@ -60,12 +60,12 @@ class SocketStream final : public Stream, runtime::Flushable {
   StreamEvents& events_;
   Transport transport_;
   Phase phase_ = Phase::opening;
-  unsigned operations_ = 0;  // the coroutine, a wait, a shutdown: what still refers to this object
-  dns::Buffer out_;          // messages of this turn, or those that wait for the socket to take more
-  std::size_t written_ = 0;  // of out_
-  std::size_t part_ = 0;     // what has to leave next, as it is: of out_, from written_ on
+  unsigned operations_ = 0;  // what still refers to this object: the coroutine, a wait, a shutdown
+  dns::Buffer out_;          // the messages of this turn, or those that wait until the socket takes more
+  std::size_t written_ = 0;  // bytes of out_ that were written
+  std::size_t part_ = 0;     // bytes of out_, from written_ on, that must be written next without a change
   bool socket_is_full_ = false;
-  bool watches_writability_ = true;  // as when it waited for the connection
+  bool watches_writability_ = true;  // true at first, since connecting waits for writability
   bool singly_ = false;
   dns::Buffer in_;
   std::size_t in_size_ = 0;

@@ -1,6 +1,6 @@
 #pragma once
-// Bytes to one server and back, TCP or TLS: what drives a StreamConnection, and what it drives. A Stream moves bytes
-// and reports what the kernel and OpenSSL say; it decides nothing.
+// A byte stream to one server over TCP or TLS: the driver of a StreamConnection, and its events. A Stream moves bytes
+// and reports what the kernel and OpenSSL say. It makes no decisions.
 
 #include <cstddef>
 #include <functional>
@@ -13,20 +13,21 @@
 
 namespace pillion::upstream {
 
-/// What a stream tells its connection. Every call comes from the loop; none follows close(), but released().
+/// The events of a stream for its connection. Every event comes from the loop. After close() only released() follows.
 class StreamEvents {
  public:
-  /// TCP's handshake is done; TLS's follows.
+  /// TCP's handshake is complete. TLS's follows if there is one.
   virtual void connected() = 0;
   /// Bytes may be written, and are read from now on.
   virtual void opened(const Handshake& handshake) = 0;
-  /// All bytes that have arrived and were not used yet. Returns how many of them are used now.
+  /// `bytes` are all bytes that have arrived and were not used yet. Returns how many of them are used now.
   [[nodiscard]] virtual std::size_t arrived(dns::Bytes bytes) = 0;
   /// True if the server owes an answer.
   [[nodiscard]] virtual bool expects_more() const = 0;
-  /// The stream has ended: nullopt where the server closed it in an orderly way. Follow it by close() or shut_down().
+  /// The stream has ended; `error` is nullopt if the server closed it in an orderly way. The owner must then call
+  /// close() or shut_down().
   virtual void ended(std::optional<Error> error, std::string detail) = 0;
-  /// After close() or shut_down(): no operation is under way, the stream may be destroyed.
+  /// Called after close() or shut_down(), when no operation is pending and the stream may be destroyed.
   virtual void released() = 0;
 
  protected:
@@ -42,16 +43,16 @@ class Stream {
 
   /// Connects. opened() or ended() follows, unless it is closed before.
   virtual void open() = 0;
-  /// Where to append what is to be written at the end of the turn; call flush_soon() after that.
+  /// The buffer to append output to. Call flush_soon() afterwards; the output is written at the end of the turn.
   [[nodiscard]] virtual dns::Buffer& out() = 0;
   virtual void flush_soon() = 0;
-  /// From now on each message is written alone, in a TLS record of its own.
+  /// From now on writes each message into its own TLS record.
   virtual void write_singly() = 0;
-  /// Asks the kernel, which is a system call: for when there is a suspicion. nullopt where it does not say.
+  /// Asks the kernel, by a system call, so that it is only called on suspicion. nullopt if the kernel does not say.
   [[nodiscard]] virtual std::optional<Delivery> delivery() = 0;
-  /// Says by close_notify or FIN that nothing more will be sent, then closes.
+  /// Sends close_notify or FIN, then closes.
   virtual void shut_down() = 0;
-  /// Closes at once, also while shut_down() is under way.
+  /// Closes at once, also during shut_down().
   virtual void close() = 0;
 };
 

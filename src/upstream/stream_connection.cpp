@@ -34,17 +34,17 @@ std::size_t StreamConnection::arrived(dns::Bytes bytes) {
   return bytes.size() - frames.rest().size();
 }
 
-/// False when the connection has ended.
+/// False if the connection has ended.
 bool StreamConnection::handle(dns::Bytes message) {
   const auto received = pipeline_.receive(message, now());
   if (!received) {
-    // A reply too many is dropped. A message that is none at all shows that the stream is not DNS.
+    // An unexpected reply is ignored. A message that is shorter than a header shows that the stream is not DNS.
     if (received.error() != Error::mismatched_reply) {
       finish(received.error(), "the server broke the protocol");
       return false;
     }
     events_.ignored(*this, received.error());
-    if (++strays_ == strays_to_wear) wear_out();
+    if (++strays_ == strays_to_retire) begin_retiring();
     return is_open(state_);
   }
   strays_ = 0;
@@ -64,8 +64,8 @@ bool StreamConnection::handle(dns::Bytes message) {
   return is_open(state_);
 }
 
-/// Learns after how long without a query the server may close (RFC 7828 section 3.4); true if it asks us to close as
-/// soon as we can, which a time of zero means.
+/// Learns after how long without a query the server may close (RFC 7828 section 3.4). True if the server asks us to
+/// close as soon as possible, by a time of zero.
 bool StreamConnection::asks_to_close(const Reply& reply) {
   if (!reply.message || !reply.message->opt()) return false;
   const auto timeout = dns::keepalive_timeout(dns::read_edns(*reply.message).options);
@@ -97,7 +97,7 @@ void StreamConnection::prove(runtime::Time now) {
 
 void StreamConnection::abandon(Query& query) {
   pipeline_.abandon(query);
-  if (pipeline_.is_worn(now(), limits_.id_lifetime)) wear_out();
+  if (pipeline_.holds_id_too_long(now(), limits_.id_lifetime)) begin_retiring();
   if (state_ == ConnectionState::draining && pipeline_.waited_for() == 0) finish_orderly();
 }
 
@@ -121,7 +121,7 @@ void StreamConnection::act_on(runtime::Time now) {
   }
 }
 
-/// Sets the one timer of the connection to the next moment at which something may have to be done.
+/// Sets the connection's timer to the next time at which something may have to be done.
 void StreamConnection::watch(runtime::Time now) {
   if (!look_at_silence(now)) return;
   if (const auto next = look_at(now)) return schedule_.set_deadline(*this, *next);
@@ -131,7 +131,7 @@ void StreamConnection::watch(runtime::Time now) {
   schedule_.set_deadline(*this, pipeline_.last_heard() + *idle);
 }
 
-/// The server's word, or else what it was seen to do; nullopt: nothing is known.
+/// The time that the server stated, or else the one that was observed; nullopt if none is known.
 std::optional<runtime::Duration> StreamConnection::idle_timeout() const {
   return server_timeout_ ? server_timeout_ : profile_.idle_timeout();
 }
@@ -156,7 +156,7 @@ void StreamConnection::ended(std::optional<Error> error, std::string detail) {
   finish_orderly();
 }
 
-/// Ends with a TLS close_notify or a TCP FIN, for at most close_timeout.
+/// Ends with a TLS close_notify or a TCP FIN, within close_timeout.
 void StreamConnection::finish_orderly() {
   state_ = ConnectionState::closing;
   schedule_.set_deadline(*this, now() + limits_.close_timeout);

@@ -1,5 +1,5 @@
 #pragma once
-// DNS over a byte stream: TCP (RFC 7766) and TLS (RFC 7858). Pure: the bytes are a Stream's, the time a Schedule's.
+// DNS over a byte stream: TCP (RFC 7766) and TLS (RFC 7858). Pure: a Stream has the bytes, and a Schedule the time.
 
 #include <functional>
 #include <string>
@@ -11,10 +11,10 @@ namespace pillion::upstream {
 
 class StreamConnection final : public PipelinedConnection, StreamEvents {
  public:
-  /// Replies in a row that answer nothing that was asked, after which the connection is worn: it is out of step.
-  static constexpr unsigned strays_to_wear = 16;
+  /// After this many replies in a row that answer no query, the connection is out of step and should be replaced.
+  static constexpr unsigned strays_to_retire = 16;
 
-  /// `schedule`, `limits`, `profile` and `events` outlive the connection. `random_id` as Mux takes it.
+  /// `schedule`, `limits`, `profile` and `events` must outlive the connection. `random_id` is as Mux takes it.
   StreamConnection(runtime::Schedule& schedule, std::function<std::uint16_t()> random_id, const Encoding& encoding,
                    const ConnectionLimits& limits, ServerProfile& profile, ConnectionEvents& events,
                    const MakeStream& make)
@@ -49,10 +49,10 @@ class StreamConnection final : public PipelinedConnection, StreamEvents {
   void finish(std::optional<Error> error, std::string detail) override;
 
   std::unique_ptr<Stream> stream_;
-  unsigned strays_ = 0;                   // replies in a row that answer nothing
-  runtime::Time last_record_at_;          // when the first of the queries was sent that were written together last
-  unsigned answered_of_last_record_ = 0;  // while nothing has followed it
-  std::optional<runtime::Duration> server_timeout_;  // the server's own word on idle connections, by RFC 7828
+  unsigned strays_ = 0;                              // replies in a row that answer no query
+  runtime::Time last_record_at_;                     // when the first query of the last record was sent
+  unsigned answered_of_last_record_ = 0;             // replies to its queries while no other record was sent
+  std::optional<runtime::Duration> server_timeout_;  // the idle timeout that the server stated (RFC 7828)
 };
 
 }  // namespace pillion::upstream

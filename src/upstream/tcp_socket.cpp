@@ -10,7 +10,7 @@
 namespace pillion::upstream {
 namespace {
 
-/// The outcome of a system call that `call` makes, again where a signal cut it short.
+/// The result of the system call that `call` makes. Repeats it if a signal interrupts it.
 template <typename Call>
 std::size_t outcome(boost::system::error_code& error, Call call) {
   ssize_t size = -1;

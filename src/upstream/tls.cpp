@@ -13,6 +13,7 @@
 #include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
+#include "config/openssl_owners.hpp"
 #include "config/tls_files.hpp"
 #include "config/tls_groups.hpp"
 
@@ -20,20 +21,21 @@ namespace pillion::upstream {
 namespace {
 
 constexpr std::array<unsigned char, 4> alpn_dot = {3, 'd', 'o', 't'};  // IANA: "dot", RFC 7858
-/// What may be agreed on under TLS 1.2: ECDHE with AEAD (RFC 9325 sections 4.1 and 4.2). With DHE the server chooses
-/// the modulus, and one of 10,000 bits holds the loop for a second. The suites of TLS 1.3 are OpenSSL's.
+/// The cipher suites under TLS 1.2: ECDHE with AEAD (RFC 9325 sections 4.1 and 4.2). With DHE the server would choose
+/// the modulus, and one of 10,000 bits blocks the loop for a second. The suites of TLS 1.3 are OpenSSL's.
 constexpr auto tls1_2_ciphers =
     "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
     "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:"
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256";
 
-/// Where an SSL keeps the address of its TlsIdentity.
+/// The index under which an SSL stores the address of its TlsIdentity.
 int identity_index() {
   static const int index = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return index;
 }
 
-/// The alert (RFC 8446 section 6) by which the server has ended the handshake; nullopt if the error is none.
+/// The alert (RFC 8446 section 6) by which the server has ended the handshake, or nullopt if the error is not an
+/// alert.
 std::optional<int> alert_of(unsigned long code) {
   const auto reason = ERR_GET_REASON(code);
   if (ERR_GET_LIB(code) != ERR_LIB_SSL || reason < SSL_AD_REASON_OFFSET || reason > SSL_AD_REASON_OFFSET + 255)
@@ -43,7 +45,7 @@ std::optional<int> alert_of(unsigned long code) {
 
 std::string alert_text(int alert) {
   auto text = std::string("the server sent the alert \"") + SSL_alert_desc_string_long(alert) + '"';
-  // Most servers that share no cipher suite with us send this one.
+  // Most servers without a cipher suite in common send this alert.
   if (alert == SSL_AD_HANDSHAKE_FAILURE)
     text += ": it may accept none of our cipher suites, which are ECDHE with AEAD alone under TLS 1.2";
   return text;
@@ -98,8 +100,8 @@ std::array<std::uint8_t, 32> decode_pin(std::string_view pin) {
   return digest;
 }
 
-/// The name of the group that the key exchange used, by TLS 1.2 the one that the resumed session was made with; empty
-/// if OpenSSL does not know it.
+/// The name of the group of the key exchange, under TLS 1.2 of the handshake that made the resumed session; empty if
+/// OpenSSL does not know it.
 std::string negotiated_group(SSL* ssl) {
   const auto group = SSL_get_negotiated_group(ssl);
   const char* const name = group == NID_undef ? nullptr : SSL_group_to_name(ssl, static_cast<int>(group));
@@ -112,16 +114,9 @@ std::string negotiated_cipher(const SSL* ssl) {
   return name == nullptr ? std::string{} : name;
 }
 
-struct FreeX509 {
-  void operator()(X509* certificate) const { X509_free(certificate); }
-};
-struct FreeBio {
-  void operator()(BIO* bio) const { BIO_free(bio); }
-};
-
-/// As RFC 2253 writes it, in UTF-8; empty where there is no memory for it.
+/// The name in UTF-8 as RFC 2253 writes it; empty if there is no memory for it.
 std::string to_text(const X509_NAME* name) {
-  const std::unique_ptr<BIO, FreeBio> out(BIO_new(BIO_s_mem()));
+  const std::unique_ptr<BIO, config::FreeBio> out(BIO_new(BIO_s_mem()));
   if (!out || X509_NAME_print_ex(out.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) return {};
   char* text = nullptr;
   const auto size = BIO_get_mem_data(out.get(), &text);
@@ -132,20 +127,21 @@ struct FreeVerifyParam {
   void operator()(X509_VERIFY_PARAM* param) const { X509_VERIFY_PARAM_free(param); }
 };
 
-/// Throws what `what` and OpenSSL's oldest error say, unless `done`.
+/// Throws an exception with `what` and OpenSSL's oldest error, unless `done`.
 void must(bool done, const std::string& what) {
   if (!done) throw std::runtime_error(what + ": " + openssl_text(ERR_get_error()));
 }
 
-/// Has the certificate verified for the server's name or, where it has none, for its address. False if OpenSSL refuses:
-/// then nothing would be verified but the chain.
+/// Makes OpenSSL verify the certificate for the server's name or, if it has none, for its address. False if OpenSSL
+/// refuses: only the chain would then be verified.
 [[nodiscard]] bool expect_identity(X509_VERIFY_PARAM* param, const config::Server& server) {
   return server.tls_name.empty()
              ? X509_VERIFY_PARAM_set1_ip_asc(param, server.endpoint.address.c_str()) == 1
              : X509_VERIFY_PARAM_set1_host(param, server.tls_name.c_str(), server.tls_name.size()) == 1;
 }
 
-/// Verifies a chain as X509_verify_cert(3) does, which looks at the dates of an anchor only if it is self-signed.
+/// Verifies a chain like X509_verify_cert(3), which checks the dates of an anchor only if it is self-signed, and
+/// checks these dates for every anchor.
 int verify_chain(X509_STORE_CTX* verification) {
   if (X509_verify_cert(verification) != 1) return 0;
   auto* const chain = X509_STORE_CTX_get0_chain(verification);
@@ -173,7 +169,7 @@ struct FreeDigest {
   void operator()(EVP_MD_CTX* digest) const { EVP_MD_CTX_free(digest); }
 };
 
-/// The soonest end of the certificates of a chain, the server's own included; nullopt if it has none.
+/// The soonest end of validity in a chain, including the server's own certificate; nullopt if it has no certificates.
 std::optional<std::chrono::system_clock::time_point> soonest_end(const STACK_OF(X509) * chain) {
   std::optional<std::chrono::system_clock::time_point> soonest;
   for (int i = 0; i < sk_X509_num(chain); ++i) {
@@ -194,7 +190,7 @@ void TlsContext::trust(const std::string& ca_file, EVP_MD_CTX* digest) {
     if (certificate.use == config::CaUse::none) continue;
     ++authorities_;
     add_to(digest, x509);
-    // X509_V_FLAG_PARTIAL_CHAIN would make anchors of all intermediates, those with their issuer in the file too.
+    // X509_V_FLAG_PARTIAL_CHAIN would make every intermediate an anchor, also one whose issuer is in the file.
     if (certificate.use == config::CaUse::anchor_intermediate)
       must(X509_add1_trust_object(x509, OBJ_nid2obj(NID_server_auth)) == 1, "CA file " + ca_file);
     must(X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), x509) == 1, "CA file " + ca_file);
@@ -208,7 +204,7 @@ void TlsContext::show_client_certificate(const config::Tls& settings, EVP_MD_CTX
   const auto* const certificate = SSL_CTX_get0_certificate(ctx);
   STACK_OF(X509)* chain = nullptr;
   must(SSL_CTX_ctrl(ctx, SSL_CTRL_GET_CHAIN_CERTS, 0, static_cast<void*>(&chain)) == 1, "client_cert");
-  // Else an authority could be taken for it.
+  // Without this text, an authority could be mistaken for the client's certificate.
   add_to(digest, "client_cert");
   add_to(digest, certificate);
   for (int i = 0; i < sk_X509_num(chain); ++i) add_to(digest, sk_X509_value(chain, i));
@@ -237,11 +233,11 @@ TlsContext::TlsContext(const config::Tls& settings) : context_(boost::asio::ssl:
   must(EVP_DigestFinal_ex(digest.get(), digest_.data(), nullptr) == 1, "SHA-256");
   SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_cert_verify_callback(ctx, &TlsIdentity::verify, nullptr);
-  // Connections are idle most of the time; their 34 kB of buffers need not be.
+  // Connections are idle most of the time and need no buffers of 34 kB then.
   must((SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS) & SSL_MODE_RELEASE_BUFFERS) != 0, "TLS mode");
   constexpr std::uint64_t options = SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION;
   must((SSL_CTX_set_options(ctx, options) & options) == options, "TLS options");
-  // Sessions are kept by the server's TlsIdentity, not by OpenSSL's cache, which has no notion of who the server is.
+  // The server's TlsIdentity keeps the sessions. OpenSSL's cache does not know which server a session belongs to.
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(ctx, &TlsIdentity::keep_session);
   // RFC 7858 section 4.1 and RFC 8310 section 8.1: identities are SANs, never the subject's common name.
@@ -264,11 +260,11 @@ std::expected<Groups, TlsFailure> TlsIdentity::prepare(SSL* ssl, const TlsContex
   };
   ERR_clear_error();
   if (SSL_set_ex_data(ssl, identity_index(), this) != 1) return refuse("the server's identity");
-  // The one function here that returns 0 for success.
+  // This function returns 0 on success.
   if (SSL_set_alpn_protos(ssl, alpn_dot.data(), alpn_dot.size()) != 0) return refuse("ALPN");
   if (!expect_identity(SSL_get0_param(ssl), server_)) return refuse("the name to verify");
   if (!server_.tls_name.empty() && SSL_set_tlsext_host_name(ssl, server_.tls_name.c_str()) != 1) return refuse("SNI");
-  // Without its session the handshake is a full one.
+  // Without the session, the handshake is a full one.
   if (session_ && SSL_set_session(ssl, session_.get()) != 1) session_.reset();
   if (fallback_.to_offer(now) == Groups::all) return Groups::all;
   if (SSL_set1_groups_list(ssl, context.classical_groups().c_str()) != 1) return refuse("the classical groups");
@@ -288,7 +284,7 @@ int TlsIdentity::keep_session(SSL* ssl, SSL_SESSION* session) {
   auto* const identity = static_cast<TlsIdentity*>(SSL_get_ex_data(ssl, identity_index()));
   if (identity == nullptr) return 0;
   identity->session_.reset(session);
-  return 1;  // the reference is ours now
+  return 1;  // takes over the reference
 }
 
 int TlsIdentity::verify(X509_STORE_CTX* verification, void* /*argument*/) {
@@ -317,14 +313,14 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
     session_.reset();
     return std::unexpected(TlsFailure{error, std::move(detail)});
   };
-  const std::unique_ptr<X509, FreeX509> certificate(SSL_get1_peer_certificate(ssl));
+  const std::unique_ptr<X509, config::FreeX509> certificate(SSL_get1_peer_certificate(ssl));
   if (!certificate) return refuse(Error::certificate_invalid, "no certificate");
   if (const auto verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
     return refuse(verification_error(verdict), X509_verify_cert_error_string(verdict));
   }
   TlsFacts facts;
   facts.resumed = SSL_session_reused(ssl) == 1;
-  // A session that is resumed remembers the server's certificate, and nothing of the authority.
+  // A resumed session has the server's certificate, but not the chain.
   if (const auto seen = soonest_end(SSL_get0_verified_chain(ssl))) chain_not_after_ = seen;
   const auto own_end = to_time_point(X509_get0_notAfter(certificate.get()));
   facts.not_after = std::min(own_end, chain_not_after_.value_or(own_end));
@@ -348,7 +344,7 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
   const unsigned char* protocol = nullptr;
   unsigned int protocol_size = 0;
   SSL_get0_alpn_selected(ssl, &protocol, &protocol_size);
-  // Servers that know nothing of ALPN choose nothing, which RFC 7858 allows.
+  // Servers without ALPN choose nothing, which RFC 7858 allows.
   if (protocol_size != 0 && !std::equal(protocol, protocol + protocol_size, alpn_dot.begin() + 1, alpn_dot.end())) {
     return refuse(Error::alpn_mismatch, std::string(reinterpret_cast<const char*>(protocol), protocol_size));
   }
@@ -360,7 +356,7 @@ TlsFailure TlsIdentity::explain(SSL* ssl, unsigned long openssl_error) {
   if (const auto verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
     return {verification_error(verdict), X509_verify_cert_error_string(verdict)};
   }
-  // RFC 7301 section 3.2: a server that knows none of the protocols offered says so by this alert.
+  // RFC 7301 section 3.2: a server that supports none of the offered protocols sends this alert.
   const bool refuses_dot = alert_of(openssl_error) == SSL_AD_NO_APPLICATION_PROTOCOL;
   return {refuses_dot ? Error::alpn_mismatch : Error::tls_failed,
           openssl_error == 0 ? "connection closed during the handshake" : openssl_text(openssl_error)};

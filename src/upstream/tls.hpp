@@ -22,26 +22,27 @@
 
 namespace pillion::upstream {
 
-/// Settings and trust of one upstream group, shared by its connections and, since OpenSSL allows it, by the shards.
+/// The TLS settings and trust anchors of one upstream group. Its connections share them, and so do the shards, which
+/// OpenSSL allows.
 class TlsContext {
  public:
-  /// Throws std::runtime_error that names the file and the reason where the CA file, the client's certificate or its
-  /// key cannot be used.
+  /// Throws std::runtime_error with the file and the reason if the CA file, the client's certificate or its key cannot
+  /// be used.
   explicit TlsContext(const config::Tls& settings);
 
-  /// True if handshakes of both go alike: the same settings, authorities and client certificate, whatever the files are
-  /// called.
+  /// True if both make the same handshakes: the settings, authorities and client certificate are equal, whatever the
+  /// files' names are.
   friend bool operator==(const TlsContext& a, const TlsContext& b) { return a.digest_ == b.digest_; }
-  /// When the client's certificate, or one of its chain, ends first; nullopt where there is none.
+  /// The soonest end of validity in the client certificate's chain, or nullopt if there is no client certificate.
   [[nodiscard]] std::optional<std::chrono::system_clock::time_point> client_not_after() const {
     return client_not_after_;
   }
-  /// How many certificates of the CA file are trusted.
+  /// The number of certificates of the CA file that are used.
   [[nodiscard]] std::size_t authorities() const { return authorities_; }
 
   [[nodiscard]] boost::asio::ssl::context& native() { return context_; }
-  /// The groups without the post-quantum ones, as SSL_set1_groups_list(3) takes them; empty where there are none of the
-  /// one kind or of the other, so that there is nothing to fall back from, or to.
+  /// The groups without the post-quantum ones, in the form of SSL_CTX_set1_groups_list(3). Empty if there are none of
+  /// either kind, so that no fallback is possible.
   [[nodiscard]] const std::string& classical_groups() const { return classical_groups_; }
 
  private:
@@ -50,58 +51,60 @@ class TlsContext {
 
   boost::asio::ssl::context context_;
   std::string classical_groups_;
-  std::array<std::uint8_t, 32> digest_{};  // SHA-256 of all that a handshake depends on
+  std::array<std::uint8_t, 32> digest_{};  // SHA-256 of everything that a handshake depends on
   std::optional<std::chrono::system_clock::time_point> client_not_after_;
   std::size_t authorities_ = 0;
 };
 
-/// What we are sure of after a handshake.
+/// The verified facts of a handshake.
 struct TlsFacts {
   bool resumed = false;
-  std::chrono::system_clock::time_point not_after;  ///< the soonest in the server's chain, the authority included
-  std::string version;                              ///< "TLSv1.3"
-  std::string group;                                ///< "X25519MLKEM768"; of the first connection where TLS 1.2 resumes
-  std::string cipher;                               ///< IANA's name: "TLS_AES_256_GCM_SHA384"
-  std::string verified_name;                        ///< the name, or else the address, that was verified
-  std::string pin;      ///< the configured one that the certificate's key has; empty where none is configured
-  std::string subject;  ///< of the server's certificate, as RFC 2253 writes it
-  std::string issuer;   ///< likewise
+  /// The soonest end of validity in the server's chain, including the authority.
+  std::chrono::system_clock::time_point not_after;
+  std::string version;        ///< "TLSv1.3"
+  std::string group;          ///< "X25519MLKEM768"; if TLS 1.2 resumes, that of the first connection
+  std::string cipher;         ///< IANA's name: "TLS_AES_256_GCM_SHA384"
+  std::string verified_name;  ///< the name or address that was verified
+  std::string pin;            ///< the configured pin of the certificate's key; empty if none is configured
+  std::string subject;        ///< subject of the server's certificate, as RFC 2253 writes it
+  std::string issuer;         ///< issuer of the server's certificate, in the same form
 };
 
-/// A failed handshake: what it counts as, and what OpenSSL says of it.
+/// A failed handshake: the error, and OpenSSL's message.
 struct TlsFailure {
   Error error;
   std::string detail;
 };
 
-/// Looks at the certificates that a server shows in a full handshake, its own first: up to the authority where they are
-/// verified, else as far as a chain could be built. To be used during the call only.
+/// Receives the certificates of a full handshake, the server's own first: up to the authority if they are verified,
+/// else as far as a chain could be built. They are valid only during the call.
 using LookAtCertificates = std::function<void(const STACK_OF(X509) * certificates)>;
 
 using SpkiDigest = std::array<std::uint8_t, 32>;
-/// The SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7858 section 4.2), which pins are; nullopt where OpenSSL
-/// cannot tell it.
+/// The SHA-256 of a certificate's SubjectPublicKeyInfo (RFC 7858 section 4.2), which is a pin; nullopt if OpenSSL
+/// cannot compute it.
 [[nodiscard]] std::optional<SpkiDigest> spki_digest(X509* certificate);
 
-/// The identity of one server and its newest session ticket. One per server and shard; outlives its connections.
+/// The identity of one server, and its newest session ticket. One for each server and shard; it must outlive its
+/// connections.
 class TlsIdentity {
  public:
-  /// Throws std::runtime_error for pins that are not "sha256/" and 32 bytes in base64, and for a name or address that
-  /// OpenSSL cannot verify certificates for; the configuration has refused them already.
+  /// Throws std::runtime_error for pins that are not "sha256/" and the base64 of 32 bytes, and for a name or address
+  /// that OpenSSL cannot verify. The configuration refuses these already.
   explicit TlsIdentity(const config::Server& server);
 
-  /// Makes an SSL of `context` verify this server (name or IP SAN), send SNI and ALPN, and offer the session that is
-  /// kept. Returns the groups that it offers. After a failure `ssl` must not be used: it might verify no name.
+  /// Makes an SSL of `context` verify this server (name or IP SAN), send SNI and ALPN, and offer the kept session.
+  /// Returns the groups that it offers. After a failure `ssl` must not be used, since it might not verify the name.
   [[nodiscard]] std::expected<Groups, TlsFailure> prepare(SSL* ssl, const TlsContext& context, runtime::Time now);
-  /// To be called when a handshake is over, however it ended: notes whether its ClientHello was answered.
+  /// Called when a handshake has ended in any way. Records whether its ClientHello was answered.
   void note_end(const SSL* ssl, const TlsContext& context, Groups offered, runtime::Time now);
-  /// To be called after every successful handshake: pins, ALPN and the certificate's dates, which a resumed session
-  /// does not check again.
+  /// Called after every successful handshake. Checks pins, ALPN and the certificate's dates, which OpenSSL does not
+  /// check for a resumed session.
   [[nodiscard]] std::expected<TlsFacts, TlsFailure> check(SSL* ssl);
-  /// Why a handshake failed, from the verification's verdict and OpenSSL's error code, 0 where the server closed the
-  /// connection; forgets the session.
+  /// Why a handshake failed, from the verification result and OpenSSL's error code, which is 0 if the server closed
+  /// the connection. Forgets the session.
   [[nodiscard]] TlsFailure explain(SSL* ssl, unsigned long openssl_error);
-  /// From now on `look` is called in each full handshake, whatever the verdict on the certificates is.
+  /// From now on calls `look` in each full handshake, whatever the verification result is.
   void watch_certificates(LookAtCertificates look) { look_ = std::move(look); }
 
  private:
@@ -116,7 +119,7 @@ class TlsIdentity {
   config::Server server_;
   std::vector<SpkiDigest> pins_;
   GroupFallback fallback_;
-  LookAtCertificates look_;  // empty: nobody looks
+  LookAtCertificates look_;  // empty if nobody watches
   std::unique_ptr<SSL_SESSION, FreeSession> session_;
   std::optional<std::chrono::system_clock::time_point> chain_not_after_;  // of the last full handshake
 };

@@ -1,5 +1,5 @@
 #pragma once
-// How many TLS connections were made, by what was agreed on. Pure.
+// Counts TLS connections by their negotiated parameters. Pure.
 
 #include <algorithm>
 #include <array>
@@ -12,14 +12,14 @@
 
 namespace pillion::upstream {
 
-/// Counters of one server, for the label values of pillion_tls_connections_total. The values are OpenSSL's names of
-/// what we offer, a few dozen combinations at most; the first max_combinations have series of their own, what comes
-/// after is counted as "other".
+/// The counters of one server for the label values of pillion_tls_connections_total. The values are OpenSSL's names of
+/// what we offer, at most a few dozen combinations. The first max_combinations have their own series; all others count
+/// as "other".
 class TlsConnectionCounters {
  public:
   static constexpr std::size_t max_combinations = 8;
 
-  /// An empty value counts as "none". From one thread only.
+  /// An empty value counts as "none". Only one thread may call this.
   void add(std::string_view version, std::string_view group, std::string_view cipher) {
     const auto size = size_.load(std::memory_order_relaxed);
     const std::array values = {or_none(version), or_none(group), or_none(cipher)};
@@ -29,10 +29,10 @@ class TlsConnectionCounters {
     if (size == max_combinations) return other_.add();
     std::ranges::copy(values, series_[size].values.begin());
     series_[size].count.add();
-    size_.store(size + 1, std::memory_order_release);  // from now on other threads read the texts
+    size_.store(size + 1, std::memory_order_release);  // from now on other threads may read the texts
   }
 
-  /// Calls `visit(version, group, cipher, count)` for what has been counted. From any thread.
+  /// Calls `visit(version, group, cipher, count)` for each combination. Any thread may call this.
   template <typename Visit>
   void for_each(Visit visit) const {
     const auto size = size_.load(std::memory_order_acquire);

@@ -16,15 +16,15 @@ using boost::system::error_code;
 
 namespace {
 
-/// SSL_get_error(3) takes anything that lies in the thread's queue of errors for the result of the last call. Looking
-/// costs a tenth of clearing.
+/// SSL_get_error(3) takes any error in the thread's queue for the result of the last call. Testing the queue costs a
+/// tenth of clearing it.
 void forget_old_errors() {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
 
 }  // namespace
 
-/// What OpenSSL reads and writes through.
+/// The BIO through which OpenSSL reads and writes the socket.
 struct TlsStream::Bio {
   static int read(BIO* bio, char* data, std::size_t size, std::size_t* done) {
     auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
@@ -42,7 +42,7 @@ struct TlsStream::Bio {
     return command == BIO_CTRL_FLUSH ? 1 : 0;
   }
 
-  /// OpenSSL takes every error for a want of bytes or room; its caller knows better.
+  /// Reports every error to OpenSSL as a lack of bytes or room. The caller gets the error itself.
   static int outcome(BIO* bio, error_code& error, int side) {
     BIO_clear_retry_flags(bio);
     if (!error) return 1;
@@ -74,19 +74,19 @@ TlsStream::TlsStream(TcpSocket& socket, SSL_CTX* context) : socket_(socket), ssl
   if (!ssl_) throw std::bad_alloc();
   auto* const bio = Bio::make(*this);
   SSL_set_bio(ssl_.get(), bio, bio);
-  // A record's header and the rest of it, and all records that are there, by one system call.
+  // Reads a record's header together with the rest, and all available records, by one system call.
   SSL_set_read_ahead(ssl_.get(), 1);
   SSL_set_mode(ssl_.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
-/// What `result` of a call that failed means.
+/// The error of a failed call that returned `result`.
 error_code TlsStream::error_of(int result) {
   const auto error = SSL_get_error(ssl_.get(), result);
   if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
     return socket_error_ ? socket_error_ : error_code(asio::error::would_block);
   }
   if (error == SSL_ERROR_ZERO_RETURN) return asio::error::eof;
-  // Nothing in the queue must not look like success.
+  // An empty queue must not look like success.
   const auto first = ERR_get_error();
   const auto reason = first != 0 ? first : ERR_PACK(ERR_LIB_SSL, 0, ERR_R_INTERNAL_ERROR);
   return {static_cast<int>(reason), asio::error::get_ssl_category()};
@@ -128,7 +128,7 @@ void TlsStream::shutdown(error_code& error) {
   forget_old_errors();
   socket_error_ = {};
   auto result = SSL_shutdown(ssl_.get());
-  // Ours has left; the second call looks for theirs.
+  // Our close_notify was sent. The second call looks for the server's.
   if (result == 0) result = SSL_shutdown(ssl_.get());
   error = result == 1 ? error_code{} : error_of(result);
 }

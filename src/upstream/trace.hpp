@@ -1,7 +1,7 @@
 #pragma once
-// What was decided about one question, and when: for whoever asks why an answer was what it was. Pure.
+// The decisions about one question and their times, to explain why its answer is what it is. Pure.
 //
-// A question that nobody traces pays one test of a pointer for each decision, and none for what the cache answers.
+// A question that is not traced costs one test of a pointer for each decision, and none if the cache answers it.
 
 #include <chrono>
 #include <cstddef>
@@ -19,7 +19,7 @@
 
 namespace pillion::upstream::trace {
 
-/// An Extended DNS Error (RFC 8914) as somebody said it.
+/// An Extended DNS Error (RFC 8914) of a server, or of ours.
 struct SaidError {
   std::uint16_t info_code = 0;
   std::string text;
@@ -33,55 +33,56 @@ struct Routed {
   std::string group;
   bool is_encrypted = true;
 };
-/// A zone of our own answers: one of the configuration, or a special-use domain (RFC 6761).
+/// The zone is answered locally: a zone of the configuration, or a special-use name (RFC 6761).
 struct AnsweredLocally {
   std::string zone;
   bool is_special_use = false;
 };
-/// It is a loop probe of ours, which an upstream has sent back to us.
+/// The question is our own loop probe, which an upstream has sent back to us.
 struct LoopFound {};
-/// No such name can exist in the cluster (SearchList::may_exist()), so nobody is asked.
+/// No such name can exist in the cluster (SearchList::may_exist()), so that no server is asked.
 struct Withheld {};
 
 // What the cache has.
 
 enum class CacheState : std::uint8_t {
   disabled,       ///< there is no cache
-  bypassed,       ///< the query is signed, so that its answer is for its asker alone
-  miss,           ///< nothing; of a query without RD the answer will not be kept either
+  bypassed,       ///< the query is signed, so that its answer is its client's alone
+  miss,           ///< no entry; the answer to a query without RD will not be cached either
   fresh,          ///< an answer, which is given
-  fresh_failure,  ///< a failure that is kept (RFC 9520), which is given
-  stale,          ///< an answer that has expired: for when nobody answers (RFC 8767)
-  stale_given,    ///< the same, given at once, since the upstream has just failed
+  fresh_failure,  ///< a cached failure (RFC 9520), which is given
+  stale,          ///< an expired answer, which is given if no server answers (RFC 8767)
+  stale_given,    ///< an expired answer, which is given at once because the upstream has just failed
 };
 enum class Content : std::uint8_t { answer, nxdomain, nodata, failure };
 struct CacheLooked {
   CacheState state = CacheState::miss;
-  std::optional<Content> content = {};  ///< nullopt where there is no entry, or a stale one has not been looked at
-  std::string name = {};                ///< of the entry: of a denial perhaps an ancestor (RFC 8020)
-  runtime::Duration age{};              ///< since it was stored
-  runtime::Duration left{};             ///< until it expires; negative since then
+  std::optional<Content> content = {};  ///< nullopt if there is no entry, or a stale one that was not read
+  std::string name = {};                ///< name of the entry; for a denial it may be an ancestor (RFC 8020)
+  runtime::Duration age{};              ///< since the entry was stored
+  runtime::Duration left{};             ///< until the entry expires; negative if it has expired
 };
 
 // How it is asked for.
 
-/// The same question is under way already.
+/// The question joined the same question in flight.
 struct Joined {
-  std::size_t waiting = 0;  ///< others who wait for it
+  std::size_t waiting = 0;  ///< other requests that wait for it
 };
 struct Asked {
-  bool is_shared = true;  ///< False if the answer is neither shared nor kept: the query has no RD, or is signed
+  /// False if the answer is neither shared nor cached, because the query has no RD or is signed.
+  bool is_shared = true;
 };
-/// The expired answer is given.
+/// The expired answer was given.
 struct StaleGiven {
   enum class Since : std::uint8_t {
     group_is_down,  ///< every server is backed off from
-    waited,         ///< for longer than clients are made to (RFC 8767 section 5)
-    failed,         ///< nobody has answered
+    waited,         ///< it was waited for longer than clients should (RFC 8767 section 5)
+    failed,         ///< no server has answered
   };
   Since since = Since::failed;
 };
-/// What came back is in the cache now.
+/// The answer was cached.
 struct Kept {
   Content content = Content::answer;
   runtime::Duration lifetime{};
@@ -90,32 +91,32 @@ struct NotKept {
   std::string reason;  ///< cache::to_string(NotStored)
 };
 
-// Which server, and why.
+// Which server was chosen, and why.
 
 enum class Cause : std::uint8_t {
   first,     ///< the question is new
-  failure,   ///< of another server
+  failure,   ///< another server failed
   refusal,   ///< another server could or would not answer
-  late,      ///< another has taken long, and goes on being waited for
-  silence,   ///< another's connection has fallen silent
-  hedge,     ///< another is slower than usual
-  new_round  ///< every server has failed: again from the first
+  late,      ///< another server takes long, and is still waited for
+  silence,   ///< another server's connection has fallen silent
+  hedge,     ///< another server is slower than usual
+  new_round  ///< every server has failed, and all are asked again
 };
 enum class Why : std::uint8_t {
-  only_one,        ///< no other is left that is up
-  lowest_latency,  ///< of the estimates
+  only_one,        ///< no other server is left that is up
+  lowest_latency,  ///< of the known latencies
   unmeasured,      ///< no server's latency is known
-  exploration,     ///< not the fastest, so that its latency stays known
+  exploration,     ///< not the fastest server, so that its latency stays known
   in_order,        ///< policy sequential
   in_turn,         ///< policy round_robin
   by_chance,       ///< policy random
-  soonest_back,    ///< all are backed off from; this one is tried again first
+  soonest_back,    ///< all servers are backed off from, and this one is tried again soonest
 };
 enum class ServerState : std::uint8_t { responsive, silent, backed_off, tried };
 struct Considered {
   std::string server;
   ServerState state = ServerState::responsive;
-  std::optional<runtime::Duration> latency = {};  ///< the estimate
+  std::optional<runtime::Duration> latency = {};  ///< the smoothed latency
   std::optional<Error> trouble = {};              ///< why it is backed off from
 };
 struct ServerChosen {
@@ -124,7 +125,7 @@ struct ServerChosen {
   Why why = Why::only_one;
   std::vector<Considered> considered;
 };
-/// A hedge is due, and too many have been sent already.
+/// A hedge is due, but too many were sent already.
 struct HedgeWithheld {
   std::string server;
 };
@@ -132,22 +133,22 @@ struct HedgeWithheld {
 struct NotAsked {
   std::string server;
   Error error = Error::timeout;
-  std::string detail;  ///< what the operating system or OpenSSL said when it failed
+  std::string detail;  ///< message of the operating system or OpenSSL when it failed
 };
 
-// How it gets there.
+// How the query gets there.
 
-/// No connection takes it yet.
+/// No connection takes the query yet.
 struct Waits {
   enum class For : std::uint8_t {
     connection,  ///< one is being opened
     retry,       ///< the server is backed off from, and tried again soon
-    lane,        ///< to be sent apart from the others, since it was on a connection that ended (Quarantine)
+    lane,        ///< it was on a connection that ended, and is sent apart from the others (Quarantine)
   };
   std::string server;
   For what = For::connection;
 };
-/// What was agreed on in the handshake.
+/// The negotiated TLS parameters.
 struct TlsSession {
   std::string version;        ///< "TLSv1.3"
   std::string group;          ///< "X25519MLKEM768"
@@ -156,33 +157,33 @@ struct TlsSession {
   bool resumed = false;
   runtime::Duration handshake{};
 };
-/// Sent on a connection.
+/// The query was sent on a connection.
 struct Sent {
   std::string server;
   std::string_view protocol;      ///< "tls", "tcp" or "udp"
-  std::uint64_t sent_before = 0;  ///< queries on the same connection; 0: it is new
-  std::size_t in_flight = 0;      ///< of those
-  runtime::Duration age{};        ///< of the connection
-  std::optional<TlsSession> tls;  ///< of TLS alone
+  std::uint64_t sent_before = 0;  ///< queries sent on this connection before; 0: it is new
+  std::size_t in_flight = 0;      ///< queries in flight on it
+  runtime::Duration age{};        ///< age of the connection
+  std::optional<TlsSession> tls;  ///< only with TLS
 };
-/// The connection that it was on, or waited for, has ended.
+/// The connection that the query was on, or waited for, has ended.
 struct ConnectionEnded {
   std::string server;
-  std::optional<Error> error = {};  ///< nullopt: the server closed in an orderly way
-  std::string detail;               ///< what the operating system or OpenSSL say
-  bool is_sent_again = false;       ///< on the next connection
+  std::optional<Error> error = {};  ///< nullopt if the server closed in an orderly way
+  std::string detail;               ///< message of the operating system or OpenSSL
+  bool is_sent_again = false;       ///< True if it is sent again on the next connection
 };
-/// What came over UDP, or would have to go over it, does not do.
+/// UDP did not suffice, so that the query goes over TCP.
 struct GoesOverTcp {
   enum class Since : std::uint8_t { truncated, too_long, mismatched };
   std::string server;
   Since since = Since::truncated;
 };
-/// A datagram may be lost.
+/// The query was sent again over UDP, since a datagram may be lost.
 struct SentAgain {
   std::string server;
 };
-/// The server refused it with EDNS (RFC 6891 section 7).
+/// The server refused the query with EDNS, so that it was sent without (RFC 6891 section 7).
 struct SentWithoutEdns {
   std::string server;
 };
@@ -202,7 +203,7 @@ struct Failed {
   std::string server;
   Error error = Error::timeout;
 };
-/// The connection that it is on has fallen silent.
+/// The connection with the query has fallen silent.
 struct FellSilent {
   std::string server;
 };
@@ -217,21 +218,21 @@ struct WalkBegan {
   std::string base;
   std::size_t candidates = 0;
 };
-enum class Finding : std::uint8_t { exists, missing, failed };
+enum class NameState : std::uint8_t { exists, missing, failed };
 struct StepEnded {
   std::string name;
-  bool is_guard = false;  ///< it must be missing, so that the walk may go on
-  Finding finding = Finding::missing;
+  bool is_guard = false;  ///< True if the name must be missing for the walk to go on
+  NameState finding = NameState::missing;
 };
-/// What the walk answers with.
+/// The result of the walk.
 struct WalkEnded {
-  std::string name;        ///< the candidate; the client's own question where nothing was found, or something failed
-  bool has_found = false;  ///< the candidate exists
+  std::string name;        ///< the candidate; the client's own question if nothing was found, or a step failed
+  bool has_found = false;  ///< True if the candidate exists
 };
 
-/// The answer to whoever asked.
+/// The answer to the client.
 struct Answered {
-  std::string_view source;  ///< resolve::source_labels
+  std::string_view source;  ///< one of resolve::source_labels
   std::uint16_t rcode = 0;
   std::size_t answers = 0;
   bool is_truncated = false;
@@ -245,14 +246,14 @@ using What =
 
 struct Event {
   runtime::Duration at{};  ///< since the trace began
-  std::string step = {};   ///< the name that a search walk asked for here; empty outside of one
+  std::string step = {};   ///< the name of the search walk's step; empty outside of a walk
   What what;
 };
 
-/// Whoever wants to know what becomes of a question.
+/// Receives the events of a question.
 class Tracer {
  public:
-  /// `step` as Event has it.
+  /// `step` is as in Event.
   virtual void note(const What& what, std::string_view step) = 0;
   /// There was no memory for an event.
   virtual void lost() noexcept = 0;
@@ -261,14 +262,14 @@ class Tracer {
   ~Tracer() = default;
 };
 
-/// Who traces a question: nobody, mostly. It is looked at anew for each event, since a question that is under way can
-/// be joined by one that is traced.
+/// The tracer of a question, nullptr for most. It is read anew for each event, since a traced question may join one in
+/// flight.
 struct Link {
   Tracer* tracer = nullptr;
 };
 inline constexpr Link untraced;
 
-/// Has the event noted that `make` makes, if anybody traces.
+/// Notes the event that `make` makes, if there is a tracer.
 template <typename Make>
 void note(const Link& link, Make make) noexcept {
   if (link.tracer == nullptr) [[likely]]
@@ -280,10 +281,10 @@ void note(const Link& link, Make make) noexcept {
   }
 }
 
-/// The events of one question, in the order in which they came.
+/// The events of one question, in order.
 class Trace {
  public:
-  /// What comes after so many is counted and left out: a long walk, with every attempt of each of its steps, has fewer.
+  /// Further events are counted and left out. A long walk with every attempt of each of its steps has fewer.
   static constexpr std::size_t max_events = 512;
 
   explicit Trace(runtime::Time began) : began_(began) {}
@@ -295,7 +296,7 @@ class Trace {
   void lose() noexcept { ++lost_; }
 
   [[nodiscard]] const std::vector<Event>& events() const { return events_; }
-  /// Events that are missing, for want of room.
+  /// The number of events that are missing, for lack of room.
   [[nodiscard]] std::size_t lost() const { return lost_; }
 
  private:

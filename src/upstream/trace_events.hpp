@@ -1,5 +1,5 @@
 #pragma once
-// The events of a trace that are made of more than a name. Pure.
+// Makes the events of a trace that have several members. Pure.
 
 #include <string>
 #include <vector>
@@ -11,11 +11,11 @@
 
 namespace pillion::upstream::trace {
 
-/// The Extended DNS Errors among whole EDNS options.
+/// The Extended DNS Errors in a sequence of EDNS options.
 [[nodiscard]] std::vector<SaidError> errors_of(dns::Bytes options);
-/// A message's answer section is counted; the OPT record says its errors.
+/// Counts the records of the answer section, and reads the errors of the OPT record.
 [[nodiscard]] Replied replied(std::string server, const Reply& reply);
-/// Of a query that `connection` is about to be given.
+/// The event of a query that `connection` is about to get.
 [[nodiscard]] Sent sent(std::string server, config::Protocol protocol, const Member& connection, runtime::Time now);
 
 }  // namespace pillion::upstream::trace

@@ -1,4 +1,4 @@
-// The events of a trace for programs.
+// The events of a trace as fields for programs.
 
 #include <utility>
 
@@ -35,7 +35,7 @@ void add_errors(Fields& fields, const std::vector<SaidError>& errors) {
   if (!texts.empty()) fields.emplace_back("ede", std::move(texts));
 }
 
-struct Writer {
+struct FieldWriter {
   Fields operator()(const Routed& event) const {
     return {{"zone", event.zone}, {"upstream", event.group}, {"encrypted", event.is_encrypted}};
   }
@@ -131,7 +131,7 @@ struct Writer {
   }
 };
 
-struct Kind {
+struct EventName {
   std::string_view operator()(const Routed&) const { return "routed"; }
   std::string_view operator()(const AnsweredLocally&) const { return "answered_locally"; }
   std::string_view operator()(const LoopFound&) const { return "loop_found"; }
@@ -164,11 +164,11 @@ struct Kind {
 }  // namespace
 
 std::string_view kind_of(const What& what) {
-  return std::visit(Kind{}, what);
+  return std::visit(EventName{}, what);
 }
 
 std::vector<TraceField> fields_of(const What& what) {
-  return std::visit(Writer{}, what);
+  return std::visit(FieldWriter{}, what);
 }
 
 }  // namespace pillion::upstream::trace

@@ -1,4 +1,4 @@
-// The events of a trace for people.
+// The events of a trace as text for people.
 
 #include "upstream/trace_text.hpp"
 
@@ -11,7 +11,7 @@
 namespace pillion::upstream::trace {
 namespace {
 
-/// "12 ms", "0.25 ms", "1.8 s", "1 h 2 min": as exact as people want it.
+/// "12 ms", "0.25 ms", "1.8 s", "120 s".
 std::string to_text(runtime::Duration duration) {
   const auto seconds = std::chrono::duration<double>(duration).count();
   std::array<char, 32> text{};
@@ -223,7 +223,7 @@ struct Speaker {
     return "first step of a search for " + event.base + ": " + counted(event.candidates, "candidate");
   }
   std::string operator()(const StepEnded& event) const {
-    constexpr runtime::EnumArray<Finding, std::string_view, 3> findings = {" exists", " does not exist", " failed"};
+    constexpr runtime::EnumArray<NameState, std::string_view, 3> findings = {" exists", " does not exist", " failed"};
     return (event.is_guard ? "guard " : "candidate ") + event.name + std::string(findings[event.finding]);
   }
   std::string operator()(const WalkEnded& event) const {

@@ -1,5 +1,5 @@
 #pragma once
-// The words that a trace has for the values of its enumerations: those of the fields, in snake_case. Pure.
+// The words for the enumerators in a trace, in snake_case. Pure.
 
 #include <string_view>
 
@@ -44,8 +44,8 @@ namespace pillion::upstream::trace {
   constexpr runtime::EnumArray<GoesOverTcp::Since, std::string_view, 3> words = {"truncated", "too_long", "mismatched"};
   return words[since];
 }
-[[nodiscard]] constexpr std::string_view to_word(Finding finding) {
-  constexpr runtime::EnumArray<Finding, std::string_view, 3> words = {"exists", "missing", "failed"};
+[[nodiscard]] constexpr std::string_view to_word(NameState finding) {
+  constexpr runtime::EnumArray<NameState, std::string_view, 3> words = {"exists", "missing", "failed"};
   return words[finding];
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a stream connection runs over: TCP, or TLS on top of it. Both read and write at once or fail with
-// error::would_block; then the owner waits for the socket.
+// The transports of a stream connection: TCP, or TLS over TCP. Both read and write at once or fail with
+// error::would_block; the owner then waits for the socket.
 
 #include <cstddef>
 #include <expected>
@@ -18,7 +18,7 @@
 
 namespace pillion::upstream {
 
-/// The byte stream of a plain TCP connection.
+/// A plain TCP connection.
 class PlainTransport {
  public:
   explicit PlainTransport(runtime::Loop& loop) : socket_(loop.io()) {}
@@ -32,7 +32,7 @@ class PlainTransport {
   std::size_t write_some(dns::Bytes bytes, boost::system::error_code& error) {
     return write_now(socket_, bytes, error);
   }
-  /// Says that nothing more will be sent, then calls `handler(error_code)`.
+  /// Sends FIN, then calls `handler(error_code)`.
   template <typename Handler>
   void async_shutdown(Handler handler) {
     boost::system::error_code error;
@@ -44,7 +44,7 @@ class PlainTransport {
   TcpSocket socket_;
 };
 
-/// The byte stream of a verified TLS connection.
+/// A verified TLS connection.
 class TlsTransport {
  public:
   TlsTransport(runtime::Loop& loop, TlsContext& context, TlsIdentity& identity)
@@ -54,8 +54,8 @@ class TlsTransport {
         stream_(socket_, context.native().native_handle()),
         identity_(identity) {}
   ~TlsTransport() {
-    // OpenSSL forgets the session of a connection that ends without close_notify, as many servers let them end. A cut
-    // cannot go unnoticed here, since every message says its length, so the session stays good.
+    // OpenSSL discards the session of a connection that ends without close_notify, as with many servers. Each message
+    // states its length, so that a truncation is noticed, and the session remains valid.
     SSL_set_shutdown(stream_.native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   }
   TlsTransport(const TlsTransport&) = delete;

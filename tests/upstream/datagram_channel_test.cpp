@@ -19,13 +19,13 @@ using ::testing::SizeIs;
 using testing::TestQuery;
 
 /// Holds what it is asked until the test says what comes of it.
-class HeldChannel final : public Channel, public Carrier {
+class HeldChannel final : public Channel, public QueryHolder {
  public:
   void start() override { started = true; }
   std::optional<Error> submit(Query& query, runtime::Time /*now*/) override {
     ++submitted;
     if (refusal) return refusal;
-    query.carrier = this;
+    query.holder = this;
     held.push_back(&query);
     return std::nullopt;
   }
@@ -381,14 +381,14 @@ TEST_F(DatagramChannelTest, NearMissesOfOneSendingEndBoth) {
 
 TEST_F(DatagramChannelTest, AbandonedBeforeTheAnswerItIsAbandonedBelow) {
   static_cast<void>(submit(query));
-  query.carrier->abandon(query);
+  query.holder->abandon(query);
   EXPECT_EQ(udp->abandoned, 1);
 }
 
 TEST_F(DatagramChannelTest, AbandonedWithTwoSendingsBothAre) {
   static_cast<void>(submit(query));
   time.pass(1s);
-  query.carrier->abandon(query);
+  query.holder->abandon(query);
   EXPECT_EQ(udp->abandoned, 2);
 }
 
@@ -396,14 +396,14 @@ TEST_F(DatagramChannelTest, AbandonedWithOneSendingThatHasFailedTheOtherIs) {
   static_cast<void>(submit(query));
   time.pass(1s);
   udp->fail(Error::stalled, 0);
-  query.carrier->abandon(query);
+  query.holder->abandon(query);
   EXPECT_EQ(udp->abandoned, 1);
 }
 
 TEST_F(DatagramChannelTest, AbandonedWhileItIsAskedForOverTcpItIsAbandonedThere) {
   static_cast<void>(submit(query));
   udp->truncate();
-  query.carrier->abandon(query);
+  query.holder->abandon(query);
   EXPECT_EQ(tcp->abandoned, 1);
   EXPECT_EQ(udp->abandoned, 0);
   EXPECT_TRUE(query.is_open()) << "nothing is said to it any more";
@@ -413,7 +413,7 @@ TEST_F(DatagramChannelTest, RefusesWhatIsTooMuch) {
   std::deque<TestQuery> many(DatagramChannel::max_queries);
   for (auto& each : many) ASSERT_EQ(submit(each), std::nullopt);
   EXPECT_EQ(submit(query), Error::overloaded);
-  many[0].carrier->abandon(many[0]);
+  many[0].holder->abandon(many[0]);
   EXPECT_EQ(submit(query), std::nullopt) << "there is room again";
   while (!udp->held.empty()) udp->take(udp->held.size() - 1).failed(Error::stalled);
 }

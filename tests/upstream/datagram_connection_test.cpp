@@ -238,7 +238,7 @@ TEST_F(DatagramConnectionTest, APortServesSoManyQueries) {
   events.take();
   submit(150);
   EXPECT_THAT(events.take(), ElementsAre("wears out"));
-  EXPECT_EQ(state(), ConnectionState::worn);
+  EXPECT_EQ(state(), ConnectionState::retiring);
 }
 
 TEST_F(DatagramConnectionTest, APortServesSoLong) {
@@ -250,7 +250,7 @@ TEST_F(DatagramConnectionTest, APortServesSoLong) {
   EXPECT_EQ(state(), ConnectionState::ready);
   time.pass(10ms);
   submit(2);
-  EXPECT_EQ(state(), ConnectionState::worn) << "one in use is replaced first";
+  EXPECT_EQ(state(), ConnectionState::retiring) << "one in use is replaced first";
 }
 
 TEST_F(DatagramConnectionTest, AnIdlePortIsLeftInTime) {
@@ -470,7 +470,7 @@ TEST_F(PortRotationTest, ANameThatIsNeverAnsweredHoldsNoPortOpenForNewQueries) {
     EXPECT_LE(port.served, limits.queries_per_port + 2) << "a turn may bring two, and a probe";
   EXPECT_GE(ports.size(), 2'000U / limits.queries_per_port);
   for (auto& query : unanswered) {
-    if (query.is_open()) query.carrier->abandon(query);
+    if (query.is_open()) query.holder->abandon(query);
   }
 }
 

@@ -30,7 +30,7 @@ class EventRecorder final : public ConnectionEvents {
   void answered_probe(Connection& /*connection*/) override { say("answered probe"); }
   void fell_silent(Connection& /*connection*/) override { say("fell silent"); }
   void needs_single_records(Connection& /*connection*/) override { say("needs single records"); }
-  void wears_out(Connection& /*connection*/) override { say("wears out"); }
+  void needs_replacement(Connection& /*connection*/) override { say("wears out"); }
   void unsendable(Connection& /*connection*/, Query& query) override {
     say("unsendable");
     query.failed(Error::query_too_large);

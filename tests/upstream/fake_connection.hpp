@@ -58,7 +58,7 @@ class FakeConnection final : public Connection {
     state_ = ConnectionState::proving;
   }
   void submit(Query& query, runtime::Time now) override {
-    query.carrier = this;
+    query.holder = this;
     mux_.add(query, now);
     sent.push_back(&query);
   }
@@ -101,12 +101,12 @@ class FakeConnection final : public Connection {
   /// Everything that was sent and is still waited for, in order.
   void answer_all() {
     for (auto* const query : std::exchange(sent, {})) {
-      if (query->carrier == this) answer(*query);
+      if (query->holder == this) answer(*query);
     }
   }
-  void wear_out() {
-    state_ = ConnectionState::worn;
-    events_.wears_out(*this);
+  void begin_retiring() {
+    state_ = ConnectionState::retiring;
+    events_.needs_replacement(*this);
   }
   void answer_probe() {
     state_ = ConnectionState::ready;

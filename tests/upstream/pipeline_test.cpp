@@ -102,7 +102,7 @@ TEST_F(PipelineTest, AQueryThatIsOldIsReasonForAProbeThoughOthersAreAnswered) {
     static_cast<void>(answer(queries[1], at));
     EXPECT_EQ(look(at), Verdict::wait) << at.count();
   }
-  EXPECT_EQ(look(3s), Verdict::worn) << "others are answered, and neither the query nor the probe";
+  EXPECT_EQ(look(3s), Verdict::probe_ignored) << "others are answered, and neither the query nor the probe";
 }
 
 TEST_F(PipelineTest, AProbeThatWasIgnoredOnceIsNotHeldAgainstALaterQuery) {
@@ -190,8 +190,8 @@ TEST_F(PipelineTest, AServerThatAnswersNoProbesIsNotDeadWhereNobodyElseWaits) {
   EXPECT_EQ(look(1h), Verdict::wait);
   // There is the probe's own id to be given back, and nothing else.
   EXPECT_EQ(look_at(1100ms), start + 1s + id_lifetime);
-  EXPECT_FALSE(pipeline.is_worn(start + 30s, id_lifetime));
-  EXPECT_TRUE(pipeline.is_worn(start + 31s, id_lifetime));
+  EXPECT_FALSE(pipeline.holds_id_too_long(start + 30s, id_lifetime));
+  EXPECT_TRUE(pipeline.holds_id_too_long(start + 31s, id_lifetime));
   EXPECT_EQ(look_at(31s), start + 31s + id_lifetime) << "once in a lifetime";
 }
 

@@ -120,7 +120,7 @@ TEST_F(PoolTest, ALaneThatNobodyNeedsAnyMoreTakesWhatWaits) {
   server.turn();
   submit_all(1, 3);
   ASSERT_EQ(server.connections.size(), 1U) << "the lane's is the only handshake";
-  queries[0].carrier->abandon(queries[0]);
+  queries[0].holder->abandon(queries[0]);
   connection(0).become_ready();
   EXPECT_EQ(connection(0).sent, (Sent{&queries[1], &queries[2]}));
 }
@@ -131,7 +131,7 @@ TEST_F(PoolTest, WhoGivesUpIsForgottenWhereverItWaits) {
   connection(0).end();
   server.turn();
   submit_all(3, 6);
-  for (const std::size_t i : {1U, 4U}) queries[i].carrier->abandon(queries[i]);
+  for (const std::size_t i : {1U, 4U}) queries[i].holder->abandon(queries[i]);
   for (int i = 0; i < 3; ++i) {
     open_all();
     for (auto* const open : std::vector(server.connections)) open->answer_all();
@@ -151,7 +151,7 @@ TEST_F(PoolTest, AQueryThatEndsTwoConnectionsAloneFailsAlone) {
     for (auto* const open : std::vector(server.connections)) {
       if (is_opening(open->state())) open->become_ready();
       if (open->state() == ConnectionState::proving) open->answer_probe();
-      if (std::ranges::find(open->sent, &guilty) != open->sent.end() && guilty.is_open() && guilty.carrier == open) {
+      if (std::ranges::find(open->sent, &guilty) != open->sent.end() && guilty.is_open() && guilty.holder == open) {
         open->end();
       } else {
         open->answer_all();
@@ -177,7 +177,7 @@ TEST_F(PoolTest, OneQueryThatEndsConnectionsDoesNotTouchTheOthers) {
     for (auto* const open : std::vector(server.connections)) {
       if (is_opening(open->state())) open->become_ready();
       if (open->state() == ConnectionState::proving) open->answer_probe();
-      if (poison.is_open() && poison.carrier == open) {
+      if (poison.is_open() && poison.holder == open) {
         open->end();
       } else {
         open->answer_all();
@@ -202,7 +202,7 @@ TEST_F(PoolTest, AQueryThatWasOnTooManyConnectionsIsGivenUp) {
   start_proven();
   queries[0].suspicion.endings = Query::max_endings - 1;  // in company each time
   submit_all(0, 2);
-  EXPECT_EQ(queries[0].carrier, pool.operator->()) << "it goes apart from the start";
+  EXPECT_EQ(queries[0].holder, pool.operator->()) << "it goes apart from the start";
   ASSERT_EQ(server.connections.size(), 2U);
   connection(1).become_ready();
   EXPECT_EQ(connection(1).sent, Sent{&queries[0]});
@@ -269,7 +269,7 @@ TEST_F(PoolTest, AStallRetiresIdleConnectionsOnWhichNothingWasHeardForAsLongAndN
     server.max_in_flight = 1;
     start_proven();
     submit_all(0, 2);
-    queries[1].carrier->abandon(queries[1]);
+    queries[1].holder->abandon(queries[1]);
     time.pass(1s);
     connection(1).become_ready();
     auto& idle = connection(1);
@@ -313,7 +313,7 @@ class PoolFreshEndTest : public PoolTest, public ::testing::WithParamInterface<s
     for (std::size_t i = 18; i < 20; ++i) {
       submit(queries[i]);
       connection(0).end(GetParam());
-      queries[i].carrier->abandon(queries[i]);
+      queries[i].holder->abandon(queries[i]);
       server.turn();
       connection(0).become_ready();
     }

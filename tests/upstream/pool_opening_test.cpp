@@ -25,7 +25,7 @@ TEST_F(PoolTest, OpensOneConnectionBeforeTheFirstQuery) {
 
 TEST_F(PoolTest, TheFirstConnectionIsSaidOnce) {
   start_ready();
-  connection(0).wear_out();
+  connection(0).begin_retiring();
   connection(1).become_ready();
   EXPECT_THAT(log.lines, ::testing::ElementsAre("upstream connected"));
 }
@@ -37,7 +37,7 @@ TEST_F(PoolTest, CountsHandshakes) {
   EXPECT_EQ(metrics.handshakes_full.value(), 1U);
   EXPECT_EQ(metrics.certificate_not_after.value(), 2e9);
   EXPECT_NEAR(metrics.handshake_duration.sum_seconds(), 0.02, 1e-9);
-  connection(0).wear_out();
+  connection(0).begin_retiring();
   connection(1).become_ready({.encrypted = true, .resumed = true, .not_after = not_after, .version = "TLSv1.3"});
   EXPECT_EQ(metrics.handshakes_full.value(), 1U);
   EXPECT_EQ(metrics.handshakes_resumed.value(), 1U);
@@ -64,7 +64,7 @@ TEST_F(PoolTest, CountsConnectionsThatFellBackToClassicalGroups) {
   start({.protocol = config::Protocol::tls});
   connection(0).become_ready({.encrypted = true, .not_after = {}, .version = "TLSv1.3", .group = "X25519MLKEM768"});
   EXPECT_EQ(metrics.group_fallbacks.value(), 0U);
-  connection(0).wear_out();
+  connection(0).begin_retiring();
   connection(1).become_ready(
       {.encrypted = true, .not_after = {}, .version = "TLSv1.3", .group = "x25519", .fell_back = true});
   EXPECT_EQ(metrics.group_fallbacks.value(), 1U);
@@ -75,8 +75,8 @@ TEST_F(PoolTest, CountsConnectionsThatFellBackToClassicalGroups) {
 TEST_F(PoolTest, ReplacesAConnectionBeforeItIsRetired) {
   start_ready();
   submit(queries[0]);
-  connection(0).wear_out();
-  connection(0).wear_out();
+  connection(0).begin_retiring();
+  connection(0).begin_retiring();
   ASSERT_EQ(server.connections.size(), 2U) << "one replacement, however often it is asked for";
   submit(queries[1]);
   EXPECT_EQ(connection(0).sent.size(), 2U) << "in use until the other is ready";
@@ -96,7 +96,7 @@ TEST_F(PoolTest, ReplacesAConnectionBeforeItIsRetired) {
 TEST_F(PoolTest, AFullPoolCanReplaceToo) {
   start_ready({.max_connections = 1});
   submit(queries[0]);
-  connection(0).wear_out();
+  connection(0).begin_retiring();
   ASSERT_EQ(server.connections.size(), 2U);
   connection(1).become_ready();
   EXPECT_TRUE(connection(0).retired);
@@ -107,7 +107,7 @@ TEST_F(PoolTest, AFullPoolReplacesWhileOthersDrain) {
   start_ready({.max_connections = 1});
   submit(queries[0]);
   for (std::size_t i = 0; i < 5; ++i) {
-    newest().wear_out();
+    newest().begin_retiring();
     ASSERT_EQ(server.connections.size(), i + 2) << "those that drain are not counted";
     newest().become_ready();
     submit(queries[i + 1]);
@@ -124,7 +124,7 @@ TEST_F(PoolTest, OneThatWearsOutWhileAnotherIsReadyIsRetiredAtOnce) {
   start_ready();
   submit_all(0, 2);
   connection(1).become_ready();
-  connection(0).wear_out();
+  connection(0).begin_retiring();
   EXPECT_TRUE(connection(0).retired);
   EXPECT_EQ(server.made, 2U);
 }
@@ -206,7 +206,7 @@ TEST_F(PoolTest, AServerThatClosesEveryIdleConnectionAtOnceIsNotConnectedToAgain
 TEST_F(PoolTest, AtMostTwoHandshakesAreUnderWayAtOnce) {
   start_ready();
   close_after(1, 2);
-  ASSERT_EQ(profile().quota(), 1U);
+  ASSERT_EQ(profile().query_limit(), 1U);
   for (auto& query : queries) submit(query);
   EXPECT_EQ(opening(), 2U) << "though twenty wait";
   connection(0).become_ready();
@@ -231,21 +231,21 @@ TEST_F(PoolTest, LanesAndReplacementsCountAsHandshakesToo) {
   EXPECT_LE(opening(), 2U);
 }
 
-// The quota: how many queries the server answers on one connection.
+// The query_limit: how many queries the server answers on one connection.
 
-TEST_F(PoolTest, OneCloseTeachesNoQuota) {
+TEST_F(PoolTest, OneCloseTeachesNoQueryLimit) {
   start_ready();
   close_after(2, 1);
-  EXPECT_EQ(profile().quota(), std::nullopt) << "anything may have ended it";
+  EXPECT_EQ(profile().query_limit(), std::nullopt) << "anything may have ended it";
   connection(0).become_ready();
   submit_all(0, 10);
   EXPECT_EQ(connection(0).sent.size(), 10U);
 }
 
-TEST_F(PoolTest, TwoClosesAfterTheSameNumberOfAnswersTeachTheQuota) {
+TEST_F(PoolTest, TwoClosesAfterTheSameNumberOfAnswersTeachTheQueryLimit) {
   start_ready();
   close_after(2, 2);
-  EXPECT_EQ(profile().quota(), 2U);
+  EXPECT_EQ(profile().query_limit(), 2U);
   submit_all(0, 8);
   connection(0).become_ready();
   EXPECT_EQ(connection(0).sent.size(), 2U);
@@ -254,15 +254,15 @@ TEST_F(PoolTest, TwoClosesAfterTheSameNumberOfAnswersTeachTheQuota) {
   for (auto* const open : server.connections) EXPECT_EQ(open->sent.size(), 2U);
 }
 
-TEST_F(PoolTest, ClosesAfterDifferentNumbersTeachNoQuota) {
+TEST_F(PoolTest, ClosesAfterDifferentNumbersTeachNoQueryLimit) {
   start_ready();
   close_after(2, 1);
   close_after(3, 1);
   close_after(2, 1);
-  EXPECT_EQ(profile().quota(), std::nullopt);
+  EXPECT_EQ(profile().query_limit(), std::nullopt);
 }
 
-TEST_F(PoolTest, ACloseThatCameLaterIsNoQuota) {
+TEST_F(PoolTest, ACloseThatCameLaterIsNoQueryLimit) {
   start_ready();
   for (std::size_t i = 0; i < 2; ++i) {
     newest().become_ready();
@@ -272,10 +272,10 @@ TEST_F(PoolTest, ACloseThatCameLaterIsNoQuota) {
     newest().close_by_server();
     server.turn();
   }
-  EXPECT_EQ(profile().quota(), std::nullopt);
+  EXPECT_EQ(profile().query_limit(), std::nullopt);
 }
 
-TEST_F(PoolTest, WhatACloseByTheQuotaLeavesUnansweredIsNotSuspected) {
+TEST_F(PoolTest, WhatACloseByTheQueryLimitLeavesUnansweredIsNotSuspected) {
   start_ready();
   close_after(1, 1);
   connection(0).become_ready();
@@ -283,7 +283,7 @@ TEST_F(PoolTest, WhatACloseByTheQuotaLeavesUnansweredIsNotSuspected) {
   connection(0).answer(queries[0]);
   connection(0).close_by_server();
   server.turn();
-  ASSERT_EQ(profile().quota(), 1U);
+  ASSERT_EQ(profile().query_limit(), 1U);
   EXPECT_EQ(queries[1].suspicion.endings_alone, 0U);
   EXPECT_FALSE(queries[1].suspicion.alone);
   ASSERT_EQ(server.connections.size(), 2U) << "one for each that waits";
@@ -294,7 +294,7 @@ TEST_F(PoolTest, WhatACloseByTheQuotaLeavesUnansweredIsNotSuspected) {
   EXPECT_EQ(metrics.replays.value(), 2U);
 }
 
-TEST_F(PoolTest, ForgetsTheQuotaWhenAConnectionOutlivesIt) {
+TEST_F(PoolTest, ForgetsTheQueryLimitWhenAConnectionOutlivesIt) {
   start_ready();
   close_after(1, 2);
   connection(0).become_ready();
@@ -305,7 +305,7 @@ TEST_F(PoolTest, ForgetsTheQuotaWhenAConnectionOutlivesIt) {
   EXPECT_EQ(server.connections.size(), 2U);
   time.pass(1s);
   EXPECT_EQ(connection(0).sent, (Sent{&queries[0], &queries[1]})) << "it is still open after a second";
-  EXPECT_EQ(profile().quota(), std::nullopt);
+  EXPECT_EQ(profile().query_limit(), std::nullopt);
 }
 
 TEST_F(PoolTest, QueriesThatWaitForUsedUpConnectionsGoOnWhenThoseStayOpen) {
@@ -326,7 +326,7 @@ TEST_F(PoolTest, QueriesThatWaitForUsedUpConnectionsGoOnWhenThoseStayOpen) {
   EXPECT_EQ(server.connections.size(), 4U);
 }
 
-TEST_F(PoolTest, SuspectsAloneAreNoReasonToDoubtTheQuota) {
+TEST_F(PoolTest, SuspectsAloneAreNoReasonToDoubtTheQueryLimit) {
   start_ready();
   close_after(1, 2);
   connection(0).become_ready();
@@ -339,7 +339,7 @@ TEST_F(PoolTest, SuspectsAloneAreNoReasonToDoubtTheQuota) {
   submit(queries[2]);
   ASSERT_EQ(opening(), 1U);
   time.pass(2s);  // comes to an end: no deadline is set in the past
-  EXPECT_EQ(profile().quota(), 1U);
+  EXPECT_EQ(profile().query_limit(), 1U);
   newest().become_ready();
   EXPECT_EQ(newest().sent, Sent{&queries[2]});
 }

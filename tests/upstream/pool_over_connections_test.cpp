@@ -33,8 +33,8 @@ TEST_F(PoolTest, OwnRetireInDoubtIsNoFailureOfTheServer) {
   auto& c1 = connection(1);
   connection(0).end(Error::reset);  // in doubt
   ASSERT_TRUE(health().is_up());
-  queries[1].carrier->abandon(queries[1]);
-  c1.retire();  // our own close: worn, idle, lane with an abandoned suspect ...
+  queries[1].holder->abandon(queries[1]);
+  c1.retire();  // our own close: replaced, idle, lane with an abandoned suspect ...
   EXPECT_TRUE(health().is_up()) << "our own close was booked on the server";
   EXPECT_TRUE(queries[0].errors.empty());
 }
@@ -72,7 +72,7 @@ TEST_F(PoolTest, SlowSuspectsDoNotHoldUpTheOthers) {
   for (int i = 0; i < 10; ++i) {
     for (std::size_t c = 0; c < server.connections.size(); ++c)
       for (std::size_t q = 2; q < 20; ++q)
-        if (queries[q].is_open() && queries[q].carrier == &connection(c)) connection(c).answer(queries[q]);
+        if (queries[q].is_open() && queries[q].holder == &connection(c)) connection(c).answer(queries[q]);
     for (std::size_t c = 0; c < server.connections.size(); ++c) connection(c).answer_probe();
     open_all();
     time.pass(300ms);
@@ -159,7 +159,7 @@ TEST_F(Datagram, AbandonOfATransferDoesNotFailIt) {
   channel.start();
   sockets.at(0)->become_open();
   TestQuery a("a.example"), b("b.example");
-  ASSERT_EQ(channel.submit(a, time.clock().now()), std::nullopt);  // port 0, which is worn by it
+  ASSERT_EQ(channel.submit(a, time.clock().now()), std::nullopt);  // port 0, which is retiring after it
   sockets.at(1)->become_open();                                    // port 0 drains
   ASSERT_EQ(channel.submit(b, time.clock().now()), std::nullopt);
   sockets.at(2)->become_open();  // port 1 drains
@@ -169,12 +169,12 @@ TEST_F(Datagram, AbandonOfATransferDoesNotFailIt) {
   sockets.at(2)->fail(Error::connect_refused);
   time.turn_to(1050ms);  // a is sent again, and waits for a connection
   ASSERT_TRUE(a.is_open());
-  a.carrier->abandon(a);  // another server was quicker
+  a.holder->abandon(a);  // another server was quicker
   EXPECT_TRUE(a.errors.empty()) << "failed although it was abandoned";
   TestQuery x("x.example"), y("y.example");
   static_cast<void>(channel.submit(x, time.clock().now()));
   static_cast<void>(channel.submit(y, time.clock().now()));
-  EXPECT_NE(x.carrier, y.carrier) << "one Transfer for two queries: released twice";
+  EXPECT_NE(x.holder, y.holder) << "one Transfer for two queries: released twice";
 }
 
 TEST_F(Datagram, TheFirstSendingIsNotForgotten) {

@@ -94,7 +94,7 @@ TEST_P(PoolReturnTest, AServerThatWasAwayAnswersWithinASecondOfItsReturn) {
     TestQuery query;
     const auto refused = submit(query);
     be_down_for(20ms);
-    if (!refused && query.is_open()) query.carrier->abandon(query);
+    if (!refused && query.is_open()) query.holder->abandon(query);
   }
   ASSERT_FALSE(health().is_up());
   // It is back: connections and probes are answered from now on.
@@ -110,7 +110,7 @@ TEST_P(PoolReturnTest, AServerThatWasAwayAnswersWithinASecondOfItsReturn) {
       open->answer_all();
     }
     answered = query.replies == 1;
-    if (!refused && query.is_open()) query.carrier->abandon(query);
+    if (!refused && query.is_open()) query.holder->abandon(query);
     server.turn();
     time.pass(20ms);
   }

@@ -145,7 +145,7 @@ TEST_F(PoolTest, RefusesWhatWouldWaitBeyondTheLimit) {
 TEST_F(PoolTest, AnAbandonedQueryThatWaitsIsNotSent) {
   start();
   submit_all(0, 3);
-  queries[1].carrier->abandon(queries[1]);
+  queries[1].holder->abandon(queries[1]);
   connection(0).become_ready();
   EXPECT_EQ(connection(0).sent, (Sent{&queries[0], &queries[2]}));
 }
@@ -155,7 +155,7 @@ TEST_F(PoolTest, AnAbandonedSuspectIsNotSent) {
   submit_all(0, 3);
   connection(0).end();
   server.turn();
-  queries[0].carrier->abandon(queries[0]);
+  queries[0].holder->abandon(queries[0]);
   connection(0).become_ready();
   EXPECT_EQ(connection(0).sent, Sent{&queries[1]});
 }

@@ -24,7 +24,7 @@ class ServerProfileTest : public ::testing::Test {
 TEST_F(ServerProfileTest, IsAsPatientAsCanBeWhileNothingIsKnown) {
   EXPECT_EQ(profile.patience(), Liveness::longest_patience);
   EXPECT_FALSE(profile.slow_after());
-  EXPECT_FALSE(profile.quota());
+  EXPECT_FALSE(profile.query_limit());
   EXPECT_FALSE(profile.idle_timeout());
   EXPECT_TRUE(profile.knows_edns(start));
   EXPECT_FALSE(profile.writes_singly(start));
@@ -60,40 +60,40 @@ TEST_F(ServerProfileTest, AReplyIsInTheHealthAsWell) {
   EXPECT_EQ(profile.health().latency(), 8ms);
 }
 
-TEST_F(ServerProfileTest, LearnsTheQuotaFromTwoClosesAfterTheSameNumber) {
+TEST_F(ServerProfileTest, LearnsTheQueryLimitFromTwoClosesAfterTheSameNumber) {
   profile.closed_after(5, 1ms);
-  EXPECT_FALSE(profile.quota());
+  EXPECT_FALSE(profile.query_limit());
   profile.closed_after(5, 1ms);
-  EXPECT_EQ(profile.quota(), 5U);
-  profile.forget_quota();
-  EXPECT_FALSE(profile.quota());
+  EXPECT_EQ(profile.query_limit(), 5U);
+  profile.forget_query_limit();
+  EXPECT_FALSE(profile.query_limit());
 }
 
-TEST_F(ServerProfileTest, OtherClosesTeachNoQuota) {
+TEST_F(ServerProfileTest, OtherClosesTeachNoQueryLimit) {
   profile.closed_after(0, 0ms);
   profile.closed_after(0, 0ms);
-  EXPECT_FALSE(profile.quota()) << "without any answer";
+  EXPECT_FALSE(profile.query_limit()) << "without any answer";
   profile.closed_after(5, 1ms);
   profile.closed_after(6, 1ms);
   profile.closed_after(5, 1ms);
-  EXPECT_FALSE(profile.quota()) << "after another number each time";
+  EXPECT_FALSE(profile.query_limit()) << "after another number each time";
   profile.closed_after(5, 50ms);
-  EXPECT_FALSE(profile.quota()) << "long after the answer";
+  EXPECT_FALSE(profile.query_limit()) << "long after the answer";
 }
 
 TEST_F(ServerProfileTest, ACloseAtAQueryMakesEqualNumbersOfAnswersChance) {
   profile.closed_after(5, 1ms);
   profile.closed_after(5, 1ms);
-  ASSERT_TRUE(profile.quota());
+  ASSERT_TRUE(profile.query_limit());
   profile.closed_at_query();
-  EXPECT_FALSE(profile.quota());
+  EXPECT_FALSE(profile.query_limit());
   for (int i = 0; i < 7; ++i) profile.closed_after(5, 1ms);
-  EXPECT_FALSE(profile.quota());
+  EXPECT_FALSE(profile.query_limit());
   profile.closed_at_query();
   for (int i = 0; i < 7; ++i) profile.closed_after(5, 1ms);
-  EXPECT_FALSE(profile.quota()) << "in a row, that is";
+  EXPECT_FALSE(profile.query_limit()) << "in a row, that is";
   profile.closed_after(5, 1ms);
-  EXPECT_EQ(profile.quota(), 5);
+  EXPECT_EQ(profile.query_limit(), 5);
 }
 
 TEST_F(ServerProfileTest, LearnsTheIdleTimeFromTwoClosesAfterAboutTheSame) {

@@ -41,7 +41,7 @@ struct Told final : ConnectionEvents {
   void fell_silent(Connection& /*connection*/) override {}
   void unsendable(Connection& /*connection*/, Query& /*query*/) override {}
   void needs_single_records(Connection& /*connection*/) override {}
-  void wears_out(Connection& /*connection*/) override {}
+  void needs_replacement(Connection& /*connection*/) override {}
   void closed(Connection& /*connection*/, std::optional<Error> error, std::string /*detail*/,
               std::vector<Query*> lost) override {
     is_closed = true;

@@ -191,14 +191,14 @@ TEST_F(StreamConnectionTest, IsReplacedWhereItIsOutOfStep) {
   open();
   for (std::size_t i = 0; i < 3; ++i) submit(i);
   const auto stray = reply_to(TestQuery("other.example"), 9);
-  for (unsigned i = 1; i < StreamConnection::strays_to_wear; ++i) stream->send(stray);
+  for (unsigned i = 1; i < StreamConnection::strays_to_retire; ++i) stream->send(stray);
   answer(0);
-  for (unsigned i = 1; i < StreamConnection::strays_to_wear; ++i) stream->send(stray);
+  for (unsigned i = 1; i < StreamConnection::strays_to_retire; ++i) stream->send(stray);
   EXPECT_EQ(state(), ConnectionState::ready) << "not in a row";
   events.take();
   stream->send(stray);
   EXPECT_THAT(events.take(), ElementsAre("ignored mismatched_reply", "wears out"));
-  EXPECT_EQ(state(), ConnectionState::worn);
+  EXPECT_EQ(state(), ConnectionState::retiring);
   for (int i = 0; i < 100; ++i) stream->send(stray);
   answer(1);
   EXPECT_EQ(queries[1].replies, 1) << "it is used until it is replaced";
@@ -245,7 +245,7 @@ TEST_F(StreamConnectionOfFour, IsReplacedWhereAbandonedQueriesLeaveNoRoom) {
   connection->abandon(queries[1]);
   EXPECT_EQ(state(), ConnectionState::ready) << "half of them are waited for";
   connection->abandon(queries[2]);
-  EXPECT_EQ(state(), ConnectionState::worn);
+  EXPECT_EQ(state(), ConnectionState::retiring);
   EXPECT_EQ(std::ranges::count(events.take(), "wears out"), 1);
   answer(3);
   EXPECT_EQ(queries[3].replies, 1);
@@ -257,7 +257,7 @@ TEST_F(StreamConnectionOfFour, IsNotReplacedAtOnceWhereTheyWereGivenUpAtOnce) {
   for (std::size_t i = 0; i < 4; ++i) connection->abandon(queries[i]);
   EXPECT_EQ(state(), ConnectionState::ready);
   time.pass(2s);
-  EXPECT_EQ(state(), ConnectionState::worn);
+  EXPECT_EQ(state(), ConnectionState::retiring);
 }
 
 // Draining and closing.
@@ -462,7 +462,7 @@ TEST_F(StreamConnectionTest, TellsTheProfileHowManyAnswersTheServerGaveBeforeItC
     events.take();
     if (i == 0) SetUp();
   }
-  EXPECT_EQ(profile.quota(), 2U);
+  EXPECT_EQ(profile.query_limit(), 2U);
   EXPECT_FALSE(profile.idle_timeout());
 }
 

@@ -126,7 +126,7 @@ TEST_F(StreamConnectionTest, OneThatTricklesIsWorn) {
   EXPECT_EQ(state(), ConnectionState::ready);
   submit(1);
   time.pass(100ms);
-  EXPECT_EQ(state(), ConnectionState::worn);
+  EXPECT_EQ(state(), ConnectionState::retiring);
   EXPECT_TRUE(queries[0].is_open());
   EXPECT_EQ(std::ranges::count(events.take(), "wears out"), 1);
 }
@@ -138,7 +138,7 @@ TEST_F(StreamConnectionTest, AnIdThatNeverComesBackWearsTheConnectionOut) {
   time.pass(29'999ms);
   EXPECT_EQ(state(), ConnectionState::ready);
   time.pass(1ms);
-  EXPECT_EQ(state(), ConnectionState::worn);
+  EXPECT_EQ(state(), ConnectionState::retiring);
   EXPECT_THAT(events.take(), ElementsAre("wears out"));
   time.pass(1h);
   EXPECT_THAT(events.take(), IsEmpty()) << "said once";
@@ -207,7 +207,7 @@ TEST_F(StreamConnectionTest, ASilentConnectionThatIsOutOfStepTakesNoQueriesEithe
   ASSERT_EQ(state(), ConnectionState::silent);
   events.take();
   const auto stray = reply_to(TestQuery("other.example"), 9);
-  for (unsigned i = 0; i < StreamConnection::strays_to_wear; ++i) stream->send(stray);
+  for (unsigned i = 0; i < StreamConnection::strays_to_retire; ++i) stream->send(stray);
   EXPECT_FALSE(takes_queries(state()));
 }
 
