@@ -25,7 +25,7 @@ prometheus::ClientMetric::Histogram sum_without_shortest(const std::vector<const
   return durations;
 }
 
-/// One family of upstream servers: `add` is called with it for each server.
+/// Collects one family of upstream servers; calls `add` for each server.
 template <typename Add>
 void collect_each(const Sources& sources, const MetricDeclaration& declaration, std::vector<MetricFamily>& families,
                   Add add) {
@@ -68,7 +68,7 @@ void collect_upstream(const Sources& sources, std::vector<MetricFamily>& familie
         for (const auto error : runtime::enumerators<upstream::Error>) {
           const auto& traits = upstream::traits(error);
           const double value = sum(server.shards, [&](const Metrics& m) -> auto& { return m.failures[error]; });
-          // A certificate that is refused may be an attack: its first time must be an increase.
+          // A rejected certificate may be an attack, so that its first failure must be visible as an increase.
           if (server.tls && traits.is_lasting) {
             family.add({server.upstream, server.server, traits.reason}, value);
           } else {

@@ -21,7 +21,7 @@ namespace {
 
 using prometheus::MetricFamily;
 
-/// How many of the shortest of duration_bounds tell nothing about answers from there.
+/// The number of the shortest duration_bounds that are useless for answers from `source`.
 constexpr std::ptrdiff_t bounds_left_out(resolve::Source source) {
   switch (source) {
     case resolve::Source::upstream:
@@ -92,7 +92,7 @@ void collect_clients(const Sources& sources, std::vector<MetricFamily>& families
     family.add({}, total(member));
     std::move(family).finish(families);
   };
-  // What all shards may have together, where their memory does not hold so many.
+  // The limit of all shards together, which may be lower because of their memory.
   const auto limit = [&](const MetricDeclaration& declaration, auto member, std::size_t of_process) {
     if (of_process == 0) return;
     Family family(declaration);

@@ -19,7 +19,8 @@ void append(std::string& out, std::uint64_t number) {
   fmt::format_to(std::back_inserter(out), "{}", number);
 }
 
-/// 16 digits at most, as prometheus-cpp writes them. By fmt, since std::to_chars would bring tables of 130 kB and libm.
+/// At most 16 digits, as prometheus-cpp writes them. Uses fmt, since std::to_chars would add tables of 130 kB and
+/// libm.
 void append(std::string& out, double number) {
   if (std::isnan(number)) {
     out += "Nan";
@@ -48,7 +49,7 @@ void append_label(std::string& out, std::string_view name, std::string_view valu
   out += '"';
 }
 
-/// What stands before a number: the name and the labels. `bound` is the upper bound of a bucket, or nullptr.
+/// Appends the part before a number: the name and the labels. `bound` is the upper bound of a bucket, or nullptr.
 void append_series(std::string& out, std::string_view name, std::string_view suffix, const ClientMetric& metric,
                    const double* bound = nullptr) {
   out.append(name).append(suffix);

@@ -1,5 +1,5 @@
 #pragma once
-// What the exporter builds its metrics with: families of series, and sums over the shards.
+// Helpers of the exporter: families of series, and sums over the shards.
 
 #include <cstddef>
 #include <initializer_list>
@@ -16,10 +16,10 @@
 
 namespace pillion::telemetry {
 
-/// The values of a declaration's labels, in its order.
+/// The label values of a declaration, in its order.
 using LabelValues = std::initializer_list<std::string_view>;
 
-/// One family being filled.
+/// Collects the series of one family.
 class Family {
  public:
   explicit Family(const MetricDeclaration& declaration);
@@ -27,11 +27,11 @@ class Family {
   void add(LabelValues labels, double value);
   void add(LabelValues labels, const prometheus::ClientMetric::Histogram& histogram);
 
-  /// These leave out what is 0, but keep the first such series in case the family has no other.
+  /// Leave out series that are 0, but keep the first such series if the family would otherwise be empty.
   void add_sparse(LabelValues labels, double value);
   void add_sparse(LabelValues labels, const prometheus::ClientMetric::Histogram& histogram);
 
-  /// Appends the family. One without series would be a comment without content: it is left out.
+  /// Appends the family, unless it has no series, since it would then be a comment without content.
   void finish(std::vector<prometheus::MetricFamily>& families) &&;
 
  private:
@@ -42,7 +42,7 @@ class Family {
   std::optional<prometheus::ClientMetric> fallback_;
 };
 
-/// Sums over the shards what `read` finds in each: a Counter or a Gauge.
+/// The sum over the shards of the Counter or Gauge that `read` returns for each.
 template <typename Metrics, typename Read>
 [[nodiscard]] double sum(const std::vector<const Metrics*>& shards, Read read) {
   double total = 0;
@@ -50,7 +50,7 @@ template <typename Metrics, typename Read>
   return total;
 }
 
-/// The same for histograms.
+/// The sum over the shards of the Histogram that `read` returns for each.
 template <typename Metrics, typename Read>
 [[nodiscard]] prometheus::ClientMetric::Histogram sum_histogram(const std::vector<const Metrics*>& shards, Read read) {
   prometheus::ClientMetric::Histogram total;

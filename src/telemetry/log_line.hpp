@@ -1,5 +1,5 @@
 #pragma once
-// A log line's form. Pure: time comes in as an argument.
+// Formats log lines. Pure: the caller passes the time.
 
 #include <chrono>
 #include <cstddef>

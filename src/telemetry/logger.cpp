@@ -22,7 +22,7 @@
 namespace pillion::telemetry {
 namespace {
 
-/// Signals are the main thread's business.
+/// Only the main thread handles signals.
 void prepare_thread() {
   sigset_t all;
   sigfillset(&all);
@@ -30,7 +30,7 @@ void prepare_thread() {
   pthread_setname_np(pthread_self(), "pillion-log");
 }
 
-/// Only the pool's one thread writes, hence no mutex.
+/// Only the pool's single thread writes, so that no mutex is needed.
 class LineSink final : public spdlog::sinks::base_sink<spdlog::details::null_mutex> {
  public:
   explicit LineSink(Logger::Sink write_line) : write_line_(std::move(write_line)) {}
@@ -69,7 +69,7 @@ struct Logger::Backend {
         pool(std::make_shared<spdlog::details::thread_pool>(std::max<std::size_t>(queue_lines, 1), 1, prepare_thread)),
         logger(std::make_shared<spdlog::async_logger>("pillion", sink, pool,
                                                       spdlog::async_overflow_policy::overrun_oldest)) {
-    logger->set_level(spdlog::level::trace);  // runtime::Log has decided already
+    logger->set_level(spdlog::level::trace);  // runtime::Log has already decided
   }
   // The thread ends first: the lines that it still writes hold the logger, and the last of them would destroy it.
   ~Backend() { pool.reset(); }
@@ -117,11 +117,11 @@ Logger::Sink descriptor_sink(int descriptor, int patience_ms) {
         return written < 0 ? 0 : static_cast<std::size_t>(written);
       }
     };
-    // What a refused line left behind is ended first, so that no two lines run together.
+    // Ends the part of a line that was left behind, so that two lines do not run together.
     if (torn && write_piece("\n") == 0) return false;
     torn = false;
     while (!line.empty()) {
-      // A blocking pipe that poll() calls writable has room for PIPE_BUF bytes (pipe(7)): in such pieces no write
+      // A blocking pipe that is writable has room for PIPE_BUF bytes (pipe(7)), so that a write of such a piece never
       // blocks.
       const std::size_t written = write_piece(line.substr(0, PIPE_BUF));
       if (written == 0) return false;

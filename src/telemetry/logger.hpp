@@ -1,6 +1,6 @@
 #pragma once
-// The program's log: lines are made by the caller and written by one background thread, so that a slow reader of
-// standard error never holds up an answer.
+// The program's log. The caller formats each line, and a background thread writes it, so that a slow reader of
+// standard error never delays an answer.
 
 #include <atomic>
 #include <chrono>
@@ -19,7 +19,8 @@ namespace pillion::telemetry {
 struct LoggerOptions {
   runtime::LogLevel level = runtime::LogLevel::info;
   LineFormat format = LineFormat::json;
-  std::size_t queue_lines = 256;  ///< waiting to be written (0.4 kB each); over it the oldest is dropped and counted
+  /// Lines that wait to be written (0.4 kB each); beyond this the oldest is dropped and counted.
+  std::size_t queue_lines = 256;
 };
 
 /// Is given a copy of each line.
@@ -35,19 +36,19 @@ class LineReceiver {
   ~LineReceiver() = default;
 };
 
-/// Owned by the App and passed down by reference. The destructor writes what still waits.
+/// The App owns it and passes it down by reference. The destructor writes the waiting lines.
 class Logger final : public runtime::Log {
  public:
-  /// Takes one whole line with its newline; false: it could not be written, and is counted as dropped. Called by the
-  /// background thread only. It must not throw.
+  /// Takes one whole line with its newline. Returns false if it could not be written; the line then counts as dropped.
+  /// Only the background thread calls it. It must not throw.
   using Sink = std::function<bool(std::string_view line)>;
 
-  /// Throws std::system_error when the thread cannot be started.
-  explicit Logger(const LoggerOptions& options);  // to standard error
+  /// Throws std::system_error if the thread cannot be started.
+  explicit Logger(const LoggerOptions& options);  // writes to standard error
   Logger(const LoggerOptions& options, Sink sink);
   ~Logger() override;
 
-  /// Lines that were not written: the queue was full, or the sink refused them. Any thread may ask.
+  /// Lines that were not written, because the queue was full or the sink refused them. Any thread may call this.
   [[nodiscard]] std::uint64_t dropped() const;
 
   /// Gives each line to `receiver`, too, from now on; nullptr: to nobody.
@@ -64,9 +65,9 @@ class Logger final : public runtime::Log {
   std::atomic<LineReceiver*> receiver_{nullptr};
 };
 
-/// Writes to a file descriptor, which it does not own. While the reader does not read, the first line waits
-/// `patience_ms` for it and the following ones are refused at once, so that a program whose output is stuck can still
-/// end. A write to a pipe without readers fails only if the program ignores SIGPIPE.
+/// A sink that writes to a file descriptor, which it does not own. If the reader does not read, the first line waits
+/// `patience_ms` for it, and the following ones are refused at once, so that a program whose output is stuck can still
+/// end. The program must ignore SIGPIPE, which a write to a pipe without readers would raise.
 [[nodiscard]] Logger::Sink descriptor_sink(int descriptor, int patience_ms = 1000);
 
 }  // namespace pillion::telemetry

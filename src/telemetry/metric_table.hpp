@@ -1,6 +1,6 @@
 #pragma once
-// Every metric of the program, declared once. The exporter can emit only what stands here; the list in
-// dashboards/METRICS.md and the dashboards are tested against it.
+// Every metric of the program, declared once. The exporter can only emit these. Tests hold the list in
+// dashboards/METRICS.md and the dashboards to this table.
 
 #include <array>
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace pillion::telemetry {
 
 enum class MetricType : std::uint8_t { counter, gauge, histogram };
 
-/// A name as it appears in /metrics and the names of its labels; unused places are empty.
+/// The name of a metric in /metrics, and the names of its labels; unused places are empty.
 struct MetricDeclaration {
   std::string_view name;
   MetricType type;
@@ -25,7 +25,7 @@ struct MetricDeclaration {
   }
 };
 
-/// In the order of the exposition. No label holds anything that a query said but what the rooms' label arrays
+/// In the order of the exposition. Label values never come from a query, except those that the rooms' label arrays
 /// enumerate.
 inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
     {"pillion_dns_requests_total", MetricType::counter, "Valid queries received.", {"proto", "family", "type"}},
@@ -108,7 +108,7 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
      {"upstream", "server"}},
     {"pillion_upstream_idle_closes_total",
      MetricType::counter,
-     "Connections that the server closed while nothing was in flight.",
+     "Connections that the server, or the path to it, ended while no query waited on them.",
      {"upstream", "server"}},
     {"pillion_upstream_replays_total",
      MetricType::counter,
@@ -190,7 +190,7 @@ inline constexpr auto metric_table = std::to_array<MetricDeclaration>({
     {"process_start_time_seconds", MetricType::gauge, "When the process started, in Unix time."},
 });
 
-/// The declaration of a name; an undeclared one does not compile.
+/// The declaration with this name. An undeclared name does not compile.
 consteval const MetricDeclaration& declared(std::string_view name) {
   for (const auto& declaration : metric_table) {
     if (declaration.name == name) return declaration;

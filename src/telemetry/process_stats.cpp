@@ -17,7 +17,7 @@
 namespace pillion::telemetry {
 namespace {
 
-/// The next word of `text`, which is cut off it; empty at the end.
+/// Removes the next word from `text` and returns it; empty at the end.
 std::string_view next_word(std::string_view& text) {
   constexpr std::string_view blanks = " \n";
   text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
@@ -45,7 +45,7 @@ double count_descriptors() {
   struct stat directory{};
   if (::stat("/proc/self/fd", &directory) == 0 && directory.st_size > 0) return static_cast<double>(directory.st_size);
   std::error_code error;
-  double count = -1;  // the directory's own
+  double count = -1;  // the directory's own descriptor
   for (std::filesystem::directory_iterator entry("/proc/self/fd", error), end; !error && entry != end;
        entry.increment(error)) {
     ++count;
@@ -59,7 +59,7 @@ std::optional<StatFields> parse_stat(std::string_view text) {
   const auto name_end = text.rfind(')');
   if (name_end == std::string_view::npos) return std::nullopt;
   text.remove_prefix(name_end + 1);
-  // After the name come the fields 3 … 24 that are of interest; numbers as in proc(5).
+  // The fields 3 … 24 follow the name; numbers as in proc(5).
   std::array<std::string_view, 25> field;
   for (std::size_t number = 3; number < field.size(); ++number) field[number] = next_word(text);
   StatFields result;

@@ -1,5 +1,5 @@
 #pragma once
-// What the kernel says about this process: the source of the process_* metrics.
+// The kernel's statistics of this process, for the process_* metrics.
 
 #include <cstdint>
 #include <optional>
@@ -12,7 +12,7 @@ struct ProcessStats {
   double resident_bytes = 0;
   double virtual_bytes = 0;
   double open_descriptors = 0;
-  double max_descriptors = 0;  ///< soft limit; +Inf when there is none
+  double max_descriptors = 0;  ///< soft limit; +Inf if there is none
   double start_time = 0;       ///< Unix seconds
 };
 
@@ -22,12 +22,12 @@ struct StatFields {
   std::uint64_t virtual_bytes = 0;
   std::int64_t resident_pages = 0;
 };
-/// None when the text is not of that form. The program's name in it may hold blanks and parentheses.
+/// nullopt if the text does not have that form. The program's name in it may contain blanks and parentheses.
 [[nodiscard]] std::optional<StatFields> parse_stat(std::string_view text);
-/// The line `btime` of /proc/stat: when the machine booted, in Unix seconds.
+/// The line `btime` of /proc/stat: the boot time in Unix seconds.
 [[nodiscard]] std::optional<std::uint64_t> parse_boot_time(std::string_view text);
 
-/// What cannot be read stays 0. Reads two small files of /proc; the number of descriptors costs one stat(2) from
+/// Values that cannot be read are 0. Reads two small files of /proc. The number of descriptors takes one stat(2) from
 /// Linux 6.2 on.
 [[nodiscard]] ProcessStats read_process_stats();
 
