@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// /startupz does not wait longer than this for the first upstream handshake.
+/// /startupz waits at most this long for the first upstream handshake.
 constexpr std::chrono::seconds startup_patience{5};
 
 DrainTerms drain_terms(const config::Config& config) {
@@ -126,7 +126,7 @@ telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& met
   return sources;
 }
 
-/// Each loop is asked whether it turns.
+/// Reports whether each event loop turns.
 http::HealthReport App::liveness() const {
   const auto now = runtime::Clock::now();
   http::HealthReport report{.ok = true, .reasons = {}};
@@ -176,7 +176,7 @@ void App::run() {
     signals_.add(number);
     sigaddset(&listened_to, number);
   }
-  // A supervisor starts its worker with them blocked. No other thread of ours has to take them.
+  // The supervisor starts its worker with these signals blocked. Other threads keep them blocked.
   ::pthread_sigmask(SIG_UNBLOCK, &listened_to, nullptr);
   await_signal();
   for (const auto& shard : shards_) shard->start();
@@ -186,12 +186,12 @@ void App::run() {
   try {
     for (std::size_t i = 1; i < shards_.size(); ++i) threads_.emplace_back([&shard = *shards_[i]] { shard.run(); });
   } catch (...) {
-    // A thread could not be started. Those that were are waited for, and end when they have drained.
+    // A thread could not be started. The threads that run drain, end, and are joined.
     for (std::size_t i = 1; i <= threads_.size(); ++i) shards_[i]->drain({}, [](std::uint64_t) {});
     throw;
   }
   shards_.front()->run();
-  // Its handlers look at the reloader.
+  // Stopped first, since its handlers use the reloader.
   if (http_) http_->stop();
   reloader_.reset();
   threads_.clear();
@@ -267,7 +267,7 @@ void App::begin_drain(const DrainTerms& terms) {
   }
 }
 
-/// The last shard to end lets go of what keeps the first one's loop alive.
+/// The last shard to end cancels the wait for signals, which lets the first shard's loop end.
 void App::shard_done(std::uint64_t undelivered) {
   undelivered_ += undelivered;
   if (--shards_running_ > 0) return;

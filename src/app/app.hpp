@@ -1,6 +1,6 @@
 #pragma once
-// The composition root: makes every part, wires them, starts them, and takes them down in order. Sees everything;
-// nothing sees it.
+// The composition root: makes every part, connects them, starts them, and ends them in order. It sees all rooms, and
+// only `cli` sees it.
 
 #include <atomic>
 #include <cstdint>
@@ -33,26 +33,26 @@
 
 namespace pillion::app {
 
-/// What the admin server shows of a plan.
+/// The part of a plan that the admin server shows.
 [[nodiscard]] admin::ConfigView config_view(const std::shared_ptr<const Plan>& plan);
 
 class App {
  public:
-  /// Binds everything. Throws server::BindError for an address that cannot be listened on, std::runtime_error for TLS
-  /// files that cannot be used. `http_connections` is the largest number of HTTP clients. Of what the supervisor hands
-  /// over, sockets that the configuration does not name are closed here and there.
-  App(config::Config config, telemetry::Logger& log, std::size_t http_connections = http::Options{}.max_connections,
-      Handover handover = {});
+  /// Binds every address. Throws server::BindError if it cannot listen on an address, and std::runtime_error if TLS
+  /// files cannot be used. `http_connections` is the most HTTP clients. Sockets that the supervisor hands over and the
+  /// configuration does not name are closed, here and in the supervisor.
+  App(config::Config config, telemetry::Logger& log,
+      std::size_t http_connections = http::HttpServerOptions{}.max_connections, Handover handover = {});
   ~App();
   App(const App&) = delete;
   App& operator=(const App&) = delete;
 
-  /// From the start of run() on, `file` and what it names are read again on SIGHUP and when they change; empty: the
-  /// defaults are, which name files too. `loaded` is what the App was made from.
+  /// From run() on, reads `file` again on SIGHUP and when it, or a file that it names, changes. An empty `file` means
+  /// the defaults, which name files too. `loaded` is what this App was made from.
   void reload_from(const std::filesystem::path& file, const config::Loaded& loaded);
-  /// Runs until a signal, or stop(), has been followed by a whole drain.
+  /// Runs until a signal, or stop(), and the drain after it.
   void run();
-  /// Thread-safe: what SIGTERM does.
+  /// Does what SIGTERM does. Any thread may call it.
   void stop();
 
  private:
@@ -62,11 +62,11 @@ class App {
   void serve_admin();
   [[nodiscard]] admin::AdminHooks admin_hooks();
   [[nodiscard]] admin::ProcessState process_state() const;
-  /// Of the upstreams as each shard has them.
+  /// The counters of the upstreams, for each shard.
   using ShardMetrics = std::vector<std::vector<GroupMetrics>>;
   [[nodiscard]] telemetry::Sources metric_sources(const Plan& plan, const ShardMetrics& metrics) const;
   void add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry::Sources& sources) const;
-  /// An address for DNS as it is configured and as it is bound, which differ in a port of 0.
+  /// An address for DNS as configured and as bound, which differ if the port is 0.
   struct DnsAddress {
     config::Endpoint configured;
     config::Endpoint bound;
@@ -88,33 +88,35 @@ class App {
   void log_start();
   void log_memory();
 
-  std::shared_ptr<const Plan> plan_;  // in use; the first shard's thread, but for the reloader's own
+  // The plan in use. Only the first shard's thread uses it; the reloader has its own.
+  std::shared_ptr<const Plan> plan_;
   Handover handover_;
   telemetry::Logger& log_;
   Observers observers_;  // before memory is divided, since what they take is the program's
   SharedParts shared_;
-  std::vector<std::unique_ptr<Shard>> shards_;      // the first one runs on the thread of run(), with the signals
-  std::vector<std::unique_ptr<LoopPulse>> pulses_;  // of the shards, in their order; the HTTP thread's
+  // The first one runs on the thread of run(), which also handles signals.
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::vector<std::unique_ptr<LoopPulse>> pulses_;  // one for each shard, in the same order; used by the HTTP thread
   telemetry::Sources::Reloads reloads_;
-  // The root's upstream as it is at the start, for /startupz.
+  // The servers of the root zone's upstream at the start, for /startupz.
   std::vector<std::shared_ptr<const upstream::ServerMetrics>> first_asked_;
   std::optional<telemetry::Exporter> exporter_;
-  std::unique_ptr<admin::AdminService> admin_;  // nullptr: there is no admin server
-  std::unique_ptr<HttpThread> http_;            // nullptr: there is no server by HTTP at all
+  std::unique_ptr<admin::AdminService> admin_;  // nullptr if there is no admin server
+  std::unique_ptr<HttpThread> http_;            // nullptr if there is no HTTP server at all
   boost::asio::signal_set signals_;
-  // What was applied last: the reloader's thread, once that runs.
+  // The plan applied last; used by the reloader's thread once it runs.
   std::shared_ptr<const Plan> applied_;
   std::vector<DnsAddress> dns_addresses_;
   std::vector<config::Endpoint> http_addresses_;   // as bound
   std::vector<config::Endpoint> admin_addresses_;  // as bound
-  std::vector<std::string> dns_texts_;             // where it listens for DNS; the HTTP thread's
+  std::vector<std::string> dns_texts_;             // the addresses for DNS as text; used by the HTTP thread
   ShardMetrics metrics_;
   std::unique_ptr<Reloader> reloader_;
   std::vector<std::jthread> threads_;
   runtime::Time started_;
   runtime::Flag draining_;
   std::size_t shards_running_ = 0;
-  std::uint64_t undelivered_ = 0;  // answers that were thrown away at the end of the drain
+  std::uint64_t undelivered_ = 0;  // answers that were discarded at the end of the drain
 };
 
 }  // namespace pillion::app

@@ -1,4 +1,4 @@
-// What is served over HTTP: probes and scrapes, and the admin server.
+// The HTTP servers of the App: probes and scrapes, and the admin server.
 
 #include <algorithm>
 #include <utility>
@@ -70,8 +70,8 @@ void App::serve_probes(std::size_t max_connections) {
   }
 }
 
-/// The pod's DNS does not depend on whether people can look at it: an address that is taken costs the admin server
-/// alone.
+/// Starts the admin server. If its address is in use, only the admin server is missing, since the pod's DNS must not
+/// depend on it.
 void App::serve_admin() {
   std::vector<admin::PostToShard> shards;
   shards.reserve(shards_.size());

@@ -1,4 +1,4 @@
-// How a plan comes into use: on the reloader's thread, which waits for the shards.
+// Applies a plan. This runs on the reloader's thread, which waits for the shards.
 
 #include <algorithm>
 #include <iterator>
@@ -16,7 +16,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// A new generation's connections have so long to be opened before it is used all the same.
+/// How long a new generation's connections have to open before the generation is used anyway.
 constexpr std::chrono::seconds warm_patience{1};
 
 constexpr const char* stopping = "Pillion is stopping, or has no memory left";
@@ -41,7 +41,7 @@ std::vector<int> descriptors_of(const std::vector<std::vector<server::ListenAddr
 }  // namespace
 
 void App::reload_from(const std::filesystem::path& file, const config::Loaded& loaded) {
-  // What the process has lowered of it does not count.
+  // The hash ignores limits that the process has lowered.
   auto as_read = std::make_shared<Plan>(*plan_);
   as_read->hash = hash_of(loaded.config);
   plan_ = applied_ = std::move(as_read);
@@ -56,8 +56,8 @@ void App::reload_from(const std::filesystem::path& file, const config::Loaded& l
                   .is_reachable = [this](std::string_view upstream) { return is_reachable(upstream); }});
 }
 
-/// On the reloader's thread. Has every shard make its generation, with its share of `added`; the error is why one could
-/// not.
+/// Makes every shard prepare its generation with its part of `added`. Returns why one could not, or nullopt. Called on
+/// the reloader's thread.
 std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan,
                                         std::vector<std::vector<server::ListenAddress>> added,
                                         const std::atomic<bool>& cancelled) {
@@ -70,7 +70,8 @@ std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan,
   return failed == errors->end() ? std::nullopt : *failed;
 }
 
-/// On the reloader's thread. Every shard has its generation before any uses it.
+/// Applies the plan: every shard has prepared its generation before any shard uses one. Called on the reloader's
+/// thread.
 std::expected<ListenAddresses, std::string> App::apply(const std::shared_ptr<const Plan>& plan,
                                                        const std::atomic<bool>& cancelled) {
   auto bound = bind_addresses(missing_in(plan->config.dns.listen, applied_->config.dns.listen), shards_.size());
@@ -78,7 +79,7 @@ std::expected<ListenAddresses, std::string> App::apply(const std::shared_ptr<con
   for (const auto& [endpoint, address] : bound.front())
     added.push_back({.configured = endpoint, .bound = {address.address.to_string(), address.port}});
   const auto sockets = descriptors_of(bound);
-  // Before they are the shards', which may close them.
+  // Before the shards own the sockets and may close them.
   for (const int socket : sockets) hand_to_supervisor(handover_, socket);
   if (auto error = prepare(plan, std::move(bound), cancelled)) {
     for (const auto& shard : shards_) shard->discard();
@@ -94,7 +95,7 @@ std::expected<ListenAddresses, std::string> App::apply(const std::shared_ptr<con
                        });
   }
   auto replies = committed.wait(cancelled);
-  // A drain that has begun meanwhile goes on with what there was; its numbers are not those of the new plan's servers.
+  // A drain that has begun meanwhile uses the old generation. Its counters are not those of the new plan's servers.
   if (!replies || std::ranges::any_of(*replies, [](const Committed& each) { return !each; }))
     return std::unexpected(stopping);
   ShardMetrics metrics;
@@ -122,7 +123,7 @@ std::expected<ListenAddresses, std::string> App::apply(const std::shared_ptr<con
   return listen_addresses();
 }
 
-/// On the reloader's thread.
+/// Called on the reloader's thread.
 bool App::is_reachable(std::string_view upstream) const {
   const auto& upstreams = applied_->config.upstreams;
   const auto known = std::ranges::find(upstreams, upstream, &config::Upstream::name);

@@ -1,5 +1,5 @@
 #pragma once
-// Binds what the shards listen on: each has sockets of its own.
+// Binds the addresses of the shards, each of which has its own sockets.
 
 #include <cstddef>
 #include <vector>
@@ -9,13 +9,13 @@
 
 namespace pillion::app {
 
-/// For each thread the sockets of all `listen`, in their order; nobody but the threads can share them. Those that
-/// `inherited` has are taken from there. A port of 0 that the kernel chose for the first thread is the others' too.
-/// Throws server::BindError, or boost::system::system_error.
+/// The sockets of all `listen`, in their order, for each thread. No other process can share them. Sockets that
+/// `inherited` has are taken from there. If a port is 0, the kernel chooses it for the first thread, and the others
+/// use the same. Throws server::BindError or boost::system::system_error.
 [[nodiscard]] std::vector<std::vector<server::ListenAddress>> bind_addresses(
     const std::vector<config::Endpoint>& listen, std::size_t threads, server::InheritedSockets& inherited);
 
-/// The same where nothing is inherited.
+/// Binds all sockets anew.
 [[nodiscard]] std::vector<std::vector<server::ListenAddress>> bind_addresses(
     const std::vector<config::Endpoint>& listen, std::size_t threads);
 

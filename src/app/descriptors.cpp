@@ -16,10 +16,10 @@ constexpr std::size_t of_loop = 3;      // epoll, timer, wake-up
 constexpr std::size_t of_listener = 3;  // UDP, TCP, the spare one
 constexpr std::size_t of_http_listener = 1;
 constexpr std::size_t of_signals = 2;
-constexpr std::size_t of_reloads = of_loop + 2;  // inotify, and the file that tells what came of them
+constexpr std::size_t of_reloads = of_loop + 2;  // inotify, and the file of the reload outcome
 constexpr std::size_t fewest_http_connections = 2;
 
-/// Those that take queries, those that suspects have, and as many that are about to replace others or to end.
+/// The connections of a pool: those that take queries, those for suspects, and as many that replace others or end.
 std::size_t connections_of_pool() {
   constexpr upstream::PoolSettings pool;
   return pool.max_connections + pool.max_lanes + pool.max_handshakes;
@@ -34,7 +34,7 @@ std::size_t fewest_http(const DescriptorNeeds& needs) {
 DescriptorNeeds descriptor_needs(const config::Config& config, std::size_t already_open) {
   std::size_t pools = 0;
   for (const auto& upstream : config.upstreams) {
-    // A server that is asked over UDP has a second one, for TCP.
+    // A server that is asked over UDP has a second pool for TCP.
     pools += upstream.servers.size() * (upstream.protocol == config::Protocol::udp ? 2 : 1);
   }
   const std::size_t threads = config.threads;
@@ -52,7 +52,7 @@ DescriptorNeeds descriptor_needs(const config::Config& config, std::size_t alrea
 }
 
 std::size_t wanted_descriptors(const DescriptorNeeds& needs, std::size_t max_connections) {
-  const auto of_http = needs.has_http ? http::Options{}.max_connections : 0;
+  const auto of_http = needs.has_http ? http::HttpServerOptions{}.max_connections : 0;
   return needs.open + needs.accepts + needs.upstreams + of_http + max_connections;
 }
 
@@ -65,7 +65,7 @@ std::expected<DescriptorShares, std::string> share_descriptors(const DescriptorN
                            "; this configuration needs at least " + std::to_string(least));
   }
   const auto free = limit - needs.open - needs.accepts;
-  const auto of_http = needs.has_http ? http::Options{}.max_connections : 0;
+  const auto of_http = needs.has_http ? http::HttpServerOptions{}.max_connections : 0;
   if (free >= needs.upstreams + of_http + max_connections)
     return DescriptorShares{.connections = max_connections, .http_connections = of_http};
   const auto kept = std::clamp(free / 2, fewest, std::max(fewest, needs.upstreams + of_http));
@@ -75,7 +75,7 @@ std::expected<DescriptorShares, std::string> share_descriptors(const DescriptorN
 
 std::expected<DescriptorShares, std::string> share_descriptors(const config::Config& config,
                                                                std::size_t listeners_open) {
-  constexpr std::size_t standard_streams = 3;  // where /proc does not say
+  constexpr std::size_t standard_streams = 3;  // if /proc is not readable
   const auto open = static_cast<std::size_t>(telemetry::read_process_stats().open_descriptors);
   const auto needs = descriptor_needs(config, std::max(open - std::min(open, listeners_open), standard_streams));
   rlimit limit{};

@@ -1,6 +1,6 @@
 #pragma once
-// How the descriptors that the process may have (RLIMIT_NOFILE) are divided, so that clients cannot take those that
-// answers, probes and scrapes need.
+// Divides the descriptors of the process (RLIMIT_NOFILE), so that clients cannot take those that answers, probes and
+// scrapes need.
 
 #include <cstddef>
 #include <expected>
@@ -10,38 +10,38 @@
 
 namespace pillion::app {
 
-/// Connections to the admin server, which are few: a page has six at most.
+/// The most connections to the admin server. A browser opens at most six for a page.
 inline constexpr std::size_t admin_connections = 16;
 
-/// How many descriptors the configuration needs for what.
+/// The descriptors that a configuration needs.
 struct DescriptorNeeds {
-  std::size_t open = 0;       ///< open all the time: loops, listeners, what the process was started with
-  std::size_t accepts = 0;    ///< for a moment: a client that is accepted and turned away, a file that is read
-  std::size_t upstreams = 0;  ///< connections to servers at the most
-  std::size_t pools = 0;      ///< of which there is one for each at least
+  std::size_t open = 0;       ///< always open: loops, listeners, and those that the process was started with
+  std::size_t accepts = 0;    ///< open for a moment: a client that is accepted and turned away, a file that is read
+  std::size_t upstreams = 0;  ///< the most connections to servers
+  std::size_t pools = 0;      ///< the number of pools, each of which needs at least one connection
   bool has_http = true;
 };
 
-/// The largest number of TCP clients, and of HTTP clients.
+/// The most TCP clients and HTTP clients.
 struct DescriptorShares {
   std::size_t connections = 0;
   std::size_t http_connections = 0;
 };
 
-/// `already_open` are those that the process has before it makes anything.
+/// `already_open` is the number of descriptors that the process has before it makes anything.
 [[nodiscard]] DescriptorNeeds descriptor_needs(const config::Config& config, std::size_t already_open);
 
-/// With how many every client finds a place.
+/// The number of descriptors with which every client finds a place.
 [[nodiscard]] std::size_t wanted_descriptors(const DescriptorNeeds& needs, std::size_t max_connections);
 
-/// Divides `limit`. What is short is shared: at most half of what is free is kept from the clients. An error, in words,
-/// where there is no place for one client.
+/// Divides `limit`. If it is too small, at most half of what is free is reserved from the clients. The error explains
+/// in words that there is no place even for one client.
 [[nodiscard]] std::expected<DescriptorShares, std::string> share_descriptors(const DescriptorNeeds& needs,
                                                                              std::size_t limit,
                                                                              std::size_t max_connections);
 
-/// The same for this process, whose limit is raised as far as wanted and allowed. Of what it has open, so many are the
-/// configuration's own listeners.
+/// Divides the limit of this process, after raising it as far as needed and allowed. `listeners_open` of the open
+/// descriptors are the configuration's own listeners.
 [[nodiscard]] std::expected<DescriptorShares, std::string> share_descriptors(const config::Config& config,
                                                                              std::size_t listeners_open = 0);
 

@@ -29,7 +29,7 @@ std::int64_t nanoseconds(const timespec& time) {
 
 std::optional<config::Fingerprint> fingerprint_of(const std::filesystem::path& file) {
   const auto unreadable = [](int error) { return is_short(error) ? std::nullopt : std::optional(Fingerprint{}); };
-  // A pipe without a writer must not be waited for.
+  // Must not wait for a pipe without a writer.
   const runtime::UniqueDescriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (!descriptor.is_open()) return unreadable(errno);
   struct stat status{};

@@ -1,5 +1,5 @@
 #pragma once
-// What can be told of a file without keeping its content.
+// The state of a file, without its content.
 
 #include <sys/types.h>
 
@@ -11,18 +11,19 @@
 
 namespace pillion::app {
 
-/// Reads at most 2 MiB, the most that any file of a configuration may have; blocks. What is no regular file, and cannot
-/// be read twice, is always the same. nullopt where descriptors or memory are short: that says nothing of the file.
+/// Reads at most 2 MiB, the most that a file of a configuration may have. Blocks. Files that are not regular, and
+/// cannot be read twice, always have the same fingerprint. nullopt for lack of descriptors or memory, which says
+/// nothing about the file.
 [[nodiscard]] std::optional<config::Fingerprint> fingerprint_of(const std::filesystem::path& file);
 
-/// What changes with a file, be it only touched: for whoever looks often. Links are followed.
+/// Values that change whenever the file changes or is touched, for frequent checks. Links are followed.
 struct FileStatus {
-  int error = 0;  ///< of stat(2); all else is 0 then
+  int error = 0;  ///< errno of stat(2); everything else is then 0
   dev_t device = 0;
   ino_t inode = 0;
   off_t size = 0;
-  std::int64_t written = 0;  ///< in nanoseconds (mtime)
-  std::int64_t changed = 0;  ///< in nanoseconds (ctime)
+  std::int64_t written = 0;  ///< nanoseconds (mtime)
+  std::int64_t changed = 0;  ///< nanoseconds (ctime)
   friend bool operator==(const FileStatus&, const FileStatus&) = default;
 };
 [[nodiscard]] FileStatus status_of(const std::filesystem::path& file);

@@ -10,7 +10,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Each once, in the order given; relative ones are those of the directory that the process is in.
+/// Each path once, in the order given. Relative paths are relative to the working directory.
 std::vector<fs::path> absolute(const std::vector<fs::path>& files) {
   std::vector<fs::path> paths;
   for (const auto& file : files) {
@@ -57,14 +57,14 @@ void FileWatch::watch(const std::vector<fs::path>& files, std::chrono::system_cl
       files_.emplace_back().path = std::move(path);
     }
   }
-  // Before the new ones are read, so that nothing is missed in between.
+  // Before the new files are read, so that no change is missed in between.
   renew_watches();
   const auto now = loop_.clock().refresh();
   for (auto& file : files_) {
     if (file.is_known) continue;
     file.is_known = true;
     file.polled = status_of(file.path);
-    // Before the time is looked at: what changes after this shows in that.
+    // Before the time is read, which then shows any later change.
     const auto held = fingerprint_of(file.path);
     const bool is_as_read = first_read && &file == &files_.front() && held == first_read;
     if (is_as_read || last_change(watched_directories({&file.path, 1})) < read_at) file.reported = held;
@@ -79,11 +79,11 @@ void FileWatch::stop() {
   if (inotify_) inotify_->stop();
 }
 
-/// Until the way to each file is the same before and after the watches were set: what is made in between is seen by
-/// neither.
+/// Repeats until the path to each file is the same before and after the watches were set, since a change in between is
+/// seen by neither.
 void FileWatch::renew_watches() {
   if (!inotify_) return;
-  constexpr int most = 5;  // whoever changes it as often stirs the watch anyway
+  constexpr int most = 5;  // a path that changes as often triggers the watch anyway
   const bool was_polling = is_polling_;
   const auto files = paths();
   auto directories = watched_directories(files);
@@ -112,7 +112,7 @@ FilesSeen FileWatch::look() {
     file.seen = fingerprint_of(file.path);
     if (!file.seen) return FilesSeen::unknown;
     if (file.seen == file.reported) continue;
-    // What is not known was there when it was read.
+    // A file whose earlier content is unknown was readable then.
     const bool was_readable = !file.reported || file.reported->readable;
     if (was_readable && !file.seen->readable) {
       answer = FilesSeen::missing;
@@ -128,7 +128,7 @@ void FileWatch::report() {
   changed_();
 }
 
-/// The slow way: what the files are is compared with what they were at the last poll.
+/// Polls: compares the status of each file with that of the last poll.
 void FileWatch::expired(runtime::Time now) {
   set_poll(now);
   for (auto& file : files_) {

@@ -1,6 +1,6 @@
 #pragma once
-// Tells when files have changed: a ConfigMap's or Secret's links that are swapped, a file that is renamed over another,
-// one that is written in place.
+// Detects changes of files: links of a ConfigMap or Secret that are swapped, files that are renamed over others or
+// written in place.
 
 #include <chrono>
 #include <filesystem>
@@ -18,38 +18,38 @@ namespace pillion::app {
 
 struct FileWatchOptions {
   bool use_inotify = true;
-  /// How often files are looked at where inotify is not to be had,
+  /// The interval of polls if inotify is not available.
   std::chrono::milliseconds poll{2'000};
-  /// and beside it, for what it does not show: mounts, and file systems that others write to.
+  /// The interval of polls if it is, for what inotify does not show: mounts, and file systems that other machines
+  /// write to.
   std::chrono::milliseconds poll_beside_inotify{60'000};
 };
 
-/// Reads files, and so blocks its loop: for one on which nobody waits for an answer.
+/// Reads files and so blocks its loop. The loop must be one on which no query waits.
 class FileWatch final : runtime::Deadline {
  public:
-  /// `changed` is called on the loop, once for each change of content that has settled (Settling), whatever led to it:
-  /// what the kernel tells is only a reason to look. The loop outlives this, and this the loop's handlers: stop() it,
-  /// let the loop end, destroy it.
+  /// `changed` is called on the loop, once for each change of content that has settled (Settling), whatever caused the
+  /// check. The loop must outlive this, and this the loop's handlers: call stop(), let the loop end, destroy this.
   FileWatch(runtime::Loop& loop, const FileWatchOptions& options, std::function<void()> changed);
   ~FileWatch() override { stop(); }
 
-  /// Watches these files, and no others; of those that it watches already it keeps what they held at the last report.
-  /// Of the others, whoever names them has read them at `read_at` (config::file_time_now) or later: one that has
-  /// changed since is reported. File systems tell times by ticks; so one that was written in the very tick is reported
-  /// as well, but for the first of the files where it still is what was read (`first_read`).
+  /// Watches exactly these files. For files that are already watched, keeps their content at the last report. The
+  /// caller has read the others at `read_at` (config::file_time_now()) or later: a file that has changed since then is
+  /// reported. File systems count time in ticks, so that a file written in the same tick is reported too, except the
+  /// first file if it still equals `first_read`.
   void watch(const std::vector<std::filesystem::path>& files, std::chrono::system_clock::time_point read_at,
              const std::optional<config::Fingerprint>& first_read = {});
   void stop();
 
-  /// True if it depends on polling, since not all directories can be watched.
+  /// True if it depends on polling, since some directories cannot be watched.
   [[nodiscard]] bool is_polling() const { return is_polling_; }
 
  private:
   struct WatchedFile {
     std::filesystem::path path;  ///< absolute
-    bool is_known = false;       ///< True once what follows was read
-    FileStatus polled;           ///< at the last poll
-    /// What it held at the last report, nullopt where that is not known, and at the last look.
+    bool is_known = false;       ///< True once the members below were read
+    FileStatus polled;           ///< as of the last poll
+    /// The content at the last report (nullopt if unknown) and at the last check.
     std::optional<config::Fingerprint> reported;
     std::optional<config::Fingerprint> seen;
   };

@@ -8,7 +8,7 @@
 namespace pillion::app {
 namespace {
 
-// Arrays, since the supervisor reads them: the pointer in a string_view lies where discard_relocated_data() takes it.
+// Arrays, since the supervisor reads these names: discard_relocated_data() discards the pointers in string_views.
 constexpr char report_name[] = "report", supervisor_name[] = "supervisor", socket_name[] = "socket",
                channel_name[] = "channel", outcome_name[] = "outcome", restarts_name[] = "restarts",
                ended_by_name[] = "ended_by", lived_name[] = "lived_ms";

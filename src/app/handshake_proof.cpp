@@ -21,14 +21,14 @@ namespace pillion::app {
 namespace asio = boost::asio;
 namespace {
 
-/// How often it is looked whether time is over, or nobody wants to know any more.
+/// How often to check whether the time is over, or the reload was cancelled.
 constexpr std::chrono::milliseconds poll{50};
 
-/// Under TLS 1.3 a server refuses a client's certificate after the client's handshake is done (RFC 8446
-/// section 4.4.2.4), and says so when it is asked something: at once, or not at all.
+/// Under TLS 1.3 a server rejects a client's certificate after the client's handshake has completed (RFC 8446 section
+/// 4.4.2.4). It says so when it gets a query: at once, or not at all.
 constexpr std::chrono::milliseconds refusal_patience{500};
 
-/// One handshake.
+/// One handshake with one server.
 class Trial final : public upstream::StreamEvents {
  public:
   Trial(runtime::Loop& loop, const ProofTarget& target, const config::Server& server, std::function<void()> decided)
@@ -48,7 +48,7 @@ class Trial final : public upstream::StreamEvents {
   [[nodiscard]] std::string text() const {
     return config::to_string(server_.endpoint) + ": " + (problem_.empty() ? "no answer in time" : problem_);
   }
-  /// A server that was silent about our certificate for long has nothing against it.
+  /// If the server has been silent for long after a query, it accepts our certificate.
   void look(runtime::Time now) {
     if (!is_over() && asked_at_ && now - *asked_at_ >= refusal_patience) succeed();
   }
@@ -100,7 +100,7 @@ class Trial final : public upstream::StreamEvents {
   std::string problem_;
 };
 
-/// All of them, with the time that they have.
+/// All handshakes, with their common deadline.
 class Proof final : runtime::Deadline {
  public:
   Proof(runtime::Loop& loop, const std::vector<ProofTarget>& targets, runtime::Duration patience,

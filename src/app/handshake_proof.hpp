@@ -1,6 +1,5 @@
 #pragma once
-// Whether the servers of an encrypted upstream can be had: a verified handshake with each, before anybody depends on
-// it.
+// Tests that an encrypted upstream is usable by a verified handshake with each server, before queries depend on it.
 
 #include <atomic>
 #include <string>
@@ -13,15 +12,15 @@
 
 namespace pillion::app {
 
-/// An upstream to be proven.
+/// An upstream to test.
 struct ProofTarget {
   const config::Upstream& upstream;
   upstream::TlsContext& tls;
 };
 
-/// Shakes hands with the servers of all targets at once, and waits for `patience` at the most, or until `cancelled`.
-/// Returns a text for each target, in their order: empty where one server at least has completed a verified handshake,
-/// else what each of them did. Runs a loop of its own, on the thread that calls.
+/// Makes handshakes with the servers of all targets at once. Waits for at most `patience`, or until `cancelled`.
+/// Returns one text for each target, in order: empty if at least one server has completed a verified handshake, else
+/// what each server did. Runs a loop of its own on the calling thread.
 [[nodiscard]] std::vector<std::string> prove_handshakes(runtime::Log& log, const std::vector<ProofTarget>& targets,
                                                         runtime::Duration patience, const std::atomic<bool>& cancelled);
 

@@ -18,7 +18,7 @@ void HttpThread::stop() {
 }
 
 std::vector<http::HttpServer::Endpoint> HttpThread::serve(const std::vector<http::HttpServer::Endpoint>& listen,
-                                                          const http::Options& options, http::Site site) {
+                                                          const http::HttpServerOptions& options, http::Site site) {
   servers_.push_back(std::make_unique<http::HttpServer>(io_.get_executor(), log_, listen, options, std::move(site)));
   return servers_.back()->endpoints();
 }

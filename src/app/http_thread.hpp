@@ -1,5 +1,5 @@
 #pragma once
-// The HTTP servers with a loop and a thread of their own: neither do probes wait behind DNS, nor queries behind a
+// The HTTP servers with their own loop and thread. So probes do not wait for DNS, and queries do not wait for a
 // scrape.
 
 #include <functional>
@@ -26,21 +26,21 @@ class HttpThread {
   HttpThread(const HttpThread&) = delete;
   HttpThread& operator=(const HttpThread&) = delete;
 
-  /// Binds a server for `site` and returns its endpoints; before start(). Throws http::ListenError. The handlers are
-  /// called on this thread.
+  /// Binds a server for `site` and returns its endpoints. Called before start(). Throws http::ListenError. The
+  /// handlers run on this thread.
   std::vector<http::HttpServer::Endpoint> serve(const std::vector<http::HttpServer::Endpoint>& listen,
-                                                const http::Options& options, http::Site site);
-  /// Something else for this thread to do, from start() on; `stop`, which is called on this thread, ends it.
+                                                const http::HttpServerOptions& options, http::Site site);
+  /// Adds a task that runs on this thread from start() on. `stop` must end it, and is called on this thread.
   void add_task(boost::asio::awaitable<void> task, std::string name, std::function<void()> stop);
 
-  /// Once.
+  /// Starts the thread. Called once.
   void start();
-  /// Closes every connection and waits for the thread. Does nothing where it does not run.
+  /// Closes every connection and joins the thread. Has no effect if it does not run.
   void stop();
-  /// Thread-safe: calls `action` on this thread, if it runs.
+  /// Calls `action` on this thread if it runs. Any thread may call this.
   void post(std::function<void()> action);
   [[nodiscard]] boost::asio::io_context& io() { return io_; }
-  /// Of the servers, and of the rest. Any thread may read them; after the last serve().
+  /// The counters of the servers and of the loop. Any thread may read them. Called after the last serve().
   [[nodiscard]] std::vector<const runtime::Counter*> internal_errors();
 
  private:

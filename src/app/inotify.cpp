@@ -15,14 +15,14 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint32_t of_directory = IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
-/// IN_MODIFY for those who write a file in place and keep it open, IN_ATTRIB for who may read it.
+/// IN_MODIFY is for a file that is written in place and kept open, IN_ATTRIB for its permissions.
 constexpr std::uint32_t of_names =
     IN_CREATE | IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE;
 
-/// The kernel joins events that follow each other and are the same, so that a pause makes few of many. A change is
-/// waited for to settle for longer than this.
+/// The kernel joins equal events that follow each other, so that a pause reduces their number. A change has to be
+/// settled for longer than this.
 constexpr std::chrono::milliseconds pause{100};
-/// As many as the kernel's queue has events (max_queued_events), of the shortest that have a name.
+/// The number of events in the kernel's queue (max_queued_events), if all have the shortest name.
 constexpr int max_reads = 16384 * 32 / 4096;
 
 int make() {
@@ -38,7 +38,7 @@ Inotify::Inotify(boost::asio::io_context& io, std::function<void()> stirred)
   wait();
 }
 
-/// The watch; below zero, with errno, where there is none.
+/// The watch; negative, with errno, if there is none.
 int Inotify::add(const fs::path& directory, bool has_names) {
   const auto mask = has_names ? of_directory | of_names : of_directory;
   return ::inotify_add_watch(events_.get(), directory.c_str(), mask);
@@ -47,7 +47,7 @@ int Inotify::add(const fs::path& directory, bool has_names) {
 std::error_code Inotify::watch(const WatchedDirectories& directories) {
   std::error_code first;
   std::map<int, Names> wanted;
-  // A directory has one watch, by whatever paths it is reached: the last call decides what it is for.
+  // A directory has one watch, whatever paths lead to it. The last call decides its mask.
   for (const bool with_names : {false, true}) {
     for (const auto& [directory, names] : directories) {
       if (names.empty() == with_names) continue;
@@ -81,7 +81,7 @@ void Inotify::wait() {
 }
 
 void Inotify::on_readable() {
-  // The reactor would be woken by each event, wanted or not.
+  // The reactor would otherwise be woken by each event.
   readable_.release();
   const bool is_stirred = take_events();
   pause_.expires_after(pause);
@@ -94,7 +94,7 @@ void Inotify::on_readable() {
 bool Inotify::take_events() {
   alignas(inotify_event) std::array<char, 4096> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): read into
   bool is_stirred = false;
-  // Whoever writes all the time may add events as fast as they are read.
+  // Another process may add events as fast as they are read.
   for (int reads = 0; reads < max_reads; ++reads) {
     const auto got = ::read(events_.get(), buffer.data(), buffer.size());
     if (got <= 0) break;
@@ -108,7 +108,8 @@ bool Inotify::take_events() {
   return is_stirred;
 }
 
-/// Without a name, an event is about the directory itself. One of a watch that was taken back is about nothing.
+/// True if the event matters. Without a name it is about the directory itself. An event of a removed watch does not
+/// matter.
 bool Inotify::matters(int watch, std::string_view name) const {
   const auto known = names_.find(watch);
   return known != names_.end() && (name.empty() || known->second.contains(name));

@@ -1,5 +1,5 @@
 #pragma once
-// Directories watched by inotify(7): moves events, decides nothing.
+// Watches directories by inotify(7). It only reports events.
 
 #include <functional>
 #include <map>
@@ -19,18 +19,18 @@ namespace pillion::app {
 
 class Inotify {
  public:
-  /// `stirred` is called on the loop, once for all events that have come; it must not throw. Events are read at most
-  /// ten times a second: somebody may write to another file of a directory all the time. Throws std::system_error where
-  /// the kernel gives no inotify.
+  /// `stirred` is called on the loop, once for all events that have come. It must not throw. Events are read at most
+  /// ten times a second, since another process may write to other files of a directory all the time. Throws
+  /// std::system_error if the kernel provides no inotify.
   Inotify(boost::asio::io_context& io, std::function<void()> stirred);
   Inotify(const Inotify&) = delete;
   Inotify& operator=(const Inotify&) = delete;
   ~Inotify() { stop(); }
 
-  /// Watches these directories and no others. What is missing is passed over: it stands as a name in the directory
-  /// above. The error is that of the first that cannot be watched; the others are.
+  /// Watches exactly these directories. A missing one is skipped, since its name is watched in the directory above.
+  /// The error is that of the first directory that cannot be watched; the others are watched.
   std::error_code watch(const WatchedDirectories& directories);
-  /// The handler that is under way completes on the loop; until then this must live.
+  /// The pending handler completes on the loop. This must live until then.
   void stop();
 
  private:
@@ -39,12 +39,12 @@ class Inotify {
   [[nodiscard]] int add(const std::filesystem::path& directory, bool has_names);
   void wait();
   void on_readable();
-  /// True if one of the events in the kernel's queue matters, all of which are taken, or as many as it holds at once.
+  /// Takes all events in the kernel's queue, or as many as it can hold at once. True if one of them matters.
   [[nodiscard]] bool take_events();
   [[nodiscard]] bool matters(int watch, std::string_view name) const;
 
   runtime::UniqueDescriptor events_;
-  boost::asio::posix::stream_descriptor readable_;  // the same, while it is waited for; not its owner
+  boost::asio::posix::stream_descriptor readable_;  // a view of events_ while it is waited for
   boost::asio::steady_timer pause_;
   std::function<void()> stirred_;
   std::map<int, Names> names_;  // by watch descriptor

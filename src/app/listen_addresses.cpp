@@ -14,17 +14,18 @@
 namespace pillion::app {
 namespace {
 
-constexpr std::size_t max_text = std::size_t{4} << 10U;  // bytes; far above 16 addresses for DNS and 4 for HTTP
+// Bytes, far more than 16 addresses for DNS and 4 for HTTP need.
+constexpr std::size_t max_text = std::size_t{4} << 10U;
 constexpr std::string_view dns_word = "dns", http_word = "http", admin_word = "admin";
 
-/// Its last digit is the layout's version.
+/// The last digit is the version of the layout.
 constexpr std::uint64_t magic = 0x4c697374656e7301;  // "Listens", 1
 
-/// As it lies in the file, in this machine's byte order.
+/// The header in the file, in this machine's byte order.
 struct AddressHeader {
   std::uint64_t format = magic;
   std::uint32_t count = 0;   ///< how often it was written; 0: never
-  std::uint32_t length = 0;  ///< of the text, in bytes
+  std::uint32_t length = 0;  ///< bytes of the text
   friend bool operator==(const AddressHeader&, const AddressHeader&) = default;
 };
 static_assert(sizeof(AddressHeader) == 16 && std::has_unique_object_representations_v<AddressHeader>);

@@ -1,5 +1,5 @@
 #pragma once
-// Whether a loop turns, as seen by another thread.
+// Tests from another thread whether a loop turns.
 
 #include <atomic>
 
@@ -10,19 +10,19 @@
 
 namespace pillion::app {
 
-/// Asks the loop by a handler of its own. Outlives the loop's handlers; but for end(), it belongs to the thread that
-/// asks.
+/// Posts a handler to the loop. It must outlive the loop's handlers. Except for end(), only the asking thread may use
+/// it.
 class LoopPulse {
  public:
-  /// A loop that has not answered for so long does not turn.
+  /// A loop that has not run the handler for this long does not turn.
   static constexpr std::chrono::seconds patience{5};
 
   explicit LoopPulse(boost::asio::io_context& io) : io_(io) {}
   LoopPulse(const LoopPulse&) = delete;
   LoopPulse& operator=(const LoopPulse&) = delete;
 
-  /// For how long the loop has owed an answer; asks again where it owes none. So a loop that stands is found by the
-  /// second look, after `patience`.
+  /// How long the handler has been waiting to run. Posts it again if it has run. So a loop that does not turn is
+  /// detected by the second call, after `patience`.
   [[nodiscard]] runtime::Duration look(runtime::Time now) {
     if (has_ended_.load(std::memory_order_relaxed)) return runtime::Duration::zero();
     if (!is_asked_.load(std::memory_order_relaxed)) {
@@ -32,7 +32,7 @@ class LoopPulse {
     }
     return now - asked_at_;
   }
-  /// The loop has done its work and is not to turn any more. From any thread.
+  /// The loop has ended and need not turn any more. Any thread may call this.
   void end() { has_ended_.store(true, std::memory_order_relaxed); }
 
  private:

@@ -17,9 +17,9 @@ namespace {
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
 constexpr std::size_t usual_program = 12 * mebibyte;
 constexpr std::size_t without_cgroup = 256 * mebibyte;
-/// What is left to divide is never less, whatever the limit: with less, nothing works.
+/// The least memory to divide, whatever the limit is. Nothing works with less.
 constexpr std::size_t least_to_divide = 4 * mebibyte;
-/// Version 1 says "no limit" by the largest number of pages.
+/// Version 1 expresses "no limit" by the largest number of pages.
 constexpr std::size_t no_limit = std::size_t{1} << 60U;
 
 std::optional<std::size_t> read_limit(const ReadFile& read, const std::string& file) {
@@ -37,7 +37,7 @@ struct Hierarchy {
   std::string file;
 };
 
-/// The lowest limit on the way from `path` up to the root of the hierarchy.
+/// The lowest limit from `path` up to the root of the hierarchy.
 std::optional<std::size_t> lowest_limit(const ReadFile& read, const Hierarchy& hierarchy, std::string_view path) {
   std::optional<std::size_t> lowest;
   for (;;) {
@@ -49,8 +49,8 @@ std::optional<std::size_t> lowest_limit(const ReadFile& read, const Hierarchy& h
   }
 }
 
-/// The hierarchy that a line of /proc/self/cgroup is about (cgroups(7)), "0::/path" or "4:memory:/path", if that limits
-/// memory.
+/// The hierarchies that a line of /proc/self/cgroup (cgroups(7)), "0::/path" or "4:memory:/path", refers to, if they
+/// limit memory.
 std::vector<Hierarchy> hierarchies(std::string_view controllers) {
   if (controllers.empty())
     return {{.mount = "/sys/fs/cgroup", .file = "memory.max"},

@@ -21,7 +21,8 @@ std::shared_ptr<upstream::TlsContext> make_context(const config::Upstream& upstr
   try {
     auto context = std::make_shared<upstream::TlsContext>(upstream.tls);
     if (previous == nullptr) return context;
-    // Its own goes before an equal one of another upstream: that one's connections are not this one's.
+    // The upstream's own earlier context is preferred to an equal one of another upstream, whose connections are not
+    // this one's.
     for (std::size_t i = 0; i < previous->tls.size(); ++i) {
       const auto& known = previous->tls[i];
       if (previous->config.upstreams[i].name == upstream.name && known && *known == *context) return known;

@@ -1,5 +1,5 @@
 #pragma once
-// A configuration, with what is made of it once for all shards.
+// A configuration, and what is made from it once for all shards.
 
 #include <cstdint>
 #include <memory>
@@ -11,22 +11,23 @@
 
 namespace pillion::app {
 
-/// The TLS settings and trust of the configuration's upstreams, in their order; nullptr for those in the clear.
+/// The TLS settings and trust anchors of the upstreams, in their order; nullptr for unencrypted ones.
 using TlsContexts = std::vector<std::shared_ptr<upstream::TlsContext>>;
 
 struct Plan {
   config::Config config;
   TlsContexts tls;
-  /// hash_of() the configuration as it was read, the same in all processes that do the same; empty until that is said.
+  /// hash_of() the configuration as it was read, so that it is equal in all processes with that configuration. Empty
+  /// until it is set.
   std::string hash;
-  std::vector<std::uint64_t> loop_labels;  ///< random numbers for the upstreams, in their order: of their loop probes
+  std::vector<std::uint64_t> loop_labels;  ///< random numbers for the loop probes of the upstreams, in their order
 };
 
-/// Reads the files of TLS. What is as it is in `previous` is taken from there, so that connections can go on; nullptr
-/// for none. Throws as upstream::TlsContext does, with the upstream's name before.
+/// Reads the TLS files. Takes what has not changed from `previous` (nullptr: none), so that connections can continue.
+/// Throws what upstream::TlsContext throws, with the upstream's name.
 [[nodiscard]] std::shared_ptr<Plan> make_plan(config::Config config, const Plan* previous);
 
-/// The start of the SHA-256 of the effective configuration, in hex.
+/// The start of the SHA-256 of the effective configuration, in hexadecimal.
 [[nodiscard]] std::string hash_of(const config::Config& config);
 
 }  // namespace pillion::app

@@ -12,24 +12,24 @@
 namespace pillion::app {
 namespace {
 
-/// Its last digit is the layout's version.
+/// The last digit is the version of the layout.
 constexpr std::uint64_t magic = 0x50696c6c696f6e01;  // "Pillion", 1
 
-/// As it lies in the file, in this machine's byte order.
-struct Header {
+/// The header in the file, in this machine's byte order.
+struct OutcomeHeader {
   std::uint64_t format = magic;
   std::uint64_t started = 0;
   std::uint64_t finished = 0;
   std::uint32_t succeeded = 0;
-  std::uint32_t length = 0;  ///< of the text, in bytes
+  std::uint32_t length = 0;  ///< bytes of the text
   std::uint64_t reserved = 0;
-  friend bool operator==(const Header&, const Header&) = default;
+  friend bool operator==(const OutcomeHeader&, const OutcomeHeader&) = default;
 };
-static_assert(sizeof(Header) + 2 * ReloadOutcome::max_text == ReloadOutcome::size &&
-              std::has_unique_object_representations_v<Header>);
+static_assert(sizeof(OutcomeHeader) + 2 * ReloadOutcome::max_text == ReloadOutcome::size &&
+              std::has_unique_object_representations_v<OutcomeHeader>);
 
 off_t text_offset(std::uint64_t reload) {
-  return static_cast<off_t>(sizeof(Header) + (reload % 2) * ReloadOutcome::max_text);
+  return static_cast<off_t>(sizeof(OutcomeHeader) + (reload % 2) * ReloadOutcome::max_text);
 }
 
 bool write_all(int descriptor, const void* bytes, std::size_t size, off_t offset) {
@@ -40,8 +40,8 @@ bool read_all(int descriptor, void* bytes, std::size_t size, off_t offset) {
   return ::pread(descriptor, bytes, size, offset) == static_cast<ssize_t>(size);
 }
 
-std::optional<Header> read_header(int descriptor) {
-  Header header;
+std::optional<OutcomeHeader> read_header(int descriptor) {
+  OutcomeHeader header;
   if (!read_all(descriptor, &header, sizeof header, 0)) return std::nullopt;
   const bool valid = header.format == magic && header.finished <= header.started && header.succeeded <= 1 &&
                      header.length <= ReloadOutcome::max_text;
@@ -80,10 +80,10 @@ bool ReloadOutcome::end(bool succeeded, std::string_view text) {
 }
 
 bool ReloadOutcome::write_header() {
-  const Header header{.started = state_.started,
-                      .finished = state_.finished,
-                      .succeeded = state_.succeeded ? 1U : 0U,
-                      .length = length_};
+  const OutcomeHeader header{.started = state_.started,
+                             .finished = state_.finished,
+                             .succeeded = state_.succeeded ? 1U : 0U,
+                             .length = length_};
   return write_all(file_.get(), &header, sizeof header, 0);
 }
 

@@ -1,11 +1,11 @@
 #pragma once
-// What became of the last reload, where `pillion reload` finds it: a file in memory, open in the running proxy and,
-// since there it has a name, reachable by other processes of the same user through /proc/PID/fd. Behind this part of it
-// lies app/listen_addresses.
+// The outcome of the last reload, for `pillion reload`. It is in a memory file that the running proxy holds open.
+// Other processes of the same user find it by its name in /proc/PID/fd. The part after it belongs to
+// app/listen_addresses.
 //
-// The file begins with a header of 40 bytes, which is always written at once; two texts of at most 64 KiB follow, of
-// which reloads use one each in turns. So the text of a reload stays as it is until the one after the next has ended,
-// and a reader that finds the same header before and after it has read a text has read a whole one.
+// The file begins with a header of 40 bytes, which is always written at once. Two texts of at most 64 KiB follow,
+// which reloads use alternately. So the text of a reload stays until the next but one has ended, and a reader that
+// finds the same header before and after a text has read a complete one.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,52 +17,52 @@
 
 namespace pillion::app {
 
-/// How many reloads there were, and how the last one that has ended did so.
+/// The number of reloads, and the outcome of the last one that has ended.
 struct ReloadReport {
   std::uint64_t started = 0;
   std::uint64_t finished = 0;
-  bool succeeded = false;  ///< the one that finished last
-  std::string text;        ///< what it said: lines
+  bool succeeded = false;  ///< True if the last reload that has ended succeeded
+  std::string text;        ///< the messages of that reload, in lines
   friend bool operator==(const ReloadReport&, const ReloadReport&) = default;
 };
 
-/// The file as its holder writes it. One thread at a time.
+/// The file for its writer. Only one thread may use it at a time.
 class ReloadOutcome {
  public:
-  /// Of the file in memory: /proc/PID/fd shows it as `/memfd:pillion-reload (deleted)`.
+  /// The name of the memory file, which /proc/PID/fd shows as `/memfd:pillion-reload (deleted)`.
   static constexpr const char* file_name = "pillion-reload";
   static constexpr std::size_t max_text = std::size_t{64} << 10U;  ///< bytes
   static constexpr std::size_t size = 40 + 2 * max_text;           ///< bytes, from the file's start
 
-  /// Makes the file, which no other program is given (close-on-exec). Whoever finds it sends SIGHUP: to be made once
-  /// that is caught. Throws std::system_error.
+  /// Makes the file. It is close-on-exec, so that other programs do not inherit it. A process that finds the file may
+  /// send SIGHUP, so that it must only be made once that signal is handled. Throws std::system_error.
   ReloadOutcome();
-  /// Takes over a descriptor that was inherited, and the counts in its file. A reload that its writer before has not
-  /// ended is ended as failed. Throws std::system_error, and std::runtime_error where it is another file.
+  /// Takes ownership of an inherited descriptor and continues with the counts in its file. Ends a reload that the
+  /// previous writer has not ended as failed. Throws std::system_error, and std::runtime_error if it is another file.
   explicit ReloadOutcome(int inherited);
   ReloadOutcome(const ReloadOutcome&) = delete;
   ReloadOutcome& operator=(const ReloadOutcome&) = delete;
 
-  /// For a child to inherit.
+  /// The descriptor, for a child to inherit.
   [[nodiscard]] int descriptor() const { return file_.get(); }
 
-  /// A reload begins: what is read from here on is what it is about. False if that could not be written, for lack of
-  /// memory; whoever waits then waits in vain.
+  /// A reload begins, which covers everything that is read from now on. False if there was no memory to write this;
+  /// whoever waits for the reload then waits in vain.
   bool begin();
-  /// The reload that was begun has ended; longer text is cut. Without its text where that could not be written, and
-  /// false if nothing could.
+  /// Ends the reload. A longer text is cut. If there is no memory for the text, it is left out. False if nothing could
+  /// be written.
   bool end(bool succeeded, std::string_view text);
 
  private:
   bool write_header();
 
   runtime::UniqueDescriptor file_;
-  ReloadReport state_;  // but for its text
+  ReloadReport state_;  // without its text
   std::uint32_t length_ = 0;
 };
 
-/// Reads what the holder of the file has written. nullopt where it is another file, and where it was written to at each
-/// look: then there is something to be read a moment later.
+/// Reads what the writer has written. nullopt if it is another file, or if it was being written at each attempt;
+/// another attempt a moment later will succeed.
 [[nodiscard]] std::optional<ReloadReport> read_reload_report(int descriptor);
 
 }  // namespace pillion::app

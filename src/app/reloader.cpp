@@ -35,7 +35,7 @@ std::string joined(const std::vector<std::string>& lines) {
   return text;
 }
 
-/// A new certificate of our own that servers are bound to refuse.
+/// The faults of new client certificates that have expired, which servers would reject.
 std::vector<std::string> expired_certificates(const Plan& plan, const Plan& previous) {
   std::vector<std::string> faults;
   for (std::size_t i = 0; i < plan.tls.size(); ++i) {
@@ -49,7 +49,7 @@ std::vector<std::string> expired_certificates(const Plan& plan, const Plan& prev
   return faults;
 }
 
-/// True if the connections of this upstream are carried over.
+/// True if `plan` has this upstream with the same TLS context, so that its connections continue.
 bool is_in(const Plan& plan, const config::Upstream& upstream, const std::shared_ptr<upstream::TlsContext>& tls) {
   for (std::size_t i = 0; i < plan.config.upstreams.size(); ++i) {
     if (plan.config.upstreams[i] == upstream && plan.tls[i] == tls) return true;
@@ -109,7 +109,7 @@ void Reloader::watch() {
 }
 
 void Reloader::reload(std::string_view trigger) {
-  // What changes from here on needs another one.
+  // A change after this point needs another reload.
   is_requested_ = false;
   read_at_ = config::file_time_now();
   own_fingerprint_.reset();
@@ -130,7 +130,7 @@ void Reloader::reload(std::string_view trigger) {
   }
   watch();
   plan_retry();
-  // Certificates and text that this took lie in an arena of this thread.
+  // The certificates and texts of the reload were in an arena of this thread.
   ::malloc_trim(0);
 }
 
@@ -165,7 +165,7 @@ std::expected<Reloader::Change, Reloader::Faults> Reloader::attempt() {
     if (auto faults = config::restart_faults(read_, loaded.config); !faults.empty())
       return std::unexpected(std::move(faults));
     auto config = loaded.config;
-    // What the process has lowered since it was read.
+    // A limit that the process has lowered stays lowered.
     config.dns.max_connections = plan_->config.dns.max_connections;
     const auto next = make_plan(std::move(config), plan_.get());
     next->hash = hash_of(loaded.config);
@@ -192,8 +192,8 @@ std::expected<Reloader::Change, Reloader::Faults> Reloader::attempt() {
   }
 }
 
-/// New encrypted upstreams have to show that they can be had. One that could not be had before and cannot be now stands
-/// in nobody's way.
+/// Tests the new encrypted upstreams. An upstream that was already unusable, and still is, does not prevent the
+/// reload.
 Reloader::Faults Reloader::prove(const Plan& next) {
   if (!next.config.reload.verify) return {};
   std::vector<ProofTarget> targets;

@@ -12,8 +12,8 @@
 namespace pillion::app {
 namespace {
 
-/// What the linker makes read-only once it has filled it in (PT_GNU_RELRO) begins with .data.rel.ro and ends with
-/// .dynamic and .got, through which functions are called.
+/// The part that becomes read-only after relocation (PT_GNU_RELRO) begins with .data.rel.ro and ends with .dynamic and
+/// .got, through which functions are called.
 [[maybe_unused]] int discard_of(dl_phdr_info* object, std::size_t /*size*/, void* /*unused*/) {
   const std::string_view name(object->dlpi_name);
   if (name.find("/libc.") != std::string_view::npos || name.find("/ld-") != std::string_view::npos) return 0;

@@ -16,11 +16,10 @@ inline constexpr bool is_sanitized = false;
 inline constexpr bool is_sanitized = false;
 #endif
 
-/// Gives back the pages of .data.rel.ro, which the dynamic linker filled with addresses: half a megabyte, most of it
-/// tables of libcrypto. What is left in their place is the file's, without the addresses. From then on this process may
-/// call nothing but functions of its own and of libc: no virtual function, no exception, no exit(3), no handler of
-/// fork(3). Of libc and of the linker itself nothing is taken. With a sanitizer, which has such tables too, does
-/// nothing.
+/// Discards the pages of .data.rel.ro, which the dynamic linker has filled with addresses: half a megabyte, most of it
+/// tables of libcrypto. The pages then have the file's content, without the addresses. From then on this process may
+/// only call its own functions and those of libc: no virtual function, no exception, no exit(3), no handler of
+/// fork(3). The pages of libc and of the linker stay. With a sanitizer, which has such tables too, this does nothing.
 void discard_relocated_data();
 
 }  // namespace pillion::app

@@ -1,5 +1,5 @@
 #pragma once
-// What several threads answer to one that waits for them.
+// Collects the replies of several threads for one that waits.
 
 #include <atomic>
 #include <chrono>
@@ -13,7 +13,7 @@
 
 namespace pillion::app {
 
-/// One reply from each of several threads. A reply may come when nobody waits any more.
+/// One reply from each of several threads. A reply may come after the wait has ended.
 template <typename Value>
 class Replies {
  public:
@@ -21,12 +21,12 @@ class Replies {
     for (std::size_t i = 0; i < count; ++i) promises_.push_back(std::make_shared<std::promise<Value>>());
   }
 
-  /// To be called once, by any thread, with the reply of number `i`.
+  /// The function that takes reply number `i`. It must be called once, by any thread.
   [[nodiscard]] std::function<void(Value)> reply(std::size_t i) const {
     return [promise = promises_[i]](Value value) { promise->set_value(std::move(value)); };
   }
 
-  /// All replies, in their order; nullopt where `cancelled` became true before they were there. Once.
+  /// Waits for all replies and returns them in order. nullopt if `cancelled` became true before. Called once.
   [[nodiscard]] std::optional<std::vector<Value>> wait(const std::atomic<bool>& cancelled) {
     constexpr std::chrono::milliseconds look_every{20};
     std::vector<Value> values;

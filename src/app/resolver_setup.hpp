@@ -1,5 +1,5 @@
 #pragma once
-// From the configuration to what a resolver is made of: groups, routes, zones, cache.
+// Makes the parts of a resolver from the configuration: groups, routes, zones, cache.
 
 #include "app/upstreams.hpp"
 #include "config/config.hpp"
@@ -7,7 +7,7 @@
 
 namespace pillion::app {
 
-/// `upstreams` are the configuration's, in its order. The configuration has been validated.
+/// `upstreams` are the configuration's, in its order. The configuration must be valid.
 [[nodiscard]] resolve::Setup make_setup(const config::Config& config, const ShardUpstreams& upstreams);
 
 }  // namespace pillion::app

@@ -32,16 +32,16 @@ telemetry::LoggerOptions logger_options(const config::LogSettings& settings) {
       .format = has_ecs_names ? telemetry::LineFormat::ecs_json : static_cast<telemetry::LineFormat>(settings.format)};
 }
 
-/// Without this, glibc raises the size from which memory is mapped alone, and goes back at once, with each large block
-/// that is freed.
+/// Without this, glibc raises the size from which blocks are mapped separately, and freed at once, with each large
+/// block that is freed.
 void keep_thresholds() {
   constexpr int mapped_alone = 128 * 1024;
-  // No other thread has been started.
+  // No other thread runs yet.
   ::mallopt(M_MMAP_THRESHOLD, mapped_alone);  // NOLINT(concurrency-mt-unsafe)
   ::mallopt(M_TRIM_THRESHOLD, mapped_alone);  // NOLINT(concurrency-mt-unsafe)
 }
 
-/// Logs why the program cannot start, which is the exception being handled, and returns the exit code for it.
+/// Logs the exception being handled as the reason why the program cannot start. Returns the exit code.
 int cannot_start(runtime::Log& log) {
   try {
     throw;
@@ -54,7 +54,7 @@ int cannot_start(runtime::Log& log) {
   }
 }
 
-/// Throws std::system_error.
+/// Sends all sockets to the supervisor. Throws std::system_error.
 void send_all(int channel, const std::vector<std::vector<server::ListenAddress>>& addresses) {
   const auto require = [](bool sent) {
     if (!sent) throw std::system_error(errno, std::generic_category(), "sockets to the supervisor");
@@ -92,7 +92,7 @@ int bind_for_supervisor(const config::Loaded& loaded, int report) {
 
 int run(const config::Loaded& loaded, std::string_view config_file, Handover handover) {
   auto config = loaded.config;
-  // A client or a log reader that went away shows as an error of the write.
+  // A client or log reader that has gone shows as an error of the write.
   std::signal(SIGPIPE, SIG_IGN);
   keep_thresholds();
   telemetry::Logger log(logger_options(config.log));

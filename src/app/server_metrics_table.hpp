@@ -1,5 +1,6 @@
 #pragma once
-// What a shard counts about servers outlives the upstreams that they are in, so that counters go on after a reload.
+// Keeps a shard's counters of servers beyond the upstreams that contain them, so that the counters continue after a
+// reload.
 
 #include <algorithm>
 #include <cstddef>
@@ -14,10 +15,11 @@ namespace pillion::app {
 
 class ServerMetricsTable {
  public:
-  /// Servers that no upstream has any more, and of which the numbers are kept; the one gone longest is forgotten first.
+  /// The most counters that are kept for servers that no upstream has any more. The one unused for the longest is
+  /// forgotten first.
   static constexpr std::size_t max_unused = 64;
 
-  /// `kind` tells apart what is counted about the same server of the same upstream for two reasons.
+  /// `kind` distinguishes the uses of the same server in the same upstream.
   [[nodiscard]] std::shared_ptr<upstream::ServerMetrics> find(const std::string& upstream, const std::string& server,
                                                               char kind) {
     auto key = upstream + '\n' + server + '\n' + kind;
@@ -40,7 +42,7 @@ class ServerMetricsTable {
     entries_.erase(std::ranges::find_if(entries_, is_unused));
   }
 
-  std::vector<Entry> entries_;  // the one that was asked for last at the end
+  std::vector<Entry> entries_;  // the one requested last is at the end
 };
 
 }  // namespace pillion::app

@@ -20,7 +20,7 @@ void Settling::stop() {
 
 void Settling::expired(runtime::Time now) {
   stirred_since_.reset();
-  // For a look that throws.
+  // Set in case look_() throws.
   schedule_.set_deadline(*this, now + longest);
   const auto seen = look_();
   if (seen == FilesSeen::unknown) return;

@@ -1,5 +1,6 @@
 #pragma once
-// When files that are being written are looked at, and when what is seen is told. Pure: a machine over a Schedule.
+// Decides when to check files that are being written, and when to report what was seen. Pure: a machine over a
+// Schedule.
 
 #include <chrono>
 #include <cstdint>
@@ -11,31 +12,31 @@
 
 namespace pillion::app {
 
-/// What the files hold, beside what they held at the last report.
+/// The content of the files, compared with the last report.
 enum class FilesSeen : std::uint8_t {
   same,
   changed,
-  missing,  ///< at least one that could be read then cannot be read now
-  unknown,  ///< nobody can say, since descriptors or memory are short
+  missing,  ///< at least one file that was readable cannot be read now
+  unknown,  ///< unknown, for lack of descriptors or memory
 };
 
-/// Whoever replaces a file does several things to it, and whoever replaces several files does them one after another:
-/// they are looked at once that is over. What was taken back in the meantime is told to nobody.
+/// Replacing a file takes several steps, and several files are replaced one after another. So the files are checked
+/// once the changes are over. A change that was undone meanwhile is not reported.
 class Settling final : runtime::Deadline {
  public:
-  /// Files are looked at when nothing has happened to them for so long,
+  /// The files are checked once nothing has happened to them for this long,
   static constexpr std::chrono::milliseconds quiet{200};
-  /// and after so long in any case.
+  /// and after this time in any case.
   static constexpr std::chrono::milliseconds longest{1'000};
-  /// For so long a file may be away: editors, rsync and the kubelet make such gaps.
+  /// A file may be missing for this long, since editors, rsync and the kubelet cause such gaps.
   static constexpr std::chrono::milliseconds gap{2'000};
 
-  /// Where `look` says so, `report` is told of what it saw. All outlive this.
+  /// `look` checks the files, and `report` is called if they have changed. Everything must outlive this.
   Settling(runtime::Schedule& schedule, std::function<FilesSeen()> look, std::function<void()> report)
       : schedule_(schedule), look_(std::move(look)), report_(std::move(report)) {}
   ~Settling() override { stop(); }
 
-  /// Something happened to a file.
+  /// Something has happened to a file.
   void stir();
   void stop();
 
@@ -46,8 +47,8 @@ class Settling final : runtime::Deadline {
   runtime::Schedule& schedule_;
   std::function<FilesSeen()> look_;
   std::function<void()> report_;
-  std::optional<runtime::Time> stirred_since_;  // the first event since the last look
-  std::optional<runtime::Time> missing_since_;  // the look that missed a file first
+  std::optional<runtime::Time> stirred_since_;  // the first event since the last check
+  std::optional<runtime::Time> missing_since_;  // the check that first found a file missing
 };
 
 }  // namespace pillion::app

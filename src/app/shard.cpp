@@ -15,7 +15,7 @@ namespace asio = boost::asio;
 
 namespace {
 
-/// How often a shard looks whether the connections of a new generation are open.
+/// How often a shard checks whether a new generation's connections are open.
 constexpr std::chrono::milliseconds warm_poll{2};
 
 }  // namespace
@@ -86,7 +86,7 @@ void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<server::Listen
           next.generation = std::make_unique<resolve::Generation>(loop_, setup_of(*next.plan, next.upstreams));
           discard_prepared();
           prepared_ = std::move(next);
-          // From here on it has connections, and must not go before they do.
+          // From here on the generation has connections, and must not be destroyed before they are closed.
           prepared_->generation->start();
           loop_.tasks().spawn(warm(loop_.clock().refresh() + patience, done), "reload");
         } catch (const std::exception& error) {
@@ -95,7 +95,7 @@ void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<server::Listen
       });
 }
 
-/// New connections are opened before queries wait for them.
+/// Waits until the new connections are open, so that no query waits for them.
 asio::awaitable<void> Shard::warm(runtime::Time until, std::function<void(std::optional<std::string> error)> done) {
   asio::steady_timer timer(loop_.io());
   while (prepared_ && !prepared_->generation->is_warm() && loop_.clock().now() < until) {
@@ -119,7 +119,7 @@ void Shard::commit(std::function<void(int)> released, std::function<void(const S
       upstreams_ = std::move(next.upstreams);
       prepared_.reset();
     };
-    // Whatever throws leaves it to be discarded.
+    // If swapping throws, the prepared generation stays until it is discarded.
     const bool swapped = loop_.contain("reload", swap, [] {});
     done(swapped ? &upstreams_ : nullptr);
   });
@@ -154,7 +154,7 @@ asio::awaitable<void> Shard::run_drain(OnDrained done) {
   co_await deliver();
   const auto before = metrics_.responses_undelivered.value();
   server_.stop();
-  // What a reload has begun goes as well.
+  // A generation that a reload has prepared is discarded too.
   discard_prepared();
   resolver_.stop();
   while (!server_.is_stopped() || !resolver_.is_stopped())
@@ -173,16 +173,16 @@ asio::awaitable<void> Shard::answer_until_quiet() {
   }
 }
 
-/// What has come until now is answered, and what has been answered is delivered, if there is time.
+/// Answers what has arrived until now, and delivers the answers if there is time.
 asio::awaitable<void> Shard::deliver() {
   server_.finish();
-  // What could be answered at once leaves at the end of the turn, even where no time is left.
+  // Immediate answers are sent at the end of the turn even if no time is left.
   co_await asio::post(loop_.io(), asio::use_awaitable);
   for (auto now = loop_.clock().refresh(); now < drain_->end() && !server_.is_finished(); now = loop_.clock().refresh())
     co_await pause_until(std::min<runtime::Time>(now + Drain::busy_interval, drain_->end()));
 }
 
-/// Or until a second signal comes.
+/// Waits until `time`, or until a second signal comes.
 asio::awaitable<void> Shard::pause_until(runtime::Time time) {
   drain_timer_.expires_at(time);
   boost::system::error_code ignored;

@@ -1,6 +1,6 @@
 #pragma once
-// One thread's worth of Pillion: a loop, listeners, upstream pools and counters of its own. Shards share nothing that
-// is written but the counts of what the process may have.
+// A shard: one thread with its own loop, listeners, upstream pools and counters. Shards share no writable data except
+// the counts of process-wide limits.
 
 #include <cstdint>
 #include <functional>
@@ -29,13 +29,13 @@
 
 namespace pillion::app {
 
-/// What the shards have in common for as long as they live.
+/// What the shards share as long as they live.
 struct SharedParts {
-  /// After the TLS contexts were made, which are the largest part of the program itself.
+  /// Made after the TLS contexts, which are the largest part of the program's own memory.
   explicit SharedParts(const config::Config& config)
       : memory(memory_limit(config)), limits(config.dns.max_connections) {}
 
-  /// Bytes for the answers of each shard.
+  /// The bytes of one shard's cache.
   [[nodiscard]] std::size_t cache_size(const config::Config& config) const {
     return memory.division[runtime::MemoryUse::cache] / config.threads;
   }
@@ -56,37 +56,37 @@ class Shard final : public admin::ShardView {
   Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log,
         ShardObservers observers = {});
 
-  /// To be called before run(), or within it.
+  /// Called before run(), or within it.
   void start();
   /// Runs the loop until the shard has drained.
   void run() { loop_.run(); }
-  /// Called on the shard's thread when it has drained, with the number of answers that were thrown away.
+  /// Called on the shard's thread when it has drained, with the number of discarded answers.
   using OnDrained = std::function<void(std::uint64_t undelivered)>;
-  /// Thread-safe. Goes on answering as `terms` say, stops accepting within, then closes everything and calls `done`.
-  /// Of a second call only the timeout counts, from then on, and only where it cuts the first one short.
+  /// Drains: goes on answering as `terms` say, then stops accepting, closes everything and calls `done`. In a second
+  /// call only the timeout counts, from then on, and only if it ends the drain sooner. Any thread may call this.
   void drain(const DrainTerms& terms, OnDrained done);
 
   [[nodiscard]] runtime::Loop& loop() { return loop_; }
-  /// For threads other than the shard's: only before it runs.
+  /// Other threads than the shard's may call this only before the shard runs.
   [[nodiscard]] std::vector<config::Endpoint> addresses() const { return server_.addresses(); }
   [[nodiscard]] const server::DnsMetrics& server_metrics() const { return metrics_; }
   [[nodiscard]] const runtime::MemoryShares& memory() const { return memory_; }
   [[nodiscard]] const resolve::Resolver& resolver() const { return resolver_; }
-  /// Thread-safe: calls the function on the shard's thread, if its loop still runs.
+  /// Calls the function on the shard's thread if its loop still runs. Any thread may call this.
   void look(std::function<void(admin::ShardView&)> visit);
-  /// In the order of the configuration's upstreams. For other threads: only before the shard runs.
+  /// In the order of the configuration's upstreams. Other threads may call this only before the shard runs.
   [[nodiscard]] const ShardUpstreams& upstreams() const { return upstreams_; }
 
-  /// Thread-safe. Makes a generation of `plan` and opens its connections, beside the one in use; calls `done` on the
-  /// shard's thread when these are open, or have failed, or `patience` is over. The error is why it could not be made.
-  /// `added` are for the addresses that the plan has and the one in use has not.
+  /// Makes a generation of `plan` and opens its connections, while the present one stays in use. Calls `done` on the
+  /// shard's thread when the connections are open or have failed, or `patience` is over; the error says why it could
+  /// not be made. `added` has the addresses that the plan in use does not have. Any thread may call this.
   void prepare(std::shared_ptr<const Plan> plan, std::vector<server::ListenAddress> added, runtime::Duration patience,
                std::function<void(std::optional<std::string> error)> done);
-  /// Thread-safe. From now on answers by the generation that was prepared, on its addresses; calls `done` with its
-  /// upstreams on the shard's thread, and before that `released` with each socket that is not listened on any more.
-  /// Where a drain has begun, or nothing was prepared, all stays as it is, and the upstreams are nullptr.
+  /// Uses the prepared generation and its addresses from now on. On the shard's thread calls `released` with each
+  /// socket that is no longer listened on, then `done` with the upstreams. If a drain has begun, or nothing was
+  /// prepared, nothing changes, and the upstreams are nullptr. Any thread may call this.
   void commit(std::function<void(int)> released, std::function<void(const ShardUpstreams* upstreams)> done);
-  /// Thread-safe. Lets go of the generation that was prepared, if one was.
+  /// Discards the prepared generation if there is one. Any thread may call this.
   void discard();
 
  private:

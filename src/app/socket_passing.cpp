@@ -9,7 +9,7 @@
 namespace pillion::app {
 namespace {
 
-/// What goes with a descriptor is its number; with none, this.
+/// A message has the number of its descriptor, or this mark if it has no descriptor.
 constexpr int end_mark = -1;
 
 bool send_message(int channel, msghdr& message, int number) {
@@ -22,7 +22,7 @@ bool send_message(int channel, msghdr& message, int number) {
   }
 }
 
-/// The next message: of the end, or of a descriptor, of which `here` is -1 where there was no room for it.
+/// The next message: a descriptor, or the end mark. `here` is -1 if there was no room for the descriptor.
 std::expected<PassedDescriptor, int> receive_message(int channel, int flags) {
   for (;;) {
     PassedDescriptor passed;

@@ -8,7 +8,7 @@
 namespace pillion::app {
 namespace {
 
-/// The exit code of a worker that has no supervisor any more.
+/// The exit code of a worker whose supervisor has gone.
 constexpr int cannot_start = 1;
 
 void signal_supervisor(const Handover& handover, int value) {
@@ -19,14 +19,14 @@ void signal_supervisor(const Handover& handover, int value) {
 
 void follow_supervisor(const Handover& handover) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  // It may have gone before.
+  // The supervisor may have gone before.
   if (::getppid() != handover.supervisor) ::_exit(cannot_start);
-  // The kernel knows a program that is executed by its descriptor under the descriptor's number.
+  // The kernel names a program that is executed by its descriptor after the descriptor's number.
   ::prctl(PR_SET_NAME, "pillion");
 }
 
 void hand_to_supervisor(const Handover& handover, int descriptor) {
-  // After each one, since the supervisor has to make room for the next.
+  // Signalled after each one, since the supervisor must make room for the next.
   if (handover.channel >= 0 && send_descriptor(handover.channel, descriptor)) signal_supervisor(handover, take_sockets);
 }
 

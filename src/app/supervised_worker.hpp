@@ -1,5 +1,5 @@
 #pragma once
-// What a worker has to do with its supervisor.
+// What a worker does with its supervisor.
 
 #include <csignal>
 
@@ -7,23 +7,22 @@
 
 namespace pillion::app {
 
-/// What a worker wakes its supervisor by. The value is the worker's descriptor of a socket to close, or take_sockets:
-/// there are some in the channel.
+/// The signal by which a worker wakes its supervisor. Its value is the worker's descriptor of a socket to close, or
+/// take_sockets if the channel has new sockets.
 inline int socket_signal() {
   return SIGRTMIN;
 }
 inline constexpr int take_sockets = -1;
 
-/// Ends when its supervisor does, from now on.
+/// Makes this process end when its supervisor ends.
 void follow_supervisor(const Handover& handover);
 
-/// Has its supervisor hold a socket as well that was bound since the start, so that it is the next worker's too. Where
-/// the supervisor has no room for it, the next worker binds anew. May block until the supervisor has taken those
-/// before.
+/// Makes the supervisor hold a socket that was bound after the start too, so that the next worker gets it. If the
+/// supervisor has no room for it, the next worker binds anew. May block until the supervisor has taken earlier ones.
 void hand_to_supervisor(const Handover& handover, int descriptor);
 
-/// Has its supervisor close the socket that is, or was, `descriptor` here, whichever of them has handed it to the
-/// other, and on which nobody is to be served any more; until then the kernel goes on taking in what is sent to it.
+/// Makes the supervisor close the socket that is or was `descriptor` in this process, whichever of them has handed it
+/// over. Until then the kernel continues to accept what is sent to it.
 void release_socket(const Handover& handover, int descriptor);
 
 }  // namespace pillion::app

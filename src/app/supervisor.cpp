@@ -29,15 +29,15 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int cannot_start = 1;
-/// As many as a worker may have while a reload goes on: two sockets for each of 16 addresses and 256 threads, before it
-/// and after it. Room for them is made at the start, since later only functions of libc may be called.
+/// The most sockets of a worker during a reload: two for each of 16 addresses and 256 threads, before and after it.
+/// Their room is reserved at the start, since later only functions of libc may be called.
 constexpr std::size_t max_sockets = std::size_t{2} * 16 * 256 * 2;
 
-/// This very file, to be executed again: the worker gets an address space laid out anew, so that one crash tells an
-/// attacker nothing about the next worker.
+/// This program's file, which is executed again: the worker gets a new address space layout, so that one crash tells
+/// an attacker nothing about the next worker.
 struct Program {
-  int descriptor = -1;         // even if another file has been put in its place; -1: only the path is known
-  const char* path = nullptr;  // as the kernel was told
+  int descriptor = -1;         // valid even if another file has replaced it; -1: only the path is known
+  const char* path = nullptr;  // as the kernel was given it
 };
 
 Program own_program() {
@@ -48,7 +48,7 @@ Program own_program() {
   return {.descriptor = descriptor, .path = path};
 }
 
-/// Signals that are meant for the worker. It is started with them blocked, so that none ends it before it listens.
+/// Signals for the worker. It is started with them blocked, so that none ends it before it handles them.
 constexpr std::array passed_signals = {SIGTERM, SIGINT, SIGHUP};
 
 void add_passed_signals(sigset_t& set) {
@@ -57,7 +57,7 @@ void add_passed_signals(sigset_t& set) {
 
 class Supervisor {
  public:
-  /// `channel` are both ends of what workers hand over sockets by, the worker's last.
+  /// `channel` has both ends of the channel by which workers hand over sockets; the worker's is the second.
   Supervisor(char** argv, Program program, const std::vector<int>& sockets, std::array<int, 2> channel,
              const sigset_t& usual_mask)
       : argv_(argv), program_(program), channel_(channel[0]), usual_mask_(usual_mask) {
@@ -68,7 +68,7 @@ class Supervisor {
     told_.outcome = outcome_.descriptor();
   }
 
-  /// Waits for signals, and for the time of the next start while there is no worker.
+  /// Waits for signals, and for the next start while there is no worker.
   [[noreturn]] void run(const sigset_t& awaited);
 
  private:
@@ -86,12 +86,12 @@ class Supervisor {
 
   char** argv_;
   Program program_;
-  // Here, so that `pillion reload` finds it in process 1, and it outlives workers.
+  // Held here, so that `pillion reload` finds it in process 1, and it outlives workers.
   ReloadOutcome outcome_;
   int channel_;
   sigset_t usual_mask_;
-  std::vector<PassedDescriptor> sockets_;  // in the order in which they were bound; `there` is the worker
-  Handover told_;                          // what the next worker is, but for its sockets
+  std::vector<PassedDescriptor> sockets_;  // in the order of binding; `there` is the worker
+  Handover told_;                          // the next worker's data, without its sockets
   RestartBackoff backoff_;
   pid_t worker_ = 0;  // 0: there is none
   bool ending_ = false;
@@ -128,11 +128,11 @@ void Supervisor::handle(const siginfo_t& signal) {
 void Supervisor::pass_on(int number) {
   if (number != SIGHUP) {
     if (worker_ == 0) ::_exit(0);
-    // Only where nobody else has them are they closed when the worker closes them: new clients are refused then.
+    // Sockets are only closed, so that new clients are refused, once no process holds them.
     ending_ = true;
     close_sockets();
   }
-  // A worker that is yet to be started reads the configuration anyway.
+  // A worker that has not been started yet reads the configuration anyway.
   if (worker_ != 0) ::kill(worker_, number);
 }
 
@@ -152,7 +152,7 @@ void Supervisor::take_new_sockets() {
   }
 }
 
-/// The worker may have used a number again before this is told that it was given up: the older socket is meant.
+/// The worker may have reused a number before this process hears that it was released: the older socket is meant.
 void Supervisor::release(int descriptor) {
   const auto found = std::ranges::find(sockets_, descriptor, &PassedDescriptor::there);
   if (found == sockets_.end()) return;
@@ -160,7 +160,7 @@ void Supervisor::release(int descriptor) {
   sockets_.erase(found);
 }
 
-/// One SIGCHLD may stand for several processes; process 1 of a container is given those whose parents have gone.
+/// One SIGCHLD may stand for several processes. Process 1 of a container also gets those whose parents have gone.
 void Supervisor::reap() {
   int status = 0;
   for (pid_t ended = 0; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -170,7 +170,7 @@ void Supervisor::reap() {
 
 void Supervisor::worker_ended(int status) {
   worker_ = 0;
-  // It may have died before its signal was looked at.
+  // The worker may have died before its signal was handled.
   take_new_sockets();
   if (const auto code = exit_code_after(status, ending_)) ::_exit(*code);
   const auto lived = Clock::now() - started_;
@@ -182,7 +182,7 @@ void Supervisor::worker_ended(int status) {
 
 void Supervisor::start_worker() {
   started_ = Clock::now();
-  // It inherits them under the numbers that they have here.
+  // The worker inherits the sockets with the numbers that they have here.
   for (auto& socket : sockets_) socket.there = socket.here;
   // _Fork() calls no handlers, which would be those of libraries.
   const pid_t child = is_sanitized ? ::fork() : ::_Fork();
@@ -192,7 +192,7 @@ void Supervisor::start_worker() {
 }
 
 void Supervisor::become_worker() {
-  // What a terminal sends to its foreground processes is not to come twice.
+  // A terminal must not send its signals to the worker too.
   ::setpgid(0, 0);
   for (const auto& socket : sockets_) told_.sockets.push_back(socket.here);
   for (const int socket : told_.sockets) ::fcntl(socket, F_SETFD, 0);
@@ -226,7 +226,7 @@ int code_of(pid_t child) {
   ::_exit(cannot_start);
 }
 
-/// Both ends of what sockets are handed over by.
+/// Makes both ends of the channel for sockets.
 std::array<int, 2> make_channel() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) fail("pillion: socketpair");
@@ -237,7 +237,7 @@ std::array<int, 2> make_channel() {
 
 void supervise(char** argv) {
   const auto program = own_program();
-  // Whoever started this may ignore it, and then children leave no status.
+  // SIGCHLD may have been ignored by the process that started this one; children would then leave no status.
   std::signal(SIGCHLD, SIG_DFL);
   sigset_t awaited;
   sigemptyset(&awaited);
@@ -264,7 +264,7 @@ void supervise(char** argv) {
   const int code = code_of(child);
   if (code != 0) ::_exit(code);
   if (!sockets) {
-    // It had nothing to bind, as with --help.
+    // The process had nothing to bind, as with --help.
     if (sockets.error() == EPIPE) ::_exit(code);
     errno = sockets.error();
     fail("pillion: sockets");

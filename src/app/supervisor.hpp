@@ -1,14 +1,14 @@
 #pragma once
-// `pillion run --supervise`: the first process holds the sockets of `dns.listen` and starts the worker again when that
-// dies, so that what clients send meanwhile waits in the kernel. The two other processes that it starts are this
-// program as well: one that reads the configuration and binds, and ends; and the worker.
+// `pillion run --supervise`: the first process holds the sockets of `dns.listen`, and starts the worker again when it
+// dies, so that what clients send meanwhile waits in the kernel. It starts two other processes of this program: one
+// that reads the configuration, binds and ends; and the worker.
 
 namespace pillion::app {
 
-/// The supervisor: forks the process that binds, which is where this returns, `handover_variable` set in its
-/// environment. Otherwise the process exits here: with the exit code of the one that binds, if there are no sockets
-/// from it, else with the worker's, or 0 if it is to end while there is no worker. To be called before anything else:
-/// memory that has been written to stays with the supervisor for good.
+/// Makes this process the supervisor. It forks the process that binds, in which this function returns with
+/// `handover_variable` set in the environment. The supervisor itself exits here: with the exit code of the process
+/// that binds if that sent no sockets, else with the worker's, or with 0 if it is told to end while there is no
+/// worker. Called before anything else, since memory that has been written to stays with the supervisor.
 void supervise(char** argv);
 
 }  // namespace pillion::app

@@ -9,9 +9,9 @@ namespace pillion::app {
 namespace {
 
 constexpr std::chrono::seconds interval{2};
-/// Bytes that have to be there to be given back, since the next peak has to get them again.
+/// The fewest bytes that are worth freeing, since the next peak must allocate them again.
 constexpr std::size_t worth_it = std::size_t{1} << 20U;
-/// All at once would keep clients waiting for 30 ms after the largest peaks.
+/// Freeing everything at once would delay clients by 30 ms after the largest peaks.
 constexpr std::chrono::milliseconds between_parts{10};
 
 }  // namespace
@@ -20,7 +20,7 @@ void Trimmer::start() {
   schedule_.set_deadline(*this, schedule_.clock().now() + interval);
 }
 
-/// Under a load that comes and goes within the interval nothing is given back.
+/// Under a load that comes and goes within the interval, nothing is freed.
 void Trimmer::expired(runtime::Time now) {
   const auto peak = memory_.take_peak();
   highest_ = std::max(highest_, peak);

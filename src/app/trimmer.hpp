@@ -1,5 +1,6 @@
 #pragma once
-// Gives memory back to the system once a peak is over: the allocator keeps what was freed, and slabs what was released.
+// Returns memory to the system after a peak, since the allocator keeps what was freed, and slabs keep what was
+// released.
 
 #include <cstddef>
 #include <functional>
@@ -12,7 +13,8 @@ namespace pillion::app {
 
 class Trimmer final : runtime::Deadline {
  public:
-  /// `trim` gives back some of what the shard's services keep for another use; true if there is more. All outlive this.
+  /// `trim` frees some of the memory that the shard's services keep for reuse, and returns true if there is more.
+  /// Everything must outlive this.
   Trimmer(runtime::Schedule& schedule, runtime::MemoryShares& memory, std::function<bool()> trim)
       : schedule_(schedule), memory_(memory), trim_(std::move(trim)) {}
   ~Trimmer() override { stop(); }
@@ -27,7 +29,7 @@ class Trimmer final : runtime::Deadline {
   runtime::MemoryShares& memory_;
   std::function<bool()> trim_;
   bool is_trimming_ = false;
-  std::size_t highest_ = 0;  // bytes held at once, since memory was last given back
+  std::size_t highest_ = 0;  // the most bytes held at once since memory was last freed
 };
 
 }  // namespace pillion::app

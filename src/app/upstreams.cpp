@@ -12,7 +12,7 @@
 namespace pillion::app {
 namespace {
 
-/// What the pools that ask one server have in common.
+/// What the pools for one server share.
 struct ServerContext {
   runtime::Loop& loop;
   const config::Upstream& settings;
@@ -31,19 +31,19 @@ std::unique_ptr<upstream::Pool> make_pool(const ServerContext& of, config::Proto
   auto make = [&loop, access](upstream::ConnectionEvents& events, upstream::ServerProfile& profile) {
     return upstream::make_connection(loop, *access, events, profile);
   };
-  // What is asked over TCP where UDP did not do says nothing of whether the server is up.
+  // The TCP pool of a UDP server does not decide whether the server is up.
   const bool says_up = protocol == of.settings.protocol;
   return std::make_unique<upstream::Pool>(
       upstream::PoolContext{.schedule = loop, .log = loop.log(), .random = [&loop] { return loop.random().unit(); }},
       upstream::ServerReport(loop.log(), metrics, of.settings.name, config::to_string(of.server.endpoint), says_up),
-      // A server over TLS is not shown a name twice that need not be.
+      // A TLS server should not see a client's name again without need.
       upstream::ServerProfile(
           of.edns,
           upstream::KnownQuestion(says_up ? of.question : std::make_shared<upstream::GroupQuestion>(), encrypted)),
       upstream::PoolSettings{.protocol = protocol}, std::move(make));
 }
 
-/// The first zone that leads to the upstream; empty if none does.
+/// The first zone that is routed to the upstream; empty if none is.
 std::string probe_zone_of(const config::Config& config, const std::string& upstream) {
   const auto zones = config::routed_zones(config.routes);
   const auto leads_to_it = [&](const config::RoutedZone& each) {
@@ -68,7 +68,7 @@ std::shared_ptr<const GroupParts> make_parts(const Plan& plan, std::size_t index
   return parts;
 }
 
-/// True if a group that was made from `parts` is what `plan` has at `index`.
+/// True if the group that was made from `parts` is the same as that of `plan` at `index`.
 bool is_as_planned(const GroupParts& parts, const Plan& plan, std::size_t index) {
   const auto& settings = plan.config.upstreams[index];
   const bool has_same_probe =
@@ -76,7 +76,7 @@ bool is_as_planned(const GroupParts& parts, const Plan& plan, std::size_t index)
   return parts.settings == settings && parts.tls == plan.tls[index] && has_same_probe;
 }
 
-/// What is known of a server that is asked now; nullptr if nothing is.
+/// The present profile of a server, or nullptr if it is not asked now.
 const upstream::ServerProfile* known_profile(const ShardUpstreams& current, config::Protocol protocol,
                                              const config::Server& server) {
   for (const auto& upstream : current) {

@@ -1,5 +1,5 @@
 #pragma once
-// From the configuration of an upstream to its pools.
+// Makes the pools of an upstream from its configuration.
 
 #include <cstddef>
 #include <functional>
@@ -20,22 +20,22 @@
 
 namespace pillion::app {
 
-/// What one shard counts about the servers of a group, in the order of the configuration. A UDP server has a second
-/// one, for its fallback to TCP.
+/// One shard's counters of the servers of a group, in the order of the configuration. A UDP server has a second
+/// counter set for its TCP connections.
 struct GroupMetrics {
   std::vector<std::shared_ptr<upstream::ServerMetrics>> servers;
   std::vector<std::shared_ptr<upstream::ServerMetrics>> fallbacks;  // empty unless the protocol is udp
 };
 
-/// What a group refers to, and what it was made from.
+/// What a group refers to, and the settings that it was made from.
 struct GroupParts {
   config::Upstream settings;
-  std::string probe_zone;                     ///< of its loop probe: the first zone that leads to it
+  std::string probe_zone;                     ///< zone of its loop probe: the first one that is routed to it
   std::shared_ptr<upstream::TlsContext> tls;  ///< nullptr unless the protocol is tls
   GroupMetrics metrics;
 };
 
-/// An upstream as one shard has it.
+/// An upstream of one shard.
 struct ShardUpstream {
   std::shared_ptr<const GroupParts> parts;
   std::shared_ptr<resolve::UpstreamGroup> group;  ///< keeps `parts`
@@ -47,12 +47,12 @@ using ShardUpstreams = std::vector<ShardUpstream>;
 using MakeMessageObserver =
     std::function<std::unique_ptr<upstream::MessageObserver>(const config::Endpoint& server, config::Protocol)>;
 
-/// What is counted of each.
+/// The counters of each upstream.
 [[nodiscard]] std::vector<GroupMetrics> metrics_of(const ShardUpstreams& upstreams);
 
-/// The upstreams of `plan` for one shard, in its order. Those that are as they are in `current` are shared with it; a
-/// server that is in `current`, if in another upstream, begins with what is known of it. `loop`, `memory` and `metrics`
-/// outlive them.
+/// The upstreams of `plan` for one shard, in its order. Unchanged ones are shared with `current`. A server that is in
+/// `current`, even in another upstream, starts with its present profile. `loop`, `memory` and `metrics` must outlive
+/// them.
 [[nodiscard]] ShardUpstreams make_upstreams(runtime::Loop& loop, const Plan& plan, const ShardUpstreams& current,
                                             runtime::MemoryShare& memory, ServerMetricsTable& metrics,
                                             const MakeMessageObserver& make_observer = {});

@@ -16,11 +16,11 @@ std::chrono::system_clock::time_point time_point(const timespec& time) {
   return std::chrono::system_clock::time_point(std::chrono::duration_cast<std::chrono::system_clock::duration>(since));
 }
 
-constexpr int max_links = 40;  // as the kernel: what has more is a circle
+constexpr int max_links = 40;  // as in the kernel: more links are a loop
 
 void follow(const fs::path& file, WatchedDirectories& directories) {
   std::deque<fs::path> todo(file.begin(), file.end());
-  fs::path current = "/";  // without links, so that `..` is what stands before it
+  fs::path current = "/";  // without links, so that `..` is its parent
   for (int links = 0; !todo.empty();) {
     const auto name = todo.front();
     todo.pop_front();
@@ -37,7 +37,7 @@ void follow(const fs::path& file, WatchedDirectories& directories) {
       current = next;
       continue;
     }
-    // The file, a link on the way, or what is not there.
+    // The file, a link on the way, or a missing name.
     names.insert(name.string());
     if (!fs::is_symlink(status) || ++links > max_links) return;
     const auto target = fs::read_symlink(next, error);
