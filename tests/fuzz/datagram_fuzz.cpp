@@ -164,10 +164,10 @@ class Run {
     const auto found = std::ranges::find_if(questions_, &Question::is_open);
     if (found == questions_.end()) return;
     found->is_open = false;
-    found->carrier->abandon(*found);
+    found->holder->abandon(*found);
     // It is not to be referred to any more.
     Buffer().swap(found->message);
-    found->carrier = nullptr;
+    found->holder = nullptr;
   }
 
   Peer* any_peer() { return peers_.empty() ? nullptr : &peers_[input_.below(peers_.size())]; }

@@ -20,7 +20,7 @@ using upstream::Error;
 
 constexpr milliseconds budget{4000};
 
-class Run final : public resolve::Servers, public upstream::Carrier, public resolve::Request {
+class Run final : public resolve::Servers, public upstream::QueryHolder, public resolve::Request {
  public:
   explicit Run(Input input)
       : input_(input),
@@ -115,7 +115,7 @@ class Run final : public resolve::Servers, public upstream::Carrier, public reso
   std::optional<Error> submit(Attempt& attempt, runtime::Time /*now*/) override {
     require(!is_ended_, "nobody is asked behind the end");
     if (input_.below(8) == 1) return any_error();
-    attempt.carrier = this;
+    attempt.holder = this;
     under_way_.push_back(&attempt);
     return std::nullopt;
   }

@@ -168,10 +168,10 @@ class Run {
     if (open.empty()) return;
     auto& question = *open[input_.below(open.size())];
     question.is_open = false;
-    question.carrier->abandon(question);
+    question.holder->abandon(question);
     // It is not to be referred to any more.
     Buffer().swap(question.message);
-    question.carrier = nullptr;
+    question.holder = nullptr;
   }
 
   Peer* any_peer() { return peers_.empty() ? nullptr : &peers_[input_.below(peers_.size())]; }
