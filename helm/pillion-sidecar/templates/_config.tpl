@@ -1,4 +1,4 @@
-{{/* IP address of the cluster's DNS: given, else looked up where that is wanted, else an error that says where to find it. */}}
+{{/* IP address of the cluster's DNS: the given one, else a looked-up one if requested, else an error that says where to find it. */}}
 {{- define "pillion-sidecar.clusterDNSAddress" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
 {{- $key := include "pillion-sidecar.key" . -}}
@@ -8,7 +8,7 @@
 {{- if or (eq $v.platform "gke") (contains "-gke." .Capabilities.KubeVersion.Version) -}}
 {{- $why = "is empty, and is not looked up in GKE, whose Cloud DNS and NodeLocal DNSCache are behind no Service" -}}
 {{- else -}}
-{{- /* Helm ends with the API server's words where this is forbidden: there is no way to go on. */ -}}
+{{- /* If this is forbidden, Helm ends with the API server's error, and the template cannot continue. */ -}}
 {{- $address = dig "spec" "clusterIP" "" (lookup "v1" "Service" "kube-system" "kube-dns" | default dict) -}}
 {{- $why = "is empty, and no Service kube-dns with a cluster IP was found in kube-system (helm template and --dry-run=client do not look)" -}}
 {{- end -}}
@@ -23,14 +23,14 @@
 {{- $address -}}
 {{- end -}}
 
-{{/* Networks whose reverse zones are the cluster's: all that are private (RFC 1918, 6598, 4193), and its own. A JSON list. */}}
+{{/* The networks whose reverse zones go to the cluster: all private ones (RFC 1918, 6598, 4193), and its own. A JSON list. */}}
 {{- define "pillion-sidecar.networks" -}}
 {{- concat (list "10.0.0.0/8" "172.16.0.0/12" "192.168.0.0/16" "100.64.0.0/10" "fc00::/7") . | uniq | toJson -}}
 {{- end -}}
 
 {{/*
-The reverse zones that cover a network (RFC 1035 section 3.5, RFC 3596 section 2.5): one for each value that the label has which the
-prefix ends in. Takes the network; a JSON list.
+The reverse zones that cover a network (RFC 1035 section 3.5, RFC 3596 section 2.5): one for each value of the label in which the prefix
+ends. Takes the network. A JSON list.
 */}}
 {{- define "pillion-sidecar.reverseZones" -}}
 {{- $address := splitList "/" . | first -}}
@@ -64,14 +64,14 @@ prefix ends in. Takes the network; a JSON list.
 {{- $zones | toJson -}}
 {{- end -}}
 
-{{/* A zone as it is compared: in lower case, without a final dot. */}}
+{{/* A zone in the form for comparisons: lower case, without a final dot. */}}
 {{- define "pillion-sidecar.plainZone" -}}
 {{- trimSuffix "." . | lower | default "." -}}
 {{- end -}}
 
 {{/*
 pillion.yaml. Takes {root, listen, search, defaults}: the addresses to listen on, whether clients share this pod's search list, and
-keys of the top level for where the values do not have them. What the values say goes before what follows from them.
+defaults of top-level keys. The value `config` takes precedence over what follows from the other values.
 */}}
 {{- define "pillion-sidecar.renderConfig" -}}
 {{- $v := include "pillion-sidecar.values" .root | fromYaml -}}
@@ -143,7 +143,7 @@ keys of the top level for where the values do not have them. What the values say
 {{- $_ := set $config "http" (dict "listen" (printf "%s:%v" $any $v.httpPort)) -}}
 {{- $_ := set $config "upstreams" $upstreams -}}
 {{- $_ := set $config "routes" $routes -}}
-{{- /* The kubelet writes the pod's dnsConfig there. config.search can only be false. */ -}}
+{{- /* The kubelet writes the pod's dnsConfig into this file. config.search can only be false. */ -}}
 {{- if and .search (not (hasKey $given "search")) -}}
 {{- $_ := set $config "search" (dict "resolv_conf" "/etc/resolv.conf") -}}
 {{- end -}}
@@ -159,7 +159,7 @@ public:
     - {address: {{ ternary "[2620:fe::fe]:853" "9.9.9.9:853" (eq .ipFamily "IPv6") | quote }}, tls_name: dns.quad9.net}
 {{- end -}}
 
-{{/* Nothing, or an error where Pillion would miss a file at its start. Takes {v, upstreams}. */}}
+{{/* Fails if a file would be missing when Pillion starts. Renders nothing. Takes {v, upstreams}. */}}
 {{- define "pillion-sidecar.checkFiles" -}}
 {{- $files := list -}}
 {{- range $name, $upstream := .upstreams -}}

@@ -1,18 +1,18 @@
 {{/*
-Name of the ConfigMap with Pillion's configuration. Each chart of a release has its own, and no two releases of a namespace share one: a
-dot is in none of the names that it stands between.
+Name of the ConfigMap with Pillion's configuration. Each chart of a release has its own, and no two releases in a namespace share one,
+since the names that the dot separates contain none.
 */}}
 {{- define "pillion-sidecar.configMapName" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
 {{- $v.existingConfigMap | default (printf "%s.%s.pillion" .Release.Name .Chart.Name) -}}
 {{- end -}}
 
-{{/* Whether the chart makes a ConfigMap. Takes the values. */}}
+{{/* True if the chart makes a ConfigMap. Takes the values. */}}
 {{- define "pillion-sidecar.makesConfigMap" -}}
 {{- if and .enabled (eq .configChange "reload") (not .existingConfigMap) -}}yes{{- end -}}
 {{- end -}}
 
-{{/* The ConfigMap of configChange: reload, and nothing without it. Takes the root, or {root, config, metadata}, the latter two as YAML. */}}
+{{/* The ConfigMap of configChange: reload; nothing without it. Takes the root, or {root, config, metadata}, the latter two as YAML. */}}
 {{- define "pillion-sidecar.configMap" -}}
 {{- $root := .root | default . -}}
 {{- $v := dict "enabled" false -}}
@@ -43,15 +43,15 @@ data:
 {{- end -}}
 
 {{/*
-Annotations by which a pod has its configuration, or is told of a change of the ConfigMap that a running Pillion does not take in.
-Takes {v, config}: the values, and the text of pillion.yaml. YAML, {} where the ConfigMap is somebody else's.
+Annotations with a pod's configuration, or with a hash of those parts of the ConfigMap that a running Pillion does not apply.
+Takes {v, config}: the values, and the text of pillion.yaml. YAML; {} if the ConfigMap is the user's.
 */}}
 {{- define "pillion-sidecar.configAnnotations" -}}
 {{- $annotations := dict -}}
 {{- if not .v.existingConfigMap -}}
 {{- $config := .config | fromYaml -}}
 {{- if eq .v.configChange "roll" -}}
-{{- /* All annotations of an object together may have 256 KiB. */ -}}
+{{- /* All annotations of an object together may have at most 256 KiB. */ -}}
 {{- if gt (len .config) 196608 -}}
 {{- fail (printf "\n\nThe configuration has %d bytes, and an annotation of the pod has room for 196608: set configChange: reload, which keeps it in a ConfigMap\n" (len .config)) -}}
 {{- end -}}
@@ -65,7 +65,7 @@ Takes {v, config}: the values, and the text of pillion.yaml. YAML, {} where the 
 {{- toYaml $annotations -}}
 {{- end -}}
 
-{{/* What of the configuration takes a restart, as JSON. The keys are held equal to the program's by a test. Takes the configuration. */}}
+{{/* The part of the configuration that needs a restart, as JSON. A test holds the keys equal to the program's. Takes the configuration. */}}
 {{- define "pillion-sidecar.restartKeys" -}}
 {{- $keys := list "dns.max_connections" "dns.max_connections_per_client" "dns.max_in_flight_per_connection" "cache.size" "http.listen" "admin.listen" "log.format" "log.fields" "syslog.output" "syslog.ca_file" "query_log.output" "query_log.fields" "query_log.sample" "query_log.names" "query_log.key_file" "dnstap.output" "dnstap.client" "dnstap.forwarder" "dnstap.identity" "memory" "threads" -}}
 {{- $config := . -}}

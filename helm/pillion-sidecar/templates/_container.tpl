@@ -1,8 +1,8 @@
 {{/*
-The container. Takes {root, v, native, dnsPort, resources}: the root, the values, and where Pillion serves other pods the port, and
-resources instead of the sidecar's. A sidecar has no readiness probe: while its resolvers are away the application is to get errors that it
-can handle, not to lose its traffic. Where Pillion serves other pods, readiness takes it out of the Service. Probes are by exec: a service
-mesh rewrites and captures those by HTTP. Not that one: of a pod that ends, the kubelet (1.36) cancels each probe by exec, and the pod would
+The container. Takes {root, v, native, dnsPort, resources}: the root and the values, and if Pillion serves other pods, its port and its
+resources. A sidecar has no readiness probe: while its resolvers are unreachable, the application should get errors that it can handle, and
+keep its traffic. If Pillion serves other pods, readiness takes it out of the Service. Probes are commands, since a service mesh rewrites and
+captures those by HTTP. The readiness probe is by HTTP: when a pod ends, the kubelet (1.36) cancels its exec probes, so that the pod would
 stay ready while it drains.
 */}}
 {{- define "pillion-sidecar.renderContainer" -}}
@@ -30,7 +30,7 @@ ports:
   {{- end }}
   - {name: pillion-http, containerPort: {{ $v.httpPort }}, protocol: TCP}
 lifecycle:
-  {{- /* Instead of a startup probe: what comes behind begins in the moment in which Pillion is up. */}}
+  {{- /* Replaces a startup probe: the next container starts at the moment when Pillion is up. */}}
   postStart: {exec: {command: [/pillion, health, --startup, --wait, 60s]}}
   {{- with include "pillion-sidecar.preStopSeconds" . }}
   preStop: {sleep: {seconds: {{ . }}}}
@@ -64,8 +64,8 @@ volumeMounts:
 {{- end -}}
 
 {{/*
-Takes {root, v, native}. Seconds between the pod's end and SIGTERM, nothing where there are none: a native sidecar is told to end after
-the application's containers, and Kubernetes can wait by itself since 1.30 (the image has no program that sleeps).
+The lifecycle hook that delays SIGTERM at the end of the pod; nothing for a native sidecar, which is told to end after the application's
+containers. Kubernetes can wait by itself since 1.30 (the image has no program that sleeps). Takes {root, v, native}.
 */}}
 {{- define "pillion-sidecar.preStopSeconds" -}}
 {{- if and (not .native) .v.preStopSeconds (semverCompare ">=1.30.0-0" .root.Capabilities.KubeVersion.Version) -}}
@@ -73,16 +73,16 @@ the application's containers, and Kubernetes can wait by itself since 1.30 (the 
 {{- end -}}
 {{- end -}}
 
-{{/* Bytes of a quantity of memory, as Kubernetes or Pillion write it. */}}
+{{/* Bytes of a quantity of memory in the form of Kubernetes or of Pillion. */}}
 {{- define "pillion-sidecar.bytes" -}}
 {{- $factors := dict "" 1 "B" 1 "KiB" 1024 "MiB" 1048576 "GiB" 1073741824 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 -}}
 {{- $unit := regexFind "[A-Za-z]*$" . -}}
 {{- mulf (trimSuffix $unit . | float64) (get $factors $unit) | int64 -}}
 {{- end -}}
 
-{{/* Takes {v, resources}. Nothing, or an error where the cache alone would fill the memory limit one day, and end as OOMKilled. */}}
+{{/* Fails if the cache alone could fill the memory limit, so that the container would be OOMKilled. Renders nothing. Takes {v, resources}. */}}
 {{- define "pillion-sidecar.checkMemory" -}}
-{{- /* toYaml, for toString makes 2e+07 of a large number */ -}}
+{{- /* toYaml, since toString turns a large number into 2e+07 */ -}}
 {{- $cache := dig "cache" "size" "4MiB" (.v.config | default dict) | toYaml | trimAll "\"" -}}
 {{- $threads := dig "threads" 1 (.v.config | default dict) | int64 -}}
 {{- $limit := dig "limits" "memory" "" (.resources | default dict) | toYaml | trimAll "\"" -}}
@@ -111,14 +111,14 @@ the application's containers, and Kubernetes can wait by itself since 1.30 (the 
 {{- end -}}
 {{- end -}}
 
-{{/* Names of the volumes that Pillion may bring, which are not to be the pod's own. Takes the values; a JSON list. */}}
+{{/* Names of the volumes that Pillion may add, which the pod itself must not use. Takes the values. A JSON list. */}}
 {{- define "pillion-sidecar.volumeNames" -}}
 {{- $names := list "pillion-config" "pillion-client" "pillion-ca" -}}
 {{- range .extraVolumes -}}{{- $names = append $names .name -}}{{- end -}}
 {{- toJson $names -}}
 {{- end -}}
 
-{{/* Annotations by which Prometheus finds the metrics, for a pod that has none of this kind. Takes the values; a JSON list of [key, value]. */}}
+{{/* Annotations by which Prometheus finds the metrics, for a pod without any of these. Takes the values. A JSON list of [key, value]. */}}
 {{- define "pillion-sidecar.scrapeAnnotations" -}}
 {{- $annotations := list -}}
 {{- if .scrapeAnnotations -}}
@@ -127,7 +127,7 @@ the application's containers, and Kubernetes can wait by itself since 1.30 (the 
 {{- toJson $annotations -}}
 {{- end -}}
 
-{{/* Items of volumes. Takes {v, configMap}: the values, and the ConfigMap's name where the configuration is not an annotation. */}}
+{{/* Items of volumes. Takes {v, configMap}: the values, and the name of the ConfigMap if the configuration is not an annotation. */}}
 {{- define "pillion-sidecar.volumes" -}}
 - name: pillion-config
 {{- if .configMap }}

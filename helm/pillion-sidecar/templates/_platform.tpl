@@ -1,9 +1,8 @@
 {{/*
-Zones for the cluster's DNS besides the cluster's own, since only the network's resolver behind it knows what is in them. A JSON list. Takes
-the platform. Of each provider's services they are the zones that applications ask for, not those of the private addresses: a public resolver
-follows the alias from db.database.windows.net to db.privatelink.database.windows.net by itself, and finds the public address at its end.
-`internal` is for private use (ICANN, 2024). What is beneath it stands by itself too, so that it stays where `internal` has a route of
-one's own.
+The zones that the cluster's DNS must answer besides the cluster's own, since only the resolver of the network behind it knows their names. A
+JSON list. Takes the platform. They are the zones that applications ask for, not those of the private addresses: a public resolver would follow
+the alias from db.database.windows.net to db.privatelink.database.windows.net itself, and return the public address at its end. `internal` is
+reserved for private use (ICANN, 2024). The zones beneath it are listed too, so that they stay private if `internal` has a route of the user's own.
   gke        The metadata server and names of machines (Google Cloud's page about internal DNS names); zones over which a network may have a
              private one, for Private Google Access, VPC Service Controls and Private Service Connect (its pages about private connectivity,
              and about registries in private clusters).
@@ -14,8 +13,8 @@ one's own.
   aks        Names of machines, internal.cloudapp.net (Azure's page about name resolution in virtual networks); the domains of the zones that
              its page "Azure Private Endpoint DNS configuration" calls the public forwarders of each zone privatelink.*, azmk8s.io of the API
              server of a private cluster among them: the table of the commercial cloud, as of October 2023, and azurecontainerapps.io and
-             azureiotcentral.com, which that edition has not. Those of the government's and China's clouds are others.
-  openshift  Names of machines, in most clouds. The domain of the cluster itself, of api-int and apps, is not known here.
+             azureiotcentral.com, which that edition lacks. The government's and China's clouds have other zones.
+  openshift  Names of machines in most clouds. The domain of the cluster itself, with api-int and apps, is not known here.
 */}}
 {{- define "pillion-sidecar.platformZones" -}}
 {{- $zones := dict
@@ -32,8 +31,8 @@ one's own.
 {{- end -}}
 
 {{/*
-securityContext of Pillion's container: what is null is left out, and in OpenShift the user and the group where they are the default, for the
-namespace has a range of users of its own, and its constraint restricted-v2 refuses any other. Takes the values.
+securityContext of Pillion's container without null members. In OpenShift also without the default user and group, since the namespace has
+its own range of users, and the constraint restricted-v2 rejects any other. Takes the values.
 */}}
 {{- define "pillion-sidecar.securityContext" -}}
 {{- $context := dict -}}

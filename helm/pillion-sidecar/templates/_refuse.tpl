@@ -1,6 +1,6 @@
 {{/*
-Why a pod cannot have Pillion, in words: of the chart's errors, and of the policies of mode: injector of the chart pillion, in whose CEL
-`format` knows %s alone.
+The texts that say why a pod cannot have Pillion, for the chart's errors and for the policies of mode: injector of the chart pillion, whose
+CEL `format` only supports %s.
 */}}
 {{- define "pillion-sidecar.reasons" -}}
 hostNetwork: 'the pod has hostNetwork: true: the kubelet refuses it the sysctl for port 53, and port 53 of the node is not Pillion''s. Use mode: daemonset of the chart pillion for it, or leave it out with the label pillion.dev/inject: "false"'
@@ -19,7 +19,7 @@ configurations: the pod has both of the annotations pillion.dev/config and pilli
 meshPort: 'the pod has the annotation %s: "%s" without Pillion''s port %s. Add the port there'
 {{- end -}}
 
-{{/* The annotations by which the pod's owner says how Pillion is to be in it: what each matches, and that in words. Names stand without pillion.dev/. */}}
+{{/* The annotations by which a pod's owner changes its sidecar, without pillion.dev/: the pattern of each, and its description. */}}
 {{- define "pillion-sidecar.ownerAnnotations" -}}
 config: ['(?s)[^\s]', the text of a pillion.yaml]
 config-map: ['^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$', the name of a ConfigMap]
@@ -31,8 +31,8 @@ memory-limit: *memory
 {{- end -}}
 
 {{/*
-Why a pod cannot have Pillion, and what to do about it; nothing where it can. The first reason that holds. Takes {v, metadata, spec}, the
-values and what the pod has.
+The first reason why a pod cannot have Pillion, with the remedy; nothing if it can. Takes {v, metadata, spec}: the values and the parts of
+the pod.
 */}}
 {{- define "pillion-sidecar.refusal" -}}
 {{- $v := .v -}}
@@ -73,7 +73,7 @@ values and what the pod has.
 {{- range concat ($spec.initContainers | default list) ($spec.containers | default list) -}}
 {{- $name := .name -}}
 {{- range .ports -}}
-{{- /* Pillion listens on port 53 of UDP and TCP, and on httpPort of TCP: ports of other protocols are other ports. */ -}}
+{{- /* Pillion listens on port 53 of UDP and TCP, and on httpPort of TCP. The same number of another protocol is another port. */ -}}
 {{- $protocol := .protocol | default "TCP" -}}
 {{- if and (eq (int .containerPort) 53) (has $protocol (list "TCP" "UDP")) -}}
 {{- $why = append $why (printf $words.dnsPort $name) -}}
@@ -86,7 +86,7 @@ values and what the pod has.
 {{- with $why -}}{{- first . -}}{{- end -}}
 {{- end -}}
 
-{{/* What is wrong with the annotations by which the pod's owner says how Pillion is to be in it. Takes the annotations; a JSON list. */}}
+{{/* The faults of the annotations by which a pod's owner changes its sidecar. Takes the annotations. A JSON list. */}}
 {{- define "pillion-sidecar.wrongAnnotations" -}}
 {{- $words := include "pillion-sidecar.reasons" . | fromYaml -}}
 {{- $known := include "pillion-sidecar.ownerAnnotations" . | fromYaml -}}
@@ -110,8 +110,8 @@ values and what the pod has.
 {{- end -}}
 
 {{/*
-Annotations that keep a service mesh away from Pillion's ports, as a JSON list of [key, value], and an error where the pod has one of
-them that does not. Takes {v, annotations, ports}; ports are those of the encrypted upstreams.
+The annotations that exclude Pillion's ports from a service mesh, as a JSON list of [key, value]. Fails if the pod has one of them that does
+not exclude these ports. Takes {v, annotations, ports}; `ports` are those of the encrypted upstreams.
 */}}
 {{- define "pillion-sidecar.meshAnnotations" -}}
 {{- $out := .ports | join "," -}}

@@ -1,13 +1,13 @@
-{{/* Chart.yaml's version and appVersion, held equal by a test: a library's templates see the application's Chart, not their own. */}}
+{{/* Version and appVersion of Chart.yaml, which a test holds equal: the templates of a library see the application's Chart, not their own. */}}
 {{- define "pillion-sidecar.version" -}}0.1.0{{- end -}}
 {{- define "pillion-sidecar.appVersion" -}}0.1.0{{- end -}}
 
-{{/* The key of .Values beneath which the values of this chart are: the dependency's name or its alias. */}}
+{{/* The key of .Values that has the values of this chart: the dependency's name or its alias. */}}
 {{- define "pillion-sidecar.key" -}}
 {{- $found := list -}}
 {{- range list "pillion-sidecar" "pillion" -}}
 {{- $values := index $.Values . -}}
-{{- /* An application may have a value of its own by the name of pillion. */ -}}
+{{- /* An application may have its own value with the name pillion. */ -}}
 {{- if kindIs "map" $values -}}{{- if hasKey $values "libraryVersion" -}}{{- $found = append $found . -}}{{- end -}}{{- end -}}
 {{- end -}}
 {{- if not $found -}}
@@ -17,8 +17,8 @@
 {{- end -}}
 
 {{/*
-Whether the dependency is not there, by its condition: then these templates are another chart's of the release, and of the values there is
-nothing but what turned them off.
+True if the condition of the dependency is false. These templates then come from another chart of the release, and the values only contain
+the condition.
 */}}
 {{- define "pillion-sidecar.isAbsent" -}}
 {{- $there := false -}}
@@ -33,7 +33,7 @@ nothing but what turned them off.
 {{- if and $off (not $there) -}}yes{{- end -}}
 {{- end -}}
 
-{{/* The values of this chart as an application chart holds them, and what is global for those that are at their default. YAML. */}}
+{{/* The values of this chart in an application chart, with global values in place of those that have their default. YAML. */}}
 {{- define "pillion-sidecar.values" -}}
 {{- $v := index .Values (include "pillion-sidecar.key" .) | deepCopy -}}
 {{- include "pillion-sidecar.checkVersion" $v -}}
@@ -41,7 +41,7 @@ nothing but what turned them off.
 {{- $shared := $global.pillion | default dict -}}
 {{- $_ := set $shared "clusterDNS" (merge ($shared.clusterDNS | default dict) ($global.clusterDNS | default dict)) -}}
 {{- if not $shared.imagePullSecrets -}}{{- $_ := set $shared "imagePullSecrets" ($global.imagePullSecrets | default list) -}}{{- end -}}
-{{- /* A tag of one's own is not to be passed over for a digest that is global. */ -}}
+{{- /* The chart's own tag takes precedence over a global digest. */ -}}
 {{- if or $v.image.tag $v.image.digest -}}
 {{- $_ := set $shared "image" (omit ($shared.image | default dict) "tag" "digest") -}}
 {{- end -}}
@@ -69,7 +69,7 @@ nothing but what turned them off.
 {{- toYaml $v -}}
 {{- end -}}
 
-{{/* What of global.pillion and global.clusterDNS is heard besides config, each with the default that it takes the place of. */}}
+{{/* The keys of global.pillion and global.clusterDNS that are used besides config, each with the default that it replaces. */}}
 {{- define "pillion-sidecar.sharedDefaults" -}}
 image.repository: ""
 image.tag: ""
@@ -83,15 +83,15 @@ mesh: none
 platform: none
 {{- end -}}
 
-{{/* Whether the first part of an image's name is a registry, as container engines tell it. Takes the name. */}}
+{{/* True if the first part of an image's name is a registry by the rule of container engines. Takes the name. */}}
 {{- define "pillion-sidecar.namesRegistry" -}}
 {{- $first := splitList "/" . | first -}}
 {{- if and (contains "/" .) (or (contains "." $first) (contains ":" $first) (eq $first "localhost")) -}}yes{{- end -}}
 {{- end -}}
 
 {{/*
-Nothing, or an error where the templates are another version's than the values. Helm has one template of a name in a release, whichever
-chart brought it: in an umbrella over two versions of the library, one would render for both.
+Fails if the templates and the values have different versions. Renders nothing. Helm has only one template of a name in a release: in an
+umbrella with two versions of the library, one of them would render for both.
 */}}
 {{- define "pillion-sidecar.checkVersion" -}}
 {{- $ours := include "pillion-sidecar.version" . -}}
@@ -100,7 +100,7 @@ chart brought it: in an umbrella over two versions of the library, one would ren
 {{- end -}}
 {{- end -}}
 
-{{/* An IP address as it stands before a port. */}}
+{{/* An IP address in the form that precedes a port. */}}
 {{- define "pillion-sidecar.bracketed" -}}
 {{- if contains ":" . }}[{{ . }}]{{ else }}{{ . }}{{ end -}}
 {{- end -}}
@@ -110,13 +110,13 @@ chart brought it: in an umbrella over two versions of the library, one would ren
 {{- ternary "::1" "127.0.0.1" (eq $v.ipFamily "IPv6") -}}
 {{- end -}}
 
-{{/* Namespace of the pods: the release's, or the one that the application chart puts its objects into, by the value that is the custom for it. */}}
+{{/* Namespace of the pods: the application chart's, by the usual value namespaceOverride, or else the release's. */}}
 {{- define "pillion-sidecar.namespace" -}}
 {{- $own := .Values.namespaceOverride -}}
 {{- if kindIs "string" $own -}}{{- $own | default .Release.Namespace -}}{{- else -}}{{- .Release.Namespace -}}{{- end -}}
 {{- end -}}
 
-{{/* Search domains of a pod, as the kubelet writes them for dnsPolicy ClusterFirst, and those of the values. A JSON list. */}}
+{{/* Search domains of a pod: those that the kubelet writes for dnsPolicy ClusterFirst, then those of the values. A JSON list. */}}
 {{- define "pillion-sidecar.searches" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
 {{- $domain := $v.clusterDNS.domain -}}

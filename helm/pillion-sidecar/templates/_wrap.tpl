@@ -1,7 +1,7 @@
 {{/*
-A pod with Pillion. Takes (list $ TEXT): the root, and the template of a pod, metadata and spec, as YAML; and, for the chart pillion, values
-that go before those of the root. Gives the template back with Pillion in it, or as it was where the label pillion.dev/inject is "false" or
-the value enabled is; an error says why a pod cannot have Pillion. What the pod has stays: of lists, Pillion's part goes before the pod's.
+A pod with Pillion. Takes (list $ TEXT): the root, and the template of a pod (metadata and spec) as YAML; and, for the chart pillion, values
+that take precedence over those of the root. Renders the template with Pillion in it, or unchanged if the label pillion.dev/inject or the
+value enabled is false. Fails with the reason if the pod cannot have Pillion. Everything in the pod stays; in lists, Pillion's items come first.
 */}}
 {{- define "pillion-sidecar.wrap" -}}
 {{- $root := index . 0 -}}
@@ -26,7 +26,7 @@ the value enabled is; an error says why a pod cannot have Pillion. What the pod 
 {{- end -}}
 {{- end -}}
 
-{{/* The values as the annotations of a pod change them. Takes {v, annotations}. */}}
+{{/* The values, changed by the annotations of a pod. Takes {v, annotations}. */}}
 {{- define "pillion-sidecar.podValues" -}}
 {{- $v := .v -}}
 {{- with get .annotations "pillion.dev/image" -}}{{- $_ := set $v.image "whole" . -}}{{- end -}}
@@ -48,7 +48,7 @@ the value enabled is; an error says why a pod cannot have Pillion. What the pod 
 {{- toYaml $v -}}
 {{- end -}}
 
-{{/* Ports of the encrypted upstreams, ascending, as a JSON list; 853 where a ConfigMap has the configuration. Takes {config}, which is false there. */}}
+{{/* Ports of the encrypted upstreams, ascending, as a JSON list; 853 if a ConfigMap has the configuration, for which {config} is false. Takes {config}. */}}
 {{- define "pillion-sidecar.encryptedPorts" -}}
 {{- if kindIs "map" .config -}}
 {{- $ports := list -}}
@@ -66,8 +66,7 @@ the value enabled is; an error says why a pod cannot have Pillion. What the pod 
 {{- end -}}
 
 {{/*
-Takes {root, v, pod}. The marker pillion.dev/injected lists what was not there before, so that `pillion uninject` gives the pod back
-as it was.
+Takes {root, v, pod}. The marker pillion.dev/injected lists what was added, so that `pillion uninject` can restore the pod.
 */}}
 {{- define "pillion-sidecar.wrapped" -}}
 {{- $v := .v -}}

@@ -1,6 +1,6 @@
 {{/*
-A value as a literal of CEL, in which text is written as in JSON. What a map has is of several types, and so dyn; a map {"cel()": TEXT}
-stands for an expression.
+A value as a literal of CEL, which writes text as JSON does. The members of a map have several types, so that the map is dyn. A map
+{"cel()": TEXT} stands for an expression.
 */}}
 {{- define "pillion.cel" -}}
 {{- if kindIs "slice" . -}}
@@ -18,7 +18,7 @@ stands for an expression.
 {{- end -}}
 {{- end -}}
 
-{{/* An operation of a patch. Takes (list PATH VALUE). */}}
+{{/* One operation of a patch. Takes (list PATH VALUE). */}}
 {{- define "pillion.celAdd" -}}
 [JSONPatch{op: "add", path: {{ index . 0 | toJson }}, value: {{ include "pillion.cel" (index . 1) }}}]
 {{- end -}}
@@ -32,8 +32,8 @@ stands for an expression.
 {{- end -}}
 
 {{/*
-The container, with what the pod's owner says by annotations, as `pillion-sidecar.podValues` hears it: the quantities of resources are text,
-since those of annotations are. Takes {root, v, native}.
+The container, changed by the pod's annotations as in `pillion-sidecar.podValues`. The quantities of resources are text, as in
+annotations. Takes {root, v, native}.
 */}}
 {{- define "pillion.celContainer" -}}
 {{- $container := include "pillion-sidecar.renderContainer" . | fromYaml -}}

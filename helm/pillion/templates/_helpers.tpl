@@ -39,18 +39,18 @@ annotations:
 {{- end }}
 {{- end -}}
 
-{{/* Takes {metadata, annotations}: the metadata as YAML, with annotations besides those of every object. */}}
+{{/* The metadata as YAML, with `annotations` added to those of every object. Takes {metadata, annotations}. */}}
 {{- define "pillion.annotated" -}}
 {{- $metadata := .metadata | fromYaml -}}
 {{- with merge (deepCopy .annotations) ($metadata.annotations | default dict) -}}{{- $_ := set $metadata "annotations" . -}}{{- end -}}
 {{- toYaml $metadata -}}
 {{- end -}}
 
-{{/* Nothing, or an error where the value of this key has a label that is the chart's own. Takes {root, key}. */}}
+{{/* Fails if the value of this key has a label that belongs to the chart. Renders nothing. Takes {root, key}. */}}
 {{- define "pillion.checkLabels" -}}
 {{- $key := .key -}}
 {{- $ours := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "pillion.dev/sidecar" -}}
-{{- /* Of objects, these say by which chart they are. */ -}}
+{{- /* These labels of an object name its chart. */ -}}
 {{- if eq $key "commonLabels" -}}{{- $ours = concat $ours (list "helm.sh/chart" "app.kubernetes.io/version" "app.kubernetes.io/managed-by") -}}{{- end -}}
 {{- range $label, $_ := get .root.Values $key -}}
 {{- if has $label $ours -}}
@@ -59,14 +59,14 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* ServiceAccount of the pods; empty: the namespace's default one. */}}
+{{/* ServiceAccount of the pods; empty for the namespace's default. */}}
 {{- define "pillion.serviceAccountName" -}}
 {{- with .Values.serviceAccount -}}
 {{- .name | default (ternary (include "pillion.fullname" $) "" .create) -}}
 {{- end -}}
 {{- end -}}
 
-{{/* How pods are spread, each with the selector of this release's where it has none of its own. Takes {root, constraints}. */}}
+{{/* Topology spread constraints. One without a selector selects the pods of this release. Takes {root, constraints}. */}}
 {{- define "pillion.spread" -}}
 {{- $selector := dict "matchLabels" (include "pillion.selectorLabels" .root | fromYaml) -}}
 {{- $spread := list -}}
@@ -76,10 +76,10 @@ annotations:
 {{- toYaml $spread -}}
 {{- end -}}
 
-{{/* Port on which the modes daemonset and gateway listen; the Service has 53, so the pod needs no sysctl. */}}
+{{/* The port of the modes daemonset and gateway. The Service has port 53, so that the pod needs no sysctl. */}}
 {{- define "pillion.dnsPort" -}}8053{{- end -}}
 
-{{/* pillion.yaml of the mode; nothing where the user keeps it. */}}
+{{/* pillion.yaml of the mode; nothing if the user provides it. */}}
 {{- define "pillion.config" -}}
 {{- if .Values.pillion.existingConfigMap -}}
 {{- else if eq .Values.mode "workload" -}}
@@ -97,8 +97,8 @@ annotations:
 {{- end -}}
 
 {{/*
-How long a drain lasts at least. Where Pillion serves other pods, nodes hear of its end by /readyz alone, and send what belongs to old
-flows of UDP until then.
+The least duration of a drain. If Pillion serves other pods, nodes only learn of its end from /readyz, and until then send it the
+datagrams of old UDP flows.
 */}}
 {{- define "pillion.drainMin" -}}
 {{- $timeout := include "pillion.drainTimeout" . -}}
@@ -115,21 +115,21 @@ flows of UDP until then.
 {{- mul (trimSuffix $unit . | int64) (get (dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000) $unit) -}}
 {{- end -}}
 
-{{/* labels of the pods, but for Pillion's own. */}}
+{{/* Labels of the pods, without Pillion's own. */}}
 {{- define "pillion.podLabels" -}}
 {{- $ours := merge (dict "app.kubernetes.io/component" .Values.mode) (include "pillion.selectorLabels" . | fromYaml) -}}
 {{- range list "podLabels" "commonLabels" -}}{{- include "pillion.checkLabels" (dict "root" $ "key" .) -}}{{- end -}}
 {{- toYaml (merge $ours .Values.podLabels .Values.commonLabels) -}}
 {{- end -}}
 
-{{/* The values that the library is to have instead of `pillion`'s: a PodMonitor and the annotations would have a pod scraped, and counted, twice. */}}
+{{/* The library's values in place of `pillion`'s: with a PodMonitor and the annotations, a pod would be scraped and counted twice. */}}
 {{- define "pillion.overrides" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
 scrapeAnnotations: {{ and $v.scrapeAnnotations (not .Values.podMonitor.enabled) }}
 configMapName: {{ include "pillion.fullname" . }}
 {{- end -}}
 
-{{/* What the pods' specs of all modes have in common. */}}
+{{/* The common part of the pod specs of all modes. */}}
 {{- define "pillion.podCommon" -}}
 {{- include "pillion.checkGracePeriod" . -}}
 {{- with include "pillion.serviceAccountName" . }}
@@ -174,7 +174,7 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* How a gateway's pods are spread where nothing else is said. */}}
+{{/* The default topology spread constraints of a gateway. */}}
 {{- define "pillion.gatewaySpread" -}}
 {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
 - {topologyKey: {{ . }}, maxSkew: 1, whenUnsatisfiable: {{ $.Values.gateway.whenUnsatisfiable }}}
@@ -182,8 +182,8 @@ topologySpreadConstraints:
 {{- end -}}
 
 {{/*
-Nothing, or an error where Pillion would not start, or would be killed while it still answers. A native sidecar is told to end when
-nobody is left to ask. drain_min is within drain_timeout, and so within the grace period.
+Fails if Pillion would not start, or would be killed while it still answers. Renders nothing. A native sidecar is told to end when the
+other containers have ended. drain_min is at most drain_timeout, and so within the grace period.
 */}}
 {{- define "pillion.checkGracePeriod" -}}
 {{- $native := and (eq .Values.mode "workload") .Values.pillion.native -}}
@@ -201,7 +201,7 @@ nobody is left to ask. drain_min is within drain_timeout, and so within the grac
 {{- end -}}
 {{- end -}}
 
-{{/* A pod of mode workload, before Pillion is in it. */}}
+{{/* A pod of mode workload without Pillion. */}}
 {{- define "pillion.workloadPod" -}}
 metadata:
   labels:
@@ -228,7 +228,7 @@ spec:
   {{- end }}
 {{- end -}}
 
-{{/* A pod of the modes daemonset and gateway: Pillion alone. Its node's resolver is its own; Pillion asks none by name. */}}
+{{/* A pod of the modes daemonset and gateway, which only contains Pillion. It uses its node's resolver, since Pillion needs no names. */}}
 {{- define "pillion.serverPod" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
 {{- include "pillion.checkServer" (dict "root" . "v" $v) -}}
@@ -259,7 +259,7 @@ spec:
     {{- include "pillion-sidecar.volumes" (dict "v" $v "configMap" $configMap) | nindent 4 }}
 {{- end -}}
 
-{{/* Nothing, or an error about what is meant for a sidecar, or would not start here. Takes {root, v}. */}}
+{{/* Fails for values that are only for a sidecar, or with which Pillion would not start in this mode. Renders nothing. Takes {root, v}. */}}
 {{- define "pillion.checkServer" -}}
 {{- $mode := .root.Values.mode -}}
 {{- if not .v.enabled -}}
@@ -278,7 +278,7 @@ spec:
 {{- end -}}
 {{- end -}}
 
-{{/* A pod's securityContext, with what the Pod Security Standard "restricted" asks for where it says nothing else. */}}
+{{/* A pod's securityContext, completed by the requirements of the Pod Security Standard "restricted". */}}
 {{- define "pillion.restricted" -}}
 {{- toYaml (merge (deepCopy .) (dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault"))) -}}
 {{- end -}}

@@ -1,6 +1,6 @@
 {{/*
-What the two policies of mode: injector compute of a pod, in CEL, each as {name, expression}. Takes {root, v}. What CEL knows of Pillion is
-made of what the library's templates render, so that a pod gets the same by either way.
+The variables that both policies of mode: injector compute from a pod, in CEL, each as {name, expression}. Takes {root, v}. The expressions
+are made from what the library's templates render, so that a pod gets the same in both ways.
 */}}
 {{- define "pillion.injectorVariables" -}}
 {{- $v := .v -}}
@@ -19,7 +19,7 @@ made of what the library's templates render, so that a pod gets the same by eith
   expression: dyn(object.spec.?initContainers.orValue([])) + dyn(object.spec.containers)
 - name: sysctls
   expression: object.spec.?securityContext.?sysctls.orValue([])
-# Of the configuration that a pod brings itself nothing is known here, and so as little as of a ConfigMap's.
+# Nothing is known here about a configuration that a pod brings itself, or that is in a ConfigMap.
 - name: hasOwnConfiguration
   expression: '"pillion.dev/config" in variables.annotations || "pillion.dev/config-map" in variables.annotations'
 - name: mesh
@@ -30,7 +30,7 @@ made of what the library's templates render, so that a pod gets the same by eith
     {{- include "pillion.injectorReason" $v | nindent 4 }}
 {{- end -}}
 
-{{/* Why a pod cannot have Pillion, as `pillion-sidecar.refusal` says it; "" where it can. Takes the values. */}}
+{{/* Why a pod cannot have Pillion, in the words of `pillion-sidecar.refusal`; "" if it can. Takes the values. */}}
 {{- define "pillion.injectorReason" -}}
 {{- $words := include "pillion-sidecar.reasons" . | fromYaml -}}
 {{- $sysctl := "net.ipv4.ip_unprivileged_port_start" -}}
@@ -64,8 +64,8 @@ variables.annotations.exists(k, k.startsWith("pillion.dev/") && !(k in {{ toJson
 {{- end -}}
 
 {{/*
-What only the policy that changes pods computes. Takes {root, v}. The API server has set dnsPolicy before, and so it is never among what was
-not there.
+The variables of the policy that changes pods. Takes {root, v}. The API server has already set dnsPolicy, so that it is never an added
+part.
 */}}
 {{- define "pillion.injectedVariables" -}}
 {{- $v := .v -}}
@@ -90,7 +90,7 @@ not there.
     variables.mesh.filter(m, !(m[0] in variables.annotations))
 - name: places
   expression: '{{ toJson $places }}'
-# In the order and the words of the annotation pillion.dev/injected.
+# In the order and with the words of the annotation pillion.dev/injected.
 - name: added
   expression: |-
     (object.metadata.?labels.hasValue() ? [] : ["labels"]) +
@@ -119,7 +119,7 @@ not there.
 {{- $root := .root -}}
 {{- $searches := list -}}
 {{- range .searches -}}
-{{- /* The first is that of the pod's namespace. */ -}}
+{{- /* The first domain is that of the pod's namespace. */ -}}
 {{- $searches = append $searches (ternary (dict "cel()" (printf "request.namespace + %s" (toJson .))) . (hasPrefix "." .)) -}}
 {{- end -}}
 {{- $options := concat (list (dict "name" "ndots" "value" (toString $v.resolver.ndots))) $v.resolver.options -}}
@@ -161,7 +161,7 @@ variables.reason != "" && !("pillion.dev/injected" in variables.annotations) ? [
     value: {{ toJson $marker }}.format([variables.added.map(n, "\"" + n + "\"").join(",")])}]
 {{- end -}}
 
-{{/* The pods that the policies see; the label that opts a namespace in is the bindings'. Takes the namespaces that are never opted in. */}}
+{{/* The pods that the policies match. The bindings have the label that opts a namespace in. Takes the namespaces that are never opted in. */}}
 {{- define "pillion.injectorPods" -}}
 resourceRules:
   - apiGroups: [""]
@@ -173,13 +173,13 @@ namespaceSelector:
     - {key: kubernetes.io/metadata.name, operator: NotIn, values: {{ toJson . }}}
 {{- end -}}
 
-{{/* What the API server shows of a pod of a node's own files cannot be changed here. */}}
+{{/* Mirror pods of a node's static pods cannot be changed here. */}}
 {{- define "pillion.injectorConditions" -}}
 - name: is-not-of-a-file
   expression: '!("kubernetes.io/config.mirror" in object.metadata.?annotations.orValue({}))'
 {{- end -}}
 
-{{/* The values of the sidecar, or an error about what is not for this mode. */}}
+{{/* The values of the sidecar. Fails for values that are not for this mode. */}}
 {{- define "pillion.injectorValues" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
 {{- range $key, $value := include "pillion.overrides" . | fromYaml -}}{{- $_ := set $v $key $value -}}{{- end -}}

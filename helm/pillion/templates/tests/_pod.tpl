@@ -19,7 +19,7 @@ labels and annotations of the pods, which may be what keeps a mesh's proxy away:
 metadata:
   {{- include "pillion.annotated" (dict "metadata" (toYaml $metadata) "annotations" $hook) | nindent 2 }}
 spec:
-  # Nodes learn of a Service that was just installed a moment later than of its pods, and what was sent before finds no way: asked again.
+  # Nodes learn of a new Service a moment after its pods, and an earlier query finds no route. So it is sent again.
   restartPolicy: OnFailure
   activeDeadlineSeconds: 60
   automountServiceAccountToken: false
