@@ -1,4 +1,4 @@
-"""The charts by Helm: installed, and rendered."""
+"""Installs and renders the charts with Helm."""
 
 import contextlib
 import json
@@ -16,7 +16,7 @@ AUTHORITY = "authority"  # a ConfigMap
 
 
 def pillion_values(images, resolver, networks):
-    """The chart's `pillion`, with the test's resolver for both the public one and the cluster's DNS."""
+    """The chart's value `pillion`. The test's resolver is both the public resolver and the cluster's DNS."""
     repository, tag = images["pillion"].rsplit(":", 1)
     upstream = {"servers": [{"address": f"{resolver}:853", "tls_name": TLS_NAME}], "tls": {"ca_file": CA_FILE}}
     return {
@@ -32,7 +32,7 @@ def cluster_version():
 
 
 def template(directory, release, chart, values, *more, namespace=HERE):
-    """The objects that `helm template` makes for this cluster's version."""
+    """Renders a chart with `helm template` for this cluster's version. Returns the objects."""
     file = directory / "values.json"
     file.write_text(json.dumps(values))
     done = subprocess.run([helm(), "template", release, chart, "--namespace", namespace, "--kube-version", cluster_version(), "--values", file, *more],
@@ -43,7 +43,7 @@ def template(directory, release, chart, values, *more, namespace=HERE):
 
 
 def rendered(directory, release, values):
-    """The objects of the chart pillion."""
+    """Renders the chart pillion. Returns the objects, each with a namespace."""
     found = template(directory, release, ROOT / "helm" / "pillion", values, "--skip-tests")
     for one in found:
         one["metadata"].setdefault("namespace", HERE)
@@ -51,7 +51,7 @@ def rendered(directory, release, values):
 
 
 class Helm:
-    """For the cluster of the current context, without any state of the user's. `directory` is for files of its own."""
+    """Runs Helm for the cluster of the current context, without the user's state of Helm. `directory` is for Helm's files."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -65,7 +65,7 @@ class Helm:
         return done
 
     def install(self, release, chart, values, *more):
-        """Or upgrade, until its pods are ready."""
+        """Installs or upgrades a release, and waits until its pods are ready."""
         file = self.directory / f"{release}.json"
         file.write_text(json.dumps(values), encoding="utf-8")
         self.run("upgrade", "--install", release, ROOT / "helm" / chart, "--values", file, "--wait", "--timeout", f"{PATIENCE}s", *more)

@@ -1,5 +1,5 @@
-"""What the tests put into the cluster of the current kubectl context, and the pods that they compare. Of the cluster nothing is expected but that
-CLUSTER_LOAD, a command, gives it the image of an archive."""
+"""The objects that the tests put into the cluster of the current kubectl context, and the pods that they compare. The cluster needs nothing
+special, except that CLUSTER_LOAD is a command that loads an image archive into it."""
 
 import contextlib
 import os
@@ -32,13 +32,13 @@ SHOP = "shop"
 
 
 def pytest_configure():
-    # So that namespaces are removed, as they are after Ctrl-C.
+    # SIGTERM ends the run like Ctrl-C, so that the namespaces are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def images():
-    """{name: image}, loaded."""
+    """{name: image}. The images are loaded into the cluster."""
     load = shlex.split(os.environ.get("CLUSTER_LOAD", ""))
     if not load:
         unusable("CLUSTER_LOAD is not set: the command that gives the cluster the image of an archive, such as `kind load image-archive`")
@@ -61,7 +61,7 @@ def namespaces(images):
 
 
 def remove_namespaces():
-    """Those that are ours."""
+    """Removes the namespaces of the tests. Ends the run if a namespace of these names is not of the tests."""
     present = {one["metadata"]["name"]: one["metadata"].get("labels", {}) for one in get("namespaces", HERE)["items"]}
     ours = [name for name in present if name in NAMESPACES]
     foreign = [name for name in ours if objects.LABEL not in present[name]]
@@ -83,7 +83,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def resolver(namespaces, images, authority, networks):
-    """Its address, where both the cluster's DNS and the public resolver are; its authority is known to pods with Pillion."""
+    """Starts the resolver, which is both the cluster's DNS and the public resolver. Returns its address. Pods with Pillion trust its CA."""
     certificate = authority.issue("server", f"DNS:{TLS_NAME}")
     zones = [zone for network in (*PRIVATE, *networks) for zone in reverse_zones(network)]
     authorities = [objects.named("ConfigMap", namespace, AUTHORITY, data={CA_FILE.rpartition("/")[2]: authority.ca_file.read_text()})
@@ -95,7 +95,7 @@ def resolver(namespaces, images, authority, networks):
 
 @pytest.fixture(scope="session")
 def values(images, resolver, networks):
-    """Those of the library chart, for this cluster."""
+    """The library chart's values for this cluster."""
     return pillion_values(images, resolver, networks)
 
 
@@ -114,13 +114,13 @@ def shop(helm, images, values):
 
 @pytest.fixture(scope="session")
 def pods(images, resolver, values, tmp_path_factory):
-    """The plain one and the one with Pillion, once the cluster has all that they are asked for."""
+    """The pod without Pillion and the pod with Pillion. All objects whose names the tests ask for exist by then."""
     workload = rendered(tmp_path_factory.mktemp("helm"), RELEASE, {
         "mode": "workload",
         "terminationGracePeriodSeconds": 1,
         "affinity": objects.beside_the_resolver(),
         "podSecurityContext": {"seccompProfile": {"type": "RuntimeDefault"}},
-        # The application are the clients.
+        # The clients are the application.
         "workload": {"containers": [objects.container(images["clients"])]},
         "pillion": values,
     })
@@ -132,7 +132,7 @@ def pods(images, resolver, values, tmp_path_factory):
     await_rollout(THERE, "statefulset/db")
     (pod,) = get("pods", HERE, "-l", f"pillion.dev/sidecar=true,app.kubernetes.io/instance={RELEASE}")["items"]
     plain = Pod("plain")
-    # By names that are asked for nowhere else than in the cluster, lest the public resolver sees names that it would not have seen.
+    # Uses names that exist only in the cluster, so that the public resolver sees no name that it would not see otherwise.
     wait_until(lambda: found_all(plain), "the cluster's DNS knows all Services and pods", patience=PATIENCE)
     return plain, Pod(pod["metadata"]["name"])
 
@@ -145,21 +145,23 @@ def found_all(pod):
 
 @pytest.fixture(scope="session")
 def both(pods):
-    """Lookups of all names by all tools."""
+    """The lookups of all names by all tools, in both pods."""
     services = [get("service", namespace, "web")["spec"]["clusterIP"] for namespace in (HERE, THERE)]
     return Lookups(pods, [*services, *pods_of(HERE, "db"), *pods_of(THERE, "db")])
 
 
 @pytest.fixture(scope="session")
 def apexes_asked(pods):
-    """As `dig TXT cluster.local` asks, about every zone that the cluster's names are in. Of each pod {(type, name): words}."""
+    """Asks both pods for the records at the apex of each zone of the cluster's names, like `dig TXT cluster.local`. For each pod {(type, name):
+    words}."""
     asked = [(type_.lower(), name) for name in APEXES for type_ in APEX_TYPES]
     return [pod.ask("dig", asked) for pod in pods]
 
 
 @pytest.fixture(scope="module")
 def apexes_being_asked(pods):
-    """The same all the time, since an answer about a zone lives as briefly as those about the names in it."""
+    """Asks both pods for the records at the apexes during the whole test, since an answer about a zone expires as soon as the answers about its
+    names."""
     with contextlib.ExitStack() as stack:
         for pod in pods:
             process = stack.enter_context(subprocess.Popen(pod.command("disturb", *APEXES), stdin=subprocess.PIPE, stdout=subprocess.PIPE))
@@ -172,7 +174,7 @@ def apexes_being_asked(pods):
 
 @pytest.fixture
 def watching(pods):
-    """Starts to look for names in both pods, again and again."""
+    """A function that starts to look names up repeatedly in both pods."""
     with contextlib.ExitStack() as stack:
         def start(names):
             watches = [Watch(pod, names) for pod in pods]
@@ -185,13 +187,13 @@ def watching(pods):
 
 @pytest.fixture
 def subject_log(pods):
-    """Pillion's, shown with a test that fails."""
+    """Prints Pillion's log, which pytest shows if the test fails."""
     yield
     print(logs(HERE, pods[1].name, "-c", "pillion"))
 
 
 @pytest.fixture
 def shop_log(shop):
-    """The same of the adopter's pod."""
+    """Prints the log of Pillion in the adopter's pod."""
     yield
     print(logs(HERE, shop.name, "-c", "pillion"))

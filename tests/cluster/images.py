@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""Makes the images of the cluster's tests as archives that docker, podman and containerd load, without any container engine: Pillion's own
-from a build directory, and one with clients of many languages and Prometheus.
+"""Makes the images of the cluster tests as archives that docker, podman and containerd load, without a container engine: Pillion's own image
+from a build directory, and an image with clients in many languages and Prometheus.
 
     tests/cluster/images.py BUILD OUTPUT       writes OUTPUT/images.json and the archives that it names
 
-The clients' image is Debian packages of this machine's own release, unpacked and not configured, with programs that are compiled here:
-nothing of it runs before it is in a pod, so that neither root nor chroot is needed. What cannot be compiled here is left out, and
+The clients' image consists of Debian packages of this machine's release, unpacked and not configured, and of programs compiled here. Nothing
+of it runs before it is in a pod, so that neither root nor chroot is needed. If a program cannot be compiled here, it is left out, and
 images.json says why.
 """
 
@@ -30,7 +30,7 @@ import rootfs  # noqa: E402
 import tools as chart_tools  # noqa: E402
 
 PACKAGES = ["bind9-dnsutils", "busybox", "default-jre-headless", "libc-bin", "nodejs", "prometheus", "python3", "python3-dnspython", "ruby"]
-# In a pod nobody reads these.
+# Directories that no program of a pod reads.
 USELESS = ["usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/info", "usr/share/icons"]
 USER = 65534
 
@@ -42,8 +42,8 @@ def run(*command, **options):
 # --- archives ---
 
 def write_archive(root, repository, directory, user, entrypoint):
-    """`docker save` of an image with one layer, the files of `root`. The tag follows from the content, so that a node which still has an
-    image of an earlier run does not take it for this one. Returns what images.json says of it."""
+    """Writes an image with one layer, the files of `root`, in the format of `docker save`. The tag depends on the content, so that a node that
+    has the image of an earlier run does not use that one. Returns the entry of images.json."""
     layer = directory / "layer.tar"
     with tarfile.open(layer, "w", format=tarfile.PAX_FORMAT) as archive:
         for path in sorted(root.rglob("*")):
@@ -72,7 +72,7 @@ def write_archive(root, repository, directory, user, entrypoint):
 
 
 def as_nobodys(member):
-    """Root's, and of no time, so that the same files are the same image."""
+    """Gives a file of the archive to root, with no time, so that equal files make equal images."""
     member.uid = member.gid = member.mtime = 0
     member.uname = member.gname = ""
     return member
@@ -89,7 +89,8 @@ def file_digest(path):
 # --- Pillion ---
 
 def pillion(build, directory):
-    """As `make image` lays it out, but for licences and the SBOM; and with the libraries shared that the image has linked in."""
+    """Makes Pillion's image with the layout of `make image`, but without licences and SBOM, and with the shared libraries that the real image links
+    statically."""
     root = directory / "pillion"
     shutil.rmtree(root, ignore_errors=True)
     rootfs.lay_out(build, root)
@@ -99,7 +100,7 @@ def pillion(build, directory):
 # --- clients ---
 
 def packages(directory):
-    """Files of PACKAGES and of all that they depend on, for a system that has none of it."""
+    """Fetches PACKAGES and all packages that they depend on. Returns the files."""
     cache = directory / "packages"
     (cache / "partial").mkdir(parents=True, exist_ok=True)
     status = cache / "status"
@@ -107,7 +108,7 @@ def packages(directory):
     options = {"Dir::State::status": status, "Debug::NoLocking": 1, "APT::Sandbox::User": "root"}
     apt = ["apt-get", "-qq", *(f"-o{key}={value}" for key, value in options.items())]
     install = ["install", "--no-install-recommends", *PACKAGES]
-    # Of a place without files, since those that are there already are not listed.
+    # Lists the packages for an empty system, since apt does not list those that are installed.
     listed = subprocess.run([*apt, f"-oDir::Cache::archives={cache}/partial/none", "--print-uris", *install], capture_output=True, text=True,
                             stdin=subprocess.DEVNULL, check=False)
     if listed.returncode != 0:
@@ -117,7 +118,7 @@ def packages(directory):
 
 
 def unpack(files, root):
-    """As debootstrap does: with the links of a merged /usr there first."""
+    """Unpacks packages. Like debootstrap, it makes the links of a merged /usr first."""
     for name in ("bin", "lib", "lib32", "lib64", "libx32", "sbin"):
         (root / "usr" / name).mkdir(parents=True)
         (root / name).symlink_to(f"usr/{name}")
@@ -126,7 +127,7 @@ def unpack(files, root):
         subprocess.run(["tar", "-x", "--no-same-owner", "--keep-directory-symlink", "-C", root], input=content, check=True)
     for name in USELESS:
         shutil.rmtree(root / name, ignore_errors=True)
-    # What the packages' scripts would have made, as far as it is needed.
+    # Makes the needed part of what the packages' scripts would make.
     (root / "etc/passwd").write_text(f"root:x:0:0:root:/:/bin/false\nnobody:x:{USER}:{USER}:nobody:/:/bin/false\n")
     (root / "etc/group").write_text(f"root:x:0:\nnogroup:x:{USER}:\n")
     (root / "etc/nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
@@ -135,19 +136,19 @@ def unpack(files, root):
 
 
 def compile_programs(directory, root):
-    """Returns {tool: why it is not there}."""
+    """Compiles the client programs. Returns {tool that is left out: reason}."""
     run("gcc", "-D_GNU_SOURCE", "-O1", "-o", root / "lookup-glibc", CLIENTS / "lookup.c")
     for name in ("application.sh", "ask.py", "load.py", "resolver.py", "lookup.js", "lookup.rb"):
         shutil.copy(CLIENTS / name, root)
     go = {**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local"}
-    # For any release of Java that has the switch expressions of the source.
+    # Works with each release of Java that has the source's switch expressions.
     compilers = {
         "musl": (["musl-gcc", "-static", "-O1", "-o", root / "lookup-musl", CLIENTS / "lookup.c"], {}),
         "go": (["go", "build", "-o", root / "lookup-go", CLIENTS / "lookup.go"], {"env": go}),
         "java": (["javac", "--release", "17", "-d", root, CLIENTS / "Lookup.java"], {}),
         "hickory": (["cargo", "build", "--quiet", "--target-dir", directory / "hickory"], {"cwd": directory / "hickory-source"}),
     }
-    # cargo writes its lock file beside the source.
+    # cargo writes its lock file into the directory of the source.
     shutil.rmtree(directory / "hickory-source", ignore_errors=True)
     shutil.copytree(CLIENTS / "hickory", directory / "hickory-source")
     missing = {}
@@ -165,7 +166,7 @@ def compile_programs(directory, root):
 
 
 def clients(directory, before):
-    """Made anew where its sources, the packages or the compilers that are there have changed since `before`."""
+    """Makes the image of the clients, unless its sources, the packages and the compilers are the same as in `before`."""
     files = packages(directory)
     sources = [path for path in [pathlib.Path(__file__), *CLIENTS.rglob("*")] if path.is_file()]
     made_of = hashlib.sha256("".join([*sorted(map(file_digest, sources)), *sorted(file.name for file in files),
@@ -192,7 +193,7 @@ def main():
     directory.mkdir(parents=True, exist_ok=True)
     index = directory / "images.json"
     before = json.loads(index.read_text()) if index.exists() else {}
-    # Not an image, but what the test takes from elsewhere too: it may run where nothing can be fetched.
+    # Helm is no image, but the test needs it, and may run on a machine that cannot fetch it.
     chart_tools.fetch()
     images = {"pillion": pillion(options.build.resolve(), directory), "clients": clients(directory, before.get("clients", {}))}
     index.write_text(json.dumps(images, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""The cluster of the current kubectl context, as kubectl sees it."""
+"""Functions that use the cluster of the current kubectl context."""
 
 import json
 import subprocess
@@ -8,12 +8,12 @@ from harness.process import wait_until
 from names import OUTSIDE
 from objects import LABEL, RESOLVER, listed
 
-# What one thing that is asked of the cluster may take: an image is unpacked, pods start, namespaces go.
+# Seconds for one request to the cluster, such as to unpack an image, start pods or delete namespaces.
 PATIENCE = 180
 
 
 def attempt(*arguments, stdin=None, patience=PATIENCE):
-    """The completed process, whatever became of it."""
+    """Runs kubectl. Returns the completed process, also if it has failed."""
     return subprocess.run(["kubectl", *map(str, arguments)], input=stdin, capture_output=True, text=True, timeout=patience, check=False)
 
 
@@ -41,7 +41,7 @@ def await_rollout(namespace, workload):
 
 
 def await_accounts(namespaces):
-    """Of new namespaces: before it has its service account, no pod is taken."""
+    """Waits until new namespaces have their default service account. Before that, the API server refuses pods in them."""
     def are_there():
         accounts = json.loads(kubectl("get", "serviceaccounts", "-A", "--field-selector", "metadata.name=default", "-o", "json"))["items"]
         return set(namespaces) <= {one["metadata"]["namespace"] for one in accounts}
@@ -54,12 +54,12 @@ def is_ready(pod):
 
 
 def ready_pods(namespace, selector):
-    """Those that are not on their way out."""
+    """The ready pods of a selector that are not being deleted."""
     return [pod for pod in get("pods", namespace, "-l", selector)["items"] if "deletionTimestamp" not in pod["metadata"] and is_ready(pod)]
 
 
 def pods_of(namespace, name):
-    """Addresses of the ready pods with that label."""
+    """The addresses of the ready pods with this label, sorted."""
     return sorted(pod["status"]["podIP"] for pod in ready_pods(namespace, f"{LABEL}={name}"))
 
 
@@ -68,5 +68,5 @@ def resolver_file(path):
 
 
 def logs(namespace, *what):
-    """Of containers, as far as they have any."""
+    """The last log lines of containers; empty if there are none."""
     return kubectl("-n", namespace, "logs", *what, "--prefix", "--tail=40", check=False)

@@ -1,4 +1,4 @@
-"""Pods with the clients, what they find for names, and what of it gets out."""
+"""Runs the clients in pods, compares what they find, and checks which names leave the cluster."""
 
 import concurrent.futures
 import json
@@ -10,12 +10,12 @@ from kubectl import get, resolver_file
 from names import HERE, lookups
 from objects import CONTAINER, LOG
 
-# Above what all names take by the slowest tool.
+# Seconds. Larger than the time of the slowest tool for all names.
 TOOL_PATIENCE = 240
 
 
 class Pod:
-    """With the clients, in one of its containers."""
+    """A pod with a container that has the clients."""
 
     def __init__(self, name, namespace=HERE, container=CONTAINER):
         self.name = name
@@ -24,14 +24,14 @@ class Pod:
         self.address = get("pod", namespace, name)["status"]["podIP"]
 
     def execute(self, *words):
-        """The command that runs one in the container."""
+        """The command that runs a program in the container."""
         return ["kubectl", "-n", self.namespace, "exec", "-i", self.name, "-c", self.container, "--", *words]
 
     def command(self, *words):
         return self.execute("/usr/bin/python3", "/ask.py", *words)
 
     def ask(self, tool, asked):
-        """{(kind, name): words}"""
+        """Looks names up with one tool. Returns {(kind, name): words}."""
         done = subprocess.run(self.command(), input=json.dumps({"tool": tool, "lookups": asked}), capture_output=True, text=True,
                               timeout=TOOL_PATIENCE, check=False)
         assert done.returncode == 0, f"{self.name}, {tool}: {done.stderr}"
@@ -39,7 +39,7 @@ class Pod:
 
 
 class Watch:
-    """What a pod finds for names, over time: `events` are (time by the pod's clock, name, addresses or [error])."""
+    """Looks names up repeatedly in a pod. `events` are (time by the pod's clock, name, addresses or [error], time by this machine's clock)."""
 
     def __init__(self, pod, names):
         self.pod = pod
@@ -54,7 +54,7 @@ class Watch:
             self.events.append((event["at"], event["name"], event["found"], time.monotonic()))
 
     def last(self, name):
-        """(when by the pod's clock, what, when by this machine's) of the last change."""
+        """The last change of a name as (time by the pod's clock, words, time by this machine's clock), or None if there was none."""
         assert self.process.poll() is None, f"the watch in {self.pod.name} has ended"
         return next(((at, found, here) for at, one, found, here in reversed(self.events) if one == name), None)
 
@@ -66,7 +66,7 @@ class Watch:
 
 
 class Lookups:
-    """Asks both pods the same, each tool once in each phase, and keeps what came of it."""
+    """Runs each tool once in each phase, with the same names in both pods, and keeps the results."""
 
     def __init__(self, pods, addresses):
         self.pods = pods
@@ -87,9 +87,8 @@ class Lookups:
         return differing(asked, plain, subject), self.leaked()
 
     def leaked(self):
-        """Of the names outside of the cluster those that the pod with Pillion has now sent in the clear, and those that it has sent by TLS
-        for the first time while the plain pod has not sent them. The root is left out: it is what Pillion asks of a server that is silent, and
-        tells nobody anything."""
+        """(names outside the cluster that the pod with Pillion has sent unencrypted since the last call, names that it has sent by TLS for the first
+        time although the other pod has not sent them). The root is left out: Pillion asks for it to check a silent server, and it discloses nothing."""
         plain, subject = (pod.address for pod in self.pods)
         lines = [line.split() for line in resolver_file(LOG).splitlines()]
         now, self.read = lines[self.read:], len(lines)
@@ -101,7 +100,7 @@ class Lookups:
 
 
 def differing(asked, plain, subject):
-    """Of what was asked that which the pods found differently, as text."""
+    """The lookups with different results in the two pods, as text."""
     return [f"{kind} {name}\n    without Pillion: {shown(plain[kind, name])}\n    with Pillion:    {shown(subject[kind, name])}"
             for kind, name in asked if plain[kind, name] != subject[kind, name]]
 

@@ -1,4 +1,4 @@
-"""A stand-in for a mesh's proxy, in a pod: it looks for its control plane, with the pod's resolv.conf, until it is found, and is ready only then.
+"""Stands in for the proxy of a service mesh, in a pod. It looks its control plane up, with the pod's resolv.conf, until it finds it. Only then is it ready.
 
     python3 -c "$(cat mesh_proxy.py)" PORT PATH NAME        NAME is the control plane's, http://POD:PORT/PATH tells whether it has been found
 """
@@ -18,7 +18,7 @@ class Health(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_request(self, *_):
-        """Standard output is for the look-ups."""
+        """Prints nothing: standard output is for the results of the lookups."""
 
 
 def find(name):

@@ -1,13 +1,13 @@
-"""What the pods are asked, and what there is to be found: the objects of the cluster and the zone of the public resolver."""
+"""The names that the pods look up, the objects of the cluster that have these names, and the zone of the public resolver."""
 
 DOMAIN = "cluster.local"
 HERE, THERE, OUTSIDE = NAMESPACES = ("pillion-a1", "pillion-a2", "pillion-outside")
 SEARCH = [f"{HERE}.svc.{DOMAIN}", f"svc.{DOMAIN}", DOMAIN]
 
-# A top-level domain in which every name exists. The Service `app` has the same name: of its pods that are down, `s-0.app` must not be found
-# here where the cluster's DNS says that it does not exist.
+# A top-level domain in which every name exists. The Service `app` has the same name. A pod of it that is down, such as `s-0.app`, must not be found
+# here, since the cluster's DNS says that it does not exist.
 WILDCARD_ADDRESS = "192.0.2.66"
-PUBLIC_ADDRESS = "233.252.0.1"  # RFC 6676: for examples, and not one of the ranges whose reverse zones Pillion answers by itself
+PUBLIC_ADDRESS = "233.252.0.1"  # RFC 6676: an address for examples, outside of the ranges whose reverse zones Pillion answers locally
 
 PUBLIC_ZONE = f"""$TTL 60
 . SOA ns.example.com. hostmaster.example.com. 1 7200 1800 86400 30
@@ -33,16 +33,16 @@ _sip._tcp.example.com. SRV 1 2 5060 www.example.com.
 1.0.252.233.in-addr.arpa. PTR www.example.com.
 """ + "".join(f"many.example.com. A 192.0.2.{100 + i}\n" for i in range(40))
 
-# Services of type ExternalName that lead out of the cluster: (namespace, name, target)
+# Services of type ExternalName with a target outside the cluster: (namespace, name, target)
 OUTWARD = [(HERE, "ext", "www.example.com"), (THERE, "ext", "v6.example.com"), (HERE, "nowhere", "missing.example.com")]
 
-# Those that do not ask again by TCP; how many addresses fit into an answer by UDP depends on what else is in it.
+# Tools that do not repeat a truncated query over TCP. How many addresses fit into an answer over UDP depends on the other records in it.
 UDP_ONLY = ("busybox", "musl")
 MANY = "many.example.com"
 
 
 def forms(name, namespace):
-    """As an application may write the name of a Service, or of a pod beneath it."""
+    """The forms in which an application may write the name of a Service, or of a pod of it."""
     short = [name] if namespace == HERE else []
     return [*short, *(f"{name}.{namespace}{rest}" for rest in ("", ".svc", f".svc.{DOMAIN}", f".svc.{DOMAIN}."))]
 
@@ -55,26 +55,26 @@ HOSTS = [
     *forms("db-0.db", HERE),
     *forms("db-1.db", HERE),
     *forms("db-0.db", THERE),
-    # pods that are not there: of a StatefulSet that has others, of one that is down
+    # pods that do not exist: of a StatefulSet with other pods, and of one that is down
     *forms("db-7.db", HERE),
     *forms("s-0.app", HERE),
     *forms("app", HERE),
-    # ExternalName: to the outside, to another Service, to nothing
+    # ExternalName: to a name outside, to another Service, to a name that does not exist
     *forms("ext", HERE),
     *forms("ext", THERE)[:2],
     *forms("inner", HERE)[:2],
     *forms("nowhere", HERE)[:2],
-    # not of these namespaces
+    # in another namespace than these
     *forms("kubernetes", "default"),
-    # missing: the Service, the namespace
+    # the Service does not exist, the namespace does not exist
     *forms("missing", HERE),
     *forms("missing", THERE)[:2],
     *forms("web", "pillion-missing"),
     f"192-0-2-1.{HERE}.pod.{DOMAIN}",
     f"missing.{HERE}.pod.{DOMAIN}",
-    # names that exist without an address: EAI_NODATA or EAI_NONAME
+    # names that exist and have no address: EAI_NODATA or EAI_NONAME
     DOMAIN, f"svc.{DOMAIN}", f"{HERE}.svc", f"{HERE}.svc.{DOMAIN}.", HERE, "svc", "com", "com.",
-    # the outside, by two and three labels and more
+    # names outside the cluster, of two, three and more labels
     "example.com", "example.com.", "example.org", "www.example.com", "www.example.com.", "WWW.Example.COM", "a.b.c.d.example.com",
     "v6.example.com", "alias.example.com", "dangling.example.com", "text.example.com", "web.example.com", MANY,
     "missing.com", "missing.example.com", "missing.example.com.", "www.missing.org", "missing.invalid-tld",
@@ -94,8 +94,8 @@ APEXES = [DOMAIN, f"svc.{DOMAIN}", f"pod.{DOMAIN}", *(f"{namespace}.svc.{DOMAIN}
           "10.in-addr.arpa", "in-addr.arpa"]
 APEX_TYPES = ["TXT", "NS", "SOA"]
 
-# What each tool can be asked. Those are first that send the fewest names to the world, since what Pillion has in its cache it does not ask
-# for again: musl ends its walk at the first name that exists, glibc at the first that has an address of the family.
+# The kinds of lookup of each tool. The tools that send the fewest names out of the cluster come first, since Pillion does not ask again for what is
+# in its cache: musl ends its walk at the first name that exists, glibc at the first that has an address of the family.
 TOOLS = {
     "musl": "host ptr",
     "go": "host srv ptr",
@@ -108,7 +108,7 @@ TOOLS = {
     "dig-search": "host srv",
     "node-lookup": "host ptr",
     "java-inet": "host ptr",
-    # of which most names are asked for as they stand
+    # which ask for most names without the search list
     "busybox": "host ptr",
     "dig": "host srv ptr",
     "node-resolve": "host srv ptr",
@@ -117,6 +117,6 @@ TOOLS = {
 
 
 def lookups(tool, addresses):
-    """[(kind, name)] for a tool; `addresses` are those of the cluster that have a name."""
+    """The lookups for a tool, as [(kind, name)]. `addresses` are the addresses of the cluster that have a PTR record."""
     names = {"host": HOSTS, "srv": SERVICES, "ptr": [*addresses, PUBLIC_ADDRESS]}
     return [(kind, name) for kind in TOOLS[tool].split() for name in names[kind] if not (name == MANY and tool in UDP_ONLY)]

@@ -1,4 +1,4 @@
-"""The objects of the test, as kubectl takes them."""
+"""The Kubernetes objects of the tests."""
 
 import json
 
@@ -8,7 +8,7 @@ LABEL = "pillion-cluster-test"
 RESOLVER = "resolver"
 CONTAINER = "clients"
 VERSIONS = {"Deployment": "apps/v1", "StatefulSet": "apps/v1", "Job": "batch/v1"}
-# Where the resolver writes who has asked for what.
+# The file in which the resolver logs the client and name of each query.
 LOG = "/tmp/asked"
 
 
@@ -21,7 +21,7 @@ def named(kind, namespace, name, **more):
 
 
 def namespaces():
-    """Within the Pod Security Standard that the charts say they fit."""
+    """The namespaces of the tests. They enforce the Pod Security Standard that the charts say they meet."""
     labels = {LABEL: "true", "pod-security.kubernetes.io/enforce": "restricted"}
     return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}} for name in NAMESPACES]
 
@@ -37,7 +37,7 @@ def pod_spec(image, **more):
 
 
 def beside_the_resolver():
-    """On its node: times of two pods are compared, and so have to be of one clock."""
+    """The affinity of a pod to the resolver's node. The times of two pods are compared, so that both must come from one clock."""
     term = {"labelSelector": {"matchLabels": {LABEL: RESOLVER}}, "namespaces": [OUTSIDE], "topologyKey": "kubernetes.io/hostname"}
     return {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
 
@@ -64,7 +64,7 @@ def replicated(kind, namespace, name, replicas, image, service_name):
 
 
 def resolver(image, certificate, cluster_zones):
-    """The pod that is the outside, and the cluster's DNS in front of it."""
+    """The pod with the public resolver and, in front of it, the cluster's DNS."""
     outward = [f"{name}.{namespace}.svc.{DOMAIN}" for namespace, name, _ in OUTWARD]
     pod = named("Pod", OUTSIDE, RESOLVER, spec=pod_spec(image, volumes=[
         {"name": "zone", "configMap": {"name": RESOLVER}}, {"name": "tls", "secret": {"secretName": RESOLVER}}]))
@@ -84,7 +84,7 @@ def resolver(image, certificate, cluster_zones):
 
 
 def plain(image, resolver_address):
-    """The pod to compare with. Its resolv.conf is what the kubelet writes for dnsPolicy ClusterFirst, but for the name server."""
+    """The pod without Pillion. Its resolv.conf is that of dnsPolicy ClusterFirst, except for the name server."""
     return named("Pod", HERE, "plain", spec=pod_spec(image, affinity=beside_the_resolver(), dnsPolicy="None", dnsConfig={
         "nameservers": [resolver_address], "searches": SEARCH, "options": [{"name": "ndots", "value": "5"}]}))
 

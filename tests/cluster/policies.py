@@ -1,5 +1,5 @@
-"""Mode: injector of the chart pillion in a cluster, for many sets of values at once: an umbrella chart that has it once for each, with a
-namespace of the same name; and what the API server makes of pods, by dry runs."""
+"""Runs the mode injector of the chart pillion in a cluster, for many sets of values at once. An umbrella chart has the chart once for each set,
+with a namespace of the same name. Dry runs show what the API server makes of pods."""
 
 import contextlib
 import json
@@ -13,13 +13,13 @@ from kubernetes_yaml import comparable
 from objects import listed
 from requirements import ROOT
 
-OWN = "pillion-policy-test"  # the release, its namespace, and the label by which ours are known
+OWN = "pillion-policy-test"  # the release, its namespace, and the label of the objects of these tests
 PATIENCE = 120
 KEY = "pillion.dev/inject"
 
 
 def missing():
-    """Why the cluster cannot have the policies, or None."""
+    """The reason why the cluster cannot have the policies, or None if it can."""
     found = json.loads(kubectl("get", "--raw", "/apis/admissionregistration.k8s.io/v1"))
     if any(one["name"] == "mutatingadmissionpolicies" for one in found["resources"]):
         return None
@@ -27,7 +27,7 @@ def missing():
 
 
 def rendered(directory, values):
-    """The chart's objects for {name: values}."""
+    """Renders the chart for each item of {name: values}. Returns the objects."""
     chart = directory / "umbrella"
     shutil.copytree(ROOT / "helm" / "pillion", chart / "charts" / "pillion", ignore=shutil.ignore_patterns("dashboards"))
     dependencies = [{"name": "pillion", "version": "0.1.0", "alias": name} for name in values]
@@ -37,26 +37,26 @@ def rendered(directory, values):
 
 
 def make_namespaces(labels):
-    """By {name: labels}; pods can be asked for in them."""
+    """Makes the namespaces of {name: labels}, and waits until pods can be created in them."""
     apply(*({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {OWN: "true", **own}}} for name, own in labels.items()))
     await_accounts(labels)
 
 
 def remove(release):
-    """Policies that an earlier run or this one has made."""
+    """Removes the policies that this run or an earlier one has made."""
     for kind in ("mutatingadmissionpolicy", "mutatingadmissionpolicybinding", "validatingadmissionpolicy", "validatingadmissionpolicybinding"):
         kubectl("delete", kind, "-l", f"app.kubernetes.io/instance={release}", "--ignore-not-found", "--wait=false")
 
 
 def remove_all():
-    """With their namespaces."""
+    """Removes the policies and their namespaces."""
     remove(OWN)
     kubectl("delete", "namespaces", "-l", f"{OWN}=true", "--ignore-not-found", "--wait=false")
     wait_until(lambda: not kubectl("get", "namespaces", "-l", f"{OWN}=true", "-o", "name"), "the namespaces are gone", patience=PATIENCE)
 
 
 class Answers:
-    """What the API server says to pods: `pods` and `refused`, by (namespace, name), and the text of all of it."""
+    """The API server's answers to pods, by a dry run: `pods` and `refused`, by (namespace, name), and `text`, all messages."""
 
     def __init__(self, pods):
         result = attempt("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=listed(pods))
@@ -77,19 +77,19 @@ class Answers:
 
 
 def pod(namespace, name, template):
-    """A pod of its own as a controller would make it of a template."""
+    """The pod that a controller makes of a template."""
     metadata = {key: value for key, value in (template.get("metadata") or {}).items() if key in ("labels", "annotations")}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {**metadata, "name": name, "namespace": namespace}, "spec": template["spec"]}
 
 
 def as_asked(one):
-    """A pod of an answer as it could be sent."""
+    """The pod of an answer in the form in which a client could send it."""
     metadata = {key: value for key, value in one["metadata"].items() if key in ("name", "namespace", "labels", "annotations")}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": one["spec"]}
 
 
 def plain(one, *, marker=True):
-    """Text that is equal for equal pods: the API server gives the volume of a token a name by chance."""
+    """A text that is equal for equal pods. The API server gives the token's volume a random name, which is left out."""
     pod_ = json.loads(re.sub(r"kube-api-access-\w{5}\b", "kube-api-access", json.dumps(as_asked(one))))
     result = json.loads(comparable(pod_))
     if not marker:
@@ -103,7 +103,7 @@ def by_name(objects):
 
 @contextlib.contextmanager
 def namespace_label(name, value):
-    """For a while."""
+    """Gives a namespace the label within the context."""
     kubectl("label", "namespace", name, f"{KEY}={value}")
     try:
         yield

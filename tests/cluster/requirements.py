@@ -1,4 +1,4 @@
-"""What has to be there before any test can run."""
+"""Checks what must be there before any test can run."""
 
 import json
 import pathlib
@@ -10,12 +10,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def unusable(reason):
-    """One word instead of one for each test."""
+    """Ends the whole run with the reason, in place of one failure for each test."""
     pytest.exit(f"make cluster-test: {reason}", returncode=1)
 
 
 def index():
-    """The folder of the images' archives, and what is in it."""
+    """(directory of the images' archives, content of its images.json)"""
     file = ROOT / "build" / "cluster" / "images.json"
     if not file.exists():
         unusable(f"{file} is not there: make cluster-images")
@@ -23,7 +23,7 @@ def index():
 
 
 def helm():
-    """The program."""
+    """The path of the program helm. Ends the run if it cannot be had."""
     try:
         return chart_tools.fetch().helm
     except chart_tools.Unavailable as reason:

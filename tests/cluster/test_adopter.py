@@ -1,4 +1,4 @@
-"""An application whose own chart has adopted the sidecar, installed by Helm: what the pages say of it, done by its own commands."""
+"""An application whose chart has adopted the sidecar, installed by Helm. The tests run the commands of README."""
 
 import contextlib
 import json
@@ -20,18 +20,18 @@ from requirements import ROOT
 
 pytestmark = pytest.mark.usefixtures("shop_log")
 PUBLIC_NAME, PUBLIC_ADDRESSES = "www.example.com", {"192.0.2.2", "192.0.2.3"}
-# What a network takes to learn of a NetworkPolicy, if it ever does.
+# Seconds in which a network must enforce a new NetworkPolicy, if it enforces any.
 POLICY_PATIENCE = 10
 
 
 def told(page, begin):
-    """The words of the command in that page of deploy/ that begins so."""
+    """The words of the command that begins with `begin`, in this page of deploy/."""
     found = (ROOT / "deploy" / page).read_text(encoding="utf-8").split(f"\n{begin}", 1)[1].split("```")[0]
     return shlex.split(begin + re.split(r"(?<!\\)\n", found)[0].replace("\\\n", " "), comments=True)
 
 
 def test_pillion_starts_first_and_what_comes_behind_it_resolves(shop):
-    """The init container has found a name, or the pod would not be there; the application finds one too."""
+    """The init container has found a name, without which the pod would not run. The application finds one too."""
     pod = get("pod", HERE, shop.name)
     assert [one["name"] for one in pod["spec"]["initContainers"]] == ["pillion", "migrate"]
     assert kubectl("-n", HERE, "logs", shop.name, "-c", "migrate").split()[0] in PUBLIC_ADDRESSES
@@ -39,14 +39,14 @@ def test_pillion_starts_first_and_what_comes_behind_it_resolves(shop):
 
 
 def test_the_namespace_enforces_restricted(shop):
-    """Without which it would say nothing that pods with Pillion are admitted."""
+    """The namespace enforces the standard. Otherwise it would prove nothing that it admits pods with Pillion."""
     spec = {"containers": [{"name": "shop", "image": "registry.example/shop"}]}
     refused = attempt("create", "--dry-run=server", "-f", "-", stdin=json.dumps(named("Pod", HERE, "unrestricted", spec=spec)))
     assert refused.returncode != 0 and 'violates PodSecurity "restricted' in refused.stderr
 
 
 def test_a_job_ends(images, values, tmp_path):
-    """Its pod has ended when its application has: Pillion goes as well."""
+    """The pod of a Job ends when its application has ended: Pillion ends too."""
     spec = objects.pod_spec(images["clients"], restartPolicy="Never")
     spec["containers"][0]["args"] = ["migrate"]
     job = named("Job", HERE, "job", spec={"backoffLimit": 0, "template": {"spec": spec}})
@@ -58,7 +58,7 @@ def test_a_job_ends(images, values, tmp_path):
 
 @contextlib.contextmanager
 def port_forward(words):
-    """The command, with ports of this machine that are free. Yields {port of the pod: port of this machine}."""
+    """Runs the command of port-forward with free ports of this machine. Yields {port of the pod: port of this machine}."""
     ports = [word.rpartition(":")[2] for word in words if re.fullmatch(r"(\d+:)?\d+", word)]
     target = words[:len(words) - len(ports)]
     with subprocess.Popen([*target, "-n", HERE, *(f":{port}" for port in ports)], stdout=subprocess.PIPE, text=True) as process:
@@ -67,7 +67,7 @@ def port_forward(words):
             while len(found) < len(ports):
                 line = process.stdout.readline()
                 assert line, "kubectl port-forward has ended"
-                # Once for each family of addresses.
+                # The command prints one line for each address family.
                 if match := re.match(r"Forwarding from 127\.0\.0\.1:(\d+) -> (\d+)", line):
                     found[match[2]] = match[1]
             yield found
@@ -91,7 +91,7 @@ def test_it_is_asked_and_watched_from_outside(shop):
 
 @pytest.fixture
 def network_policy(shop, resolver, values, tmp_path):
-    """That of deploy/SECURITY.md, with this cluster's addresses, applied."""
+    """Applies the NetworkPolicy of deploy/SECURITY.md with this cluster's addresses."""
     _, _, release, chart, *words = told("SECURITY.md", "helm template shop helm/pillion ")
     words = [f"pillion.clusterDNS.address={resolver}" if word.startswith("pillion.clusterDNS.address=") else word for word in words]
     (policy,) = template(tmp_path, release, ROOT / chart, {"pillion": values}, *words)
@@ -102,7 +102,8 @@ def network_policy(shop, resolver, values, tmp_path):
 
 
 def test_the_network_policy_selects_the_adopters_pods(shop, network_policy):
-    """As the API server evaluates its selector; and in a cluster that enforces it, it leaves open what Pillion needs."""
+    """The policy's selector, evaluated by the API server, selects the pod. In a cluster that enforces policies, it leaves open what Pillion
+    needs."""
     labels = get("networkpolicy", HERE, network_policy["metadata"]["name"])["spec"]["podSelector"]["matchLabels"]
     found = ready_pods(HERE, ",".join(f"{key}={value}" for key, value in labels.items()))
     assert [pod["metadata"]["name"] for pod in found] == [shop.name]
@@ -124,7 +125,7 @@ def is_cut_off(pod):
 
 
 def test_the_network_policy_is_enforced(shop, images, request):
-    """Where the cluster's network enforces any: the shop reaches nothing that is not in it."""
+    """If the network of the cluster enforces policies, the application only reaches what the policy permits."""
     policy = {"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy"}
     apply(named("Pod", HERE, "cut-off", spec=objects.pod_spec(images["clients"])))
     wait_for("condition=Ready", HERE, "pod/cut-off")

@@ -1,4 +1,5 @@
-"""A pod with Pillion finds what a pod without it finds, by each of the resolvers that applications have, and tells the world no more."""
+"""A pod with Pillion finds what a pod without Pillion finds, by each resolver library that applications use, and sends no more names out of the
+cluster."""
 
 import pytest
 from lookups import differing
@@ -33,20 +34,22 @@ def test_every_form_of_a_name_is_answered_alike(both, tool):
 
 
 def test_the_public_resolver_sees_no_other_name(both, tool):
-    """Than what the same lookups of the plain pod have sent out of the cluster; and the cluster's DNS sees none that is not the cluster's."""
+    """The public resolver sees no other names than those that the same lookups of the other pod have sent out of the cluster. The cluster's DNS
+    only sees names of the cluster."""
     _, leaked = both.of("first", tool)
     check_leaked(*leaked)
 
 
 def test_the_apexes_are_answered_alike(apexes_asked):
-    """Of the cluster's own zones. The reverse zones are asked for too, but what is not the cluster's there its DNS asks its own resolver,
-    of which the test knows nothing."""
+    """Compares the answers for the cluster's own zones. The reverse zones are asked too, but not compared: for other networks the cluster's DNS
+    asks its own upstream, which the test does not know."""
     plain, subject = apexes_asked
     check(differing([asked for asked in plain if not asked[1].endswith("arpa")], plain, subject))
 
 
 def test_what_is_asked_about_the_apexes_changes_no_other_answer(both, apexes_being_asked, tool):
-    """Such as that a zone has no TXT record; a cluster's DNS may say so by NXDOMAIN, which is true of no name in it."""
+    """An answer about an apex, such as that a zone has no TXT record, changes no other answer. A DNS of a cluster may give this answer as NXDOMAIN,
+    although names exist below the apex."""
     differences, leaked = both.of("with the apexes", tool)
     check(differences)
     check_leaked(*leaked)

@@ -1,4 +1,4 @@
-"""What changes in the cluster a pod with Pillion sees at most a second later than a pod without it."""
+"""A pod with Pillion sees a change in the cluster at most one second later than a pod without Pillion."""
 
 import time
 
@@ -11,15 +11,16 @@ from objects import flapping
 pytestmark = pytest.mark.usefixtures("subject_log")
 SERVICE = ["flap", f"flap.{HERE}.svc.{DOMAIN}."]
 HEADLESS = ["herd", f"herd.{HERE}.svc.{DOMAIN}."]
-# Not the short ones: for these the plain pod asks the public resolver too, in whose zone `app.` every name exists.
+# No short names: for these the other pod also asks the public resolver, in whose zone `app.` every name exists.
 POD = [f"s-0.app.{HERE}.svc.{DOMAIN}", f"s-0.app.{HERE}.svc.{DOMAIN}.", f"s-0.app.{HERE}.svc"]
-# A TTL is in whole seconds.
+# A TTL has whole seconds.
 BEHIND = 1.0
-# Between two looks at a name, on a machine that has other things to do.
+# Seconds between two lookups of a name, on a busy machine.
 BLUR = 0.4
-# A pod starts, is known to the cluster's DNS, and the answers of before have expired.
+# Seconds in which a pod starts, the cluster's DNS knows it, and old answers have expired.
 PATIENCE = 45
-# A DNS of several replicas, each with its cache, answers now so, now so, while they change.
+# Seconds for which a result must stay the same: a DNS with several replicas, each with its cache, gives old and new answers in turn during a
+# change.
 STEADY = 1.5
 
 
@@ -28,7 +29,7 @@ def scale(kind, name, replicas):
 
 
 def ready(name, count):
-    """The addresses of so many pods, once they are there and no others."""
+    """Waits until exactly `count` pods are ready. Returns their addresses."""
     def exactly():
         found = pods_of(HERE, name)
         return (found,) if len(found) == count else None
@@ -41,7 +42,7 @@ def address():
 
 
 def seen(watches, names, expected):
-    """Waits until each pod finds what is expected for each of the names; [] stands for an error. Returns by how much Pillion was later."""
+    """Waits until each pod finds the expected addresses for each name; [] stands for an error. Returns how many seconds later Pillion was."""
     def settled(watch, name):
         last = watch.last(name)
         found = [word for word in last[1] if not word.startswith("-")] if last else None

@@ -1,8 +1,8 @@
-"""A node is drained on which a gateway's pod and a pod with the sidecar run: neither a client of the gateway nor the application loses a query, and
-the chart's PodDisruptionBudget is honoured.
+"""A node with a gateway's pod and a pod with the sidecar is drained. Neither a client of the gateway nor the application loses a query, and the
+chart's PodDisruptionBudget is honoured.
 
-In a cluster of one node the pods bear that it is cordoned, so that their successors come back to it. What is not seen there is a pod that
-comes up on another node; all else is as anywhere: `kubectl drain` cordons, evicts by the Eviction API, and waits."""
+In a cluster with one node the pods tolerate the cordon, so that their successors start on it again. This does not show that a pod starts on
+another node. The rest is the same: `kubectl drain` cordons, evicts by the Eviction API, and waits."""
 
 import contextlib
 import json
@@ -25,7 +25,7 @@ NODES = "kubectl drain needs the right to change nodes"
 
 @pytest.fixture(autouse=True)
 def log():
-    """Of the pods that are there in the end, shown with a test that fails."""
+    """Prints the logs of the pods that exist at the end. pytest shows them if the test fails."""
     yield
     for name in (GATEWAY, APPLICATION):
         print(logs(HERE, "-l", f"{INSTANCE}={name}", "-c", "pillion"))
@@ -43,7 +43,7 @@ def beside_the_gateway():
 
 @pytest.fixture
 def drained(images, values, tmp_path):
-    """Their pods are there, and the client of the gateway."""
+    """The gateway and the application, once their pods are ready, and the client of the gateway."""
     if attempt("auth", "can-i", "patch", "nodes").returncode != 0:
         pytest.skip(NODES)
     tolerations = [{"key": CORDONED, "operator": "Exists"}] if is_alone() else []
@@ -69,7 +69,7 @@ def on(node, name):
 
 @contextlib.contextmanager
 def uncordoned(node):
-    """In the end."""
+    """Uncordons the node at the end of the context."""
     try:
         yield
     finally:
@@ -77,7 +77,7 @@ def uncordoned(node):
 
 
 def drain(node):
-    """What it says. Of other pods than ours none is touched."""
+    """Drains the node of the tests' pods only. Returns the completed process."""
     return attempt("drain", node, f"--pod-selector={INSTANCE} in ({GATEWAY},{APPLICATION})", "--ignore-daemonsets", "--delete-emptydir-data",
                    f"--timeout={PATIENCE}s", patience=PATIENCE + 30)
 
@@ -103,6 +103,6 @@ def test_no_query_is_lost_when_a_node_is_drained(drained):
     of_clients.check(ASTRAY_AT_MOST)
     for one in of_applications.values():
         one.check()
-    # Where the budget has kept pods from going together, drain has been refused.
+    # The budget did not let the pods go at once: the drain was refused at first.
     refused = re.findall(r"violate the pod's disruption budget", done.stdout + done.stderr)
     assert bool(refused) == (len(before) > 1), done.stdout + done.stderr

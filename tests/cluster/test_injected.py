@@ -1,5 +1,5 @@
-"""Mode: injector, installed by Helm: pods that are made by the API in a labelled namespace run with Pillion, and nobody has put it in by hand.
-What it makes of each kind of pod is in test_policy.py."""
+"""The mode injector, installed by Helm: pods that are created through the API in a labelled namespace run with Pillion, without any change to
+their manifests. test_policy.py tests the result for each kind of pod."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from policies import KEY
 from under_load import LOOPBACK
 
 RELEASE = "injecting"
-# The namespace by whose label the policies know it.
+# The label of the namespace, by which the policies select it.
 LABEL_VALUE = "injecting"
 PUBLIC_ADDRESSES = {"v4:192.0.2.2", "v4:192.0.2.3"}
 POLICY = f"{RELEASE}.{HERE}"
@@ -25,7 +25,7 @@ WITHOUT = "dns"
 
 @pytest.fixture(scope="module")
 def policies_in_force(helm, values, images):
-    """For the namespace THERE."""
+    """Installs the policies for the namespace THERE."""
     if policies.missing():
         pytest.skip(policies.missing())
     policies.remove(RELEASE)
@@ -45,7 +45,7 @@ def application(image, name):
 
 
 def without_pillion(image, name):
-    """A pod that cannot have it, for its port."""
+    """A pod that cannot have Pillion, since it uses port 53."""
     pod = application(image, name)
     pod["spec"]["containers"][0]["ports"] = [{"containerPort": 53, "protocol": "UDP"}]
     return pod
@@ -63,7 +63,7 @@ def injected(policies_in_force, images):
 
 @pytest.fixture(scope="module")
 def warned(policies_in_force, images):
-    """What the API server says to a pod that cannot have Pillion."""
+    """The messages of the API server to a pod that cannot have Pillion."""
     done = attempt("create", "-f", "-", stdin=json.dumps(without_pillion(images["clients"], WITHOUT)))
     assert done.returncode == 0, done.stderr
     yield done.stderr
@@ -86,8 +86,8 @@ def test_a_pod_that_cannot_have_it_is_admitted_with_a_warning(warned):
 
 
 def test_the_audit_log_says_of_each_pod_whether_it_has_it(injected, warned):
-    """By the annotation of the policy that validates. The API hands out no audit log, and the API server of kubeadm or kind keeps none unless
-    it is told to: CLUSTER_AUDIT_LOG names the file of one that this machine can read."""
+    """The policy that validates adds an annotation to the audit log. The API does not give access to this log, and the API server of kubeadm or kind
+    only writes one if it is configured: CLUSTER_AUDIT_LOG names the file of one that this machine can read."""
     file = os.environ.get("CLUSTER_AUDIT_LOG")
     if not file:
         pytest.skip("CLUSTER_AUDIT_LOG is not set, and no API hands out the audit log")

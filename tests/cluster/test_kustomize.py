@@ -1,4 +1,4 @@
-"""Workloads that have Pillion by the kustomize component find by a bare name what is in their own namespace."""
+"""Workloads with Pillion from the kustomize component find the names of their own namespace by a bare name."""
 
 import json
 import shutil
@@ -12,13 +12,13 @@ from lookups import Pod
 from names import HERE, THERE
 from requirements import ROOT
 
-# {kind: its name}
+# {kind: name of its workload}
 WORKLOADS = {"deployment": "kustomized", "statefulset": "kustomized-set"}
 BOTH = pytest.mark.parametrize("namespace", (HERE, THERE))
 
 
 def configuration(component, resolver):
-    """The component's own, with the test's resolver for both the public one and the cluster's DNS."""
+    """The component's configuration, with the test's resolver as both the public resolver and the cluster's DNS."""
     config = yaml.safe_load((component / "pillion.yaml").read_text(encoding="utf-8"))
     config["upstreams"] = {
         "public": {"servers": [{"address": f"{resolver}:853", "tls_name": TLS_NAME}], "tls": {"ca_file": "/etc/pillion/ca.pem"}},
@@ -27,7 +27,7 @@ def configuration(component, resolver):
 
 
 def kustomization(directory, namespace, images, resolver, authority):
-    """One that has adopted the component as deploy/README.md says, with a configuration of its own."""
+    """A kustomization that uses the component as deploy/README.md says, with its own configuration."""
     component = directory.parent / "pillion"
     workloads = [objects.replicated(kind, namespace, name, 1, images["clients"], name)
                  for kind, name in zip(("Deployment", "StatefulSet"), WORKLOADS.values(), strict=True)]
@@ -50,7 +50,7 @@ def kustomization(directory, namespace, images, resolver, authority):
 
 @pytest.fixture(scope="module")
 def pods(images, resolver, authority, tmp_path_factory):
-    """{(namespace, kind): its pod}"""
+    """{(namespace, kind): pod of the workload}. Applies the kustomizations."""
     directory = tmp_path_factory.mktemp("kustomize")
     shutil.copytree(ROOT / "deploy" / "kustomize" / "pillion", directory / "pillion")
     apply(*(objects.service(namespace, "web", (("http", 80, "TCP"),)) for namespace in (HERE, THERE)))
@@ -70,7 +70,7 @@ def pods(images, resolver, authority, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def log(pods):
-    """Pillion's, shown with a test that fails."""
+    """Prints Pillion's logs, which pytest shows if the test fails."""
     yield
     for pod in pods.values():
         print(logs(pod.namespace, pod.name, "-c", "pillion"))
@@ -83,5 +83,5 @@ def test_a_bare_name_is_that_of_the_own_namespace(pods, kind, namespace):
     elsewhere = f"web.{THERE if namespace == HERE else HERE}"
     found = pods[namespace, kind].ask("glibc", [("host", "web"), ("host", elsewhere), ("host", "www.example.com")])
     assert f"v4:{own}" in found["host", "web"] and f"v4:{other}" in found["host", elsewhere]
-    # By TLS: the pod knows no other name server than Pillion.
+    # This answer has come by TLS: Pillion is the only name server of the pod.
     assert {"v4:192.0.2.2", "v4:192.0.2.3"} <= set(found["host", "www.example.com"])

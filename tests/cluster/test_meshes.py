@@ -1,5 +1,5 @@
-"""A pod with a mesh's proxy and Pillion starts, and its names are found. The proxies are stand-ins that wait for a name of their control plane as
-the real ones do; where they stand in a pod is what the meshes' injectors make of it (behind-* in tests/inject/corpus)."""
+"""A pod with the proxy of a service mesh and Pillion starts and finds names. The proxies are stand-ins that wait for a name of their control plane,
+like the real ones. Their places in the pod are those that the injectors of the meshes choose (behind-* in tests/inject/corpus)."""
 
 import copy
 import json
@@ -16,19 +16,19 @@ from program import Program
 PROXY = pathlib.Path(__file__).with_name("mesh_proxy.py").read_text(encoding="utf-8")
 HTTP = (("http", 80, "TCP"),)
 PUBLIC_NAME, PUBLIC_ADDRESSES = "www.example.com", {"v4:192.0.2.2", "v4:192.0.2.3"}
-# Of a proxy that cannot find its control plane, before its pod is taken for one that does not start.
+# Failed lookups of the control plane after which the pod counts as one that does not start.
 FAILURES = 5
 
 
 def application(image):
-    """A pod whose init container fails at a name that is not found, and the pod with it."""
+    """A pod whose init container fails, and the pod with it, if it does not find a name."""
     spec = objects.pod_spec(image, restartPolicy="Never")
     spec["initContainers"] = [{**objects.container(image), "name": "migrate", "command": ["/usr/bin/getent", "hosts", f"web.{THERE}"]}]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app", "namespace": HERE}, "spec": spec}
 
 
 def network_init(image, name):
-    """Theirs redirects the pod's traffic, which a stand-in has no right to: it keeps the place."""
+    """Stands in for the init container that redirects the pod's traffic. It does nothing, since the stand-in has no privileges."""
     return {**objects.container(image), "name": name, "command": ["/bin/busybox", "true"]}
 
 
@@ -39,7 +39,8 @@ def stand_in(image, name, port, path, control_plane):
 
 
 def linkerd(pod, image, native=True, waits=True):
-    """Native: in front of all. Ordinary: first of the containers, whose hook the others wait for, and the network's init container last."""
+    """Adds Linkerd's proxy to the pod. A native one is the first init container. An ordinary one is the first container, for whose hook the others
+    wait, and the network's init container is the last."""
     pod = copy.deepcopy(pod)
     spec = pod["spec"]
     one = stand_in(image, "linkerd-proxy", 4191, "/ready", f"linkerd-dst-headless.{THERE}.svc.{DOMAIN}.")
@@ -56,8 +57,8 @@ def linkerd(pod, image, native=True, waits=True):
 
 
 def istio(pod, image, native):
-    """Native: in front of all. Ordinary: the last of the containers, and the network's init container last of those. The name has no final
-    dot, and is found along the search list."""
+    """Adds Istio's proxy to the pod. A native one is the first init container. An ordinary one is the last container, and the network's init
+    container the last init container. The name of the control plane has no final dot: it is found along the search list."""
     pod = copy.deepcopy(pod)
     spec = pod["spec"]
     one = stand_in(image, "istio-proxy", 15021, "/healthz/ready", f"istiod.{THERE}.svc")
@@ -74,7 +75,7 @@ def named(name, pod):
     return {**pod, "metadata": {**pod["metadata"], "name": name}}
 
 
-# {name: its proxy}
+# {pod: its proxy}
 STARTING = {
     "linkerd-in-front": "linkerd-proxy",
     "linkerd-ordinary": "linkerd-proxy",
@@ -91,15 +92,15 @@ def meshed(image, inject):
     behind_linkerd = linkerd(with_pillion["linkerd"], image)
     behind_istio = istio(with_pillion["istio"], image, native=True)
     return [
-        # Pillion, which the mesh has gone in front of, is put in again.
+        # The mesh has put its proxy in front of Pillion; Pillion is injected again.
         named("linkerd-in-front", inject(behind_linkerd, "linkerd")),
-        # The mesh's injector was first.
+        # The mesh's injector ran first.
         named("istio-in-front", inject(istio(app, image, native=True), "istio")),
-        # The mesh's injector was last, as an admission webhook is, and its proxy is no native sidecar, or none that waits.
+        # The mesh's injector ran last, like an admission webhook, and its proxy is no native sidecar, or one that does not wait.
         named("linkerd-ordinary", linkerd(with_pillion["linkerd"], image, native=False)),
         named("linkerd-not-waiting", linkerd(with_pillion["linkerd"], image, waits=False)),
         named("istio-ordinary", istio(with_pillion["istio"], image, native=False)),
-        # The same with a native one that waits.
+        # The same with a native proxy that waits.
         named("linkerd-stuck", behind_linkerd),
         named("istio-stuck", behind_istio),
     ]
@@ -107,7 +108,7 @@ def meshed(image, inject):
 
 @pytest.fixture(scope="module")
 def pods(images, values, tmp_path_factory):
-    """All at once, since each takes its time."""
+    """Starts all pods at once, since each needs a while."""
     program = Program(tmp_path_factory.mktemp("values"))
 
     def inject(pod, mesh):
@@ -121,7 +122,7 @@ def pods(images, values, tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def log(request, pods):
-    """Of the pod, shown with a test that fails."""
+    """Prints the pod's logs, which pytest shows if the test fails."""
     yield
     name = request.node.callspec.params["name"]
     print(json.dumps({one: state["state"] for one, state in states(name).items()}, indent=1))
@@ -130,7 +131,7 @@ def log(request, pods):
 
 
 def states(name):
-    """{container: its status}"""
+    """{container: its status} of a pod."""
     status = get("pod", HERE, name)["status"]
     return {one["name"]: one for key in ("initContainerStatuses", "containerStatuses") for one in status.get(key, [])}
 
@@ -148,7 +149,7 @@ def test_both_start_and_names_are_found(name, proxy):
 
 @pytest.mark.parametrize("name, proxy", STUCK.items(), ids=STUCK)
 def test_a_native_proxy_that_waits_in_front_of_pillion_keeps_both_from_starting(name, proxy):
-    """What Pillion's place is for, and what helm/README.md says of the order: were it not so, the test above would show nothing."""
+    """This is the reason for Pillion's place in the pod, and README describes it. Without this the test above would prove nothing."""
     wait_until(lambda: kubectl("-n", HERE, "logs", name, "-c", proxy, check=False).count("failed: ") >= FAILURES,
                f"{proxy} has looked for its control plane in vain", patience=PATIENCE)
     state = states(name)

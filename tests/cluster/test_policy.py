@@ -1,4 +1,4 @@
-"""The policies of mode: injector, as a real API server evaluates them: a pod becomes what `pillion inject` makes of it."""
+"""The policies of the mode injector, evaluated by a real API server: a pod gets what `pillion inject` gives it."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from program import Program
 SIDECAR = "pillion.dev/sidecar"
 WEB = {"metadata": {}, "spec": {"containers": [{"name": "web", "image": "registry.example/web:1"}]}}
 HOST_NETWORK = {"metadata": {}, "spec": {**WEB["spec"], "hostNetwork": True}}
-# What CEL cannot know: whether a text is YAML, and what the pod's own configuration says of ports.
+# Cases that CEL cannot decide: whether a text is YAML, and which ports the pod's own configuration uses.
 DIFFERENT = {"annotation-config-not-yaml", "annotation-config-with-a-mesh"}
 SPECIAL = {
     "warning": {"enforce": "Warn"},
@@ -31,14 +31,14 @@ def injector(name, values, **more):
 
 
 class Corpus:
-    """Its pods, by the namespaces of their values, before and after the policies are there."""
+    """The corpus's pods, by the namespaces for their values, before and after the policies apply."""
 
     def __init__(self, program):
         self.values = {}  # by namespace
         self.reasons = {}
         self.asked = {}  # by (namespace, name)
         for case in corpus.cases():
-            # A pod that has Pillion is to stay, whatever the values.
+            # A pod with Pillion must be left unchanged whatever the values are.
             values = corpus.own_values("pod" if case.startswith("injected-") else case)
             namespace = next((name for name, known in self.values.items() if known == values), f"{OWN}-{len(self.values)}")
             self.values[namespace] = values
@@ -78,7 +78,7 @@ def program(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pods(program, tmp_path_factory):
-    """The corpus, asked for with and without the policies."""
+    """The corpus, with the answers of the API server without and with the policies."""
     found = Corpus(program)
     policies.remove_all()
     special = {f"{OWN}-{name}": more for name, more in SPECIAL.items()}
@@ -97,7 +97,7 @@ def pods(program, tmp_path_factory):
 
 
 def wait_for_policies(namespaces):
-    """The API server learns of them by and by. One warns, one changes no pod, and one excludes its namespace."""
+    """Waits until the API server applies the policies. One set of values only warns, one changes no pod, and one excludes its namespace."""
     def are_there():
         answers = Answers([pod(name, f"{one}.{name}", {"web": WEB, "host": HOST_NETWORK}[one]) for name in namespaces for one in ("web", "host")])
         denied = [key for key in answers.refused if key[1].startswith("host")]
@@ -117,28 +117,28 @@ def injectable(pods):
 
 
 def test_the_corpus_is_there(pods):
-    """Nearly all of it: a pod that no API server takes is none for the policies."""
+    """The API server takes nearly all pods of the corpus. The policies do not see a pod that it refuses."""
     assert len(injectable(pods)) > 90 and len(pods.plain.pods) > 0.9 * len(pods.asked), pods.plain.text
 
 
 def test_pods_become_what_the_program_makes_of_them(pods):
-    """But for the marker: it tells what was not there before, and the API server has filled in its defaults before."""
+    """The pods are equal except for the marker. It records what the pod lacked, and the API server fills in defaults before the policies run."""
     assert differences(pods.expected.pods, pods.got.pods, injectable(pods), marker=False) == []
 
 
 def test_the_marker_tells_what_was_not_there(pods):
-    """By it `pillion uninject` gives the pod back as the API server would have stored it."""
+    """With this marker `pillion uninject` restores the pod as the API server would have stored it."""
     keys = injectable(pods)
     assert differences(pods.plain.pods, by_name(pods.program.uninject([as_asked(pods.got.pods[key]) for key in keys])), keys) == []
 
 
 def test_the_program_finds_nothing_to_change(pods):
-    """`pillion inject` gives the same bytes of data, marker and all, for the pod as the policy has seen it."""
+    """For a pod as the policy has changed it, `pillion inject` changes nothing, including the marker."""
     for namespace, values in pods.values.items():
         keys = [key for key in injectable(pods) if key[0] == namespace]
         got = {key: as_asked(pods.got.pods[key]) for key in keys}
         again = by_name(pods.program.inject(list(got.values()), values)) if keys else {}
-        # The API server gives Pillion's container its own defaults, and the token of the pod.
+        # The API server adds its own defaults to Pillion's container, and mounts the pod's token.
         assert [key for key in keys if again[key]["metadata"]["annotations"]["pillion.dev/injected"]
                 != got[key]["metadata"]["annotations"]["pillion.dev/injected"]] == []
 
@@ -190,7 +190,8 @@ def test_what_only_the_program_can_know(pods):
 
 
 def test_who_is_left_alone(pods):
-    """Opted out by label, in a namespace without the label, in the release's own, in an excluded one, in one of the system's."""
+    """These pods are left unchanged: opted out by a label, in a namespace without the label, in the release's namespace, in an excluded one, and in
+    a system namespace."""
     out = {"metadata": {"labels": {KEY: "false"}}, "spec": WEB["spec"]}
     places = {f"{OWN}-unlabelled": WEB, OWN: WEB, f"{OWN}-excluding": WEB, f"{OWN}-meshed": out, "kube-public": WEB}
     with policies.namespace_label("kube-public", f"{OWN}-meshed"):
@@ -209,7 +210,7 @@ def test_who_is_warned(pods):
 
 
 def test_where_the_program_puts_it_in_the_rest_is_denied(pods):
-    """Of an older cluster: without the policy that changes pods."""
+    """In an older cluster, which lacks the policy that changes pods, pods without Pillion are denied."""
     name = f"{OWN}-guarded"
     web = pod(name, "web", WEB)
     injected = pods.program.injected({**web, "metadata": {**web["metadata"], "name": "injected"}}, next(iter(pods.values.values())))
@@ -221,7 +222,7 @@ def test_where_the_program_puts_it_in_the_rest_is_denied(pods):
 
 
 def mesh(name, namespace):
-    """Policies in the place of a mesh's injector: a proxy before all that is there."""
+    """Policies that stand in for the injector of a mesh: they put a proxy in front of all containers."""
     group = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name, "labels": {"app.kubernetes.io/instance": OWN}}}
     proxy = f"""(has(object.spec.initContainers) ? [] : [JSONPatch{{op: "add", path: "/spec/initContainers", value: []}}]) +
       [JSONPatch{{op: "add", path: "/spec/initContainers/0", value: {{"name": "{name}", "image": "registry.example/proxy:1"}}}}]"""
@@ -235,7 +236,7 @@ def mesh(name, namespace):
 
 
 def test_first_again_after_a_mesh_has_put_its_proxy_in_front(pods):
-    """Of the policies of a cluster, those of a mesh come before Pillion's or after it."""
+    """Policies of a mesh may run before or after Pillion's."""
     name = f"{OWN}-meshed"
     proxies = [f"aa-{OWN}", f"zz-{OWN}"]
     apply(*(one for proxy in proxies for one in mesh(proxy, name)))

@@ -1,8 +1,8 @@
-"""No query is lost while pods are replaced by a rollout. Of the chart's modes that serve other pods, queries go to the Service's address, each
-only once; in the mode workload each application asks the Pillion of its own pod, from its first moment to its last.
+"""A rollout that replaces pods loses no query. For the modes that serve other pods, each query is sent once to the address of the Service. In the
+mode workload each application asks the Pillion of its own pod from its start to its end.
 
-ROLLOUTS of each mode are begun within ROLLOUT_SECONDS, one after the other: ROLLOUTS=5 ROLLOUT_SECONDS=60 is the full measure. Without ROLLOUTS
-they are left out: they take minutes, and a machine that is busy with other things decides too."""
+Each mode makes ROLLOUTS rollouts within ROLLOUT_SECONDS, one after the other. ROLLOUTS=5 ROLLOUT_SECONDS=60 is the full measurement. Without
+ROLLOUTS these tests are skipped: they take minutes, and the load of the machine changes their result."""
 
 import os
 import time
@@ -21,7 +21,7 @@ SECONDS = float(os.environ.get("ROLLOUT_SECONDS", "10"))
 pytestmark = pytest.mark.skipif(ROLLOUTS == 0, reason="rollouts under load: only with ROLLOUTS=1 or more")
 CLIENT = "load"
 
-# Each one's workload, and what it has to have set: an autoscaler has nothing to go by where the cluster has no metrics.
+# The workload of each mode, and its values. There is no autoscaler, since the cluster may have no metrics.
 MODES = {
     "gateway": ("deployment", {"gateway": {"autoscaling": {"enabled": False}}}),
     "daemonset": ("daemonset", {}),
@@ -37,7 +37,7 @@ def client(namespaces, images):
 
 
 class Release:
-    """Of one of the modes."""
+    """A release of one of the modes."""
 
     def __init__(self, name, kind):
         self.workload = f"{kind}/{name}"
@@ -45,7 +45,7 @@ class Release:
         await_rollout(HERE, self.workload)
 
     def pods(self):
-        """Those too that are on their way out."""
+        """The names of the pods, including those that are being deleted."""
         return {pod["metadata"]["name"] for pod in get("pods", HERE, "-l", self.selector)["items"]}
 
     def replace_pods(self):
@@ -53,11 +53,11 @@ class Release:
         await_rollout(HERE, self.workload)
 
     def roll(self, after_each=lambda: None):
-        """ROLLOUTS times within SECONDS, and until the old pods have gone."""
+        """Rolls the workload ROLLOUTS times within SECONDS, and waits until the old pods have gone."""
         start = time.monotonic()
         old = set()
         for number in range(ROLLOUTS):
-            # Spread over the time, so that pods of one rollout leave while those of the next come.
+            # The rollouts are spread over the time, so that pods of one end while those of the next start.
             time.sleep(max(0.0, start + number * SECONDS / ROLLOUTS - time.monotonic()))
             old |= self.pods()
             self.replace_pods()
@@ -69,7 +69,7 @@ class Release:
 
 @pytest.fixture
 def release(values, tmp_path):
-    """Makes one, and shows its pods that are there in the end with a test that fails."""
+    """A function that makes a release. The logs of the pods that exist at the end are shown if the test fails."""
     made = []
 
     def make(name, mode, kind, more):
@@ -81,7 +81,7 @@ def release(values, tmp_path):
     for one in made:
         print(logs(HERE, "-l", one.selector, "--all-containers"))
         kubectl("-n", HERE, "delete", one.workload, "--wait=false", "--ignore-not-found")
-        # Nobody asks any more, so nobody is to wait for a drain.
+        # There are no more queries, so that no drain is needed.
         kubectl("-n", HERE, "delete", "pods", "-l", one.selector, "--grace-period=1", "--wait=false")
 
 

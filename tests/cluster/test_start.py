@@ -1,6 +1,7 @@
-"""How much later an application starts in a pod with Pillion than in one without: STARTS pairs of pods, each pair made at once.
+"""How much later an application starts in a pod with Pillion than in one without. STARTS pairs of pods are measured, and the pods of a pair are
+made at once.
 
-STARTS=10 is the full measure. Without STARTS it is left out: what it measures depends on what else the machine does."""
+STARTS=10 is the full measurement. Without STARTS the test is skipped: the load of the machine changes its result."""
 
 import os
 import statistics
@@ -17,21 +18,21 @@ LATER_AT_MOST = 0.3
 
 
 def application(image, name):
-    """A pod that says by the node's clock when its application has started."""
+    """A pod whose application prints the time of its start by the node's clock."""
     spec = objects.pod_spec(image, affinity=objects.beside_the_resolver(), restartPolicy="Never")
     spec["containers"][0]["command"] = ["/bin/busybox", "sh", "-c", "busybox cat /proc/uptime; busybox sleep 3600"]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": HERE}, "spec": spec}
 
 
 def started(name):
-    """Seconds by the clock of the node."""
+    """The start of the pod's application in seconds of the node's clock."""
     return float(kubectl("-n", HERE, "logs", name, "-c", objects.CONTAINER).split()[0])
 
 
 def later(pods, number):
-    """By how much the application of the second has started later than that of the first."""
+    """How many seconds later the application of the second pod has started than that of the first."""
     names = [pod["metadata"]["name"] for pod in pods]
-    # Whichever comes first has the start of its sandbox first: they take turns.
+    # The node starts the sandbox of the first pod first, so that the order alternates.
     apply(*(pods if number % 2 else reversed(pods)))
     try:
         wait_for("condition=Ready", HERE, *(f"pod/{name}" for name in names))

@@ -1,4 +1,4 @@
-"""Pillion's worker is killed under load: its supervisor starts another, and an application hardly notices."""
+"""Pillion's worker is killed under load. Its supervisor starts another one, and the application only loses few queries."""
 
 import json
 import time
@@ -12,12 +12,12 @@ from under_load import LOOPBACK, load
 
 pytestmark = pytest.mark.usefixtures("shop_log")
 KILLS = 5
-# So that the next worker serves for a while before it is killed as well.
+# Seconds for which a worker serves before it is killed.
 PAUSE = 1.0
-# As libc's: of a query that a worker had read when it was killed nobody knows any more.
+# Two attempts, like libc: a killed worker loses the queries that it has read.
 ATTEMPTS = "--attempts=2"
 KILLER = "killer"
-# The first process is the supervisor, the worker its child.
+# Process 1 is the supervisor; the worker is its child.
 KILL_WORKER = """
 import os, pathlib, signal
 for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
@@ -28,7 +28,8 @@ for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
 
 @pytest.fixture
 def kill_worker(shop, images):
-    """From an ephemeral container that sees Pillion's processes and has its user: Pillion's image has no program that kills."""
+    """Kills the worker from an ephemeral container that sees Pillion's processes and runs as its user, since Pillion's image has no program for
+    it."""
     container = objects.container(images["clients"])
     container["securityContext"] |= {"runAsUser": 65532}
     kubectl("-n", HERE, "patch", "pod", shop.name, "--subresource=ephemeralcontainers", "--patch", json.dumps(
@@ -43,7 +44,7 @@ def kill_worker(shop, images):
 
 
 def restarts(pod):
-    """(of the worker, by Pillion's metrics; of the container, by the kubelet)"""
+    """(restarts of the worker by Pillion's metrics, restarts of the container by the kubelet)"""
     metrics = ("/bin/busybox", "wget", "-q", "-O", "-", f"http://{LOOPBACK}:9153/metrics")
     text = kubectl("-n", HERE, "exec", pod.name, "-c", pod.container, "--", *metrics)
     (of_worker,) = (float(line.split()[1]) for line in text.splitlines() if line.startswith("pillion_worker_restarts_total "))

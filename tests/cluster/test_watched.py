@@ -1,5 +1,5 @@
-"""The chart's PodMonitor, as the Prometheus operator reads it: by it a real Prometheus in the cluster finds the pods that it is for, and no
-others. Debian's Prometheus is built without the discovery of pods: it is given as targets, with the labels by which it selects, what that finds."""
+"""The chart's PodMonitor with a real Prometheus in the cluster: Prometheus finds the pods that the PodMonitor selects, and no others. Debian's
+Prometheus is built without the discovery of pods. The test gives it the targets and labels that the discovery would give."""
 
 import json
 import re
@@ -16,7 +16,7 @@ from lookups import Pod
 from names import HERE
 
 PROMETHEUS = "prometheus"
-# By their selectors: one release's pods, and every pod that has Pillion.
+# The two selectors: the pods of one release, and all pods with Pillion.
 MONITORS = {"release": {}, "fleet": {"fleet": True}}
 
 
@@ -25,7 +25,7 @@ def label_name(text):
 
 
 def discovered(pod):
-    """The targets of a pod, as Prometheus' discovery for `role: pod` makes them: one for each port of each container, init containers too."""
+    """The targets that Prometheus' discovery for `role: pod` makes of a pod: one for each port of each container, including init containers."""
     metadata, spec = pod["metadata"], pod["spec"]
     own = {"namespace": metadata["namespace"], "pod_name": metadata["name"], "pod_phase": pod["status"]["phase"],
            **{f"pod_label_{label_name(key)}": value for key, value in metadata.get("labels", {}).items()}}
@@ -37,7 +37,7 @@ def discovered(pod):
 
 
 def scrape_config(job, monitor, pods):
-    """What the operator makes of a PodMonitor's selectors and of its port."""
+    """The scrape configuration that the operator makes of a PodMonitor's selectors and port."""
     spec = monitor["spec"]
     (endpoint,) = spec["podMetricsEndpoints"]
     everywhere = spec.get("namespaceSelector", {}).get("any", False)
@@ -61,14 +61,14 @@ def scrape_config(job, monitor, pods):
 
 
 class Prometheus(Pod):
-    """It, once it is ready, with what it was given to scrape: `with_pillion` are (namespace, pod, container) of all that have Pillion."""
+    """Prometheus, once it is ready. `with_pillion` are (namespace, pod, container) of all pods with Pillion."""
 
     def __init__(self, with_pillion):
         super().__init__(PROMETHEUS)
         self.with_pillion = with_pillion
 
     def query(self, expression):
-        """{(namespace, pod, container): value}"""
+        """Evaluates an expression. Returns {(namespace, pod, container): value}."""
         url = f"http://127.0.0.1:9090/api/v1/query?{urllib.parse.urlencode({'query': expression})}"
         command = self.execute("/bin/busybox", "wget", "-q", "-O", "-", url)
         done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True)

@@ -1,4 +1,4 @@
-"""Names that are asked for RATE times a second over UDP and as often over TCP, by load.py, and what became of it."""
+"""Asks for names RATE times a second over UDP and RATE times a second over TCP, by load.py, and reads the results."""
 
 import contextlib
 import json
@@ -11,18 +11,18 @@ from objects import CONTAINER
 
 RATE = 200
 NAMES = ["www.example.com.", "example.com.", "web.example.com.", "alias.example.com.", "a.b.c.d.example.com."]
-# Answers that Pillion gave, but that came with the address of the pod instead of the Service's. A node forgets all flows to a pod that is no
-# longer ready (kube-proxy does, one by one), and so now and then one whose answer is under way, which then finds no way back.
+# Answers that came from the address of the pod in place of that of the Service. A node (kube-proxy) deletes the flows to a pod that is no longer
+# ready one by one, and so in rare cases one whose answer is on its way, which is then not translated.
 ASTRAY = "astray"
-# Of a rollout or a drain.
+# The limit for a rollout or a drain.
 ASTRAY_AT_MOST = 2
 LOOPBACK = "127.0.0.1"
-# How long an application goes on to ask after it has been told to end.
+# Seconds for which an application goes on asking after SIGTERM.
 LINGER = 3
 
 
 class Results:
-    """What load.py has told. `begun` is in seconds since the epoch: failures are shown by their distance from it."""
+    """The results of load.py. `begun` is in seconds since the epoch; failures are shown relative to it."""
 
     def __init__(self, told, begun):
         self.seconds = told.pop("seconds")
@@ -38,12 +38,12 @@ class Results:
         return "\n".join(lines)
 
     def failed(self):
-        """What became of those that have no answer."""
+        """The outcomes of the lookups that have failed."""
         return [outcome for result in self.by_protocol.values() for _, _, outcome in result["failed"]]
 
     def check(self, astray_at_most=0):
         results = self.by_protocol.values()
-        # The client was not what was slow.
+        # The client itself was not the bottleneck.
         assert all(result["sent"] >= 0.9 * RATE * self.seconds for result in results), str(self)
         assert all(result["answered"] + len(result["failed"]) == result["sent"] for result in results), str(self)
         assert not [one for one in self.failed() if one != ASTRAY], str(self)
@@ -52,7 +52,7 @@ class Results:
 
 @contextlib.contextmanager
 def load(pod, server, *options):
-    """From a pod with the clients. Yields what ends it and returns its results."""
+    """Runs load.py in a pod with the clients. Yields a function that ends it and returns its results."""
     command = pod.execute("/usr/bin/python3", "/load.py", *options, server, str(RATE), *NAMES)
     begun = time.time()
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -64,12 +64,12 @@ def load(pod, server, *options):
 
 
 def as_application(container):
-    """The container of a pod's application that does nothing but ask Pillion, from its first moment until LINGER after it is told to end."""
+    """The container of an application that only asks Pillion, from its start until LINGER seconds after SIGTERM."""
     return {**container, "command": ["/usr/bin/python3", "/load.py", "--linger", str(LINGER), LOOPBACK, str(RATE), *NAMES]}
 
 
 class Applications:
-    """The pods of a selector whose application asks. What each has told in its end is read from its log, and so has to be followed before."""
+    """The applications in the pods of a selector. Each prints its results at its end, so that its log must be followed before."""
 
     def __init__(self, selector):
         self.selector = selector
@@ -77,7 +77,7 @@ class Applications:
         self.following = {}
 
     def follow(self):
-        """Those that are ready. Returns their names."""
+        """Follows the logs of the ready pods. Returns their names."""
         names = [pod["metadata"]["name"] for pod in ready_pods(HERE, self.selector)]
         for name in names:
             if name not in self.following:
@@ -86,7 +86,7 @@ class Applications:
         return names
 
     def results(self):
-        """{pod: its results}, once all have ended."""
+        """{pod: its results}. Waits until all applications have ended."""
         found = {}
         for name, process in self.following.items():
             text, _ = process.communicate(timeout=PATIENCE)

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
-"""Resolves names by one of the tools below, in a pod. On standard input {"tool": NAME, "lookups": [[KIND, NAME], ...]}, on standard output
-the same list, to each its words: addresses and names sorted, or what the tool says of a failure. What differs from one answer of the same
-server to the next, or from one pod to the other by intent, is left out; where that is done a comment says so.
+"""Resolves names by one of the tools below, in a pod. Standard input has {"tool": NAME, "lookups": [[KIND, NAME], ...]}. Standard output gets the
+same list with the words of each lookup: addresses and names, sorted, or the tool's error. Differences that are expected between two answers of
+one server, or between the two pods, are left out; a comment at each such place says so.
 
     ask.py                   one request
-    ask.py watch NAME...     getaddrinfo of these names, again and again: a line of JSON for each change, until standard input ends
-    ask.py disturb NAME...   asks for their TXT, NS and SOA records, again and again, until standard input ends
+    ask.py watch NAME...     looks these names up by getaddrinfo repeatedly, prints a line of JSON for each change, ends with standard input
+    ask.py disturb NAME...   asks for their TXT, NS and SOA records repeatedly, ends with standard input
 """
 
 import concurrent.futures
@@ -19,11 +19,11 @@ import time
 
 import dns.message
 
-# Above what each resolver takes to give up.
+# Seconds. Larger than the time after which each resolver gives up.
 PATIENCE = 60
-# Time between two looks of `watch`.
+# Seconds between two lookups of `watch`.
 PAUSE = 0.05
-# Time between two rounds of `disturb`; below the TTL of what a cluster's DNS says about its zones.
+# Seconds between two rounds of `disturb`. Smaller than the TTL of the answers of a cluster's DNS about its zones.
 ROUND = 0.5
 
 # A tool that reads "KIND NAME" lines and prints "KIND<tab>NAME<tab>WORD..." lines.
@@ -51,14 +51,14 @@ def resolv_conf(keyword):
 
 
 def walked(name):
-    """The names that a walk along the search list asks for, in their order, the name itself among the others."""
+    """The names that a walk along the search list asks for, in order, including the name itself."""
     name = name.lower()
     return [name] if name.endswith(".") else [*(f"{name}.{domain}" for domain in resolv_conf("search")), name]
 
 
 def is_walks_alias(name, alias, target):
-    """Pillion answers the first step of a walk with what the whole walk finds, by an alias of the step that finds it. deploy/QUERIES.md says so;
-    that alias is left out of what is compared."""
+    """True for the alias with which Pillion answers the first step of a search-list walk: it points to the step with the result. README describes
+    it; the comparison leaves it out."""
     first, *others = walked(name)
     return alias.rstrip(".").lower() == first and target.rstrip(".").lower() in others
 
@@ -69,18 +69,18 @@ def getent(database):
         words = set()
         for line in out.lower().splitlines():
             found, *more = line.split()
-            # `hosts` has the name that the addresses are of and then its aliases, of which the first step of the walk may be one.
+            # `hosts` contains the canonical name and then its aliases. One alias may be the first step of the walk.
             words |= {found, *more[:1], *(word for word in more[1:] if word != walked(name)[0])}
         return sorted(words) if code == 0 else [f"exit {code}"]
     return ask
 
 
 def busybox(kind, name):
-    """Of what it prints the addresses, the aliases and the complaints; not the names, which are the walked ones where it has walked."""
+    """The addresses, aliases and errors that nslookup prints. The names are left out, since they depend on the walk."""
     code, out = run("busybox", "nslookup", name)
     words = {f"exit {code}"}
     for line in out.partition("\n\n")[2].splitlines():
-        # The server's address is in front of the first empty line.
+        # The server's address is before the first empty line.
         if match := re.match(r"Address.*?: *(\S+)$|\S+\tname = (\S+)$|\*\* server can't find \S+: (\w+)$", line):
             words.add(next(word for word in match.groups() if word))
         elif match := re.match(r"(\S+)\tcanonical name = (\S+)$", line):
@@ -90,9 +90,9 @@ def busybox(kind, name):
 
 
 def dig(*options):
-    """Code and records without their TTLs, the latter in no order."""
+    """The response code and the records without TTLs, in no order."""
     def ask(kind, name):
-        # Any other kind is a type's name.
+        # Each other kind is the name of a type.
         types = {"host": ["A", "AAAA"]}.get(kind, [kind.upper()])
         words = []
         for type_ in types:
@@ -106,8 +106,8 @@ def dig(*options):
                     continue
                 owner, _, _, *record = fields
                 if record[0] == "SOA":
-                    del record[3]  # the serial, which changes with whatever changes in the cluster
-                # dig says in which letters it has asked; the records have those of the server.
+                    del record[3]  # the serial, which each change in the cluster changes
+                # dig prints the question in the case of the query; the records have the case of the server.
                 if not (record[0] == "CNAME" and is_walks_alias(name, owner, record[1])):
                     words.append(" ".join([owner.lower(), *record]))
         return sorted(words)
@@ -126,7 +126,7 @@ TOOLS = {
 
 def answers(tool, lookups):
     if tool in TOOLS:
-        # Each is a process that mostly starts; two at a time are as fast as the machine of a small node.
+        # Each lookup is a process that mostly starts up: two at a time use the machine of a small node fully.
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             return list(pool.map(lambda lookup: TOOLS[tool](*lookup), lookups))
     text = "".join(f"{kind} {name}\n" for kind, name in lookups)
@@ -159,7 +159,7 @@ def disturb(names):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.connect((resolv_conf("nameserver")[0], 53))
         while not select.select([sys.stdin], [], [], ROUND)[0]:
-            # Nobody reads the answers: it is enough that the resolver has given them.
+            # The answers are not used: the test only needs the resolver to give them.
             for query in queries:
                 client.send(query)
             print("asked", flush=True)

@@ -1,14 +1,14 @@
 #!/usr/bin/python3
-"""Asks one server for an address, RATE times a second over UDP and as often over TCP, until standard input ends, in a pod. Each query has a
-socket of its own, as libc's have, and is sent once: nothing that a second try would hide is hidden. Prints "asking" when it has begun, and
-in the end how long it has asked, and for each protocol how many look-ups were begun and answered, how many queries were sent again, the
-slowest answer in seconds, and the failures as (seconds since the epoch at which the last query was sent, source port, what became of it).
-"astray" is an answer that came from another address than was asked.
+"""Asks one server for addresses, RATE times a second over UDP and RATE times a second over TCP, in a pod, until standard input ends. Each query
+has its own socket, like those of libc, and is sent once, so that a second attempt hides no loss. Prints "asking" at the start. At the end
+prints the duration, and for each protocol the number of lookups begun and answered, the number of queries sent again, the slowest answer in
+seconds, and the failures as (seconds since the epoch at which the last query was sent, source port, outcome). The outcome "astray" is an
+answer from another address than the one asked.
 
     load.py [--attempts N] [--linger SECONDS] ADDRESS RATE NAME...
 
-With --attempts a look-up has so many queries, as libc's have two: the next is sent when one has failed. With --linger it is the application
-of a pod: it does not wait for the server to be there, and ends so long after SIGTERM instead of with standard input.
+With --attempts a lookup has up to N queries, like the two of libc: the next one is sent when one has failed. With --linger the program is the
+application of a pod: it does not wait for the server, and ends SECONDS after SIGTERM in place of at the end of standard input.
 """
 
 import argparse
@@ -25,20 +25,20 @@ import time
 import dns.message
 
 PORT = 53
-# From when a query counts as failed; libc would try again after five.
+# Seconds after which a query has failed. libc waits for five.
 PATIENCE = 2.0
 HEADER = 12
-# Of Linux's <linux/in.h>, not in every release of Python: a socket that is not connected hears of ICMP's errors too.
+# From Linux's <linux/in.h>; some releases of Python lack it. With it a socket that is not connected learns of ICMP errors too.
 IP_RECVERR = 11
 ASTRAY = "astray"
 EARLY_PORTS = range(20000, 20100)
-# Seconds for one of these tries, and between two.
+# Seconds for one of these attempts, and between two.
 TRY = 0.3
 
 
 class Query:
-    """One, from its socket to its end. `outcome` is None until then, and "" where it was answered. `before` is the query of the same look-up
-    that has failed, or None."""
+    """One query. `outcome` is None until the query ends, then "" if it was answered, or the failure. `before` is the failed query of the same
+    lookup, or None."""
 
     def __init__(self, protocol, server, wire, before=None):
         self.wire = wire
@@ -54,7 +54,7 @@ class Query:
         over_tcp = protocol == "tcp"
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM if over_tcp else socket.SOCK_DGRAM)
         self.socket.setblocking(False)
-        # What is written to a socket that connects would be refused.
+        # A write to a socket that is still connecting would fail.
         self.events = select.EPOLLOUT if over_tcp else select.EPOLLIN
         self.attempt(self.connect if over_tcp else self.send)
         if self.outcome is None:
@@ -65,7 +65,7 @@ class Query:
             self.socket.connect(self.server)
 
     def send(self):
-        """Not by a connected socket, as libc's is, lest the kernel keeps from us what comes from another address."""
+        """Sends with a socket that is not connected, unlike libc: the kernel would drop answers from another address."""
         self.socket.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         self.socket.sendto(self.wire, self.server)
 
@@ -108,7 +108,7 @@ class Load:
         self.server = server
         self.interval = 1 / rate
         self.attempts = attempts
-        self.until = None  # when it ends, where that is known
+        self.until = None  # the time of the end, or None if it is not known yet
         self.questions = [dns.message.make_query(name, "A").to_wire() for name in names]
         self.poll = select.epoll()
         self.open = {}
@@ -146,7 +146,7 @@ class Load:
         self.book(query)
 
     def wait(self, seconds):
-        """For events, and then for who has waited too long: in this order, so that what came while this process did not run counts."""
+        """Handles events, then timeouts: in this order, so that an answer that came while this process did not run counts."""
         events = self.poll.poll(max(0.0, seconds))
         for descriptor, _ in events:
             query = self.open[descriptor]
@@ -179,8 +179,8 @@ class Load:
 
 
 def await_service(server, wire):
-    """Nodes learn of a new Service some time after it is there. A try that came too early they remember by its port: so these are not of the
-    range from which the kernel takes those of the load."""
+    """Waits until the Service answers. Nodes learn of a new Service after some time, and remember the port of an attempt that came too early. These
+    attempts use ports outside of the range from which the kernel takes the ports of the load."""
     for port in EARLY_PORTS:
         try:
             with socket.create_connection((server, PORT), TRY, ("", port)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:

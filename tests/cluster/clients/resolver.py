@@ -1,15 +1,15 @@
 #!/usr/bin/python3
 """The resolvers of the test, in a pod:
 
-- port 853: a public resolver by DNS over TLS, which has the zone file and nothing else,
-- port 53: the cluster's DNS as pods see it. Queries in the cluster's zones go to the real one as they are, and so do the answers. All other
-  names are answered from the zone file, as if the cluster's DNS forwarded them to that public resolver in the clear. What it really forwards
-  to, if there is anything, is the cluster's own affair; so the targets of Services of type ExternalName are looked up here too.
+- port 853: a public resolver over DNS over TLS, which answers from the zone file,
+- port 53: the cluster's DNS for pods. It forwards queries in the cluster's zones, and their answers, unchanged to and from the real one. It
+  answers other names from the zone file, as if the cluster's DNS forwarded them unencrypted to the public resolver. The upstream of the real
+  cluster's DNS is not used, so that this server also looks up the targets of Services of type ExternalName.
 
     resolver.py ZONE CERTIFICATE KEY LOG CLUSTER_ZONES OUTWARD
 
-CLUSTER_ZONES and OUTWARD, the names of such Services, are parted by commas. LOG gets "WAY CLIENT NAME", where the way is tls or plain,
-whenever the zone file is asked.
+CLUSTER_ZONES, and OUTWARD, the names of such Services, are lists with commas. For each answer from the zone file, LOG gets a line
+"WAY CLIENT NAME"; WAY is tls or plain.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ import dns.rcode
 import dns.rdatatype
 import dns.zone
 
-# What CoreDNS gives a client by UDP that does not say how much it takes.
+# The largest answer, in bytes, over UDP to a client without EDNS.
 UDP_SIZE = 512
-# For the cluster's DNS to answer; above what it takes to ask its own resolver in vain.
+# Seconds for an answer of the cluster's DNS. Larger than the time that it waits for its own upstream.
 PATIENCE = 30
 
 
 class Zone:
-    """Everything in one zone, the root, without delegations."""
+    """The zone file: one zone, the root, without delegations."""
 
     def __init__(self, path):
         self.zone = dns.zone.from_file(path, origin=".", relativize=False)
         self.soa = self.zone.find_rrset(dns.name.root, dns.rdatatype.SOA)
-        # With those that exist only because something is beneath them.
+        # Includes empty non-terminals.
         self.names = {dns.name.Name(name.labels[i:]) for name in self.zone for i in range(len(name.labels))}
 
     def node(self, name):
-        """What is at the name, or where it does not exist at the wildcard that stands for it; None where there is neither."""
+        """The name of the node that answers for `name`: itself, or the wildcard that matches it, or None if there is neither."""
         if name in self.names:
             return name
         encloser = name.parent()
@@ -85,7 +85,7 @@ class Resolver:
 
     def answer(self, wire, way, client, limit):
         query = dns.message.from_wire(wire)
-        # Before the client has its answer, so that whoever reads the file after that finds the name there.
+        # Written before the answer is sent, so that a reader of the file finds the name as soon as the client has its answer.
         self.log.write(f"{way} {client} {query.question[0].name.to_text().lower()}\n")
         self.log.flush()
         return self.fitting(self.zone.answer(query), query, limit)
@@ -112,7 +112,7 @@ class Resolver:
         return await (self.forwarded_by_tcp(wire) if over_tcp else self.forwarded_by_udp(wire))
 
     async def completed(self, query):
-        """As CoreDNS does: the alias and what there is of the target, NOERROR whatever became of it."""
+        """Answers like CoreDNS: the alias and the records of its target, with NOERROR whatever the result for the target is."""
         name, type_ = query.question[0].name, query.question[0].rdtype
         alias = dns.message.from_wire(await self.forwarded_by_udp(dns.message.make_query(name, dns.rdatatype.CNAME).to_wire()))
         response = dns.message.make_response(query, recursion_available=True)
@@ -174,7 +174,7 @@ class PlainServer(asyncio.DatagramProtocol):
 
     def datagram_received(self, wire, client):
         task = asyncio.ensure_future(self.reply(wire, client))
-        # asyncio itself keeps only a weak reference.
+        # asyncio only keeps a weak reference.
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
@@ -197,7 +197,7 @@ async def main(zone, certificate, key, log, cluster_zones, outward):
         context.load_cert_chain(certificate, key)
         await asyncio.get_running_loop().create_datagram_endpoint(lambda: PlainServer(resolver), local_addr=("0.0.0.0", 53))
         await asyncio.start_server(stream_server(by_tcp), "0.0.0.0", 53)
-        # Last: who finds this port open finds the others too.
+        # This port is opened last: a client that finds it open can use the others too.
         server = await asyncio.start_server(stream_server(by_tls), "0.0.0.0", 853, ssl=context)
         await server.serve_forever()
 
