@@ -1,4 +1,4 @@
-"""Starting programs pinned to a core, loading them with dnsperf or a client of our own, and reading what they cost."""
+"""Starts programs pinned to cores, loads them with dnsperf or isolated_client, and measures their CPU time and memory."""
 
 import contextlib
 import dataclasses
@@ -15,21 +15,21 @@ import urllib.request
 
 PATIENCE = 10.0  # seconds for a program to answer its first question
 
-LEAST_HITS = 0.99  # of the queries of a cached load; below it the figure is none of a cache
-# The least that a query adds to what the upstream reads: length (RFC 7858 3.3), header, and a question whose name is not
+LEAST_HITS = 0.99  # of the queries of a cached load; below this the load has not measured the cache
+# The least number of bytes that a query adds to what the upstream reads: length (RFC 7858 section 3.3), header, and a question whose name is not
 # shorter than the load's. TLS records, EDNS and padding come on top, so that misses are overestimated, never hidden.
 QUESTION_BYTES = 2 + 12 + 4
 
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What the client does, and what Pillion's CPU time a query may be at most: of the best peer's, of the floor's."""
+    """What the client does, and the limits for Pillion's CPU time per query, as ratios to that of the best peer and to that of the floor."""
 
     transport: str
     clients: int = 10
     outstanding: int = 100
     cached: bool = False
-    isolated: bool = False  # by isolated_client, which knows the percentiles of the latency
+    isolated: bool = False  # by isolated_client, which reports percentiles of the latency
     of_best_peer: float | None = None
     of_floor: float | None = None
 
@@ -55,7 +55,7 @@ class Unusable(Exception):
 
 
 def free_port():
-    """A port that is free on UDP and TCP, for programs that cannot let the kernel choose."""
+    """A port that is free on UDP and TCP, for programs that cannot take a port of the kernel."""
     while True:
         with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
             tcp.bind(("127.0.0.1", 0))
@@ -66,7 +66,7 @@ def free_port():
 
 
 class Process:
-    """A child that is pinned to some cores and ends with its `with` block."""
+    """A child process that is pinned to some cores, and ends with its `with` block."""
 
     def __init__(self, command, cores, log: pathlib.Path):
         self.log = log
@@ -95,22 +95,22 @@ class Process:
         return words[-2000:] if words else "nothing on its output"
 
     def cpu_seconds(self):
-        """User and system time so far, all threads, by the clock that clock_getcpuclockid(3) names."""
+        """User and system time of all threads so far in seconds, by the clock of clock_getcpuclockid(3)."""
         return time.clock_gettime(~self.child.pid << 3 | 2)
 
     def bytes_read(self):
-        """What read(2) has returned so far, sockets included (rchar of proc_pid_io(5)); OpenSSL reads sockets with it."""
+        """The bytes that read(2) has returned so far, including those from sockets (rchar of proc_pid_io(5)). OpenSSL reads sockets with it."""
         return int(re.search(r"^rchar: (\d+)", pathlib.Path(f"/proc/{self.child.pid}/io").read_text(), re.M)[1])
 
     def memory_mib(self):
-        """(resident, of it anonymous) in MiB."""
+        """(resident memory, the anonymous part of it) in MiB."""
         status = pathlib.Path(f"/proc/{self.child.pid}/status").read_text()
         return tuple(round(int(re.search(rf"^{key}:\s+(\d+) kB", status, re.M)[1]) / 1024, 1) for key in ("VmRSS", "RssAnon"))
 
 
 @dataclasses.dataclass(frozen=True)
 class Names:
-    """What a load asks for: dnsperf's file, and the length of each of its names on the wire (RFC 1035 3.1)."""
+    """The names of a load: the file for dnsperf, and the length of each name on the wire in bytes (RFC 1035 section 3.1)."""
 
     file: pathlib.Path
     wire_bytes: int
@@ -118,15 +118,15 @@ class Names:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """A running program, where it listens, and the upstream's process, which counts what the program did not know."""
+    """A running program, its ports, and the process of its upstream, which shows what the program did not answer from its cache."""
 
     process: Process
     port: int
-    metrics_port: int | None  # of a program that counts its cache hits
+    metrics_port: int | None  # or None for a program that does not count its cache hits
     upstream: Process
 
     def cache_hits(self):
-        """So far. Raises Unusable where the program does not count them."""
+        """The number of cache hits so far. Raises Unusable if the program does not count them."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port}/metrics", timeout=PATIENCE) as answer:
             counts = re.findall(r"^pillion_cache_hits_total(?:\{.*\})? (\S+)$", answer.read().decode(), re.M)
         if not counts:
@@ -135,7 +135,7 @@ class Target:
 
 
 def ask(port, name, transport, timeout=1.0):
-    """Asks for an A record. Returns (rcode, number of answers), or None where nothing usable comes back."""
+    """Asks for an A record. Returns (rcode, number of answers), or None if no usable answer comes."""
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     query = struct.pack("!6H", 0x5157, 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!2H", 1, 1)
     try:
@@ -155,7 +155,7 @@ def ask(port, name, transport, timeout=1.0):
 
 
 def wait_until_it_listens(process, port):
-    """Raises Unusable where nothing accepts connections in time."""
+    """Waits until the port accepts connections. Raises Unusable if it does not in time."""
     deadline = time.monotonic() + PATIENCE
     while True:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0):
@@ -166,7 +166,7 @@ def wait_until_it_listens(process, port):
 
 
 def wait_until_it_answers(process, port, name, transports, records):
-    """Raises Unusable where a program does not give a NOERROR answer with as many records on each transport."""
+    """Waits until the program gives a NOERROR answer with this number of records on each transport. Raises Unusable if it does not in time."""
     deadline = time.monotonic() + PATIENCE
     for transport in transports:
         while (got := ask(port, name, transport)) != (0, records):
@@ -187,7 +187,7 @@ def number(pattern, text, default=None):
 
 
 def dnsperf(port, load, names, seconds, core):
-    """Runs dnsperf and returns what it counted."""
+    """Runs dnsperf. Returns its counts."""
     command = ["dnsperf", "-s", "127.0.0.1", "-p", str(port), "-d", str(names), "-l", str(seconds), *load.dnsperf()]
     done = subprocess.run(command, capture_output=True, text=True, check=False,
                           preexec_fn=lambda: os.sched_setaffinity(0, {core}))
@@ -204,7 +204,7 @@ def dnsperf(port, load, names, seconds, core):
 
 
 def isolated_client(program, port, names, seconds, core):
-    """Runs isolated_client and returns what it counted."""
+    """Runs isolated_client. Returns its counts."""
     done = subprocess.run([str(program), "127.0.0.1", str(port), str(names), str(seconds)], capture_output=True, text=True, check=False,
                           preexec_fn=lambda: os.sched_setaffinity(0, {core}))
     if done.returncode:
@@ -213,7 +213,7 @@ def isolated_client(program, port, names, seconds, core):
 
 
 class HitWatch:
-    """How many of the queries between its making and `ratio` were cache hits, seen from outside."""
+    """Measures, from outside, which part of the queries between its construction and ratio() were cache hits."""
 
     def __init__(self, target):
         self.target = target
@@ -221,8 +221,8 @@ class HitWatch:
         self.hits = target.cache_hits() if target.metrics_port else None
 
     def ratio(self, completed, name_bytes):
-        """At least this part of `completed` queries: what the upstream read has no room for more misses, and the
-        program's own count, where it has one, agrees."""
+        """A lower bound of the part of `completed` that were cache hits: the bytes that the upstream has read have no room for more misses. If the
+        program counts its hits itself, the bound is not above its count."""
         read = self.target.upstream.bytes_read() - self.read
         ratio = max(0.0, 1 - read / (QUESTION_BYTES + name_bytes) / completed)
         if self.hits is not None:
@@ -231,8 +231,8 @@ class HitWatch:
 
 
 def measure(target, load, names, seconds, core, build):
-    """One round: a short warm-up, which also fills a cache, then the load between two readings of the process's CPU time.
-    Raises Unusable where a cached load was not answered from the cache."""
+    """One round: a short warm-up, which also fills the cache, and the load between two readings of the process's CPU time.
+    Raises Unusable if a cached load was not answered from the cache."""
     def ask_for(length):
         if load.isolated:
             return isolated_client(build / "tests/bench/isolated_client", target.port, names.file, length, core)

@@ -1,9 +1,8 @@
-"""The programs that `make bench` compares: how each is configured as a DNS-over-TLS forwarder, and the two upstreams.
+"""The programs that `make bench` compares, their configurations as DNS-over-TLS forwarders, and the two upstreams.
 
-Every forwarder gets the same terms: one thread, its cache on or off as the load wants, no DNSSEC validation, no QNAME
-minimisation, the upstream's certificate verified by name against the same CA, many queries in flight on one connection, and
-otherwise its own defaults (padding included: Pillion, Knot Resolver and Stubby pad queries, so the responder pads its answers to
-them; Unbound and dnsdist do not).
+Every forwarder gets the same terms: one thread, its cache on or off as the load needs, no DNSSEC validation, no QNAME minimisation, the
+upstream's certificate verified by name against the same CA, many queries in flight on one connection, and otherwise its own defaults. These
+include padding: Pillion, Knot Resolver and Stubby pad queries, so that the responder pads its answers to them; Unbound and dnsdist do not.
 """
 
 import dataclasses
@@ -22,7 +21,7 @@ CACHED_PREFIX = f"ttl{CACHED_TTL}-"  # a name's first label tells the responder 
 
 @dataclasses.dataclass
 class Upstream:
-    """Where the forwarders send their queries, and the process behind it."""
+    """The upstream of the forwarders, and its process."""
 
     port: int
     ca_file: str
@@ -31,8 +30,8 @@ class Upstream:
 
 @dataclasses.dataclass
 class Terms:
-    """What a forwarder has to do: where to listen and, if it has metrics, to publish them; where to ask; whether to cache; of Pillion,
-    threads and where its query log goes."""
+    """The terms for a forwarder: the ports for queries and, if it has metrics, for these; its upstream; True if it has to cache; and Pillion's
+    number of threads."""
 
     port: int
     metrics_port: int
@@ -46,25 +45,25 @@ class Terms:
 class Forwarder:
     """A program under measurement.
 
-    `command(path, directory, terms)` writes its configuration into `directory` and returns what to run."""
+    `command(path, directory, terms)` writes its configuration into `directory`, and returns the command to run."""
 
     name: str
     program: str
     command: typing.Callable
     version: list
     transports: tuple = ("tcp", "udp")
-    cached: tuple = (False, True)  # in which loads it is measured
-    floor: bool = False  # the least that the work can cost, not a peer
-    counts_hits: bool = False  # at its metrics port
-    records: int = 1  # in its answers
+    cached: tuple = (False, True)  # the values of `cached` of the loads in which it is measured
+    floor: bool = False  # True if it is no peer, but shows the least cost of the work
+    counts_hits: bool = False  # True if its metrics have the number of cache hits
+    records: int = 1  # the number of records in its answers
 
     def path(self):
-        """The program's path, or None where it is not installed or built."""
+        """The path of the program, or None if it is not installed or built."""
         return find_program(self.program)
 
 
 def find_program(name: str):
-    """Servers are in directories that a user's PATH lacks."""
+    """The path of a program, or None. Also looks in the directories of servers, which the PATH of a user lacks."""
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
 
 
@@ -226,7 +225,7 @@ def responder_command(build, directory, port):
 
 
 def unbound_command(build, directory, port):
-    """A real Unbound as the DNS-over-TLS server. Every name of the zone has the same address, out of its local data."""
+    """Unbound as the DNS-over-TLS server. It answers every name of the zone with the same address from its local data."""
     del build
     config = write(directory, "upstream.conf", f"""\
 server:

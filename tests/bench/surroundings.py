@@ -1,4 +1,4 @@
-"""What a program under measurement needs: certificates, names to be asked for, an upstream."""
+"""Makes what a program under measurement needs: certificates, names to ask for, and an upstream."""
 
 import pathlib
 import subprocess
@@ -8,7 +8,7 @@ import peers
 
 
 def make_certificates(directory):
-    """A throwaway CA and a server certificate from it: ca.pem, server.pem, server.key."""
+    """Makes a CA and a server certificate from it: ca.pem, server.pem, server.key."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], check=True, cwd=directory, capture_output=True)
 
@@ -27,7 +27,7 @@ def write_names(path, prefix, count):
 
 
 def start_upstream(stack, name, build, directory, cores):
-    """Returns an Upstream that answers, or raises Unusable. `directory` has the certificates."""
+    """Starts an upstream. Returns it once it answers, or raises Unusable. `directory` has the certificates."""
     port = measure.free_port()
     command = peers.UPSTREAMS[name](build, directory, port)
     if command is None or not pathlib.Path(command[0]).exists():

@@ -1,4 +1,4 @@
-"""The example chart, which has adopted the sidecar, and the chart pillion's workload: what tests of both have in common."""
+"""Functions for the tests of the example chart, which has adopted the sidecar, and of the chart pillion's mode workload."""
 
 import pytest
 

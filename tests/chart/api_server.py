@@ -1,5 +1,5 @@
-"""A stand-in for the Kubernetes API server, as much of one as `kubectl create --dry-run=client` and Helm's `lookup` ask for: what
-kinds there are, and the objects given to it."""
+"""Stands in for the Kubernetes API server as far as `kubectl create --dry-run=client` and Helm's `lookup` use it: it serves the discovery of kinds,
+and the given objects."""
 
 import contextlib
 import http.server
@@ -43,7 +43,7 @@ def _discovery(version: str) -> dict:
 
 @contextlib.contextmanager
 def api_server(directory: pathlib.Path, services: list[dict] = (), *, may_read_services: bool = True, version: str = "1.34.0"):
-    """Yields the path of a kubeconfig for it."""
+    """Runs the server. Yields the path of a kubeconfig for it."""
     pages = _discovery(version)
     for service in services:
         name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]

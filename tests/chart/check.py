@@ -1,4 +1,5 @@
-"""`pillion check` of a configuration whose files need not exist: those beneath /etc/pillion-* and the pod's resolv.conf are made up."""
+"""Runs `pillion check` on a configuration whose files need not exist: files below /etc/pillion-* and the pod's resolv.conf are made for the
+check."""
 
 import pathlib
 import re
@@ -15,7 +16,7 @@ RESOLV_CONF = "search shop.svc.cluster.local svc.cluster.local cluster.local\nop
 
 
 def check(binary: pathlib.Path, directory: pathlib.Path, text: str) -> str:
-    """The effective configuration; fails where Pillion finds fault."""
+    """The effective configuration. Fails if Pillion refuses the configuration."""
     if "/etc/pillion-" in text:
         _certificate(directory)
         text = re.sub(r"/etc/pillion-[a-z]+/\w+\.(crt|key)", lambda found: str(directory / found[1]), text)

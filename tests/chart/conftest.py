@@ -39,7 +39,7 @@ def binary():
 
 
 def load_all(text):
-    """The documents of a YAML text that are not empty."""
+    """The documents of a YAML text, without empty ones."""
     return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
 
 
@@ -48,7 +48,7 @@ def is_hook(an_object):
 
 
 class Helm:
-    """Helm without any state of the user's. What was rendered once is not rendered again: many tests look at the same objects."""
+    """Runs Helm without the user's state. It keeps what it has rendered, since many tests use the same objects."""
 
     def __init__(self, program, home):
         self.program = program
@@ -60,7 +60,7 @@ class Helm:
         return subprocess.run([self.program, *map(str, arguments)], env=environment, capture_output=True, text=True, check=False)
 
     def template(self, chart, *arguments, release="r", namespace="shop", hooks=False):
-        """The objects as they render, the caller's to change; with `hooks` those too that are no part of the release."""
+        """Renders a chart. Returns the objects, which the caller may change. If `hooks`, objects of hooks are included."""
         key = (chart, release, namespace, *map(str, arguments))
         if key not in self.rendered:
             done = self.run("template", release, CHARTS[chart], "--namespace", namespace, *arguments)
@@ -69,7 +69,7 @@ class Helm:
         return copy.deepcopy([one for one in self.rendered[key] if hooks or not is_hook(one)])
 
     def error(self, chart, *arguments):
-        """What it says about values that do not render."""
+        """Renders with values that must be refused. Returns Helm's error."""
         done = self.run("template", "r", CHARTS[chart], "--namespace", "shop", *arguments)
         assert done.returncode != 0, done.stdout
         return done.stderr
@@ -87,7 +87,7 @@ spec:
 
 
 class Adopter:
-    """A chart whose pod is given."""
+    """A chart that wraps a given pod."""
 
     def __init__(self, helm, directory):
         self.helm = helm
@@ -131,7 +131,7 @@ def adopter(helm, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory):
-    """A kubeconfig for a stand-in API server with a cluster DNS as k3s has it."""
+    """A kubeconfig for a stand-in API server that has the Service of k3s's cluster DNS."""
     kube_dns = {"metadata": {"name": "kube-dns", "namespace": "kube-system"}, "spec": {"clusterIP": "10.43.0.10"}}
     with api_server(tmp_path_factory.mktemp("cluster"), [kube_dns]) as kubeconfig:
         yield kubeconfig
@@ -139,14 +139,14 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def forbidding_cluster(tmp_path_factory):
-    """One in which nobody may read Services."""
+    """A kubeconfig for an API server that forbids reading Services."""
     with api_server(tmp_path_factory.mktemp("forbidding"), may_read_services=False) as kubeconfig:
         yield kubeconfig
 
 
 @pytest.fixture(scope="session")
 def complaints(tools):
-    """What the schemas of Kubernetes and the Prometheus operator have against each of some objects."""
+    """A function that validates objects with the schemas of Kubernetes and the Prometheus operator. For each object it returns the errors."""
     validator = pathlib.Path(__file__).parent / "validate.mjs"
     with subprocess.Popen(["node", validator, tools.modules], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
 
@@ -166,7 +166,7 @@ def only(objects, kind):
 
 
 def pod_template(an_object):
-    """The part of a workload that is a pod, or the pod."""
+    """The pod template of a workload, or the Pod itself."""
     return an_object if an_object["kind"] == "Pod" else an_object["spec"].get("jobTemplate", an_object)["spec"]["template"]
 
 
@@ -179,7 +179,7 @@ def has_pods(an_object):
 
 
 def pillion_of(an_object):
-    """Pillion's container in a pod or in a template of pods."""
+    """Pillion's container in a pod or pod template. Fails if there is not exactly one."""
     spec = pod_spec(an_object)
     found = [one for one in spec.get("initContainers", []) + spec["containers"] if one["name"] == "pillion"]
     assert len(found) == 1
@@ -190,7 +190,7 @@ CONFIG = "pillion.dev/config"
 
 
 def configuration_texts(objects):
-    """Each pillion.yaml: of ConfigMaps, and of the pods that have theirs with them."""
+    """The text of each pillion.yaml: in ConfigMaps, and in annotations of pods."""
     maps = [one["data"]["pillion.yaml"] for one in objects if one["kind"] == "ConfigMap" and "pillion.yaml" in one["data"]]
     pods = [pod_template(one)["metadata"].get("annotations", {}) for one in objects if has_pods(one)]
     return maps + [annotations[CONFIG] for annotations in pods if CONFIG in annotations]

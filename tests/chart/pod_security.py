@@ -1,4 +1,4 @@
-"""The Pod Security Standard "restricted" of Kubernetes, for Linux pods: what of it a pod's spec breaks."""
+"""Checks the spec of a Linux pod against the Pod Security Standard "restricted" of Kubernetes."""
 
 SAFE_SYSCTLS = {
     "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_unprivileged_port_start", "net.ipv4.tcp_syncookies",

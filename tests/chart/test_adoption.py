@@ -1,5 +1,5 @@
-"""README, and deploy/README.md for `pillion inject`: what they say of a chart of one's own is done to a chart that `helm create` makes, line by line and command by command, and the
-pod is the one that `pillion inject` makes of the same chart."""
+"""Follows README, and deploy/README.md for `pillion inject`, for a chart of one's own: its changes, line by line, and its commands, on a chart that
+`helm create` makes. The resulting pod equals the one that `pillion inject` makes of the same chart."""
 
 import re
 import shlex
@@ -20,7 +20,7 @@ NAME = "shop"
 
 
 def section(page, begin):
-    """Of that page, from those words to the next heading."""
+    """The part of a page after the words `begin`, up to the next heading."""
     text = (ROOT / page).read_text(encoding="utf-8")
     return re.split(r"^## ", text[text.index(begin) + len(begin):], maxsplit=1, flags=re.M)[0]
 
@@ -31,7 +31,7 @@ def blocks(language):
 
 
 def changes():
-    """{file: [(sign, line)]} of README's difference."""
+    """The difference in README as {file: [(sign, line)]}."""
     (text,) = blocks("diff")
     found = {}
     for line in text.splitlines():
@@ -44,15 +44,15 @@ def changes():
 
 
 def commands(program):
-    """The pages' commands of that program, as a shell takes them apart."""
+    """The pages' commands of this program, split into words like a shell does."""
     text = "".join(blocks("sh")).replace("\\\n", " ")
     found = [shlex.split(part, comments=True) for line in text.splitlines() for part in line.split(" | ")]
     return [words for words in found if words and words[0] == program]
 
 
 def applied(text, difference):
-    """The file after the difference, and how many lines somebody had to write. Lines of the application's own in README stand for any others;
-    what comes behind them comes behind all that there is. A key of the top level has to be there, or is written."""
+    """Applies the difference to a file. Returns the new text and the number of lines that a user has to write. Lines of the application in README
+    stand for any lines; lines after them go to the end of the file. A key of the top level must be there, or is written."""
     lines = text.splitlines()
     at, written = 0, 0
     for sign, line in difference:
@@ -74,7 +74,7 @@ def applied(text, difference):
 
 @pytest.fixture(scope="module")
 def sample(helm, tmp_path_factory):
-    """The place of a chart of Helm's own making, with a copy of the library beside it, as README's `repository` says."""
+    """The directory of a chart that `helm create` has made. A copy of the library is beside it, where README's `repository` looks for it."""
     home = tmp_path_factory.mktemp("adoption")
     done = helm.run("create", home / NAME)
     assert done.returncode == 0, done.stderr
@@ -107,7 +107,7 @@ def adoption(helm, sample):
 
 
 def test_it_takes_five_lines(adoption):
-    """And two commands, of which the second is how the application is installed anyway."""
+    """Adoption takes five lines and two commands. The second command is the one that installs the application in any case."""
     assert 0 < adoption[2] <= MAX_LINES
     assert len([words for words in commands("helm") if words[1] in ("dependency", "upgrade")]) == 2
 
@@ -126,7 +126,7 @@ def test_the_pod_is_the_one_that_inject_makes(adoption, binary):
     assert done.returncode == 0, done.stderr
     adopted = only(after, "Deployment")
     assert comparable(adopted) == comparable(only(load_all(done.stdout), "Deployment"))
-    # Without a line of its own, Helm's test pod has none.
+    # The chart has no line for it, so that Helm's test pod has no Pillion.
     assert [one for one in after if one != adopted] == [one for one in before if one["kind"] != "Deployment"]
     spec = adopted["spec"]["template"]["spec"]
     assert spec["dnsConfig"]["nameservers"] == ["127.0.0.1"] and spec["initContainers"][0]["name"] == "pillion"

@@ -1,4 +1,4 @@
-"""How the values become pillion.yaml, and where the address of the cluster's DNS comes from."""
+"""How the templates make pillion.yaml of the values, and how they find the address of the cluster's DNS."""
 
 import re
 
@@ -11,7 +11,7 @@ from conftest import CHARTS, CLUSTER_DNS, config, configuration_text, only, pod_
 
 
 class TestConfiguration:
-    """How the values become pillion.yaml."""
+    """How the templates make pillion.yaml of the values."""
 
     def routes(self, helm, *values):
         return config(helm.template("pillion", "--set", ADDRESS["pillion"], *values))["routes"]
@@ -39,20 +39,20 @@ class TestConfiguration:
         ("17.172.in-addr.arpa", "172.16.0.0/12", {f"{number}.172.in-addr.arpa" for number in (16, *range(18, 32))}),
         ("D.F.ip6.arpa", "fc00::/7", {"c.f.ip6.arpa"}), ("64.100.in-addr.arpa", "100.64.0.0/10", {f"{number}.100.in-addr.arpa" for number in range(65, 128)})])
     def test_of_a_network_the_rest_stays_the_clusters(self, helm, zone, network, rest):
-        """A zone is in a configuration once, also where a network stands for it."""
+        """Each zone is in the configuration once, also if a network contains it."""
         routes = self.routes(helm, "--set-json", f'pillion.config.routes=[{{"zone": "{zone}", "upstream": "public"}}]')
         assert network not in [one.get("network") for one in routes]
         assert {one["zone"] for one in routes if one["upstream"] == "cluster" and one.get("zone", "").endswith(".arpa")} == rest
 
     def test_network_within_another(self, helm):
-        """As in EKS, whose Services are in 172.20.0.0/16."""
+        """EKS has its Services in 172.20.0.0/16."""
         more = ("--set", "pillion.clusterDNS.networks={172.20.0.0/16,2001:db8:0:8::/61}")
         assert self.routes(helm, *more)[:-2] == self.routes(helm)[:-1]
         assert self.routes(helm, *more)[-2] == {"network": "2001:db8:0:8::/61", "upstream": "cluster"}
 
     @pytest.mark.parametrize("mode", ["workload", "gateway"])
     def test_zones_of_every_platform(self, helm, binary, tmp_path, mode):
-        """What is in them is told to README's readers, and Pillion takes them."""
+        """README lists the zones of each platform, and Pillion accepts them."""
         readme = (CHARTS["pillion"].parent / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
         told = {name: set(re.findall("`([a-z0-9.-]+)`", zones)) for name, zones in re.findall(r"^\| `(gke|eks|aks|openshift)` \| (.*) \|$", readme, re.MULTILINE)}
         assert told.keys() == {"gke", "eks", "aks", "openshift"}
@@ -89,7 +89,7 @@ class TestConfiguration:
         ('[{"zone": "corp.example", "upstream": "corporate"}]', "sends names to the upstream corporate, which is not there: there are cluster, public, spare"),
         ("[]", "config.upstreams has spare, which no route uses")])
     def test_upstreams_and_routes_belong_together(self, helm, binary, tmp_path, routes, complaint):
-        """Pillion would not start with these."""
+        """The chart refuses values with which Pillion would not start."""
         server = '{"servers": [{"address": "10.0.0.53:853"}]}'
         upstreams = f'{{"public": {server}, "spare": {server}}}'
         assert complaint in helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.routes={routes}",
@@ -109,7 +109,7 @@ class TestConfiguration:
         assert "searches" not in pod_spec(only(objects, "Deployment"))["dnsConfig"]
 
     def test_search_turned_off(self, helm, binary, tmp_path):
-        """The pod's search list stays: the C library walks it."""
+        """The pod keeps its search list, since the C library uses it."""
         objects = helm.template("pillion", "--set", ADDRESS["pillion"], "--set", "pillion.config.search=false")
         assert "search" not in config(objects)
         assert pod_spec(only(objects, "Deployment"))["dnsConfig"] == pod_spec(deployment(helm, "pillion"))["dnsConfig"]
@@ -138,7 +138,7 @@ class TestConfiguration:
             assert helm.template("pillion", "--set", ADDRESS["pillion"], "--set", f"pillion.{settings}")
 
     def test_effective_configuration(self, helm, binary, tmp_path):
-        """What Pillion itself makes of the default: encrypted but for the cluster's own names."""
+        """Pillion's effective configuration for the default values: all queries are encrypted, except those for the cluster's names."""
         effective = yaml.safe_load(check(binary, tmp_path, configuration_text(helm.template("pillion", "--set", ADDRESS["pillion"]))))
         assert effective["upstreams"]["public"]["protocol"] == "tls"
         assert [one["tls_name"] for one in effective["upstreams"]["public"]["servers"]] == ["cloudflare-dns.com", "dns.quad9.net"]
@@ -164,7 +164,7 @@ class TestClusterDNS:
 
     @pytest.mark.parametrize("program", ["helm", "helm3"])
     def test_who_may_not_look_is_told_what_to_set(self, request, program, forbidding_cluster):
-        """An administrator of one namespace, who cannot read kube-system: Helm has no way to go on after a look-up that is forbidden."""
+        """An administrator of one namespace cannot read kube-system, and Helm has no way to continue after a forbidden lookup."""
         helm = request.getfixturevalue(program)
         done = self.install(helm, forbidding_cluster, "--set", "pillion.image.repository=p")
         assert done.returncode != 0 and "forbidden" not in done.stderr
@@ -172,7 +172,7 @@ class TestClusterDNS:
         assert "forbidden" in self.install(helm, forbidding_cluster, *self.LOOKUP).stderr
 
     def test_what_no_service_has_is_not_guessed(self, helm):
-        """Cloud DNS of GKE answers at 169.254.169.254, while the Service kube-dns is there and unused."""
+        """In GKE, Cloud DNS answers at 169.254.169.254, and the Service kube-dns exists but is not used."""
         error = helm.error("pillion", *self.LOOKUP, "--kube-version", "1.33.4-gke.1350000")
         assert "not looked up in GKE" in error and "--set pillion.clusterDNS.address=" in error
         assert "not looked up in GKE" in helm.error("pillion", *self.LOOKUP, "--set", "pillion.platform=gke")

@@ -1,4 +1,4 @@
-"""deploy/: the plain pod, the kustomize component and the example configurations."""
+"""Tests deploy/: the plain pod, the kustomize component and the example configurations."""
 
 import pathlib
 import re
@@ -34,7 +34,7 @@ def objects(request):
 
 
 def test_name_of_the_components_config_map_stays_where_that_is_asked_for(tools, tmp_path):
-    """Else a changed pillion.yaml rolls the pods, as deploy/README.md says."""
+    """Without this option a changed pillion.yaml rolls the pods, as deploy/README.md says."""
     names = []
     for options in ("", "    options: {disableNameSuffixHash: true}\n"):
         for text in ("{}", "log: {level: warn}"):
@@ -92,7 +92,7 @@ def test_kubectl(objects, tools, cluster):
 
 
 def test_all_three_ways_make_the_same_sidecar(objects, helm):
-    """The plain pod and the component are what the chart renders, but for defaults that they leave out."""
+    """The plain pod and the component equal the output of the chart, except for default values that they omit."""
     rendered = helm.template("pillion", *VALUES)
     chart = pillion_of(workload(rendered))
     ours = pillion_of(workload(objects))
@@ -140,7 +140,7 @@ def test_configuration_is_mounted(objects):
 
 
 def write(directory, **kustomization):
-    """A kustomization in this directory, which it returns."""
+    """Writes a kustomization into the directory. Returns the directory."""
     directory.mkdir(exist_ok=True)
     (directory / "kustomization.yaml").write_text(yaml.safe_dump(kustomization), encoding="utf-8")
     return directory
@@ -161,8 +161,8 @@ def a_workload(kind):
 
 
 def adopt(directory, *, kinds=KINDS, change=lambda template: None, labels=None, **more):
-    """An application with a workload of each kind that has adopted the component. `change` is told of each template of pods, `labels` are
-    the workloads', `more` replaces or adds keys."""
+    """An application that uses the component and has one workload of each kind. `change` gets each pod template, `labels` are the labels of the
+    workloads, and `more` replaces or adds keys."""
     directory.mkdir()
     workloads = [a_workload(kind) for kind in kinds]
     for one in workloads:
@@ -173,7 +173,7 @@ def adopt(directory, *, kinds=KINDS, change=lambda template: None, labels=None, 
 
 
 def first_searches(objects):
-    """{kind: the first search domain} of what has pods."""
+    """{kind: the first search domain} of the objects with pods."""
     return {one["kind"]: pod_spec(one)["dnsConfig"]["searches"][0] for one in objects if has_pods(one)}
 
 
@@ -225,7 +225,7 @@ class TestKustomize:
 
 
 class TestKindsOfWorkloads:
-    """The component in a kustomization with one workload of each kind that it patches."""
+    """The component with one workload of each kind that it patches."""
 
     @pytest.fixture
     def place(self, tmp_path) -> pathlib.Path:
@@ -319,7 +319,8 @@ class TestKindsOfWorkloads:
         assert done.returncode != 0 and "`metadata.namespace` is missing for replacement source ConfigMap" in done.stderr
 
     def test_a_forgotten_transformer_is_refused_by_the_api_server(self, tools, place):
-        """By its rule for search domains (ValidateDNS1123Subdomain, later with underscores), which no published schema has."""
+        """The rule of the API server for search domains (ValidateDNS1123Subdomain, in later versions with underscores). No published schema has
+        it."""
         searches = first_searches(kustomize(tools, adopt(place / "app", namespace="shop", transformers=[])))
         assert searches == dict.fromkeys(KINDS, "NAMESPACE.svc.cluster.local")
         label = "[a-z0-9_]([-_a-z0-9]*[a-z0-9_])?"

@@ -1,4 +1,4 @@
-"""Mode: injector of the chart pillion, as far as no API server is needed: what is rendered, and that its CEL has what the templates have."""
+"""Tests the mode injector of the chart pillion without an API server: the rendered objects, and that the CEL has the content of the templates."""
 
 import json
 import re
@@ -26,12 +26,12 @@ def patch_of(objects):
 
 
 def values_of(expression, path):
-    """What is added there, in the order of the expression. Of what a pod's annotations may change, the default."""
+    """The values that the expression adds at the path, in its order. Values that annotations may change have their default."""
     found = []
     for place in re.finditer(re.escape(f'path: "{path}", value: '), expression):
         text = expression[place.end():expression.index("\n", place.end())]
         text = re.sub(r'variables\.annotations\[\?"[^"]*"\]\.orValue\(("(?:[^"\\]|\\.)*")\)', r"\1", text)
-        # What is left of CEL is read as Python.
+        # The rest of the CEL is also valid Python.
         text = re.sub(r"}\]\)?( [+:]|\))*( : \[\]\) \+)?$", "", text)
         found.append(eval(text, {"dyn": lambda one: one, "string": lambda one: one, "true": True, "false": False}))
     return found
@@ -66,7 +66,7 @@ def test_what_values_change(helm):
 
 
 def test_before_kubernetes_1_36(helm):
-    """The policy that denies needs neither an image nor an address, since it puts nothing in."""
+    """The policy that denies pods needs no image and no address, since it adds nothing to pods."""
     guard = ("--set", "mode=injector,injector.mutate=false")
     objects = helm.template("pillion", *guard, "--kube-version", "1.30.0")
     assert sorted(one["kind"] for one in objects) == KINDS[2:]
@@ -76,7 +76,7 @@ def test_before_kubernetes_1_36(helm):
     assert "since 1.36, and this is v1.35.0" in error and "injector.mutate=false" in error and "pillion inject" in error
 
 
-# As an application's own chart has them.
+# In the form of an application's chart.
 SAME = [
     [],
     ["pillion.mesh=istio", "pillion.native=false", "pillion.preStopSeconds=3"],
@@ -98,7 +98,7 @@ def test_the_policy_has_what_the_template_has(helm, pairs):
     spec = pod_spec(deployment)
     place = "containers" if "pillion.native=false" in pairs else "initContainers"
     container = pillion_of(deployment)
-    # Quantities are text, as those of annotations are.
+    # Quantities are text, since annotations are.
     container["resources"] = {kind: {name: str(amount) for name, amount in amounts.items()} for kind, amounts in container["resources"].items()}
     assert values_of(expression, f"/spec/{place}/0") == [container]
     volumes = [one for one in spec["volumes"] if one["name"] != "pillion-config"]
@@ -145,7 +145,7 @@ def test_what_is_refused(helm, pair, complaint):
 
 
 def test_more_than_an_expression_has_room_for(helm, tmp_path):
-    """Which the API server would refuse after what else a release has is there."""
+    """The chart refuses an expression that is too long. The API server would refuse it only after the other objects of the release exist."""
     values = tmp_path / "values.yaml"
     values.write_text(json.dumps({"pillion": {"extraEnv": [{"name": "LONG", "value": "x" * 60_000}]}}))
     error = helm.error("pillion", *ADDRESS, *MODE, "--values", values)
@@ -158,7 +158,7 @@ def test_helm_3_renders_the_same(helm, helm3):
 
 
 def test_kubernetes_knows_what_is_rendered(helm, complaints):
-    """The schemas are of a version that has the policy that denies, and not yet the other."""
+    """The schemas are of a Kubernetes version that has the policy that denies, but not the one that changes pods."""
     validating = [one for one in render(helm) if one["kind"] in KINDS[2:]]
     assert complaints(validating) == [[], []]
 

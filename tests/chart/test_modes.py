@@ -1,4 +1,4 @@
-"""The chart pillion: its modes, what watches them, and its notes."""
+"""Tests the modes of the chart pillion, its monitoring objects and its notes."""
 
 import base64
 import gzip
@@ -68,7 +68,7 @@ def test_daemonset_keeps_queries_on_the_node(helm):
 
 
 def test_daemonset_is_on_every_node(helm):
-    """Pods of a node without it would have no resolver."""
+    """On a node without the DaemonSet, pods would have no resolver."""
     assert pod_spec(only(render(helm, "daemonset"), "DaemonSet"))["tolerations"] == [{"operator": "Exists"}]
     chosen = render(helm, "daemonset", "tolerations[0].key=gpu")
     assert pod_spec(only(chosen, "DaemonSet"))["tolerations"] == [{"key": "gpu"}]
@@ -88,11 +88,11 @@ def test_service_to_the_outside(helm, mode):
 def test_gateway_scales_and_survives(helm):
     objects = render(helm, "gateway")
     deployment = only(objects, "Deployment")
-    assert "replicas" not in deployment["spec"]  # else each upgrade would undo the autoscaler
+    assert "replicas" not in deployment["spec"]  # otherwise each upgrade would undo the autoscaler
     autoscaler = only(objects, "HorizontalPodAutoscaler")["spec"]
     assert autoscaler["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment["metadata"]["name"]}
     assert autoscaler["minReplicas"] == 2
-    assert pillion_of(deployment)["resources"]["requests"]["cpu"] == "100m"  # what utilization is a share of; a sidecar's is too small
+    assert pillion_of(deployment)["resources"]["requests"]["cpu"] == "100m"  # utilization is a share of this request; that of a sidecar is too small
     budget = only(objects, "PodDisruptionBudget")["spec"]
     assert budget["maxUnavailable"] == 1 and budget["unhealthyPodEvictionPolicy"] == "AlwaysAllow"
     old = helm.template("pillion", *ADDRESS, "--set", "mode=gateway", "--kube-version", "1.26.0")
@@ -114,7 +114,7 @@ def test_no_service_account(helm, mode):
 
 @serving
 def test_queries_that_still_come_are_answered(helm, mode):
-    """Nodes go on sending queries to a pod for a while after its end has begun."""
+    """Nodes continue to send queries to a pod for a while after its termination has begun."""
     spec = pod_spec(only(render(helm, mode), KIND[mode]))
     pillion = pillion_of(only(render(helm, mode), KIND[mode]))
     assert pillion["lifecycle"]["preStop"] == {"sleep": {"seconds": 5}}
@@ -163,7 +163,7 @@ def test_pod_monitor(helm, mode):
     monitor = only(objects, "PodMonitor")
     assert monitor["metadata"]["labels"]["release"] == "prometheus"
     annotations = only(objects, KIND[mode])["spec"]["template"]["metadata"]["annotations"]
-    assert CONFIG in annotations and not [name for name in annotations if name.startswith("prom")]  # they would have it scraped twice
+    assert CONFIG in annotations and not [name for name in annotations if name.startswith("prom")]  # with these annotations Prometheus would scrape it twice
     ports = [port["name"] for port in pillion_of(only(objects, KIND[mode]))["ports"]]
     assert [one["port"] in ports and one["path"] for one in monitor["spec"]["podMetricsEndpoints"]] == ["/metrics"]
 
@@ -185,7 +185,7 @@ def test_dashboards_are_those_of_the_repository(helm):
 
 
 def test_release_fits_into_its_secret(helm):
-    """Helm keeps the chart's files and what they rendered, gzipped and in base64, in a Secret of at most 1 MiB."""
+    """Helm stores the chart's files and the rendered objects, gzipped and in base64, in a Secret of at most 1 MiB."""
     values = CHARTS["pillion"] / "ci" / "gateway-values.yaml"
     files = [path.read_bytes() for name in ("helm/pillion", "helm/pillion-sidecar", "dashboards") for path in (ROOT / name).rglob("*")
              if path.is_file()]
@@ -228,7 +228,7 @@ def test_network_policy_opens_what_the_configuration_needs_and_nothing_else(helm
     assert spec["policyTypes"] == ["Ingress", "Egress"]
     assert set().union(*map(reachable, spec["egress"])) == {
         ("1.1.1.1/32", 853, "TCP"), ("9.9.9.9/32", 853, "TCP"), ("10.96.0.10/32", 53, "UDP"), ("10.96.0.10/32", 53, "TCP")}
-    # A Service's address is replaced by a pod's before most networks look at their policies.
+    # Most networks apply their policies after a Service's address has been replaced by a pod's.
     with_pods = [rule for rule in spec["egress"] if any("podSelector" in one for one in rule["to"])]
     assert [reachable(rule) for rule in with_pods] == [{("10.96.0.10/32", 53, "UDP"), ("10.96.0.10/32", 53, "TCP")}]
     ports = {(port["port"], port["protocol"]) for rule in spec["ingress"] for port in rule["ports"]}
@@ -236,7 +236,7 @@ def test_network_policy_opens_what_the_configuration_needs_and_nothing_else(helm
 
 
 def test_network_policy_for_pods_that_have_adopted_the_sidecar(helm):
-    """The one that deploy/SECURITY.md makes, by its own command, selects the example's pods."""
+    """The policy that the command of deploy/SECURITY.md renders selects the pods of the example."""
     command = (ROOT / "deploy" / "SECURITY.md").read_text(encoding="utf-8").split("helm template shop helm/pillion ")[1].split("```")[0]
     arguments = shlex.split(command.replace("\\\n", " "))
     policy = only(helm.template("pillion", *arguments), "NetworkPolicy")["spec"]
@@ -331,6 +331,6 @@ def test_a_pod_with_annotations_for_scraping_keeps_them(helm, mode):
 
 
 def test_nothing_is_watched_unless_asked_for(helm):
-    """A bare install works in a cluster without the Prometheus operator."""
+    """An installation with default values works in a cluster without the Prometheus operator."""
     for mode in KIND:
         assert not [one for one in render(helm, mode) if one["apiVersion"].startswith("monitoring.coreos.com")]

@@ -1,4 +1,4 @@
-"""What the objects of the chart pillion have in common: namespace, labels, annotations, ServiceAccount; and how pods are spread and scraped."""
+"""Tests what all objects of the chart pillion have: namespace, labels, annotations and ServiceAccount; and how pods are spread and scraped."""
 
 import subprocess
 
@@ -33,12 +33,12 @@ def test_every_object_is_in_the_namespace_with_the_labels_and_annotations_of_all
     template = pod_template(only(objects, KIND[mode]))
     assert EVERYWHERE.items() <= template["metadata"]["labels"].items()
     assert "example.com/owner" not in template["metadata"]["annotations"]
-    # What is selected by does not change with a label: a Deployment's selector cannot be changed.
+    # Additional labels do not change selectors: a Deployment's selector is immutable.
     assert only(objects, KIND[mode])["spec"]["selector"]["matchLabels"].keys() == {"app.kubernetes.io/name", "app.kubernetes.io/instance"}
 
 
 def test_search_list_is_the_pods_namespaces(helm, adopter):
-    """Also of a chart that has adopted the sidecar and puts its objects into another namespace by the usual value."""
+    """This includes a chart that has adopted the sidecar and uses the common value for another namespace."""
     deployment = only(render(helm, "workload", *OBJECTS), "Deployment")
     assert pod_spec(deployment)["dnsConfig"]["searches"][0] == "dns.svc.cluster.local"
     pod = {"spec": {"containers": [{"name": "app", "image": "app"}]}}
@@ -63,7 +63,7 @@ def test_service_account(helm, mode):
 
 
 def test_spread(helm):
-    """A constraint without a selector would select nothing, and so do nothing."""
+    """A constraint without a selector selects no pods and has no effect."""
     selector = {"matchLabels": {"app.kubernetes.io/name": "pillion", "app.kubernetes.io/instance": "r"}}
     spread = [{"maxSkew": 1, "topologyKey": key, "whenUnsatisfiable": "ScheduleAnyway", "labelSelector": selector}
               for key in ("topology.kubernetes.io/zone", "kubernetes.io/hostname")]
@@ -84,14 +84,14 @@ def test_how_it_is_scraped(helm):
     drop = [{"action": "labeldrop", "regex": "pod"}]
     assert endpoint == {"port": "pillion-http", "path": "/metrics", "interval": "1m", "scrapeTimeout": "20s", "honorLabels": True,
                         "relabelings": drop, "metricRelabelings": drop}
-    # Prometheus would refuse all of its configuration.
+    # Prometheus would refuse its whole configuration.
     error = helm.error("pillion", *ADDRESS, "--set", "podMonitor.enabled=true,podMonitor.scrapeTimeout=31s")
     assert "podMonitor.scrapeTimeout is 31s: it has to be at most podMonitor.interval, which is 30s" in error
 
 
 @modes
 def test_what_the_pods_of_every_mode_can_be_given(helm, mode):
-    """Of Pillion's container and of the pod."""
+    """The settings of Pillion's container and of the pod."""
     more = ("--set", "priorityClassName=high,podSecurityContext.fsGroup=7,pillion.containerSecurityContext.runAsUser=1234,imagePullSecrets[0].name=mirror",
             "--set", "pillion.extraEnv[0].name=TZ,pillion.extraEnv[0].value=UTC,pillion.extraVolumes[0].name=x,pillion.extraVolumes[0].secret.secretName=x",
             "--set", "pillion.extraVolumeMounts[0].name=x,pillion.extraVolumeMounts[0].mountPath=/x")
@@ -118,14 +118,14 @@ def query_pod(helm, *settings):
 
 @modes
 def test_helm_test_asks_over_tcp_and_udp(helm, binary, mode):
-    """By the Service or by a Pillion of its own; and not in a way that Pillion's command line does not take."""
+    """The pod asks the Service, or its own Pillion. Pillion's command line accepts the arguments."""
     pod = query_pod(helm, f"mode={mode}", "test.name=www.corp.example")
     assert pod["kind"] == "Pod" and pod["metadata"]["name"] == "r-pillion-test" and pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
     assert violations(pod["spec"]) == [] and pod["spec"]["restartPolicy"] == "OnFailure" and pod["spec"]["activeDeadlineSeconds"] == 60
     asking = [one for one in pod["spec"]["initContainers"] + pod["spec"]["containers"] if one["args"][0] == "query"]
     server = "127.0.0.1:53" if mode == "workload" else "$(R_PILLION_SERVICE_HOST):53"
     assert [one["args"] for one in asking] == [["query", "www.corp.example", over, "--require-answer", "--server", server] for over in ("--tcp", "--udp")]
-    # The kubelet sets the variable of each Service of the namespace, where the pod wants it.
+    # The kubelet sets variables for each Service of the namespace, unless the pod turns this off.
     assert pod["spec"]["enableServiceLinks"] is True
     assert [one["name"] for one in pod["spec"]["initContainers"]] == (["pillion", "tcp"] if mode == "workload" else ["tcp"])
     for one in asking:
@@ -135,7 +135,8 @@ def test_helm_test_asks_over_tcp_and_udp(helm, binary, mode):
 
 @modes
 def test_the_pod_of_helm_test_is_none_of_the_release(helm, mode):
-    """Neither the Service nor a policy selects it. It has what the pods have against a mesh's proxy, with which it would not end."""
+    """The Service and the policies do not select the pod. It has the labels and annotations that keep a mesh's proxy out, with which it would not
+    end."""
     pod = query_pod(helm, f"mode={mode}", "podLabels.mesh=off", "podAnnotations.mesh=off", "namespaceOverride=dns")
     release = {"app.kubernetes.io/name": "pillion", "app.kubernetes.io/instance": "r"}
     assert not release.items() <= pod["metadata"]["labels"].items()
@@ -155,7 +156,7 @@ def test_no_helm_test_where_it_could_not_end_well(helm, settings):
 
 
 def test_gateway_of_ipv6(helm, binary, tmp_path):
-    """Everything that it listens on or lets out to is of the one family."""
+    """All addresses for listening, and all networks of the policy, are IPv6."""
     objects = render(helm, "gateway", "--set", "pillion.ipFamily=IPv6,pillion.clusterDNS.address=fd00::a,networkPolicy.enabled=true")
     rendered = config(objects)
     assert rendered["dns"]["listen"] == ["[::]:8053"] and rendered["http"]["listen"] == "[::]:9153"
@@ -168,14 +169,14 @@ def test_gateway_of_ipv6(helm, binary, tmp_path):
 
 @pytest.mark.parametrize("address", ["169.254.20.10", "169.254.169.254"], ids=["NodeLocal DNSCache", "Cloud DNS of GKE"])
 def test_the_clusters_dns_may_be_on_the_node(helm, address):
-    """No pod's: the policy has to let out to the address itself."""
+    """The address is that of no pod, so that the policy must permit the address itself."""
     objects = render(helm, "workload", "--set", f"pillion.clusterDNS.address={address},networkPolicy.enabled=true")
     assert config(objects)["upstreams"]["cluster"]["servers"] == [{"address": f"{address}:53"}]
     assert {"cidr": f"{address}/32"} in [to.get("ipBlock") for rule in only(objects, "NetworkPolicy")["spec"]["egress"] for to in rule["to"]]
 
 
 def test_network_policy_of_openshift(helm):
-    """Its DNS has port 53 as a Service, and 5353 as a pod."""
+    """OpenShift's DNS has port 53 at its Service and port 5353 in its pods."""
     def port_5353(*more):
         egress = only(render(helm, "workload", "--set", ",".join(("networkPolicy.enabled=true", *more))), "NetworkPolicy")["spec"]["egress"]
         return [rule["to"][0]["namespaceSelector"]["matchLabels"] for rule in egress if {"port": 5353, "protocol": "UDP"} in rule["ports"]]

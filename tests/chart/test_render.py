@@ -1,4 +1,5 @@
-"""Every chart with each of its ci/*-values.yaml: lint, the schemas of Kubernetes, kubectl, Pod Security, Pillion's own check."""
+"""Renders every chart with each of its ci/*-values.yaml, and checks the result with helm lint, the schemas of Kubernetes, kubectl, Pod Security and
+`pillion check`."""
 
 import json
 import subprocess
@@ -97,7 +98,7 @@ def test_names_and_namespaces(helm, case):
 
 
 def test_package_is_complete_without_the_repository(helm, tmp_path):
-    """Symbolic links become files: what is packaged renders the same."""
+    """Helm packages symbolic links as files: the package renders the same objects."""
     done = helm.run("package", CHARTS["pillion"], "--destination", tmp_path)
     assert done.returncode == 0, done.stderr
     package = next(tmp_path.glob("*.tgz"))

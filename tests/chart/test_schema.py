@@ -1,4 +1,4 @@
-"""What the chart's schema takes for `config` is what Pillion takes: the same keys, the same ranges. No Helm is needed for it."""
+"""The chart's schema accepts the same keys and ranges for `config` as Pillion does. Needs no Helm."""
 
 import json
 import re
@@ -13,11 +13,11 @@ from conftest import ROOT
 
 REFERENCE = {key: allowed for key, (_, allowed) in values_schema.reference().items() if key not in values_schema.DERIVED}
 SCHEMA = json.loads(values_schema.SCHEMA.read_text(encoding="utf-8"))
-# Of `config` alone: Helm puts in the defaults of the rest, which are required.
+# Only the schema of `config` is used: Helm fills in the required defaults of the rest.
 VALIDATOR = jsonschema.Draft202012Validator({**SCHEMA, "required": []})
 
 SERVER = {"address": "192.0.2.1:853"}
-PEM = "PEM"  # stands for the path of a file that does for every key that names one
+PEM = "PEM"  # stands for the path of a file that is valid for every key with a path
 PIN = "sha256/" + "A" * 43 + "="
 GROUPS = ["X25519", "X448", "P-256", "P-384", "P-521", "ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144"]
 TEXTS = {
@@ -30,7 +30,7 @@ TEXTS = {
     "upstreams.NAME.tls.ca_file": [PEM],
     "upstreams.NAME.tls.client_cert": [PEM],
     "upstreams.NAME.tls.client_key": [PEM],
-    # That there is one of each family at most is not said by the schema.
+    # The schema does not say that there is at most one of each family.
     "admin.listen": ["127.0.0.1:9154", "[::1]:9154", "", ["127.0.0.1:9154"], ["127.0.0.1:9154", "[::1]:9154"], [], "localhost:9154", "127.0.0.1",
                      "127.0.0.1:65536", ["127.0.0.1"], ["127.0.0.1:9154", "[::1]:9154", "127.0.0.2:9154"], False, 9154],
     "routes[].zone": ["cluster.local", "cluster.local.", ".", "example", "_tcp.example", "*.example", "*", "a..b", ".a", ""],
@@ -51,7 +51,7 @@ LISTS = {
     "upstreams.NAME.servers": [[], [SERVER], [{"address": f"192.0.2.{n}:853"} for n in range(16)],
                                [{"address": f"192.0.2.{n}:853"} for n in range(17)], [{}], [{**SERVER, "port": 853}], SERVER],
     "upstreams.NAME.servers[].pins": [[], [PIN], [PIN] * 16, [PIN] * 17, [PIN[:-2] + "B="], [PIN[:-1]], ["sha1/AAAA"], PIN],
-    # Which names there are, besides, only the OpenSSL in use can say.
+    # Only the OpenSSL in use knows the other names.
     "upstreams.NAME.tls.groups": [[], ["X25519"], ["P-256", "secp384r1"], GROUPS[:8], GROUPS, ["X25519", "X25519"], ["*X25519"], ["X25519:P-256"],
                                   [""], [25519], "X25519"],
     "routes": [[{"zone": ".", "upstream": "public"}], [{"zone": f"z{n}.example", "upstream": "public"} for n in range(256)],
@@ -63,7 +63,7 @@ LISTS = {
 
 
 def candidates(key: str) -> list:
-    """Values within the range and outside of it, at each of its ends in each of its units."""
+    """Values inside and outside of the range, at each limit and in each unit."""
     allowed = REFERENCE[key]
     if key in TEXTS:
         return TEXTS[key]
@@ -82,7 +82,7 @@ def candidates(key: str) -> list:
         ends = {(number, unit) for unit, factor in units.items() for end in (least, most)
                 for number in (end // factor - 1, end // factor, -(-end // factor), -(-end // factor) + 1)}
         odd = ["1500ms", "", "0", "5", "05s", "1.5s", "-1s", "1 s", "s", "1d", "0B", "064KiB", "1MB", 0, 5, True]
-        # The odd ones are the same for all of a kind: the first of it is asked about them.
+        # The unusual values are equal for all keys of a kind: the first key of each kind is tested with them.
         first = next(other for other, text in REFERENCE.items() if re.sub(r"\d+[a-zA-Z]+", "", text) == re.sub(r"\d+[a-zA-Z]+", "", allowed))
         words = ["auto", "AUTO"] if allowed.startswith("auto") else []
         return words + [f"{number}{unit}" for number, unit in sorted(ends) if number >= 0] + (odd if key == first else ["1500ms"])
@@ -91,7 +91,7 @@ def candidates(key: str) -> list:
 
 
 def document(key: str, value) -> dict:
-    """A configuration that is right but for what the value makes of it."""
+    """A configuration that is valid except possibly for this value."""
     upstream, server, route = {"servers": [SERVER]}, dict(SERVER), {"zone": "a.example", "upstream": "public"}
     *parents, name = key.split(".")
     if parents[:3] == ["upstreams", "NAME", "servers[]"]:
@@ -125,7 +125,7 @@ def pillion_takes(binary, tmp_path, config: dict) -> tuple[bool, str]:
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory):
-    """A certificate that signed itself, and its key, in one file."""
+    """A self-signed certificate and its key in one file."""
     directory = tmp_path_factory.mktemp("pem")
     parts = [directory / "certificate.pem", directory / "key.pem"]
     subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=throwaway", "-out", parts[0], "-keyout", parts[1]],
@@ -144,7 +144,7 @@ def test_the_schema_takes_what_pillion_takes(binary, tmp_path, pem, key):
         verdicts.add(taken)
         refused = [error.message for error in VALIDATOR.iter_errors({"config": config})]
         assert taken == (not refused), f"{value!r}: the schema says {refused or 'yes'}, Pillion says {why or 'yes'}"
-    # Of a path, Pillion says whether the file can be read, which no schema knows.
+    # Pillion also checks that the file of a path can be read, which a schema cannot.
     assert verdicts == ({True} if REFERENCE[key].startswith("the path") else {True, False})
 
 
@@ -191,7 +191,7 @@ def test_derived_keys_are_the_programs_and_not_the_users():
 @pytest.mark.parametrize("value", [False, True, None, "false", 0, {}, {"ndots": 2}, ["a.example"]], ids=json.dumps)
 def test_the_search_list_can_only_be_turned_off(binary, tmp_path, value):
     assert VALIDATOR.is_valid({"config": {"search": value}}) == (value is False)
-    # An empty mapping is off too, to the program, as one without domains is.
+    # For the program an empty mapping is off too, and so is one without domains.
     assert pillion_takes(binary, tmp_path, {"search": value})[0] == (value is False or isinstance(value, dict))
 
 

@@ -1,4 +1,4 @@
-"""What the sidecar's templates promise, seen in the example chart that has adopted them and in the chart pillion's workload."""
+"""Tests the sidecar's templates in the example chart, which has adopted them, and in the mode workload of the chart pillion."""
 
 import re
 import shutil
@@ -34,7 +34,7 @@ def test_ordinary_sidecar(helm, chart):
 
 @charts
 def test_probes(helm, chart):
-    """By exec: a mesh rewrites those by HTTP, also of init containers, and captures what a kubelet asks."""
+    """The probes use exec: a mesh rewrites HTTP probes, also those of init containers, and captures the kubelet's connections."""
     for setting in ("native=true", "native=false"):
         pillion = pillion_of(deployment(helm, chart, f"{key(chart)}.{setting}"))
         assert pillion["livenessProbe"] == {"exec": {"command": ["/pillion", "health", "--live"]}, "periodSeconds": 10, "timeoutSeconds": 3,
@@ -56,7 +56,7 @@ def test_security_context(helm, chart):
 @pytest.mark.parametrize("program", ["helm", "helm3"])
 @charts
 def test_user_can_be_the_namespaces(request, program, chart):
-    """As OpenShift chooses it, whose constraint restricted-v2 refuses one that is given."""
+    """OpenShift chooses the user, and its constraint restricted-v2 refuses a pod that names one."""
     helm = request.getfixturevalue(program)
     root = f"{key(chart)}.containerSecurityContext"
     context = pillion_of(deployment(helm, chart, f"{root}.runAsUser=null", f"{root}.runAsGroup=null", f"{root}.seLinuxOptions.type=t"))["securityContext"]
@@ -66,7 +66,7 @@ def test_user_can_be_the_namespaces(request, program, chart):
 
 @charts
 def test_openshift(helm, chart):
-    """Nothing but the platform has to be said there: the user is the namespace's, and the sysctl is one of the safe ones."""
+    """Only the platform has to be set: the namespace gives the user, and the sysctl is a safe one."""
     one = deployment(helm, chart, f"{key(chart)}.platform=openshift")
     context = pillion_of(one)["securityContext"]
     assert not {"runAsUser", "runAsGroup"} & context.keys() and context["runAsNonRoot"] is True
@@ -75,7 +75,7 @@ def test_openshift(helm, chart):
 
 @charts
 def test_the_pods_user_is_the_applications(helm, chart):
-    """An application that runs as root goes on doing so: only Pillion's container is held to another user."""
+    """An application that runs as root still does: only Pillion's container gets another user."""
     own = only(helm.template("example", "--set", "pillion-sidecar.enabled=false"), "Deployment") if chart == "example" else None
     before = pod_spec(own)["securityContext"] if own else {}
     after = pod_spec(deployment(helm, chart))["securityContext"]
@@ -89,7 +89,7 @@ def test_resolver_of_the_pod(helm, chart):
     searches = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"]
     assert spec["dnsPolicy"] == "None"
     assert spec["dnsConfig"] == {"nameservers": ["127.0.0.1"], "searches": searches, "options": [{"name": "ndots", "value": "5"}]}
-    # The kubelet writes them there, so that the text depends on neither the namespace nor the pod.
+    # The kubelet substitutes them, so that the text depends neither on the namespace nor on the pod.
     assert config(objects)["search"] == {"resolv_conf": "/etc/resolv.conf"}
     assert config(objects)["dns"]["listen"] == ["127.0.0.1:53"]
 
@@ -115,7 +115,7 @@ def test_sysctl_lets_it_listen_on_port_53(helm, chart):
 
 @charts
 def test_configuration_travels_with_the_pod(helm, chart):
-    """A pod of an old revision that is started again has the configuration that it had."""
+    """A pod of an old revision that is started again has its old configuration."""
     objects = render(helm, chart)
     deployed = only(objects, "Deployment")
     pillion = pillion_of(deployed)
@@ -136,7 +136,7 @@ def test_configuration_that_is_read_while_it_runs_is_in_a_config_map(helm, tmp_p
 
 
 def reloading(helm, tmp_path, chart, *settings):
-    """(Deployment, ConfigMap) with configChange: reload; the example then has a line more."""
+    """(Deployment, ConfigMap) with configChange: reload. The example needs one more line for it."""
     arguments = [word for setting in (ADDRESS[chart], f"{key(chart)}.configChange=reload", *settings) for word in ("--set", setting)]
     if chart == "pillion":
         objects = helm.template(chart, *arguments)
@@ -150,7 +150,7 @@ def reloading(helm, tmp_path, chart, *settings):
 
 
 def test_no_config_map_where_the_pods_roll(helm, tmp_path):
-    """The example's line more does no harm."""
+    """The additional line of the example has no effect without configChange: reload."""
     copy = shutil.copytree(CHARTS["example"], tmp_path / "shop")
     (copy / "templates" / "pillion.yaml").write_text('{{ include "pillion-sidecar.configMap" . }}', encoding="utf-8")
     for setting in ("configChange=roll", "enabled=false", "existingConfigMap=ours"):
@@ -159,7 +159,7 @@ def test_no_config_map_where_the_pods_roll(helm, tmp_path):
 
 
 def test_config_maps_of_two_releases_are_two(helm, tmp_path):
-    """Release a-b of chart c and release a of chart b-c, in one namespace."""
+    """The release a-b of chart c and the release a of chart b-c, in one namespace."""
     names = set()
     for release, name in (("a-b", "c"), ("a", "b-c")):
         chart = shutil.copytree(CHARTS["example"], tmp_path / name)
@@ -195,7 +195,7 @@ def test_certificates_are_mounted_where_the_readme_says(helm, chart):
 
 @charts
 def test_authorities_of_a_secret(helm, chart):
-    """As cert-manager keeps them."""
+    """cert-manager stores CAs in Secrets."""
     root = key(chart)
     secret = [setting.replace("ca.configMapName", "ca.secretName") for setting in FILES]
     deployed = deployment(helm, chart, *(f"{root}.{setting}" for setting in secret))
@@ -209,7 +209,7 @@ def test_authorities_of_a_secret(helm, chart):
     ("clientTLS", "nothing is mounted at /etc/pillion-client: set clientTLS.secretName"),
     ("ca.configMapName", "nothing is mounted at /etc/pillion-ca: set ca.configMapName or ca.secretName")])
 def test_files_and_what_they_are_mounted_from_belong_together(helm, missing, complaint):
-    """Pillion would not start, or ask without the certificate that it was given."""
+    """Otherwise Pillion would not start, or would not use its certificate."""
     kept = [setting for setting in FILES if missing not in setting]
     if missing == "tls.":
         kept = [setting for setting in FILES if ".tls.client" not in setting]
@@ -255,7 +255,7 @@ def test_configuration_depends_on_neither_release_nor_namespace(helm, chart):
 
 
 def test_configuration_that_is_too_long_for_an_annotation(helm, tmp_path):
-    """All annotations of an object together may have 256 KiB."""
+    """All annotations of an object together have at most 256 KiB."""
     records = [f"a{number} A 192.0.2.1" for number in range(9000)]
     values = tmp_path / "values.yaml"
     values.write_text(yaml.safe_dump({"pillion": {"config": {"routes": [{"zone": "a.example", "records": records}]}}}), encoding="utf-8")
@@ -264,7 +264,7 @@ def test_configuration_that_is_too_long_for_an_annotation(helm, tmp_path):
     assert only(helm.template("pillion", *settings, "--set", "pillion.configChange=reload"), "ConfigMap")
 
 
-# Another value than the default of each key that takes a restart; `http.listen` follows from `httpPort`.
+# A value other than the default for each key that takes a restart. `http.listen` depends on `httpPort`.
 RESTART = {
     "dns.max_connections": "config.dns.max_connections=100", "dns.max_connections_per_client": "config.dns.max_connections_per_client=100",
     "dns.max_in_flight_per_connection": "config.dns.max_in_flight_per_connection=100", "cache.size": "config.cache.size=1MiB",
@@ -310,7 +310,7 @@ def test_what_is_not_watched_rolls_the_pods(helm, chart):
 
 @charts
 def test_what_is_mounted_is_updated_in_running_pods(helm, tmp_path, chart):
-    """As the kubelet does, but for what is mounted by subPath."""
+    """The kubelet updates mounted files, except those that are mounted by subPath."""
     deployed, config_map = reloading(helm, tmp_path, chart, *(f"{key(chart)}.{setting}" for setting in FILES))
     mounts = pillion_of(deployed)["volumeMounts"]
     assert len(mounts) == 3
@@ -363,7 +363,7 @@ def test_image(helm, chart):
 
 @charts
 def test_image_has_to_be_named(helm, chart):
-    """docker.io/library/pillion, which it would be without a word, is nobody's."""
+    """The default name would be docker.io/library/pillion, which does not exist."""
     complaint = error(helm, chart, "image.repository=")
     assert "image.repository is empty" in complaint and "make image" in complaint
 
@@ -402,7 +402,7 @@ def test_ordinary_sidecar_is_there_while_the_application_ends(helm, chart):
 
 
 def adopted_lines():
-    """Of the example, {number: line}."""
+    """The numbered lines of the example as {number: line}."""
     found = {}
     for path in (CHARTS["example"] / "Chart.yaml", *(CHARTS["example"] / "templates").iterdir()):
         for line in path.read_text(encoding="utf-8").splitlines():
@@ -412,7 +412,7 @@ def adopted_lines():
 
 
 def test_adoption_takes_four_lines():
-    """All that an application chart needs, and nothing of the example's that is Pillion's stands elsewhere."""
+    """These lines are all that an application's chart needs. The example mentions Pillion nowhere else."""
     assert list(adopted_lines()) == [1, 2, 3, 4]
     text = "".join(path.read_text(encoding="utf-8") for path in (CHARTS["example"] / "Chart.yaml",
                                                                   *(CHARTS["example"] / "templates").iterdir()))
@@ -438,7 +438,7 @@ def test_readme_lists_templates_that_exist():
 
 
 def test_adoption_from_outside_of_the_repository(helm, tmp_path):
-    """As an application does: the library comes by `helm dependency update`, not by a symbolic link."""
+    """An application gets the library by `helm dependency update`, not by a symbolic link."""
     chart = tmp_path / "shop"
     shutil.copytree(CHARTS["example"], chart, ignore=shutil.ignore_patterns("charts"))
     metadata = chart / "Chart.yaml"

@@ -1,4 +1,4 @@
-"""A release of several charts that have adopted the sidecar: what is global, what is off, and which versions go together."""
+"""A release of several charts that have adopted the sidecar: global values, disabled charts, and versions of the library."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ class Umbrella:
             chart = shutil.copytree(CHARTS["example"], self.chart / "charts" / name)
             edit(chart / "Chart.yaml", ("name: shop\n", f"name: {name}\n"))
             edit(chart / "templates" / "deployment.yaml", ("name: {{ .Release.Name }}\n", f"name: {name}\n"), ("shop.pod", f"{name}.pod"))
-            # Not one's own: what is global is heard for what is at its default.
+            # The chart gets no image of its own: a global value only applies where the chart's value is the default.
             edit(chart / "values.yaml", ("{repository: registry.example/pillion}", "{}"))
         (self.chart / "Chart.yaml").write_text("{apiVersion: v2, name: shops, version: 0.1.0}", encoding="utf-8")
 
@@ -35,7 +35,7 @@ class Umbrella:
         return self.helm.run("template", "r", self.chart, "--namespace", "shop", "--values", path)
 
     def render(self, values):
-        """{name: Deployment}"""
+        """Renders the release. Returns {name: Deployment}."""
         done = self.run(values)
         assert done.returncode == 0, done.stderr
         return {one["metadata"]["name"]: one for one in load_all(done.stdout)}
@@ -103,7 +103,7 @@ def test_a_missing_address_is_told_by_the_path_that_sets_it(umbrella):
 
 
 def vendor(chart, version):
-    """The library in this chart becomes a copy of its own, of this version."""
+    """Replaces the chart's library by a copy with this version."""
     library = chart / "charts" / "pillion-sidecar"
     if library.is_symlink():
         library.unlink()
@@ -117,7 +117,7 @@ def vendor(chart, version):
 
 
 def test_two_versions_of_the_library_do_not_mix(umbrella):
-    """Helm has one template of a name: the pods of one chart would silently be made by the other's version."""
+    """Helm keeps one template for each name: the pods of one chart would use the other chart's version without an error."""
     for name in ("shop", "cart"):
         vendor(umbrella.chart / "charts" / name, "0.2.0")
     assert umbrella.render({"global": EVERYWHERE}).keys() == {"shop", "cart"}
@@ -130,7 +130,7 @@ def test_two_versions_of_the_library_do_not_mix(umbrella):
 
 @pytest.mark.parametrize("program", ["helm", "helm3"])
 def test_condition_of_the_dependency(request, program, tmp_path):
-    """With it the templates are not there where it is false. The README's two lines more stand in for them."""
+    """If the condition is false, Helm does not load the library's templates. README's two additional lines replace them."""
     helm = request.getfixturevalue(program)
     chart = shutil.copytree(CHARTS["example"], tmp_path / "shop")
     edit(chart / "Chart.yaml", ('"}', '", condition: pillion-sidecar.enabled}'))
@@ -153,7 +153,7 @@ def test_condition_of_the_dependency(request, program, tmp_path):
 
 
 def test_condition_of_one_chart_of_a_release(umbrella):
-    """Helm then finds the templates that another chart has brought."""
+    """In this case Helm finds the templates that another chart of the release has loaded."""
     for name in ("shop", "cart"):
         chart = umbrella.chart / "charts" / name
         edit(chart / "Chart.yaml", ('"}', '", condition: pillion-sidecar.enabled}'))

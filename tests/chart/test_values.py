@@ -1,4 +1,4 @@
-"""values.yaml, values.schema.json and the README agree, and what the schema does not know is refused."""
+"""values.yaml, values.schema.json and the README agree, and the schema refuses unknown keys."""
 
 import json
 import re
@@ -22,7 +22,7 @@ def values(chart):
     return yaml.safe_load((HELM / chart / "values.yaml").read_text(encoding="utf-8"))
 
 
-# Kubernetes has more resources than the two whose quantities are looked at.
+# Kubernetes has more resources than the two whose quantities the schema checks.
 OPEN = [f"/$defs/resources/properties/{kind}" for kind in ("requests", "limits")]
 
 
@@ -50,7 +50,7 @@ class TestDocuments:
                 if "properties" in node and path not in ("/properties/global", *OPEN):
                     assert node.get("additionalProperties") is False, path
                 for name, sub in node.items():
-                    if name not in ("if", "then", "oneOf"):  # these add to a mapping that is closed
+                    if name not in ("if", "then", "oneOf"):  # these keywords add to a mapping that permits no other keys
                         closed(sub, f"{path}/{name}")
 
         closed(schema(chart), "")
@@ -79,7 +79,7 @@ def test_versions_are_one():
         assert set(re.findall(r"image: \S*pillion:(\S+)", path.read_text(encoding="utf-8"))) <= {project}
 
 
-# What is set, where a validator is to find fault, and with which key.
+# {case: (setting, path of the error, key in its message)}
 REFUSED = {
     "unknown key": ("colour=red", "", "colour"),
     "unknown mode": ("mode=cluster", "/mode", ""),
@@ -129,12 +129,12 @@ REFUSED = {
 
 @pytest.fixture(scope="module", params=["helm", "helm3"])
 def faults(request):
-    """[(where, what)] that this Helm finds in all of these values together."""
+    """Passes all refused values to Helm at once. Returns its errors as [(path, message)]."""
     settings = [word for setting, _, _ in REFUSED.values() if setting for word in ("--set", setting)]
     error = request.getfixturevalue(request.param).error("pillion", *settings)
     assert "don't meet the specifications of the schema" in error
     found = re.findall(r"^ *- (?:at '([^']*)'|([^:\n]*)): (.*)$", error, re.MULTILINE)
-    # Helm 3 writes config.routes.0 for /config/routes/0, and (root) for the whole.
+    # Helm 3 writes config.routes.0 for /config/routes/0, and (root) for the top level.
     return [(pointer or ("" if dotted in ("", "(root)") else "/" + dotted.replace(".", "/")), what) for pointer, dotted, what in found]
 
 
@@ -156,7 +156,7 @@ def test_what_rendered_and_failed_later_is_refused(request, program, setting, wo
 
 @pytest.mark.parametrize("address", ["10.96.0.10", "169.254.169.254", "fd00::a", "::1", "2001:db8:1:2:3:4:5:6", "2001:db8::5:6", "fe80::"])
 def test_addresses(address):
-    """That the schema does not refuse one that is right."""
+    """The schema accepts valid addresses."""
     assert re.search(values_schema.TYPES["ip-address"]["pattern"], address)
 
 

@@ -1,4 +1,4 @@
-"""pillion-sidecar.wrap: what becomes of a pod, and which pods it refuses."""
+"""Tests pillion-sidecar.wrap: how it changes a pod, and which pods it refuses."""
 
 import json
 
@@ -46,12 +46,12 @@ class TestMerge:
         assert spec["securityContext"] == {"fsGroup": 2000, "runAsNonRoot": True,
                                            "sysctls": [{"name": "net.ipv4.tcp_syncookies", "value": "1"}, SYSCTL]}
         assert spec["dnsPolicy"] == "None"
-        # The later one of a name goes, in the kubelet: the pod's own ndots.
+        # The kubelet uses the last option with a name: the pod's own ndots.
         assert spec["dnsConfig"] == {
             "nameservers": ["127.0.0.1"], "searches": ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local", "corp.example"],
             "options": [{"name": "ndots", "value": "5"}, {"name": "ndots", "value": "2"}, {"name": "edns0"}]}
         assert template["metadata"]["labels"] == {"app": "app", "tier": "web", LABEL: "true"}
-        # Its own metrics go on being scraped.
+        # The pod's own metrics are still scraped.
         annotations = {name: value for name, value in template["metadata"]["annotations"].items() if not name.startswith("pillion.dev/")}
         assert annotations == RICH["metadata"]["annotations"]
         assert marker(template) == {"added": ["sysctl", "config"], "options": 1, "searches": 3, "version": "0.1.0"}
@@ -171,7 +171,7 @@ def test_what_is_fine_where_it_does_not_matter(adopter):
 
 
 class TestAnnotations:
-    """By which a pod's owner says how Pillion is to be in it."""
+    """Annotations by which a pod's owner changes how Pillion is added."""
 
     def test_image_resources_and_kind(self, adopter):
         template = adopter.wrapped(pod({"annotations": {
@@ -185,7 +185,7 @@ class TestAnnotations:
         assert "too small for a cache" in adopter.refused(pod({"annotations": {"pillion.dev/memory-limit": "16Mi"}}))
 
     def test_configuration(self, adopter):
-        """It needs no address of the cluster's DNS, and the annotation stays the owner's."""
+        """With its own configuration a pod needs no address of the cluster's DNS, and keeps the annotation."""
         text = 'dns: {listen: "127.0.0.1:53"}\n'
         template = adopter.wrapped(pod({"annotations": {CONFIG: text}}), "clusterDNS.address=", "configChange=reload", "existingConfigMap=x")
         assert template["metadata"]["annotations"][CONFIG] == text and "config" not in marker(template)["added"]

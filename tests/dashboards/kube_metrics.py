@@ -1,5 +1,5 @@
-"""What kube-state-metrics and the kubelet's cAdvisor say of a pod, as far as the dashboards and rules ask for it, served to a Prometheus. The
-numbers mean nothing: that they are found is the test, what alerts make of them is promtool's."""
+"""Serves to Prometheus the metrics of kube-state-metrics and of the kubelet's cAdvisor for a pod that the dashboards and rules use. The values have
+no meaning: the tests check that the series are found, and promtool what alerts make of them."""
 
 import contextlib
 import http.server
@@ -26,7 +26,7 @@ container_spec_memory_limit_bytes{namespace="NAMESPACE",pod="POD",container="pil
 
 @contextlib.contextmanager
 def exporter(namespace, pod):
-    """Its host:port."""
+    """Runs the exporter. Yields its host:port."""
     series = SERIES.replace("NAMESPACE", namespace).replace("POD", pod)
     scrapes = itertools.count(1)
 

@@ -1,4 +1,4 @@
-"""The files themselves: what can be known without a Prometheus."""
+"""Tests of the files that need no Prometheus."""
 
 import json
 import re
@@ -11,15 +11,15 @@ import yaml
 
 RULE_NAMES = [rule["name"] for path in expressions.RULES for rule in expressions.rules(path)]
 ALERTS = [rule for path in expressions.RULES for rule in expressions.rules(path) if rule["kind"] == "alert"]
-TARGET_LABELS = {"cluster", "namespace", "pod", "instance"}  # given by who scrapes
+TARGET_LABELS = {"cluster", "namespace", "pod", "instance"}  # added by Prometheus
 CASES = sorted((expressions.ROOT / "tests/dashboards").glob("alerts_*_test.yaml"))
-# Metrics that are on no dashboard, and why.
+# {metric that is on no dashboard: reason}
 NOT_SHOWN = {
     "process_virtual_memory_bytes": "addresses that were reserved, most of them without memory behind them: it says nothing of health",
     "pillion_sink_records_written_total": "nobody has it who has turned on neither syslog, the query log nor dnstap",
     "pillion_sink_records_dropped_total": "likewise: whoever reads the records has to know of it, and DNS does not suffer",
 }
-# Where the values of labels are listed that expressions choose by.
+# The files with the values of labels that expressions select.
 LABEL_VALUES = {
     "rcode": ["server/metrics.hpp"],
     "reason": ["dns/query.hpp", "server/metrics.hpp", "upstream/error.hpp"],
@@ -70,8 +70,8 @@ def test_metrics_and_labels_exist(where, expr):
 
 @pytest.mark.parametrize("rule", [rule for path in expressions.RULES for rule in expressions.rules(path)], ids=lambda rule: rule["name"])
 def test_clusters_are_never_added_up(rule):
-    """Of one rule evaluator for several clusters: pods of the same name are different ones."""
-    if rule["name"] == "PillionAbsent":  # what is nowhere is in no cluster
+    """One rule evaluator may serve several clusters, in which pods of the same name differ."""
+    if rule["name"] == "PillionAbsent":  # a metric that is absent has no cluster
         assert "unless on () group (kube_pod_info)" in rule["expr"]
         rule = rule | {"expr": rule["expr"].replace("unless on () group (kube_pod_info)", "")}
     grouped = expressions.GROUPED.findall(rule["expr"])
@@ -159,7 +159,7 @@ def test_a_workload_stands_for_its_pods(path, pod, workload):
 
 
 def test_the_fleets_panels_read_what_is_recorded():
-    """Raw series of ten thousand pods are two million."""
+    """Ten thousand pods have two million raw series."""
     for where, expr in expressions.dashboard_expressions(expressions.DASHBOARDS[1]):
         assert all(":" in name for name, _ in expressions.SELECTOR.findall(expr)), where
 
@@ -200,7 +200,7 @@ def test_every_alert_says_what_to_do(alert):
 
 @pytest.mark.parametrize("alert", ALERTS, ids=lambda alert: alert["name"])
 def test_commands_of_runbooks_name_the_pod(alert):
-    """Whoever is woken copies them: what the alert knows is in them."""
+    """The person on call copies these commands, so that they contain all that the alert knows."""
     commands = re.findall(r"kubectl (?:-n \S+ )?(?:exec|logs|port-forward|describe pod|get pod) +\S+", alert["text"].replace("{{ ", "{{").replace(" }}", "}}"))
     about_a_pod = "$labels.pod" in alert["text"]
     for command in commands:
@@ -259,7 +259,7 @@ def test_more_than_one_pod_in_twenty_pages(tmp_path, alert, labels, bad, good):
 
 @pytest.mark.parametrize("exempt, paged", [("cluster", ["corp", "public"]), ("cluster|corp", ["public"])])
 def test_a_stub_domain_in_the_clear_can_be_exempted_by_name(tmp_path, exempt, paged):
-    """As the chart's value does it: by the text of the rule."""
+    """Replaces text of the rule, like the value of the chart."""
     text = (expressions.ROOT / "dashboards/rules/alerts-fleet.yaml").read_text(encoding="utf-8")
     assert text.count('upstream!~"cluster"') == 1
     (tmp_path / "rules.yaml").write_text(text.replace('upstream!~"cluster"', f'upstream!~"{exempt}"'))

@@ -1,4 +1,4 @@
-"""Every expression of the dashboards and rules, asked of a real Prometheus that scrapes a real Pillion while it has something to do."""
+"""Evaluates every expression of the dashboards and rules in a real Prometheus that scrapes a real Pillion under load."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ EVERY_SOURCE = {"cache", "stale", "upstream", "cluster", "local"}
 
 @contextlib.contextmanager
 def reloaded(proxy):
-    """What counts reloads has no series before the first."""
+    """Reloads once: the counter of reloads has no series before."""
     proxy.process.child.send_signal(signal.SIGHUP)
     proxy.wait_metric("config_reloads_total", 1, result="success")
     yield
@@ -83,7 +83,7 @@ def test_a_refused_certificate_is_told_with_the_server(prometheus):
 
 
 def panel(path, title):
-    """The first expression of a panel, as Grafana sends it for one pod."""
+    """The first expression of a panel in the form in which Grafana sends it for one pod."""
     (expr,) = [expr for where, expr in expressions.dashboard_expressions(path) if where == f"{path.name}: {title} (A)"]
     return expressions.as_grafana_sends(expr, NAMESPACE, "web", POD, RATE_INTERVAL)
 
@@ -95,7 +95,7 @@ def test_every_source_of_answers_is_told_apart(prometheus):
 
 
 def test_reasons_that_are_chosen_by_name_are_there_before_anything_happened(tmp_path):
-    """Else the first event would begin its series, and be no increase."""
+    """Otherwise the first event would create the series, and would not be seen as an increase."""
     chosen = {(name, reason) for path in expressions.RULES for rule in expressions.rules(path)
               for name, selected in expressions.SELECTOR.findall(rule["expr"]) if name.startswith("pillion_")
               for reason in re.findall(r'reason=~?"([^"]*)"', selected)}

@@ -1,4 +1,4 @@
-"""A real Prometheus, and what it needs to see every series: servers of which some misbehave, and clients of which some do."""
+"""Runs a real Prometheus, and the good and bad servers and clients that make every series appear."""
 
 import contextlib
 import json
@@ -21,8 +21,8 @@ STALE = "ttl-1-bridged.flaky.example."
 
 
 class Prometheus:
-    """A Prometheus that has both pods among its targets, and itself as the application beside the first. `scraped` is host:port, and so is
-    `of_kubernetes`, what has the metrics of kube-state-metrics and the kubelet."""
+    """A Prometheus with both pods among its targets, and itself as the application beside the first one. `scraped` is the host:port of Pillion,
+    `of_kubernetes` that of the metrics of kube-state-metrics and the kubelet."""
 
     def __init__(self, directory, scraped, of_kubernetes):
         self.port = free_port()
@@ -32,7 +32,7 @@ class Prometheus:
         def target(address, pod, container):
             return {"targets": [address], "labels": {"namespace": NAMESPACE, "pod": pod, "container": container}}
 
-        # JSON is YAML. The second pod is the same process once more.
+        # JSON is YAML. The second pod is the same process again.
         config.write_text(json.dumps({
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
             "rule_files": [str(path) for path in expressions.RULES],
@@ -54,7 +54,7 @@ class Prometheus:
         return json.loads(self.open(f"/api/v1/{path}", **parameters))["data"]
 
     def query(self, expr):
-        """[(labels, value)], without values that are no number."""
+        """Evaluates an expression. Returns [(labels, value)] without values that are not finite."""
         result = self.api("query", query=expr)["result"]
         found = [(series["metric"], float(series["value"][1])) for series in result]
         return [(labels, value) for labels, value in found if math.isfinite(value)]
@@ -69,7 +69,7 @@ class Prometheus:
 
 
 class Load:
-    """Clients that ask until the end: a little of everything that is counted."""
+    """Clients that ask until the end, and cause some of each event that is counted."""
 
     def __init__(self, port):
         self.port = port
@@ -94,7 +94,7 @@ class Load:
             while not self.ending.wait(0.02):
                 number += 1
                 what(number)
-        except Exception as error:  # told by the test that looks at it
+        except Exception as error:  # reported by the test that checks it
             self.failure = error
 
     def well_behaved(self, number):
@@ -123,7 +123,7 @@ class Load:
 
 
 class Surroundings:
-    """Servers, good and bad, and the configuration for a Pillion among them: all but what listens, `http` and `search`."""
+    """Good and bad servers, and the configuration for a Pillion that uses them. It lacks the listen addresses, `http` and `search`."""
 
     def __init__(self, authority, client, flaky, config):
         self.authority = authority
@@ -133,7 +133,8 @@ class Surroundings:
 
     @contextlib.contextmanager
     def load(self, port):
-        """Clients at 127.0.0.1 in the network of the calling thread. What is to be stale is learned before its server falls silent."""
+        """Runs the clients at 127.0.0.1 in the network of the calling thread. The answer that must become stale is cached before its server stops
+        answering."""
         ask_udp(port, make_query(STALE))
         self.flaky.silent = True
         with Load(port) as load:
@@ -144,8 +145,8 @@ class Surroundings:
 
 @contextlib.contextmanager
 def surroundings(directory, host="127.0.0.1", ca_file=None, client_files=None):
-    """DoT servers on `host`; `ca_file` and `client_files` are where the Pillion will find the authority, and its own certificate and key, if not
-    where they are."""
+    """DoT servers on `host`. `ca_file` and `client_files` are the paths under which Pillion finds the CA, and its own certificate and key, if these
+    differ from the paths on this machine."""
     authority = certificates.Authority(directory / "ca")
     good = authority.issue("good", f"DNS:{servers.TLS_NAME}")
     client = authority.issue("client", "DNS:pillion.example", usage="clientAuth")
@@ -155,7 +156,7 @@ def surroundings(directory, host="127.0.0.1", ca_file=None, client_files=None):
         public = stack.enter_context(DotServer(good, host=host))
         intercepted = stack.enter_context(DotServer(wrong_name, host=host))
         flaky = stack.enter_context(DotServer(good, host=host))
-        closing = stack.enter_context(DotServer(good, host=host, close_after_answer=True))  # so that there are always new handshakes
+        closing = stack.enter_context(DotServer(good, host=host, close_after_answer=True))  # causes new handshakes all the time
         cluster_dns = stack.enter_context(served(lambda: cluster.cluster_dns(directory / "cluster", good, host=host)))
 
         def tls(*resolvers, **more):
@@ -176,14 +177,14 @@ def surroundings(directory, host="127.0.0.1", ca_file=None, client_files=None):
 
 
 def of_panels(path):
-    """[(where, expression)] of a dashboard, as Grafana sends them: with one pod chosen, or for the fleet."""
+    """The expressions of a dashboard as [(where, expression)], in the form in which Grafana sends them: for one pod, or for the fleet."""
     chosen = (NAMESPACE, "web", POD) if path.name == "pod.json" else (".+", ".+", ".+")
     return [(where, expressions.as_grafana_sends(expr, *chosen, RATE_INTERVAL))
             for where, expr in expressions.dashboard_expressions(path)]
 
 
 def of_annotations(path):
-    """[(where, expression)] of what is drawn across the panels, without the threshold."""
+    """The expressions of the annotations of a dashboard, without their thresholds, as [(where, expression)]."""
     return [(one["name"], expressions.without_threshold(expressions.as_grafana_sends(one["expr"], NAMESPACE, "[a-z]+", ".+", RATE_INTERVAL)))
             for one in expressions.load(path)["annotations"]["list"]]
 
@@ -197,12 +198,12 @@ def of_recording_rules():
 
 
 def of_alerts():
-    """Each alert's expression without its threshold, but for what is only there while nothing is scraped."""
+    """Each alert's expression without its threshold, except those that only have a value while nothing is scraped."""
     return [(alert["name"], expressions.without_threshold(alert["expr"])) for alert in _rules("alert") if "absent(" not in alert["expr"]]
 
 
 def wait_for_data(prometheus, wanted):
-    """Asks each of [(where, expression)] until it has data; says which never had."""
+    """Evaluates each of [(where, expression)] until it has data. Fails with the names of those that never had."""
     pending = dict(wanted)
 
     def all_there():

@@ -1,4 +1,4 @@
-"""What all end-to-end tests share. README.md beside the tests' root says how to run them."""
+"""The fixtures of all end-to-end tests. tests/README.md says how to run them."""
 
 import ssl
 
@@ -15,7 +15,7 @@ def pytest_configure():
 
 @pytest.fixture
 def clients():
-    """A list whose connections are closed at the end."""
+    """A list of clients, which are closed at the end."""
     made = []
     yield made
     for client in made:
@@ -24,19 +24,19 @@ def clients():
 
 @pytest.fixture(scope="session")
 def authority(tmp_path_factory):
-    """A throwaway CA."""
+    """A certificate authority for the tests."""
     return certificates.Authority(tmp_path_factory.mktemp("pki") / "ca")
 
 
 @pytest.fixture(scope="session")
 def certificate(authority):
-    """A good certificate for servers.TLS_NAME."""
+    """A valid certificate for servers.TLS_NAME."""
     return authority.issue("server", f"DNS:{servers.TLS_NAME}")
 
 
 @pytest.fixture(scope="session")
 def tls_context(authority):
-    """For asking a server directly, verified."""
+    """The TLS context for a direct query to a server, with verification."""
     return ssl.create_default_context(cafile=str(authority.ca_file))
 
 
@@ -63,7 +63,7 @@ def nsd(tmp_path_factory, certificate, zone_file):
 
 @pytest.fixture(scope="session")
 def verified(authority):
-    """verified(server, …) -> the `upstreams` of a configuration that trusts the throwaway CA."""
+    """verified(server, …) -> the `upstreams` of a configuration that trusts the CA of the tests."""
 
     def upstreams(*running_servers, **more):
         entries = [{"address": server.address, "tls_name": servers.TLS_NAME} for server in running_servers]

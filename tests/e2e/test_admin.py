@@ -1,5 +1,5 @@
-"""The admin server: every answer is what the OpenAPI document says, what it says is true, and neither other sites nor clients that are slow,
-large or many are noticed by DNS."""
+"""The admin server: every answer has the form of the OpenAPI document and is true. Other web sites cannot use it, and its clients, if slow,
+numerous or large, do not affect DNS."""
 
 import contextlib
 import json
@@ -23,7 +23,7 @@ def server(certificate):
 
 @pytest.fixture
 def proxied(tmp_path, verified, server):
-    """proxied(admin={…}, …) -> a ready proxy with `admin`, for a with statement."""
+    """proxied(admin={…}, …) -> a context with a ready proxy that has these values of `admin`."""
     class Made:
         def __init__(self, **options):
             self.port = free_port()
@@ -43,7 +43,7 @@ def proxied(tmp_path, verified, server):
 
 
 class SteadyQueries:
-    """Queries over UDP and TCP, one after the other in a thread of their own, while something else goes on; each has to be answered."""
+    """Asks over UDP and TCP, one query after the other, in its own thread during a test. Each query must be answered."""
 
     def __init__(self, port):
         self.port, self.count, self.failures, self.stopping = port, 0, [], threading.Event()
@@ -226,7 +226,7 @@ def test_a_dead_upstream_is_named_within_two_events(proxied, verified, certifica
 
 
 class Events:
-    """The events of a connection that stays open."""
+    """An open connection that receives events."""
 
     def __init__(self, port):
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
@@ -250,7 +250,7 @@ class Events:
 
 
 def listen(port):
-    """The events, or None where there is no place."""
+    """Connects for events. Returns the connection, or None if the server refuses it because of its limit."""
     events = Events(port)
     if "200" in events.head[0]:
         return events
@@ -317,7 +317,7 @@ def test_slow_requests_and_a_thousand_connections_are_not_noticed(proxied):
                 client.sendall((f"GET {BASE}/status HTT", f"POST {BASE}/log-level HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n"
                                 "Content-Type: application/json\r\n\r\n{")[number % 2].encode())
                 slow.append(client)
-            # All but a few have made room for later ones, and whoever asks at once is served.
+            # Later connections have displaced all but a few, and a client that asks at once is served.
             wait_until(lambda: is_served(proxy.admin.port), "a request is served beside them", PATIENCE)
             assert proxy.get("/livez")[0] == 200
         finally:

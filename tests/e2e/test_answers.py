@@ -1,4 +1,4 @@
-"""What Pillion answers is what the real server behind it answers: over TCP and UDP, from Unbound and from NSD."""
+"""Pillion gives the answers of the real server behind it, over TCP and UDP, with Unbound and with NSD."""
 
 import re
 
@@ -49,8 +49,8 @@ def proxy(server, verified, tmp_path_factory):
 
 
 def as_ours(answer, query, max_ttl=3600):
-    """The server's answer as a resolver gives it: RA set, RD and CD the query's, and the TTLs that max_ttl, 1h where nothing is said,
-    leaves."""
+    """The server's answer in the form of a resolver's: RA is set, RD and CD are those of the query, and TTLs are at most max_ttl, whose default is
+    1h."""
     copied = dns.flags.RD | dns.flags.CD
     answer.flags = answer.flags & ~copied | query.flags & copied | dns.flags.RA
     for section in (answer.answer, answer.authority, answer.additional):
@@ -68,7 +68,7 @@ def questions():
 
 
 def lacks_only_additional(answer, whole):
-    """Additional and authority records that do not fit are left out, and TC is not set for it (RFC 2181 9)."""
+    """True if the answer lacks only additional and authority records that did not fit. TC is not set for these (RFC 2181 section 9)."""
     fits_everywhere = len(whole.to_wire()) <= 512  # RFC 1035 4.2.1
     left_out = {"additional": []} if answer.authority == whole.authority else {"additional": [], "authority": essence(answer)["authority"]}
     return not fits_everywhere and not answer.additional and essence(answer) == {**essence(whole), **left_out}
@@ -84,7 +84,7 @@ def test_answers_equal_those_of_the_server(proxy, server, tls_context, shape):
         through_udp = read(ask_udp(proxy.port, query))
         assert through_tcp.id == through_udp.id == query.id
         if not direct.question:
-            # NSD refuses classes without repeating the question; a client is told the same, with its question.
+            # NSD's refusal of a class does not repeat the question. Pillion's answer to the client does.
             assert through_tcp.rcode() == through_udp.rcode() == direct.rcode()
             continue
         if essence(through_tcp) != essence(direct):
@@ -108,7 +108,8 @@ def test_the_letters_of_the_question_come_back_as_they_were(proxy):
 
 
 def records(printed):
-    """Status and records of what kdig or dig has printed, in any order; the time, the id and the EDNS part are each hop's own."""
+    """The status and the records, in any order, that kdig or dig has printed. The time, the id and the EDNS part are left out: they belong to one
+    hop."""
     status = re.search(r"status: (\w+)", printed)
     assert status, printed
     return status.group(1), sorted(" ".join(line.split()) for line in printed.splitlines() if line and line[0] != ";")
@@ -123,7 +124,7 @@ def test_kdig_and_dig_see_the_same(proxy, server, authority, name, type_, flags)
     direct = run(*kdig, "-p", server.tls_port, f"+tls-ca={authority.ca_file}", f"+tls-hostname={servers.TLS_NAME}", *question).stdout
     assert "NOERROR" in direct or "NXDOMAIN" in direct, direct
     assert records(run(*kdig, "-p", proxy.port, "+tcp", *question).stdout) == records(direct)
-    # Over UDP a client asks again over TCP when the answer is truncated; additional records may not fit (RFC 2181 9).
+    # Over UDP a client repeats a truncated query over TCP. Additional records may not fit (RFC 2181 section 9).
     over_udp = run(*kdig, "-p", proxy.port, "+noadditional", *question).stdout
     assert records(over_udp) == records(run(*kdig, "-p", proxy.port, "+tcp", "+noadditional", *question).stdout)
     dig = ["dig", "+tries=1", "+time=20", "@127.0.0.1"]
@@ -182,7 +183,7 @@ def test_other_opcodes_are_not_implemented(proxy, opcode):
     for answer in (ask_tcp(proxy.port, bytes(data)), ask_udp(proxy.port, bytes(data))):
         assert answer[3] & 15 == dns.rcode.NOTIMP
         assert answer[2] & 0x78 == data[2] & 0x78
-    # The connection stays good after it.
+    # The connection can still be used.
     assert rcode(ask_tcp(proxy.port, make_query(full("a")))) == "NOERROR"
 
 
@@ -201,6 +202,6 @@ def test_signed_messages_pass_untouched(proxy, nsd, server):
     query.use_tsig(keyring, servers.TSIG_NAME)
     data = query.to_wire()
     for answer in (ask_tcp(proxy.port, data), ask_udp(proxy.port, data)):
-        # from_wire checks the server's signature over the answer.
+        # from_wire verifies the server's signature of the answer.
         signed = dns.message.from_wire(answer, keyring=keyring, request_mac=query.mac)
         assert signed.had_tsig and signed.rcode() == 0 and signed.answer

@@ -1,4 +1,4 @@
-"""What is kept, for how long, and what for: hits, negative answers, failures, stale answers, prefetch, and memory that does not grow."""
+"""The cache: hits, negative answers, failures, stale answers, prefetch, and memory that does not grow."""
 
 import os
 import pathlib
@@ -26,7 +26,7 @@ def server(certificate):
 
 @pytest.fixture
 def start(tmp_path, server, verified):
-    """start(**cache) -> a running Pillion; `upstream` has the options of its upstream."""
+    """start(**cache) -> a running Pillion. `upstream` are options of its upstream."""
 
     def start(upstream=None, **cache):
         return pillion.running(tmp_path, verified(server, **(upstream or {})), cache={"size": "1MiB", **cache})
@@ -35,7 +35,7 @@ def start(tmp_path, server, verified):
 
 
 def ask(proxy, name, type_="A"):
-    # EDNS, so that an answer can say that it is stale.
+    # With EDNS, so that the answer can have an Extended DNS Error that says that it is stale.
     return read(ask_udp(proxy.port, make_query(name, type_, use_edns=0)))
 
 
@@ -174,7 +174,7 @@ def test_stale_answers_while_the_server_is_gone(start, server, name, code, error
 
 @pytest.mark.parametrize("prefetch", [False, True])
 def test_a_stale_answer_after_1800_ms_of_silence(start, server, prefetch):
-    """Counted from a client's question; with prefetch, one of Pillion's own is under way already."""
+    """The time counts from the client's query. With prefetch, Pillion's own query is in flight by then."""
     name = "ttl-1-silence.example."
     with start(upstream={"timeout": "20s"}, prefetch=prefetch) as proxy:
         ask(proxy, name)
@@ -207,7 +207,7 @@ def test_no_stale_answers_where_they_are_not_wanted(start, server):
 def test_popular_names_are_asked_for_before_they_expire(start, server, prefetch):
     name = "ttl-5-popular.example."
     with start(prefetch=prefetch) as proxy:
-        for number in range(20):  # queries of clients pay for prefetches
+        for number in range(20):  # the queries of clients permit a number of prefetches
             ask(proxy, f"n{number}.example.")
         ask(proxy, name)
         before = proxy.metrics()
@@ -229,7 +229,7 @@ def test_unpopular_names_are_not_prefetched(start, server):
     with start() as proxy:
         ask(proxy, name)
         ask(proxy, "ttl-5-clock.example.")
-        # By when this one has expired, the other has long done so.
+        # When this entry has expired, the other one has expired long before.
         proxy.process.wait_for(lambda: ttls(ask(proxy, "ttl-5-clock.example.")) <= {1, 2}, "three seconds have gone by")
         assert server.asked_for(name) == 1
 
@@ -252,7 +252,7 @@ def test_answers_without_time_are_not_kept(start, server):
 
 
 def test_memory_stays_flat(tmp_path, unbound, verified):
-    """Ten times more names than fit: the first tenth fills the cache, the others displace each other."""
+    """Asks for ten times as many names as the cache holds: the first tenth fills the cache, and later entries displace earlier ones."""
     total = 20000 if SANITIZED else 120000
     size = "128KiB" if SANITIZED else "1MiB"
     limit = 128 * 1024 if SANITIZED else 2**20

@@ -1,4 +1,4 @@
-"""Strict verification (RFC 8310): each bad certificate is refused, and both the log and the client hear why."""
+"""Strict verification (RFC 8310): Pillion refuses each bad certificate, and gives the reason in the log and in the answer to the client."""
 
 import ssl
 
@@ -58,7 +58,7 @@ def assert_refused(proxy, server, reason, words):
         errors = extended_errors(answer)
         assert len(errors) == 1 and words in errors[0][1] and server.address in errors[0][1], errors
         assert errors[0][0] in (22, 23), errors
-    # A client without EDNS gets the SERVFAIL alone.
+    # A client without EDNS only gets the SERVFAIL.
     assert read(ask_tcp(proxy.port, make_query("a.example."))).edns == -1
     assert proxy.metrics().sum("upstream_failures_total", server=server.address, reason=reason) > 0
     assert proxy.metrics().sum("tls_handshakes_total", server=server.address, result="success") == 0
@@ -67,7 +67,7 @@ def assert_refused(proxy, server, reason, words):
         return [line for line in proxy.log() if line["level"] in ("warn", "warning", "error") and words in str(line)
                 and server.address in str(line)]
 
-    # The log is written by a thread of its own, a moment later.
+    # Another thread writes the log a moment later.
     wait_until(told, "a line of the log that tells of it")
     assert server.queries == 0, "not a byte of a query goes to a server that is not verified"
 

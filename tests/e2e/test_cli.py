@@ -1,4 +1,4 @@
-"""The subcommands, against a real server."""
+"""The subcommands, with a real server."""
 
 import json
 import re

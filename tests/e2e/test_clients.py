@@ -1,5 +1,5 @@
-"""What one client address may take from the others: connections, queries in flight, lines in the log; and bans of who sends rubbish. Any
-address of 127.0.0.0/8 is a client of its own, but none of them is ever banned: for bans there is a network namespace with other addresses."""
+"""The limits of one client address: connections, queries in flight, log lines; and bans of clients that send invalid messages. Each address of
+127.0.0.0/8 is a client of its own, but loopback addresses are never banned: bans are tested in a network namespace with other addresses."""
 
 import contextlib
 import resource
@@ -14,7 +14,7 @@ from harness.dot_server import DotServer
 from harness.process import wait_until
 
 GREEDY, MODEST = "127.0.0.2", "127.0.0.3"
-PLACES = 16384  # queries of a thread in flight
+PLACES = 16384  # the largest number of queries in flight of a thread
 RUBBISH = b"\0" * 5
 
 
@@ -32,13 +32,13 @@ def server(certificate):
 
 @pytest.fixture
 def silent(certificate):
-    """An upstream for names beneath silent.example, which it never answers."""
+    """An upstream for names below silent.example that never answers."""
     with DotServer(certificate) as running:
         yield running
 
 
 def is_served(proxy):
-    """Both over TCP and UDP, at once?"""
+    """True if a query over TCP and one over UDP are answered without delay."""
     with TcpClient(proxy.port, source=MODEST) as tcp, udp_socket(proxy.port, source=MODEST) as udp:
         started = time.monotonic()
         udp.send(make_query("udp.example.").to_wire())
@@ -58,7 +58,8 @@ def unanswered(number):
     return make_query(f"drop-{number}.silent.example.", id=number % 65536, use_edns=0)
 
 
-# All connections of one address wait at two thirds of the places, so that its datagrams find some; one that has no query in flight goes on.
+# All connections of one address together may use two thirds of the places. At that limit they wait, so that its datagrams still find places, and a
+# connection without queries in flight is still read.
 PLACES_OF_CONNECTIONS = PLACES * 2 // 3
 
 
@@ -87,7 +88,7 @@ def test_one_address_cannot_take_all_places_over_udp(proxy_with_silent_route):
 
 
 def test_names_that_nobody_answers_do_not_take_a_servers_connections_from_others(tmp_path, server, verified, clients):
-    """All of them are of one server, which has fewer ids than that: who comes later waits until those before have run out of time."""
+    """All of these queries are for one server, whose connections have fewer ids: later ones wait until the earlier ones have timed out."""
     with pillion.running(tmp_path, verified(server), drain_timeout="1s") as proxy:
         for number in range(20):
             clients.append(TcpClient(proxy.port, source=GREEDY))
@@ -99,9 +100,9 @@ def test_names_that_nobody_answers_do_not_take_a_servers_connections_from_others
 
 
 def test_the_containers_of_a_pod_may_have_all_connections(tmp_path, server, verified, clients):
-    """They share the loopback addresses, and there is nobody else to leave room for."""
+    """All containers share the loopback addresses, and no other client needs a reserve."""
     with pillion.running(tmp_path, verified(server), dns={"max_connections": 16}) as proxy:
-        # Each waits for an answer, so that none makes room.
+        # Each connection waits for an answer, so that none can be displaced.
         for number in range(16):
             clients.append(TcpClient(proxy.port, source=GREEDY))
             clients[-1].send(make_query(f"hold-{number}.example."))
@@ -160,7 +161,7 @@ def test_the_log_has_a_limit_for_all_addresses_together(tmp_path, server, verifi
 
 
 def ask_tcp_rubbish(proxy, source):
-    """The connection is closed for it."""
+    """Sends an invalid message over TCP. Pillion closes the connection."""
     with TcpClient(proxy.port, proxy.host, source=source) as client, contextlib.suppress(OSError):
         client.send(RUBBISH)
         assert client.receive() is None
@@ -180,7 +181,8 @@ OURS, BAD, GOOD = "10.77.0.1", "10.77.0.2", "10.77.0.3"
 
 @pytest.fixture
 def banning(tmp_path, certificate, verified):
-    """A Pillion on 10.77.0.1 that bans after five invalid messages, for three seconds, in a network with clients that are not loopback's."""
+    """A Pillion on 10.77.0.1 that bans a client for three seconds after five invalid messages. The network has client addresses other than
+    loopback."""
     if namespace.impossible():
         pytest.skip(namespace.impossible())
     with namespace.network_with(OURS, BAD, GOOD), DotServer(certificate) as server, \
@@ -189,7 +191,7 @@ def banning(tmp_path, certificate, verified):
 
 
 def answered(proxy, source):
-    """Over TCP."""
+    """True if a query over TCP from this address is answered."""
     with contextlib.suppress(OSError), TcpClient(proxy.port, OURS, source=source) as client:
         answer = client.ask(make_query("fine.example."))
         return answer is not None and rcode(answer) == "NOERROR"
@@ -232,7 +234,7 @@ def test_datagrams_alone_never_ban(banning):
             client.send(RUBBISH)
         client.send(make_query("fine.example.").to_wire())
         assert rcode(client.recv(65536)) == "NOERROR"
-    # Nor do they count towards a ban.
+    # They do not count towards a ban either.
     for _ in range(4):
         ask_tcp_rubbish(proxy, BAD)
     assert answered(proxy, BAD)

@@ -1,4 +1,4 @@
-"""Many clients that ask the same at once make one query upstream, and each gets its own answer."""
+"""Many clients with one question at the same time cause one upstream query, and each gets its own answer."""
 
 import os
 import random
@@ -16,9 +16,9 @@ from harness.process import PATIENCE
 
 SANITIZED = bool(os.environ.get("E2E_SANITIZER"))
 CLIENTS = 1000 if SANITIZED else 10000
-BATCH = 200  # datagrams on their way at once: they fit in a socket's buffer
+BATCH = 200  # datagrams sent at once: their number fits in a socket's buffer
 SEED = 3
-# A server that is silent for longer is suspected, and asked again: then this would not be about coalescing.
+# After a longer silence Pillion suspects the server and asks again, which would hide the coalescing.
 ALL_AT_ONCE = 1.5
 
 IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
@@ -26,7 +26,7 @@ IP_PKTINFO = getattr(socket, "IP_PKTINFO", 8)
 
 @pytest.fixture(scope="module", autouse=True)
 def descriptors():
-    """How many this process and Pillion may have each."""
+    """Raises the limit of open files for this process and for Pillion. Returns the limit."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = min(hard, 20000)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
@@ -40,7 +40,7 @@ def server(certificate):
 
 
 def queries(name, count):
-    """One for each client: ids and letters differ, and so does EDNS, which does not belong to the question."""
+    """One query for each client. They differ in id, case and EDNS, which is not a part of the question."""
     rng = random.Random(SEED)
     template = {edns: make_query(name, use_edns=0 if edns else -1).to_wire() for edns in (False, True)}
     messages = []
@@ -55,7 +55,7 @@ def queries(name, count):
 
 
 def check(query, answer, name):
-    """It is the answer to this client's query."""
+    """Checks that the answer belongs to this client's query."""
     message = read(answer)
     end = 12 + len(name) + 1 + 4
     assert answer[:2] == query[:2], "the id of another"
@@ -66,7 +66,7 @@ def check(query, answer, name):
 
 
 class UdpClients:
-    """Clients of so many different addresses and ports; few sockets stand for them, since each can send from any address of 127/8."""
+    """Clients with `count` different addresses and ports. They use few sockets, since a socket can send from each address of 127/8."""
 
     PER_SOCKET = 100
 
@@ -96,7 +96,7 @@ class UdpClients:
         one.sendmsg([message], [(socket.IPPROTO_IP, IP_PKTINFO, information)], 0, ("127.0.0.1", self.port))
 
     def receive_all(self):
-        """client -> its answer"""
+        """{client: its answer}"""
         answers = {}
         for number, one in enumerate(self.sockets):
             for _ in range(min(self.PER_SOCKET, len(self.places) - number * self.PER_SOCKET)):
@@ -107,8 +107,8 @@ class UdpClients:
 
 
 def ask_at_once(proxy, server, count, send_all):
-    """Has all of them wait for one answer; returns the name. `send_all(messages, arrived)` sends, and calls arrived(n) to have so many
-    in. On a machine that is too busy to do that at once it is tried again, with another name."""
+    """Makes all clients wait for one answer. Returns the name. `send_all(messages, arrived)` sends the queries, and calls arrived(n) to wait until n have
+    arrived. If a busy machine does not do this in time, it is tried again with another name."""
     for attempt in range(5):
         name = f"hold-{attempt}.coalesced.example."
         messages = queries(name, count)
@@ -166,7 +166,7 @@ def test_udp_clients(tmp_path, server, verified):
 
 def test_tcp_clients(tmp_path, server, verified, descriptors):
     count = min(CLIENTS, descriptors - 500)
-    # One address gets three quarters of them.
+    # One address may use three quarters of them.
     limits = {"max_connections": 2 * count, "max_connections_per_client": 2 * count}
     clients = []
     with pillion.running(tmp_path, verified(server), dns=limits, cache={"size": "1MiB"}) as proxy:
@@ -189,7 +189,7 @@ def test_tcp_clients(tmp_path, server, verified, descriptors):
 
 
 def test_what_differs_is_asked_apart(tmp_path, server, verified):
-    """Type, DO and CD belong to the question (RFC 4035 3.2), the rest does not."""
+    """Queries that differ in type, DO or CD are not coalesced (RFC 4035 section 3.2). Other differences do not matter."""
     name = "hold-apart.example."
     shapes = [make_query(name), make_query(name, want_dnssec=True), make_query(name, "AAAA"), make_query(name.upper()),
               make_query(name, use_edns=0, payload=4096)]
@@ -218,9 +218,9 @@ def test_clients_that_leave_do_not_take_the_answer_with_them(tmp_path, server, v
                 proxy.process.wait_for(lambda: len(server.held) == 1, "asked")
                 stays.send(make_query(name))
                 proxy.wait_metric("dns_in_flight", 2)
-                # By a reset: who only ends its own side still wants to hear.
+                # Closes with a reset: a client that only closes its own direction still waits for answers.
                 leaves.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            # What comes after the reset is handled after it.
+            # A message that comes after the reset is handled after it.
             assert read(ask_udp(proxy.port, make_query("other.example."))).answer
             server.release()
             assert read(stays.receive()).answer

@@ -1,4 +1,4 @@
-"""Upstreams in the clear: datagrams that are cut, too long, forged or refused, and what is asked over TCP then."""
+"""Unencrypted upstreams: datagrams that are truncated, too long, forged or refused, and queries that are repeated over TCP."""
 
 import collections
 import struct
@@ -19,7 +19,7 @@ from harness.plain_server import PlainServer, well
 from harness.scripted import reply_to
 from harness.steady import Steady, failures
 
-PADDING = 12  # the option's number; RFC 7830
+PADDING = 12  # the option code of RFC 7830
 QUERIES_PER_PORT = 128
 FORMERR, SERVFAIL, NXDOMAIN, NOTIMP, REFUSED = 1, 2, 3, 4, 5
 
@@ -29,7 +29,7 @@ def running(tmp_path, server, protocol="udp"):
 
 
 def addresses(query, count, flags=0):
-    """A reply with so many addresses, however long it gets."""
+    """A reply with `count` addresses, of any length."""
     records = (f"@ 30 IN A 192.0.{number >> 8}.{number & 255}" for number in range(count))
     return reply_to(dns.message.from_wire(query), *records, flags=flags).to_wire(max_size=65535)
 
@@ -42,7 +42,7 @@ def count_of(data):
 
 @pytest.mark.parametrize("cut", [512, 100, 40])
 def test_a_truncated_reply_may_be_cut_in_the_middle_of_a_record(tmp_path, cut):
-    """RFC 2181 section 9: TC means TCP, whatever the rest looks like."""
+    """RFC 2181 section 9: TC means that the query is repeated over TCP, whatever the rest of the message is."""
     with PlainServer(lambda query: addresses(query, 60, dns.flags.TC)[:cut], lambda query: addresses(query, 60)) as server, \
             running(tmp_path, server) as proxy:
         assert count_of(ask_tcp(proxy.port, make_query("big-tcp.example."))) == 60
@@ -54,7 +54,7 @@ def test_a_truncated_reply_may_be_cut_in_the_middle_of_a_record(tmp_path, cut):
 
 @pytest.mark.parametrize("count", [250, 260, 600])
 def test_a_datagram_longer_than_the_buffer_is_asked_for_over_tcp(tmp_path, count):
-    """RFC 6891 section 6.2.4: it is longer than was offered, and has no TC. Up to 4,096 bytes are taken all the same."""
+    """RFC 6891 section 6.2.4: the datagram is longer than offered and has no TC. Pillion accepts up to 4,096 bytes."""
     with PlainServer(lambda query: addresses(query, count), lambda query: addresses(query, count)) as server, \
             running(tmp_path, server) as proxy:
         assert count_of(ask_tcp(proxy.port, make_query("big.example."))) == count
@@ -86,7 +86,7 @@ def test_a_server_that_knows_no_edns_is_asked_without(tmp_path, protocol, refusa
 
 @pytest.mark.parametrize("code", [REFUSED, SERVFAIL, NXDOMAIN, 0])
 def test_a_datagram_with_another_question_is_passed_over(tmp_path, code):
-    """RFC 5452 section 9.1: what does not match is thrown away, and waiting goes on."""
+    """RFC 5452 section 9.1: a datagram that does not match is dropped, and Pillion waits on."""
 
     def forged_first(query):
         forged = other_name(answer_to(query, {"nx": True} if code == NXDOMAIN else {}, code))
@@ -110,7 +110,7 @@ def test_after_a_few_near_misses_the_name_is_asked_over_tcp(tmp_path):
 
 
 def test_where_ids_are_guessed_the_name_is_asked_over_tcp(tmp_path):
-    """RFC 5452 section 9.3: many answers to a question that nobody asked by that id."""
+    """RFC 5452 section 9.3: many answers with a wrong id to a question that is in flight."""
 
     def guesses(query):
         right = well(query)
@@ -123,7 +123,7 @@ def test_where_ids_are_guessed_the_name_is_asked_over_tcp(tmp_path):
 
 @pytest.mark.parametrize("silent", [False, True], ids=["TCP is refused", "TCP is silent"])
 def test_where_tcp_says_nothing_the_client_gets_the_truncated_answer(tmp_path, silent):
-    """A network policy that lets UDP alone through: the client may do better, and at least knows that there is more."""
+    """A network policy only permits UDP. The client may reach the server over TCP, and at least knows that there is more."""
     with PlainServer(lambda query: addresses(query, 60, dns.flags.TC)[:512], (lambda query: None) if silent else None) as server, \
             running(tmp_path, server) as proxy:
         for name in ("one.example.", "two.example."):
@@ -134,7 +134,7 @@ def test_where_tcp_says_nothing_the_client_gets_the_truncated_answer(tmp_path, s
 
 
 def signed_query(name, size):
-    """Of exactly so many bytes. Nobody has the key: a signed query is no business of the proxy's."""
+    """A query of exactly `size` bytes with TSIG. The proxy passes it on unchanged, since it does not have the key."""
     key = dns.tsig.Key(dns.name.from_text("key.example."), b"no secret")
 
     def of(padding):
@@ -150,7 +150,7 @@ def signed_query(name, size):
 def test_a_signed_query_too_long_for_a_datagram_goes_over_tcp_and_harms_nobody(tmp_path):
     """send(2) refuses a datagram of more than 65,507 bytes."""
     large = [signed_query(f"large{number}.example.", 65520) for number in range(8)]
-    # The others are always under way, so that whatever takes the socket takes some of them.
+    # Other queries are always in flight, so that a fault of the socket would affect some of them.
     with PlainServer(delay=0.1) as server, running(tmp_path, server) as proxy, TcpClient(proxy.port) as client:
         with Steady(proxy.port, lambda number: f"n{number}.example.", 50) as others:
             for query in large:
@@ -167,14 +167,14 @@ def test_a_signed_query_too_long_for_a_datagram_goes_over_tcp_and_harms_nobody(t
 
 
 def test_under_load_no_port_serves_many_queries(tmp_path):
-    """RFC 5452 section 9.2: who wants to forge an answer has to guess the port, too, to the end of the load."""
+    """RFC 5452 section 9.2: a forger has to guess the port too, during the whole load."""
     names = dnsperf.write_names(tmp_path / "names", "load.example.")
     outstanding = 100
     with PlainServer() as server, running(tmp_path, server) as proxy:
         dnsperf.load(proxy.port, names, "udp", seconds=4, rate=4000, outstanding=outstanding).assert_flawless()
     ports = [asked.port for asked in server.asked]
     assert len(ports) > 4000, "that is a load"
-    # What comes while the next socket is opened, which is a turn or two of the loop, still goes over the one before.
+    # Queries that come while the next socket is being opened, one or two turns of the loop, still use the socket before.
     most = QUERIES_PER_PORT + 2 * outstanding
     assert max(collections.Counter(ports).values()) <= most, collections.Counter(ports).most_common(5)
     quarter = len(ports) // 4

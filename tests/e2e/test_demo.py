@@ -1,4 +1,4 @@
-"""README's first screen: its sample is what tests/demo prints, and it says where `make run` listens."""
+"""README's first screen: its sample equals the output of tests/demo, and it names the address of `make run`."""
 
 import os
 import pathlib
@@ -20,7 +20,7 @@ def readme():
 
 
 def sample(command):
-    """What README shows of a command's output: the lines behind it, up to the next command or the end of the block."""
+    """The output of a command that README shows: the lines after it, up to the next command or the end of the block."""
     block = re.search(rf"^\$ {command}\n((?:(?!\$ make |```).*\n)*)", readme(), re.MULTILINE)
     assert block, f"README.md shows no `$ {command}`"
     return block[1]

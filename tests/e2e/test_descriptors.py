@@ -1,4 +1,4 @@
-"""RLIMIT_NOFILE: whatever clients hold, probes, scrapes, upstream connections and clients over UDP have descriptors left."""
+"""RLIMIT_NOFILE: whatever clients do, probes, scrapes, upstream connections and clients over UDP have descriptors left."""
 
 import os
 import re
@@ -20,7 +20,7 @@ def server(certificate):
 
 @pytest.fixture
 def held():
-    """A list whose connections are closed at the end."""
+    """A list of connections, which are closed at the end."""
     made = []
     yield made
     for one in made:
@@ -36,7 +36,7 @@ def lines_of(proxy, message):
 
 
 def refused(tmp_path, verified, server, limit, **more):
-    """What `pillion run` says under a limit that is too low."""
+    """Runs `pillion run` with a limit that is too low. Returns its message."""
     config = pillion.write_config(tmp_path / "low.yaml", free_port(), free_port(), verified(server), **more)
     done = run(*limited(limit), pillion.BINARY, "run", "--config", config, check=False)
     assert done.returncode == 1, done
@@ -54,7 +54,7 @@ def test_what_clients_hold_is_not_what_others_need(tmp_path, certificate, verifi
         assert proxy.wait_metric("dns_rejected_total", limit + 32 - lowered["max_connections"], reason="connection_limit")
         assert proxy.metrics().sum("client_connections") == lowered["max_connections"]
         assert proxy.get("/livez")[0] == proxy.get("/readyz")[0] == 200
-        for number in range(8):  # each on a new upstream connection
+        for number in range(8):  # each uses a new upstream connection
             assert rcode(ask_udp(proxy.port, make_query(f"cold{number}.example."))) == "NOERROR"
         assert proxy.metrics().sum("accept_errors_total") == 0
         for one in held:
@@ -88,10 +88,10 @@ def test_as_many_as_it_asks_for_are_enough(tmp_path, server, verified, threads):
 
 
 def test_clients_that_cannot_be_accepted_are_turned_away(tmp_path, server, verified):
-    """The limit falls while it runs, so that accept(2) fails."""
+    """The limit is lowered while Pillion runs, so that accept(2) fails."""
     with pillion.running(tmp_path, verified(server)) as proxy, TcpClient(proxy.port) as client:
         assert rcode(client.ask(make_query("first.example."))) == "NOERROR"
-        # The next descriptor is the lowest that is free.
+        # The kernel gives the lowest free descriptor next.
         taken = {int(entry) for entry in os.listdir(f"/proc/{proxy.process.pid}/fd")}
         run("prlimit", "--pid", str(proxy.process.pid), f"--nofile={min(set(range(len(taken) + 1)) - taken)}:1024")
         used = proxy.process.cpu_seconds()

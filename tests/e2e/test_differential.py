@@ -1,7 +1,8 @@
-"""Many different questions, through Pillion and to the real server behind it: the answers are the same, from the server and from the cache.
+"""Sends many different questions through Pillion and directly to the real server behind it, and compares the answers, from the server and from the
+cache.
 
-Equal means: the code, the flags, and the records of each section as sets. What may differ: TTLs, the case of letters that compression
-takes from elsewhere in the message, and the EDNS parts, which belong to each hop."""
+Two answers are equal if the response code, the flags, and the records of each section as sets are equal. These may differ: TTLs, the case of
+letters that name compression takes from other places of the message, and the EDNS parts, which belong to one hop."""
 
 import collections
 import os
@@ -24,19 +25,20 @@ from harness.process import served
 SEED = 3
 COUNT = 3000 if os.environ.get("E2E_SANITIZER") else 20000
 TCP_CONNECTIONS, TCP_BATCH = 4, 250
-UDP_BATCH = 40  # their answers must fit in a socket's buffer of the usual 208 KiB
+UDP_BATCH = 40  # their answers must fit in a socket's buffer, which usually has 208 KiB
 UDP_PAYLOAD = 1232
 
 FIXED = ["@", "a", "aaaa", "both", "many", "zero", "long", "txt600", "txt1300", "txt5000", "txt30000", "txtmany", "empty", "mail", "ns",
          "cname1", "cname2", "cname-nodata", "cname-nx", "cname-out", "chain0", "chain3", "_dns._tcp", "_tcp", "svc", "odd",
          "empty.terminal", "terminal", "below.empty.terminal", "under_score", "a\\.b", "gr\\195\\188n",
          "sp\\032ace", "l" * 63, ".".join(["m" * 60] * 3), "dname", "child", "ns.child", "x.child"]
-# {n}: some of few numbers, so that the same question comes again; {m}: of many.
+# {n} is one of few numbers, so that questions repeat; {m} is one of many.
 PATTERNS = ["host{n}", "host{n}", "missing{m}", "missing{n}", "x{n}.missing{n}", "x.y.missing{n}", "x{n}.a", "x{n}.cname1", "x{n}.child",
             "x{n}.empty.terminal"]
-# Unbound 1.17 answers for these now so, now otherwise where it validates: with the wildcard's NSEC, or one of the name that it covers.
+# When it validates, Unbound 1.17 gives different answers for these names at different times: with the NSEC of the wildcard, or of the name that it
+# covers.
 WILDCARDS = ["n{m}.wild", "n{n}.wild", "a.b.c{n}.wild", "n{n}.dname", "wild", "*.wild", "x.*.wild"]
-# Walks along a search list, its domains, and names of which only the root zone knows anything.
+# Names of walks along a search list, its domains, and names that only the root zone has data about.
 SUFFIXED = ["{inside}.default.svc.cluster.local.", "{inside}.svc.cluster.local.", "{inside}.cluster.local.",
             "n{n}.default.svc.cluster.local.", "kubernetes.default.svc.cluster.local.", "web-0.web.default.svc.cluster.local.",
             "default.svc.cluster.local.", "cluster.local.", "n{n}.nowhere.", "nowhere{n}.", "example.", "other{n}.example.", ".",
@@ -62,7 +64,7 @@ def any_name(rng, recursive):
 
     inside = rng.choice(FIXED) if rng.random() < 0.6 else numbered(rng.choice(PATTERNS if recursive else PATTERNS + WILDCARDS))
     if rng.random() < 0.15:
-        # "@" alone is no name of a search list's walk.
+        # "@" by itself is not a name of a search-list walk.
         return numbered(rng.choice(SUFFIXED), inside="www.e2e.example" if inside == "@" or len(inside) > 150 else inside + ".e2e.example")
     return zone.ORIGIN if inside == "@" else f"{inside}.{zone.ORIGIN}"
 
@@ -75,8 +77,8 @@ def any_case(rng, name):
 
 
 def any_question(rng, recursive):
-    """`recursive`: what a resolver answers alike at any time. To questions for ANY and RRSIG it says what it happens to know, those
-    without RD it refuses, as a cache does not, and of classes other than IN it knows nothing to recurse from."""
+    """A random question. If `recursive`, only one that a resolver always answers alike: it answers ANY and RRSIG from what it happens to have, it
+    refuses questions without RD, which a cache does not, and it cannot recurse in classes other than IN."""
     name = dns.name.from_text(any_case(rng, any_name(rng, recursive)))
     unusual = not recursive and rng.random() < 0.03
     query = dns.message.make_query(name, rng.choice(["ANY", "RRSIG", *TYPES[60:]] if unusual else TYPES),
@@ -106,7 +108,7 @@ def any_questions(recursive):
 
 
 def with_ids(questions):
-    """Their messages with ids that tell them apart within a batch."""
+    """The messages of the questions, with ids that are unique in a batch."""
     return [struct.pack("!H", number) + question.wire[2:] for number, question in enumerate(questions)]
 
 
@@ -115,7 +117,7 @@ def batches(questions, size):
 
 
 def ask_all_tcp(port, questions):
-    """The answers' bytes in the order of the questions: a batch at once on each of a few connections."""
+    """The answers as bytes, in the order of the questions. Each of a few connections gets a batch at once."""
     answers = []
     clients = [TcpClient(port) for _ in range(TCP_CONNECTIONS)]
     try:
@@ -151,7 +153,7 @@ def ask_all_udp(port, questions):
 
 
 def ask_all(port, questions):
-    """Each over its own transport; what comes truncated comes with the whole answer too: [(bytes, whole bytes or None)]."""
+    """Sends each question over its transport. A truncated answer comes with the whole one: [(bytes, whole bytes or None)]."""
     tcp = [number for number, question in enumerate(questions) if question.over_tcp]
     udp = [number for number, question in enumerate(questions) if not question.over_tcp]
     answers = dict(zip(tcp, ask_all_tcp(port, [questions[number] for number in tcp])))
@@ -162,33 +164,33 @@ def ask_all(port, questions):
 
 
 def essence(message):
-    """What must be the same, in a form that can be compared: rdata in canonical form (RFC 4034 6.2), names in lower case."""
+    """The parts of an answer that must be equal, in comparable form: rdata is canonical (RFC 4034 section 6.2), names are in lower case."""
 
     def sets(section):
         return {(records.name, records.rdclass, records.rdtype, records.covers, frozenset(rdata.to_digestable() for rdata in records))
                 for records in section}
 
-    # Of what it need not validate, a server may know already that it is authentic, or not.
+    # For data that it need not validate, a server may know already that it is authentic, or not know it.
     flags = message.flags & ~dns.flags.AD if message.flags & dns.flags.CD else message.flags
-    # Unbound says that recursion is available, with what it is authoritative for, to those alone who have asked for it.
+    # Unbound only sets RA in authoritative answers to queries that have asked for recursion.
     flags = flags if flags & dns.flags.RD else flags & ~dns.flags.RA
     return (dns.rcode.to_text(message.rcode()), dns.flags.to_text(flags), sets(message.answer), sets(message.authority),
             sets(message.additional))
 
 
 def spelling(message):
-    """The question, letter by letter."""
+    """The question with the case of its letters."""
     return [(question.name.to_wire(), question.rdtype, question.rdclass) for question in message.question]
 
 
 def is_part_of(section, whole):
-    """Has each record of a section its like in the whole one?"""
+    """True if `whole` contains each record of the section."""
     return all(any(records.match(others.name, others.rdclass, others.rdtype, others.covers) and set(records) <= set(others) for others in whole)
                for records in section)
 
 
 def faults_of(question, expected, answer, whole):
-    """What is wrong with an answer; `expected` is the server's own."""
+    """Yields the faults of an answer. `expected` is the server's own answer."""
     message = dns.message.from_wire(answer)
     asked = [(question.name.to_wire(), *struct.unpack("!HH", question.wire[12 + len(question.name.to_wire()):][:4]))]
     if spelling(message) != asked:
@@ -221,7 +223,7 @@ def differences(questions, expected, answers):
 
 @pytest.fixture(scope="module", params=["authoritative", "validating"])
 def server(request, tmp_path_factory, certificate, zone_file):
-    """Unbound, answering with its zones, or resolving from them; its signatures make AD, its chasing of CNAMEs whole chains."""
+    """Unbound, which is authoritative for its zones or resolves from them. As a resolver it sets AD and follows CNAME chains."""
     directory = tmp_path_factory.mktemp(request.param)
     zones = {zone.ORIGIN: zone_file, **cluster.write_zones(directory), ".": zone.write_root(directory)}
     recursive = request.param == "validating"
@@ -240,7 +242,7 @@ def test_answers_are_those_of_the_server(tmp_path, server, verified):
     codes = collections.Counter(dns.rcode.to_text(message.rcode()) for message, _ in expected)
     print(f"the server's codes: {dict(codes)}; with AD: {sum(bool(message.flags & dns.flags.AD) for message, _ in expected)}")
     assert min(codes["NOERROR"], codes["NXDOMAIN"]) > COUNT / 10
-    # `local` is a special-use name; the server's zone beneath it is not.
+    # `local` is a special-use name. The server's zone below it is not.
     routes = [{"zone": "cluster.local", "upstream": "real"}, {"zone": ".", "upstream": "real"}]
     with pillion.running(tmp_path, verified(server), routes=routes, cache={"size": "32MiB"}) as proxy:
         for state in ("cold", "warm"):

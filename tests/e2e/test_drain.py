@@ -1,4 +1,4 @@
-"""The end of a running proxy, as its clients see it: who is still answered, for how long, and what is thrown away."""
+"""The end of a running proxy from the side of its clients: which clients are still answered, for how long, and which answers are discarded."""
 
 import contextlib
 import signal
@@ -12,7 +12,7 @@ from harness import pillion, zone
 from harness.client import TcpClient, ask_tcp, ask_udp, make_query, rcode, read, udp_socket
 from harness.dot_server import DotServer
 
-KEEPALIVE = 11  # the option's number; RFC 7828
+KEEPALIVE = 11  # the option code of RFC 7828
 THROWN_AWAY = "answers thrown away at the end of the drain"
 threaded = pytest.mark.parametrize("threads", [1, 2])
 
@@ -24,7 +24,7 @@ def server(certificate):
 
 
 def begin_drain(proxy):
-    """When SIGTERM was sent; returns when /readyz shows it."""
+    """Sends SIGTERM, and waits until /readyz shows the drain. Returns the time of the signal."""
     began = time.monotonic()
     proxy.process.send_signal(signal.SIGTERM)
     proxy.process.wait_for(lambda: proxy.get("/readyz")[0] == 503, "/readyz answers 503")
@@ -32,14 +32,14 @@ def begin_drain(proxy):
 
 
 def thrown_away(proxy):
-    """The number in the log; 0 where there is no such line."""
+    """The number of discarded answers in the log; 0 if there is no such line."""
     lines = [line for line in proxy.log() if line["msg"] == THROWN_AWAY]
     assert len(lines) <= 1, lines
     return lines[0]["answers"] if lines else 0
 
 
 def hold(proxy, server, client, name="hold-it.example."):
-    """The client's query has reached the server, which keeps it."""
+    """Sends a query that the server holds back, and waits until the server has it."""
     before = len(server.held)
     client.send(make_query(name, id=1))
     proxy.process.wait_for(lambda: len(server.held) > before, "the upstream has the query")
@@ -52,7 +52,7 @@ def test_a_slow_reader_gets_all_its_answers(tmp_path, unbound, verified, size, t
         client.send(*[make_query(f"txt{size}.{zone.ORIGIN}", "TXT", id=number, use_edns=0) for number in range(150)])
         proxy.wait_metric("dns_responses_total", 1)
         begin_drain(proxy)
-        time.sleep(1.5)  # so long it does not read: three times drain_quiet
+        time.sleep(1.5)  # it does not read for three times drain_quiet
         answers = [read(client.receive()) for _ in range(150)]
         assert sorted(answer.id for answer in answers) == list(range(150)) and all(answer.answer for answer in answers)
         assert client.receive() is None
@@ -67,7 +67,7 @@ def test_what_its_client_does_not_take_is_thrown_away_and_counted(tmp_path, unbo
         began = begin_drain(proxy)
         assert proxy.process.wait() == 0
         assert time.monotonic() - began >= 1
-        # What the kernel had, it still delivers.
+        # The kernel still delivers the data that it had.
         received = 0
         while client.receive():
             received += 1
@@ -91,7 +91,7 @@ def test_queries_without_an_answer_are_counted(tmp_path, server, verified, threa
 
 @threaded
 def test_it_lasts_at_least_drain_min(tmp_path, server, verified, threads):
-    """Nodes of a Service send new clients for a while."""
+    """The nodes of a Service still send new clients for a while."""
     with pillion.running(tmp_path, verified(server), drain_min="3s", threads=threads) as proxy:
         began = begin_drain(proxy)
         assert proxy.get("/livez")[0] == 200 and proxy.get("/readyz")[0] == 503
@@ -140,13 +140,13 @@ def keepalive_query(number):
 
 
 def keepalive_of(message):
-    """In units of 100 ms; None where the answer does not say."""
+    """The timeout of the keepalive option in units of 100 ms, or None if the answer has no option."""
     return next((int.from_bytes(option.data, "big") for option in message.options if option.otype == KEEPALIVE), None)
 
 
 @threaded
 def test_busy_clients_leave_when_they_are_told_to(tmp_path, server, verified, threads):
-    """RFC 7828 section 3.4. Without it they would stay until drain_timeout."""
+    """RFC 7828 section 3.4: a timeout of 0 tells clients to close. Otherwise they would stay until drain_timeout."""
     with pillion.running(tmp_path, verified(server), threads=threads, drain_min="1s", drain_timeout="1h") as proxy, \
             contextlib.ExitStack() as connections:
         clients = [connections.enter_context(TcpClient(proxy.port)) for _ in range(4)]
@@ -187,7 +187,8 @@ def test_a_second_signal_closes_at_once(tmp_path, server, verified):
 
 
 class UntilRefused(threading.Thread):
-    """Asks one query after the other over UDP, until the kernel says that nobody is there. `unanswered` are those without a word."""
+    """Asks one query after the other over UDP, until the kernel reports that the port is closed. `unanswered` are queries without an answer or
+    error."""
 
     def __init__(self, port):
         super().__init__(daemon=True)
@@ -211,7 +212,7 @@ class UntilRefused(threading.Thread):
 
 @threaded
 def test_each_datagram_is_answered_or_refused(tmp_path, server, verified, threads):
-    """Also those that come in the very moment of the end."""
+    """Includes datagrams that come at the moment of the end."""
     for repetition in range(5):
         with pillion.running(tmp_path / str(repetition), verified(server), drain_timeout="200ms", threads=threads) as proxy:
             askers = [UntilRefused(proxy.port) for _ in range(8)]
@@ -226,7 +227,7 @@ def test_each_datagram_is_answered_or_refused(tmp_path, server, verified, thread
 
 
 def test_a_client_that_does_not_close_holds_nobody_up(tmp_path, server, verified):
-    """It neither closes its end nor reads what it is told: its kernel has acknowledged the end."""
+    """The client neither closes its end nor reads. Its kernel has acknowledged Pillion's end."""
     with pillion.running(tmp_path, verified(server), drain_timeout="1h") as proxy, TcpClient(proxy.port) as client:
         assert rcode(client.ask(make_query("a.example."))) == "NOERROR"
         proxy.process.send_signal(signal.SIGTERM)
@@ -234,13 +235,13 @@ def test_a_client_that_does_not_close_holds_nobody_up(tmp_path, server, verified
 
 
 def test_queries_that_come_too_late_do_not_reset_the_connection(tmp_path, unbound, verified):
-    """They are not answered, but what was asked for before is delivered in full."""
+    """They are not answered, but the answers to earlier queries are delivered completely."""
     with pillion.running(tmp_path, verified(unbound), drain_timeout="1h", drain_quiet="100ms") as proxy, \
             TcpClient(proxy.port, receive_buffer=4096) as client:
         client.send(*[make_query(f"txt30000.{zone.ORIGIN}", "TXT", id=number, use_edns=0) for number in range(4)])
         proxy.wait_metric("dns_responses_total", 4)
         begin_drain(proxy)
-        # The kernel has taken all of it, so that the connection has been ended, behind what is still to be delivered.
+        # The kernel has accepted all data, so that the connection has been closed after the data that is still to be delivered.
         proxy.process.wait_for(lambda: in_state(client, proxy.port, ("FIN_WAIT1", "FIN_WAIT2")), "our side has been ended")
         client.send(*[make_query(f"a.{zone.ORIGIN}", id=9)] * 100)
         assert sorted(read(client.receive()).id for _ in range(4)) == [0, 1, 2, 3]
@@ -252,7 +253,7 @@ STATES = {"01": "ESTABLISHED", "04": "FIN_WAIT1", "05": "FIN_WAIT2"}
 
 
 def in_state(client, port, states):
-    """Is the proxy's end of the client's connection in one of these states?"""
+    """True if the proxy's end of the client's connection is in one of these states."""
     own = client.socket.getsockname()[1]
     with open("/proc/net/tcp", encoding="ascii") as table:
         for line in table.readlines()[1:]:

@@ -1,4 +1,5 @@
-"""`pillion health`, as probes and hooks run it: a proxy that starts, is ready, drains, crashes, hangs or is not there; how it finds whom to ask."""
+"""`pillion health`, as probes and hooks run it: with a proxy that starts, is ready, drains, crashes, hangs or does not run; and how it finds the
+proxy."""
 
 import contextlib
 import os
@@ -17,7 +18,7 @@ from harness.fake_proxy import fake_proxy
 from harness.process import PATIENCE, children_of, free_port, run, wait_until
 from harness.process_namespace import needs_namespace, python_in_namespace
 
-STARTUP_PATIENCE = 5  # seconds; then /startupz waits no longer for an upstream
+STARTUP_PATIENCE = 5  # seconds after which /startupz no longer waits for an upstream
 
 
 @pytest.fixture(scope="module")
@@ -28,14 +29,14 @@ def server(certificate):
 
 @pytest.fixture
 def proxied(tmp_path, verified, server):
-    """proxied(…) -> a ready proxy, for a with statement; the options are those of pillion.running()."""
+    """proxied(…) -> a context with a ready proxy. The options are those of pillion.running()."""
     def make(**options):
         return pillion.running(tmp_path, verified(server), **options)
     return make
 
 
 def health(pid, *options):
-    """(exit code, what it printed on standard error)"""
+    """Runs `pillion health`. Returns (exit code, standard error)."""
     done = run(pillion.BINARY, "health", "--pid", pid, *options, check=False)
     assert done.stdout == ("ok\n" if done.returncode == 0 else "")
     assert bool(done.stderr) == (done.returncode != 0)
@@ -48,13 +49,13 @@ QUESTIONS = [[], ["--startup"], ["--live"], ["--ready"]]
 
 @contextlib.contextmanager
 def serving(answer, family=socket.AF_INET):
-    """A server that hands each connection to `answer` and closes it then; its address, as the proxy would write it."""
+    """A server that passes each connection to `answer` and then closes it. Yields its address in the form that the proxy writes."""
     with socket.create_server(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family) as listener:
         def accept():
             while True:
                 connection, _ = listener.accept()
                 with connection:
-                    if connection.recv(65536) == b"":  # the end, below
+                    if connection.recv(65536) == b"":  # the client has closed, see below
                         return
                     answer(connection)
         thread = threading.Thread(target=accept, daemon=True)
@@ -77,7 +78,7 @@ def test_a_proxy_that_is_ready(proxied):
 
 @contextlib.contextmanager
 def silent_upstream():
-    """Takes connections and says nothing."""
+    """An upstream that accepts connections and sends nothing. Yields its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield "127.0.0.1:%d" % listener.getsockname()[1]
 
@@ -131,7 +132,7 @@ def test_an_address_of_all_interfaces_is_asked_on_loopback(tmp_path, verified, s
 
 @contextlib.contextmanager
 def running_process(directory, config, *options):
-    """`pillion run`, of which nothing is known but its process."""
+    """Runs `pillion run`. Yields the process."""
     with open(directory / "err", "wb") as err:
         process = subprocess.Popen([pillion.BINARY, "run", *options, "--config", config], stderr=err)
     try:
@@ -149,7 +150,7 @@ def test_http_that_is_switched_off(tmp_path, verified, server):
     config = pillion.write_config(tmp_path / "pillion.yaml", 0, 0, verified(server), http={"listen": ""})
     with running_process(tmp_path, config) as process:
         wait_until(lambda: "HTTP is switched off by the configuration" in health(process.pid, "--live")[1], "it says so")
-        # Waiting does not help, so it does not wait.
+        # Waiting would not help: it does not wait.
         code, printed = health(process.pid, "--startup", "--wait", "1h")
         assert code == 1 and "HTTP is switched off by the configuration" in printed
 
@@ -195,7 +196,7 @@ def test_before_the_first_worker_is_up():
 
 
 def says_nothing(connection):
-    connection.recv(1)  # until the other side has gone
+    connection.recv(1)  # until the other side has closed
 
 
 def says_half(connection):
@@ -248,7 +249,7 @@ def test_other_codes_are_told():
 
 
 def test_waiting_ends_with_health():
-    """Not healthy at first, healthy at the third question."""
+    """The first two answers say not healthy, the third says healthy."""
     answers = iter([says("503 Service Unavailable"), says("503 Service Unavailable"), says("200 OK")])
     with serving(lambda connection: next(answers)(connection)) as address, fake_proxy("ignores", f"http {address}") as (pid,):
         assert health(pid, "--startup", "--wait", "60s") == HEALTHY
@@ -268,7 +269,7 @@ def test_a_proxy_in_another_network_cannot_be_asked(proxied):
 
 
 def in_namespace(tmp_path, script):
-    """As in a container: the lines that `script` prints, which may call what is defined here."""
+    """Runs a Python script as in a container. It may call the functions defined here. Returns the lines that it prints."""
     return python_in_namespace(f"""
 import json, pathlib, subprocess
 config = pathlib.Path({str(tmp_path / 'pillion.yaml')!r})
@@ -316,7 +317,7 @@ print(pillion("reload").returncode, asked())
 write(["127.0.0.1:{first}", "0.0.0.0:{second}"], "127.0.0.1:0")
 print(pillion("reload").returncode, asked())
 """)
-    # Somebody may listen there outside.
+    # Another program may listen there outside of the namespace.
     assert printed[0] == "127.0.0.1:8053" or ("nobody listens at 127.0.0.1:8053 (no running proxy was found; " in printed[0]
                                               and "no answer from 127.255.255.254:53: " in printed[0])
     assert printed[1:] == [f"0 127.0.0.1:{first}", f"0 127.0.0.1:{second}", f"0 127.0.0.1:{second}"]

@@ -1,5 +1,5 @@
-"""What a pod's C library makes of it: getaddrinfo of glibc and of musl, in a network namespace whose resolv.conf is what kubelet writes,
-with Pillion on port 53, a cluster's DNS and a public resolver behind it."""
+"""The results of a pod's C library: getaddrinfo of glibc and of musl, in a network namespace with the kubelet's resolv.conf, with Pillion on port
+53, and a cluster's DNS and a public resolver behind it."""
 
 import pathlib
 import shutil
@@ -20,7 +20,7 @@ POD = {
 SEARCH_KEY = {"domains": [domain.rstrip(".") for domain in SEARCH], "ndots": NDOTS}
 
 NAMES = [
-    # the cluster's, by ever longer names along the search list
+    # names of the cluster, each longer than the one before, along the search list
     ("kubernetes", ["10.96.0.1"]),
     ("kubernetes.default", ["10.96.0.1"]),
     ("kubernetes.default.svc", ["10.96.0.1"]),
@@ -33,14 +33,14 @@ NAMES = [
     ("web-0.web", ["10.1.0.5"]),
     ("web-1.web.default", ["10.1.0.6"]),
     ("10-1-0-5.default.pod", ["10.1.0.5"]),
-    # external ones
+    # external names
     ("a.e2e.example", ["192.0.2.1"]),
     ("a.e2e.example.", ["192.0.2.1"]),
     ("aaaa.e2e.example", ["2001:db8::1"]),
     ("both.e2e.example", ["192.0.2.2", "2001:db8::2"]),
     ("cname1.e2e.example", ["192.0.2.1"]),
     ("x.y.z.wild.e2e.example", ["192.0.2.7"]),
-    # missing ones
+    # missing names
     ("missing", "missing"),
     ("missing.kube-system", "missing"),
     ("missing.default.svc.cluster.local.", "missing"),
@@ -49,11 +49,11 @@ NAMES = [
     ("empty.e2e.example", "missing"),
     ("nowhere.invalid", "missing"),
 ]
-STEPS = 2 * (len(SEARCH) + 1)  # queries for an external name: of two types, along the list, and without it
+STEPS = 2 * (len(SEARCH) + 1)  # queries for an external name: two types, for each domain of the list and for the name itself
 
 
 class Pod:
-    """The cluster's DNS, the public resolver, and what applications see."""
+    """The cluster's DNS, the public resolver, and the place of the applications."""
 
     def __init__(self, directory, cluster_server, upstreams):
         self.directory = directory
@@ -82,7 +82,7 @@ def pod(tmp_path_factory, certificate, zone_file, verified):
 
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "search"])
 def proxy(request, pod):
-    """Once with libc's walks as they are, once with `search`."""
+    """A running Pillion: once without `search`, once with it."""
     with pod.pillion(f"pillion-search-{request.param}", request.param) as running:
         running.search = request.param
         yield running
@@ -90,7 +90,7 @@ def proxy(request, pod):
 
 @pytest.fixture(scope="module", params=COMPILERS)
 def getaddrinfo(request, tmp_path_factory):
-    """getaddrinfo(name, count=1) -> (addresses or "missing", mean microseconds), by one of the C libraries."""
+    """getaddrinfo(name, count=1) -> (addresses or "missing", mean time in microseconds), by one of the C libraries."""
     compiler = COMPILERS[request.param]
     if not shutil.which(compiler[0]):
         pytest.skip(f"{compiler[0]} is not installed (tests/deps test)")
@@ -106,7 +106,7 @@ def getaddrinfo(request, tmp_path_factory):
 
 
 def mark(proxy, getaddrinfo):
-    """A label for names that no other combination of these asks for."""
+    """A label for names that is unique to this combination of fixtures."""
     return f"{getaddrinfo.library}-{'search' if proxy.search else 'plain'}"
 
 
@@ -117,7 +117,7 @@ def test_names_resolve(proxy, getaddrinfo, name, expected):
 
 
 def test_a_long_answer(proxy, getaddrinfo):
-    """It does not fit in the 512 bytes of a query without EDNS, and must be asked for again over TCP."""
+    """The answer does not fit in the 512 bytes of a query without EDNS: libc must repeat the query over TCP."""
     if getaddrinfo.library == "musl":
         pytest.skip("musl before 1.2.4 does not ask over TCP")
     assert getaddrinfo("many.e2e.example")[0] == sorted(f"192.0.2.{number}" for number in range(100, 140))
@@ -132,11 +132,11 @@ def test_how_many_queries_an_external_name_takes(pod, proxy, getaddrinfo):
     warm = getaddrinfo(name, 500)[1]
     print(f"{mark(proxy, getaddrinfo)}: {count:.0f} queries, {cold:.0f} us cold, {warm:.0f} us cached")
     assert count == (2 if proxy.search else STEPS)
-    # The name has five labels: no such thing can exist in the cluster, so with `search` its DNS does not learn of it.
+    # The name has five labels, more than any name of the cluster: with `search` the cluster's DNS is not asked.
     assert bool(told_of(pod, name)) != proxy.search, told_of(pod, name)
 
 
-# A host of the zone for each combination, so that the name has three labels, and is the first one's own.
+# Each combination has its own host of the zone. The name has three labels and has not been asked before.
 HOSTS = {"glibc-plain": 1, "glibc-search": 2, "musl-plain": 3, "musl-search": 4}
 
 
@@ -145,7 +145,7 @@ def told_of(pod, name):
 
 
 def test_only_what_can_exist_in_the_cluster_is_asked_there(pod, proxy, getaddrinfo):
-    """www.some.name may be host `www` of a service `some` in a namespace `name`, but is no name in `default` and none outside of `svc`."""
+    """www.some.name may be the host `www` of a service `some` in the namespace `name`. It is not a name in `default` or outside of `svc`."""
     number = HOSTS[mark(proxy, getaddrinfo)]
     name = f"host{number}.e2e.example"
     assert getaddrinfo(name)[0] == [f"192.0.2.{number}", f"2001:db8::{number}"]
@@ -153,7 +153,7 @@ def test_only_what_can_exist_in_the_cluster_is_asked_there(pod, proxy, getaddrin
 
 
 def test_of_a_missing_name_no_more_is_asked_there(pod, proxy, getaddrinfo):
-    """Then libc takes the later steps by itself."""
+    """For a missing name libc takes the later steps itself."""
     name = f"both.{mark(proxy, getaddrinfo)}.example"
     assert getaddrinfo(name)[0] == "missing"
     assert told_of(pod, name) == {f"{name}.{domain}" for domain in (SEARCH[1:2] if proxy.search else SEARCH)}

@@ -68,7 +68,7 @@ def test_a_query_that_is_never_answered_does_not_hold_it_for_ever(tmp_path, serv
         client.send(make_query("drop-it.example."))
         proxy.process.wait_for(lambda: server.queries == before + 1, "the upstream has the query")
         proxy.process.send_signal(signal.SIGTERM)
-        # 30 s is the query's own time: the drain's must have ended it.
+        # The query's own timeout is 30 s: the drain's timeout has ended it.
         assert proxy.process.wait(25) == 0
 
 
@@ -188,7 +188,7 @@ def test_log_levels(tmp_path, server, verified):
 
 
 def test_a_log_that_nobody_reads_blocks_nothing(tmp_path, server, verified):
-    """Standard error is a pipe that is full: queries go on."""
+    """Standard error is a full pipe. Pillion still answers queries."""
     reading, writing = os.pipe()
     try:
         os.set_blocking(writing, False)

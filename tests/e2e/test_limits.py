@@ -1,4 +1,4 @@
-"""Clients that take too much: descriptors, connections, time or memory. Each is bounded, and others do not notice."""
+"""Clients that use too many descriptors or connections, too much time or memory. Each use is bounded, and other clients are not affected."""
 
 import os
 import pathlib
@@ -11,7 +11,7 @@ from harness import pillion, zone
 from harness.client import TcpClient, ask_tcp, ask_udp, extended_errors, framed, make_query, rcode, read
 from harness.dot_server import DotServer
 
-SANITIZED = bool(os.environ.get("E2E_SANITIZER"))  # a sanitizer's own memory says nothing about ours
+SANITIZED = bool(os.environ.get("E2E_SANITIZER"))  # the memory of a sanitizer hides that of Pillion
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +57,12 @@ def test_many_idle_clients(tmp_path, server, verified, clients):
 
 @pytest.mark.parametrize("limit, reason", [("max_connections", "connection_limit"), ("max_connections_per_client", "client_limit")])
 def test_connections_over_the_limit_are_closed_and_counted(tmp_path, server, verified, clients, limit, reason):
-    # Of max_connections one address gets a part only: then there are two.
+    # One address may only use a part of max_connections: that test uses two.
     sources = ["127.0.0.1"] * 8 + ["127.0.0.1" if limit == "max_connections_per_client" else "127.0.0.2"] * 2
     with pillion.running(tmp_path, verified(server), dns={limit: 10}) as proxy:
         for number, source in enumerate(sources):
             clients.append(TcpClient(proxy.port, source=source))
-            # Who waits for an answer is not idle, and makes no room.
+            # A client that waits for an answer is not idle and is not displaced.
             clients[-1].send(make_query(f"hold-{number}.example."))
             proxy.wait_metric("dns_in_flight", number + 1)
         with TcpClient(proxy.port) as eleventh:
@@ -99,7 +99,7 @@ def test_silent_and_slow_clients_are_closed(tmp_path, server, verified):
 
 
 def test_a_client_that_trickles_bytes_is_closed(tmp_path, server, verified):
-    """Each byte is activity, but a whole message must come within the time."""
+    """Each byte is activity, but a whole message must come within the timeout."""
     message = framed(make_query("trickle." + "x" * 60 + ".example."))
     with pillion.running(tmp_path, verified(server), dns={"idle_timeout": "1s"}) as proxy, TcpClient(proxy.port) as client:
         client.socket.settimeout(0.25)
@@ -122,7 +122,7 @@ def test_idle_time_does_not_run_while_a_query_is_answered(tmp_path, server, veri
 
 
 def test_an_answer_made_in_the_moment_of_the_idle_timeout_still_leaves(tmp_path, server, verified):
-    """The query's budget and the client's idle time end together."""
+    """The query's timeout and the client's idle timeout end at the same time."""
     with pillion.running(tmp_path, verified(server, timeout="2s"), dns={"idle_timeout": "1s"}) as proxy, TcpClient(proxy.port) as client:
         assert rcode(client.ask(make_query("drop-it.example."))) == "SERVFAIL"
 
@@ -144,7 +144,7 @@ def test_a_client_that_does_not_read_is_bounded_and_dropped(tmp_path, unbound, v
                 if not gone:
                     greedy.send_raw(batch)
             except TimeoutError:
-                pass  # Pillion no longer reads from it, which is one way to be bounded
+                pass  # Pillion no longer reads from the connection, which also bounds the memory
             except OSError:
                 gone = True
             peak = max(peak, resident_bytes(proxy.process))

@@ -1,4 +1,4 @@
-"""Load by dnsperf: nothing lost, nothing refused, and few connections upstream. E2E_FULL=1 makes each run 30 s long."""
+"""Load by dnsperf: no query is lost or refused, and few upstream connections are used. E2E_FULL=1 makes each run 30 s long."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from harness import dnsperf, pillion, zone
 from harness.dot_server import DotServer
 from harness.process import free_port
 
-MOST_CONNECTIONS = 4  # per server, over the whole run: they are kept and shared
+MOST_CONNECTIONS = 4  # for each server, over the whole run: connections are kept and shared
 
 
 @pytest.fixture(scope="module")
@@ -15,15 +15,15 @@ def names(tmp_path_factory):
 
 
 def assert_no_failures(metrics, may_stall):
-    """NSD 4.6 leaves queries lying that came in one TLS record with another, until more data comes: that is a stall of its own."""
+    """NSD 4.6 leaves a query that came in one TLS record with another one until more data comes, which Pillion counts as stalled."""
     failures = metrics.sum("upstream_failures_total")
     if may_stall:
         failures -= metrics.sum("upstream_failures_total", reason="stalled")
     assert failures == 0, metrics.series("upstream_failures_total")
 
 
-# Before a server that takes one query from each record is known, its answers may come in a trickle, one for each query that comes: then the
-# stall that gives it away comes late, and those that wait need more than the usual 4 s.
+# Until Pillion knows such a server, its answers may come one for each new query. Pillion then notices the stall late, and the waiting queries need
+# more than the default timeout of 4 s.
 PATIENT = {"timeout": "8s"}
 
 
@@ -46,7 +46,7 @@ def test_nothing_is_lost(request, tmp_path, verified, names, nsd, server_name, m
 
 
 def test_a_server_that_takes_one_query_from_each_record(tmp_path, certificate, verified, names):
-    """As NSD 4.6 does: what stalled is asked again within its budget, in records of its own."""
+    """Like NSD 4.6. A query that has stalled is asked again within its timeout, in its own TLS record."""
     with DotServer(certificate, one_query_per_record=True) as server, pillion.running(tmp_path, verified(server, **PATIENT)) as proxy:
         load = dnsperf.load(proxy.port, names, "tcp", seconds=2)
         load.assert_flawless()
@@ -55,7 +55,7 @@ def test_a_server_that_takes_one_query_from_each_record(tmp_path, certificate, v
 
 @pytest.mark.parametrize("policy", ["fastest", "sequential", "round_robin", "random"])
 def test_two_servers_share_or_stand_by(tmp_path, verified, unbound, certificate, names, policy):
-    """The second one is no NSD: that stalls until it is known, and has less than its share until then."""
+    """The second server is not NSD: NSD stalls until Pillion knows it, and gets less than its share until then."""
     with DotServer(certificate) as other, pillion.running(tmp_path, verified(unbound, other, policy=policy)) as proxy:
         load = dnsperf.load(proxy.port, names, "tcp", seconds=2)
         metrics = proxy.metrics()
@@ -82,7 +82,7 @@ def test_a_server_that_is_not_there_costs_no_query(tmp_path, verified, unbound, 
 
 
 def test_cluster_transports_work_too(tmp_path, unbound, names):
-    """Plain TCP and UDP upstreams, as for a cluster's DNS; each of their queries is counted as plaintext."""
+    """Unencrypted TCP and UDP upstreams, as for a cluster's DNS. Each of their queries is counted as plaintext."""
     for protocol in ("tcp", "udp"):
         upstreams = {"cluster": pillion.upstream({"address": f"127.0.0.1:{unbound.plain_port}"}, protocol=protocol)}
         with pillion.running(tmp_path / protocol, upstreams) as proxy:

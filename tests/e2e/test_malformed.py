@@ -1,5 +1,5 @@
-"""Messages that are not valid queries: over TCP they close the connection at once, over UDP they get FORMERR or silence; each is counted
-by its reason, and what comes after is answered as ever. The messages are those of tests/dns/bad_messages.hpp."""
+"""Messages that are not valid queries. Over TCP they close the connection at once; over UDP they get FORMERR or no answer. Each is counted with its
+reason, and later queries are answered. The messages are those of tests/dns/bad_messages.hpp."""
 
 import os
 import pathlib
@@ -13,12 +13,12 @@ from harness.dot_server import DotServer
 from harness.process import run
 
 DUMP = pathlib.Path(os.environ.get("DUMP_BAD_MESSAGES", pillion.BINARY.parent / "tests/dns/dump_bad_messages"))
-SILENT = {"short_header", "is_response"}  # nothing to be trusted, or an answer: over UDP never answered
+SILENT = {"short_header", "is_response"}  # never answered over UDP: the header is incomplete, or the message is a response
 FORMERR = 1
 
 
 def bad_messages():
-    """[(name, bytes, reason)]"""
+    """The messages as [(name, bytes, reason)]."""
     lines = [line.split() for line in run(DUMP).stdout.splitlines()]
     # An empty message has no hexadecimal digits: its line has two fields, or "-" for them.
     return [(fields[0], bytes.fromhex("" if len(fields) == 2 or fields[1] == "-" else fields[1]), fields[-1]) for fields in lines]
@@ -87,7 +87,7 @@ def test_a_bad_message_costs_only_its_own_connection(proxy):
 
 
 def test_valid_queries_before_a_bad_message_are_not_forgotten(proxy):
-    """They were accepted: each ends as an answer or a counted close."""
+    """The valid queries were accepted: each ends with an answer or a counted close."""
     before = proxy.metrics()
     with TcpClient(proxy.port) as client:
         client.send(make_query("before.example."), b"\0" * 11)
@@ -111,7 +111,7 @@ def test_it_is_not_said_to_the_upstream(proxy, server):
 
 
 def read_or_none(data):
-    """The answer to the valid query, which alone has NOERROR."""
+    """The message if its code is NOERROR, which only the answer to the valid query has; otherwise False."""
     return data[3] & 15 == 0 and data
 
 
@@ -122,7 +122,7 @@ def test_names_that_are_not_utf8_pass_where_the_check_is_off(tmp_path, server, v
 
 
 def test_noise(proxy):
-    """Bytes that are no DNS at all."""
+    """Bytes that are not DNS."""
     for noise in (b"GET / HTTP/1.1\r\nHost: pillion\r\n\r\n", b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03" + b"\0" * 600, b"\0" * 70000):
         with TcpClient(proxy.port) as client:
             try:

@@ -1,4 +1,4 @@
-"""The HTTP server and what it exports."""
+"""The HTTP server and the metrics."""
 
 import re
 import subprocess

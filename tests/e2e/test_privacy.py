@@ -1,4 +1,4 @@
-"""Nothing of a query leaves towards the upstream in the clear."""
+"""No part of a query is sent to the upstream unencrypted."""
 
 import pytest
 
@@ -37,7 +37,7 @@ def test_a_capture_shows_no_plaintext(tmp_path, authority, certificate, verified
     with DotServer(presented) as server:
         if fault == "nobody listens":
             server.drop_everything()
-        # From before the first connection on; what clients say is captured apart.
+        # The capture starts before the first connection. The traffic of the clients is captured separately.
         captured = capture.Capture(tmp_path / "upstream", server.port)
         with pillion.running(tmp_path, verified(server, timeout="500ms")) as proxy:
             captured_clients = capture.Capture(tmp_path / "clients", proxy.port)

@@ -1,4 +1,4 @@
-"""`pillion probe` against real servers, and against one whose manners are known; `pillion query` over TLS and along a search list."""
+"""`pillion probe` with real servers and with one whose behaviour is known; `pillion query` over TLS and along a search list."""
 
 import json
 import pathlib
@@ -11,7 +11,7 @@ from harness.client import ask_udp, make_query, rcode
 from harness.dot_server import DotServer
 from harness.process import free_port, run, served, wait_until
 
-# Few enough to be quick, enough to measure something. Servers that would ask others are not asked for others' names.
+# Few enough queries to be quick, and enough to measure. Names of other zones are not asked from servers that would have to ask others.
 FEW = ("--samples", "8", "--queries", "300", "--bogus", f"bogus.{zone.ORIGIN}")
 
 
@@ -23,7 +23,7 @@ def probe(*arguments, expected=0):
 
 @pytest.fixture
 def measured(authority):
-    """measured(address, …) -> the figures of one server, by its name."""
+    """measured(address, …) -> the figures of one server."""
 
     def measure(address, *options, name=servers.TLS_NAME, expected=0):
         few = FEW[:-2] if "--bogus" in options else FEW
@@ -95,7 +95,7 @@ def test_nsd(nsd, measured):
 
 @pytest.mark.skipif(not pathlib.Path("/usr/bin/dnsdist").exists(), reason="dnsdist is not installed")
 def test_dnsdist(tmp_path, certificate, unbound, measured):
-    """A proxy in front of Unbound: it closes what is idle, and its answers are padded by nobody."""
+    """dnsdist in front of Unbound: it closes idle connections, and no server pads its answers."""
     with served(lambda: servers.dnsdist(tmp_path, certificate, unbound.plain_address, zone.ORIGIN, 3)) as server:
         figures = measured(server.address, "--zone", zone.ORIGIN, "--large", f"txt1300.{zone.ORIGIN}", "--large-type", "TXT", "--idle", "20s")
     assert figures["passed"], figures["findings"]
@@ -158,7 +158,7 @@ def test_failures_are_named(tmp_path, authority, certificate, kind, words):
 
 
 def test_a_configuration_with_its_own_tls(tmp_path, authority, certificate, unbound):
-    """A wrong pin fails, and is told which would be right; what is chosen is without that server, and accepted by `check`."""
+    """A wrong pin fails, and the report states the right one. The chosen configuration lacks that server, and `check` accepts it."""
     good = {"address": unbound.address, "tls_name": servers.TLS_NAME, "pins": [certificate.pin()]}
     with DotServer(certificate) as server:
         wrong = {"address": server.address, "tls_name": servers.TLS_NAME, "pins": ["sha256/" + "A" * 43 + "="]}

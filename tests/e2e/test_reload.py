@@ -1,4 +1,4 @@
-"""A configuration that changes under a running proxy: what brings it in, what keeps it out, and that nobody notices."""
+"""A configuration that changes while the proxy runs: what applies it, what refuses it, and that clients notice nothing."""
 
 import contextlib
 import copy
@@ -33,7 +33,7 @@ def other(certificate):
 
 
 class Reloaded:
-    """A running proxy, and its configuration as a test changes it."""
+    """A running proxy whose configuration a test changes."""
 
     def __init__(self, proxy, path):
         self.proxy = proxy
@@ -48,7 +48,7 @@ class Reloaded:
         return metrics.sum("config_reloads_total", result="success"), metrics.sum("config_reloads_total", result="failure")
 
     def reload(self):
-        """`pillion reload`: (exit code, what it printed)."""
+        """Runs `pillion reload`. Returns (exit code, output)."""
         done = run(pillion.BINARY, "reload", "--pid", self.proxy.process.pid, check=False)
         return done.returncode, done.stdout + done.stderr
 
@@ -63,7 +63,7 @@ class Reloaded:
 
 @pytest.fixture
 def reloaded(tmp_path, verified):
-    """reloaded(server, …) -> a Reloaded, for a with statement; nothing is watched unless a test says so."""
+    """reloaded(server, …) -> a context with a Reloaded. Its files are not watched, unless a test sets `reload`."""
     @contextlib.contextmanager
     def make(*running_servers, reload=None, tls=None, **options):
         upstreams = verified(*running_servers)
@@ -133,7 +133,7 @@ def test_the_cache_loses_the_names_that_are_answered_elsewhere_and_no_others(rel
             ask_udp(it.proxy.port, make_query(name))
         it.config["upstreams"]["more"] = pillion.upstream({"address": other.address, "tls_name": servers.TLS_NAME}, tls={"ca_file": str(authority.ca_file)})
         it.config["routes"].append({"zone": "moves.example", "upstream": "more"})
-        it.config["upstreams"]["real"]["timeout"] = "3s"  # the same upstream, if made anew
+        it.config["upstreams"]["real"]["timeout"] = "3s"  # the same upstream, made again
         it.apply()
         for name in ("stays.example.", "a.moves.example.", "moves.example."):
             ask_udp(it.proxy.port, make_query(name))
@@ -214,7 +214,7 @@ def test_the_supervisor_passes_it_on(reloaded, server, other):
 
 
 class Mounted:
-    """A proxy whose configuration and certificates are mounted as the kubelet does it."""
+    """A proxy whose configuration and certificates are in a directory with the layout of the kubelet."""
 
     def __init__(self, directory, files, config):
         self.files = {**files, "pillion.yaml": json.dumps(config)}
@@ -227,7 +227,7 @@ class Mounted:
 
 @contextlib.contextmanager
 def running_from(directory, path):
-    """`pillion run --config path`, ready."""
+    """Runs `pillion run --config path`, and waits until it is ready."""
     config = json.loads(pathlib.Path(path).read_text())
     proxy = pillion.Pillion.__new__(pillion.Pillion)
     proxy.host, proxy.port = "127.0.0.1", int(config["dns"]["listen"][0].rsplit(":", 1)[1])
@@ -291,7 +291,7 @@ def test_mutual_tls_is_rotated_without_a_query_that_fails(tmp_path, authority, c
             mounted.update(tls_crt=own[1].path.read_text(), tls_key=own[1].key.read_text())
             proxy.wait_metric("config_reloads_total", 1)
             ask_each(client, "new-certificate")
-            # The server's authority: both, then its certificate, then the new one alone.
+            # The trusted CAs change first to both, then the server's certificate changes, then the old CA is removed.
             mounted.update(ca_crt=authority.ca_file.read_text() + servers_ca.ca_file.read_text())
             proxy.wait_metric("config_reloads_total", 2)
             server.take_certificate(server_certificate)
@@ -299,7 +299,7 @@ def test_mutual_tls_is_rotated_without_a_query_that_fails(tmp_path, authority, c
             ask_each(client, "new-authority")
             mounted.update(ca_crt=servers_ca.ca_file.read_text())
             proxy.wait_metric("config_reloads_total", 3)
-            # From here on the old certificate of ours would be refused.
+            # From now on the server refuses Pillion's old certificate.
             server.accept_clients_of([clients[1].ca_file])
             server.close_connections()
             ask_each(client, "last")
@@ -345,7 +345,7 @@ def test_a_change_while_it_starts_is_not_lost(tmp_path, verified, server, other)
     config = json.loads(path.read_text())
     process = pillion.Process([pillion.BINARY, "run", "--config", path], tmp_path)
     try:
-        path.write_text(json.dumps(point_to(config, other)))  # before, while or after it is read: nobody knows
+        path.write_text(json.dumps(point_to(config, other)))  # this may be before, during or after the read
 
         def asks_the_other():
             with contextlib.suppress(OSError):
@@ -425,7 +425,7 @@ BAD = {
 
 @pytest.fixture(scope="module")
 def bad_files(tmp_path_factory, authority):
-    """What bad configurations name."""
+    """The files that the bad configurations name."""
     directory = tmp_path_factory.mktemp("bad")
     good = authority.issue("own", "DNS:client.example", usage="clientAuth")
     another = authority.issue("another", "DNS:client.example", usage="clientAuth")
@@ -444,7 +444,7 @@ def bad_files(tmp_path_factory, authority):
 
 
 def pillion_socket():
-    """A socket that listens, and whose clients nobody accepts."""
+    """A listening socket on which no connection is accepted."""
     import socket
     listening = socket.create_server(("127.0.0.1", 0))
     return listening
@@ -563,7 +563,7 @@ def resident(proxy):
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_ten_reloads_a_second_under_load_lose_nothing(tmp_path, authority, certificate, verified, threads):
-    """Two configurations that differ in upstreams, routes, CA and client certificate."""
+    """The two configurations differ in upstreams, routes, CA and client certificate."""
     second = certificates.Authority(tmp_path / "second", name="second CA")
     own = [issuer.issue("client", "DNS:client.example", usage="clientAuth") for issuer in (authority, second)]
     with DotServer(certificate) as one, DotServer(second.issue("server", f"DNS:{servers.TLS_NAME}")) as two:

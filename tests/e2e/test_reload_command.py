@@ -1,4 +1,5 @@
-"""`pillion reload`: whom it finds, whom it tells, and what it says. The proxy is a stand-in (harness/fake_proxy.py) that behaves as each test needs it."""
+"""`pillion reload`: which process it finds and signals, and what it prints. The proxy is a stand-in (harness/fake_proxy.py) with the behaviour that
+each test needs."""
 
 import os
 import subprocess
@@ -15,7 +16,8 @@ def reload(*arguments):
 
 
 def in_namespace(script):
-    """What `script`, in Python, prints as process 1 of a new namespace. `start(behaviour, …)` starts a stand-in, `reload(…)` prints the command's result."""
+    """Runs a Python script as process 1 of a new namespace. Returns its output. In it, `start(behaviour, …)` starts a stand-in, and `reload(…)`
+    prints the command's result."""
     prelude = f"""
 import subprocess, sys
 def start(*arguments):
@@ -67,7 +69,7 @@ def test_the_supervisor_is_told_whichever_is_named():
     with fake_proxy("takes", "--supervised") as (worker, supervisor):
         for pid in (supervisor, worker):
             assert reload("--pid", pid).returncode == 0
-        os.kill(worker, 0)  # it lives: SIGHUP would have ended it
+        os.kill(worker, 0)  # it is alive: SIGHUP would have ended it
 
 
 def test_another_process_is_no_proxy_and_not_told():
@@ -91,7 +93,7 @@ def test_a_process_that_is_not_there():
 @pytest.mark.skipif(os.geteuid() != 0, reason="starting a process of another user needs root")
 def test_a_process_of_another_user():
     with fake_proxy("takes") as (pid,), open(pillion.BINARY, "rb") as binary:
-        # By its descriptor, since the way to it may be closed to other users.
+        # Uses the descriptor, since other users may have no access to the path.
         done = subprocess.run([f"/proc/self/fd/{binary.fileno()}", "reload", "--pid", str(pid)], capture_output=True, text=True,
                               check=False, pass_fds=[binary.fileno()], user=65534, group=65534, extra_groups=[])
         assert done.returncode == 1
@@ -152,7 +154,7 @@ def has_the_file(pid):
         try:
             if os.readlink(f"/proc/{{pid}}/fd/{{descriptor}}").startswith("/memfd:pillion-reload"):
                 return True
-        except FileNotFoundError:  # closed in the meantime
+        except FileNotFoundError:  # closed since
             continue
     return False
 

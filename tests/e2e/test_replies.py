@@ -1,4 +1,4 @@
-"""What an upstream's reply becomes: which are refused, and how those that are taken are given to each client."""
+"""Upstream replies: which are refused, and in which form the others are given to each client."""
 
 import struct
 import threading
@@ -18,7 +18,7 @@ TO_QUESTION = b"\xc0\x0c"
 
 @pytest.fixture
 def start(tmp_path):
-    """start(server, **cache) -> a running Pillion that asks a scripted server."""
+    """start(server, **cache) -> a running Pillion whose upstream is a scripted server."""
 
     def start(server, **cache):
         return pillion.running(tmp_path, {"real": pillion.upstream({"address": server.address}, protocol="udp", timeout="1s")},
@@ -36,12 +36,12 @@ def record(owner, type_, rdata, ttl=300):
 
 
 def flags_of(message):
-    """The header's second word but for QR and the code: dnspython does not name the bit that must be zero."""
+    """The second word of the header without QR and the response code. dnspython has no name for the bit that must be zero."""
     return struct.unpack_from("!H", message, 2)[0] & 0x7FF0
 
 
 ADDRESS = record(TO_QUESTION, 1, bytes([192, 0, 2, 1]))
-# "\x01x\x00" within a text: bytes that read as a name, and are none.
+# "\x01x\x00" in a text: these bytes look like a name and are not one.
 TEXT = record(TO_QUESTION, 16, b"\x04\x01x\x00y")
 MALFORMED = {
     "another opcode": {"records": [ADDRESS], "flags": 0xA980},
@@ -78,7 +78,7 @@ def test_a_malformed_reply_is_neither_kept_nor_passed_on(start, how):
 
 
 def test_flags_are_the_querys_and_ours(start):
-    """RFC 1035 4.1.1, RFC 4035 3.2: an upstream that copies neither RD nor CD, has no RA, and sets the bit that must be zero."""
+    """RFC 1035 section 4.1.1, RFC 4035 section 3.2: the upstream does not copy RD and CD, does not set RA, and sets the bit that must be zero."""
     with Scripted(lambda query, number: by_hand(query, [ADDRESS], flags=0x8440)) as server, start(server) as proxy:
         for sent in (dns.flags.RD, dns.flags.RD | dns.flags.CD):
             for _ in range(2):  # the second time from the cache
@@ -88,7 +88,7 @@ def test_flags_are_the_querys_and_ours(start):
 
 
 def test_many_addresses_fit_as_those_of_the_clusters_dns_do(start):
-    """RFC 1035 4.1.4: CoreDNS writes each owner in full; 20 addresses are then longer than 512 bytes."""
+    """RFC 1035 section 4.1.4: CoreDNS writes each owner in full, so that 20 addresses are longer than 512 bytes."""
     name = "web.shop.svc.cluster.example."
     owner = dns.name.from_text(name).to_wire()
     records = [record(owner, 1, bytes([10, 0, 0, number]), ttl=5) for number in range(20)]
@@ -100,7 +100,7 @@ def test_many_addresses_fit_as_those_of_the_clusters_dns_do(start):
 
 
 def test_the_letters_of_an_owner_are_the_askers(start):
-    """RFC 4343 4.1; Go's LookupCNAME shows another client's letters otherwise."""
+    """RFC 4343 section 4.1: otherwise Go's LookupCNAME would show the case of another client's query."""
     def answer(query, number):
         return by_hand(query, [record(query.question[0].name.to_wire(), 1, bytes([10, 0, 0, 1]))])
 
@@ -118,12 +118,12 @@ def test_addresses_from_the_cache_take_turns(start, rotate):
             start(server, rotate=rotate) as proxy:
         seen = [[str(address) for address in ask(proxy, "turns.example.").answer[0]] for _ in range(100)][1:]
         assert all(sorted(given) == addresses for given in seen)
-        # They are drawn: that one of four does not come in 99 turns happens once in 10^12 runs.
+        # Servers are drawn at random. The probability that one of four is not drawn in 99 turns is about 10^-12.
         assert {given[0] for given in seen} == (set(addresses) if rotate else {addresses[0]})
 
 
 def test_truncation_is_said_of_answers_alone(start):
-    """RFC 2181 9: not because authority records did not fit."""
+    """RFC 2181 section 9: TC is not set because authority records did not fit."""
     authority = [f"example. 300 IN NS ns-{number}.{'abcdefghij'[number] * 30}.net." for number in range(10)]
     with Scripted(lambda query, number: reply_to(query, "@ 300 IN A 192.0.2.1", authority=authority)) as server, start(server) as proxy:
         for _ in range(2):
@@ -148,7 +148,7 @@ def test_times_hold_for_the_first_answer_too(start):
 
 
 def test_a_query_without_recursion_is_its_own(start):
-    """RFC 1035 4.1.1: what one upstream happens to remember is for nobody else."""
+    """RFC 1035 section 4.1.1: an answer without recursion has what one upstream has in its cache, and is not given to other clients."""
     arrived, go_on = threading.Event(), threading.Event()
 
     def answer(query, number):
@@ -172,7 +172,8 @@ def test_a_query_without_recursion_is_its_own(start):
 
 
 def test_what_the_clusters_dns_denies_of_one_type_it_has_of_another(start):
-    """RFC 4074 4.2, RFC 8020: NXDOMAIN to TXT and NS of names that have others beneath them, and to AAAA of one that has A."""
+    """RFC 4074 section 4.2, RFC 8020: the server answers NXDOMAIN to TXT and NS of names with names below them, and to AAAA of a name with an A
+    record."""
     soa = ["cluster.example. 30 IN SOA ns.cluster.example. h.cluster.example. 1 2 3 4 30"]
 
     def answer(query, number):
@@ -211,7 +212,7 @@ def test_what_is_not_a_query_is_not_implemented(start, name, message):
 
 
 def test_formerr_carries_our_edns_where_the_query_had_some(start):
-    """RFC 6891 7."""
+    """RFC 6891 section 7."""
     opt = b"\0" + struct.pack("!HHIH", 41, 1232, 0x8000, 0)
     two = struct.pack("!HHHHHH", 7, 0x0100, 2, 0, 0, 1) + b"\1x\0\0\1\0\1" * 2
     with Scripted(lambda query, number: None) as server, start(server) as proxy:

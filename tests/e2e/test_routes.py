@@ -1,5 +1,4 @@
-"""Which names go where: to the cluster's DNS in the clear, to records of the configuration, to nobody; and all others to the encrypted
-upstream."""
+"""The destinations of names: the cluster's DNS, unencrypted; records of the configuration; no server; and the encrypted upstream for all others."""
 
 import contextlib
 import re
@@ -70,7 +69,7 @@ def test_each_name_goes_to_its_longest_zone(proxy, public, cluster_server):
 
 
 def test_a_missing_name_above_another_route_hides_nothing(tmp_path, certificate, verified, public):
-    """RFC 8020 speaks of one tree of names; a route grafts a branch of another onto it."""
+    """RFC 8020 applies to one tree of names. A route puts another tree below a name."""
     with DotServer(certificate) as other:
         upstreams = {**verified(public), "other": verified(other)["real"]}
         routes = [{"zone": "in.nx-lab.example", "upstream": "other"}, {"zone": ".", "upstream": "real"}]
@@ -81,20 +80,20 @@ def test_a_missing_name_above_another_route_hides_nothing(tmp_path, certificate,
 
 
 def pointer(server):
-    """A DNS server in the clear that knows a name for each address."""
+    """An unencrypted DNS server that has a PTR record for each address."""
     return Scripted(lambda query, number: reply_to(query, f"@ 60 IN PTR {server}."))
 
 
 def test_networks_are_the_zones_of_their_addresses(tmp_path):
     networks = {"10.0.0.0/8": "eight", "172.16.0.0/12": "twelve", "9.9.9.64/26": "addresses", "fc00::/7": "seven", "198.51.100.7/32": "in-special", "2600:1f::/33": "nibble",
-                # Of these two the longer wins, wherever it stands.
+                # The longer of the two applies, whatever their order.
                 "100.64.0.0/11": "longer", "100.64.0.0/10": "shorter"}
     asked = {"10.1.2.3": "eight", "9.1.2.3": "rest", "172.15.255.255": "rest", "172.16.0.0": "twelve", "172.31.255.255": "twelve", "172.32.0.0": "rest",
              "9.9.9.63": "rest", "9.9.9.64": "addresses", "9.9.9.127": "addresses", "9.9.9.128": "rest",
              "100.63.0.1": "rest", "100.64.0.1": "longer", "100.95.0.1": "longer", "100.96.0.1": "shorter", "100.127.0.1": "shorter", "100.128.0.1": "rest",
              "fb00::1": "rest", "fc00::1": "seven", "fd12:3456::1": "seven", "fe00::1": "rest",
              "2600:1f:7fff::1": "nibble", "2600:1f:8000::1": "rest", "2600:1f::": "nibble",
-             # What lies around a route keeps what every resolver knows of it (RFC 6303).
+             # Names around a route still get the answers that each resolver must give locally (RFC 6303).
              "198.51.100.7": "in-special", "198.51.100.8": None}
     with contextlib.ExitStack() as running:
         upstreams = {name: pillion.upstream({"address": running.enter_context(pointer(f"{name}.example")).address}, protocol="udp")
@@ -201,7 +200,7 @@ def test_an_upstream_that_is_pillion_itself_is_refused_at_start(tmp_path):
 
 
 def test_a_forwarding_loop_is_found_while_running(tmp_path, certificate, verified, public):
-    """The cluster's DNS forwards what it does not know to the pod's resolver, which is Pillion, which asks the cluster's DNS …"""
+    """The cluster's DNS forwards names that it does not have to Pillion, the resolver of its pod, and Pillion asks the cluster's DNS again."""
     port = free_port()
     with served(lambda: servers.forwarder(tmp_path / "forwarder", certificate, f"127.0.0.1:{port}")) as forwarder:
         upstreams = {**verified(public), "cluster": pillion.upstream({"address": forwarder.plain_address}, protocol="udp", timeout="1s")}

@@ -1,4 +1,4 @@
-"""The walk along a search list, answered at its first step. test_libc.py has the same from an application's side."""
+"""The walk along a search list, answered at its first step. test_libc.py tests it with an application."""
 
 import dns.flags
 import dns.rcode
@@ -29,7 +29,7 @@ def public(tmp_path_factory, certificate, zone_file):
 
 @pytest.fixture
 def start(tmp_path, verified, cluster_server, public):
-    """start(**configuration) -> a running Pillion; with search=False, each step of a walk is libc's."""
+    """start(**configuration) -> a running Pillion. With search=False libc takes each step itself."""
 
     def start(search=True, **more):
         upstreams = {**verified(public), "cluster": pillion.upstream({"address": cluster_server.plain_address}, protocol="udp")}
@@ -42,13 +42,13 @@ def start(tmp_path, verified, cluster_server, public):
 
 
 def chain(answer):
-    """The answer section as (owner, type, values), in order."""
+    """The answer section as [(owner, type, values)], in order."""
     return [(str(records.name), dns.rdatatype.to_text(records.rdtype), sorted(map(str, records))) for records in answer.answer]
 
 
 @pytest.mark.parametrize("ask", [ask_tcp, ask_udp])
 @pytest.mark.parametrize("name, type_, expected", [
-    # (value of the CNAME, last records); None where the name itself exists
+    # (value of the CNAME, last records); None instead of the value if the name itself exists
     ("kubernetes", "A", (None, ["10.96.0.1"])),
     ("kubernetes.default", "A", (f"kubernetes.default.{SEARCH[1]}", ["10.96.0.1"])),
     ("kubernetes.default.svc", "A", (f"kubernetes.default.svc.{SEARCH[2]}", ["10.96.0.1"])),
@@ -93,7 +93,7 @@ def test_a_long_answer_is_truncated_for_udp(start):
 
 
 def test_a_step_that_cannot_be_taken_is_not_taken_for_missing(tmp_path, verified, public):
-    """Whether the cluster has the name is not known while its DNS is gone; whether it has others like it, neither: libc goes on by itself."""
+    """While the cluster's DNS does not answer, Pillion cannot know whether the cluster has the name or similar ones: libc continues itself."""
     upstreams = {**verified(public), "cluster": pillion.upstream({"address": f"127.0.0.1:{free_port()}"}, protocol="udp", timeout="300ms")}
     routes = [{"zone": "cluster.local", "upstream": "cluster"}, {"zone": ".", "upstream": "real"}]
     with pillion.running(tmp_path, upstreams, routes=routes, search={"domains": SEARCH, "ndots": NDOTS}) as proxy:
@@ -104,7 +104,7 @@ def test_a_step_that_cannot_be_taken_is_not_taken_for_missing(tmp_path, verified
 
 
 def test_the_type_that_a_name_does_not_have_is_no_error(start):
-    """libc asks for A and AAAA side by side and must not go on because of the one that is not there."""
+    """libc asks for A and AAAA in parallel, and must not continue because one of them does not exist."""
     with start() as proxy:
         for name in ("kubernetes.default", "a.e2e.example"):
             answer = read(ask_udp(proxy.port, make_query(f"{name}.{FIRST}", "AAAA")))
@@ -125,7 +125,7 @@ def test_a_walk_asks_each_server_what_it_can_know(start, cluster_server):
     with start() as proxy:
         before = len(asked(cluster_server))
         assert rcode(ask_udp(proxy.port, make_query(f"{walk}.{FIRST}"))) == "NOERROR"
-        # Five labels are no name of a cluster; the Service and the namespace of the last one are asked for.
+        # A name of a cluster never has five labels. The Service and the namespace of the last name are asked for.
         guards = [(f"example.{SEARCH[0]}", "A"), (f"example.{SEARCH[1]}", "A")]
         assert sorted(asked(cluster_server)[before:]) == sorted(guards)
         before = len(asked(cluster_server))
@@ -141,8 +141,8 @@ def test_without_search_each_step_is_libcs(start, cluster_server):
 
 
 def test_more_dots_than_libc_walks_with(start, cluster_server):
-    """A client that asks for this does not walk: with five dots or more, libc asks for the name itself first. Nor can there be such a name in
-    the cluster, so nobody is asked."""
+    """A client that asks for this name does not walk: with five dots or more libc asks for the name itself first. The cluster cannot have such a name
+    either, so that no server is asked."""
     name = f"a.b.c.d.wild.e2e.example.{FIRST}"
     with start() as proxy:
         before = len(asked(cluster_server))

@@ -1,4 +1,4 @@
-"""`pillion status`: the running proxy in one screen of a terminal, and as an attestation."""
+"""`pillion status`: a summary of the running proxy for a terminal, and an attestation."""
 
 import json
 import signal

@@ -1,4 +1,4 @@
-"""`pillion run --supervise`: the worker dies, and its clients hardly notice; all else is as without a supervisor."""
+"""`pillion run --supervise`: the worker dies, and clients only notice a short delay. Otherwise it behaves like a proxy without a supervisor."""
 
 import contextlib
 import json
@@ -30,20 +30,20 @@ def server(certificate):
 
 @pytest.fixture
 def supervised(tmp_path, verified, server):
-    """supervised(…) -> a running proxy with its supervisor, for a with statement; the options are those of pillion.running()."""
+    """supervised(…) -> a context with a running proxy and its supervisor. The options are those of pillion.running()."""
     def make(name="pillion", **options):
         return pillion.running(tmp_path / name, verified(server), supervise=True, **options)
     return make
 
 
 def worker(proxy):
-    """The process id of the worker; 0 where there is none."""
+    """The process id of the worker, or 0 if there is none."""
     found = children_of(proxy.process.pid)
     return found[0] if found else 0
 
 
 def kill_worker(proxy, number=signal.SIGKILL):
-    """Returns when the worker has gone: what is sent from then on finds another one."""
+    """Kills the worker, and waits until it has gone, so that later queries reach another one. Returns its process id."""
     pid = worker(proxy)
     os.kill(pid, number)
     proxy.process.wait_for(lambda: worker(proxy) != pid, "the supervisor has seen it")
@@ -54,7 +54,7 @@ DEATHS = 6  # after which there is no worker for 640 ms
 
 
 def exhaust_patience(proxy):
-    """Kills one worker after another, until the supervisor waits for so long that a test sees that there is none."""
+    """Kills workers until the supervisor waits long enough before the next one for a test to see that there is none."""
     for _ in range(DEATHS):
         proxy.process.wait_for(lambda: worker(proxy), "a worker is there")
         kill_worker(proxy)
@@ -168,7 +168,7 @@ def test_the_worker_dies_with_its_supervisor(supervised):
 
 
 def without_time(text):
-    """Lines of a log, or of complaints."""
+    """The lines of a log or of error messages, without times."""
     return [{**json.loads(line), "ts": ""} if line.startswith("{") else line for line in text.splitlines()]
 
 
@@ -180,7 +180,7 @@ def test_what_cannot_run_ends_as_without_a_supervisor(tmp_path, arguments, code)
     words = [word.format(bad=tmp_path / "bad.yaml", missing=tmp_path / "missing.yaml") for word in arguments]
     done = run(pillion.BINARY, *words, "--supervise", check=False)
     assert done.returncode == code
-    if words[0] != "query":  # which has no such option
+    if words[0] != "query":  # it has no such option
         alone = run(pillion.BINARY, *words, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (alone.returncode, alone.stdout, alone.stderr)
 
@@ -200,7 +200,7 @@ def test_a_busy_port(tmp_path, verified, server, taken, threads):
 
 
 def test_a_file_that_cannot_be_used_any_more_ends_it(supervised):
-    """Only a signal is a crash: the next worker that says why it cannot start has the last word."""
+    """Only an end by a signal is a crash: if the next worker says why it cannot start, the supervisor ends too."""
     with supervised() as proxy:
         proxy.config.write_text("threads: 0\n")
         os.kill(worker(proxy), signal.SIGKILL)
@@ -220,15 +220,15 @@ def test_a_new_worker_has_the_configuration_of_its_start(supervised, before, aft
         proxy.process.wait_for(lambda: not accepts_tcp(removed), "the old one is not")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
             datagrams.bind(("127.0.0.1", removed))
-        for port in (kept, added) * 16:  # of each thread's socket, some
+        for port in (kept, added) * 16:  # some for the socket of each thread
             assert rcode(ask_udp(port, make_query("a.example."))) == rcode(ask_tcp(port, make_query("a.example."))) == "NOERROR"
-        # Nobody else joins it now, whatever it was before.
+        # No other program can join the socket's group now, whatever its user.
         second = run(pillion.BINARY, "run", "--config", proxy.config, check=False)
         assert second.returncode == pillion.CANNOT_BIND
 
 
 def listen_on(proxy, *ports):
-    """Has the running worker take this for its configuration."""
+    """Reloads the configuration of the running worker with these ports."""
     config = json.loads(proxy.config.read_text())
     config["dns"]["listen"] = [f"127.0.0.1:{port}" for port in ports]
     before = proxy.metrics().sum("config_reloads_total", result="success")
@@ -277,7 +277,7 @@ def test_an_address_that_a_reload_has_added_is_held_too(supervised, threads):
 
 
 def anonymous_memory(pid):
-    """Bytes."""
+    """The anonymous memory of a process in bytes."""
     return 1024 * sum(int(line.split()[1]) for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines()
                       if line.startswith("Anonymous:"))
 
@@ -295,7 +295,7 @@ def test_the_supervisor_costs_next_to_nothing(supervised):
             with TcpClient(proxy.port) as client:
                 for number in range(100):
                     assert rcode(client.ask(make_query(f"n{number}.example."))) == "NOERROR"
-                time.sleep(0.3)  # a timer would show in it
+                time.sleep(0.3)  # a timer would use CPU time in it
             assert context_switches(proxy.process.pid) == switches, "it has slept all the time"
             kill_worker(proxy)
             assert rcode(ask_tcp(proxy.port, make_query("a.example."))) == "NOERROR"
@@ -316,7 +316,7 @@ def test_as_process_1_it_takes_in_orphans(tmp_path, verified, server):
 
 
 class LookUp:
-    """One of libc, from steady_getaddrinfo's output."""
+    """One lookup by libc, from a line of steady_getaddrinfo's output."""
 
     def __init__(self, line):
         number, start, seconds, error = line.split()
@@ -338,14 +338,14 @@ def steady_getaddrinfo(tmp_path_factory):
 
 
 def test_libc_hardly_notices_that_workers_are_killed(tmp_path, certificate, zone_file, verified, steady_getaddrinfo):
-    """Of look-ups that were under way when the worker was killed some are lost, and asked again by libc. No other one waits for that."""
+    """Some of the lookups that are in flight when the worker is killed are lost, and libc asks again. No other lookup waits longer."""
     seconds = float(os.environ.get("SUPERVISE_SECONDS", "5.6"))
     pause = float(os.environ.get("SUPERVISE_PAUSE", "1.3"))
     with namespace.entered(tmp_path, POD), \
             served(lambda: servers.unbound(tmp_path / "unbound", certificate, zone_file, zone.ORIGIN)) as upstream, \
             pillion.running(tmp_path / "pillion", verified(upstream), supervise=True, port=53, cache={"size": "4MiB"}) as proxy:
         client = Process([steady_getaddrinfo, f"n%d.wild.{zone.ORIGIN}", 200, seconds], tmp_path)
-        kills = []  # (before it was killed, when it had gone)
+        kills = []  # (time before the kill, time when it had gone)
         end = time.monotonic() + seconds
         while (due := time.monotonic() + pause) < end:
             time.sleep(due - time.monotonic())

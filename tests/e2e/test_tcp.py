@@ -1,4 +1,4 @@
-"""TCP as clients use it (RFC 7766): many queries on one connection, answers out of order, half-closed connections."""
+"""TCP (RFC 7766): many queries on one connection, answers out of order, half-closed connections."""
 
 import struct
 
@@ -22,7 +22,7 @@ def proxy(server, verified, tmp_path_factory):
 
 
 def expect_answer(query, data):
-    """The answer belongs to the query: id, question and what the server makes of that name."""
+    """Checks that the answer belongs to the query: its id, its question, and the address for that name."""
     answer = read(data)
     assert answer.id == query.id and answer.question == query.question
     wanted = struct.unpack("!BBBB", dot_server.address_of(query.question[0].name.to_wire()))
@@ -30,7 +30,7 @@ def expect_answer(query, data):
 
 
 def queries(count, prefix="q"):
-    """Unlike questions, each with an id of its own."""
+    """Distinct questions, each with its own id."""
     made = [make_query(f"{prefix}{number}.example.") for number in range(count)]
     for number, query in enumerate(made):
         query.id = number
@@ -87,7 +87,7 @@ def test_messages_in_pieces(proxy):
     batch = queries(5, "piece")
     stream = b"".join(framed(query) for query in batch)
     with TcpClient(proxy.port) as client:
-        client.socket.setsockopt(6, 1, 1)  # TCP_NODELAY: each piece is a segment
+        client.socket.setsockopt(6, 1, 1)  # TCP_NODELAY: each piece is sent as its own segment
         for at in range(len(stream)):
             client.send_raw(stream[at:at + 1])
         for identifier, data in receive_by_id(client, 5):

@@ -1,4 +1,4 @@
-"""More threads than one: one Pillion towards clients, other processes, probes and its limits."""
+"""Several threads: clients, other processes, probes and limits see one Pillion."""
 
 import concurrent.futures
 import contextlib
@@ -31,7 +31,7 @@ def has_ipv6():
 
 
 def answered(port, host, count):
-    """How many of so many clients, each with a socket of its own, over UDP and TCP, have an answer."""
+    """How many of `count` clients, each with its own socket, over UDP and TCP, get an answer."""
     def ask(number):
         make, name = (ask_tcp, "tcp") if number % 2 else (ask_udp, "udp")
         return rcode(make(port, make_query(f"{name}{number}.example."), host)) == "NOERROR"
@@ -49,7 +49,7 @@ def test_no_other_process_joins(tmp_path, server, verified, threads, host, other
             config = pillion.write_config(tmp_path / "second.yaml", proxy.port, free_port(), verified(server), address, threads=threads)
             second = run(pillion.BINARY, "run", "--config", config, check=False)
             assert second.returncode == pillion.CANNOT_BIND and "Address already in use" in second.stderr, second
-        # A program that means to join: the kernel lets it, and it gets nothing.
+        # A program that tries to join the group: the kernel permits it, and it gets no datagrams.
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_DGRAM) as datagrams, socket.socket(family) as streams:
             for joining in (datagrams, streams):

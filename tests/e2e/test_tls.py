@@ -1,4 +1,4 @@
-"""What is agreed on with a resolver by TLS. The servers are Python's ssl and openssl(1)."""
+"""The TLS parameters that Pillion and a resolver agree on. The servers are Python's ssl and openssl(1)."""
 
 import socket
 import ssl
@@ -21,24 +21,24 @@ GOOD_SAN = f"DNS:{servers.TLS_NAME}"
 
 @pytest.fixture(scope="module")
 def rsa(authority):
-    """A good certificate with an RSA key, without which there is no DHE."""
+    """A valid certificate with an RSA key, which the DHE cipher suites need."""
     return authority.issue("rsa", GOOD_SAN, key_kind="RSA")
 
 
 def of_tls_1_2(certificate, ciphers):
-    """A server that has these cipher suites alone, by OpenSSL's names."""
+    """A server for TLS 1.2 with only these cipher suites, in OpenSSL's names."""
     server = DotServer(certificate, maximum_version=ssl.TLSVersion.TLSv1_2)
     server.context.set_ciphers(ciphers)
     return server
 
 
 def failure(proxy):
-    """The line of the log that tells why a server cannot be used."""
+    """The log line with the reason why a server cannot be used."""
     return wait_until(lambda: [line for line in proxy.log() if line["msg"] == "upstream failed"], "a failure in the log")[0]
 
 
 def agreed(proxy):
-    """What has been agreed on, each once."""
+    """The agreed combinations of version, group and cipher suite, sorted."""
     found = {(labels["version"], labels["group"].lower(), labels["cipher"]) for name, labels, _ in proxy.metrics().samples
              if name == "pillion_tls_connections_total"}
     return sorted(found)
@@ -55,7 +55,7 @@ def assert_unusable(proxy, address, reason, error, detail):
 
 
 def agrees(server, ciphers, authority):
-    """True if a client that has only these cipher suites, by OpenSSL's names, agrees with the server on one."""
+    """True if a client with only these cipher suites, in OpenSSL's names, can connect to the server."""
     context = ssl.create_default_context(cafile=str(authority.ca_file))
     context.set_ciphers(ciphers)
     with socket.create_connection((server.host, server.port)) as client, context.wrap_socket(client, server_hostname=servers.TLS_NAME):
@@ -129,7 +129,7 @@ def intermediate(authority, tmp_path_factory):
 
 
 def trusting(server, tmp_path, *pem_files):
-    """`upstreams` with one server and a ca_file made of these."""
+    """`upstreams` with one server and a ca_file that contains these files."""
     ca_file = tmp_path / "trusted.pem"
     ca_file.write_text("".join(path.read_text() for path in pem_files))
     return {"real": pillion.upstream({"address": server.address, "tls_name": servers.TLS_NAME}, tls={"ca_file": str(ca_file)})}
@@ -163,7 +163,7 @@ def test_an_intermediate_outside_of_its_dates_is_none(tmp_path, authority, valid
 
 
 def test_an_intermediate_with_its_issuer_completes_the_chain(tmp_path, authority, intermediate):
-    # The server sends its own certificate alone.
+    # The server only sends its own certificate.
     with DotServer(intermediate.issue("alone", GOOD_SAN)) as server, \
             pillion.running(tmp_path, trusting(server, tmp_path, intermediate.ca_file, authority.ca_file)) as proxy:
         assert rcode(ask_tcp(proxy.port, make_query("a.example."))) == "NOERROR"

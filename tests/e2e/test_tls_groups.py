@@ -1,5 +1,5 @@
-"""The groups of TLS's key exchange, with whichever OpenSSL this machine has: what is offered, what is agreed on, and what happens
-where a ClientHello of two packets does not arrive. What OpenSSL's own configuration file says changes nothing."""
+"""The groups of the TLS key exchange, with the OpenSSL of this machine: what Pillion offers, what is agreed on, and what it does if a ClientHello
+of two packets does not arrive. OpenSSL's configuration file changes nothing."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from harness.process import wait_until
 
 HYBRID = "X25519MLKEM768"
 FELL_BACK = "upstream gave no answer to post-quantum key exchange: going on without it"
-# OpenSSL's names of one group, and the one that it prints, which differ.
+# OpenSSL's names for a group: the one that it accepts and the one that it prints, which differ.
 PRINTED = {"P-256": "secp256r1", "P-384": "secp384r1", "X25519": "x25519", HYBRID: "x25519mlkem768"}
 
 
@@ -34,7 +34,7 @@ def has_hybrid(tmp_path_factory, authority):
 
 @pytest.fixture
 def through(authority):
-    """through(address, groups) -> `upstreams` with one server at that address."""
+    """through(address, groups) -> `upstreams` with one server at this address."""
 
     def upstreams(address, groups=None):
         tls = {"ca_file": str(authority.ca_file), **({"groups": groups} if groups else {})}
@@ -44,12 +44,12 @@ def through(authority):
 
 
 def connected(proxy):
-    """The log's lines that tell of a connection."""
+    """The log lines about new connections."""
     return [line for line in proxy.log() if line["msg"] == "upstream connected"]
 
 
 def agreed(proxy):
-    """The group of the first connection, in the letters of PRINTED."""
+    """The group of the first connection, in the spelling of PRINTED."""
     return wait_until(lambda: connected(proxy), "a line of the log that tells of a connection")[0]["group"].lower()
 
 
@@ -66,7 +66,7 @@ def test_the_hybrid_group_is_agreed_on_where_openssl_has_it(tmp_path, certificat
         assert answers(proxy)
         assert agreed(proxy) == PRINTED[HYBRID if has_hybrid else "X25519"]
         assert fallbacks(proxy) == 0
-        # What the path below drops is what is sent here.
+        # The path below drops a ClientHello of the size that is sent here.
         with pillion.running(tmp_path / "path", through(path.address)):
             wait_until(lambda: path.hellos, "a ClientHello")
         assert bool(path.large()) == has_hybrid, path.hellos
@@ -104,7 +104,7 @@ def test_a_path_that_drops_large_hellos_is_passed_without_the_hybrid_group(tmp_p
         assert path.large() == 2 * has_hybrid
         told = [line for line in proxy.log() if line["msg"] == FELL_BACK]
         assert len(told) == has_hybrid and all(line["level"] == "warn" and line["server"] == path.address for line in told)
-        # What was learned holds for the connections that follow, each at once.
+        # Pillion uses what it has learned for the connections that follow, without a delay.
         server.drop_everything()
         server.listen()
         wait_until(lambda: answers(proxy, "b.example."), "an answer by another connection")
@@ -116,7 +116,7 @@ def test_post_quantum_groups_alone_never_fall_back(tmp_path, certificate, throug
         pytest.skip("the OpenSSL of this machine has no post-quantum group")
     with DotServer(certificate) as server, Path(server.address, resets=True) as path, \
             pillion.running(tmp_path, through(path.address, [HYBRID])) as proxy:
-        # Two handshakes that get no answer and more, among them the one that would be the fallback.
+        # At least two handshakes without an answer. One of them would be the fallback.
         wait_until(lambda: answers(proxy) or path.large() >= 5, "five attempts")
         assert server.connections == 0 and path.large() == len(path.hellos)
         assert fallbacks(proxy) == 0
@@ -125,7 +125,7 @@ def test_post_quantum_groups_alone_never_fall_back(tmp_path, certificate, throug
 def test_openssls_own_configuration_file_is_not_loaded(tmp_path, certificate, through):
     file = tmp_path / "openssl.cnf"
     file.write_text("openssl_conf = main\n[main]\nssl_conf = ssl\n[ssl]\nsystem_default = all\n[all]\nMaxProtocol = TLSv1.2\nGroups = P-521\n")
-    # It has an effect on a program that loads it.
+    # The file has an effect on a program that loads it.
     control = subprocess.run([sys.executable, "-c", "import ssl; print(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).maximum_version.name)"],
                              env={**os.environ, "OPENSSL_CONF": str(file)}, capture_output=True, text=True, check=True)
     assert control.stdout.strip() == "TLSv1_2"

@@ -1,4 +1,4 @@
-"""deploy/TROUBLESHOOTING.md: each symptom is brought about, its commands are run as they stand there, and print what stands there."""
+"""Tests deploy/TROUBLESHOOTING.md: causes each symptom, runs the commands of the page, and compares their output with the page."""
 
 import contextlib
 import dataclasses
@@ -18,7 +18,7 @@ from harness.shown import difference, normal
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGE = ROOT / "deploy" / "TROUBLESHOOTING.md"
-# In place of curl, which is not among the packages of tests.
+# Replaces curl, which is not among the packages of the tests.
 CURL = "/usr/bin/python3 -c 'import sys, urllib.request; sys.stdout.write(urllib.request.urlopen(sys.argv[1]).read().decode())' "
 BAD = "log: {level: loud}\n"
 RESOLV_CONF = "search default.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"
@@ -30,7 +30,7 @@ routes:
   - {network: 10.0.0.0/8, upstream: cluster}
   - {zone: ".", upstream: public}
 """
-# What differs from run to run, or from the page's machine to this one.
+# Parts that differ between runs, or between the machine of the page and this one.
 VARIABLE = [
     (re.compile(r"\b\d+\.\d+\.\d+\.\d+:(\d+|PORT)"), "ADDRESS"),
     (re.compile(r"\b198\.1[89]\.\d+\.\d+"), "ANSWER"),
@@ -45,15 +45,15 @@ VARIABLE = [
 
 @dataclasses.dataclass
 class Place:
-    """Where commands run, and what of them is another than on the page."""
+    """The directory and the proxy for the commands, and what differs from the page."""
 
     directory: pathlib.Path
     proxy: pillion.Pillion | None = None
     admin_port: int = 0
-    names: dict[str, str] = dataclasses.field(default_factory=dict)  # name on the page -> name here, by which the server knows what to do
+    names: dict[str, str] = dataclasses.field(default_factory=dict)  # {name on the page: name here, whose words tell the server what to do}
 
     def run(self, command):
-        """What it prints; a pipe's status is that of its last command."""
+        """Runs a command of the page. Returns its output. The status of a pipe is that of its last command."""
         for shown, here in self.names.items():
             command = command.replace(shown, here)
         words = {r"^pillion ": f"{pillion.BINARY} ", r"^curl -s ": CURL}
@@ -76,7 +76,7 @@ class Place:
 
 @pytest.fixture
 def place(tmp_path, authority, certificate):
-    """place(…) -> a context with a Pillion before a server that does as it is told."""
+    """place(…) -> a context with a Pillion whose upstream server follows the words of names."""
 
     @contextlib.contextmanager
     def made(server=None, tls_name=servers.TLS_NAME, names=None, **options):
@@ -109,7 +109,7 @@ def draining(place, _certificate):
 @contextlib.contextmanager
 def another_name(place, _certificate):
     with place(tls_name="other.example") as made:
-        # The verdict has its reason from the failures of the last seconds.
+        # The verdict gets its reason from the failures of the last seconds.
         made.proxy.process.wait_for(lambda: "certificate name mismatch" in made.run("pillion status")[0], "the verdict has the reason")
         yield made
 
@@ -204,7 +204,7 @@ SYMPTOMS = {
 
 
 def sections():
-    """{heading: [(command, lines shown)]}"""
+    """The page as {heading: [(command, shown lines)]}."""
     found = {}
     for section in re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.M)[1:]:
         blocks = re.findall(r"^```console\n(.*?)^```", section, re.M | re.S)

@@ -1,4 +1,4 @@
-"""Upstreams that close, for good reasons and bad ones: no query is lost and none fails."""
+"""Upstreams that close connections, for good and bad reasons: no query is lost, and none fails."""
 
 import signal
 
@@ -34,7 +34,7 @@ def test_it_closes_after_every_answer(tmp_path, certificate, verified, names, ou
 @pytest.mark.parametrize("close_notify", [True, False], ids=["close_notify", "bare FIN"])
 def test_it_closes_idle_connections_after_100_ms(tmp_path, certificate, verified, names, close_notify):
     with DotServer(certificate, idle_close=0.1, close_notify=close_notify) as server, pillion.running(tmp_path, verified(server)) as proxy:
-        # Five queries a second: each finds its connection about to be closed, or just closed.
+        # Five queries a second: at each, the connection is about to be closed or has just been closed.
         dnsperf.load(proxy.port, names, "tcp", clients=1, rate=5).assert_flawless()
         dnsperf.load(proxy.port, names, "udp", clients=1, rate=9).assert_flawless()
         assert_no_failures(proxy)
@@ -49,7 +49,7 @@ def test_resumption_saves_full_handshakes(tmp_path, certificate, verified, names
 
 
 def restarts(server, load):
-    """Down and up again, five times while the load runs."""
+    """Stops and starts the server five times while the load runs."""
     for _ in range(5):
         before = server.queries
         load.process.wait_for(lambda: server.queries > before + 200, "the load goes on")
@@ -89,7 +89,7 @@ def test_a_real_server_is_killed_and_started_in_the_middle_of_a_load(tmp_path, t
 
 
 def test_nobody_answers_and_then_somebody_does(tmp_path, certificate, verified):
-    """A SERVFAIL that says why, and recovery within the back-off's cap."""
+    """While no server answers, clients get a SERVFAIL with the reason. When one is back, recovery takes at most the largest back-off."""
     with DotServer(certificate) as server, pillion.running(tmp_path, verified(server, timeout="500ms")) as proxy, \
             TcpClient(proxy.port) as client:
         assert rcode(client.ask(make_query("before.example."))) == "NOERROR"
@@ -102,14 +102,14 @@ def test_nobody_answers_and_then_somebody_does(tmp_path, certificate, verified):
 
 
 def test_a_slow_recursion_is_waited_for(tmp_path, certificate, verified):
-    """It takes longer than a stalled connection is given, and less than the query's budget of 4 s."""
+    """The recursion takes longer than the time after which a connection counts as stalled, and less than the query's timeout of 4 s."""
     with DotServer(certificate) as server, pillion.running(tmp_path, verified(server)) as proxy, TcpClient(proxy.port) as client:
         assert rcode(client.ask(make_query("recursion-3200-slow.example."))) == "NOERROR"
         assert rcode(client.ask(make_query("quick.example."))) == "NOERROR"
 
 
 def test_a_frozen_server_is_given_up(tmp_path, tmp_path_factory, certificate, zone_file, verified, nsd):
-    """SIGSTOP: connections stay open, nothing is answered. The other server takes over within each query's budget."""
+    """SIGSTOP: connections stay open, and nothing is answered. The other server takes over within each query's timeout."""
     with served(lambda: servers.unbound(tmp_path_factory.mktemp("unbound"), certificate, zone_file, zone.ORIGIN)) as frozen, \
             pillion.running(tmp_path, verified(frozen, nsd, policy="sequential")) as proxy, TcpClient(proxy.port) as client:
         assert rcode(client.ask(make_query(f"a.{zone.ORIGIN}"))) == "NOERROR"
@@ -117,7 +117,7 @@ def test_a_frozen_server_is_given_up(tmp_path, tmp_path_factory, certificate, zo
         try:
             for number in range(20):
                 assert rcode(client.ask(make_query(f"n{number}.wild.{zone.ORIGIN}"))) == "NOERROR"
-            # Its kernel has all queries, so it is given a while longer than a path that is dead.
+            # The kernel of the server has acknowledged all queries, so that Pillion waits longer than for a dead path.
             wait_until(lambda: proxy.metrics().sum("upstream_failures_total", server=frozen.address), "a failure of the frozen server")
         finally:
             frozen.process.send_signal(signal.SIGCONT)

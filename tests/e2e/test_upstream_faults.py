@@ -1,4 +1,4 @@
-"""Upstreams that are slow, that refuse, or that answer no more: whose fault it is, and who still gets an answer."""
+"""Upstreams that are slow, refuse queries, or no longer answer: which server Pillion blames, and which clients still get an answer."""
 
 import contextlib
 import signal
@@ -19,7 +19,7 @@ CLUSTER_TIMEOUT = "4s"
 
 
 def ask_all(proxy, names):
-    """The response codes for these names, all asked at once."""
+    """Asks for all names at once. Returns the response codes."""
     with ThreadPoolExecutor(len(names)) as pool:
         return list(pool.map(lambda name: rcode(ask_tcp(proxy.port, make_query(name))), names))
 
@@ -50,7 +50,7 @@ def test_a_slow_name_ends_no_quiet_connection(tmp_path, certificate, verified):
         for number in range(3):
             assert rcode(ask_udp(proxy.port, make_query(f"delay-2800-n{number}.example."))) == "NOERROR"
         assert_no_failures(proxy)
-        # One whose answer never comes harms nobody either.
+        # A query without an answer does no harm either.
         assert rcode(ask_udp(proxy.port, make_query("drop.example."))) == "SERVFAIL"
         assert rcode(ask_udp(proxy.port, make_query("a.example."))) == "NOERROR"
         assert server.connections == server.handshakes == 1
@@ -81,7 +81,7 @@ def test_connections_that_the_path_has_forgotten_are_replaced_within_the_budget(
         try:
             for path in paths:
                 path.__enter__()
-            # In turn, so that each server has answered before: one that never did would be judged by its silence.
+            # round_robin asks each server, so that each has answered before: a server that never has is judged by its silence alone.
             with pillion.running(tmp_path, verified(*paths, policy="round_robin")) as proxy:
                 proxy.wait_metric("tls_handshakes_total", count, result="success")
                 assert ask_all(proxy, [f"n{number}.example." for number in range(10)]) == ["NOERROR"] * 10
@@ -101,7 +101,7 @@ def test_a_server_that_ends_each_connection_after_its_handshake_is_backed_off_fr
             wait_until(lambda: server.handshakes >= 6, "six attempts")
             before, since = server.handshakes, time.monotonic()
             wait_until(lambda: server.handshakes >= before + 2, "two more")
-            # At the earliest: they are by now seconds apart, and nobody asks.
+            # At the earliest: the attempts are seconds apart by now, and no client asks.
             assert time.monotonic() - since > 1
             assert proxy.metrics().sum("upstream_up") == 0
             assert len([line for line in proxy.log() if line["msg"] in ("upstream connected", "upstream failed")]) <= 4
@@ -125,7 +125,7 @@ def test_a_udp_upstream_at_which_nobody_listens_stays_down(tmp_path):
             server.settimeout(20)
             query, client = server.recvfrom(4096)
             server.sendto(query[:2] + b"\x81\x80" + query[4:], client)
-            # Nobody has asked: what showed that it is back was the question of our own.
+            # No client has asked: the probe has shown that the server is back.
             assert query[12:17] == b"\0\0\2\0\1"
             proxy.wait_metric("upstream_up", 1)
 
@@ -140,17 +140,17 @@ def unbound(tmp_path_factory, certificate, zone_file):
 
 
 def test_where_one_of_two_servers_falls_silent_under_load_nobody_waits_for_it(tmp_path, tmp_path_factory, certificate, zone_file, verified):
-    """SIGSTOP: the kernel still acknowledges what is sent, and nothing comes back, neither FIN nor RST. The server's usual latency says
-    how soon that is odd; a scenario holds the exact time, this the whole of it."""
+    """SIGSTOP: the kernel still acknowledges data, and the server sends nothing, neither FIN nor RST. The usual latency of the server decides after
+    which time its silence is a fault. A unit test holds the exact time; this test holds the whole behaviour."""
     names = dnsperf.write_names(tmp_path / "names", f"wild.{zone.ORIGIN}")
     with unbound(tmp_path_factory, certificate, zone_file) as first, unbound(tmp_path_factory, certificate, zone_file) as second, \
             pillion.running(tmp_path, verified(first, second, policy="sequential")) as proxy:
         load = dnsperf.BackgroundLoad(tmp_path, proxy.port, names, "tcp", seconds=6, rate=1000)
-        # By then the latency of the first is known, which gets every query.
+        # By then Pillion knows the latency of the first server, which gets every query.
         wait_until(lambda: proxy.metrics().sum("upstream_responses_total", server=first.address) > 2000, "load at the first server")
         first.process.send_signal(signal.SIGSTOP)
         result = load.finish()
         result.assert_flawless()
         assert proxy.metrics().sum("upstream_responses_total", server=second.address) > 1000
-        # A query that waits for its time-out takes two seconds; a connection that is given up as dead, more than one.
+        # A query that times out takes two seconds; one on a connection that is given up as dead takes more than one.
         assert result.slowest < 1, result.printed

@@ -1,4 +1,4 @@
-"""A name at which a server closes, or whose reply cannot be matched: it fails, and nobody else's does."""
+"""A name for which a server closes the connection, or for which its reply does not match: only queries for this name fail."""
 
 import time
 
@@ -11,19 +11,19 @@ from harness.process import served
 from harness.steady import Steady, failures
 
 SECONDS = 4
-# Seconds, so that others are in flight when the connection ends. Of a real server each handshake takes as long, too, of which a name that
-# ends connections costs two: how many of them a second can be found out is a matter of the latency.
+# Seconds. Large enough for other queries to be in flight when the connection ends. Each handshake with a real server takes this long too, and a
+# name that ends connections costs two of them: the latency limits how many such names can be found a second.
 SCRIPTED_LATENCY, REAL_LATENCY = 0.03, 0.005
 POISON_RATE, OTHERS_RATE = 20, 60
 DENY = "deny.example."
 
 
 def assert_others_are_answered(proxy, poison, other):
-    """Both are asked for at once, each name of its own: poison(number) and other(number) are those."""
+    """Asks for the names poison(number) and other(number) at the same time, each name once. All others must be answered."""
     with Steady(proxy.port, other, OTHERS_RATE) as others, Steady(proxy.port, poison, POISON_RATE) as poisoned:
         time.sleep(SECONDS)
         asked, spoilt = others.finish(), poisoned.finish()
-    # A machine that is busy asks more slowly.
+    # A busy machine asks more slowly.
     assert len(asked) > OTHERS_RATE * SECONDS / 4 and len(spoilt) > POISON_RATE * SECONDS / 4
     failed = failures(asked)
     assert len(failed) <= len(asked) / 100, f"{len(failed)} of {len(asked)}: {failed[:20]}"
@@ -40,7 +40,7 @@ def test_at_a_server_of_the_tests(tmp_path, certificate, verified, fault):
 
 
 def test_at_an_unbound_that_denies(tmp_path, tmp_path_factory, certificate, zone_file, verified):
-    """unbound.conf(5): `deny` drops the query, which over TCP means that it closes. As any resolver, it knows the root's name servers."""
+    """unbound.conf(5): `deny` drops the query, which over TCP closes the connection. Like each resolver, this one has the root's NS records."""
     zones = {zone.ORIGIN: zone_file, ".": zone.write_root(tmp_path)}
 
     def make():

@@ -1,4 +1,4 @@
-"""Upstreams that go away under load and come back: that they are away is seen, and so, soon, is that they are back."""
+"""Upstreams that go away under load and return: Pillion notices both soon."""
 
 import contextlib
 import time
@@ -10,14 +10,14 @@ from harness.plain_server import PlainServer
 from harness.process import wait_until
 from harness.steady import Steady, failures
 
-AWAY = 12  # seconds: for longer than back-off takes to grow
+AWAY = 12  # seconds: longer than the back-off takes to reach its largest value
 SEEN_WITHIN = 10
-BACK_WITHIN = 1.5  # a second, and a bit for the machine
+BACK_WITHIN = 1.5  # seconds: one, and a reserve for a busy machine
 RATE = 20
 
 
 class Upstream:
-    """One of the servers, which has a zone of its own."""
+    """One of the servers, with its own zone."""
 
     def __init__(self, zone, server, leave, come_back):
         self.zone, self.server, self.leave, self.come_back = zone, server, leave, come_back
@@ -36,7 +36,7 @@ class Upstream:
 
 
 def silenced(server, silent):
-    """As after a cable was pulled: nothing is refused, and nothing comes back."""
+    """Like a pulled cable: nothing is refused, and nothing is answered."""
     return lambda: setattr(server, "silent", silent)
 
 
@@ -52,7 +52,7 @@ def upstreams(certificate):
 
 
 def test_new_names_are_answered_within_a_second_of_the_return(tmp_path, authority, certificate):
-    """Each new name is asked once, and the cache keeps failures: none from before the return is one after it."""
+    """Each new name is asked once, since the cache keeps failures: no failure from before the return is served after it."""
     with upstreams(certificate) as all_of_them, contextlib.ExitStack() as stack:
         routes = [{"zone": one.zone, "upstream": one.zone.partition(".")[0]} for one in all_of_them]
         routes.append({"zone": ".", "upstream": routes[0]["upstream"]})

@@ -1,9 +1,10 @@
-"""Holds the program to conversions of floating-point numbers that the image has room for: fmt's and strtod. Those of <charconv> bring tables of 130 kB and libm
-with them, which is 1 MB of 15 (tests/image/build), and only a build of the image would tell.
+"""Checks that the program only uses conversions of floating-point numbers for which the image has room: those of fmt, and strtod. The functions
+of <charconv> bring tables of 130 kB and libm with them, about 1 MB of the 15 MB that tests/image/build permits. Only a build of the image would
+show it otherwise.
 
     number_conversion.py PROGRAM
 
-Reads what the program takes from shared libraries with nm, prints one line a fault and exits 1 where there is any.
+Reads with nm which functions the program takes from shared libraries, prints one line for each fault and exits 1 if there is one.
 """
 
 import re

@@ -1,9 +1,10 @@
-"""Holds what the supervisor executes to constants that it keeps: no pointer that the dynamic linker fills in, since discard_relocated_data() gives those back.
+"""Checks that the code which the supervisor executes uses no constant with a pointer that the dynamic linker fills in:
+discard_relocated_data() gives the memory of these back.
 
     relocated_constants.py OBJECT…
 
-Reads the relocations of object files with objdump, prints one line a fault and exits 1 where there is any. Whether such a pointer is still there by chance depends on where the
-linker put it, so that no run of the program shows the fault for sure.
+Reads the relocations of object files with objdump, prints one line for each fault and exits 1 if there is one. Such a pointer may still be
+there, depending on where the linker has put it, so that a run of the program does not show the fault reliably.
 """
 
 import pathlib
@@ -11,7 +12,7 @@ import re
 import subprocess
 import sys
 
-# The sources of which the supervisor executes something once it has given the tables back.
+# The sources with code that the supervisor executes after it has given the tables back.
 SUPERVISORS = {"handover.cpp.o", "relocated_data.cpp.o", "socket_passing.cpp.o", "supervisor.cpp.o"}
 SECTION = re.compile(r"^RELOCATION RECORDS FOR \[(\S+)\]:")
 RELOCATION = re.compile(r"^[0-9a-f]+ R_\S+ +(\S*\.data\.rel\.ro\S*)")

@@ -1,4 +1,4 @@
-"""tests/ctest closes with what it says that it does, whatever kind of test there is; shown with the real ctest on a made-up project."""
+"""Tests the summary of tests/ctest for each kind of test, with the real ctest on a made-up project."""
 
 import json
 import pathlib
@@ -31,12 +31,12 @@ WHOLE = "import pytest\npytest.skip('no part of it can run', allow_module_level=
 
 @pytest.fixture(autouse=True)
 def one_try(monkeypatch):
-    """Whatever those who run this want of their own tests."""
+    """Removes the setting for a second try that the caller may have made for this test run."""
     monkeypatch.delenv("CTEST_SECOND_TRY", raising=False)
 
 
 def run(tmp_path, tests, *options):
-    """(status, lines) of tests/ctest in a project with these {name: (command, properties)}."""
+    """Runs tests/ctest in a project with these tests, {name: (command, properties)}. Returns (status, lines)."""
     (tmp_path / "tests").mkdir()
     shutil.copy(ROOT / "tests/ctest", tmp_path / "tests/ctest")
     build = tmp_path / "build/some"
@@ -62,7 +62,7 @@ def pytest_file(tmp_path, name, text):
 
 PASSES = (["/bin/true"], {})
 FAILS = (["/bin/false"], {})
-# As gtest_discover_tests makes of GTEST_SKIP.
+# The form that gtest_discover_tests gives to GTEST_SKIP.
 GOOGLE = (["/bin/sh", "-c", "echo '[ RUN      ] Loop.Turns'; echo '/src/loop_test.cpp:12: Skipped'; echo no such kernel; "
            "echo; echo '[  SKIPPED ] Loop.Turns (0 ms)'"], {"SKIP_REGULAR_EXPRESSION": r"\[  SKIPPED \]"})
 
@@ -80,7 +80,7 @@ def test_a_file_of_pytest_is_as_many_tests_as_it_has(tmp_path):
 
 def test_a_file_of_which_nothing_can_run_is_skipped(tmp_path):
     tests = {"a": PASSES, "chart": pytest_file(tmp_path, "chart", WHOLE)}
-    # Pytest ends with 5 where it has collected nothing.
+    # Pytest exits with 5 if it has collected no test.
     tests["chart"][1]["SKIP_RETURN_CODE"] = 5
     _, lines = run(tmp_path, tests)
     assert lines[-1] == "1 passed, 0 failed, 1 skipped"
@@ -111,7 +111,7 @@ def test_failures_are_counted_and_the_status_is_that_of_ctest(tmp_path):
 
 
 def once_only(tmp_path):
-    """A test that fails the first time it is run, and says why."""
+    """A test that fails when it runs for the first time, with a reason."""
     return (["/bin/sh", "-c", f"test -e {tmp_path}/tried || {{ touch {tmp_path}/tried; echo 'E   too slow'; exit 1; }}"], {})
 
 

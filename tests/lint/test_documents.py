@@ -1,4 +1,4 @@
-"""The documents name what is there: links lead somewhere, files that the architecture names exist, the first page is short and leads to all others."""
+"""Checks the documents: links have a target, files that the architecture names exist, the first page is short and links to all others."""
 
 import pathlib
 import re
@@ -9,11 +9,11 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX_README_LINES = 130
 CODE_BLOCK = re.compile(r"^ *```.*?^ *```", re.M | re.S)
-# A room of src/ and a file of it, with or without its ending.
+# A file in a room of src/, with or without its suffix.
 ROOM_FILE = re.compile(r"`((?:admin|app|cache|cli|config|dns|http|inject|probe|resolve|runtime|server|telemetry|upstream)/[\w./]+)`")
 REPOSITORY_FILE = re.compile(r"`((?:src|tests|dashboards|deploy|helm)/[\w./-]+)`")
 DATA_PATH = ("dns", "cache", "resolve", "server", "upstream")
-# Text of records, for people and for `records` of the configuration.
+# The text form of records, for users and for `records` of the configuration.
 NOT_OF_QUERIES = {"dns/zone_record"}
 ENDINGS = ("", ".hpp", ".cpp", ".json", ".cmake")
 
@@ -30,7 +30,7 @@ def prose(path):
 
 
 def anchors(path):
-    """The names that headings have as targets of links."""
+    """The names of the headings of a page as targets of links."""
     found = set()
     for heading in re.findall(r"^#+ (.*)$", prose(path), re.M):
         text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
@@ -74,7 +74,7 @@ def test_files_that_it_names_exist(path):
 
 
 def test_the_architecture_names_every_file_that_a_query_may_meet():
-    """A name stands for the header and the source beside it; a header's other sources, such as pool_answers.cpp, have names of their own."""
+    """A name stands for the header and the source of that name. Further sources of a header, such as pool_answers.cpp, have their own names."""
     named = {re.sub(r"\.[ch]pp$", "", name) for name in ROOM_FILE.findall(prose(ROOT / "src/README.md"))}
     files = {str(path.relative_to(ROOT / "src").with_suffix("")) for room in DATA_PATH for path in (ROOT / "src" / room).glob("*.[ch]pp")}
     assert len(files) > 100

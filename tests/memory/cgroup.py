@@ -1,4 +1,4 @@
-"""A control group with a limit on memory, of either version of the kernel's interface."""
+"""A control group with a memory limit, by version 1 or 2 of the kernel's interface."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ FILES = {
 
 
 def _parent():
-    """(version, directory) under which a group of this machine can be made, or None."""
+    """(version, directory in which a group can be made), or None if none can."""
     own = pathlib.Path("/proc/self/cgroup").read_text()
     if (ROOT / "cgroup.controllers").exists():
         version, top = 2, ROOT
@@ -39,7 +39,7 @@ def _parent():
 
 
 def impossible():
-    """Why there can be none here; empty where there can."""
+    """The reason why no control group can be made here, or an empty text."""
     if os.geteuid() != 0:
         return "control groups need root"
     return "" if _parent() else "a control group with a limit on memory cannot be made here"
@@ -51,30 +51,30 @@ class Cgroup:
         self.files = files
 
     def prefix(self):
-        """What a command begins with so that it runs within."""
+        """The words to put before a command so that it runs in the group."""
         return ["sh", "-c", 'echo $$ >"$0/cgroup.procs" && exec "$@"', self.directory]
 
     def peak(self):
-        """Bytes, or 0 where the kernel does not say."""
+        """The largest memory use of the group in bytes, or 0 if the kernel does not report it."""
         with contextlib.suppress(OSError):
             return int((self.directory / self.files["peak"]).read_text())
         return 0
 
     def socket_peak(self):
-        """Bytes that TCP's sockets held in the kernel at most; 0 where they are counted with the rest."""
+        """The largest memory use of TCP sockets in the kernel, in bytes; 0 if the kernel counts it with the rest."""
         with contextlib.suppress(OSError, KeyError):
             return int((self.directory / self.files["sockets"]).read_text())
         return 0
 
     def kills(self):
-        """How often the kernel has killed a program within, for want of memory."""
+        """How many programs of the group the kernel has killed because of the limit."""
         found = re.search(r"^oom_kill (\d+)", (self.directory / self.files["kills"]).read_text(), re.MULTILINE)
         return int(found[1]) if found else 0
 
 
 @contextlib.contextmanager
 def limited(limit):
-    """A group of at most `limit` bytes and no swap."""
+    """Makes a group with a limit of `limit` bytes and no swap."""
     version, parent = _parent()
     directory = parent / f"pillion-test-{os.getpid()}"
     directory.mkdir()

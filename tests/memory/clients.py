@@ -1,4 +1,4 @@
-"""The two programs that ask: steady_clients, who shall not notice, and greedy_clients, who take what they get."""
+"""Runs the two client programs: steady_clients, which must be served well, and greedy_clients, which use as much memory of the proxy as they can."""
 
 import contextlib
 import json
@@ -15,7 +15,7 @@ COUNT, RATE = 100, 20  # steady clients, and queries a second of each
 
 
 class Phase:
-    """What became of the queries of some time. `p99` is in seconds; `lost` counts by what they had in place of an answer."""
+    """The outcomes of the queries of one period. `p99` is in seconds. `lost` counts the queries without a good answer by their outcome."""
 
     def __init__(self, outcomes):
         answered = sorted(took for took, what in outcomes if what == "0")
@@ -29,10 +29,10 @@ class Phase:
 
 
 class Steady:
-    """Asks from entering the context on until finish()."""
+    """Runs steady_clients from the entry into the context until finish()."""
 
     def __init__(self, directory, address, source=()):
-        # They have to see what the server does, and not how busy the machine is: hence before all others.
+        # A high priority, so that they measure the server, and not the load of the machine.
         self.process = Process(["nice", "-n", "-15", PROGRAMS / "steady_clients", address, COUNT, RATE, *source], directory, "steady")
         self.outcomes = []
 
@@ -50,13 +50,13 @@ class Steady:
             self.outcomes.append((float(sent), float(took), what))
 
     def phase(self, begin, end):
-        """Of what was asked between two times of time.monotonic(), after finish()."""
+        """The outcomes of the queries sent between two times of time.monotonic(). Call it after finish()."""
         return Phase([(took, what) for sent, took, what in self.outcomes if begin <= sent < end])
 
 
 @contextlib.contextmanager
 def greedy(directory, kinds, address, seconds, source=()):
-    """Runs {kind: connections} at once; the value is a list of their processes."""
+    """Runs greedy_clients, one process for each item of {kind: connections}. Yields the processes."""
     running = []
     try:
         for kind, connections in kinds.items():
@@ -69,7 +69,7 @@ def greedy(directory, kinds, address, seconds, source=()):
 
 
 def attack(directory, kinds, address, seconds, source=(), alive=lambda: True):
-    """Runs them to their end, or until `alive()` turns false; {kind: what it counted}."""
+    """Runs greedy_clients to their end, or until `alive()` turns false. Returns {kind: its counts}."""
     with greedy(directory, kinds, address, seconds, source) as running:
         deadline = time.monotonic() + seconds + PATIENCE
         while any(process.running() for process in running) and alive() and time.monotonic() < deadline:

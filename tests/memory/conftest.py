@@ -1,4 +1,4 @@
-"""Servers, clients and the table at the end. README.md beside the tests' root says how to run them."""
+"""The fixtures of the memory tests, and the table at their end. tests/README.md says how to run them."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ def pytest_terminal_summary(terminalreporter):
 
 @pytest.fixture(scope="session")
 def seconds():
-    """How long each kind of client is at it."""
+    """How long each kind of client runs, in seconds."""
     return int(os.environ.get("MEMORY_SECONDS", "5"))
 
 
@@ -51,13 +51,13 @@ def certificate(authority):
 
 @pytest.fixture
 def table():
-    """Takes rows, {column: text}, that are printed behind the tests."""
+    """A list of rows, {column: text}. The table is printed after the tests."""
     return ROWS
 
 
 @pytest.fixture
 def network(request, tmp_path):
-    """The addresses of a network: the loopback interface of this machine, or one of its own."""
+    """The addresses of a network: the loopback interface of this machine, or that of a new network namespace."""
     if request.param == "loopback":
         yield {"listen": "127.0.0.1", "steady": [], "greedy": []}
         return
@@ -72,7 +72,7 @@ def network(request, tmp_path):
 
 @pytest.fixture
 def limits():
-    """limits(MiB) -> a control group."""
+    """A function that makes a control group with a limit in MiB."""
     if cgroup.impossible():
         pytest.skip(cgroup.impossible())
     return lambda megabytes: cgroup.limited(megabytes * 2**20)

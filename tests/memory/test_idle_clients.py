@@ -1,4 +1,5 @@
-"""10,000 clients that are connected and ask nothing, and 200 that send rubbish: what one of the first costs, and how others fare."""
+"""10,000 clients that are connected and ask nothing, and 200 that send invalid data: the memory of an idle client, and the answers that other
+clients get."""
 
 import resource
 import time
@@ -14,7 +15,7 @@ MOST_EACH = 1200  # bytes
 
 @pytest.fixture(autouse=True)
 def descriptors():
-    """Of the proxy, which inherits them, and of the clients."""
+    """Sets the limit of open files of this process. The proxy and the clients inherit it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < IDLE + 1000:
         pytest.skip(f"only {hard} descriptors are allowed here")

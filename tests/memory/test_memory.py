@@ -1,5 +1,5 @@
-"""In a control group of 64 MiB, which is the chart's limit, and of 32 MiB, no client makes the proxy grow until the kernel kills it; those
-who ask like anybody do not notice; and what was taken is given back."""
+"""In a control group of 64 MiB, which is the chart's limit, and of 32 MiB, no client makes the proxy grow until the kernel kills it. Clients with
+ordinary queries still get answers. The proxy returns the memory afterwards."""
 
 import contextlib
 import pathlib
@@ -44,14 +44,14 @@ CASES = [("loopback", name) for name in ATTACKS] + [("200 addresses", name) for 
 
 
 def status_bytes(process, field):
-    """0 where it has ended."""
+    """A size from /proc/PID/status in bytes, or 0 if the process has ended."""
     found = re.search(rf"{field}:\s+(\d+) kB", pathlib.Path(f"/proc/{process.pid}/status").read_text())
     return int(found[1]) * 1024 if found else 0
 
 
 @contextlib.contextmanager
 def chart_upstreams(directory, authority, certificate):
-    """The upstreams of a configuration as the chart makes it: two public resolvers, here on loopback, and the cluster's DNS."""
+    """The upstreams of the chart's configuration: two public resolvers, which are on loopback here, and the cluster's DNS."""
     with contextlib.ExitStack() as stack:
         entries = []
         for name in ("first", "second"):
@@ -79,7 +79,7 @@ def chart_proxy(directory, authority, certificate, host="127.0.0.1", prefix=(), 
 
 
 def prepare(directory, proxy, address):
-    """Fills the cache, which may be full, and has the large answers in it: what is idle afterwards is what there is to return to."""
+    """Fills the cache, and puts large answers into it. The memory use after this is the one that the proxy must return to."""
     clients.attack(directory, {"names": 10}, address, 2)
     for size in (60000, 16000, 9000):
         assert ask_tcp(proxy.port, make_query(f"txt{size}.example.", "TXT"), proxy.host)
@@ -88,7 +88,7 @@ def prepare(directory, proxy, address):
 
 
 def returned(process, idle):
-    """Bytes above `idle` after 10 s, or sooner where it is within bounds."""
+    """How many bytes above `idle` the process uses after 10 s, or earlier if it is within the bound by then."""
     end = time.monotonic() + 10
     while True:
         above = status_bytes(process, "VmRSS") - idle
@@ -98,10 +98,10 @@ def returned(process, idle):
 
 
 def faults(kills, alive, above, quiet, attacked, counted):
-    """What is not as it must be, in words."""
+    """Yields a text for each requirement that is not met."""
     if kills or not alive:
         yield f"killed: {kills} times by the kernel for want of memory"
-    # Beside all others at once, those that hold the most may be dropped, polite or not: the steady ones may not.
+    # While all kinds run at once, the proxy may drop the clients that hold the most memory. It may not drop the steady ones.
     for kind in POLITE if len(counted) == 1 else ():
         if counted.get(kind, {}).get("ended"):
             yield f"{counted[kind]['ended']} connections of {kind} ended"

@@ -1,4 +1,4 @@
-"""The admin server as a client sees it, and its OpenAPI document, to which every answer is held."""
+"""A client of the admin server. It checks every answer against the server's OpenAPI document."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ class Answer:
 
 
 def ask(port, path, method="GET", body=None, headers=None, host="127.0.0.1"):
-    """One request on a connection of its own; `headers` replace those that a client sends by itself, None leaves one out."""
+    """Sends one request on its own connection. `headers` replace the default ones; a header with the value None is left out."""
     connection = http.client.HTTPConnection(host, port, timeout=PATIENCE)
     try:
         connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
@@ -42,27 +42,27 @@ def ask(port, path, method="GET", body=None, headers=None, host="127.0.0.1"):
 
 
 def check(value, schema):
-    """`value` is what the document says that it is: this schema of its components, with every key that it names and no other."""
+    """Checks that `value` matches this schema of the document's components. Returns `value`."""
     resolved = {"$ref": f"#/components/schemas/{schema}", "components": DOCUMENT["components"]}
     jsonschema.Draft202012Validator(resolved, format_checker=jsonschema.FormatChecker()).validate(value)
     return value
 
 
 def schema_of(path, method="get", status=200):
-    """The name of the schema of an answer, from the document."""
+    """(content type, name of the schema) that the document gives for an answer."""
     content = DOCUMENT["paths"][path][method]["responses"][str(status)]["content"]
     (kind, has), = content.items()
     return kind, has["schema"].get("$ref", "").rpartition("/")[2]
 
 
 class Admin:
-    """The admin server of a proxy, read by the document."""
+    """A client of the admin server of one proxy."""
 
     def __init__(self, port):
         self.port = port
 
     def get(self, path, query=""):
-        """The answer to a read that succeeds, held to the document."""
+        """Sends a GET that must succeed. Returns the JSON of the answer."""
         answer = ask(self.port, f"{BASE}{path}{query}")
         assert answer.status == 200, answer.body
         kind, schema = schema_of(path)
@@ -75,7 +75,7 @@ class Admin:
         return check(answer.json, schema_of(path, "post", status)[1])
 
     def problem(self, status, path, method="GET", **request):
-        """A request that is refused with this status, in the document's form; its detail."""
+        """Sends a request that must be refused with this status and a Problem of the document. Returns the problem's detail."""
         answer = ask(self.port, path, method, **request)
         assert answer.status == status, (answer.status, answer.body)
         assert answer.headers["content-type"] == "application/problem+json"

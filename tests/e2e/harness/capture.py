@@ -1,4 +1,4 @@
-"""Packets on an interface, by tcpdump(8)."""
+"""Captures the packets of an interface with tcpdump(8)."""
 
 import ipaddress
 import os
@@ -21,7 +21,8 @@ def possible():
 
 
 class Capture:
-    """Records what goes to and from some ports, or without any everything. `reachable` is an address that is reached by the interface."""
+    """Captures the packets to and from `ports`, or all packets if no port is given. `reachable` is an address that the machine reaches through the
+    interface."""
 
     MARK = b"the capture's last packet"
 
@@ -34,8 +35,8 @@ class Capture:
         self.process.wait_for(lambda: "listening on" in self.process.err(), "listens")
 
     def stop(self):
-        """The packets as bytes, without their Ethernet headers. A datagram of our own marks the end: what came before it has been
-        written too."""
+        """Ends the capture. Returns the packets as bytes, without their Ethernet headers. The capture sends a datagram that marks the end: once
+        tcpdump has written it, all packets before it have been written too."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as marker:
             marker.sendto(self.MARK, self.marked)
         self.process.wait_for(lambda: self.MARK in self.path.read_bytes(), "has written everything")
@@ -59,7 +60,7 @@ def transport_ports(packet):
 
 
 def flow(packet):
-    """(protocol, source, port, destination, port) of what goes over UDP or TCP; None for anything else."""
+    """(protocol, source, source port, destination, destination port) of a UDP or TCP packet, or None for any other packet."""
     version = packet[0] >> 4
     if version == 4:
         protocol, header, addresses = packet[9], (packet[0] & 15) * 4, (packet[12:16], packet[16:20])

@@ -1,4 +1,4 @@
-"""A throwaway certificate authority, good and bad certificates, by openssl(1)."""
+"""A certificate authority for the tests, and valid and invalid certificates, made with openssl(1)."""
 
 import base64
 import hashlib
@@ -28,14 +28,14 @@ NOT_YET_VALID = ("20500101000000Z", "20600101000000Z")
 
 
 class Certificate:
-    """A certificate file (leaf first) and its key's."""
+    """The paths of a certificate file (the leaf comes first) and of its key file."""
 
     def __init__(self, path, key):
         self.path = path
         self.key = key
 
     def pin(self):
-        """What `pins` of Pillion's configuration takes: sha256 over the SubjectPublicKeyInfo."""
+        """The pin for the configuration key `pins`: sha256 of the SubjectPublicKeyInfo."""
         public = run("openssl", "pkey", "-in", self.key, "-pubout").stdout
         der = subprocess.run(["openssl", "pkey", "-pubin", "-outform", "DER"], input=public.encode(), capture_output=True,
                              check=True).stdout
@@ -49,7 +49,7 @@ def make_key(path, kind="EC"):
 
 
 def self_signed(directory, name, san):
-    """A certificate that no authority has signed."""
+    """Makes a self-signed certificate."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     key = make_key(directory / f"{name}.key")
@@ -60,7 +60,7 @@ def self_signed(directory, name, san):
 
 
 class Authority:
-    """A CA: a root, or an intermediate of `issuer`. `ca_file` has its own certificate alone."""
+    """A CA: a root, or an intermediate of `issuer`. `ca_file` only contains the CA's own certificate."""
 
     def __init__(self, directory, name="throwaway CA", issuer=None, validity=VALID):
         self.directory = pathlib.Path(directory)
@@ -78,7 +78,7 @@ class Authority:
         (self.directory / "serial").write_text("1000\n")
 
     def sign(self, file_name, directory, name, extensions, validity):
-        """Signs `directory`/`file_name`.key as `name`; the certificate is the .pem beside it."""
+        """Signs the key `directory`/`file_name`.key for the subject `name`. Writes the certificate to `file_name`.pem in the same directory."""
         stem = f"{directory}/{file_name}"
         run("openssl", "req", "-new", "-key", f"{stem}.key", "-subj", f"/CN={name}", "-out", f"{stem}.csr")
         pathlib.Path(f"{stem}.ext").write_text(extensions)
@@ -86,7 +86,7 @@ class Authority:
             f"{stem}.csr", "-out", f"{stem}.pem", "-extfile", f"{stem}.ext", "-startdate", validity[0], "-enddate", validity[1])
 
     def issue(self, file_name, san, validity=VALID, usage="serverAuth", key_kind="EC"):
-        """A leaf certificate. `san` as openssl writes it: "DNS:a.example,IP:127.0.0.1"."""
+        """Issues a leaf certificate. `san` has the syntax of openssl: "DNS:a.example,IP:127.0.0.1"."""
         key = make_key(self.directory / f"{file_name}.key", key_kind)
         self.sign(file_name, self.directory, file_name,
                   f"basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage={usage}\nsubjectAltName={san}\n", validity)

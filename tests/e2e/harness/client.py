@@ -1,4 +1,4 @@
-"""Clients that send exactly what they are told to, and the comparison of answers."""
+"""DNS clients that send exactly the given bytes or messages, and functions that compare answers."""
 
 import contextlib
 import socket
@@ -12,16 +12,16 @@ import dns.rcode
 
 from .process import PATIENCE
 
-EDE = 15  # the option's number; RFC 8914
+EDE = 15  # the option code of RFC 8914
 
 
 def make_query(name, type_="A", klass="IN", **options):
-    """A query as dnspython makes it; `options` are those of dns.message.make_query."""
+    """Makes a query with dnspython. `options` are those of dns.message.make_query."""
     return dns.message.make_query(name, type_, klass, **options)
 
 
 class TcpClient:
-    """One TCP connection; messages go with their length before them (RFC 1035 4.2.2)."""
+    """One TCP connection. Each message is sent with a prefix that states its length (RFC 1035 section 4.2.2)."""
 
     def __init__(self, port, host="127.0.0.1", receive_buffer=None, source=None):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -44,7 +44,7 @@ class TcpClient:
         self.socket.close()
 
     def send(self, *messages):
-        """Wire messages or dnspython's, all in one segment where they fit."""
+        """Sends messages, as bytes or as dnspython's objects, by one call of sendall."""
         self.send_raw(b"".join(framed(message) for message in messages))
 
     def send_raw(self, data):
@@ -54,7 +54,7 @@ class TcpClient:
         self.socket.shutdown(socket.SHUT_WR)
 
     def receive(self):
-        """The next message's bytes; None where the server has closed."""
+        """The next message as bytes, or None if the server has closed or reset the connection."""
         while len(self.received) < 2 or len(self.received) < 2 + struct.unpack_from("!H", self.received)[0]:
             try:
                 data = self.socket.recv(65536)
@@ -104,12 +104,12 @@ def ask_udp(port, message, host="127.0.0.1"):
 
 
 def ask_tls(server, message, context, tls_name):
-    """Asks a real server directly, over TLS."""
+    """Sends a query to a server over TLS, without Pillion."""
     return dns.query.tls(message, "127.0.0.1", PATIENCE, server.tls_port, ssl_context=context, server_hostname=tls_name)
 
 
 def read(data):
-    """A parsed message from bytes, from beginning to end."""
+    """Parses a message. Fails if `data` is None."""
     assert data is not None, "the connection was closed instead of answered"
     return dns.message.from_wire(data)
 
@@ -119,8 +119,8 @@ def rcode(data):
 
 
 def essence(message):
-    """What two answers to the same question must have in common: all but the id, the EDNS parts, which belong to each hop, and the order
-    within a set of records, which servers rotate."""
+    """The parts of an answer that must be equal in two answers to one question. These are all parts except the id, the EDNS options, which apply
+    to one hop, and the order of the records in an RRset, which servers rotate."""
     edns_flags = dns.flags.DO & message.ednsflags
     return {
         "rcode": dns.rcode.to_text(message.rcode()),
@@ -133,5 +133,5 @@ def essence(message):
 
 
 def extended_errors(message):
-    """[(info code, text)] of the Extended DNS Errors in an answer."""
+    """The Extended DNS Errors of an answer as [(info code, text)]."""
     return [(option.code, option.text or "") for option in message.options if option.otype == EDE]

@@ -1,5 +1,5 @@
-"""A stand-in for the DNS of a Kubernetes cluster: Unbound with the records that the specification (Kubernetes DNS-Based Service
-Discovery 1.1.0) asks for, and a log of every question."""
+"""Unbound in place of the DNS server of a Kubernetes cluster. It serves the records that the specification (Kubernetes DNS-Based Service
+Discovery 1.1.0) requires, and logs every question."""
 
 import pathlib
 import re
@@ -10,7 +10,7 @@ ZONE = "cluster.local."
 REVERSE = "10.in-addr.arpa."
 SEARCH = [f"default.svc.{ZONE}", f"svc.{ZONE}", ZONE]
 NDOTS = 5
-TTL = 5  # as CoreDNS has it
+TTL = 5  # CoreDNS's default, in seconds
 
 RECORDS = f"""$ORIGIN {ZONE}
 $TTL {TTL}
@@ -50,7 +50,7 @@ LOOP_PROBE = re.compile(r"[0-9a-f]{16}\.\S+ HINFO$")
 
 
 def write_zones(directory):
-    """{origin: file}"""
+    """Writes the zone files. Returns {origin: file}."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     files = {}
@@ -61,12 +61,12 @@ def write_zones(directory):
 
 
 def cluster_dns(directory, certificate, **where):
-    """A server whose `plain_address` is the cluster's DNS. `where`: see servers.RealServer."""
-    # Unbound would answer for private reverse zones by itself, before it looks at ours.
+    """The server; the cluster's DNS is at its `plain_address`. `where` are options of servers.RealServer."""
+    # Without `nodefault` Unbound answers for private reverse zones from its built-in empty zones.
     return servers.make_unbound(directory, certificate, write_zones(directory),
                                 options=f'log-queries: yes\n  local-zone: "{REVERSE}" nodefault', **where)
 
 
 def asked(server):
-    """Every question so far, in order: [(name in lower case, type)]; but Pillion's own, by which it looks for forwarding loops."""
+    """The questions that the server has logged, in order, as [(name in lower case, type)]. Pillion's loop probes are left out."""
     return [(name.lower(), type_) for name, type_ in LOGGED.findall(server.process.err()) if not LOOP_PROBE.match(f"{name} {type_}")]

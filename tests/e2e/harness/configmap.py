@@ -1,4 +1,4 @@
-"""A directory as the kubelet mounts a ConfigMap or Secret: FILE -> ..data/FILE, ..data -> ..TIMESTAMP/."""
+"""A directory with the layout in which the kubelet mounts a ConfigMap or Secret: FILE -> ..data/FILE, ..data -> ..TIMESTAMP/."""
 
 import datetime
 import itertools
@@ -8,7 +8,8 @@ import shutil
 
 
 class MountedConfigMap:
-    """Updated as the kubelet does it (AtomicWriter): whoever opens a file has the old content or the new one, and the files change together."""
+    """A mounted ConfigMap, updated in the steps of the kubelet's AtomicWriter. A reader that opens a file gets the old or the new content, and all
+    files change at once."""
 
     def __init__(self, path, files):
         self.path = pathlib.Path(path)
@@ -20,7 +21,7 @@ class MountedConfigMap:
         return self.path / name
 
     def update(self, files):
-        """`files` is the whole content: name -> text or bytes. Those that are not in it any more are removed, as they are from a ConfigMap."""
+        """Replaces the whole content by `files`: {name: text or bytes}. A file that is not in `files` is removed."""
         data = self.path / "..data"
         old = self.path / os.readlink(data) if data.is_symlink() else None
         new = self.path / f"..{datetime.datetime.now():%Y_%m_%d_%H_%M_%S}.{next(self._numbers):09}"

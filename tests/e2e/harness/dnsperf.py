@@ -1,4 +1,4 @@
-"""Load by dnsperf(1), and what it says of it."""
+"""Runs dnsperf(1) and parses its report."""
 
 import os
 import re
@@ -10,13 +10,13 @@ SECONDS = int(os.environ.get("E2E_LOAD_SECONDS", "30" if FULL else "5"))
 
 
 def write_names(path, origin, count=20000, prefix="n"):
-    """A file of questions, no two alike."""
+    """Writes a file of distinct questions."""
     path.write_text("".join(f"{prefix}{number}.{origin} A\n" for number in range(count)))
     return path
 
 
 class Load:
-    """What one run did."""
+    """The figures of one run, from what dnsperf has printed. `slowest` is in seconds."""
 
     def __init__(self, printed):
         def number(label):
@@ -43,13 +43,13 @@ def command(port, names, mode, seconds=SECONDS, clients=10, outstanding=100, rat
 
 
 def load(port, names, mode, **options):
-    """Runs to the end."""
+    """Runs dnsperf to its end."""
     arguments = command(port, names, mode, **options)
     return Load(run(*arguments, patience=PATIENCE + options.get("seconds", SECONDS) * 4).stdout)
 
 
 class BackgroundLoad:
-    """A run beside which the test does something."""
+    """A run of dnsperf that continues while the test does other things."""
 
     def __init__(self, directory, port, names, mode, **options):
         self.seconds = options.get("seconds", SECONDS)

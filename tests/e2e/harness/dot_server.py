@@ -1,16 +1,16 @@
-"""A DNS-over-TLS server that misbehaves as told. It speaks TLS through memory buffers, so that it decides itself when to say close_notify,
-when to close, and sees the bytes of the wire. Every A question has an answer that follows from its name. The words of the first label,
-which hyphens part, may ask for another one or another time, as in `delay-500-ttl-1-nx-7`:
+"""A DNS-over-TLS server whose faults a test chooses. It uses TLS through memory buffers, so that it chooses when to send close_notify and when
+to close, and can record the bytes that clients send. It computes the answer to an A question from the name. The first label may contain words,
+separated by hyphens, that change the answer or its time, as in `delay-500-ttl-1-nx-7`:
 
-    delay-MS      the answer waits for so many milliseconds
-    recursion-MS  it waits until so long after the question first came, as it would for a resolver's recursion
-    hold          it waits until the test calls release()
-    drop          there is none
-    ttl-S         the records live for so many seconds instead of 300; so do negative answers, by their SOA
-    nx, nodata    no such name, no such type, both with an SOA
-    servfail      that code
-    close         the server closes the connection instead
-    wrongid, wrongname   the answer has another id, or another name in its question
+    delay-MS      send the answer after MS milliseconds
+    recursion-MS  send the answer MS milliseconds after the question first came, like a resolver that recurses
+    hold          send the answer when the test calls release()
+    drop          send no answer
+    ttl-S         the TTL of the records, and of negative answers by their SOA, is S seconds in place of 300
+    nx, nodata    answer NXDOMAIN or NODATA, both with an SOA
+    servfail      answer SERVFAIL
+    close         close the connection in place of an answer
+    wrongid, wrongname   answer with another id, or with another name in the question
 """
 
 import asyncio
@@ -32,7 +32,7 @@ NXDOMAIN, SERVFAIL = 3, 2
 
 
 def wishes(query):
-    """What the words of the first label ask for, up to the first that is none of them: {word: its number or True}."""
+    """The words of the first label, as {word: its number or True}. Reading stops at the first unknown word."""
     words = query[13:13 + query[12]].lower().split(b"-")
     found = {}
     while words:
@@ -47,7 +47,7 @@ def wishes(query):
 
 
 def question_of(name, type_):
-    """The question section for a name, in lower case, as the server counts it."""
+    """The question section for a name, in lower case: the key of DotServer.asked."""
     return dns.name.from_text(name).to_wire().lower() + struct.pack("!HH", dns.rdatatype.from_text(type_), 1)
 
 
@@ -59,7 +59,7 @@ def question_end(message):
 
 
 def address_of(name_wire):
-    """The A record's data for a name in wire form, whatever its case: in 198.18.0.0/15."""
+    """The address, in 198.18.0.0/15, of the A record for a name in wire form. The case of the name makes no difference."""
     return struct.pack("!I", 0xC6120000 | zlib.crc32(name_wire.lower()) & 0x1FFFF)
 
 
@@ -75,7 +75,7 @@ def answer_to(query, wished, refusal=None, options=b"", block=0):
     if positive:
         out += b"\xc0\x0c\0\x01\0\x01" + struct.pack("!IH", ttl, 4) + address_of(query[12:end - 4])
     if negative:
-        # The zone is what follows the first label.
+        # The SOA belongs to the zone that is the name without its first label.
         owner = struct.pack("!H", 0xC000 | 13 + query[12])
         numbers = struct.pack("!IIIII", 1, 3600, 600, 86400, ttl)
         out += owner + b"\0\x06\0\x01" + struct.pack("!IH", ttl, 2 + 2 + len(numbers)) + owner + owner + numbers
@@ -91,12 +91,12 @@ def other_id(message):
 
 
 def other_name(message):
-    """The same with another letter in the question's first label."""
+    """The message with the first letter of the question's name replaced."""
     return message[:13] + (b"y" if message[13:14] == b"z" else b"z") + message[14:]
 
 
 class Connection(asyncio.Protocol):
-    """One client."""
+    """The connection of one client."""
 
     def __init__(self, server):
         self.server = server
@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
         self.closing = False
         self.buffer = b""
         self.in_flight = 0
-        self.records = 0  # read and not yet matched by a query
+        self.records = 0  # TLS records that were read and that no query has been counted for yet
         self.idle_timer = None
         self.transport = None
 
@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
         self.incoming.write(data)
         try:
             self.read_all()
-        except ssl.SSLError as error:  # the client refused us, most likely
+        except ssl.SSLError as error:  # most likely the client has refused the certificate
             self.server.tls_errors.append(str(error))
             self.flush()
             self.transport.abort()
@@ -228,7 +228,7 @@ class Connection(asyncio.Protocol):
             self.close()
 
     def close(self):
-        """Says goodbye and sends FIN; what the client still sends is read and thrown away until it closes too."""
+        """Sends close_notify (unless switched off) and FIN. What the client sends after that is read and discarded until the client closes."""
         self.closing = True
         if self.server.close_notify:
             try:
@@ -251,7 +251,7 @@ class Connection(asyncio.Protocol):
 
 
 class DotServer:
-    """The server, in a thread of its own. Attributes may be read at any time; faults are set before clients come."""
+    """The server. It runs in its own thread. A test may read the attributes at any time, and sets faults before clients connect."""
 
     def __init__(self, certificate, *, close_after_answer=False, idle_close=None, close_notify=True, record=False, alpn=True,
                  maximum_version=None, one_query_per_record=False, host="127.0.0.1", client_authorities=()):
@@ -260,20 +260,20 @@ class DotServer:
         self.idle_close = idle_close  # seconds
         self.close_notify = close_notify
         self.record = record
-        self.one_query_per_record = one_query_per_record  # of several in one, the rest is looked at when more comes, as NSD 4.6 does
-        self.recorded = bytearray()  # what clients sent, as it went over the wire
+        self.one_query_per_record = one_query_per_record  # like NSD 4.6: of several queries in a TLS record, the rest waits for the next record
+        self.recorded = bytearray()  # the encrypted bytes that clients have sent, if `record`
         self.connections = self.handshakes = self.resumed = self.queries = 0
-        self.asked = collections.Counter()  # by question_of()
-        self.refusal = None  # a response code: every answer is that
+        self.asked = collections.Counter()  # question_of() -> number of queries
+        self.refusal = None  # the response code of every answer, or None
         self.reset_after_handshake = False
-        self.silent = False  # while set, queries are taken and never answered
-        self.late_every = 0  # every so manieth query is answered late_by seconds later; 0: none
+        self.silent = False  # while True, the server reads queries and does not answer them
+        self.late_every = 0  # every late_every-th query is answered late_by seconds late; 0: none
         self.late_by = 0.3
-        self.recursion = 0.0  # seconds that a question waits until it has been answered once
-        self.known = set()  # questions that have been
-        self.max_in_flight = float("inf")  # no query is taken while so many of its connection are unanswered
-        self.keepalive = 0  # units of 100 ms: the idle timeout that answers state (RFC 7828), whatever it is; 0: none
-        self.padding = 0  # block size of answers in bytes
+        self.recursion = 0.0  # seconds that a question waits if it has not been answered before
+        self.known = set()  # questions that have been answered
+        self.max_in_flight = float("inf")  # unanswered queries of a connection at which the server stops reading queries from it
+        self.keepalive = 0  # the idle timeout that answers state (RFC 7828), in units of 100 ms; 0: none. It need not be the real one
+        self.padding = 0  # the block size to which answers are padded, in bytes; 0: no padding
         self.held = []
         self.alpn = set()
         self.tls_errors = []
@@ -281,7 +281,7 @@ class DotServer:
         self.first_asked = {}  # question -> loop time
         self.port = 0
         self.certificate = certificate
-        self.client_authorities = client_authorities  # files; none: clients need no certificate
+        self.client_authorities = client_authorities  # CA files; if empty, clients need no certificate
         self.speaks = alpn, maximum_version
         self.make_context()
         self.loop = asyncio.new_event_loop()
@@ -289,7 +289,7 @@ class DotServer:
         self.listener = None
 
     def make_context(self):
-        """For connections that come from now on."""
+        """Makes the TLS context of the connections that are accepted from now on."""
         alpn, maximum_version = self.speaks
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.certificate.path, self.certificate.key)
@@ -326,11 +326,11 @@ class DotServer:
         self.loop.close()
 
     def asked_for(self, name, type_="A"):
-        """How often this question has come."""
+        """How many queries with this question have come."""
         return self.asked[question_of(name, type_)]
 
     def release(self):
-        """Answers the queries that are held."""
+        """Answers the queries that the word `hold` holds back."""
 
         async def release():
             held, self.held = self.held, []
@@ -353,7 +353,7 @@ class DotServer:
         self.call(listen())
 
     def close_connections(self):
-        """As when a server takes a new certificate: it says goodbye, and listens on."""
+        """Closes all connections and goes on listening, like a server that loads a new certificate."""
 
         async def close():
             for connection in list(self.open):
@@ -362,10 +362,10 @@ class DotServer:
         self.call(close())
 
     def drop_everything(self):
-        """What clients see of a server that is killed: nobody listens, every connection is reset."""
+        """Stops listening and resets every connection, as if the server had been killed."""
 
         async def drop():
-            # Its wait_closed() would wait for the connections too, since Python 3.12.
+            # There is no call of wait_closed(), which since Python 3.12 waits for the connections too.
             self.listener.close()
             for connection in list(self.open):
                 connection.reset()

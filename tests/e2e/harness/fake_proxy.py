@@ -1,10 +1,12 @@
-"""What `pillion reload` and `pillion health` see of a running proxy, and nothing of DNS: the file that says what came of reloads and where the proxy listens
-(src/app/reload_outcome.hpp, src/app/listen_addresses.hpp), and SIGHUP.
+"""A process that looks like a running proxy to `pillion reload` and `pillion health`, without DNS. It has the file with the outcome of reloads
+and the listen addresses (src/app/reload_outcome.hpp, src/app/listen_addresses.hpp), and takes SIGHUP.
 
     fake_proxy.py BEHAVIOUR [--supervised] [LINE]…
 
-LINE is what it says of where it listens, such as "http 127.0.0.1:9153"; without one, nothing yet. Prints its process number, a worker's before it, once it can be told to reload. BEHAVIOUR is what it does then: `takes` and `refuses` end a reload, `stalls` begins one, `ignores`
-does nothing, `dies` ends. With --supervised a child, which a supervisor has started, has the file too.
+LINE is a listen address for the file, such as "http 127.0.0.1:9153"; without a LINE the file has none yet. When the process can take SIGHUP,
+it prints the id of its worker, if it has one, and then its own. BEHAVIOUR says what SIGHUP does: `takes` ends a reload with success, `refuses`
+with a refusal, `stalls` begins a reload and does not end it, `ignores` does nothing, and `dies` ends the process. With --supervised, the
+process is a supervisor and has a child, its worker, which shares the file.
 """
 
 import contextlib
@@ -26,7 +28,7 @@ ADDRESSES_MAX_TEXT = 4 << 10
 
 
 class OutcomeFile:
-    """As src/app/reload_outcome.cpp writes it."""
+    """The file in the format of src/app/reload_outcome.cpp."""
 
     def __init__(self):
         self.descriptor = os.memfd_create("pillion-reload", os.MFD_CLOEXEC)
@@ -54,7 +56,7 @@ class OutcomeFile:
 
 @contextlib.contextmanager
 def fake_proxy(behaviour, *options):
-    """One that runs: its process numbers, a worker's first."""
+    """Runs a fake proxy. Yields its process ids, the worker's first if there is one."""
     child = subprocess.Popen([sys.executable, FAKE_PROXY, behaviour, *options], stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         yield [int(child.stdout.readline()) for _ in range(1 + options.count("--supervised"))]
@@ -87,7 +89,7 @@ def main(behaviour, *options):
         outcome.listen(*lines)
     worker = os.fork() if "--supervised" in options else None
     if worker == 0:
-        # A worker, which SIGHUP must not reach by any other way than its supervisor.
+        # The worker. SIGHUP must not reach it: `pillion reload` signals the supervisor. Exit code 99 shows that it did.
         signal.sigwait([signal.SIGHUP])
         os._exit(99)
     os.write(1, "".join(f"{pid}\n" for pid in (worker, os.getpid()) if pid).encode())

@@ -1,4 +1,4 @@
-"""A network of its own for a test, with its own /etc/resolv.conf: what a pod has."""
+"""Gives a test its own network namespace and its own /etc/resolv.conf, as in a pod."""
 
 import contextlib
 import ctypes
@@ -20,7 +20,7 @@ def _call(function, *arguments):
 
 
 def impossible():
-    """Why there can be none here; empty where there can. It takes root, and containers often forbid it."""
+    """The reason why no network namespace can be made here, or an empty text. Making one takes root, and containers often forbid it."""
     if os.geteuid() != 0:
         return "network namespaces need root"
     child = os.fork()
@@ -31,7 +31,7 @@ def impossible():
 
 @contextlib.contextmanager
 def network_of(pid):
-    """This thread, and the programs and threads that it starts, are in the network of a process."""
+    """Moves this thread, and the programs and threads that it starts, into the network namespace of a process."""
     home, other = (os.open(f"/proc/{of}/ns/net", os.O_RDONLY | os.O_CLOEXEC) for of in ("thread-self", pid))
     try:
         _call(_libc.setns, other, CLONE_NEWNET)
@@ -44,7 +44,8 @@ def network_of(pid):
 
 @contextlib.contextmanager
 def network_with(*addresses):
-    """This thread, and the programs and threads that it starts, see a loopback interface that has these addresses too, and nothing else."""
+    """Moves this thread, and the programs and threads that it starts, into a new network namespace. Its only interface is a loopback interface that
+    has these addresses too."""
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
         _call(_libc.unshare, CLONE_NEWNET)
@@ -59,8 +60,8 @@ def network_with(*addresses):
 
 @contextlib.contextmanager
 def entered(directory, files):
-    """This thread, and the programs and threads that it starts, see a loopback interface that is up and nothing else, and `files`
-    ({path: text}) in place of those that the machine has."""
+    """Moves this thread, and the programs and threads that it starts, into a new network namespace and a new mount namespace. The only interface is
+    a loopback interface that is up. `files` ({path: text}) replace the machine's files that exist at these paths."""
     homes = {kind: os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in KINDS}
     back = os.getcwd()
     try:

@@ -1,4 +1,4 @@
-"""Programs and libraries that tests have from npm, as a package-lock.json pins them."""
+"""Fetches the programs and libraries that tests use from npm, in the versions of a package-lock.json."""
 
 import fcntl
 import hashlib
@@ -10,16 +10,16 @@ PINS = ("package.json", "package-lock.json", ".npmrc")
 
 
 class Unavailable(Exception):
-    """What a test needs is not on this machine and cannot be fetched; the text says why."""
+    """A package that a test needs is not on this machine and cannot be fetched. The text says why."""
 
 
 def fetch(pinned: pathlib.Path, cache: pathlib.Path, group, prepare=lambda directory: None, timeout=900) -> pathlib.Path:
-    """The directory, in `cache`, with the node_modules that the files in `pinned` name. `prepare` is called with it before anybody else
-    sees it; `group` is that of tests/deps which has npm."""
+    """The directory in `cache` that has the node_modules named by the files in `pinned`. It is fetched if it is not there. `prepare` is called with
+    the new directory before other tests can see it. `group` is the group of tests/deps that installs npm."""
     cache.mkdir(parents=True, exist_ok=True)
     pins = hashlib.sha256(b"".join((pinned / name).read_bytes() for name in PINS)).hexdigest()[:16]
     place = cache / pins
-    # Several tests of ctest start at once; the first of them fetches.
+    # ctest starts several tests at once. The first of them fetches, and the others wait.
     with open(cache / "lock", "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not place.exists():

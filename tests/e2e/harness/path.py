@@ -1,4 +1,4 @@
-"""A path between Pillion and a server which does what some middleboxes do: to large ClientHellos, and to connections that it forgets."""
+"""A path between Pillion and a server, with the faults of some middleboxes: it drops large ClientHellos, and forgets connections."""
 
 import asyncio
 import contextlib
@@ -6,13 +6,13 @@ import threading
 
 from .process import PATIENCE
 
-PACKET = 1400  # bytes of payload that one packet carries, about
+PACKET = 1400  # about the payload of one packet, in bytes
 
 
 class Path:
-    """Forwards TCP connections to `server` ("ADDRESS:PORT"), but for those whose ClientHello is larger than one packet: those hear
-    nothing, or with `resets` an end. With `delay` in seconds, whatever the server sends takes at least that long. `hellos` has the size of
-    each ClientHello. After forget() nothing passes on the connections that there are, while new ones are carried."""
+    """Forwards TCP connections to `server` ("ADDRESS:PORT"). If a ClientHello is larger than one packet, the path sends nothing on that connection,
+    or resets it if `resets`. `delay`, in seconds, is the least time that data from the server takes. `hellos` has the size of each ClientHello in
+    bytes. forget() stops all data on the connections that exist then; new ones are forwarded."""
 
     def __init__(self, server, *, resets=False, delay=0.0):
         self.server = server.rsplit(":", 1)
@@ -62,7 +62,7 @@ class Path:
         self.tasks.add(asyncio.current_task())
         onward = None
         try:
-            # A TLS record: type, version, length. The ClientHello is the whole of the first (RFC 8446 section 5.1).
+            # A TLS record begins with type, version and length (RFC 8446 section 5.1). OpenSSL sends the ClientHello as the first record.
             head = await reader.readexactly(5)
             hello = head + await reader.readexactly(int.from_bytes(head[3:], "big"))
             self.hellos.append(len(hello))
@@ -75,7 +75,7 @@ class Path:
                 onward.write(hello)
                 await asyncio.gather(self._pass_on(reader, onward), self._pass_on(there, writer, self.delay))
         except (OSError, asyncio.IncompleteReadError):
-            pass  # either side has gone
+            pass  # one side has closed
         finally:
             for end in filter(None, (writer, onward)):
                 end.close()

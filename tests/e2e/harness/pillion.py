@@ -1,4 +1,4 @@
-"""Pillion itself: started with a written configuration, watched, and stopped the way that it must stop."""
+"""Starts Pillion with a configuration, reads its metrics and log, and stops it and checks how it ends."""
 
 import contextlib
 import http.client
@@ -28,22 +28,22 @@ class Metrics:
                 self.samples.append((found.group(1), dict(LABEL.findall(found.group(2) or "")), float(found.group(3))))
 
     def sum(self, name, **labels):
-        """The sum over the series of pillion_`name` that have these labels; 0 where there is none."""
+        """The sum of the series of pillion_`name` that have these labels; 0 if there is none."""
         return sum(value for sample, has, value in self.samples
                    if sample == f"pillion_{name}" and all(has.get(key) == wanted for key, wanted in labels.items()))
 
     def series(self, name):
-        """label sets -> value of pillion_`name`, zeros left out: for messages."""
+        """{label set: value} of pillion_`name`, without the series that are 0. For the messages of failed tests."""
         return {tuple(sorted(has.items())): value for sample, has, value in self.samples if sample == f"pillion_{name}" and value}
 
 
 def upstream(*servers, **more):
-    """An entry of `upstreams`; a server is {"address": …, "tls_name": …, "pins": […]}."""
+    """An entry of `upstreams`. A server is {"address": …, "tls_name": …, "pins": […]}."""
     return {"servers": list(servers), **more}
 
 
 def write_config(path, dns_port, http_port, upstreams, host="127.0.0.1", **more):
-    """Writes a configuration; JSON is YAML. `more` replaces or adds top-level keys; `dns` and `http` are merged."""
+    """Writes a configuration, as JSON, which is YAML. `more` replaces or adds top-level keys; `dns`, `http` and `admin` are merged."""
     address = f"[{host}]" if ":" in host else host
     config = {
         "dns": {"listen": [f"{address}:{dns_port}"], **more.pop("dns", {})},
@@ -60,7 +60,7 @@ def write_config(path, dns_port, http_port, upstreams, host="127.0.0.1", **more)
 
 
 class Pillion:
-    """A running proxy on 127.0.0.1 (or `host`), on a free port where none is asked for."""
+    """A running proxy that listens on `host`, on `port` or, without one, on a free port."""
 
     def __init__(self, directory, upstreams, host="127.0.0.1", prefix=(), port=None, supervise=False, **more):
         self.host = host
@@ -73,7 +73,7 @@ class Pillion:
         self.process = Process([*prefix, BINARY, "run", *flags, "--config", self.config], directory, "pillion")
 
     def get(self, path, method="GET"):
-        """(status, body) of its HTTP server."""
+        """Asks the proxy's HTTP server. Returns (status, body)."""
         connection = http.client.HTTPConnection("127.0.0.1", self.http_port, timeout=PATIENCE)
         try:
             connection.request(method, path)
@@ -96,16 +96,16 @@ class Pillion:
         return Metrics(text)
 
     def wait_metric(self, name, at_least, **labels):
-        """Waits until the sum of these series reaches a value: for what is counted a moment after the client saw it."""
+        """Waits until the sum of these series is at least `at_least`. The proxy may count an event a moment after the client has seen it."""
         return self.process.wait_for(lambda: self.metrics().sum(name, **labels) >= at_least,
                                      f"{name}{labels} reaches {at_least}")
 
     def log(self):
-        """The log's lines as objects."""
+        """The lines of the JSON log as objects."""
         return [json.loads(line) for line in self.process.err().splitlines() if line.startswith("{")]
 
     def stop(self):
-        """SIGTERM; the exit code must be 0 and no sanitizer may have complained."""
+        """Sends SIGTERM. The exit code must be 0, and the output must have no report of a sanitizer."""
         code = self.process.stop()
         self.process.check_sanitizers()
         if code != 0:
@@ -114,7 +114,7 @@ class Pillion:
 
 @contextlib.contextmanager
 def running(directory, upstreams, **options):
-    """A ready Pillion, stopped with SIGTERM and checked at the end, if the test has not done so itself."""
+    """Runs a Pillion that is ready. At the end stops it with SIGTERM, unless the test has done so, and checks it."""
     for attempt in range(5):
         proxy = Pillion(directory, upstreams, **options)
         try:
@@ -123,7 +123,7 @@ def running(directory, upstreams, **options):
         except TestProgramError:
             code = proxy.process.child.poll()
             proxy.process.kill()
-            if code != CANNOT_BIND or attempt == 4:  # somebody else took a port in between
+            if code != CANNOT_BIND or attempt == 4:  # another program has taken a port in between
                 raise
     try:
         yield proxy

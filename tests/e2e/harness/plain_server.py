@@ -1,4 +1,5 @@
-"""A DNS server in the clear, over UDP and TCP at one port, which answers bytes by bytes: fast enough for a load, and free to be wrong."""
+"""A DNS server over UDP and TCP on one port. It does not parse messages into objects, which makes it fast enough for load tests, and its
+answers may be invalid."""
 
 import contextlib
 import socket
@@ -11,31 +12,31 @@ from .process import free_port
 
 
 class Asked:
-    """One query that came."""
+    """One query that has come. `size` is in bytes; `port` is the client's."""
 
     def __init__(self, query, port, over_tcp):
         self.question = query[12:question_end(query)].lower()
         self.size = len(query)
         self.has_edns = struct.unpack_from("!H", query, 10)[0] > 0
-        self.port = port  # the client's
+        self.port = port
         self.over_tcp = over_tcp
 
 
 def well(query):
-    """The answer that the name asks for, as DotServer gives it."""
+    """The answer that DotServer gives to this query."""
     return answer_to(query, wishes(query))
 
 
 class PlainServer:
-    """`answer(query)` returns what is sent over UDP: one datagram, a list of them, or None; `over_tcp(query)` a message, or None for a
-    silence. `delay` in seconds holds back each answer, and so does the word `delay-MS` of a name. Where `over_tcp` is None nobody listens
-    on TCP. Queries for anything but A are the proxy's own (probes), which are answered well and not noted."""
+    """`answer(query)` returns what the server sends over UDP: one datagram, a list of datagrams, or None. `over_tcp(query)` returns a message, or
+    None for no answer. If `over_tcp` itself is None, the server does not listen on TCP. The server delays each answer by `delay` seconds, and by
+    the word `delay-MS` of the name. A query of another type than A is a probe of the proxy: it gets the correct answer and is not noted."""
 
     def __init__(self, answer=well, over_tcp=well, *, delay=0.0):
         self.answer = answer
         self.over_tcp = over_tcp
         self.delay = delay
-        self.silent = False  # while set, datagrams are thrown away
+        self.silent = False  # while True, the server discards datagrams
         self.asked = []
         self.port = 0
         self.sockets = []
@@ -46,7 +47,7 @@ class PlainServer:
         return f"127.0.0.1:{self.port}"
 
     def asked_for(self, name, over_tcp=None):
-        """What came for this name, over either or one of both."""
+        """The queries for this name: over TCP if `over_tcp` is True, over UDP if False, over both if None."""
         question = question_of(name, "A")
         return [asked for asked in list(self.asked) if asked.question == question and over_tcp in (None, asked.over_tcp)]
 
@@ -72,9 +73,9 @@ class PlainServer:
             self._serve(listener, self._accept)
 
     def go_away(self):
-        """Nobody listens any more: datagrams come back as ICMP errors, connections are closed or refused."""
+        """Stops listening: the kernel answers datagrams by ICMP errors, closes connections and refuses new ones."""
         for open_socket in self.sockets:
-            # Wakes whoever waits on it, which closing alone would not.
+            # shutdown() wakes the thread that waits on the socket; close() would not.
             with contextlib.suppress(OSError):
                 open_socket.shutdown(socket.SHUT_RDWR)
         for thread in self.threads:
@@ -104,7 +105,7 @@ class PlainServer:
                 self._send(query, lambda data=reply, to=sender: datagrams.sendto(data, to))
 
     def _send(self, query, send):
-        """Now or later."""
+        """Calls `send` now, or after the delay."""
 
         def send_if_open():
             with contextlib.suppress(OSError):

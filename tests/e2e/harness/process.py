@@ -1,4 +1,4 @@
-"""Programs that a test starts: their output is kept, waiting is bounded, and none is left behind."""
+"""Starts programs for a test, keeps their output, waits for them for a bounded time, and ends them all."""
 
 import contextlib
 import os
@@ -9,20 +9,20 @@ import socket
 import subprocess
 import time
 
-# Generous, since a sanitizer's build on a busy machine is slow; nothing waits this long where all is well.
+# Seconds. Large, since a build with a sanitizer on a busy machine is slow. A test that passes does not wait this long.
 PATIENCE = float(os.environ.get("E2E_PATIENCE", "60"))
 
 SANITIZER_REPORT = re.compile(r"(ERROR: (Address|Leak|Undefined\w*|Thread)Sanitizer|WARNING: ThreadSanitizer|runtime error:)")
 
 
 class TestProgramError(AssertionError):
-    """A program did not do what the test needs from it; says what it printed."""
+    """A program did not do what the test needs. The text has what the program has printed."""
 
     __test__ = False
 
 
 def wait_until(condition, what, patience=PATIENCE, alive=None):
-    """Polls until `condition()` is true and returns its value; fails after `patience` seconds or when `alive()` turns false."""
+    """Polls until `condition()` is true. Returns its value. Fails after `patience` seconds, or when `alive()` turns false."""
     deadline = time.monotonic() + patience
     pause = 0.002
     while True:
@@ -38,7 +38,7 @@ def wait_until(condition, what, patience=PATIENCE, alive=None):
 
 
 def free_port(host="127.0.0.1"):
-    """A port that neither UDP nor TCP uses right now. Another program can take it before it is bound: whoever uses it retries."""
+    """A port that is free for UDP and TCP now. Another program can take it before the caller binds it, so that the caller has to retry."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for _ in range(100):
         with socket.socket(family, socket.SOCK_STREAM) as tcp, socket.socket(family, socket.SOCK_DGRAM) as udp:
@@ -53,14 +53,14 @@ def free_port(host="127.0.0.1"):
 
 
 def accepts_tcp(port, host="127.0.0.1"):
-    """Does somebody listen there?"""
+    """True if a TCP connection to the port succeeds."""
     with contextlib.suppress(OSError), socket.create_connection((host, port), timeout=PATIENCE):
         return True
     return False
 
 
 def children_of(pid):
-    """The ids of its child processes, zombies included; none where it has gone."""
+    """The ids of the child processes of `pid`, including zombies; empty if `pid` has ended."""
     found = []
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
@@ -70,7 +70,7 @@ def children_of(pid):
 
 
 class Process:
-    """A started program. Standard output and error go to files beside each other in `directory`."""
+    """A started program. Its standard output and standard error go to two files in `directory`."""
 
     def __init__(self, command, directory, name=None, stderr=None):
         self.name = name or pathlib.Path(command[0]).name
@@ -109,7 +109,7 @@ class Process:
         self.child.send_signal(number)
 
     def wait(self, patience=PATIENCE):
-        """The exit code, negative for a signal."""
+        """Waits for the end. Returns the exit code, or the negative number of the signal that ended the program."""
         try:
             return self.child.wait(patience)
         except subprocess.TimeoutExpired:
@@ -121,23 +121,23 @@ class Process:
         return self.wait(patience)
 
     def kill(self):
-        """Ends it and what it has forked. Never fails: for cleaning up."""
+        """Kills the program and the processes of its session's group. Does not fail if they have ended: for cleaning up."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
         self.child.wait()
 
     def cpu_seconds(self):
-        """User plus system time so far."""
+        """User and system time of the program so far."""
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def check_sanitizers(self):
         if SANITIZER_REPORT.search(self.err()):
-            raise TestProgramError(f"a sanitizer has something to say\n{self.printed()}")
+            raise TestProgramError(f"a sanitizer has reported a fault\n{self.printed()}")
 
 
 def run(*command, patience=PATIENCE, check=True, stdin=None, cwd=None):
-    """Runs a program to its end; with `check` a code other than 0 fails the test."""
+    """Runs a program to its end. If `check`, an exit code other than 0 fails the test."""
     done = subprocess.run([str(part) for part in command], input=stdin, capture_output=True, text=True, timeout=patience,
                           cwd=cwd, check=False)
     if check and done.returncode != 0:
@@ -147,7 +147,7 @@ def run(*command, patience=PATIENCE, check=True, stdin=None, cwd=None):
 
 @contextlib.contextmanager
 def served(make, attempts=5):
-    """Starts a server by `make()`, again with new ports where it could not bind, and stops it at the end."""
+    """Starts the server that `make()` returns, and kills it at the end. If it does not become ready, such as when its port was taken, tries again."""
     for attempt in range(attempts):
         server = make()
         try:

@@ -1,4 +1,4 @@
-"""Programs in a process namespace of their own: nobody's proxy but the test's can be found there, and told or asked anything."""
+"""Runs programs in a new process namespace, where they find no other proxy than that of the test."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""A DNS server in the clear whose every answer a test writes: bytes, a dnspython message, or nothing."""
+"""A DNS server over UDP that sends the answers that a test gives: bytes, a dnspython message, or nothing."""
 
 import socket
 import struct
@@ -10,8 +10,8 @@ import dns.rrset
 
 
 class Scripted:
-    """`answer(query, number)` is called for each query, the `number`-th for its question from 0 on; what it returns is sent. `asked` has
-    the questions in their order, as (name, type, has RD)."""
+    """For each query the server calls `answer(query, number)` and sends what it returns. `number` counts the queries with the same name and type,
+    from 0. `asked` has the questions in order, as (name, type, True if RD is set)."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -32,7 +32,7 @@ class Scripted:
         return self
 
     def __exit__(self, *_):
-        # Wakes recvfrom(), which closing the socket alone would not.
+        # The datagram wakes recvfrom(); closing the socket would not.
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as waking:
             waking.sendto(b"", self.socket.getsockname())
         self.thread.join()
@@ -53,7 +53,7 @@ class Scripted:
 
 
 def reply_to(query, *records, authority=(), rcode=0, clear=0, flags=0):
-    """A reply whose records are lines of a zone file; `@` is the question's name."""
+    """A reply whose records are given as lines of a zone file. The owner `@` stands for the question's name."""
     reply = dns.message.make_response(query)
     reply.flags = (reply.flags | dns.flags.RA | flags) & ~clear
     reply.set_rcode(rcode)
@@ -66,7 +66,7 @@ def reply_to(query, *records, authority=(), rcode=0, clear=0, flags=0):
 
 
 def by_hand(query, records, flags=0x8180, options=b"", question=None):
-    """A reply of bytes: `records` are those of the answer section, an OPT with `options` follows."""
+    """A reply, composed from bytes. `records` are the answer section. An OPT record with `options` follows them."""
     wire = query.to_wire()
     end = 12
     while wire[end]:

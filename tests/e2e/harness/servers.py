@@ -7,7 +7,7 @@ from .process import Process, accepts_tcp, free_port
 
 TLS_NAME = "dot.e2e.example"
 TSIG_NAME = "key.e2e.example."
-TSIG_SECRET = "dGhpcyBpcyBubyBzZWNyZXQgYXQgYWxsISEh"  # NSD signs its answers to queries signed with it
+TSIG_SECRET = "dGhpcyBpcyBubyBzZWNyZXQgYXQgYWxsISEh"  # NSD signs its answers to queries that are signed with this key
 
 UNBOUND = """
 server:
@@ -41,7 +41,7 @@ remote-control:
 {auth_zones}
 """
 
-# As an authoritative server would, or as what a resolver asks in place of other servers.
+# Unbound answers from this zone like an authoritative server, or resolves from it like a recursive resolver.
 UNBOUND_ZONE = """
 auth-zone:
   name: "{origin}"
@@ -51,8 +51,8 @@ auth-zone:
   fallback-enabled: no
 """
 
-# Validates, asks no server that is not in its own files, and makes no use of a proof for another question than it was made for.
-# Takes as many questions at once as a test has: of more than num-queries-per-thread, some end as SERVFAIL.
+# The resolver validates, and sends no query to other servers. It does not use an NSEC record for another question than its own.
+# num-queries-per-thread is larger than the number of queries of a test: above it, Unbound answers some with SERVFAIL.
 UNBOUND_RESOLVER = """
   num-queries-per-thread: 4096
   trust-anchor-file: "{trust_anchor}"
@@ -135,7 +135,7 @@ policy.add(policy.suffix(policy.DENY, {{ todname('{denied}') }}))
 policy.add(policy.all(policy.FORWARD('{backend}')))
 """
 
-# A load balancer in front of `backend`. Closes a connection on which nothing has come for `idle` seconds.
+# A load balancer in front of `backend`. It closes a connection on which it has received nothing for `idle` seconds.
 DNSDIST = """
 setSecurityPollSuffix("")
 setACL({{"127.0.0.0/8"}})
@@ -147,7 +147,7 @@ newServer({{ address = "{backend}", checkName = "{origin}" }})
 
 
 class RealServer:
-    """A running server. `tls_port` speaks DNS over TLS, `plain_port` DNS over UDP and TCP; both are free ones unless given."""
+    """A running server. It serves DNS over TLS on `tls_port`, and DNS over UDP and TCP on `plain_port`. A port that is not given is a free one."""
 
     def __init__(self, name, template, command, directory, certificate, tls_port=None, plain_port=None, host="127.0.0.1",
                  option="-c", **values):
@@ -177,8 +177,8 @@ class RealServer:
 
 
 def make_unbound(directory, certificate, zones, *, recursive=False, options="", **where):
-    """`zones` are {origin: zone file}; `recursive`: it resolves from them instead of answering with them. `options` of unbound.conf(5)
-    are for its server clause; the trust anchor of a resolver belongs there (resolver_options). `where`: see RealServer."""
+    """Unbound with `zones`, {origin: zone file}. If `recursive`, it resolves from them; otherwise it is authoritative for them. `options` are lines
+    for the server clause of unbound.conf(5); for a resolver they have its trust anchor (resolver_options). `where` are options of RealServer."""
     auth_zones = "".join(UNBOUND_ZONE.format(origin=origin, zone=file, authoritative="no" if recursive else "yes",
                                              recursive="yes" if recursive else "no") for origin, file in zones.items())
     return RealServer("unbound", UNBOUND, ["/usr/sbin/unbound", "-d"], directory, certificate, options=options.strip(),
@@ -186,7 +186,7 @@ def make_unbound(directory, certificate, zones, *, recursive=False, options="", 
 
 
 def forwarder(directory, certificate, address):
-    """Unbound as a cluster's DNS in front of which somebody has put `address`: it asks there for everything."""
+    """Unbound as a cluster's DNS that forwards every query to `address`."""
     host, port = address.split(":")
     return RealServer("forwarder", UNBOUND, ["/usr/sbin/unbound", "-d"], directory, certificate,
                       options="do-not-query-localhost: no\n  log-queries: yes", modules="iterator",

@@ -1,8 +1,8 @@
-"""What a document shows of a program's output, beside what the program prints."""
+"""Compares the output of a program with the sample in a document."""
 
 import re
 
-# What differs from run to run. All else, the answers among it, is the same each time.
+# Parts that differ between runs. All else, including the answers, is the same each time.
 VARIABLE = [
     (re.compile(r"\x1b\[[0-9;]*m"), ""),
     (re.compile(r"127\.0\.0\.1:\d+"), "127.0.0.1:PORT"),
@@ -14,7 +14,7 @@ ANY = "…"
 
 
 def normal(text, more=()):
-    """The lines of the text without what differs from run to run; `more` are further (pattern, replacement)."""
+    """The lines of the text without the parts that differ between runs. `more` are further (pattern, replacement)."""
     lines = text.splitlines()
     for pattern, name in (*VARIABLE, *more):
         lines = [pattern.sub(name, line) for line in lines]
@@ -22,7 +22,7 @@ def normal(text, more=()):
 
 
 def difference(shown, real):
-    """None where `real` is what `shown` says, `…` being any number of lines; else the run of lines that is not there."""
+    """None if `real` matches `shown`, in which `…` stands for any number of lines; otherwise the run of shown lines that is missing."""
     runs = [[]]
     for line in shown:
         if line == ANY:
@@ -33,7 +33,7 @@ def difference(shown, real):
         return runs[0]
     at = len(runs[0])
     for index, run in enumerate(runs[1:], start=2):
-        # The last run is the end.
+        # The last run must be the end of the output.
         places = [len(real) - len(run)] if index == len(runs) else range(at, len(real) - len(run) + 1)
         found = next((place for place in places if place >= at and real[place:place + len(run)] == run), None)
         if found is None:

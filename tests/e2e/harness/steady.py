@@ -1,4 +1,4 @@
-"""A client that asks at a steady rate, and never the same twice: how others fare while something goes wrong."""
+"""A client that asks distinct questions at a steady rate. It shows how well-behaved clients are served during a fault."""
 
 import socket
 import struct
@@ -12,7 +12,7 @@ from .process import PATIENCE
 
 
 class Outcome:
-    """What became of one query. `sent` is a time of time.monotonic(); `rcode` is None while there is no answer."""
+    """The outcome of one query. `sent` is a time of time.monotonic(). `rcode` and `seconds`, the time to the answer, are None until it has come."""
 
     def __init__(self, name, sent):
         self.name = name
@@ -24,7 +24,7 @@ class Outcome:
 
 
 class Steady:
-    """Asks over UDP from entering the context on until finish(), `rate` names a second: name_of(number) is each one's."""
+    """Sends `rate` queries a second over UDP, from the entry into the context until finish(). name_of(number) gives the name of each."""
 
     def __init__(self, port, name_of, rate):
         self.name_of = name_of
@@ -45,7 +45,7 @@ class Steady:
         self.socket.close()
 
     def finish(self):
-        """Asks no more, waits for what is under way, and returns the outcomes in the order of asking."""
+        """Stops asking, waits for the outstanding answers, and returns the outcomes in the order of the queries."""
         self.ending.set()
         self.thread.join()
         return self.outcomes
@@ -81,5 +81,5 @@ class Steady:
 
 
 def failures(outcomes, since=0.0):
-    """Those that have no good answer, of what was asked from `since` on."""
+    """The outcomes of queries sent at or after `since` that are not NOERROR."""
     return [outcome for outcome in outcomes if outcome.sent >= since and outcome.rcode != "NOERROR"]

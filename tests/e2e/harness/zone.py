@@ -1,4 +1,4 @@
-"""The zone that the real servers serve, signed, with a name for each thing that an answer can be."""
+"""The signed zone that the real servers serve. It has a name for each kind of answer."""
 
 import pathlib
 
@@ -8,7 +8,7 @@ ORIGIN = "e2e.example."
 
 
 def strings(total, start=0):
-    """Character strings of a TXT record with `total` bytes in all, none like another."""
+    """Distinct character strings of a TXT record, `total` bytes in all."""
     parts = []
     while total > 0:
         length = min(total, 250)
@@ -44,7 +44,7 @@ def text():
 
 
 def write_signed(directory):
-    """Writes and signs the zone; returns its file."""
+    """Writes and signs the zone. Returns the signed file."""
     directory = pathlib.Path(directory)
     directory.mkdir(parents=True, exist_ok=True)
     plain = directory / "zone"
@@ -56,13 +56,13 @@ def write_signed(directory):
 
 
 def key_file(signed):
-    """The public key that the zone of write_signed is signed with: a resolver's trust anchor."""
+    """The public key of the zone that write_signed has signed: the trust anchor of a resolver."""
     (key,) = signed.parent.glob("K*.key")
     return key
 
 
 def write_root(directory):
-    """A root zone, for servers that must know of every name whether it exists, and nothing but the zones of the tests does."""
+    """Writes a root zone, for servers that must answer for every name. It only delegates the zones of the tests."""
     path = pathlib.Path(directory) / "root"
     path.write_text("$ORIGIN .\n$TTL 300\n"
                     "@ SOA ns.root-servers.example. hostmaster.root-servers.example. 1 3600 600 86400 60\n@ NS ns.root-servers.example.\n"
