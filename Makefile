@@ -169,6 +169,7 @@ lint-text:
 	@clang-format-19 --dry-run -Werror $(sources)
 	@shellcheck -x $(scripts)
 	@/usr/bin/python3 -B tests/lint/layering.py .
+	@/usr/bin/python3 -B tests/lint/wording.py .
 
 .PHONY: lint-clang
 lint-clang:

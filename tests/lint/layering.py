@@ -5,6 +5,7 @@
 Prints one line a fault and exits 1 where there is any. src/README.md says why the rules are as they are.
 """
 
+import fnmatch
 import pathlib
 import re
 import subprocess
@@ -39,15 +40,39 @@ LAYERS = {
 PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|error|observer)\.hpp$")
 READS_PUBLISHED = {"telemetry", "http"}
 
-PURE = re.compile(r"^(dns|presentation|cache|inject)/|^upstream/(mux|policy|health|latency|group_fallback|tls_connections|liveness|probe|pipeline|error|metrics|trace)[a-z_]*\.[ch]pp$"
-                  r"|^app/settling\.[ch]pp$|^config/(difference|line_paths|restart_keys)\.[ch]pp$"
-                  r"|^telemetry/(escaped_text|record_ring|query_record|log_line|line_writer|syslog_header)\.[ch]pp$"
-                  r"|^server/(clients|client_address|observer|sliding_minute|recent_queries)\.[ch]pp$"
-                  r"|^resolve/(route_table|local_zone|special_zones|exchange|search_(list|walk)|prefetch_budget|in_flight|loop_probe|generation|changed_names|retired_groups|trace_events|resolver_trace)\.[ch]pp$"
-                  r"|^app/drain\.[ch]pp$|^probe/(settings|figures|statistics|asked_query|findings|choice|table|json)\.[ch]pp$"
-                  r"|^admin/(verdict|server_trouble|finding_changes|cache_view)\.[ch]pp$")
+# Files that decide and neither wait, call the system nor read a clock, by the part of their path before the suffix.
+PURE = (
+    "dns/*", "presentation/*", "cache/*", "inject/*",
+    "runtime/deadline_heap", "runtime/enum_array", "runtime/log_limiter", "runtime/memory", "runtime/metrics", "runtime/schedule", "runtime/slab",
+    "runtime/stable_sort",
+    "config/difference", "config/line_paths", "config/network", "config/own_address", "config/record_check", "config/resolv_conf",
+    "config/restart_keys", "config/scalar", "config/sink_address",
+    "upstream/channel", "upstream/connection", "upstream/datagram*", "upstream/encode", "upstream/error", "upstream/group_fallback",
+    "upstream/health", "upstream/known_question", "upstream/latency_sketch", "upstream/liveness", "upstream/members", "upstream/metrics",
+    "upstream/mux", "upstream/observer", "upstream/pipeline", "upstream/pipelined_connection", "upstream/policy", "upstream/pool*", "upstream/probe",
+    "upstream/quarantine", "upstream/query", "upstream/server_*", "upstream/stream", "upstream/stream_connection",
+    "upstream/tls_connections", "upstream/trace*",
+    "resolve/*",
+    "server/client", "server/client_*", "server/clients", "server/compose", "server/explainer", "server/metrics", "server/observer",
+    "server/recent_queries",
+    "server/shared_limits", "server/sliding_minute",
+    "telemetry/escaped_text", "telemetry/line_text", "telemetry/line_writer", "telemetry/log_line", "telemetry/message_record",
+    "telemetry/query_record", "telemetry/record_ring",
+    "telemetry/syslog_header",
+    "probe/asked_query", "probe/choice", "probe/figures", "probe/findings", "probe/json", "probe/settings", "probe/statistics",
+    "probe/table",
+    "admin/cache_view", "admin/finding_changes", "admin/server_trouble", "admin/verdict",
+    "app/drain", "app/restart_policy", "app/settling",
+    "cli/completion", "cli/search_candidates", "cli/status_text",
+)
+# Rooms of which every file is on that list that could be.
+DECIDING_ROOMS = {"dns", "presentation", "cache", "inject", "upstream", "resolve", "probe"}
+# A file that says of itself that it is pure.
+SAYS_PURE = re.compile(r"^//.*\bPure\b", re.MULTILINE)
 IMPURE_INCLUDE = re.compile(r"^(boost/(asio|beast)|openssl/)|^(ctime|time\.h|sys/time\.h|sys/socket\.h|unistd\.h)$")
-CLOCK = re.compile(r"\w*_?clock\s*::\s*now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\bstd::time\s*\(|\bClock::now\b")
+# TurnClock::refresh() is the loop's: it reads the clock anew in the middle of a turn.
+CLOCK = re.compile(r"\w*_?clock\s*::\s*now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\bstd::time\s*\(|\bClock::now\b"
+                   r"|\bclock(_|\(\))?\s*(\.|->)\s*refresh\s*\(")
 
 FORBIDDEN = [
     (re.compile(r"\b(enable_)?shared_from_this\b"), "an object never owns itself: no shared_from_this"),
@@ -81,6 +106,11 @@ def without_comments(text):
         return " " + "\n" * match.group(0).count("\n")
 
     return NOT_CODE.sub(blank, text)
+
+
+def without_strings(text):
+    """The same lines with the contents of strings taken out; comments stay."""
+    return NOT_CODE.sub(lambda match: match.group(0) if match.group(0).startswith("/") else " " + "\n" * match.group(0).count("\n"), text)
 
 
 class Source:
@@ -151,19 +181,49 @@ def reached_from(sources, name):
     return trails
 
 
-def purity_faults(sources):
+def stem_of(name):
+    return name.rsplit(".", 1)[0]
+
+
+def is_pure(name, pure):
+    return any(fnmatch.fnmatchcase(stem_of(name), pattern) for pattern in pure)
+
+
+def impurities(sources, name):
+    """(line, what is wrong) of a file that is to be pure; the line is that of the file itself."""
+    for reached, trail in reached_from(sources, name).items():
+        for line, included in sources[reached].system_includes:
+            if IMPURE_INCLUDE.match(included):
+                through = f" (through {' > '.join(trail[1:])})" if len(trail) > 1 else ""
+                yield line if reached == name else 1, f"includes <{included}>{through}"
+    for number, line in enumerate(sources[name].code.split("\n"), 1):
+        if CLOCK.search(line):
+            yield number, "reads a clock; time comes in as an argument"
+
+
+def purity_faults(sources, pure):
     for source in sources.values():
-        if not PURE.match(source.name):
+        if is_pure(source.name, pure):
+            for line, what in impurities(sources, source.name):
+                yield f"src/{source.name}:{line}: is pure but {what}"
+
+
+def pure_list_faults(sources, pure):
+    """The list has no names that do not exist, and lacks no file that says or shows that it is pure."""
+    stems = {}
+    for name in sources:
+        stems.setdefault(stem_of(name), []).append(name)
+    for pattern in pure:
+        if not fnmatch.filter(stems, pattern):
+            yield f"tests/lint/layering.py:1: the list of pure files has {pattern}, and src/ has no such file"
+    for stem, names in stems.items():
+        if any(is_pure(name, pure) for name in names):
             continue
-        for reached, trail in reached_from(sources, source.name).items():
-            for line, included in sources[reached].system_includes:
-                if IMPURE_INCLUDE.match(included):
-                    through = f" (through {' > '.join(trail[1:])})" if len(trail) > 1 else ""
-                    where = line if reached == source.name else 1
-                    yield f"src/{source.name}:{where}: is pure but includes <{included}>{through}"
-        for number, line in enumerate(source.code.split("\n"), 1):
-            if CLOCK.search(line):
-                yield f"src/{source.name}:{number}: is pure but reads a clock; time comes in as an argument"
+        opening = "".join(sources[name].text.split("\nnamespace ")[0] for name in names)
+        if SAYS_PURE.search(opening):
+            yield f"src/{names[0]}:1: says that it is pure and is not on the list of pure files"
+        elif stem.split("/")[0] in DECIDING_ROOMS and not any(impurity for name in names for impurity in impurities(sources, name)):
+            yield f"src/{names[0]}:1: is pure and is not on the list of pure files"
 
 
 def forbidden_faults(sources):
@@ -202,12 +262,12 @@ def top_level_faults(root):
             yield f"{name}: is not on the list of what lies at the top of the tree"
 
 
-def all_faults(root):
+def all_faults(root, pure=PURE):
     sources = read_sources(root)
     if not sources:
         return [f"{root}/src: no sources found"]
-    return [*top_level_faults(root), *layer_faults(sources), *cycle_faults(sources), *purity_faults(sources),
-            *forbidden_faults(sources), *size_faults(sources)]
+    return [*top_level_faults(root), *layer_faults(sources), *cycle_faults(sources), *purity_faults(sources, pure),
+            *pure_list_faults(sources, pure), *forbidden_faults(sources), *size_faults(sources)]
 
 
 def main(arguments):
