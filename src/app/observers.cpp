@@ -65,16 +65,16 @@ telemetry::MessageEnd end_of(const config::Endpoint& server) {
   return {.address = server::client_address(address), .port = server.port, .is_ipv4 = address.is_v4()};
 }
 
-telemetry::MessageCarrier carrier_of(config::Protocol protocol) {
+telemetry::SocketProtocol socket_protocol_of(config::Protocol protocol) {
   switch (protocol) {
     case config::Protocol::tls:
-      return telemetry::MessageCarrier::tls;
+      return telemetry::SocketProtocol::tls;
     case config::Protocol::tcp:
-      return telemetry::MessageCarrier::tcp;
+      return telemetry::SocketProtocol::tcp;
     case config::Protocol::udp:
       break;
   }
-  return telemetry::MessageCarrier::udp;
+  return telemetry::SocketProtocol::udp;
 }
 
 }  // namespace
@@ -109,7 +109,7 @@ ShardObservers Observers::of_shard(std::size_t shard) {
   if (dnstap_ && taps_clients_) observers.of_clients.push_back(&dnstap_->client_observer(shard));
   if (dnstap_ && taps_servers_)
     observers.of_server = [this, shard](const config::Endpoint& server, config::Protocol protocol) {
-      return dnstap_->server_observer(shard, end_of(server), carrier_of(protocol));
+      return dnstap_->server_observer(shard, end_of(server), socket_protocol_of(protocol));
     };
   return observers;
 }

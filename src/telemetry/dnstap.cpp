@@ -20,8 +20,8 @@ MessageEnd end_of(const server::QueryOrigin& origin) {
   return {.address = origin.address, .port = origin.port, .is_ipv4 = origin.family == server::IpFamily::ipv4};
 }
 
-MessageCarrier carrier_of(const server::QueryOrigin& origin) {
-  return origin.transport == server::Transport::udp ? MessageCarrier::udp : MessageCarrier::tcp;
+SocketProtocol socket_protocol_of(const server::QueryOrigin& origin) {
+  return origin.transport == server::Transport::udp ? SocketProtocol::udp : SocketProtocol::tcp;
 }
 
 }  // namespace
@@ -33,7 +33,7 @@ class Dnstap::ClientMessages final : public server::QueryObserver {
   void received(const server::ReceivedQuery& query) override {
     put(sink_, shard_,
         {.type = MessageType::client_query,
-         .carrier = carrier_of(query.origin),
+         .socket_protocol = socket_protocol_of(query.origin),
          .end = end_of(query.origin),
          .query_time = query.received,
          .response_time = {},
@@ -42,7 +42,7 @@ class Dnstap::ClientMessages final : public server::QueryObserver {
   void answered(const server::AnsweredQuery& query) override {
     put(sink_, shard_,
         {.type = MessageType::client_response,
-         .carrier = carrier_of(query.origin),
+         .socket_protocol = socket_protocol_of(query.origin),
          .end = end_of(query.origin),
          .query_time = query.received,
          .response_time = query.answered,
@@ -56,13 +56,13 @@ class Dnstap::ClientMessages final : public server::QueryObserver {
 
 class Dnstap::ServerMessages final : public upstream::MessageObserver {
  public:
-  ServerMessages(RecordSink& sink, std::size_t shard, const MessageEnd& server, MessageCarrier carrier)
-      : sink_(sink), shard_(shard), server_(server), carrier_(carrier) {}
+  ServerMessages(RecordSink& sink, std::size_t shard, const MessageEnd& server, SocketProtocol socket_protocol)
+      : sink_(sink), shard_(shard), server_(server), socket_protocol_(socket_protocol) {}
 
   void sent(dns::Bytes query, runtime::Time now) override {
     put(sink_, shard_,
         {.type = MessageType::forwarder_query,
-         .carrier = carrier_,
+         .socket_protocol = socket_protocol_,
          .end = server_,
          .query_time = now,
          .response_time = {},
@@ -71,7 +71,7 @@ class Dnstap::ServerMessages final : public upstream::MessageObserver {
   void received(dns::Bytes reply, runtime::Time sent, runtime::Time now) override {
     put(sink_, shard_,
         {.type = MessageType::forwarder_response,
-         .carrier = carrier_,
+         .socket_protocol = socket_protocol_,
          .end = server_,
          .query_time = sent,
          .response_time = now,
@@ -82,7 +82,7 @@ class Dnstap::ServerMessages final : public upstream::MessageObserver {
   RecordSink& sink_;
   std::size_t shard_;
   MessageEnd server_;
-  MessageCarrier carrier_;
+  SocketProtocol socket_protocol_;
 };
 
 Dnstap::Dnstap(const Options& options, std::unique_ptr<RecordOutput> output, runtime::Log& log)
@@ -103,8 +103,8 @@ server::QueryObserver& Dnstap::client_observer(std::size_t shard) {
 }
 
 std::unique_ptr<upstream::MessageObserver> Dnstap::server_observer(std::size_t shard, const MessageEnd& server,
-                                                                   MessageCarrier carrier) {
-  return std::make_unique<ServerMessages>(sink_, shard, server, carrier);
+                                                                   SocketProtocol socket_protocol) {
+  return std::make_unique<ServerMessages>(sink_, shard, server, socket_protocol);
 }
 
 }  // namespace pillion::telemetry

@@ -36,7 +36,7 @@ class Dnstap {
   [[nodiscard]] server::QueryObserver& client_observer(std::size_t shard);
   /// Of a server, for the thread of one shard. This outlives it.
   [[nodiscard]] std::unique_ptr<upstream::MessageObserver> server_observer(std::size_t shard, const MessageEnd& server,
-                                                                           MessageCarrier carrier);
+                                                                           SocketProtocol socket_protocol);
 
   // Any thread may ask.
   [[nodiscard]] std::uint64_t written() const { return sink_.written(); }

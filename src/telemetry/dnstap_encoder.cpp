@@ -55,7 +55,7 @@ void DnstapEncoder::encode_message(const MessageRecord& record) {
   const auto written = text_of(end.is_ipv4 ? address.last(4) : address);
   writer.add_enum(message_field::type, static_cast<std::int32_t>(record.type));
   writer.add_enum(message_field::socket_family, end.is_ipv4 ? family_inet : family_inet6);
-  writer.add_enum(message_field::socket_protocol, static_cast<std::int32_t>(record.carrier));
+  writer.add_enum(message_field::socket_protocol, static_cast<std::int32_t>(record.socket_protocol));
   // Of the two ends, that which is not ours: the client asks, the upstream's server responds.
   add(writer, record.is_of_client() ? message_field::query_address : message_field::response_address, written);
   writer.add_uint32(record.is_of_client() ? message_field::query_port : message_field::response_port, end.port);

@@ -13,7 +13,7 @@ struct MessageStart {
   runtime::Time query_time;
   runtime::Time response_time;
   MessageType type = MessageType::client_query;
-  MessageCarrier carrier = MessageCarrier::udp;
+  SocketProtocol socket_protocol = SocketProtocol::udp;
 };
 static_assert(std::is_trivially_copyable_v<MessageStart>);
 
@@ -28,7 +28,7 @@ void pack(const MessageRecord& record, std::span<std::uint8_t> out) {
                            .query_time = record.query_time,
                            .response_time = record.response_time,
                            .type = record.type,
-                           .carrier = record.carrier};
+                           .socket_protocol = record.socket_protocol};
   std::memcpy(out.data(), &start, sizeof start);
   std::ranges::copy(record.message, out.subspan(sizeof start).begin());
 }
@@ -37,7 +37,7 @@ MessageRecord unpack_message(std::span<const std::uint8_t> bytes) {
   MessageStart start;
   std::memcpy(&start, bytes.data(), sizeof start);
   return {.type = start.type,
-          .carrier = start.carrier,
+          .socket_protocol = start.socket_protocol,
           .end = start.end,
           .query_time = start.query_time,
           .response_time = start.response_time,

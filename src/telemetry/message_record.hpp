@@ -19,7 +19,7 @@ enum class MessageType : std::uint8_t {
   forwarder_response = 8,
 };
 /// SocketProtocol of dnstap.proto.
-enum class MessageCarrier : std::uint8_t { udp = 1, tcp = 2, tls = 3 };
+enum class SocketProtocol : std::uint8_t { udp = 1, tcp = 2, tls = 3 };
 
 /// One end of the path that a message takes: an address with IPv4 mapped into IPv6 (RFC 4291 2.5.5.2), and a port.
 struct MessageEnd {
@@ -31,7 +31,7 @@ struct MessageEnd {
 /// Views what it was read from.
 struct MessageRecord {
   MessageType type = MessageType::client_query;
-  MessageCarrier carrier = MessageCarrier::udp;
+  SocketProtocol socket_protocol = SocketProtocol::udp;
   MessageEnd end;  ///< the client's, or the upstream server's
   runtime::Time query_time;
   runtime::Time response_time;  ///< of a response only

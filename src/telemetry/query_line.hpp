@@ -1,5 +1,6 @@
 #pragma once
-// A line of the query log: one JSON object (RFC 8259) with names of the Elastic Common Schema. Pure but for the hash.
+// A line of the query log: one JSON object (RFC 8259) with names of the Elastic Common Schema. Apart from the hash of
+// names and the queue to the writer, it is logic only.
 
 #include <bitset>
 #include <chrono>

@@ -48,7 +48,7 @@ std::map<unsigned, std::string> encoded(const MessageRecord& record, std::string
 TEST(DnstapEncoder, AClientsQuery) {
   const auto frame = encoded(
       {.type = MessageType::client_query,
-       .holder = MessageCarrier::udp,
+       .socket_protocol = SocketProtocol::udp,
        .end = {.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 1, 2, 3}, .port = 40'000, .is_ipv4 = true},
        .query_time = runtime::Time(49s + 5ns),
        .response_time = {},
@@ -64,7 +64,7 @@ TEST(DnstapEncoder, AClientsQuery) {
 TEST(DnstapEncoder, AServersReply) {
   MessageRecord record{
       .type = MessageType::forwarder_response,
-      .holder = MessageCarrier::tls,
+      .socket_protocol = SocketProtocol::tls,
       .end = {.address = {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, .port = 853, .is_ipv4 = false},
       .query_time = runtime::Time(49s),
       .response_time = runtime::Time(50s + 12ms),
@@ -80,7 +80,7 @@ TEST(DnstapEncoder, AServersReply) {
 
 TEST(DnstapEncoder, TheOtherTwoTypesHaveTheirEndsAndTimes) {
   MessageRecord record{.type = MessageType::client_response,
-                       .holder = MessageCarrier::tcp,
+                       .socket_protocol = SocketProtocol::tcp,
                        .end = {.port = 1, .is_ipv4 = true},
                        .query_time = runtime::Time(50s),
                        .response_time = runtime::Time(50s),
