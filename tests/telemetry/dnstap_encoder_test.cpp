@@ -16,6 +16,7 @@ std::map<unsigned, std::string> fields_of(const std::string& encoded) {
   std::map<unsigned, std::string> fields;
   protozero::pbf_reader reader(encoded);
   while (reader.next()) {
+    const auto tag = reader.tag();  // protozero forgets it once the value was read, in a build with assertions
     std::string value;
     switch (reader.wire_type()) {
       case protozero::pbf_wire_type::varint:
@@ -27,7 +28,7 @@ std::map<unsigned, std::string> fields_of(const std::string& encoded) {
       default:
         value = reader.get_string();
     }
-    EXPECT_TRUE(fields.emplace(reader.tag(), value).second) << "no field twice";
+    EXPECT_TRUE(fields.emplace(tag, value).second) << "no field twice";
   }
   return fields;
 }
