@@ -138,7 +138,7 @@ COMP_WORDS=(pillion "$@") COMP_CWORD=$#
 _pillion
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-# The same of zsh, whose completion takes a terminal: what a listing shows there.
+# The same of zsh, whose completion takes a terminal: what a listing shows there, once the second argument stands in it.
 ZSH_OFFERS = """
 zmodload zsh/zpty
 zpty shell zsh -f -i
@@ -146,8 +146,12 @@ zpty -w shell "PS1= PS2= TERM=dumb; autoload -Uz compinit; compinit -u -D; path+
 zpty -w shell "source <($0 completion zsh); echo rea''dy"
 zpty -r -m shell text '*ready*'
 zpty -w -n shell "pillion $1"$'\\C-d'
-sleep 1
-zpty -r shell text; while zpty -rt shell more; do text+=$more; done
+text=
+for each in {1..300}; do
+  while zpty -rt shell more; do text+=$more; done
+  [[ $text == *"$2"* ]] && break
+  sleep 0.1
+done
 print -r -- $text
 """
 
@@ -188,8 +192,8 @@ def test_bash_takes_options_of_run_where_no_subcommand_is_named():
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
 def test_zsh_completes_the_command_line():
-    assert "probe" in run("zsh", "-f", "-c", ZSH_OFFERS, pillion.BINARY, "p").stdout
-    assert "--supervise" in run("zsh", "-f", "-c", ZSH_OFFERS, pillion.BINARY, "run --").stdout
+    for written, offered in (("p", "probe"), ("run --", "--supervise")):
+        assert offered in run("timeout", "60", "zsh", "-f", "-c", ZSH_OFFERS, pillion.BINARY, written, offered).stdout
 
 
 def test_no_completion_for_an_unknown_shell():
