@@ -145,9 +145,10 @@ zpty shell zsh -f -i
 zpty -w shell "PS1= PS2= TERM=dumb; autoload -Uz compinit; compinit -u -D; path+=(${0:h}); zstyle ':completion:*' list-separator '--'"
 zpty -w shell "source <($0 completion zsh); echo rea''dy"
 zpty -r -m shell text '*ready*'
-zpty -w -n shell "pillion $1"$'\\C-d'
 text=
-for each in {1..300}; do
+for each in {0..299}; do
+  # Again each second: what arrives before zsh reads keys is taken as a line. C-u discards what was typed before.
+  (( each % 10 )) || zpty -w -n shell $'\\C-u'"pillion $1"$'\\C-d'
   while zpty -rt shell more; do text+=$more; done
   [[ $text == *"$2"* ]] && break
   sleep 0.1
