@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import subprocess
-import threading
 
 import pytest
 
@@ -15,6 +14,7 @@ from harness import dnsperf, pillion
 from harness.client import TcpClient, ask_udp, make_query, rcode, udp_socket
 from harness.dot_server import DotServer
 from harness.process import wait_until
+from harness.unix_reader import UnixReader
 
 
 @pytest.fixture(scope="module")
@@ -27,19 +27,12 @@ def lines_of(text):
     return [line for line in map(json.loads, text.splitlines()) if line.get("event.dataset") == "pillion.dns"]
 
 
-class Reader:
+class Reader(UnixReader):
     """Listens on a unix socket and keeps what comes, but while it is told to stand still."""
 
     def __init__(self, path):
-        self.path = path
         self.text = b""
-        self.reads = threading.Event()
-        self.reads.set()
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(str(path))
-        self.socket.listen()
-        self.client = None
-        self.thread = threading.Thread(target=self.run)
+        super().__init__(path)
 
     def run(self):
         try:
@@ -56,24 +49,6 @@ class Reader:
     def lines(self):
         """Of the lines that are whole."""
         return [json.loads(line) for line in self.text.split(b"\n")[:-1]]
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.vanish()
-
-    def vanish(self):
-        self.reads.set()
-        for each in filter(None, (self.client, self.socket)):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-            each.close()
-        self.thread.join()
-        self.path.unlink(missing_ok=True)
 
 
 def written(proxy):

@@ -20,6 +20,7 @@
 
 #include <gmock/gmock.h>
 
+#include "support/temporary_directory.hpp"
 #include "telemetry/line_outputs.hpp"
 
 namespace pillion::telemetry {
@@ -65,14 +66,6 @@ std::string read_all(const std::filesystem::path& path) {
 
 class RecordSinkTest : public testing::Test {
  protected:
-  RecordSinkTest() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "pillion-sink-XXXXXX").string();
-    directory_ = ::mkdtemp(pattern.data());
-  }
-  ~RecordSinkTest() override {
-    sink_.reset();
-    std::filesystem::remove_all(directory_);
-  }
   void start(std::unique_ptr<RecordOutput> output, std::size_t queue = 1U << 20U, std::size_t writers = 1) {
     sink_.emplace(
         RecordSink::Options{
@@ -92,7 +85,7 @@ class RecordSinkTest : public testing::Test {
     while (!condition()) std::this_thread::yield();
   }
 
-  std::filesystem::path directory_;
+  test::TemporaryDirectory directory_;
   KeptLog log_;
   std::optional<RecordSink> sink_;
 };
@@ -132,7 +125,7 @@ std::vector<std::string> read_lines(int socket, std::size_t count) {
 }
 
 TEST_F(RecordSinkTest, WritesWhatEachWriterHasPutAndDrainsAtItsEnd) {
-  const auto path = directory_ / "log";
+  const auto path = directory_.path() / "log";
   start(file_output(path), 1U << 20U, 2);
   std::string expected;
   for (int i = 0; i < 1000; ++i) {
@@ -150,30 +143,30 @@ TEST_F(RecordSinkTest, WritesWhatEachWriterHasPutAndDrainsAtItsEnd) {
 }
 
 TEST_F(RecordSinkTest, CountsWhatItHasWritten) {
-  start(file_output(directory_ / "log"));
+  start(file_output(directory_.path() / "log"));
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(put("x"));
   wait_for([&] { return sink_->written() == 100; });
   EXPECT_EQ(sink_->dropped(), 0U);
 }
 
 TEST_F(RecordSinkTest, AFileThatWasRenamedIsOpenedAnew) {
-  const auto path = directory_ / "log";
+  const auto path = directory_.path() / "log";
   start(file_output(path));
   ASSERT_TRUE(put("before"));
   wait_for([&] { return sink_->written() == 1; });
-  std::filesystem::rename(path, directory_ / "log.1");
+  std::filesystem::rename(path, directory_.path() / "log.1");
   // Within a second.
   for (std::uint64_t lines = 1; !std::filesystem::exists(path); ++lines) {
     ASSERT_TRUE(put("after"));
     wait_for([&] { return sink_->written() > lines; });
   }
   sink_.reset();
-  EXPECT_THAT(read_all(directory_ / "log.1"), testing::StartsWith("before\n"));
+  EXPECT_THAT(read_all(directory_.path() / "log.1"), testing::StartsWith("before\n"));
   EXPECT_THAT(read_all(path), testing::StartsWith("after\n"));
 }
 
 TEST_F(RecordSinkTest, WhereThereIsNobodyYetItTriesAgainAndLosesNothing) {
-  const auto path = directory_ / "socket";
+  const auto path = directory_.path() / "socket";
   start(unix_socket_output(path));
   ASSERT_TRUE(put("first"));
   wait_for([&] { return log_.count("cannot write") == 1; });
@@ -186,7 +179,7 @@ TEST_F(RecordSinkTest, WhereThereIsNobodyYetItTriesAgainAndLosesNothing) {
 }
 
 TEST_F(RecordSinkTest, ASocketThatVanishedIsConnectedToAgain) {
-  const auto path = directory_ / "socket";
+  const auto path = directory_.path() / "socket";
   std::optional<Listener> listener(path);
   start(unix_socket_output(path));
   ASSERT_TRUE(put("before"));
@@ -214,7 +207,7 @@ TEST_F(RecordSinkTest, ASocketThatVanishedIsConnectedToAgain) {
 }
 
 TEST_F(RecordSinkTest, AReaderThatStandsStillCostsRecordsAndNobodyWaits) {
-  const auto path = directory_ / "socket";
+  const auto path = directory_.path() / "socket";
   const Listener listener(path);
   start(unix_socket_output(path), 64U << 10U);
   const std::string text(1000, 'x');
@@ -234,7 +227,7 @@ TEST_F(RecordSinkTest, AReaderThatStandsStillCostsRecordsAndNobodyWaits) {
 }
 
 TEST_F(RecordSinkTest, WhereThereIsNobodyTheEndComesAllTheSame) {
-  start(unix_socket_output(directory_ / "nobody"));
+  start(unix_socket_output(directory_.path() / "nobody"));
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(put("x"));
   wait_for([&] { return log_.count("cannot write") == 1; });
   EXPECT_EQ(sink_->written(), 0U);
@@ -244,7 +237,7 @@ TEST_F(RecordSinkTest, WhereThereIsNobodyTheEndComesAllTheSame) {
 
 TEST_F(RecordSinkTest, OfALineForWhichThereIsNoSpaceNothingStays) {
   // A limit of the file's size stands for a full disk: write(2) fails there as well, after as much as fits.
-  const auto path = directory_ / "log";
+  const auto path = directory_.path() / "log";
   const auto output = file_output(path);
   const EventDescriptor stop;
   SinkWaits waits(stop);

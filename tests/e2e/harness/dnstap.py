@@ -3,11 +3,10 @@
 import collections
 import contextlib
 import re
-import socket
 import struct
-import threading
 
 from .process import Process, run
+from .unix_reader import UnixReader
 
 CONTENT_TYPE = "protobuf:dnstap.Dnstap"
 # DOT is `?` to a dnstap-ldns of before it had a number.
@@ -34,19 +33,12 @@ class Capture:
         return [Message(**line.groupdict()) for line in found]
 
 
-class Reader:
+class Reader(UnixReader):
     """Answers the handshake of a bidirectional Frame Stream, then reads frames while it is not told to stand still."""
 
     def __init__(self, path):
-        self.path = path
         self.frames = 0
-        self.reads = threading.Event()
-        self.reads.set()
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.bind(str(path))
-        self.socket.listen()
-        self.client = None
-        self.thread = threading.Thread(target=self.run)
+        super().__init__(path)
 
     def exactly(self, size):
         data = b""
@@ -78,19 +70,3 @@ class Reader:
                 elif self.control() == STOP:
                     self.client.sendall(struct.pack("!III", 0, 4, FINISH))
                     return
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.vanish()
-
-    def vanish(self):
-        self.reads.set()
-        for each in filter(None, (self.client, self.socket)):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-        self.thread.join()
-        self.path.unlink(missing_ok=True)
