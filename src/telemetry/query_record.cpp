@@ -53,13 +53,11 @@ QueryRecord record_of(const server::AnsweredQuery& query) {
                      .server = query.server,
                      .info_code = query.info_code,
                      .text = query.text};
-  if (!record.info_code && !query.extended_errors.empty()) {
-    const auto error = dns::find_option(query.extended_errors, dns::option::extended_error);
-    if (error && error->size() >= 2) {
-      record.info_code = dns::read_u16(*error, 0);
-      record.text = {reinterpret_cast<const char*>(error->data()) + 2, error->size() - 2};
-    }
-  }
+  dns::for_each_extended_error(query.extended_errors, [&](std::uint16_t info_code, dns::Bytes text) {
+    if (record.info_code) return;
+    record.info_code = info_code;
+    record.text = {reinterpret_cast<const char*>(text.data()), text.size()};
+  });
   record.text = record.text.substr(0, max_error_text);
   return record;
 }
