@@ -1,7 +1,8 @@
 #include "telemetry/syslog_header.hpp"
 
-#include <array>
 #include <cstddef>
+
+#include "runtime/enum_array.hpp"
 
 namespace pillion::telemetry {
 namespace {
@@ -27,8 +28,9 @@ SyslogHeader::SyslogHeader(std::string_view host, std::uint32_t process, std::st
 
 std::string_view SyslogHeader::before_time(runtime::LogLevel level) {
   // The facility daemon (3) times eight, and the severity: debug (7), informational (6), warning (4), error (3).
-  constexpr std::array<std::string_view, 4> starts = {"<31>1 ", "<30>1 ", "<28>1 ", "<27>1 "};
-  return starts[static_cast<std::size_t>(level)];
+  constexpr runtime::EnumArray<runtime::LogLevel, std::string_view, 4> starts = {"<31>1 ", "<30>1 ", "<28>1 ",
+                                                                                 "<27>1 "};
+  return starts[level];
 }
 
 }  // namespace pillion::telemetry
