@@ -174,8 +174,8 @@ lint-text:
 .PHONY: lint-clang
 lint-clang:
 	@tests/deps build lint
-	@cmake --preset asan
-	@run-clang-tidy-19 -quiet -j $(JOBS) -p build/asan '$(CURDIR)/src/.*\.cpp$$'
+	@cmake --preset lint
+	@run-clang-tidy-19 -quiet -j $(JOBS) -p build/lint '$(CURDIR)/src/.*\.cpp$$'
 
 .PHONY: bench
 bench: ## Compare Pillion with its peers in one table (BENCH='--help' for options)

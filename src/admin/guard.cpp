@@ -11,7 +11,7 @@
 namespace pillion::admin {
 namespace {
 
-namespace http = boost::beast::http;
+namespace beast_http = boost::beast::http;
 namespace urls = boost::urls;
 using boost::asio::ip::address;
 
@@ -48,7 +48,7 @@ bool is_json(const std::optional<std::string>& content_type) {
 std::optional<Refused> judge_request(const pillion::http::RequestContext& request, bool read_only) {
   const auto& fields = request.fields;
   if (!fields.host || !is_our_authority(*fields.host, request.local_address)) {
-    return Refused{.status = http::status::misdirected_request,
+    return Refused{.status = beast_http::status::misdirected_request,
                    .detail = "the Host field is neither localhost, a loopback address, nor where this listens"};
   }
   const bool is_read = request.is_read();
@@ -56,15 +56,16 @@ std::optional<Refused> judge_request(const pillion::http::RequestContext& reques
   const bool is_of_other_site =
       (fields.fetch_site && *fields.fetch_site != "same-origin" && *fields.fetch_site != "none") ||
       (fields.origin && !is_same_origin(*fields.origin, *fields.host));
-  if (is_of_other_site) return Refused{.status = http::status::forbidden, .detail = "another site has asked for this"};
+  if (is_of_other_site)
+    return Refused{.status = beast_http::status::forbidden, .detail = "another site has asked for this"};
   if (is_read) return std::nullopt;
   if (read_only) {
-    return Refused{.status = http::status::forbidden,
+    return Refused{.status = beast_http::status::forbidden,
                    .detail = "this server only reads; admin.read_only: false in the configuration allows changes"};
   }
   // A form on another site cannot send this content type, even in a browser that states no origin.
   if (!is_json(fields.content_type)) {
-    return Refused{.status = http::status::unsupported_media_type,
+    return Refused{.status = beast_http::status::unsupported_media_type,
                    .detail = "a POST needs Content-Type: application/json"};
   }
   return std::nullopt;

@@ -19,11 +19,11 @@ constexpr std::size_t max_text = std::size_t{4} << 10U;
 constexpr std::string_view dns_word = "dns", http_word = "http", admin_word = "admin";
 
 /// The last digit is the version of the layout.
-constexpr std::uint64_t magic = 0x4c697374656e7301;  // "Listens", 1
+constexpr std::uint64_t address_format = 0x4c697374656e7301;  // "Listens", 1
 
 /// The header in the file, in this machine's byte order.
 struct AddressHeader {
-  std::uint64_t format = magic;
+  std::uint64_t format = address_format;
   std::uint32_t count = 0;   ///< how often it was written; 0: never
   std::uint32_t length = 0;  ///< bytes of the text
   friend bool operator==(const AddressHeader&, const AddressHeader&) = default;
@@ -36,11 +36,11 @@ off_t text_offset(std::uint32_t count) {
   return header_offset + static_cast<off_t>(sizeof(AddressHeader) + (count % 2) * max_text);
 }
 
-std::optional<AddressHeader> read_header(int descriptor) {
+std::optional<AddressHeader> read_addresses(int descriptor) {
   AddressHeader header;
   if (::pread(descriptor, &header, sizeof header, header_offset) != static_cast<ssize_t>(sizeof header))
     return std::nullopt;
-  const bool valid = header.format == magic && header.count > 0 && header.length <= max_text;
+  const bool valid = header.format == address_format && header.count > 0 && header.length <= max_text;
   return valid ? std::optional(header) : std::nullopt;
 }
 
@@ -72,7 +72,7 @@ bool write_listen_addresses(int descriptor, const ListenAddresses& addresses) {
   append_lines(text, dns_word, addresses.dns);
   append_lines(text, http_word, addresses.http);
   append_lines(text, admin_word, addresses.admin);
-  AddressHeader header = read_header(descriptor).value_or(AddressHeader{});
+  AddressHeader header = read_addresses(descriptor).value_or(AddressHeader{});
   ++header.count;
   header.length = static_cast<std::uint32_t>(text.size());
   return text.size() <= max_text &&
@@ -84,12 +84,12 @@ bool write_listen_addresses(int descriptor, const ListenAddresses& addresses) {
 std::optional<ListenAddresses> read_listen_addresses(int descriptor) {
   constexpr int looks = 100;
   for (int look = 0; look < looks; ++look) {
-    const auto header = read_header(descriptor);
+    const auto header = read_addresses(descriptor);
     if (!header) return std::nullopt;
     std::string text(header->length, '\0');
     const bool has_text =
         ::pread(descriptor, text.data(), text.size(), text_offset(header->count)) == static_cast<ssize_t>(text.size());
-    if (has_text && read_header(descriptor) == header) return parse(text);
+    if (has_text && read_addresses(descriptor) == header) return parse(text);
   }
   return std::nullopt;
 }

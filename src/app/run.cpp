@@ -42,7 +42,7 @@ void keep_thresholds() {
 }
 
 /// Logs the exception being handled as the reason why the program cannot start. Returns the exit code.
-int cannot_start(runtime::Log& log) {
+int report_start_failure(runtime::Log& log) {
   try {
     throw;
   } catch (const server::BindError& error) {
@@ -86,7 +86,7 @@ int bind_for_supervisor(const config::Loaded& loaded, int report) {
     send_all(report, bind_addresses(loaded.config.dns.listen, loaded.config.threads));
     return 0;
   } catch (...) {
-    return cannot_start(log);
+    return report_start_failure(log);
   }
 }
 
@@ -100,7 +100,7 @@ int run(const config::Loaded& loaded, std::string_view config_file, Handover han
   try {
     syslog = make_syslog(config.syslog, log);
   } catch (...) {
-    return cannot_start(log);
+    return report_start_failure(log);
   }
   if (handover.ended_by != 0) {
     log.error("the worker was ended by a signal and has been started again",
@@ -126,7 +126,7 @@ int run(const config::Loaded& loaded, std::string_view config_file, Handover han
     app.run();
     return 0;
   } catch (...) {
-    return cannot_start(log);
+    return report_start_failure(log);
   }
 }
 

@@ -9,7 +9,7 @@ namespace pillion::app {
 namespace {
 
 /// The exit code of a worker whose supervisor has gone.
-constexpr int cannot_start = 1;
+constexpr int exit_orphaned = 1;
 
 void signal_supervisor(const Handover& handover, int value) {
   ::sigqueue(handover.supervisor, socket_signal(), {.sival_int = value});
@@ -20,7 +20,7 @@ void signal_supervisor(const Handover& handover, int value) {
 void follow_supervisor(const Handover& handover) {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The supervisor may have gone before.
-  if (::getppid() != handover.supervisor) ::_exit(cannot_start);
+  if (::getppid() != handover.supervisor) ::_exit(exit_orphaned);
   // The kernel names a program that is executed by its descriptor after the descriptor's number.
   ::prctl(PR_SET_NAME, "pillion");
 }

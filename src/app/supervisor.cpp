@@ -28,7 +28,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int cannot_start = 1;
+constexpr int exit_failed = 1;
 /// The most sockets of a worker during a reload: two for each of 16 addresses and 256 threads, before and after it.
 /// Their room is reserved at the start, since later only functions of libc may be called.
 constexpr std::size_t max_sockets = std::size_t{2} * 16 * 256 * 2;
@@ -204,7 +204,7 @@ void Supervisor::become_worker() {
   ::execveat(program_.descriptor, "", argv_, environ, AT_EMPTY_PATH);
   ::execv(program_.path, argv_);
   std::perror("pillion: cannot start the worker");
-  ::_exit(cannot_start);
+  ::_exit(exit_failed);
 }
 
 void Supervisor::close_sockets() {
@@ -216,14 +216,14 @@ void Supervisor::close_sockets() {
 int code_of(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return cannot_start;
+    if (errno != EINTR) return exit_failed;
   }
-  return exit_code_after(status, true).value_or(cannot_start);
+  return exit_code_after(status, true).value_or(exit_failed);
 }
 
 [[noreturn]] void fail(const char* what) {
   std::perror(what);
-  ::_exit(cannot_start);
+  ::_exit(exit_failed);
 }
 
 /// Makes both ends of the channel for sockets.

@@ -16,7 +16,7 @@ struct Words {
   std::string_view one;
   std::string_view many;
 };
-constexpr std::array words = {
+constexpr std::array use_words = {
     Words{config::CaUse::root, "root", "roots"},
     Words{config::CaUse::anchor_intermediate, "intermediate CA as trust anchor", "intermediate CAs as trust anchors"},
     Words{config::CaUse::intermediate, "intermediate CA below an anchor", "intermediate CAs below an anchor"},
@@ -25,7 +25,7 @@ constexpr std::array words = {
 
 std::string summary(const std::vector<config::CaCertificate>& certificates) {
   std::string text;
-  for (const auto& [use, one, many] : words) {
+  for (const auto& [use, one, many] : use_words) {
     const auto count = std::ranges::count(certificates, use, &config::CaCertificate::use);
     if (count == 0) continue;
     text.append(text.empty() ? "" : ", ").append(std::to_string(count)).append(" ").append(count == 1 ? one : many);

@@ -19,7 +19,7 @@ std::string marked(std::string_view text, std::string_view special, std::string_
 }
 
 /// A word in single quotes, as bash and zsh read it.
-std::string quoted(std::string_view text) {
+std::string in_single_quotes(std::string_view text) {
   std::string result = "'";
   for (const char character : text) {
     if (character == '\'') {
@@ -49,7 +49,7 @@ std::string bash_case(const std::string& command, const CompletedOption& option)
   const auto action = option.value.is_file
                           ? "compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- \"$word\")"
                           : fmt::format("mapfile -t COMPREPLY < <(compgen -W {} -- \"$word\")",
-                                        quoted(fmt::format("{}", fmt::join(option.value.choices, " "))));
+                                        in_single_quotes(fmt::format("{}", fmt::join(option.value.choices, " "))));
   const bool is_known = option.value.is_file || !option.value.choices.empty();
   return fmt::format("    {}) {}return ;;\n", patterns, is_known ? action + "; " : "");
 }
@@ -68,7 +68,7 @@ std::string zsh_option(const CompletedOption& option) {
                                            : fmt::format("({}){}", fmt::join(option.names, " "), name);
     spec += "[" + marked(option.description, "[]\\", "\\") + "]";
     if (option.takes_value) spec += ":value:" + zsh_action(option.value);
-    specs += " " + quoted(spec);
+    specs += " " + in_single_quotes(spec);
   }
   return specs;
 }
@@ -96,8 +96,8 @@ std::string bash_completion(const std::string& program, const std::vector<Comple
       if (option.takes_value) values += bash_case(command.name, option);
     }
     words += fmt::format("    {}) words={} ;;\n", command.name,
-                         quoted(fmt::format("{} {}", fmt::join(option_names(command), " "),
-                                            fmt::join(command.positional.choices, " "))));
+                         in_single_quotes(fmt::format("{} {}", fmt::join(option_names(command), " "),
+                                                      fmt::join(command.positional.choices, " "))));
   }
   return fmt::format(R"(# Completes the command line of {0} in bash: source <({0} completion bash)
 _{0}() {{
@@ -120,18 +120,18 @@ _{0}() {{
 complete -F _{0} {0}
 )",
                      program, fmt::join(names, " | "), fallback, values, words,
-                     quoted(fmt::format("{}", fmt::join(names, " "))));
+                     in_single_quotes(fmt::format("{}", fmt::join(names, " "))));
 }
 
 std::string zsh_completion(const std::string& program, const std::vector<CompletedCommand>& commands) {
   std::string names;
   std::string cases;
   for (const auto& command : commands) {
-    names += fmt::format("    {}\n", quoted(command.name + ":" + marked(command.description, ":\\", "\\")));
+    names += fmt::format("    {}\n", in_single_quotes(command.name + ":" + marked(command.description, ":\\", "\\")));
     std::string options;
     for (const auto& option : command.options) options += zsh_option(option);
     const auto positional = ":value:" + zsh_action(command.positional);
-    cases += fmt::format("    {}) _arguments{} {} ;;\n", command.name, options, quoted("*" + positional));
+    cases += fmt::format("    {}) _arguments{} {} ;;\n", command.name, options, in_single_quotes("*" + positional));
   }
   return fmt::format(R"(#compdef {0}
 # Completes the command line of {0} in zsh: source <({0} completion zsh), or a file _{0} in $fpath.

@@ -19,10 +19,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds patience{2000};      // for one try
+constexpr std::chrono::milliseconds try_patience{2000};  // for one try
 constexpr std::chrono::milliseconds retry_interval{10};  // between the end of a try and the next
 
-constexpr std::uint64_t body_limit = std::uint64_t{64} << 10U;  // bytes; a health response has a few lines
+constexpr std::uint64_t max_health_size = std::uint64_t{64} << 10U;  // bytes; a health response has a few lines
 
 struct Unhealthy {
   std::string reason;           ///< one line, or several if the response has a body
@@ -40,7 +40,7 @@ std::expected<void, Unhealthy> ask(std::optional<pid_t> pid, std::string_view pa
         .reason = "HTTP is switched off by the configuration: `http: {listen: \"\"}`; health is told over HTTP",
         .may_become_well = false});
   }
-  const auto response = http_get(addresses->http, path, deadline, body_limit);
+  const auto response = http_get(addresses->http, path, deadline, max_health_size);
   if (!response) return std::unexpected(Unhealthy{.reason = response.error()});
   if (response->is_ok) return {};
   std::string reason(path);
@@ -77,9 +77,9 @@ int HealthCommand::run(std::ostream& out, std::ostream& err) const {
     return exit_code::bad_command_line;
   }
   const std::string_view path = startup_ ? "/startupz" : live_ ? "/livez" : ready_ ? "/readyz" : "/healthz";
-  const auto until = Clock::now() + (wait->count() > 0 ? *wait : patience);
+  const auto until = Clock::now() + (wait->count() > 0 ? *wait : try_patience);
   for (;;) {
-    const auto outcome = ask(pid_, path, std::min(Clock::now() + patience, until));
+    const auto outcome = ask(pid_, path, std::min(Clock::now() + try_patience, until));
     if (outcome) {
       out << "ok\n";
       return exit_code::clean;

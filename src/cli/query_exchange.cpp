@@ -19,7 +19,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using Clock = BoundedIo::Clock;
 
-constexpr std::chrono::seconds patience{5};
+constexpr std::chrono::seconds exchange_patience{5};
 
 /// True if `message` is the reply to `query`: the id and the question match, or it is an error without a question.
 bool is_reply(dns::Bytes message, dns::Bytes query) {
@@ -87,12 +87,13 @@ class QueryExchange {
 
  private:
   static NoReply no_reply(const error_code& error) {
-    if (error == asio::error::timed_out) return {.reason = "nothing within " + std::to_string(patience.count()) + " s"};
+    if (error == asio::error::timed_out)
+      return {.reason = "nothing within " + std::to_string(exchange_patience.count()) + " s"};
     if (error == asio::error::eof) return {.reason = "the connection was closed"};
     return {.reason = error.message(), .is_refused = error == asio::error::connection_refused};
   }
 
-  BoundedIo io_{Clock::now() + patience};
+  BoundedIo io_{Clock::now() + exchange_patience};
   asio::ip::address address_;
   std::uint16_t port_;
   const dns::Buffer& query_;

@@ -26,10 +26,10 @@ namespace {
 namespace json = boost::json;
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds patience{5000};
+constexpr std::chrono::milliseconds status_patience{5000};
 constexpr std::chrono::milliseconds watch_interval{1000};
-constexpr std::uint64_t body_limit = std::uint64_t{4} << 20U;  // bytes
-constexpr std::string_view clear_screen = "\x1b[H\x1b[2J";     // ECMA-48: CUP, ED
+constexpr std::uint64_t max_status_size = std::uint64_t{4} << 20U;  // bytes
+constexpr std::string_view clear_screen = "\x1b[H\x1b[2J";          // ECMA-48: CUP, ED
 
 template <typename Value>
 using Result = std::expected<Value, std::string>;
@@ -48,7 +48,7 @@ Result<Addresses> find_admin(std::optional<pid_t> pid) {
 }
 
 Result<json::object> read(const Addresses& addresses, std::string_view path) {
-  auto reply = http_get(addresses, path, Clock::now() + patience, body_limit);
+  auto reply = http_get(addresses, path, Clock::now() + status_patience, max_status_size);
   if (!reply) return std::unexpected(reply.error());
   if (!reply->is_ok) return std::unexpected(std::string(path) + ": " + reply->status);
   boost::system::error_code error;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t max_identity = 255;
 
-std::string check_output(const std::string& written) {
+std::string check_dnstap_output(const std::string& written) {
   if (written.empty()) return {};
   const auto address = parse_sink_address(written);
   if (!address) return address.error();
@@ -28,7 +28,7 @@ void read_dnstap(const Section& top, DnstapSettings& settings) {
   const auto* const entry = top.find("dnstap");
   if (entry == nullptr) return;
   const Section section(*entry, "dnstap", "dnstap", top.faults());
-  section.read("output", settings.output, check_output);
+  section.read("output", settings.output, check_dnstap_output);
   section.read("client", settings.client);
   section.read("forwarder", settings.forwarder);
   section.read("identity", settings.identity, check_identity);

@@ -10,7 +10,7 @@
 namespace pillion::config {
 namespace {
 
-std::string check_output(const std::string& written, const SyslogSettings& syslog) {
+std::string check_log_output(const std::string& written, const SyslogSettings& syslog) {
   if (written.empty() || written == "stderr") return {};
   if (written == "syslog") return syslog.output.empty() ? "`syslog` needs syslog.output too" : "";
   const auto address = parse_sink_address(written);
@@ -55,7 +55,8 @@ void read_query_log(const Section& top, const SyslogSettings& syslog, QueryLogSe
   const auto* const entry = top.find("query_log");
   if (entry == nullptr) return;
   const Section section(*entry, "query_log", "query_log", top.faults());
-  section.read("output", settings.output, [&](const std::string& written) { return check_output(written, syslog); });
+  section.read("output", settings.output,
+               [&](const std::string& written) { return check_log_output(written, syslog); });
   read_fields(section, settings.fields);
   section.read_fraction("sample", settings.sample);
   section.read("names", settings.names);

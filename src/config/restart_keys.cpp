@@ -35,7 +35,7 @@ std::string shown(bool value) {
   return value ? "true" : "false";
 }
 
-constexpr std::array table{
+constexpr std::array reload_table{
     RestartKey{.path = "dns.max_connections",
                .value_of = [](const Config& config) { return std::to_string(config.dns.max_connections); }},
     RestartKey{.path = "dns.max_connections_per_client",
@@ -79,13 +79,13 @@ constexpr std::array table{
 
 std::vector<std::string_view> restart_keys() {
   std::vector<std::string_view> paths;
-  std::ranges::transform(table, std::back_inserter(paths), &RestartKey::path);
+  std::ranges::transform(reload_table, std::back_inserter(paths), &RestartKey::path);
   return paths;
 }
 
 std::vector<std::string> restart_faults(const Config& before, const Config& after) {
   std::vector<std::string> faults;
-  for (const auto& key : table) {
+  for (const auto& key : reload_table) {
     const auto was = key.value_of(before);
     const auto is = key.value_of(after);
     if (is == was) continue;

@@ -9,7 +9,7 @@
 namespace pillion::config {
 namespace {
 
-std::string check_output(const std::string& written) {
+std::string check_syslog_output(const std::string& written) {
   if (written.empty()) return {};
   const auto address = parse_sink_address(written);
   if (!address) return address.error();
@@ -29,7 +29,7 @@ void read_syslog(const Section& top, SyslogSettings& settings) {
   const auto* const entry = top.find("syslog");
   if (entry == nullptr) return;
   const Section section(*entry, "syslog", "syslog", top.faults());
-  section.read("output", settings.output, check_output);
+  section.read("output", settings.output, check_syslog_output);
   section.read("ca_file", settings.ca_file, check_ca_file);
 }
 

@@ -5,7 +5,6 @@
 namespace pillion::dns {
 namespace {
 
-constexpr std::uint8_t label_type = 0xC0;  // RFC 1035 section 4.1.4: the upper two bits; 00 is a label, 11 a pointer
 constexpr std::size_t pointer_size = 2;
 constexpr std::size_t record_fixed_size = 10;  // type, class, TTL, RDLENGTH (RFC 1035 4.1.3)
 // A name has at most 127 labels, and no message needs more than one pointer for each.
@@ -24,7 +23,7 @@ std::optional<std::size_t> walk_name(Bytes message, std::size_t offset, Take tak
   for (;;) {
     if (position >= limit) return std::nullopt;
     const auto length = message[position];
-    if ((length & label_type) == 0) {
+    if ((length & label_type_bits) == 0) {
       const auto step = std::size_t{length} + 1;
       unpacked += step;
       if (unpacked > max_name_size || step > limit - position) return std::nullopt;
@@ -32,7 +31,7 @@ std::optional<std::size_t> walk_name(Bytes message, std::size_t offset, Take tak
       position += step;
       if (length == 0) return size != 0 ? size : position - offset;
     } else {
-      if ((length & label_type) != label_type || limit - position < pointer_size) return std::nullopt;
+      if ((length & label_type_bits) != label_type_bits || limit - position < pointer_size) return std::nullopt;
       const auto target = static_cast<std::size_t>(read_u16(message, position) & 0x3FFFU);
       if (target < header_size || target >= run_start || ++pointers > max_pointers) return std::nullopt;
       if (size == 0) size = position + pointer_size - offset;
@@ -48,8 +47,9 @@ std::expected<std::size_t, ParseError> question_name_end(Bytes message) {
   for (;;) {
     if (position >= message.size()) return std::unexpected(ParseError::truncated_name);
     const auto length = message[position];
-    if ((length & label_type) != 0) {
-      return std::unexpected((length & label_type) == label_type ? ParseError::compressed_name : ParseError::long_name);
+    if ((length & label_type_bits) != 0) {
+      return std::unexpected((length & label_type_bits) == label_type_bits ? ParseError::compressed_name
+                                                                           : ParseError::long_name);
     }
     position += std::size_t{length} + 1;
     if (position - header_size > max_name_size) return std::unexpected(ParseError::long_name);

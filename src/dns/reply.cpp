@@ -11,8 +11,6 @@
 namespace pillion::dns {
 namespace {
 
-constexpr std::uint8_t pointer_bits = 0xC0;
-
 /// The offsets at which labels of names start, as far as pointers reach.
 class LabelStarts {
  public:
@@ -23,7 +21,7 @@ class LabelStarts {
   /// Adds the labels of the name at `offset`, which skip_name() has accepted. False if the name ends in a pointer that
   /// does not lead to a label added before.
   bool add_name(Bytes message, std::size_t offset) {
-    while ((message[offset] & pointer_bits) == 0) {
+    while ((message[offset] & label_type_bits) == 0) {
       add(offset);
       if (message[offset] == 0) return true;
       offset += std::size_t{message[offset]} + 1;

@@ -9,7 +9,6 @@
 namespace pillion::dns {
 namespace {
 
-constexpr std::uint8_t pointer_bits = 0xC0;
 constexpr std::uint16_t to_question = 0xC000U | header_size;
 
 /// Only types of RFC 1035 may have compressed names in their rdata (RFC 3597 section 4).
@@ -256,7 +255,7 @@ std::size_t ResponseWriter::find(Bytes suffix, std::uint64_t hash, bool is_owner
 bool ResponseWriter::is_written_at(std::size_t offset, Bytes suffix, bool is_owner) const {
   const auto message = written();
   for (;;) {
-    while ((message[offset] & pointer_bits) != 0) {
+    while ((message[offset] & label_type_bits) != 0) {
       offset = read_u16(message, offset) % pointer_reach;
       if (offset < question_end_ && !is_owner) return false;
     }

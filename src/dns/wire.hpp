@@ -20,7 +20,8 @@ inline constexpr std::size_t max_label_size = 63;       // RFC 1035 2.3.4
 inline constexpr std::size_t min_udp_payload =
     512;  // RFC 1035 2.3.4; smaller EDNS sizes count as this (RFC 6891 6.2.3)
 
-inline constexpr std::size_t pointer_reach = 0x4000;  // RFC 1035 4.1.4: a compression pointer's offset has 14 bits
+inline constexpr std::uint8_t label_type_bits = 0xC0;  // RFC 1035 4.1.4: 00 is a label, 11 a compression pointer
+inline constexpr std::size_t pointer_reach = 0x4000;   // RFC 1035 4.1.4: a compression pointer's offset has 14 bits
 
 namespace opcode {
 inline constexpr std::uint8_t query = 0;

@@ -20,8 +20,6 @@
 namespace pillion::inject {
 namespace {
 
-constexpr std::string_view annotations = "/metadata/annotations";
-
 /// Puts Pillion into a pod that does not have it, and records what was added.
 class Insertion {
  public:
@@ -56,7 +54,7 @@ class Insertion {
   void prepare_metadata() {
     ensure("/metadata", json::object{}, "metadata");
     ensure("/metadata/labels", json::object{}, "labels");
-    ensure(annotations, json::object{}, "annotations");
+    ensure(annotations_path, json::object{}, "annotations");
     const auto label = child("/metadata/labels", sidecar_label);
     if (const auto* const own = find_string(editor_.document(), label))
       marker_.added.push_back(std::string(own_label_mark) + std::string(*own));
@@ -91,18 +89,18 @@ class Insertion {
 
   /// Adds the annotation unless the pod has it.
   void annotate(std::string_view key, std::string_view value) {
-    if (find(editor_.document(), child(annotations, key)) != nullptr) return;
-    editor_.add(child(annotations, key), json::value(value));
+    if (find(editor_.document(), child(annotations_path, key)) != nullptr) return;
+    editor_.add(child(annotations_path, key), json::value(value));
     marker_.added.emplace_back(key);
   }
 
   void annotate() {
-    const auto config = child(annotations, config_annotation);
+    const auto config = child(annotations_path, config_annotation);
     if (options_.config_map.empty() && find(editor_.document(), config) == nullptr) {
       editor_.add(config, json::value(options_.config));
       marker_.added.emplace_back("config");
     }
-    const auto* const present = find_object(editor_.document(), annotations);
+    const auto* const present = find_object(editor_.document(), annotations_path);
     const bool is_scraped =
         std::ranges::any_of(*present, [](const auto& each) { return each.key().starts_with("prometheus.io/"); });
     if (options_.scrape_annotations && !is_scraped) {
@@ -112,7 +110,7 @@ class Insertion {
     }
     annotate_for_mesh();
     marker_.version = options_.version;
-    editor_.add(child(annotations, marker_annotation), json::value(to_text(marker_)));
+    editor_.add(child(annotations_path, marker_annotation), json::value(to_text(marker_)));
   }
 
   void annotate_for_mesh() {

@@ -13,6 +13,7 @@ inline constexpr std::string_view client_volume = "pillion-client";
 inline constexpr std::string_view ca_volume = "pillion-ca";
 inline constexpr std::array own_volumes = {config_volume, client_volume, ca_volume};
 
+inline constexpr std::string_view annotations_path = "/metadata/annotations";  // a JSON pointer into the pod
 inline constexpr std::string_view annotation_prefix = "pillion.dev/";
 inline constexpr std::string_view sidecar_label = "pillion.dev/sidecar";
 inline constexpr std::string_view inject_label = "pillion.dev/inject";

@@ -38,7 +38,7 @@ std::string check_boolean(std::string_view text) {
   return text == "true" || text == "false" ? "" : R"(is to be "true" or "false")";
 }
 
-std::string check_config(std::string_view text) {
+std::string check_config_text(std::string_view text) {
   const auto documents = read_documents(text);
   const bool is_map = documents && documents->size() == 1 && documents->front().value.is_object();
   return is_map ? ""
@@ -58,7 +58,7 @@ struct Override {
 };
 
 constexpr std::array overrides = {
-    Override{"config", check_config,
+    Override{"config", check_config_text,
              [](Options& options, std::string_view text) {
                options.config = text;
                options.config_map.clear();
@@ -75,7 +75,7 @@ constexpr std::array overrides = {
              [](Options& options, std::string_view text) { set_resource(options, "limits", "memory", text); }},
 };
 
-std::string names() {
+std::string override_names() {
   std::string list;
   for (const auto& each : overrides) list += (list.empty() ? "" : ", ") + std::string(each.name);
   return list;
@@ -109,7 +109,7 @@ std::expected<Options, std::string> with_overrides(const json::value& pod, Optio
     const auto* const found = std::ranges::find(overrides, name, &Override::name);
     if (found == overrides.end())
       return std::unexpected("the annotation " + std::string(full) + " is not known; behind " +
-                             std::string(annotation_prefix) + " there are " + names());
+                             std::string(annotation_prefix) + " there are " + override_names());
     const auto* const text = value.if_string();
     const auto problem = text == nullptr ? std::string("is to be text") : found->check(*text);
     if (!problem.empty()) return std::unexpected("the annotation " + std::string(full) + ' ' + problem);

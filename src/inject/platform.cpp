@@ -63,14 +63,15 @@ constexpr auto aks = std::to_array<std::string_view>({"aznbcontent.net",
 constexpr auto openshift = std::to_array<std::string_view>({"internal"});
 
 using Name = std::pair<std::string_view, Platform>;
-constexpr std::array names{Name{"none", Platform::none}, Name{"gke", Platform::gke}, Name{"eks", Platform::eks},
-                           Name{"aks", Platform::aks}, Name{"openshift", Platform::openshift}};
+constexpr std::array platform_names{Name{"none", Platform::none}, Name{"gke", Platform::gke},
+                                    Name{"eks", Platform::eks}, Name{"aks", Platform::aks},
+                                    Name{"openshift", Platform::openshift}};
 
 }  // namespace
 
 std::optional<Platform> platform_from(std::string_view text) {
-  const auto* const found = std::ranges::find(names, text, &Name::first);
-  return found == names.end() ? std::nullopt : std::optional(found->second);
+  const auto* const found = std::ranges::find(platform_names, text, &Name::first);
+  return found == platform_names.end() ? std::nullopt : std::optional(found->second);
 }
 
 std::span<const std::string_view> platform_zones(Platform platform) {

@@ -17,8 +17,6 @@
 namespace pillion::inject {
 namespace {
 
-constexpr std::string_view annotations = "/metadata/annotations";
-
 /// Removes the items with this name.
 void remove_named(Editor& editor, const std::string& list, std::string_view name) {
   const auto& items = items_at(editor.document(), list);
@@ -76,19 +74,19 @@ std::string port_of_metrics(const json::value& pod) {
 /// True if the annotations for Prometheus point to Pillion. A mesh's injector may have replaced them by its own.
 bool is_scraped(const json::value& pod) {
   const auto port = port_of_metrics(pod);
-  return text_at(pod, child(annotations, "prometheus.io/path")) == "/metrics" &&
-         (port.empty() || text_at(pod, child(annotations, "prometheus.io/port")) == port);
+  return text_at(pod, child(annotations_path, "prometheus.io/path")) == "/metrics" &&
+         (port.empty() || text_at(pod, child(annotations_path, "prometheus.io/port")) == port);
 }
 
 void remove_annotations(Editor& editor, const Marker& marker, bool with_prometheus) {
-  if (marker.has("config")) remove_member(editor, child(annotations, config_annotation));
+  if (marker.has("config")) remove_member(editor, child(annotations_path, config_annotation));
   for (const auto& added : marker.added) {
     // Only keys of annotations have a slash.
     if (added.find('/') == std::string::npos) continue;
-    if (with_prometheus || !added.starts_with("prometheus.io/")) remove_member(editor, child(annotations, added));
+    if (with_prometheus || !added.starts_with("prometheus.io/")) remove_member(editor, child(annotations_path, added));
   }
-  editor.remove(child(annotations, marker_annotation));
-  remove_if_empty(editor, marker, "annotations", std::string(annotations));
+  editor.remove(child(annotations_path, marker_annotation));
+  remove_if_empty(editor, marker, "annotations", std::string(annotations_path));
 }
 
 void restore_label(Editor& editor, const Marker& marker) {

@@ -10,10 +10,6 @@ namespace {
 
 namespace json = boost::json;
 
-double milliseconds(runtime::Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 json::value milliseconds_or_null(const auto& duration) {
   return duration ? json::value(milliseconds(*duration)) : json::value(nullptr);
 }

@@ -1,6 +1,7 @@
 #pragma once
 // Statistics of measurements. Pure.
 
+#include <chrono>
 #include <cstddef>
 #include <optional>
 #include <vector>
@@ -15,6 +16,10 @@ struct Percentiles {
   runtime::Duration p99{};
   std::size_t samples = 0;
 };
+
+[[nodiscard]] inline double milliseconds(runtime::Duration duration) {
+  return std::chrono::duration<double, std::milli>(duration).count();
+}
 
 /// Percentiles by nearest rank: the smallest sample that at least p percent of the samples do not exceed. nullopt if
 /// there are no samples.

@@ -17,10 +17,6 @@ constexpr std::size_t width = 80;
 constexpr std::size_t address_width = 21;  // columns for an IPv4 address and port; a longer address has its own line
 constexpr std::string_view absent = "-";
 
-double milliseconds(runtime::Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
 /// About three significant digits: "0.42", "12.3", "1204".
 std::string number(double value) {
   return fmt::format("{:.{}f}", value, value < 9.995 ? 2 : value < 99.95 ? 1 : 0);

@@ -13,7 +13,6 @@ namespace {
 
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
-using prometheus::MetricType;
 
 void append(std::string& out, std::uint64_t number) {
   fmt::format_to(std::back_inserter(out), "{}", number);
@@ -98,11 +97,11 @@ std::string exposition_text(const std::vector<MetricFamily>& families) {
     if (!family.help.empty()) out.append("# HELP ").append(family.name).append(" ").append(family.help).append("\n");
     out.append("# TYPE ").append(family.name);
     switch (family.type) {
-      case MetricType::Counter:
+      case prometheus::MetricType::Counter:
         out += " counter\n";
         for (const auto& metric : family.metric) append_line(out, family.name, "", metric, metric.counter.value);
         break;
-      case MetricType::Histogram:
+      case prometheus::MetricType::Histogram:
         out += " histogram\n";
         for (const auto& metric : family.metric) append_histogram(out, family.name, metric);
         break;

@@ -84,8 +84,6 @@ class FrameStreamOutput final : public RecordOutput {
   }
 
  private:
-  static std::string message_of(int number) { return std::generic_category().message(number); }
-
   std::unique_ptr<fstrm_writer, FreeWriter> make_writer() {
     auto* transport = fstrm_rdwr_init(this);
     fstrm_rdwr_set_open(transport, [](void*) { return fstrm_res_success; });

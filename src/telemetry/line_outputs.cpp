@@ -22,10 +22,6 @@ namespace {
 
 using runtime::UniqueDescriptor;
 
-std::string message_of(int number) {
-  return std::generic_category().message(number);
-}
-
 /// How many bytes of `bytes` were written, and the error, 0 where no time was left.
 struct Progress {
   std::size_t bytes = 0;

@@ -20,7 +20,7 @@ using config::QueryLogField;
 constexpr std::size_t max_line = 800 + 5 * dns::max_name_size + 6 * max_error_text;
 
 /// True for what a name's presentation form and JSON both have as it is.
-constexpr auto is_plain = [] {
+constexpr auto is_plain_byte = [] {
   std::array<bool, 256> table{};
   for (std::size_t i = 'a'; i <= 'z'; ++i) table[i] = true;
   for (std::size_t i = 'A'; i <= 'Z'; ++i) table[i] = true;
@@ -38,7 +38,7 @@ char* write_plain_name(dns::Bytes name, char* out) {
     const auto end = at + 1 + name[at];
     if (at > 0) *out++ = '.';
     for (++at; at < end; ++at) {
-      are_plain &= is_plain[name[at]];
+      are_plain &= is_plain_byte[name[at]];
       *out++ = static_cast<char>(name[at]);
     }
   }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "telemetry/wakeup.hpp"
@@ -52,6 +53,11 @@ class SinkWaits {
   const EventDescriptor& stop_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;  // once the sink is to end
 };
+
+/// The operating system's text for an error number (errno).
+[[nodiscard]] inline std::string message_of(int error_number) {
+  return std::generic_category().message(error_number);
+}
 
 /// Called by the sink's thread only. None throws.
 class RecordOutput {

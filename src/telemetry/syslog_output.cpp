@@ -19,10 +19,6 @@ namespace {
 
 using runtime::UniqueDescriptor;
 
-std::string message_of(int number) {
-  return std::generic_category().message(number);
-}
-
 std::string_view without_newline(std::string_view record) {
   return record.ends_with('\n') ? record.substr(0, record.size() - 1) : record;
 }

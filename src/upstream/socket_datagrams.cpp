@@ -17,13 +17,13 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t read_size = 4096;  // bytes, more than any payload size that we advertise
-constexpr unsigned reads_per_turn = 64;  // then other sockets have their turn
+constexpr std::size_t receive_buffer_size = 4096;  // bytes, more than any payload size that we advertise
+constexpr unsigned datagrams_per_turn = 64;        // then other sockets have their turn
 
 }  // namespace
 
 SocketDatagrams::SocketDatagrams(runtime::Loop& loop, asio::ip::udp::endpoint server, DatagramEvents& events)
-    : loop_(loop), server_(std::move(server)), events_(events), socket_(loop.io()), in_(read_size) {}
+    : loop_(loop), server_(std::move(server)), events_(events), socket_(loop.io()), in_(receive_buffer_size) {}
 
 /// An exception leaves the state unknown, so that the connection must end.
 template <typename Work>
@@ -68,7 +68,7 @@ void SocketDatagrams::readable(const error_code& error) {
 }
 
 void SocketDatagrams::read_all() {
-  for (unsigned i = 0; !closed_ && i < reads_per_turn; ++i) {
+  for (unsigned i = 0; !closed_ && i < datagrams_per_turn; ++i) {
     // Asio does not report whether a datagram was cut. With MSG_TRUNC, recv(2) returns its whole size.
     const auto size = ::recv(socket_.native_handle(), in_.data(), in_.size(), MSG_DONTWAIT | MSG_TRUNC);
     if (size >= 0) {

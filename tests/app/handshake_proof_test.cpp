@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 
 /// Longer than anything here takes: what is to be decided is decided before.
-constexpr auto patience = 60s;
+constexpr auto proof_patience = 60s;
 
 class HandshakeProofTest : public ::testing::Test {
  protected:
@@ -36,7 +36,7 @@ class HandshakeProofTest : public ::testing::Test {
     made.tls.ca_file = ca_file;
     return made;
   }
-  std::string prove(const config::Upstream& upstream, runtime::Duration time = patience) {
+  std::string prove(const config::Upstream& upstream, runtime::Duration time = proof_patience) {
     upstream::TlsContext tls(upstream.tls);
     const std::vector<ProofTarget> targets{{.upstream = upstream, .tls = tls}};
     return prove_handshakes(log, targets, time, cancelled).at(0);
@@ -106,12 +106,12 @@ TEST_F(HandshakeProofTest, EachUpstreamHasItsOwnOutcomeInTheirOrder) {
   const auto first = upstream({at(good, "another.example")});
   const auto second = upstream({at(good)});
   upstream::TlsContext tls(first.tls);
-  const auto problems =
-      prove_handshakes(log, {{.upstream = first, .tls = tls}, {.upstream = second, .tls = tls}}, patience, cancelled);
+  const auto problems = prove_handshakes(log, {{.upstream = first, .tls = tls}, {.upstream = second, .tls = tls}},
+                                         proof_patience, cancelled);
   ASSERT_EQ(problems.size(), 2U);
   EXPECT_NE(problems[0], "");
   EXPECT_EQ(problems[1], "");
-  EXPECT_TRUE(prove_handshakes(log, {}, patience, cancelled).empty());
+  EXPECT_TRUE(prove_handshakes(log, {}, proof_patience, cancelled).empty());
 }
 
 }  // namespace

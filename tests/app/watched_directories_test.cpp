@@ -10,9 +10,9 @@ namespace pillion::app {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::IsEmpty;
-using testing::IsSupersetOf;
-using testing::UnorderedElementsAre;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::UnorderedElementsAre;
 
 class WatchedDirectoriesTest : public ::testing::Test {
  protected:

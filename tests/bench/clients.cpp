@@ -9,7 +9,7 @@
 namespace pillion::test {
 namespace {
 
-constexpr std::size_t read_size = 64UL * 1024;
+constexpr std::size_t client_read_size = 64UL * 1024;
 
 }  // namespace
 
@@ -32,7 +32,7 @@ void watch(int epoll, int operation, int descriptor, std::uint32_t events) {
 }
 
 Clients::Clients(const SocketAddress& listen, int epoll)
-    : epoll_(epoll), listener_(listen_tcp(listen)), read_buffer_(read_size) {
+    : epoll_(epoll), listener_(listen_tcp(listen)), read_buffer_(client_read_size) {
   watch(epoll_, EPOLL_CTL_ADD, listener_.get(), EPOLLIN);
 }
 

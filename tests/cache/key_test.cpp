@@ -9,8 +9,6 @@ namespace {
 
 namespace type = dns::type;
 
-const Query www("www.example");
-
 TEST(Key, NameInAnyCaseTypeClassDoAndCd) {
   Harness harness;
   ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));

@@ -52,6 +52,10 @@ class Query {
   Buffer bytes_;
 };
 
+inline const Query www("www.example");
+inline constexpr dns::ExtendedError network_failure = {.info_code = dns::extended_error::network_error,
+                                                       .text = "connection network_failure"};
+
 inline MessageBuilder reply_to(std::string_view name, std::uint16_t type = dns::type::a, std::uint16_t rcode = 0) {
   MessageBuilder message(static_cast<std::uint16_t>(reply_flags | rcode));
   message.question(name, type);

@@ -7,10 +7,6 @@
 namespace pillion::cache::testing {
 namespace {
 
-constexpr dns::ExtendedError refused = {.info_code = dns::extended_error::network_error, .text = "connection refused"};
-
-const Query www("www.example");
-
 TEST(Prefetch, DueForPopularAnswersInTheLastTenth) {
   Harness harness;
   ASSERT_TRUE(harness.insert(www, address_reply("www.example", 100)));
@@ -50,7 +46,7 @@ TEST(Prefetch, Rfc9520WaitsAfterAFailure) {
   (void)harness.lookup(www);
   ASSERT_TRUE(harness.lookup(www).prefetch_due);
   harness.store.mark_refreshing(www.key());
-  harness.insert_failure(www, refused);
+  harness.insert_failure(www, network_failure);
   EXPECT_EQ(harness.freshness(www), Freshness::fresh);
   harness.at(94.999);
   EXPECT_FALSE(harness.lookup(www).prefetch_due);
@@ -83,7 +79,7 @@ TEST(CacheMetrics, CountWhatHappened) {
   EXPECT_EQ(metrics.stale.value(), 0U);
   EXPECT_EQ(harness.store.lookup_stale(www.key(), harness.now).freshness, Freshness::stale);  // in vain
   EXPECT_EQ(metrics.stale.value(), 1U);
-  harness.insert_failure(www, refused);
+  harness.insert_failure(www, network_failure);
   EXPECT_TRUE(harness.lookup(www).failed_recently);  // answered at once
   EXPECT_EQ(metrics.stale.value(), 2U);
   EXPECT_EQ(metrics.misses.value(), 2U);

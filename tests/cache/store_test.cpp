@@ -13,10 +13,6 @@ namespace type = dns::type;
 namespace rcode = dns::rcode;
 using std::chrono::seconds;
 
-constexpr dns::ExtendedError refused = {.info_code = dns::extended_error::network_error, .text = "connection refused"};
-
-const Query www("www.example");
-
 Buffer servfail(std::string_view name) {
   return reply_to(name, type::a, rcode::servfail).bytes();
 }
@@ -99,12 +95,13 @@ TEST(Store, Rfc9520FailuresAreRememberedForFiveSeconds) {
 TEST(Store, Rfc9520OurOwnFailuresSayWhy) {
   Harness harness;
   const Query checking("www.example", {.id = 5, .flags = dns::flag::rd | dns::flag::cd});
-  harness.insert_failure(checking, refused);
+  harness.insert_failure(checking, network_failure);
   const auto found = harness.lookup(checking);
   ASSERT_EQ(found.freshness, Freshness::fresh);
-  EXPECT_THAT(found.entry->extended_errors(),
-              ::testing::ElementsAreArray(option_of(dns::option::extended_error,
-                                                    joined({{0, 23}, dns::testing::bytes_of("connection refused")}))));
+  EXPECT_THAT(
+      found.entry->extended_errors(),
+      ::testing::ElementsAreArray(option_of(dns::option::extended_error,
+                                            joined({{0, 23}, dns::testing::bytes_of("connection network_failure")}))));
   MessageBuilder expected(static_cast<std::uint16_t>(reply_flags | dns::flag::cd | rcode::servfail));
   EXPECT_EQ(harness.answer(checking), expected.question("www.example").set_u16(0, 5).bytes());
 }
@@ -117,7 +114,7 @@ TEST(Store, Rfc8767AFailureDoesNotReplaceAStaleAnswer) {
     harness.at(100);
     ASSERT_FALSE(harness.lookup(www).failed_recently);
     if (ours) {
-      harness.insert_failure(www, refused);
+      harness.insert_failure(www, network_failure);
     } else {
       ASSERT_EQ(harness.insert(www, servfail("www.example")), Kind::failure);
     }

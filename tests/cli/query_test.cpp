@@ -124,13 +124,13 @@ dns::Buffer truncated(dns::Bytes query) {
   return header_and_question(query, dns::flag::qr | dns::flag::tc | dns::flag::rd);
 }
 
-struct Result {
+struct QueryRun {
   int exit_code;
   std::string out;
   std::string err;
 };
 
-Result query(const Server& server, std::vector<std::string> args) {
+QueryRun query(const Server& server, std::vector<std::string> args) {
   args.insert(args.begin(), "query");
   args.insert(args.end(), {"--server", server.endpoint()});
   std::ostringstream out;

@@ -20,7 +20,7 @@ std::string with_groups(const std::string& groups) {
   return R"(upstreams: {public: {servers: [{address: "192.0.2.1:853"}], tls: {groups: )" + groups + "}}}";
 }
 
-std::string faults_of(const std::string& groups) {
+std::string faults_of_groups(const std::string& groups) {
   try {
     static_cast<void>(parse_config(with_groups(groups), "f.yaml"));
   } catch (const ConfigError& error) {
@@ -46,24 +46,24 @@ TEST(TlsGroups, AreReadInTheirOrder) {
 
 TEST(TlsGroups, OneThatOpensslDoesNotHaveIsRefusedByItsNameAndPlace) {
   EXPECT_THAT(
-      faults_of("[X25519, curve1]"),
+      faults_of_groups("[X25519, curve1]"),
       testing::AllOf(HasSubstr("f.yaml:1:84: upstreams.public.tls.groups[1]: `curve1` is not a group that OpenSSL " +
                                std::string(OpenSSL_version(OPENSSL_VERSION_STRING)) + " has"),
                      HasSubstr("allowed: the name of a key-exchange group"), EndsWith("such as X25519 or P-256")));
-  EXPECT_EQ(faults_of("[X25519MLKEM768]").empty(), has_hybrid);
+  EXPECT_EQ(faults_of_groups("[X25519MLKEM768]").empty(), has_hybrid);
 }
 
 TEST(TlsGroups, WhatIsNoSingleNameIsRefused) {
   for (const char* const group : {R"("")", R"("X25519:P-256")", R"("*X25519")", R"("?X25519")", R"("-X25519")",
                                   "DEFAULT", "default", R"("X25519/P-256")", R"(" X25519")", R"("X25519\0")"}) {
-    EXPECT_THAT(faults_of(std::string("[") + group + "]"), HasSubstr("is not a group that OpenSSL")) << group;
+    EXPECT_THAT(faults_of_groups(std::string("[") + group + "]"), HasSubstr("is not a group that OpenSSL")) << group;
   }
-  EXPECT_THAT(faults_of("[" + std::string(1000, 'x') + "]"), HasSubstr("is not a group that OpenSSL"));
-  EXPECT_THAT(faults_of("X25519"), HasSubstr("allowed: "));
+  EXPECT_THAT(faults_of_groups("[" + std::string(1000, 'x') + "]"), HasSubstr("is not a group that OpenSSL"));
+  EXPECT_THAT(faults_of_groups("X25519"), HasSubstr("allowed: "));
 }
 
 TEST(TlsGroups, OneThatIsGivenTwiceIsRefused) {
-  EXPECT_THAT(faults_of("[X25519, P-256, x25519]"), HasSubstr("tls.groups[2]: `x25519` is given twice"));
+  EXPECT_THAT(faults_of_groups("[X25519, P-256, x25519]"), HasSubstr("tls.groups[2]: `x25519` is given twice"));
 }
 
 TEST(TlsGroups, MlKemAloneAndInHybridsIsPostQuantum) {

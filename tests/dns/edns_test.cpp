@@ -15,7 +15,7 @@ using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 using ::testing::IsEmpty;
 
-Buffer query() {
+Buffer plain_query() {
   return MessageBuilder().question("www.example.com").bytes();
 }
 
@@ -24,7 +24,7 @@ Edns read(Bytes message) {
 }
 
 TEST(ReadEdns, AbsentIsTheOldLimitOf512) {
-  const auto message = query();
+  const auto message = plain_query();
   const auto edns = read(message);
   EXPECT_FALSE(edns.present);
   EXPECT_EQ(edns.udp_payload, 512);
@@ -114,7 +114,7 @@ TEST(Keepalive, TheTimeoutWhereThereIsOne) {
 
 TEST(OptWriter, TheFixedPart) {
   Buffer out = {9, 9, 9};  // bytes before the message
-  append(out, query());
+  append(out, plain_query());
   OptWriter(
       out, 3,
       {.present = true, .udp_payload = 4096, .extended_rcode = 1, .version = 2, .dnssec_ok = true, .options = {}});
@@ -135,7 +135,7 @@ TEST(OptWriter, CountsBesideOtherRecords) {
 }
 
 TEST(OptWriter, OptionsAreWholeAfterEachCall) {
-  auto out = query();
+  auto out = plain_query();
   OptWriter opt(out, 0, {});
   opt.add_option(option::cookie, Buffer{1, 2, 3});
   EXPECT_THAT(find_option(read(out).options, option::cookie).value(), ElementsAre(1, 2, 3));
@@ -149,7 +149,7 @@ TEST(OptWriter, OptionsAreWholeAfterEachCall) {
 }
 
 TEST(OptWriter, KeepaliveWithATimeout) {
-  auto out = query();
+  auto out = plain_query();
   OptWriter(out, 0, {}).add_keepalive(0x1234);
   EXPECT_EQ(keepalive_timeout(read(out).options), 0x1234);
 }
@@ -168,7 +168,7 @@ TEST(OptWriter, ExtraTextIsCutAtACharacter) {
       {std::string(197, 'x') + "\xF0\x9F\x98\x80", 197},
   };
   for (const auto& [text, size] : cases) {
-    auto out = query();
+    auto out = plain_query();
     OptWriter(out, 0, {}).add_extended_error(extended_error::other, text);
     const auto value = find_option(read(out).options, option::extended_error).value();
     EXPECT_EQ(value.size(), 2 + size);
@@ -217,7 +217,7 @@ TEST(Padding, AnEmptyOptionWhereTheMessageFits) {
 
 TEST(Padding, CountsFromTheStartOfTheMessage) {
   Buffer out(2);
-  append(out, query());
+  append(out, plain_query());
   OptWriter(out, 2, {}).add_padding(128);
   EXPECT_EQ(out.size(), 130U);
 }
@@ -232,7 +232,7 @@ TEST(Padding, NeverMoreThanTheLargestMessage) {
 }
 
 TEST(Padding, NoneForABlockOfZero) {
-  auto out = query();
+  auto out = plain_query();
   OptWriter(out, 0, {}).add_padding(0);
   EXPECT_TRUE(read(out).options.empty());
 }

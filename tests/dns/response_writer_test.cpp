@@ -24,8 +24,8 @@ using testing::pointer_to;
 using testing::Section;
 
 constexpr std::uint16_t answer_flags = flag::qr | flag::rd | flag::ra;
-const Buffer address = {192, 0, 2, 1};
-const Buffer to_question = pointer_to(header_size);
+const Buffer host_address = {192, 0, 2, 1};
+const Buffer question_pointer = pointer_to(header_size);
 
 MessageBuilder reply_for(std::string_view name, std::uint16_t rr_type = type::a) {
   MessageBuilder message(answer_flags);
@@ -101,15 +101,16 @@ TEST_F(ResponseWriterTest, Rfc1035NamesAreCompressed) {
 
 TEST_F(ResponseWriterTest, Rfc4343AnOwnerThatEqualsTheQuestionIsAPointerToIt) {
   auto reply = reply_for("www.example");
-  reply.record(Section::answer, name_of("WWW.EXAMPLE"), type::a, address, 300);
+  reply.record(Section::answer, name_of("WWW.EXAMPLE"), type::a, host_address, 300);
   EXPECT_THAT(records_of(rewritten(reply.bytes())), ElementsAre("www.example. 300 A 192.0.2.1"));
 }
 
 TEST_F(ResponseWriterTest, Rfc4343RdataKeepsItsLetters) {
   // The letter case of the question is the client's: no name in rdata may point to it.
   auto reply = reply_for("WWW.example", type::cname);
-  reply.record(Section::answer, to_question, type::cname, joined({label_of("host"), pointer_to(header_size + 4)}), 50);
-  reply.record(Section::authority, pointer_to(header_size + 4), type::ns, to_question, 40);
+  reply.record(Section::answer, question_pointer, type::cname, joined({label_of("host"), pointer_to(header_size + 4)}),
+               50);
+  reply.record(Section::authority, pointer_to(header_size + 4), type::ns, question_pointer, 40);
   const auto message = rewritten(reply.bytes());
   EXPECT_THAT(records_of(message), ElementsAre("WWW.example. 50 CNAME host.example.", "example. 40 NS WWW.example."));
   for (const auto offset : writer_.pointer_offsets()) {
@@ -122,21 +123,22 @@ TEST_F(ResponseWriterTest, Rfc4343RdataKeepsItsLetters) {
 TEST_F(ResponseWriterTest, Rfc3597OnlyTheFirstTypesMayHaveCompressedRdata) {
   auto reply = reply_for("_ldap._tcp.example", type::srv);
   const auto target = joined({Buffer{0, 1, 0, 2, 0, 3}, label_of("host"), pointer_to(header_size + 11)});
-  reply.record(Section::answer, to_question, type::srv, target, 50);
-  reply.record(Section::additional, joined({label_of("host"), pointer_to(header_size + 11)}), type::a, address, 40);
+  reply.record(Section::answer, question_pointer, type::srv, target, 50);
+  reply.record(Section::additional, joined({label_of("host"), pointer_to(header_size + 11)}), type::a, host_address,
+               40);
   const auto message = rewritten(reply.bytes());
   EXPECT_THAT(records_of(message),
               ElementsAre("_ldap._tcp.example. 50 SRV 1 2 3 host.example.", "host.example. 40 A 192.0.2.1"));
-  // The target is uncompressed, and the owner name of its address points to it.
+  // The target is uncompressed, and the owner name of its host_address points to it.
   EXPECT_THAT(writer_.pointer_offsets(), ::testing::SizeIs(2));
 }
 
 TEST_F(ResponseWriterTest, TheOptIsLeftOutAndWhatPointsBehindItStaysRight) {
   auto reply = reply_for("www.example");
-  reply.record(Section::answer, to_question, type::a, address, 300);
+  reply.record(Section::answer, question_pointer, type::a, host_address, 300);
   reply.opt(testing::option_of(option::cookie, Buffer(8)));
   const auto behind = reply.size();
-  reply.record(Section::additional, name_of("ns.example"), type::a, address, 200);
+  reply.record(Section::additional, name_of("ns.example"), type::a, host_address, 200);
   reply.record(Section::additional, pointer_to(behind), type::txt, label_of("x"), 100);
   EXPECT_THAT(records_of(rewritten(reply.bytes())),
               ElementsAre("www.example. 300 A 192.0.2.1", "ns.example. 200 A 192.0.2.1", "ns.example. 100 TXT \"x\""));
@@ -144,7 +146,7 @@ TEST_F(ResponseWriterTest, TheOptIsLeftOutAndWhatPointsBehindItStaysRight) {
 
 TEST_F(ResponseWriterTest, UnknownTypesAreByteForByte) {
   auto reply = reply_for("www.example");
-  reply.record(Section::answer, to_question, 65'280, {0xC0, 0x0C, 1, 2, 3}, 300);
+  reply.record(Section::answer, question_pointer, 65'280, {0xC0, 0x0C, 1, 2, 3}, 300);
   EXPECT_THAT(records_of(rewritten(reply.bytes())), ElementsAre("www.example. 300 TYPE65280 \\# 5 C00C010203"));
 }
 
@@ -153,18 +155,18 @@ TEST_F(ResponseWriterTest, EveryLayoutWithNames) {
   auto reply = reply_for("www.example");
   for (const auto rr_type :
        {type::ns, type::md, type::mf, type::cname, type::mb, type::mg, type::mr, type::ptr, type::dname})
-    reply.record(Section::answer, to_question, rr_type, host);
+    reply.record(Section::answer, question_pointer, rr_type, host);
   for (const auto rr_type : {type::minfo, type::rp})
-    reply.record(Section::answer, to_question, rr_type, joined({host, host}));
+    reply.record(Section::answer, question_pointer, rr_type, joined({host, host}));
   for (const auto rr_type : {type::mx, type::afsdb, type::rt, type::kx})
-    reply.record(Section::answer, to_question, rr_type, joined({{0, 9}, host}));
-  reply.record(Section::answer, to_question, type::soa, joined({host, host, Buffer(20, 7)}));
-  reply.record(Section::answer, to_question, type::px, joined({{0, 9}, host, host}));
-  reply.record(Section::answer, to_question, type::rrsig, joined({Buffer(18, 1), host, Buffer(30, 2)}));
-  reply.record(Section::answer, to_question, type::nsec, joined({host, {0, 1, 64}}));
-  reply.record(Section::answer, to_question, type::naptr,
+    reply.record(Section::answer, question_pointer, rr_type, joined({{0, 9}, host}));
+  reply.record(Section::answer, question_pointer, type::soa, joined({host, host, Buffer(20, 7)}));
+  reply.record(Section::answer, question_pointer, type::px, joined({{0, 9}, host, host}));
+  reply.record(Section::answer, question_pointer, type::rrsig, joined({Buffer(18, 1), host, Buffer(30, 2)}));
+  reply.record(Section::answer, question_pointer, type::nsec, joined({host, {0, 1, 64}}));
+  reply.record(Section::answer, question_pointer, type::naptr,
                joined({Buffer(4), label_of("u"), label_of("x"), label_of(""), host}));
-  reply.record(Section::answer, to_question, type::https, joined({{0, 1}, host, {0, 3, 0, 2, 1, 187}}));
+  reply.record(Section::answer, question_pointer, type::https, joined({{0, 1}, host, {0, 3, 0, 2, 1, 187}}));
   const auto message = rewritten(reply.bytes());
   EXPECT_EQ(records_of(message), records_of(reply.bytes()));
   EXPECT_LT(message.size(), reply.size());
@@ -174,8 +176,8 @@ TEST_F(ResponseWriterTest, ManyNamesThanAreRememberedAreStillRight) {
   auto reply = reply_for("www.example");
   for (int i = 0; i < 1000; ++i) {
     const auto name = name_of("host-" + std::to_string(i % 700) + ".zone-" + std::to_string(i % 90) + ".example.org");
-    reply.record(Section::answer, to_question, type::ns, name);
-    reply.record(Section::additional, name, type::a, address);
+    reply.record(Section::answer, question_pointer, type::ns, name);
+    reply.record(Section::additional, name, type::a, host_address);
   }
   const auto sorted = [](std::vector<std::string> all) {
     std::ranges::sort(all);
@@ -191,11 +193,11 @@ TEST_F(ResponseWriterTest, ANameWhoseLabelsCannotBeToldApart) {
   auto before = reply_for("q.example", type::txt);
   Buffer text;
   for (int i = 0; i < 2; ++i) append(text, label_of(std::string(250, '\xC0')));
-  before.record(Section::answer, to_question, type::txt, text);
+  before.record(Section::answer, question_pointer, type::txt, text);
   EXPECT_EQ(records_of(rewritten(before.bytes())), records_of(before.bytes()));
   auto reply = reply_for("q.example");
-  reply.record(Section::answer, to_question, type::cname, name_of("000286884.000286884."), 60);
-  reply.record(Section::answer, name_of("000286884.000286884."), type::a, address, 60);
+  reply.record(Section::answer, question_pointer, type::cname, name_of("000286884.000286884."), 60);
+  reply.record(Section::answer, name_of("000286884.000286884."), type::a, host_address, 60);
   EXPECT_THAT(records_of(rewritten(reply.bytes())),
               ElementsAre("q.example. 60 CNAME 000286884.000286884.", "000286884.000286884. 60 A 192.0.2.1"));
 }
@@ -210,8 +212,8 @@ TEST_F(ResponseWriterTest, OwnersBeneathTheQuestionAreWrittenOnce) {
 
 TEST_F(ResponseWriterTest, NothingPointsBeyondWhatPointersReach) {
   auto reply = reply_for("www.example");
-  reply.record(Section::answer, to_question, 65'280, Buffer(0x4000));
-  for (int i = 0; i < 3; ++i) reply.record(Section::answer, name_of("far.example"), type::a, address);
+  reply.record(Section::answer, question_pointer, 65'280, Buffer(0x4000));
+  for (int i = 0; i < 3; ++i) reply.record(Section::answer, name_of("far.example"), type::a, host_address);
   EXPECT_EQ(records_of(rewritten(reply.bytes())), records_of(reply.bytes()));
 }
 
@@ -222,16 +224,16 @@ TEST_F(ResponseWriterTest, ALongestMessageThatWouldBecomeLongerIsRefused) {
   reply.record(Section::answer, long_name, type::txt, label_of("x"));
   const auto at = reply_for("www.example").size();
   while (reply.size() < 60'000)
-    reply.record(Section::answer, to_question, type::srv, joined({Buffer(6), pointer_to(at)}));
+    reply.record(Section::answer, question_pointer, type::srv, joined({Buffer(6), pointer_to(at)}));
   EXPECT_TRUE(rewritten(reply.bytes()).empty());
 }
 
 TEST_F(ResponseWriterTest, Rfc1034AnAliasStandsBeforeWhatItLeadsTo) {
   const auto to_example = pointer_to(header_size + 4);
   auto answer = reply_for("www.example");
-  answer.record(Section::answer, to_question, type::cname, joined({label_of("host"), to_example}), 50);
+  answer.record(Section::answer, question_pointer, type::cname, joined({label_of("host"), to_example}), 50);
   const auto to_host = pointer_to(answer.size() - 7);
-  answer.record(Section::answer, to_host, type::a, address, 40);
+  answer.record(Section::answer, to_host, type::a, host_address, 40);
   answer.record(Section::authority, to_example, type::mx, joined({{0, 10}, label_of("mail"), to_example}), 30);
   const auto message = aliased(answer.bytes(), name_of("www.example.corp.internal"));
   EXPECT_EQ(to_text(MessageView::parse(message)->question().name), "www.example.corp.internal.");
@@ -246,7 +248,7 @@ TEST_F(ResponseWriterTest, TheLongestNames) {
   const auto most_labels = joined({labels_of(127, 1), {0}});
   for (const auto& name : {longest, most_labels}) {
     MessageBuilder answer(answer_flags);
-    answer.question(name).record(Section::answer, to_question, type::a, address, 300);
+    answer.question(name).record(Section::answer, question_pointer, type::a, host_address, 300);
     auto other = name;
     other[1] = 'z';
     EXPECT_EQ(records_of(aliased(answer.bytes(), other)).size(), 2U);

@@ -9,7 +9,7 @@ namespace {
 
 using ::testing::ElementsAreArray;
 
-const Buffer address = {192, 0, 2, 1};
+const Buffer some_address = {192, 0, 2, 1};
 
 std::vector<std::uint32_t> ttls_of(Bytes message) {
   std::vector<std::uint32_t> ttls;
@@ -26,7 +26,7 @@ Buffer answer(const std::vector<std::uint32_t>& ttls) {
   message.question("a.example");
   constexpr Section sections[] = {Section::answer, Section::authority, Section::additional};
   for (std::size_t i = 0; i < ttls.size(); ++i) {
-    message.record(sections[i * 3 / ttls.size()], pointer_to(12), type::a, address, ttls[i]);
+    message.record(sections[i * 3 / ttls.size()], pointer_to(12), type::a, some_address, ttls[i]);
   }
   return message.opt({}, 5).bytes();
 }

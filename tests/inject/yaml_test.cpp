@@ -19,7 +19,7 @@ json::value only(const std::string& yaml) {
   return documents && documents->size() == 1 ? documents->front().value : json::value("not one document");
 }
 
-std::string error(const std::string& yaml) {
+std::string yaml_error(const std::string& yaml) {
   const auto documents = read_documents(yaml);
   return documents ? "none" : documents.error();
 }
@@ -66,11 +66,12 @@ TEST(YamlDocuments, TextsAreTheStream) {
 }
 
 TEST(YamlDocuments, SayWhatIsWrongAndWhere) {
-  EXPECT_EQ(error("a: 1\n---\nb: 1\nb: 2\n"), "4:1: the key `b` is there twice: of the two only one would be heard");
-  EXPECT_THAT(error("a: [1\n"), testing::StartsWith("2:1: "));
-  EXPECT_THAT(error("a: .nan\n"), testing::StartsWith("1:4: "));
-  EXPECT_THAT(error("? [a]\n: b\n"), testing::HasSubstr("a key is to be text"));
-  EXPECT_THAT(error(std::string(5000, '[')), testing::HasSubstr(": "));
+  EXPECT_EQ(yaml_error("a: 1\n---\nb: 1\nb: 2\n"),
+            "4:1: the key `b` is there twice: of the two only one would be heard");
+  EXPECT_THAT(yaml_error("a: [1\n"), testing::StartsWith("2:1: "));
+  EXPECT_THAT(yaml_error("a: .nan\n"), testing::StartsWith("1:4: "));
+  EXPECT_THAT(yaml_error("? [a]\n: b\n"), testing::HasSubstr("a key is to be text"));
+  EXPECT_THAT(yaml_error(std::string(5000, '[')), testing::HasSubstr(": "));
 }
 
 TEST(YamlDocuments, AliasesThatStandForTooMuchAreRefused) {
@@ -81,7 +82,7 @@ TEST(YamlDocuments, AliasesThatStandForTooMuchAreRefused) {
     for (int n = 1; n < 10; ++n) bomb += ", " + before;
     bomb += "]\n";
   }
-  EXPECT_THAT(error(bomb), testing::HasSubstr("stand for too much"));
+  EXPECT_THAT(yaml_error(bomb), testing::HasSubstr("stand for too much"));
 }
 
 TEST(YamlWriter, WritesWhatIsReadBackAsTheSame) {

@@ -81,9 +81,9 @@ class Asker final : public Request {
 };
 
 /// A client's query and the view of it.
-class TestQuery {
+class BuiltQuery {
  public:
-  explicit TestQuery(std::string_view name, std::uint16_t type = dns::type::a)
+  explicit BuiltQuery(std::string_view name, std::uint16_t type = dns::type::a)
       : bytes_(dns::testing::MessageBuilder().question(name, type).bytes()) {}
   [[nodiscard]] dns::QueryView view() const { return dns::parse_query(bytes_, {}).value(); }
 

@@ -12,16 +12,16 @@ namespace pillion::resolve {
 namespace {
 
 using testing::Asker;
+using testing::BuiltQuery;
 using testing::HandTurned;
 using testing::HoldingGroup;
-using testing::TestQuery;
 
 class InFlightTest : public ::testing::Test {
  protected:
-  void join(const TestQuery& query, Request& request) {
+  void join(const BuiltQuery& query, Request& request) {
     in_flight.join(query.view(), {.key = cache::key_of(query.view()), .group = &group}, request);
   }
-  bool refresh(const TestQuery& query) {
+  bool refresh(const BuiltQuery& query) {
     return in_flight.refresh(query.view(), {.key = cache::key_of(query.view()), .group = &group});
   }
 
@@ -34,7 +34,7 @@ class InFlightTest : public ::testing::Test {
 
 TEST_F(InFlightTest, OneQuestionForManyWhoAsk) {
   std::vector<Asker> askers(10'000);
-  for (auto& asker : askers) join(TestQuery("www.example"), asker);
+  for (auto& asker : askers) join(BuiltQuery("www.example"), asker);
   ASSERT_EQ(group.asked.size(), 1U);
   EXPECT_EQ(metrics.coalesced.value(), 9'999U);
   group.answer_with_address();
@@ -44,17 +44,17 @@ TEST_F(InFlightTest, OneQuestionForManyWhoAsk) {
 TEST_F(InFlightTest, MoreThanTheLimitAreRefused) {
   std::deque<Asker> askers;
   for (std::size_t i = 0; i < InFlight::max_in_flight; ++i) {
-    join(TestQuery("n" + std::to_string(i) + ".example"), askers.emplace_back());
+    join(BuiltQuery("n" + std::to_string(i) + ".example"), askers.emplace_back());
   }
   Asker late;
-  join(TestQuery("late.example"), late);
+  join(BuiltQuery("late.example"), late);
   EXPECT_EQ(late.answers, 1);
   EXPECT_EQ(late.rcode, dns::rcode::refused);
   EXPECT_EQ(late.text, "too many queries under way");
-  EXPECT_FALSE(refresh(TestQuery("late.example")));
+  EXPECT_FALSE(refresh(BuiltQuery("late.example")));
   // What is under way already can still be joined.
   Asker joining;
-  join(TestQuery("n7.example"), joining);
+  join(BuiltQuery("n7.example"), joining);
   EXPECT_EQ(joining.answers, 0);
 
   // Each of them is found and taken out, whoever shares its bucket.
@@ -62,7 +62,7 @@ TEST_F(InFlightTest, MoreThanTheLimitAreRefused) {
   for (const auto& asker : askers) ASSERT_EQ(asker.answers, 1);
   EXPECT_EQ(joining.answers, 1);
   Asker again;
-  join(TestQuery("late.example"), again);
+  join(BuiltQuery("late.example"), again);
   EXPECT_EQ(group.asked.size(), 1U);
 }
 
@@ -92,7 +92,7 @@ TEST_F(InFlightTest, WhoCannotTakeTheAnswerYetKeepsIt) {
   Asker quick;
   for (Request* const request :
        {static_cast<Request*>(&slow), static_cast<Request*>(&quick), static_cast<Request*>(&another)})
-    join(TestQuery("www.example"), *request);
+    join(BuiltQuery("www.example"), *request);
   group.answer_with_address();
   EXPECT_EQ(quick.answers, 1);
   EXPECT_EQ(slow.answers, 0);
@@ -110,7 +110,7 @@ TEST_F(InFlightTest, WhoCannotTakeTheAnswerYetKeepsIt) {
 
 TEST_F(InFlightTest, AFailureIsSmallAndIsNotKept) {
   SlowAsker slow(0);
-  join(TestQuery("www.example"), slow);
+  join(BuiltQuery("www.example"), slow);
   group.fail();
   EXPECT_EQ(slow.answers, 1);
   EXPECT_FALSE(slow.kept);
@@ -120,8 +120,8 @@ TEST_F(InFlightTest, WithoutMemoryForItWhoCannotTakeTheAnswerIsRefused) {
   memory.output.take_anyway(memory.output.limit() - 10);
   SlowAsker slow(0);
   Asker quick;
-  join(TestQuery("www.example"), slow);
-  join(TestQuery("www.example"), quick);
+  join(BuiltQuery("www.example"), slow);
+  join(BuiltQuery("www.example"), quick);
   group.answer_with_address();
   EXPECT_EQ(slow.rcode, dns::rcode::refused);
   EXPECT_EQ(slow.text, "no memory for the answer");
@@ -140,10 +140,10 @@ TEST_F(InFlightTest, WhoeverAsksAgainFromWithinTheAnswerStartsAnew) {
    private:
     std::function<void(Request&)> ask_again_;
   };
-  Insistent insistent([this](Request& request) { join(TestQuery("www.example"), request); });
+  Insistent insistent([this](Request& request) { join(BuiltQuery("www.example"), request); });
   Asker other;
-  join(TestQuery("www.example"), insistent);
-  join(TestQuery("www.example"), other);
+  join(BuiltQuery("www.example"), insistent);
+  join(BuiltQuery("www.example"), other);
   group.fail();
   EXPECT_EQ(insistent.answers, 1);
   EXPECT_EQ(other.answers, 1);
@@ -153,10 +153,10 @@ TEST_F(InFlightTest, WhoeverAsksAgainFromWithinTheAnswerStartsAnew) {
 }
 
 TEST_F(InFlightTest, ARefreshIsAskedOnceAndCanBeJoined) {
-  EXPECT_TRUE(refresh(TestQuery("www.example")));
-  EXPECT_TRUE(refresh(TestQuery("www.example")));
+  EXPECT_TRUE(refresh(BuiltQuery("www.example")));
+  EXPECT_TRUE(refresh(BuiltQuery("www.example")));
   Asker asker;
-  join(TestQuery("www.example"), asker);
+  join(BuiltQuery("www.example"), asker);
   EXPECT_EQ(group.asked.size(), 1U);
   group.answer_with_address();
   EXPECT_EQ(asker.answers, 1);
@@ -167,19 +167,19 @@ TEST_F(InFlightTest, WhatIsDroppedIsAnsweredToWhoWaitsAndJoinedByNobodyElse) {
   Asker early;
   Asker other;
   Asker late;
-  join(TestQuery("www.example"), early);
-  join(TestQuery("www.internal"), other);
+  join(BuiltQuery("www.example"), early);
+  join(BuiltQuery("www.internal"), other);
   const auto changed = dns::parse_name("www.example").value();
   in_flight.sort_out(
       [&](dns::Bytes name) { return dns::equal_names(name, changed) ? cache::Fate::dropped : cache::Fate::kept; });
-  join(TestQuery("www.example"), late);
+  join(BuiltQuery("www.example"), late);
   ASSERT_EQ(group.asked.size(), 3U);
   group.answer_with_address();
   EXPECT_EQ(early.answers, 1);
   EXPECT_EQ(late.answers, 0);
   // The other one is under way as before.
   Asker joining;
-  join(TestQuery("www.internal"), joining);
+  join(BuiltQuery("www.internal"), joining);
   ASSERT_EQ(group.asked.size(), 2U);
   group.answer_with_address();
   EXPECT_EQ(other.answers, 1);
@@ -192,7 +192,7 @@ TEST_F(InFlightTest, AllThatShareABucketAreSortedOut) {
   constexpr int count = 5'000;
   std::deque<Asker> askers;
   const auto name = [](int i) { return "n" + std::to_string(i) + ".example"; };
-  for (int i = 0; i < count; ++i) join(TestQuery(name(i)), askers.emplace_back());
+  for (int i = 0; i < count; ++i) join(BuiltQuery(name(i)), askers.emplace_back());
   std::size_t looked_at = 0;
   in_flight.sort_out(
       [&](dns::Bytes /*name*/) { return ++looked_at % 2 == 0 ? cache::Fate::dropped : cache::Fate::kept; });

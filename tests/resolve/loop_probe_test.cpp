@@ -12,10 +12,10 @@ using namespace std::chrono_literals;
 using dns::testing::joined;
 using dns::testing::labels_of;
 using dns::testing::name_of;
+using testing::BuiltQuery;
 using ::testing::ElementsAre;
 using testing::HandTurned;
 using testing::HoldingGroup;
-using testing::TestQuery;
 
 class CountingLog final : public runtime::Log {
  public:
@@ -48,17 +48,17 @@ TEST_F(LoopProbeTest, KnowsTheQuestionOfAnotherShard) {
   HoldingGroup other_group;
   LoopProbe other(schedule, 0x123456789ABCDEF0, other_group, "cluster", name_of("cluster.local"));
   other.start();
-  EXPECT_TRUE(probe.is_asked_by(TestQuery(other_group.asked[0].name, dns::type::hinfo).view()));
+  EXPECT_TRUE(probe.is_asked_by(BuiltQuery(other_group.asked[0].name, dns::type::hinfo).view()));
 }
 
 TEST_F(LoopProbeTest, KnowsItsOwnQuestionWhateverItsCase) {
   probe.start();
   auto name = group.asked[0].name;
-  EXPECT_TRUE(probe.is_asked_by(TestQuery(name, dns::type::hinfo).view()));
-  EXPECT_FALSE(probe.is_asked_by(TestQuery(name, dns::type::a).view()));
-  EXPECT_FALSE(probe.is_asked_by(TestQuery("a." + name, dns::type::hinfo).view()));
+  EXPECT_TRUE(probe.is_asked_by(BuiltQuery(name, dns::type::hinfo).view()));
+  EXPECT_FALSE(probe.is_asked_by(BuiltQuery(name, dns::type::a).view()));
+  EXPECT_FALSE(probe.is_asked_by(BuiltQuery("a." + name, dns::type::hinfo).view()));
   for (auto& c : name) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  EXPECT_TRUE(probe.is_asked_by(TestQuery(name, dns::type::hinfo).view()));
+  EXPECT_TRUE(probe.is_asked_by(BuiltQuery(name, dns::type::hinfo).view()));
 }
 
 TEST_F(LoopProbeTest, AsksAgainAfterAFailureUntilStopped) {

@@ -15,9 +15,9 @@ using dns::testing::MessageBuilder;
 using dns::testing::name_of;
 using dns::testing::Section;
 using testing::Asker;
+using testing::BuiltQuery;
 using testing::HandTurned;
 using testing::HoldingGroup;
-using testing::TestQuery;
 
 class SearchWalkTest : public ::testing::Test {
  protected:
@@ -32,7 +32,7 @@ class SearchWalkTest : public ::testing::Test {
     resolver.emplace(schedule, random, log, memory, std::move(setup));
   }
   void ask(const std::string& name, Request& request) {
-    const TestQuery query(name);
+    const BuiltQuery query(name);
     const auto view = query.view();
     const auto found = resolver->look(view);
     ASSERT_FALSE(found.answer);

@@ -21,7 +21,7 @@ asio::awaitable<void> steps(asio::io_context& io, int count, int& done) {
   ++done;
 }
 
-asio::awaitable<void> fail() {
+asio::awaitable<void> fail_with_exception() {
   throw std::runtime_error("no luck");
   co_return;
 }
@@ -57,7 +57,7 @@ TEST_F(TaskGroupTest, CountsWhatRuns) {
 
 TEST_F(TaskGroupTest, ReportsFailuresByNameAndGoesOn) {
   int done = 0;
-  group.spawn(fail(), "unlucky");
+  group.spawn(fail_with_exception(), "unlucky");
   group.spawn(fail_strangely(), "strange");
   group.spawn(steps(io, 3, done), "fine");
   EXPECT_NO_THROW(io.run());

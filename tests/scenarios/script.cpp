@@ -33,12 +33,6 @@ std::vector<std::string> words_of(std::string_view line, const Place& place) {
   }
 }
 
-bool is_number(std::string_view text, std::string_view more = "") {
-  return !text.empty() && std::ranges::all_of(text, [&](char c) {
-    return (c >= '0' && c <= '9') || more.find(c) != std::string_view::npos;
-  });
-}
-
 // scenario "NAME" RFC NUMBER SECTION, RFC NUMBER SECTION …
 Scenario read_head(const Statement& statement) {
   Words words(statement);
@@ -65,6 +59,18 @@ bool goes_on(const std::vector<std::string>& words) {
 }
 
 }  // namespace
+
+bool is_number(std::string_view text, std::string_view more) {
+  return !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= '0' && c <= '9') || more.find(c) != std::string_view::npos;
+  });
+}
+
+std::string as_list(const std::vector<std::string>& lines) {
+  std::string text;
+  for (const auto& line : lines) text += "\n  " + line;
+  return text;
+}
 
 std::vector<Scenario> read_scenarios(std::string_view text, const std::string& file) {
   std::vector<Scenario> scenarios;

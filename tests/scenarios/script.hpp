@@ -39,6 +39,11 @@ struct Scenario {
 /// statement stands before the first scenario.
 [[nodiscard]] std::vector<Scenario> read_scenarios(std::string_view text, const std::string& file);
 
+/// True if it is not empty and has only digits and characters of `more`.
+[[nodiscard]] bool is_number(std::string_view text, std::string_view more = "");
+/// Each line after a line break and two spaces.
+[[nodiscard]] std::string as_list(const std::vector<std::string>& lines);
+
 /// The words of a statement, one taken after the other.
 class Words {
  public:

@@ -9,12 +9,6 @@ namespace {
 
 using Failure = upstream::Error;
 
-std::string joined(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const auto& line : lines) text += "\n  " + line;
-  return text;
-}
-
 void expect_count(Words& words, std::string_view of, double actual, unsigned long expected) {
   if (actual != static_cast<double>(expected))
     words.fail(std::string(of) + " is " + std::to_string(static_cast<long>(actual)) + ", not " +
@@ -44,7 +38,7 @@ void see_asked(StageServer& server, Words& words) {
   const auto question = read_arrival(words);
   if (!server.see(question))
     words.fail(server.name + " is not asked " + question +
-               (before.empty() ? ", nor anything else" : ", but" + joined(before)));
+               (before.empty() ? ", nor anything else" : ", but" + as_list(before)));
 }
 
 void see_is(StageServer& server, Words& words) {

@@ -5,10 +5,6 @@
 namespace pillion::scenarios {
 namespace {
 
-bool is_number(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
 QueryOptions take_options(Words& words) {
   QueryOptions options;
   while (!words.empty()) {
@@ -40,12 +36,6 @@ Outcome take_failure(Words& words) {
   const auto code = static_cast<std::uint16_t>(words.take_number("the code of the error"));
   outcome.reply.errors.push_back({.info_code = code, .text = words.take_quoted("the text of the error")});
   return outcome;
-}
-
-std::string joined(const std::vector<std::string>& lines) {
-  std::string text;
-  for (const auto& line : lines) text += "\n  " + line;
-  return text;
 }
 
 }  // namespace
@@ -151,7 +141,7 @@ void Stage::play_group(FakeGroup& group, const std::string& name, Words& words) 
     const auto question = to_text(read_question(words));
     if (!group.see(question))
       words.fail(name + " is not asked " + question +
-                 (before.empty() ? ", nor anything else" : ", but" + joined(before)));
+                 (before.empty() ? ", nor anything else" : ", but" + as_list(before)));
     return;
   }
   nothing_unseen(words);
@@ -291,7 +281,7 @@ std::vector<std::string> Stage::unseen() const {
 }
 
 void Stage::nothing_unseen(const Words& words) const {
-  if (const auto all = unseen(); !all.empty()) words.fail("before this, the scenario does not say that" + joined(all));
+  if (const auto all = unseen(); !all.empty()) words.fail("before this, the scenario does not say that" + as_list(all));
 }
 
 }  // namespace pillion::scenarios

@@ -17,7 +17,7 @@ using dns::QueryError;
 
 const runtime::Time start = runtime::Time{} + 1h;
 
-ClientAddress client(std::uint32_t n) {
+ClientAddress address_of(std::uint32_t n) {
   ClientAddress address{};
   address[10] = address[11] = 0xff;
   for (std::size_t i = 0; i < 4; ++i) address[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
@@ -39,11 +39,11 @@ class ClientTableTest : public ::testing::Test {
                                                                 .in_flight = 16})
       : table(limits, 7) {}
 
-  ClientRecord& udp(std::uint32_t n) { return table.record_of(client(n), Transport::udp, now); }
+  ClientRecord& udp(std::uint32_t n) { return table.record_of(address_of(n), Transport::udp, now); }
   Connection& connect(std::uint32_t n) {
     auto& connection = connections.emplace_back();
     connection.idle = now;
-    table.add_connection(connection, client(n), now);
+    table.add_connection(connection, address_of(n), now);
     return connection;
   }
   /// How many of these the table admits at once.
@@ -53,7 +53,7 @@ class ClientTableTest : public ::testing::Test {
     return taken;
   }
   bool invalid(std::uint32_t n, Transport transport) {
-    return table.count_invalid(table.record_of(client(n), transport, now), QueryError::long_name, transport, now);
+    return table.count_invalid(table.record_of(address_of(n), transport, now), QueryError::long_name, transport, now);
   }
 
   std::deque<Connection> connections;
@@ -62,7 +62,7 @@ class ClientTableTest : public ::testing::Test {
 };
 
 TEST(ClientAddressText, ReadsAsPeopleWriteIt) {
-  EXPECT_EQ(to_string(client(0x0a010203)), "10.1.2.3");
+  EXPECT_EQ(to_string(address_of(0x0a010203)), "10.1.2.3");
   ClientAddress v6{0x20, 0x01, 0x0d, 0xb8};
   v6[15] = 1;
   EXPECT_EQ(to_string(v6), "2001:db8::1");
@@ -70,9 +70,9 @@ TEST(ClientAddressText, ReadsAsPeopleWriteIt) {
 
 TEST(HashAddress, SpreadsNeighboursAndFollowsTheSeed) {
   std::set<std::size_t> seen;
-  for (std::uint32_t n = 0; n < 10'000; ++n) seen.insert(HashAddress{1}(client(n)) % 65'536);
+  for (std::uint32_t n = 0; n < 10'000; ++n) seen.insert(HashAddress{1}(address_of(n)) % 65'536);
   EXPECT_GT(seen.size(), 9'000U);
-  EXPECT_NE(HashAddress{1}(client(1)), HashAddress{2}(client(1)));
+  EXPECT_NE(HashAddress{1}(address_of(1)), HashAddress{2}(address_of(1)));
 }
 
 TEST_F(ClientTableTest, CountsByClientAndReason) {
@@ -80,13 +80,13 @@ TEST_F(ClientTableTest, CountsByClientAndReason) {
   static_cast<void>(table.count_invalid(udp(1), QueryError::long_name, Transport::udp, now));
   static_cast<void>(table.count_invalid(udp(1), QueryError::long_name, Transport::udp, now));
   static_cast<void>(table.count_invalid(udp(2), QueryError::long_name, Transport::udp, now));
-  const auto* const record = table.find(client(1));
+  const auto* const record = table.find(address_of(1));
   ASSERT_NE(record, nullptr);
   EXPECT_EQ(record->facts.invalid[QueryError::short_header], 1U);
   EXPECT_EQ(record->facts.invalid[QueryError::long_name], 2U);
   EXPECT_EQ(record->unreported, 3U);
-  EXPECT_EQ(table.find(client(2))->unreported, 1U);
-  EXPECT_EQ(table.find(client(3)), nullptr);
+  EXPECT_EQ(table.find(address_of(2))->unreported, 1U);
+  EXPECT_EQ(table.find(address_of(3)), nullptr);
 }
 
 TEST_F(ClientTableTest, ALoneClientGetsThreeQuartersOfThePlaces) {
@@ -118,18 +118,18 @@ TEST_F(ClientTableTest, PlacesThatComeFreeGoToThoseWhoHoldLess) {
 
 TEST_F(ClientTableTest, ConnectionsAreSharedByTheSameRule) {
   std::size_t held = 0;
-  for (; !table.judge_connection(client(1), now).refusal; ++held) connect(1);
+  for (; !table.judge_connection(address_of(1), now).refusal; ++held) connect(1);
   EXPECT_EQ(held, 12U);
-  EXPECT_EQ(table.judge_connection(client(1), now).refusal, Refusal::client_share);
-  EXPECT_EQ(table.judge_connection(client(2), now).refusal, std::nullopt);
+  EXPECT_EQ(table.judge_connection(address_of(1), now).refusal, Refusal::client_share);
+  EXPECT_EQ(table.judge_connection(address_of(2), now).refusal, std::nullopt);
   for (std::uint32_t n = 2; n < 6; ++n) connect(n);
-  EXPECT_EQ(table.judge_connection(client(7), now).refusal, Refusal::connection_limit);
+  EXPECT_EQ(table.judge_connection(address_of(7), now).refusal, Refusal::connection_limit);
 }
 
 TEST_F(ClientTableTest, AtTheLimitTheIdleConnectionOfWhoHasTheMostMakesRoom) {
   for (int i = 0; i < 12; ++i) connect(1);
   for (int i = 0; i < 4; ++i) connect(2);
-  const auto arrival = [&](std::uint32_t n) { return table.judge_connection(client(n), now); };
+  const auto arrival = [&](std::uint32_t n) { return table.judge_connection(address_of(n), now); };
   EXPECT_EQ(arrival(3).refusal, Refusal::connection_limit) << "all were active a moment ago";
   now += 1s;
   // The first is in use, the second active.
@@ -155,7 +155,7 @@ TEST_F(ClientTableTest, TheLongestIdleConnectionIsKnownToASecond) {
       table.note_activity(connections[i], now);
     }
   }
-  EXPECT_EQ(table.judge_connection(client(3), now).in_favour, &connections[7]);
+  EXPECT_EQ(table.judge_connection(address_of(3), now).in_favour, &connections[7]);
 }
 
 TEST_F(ClientTableTest, ASearchAmongConnectionsInUseEndsAndGoesOnNextTime) {
@@ -163,14 +163,14 @@ TEST_F(ClientTableTest, ASearchAmongConnectionsInUseEndsAndGoesOnNextTime) {
   for (int i = 0; i < 100; ++i) {
     auto& connection = connections.emplace_back();
     connection.idle.reset();
-    wide.add_connection(connection, client(1), now);
+    wide.add_connection(connection, address_of(1), now);
   }
   connections[50].idle = now;
   now += 2s;
   int searches = 1;
-  while (wide.judge_connection(client(1), now).in_favour == nullptr) ++searches;
+  while (wide.judge_connection(address_of(1), now).in_favour == nullptr) ++searches;
   EXPECT_EQ(searches, 4) << "of 16 connections each";
-  EXPECT_EQ(wide.judge_connection(client(1), now).in_favour, &connections[50]);
+  EXPECT_EQ(wide.judge_connection(address_of(1), now).in_favour, &connections[50]);
   for (auto& connection : connections) wide.remove_connection(connection, now);
   EXPECT_EQ(wide.connections(), 0U);
 }
@@ -184,18 +184,18 @@ TEST_F(OneConnectionEach, ThoseWhoHoldTheSameTakeTurns) {
   for (std::uint32_t n = 0; n < 16; ++n) connect(n);
   now += 2s;
   for (std::size_t i = 0; i < 8; ++i) connections[i].idle.reset();
-  EXPECT_EQ(table.judge_connection(client(99), now).refusal, Refusal::connection_limit) << "of eight looked at";
-  EXPECT_EQ(table.judge_connection(client(99), now).in_favour, &connections[8]);
+  EXPECT_EQ(table.judge_connection(address_of(99), now).refusal, Refusal::connection_limit) << "of eight looked at";
+  EXPECT_EQ(table.judge_connection(address_of(99), now).in_favour, &connections[8]);
 }
 
 TEST_F(OneConnectionEach, AtAClientsOwnLimitItsOwnConnectionMakesRoom) {
   connect(1);
   connect(1);
   connect(2);
-  EXPECT_EQ(table.judge_connection(client(1), now).refusal, Refusal::client_limit);
+  EXPECT_EQ(table.judge_connection(address_of(1), now).refusal, Refusal::client_limit);
   now += 1s;
-  EXPECT_EQ(table.judge_connection(client(1), now).in_favour, &connections.front());
-  EXPECT_EQ(table.judge_connection(client(2), now).in_favour, nullptr);
+  EXPECT_EQ(table.judge_connection(address_of(1), now).in_favour, &connections.front());
+  EXPECT_EQ(table.judge_connection(address_of(2), now).in_favour, nullptr);
 }
 
 TEST_F(ClientTableTest, ForgetsTheOneThatWasQuietForTheLongest) {
@@ -208,18 +208,18 @@ TEST_F(ClientTableTest, ForgetsTheOneThatWasQuietForTheLongest) {
   static_cast<void>(udp(0));
   static_cast<void>(udp(many));
   EXPECT_EQ(table.size(), many + 2);
-  EXPECT_NE(table.find(client(0)), nullptr);
-  EXPECT_EQ(table.find(client(1)), nullptr);
-  EXPECT_NE(table.find(client(many)), nullptr);
+  EXPECT_NE(table.find(address_of(0)), nullptr);
+  EXPECT_EQ(table.find(address_of(1)), nullptr);
+  EXPECT_NE(table.find(address_of(many)), nullptr);
   for (std::uint32_t n = 0; n < 3 * many; ++n) static_cast<void>(udp(10'000 + n));
-  EXPECT_NE(table.find(client(many + 1)), nullptr) << "has a query in flight";
-  EXPECT_NE(table.find(client(many + 2)), nullptr) << "has a connection";
+  EXPECT_NE(table.find(address_of(many + 1)), nullptr) << "has a query in flight";
+  EXPECT_NE(table.find(address_of(many + 2)), nullptr) << "has a connection";
 }
 
 TEST_F(ClientTableTest, ForgedAddressesPushOutNobodyWhoWasConnected) {
   static_cast<void>(invalid(1, Transport::tcp));
   for (std::uint32_t n = 10; n < 10'000; ++n) static_cast<void>(udp(n));
-  ASSERT_NE(table.find(client(1)), nullptr);
+  ASSERT_NE(table.find(address_of(1)), nullptr);
   EXPECT_EQ(table.snapshot(now).front().score, 1U);
   EXPECT_EQ(table.size(), ClientTable::max_quiet + 1);
 }
@@ -236,18 +236,18 @@ TEST_F(Bans, SoManyInvalidMessagesInAMinute) {
   now += 20s;
   EXPECT_FALSE(invalid(1, Transport::tcp));
   now += 20s;
-  EXPECT_FALSE(table.find_banned(client(1)));
+  EXPECT_FALSE(table.find_banned(address_of(1)));
   EXPECT_TRUE(invalid(1, Transport::tcp));
-  EXPECT_TRUE(table.find_banned(client(1)));
-  EXPECT_EQ(table.judge_connection(client(1), now).refusal, Refusal::banned);
-  EXPECT_EQ(table.judge_connection(client(2), now).refusal, std::nullopt);
+  EXPECT_TRUE(table.find_banned(address_of(1)));
+  EXPECT_EQ(table.judge_connection(address_of(1), now).refusal, Refusal::banned);
+  EXPECT_EQ(table.judge_connection(address_of(2), now).refusal, std::nullopt);
   EXPECT_EQ(table.next_ban_end(), now + 5min);
   EXPECT_FALSE(invalid(1, Transport::tcp)) << "is banned already";
   EXPECT_EQ(table.end_ban(now + 5min - 1ns), nullptr);
   now += 5min;
   ASSERT_NE(table.end_ban(now), nullptr);
   EXPECT_EQ(table.end_ban(now), nullptr);
-  EXPECT_EQ(table.judge_connection(client(1), now).refusal, std::nullopt);
+  EXPECT_EQ(table.judge_connection(address_of(1), now).refusal, std::nullopt);
 }
 
 TEST_F(Bans, TheScoreDecays) {
@@ -266,7 +266,7 @@ TEST_F(Bans, NeverOnTheEvidenceOfDatagrams) {
 TEST_F(Bans, NeverOfALoopbackAddress) {
   ClientAddress v6{};
   v6[15] = 1;
-  for (const auto& address : {client(0x7f000001), client(0x7f123456), v6}) {
+  for (const auto& address : {address_of(0x7f000001), address_of(0x7f123456), v6}) {
     for (int i = 0; i < 100; ++i) {
       auto& record = table.record_of(address, Transport::tcp, now);
       EXPECT_FALSE(table.count_invalid(record, QueryError::long_name, Transport::tcp, now));
@@ -283,7 +283,7 @@ TEST_F(Bans, AreBoundedAndNotForgottenBefore) {
   }
   const auto* const ended = table.end_ban(now);
   ASSERT_NE(ended, nullptr);
-  EXPECT_EQ(ended->facts.address, client(0)) << "the oldest";
+  EXPECT_EQ(ended->facts.address, address_of(0)) << "the oldest";
   EXPECT_EQ(table.end_ban(now), nullptr);
   for (std::uint32_t n = 100'000; n < 110'000; ++n) static_cast<void>(invalid(n, Transport::tcp));
   EXPECT_EQ(table.banned(), many);
@@ -297,7 +297,7 @@ TEST_F(Bans, TheSnapshotSaysWhatIsKnown) {
   static_cast<void>(invalid(3, Transport::tcp));
   const auto all = table.snapshot(now + 30s);
   ASSERT_EQ(all.size(), 3U);
-  EXPECT_EQ(all[0].address, client(1));
+  EXPECT_EQ(all[0].address, address_of(1));
   EXPECT_EQ(all[0].banned_until, now + 5min);
   EXPECT_EQ(all[0].invalid[QueryError::long_name], 3U);
   EXPECT_EQ(all[0].last_seen, now);
@@ -340,16 +340,16 @@ class ClientTableProperty : public ::testing::TestWithParam<unsigned> {
   void connect(std::uint32_t n) {
     const auto before = table.connections();
     const auto own = held[n].connections.size();
-    const auto arrival = table.judge_connection(client(n), now);
+    const auto arrival = table.judge_connection(address_of(n), now);
     if (arrival.refusal) {
       ASSERT_EQ(arrival.in_favour, nullptr);
-      ASSERT_TRUE(own > 0 || before == limit || table.find_banned(client(n))) << "a newcomer finds room";
+      ASSERT_TRUE(own > 0 || before == limit || table.find_banned(address_of(n))) << "a newcomer finds room";
       return;
     }
     if (arrival.in_favour != nullptr) close(*arrival.in_favour);
     held[n].connections.push_back(std::make_unique<Connection>());
     held[n].connections.back()->idle = now;
-    table.add_connection(*held[n].connections.back(), client(n), now);
+    table.add_connection(*held[n].connections.back(), address_of(n), now);
   }
   void close(ClientConnection& connection) {
     auto& own = held.at(connection.client()->facts.address[15]).connections;
@@ -357,7 +357,7 @@ class ClientTableProperty : public ::testing::TestWithParam<unsigned> {
     std::erase_if(own, [&](const auto& one) { return one.get() == &connection; });
   }
   void ask(std::uint32_t n) {
-    auto& record = table.record_of(client(n), Transport::udp, now);
+    auto& record = table.record_of(address_of(n), Transport::udp, now);
     const auto own = record.facts.in_flight;
     const auto refusal = table.take_place(record, now);
     ASSERT_TRUE(!refusal || own > 0 || table.in_flight() == limit) << "a newcomer finds room";
@@ -385,7 +385,7 @@ class ClientTableProperty : public ::testing::TestWithParam<unsigned> {
         return table.note_activity(*own.connections.back(), now);
       default: {
         const auto transport = random() % 2 == 0 ? Transport::tcp : Transport::udp;
-        auto& record = table.record_of(client(n), transport, now);
+        auto& record = table.record_of(address_of(n), transport, now);
         static_cast<void>(table.count_invalid(record, QueryError::long_name, transport, now));
         while (table.end_ban(now) != nullptr) continue;
       }
@@ -397,7 +397,7 @@ class ClientTableProperty : public ::testing::TestWithParam<unsigned> {
     for (const auto& [n, own] : held) {
       connections += own.connections.size();
       queries += own.queries.size();
-      const auto* const record = table.find(client(n));
+      const auto* const record = table.find(address_of(n));
       if (own.connections.empty() && own.queries.empty()) continue;
       ASSERT_NE(record, nullptr);
       ASSERT_EQ(record->facts.connections, own.connections.size());

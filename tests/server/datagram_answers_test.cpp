@@ -16,8 +16,8 @@
 namespace pillion::server {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 test::FileDescriptor bound(const std::string& address) {
   const auto local = test::SocketAddress::of(address, 0);
@@ -86,7 +86,7 @@ TEST(DatagramAnswers, EachClientGetsItsOwnAsSeparateDatagrams) {
     add(answers, one.path(), "2nd..");
     add(answers, other.path(), "4th..");
     EXPECT_EQ(answers.send(server.get()), 0);
-    EXPECT_THAT(one.received(), testing::UnorderedElementsAre("first", "2nd..", "longer than that")) << address;
+    EXPECT_THAT(one.received(), ::testing::UnorderedElementsAre("first", "2nd..", "longer than that")) << address;
     EXPECT_THAT(other.received(), ElementsAre("third", "4th..")) << address;
     EXPECT_EQ(answers.send(server.get()), 0);
     EXPECT_THAT(one.received(), IsEmpty()) << "what was sent is forgotten";
@@ -101,7 +101,7 @@ TEST(DatagramAnswers, ThoseOfOneLengthToOneClientLeaveTogether) {
   for (const char* text : {"aa", "bb", "c", "dd"}) add(answers, one.read_joined().path(), text);
   add(answers, other.read_joined().path(), "ee");
   EXPECT_EQ(answers.send(server.get()), 0);
-  EXPECT_THAT(one.received(), testing::UnorderedElementsAre("aabbdd", "c"));
+  EXPECT_THAT(one.received(), ::testing::UnorderedElementsAre("aabbdd", "c"));
   EXPECT_THAT(other.received(), ElementsAre("ee"));
 }
 
@@ -122,10 +122,10 @@ TEST(DatagramAnswers, MoreThanOneMessageMayHoldAndOneCallMaySend) {
     add(answers, others.path(), std::string(1 + i % 3, 'o'));
   }
   EXPECT_EQ(answers.send(server.get()), 0);
-  EXPECT_THAT(large.received(), ElementsAre(testing::SizeIs(52 * 1232), testing::SizeIs(13 * 1232)));
+  EXPECT_THAT(large.received(), ElementsAre(::testing::SizeIs(52 * 1232), ::testing::SizeIs(13 * 1232)));
   const auto numbers = many.received();
-  EXPECT_THAT(numbers,
-              ElementsAre(testing::SizeIs(180), testing::SizeIs(180), testing::SizeIs(180), testing::SizeIs(60)));
+  EXPECT_THAT(numbers, ElementsAre(::testing::SizeIs(180), ::testing::SizeIs(180), ::testing::SizeIs(180),
+                                   ::testing::SizeIs(60)));
   EXPECT_EQ(std::accumulate(numbers.begin(), numbers.end(), std::string()), sent);
   EXPECT_EQ(others.received().size(), 200);
 }
@@ -157,7 +157,7 @@ TEST(DatagramAnswers, WhereAMessageIsNotCutEachLeavesAlone) {
   for (int turn = 0; turn < 2; ++turn) {
     for (const char* text : {"1.", "2.", "three", "4."}) add(answers, client.path(), text);
     EXPECT_EQ(answers.send(server.get()), 0);
-    EXPECT_THAT(client.received(), testing::UnorderedElementsAre("1.", "2.", "three", "4."));
+    EXPECT_THAT(client.received(), ::testing::UnorderedElementsAre("1.", "2.", "three", "4."));
   }
 }
 
@@ -172,7 +172,7 @@ TEST(DatagramAnswers, WhatCannotBeSentIsCountedAndTheOthersLeave) {
   add(answers, nowhere, "lost");
   add(answers, client.path(), "other");
   EXPECT_EQ(answers.send(server.get()), 2);
-  EXPECT_THAT(client.received(), testing::UnorderedElementsAre("one", "other"));
+  EXPECT_THAT(client.received(), ::testing::UnorderedElementsAre("one", "other"));
 
   for (const char* text : {"aa", "bb"}) add(answers, client.read_joined().path(), text);
   EXPECT_EQ(answers.send(server.get()), 0);

@@ -61,7 +61,7 @@ class Echo final : public resolve::Group {
 };
 
 /// A client that keeps its answers in one buffer.
-class Client final : public Responder {
+class BufferingClient final : public Responder {
  public:
   [[nodiscard]] bool can_take() override { return takes; }
   [[nodiscard]] bool can_hold(std::size_t size) override { return size <= memory; }
@@ -117,7 +117,7 @@ class QueryHandlerTest : public ::testing::Test {
   SharedLimits limits{1};
   ClientAdmission admission{loop, log, {}, 7, metrics};
   QueryHandler handler{loop, config::Dns{}, limits, resolver, admission, memory, metrics};
-  Client client;
+  BufferingClient client;
 };
 
 TEST_F(QueryHandlerTest, AHitAllocatesNothing) {

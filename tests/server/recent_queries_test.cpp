@@ -26,10 +26,10 @@ TEST(RecentQueries, TheNewestFirstAndTheOldestMakesRoom) {
   queries.resize(3);
   constexpr std::array<std::uint8_t, 3> name{1, 'a', 0};
   for (std::uint16_t type = 1; type <= 2; ++type) queries.add({.answered_at = {}, .type = type}, name);
-  EXPECT_THAT(types(queries, 10), testing::ElementsAre(2, 1));
+  EXPECT_THAT(types(queries, 10), ::testing::ElementsAre(2, 1));
   for (std::uint16_t type = 3; type <= 5; ++type) queries.add({.answered_at = {}, .type = type}, name);
-  EXPECT_THAT(types(queries, 10), testing::ElementsAre(5, 4, 3));
-  EXPECT_THAT(types(queries, 2), testing::ElementsAre(5, 4));
+  EXPECT_THAT(types(queries, 10), ::testing::ElementsAre(5, 4, 3));
+  EXPECT_THAT(types(queries, 2), ::testing::ElementsAre(5, 4));
   EXPECT_EQ(queries.newest(1)[0].name_size, 3U);
 }
 

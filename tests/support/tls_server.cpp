@@ -10,7 +10,7 @@
 namespace pillion::test {
 namespace {
 
-void require(long result, std::string_view what) {
+void check_tls(long result, std::string_view what) {
   if (result <= 0) throw std::runtime_error(std::string(what) + ": " + take_tls_error());
 }
 
@@ -78,9 +78,9 @@ void require_client_certificate(SSL_CTX* context, const std::string& ca_pem) {
   const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(ca_pem.data(), static_cast<int>(ca_pem.size())),
                                                       BIO_free);
   const X509Pointer ca(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
-  require(ca != nullptr ? 1 : 0, "client CA");
-  require(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca.get()), "client CA");
-  require(SSL_CTX_add_client_CA(context, ca.get()), "client CA");
+  check_tls(ca != nullptr ? 1 : 0, "client CA");
+  check_tls(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca.get()), "client CA");
+  check_tls(SSL_CTX_add_client_CA(context, ca.get()), "client CA");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
 }
 
@@ -88,23 +88,23 @@ void require_client_certificate(SSL_CTX* context, const std::string& ca_pem) {
 
 TlsContext make_tls_context(const Identity& identity, const TlsManners& manners) {
   TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-  require(context != nullptr ? 1 : 0, "TLS context");
+  check_tls(context != nullptr ? 1 : 0, "TLS context");
   auto* raw = context.get();
-  require(SSL_CTX_set_min_proto_version(raw, manners.min_version), "lowest TLS version");
-  require(SSL_CTX_set_max_proto_version(raw, manners.max_version), "highest TLS version");
-  require(SSL_CTX_use_certificate(raw, identity.certificate()), "certificate");
-  require(SSL_CTX_use_PrivateKey(raw, identity.key()), "key");
+  check_tls(SSL_CTX_set_min_proto_version(raw, manners.min_version), "lowest TLS version");
+  check_tls(SSL_CTX_set_max_proto_version(raw, manners.max_version), "highest TLS version");
+  check_tls(SSL_CTX_use_certificate(raw, identity.certificate()), "certificate");
+  check_tls(SSL_CTX_use_PrivateKey(raw, identity.key()), "key");
   for (const auto& intermediate : identity.chain()) {
-    require(SSL_CTX_add1_chain_cert(raw, intermediate.get()), "intermediate");
+    check_tls(SSL_CTX_add1_chain_cert(raw, intermediate.get()), "intermediate");
   }
   SSL_CTX_set_alpn_select_cb(raw, alpn_callback(manners.alpn), nullptr);
   // Without an id OpenSSL refuses to resume a session that had a client certificate.
   static constexpr std::array<unsigned char, 7> session_context{'p', 'i', 'l', 'l', 'i', 'o', 'n'};
-  require(SSL_CTX_set_session_id_context(raw, session_context.data(), session_context.size()), "session id");
+  check_tls(SSL_CTX_set_session_id_context(raw, session_context.data(), session_context.size()), "session id");
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   if (!manners.tickets) {
     SSL_CTX_set_options(raw, SSL_OP_NO_TICKET);
-    require(SSL_CTX_set_num_tickets(raw, 0), "tickets");
+    check_tls(SSL_CTX_set_num_tickets(raw, 0), "tickets");
   }
   if (!manners.client_ca.empty()) require_client_certificate(raw, manners.client_ca);
   return context;

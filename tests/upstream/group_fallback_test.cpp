@@ -7,18 +7,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const runtime::Time start = runtime::Time{} + 1h;
+const runtime::Time group_start = runtime::Time{} + 1h;
 
 TEST(GroupFallback, OffersAllUntilTwoInARowGotNoAnswer) {
   GroupFallback fallback;
-  EXPECT_EQ(fallback.to_offer(start), Groups::all);
+  EXPECT_EQ(fallback.to_offer(group_start), Groups::all);
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(start), Groups::all);
-  fallback.answered(Groups::all, start);
+  EXPECT_EQ(fallback.to_offer(group_start), Groups::all);
+  fallback.answered(Groups::all, group_start);
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(start), Groups::all) << "the one before was answered";
+  EXPECT_EQ(fallback.to_offer(group_start), Groups::all) << "the one before was answered";
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(start), Groups::classical);
+  EXPECT_EQ(fallback.to_offer(group_start), Groups::classical);
 }
 
 TEST(GroupFallback, TriesTheClassicalOnesOnceWhereTheyAreNotAnsweredEither) {
@@ -26,9 +26,9 @@ TEST(GroupFallback, TriesTheClassicalOnesOnceWhereTheyAreNotAnsweredEither) {
   for (int round = 0; round < 3; ++round) {
     fallback.unanswered(Groups::all);
     fallback.unanswered(Groups::all);
-    EXPECT_EQ(fallback.to_offer(start), Groups::classical);
+    EXPECT_EQ(fallback.to_offer(group_start), Groups::classical);
     fallback.unanswered(Groups::classical);
-    EXPECT_EQ(fallback.to_offer(start), Groups::all) << "the server is down, whatever is offered";
+    EXPECT_EQ(fallback.to_offer(group_start), Groups::all) << "the server is down, whatever is offered";
   }
 }
 
@@ -36,38 +36,38 @@ TEST(GroupFallback, WhatHelpedIsKeptForTenMinutesAndThenNeedsToBeSeenButOnceMore
   GroupFallback fallback;
   fallback.unanswered(Groups::all);
   fallback.unanswered(Groups::all);
-  fallback.answered(Groups::classical, start);
-  EXPECT_EQ(fallback.to_offer(start), Groups::classical);
-  EXPECT_EQ(fallback.to_offer(start + 10min - 1ns), Groups::classical);
-  EXPECT_EQ(fallback.to_offer(start + 10min), Groups::all);
+  fallback.answered(Groups::classical, group_start);
+  EXPECT_EQ(fallback.to_offer(group_start), Groups::classical);
+  EXPECT_EQ(fallback.to_offer(group_start + 10min - 1ns), Groups::classical);
+  EXPECT_EQ(fallback.to_offer(group_start + 10min), Groups::all);
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(start + 10min), Groups::classical);
-  fallback.answered(Groups::classical, start + 10min);
-  EXPECT_EQ(fallback.to_offer(start + 20min), Groups::all);
-  fallback.answered(Groups::all, start + 20min);
+  EXPECT_EQ(fallback.to_offer(group_start + 10min), Groups::classical);
+  fallback.answered(Groups::classical, group_start + 10min);
+  EXPECT_EQ(fallback.to_offer(group_start + 20min), Groups::all);
+  fallback.answered(Groups::all, group_start + 20min);
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(start + 20min), Groups::all) << "it has been answered since";
+  EXPECT_EQ(fallback.to_offer(group_start + 20min), Groups::all) << "it has been answered since";
 }
 
 TEST(GroupFallback, AnOutageWithinTheTenMinutesChangesNothing) {
   GroupFallback fallback;
   fallback.unanswered(Groups::all);
   fallback.unanswered(Groups::all);
-  fallback.answered(Groups::classical, start);
+  fallback.answered(Groups::classical, group_start);
   for (int i = 0; i < 5; ++i) fallback.unanswered(Groups::classical);
-  EXPECT_EQ(fallback.to_offer(start + 5min), Groups::classical);
-  fallback.answered(Groups::classical, start + 5min);
-  EXPECT_EQ(fallback.to_offer(start + 10min), Groups::all) << "ten minutes from the first";
+  EXPECT_EQ(fallback.to_offer(group_start + 5min), Groups::classical);
+  fallback.answered(Groups::classical, group_start + 5min);
+  EXPECT_EQ(fallback.to_offer(group_start + 10min), Groups::all) << "ten minutes from the first";
 }
 
 TEST(GroupFallback, OneConnectionThatIsAnsweredDuringTheOthersTrialsEndsThem) {
   GroupFallback fallback;
   fallback.unanswered(Groups::all);
   fallback.unanswered(Groups::all);
-  fallback.answered(Groups::all, start);
-  EXPECT_EQ(fallback.to_offer(start), Groups::all);
-  fallback.answered(Groups::classical, start);
-  EXPECT_EQ(fallback.to_offer(start), Groups::all) << "the trial was under way already, and shows nothing";
+  fallback.answered(Groups::all, group_start);
+  EXPECT_EQ(fallback.to_offer(group_start), Groups::all);
+  fallback.answered(Groups::classical, group_start);
+  EXPECT_EQ(fallback.to_offer(group_start), Groups::all) << "the trial was under way already, and shows nothing";
 }
 
 }  // namespace

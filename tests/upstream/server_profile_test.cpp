@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const runtime::Time start = runtime::Time{} + 1h;
+const runtime::Time server_start = runtime::Time{} + 1h;
 
 class ServerProfileTest : public ::testing::Test {
  protected:
@@ -26,8 +26,8 @@ TEST_F(ServerProfileTest, IsAsPatientAsCanBeWhileNothingIsKnown) {
   EXPECT_FALSE(profile.slow_after());
   EXPECT_FALSE(profile.query_limit());
   EXPECT_FALSE(profile.idle_timeout());
-  EXPECT_TRUE(profile.knows_edns(start));
-  EXPECT_FALSE(profile.writes_singly(start));
+  EXPECT_TRUE(profile.knows_edns(server_start));
+  EXPECT_FALSE(profile.writes_singly(server_start));
 }
 
 TEST_F(ServerProfileTest, PatienceFollowsTheLatencyOfTheSlowTwentieth) {
@@ -54,7 +54,7 @@ TEST_F(ServerProfileTest, AFewRepliesChangeNothing) {
 }
 
 TEST_F(ServerProfileTest, AReplyIsInTheHealthAsWell) {
-  profile.health().failed(Error::reset, start, 0);
+  profile.health().failed(Error::reset, server_start, 0);
   profile.replied(8ms);
   EXPECT_TRUE(profile.health().is_up());
   EXPECT_EQ(profile.health().latency(), 8ms);
@@ -123,25 +123,25 @@ TEST_F(ServerProfileTest, AnIdleTimeIsLearnedAnew) {
 }
 
 TEST_F(ServerProfileTest, WritesSinglyForTenMinutes) {
-  profile.write_singly(start);
-  EXPECT_TRUE(profile.writes_singly(start + 10min - 1ns));
-  EXPECT_FALSE(profile.writes_singly(start + 10min));
+  profile.write_singly(server_start);
+  EXPECT_TRUE(profile.writes_singly(server_start + 10min - 1ns));
+  EXPECT_FALSE(profile.writes_singly(server_start + 10min));
 }
 
 TEST_F(ServerProfileTest, DoesNotWriteSinglyToOneThatReadsWholeRecords) {
-  profile.reads_whole_records(start);
-  profile.write_singly(start + 10min - 1ns);
-  EXPECT_FALSE(profile.writes_singly(start + 10min - 1ns));
-  profile.write_singly(start + 10min);
-  EXPECT_TRUE(profile.writes_singly(start + 10min)) << "another server may be there by now";
+  profile.reads_whole_records(server_start);
+  profile.write_singly(server_start + 10min - 1ns);
+  EXPECT_FALSE(profile.writes_singly(server_start + 10min - 1ns));
+  profile.write_singly(server_start + 10min);
+  EXPECT_TRUE(profile.writes_singly(server_start + 10min)) << "another server may be there by now";
 }
 
 TEST_F(ServerProfileTest, EdnsIsOffForTenMinutesOverUdpAndTcp) {
   ServerProfile over_tcp(edns);
-  profile.turn_edns_off(start);
+  profile.turn_edns_off(server_start);
   for (const auto* const known : {&profile, &over_tcp}) {
-    EXPECT_FALSE(known->knows_edns(start + 10min - 1ns));
-    EXPECT_TRUE(known->knows_edns(start + 10min));
+    EXPECT_FALSE(known->knows_edns(server_start + 10min - 1ns));
+    EXPECT_TRUE(known->knows_edns(server_start + 10min));
   }
 }
 
@@ -149,19 +149,19 @@ TEST_F(ServerProfileTest, WhatIsKnownIsInheritedAndEachGoesItsOwnWayAfter) {
   reply(10ms, 200);
   profile.closed_idle(10s);
   profile.closed_idle(10s);
-  profile.write_singly(start);
-  profile.turn_edns_off(start);
+  profile.write_singly(server_start);
+  profile.turn_edns_off(server_start);
   ServerProfile heir(std::make_shared<EdnsSupport>());
   heir.inherit(profile);
   EXPECT_EQ(heir.patience(), profile.patience());
   EXPECT_EQ(heir.slow_after(), profile.slow_after());
   EXPECT_EQ(heir.idle_timeout(), 9s);
-  EXPECT_TRUE(heir.writes_singly(start));
-  EXPECT_FALSE(heir.knows_edns(start));
+  EXPECT_TRUE(heir.writes_singly(server_start));
+  EXPECT_FALSE(heir.knows_edns(server_start));
   // Whether it knows EDNS is shared by the pools of one group, not with those of another.
-  heir.turn_edns_off(start + 1h);
-  EXPECT_TRUE(profile.knows_edns(start + 1h));
-  EXPECT_FALSE(heir.knows_edns(start + 1h));
+  heir.turn_edns_off(server_start + 1h);
+  EXPECT_TRUE(profile.knows_edns(server_start + 1h));
+  EXPECT_FALSE(heir.knows_edns(server_start + 1h));
 }
 
 }  // namespace

@@ -9,9 +9,9 @@
 namespace pillion::upstream {
 namespace {
 
-using testing::ElementsAre;
-using testing::IsEmpty;
-using testing::Pair;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
 
 std::map<std::string, std::uint64_t> counted(const TlsConnectionCounters& counters) {
   std::map<std::string, std::uint64_t> counts;

@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const runtime::Time start = runtime::Time{} + 1h;
+const runtime::Time trace_start = runtime::Time{} + 1h;
 
 /// An event of each kind, with nothing in it.
 template <std::size_t... Index>
@@ -29,15 +29,15 @@ std::vector<What> every_kind(std::index_sequence<Index...> /*of*/) {
 
 class Recorder final : public Tracer {
  public:
-  void note(const What& what, std::string_view step) override { trace.add(start + 5ms, what, step); }
+  void note(const What& what, std::string_view step) override { trace.add(trace_start + 5ms, what, step); }
   void lost() noexcept override { trace.lose(); }
-  Trace trace{start};
+  Trace trace{trace_start};
 };
 
 TEST(TraceTest, EventsHaveTheirTimeAndStep) {
-  Trace trace(start);
-  trace.add(start + 1204us, SentAgain{.server = "192.0.2.53:53"}, {});
-  trace.add(start + 2s, LoopFound{}, "www.example.");
+  Trace trace(trace_start);
+  trace.add(trace_start + 1204us, SentAgain{.server = "192.0.2.53:53"}, {});
+  trace.add(trace_start + 2s, LoopFound{}, "www.example.");
   ASSERT_EQ(trace.events().size(), 2U);
   EXPECT_EQ(line_of(trace.events()[0]),
             "    1.204 ms  no answer from 192.0.2.53:53 yet: sent again, since a datagram may be lost");
@@ -46,8 +46,8 @@ TEST(TraceTest, EventsHaveTheirTimeAndStep) {
 }
 
 TEST(TraceTest, EventsAreBoundedAndWhatIsLostIsCounted) {
-  Trace trace(start);
-  for (std::size_t i = 0; i < Trace::max_events + 3; ++i) trace.add(start, Withheld{}, {});
+  Trace trace(trace_start);
+  for (std::size_t i = 0; i < Trace::max_events + 3; ++i) trace.add(trace_start, Withheld{}, {});
   EXPECT_EQ(trace.events().size(), Trace::max_events);
   EXPECT_EQ(trace.lost(), 3U);
 }
@@ -135,7 +135,7 @@ TEST_F(PolicyReasons, OfWhatIsLeft) {
   health_[0].set_silent(true);
   health_[1].set_silent(true);
   EXPECT_EQ(choose(config::PolicyKind::fastest, 0.5), Why::only_one);
-  for (auto& each : health_) each.failed(Error::connect_refused, start, 0);
+  for (auto& each : health_) each.failed(Error::connect_refused, trace_start, 0);
   EXPECT_EQ(choose(config::PolicyKind::fastest, 0.5), Why::soonest_back);
 }
 
