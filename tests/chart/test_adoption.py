@@ -2,84 +2,18 @@
 `helm create` makes. The resulting pod equals the one that `pillion inject` makes of the same chart."""
 
 import re
-import shlex
-import shutil
 import subprocess
 import sys
 
 import pytest
 
+from adoption import MAX_LINES, MINUTES, adopt, changes, commands, helm_commands, make_sample
 from conftest import CHARTS, ROOT, load_all, only
 
 sys.path.append(str(ROOT / "tests" / "inject"))
 from kubernetes_yaml import comparable  # noqa: E402
 
-MAX_LINES = 5
-MINUTES = 5
 NAME = "shop"
-
-
-def section(page, begin):
-    """The part of a page after the words `begin`, up to the next heading."""
-    text = (ROOT / page).read_text(encoding="utf-8")
-    return re.split(r"^## ", text[text.index(begin) + len(begin):], maxsplit=1, flags=re.M)[0]
-
-
-def blocks(language):
-    text = section("README.md", "**Four lines**") + section("deploy/README.md", "## Without a chart of your own")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
-
-
-def changes():
-    """The difference in README as {file: [(sign, line)]}."""
-    (text,) = blocks("diff")
-    found = {}
-    for line in text.splitlines():
-        if header := re.fullmatch(r" # (\S+)", line):
-            lines = found.setdefault(header[1], [])
-        else:
-            assert line[0] in " +-", line
-            lines.append((line[0], line[1:]))
-    return found
-
-
-def commands(program):
-    """The pages' commands of this program, split into words like a shell does."""
-    text = "".join(blocks("sh")).replace("\\\n", " ")
-    found = [shlex.split(part, comments=True) for line in text.splitlines() for part in line.split(" | ")]
-    return [words for words in found if words and words[0] == program]
-
-
-def applied(text, difference):
-    """Applies the difference to a file. Returns the new text and the number of lines that a user has to write. Lines of the application in README
-    stand for any lines; lines after them go to the end of the file. A key of the top level must be there, or is written."""
-    lines = text.splitlines()
-    at, written = 0, 0
-    for sign, line in difference:
-        if sign == "-":
-            at = lines.index(line, at)
-            del lines[at]
-        elif sign == "+":
-            lines.insert(at, line)
-            at, written = at + 1, written + 1
-        elif not re.fullmatch(r"\w+:", line):
-            at = len(lines)
-        elif line in lines:
-            at = lines.index(line) + 1
-        else:
-            lines.append(line)
-            at, written = len(lines), written + 1
-    return "\n".join([*lines, ""]), written
-
-
-@pytest.fixture(scope="module")
-def sample(helm, tmp_path_factory):
-    """The directory of a chart that `helm create` has made. A copy of the library is beside it, where README's `repository` looks for it."""
-    home = tmp_path_factory.mktemp("adoption")
-    done = helm.run("create", home / NAME)
-    assert done.returncode == 0, done.stderr
-    shutil.copytree(ROOT / "helm" / "pillion-sidecar", home / "pillion-sidecar")
-    return home / NAME
 
 
 def run(helm, chart, *arguments):
@@ -90,26 +24,23 @@ def run(helm, chart, *arguments):
 
 
 @pytest.fixture(scope="module")
-def adoption(helm, sample):
+def adoption(helm, tmp_path_factory):
     """(objects before, objects after, lines written)"""
+    home = tmp_path_factory.mktemp("adoption")
+    sample = make_sample(lambda directory: run(helm, home, "create", directory), home, NAME)
     before = load_all(run(helm, sample, "template", NAME, ".", "--namespace", NAME))
-    written = 0
-    for name, difference in changes().items():
-        path = sample / name
-        text, count = applied(path.read_text(encoding="utf-8"), difference)
-        path.write_text(text, encoding="utf-8")
-        written += count
-    update, install = (words[1:] for words in commands("helm") if words[1] in ("dependency", "upgrade"))
+    written = adopt(sample)
+    update, install = helm_commands()
     run(helm, sample, *update)
-    assert install[:2] == ["upgrade", "--install"]
     after = load_all(run(helm, sample, "template", *install[2:], "--namespace", NAME))
     return before, after, written
 
 
 def test_it_takes_five_lines(adoption):
-    """Adoption takes five lines and two commands. The second command is the one that installs the application in any case."""
+    """Adoption takes five lines and two commands. The second command is the one that installs the application in any case. That it takes less than
+    five minutes is a test in a cluster, of tests/cluster/test_adopter.py."""
     assert 0 < adoption[2] <= MAX_LINES
-    assert len([words for words in commands("helm") if words[1] in ("dependency", "upgrade")]) == 2
+    assert len(helm_commands()) == 2
 
 
 def test_kubernetes_takes_what_is_rendered(adoption, complaints):

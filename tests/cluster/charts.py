@@ -51,16 +51,18 @@ def rendered(directory, release, values):
 
 
 class Helm:
-    """Runs Helm for the cluster of the current context, without the user's state of Helm. `directory` is for Helm's files."""
+    """Runs Helm for a namespace of the cluster of the current context, without the user's state of Helm. `directory` is for Helm's files."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, namespace=HERE):
         self.directory = directory
+        self.namespace = namespace
         places = {f"HELM_{kind}_HOME": str(directory / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
         self.environment = {**os.environ, **places}
 
-    def run(self, *arguments, check=True):
-        done = subprocess.run([helm(), *map(str, arguments), "--namespace", HERE], env=self.environment, capture_output=True, text=True,
-                              timeout=2 * PATIENCE, check=False)
+    def run(self, *arguments, check=True, within=None):
+        """Runs a command of Helm in the directory `within`, or in the current one. Returns the completed process."""
+        done = subprocess.run([helm(), *map(str, arguments), "--namespace", self.namespace], env=self.environment, cwd=within, capture_output=True,
+                              text=True, timeout=2 * PATIENCE, check=False)
         assert not check or done.returncode == 0, f"helm {arguments[0]}: {done.stdout}{done.stderr}"
         return done
 

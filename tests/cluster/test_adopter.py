@@ -5,18 +5,21 @@ import json
 import re
 import shlex
 import subprocess
+import time
 import urllib.request
 
+import adoption
 import objects
 import pytest
-from charts import template
+from charts import Helm, template
 from harness.process import TestProgramError, wait_until
-from kubectl import PATIENCE, apply, attempt, get, kubectl, ready_pods, wait_for
+from kubectl import PATIENCE, apply, attempt, await_rollout, get, kubectl, ready_pods, wait_for
 from lookups import Pod
-from names import HERE
+from names import HERE, THERE
 from objects import named
 from program import PILLION, Program
 from requirements import ROOT
+from under_load import LOOPBACK
 
 pytestmark = pytest.mark.usefixtures("shop_log")
 PUBLIC_NAME, PUBLIC_ADDRESSES = "www.example.com", {"192.0.2.2", "192.0.2.3"}
@@ -138,3 +141,52 @@ def test_the_network_policy_is_enforced(shop, images, request):
         pytest.skip("the cluster's network enforces no NetworkPolicy: one that denies everything was of no effect")
     request.getfixturevalue("network_policy")
     assert is_cut_off(shop)
+
+
+SAMPLE = "shop"  # of README; in another namespace than the application of the other tests
+
+
+@pytest.fixture
+def sample(images, resolver, values, tmp_path):
+    """(Helm, the directory of a chart that `helm create` has made, the words that README's installation needs in this cluster). The values that
+    README does not name are those of the test's images and resolver, and what the namespace demands of every pod."""
+    helm = Helm(tmp_path / "helm", THERE)
+    helm.directory.mkdir()
+    chart = adoption.make_sample(lambda directory: helm.run("create", directory), tmp_path, SAMPLE)
+    repository, tag = images["clients"].rsplit(":", 1)
+    restricted = objects.pod_spec(images["clients"])
+    file = tmp_path / "values.json"
+    file.write_text(json.dumps({
+        "image": {"repository": repository, "tag": tag}, "livenessProbe": None, "readinessProbe": None,
+        "podSecurityContext": restricted["securityContext"], "securityContext": restricted["containers"][0]["securityContext"],
+        "pillion-sidecar": values}), encoding="utf-8")
+    yield helm, chart, ["--values", str(file)]
+    helm.run("uninstall", SAMPLE, check=False)
+
+
+def in_this_cluster(word, values, resolver):
+    """A word of README's command with the image and the address of this cluster."""
+    return {"pillion-sidecar.image.repository=registry.example/pillion": f"pillion-sidecar.image.repository={values['image']['repository']}",
+            "pillion-sidecar.clusterDNS.address=10.96.0.10": f"pillion-sidecar.clusterDNS.address={resolver}"}.get(word, word)
+
+
+def test_adoption_takes_five_lines_and_five_minutes(sample, values, resolver, capsys):
+    """From a chart without Pillion, the lines and the commands of README lead to an application that finds a name by Pillion. The time is that of
+    the machines: of Helm, and of the pod until the first answer."""
+    helm, chart, more = sample
+    start = time.monotonic()
+    lines = adoption.adopt(chart)
+    update, install = adoption.helm_commands()
+    helm.run(*update, within=chart)
+    here = [in_this_cluster(word, values, resolver) for word in install]
+    assert len([word for word in here if word not in install]) == 2, "README's command names the image and the address"
+    helm.run(*here, *more, within=chart)
+    await_rollout(THERE, f"deployment/{SAMPLE}")
+    (pod,) = ready_pods(THERE, f"app.kubernetes.io/instance={SAMPLE}")
+    found = Pod(pod["metadata"]["name"], THERE, SAMPLE).ask("glibc", [("host", PUBLIC_NAME)])
+    seconds = time.monotonic() - start
+    with capsys.disabled():
+        print(f"\nadopted with {lines} lines, and found a name after {seconds:.1f} s")
+    assert pod["spec"]["initContainers"][0]["name"] == "pillion" and pod["spec"]["dnsConfig"]["nameservers"] == [LOOPBACK]
+    assert {f"v4:{one}" for one in PUBLIC_ADDRESSES} <= set(found["host", PUBLIC_NAME])
+    assert 0 < lines <= adoption.MAX_LINES and seconds <= adoption.MINUTES * 60
