@@ -169,7 +169,8 @@ class TestClusterDNS:
         done = self.install(helm, forbidding_cluster, "--set", "pillion.image.repository=p")
         assert done.returncode != 0 and "forbidden" not in done.stderr
         assert "--set pillion.clusterDNS.address=" in done.stderr and "grep nameserver /etc/resolv.conf" in done.stderr
-        assert "forbidden" in self.install(helm, forbidding_cluster, *self.LOOKUP).stderr
+        looked_up = self.install(helm, forbidding_cluster, *self.LOOKUP).stderr
+        assert "forbidden" in looked_up and "set clusterDNS.address, which any pod has in /etc/resolv.conf" in looked_up
 
     def test_what_no_service_has_is_not_guessed(self, helm):
         """In GKE, Cloud DNS answers at 169.254.169.254, and the Service kube-dns exists but is not used."""

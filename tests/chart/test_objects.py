@@ -183,3 +183,9 @@ def test_network_policy_of_openshift(helm):
 
     assert port_5353("pillion.platform=openshift") == [{"kubernetes.io/metadata.name": "openshift-dns"}]
     assert port_5353() == port_5353("pillion.platform=openshift", "pillion.clusterDNS.enabled=false") == []
+
+
+def test_long_names_of_releases_stay_apart(helm):
+    """A release's name has at most 53 characters. Two that only differ in the last of them are two Deployments."""
+    names = [only(helm.template("pillion", *ADDRESS, release="r" * 52 + last), "Deployment")["metadata"]["name"] for last in "ab"]
+    assert names[0] != names[1] and all(len(name) <= 50 for name in names)

@@ -1,3 +1,11 @@
+{{/*
+The address of the Service kube-dns; nothing if it has none. If the API server forbids reading it, Helm ends with that error and the names of the
+templates, and no template can continue: so this template's name is the remedy.
+*/}}
+{{- define "pillion-sidecar: without the right to read this Service set clusterDNS.address, which any pod has in /etc/resolv.conf" -}}
+{{- dig "spec" "clusterIP" "" (lookup "v1" "Service" "kube-system" "kube-dns" | default dict) -}}
+{{- end -}}
+
 {{/* IP address of the cluster's DNS: the given one, else a looked-up one if requested, else an error that says where to find it. */}}
 {{- define "pillion-sidecar.clusterDNSAddress" -}}
 {{- $v := include "pillion-sidecar.values" . | fromYaml -}}
@@ -8,8 +16,7 @@
 {{- if or (eq $v.platform "gke") (contains "-gke." .Capabilities.KubeVersion.Version) -}}
 {{- $why = "is empty, and is not looked up in GKE, whose Cloud DNS and NodeLocal DNSCache are behind no Service" -}}
 {{- else -}}
-{{- /* If this is forbidden, Helm ends with the API server's error, and the template cannot continue. */ -}}
-{{- $address = dig "spec" "clusterIP" "" (lookup "v1" "Service" "kube-system" "kube-dns" | default dict) -}}
+{{- $address = include "pillion-sidecar: without the right to read this Service set clusterDNS.address, which any pod has in /etc/resolv.conf" . -}}
 {{- $why = "is empty, and no Service kube-dns with a cluster IP was found in kube-system (helm template and --dry-run=client do not look)" -}}
 {{- end -}}
 {{- end -}}
