@@ -1,5 +1,5 @@
 #pragma once
-// What writes queries and messages down: made of the configuration at the start, for all shards.
+// The query log and dnstap of all shards, made from the configuration at the start.
 
 #include <cstddef>
 #include <optional>
@@ -15,13 +15,13 @@ namespace pillion::app {
 
 class Observers {
  public:
-  /// `log` outlives this. Throws std::runtime_error where a key cannot be read any more, std::system_error where a
-  /// thread cannot be started.
+  /// `log` must outlive this object. Throws std::runtime_error if a key file cannot be read any more, and
+  /// std::system_error if a thread cannot be started.
   Observers(const config::Config& config, runtime::Log& log);
 
-  /// Those that want to know of this shard's queries and messages. They live as long as this.
+  /// The observers of this shard's queries and messages. They live as long as this object.
   [[nodiscard]] ShardObservers of_shard(std::size_t shard);
-  /// What they count. They outlive `sources`.
+  /// Adds the counters of the query log and of dnstap. This object must outlive `sources`.
   void add_sources(telemetry::Sources& sources) const;
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// Syslog as the configuration has it.
+// Makes the syslog output that the configuration describes.
 
 #include <memory>
 #include <string>
@@ -13,18 +13,18 @@
 
 namespace pillion::app {
 
-/// Of the host, as gethostname(2) has it; empty where that fails.
+/// The host name from gethostname(2); empty if that fails.
 [[nodiscard]] std::string own_host_name();
 
-/// What our messages have in front; `message_id` says what they are of.
+/// The header of syslog messages of this process. `message_id` is the MSGID (RFC 5424 section 6.2.7), such as "query".
 [[nodiscard]] telemetry::SyslogHeader syslog_header(std::string_view message_id);
 
-/// Sends to the collector that `settings.output` names, which is not empty. Throws std::runtime_error where it is no
-/// such address.
+/// An output to the collector at `settings.output`, which must not be empty. Throws std::runtime_error if it is not a
+/// collector's address.
 [[nodiscard]] std::unique_ptr<telemetry::RecordOutput> syslog_output(const config::SyslogSettings& settings);
 
-/// Sends the lines of `log`, which outlives it; nullptr if `settings.output` is empty. Throws as syslog_output() does,
-/// and std::system_error where a thread cannot be started.
+/// Sends the lines of `log` by syslog, or returns nullptr if `settings.output` is empty. `log` must outlive the result.
+/// Throws as syslog_output() does, and std::system_error if the thread cannot be started.
 [[nodiscard]] std::unique_ptr<telemetry::SyslogLog> make_syslog(const config::SyslogSettings& settings,
                                                                 telemetry::Logger& log);
 

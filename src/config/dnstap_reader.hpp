@@ -1,12 +1,12 @@
 #pragma once
-// The `dnstap` of a document.
+// Reads the section `dnstap`.
 
 #include "config/config.hpp"
 #include "config/section.hpp"
 
 namespace pillion::config {
 
-/// Reads `dnstap` from the top level.
+/// Faults go to the faults of `top`.
 void read_dnstap(const Section& top, DnstapSettings& settings);
 
 }  // namespace pillion::config

@@ -1,5 +1,5 @@
 #pragma once
-// Where records go: a file or a socket, as one word of the configuration. Pure.
+// Parses the address of a sink: a file or a socket, as one word of the configuration. Pure.
 
 #include <cstdint>
 #include <expected>
@@ -14,14 +14,14 @@ enum class SinkKind : std::uint8_t { file, unix_socket, tcp, udp, tls };
 
 struct SinkAddress {
   SinkKind kind = SinkKind::file;
-  std::string path;           ///< of the file or the socket; empty for tcp, udp and tls
-  Endpoint endpoint = {};     ///< for these
-  std::string tls_name = {};  ///< for tls: what the certificate is for; empty: for the endpoint's address
+  std::string path;           ///< of a file or a unix socket; empty for tcp, udp and tls
+  Endpoint endpoint = {};     ///< for tcp, udp and tls
+  std::string tls_name = {};  ///< for tls: the name in the certificate; empty: it has the endpoint's address
 };
 
-/// "file:/var/log/queries.json", "unix:/run/log.sock" (at most 107 bytes of path, unix(7)), "tcp:192.0.2.1:6000" (a
-/// literal address; a port of 1 … 65,535), "udp:192.0.2.1:514", "tls:192.0.2.1:6514#log.example". The error says what
-/// is wrong.
+/// Accepts "file:/var/log/queries.json", "unix:/run/log.sock" (at most 107 bytes of path, unix(7)),
+/// "tcp:192.0.2.1:6000" (a literal address; a port of 1 … 65,535), "udp:192.0.2.1:514" and
+/// "tls:192.0.2.1:6514#log.example". The error says what is wrong.
 [[nodiscard]] std::expected<SinkAddress, std::string> parse_sink_address(std::string_view text);
 
 }  // namespace pillion::config

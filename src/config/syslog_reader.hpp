@@ -1,12 +1,12 @@
 #pragma once
-// The `syslog` of a document.
+// Reads the section `syslog`.
 
 #include "config/config.hpp"
 #include "config/section.hpp"
 
 namespace pillion::config {
 
-/// Reads `syslog` from the top level.
+/// Faults go to the faults of `top`.
 void read_syslog(const Section& top, SyslogSettings& settings);
 
 }  // namespace pillion::config

@@ -1,6 +1,5 @@
 #pragma once
-// Who is told of clients' queries and of their answers: what writes them down. Nobody on the way of a query waits for
-// it.
+// The interface through which the query log and dnstap receive clients' queries and answers. No query waits for them.
 
 #include <cstdint>
 #include <optional>
@@ -14,7 +13,7 @@
 
 namespace pillion::server {
 
-/// Whom a query is from, and how it came.
+/// The client that sent a query, and the transport that it used.
 struct QueryOrigin {
   ClientAddress address{};
   std::uint16_t port = 0;
@@ -22,34 +21,34 @@ struct QueryOrigin {
   IpFamily family = IpFamily::ipv4;
 };
 
-/// Views buffers of whoever tells of it, like all of this.
+/// Its views are valid only during the call, as those of AnsweredQuery are.
 struct ReceivedQuery {
   QueryOrigin origin;
   runtime::Time received;
-  dns::Bytes message;  ///< as it came
+  dns::Bytes message;  ///< as received
 };
 
 struct AnsweredQuery {
   QueryOrigin origin;
   runtime::Time received;
-  runtime::Time answered;       ///< of the turn: the same as `received` where nothing was waited for
-  const dns::QueryView& query;  ///< as far as it was kept (dns::KeptQuery)
-  dns::Bytes message;           ///< the answer as it leaves
-  std::uint16_t rcode = 0;      ///< 12 bits
+  runtime::Time answered;       ///< time of the turn; equals `received` if the answer was ready at once
+  const dns::QueryView& query;  ///< only the parts that dns::KeptQuery keeps
+  dns::Bytes message;           ///< the answer as it is sent
+  std::uint16_t rcode = 0;      ///< 12 bits (RFC 6891 section 6.1.3)
   resolve::Source source = resolve::Source::local;
-  std::string_view upstream;  ///< name of the group that was asked for this answer; empty: none, or several
-  std::string_view server;    ///< "1.1.1.1:853", likewise
-  std::optional<std::uint16_t> info_code;  ///< our Extended DNS Error (RFC 8914); nullopt: none
-  std::string_view text;                   ///< of that
-  dns::Bytes extended_errors;              ///< the upstream's, as whole EDNS options
+  std::string_view upstream;  ///< name of the upstream group that was asked for this answer; empty: no group or several
+  std::string_view server;    ///< such as "1.1.1.1:853"; empty: no server or several
+  std::optional<std::uint16_t> info_code;  ///< Pillion's own Extended DNS Error (RFC 8914); nullopt: none
+  std::string_view text;                   ///< EXTRA-TEXT of `info_code`
+  dns::Bytes extended_errors;              ///< Extended DNS Errors of the upstream, as whole EDNS options
 };
 
-/// Called on the thread of a shard, within its work on a query: must neither wait nor throw.
+/// The shard's thread calls these while it handles a query. They must neither wait nor throw.
 class QueryObserver {
  public:
-  /// A valid query has come.
+  /// A client has sent a valid query.
   virtual void received(const ReceivedQuery& query) = 0;
-  /// It has been given an answer.
+  /// The query has its answer.
   virtual void answered(const AnsweredQuery& query) = 0;
 
  protected:

@@ -1,5 +1,5 @@
 #pragma once
-// A connection to a reader of records: TCP, with TLS or without.
+// A TCP connection to a reader of records, with or without TLS.
 
 #include <cstddef>
 #include <expected>
@@ -12,7 +12,7 @@
 
 namespace pillion::telemetry {
 
-/// Called by a sink's thread only.
+/// Only a sink's thread calls it.
 class ByteStream {
  public:
   ByteStream() = default;
@@ -20,17 +20,17 @@ class ByteStream {
   ByteStream& operator=(const ByteStream&) = delete;
   virtual ~ByteStream() = default;
 
-  /// False once the reader has ended it. What the reader says is read and dropped.
+  /// False if the reader has closed the connection. Reads and drops what the reader has sent.
   [[nodiscard]] virtual bool is_open() = 0;
-  /// Writes some of `bytes`, which is not empty, and says how many; 0: no time is left. The error says why the stream
-  /// is at its end.
+  /// Writes a part of `bytes`, which must not be empty, and returns its size. 0: the time is over. The error says why
+  /// the stream has ended.
   [[nodiscard]] virtual std::expected<std::size_t, std::string> write_some(std::string_view bytes,
                                                                            SinkWaits& waits) = 0;
-  /// Ends it in an orderly way: the reader gets all that was written.
+  /// Closes the stream so that the reader gets all that was written.
   virtual void close(SinkWaits& waits) = 0;
 };
 
-/// Over a connected TCP socket that does not block.
+/// Takes a connected, non-blocking TCP socket.
 [[nodiscard]] std::unique_ptr<ByteStream> plain_stream(runtime::UniqueDescriptor socket);
 
 }  // namespace pillion::telemetry

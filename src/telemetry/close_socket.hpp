@@ -1,13 +1,13 @@
 #pragma once
-// The end of a TCP connection to a reader of records.
+// Closes a TCP connection to a reader of records.
 
 #include "runtime/unique_descriptor.hpp"
 #include "telemetry/record_output.hpp"
 
 namespace pillion::telemetry {
 
-/// Says that nothing more comes, and waits for the reader to close, half a second at the most: a socket that is closed
-/// with unread input resets the connection, and takes along what the reader has not read.
+/// Shuts down the sending side, and waits for the reader to close, for at most half a second. A socket that is closed
+/// with unread input would reset the connection, and the reader would lose what it has not read.
 void close_socket(runtime::UniqueDescriptor socket, SinkWaits& waits);
 
 }  // namespace pillion::telemetry

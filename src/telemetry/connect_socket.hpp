@@ -1,5 +1,5 @@
 #pragma once
-// Sockets of sinks: connected, and never waited on but by poll(2).
+// Connected, non-blocking sockets for sinks.
 
 #include <cstdint>
 #include <expected>
@@ -11,15 +11,16 @@
 
 namespace pillion::telemetry {
 
-/// A stream socket that is connected to the one at `path`; the error is errno's. Where the listener's queue is full
-/// that is an error, too.
+/// Connects a stream socket to the one at `path`. The error is an errno value; a full queue of the listener is an error
+/// too.
 [[nodiscard]] std::expected<runtime::UniqueDescriptor, int> connect_unix_socket(const std::string& path);
 
-/// A TCP connection to the endpoint, waited for 5 s at the most.
+/// Connects to the endpoint by TCP within 5 s. The error is an errno value.
 [[nodiscard]] std::expected<runtime::UniqueDescriptor, int> connect_tcp_socket(const config::Endpoint& endpoint,
                                                                                SinkWaits& waits);
 
-/// A UDP socket that sends to the endpoint, and hears of errors from there.
+/// Connects a UDP socket to the endpoint, so that the socket also reports the endpoint's ICMP errors. The error is an
+/// errno value.
 [[nodiscard]] std::expected<runtime::UniqueDescriptor, int> connect_udp_socket(const config::Endpoint& endpoint);
 
 }  // namespace pillion::telemetry

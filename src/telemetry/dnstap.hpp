@@ -1,5 +1,5 @@
 #pragma once
-// The messages of clients and of upstreams' servers, written by a thread of its own.
+// dnstap: the DNS messages of clients and of upstream servers. A separate thread writes them.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,28 +17,29 @@ namespace pillion::telemetry {
 
 class Dnstap {
  public:
-  /// Bytes of messages that wait to be written, for all shards; more are dropped and counted.
+  /// Bytes of messages of all shards that may wait to be written. Further ones are dropped and counted.
   static constexpr std::size_t queue_size = std::size_t{1} << 20U;
 
   struct Options {
-    std::string identity;  ///< who says so; empty: nothing is said of it
+    std::string identity;  ///< the field `identity` of each message; empty: the field is left out
     std::string version;
-    std::string address;  ///< for the log: where the messages go
+    std::string address;  ///< in the log: the destination of the messages
     std::size_t shards = 1;
   };
 
-  /// `log` outlives this. Throws std::system_error where the thread cannot be started.
+  /// `log` must outlive this object. Throws std::system_error if the thread cannot be started.
   Dnstap(const Options& options, std::unique_ptr<RecordOutput> output, runtime::Log& log);
-  /// Writes what waits, for a second at the most. No observer is called any more.
+  /// Writes the waiting messages, for at most one second. No thread may call an observer any more.
   ~Dnstap();
 
-  /// Of clients, for the thread of one shard.
+  /// The observer of clients' messages. Only the thread of this shard may call it.
   [[nodiscard]] server::QueryObserver& client_observer(std::size_t shard);
-  /// Of a server, for the thread of one shard. This outlives it.
+  /// The observer of one server's messages. Only the thread of this shard may call it. It must be destroyed before this
+  /// object.
   [[nodiscard]] std::unique_ptr<upstream::MessageObserver> server_observer(std::size_t shard, const MessageEnd& server,
                                                                            SocketProtocol socket_protocol);
 
-  // Any thread may ask.
+  // Any thread may call these.
   [[nodiscard]] std::uint64_t written() const { return sink_.written(); }
   [[nodiscard]] std::uint64_t dropped() const { return sink_.dropped(); }
 

@@ -56,7 +56,7 @@ void DnstapEncoder::encode_message(const MessageRecord& record) {
   writer.add_enum(message_field::type, static_cast<std::int32_t>(record.type));
   writer.add_enum(message_field::socket_family, end.is_ipv4 ? family_inet : family_inet6);
   writer.add_enum(message_field::socket_protocol, static_cast<std::int32_t>(record.socket_protocol));
-  // Of the two ends, that which is not ours: the client asks, the upstream's server responds.
+  // Only the address of the peer is written: of the client, which asks, or of the upstream server, which responds.
   add(writer, record.is_of_client() ? message_field::query_address : message_field::response_address, written);
   writer.add_uint32(record.is_of_client() ? message_field::query_port : message_field::response_port, end.port);
   const auto system_time = [this](runtime::Time time) { return time.time_since_epoch() + to_system_; };

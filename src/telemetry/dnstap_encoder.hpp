@@ -1,5 +1,5 @@
 #pragma once
-// Messages as dnstap has them: Dnstap of dnstap.proto (https://dnstap.info), in the wire format of Protocol Buffers.
+// Encodes messages as `Dnstap` of dnstap.proto (https://dnstap.info), in the wire format of Protocol Buffers.
 
 #include <chrono>
 #include <string>
@@ -17,7 +17,7 @@ class DnstapEncoder final : public RecordEncoder {
   void set_time(std::chrono::steady_clock::time_point steady, std::chrono::system_clock::time_point system) override {
     to_system_ = system.time_since_epoch() - steady.time_since_epoch();
   }
-  /// A MessageRecord as pack() wrote it.
+  /// `record` is a MessageRecord that pack() has written.
   void append(std::span<const std::uint8_t> record, std::string& out) override { append(unpack_message(record), out); }
   void append(const MessageRecord& record, std::string& out);
 
@@ -26,8 +26,8 @@ class DnstapEncoder final : public RecordEncoder {
 
   std::string identity_;
   std::string version_;
-  std::chrono::nanoseconds to_system_{};  // from the one clock to the other
-  std::string message_;                   // of the record at hand
+  std::chrono::nanoseconds to_system_{};  // system time minus steady time
+  std::string message_;                   // buffer of encode_message()
 };
 
 }  // namespace pillion::telemetry

@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view replacement_character = "\xEF\xBF\xBD";
 constexpr std::string_view ellipsis = "\xE2\x80\xA6";
 
-/// C0 and C1 controls and DEL: in a terminal they would act.
+/// True for C0 and C1 controls and DEL, which a terminal would execute.
 bool is_control(std::string_view sequence) {
   const auto first = static_cast<unsigned char>(sequence[0]);
   if (sequence.size() == 1) return first < 0x20 || first == 0x7F;
@@ -27,7 +27,7 @@ void append_escaped(std::string& out, std::string_view text, const TextForm& for
   while (!text.empty()) {
     const std::size_t length = dns::character_size(text);
     if (length == 0) {
-      if (cut && text.size() < 4) break;  // a sequence cut in two by the limit
+      if (cut && text.size() < 4) break;  // the limit has cut a sequence
       out += replacement_character;
       text.remove_prefix(1);
       continue;

@@ -1,5 +1,5 @@
 #pragma once
-// Text in lines for programs and people. Pure.
+// Escapes text for the lines of logs. Pure.
 
 #include <chrono>
 #include <cstddef>
@@ -8,16 +8,16 @@
 
 namespace pillion::telemetry {
 
-/// Longest text written; what lies beyond is cut and replaced by an ellipsis, so that no peer can make a line long.
+/// A longer text is cut and ends with an ellipsis, so that no peer can make a line long.
 inline constexpr std::size_t max_log_text = 4096;  // bytes
 
 struct TextForm {
-  bool quoted = true;                ///< in JSON's quotes, which are not added: `"` and `\` are escaped
-  std::size_t limit = max_log_text;  ///< bytes of the text; what lies beyond is cut
+  bool quoted = true;                ///< True: escapes `"` and `\` too, for a JSON string; the quotes are not added
+  std::size_t limit = max_log_text;  ///< bytes of the text that are written
 };
 
-/// Appends the text as valid UTF-8 whatever its bytes are: invalid sequences become U+FFFD, control characters are
-/// escaped as JSON has it.
+/// Appends the text as valid UTF-8, whatever its bytes are. Invalid sequences become U+FFFD; control characters are
+/// escaped as in JSON (RFC 8259 section 7).
 void append_escaped(std::string& out, std::string_view text, const TextForm& form);
 
 /// The same in quotes: a JSON string (RFC 8259 section 7).

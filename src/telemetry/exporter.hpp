@@ -43,7 +43,7 @@ struct Sources {
     runtime::Flag last_failed;
     runtime::Gauge loaded_at;  ///< Unix seconds of the last successful load
   };
-  /// One that writes records down.
+  /// The query log or dnstap.
   struct Sink {
     std::string name;  ///< the label `sink`
     std::function<std::uint64_t()> written;
@@ -74,7 +74,7 @@ struct Sources {
   std::vector<std::shared_ptr<const void>> keep;
   std::vector<const runtime::Counter*> internal_errors;
   std::uint64_t worker_restarts = 0;
-  std::vector<Sink> sinks;                           ///< none: no metrics of them
+  std::vector<Sink> sinks;                           ///< empty: there are no metrics of sinks
   std::function<std::uint64_t()> log_lines_dropped;  ///< empty: not exported
   Build build;
 };

@@ -21,7 +21,7 @@ namespace {
 using runtime::UniqueDescriptor;
 
 constexpr std::string_view content_type = "protobuf:dnstap.Dnstap";
-/// How long the reader may take to answer the start of a stream, and its end.
+/// The time that the reader has to answer the start and the end of a stream.
 constexpr std::chrono::seconds control_patience{5};
 constexpr std::size_t frames_at_once = 128;
 constexpr std::size_t frame_header = 4;  // bytes: the length
@@ -64,7 +64,7 @@ class FrameStreamOutput final : public RecordOutput {
         written.records += count;
         continue;
       }
-      // Those that have left whole are not sent again.
+      // Frames that were sent completely are not sent again.
       for (std::size_t left = sent_, i = 0; i < count && left >= frames[i].iov_len + frame_header; ++i) {
         left -= frames[i].iov_len + frame_header;
         ++written.records;
@@ -78,7 +78,7 @@ class FrameStreamOutput final : public RecordOutput {
 
   void close(SinkWaits& waits) override {
     waits_ = &waits;
-    // Sends the stop, and waits for its answer.
+    // Sends STOP, and waits for FINISH.
     if (writer_ != nullptr) fstrm_writer_close(writer_.get());
     end();
   }
@@ -104,7 +104,7 @@ class FrameStreamOutput final : public RecordOutput {
 
   fstrm_res fail(int error) {
     error_ = error;
-    // Whatever libfstrm wants to say on its way out is not waited for.
+    // libfstrm may want to write more as it closes. Without a socket it cannot wait for that.
     socket_ = UniqueDescriptor();
     return fstrm_res_failure;
   }
@@ -150,9 +150,9 @@ class FrameStreamOutput final : public RecordOutput {
 
   ConnectSocket connect_;
   UniqueDescriptor socket_;
-  SinkWaits* waits_ = nullptr;  // of the call at hand
-  int error_ = 0;               // of the socket; 0 where no time was left
-  std::size_t sent_ = 0;        // bytes of the call at hand
+  SinkWaits* waits_ = nullptr;  // valid during a call
+  int error_ = 0;               // errno of the socket; 0: no error, or the time is over
+  std::size_t sent_ = 0;        // bytes sent by the current call of fstrm_writer_writev()
   std::unique_ptr<fstrm_writer, FreeWriter> writer_;
 };
 

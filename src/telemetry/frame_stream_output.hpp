@@ -1,6 +1,6 @@
 #pragma once
-// Output for dnstap: a bidirectional Frame Stream (https://farsightsec.github.io/fstrm), by libfstrm over a socket of
-// ours, so that no call of it waits for a reader for ever.
+// Output for dnstap: a bidirectional Frame Stream (https://farsightsec.github.io/fstrm). libfstrm writes it over a
+// socket of Pillion's, so that no call waits for a reader without a limit.
 
 #include <functional>
 #include <memory>
@@ -10,10 +10,11 @@
 
 namespace pillion::telemetry {
 
-/// A socket that is connected, or why it is not.
+/// Returns a connected socket, or an errno value.
 using ConnectSocket = std::function<std::expected<runtime::UniqueDescriptor, int>(SinkWaits& waits)>;
 
-/// Each record is a frame of the content type protobuf:dnstap.Dnstap. Throws std::bad_alloc.
+/// Writes each record as a frame of the content type protobuf:dnstap.Dnstap. open() throws std::bad_alloc if there is
+/// no memory.
 [[nodiscard]] std::unique_ptr<RecordOutput> frame_stream_output(ConnectSocket connect);
 
 }  // namespace pillion::telemetry

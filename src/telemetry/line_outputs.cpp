@@ -22,13 +22,14 @@ namespace {
 
 using runtime::UniqueDescriptor;
 
-/// How many bytes of `bytes` were written, and the error, 0 where no time was left.
+/// The number of bytes that were written, and the errno value of the error; 0: no error, or the time is over.
 struct Progress {
   std::size_t bytes = 0;
   int error = 0;
 };
 
-/// Writes in pieces of whole records, as large as `limit` allows. `write_some` is write(2) or send(2).
+/// Writes the records from `first` on in pieces of whole records, each of at most `limit` bytes or one record.
+/// `write_some` is write(2) or send(2).
 template <typename WriteSome>
 Progress write_records(const RecordBatch& batch, std::size_t first, std::size_t limit, int descriptor, SinkWaits& waits,
                        WriteSome write_some) {
@@ -48,7 +49,7 @@ Progress write_records(const RecordBatch& batch, std::size_t first, std::size_t 
   return {.bytes = at - start};
 }
 
-/// How many records, from `first` on, so many bytes hold whole.
+/// The number of complete records, from `first` on, in the first `bytes` bytes.
 std::size_t whole_records(const RecordBatch& batch, std::size_t first, std::size_t bytes) {
   const auto end = std::upper_bound(batch.ends.begin() + static_cast<std::ptrdiff_t>(first), batch.ends.end(),
                                     batch.start(first) + bytes);
@@ -62,10 +63,11 @@ class DescriptorOutput final : public RecordOutput {
   std::expected<void, std::string> open(SinkWaits& /*waits*/) override { return {}; }
 
   Written write(const RecordBatch& batch, std::size_t first, SinkWaits& waits) override {
-    // The rest of a line that could not be written is ended, so that no two lines run together.
+    // The newline ends a line that was written in part, so that two lines do not run together.
     if (is_torn_ && (!waits.ready(descriptor_, POLLOUT) || ::write(descriptor_, "\n", 1) != 1)) return {};
     is_torn_ = false;
-    // A blocking pipe that poll() calls writable has room for PIPE_BUF bytes (pipe(7)): in such pieces no write blocks.
+    // A blocking pipe that poll() reports as writable has room for PIPE_BUF bytes (pipe(7)), so that a write of such a
+    // piece does not block.
     const auto progress =
         write_records(batch, first, PIPE_BUF, descriptor_, waits, [&](const char* data, std::size_t size) {
           return ::write(descriptor_, data, std::min<std::size_t>(size, PIPE_BUF));
@@ -90,7 +92,7 @@ class FileOutput final : public RecordOutput {
     if (file_.is_open() && now - looked_at_ < look_every) return {};
     looked_at_ = now;
     if (file_.is_open() && is_in_place()) return {};
-    // A FIFO without a reader fails, instead of being waited for.
+    // With O_NONBLOCK, open() of a FIFO without a reader fails instead of waiting.
     file_ = UniqueDescriptor(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0640));
     if (!file_.is_open()) return std::unexpected(message_of(errno));
     struct stat status{};
@@ -114,7 +116,7 @@ class FileOutput final : public RecordOutput {
  private:
   static constexpr std::chrono::seconds look_every{1};
 
-  /// False once the path leads to another file, or to none: the log was rotated.
+  /// False if the path leads to another file or to none, as after a rotation of the log.
   [[nodiscard]] bool is_in_place() const {
     struct stat open_file{};
     struct stat named{};
@@ -124,7 +126,7 @@ class FileOutput final : public RecordOutput {
   void take_back(std::size_t bytes) const {
     struct stat status{};
     if (!is_regular_ || ::fstat(file_.get(), &status) != 0) return;
-    // Where it fails, a line without its end stays: whoever reads the file sees that it is none.
+    // If this fails, a line without its end stays in the file. It is not valid JSON, so that a reader can tell.
     [[maybe_unused]] const int result = ::ftruncate(file_.get(), status.st_size - static_cast<off_t>(bytes));
   }
 

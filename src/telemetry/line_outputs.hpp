@@ -8,16 +8,16 @@
 
 namespace pillion::telemetry {
 
-/// To a descriptor that stays open and is somebody else's, such as standard error. No line of at most PIPE_BUF bytes is
-/// mixed with those that others write there.
+/// Writes to a descriptor that it does not own and that stays open, such as standard error. Lines of at most PIPE_BUF
+/// bytes do not mix with lines that others write there.
 [[nodiscard]] std::unique_ptr<RecordOutput> descriptor_output(int descriptor);
 
-/// Appends to the file, which is made where there is none (mode 0640), and opened anew within a second of being renamed
-/// or removed. Of a line for which there is no space, nothing stays in a regular file.
+/// Appends to the file. Creates it with mode 0640 if it does not exist, and opens it again within a second after it was
+/// renamed or removed. If the disk is full, no part of a line stays in a regular file.
 [[nodiscard]] std::unique_ptr<RecordOutput> file_output(std::string path);
 
-/// To whoever listens on the stream socket at `path`. A line that was cut by the end of a connection is sent again on
-/// the next.
+/// Writes to the listener of the stream socket at `path`. If a connection ends within a line, the line is sent again on
+/// the next connection.
 [[nodiscard]] std::unique_ptr<RecordOutput> unix_socket_output(std::string path);
 
 }  // namespace pillion::telemetry

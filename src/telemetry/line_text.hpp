@@ -1,5 +1,5 @@
 #pragma once
-// One line being made. Words of ours, whose lengths the compiler knows, are put without a call. Pure.
+// A buffer for one line. Literals, whose lengths the compiler knows, are copied inline. Pure.
 
 #include <algorithm>
 #include <array>
@@ -19,7 +19,8 @@ class LineText {
   void clear() { size_ = 0; }
   [[nodiscard]] std::string_view text() const { return {buffer_.data(), size_}; }
 
-  /// A word of ours. All of them in one line have less than `for_words` bytes together, numbers included.
+  /// Appends a literal without a check of the room. The caller ensures that all literals and numbers of a line have
+  /// less than `for_words` bytes in total.
   template <std::size_t size>
   void put(const char (&word)[size]) {
     std::memcpy(buffer_.data() + size_, word, size - 1);
@@ -29,7 +30,7 @@ class LineText {
     const auto end = std::to_chars(buffer_.data() + size_, buffer_.data() + buffer_.size(), number).ptr;
     size_ = static_cast<std::size_t>(end - buffer_.data());
   }
-  /// What others had a say in; what has no room is cut.
+  /// Appends text from a peer or the configuration. What has no room is cut.
   void put_text(std::string_view text) {
     const auto taken = std::min(text.size(), room());
     std::memcpy(buffer_.data() + size_, text.data(), taken);
@@ -38,13 +39,13 @@ class LineText {
   void put_character(char character) {
     if (room() > 0) buffer_[size_++] = character;
   }
-  /// As append_escaped() of JSON.
+  /// Appends the text escaped for a JSON string.
   void put_escaped(std::string_view text) {
     escaped_.clear();
     append_escaped(escaped_, text, {.quoted = true});
     put_text(escaped_);
   }
-  /// Back to a size that it has had.
+  /// Cuts the line to `size` bytes, which it has had before.
   void shorten(std::size_t size) { size_ = size; }
   void replace(std::size_t at, char character) { buffer_[at] = character; }
 

@@ -1,5 +1,5 @@
 #pragma once
-// Text that is written into room that is known to suffice, without a look at each piece whether it does. Pure.
+// Writes text into a buffer that is known to be large enough, without a check for each piece. Pure.
 
 #include <array>
 #include <charconv>
@@ -12,15 +12,15 @@ namespace pillion::telemetry {
 
 class LineWriter {
  public:
-  /// Writes from `at` on. The caller has seen to it that there is room for all that follows.
+  /// Writes from `at` on. The caller ensures that there is room for everything that follows.
   explicit LineWriter(char* at) : at_(at) {}
 
   [[nodiscard]] char* position() const { return at_; }
-  /// Goes on behind what somebody else has written there.
+  /// Continues at `position`, after the caller has written to the buffer itself.
   void go_to(char* position) { at_ = position; }
 
   void character(char c) { *at_++ = c; }
-  /// A literal, whose size the compiler knows.
+  /// Appends a literal, whose size the compiler knows.
   template <std::size_t Size>
   void literal(const char (&text)[Size]) {
     std::memcpy(at_, text, Size - 1);
@@ -34,7 +34,7 @@ class LineWriter {
     constexpr std::size_t most_digits = 20;
     at_ = std::to_chars(at_, at_ + most_digits, number).ptr;
   }
-  /// Six digits, zeros in front included.
+  /// Appends the six last digits, with leading zeros.
   void six_digits(std::uint32_t number) {
     for (std::uint32_t i = 6; i > 0; --i, number /= 10) at_[i - 1] = static_cast<char>('0' + number % 10);
     at_ += 6;

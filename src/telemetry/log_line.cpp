@@ -51,7 +51,7 @@ struct ValueAppender {
   void operator()(std::uint64_t number) const { fmt::format_to(std::back_inserter(out), "{}", number); }
 };
 
-/// Keys that the Elastic Common Schema has a name for.
+/// The log's keys that have a name in the Elastic Common Schema.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> ecs_names{
     {{"client", "client.ip"}, {"error", "error.message"}, {"file", "file.path"}, {"version", "service.version"}}};
 
@@ -61,14 +61,14 @@ void append_ecs_name(std::string& out, std::string_view key) {
   if (known != ecs_names.end()) {
     out += known->second;
   } else {
-    // The schema leaves it to programs to name what it does not.
+    // Fields outside the schema carry the program's name as a prefix, so that they never clash with it.
     out += "pillion.";
     append_escaped(out, key, {.quoted = true});
   }
   out += '"';
 }
 
-/// `{"ts":"…","level":"…","msg":"…"`, by the names that the format has for these.
+/// Appends `{"ts":"…","level":"…","msg":"…"`, or the same with the names of the Elastic Common Schema.
 void append_json_start(std::string& out, bool is_ecs, std::chrono::system_clock::time_point time, LogLevel level,
                        std::string_view message) {
   out += is_ecs ? R"({"@timestamp":")" : R"({"ts":")";

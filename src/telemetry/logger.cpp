@@ -117,7 +117,7 @@ Logger::Sink descriptor_sink(int descriptor, int patience_ms) {
         return written < 0 ? 0 : static_cast<std::size_t>(written);
       }
     };
-    // Ends the part of a line that was left behind, so that two lines do not run together.
+    // The newline ends a line that was written in part, so that two lines do not run together.
     if (torn && write_piece("\n") == 0) return false;
     torn = false;
     while (!line.empty()) {

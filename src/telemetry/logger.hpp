@@ -23,12 +23,12 @@ struct LoggerOptions {
   std::size_t queue_lines = 256;
 };
 
-/// Is given a copy of each line.
+/// Receives a copy of each line of the log.
 class LineReceiver {
  public:
-  /// Called by whatever thread logs: must neither wait nor throw.
+  /// The thread that logs calls this. It must neither wait nor throw.
   virtual void take(runtime::LogLevel level, std::chrono::system_clock::time_point time, std::string_view line) = 0;
-  // Any thread may ask how many lines have gone on, and how many have not.
+  // The numbers of lines that were passed on and that were dropped. Any thread may call these.
   [[nodiscard]] virtual std::uint64_t written() const = 0;
   [[nodiscard]] virtual std::uint64_t dropped() const = 0;
 
@@ -51,9 +51,9 @@ class Logger final : public runtime::Log {
   /// Lines that were not written, because the queue was full or the sink refused them. Any thread may call this.
   [[nodiscard]] std::uint64_t dropped() const;
 
-  /// Gives each line to `receiver`, too, from now on; nullptr: to nobody.
+  /// From now on gives each line to `receiver` too; nullptr: to no receiver.
   void copy_to(LineReceiver* receiver) { receiver_.store(receiver, std::memory_order_release); }
-  /// That one, or nullptr.
+  /// The receiver of copies, or nullptr if there is none.
   [[nodiscard]] const LineReceiver* receiver() const { return receiver_.load(std::memory_order_acquire); }
 
  private:

@@ -7,7 +7,7 @@
 namespace pillion::telemetry {
 namespace {
 
-/// What has a fixed size, as it lies at the start of a record; the message is the rest.
+/// The part with a fixed size. It is the start of a packed record; the message follows it.
 struct MessageStart {
   MessageEnd end;
   runtime::Time query_time;

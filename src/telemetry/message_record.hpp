@@ -1,5 +1,5 @@
 #pragma once
-// A DNS message as dnstap keeps it between the thread that saw it and the one that writes. Pure.
+// A DNS message as the shard's thread hands it to the thread of dnstap. Pure.
 
 #include <array>
 #include <cstddef>
@@ -28,13 +28,13 @@ struct MessageEnd {
   bool is_ipv4 = false;
 };
 
-/// Views what it was read from.
+/// `message` refers to the buffer that the record was made from.
 struct MessageRecord {
   MessageType type = MessageType::client_query;
   SocketProtocol socket_protocol = SocketProtocol::udp;
   MessageEnd end;  ///< the client's, or the upstream server's
   runtime::Time query_time;
-  runtime::Time response_time;  ///< of a response only
+  runtime::Time response_time;  ///< set for a response only
   dns::Bytes message;
 
   [[nodiscard]] bool is_response() const {
@@ -45,9 +45,9 @@ struct MessageRecord {
   }
 };
 
-/// Bytes that it takes.
+/// The number of bytes that pack() writes.
 [[nodiscard]] std::size_t packed_size(const MessageRecord& record);
-/// Writes it to `out`, which has that size.
+/// `out` has packed_size() bytes.
 void pack(const MessageRecord& record, std::span<std::uint8_t> out);
 /// Reads what pack() wrote.
 [[nodiscard]] MessageRecord unpack_message(std::span<const std::uint8_t> bytes);

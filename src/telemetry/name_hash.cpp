@@ -46,7 +46,7 @@ std::string_view NameHash::hex(dns::Bytes name) {
     lower[i] = static_cast<unsigned char>(name[i] >= 'A' && name[i] <= 'Z' ? name[i] + ('a' - 'A') : name[i]);
   std::array<unsigned char, digest_size> digest{};
   std::size_t size = 0;
-  // Without a key the one before is used again.
+  // Without a key, EVP_MAC_init() uses the previous one again.
   const bool is_done = EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1 &&
                        EVP_MAC_update(context_.get(), lower.data(), name.size()) == 1 &&
                        EVP_MAC_final(context_.get(), digest.data(), &size, digest.size()) == 1;

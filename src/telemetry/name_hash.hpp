@@ -1,5 +1,5 @@
 #pragma once
-// Names that can be told apart and not read: HMAC-SHA256 (RFC 2104) with a key.
+// Hashes names with HMAC-SHA256 (RFC 2104), so that a reader of the query log can compare names but not read them.
 
 #include <array>
 #include <cstdint>
@@ -16,13 +16,13 @@ namespace pillion::telemetry {
 
 class NameHash {
  public:
-  /// Throws std::runtime_error where OpenSSL cannot make one.
+  /// Throws std::runtime_error if OpenSSL has no HMAC-SHA256.
   explicit NameHash(std::string_view key);
-  /// With a key that nobody knows: equal names are seen to be equal as long as this lives.
+  /// Uses a random key, so that hashes of equal names are equal only within the lifetime of this object.
   [[nodiscard]] static NameHash with_random_key();
 
-  /// 64 hexadecimal digits, of the name in wire form and lower case; empty where OpenSSL fails. Valid until the next
-  /// call.
+  /// The hash of the name in wire form and lower case, as 64 hexadecimal digits; empty if OpenSSL fails. Valid until
+  /// the next call.
   [[nodiscard]] std::string_view hex(dns::Bytes name);
 
  private:

@@ -14,12 +14,12 @@ namespace {
 
 using config::QueryLogField;
 
-/// Bytes of a line but for the names of the upstream and the server and a syslog header: less than 800 of ours, a name
-/// of at most 255 bytes, each of which may be five in JSON, and an error's text of at most 256, each of which may be
-/// six.
+/// Bytes of a line without the names of upstream and server and without a syslog header: less than 800 for keys and
+/// numbers, a name of at most 255 bytes, each of which may take five in JSON, and an error's text of at most 256 bytes,
+/// each of which may take six.
 constexpr std::size_t max_line = 800 + 5 * dns::max_name_size + 6 * max_error_text;
 
-/// True for what a name's presentation form and JSON both have as it is.
+/// True for characters that neither the presentation format of names nor JSON escapes.
 constexpr auto is_plain_byte = [] {
   std::array<bool, 256> table{};
   for (std::size_t i = 'a'; i <= 'z'; ++i) table[i] = true;
@@ -29,8 +29,8 @@ constexpr auto is_plain_byte = [] {
   return table;
 }();
 
-/// Writes the presentation form without the final dot, if it needs no escapes: its end; nullptr if it does, or is the
-/// root.
+/// Writes the name in presentation format without the final dot. Returns the end of what it wrote, or nullptr if the
+/// name needs escapes or is the root.
 char* write_plain_name(dns::Bytes name, char* out) {
   if (name.size() < 2) return nullptr;
   bool are_plain = true;
@@ -116,7 +116,7 @@ void QueryLineEncoder::write_client(const server::QueryOrigin& origin, LineWrite
   }
 }
 
-/// Queries that follow each other are often from one client.
+/// Keeps the text of the last address, since consecutive queries are often from one client.
 void QueryLineEncoder::write_address(const server::QueryOrigin& origin, LineWriter& line) {
   if (address_text_.empty() || address_ != origin.address) {
     const bool is_ipv4 = origin.family == server::IpFamily::ipv4;
@@ -151,7 +151,8 @@ void QueryLineEncoder::write_question(const QueryRecord& record, LineWriter& lin
   }
 }
 
-/// The presentation form without the final dot, but for the root, as JSON; or its hash.
+/// Writes the name as a JSON string: the presentation format without the final dot (the root is `.`), or the name's
+/// hash.
 void QueryLineEncoder::write_name(dns::Bytes name, LineWriter& line) {
   if (hash_) return line.text(hash_->hex(name));
   if (char* const end = write_plain_name(name, line.position())) return line.go_to(end);
@@ -179,7 +180,8 @@ void QueryLineEncoder::write_answer(const QueryRecord& record, LineWriter& line)
     line.text(resolve::source_labels[record.source]);
     line.character('"');
   }
-  // Both are ours: letters, digits, and what addresses have.
+  // The configuration has checked both names, so that they need no escapes: letters, digits, and the characters of
+  // addresses.
   if (has(QueryLogField::upstream) && !record.upstream.empty()) {
     line.literal(R"(,"pillion.upstream":")");
     line.text(record.upstream);

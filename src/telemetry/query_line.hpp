@@ -1,6 +1,6 @@
 #pragma once
-// A line of the query log: one JSON object (RFC 8259) with names of the Elastic Common Schema. Apart from the hash of
-// names and the queue to the writer, it is logic only.
+// Encodes a line of the query log: one JSON object (RFC 8259) with the names of the Elastic Common Schema. Uses OpenSSL
+// for the hash of names only.
 
 #include <bitset>
 #include <chrono>
@@ -20,7 +20,7 @@ using QueryLogFields = std::bitset<config::query_log_fields>;
 
 class QueryLineEncoder final : public RecordEncoder {
  public:
-  /// `hash`: nullopt where names are written as they are. `header`: nullopt where a line begins with its object.
+  /// `hash` is nullopt if names are written in plain text. `header` is nullopt if the lines have no syslog header.
   QueryLineEncoder(QueryLogFields fields, std::optional<NameHash> hash, std::optional<SyslogHeader> header = {})
       : fields_(fields), hash_(std::move(hash)), header_(std::move(header)) {}
 
@@ -28,14 +28,14 @@ class QueryLineEncoder final : public RecordEncoder {
     steady_ = steady;
     system_ = system;
   }
-  /// A QueryRecord as pack() wrote it.
+  /// `record` is a QueryRecord that pack() has written.
   void append(std::span<const std::uint8_t> record, std::string& out) override { append(unpack(record), out); }
-  /// Appends a line, of less than PIPE_BUF bytes, with its newline.
+  /// Appends a line of less than PIPE_BUF bytes with its newline.
   void append(const QueryRecord& record, std::string& out);
 
  private:
   [[nodiscard]] bool has(config::QueryLogField field) const { return fields_[static_cast<std::size_t>(field)]; }
-  /// Sets time_text_ to the moment's.
+  /// Sets time_text_ to the text of `time`.
   void tell_time(runtime::Time time);
   void write_client(const server::QueryOrigin& origin, LineWriter& line);
   void write_address(const server::QueryOrigin& origin, LineWriter& line);
@@ -49,11 +49,11 @@ class QueryLineEncoder final : public RecordEncoder {
   std::optional<SyslogHeader> header_;
   std::chrono::steady_clock::time_point steady_;
   std::chrono::system_clock::time_point system_;
-  std::chrono::sys_seconds second_{std::chrono::seconds(-1)};  // of `time_text_`
+  std::chrono::sys_seconds second_{std::chrono::seconds(-1)};  // second of `time_text_`
   std::string time_text_;                                      // "2026-01-02T03:04:05.678901Z"
-  server::ClientAddress address_{};                            // of `address_text_`
-  std::string address_text_;                                   // empty: of none yet
-  std::string escaped_;                                        // what needs more than a copy
+  server::ClientAddress address_{};                            // address in `address_text_`
+  std::string address_text_;                                   // empty: no address yet
+  std::string escaped_;                                        // buffer for text that needs escapes
 };
 
 }  // namespace pillion::telemetry

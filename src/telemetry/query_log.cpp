@@ -4,7 +4,7 @@
 
 namespace pillion::telemetry {
 
-/// Of one shard: chooses which queries are logged, and puts them into its ring.
+/// Chooses the queries of one shard that are logged, and puts them into the shard's ring.
 class QueryLog::Sampler final : public server::QueryObserver {
  public:
   Sampler(RecordRing& ring, Wakeup& wakeup, std::uint32_t sample, std::uint64_t seed)
@@ -23,7 +23,7 @@ class QueryLog::Sampler final : public server::QueryObserver {
   }
 
  private:
-  /// By xorshift64 (Marsaglia, "Xorshift RNGs", 2003): nobody gains from guessing it.
+  /// Uses xorshift64 (Marsaglia, "Xorshift RNGs", 2003): the choice need not be unpredictable.
   [[nodiscard]] bool is_chosen() {
     state_ ^= state_ << 13U;
     state_ ^= state_ >> 7U;
@@ -46,7 +46,7 @@ QueryLog::QueryLog(Options options, std::unique_ptr<RecordOutput> output, runtim
             std::make_unique<QueryLineEncoder>(options.fields, std::move(options.hash), std::move(options.header)),
             std::move(output), log) {
   for (std::size_t shard = 0; shard < options.shards; ++shard) {
-    // Samples of two shards must not be the same.
+    // Two shards must not make the same choices.
     const auto seed = options.seed ^ (shard + 1) * 0x9E3779B97F4A7C15;
     samplers_.push_back(std::make_unique<Sampler>(sink_.ring(shard), sink_.wakeup(), options.sample, seed));
   }

@@ -1,5 +1,5 @@
 #pragma once
-// A line for each answered query of a client, written by a thread of its own.
+// The query log: one line for each answered query of a client. A separate thread writes the lines.
 
 #include <cstddef>
 #include <cstdint>
@@ -17,28 +17,28 @@ namespace pillion::telemetry {
 
 class QueryLog {
  public:
-  /// Bytes of queries that wait to be written, for all shards; more are dropped and counted.
+  /// Bytes of queries of all shards that may wait to be written. Further ones are dropped and counted.
   static constexpr std::size_t queue_size = std::size_t{1} << 20U;
 
   struct Options {
     QueryLogFields fields;
-    std::uint32_t sample = config::whole_share;  ///< as config::QueryLogSettings has it
-    std::optional<NameHash> hash;                ///< nullopt: names are written as they are
-    std::optional<SyslogHeader> header;          ///< nullopt: lines are not sent by syslog
-    std::string address;                         ///< for the log: where the lines go
+    std::uint32_t sample = config::whole_share;  ///< share of the queries, in the unit of config::QueryLogSettings
+    std::optional<NameHash> hash;                ///< nullopt: names are written in plain text
+    std::optional<SyslogHeader> header;          ///< nullopt: the output is not syslog
+    std::string address;                         ///< in the log: the destination of the lines
     std::size_t shards = 1;
-    std::uint64_t seed = 0;  ///< of the samples
+    std::uint64_t seed = 0;  ///< of the random choice of samples
   };
 
-  /// `log` outlives this. Throws std::system_error where the thread cannot be started.
+  /// `log` must outlive this object. Throws std::system_error if the thread cannot be started.
   QueryLog(Options options, std::unique_ptr<RecordOutput> output, runtime::Log& log);
-  /// Writes what waits, for a second at the most. No observer is called any more.
+  /// Writes the waiting lines, for at most one second. No thread may call an observer any more.
   ~QueryLog();
 
-  /// For the thread of one shard.
+  /// Only the thread of this shard may call the observer.
   [[nodiscard]] server::QueryObserver& observer(std::size_t shard);
 
-  // Any thread may ask.
+  // Any thread may call these.
   [[nodiscard]] std::uint64_t written() const { return sink_.written(); }
   [[nodiscard]] std::uint64_t dropped() const { return sink_.dropped(); }
 

@@ -9,7 +9,7 @@
 namespace pillion::telemetry {
 namespace {
 
-/// What has a fixed size, as it lies at the start of a record.
+/// The part with a fixed size. It is the start of a packed record; the texts follow it.
 struct QueryStart {
   server::QueryOrigin origin;
   runtime::Time answered;
@@ -28,7 +28,7 @@ struct QueryStart {
 };
 static_assert(std::is_trivially_copyable_v<QueryStart>);
 
-/// The largest that a name may have, by which `name_size` has a byte.
+/// `name_size` has one byte.
 static_assert(dns::max_name_size <= 0xff);
 
 void append(std::uint8_t*& out, const void* data, std::size_t size) {

@@ -1,5 +1,5 @@
 #pragma once
-// An answered query as the query log keeps it between the thread that answered and the one that writes. Pure.
+// An answered query as the shard's thread hands it to the thread of the query log. Pure.
 
 #include <chrono>
 #include <cstddef>
@@ -13,10 +13,10 @@
 
 namespace pillion::telemetry {
 
-/// Bytes of an Extended DNS Error's text that are kept; what lies beyond is cut.
+/// Bytes of an Extended DNS Error's text (RFC 8914) that are kept. A longer text is cut.
 inline constexpr std::size_t max_error_text = 256;
 
-/// Views what it was read from.
+/// Its views refer to the AnsweredQuery or to the bytes that it was made from.
 struct QueryRecord {
   server::QueryOrigin origin;
   runtime::Time answered;
@@ -26,19 +26,19 @@ struct QueryRecord {
   std::uint16_t klass = 0;
   std::uint16_t rcode = 0;
   resolve::Source source = resolve::Source::local;
-  dns::Bytes name;            ///< wire form, letters as they were asked
-  std::string_view upstream;  ///< empty: none was asked
+  dns::Bytes name;            ///< wire form, in the query's letter case
+  std::string_view upstream;  ///< empty: no upstream was asked
   std::string_view server;
   std::optional<std::uint16_t> info_code;
   std::string_view text;
 };
 
-/// What is told of the query; the Extended DNS Error is our own, or else the upstream's first.
+/// The Extended DNS Error is Pillion's own, or else the first one of the upstream.
 [[nodiscard]] QueryRecord record_of(const server::AnsweredQuery& query);
 
-/// Bytes that it takes.
+/// The number of bytes that pack() writes.
 [[nodiscard]] std::size_t packed_size(const QueryRecord& record);
-/// Writes it to `out`, which has that size.
+/// `out` has packed_size() bytes.
 void pack(const QueryRecord& record, std::span<std::uint8_t> out);
 /// Reads what pack() wrote.
 [[nodiscard]] QueryRecord unpack(std::span<const std::uint8_t> bytes);

@@ -44,7 +44,7 @@ bool SinkWaits::ready(int descriptor, short events, milliseconds limit) {
 void SinkWaits::await(const EventDescriptor& event) {
   if (is_ending()) return;
   std::array<pollfd, 2> waited{{{event.descriptor(), POLLIN, 0}, {stop_.descriptor(), POLLIN, 0}}};
-  // Where it is interrupted, whoever called looks again.
+  // A signal may interrupt poll(). The caller checks the event anyway.
   static_cast<void>(::poll(waited.data(), waited.size(), -1));
 }
 

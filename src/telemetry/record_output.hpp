@@ -1,5 +1,5 @@
 #pragma once
-// Where a sink's records go, and how long it may wait for that.
+// The interface of a sink's output, and the waits of a sink's thread.
 
 #include <chrono>
 #include <cstddef>
@@ -14,10 +14,10 @@
 
 namespace pillion::telemetry {
 
-/// Encoded records, one behind the other.
+/// Encoded records, one after the other.
 struct RecordBatch {
   std::string bytes;
-  std::vector<std::size_t> ends;  ///< of each record, in `bytes`
+  std::vector<std::size_t> ends;  ///< offset in `bytes` behind each record
 
   [[nodiscard]] std::size_t size() const { return ends.size(); }
   [[nodiscard]] std::size_t start(std::size_t record) const { return record == 0 ? 0 : ends[record - 1]; }
@@ -30,28 +30,29 @@ struct RecordBatch {
   }
 };
 
-/// Waits of a sink's thread. They go on until the sink is to end, and from then on for `grace` altogether.
+/// The waits of a sink's thread. They are unlimited until the sink is told to end. From then on they last for `grace`
+/// in total.
 class SinkWaits {
  public:
   static constexpr std::chrono::milliseconds grace{1000};
 
-  /// `stop` is set once the sink is to end, and outlives this.
+  /// `stop` is set when the sink is told to end. It must outlive this object.
   explicit SinkWaits(const EventDescriptor& stop) : stop_(stop) {}
 
-  /// True when the descriptor is ready for `events` (poll(2)), or in error; false when the time is over.
+  /// Waits until the descriptor is ready for `events` (poll(2)) or has an error. False if the time is over before that.
   [[nodiscard]] bool ready(int descriptor, short events);
-  /// The same, but no longer than `limit`.
+  /// The same, but waits for at most `limit`.
   [[nodiscard]] bool ready(int descriptor, short events, std::chrono::milliseconds limit);
-  /// Returns when `duration` is over, or the sink is to end.
+  /// Returns after `duration`, or when the sink is told to end.
   void pause(std::chrono::milliseconds duration);
-  /// Returns when the event is set, or the sink is to end.
+  /// Returns when the event is set or the sink is told to end. May also return earlier, on a signal.
   void await(const EventDescriptor& event);
-  /// True once the sink is to end.
+  /// True if the sink was told to end.
   [[nodiscard]] bool is_ending();
 
  private:
   const EventDescriptor& stop_;
-  std::optional<std::chrono::steady_clock::time_point> deadline_;  // once the sink is to end
+  std::optional<std::chrono::steady_clock::time_point> deadline_;  // nullopt: the sink was not told to end
 };
 
 /// The operating system's text for an error number (errno).
@@ -59,7 +60,8 @@ class SinkWaits {
   return std::generic_category().message(error_number);
 }
 
-/// Called by the sink's thread only. None throws.
+/// A file, socket or descriptor that takes records. Only the sink's thread calls it. An implementation that throws ends
+/// the sink.
 class RecordOutput {
  public:
   RecordOutput() = default;
@@ -67,15 +69,16 @@ class RecordOutput {
   RecordOutput& operator=(const RecordOutput&) = delete;
   virtual ~RecordOutput() = default;
 
-  /// Opens it, unless it is open; the error says why it cannot be.
+  /// Opens the output, unless it is open. The error says why that failed.
   [[nodiscard]] virtual std::expected<void, std::string> open(SinkWaits& waits) = 0;
 
   struct Written {
-    std::size_t records = 0;  ///< that were written whole, from `first` on
-    std::string error;        ///< why no more; it is not open then. Empty where all were, or no time is left
+    std::size_t records = 0;  ///< number of records, from `first` on, that were written completely
+    /// Why not all were written; the output is closed then. Empty if all were written or the time is over.
+    std::string error;
   };
   [[nodiscard]] virtual Written write(const RecordBatch& batch, std::size_t first, SinkWaits& waits) = 0;
-  /// Ends it in an orderly way, if it is open.
+  /// Closes the output, if it is open, without loss of written records.
   virtual void close(SinkWaits& waits) = 0;
 };
 

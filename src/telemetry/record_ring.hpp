@@ -1,6 +1,6 @@
 #pragma once
-// Records on their way from a thread that must not wait to one that may: a ring of bytes with one writer and one
-// reader, without a lock. Where there is no room a record is dropped and counted. Pure.
+// A ring of bytes that hands records from one writer thread to one reader thread without a lock, so that the writer
+// never waits. If there is no room, the writer drops the record and counts it. Pure.
 
 #include <algorithm>
 #include <atomic>
@@ -17,13 +17,13 @@ namespace pillion::telemetry {
 
 class RecordRing {
  public:
-  /// Room for `capacity` bytes of records and what it takes to part them, rounded up to a power of two. All of it is
-  /// written to once, so that it is resident before memory is divided.
+  /// `capacity` is in bytes, includes 8 bytes per record for its size, and is rounded up to a power of two. The
+  /// constructor writes to every byte, so that the ring is resident before the memory is divided into shares.
   explicit RecordRing(std::size_t capacity)
       : bytes_(std::bit_ceil(std::max(capacity, std::size_t{2} * unit)), 0), mask_(bytes_.size() - 1) {}
 
-  /// The writer: where to write a record of `size` bytes, followed by commit(); empty, and counted, where there is no
-  /// room. Aligned to 8 bytes.
+  /// For the writer: returns the place for a record of `size` bytes, aligned to 8 bytes. The writer fills it and calls
+  /// commit(). If there is no room, returns an empty span and counts a dropped record.
   [[nodiscard]] std::span<std::uint8_t> begin(std::size_t size) {
     const auto needed = rounded(size + unit);
     const auto head = head_.load(std::memory_order_relaxed);
@@ -33,16 +33,16 @@ class RecordRing {
       dropped_.add();
       return {};
     }
-    // There is always room for the mark, since every record takes whole units.
+    // There is always room for the mark, since positions are multiples of a unit.
     if (skipped > 0) write_size(head, skip_mark);
     write_size(head + skipped, size);
     next_head_ = head + skipped + needed;
     return std::span(bytes_).subspan(((head + skipped) & mask_) + unit, size);
   }
-  /// The record that was begun is whole. Ordered before what the writer looks at next (Wakeup).
+  /// For the writer: makes the record visible to the reader. Sequentially consistent, as Wakeup::notify() requires.
   void commit() { head_.store(next_head_, std::memory_order_seq_cst); }
 
-  /// The reader: the oldest record, until pop(); empty data where there is none.
+  /// For the reader: the oldest record, valid until pop(). Its data() is nullptr if there is none.
   [[nodiscard]] std::span<const std::uint8_t> front() {
     const auto head = head_.load(std::memory_order_seq_cst);
     auto tail = tail_.load(std::memory_order_relaxed);
@@ -60,7 +60,7 @@ class RecordRing {
   [[nodiscard]] std::uint64_t dropped() const { return dropped_.value(); }
 
  private:
-  static constexpr std::size_t unit = 8;  // bytes: of the size before each record, and what records are aligned to
+  static constexpr std::size_t unit = 8;  // bytes: the size field before each record, and the alignment of records
   static constexpr std::size_t skip_mark = ~std::size_t{0};
 
   [[nodiscard]] static constexpr std::size_t rounded(std::size_t size) { return (size + unit - 1) / unit * unit; }
@@ -83,11 +83,11 @@ class RecordRing {
   std::vector<std::uint8_t> bytes_;
   std::size_t mask_;
   runtime::Counter dropped_;
-  // Positions grow for ever; what they say of the ring is their remainder.
-  alignas(cache_line) std::atomic<std::size_t> head_{0};  // the writer's
+  // Positions only grow. The offset in the ring is the position modulo the ring's size.
+  alignas(cache_line) std::atomic<std::size_t> head_{0};  // written by the writer
   std::size_t next_head_ = 0;
   std::size_t known_tail_ = 0;
-  alignas(cache_line) std::atomic<std::size_t> tail_{0};  // the reader's
+  alignas(cache_line) std::atomic<std::size_t> tail_{0};  // written by the reader
   std::size_t next_tail_ = 0;
 };
 

@@ -13,12 +13,12 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t batch_size = std::size_t{64} << 10U;  // bytes
-/// What comes within this time is written together, which also bounds how often a writer has to wake the thread.
+/// The sink writes records of this period together. The period also limits how often a writer has to wake the thread.
 constexpr milliseconds gather_for{10};
 constexpr milliseconds shortest_back_off{100};
 constexpr milliseconds longest_back_off{5000};
 
-/// Signals are the main thread's business.
+/// Only the main thread handles signals.
 void prepare_thread(const std::string& name) {
   sigset_t all;
   sigfillset(&all);
@@ -68,7 +68,7 @@ void RecordSink::run() {
     }
     output_->close(waits_);
   } catch (const std::exception& error) {
-    // Of ours, or no memory. Queries go on; what they leave here is dropped.
+    // A fault of the program, or no memory. Queries go on; the sink writes no further records.
     log_.error("stopped writing", {{"what", options_.name}, {"error", error.what()}});
   }
   drop_rest();
@@ -79,7 +79,7 @@ void RecordSink::fill() {
   next_ = 0;
   encoder_->set_time(std::chrono::steady_clock::now(), std::chrono::system_clock::now());
   for (auto& ring : rings_) {
-    // Each writer has its part of a batch.
+    // No writer can take more than its part of a batch from the others.
     const auto limit = batch_.bytes.size() + batch_size / rings_.size();
     while (batch_.bytes.size() < limit) {
       const auto record = ring->front();

@@ -1,6 +1,6 @@
 #pragma once
-// A thread that takes records from those that write them down in passing, encodes them and gives them to an output: so
-// that a reader that stands still, a full disk or a socket that has gone costs records, and nothing else.
+// A thread that takes records from the threads of the shards, encodes them and gives them to an output. If a reader
+// stops reading, a disk is full or a socket is closed, records are lost, but no query waits.
 
 #include <chrono>
 #include <cstddef>
@@ -19,7 +19,8 @@
 
 namespace pillion::telemetry {
 
-/// Called by the sink's thread only. None throws for what a record holds.
+/// Turns records into bytes. Only the sink's thread calls it. An implementation does not throw because of a record's
+/// contents.
 class RecordEncoder {
  public:
   RecordEncoder() = default;
@@ -27,41 +28,42 @@ class RecordEncoder {
   RecordEncoder& operator=(const RecordEncoder&) = delete;
   virtual ~RecordEncoder() = default;
 
-  /// Both clocks, at one moment, before records are appended: they carry the first one's time, and tell the second's.
+  /// Sets the relation of both clocks, read at one moment. Records carry steady time, and the output shows system time.
+  /// Called before each batch.
   virtual void set_time(std::chrono::steady_clock::time_point steady, std::chrono::system_clock::time_point system) = 0;
-  /// Appends what becomes of one record.
+  /// Appends the encoding of one record.
   virtual void append(std::span<const std::uint8_t> record, std::string& out) = 0;
 };
 
 class RecordSink {
  public:
   struct Options {
-    std::string name;         ///< for the log: "query log"
+    std::string name;         ///< in the log, such as "query log"
     std::string thread_name;  ///< at most 15 characters
-    std::string address;      ///< for the log: where the records go
-    std::size_t writers = 1;  ///< each with a ring of its own
-    std::size_t queue = 0;    ///< bytes for all of them together that wait; more are dropped and counted
+    std::string address;      ///< in the log: the destination of the records
+    std::size_t writers = 1;  ///< number of writer threads; each has its own ring
+    std::size_t queue = 0;    ///< bytes that may wait in all rings together; further records are dropped and counted
   };
 
-  /// `log` outlives this. Throws std::system_error where the thread cannot be started.
+  /// `log` must outlive this object. Throws std::system_error if the thread cannot be started.
   RecordSink(Options options, std::unique_ptr<RecordEncoder> encoder, std::unique_ptr<RecordOutput> output,
              runtime::Log& log);
-  /// Writes what waits, for SinkWaits::grace at the most. No writer may be left.
+  /// Writes the waiting records, for at most SinkWaits::grace. No writer may be active any more.
   ~RecordSink();
   RecordSink(const RecordSink&) = delete;
   RecordSink& operator=(const RecordSink&) = delete;
 
-  /// Where one of the writers puts its records, and what it calls after each.
+  /// The ring of one writer. The writer calls wakeup().notify() after each commit().
   [[nodiscard]] RecordRing& ring(std::size_t writer) { return *rings_[writer]; }
   [[nodiscard]] Wakeup& wakeup() { return wakeup_; }
 
-  // Any thread may ask.
+  // Any thread may call these.
   [[nodiscard]] std::uint64_t written() const { return written_.value(); }
   [[nodiscard]] std::uint64_t dropped() const;
 
  private:
   void run();
-  /// Encodes what waits, up to a batch.
+  /// Encodes waiting records, at most one batch.
   void fill();
   void await_records();
   void deliver();
@@ -75,14 +77,14 @@ class RecordSink {
   Wakeup wakeup_;
   EventDescriptor stop_;
 
-  // The thread's own
+  // Only the sink's thread uses these.
   SinkWaits waits_{stop_};
   RecordBatch batch_;
-  std::size_t next_ = 0;  // record of batch_
+  std::size_t next_ = 0;  // index in batch_ of the first record that is not written
   std::chrono::milliseconds back_off_;
-  bool is_failing_ = false;  // and the log has been told so
+  bool is_failing_ = false;  // True if the output failed last; the log has a line about it
   runtime::Counter written_;
-  runtime::Counter dropped_;  // at the end
+  runtime::Counter dropped_;  // by drop_rest()
 
   std::jthread thread_;
 };

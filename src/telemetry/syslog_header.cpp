@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t max_host = 255;
 constexpr std::size_t max_message_id = 32;
 
-/// PRINTUSASCII of RFC 5424 section 6, or its NILVALUE where there is nothing.
+/// Appends at most `limit` characters as PRINTUSASCII (RFC 5424 section 6), or NILVALUE if the text is empty.
 void append_word(std::string& out, std::string_view text, std::size_t limit) {
   if (text.empty()) out += '-';
   for (const char c : text.substr(0, limit)) out += c > ' ' && c <= '~' ? c : '?';
@@ -27,7 +27,8 @@ SyslogHeader::SyslogHeader(std::string_view host, std::uint32_t process, std::st
 }
 
 std::string_view SyslogHeader::before_time(runtime::LogLevel level) {
-  // The facility daemon (3) times eight, and the severity: debug (7), informational (6), warning (4), error (3).
+  // PRI is the facility daemon (3) times eight, plus the severity: debug (7), informational (6), warning (4), error
+  // (3).
   constexpr runtime::EnumArray<runtime::LogLevel, std::string_view, 4> starts = {"<31>1 ", "<30>1 ", "<28>1 ",
                                                                                  "<27>1 "};
   return starts[level];

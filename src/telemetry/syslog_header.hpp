@@ -1,5 +1,5 @@
 #pragma once
-// What a message of syslog has in front of its text (RFC 5424 section 6). Pure.
+// The header of a syslog message (RFC 5424 section 6). Pure.
 
 #include <cstdint>
 #include <string>
@@ -9,16 +9,17 @@
 
 namespace pillion::telemetry {
 
-/// `<30>1 2026-01-02T03:04:05.678Z web-0 pillion 7 query - `: the facility is `daemon`, there is no structured data.
+/// For example `<30>1 2026-01-02T03:04:05.678Z web-0 pillion 7 query - `. The facility is `daemon`; there is no
+/// structured data.
 class SyslogHeader {
  public:
-  /// What is longer than RFC 5424 section 6 allows, or has other characters, is cut, and has `?` for these. `host`:
-  /// empty: unknown.
+  /// `host` may be empty if it is unknown; `process` is the process number. Cuts `host` and `message_id` to the lengths
+  /// of RFC 5424 section 6, and replaces characters that it does not allow by `?`.
   SyslogHeader(std::string_view host, std::uint32_t process, std::string_view message_id);
 
-  /// Up to the time, with the severity of a line of that level.
+  /// The part before the time, with the severity for `level`.
   [[nodiscard]] static std::string_view before_time(runtime::LogLevel level);
-  /// What stands between the time and the text, with a space on either side.
+  /// The part between the time and the text, with a space at each end.
   [[nodiscard]] std::string_view behind_time() const { return behind_time_; }
 
  private:

@@ -10,7 +10,7 @@
 namespace pillion::telemetry {
 namespace {
 
-/// What lies in front of a line in the ring.
+/// The start of a record in the ring; the line follows it.
 struct LineStart {
   std::chrono::system_clock::time_point time;
   runtime::LogLevel level = runtime::LogLevel::info;

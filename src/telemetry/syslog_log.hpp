@@ -1,5 +1,5 @@
 #pragma once
-// The log's lines as messages of syslog (RFC 5424), by a thread of its own.
+// Sends the log's lines as syslog messages (RFC 5424). A separate thread sends them.
 
 #include <chrono>
 #include <cstddef>
@@ -18,20 +18,20 @@ namespace pillion::telemetry {
 
 class SyslogLog final : public LineReceiver {
  public:
-  /// Bytes of lines that wait to be sent; more are dropped and counted.
+  /// Bytes of lines that may wait to be sent. Further ones are dropped and counted.
   static constexpr std::size_t queue_size = std::size_t{128} << 10U;
-  /// What a longer line has beyond is cut: what collectors take unless told otherwise.
+  /// A longer line is cut. Collectors accept this length by default.
   static constexpr std::size_t max_line = 8000;  // bytes
 
   struct Options {
     SyslogHeader header;
-    std::string address;  ///< for the log: where the lines go
+    std::string address;  ///< in the log: the destination of the lines
   };
 
-  /// Is given each line of `log`, which outlives this, from now on. Throws std::system_error where the thread cannot be
-  /// started.
+  /// Takes each line of `log` from now on. `log` must outlive this object. Throws std::system_error if the thread
+  /// cannot be started.
   SyslogLog(Logger& log, Options options, std::unique_ptr<RecordOutput> output);
-  /// Sends what waits, for a second at the most. Nobody but this may log at the same time.
+  /// Sends the waiting lines, for at most one second. No other thread may log meanwhile.
   ~SyslogLog();
   SyslogLog(const SyslogLog&) = delete;
   SyslogLog& operator=(const SyslogLog&) = delete;

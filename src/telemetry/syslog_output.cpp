@@ -56,7 +56,7 @@ class SyslogDatagramOutput final : public RecordOutput {
  private:
   static constexpr std::size_t datagrams_at_once = 64;
 
-  /// As sendmmsg(2) has it.
+  /// Returns the number of datagrams that were sent, or -1 with errno set, as sendmmsg(2) does.
   int send_some(const RecordBatch& batch, std::size_t first) {
     const auto count = std::min(datagrams_at_once, batch.size() - first);
     std::array<iovec, datagrams_at_once> texts{};
@@ -98,7 +98,7 @@ class SyslogStreamOutput final : public RecordOutput {
       sent += *size;
     }
     const bool is_whole = sent == frames_.bytes.size();
-    // Behind a message that was cut, the collector would take what follows for the rest of it.
+    // After a message that was cut, the collector would take the next one for its rest. So the connection is closed.
     if (!is_whole) stream_.reset();
     const auto whole = std::ranges::upper_bound(frames_.ends, sent) - frames_.ends.begin();
     return {.records = static_cast<std::size_t>(whole), .error = std::move(error)};
@@ -110,7 +110,7 @@ class SyslogStreamOutput final : public RecordOutput {
   }
 
  private:
-  /// Makes frames_ of the records from `first` on.
+  /// Writes the records from `first` on to frames_, each with its length in front (RFC 6587 section 3.4.1).
   void frame(const RecordBatch& batch, std::size_t first) {
     frames_.clear();
     std::array<char, 20> digits{};
@@ -124,7 +124,7 @@ class SyslogStreamOutput final : public RecordOutput {
 
   ConnectStream connect_;
   std::unique_ptr<ByteStream> stream_;
-  RecordBatch frames_;  // of the records at hand
+  RecordBatch frames_;  // buffer of frame()
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 #pragma once
-// Messages of syslog on their way to a collector. Each record is one, with a newline at its end that is not sent.
+// Outputs that send syslog messages to a collector. Each record is one message; the newline at its end is not sent.
 
 #include <expected>
 #include <functional>
@@ -12,14 +12,14 @@
 
 namespace pillion::telemetry {
 
-/// A datagram each (RFC 5426). What the collector's host says of an earlier one, such as that nobody listens, is an
-/// error.
+/// Sends each message in a datagram (RFC 5426). An ICMP error for an earlier datagram, such as a closed port, is an
+/// error of the next write.
 [[nodiscard]] std::unique_ptr<RecordOutput> syslog_datagram_output(const config::Endpoint& collector);
 
 using ConnectStream = std::function<std::expected<std::unique_ptr<ByteStream>, std::string>(SinkWaits& waits)>;
 
-/// Over a connection, each behind the number of its bytes (RFC 6587 section 3.4.1, which RFC 5425 has for TLS). One
-/// that was cut by the end of a connection is sent again on the next.
+/// Sends each message over a connection, with its length in bytes in front (RFC 6587 section 3.4.1; RFC 5425 section
+/// 4.3 for TLS). If a connection ends within a message, the message is sent again on the next connection.
 [[nodiscard]] std::unique_ptr<RecordOutput> syslog_stream_output(ConnectStream connect);
 
 }  // namespace pillion::telemetry

@@ -29,14 +29,14 @@ struct FreeTlsHandle {
 using Context = std::unique_ptr<SSL_CTX, FreeTlsContext>;
 using TlsHandle = std::unique_ptr<SSL, FreeTlsHandle>;
 
-/// The oldest error of OpenSSL's, or `otherwise` where there is none.
+/// The oldest error in OpenSSL's queue, or `otherwise` if the queue is empty.
 std::string openssl_reason(const std::string& otherwise) {
   const char* const reason = ERR_reason_error_string(ERR_peek_error());
   ERR_clear_error();
   return reason == nullptr ? otherwise : reason;
 }
 
-/// Why a call of OpenSSL has failed for good; `system_error` is errno's right behind it.
+/// The reason why a call of OpenSSL failed. `system_error` is errno directly after that call.
 std::string reason_of(SSL* tls, int result, int system_error) {
   switch (SSL_get_error(tls, result)) {
     case SSL_ERROR_ZERO_RETURN:
@@ -49,7 +49,7 @@ std::string reason_of(SSL* tls, int result, int system_error) {
   }
 }
 
-/// poll's events that OpenSSL waits for; 0 if it waits for none.
+/// The events of poll(2) that OpenSSL waits for; 0 if it waits for none.
 short awaited(SSL* tls, int result) {
   const int error = SSL_get_error(tls, result);
   if (error == SSL_ERROR_WANT_READ) return POLLIN;
@@ -84,7 +84,7 @@ class TlsByteStream final : public ByteStream {
 
   void close(SinkWaits& waits) override {
     ERR_clear_error();
-    // Its answer is not needed: close_socket() waits for the end of the connection.
+    // The peer's close_notify is not needed: close_socket() waits for the end of the connection.
     SSL_shutdown(tls_.get());
     close_socket(std::move(socket_), waits);
   }
@@ -94,7 +94,7 @@ class TlsByteStream final : public ByteStream {
   TlsHandle tls_;
 };
 
-/// Why the peer's certificate was refused, or else what OpenSSL says.
+/// The reason why the peer's certificate was refused, or else OpenSSL's error.
 std::string handshake_error(SSL* tls, int result, int system_error) {
   const auto verdict = SSL_get_verify_result(tls);
   if (verdict != X509_V_OK) {

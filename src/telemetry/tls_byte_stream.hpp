@@ -1,5 +1,5 @@
 #pragma once
-// TLS to a reader of records.
+// TLS connections to a reader of records.
 
 #include <expected>
 #include <memory>
@@ -10,15 +10,15 @@
 
 namespace pillion::telemetry {
 
-/// Whom to trust, and for what.
+/// The reader's address, and how its certificate is verified.
 struct TlsPeer {
   config::Endpoint endpoint;
-  std::string name;     ///< in the certificate, and sent as SNI; empty: the endpoint's address is in the certificate
+  std::string name;     ///< in the certificate, and sent as SNI; empty: the certificate has the endpoint's address
   std::string ca_file;  ///< PEM
 };
 
-/// Shakes hands over a connected TCP socket that does not block, for 5 s at the most: TLS 1.2 or later, the certificate
-/// verified (RFC 5425 section 4.2). The error says what was wrong.
+/// Does a TLS handshake over a connected, non-blocking TCP socket, within 5 s. Requires TLS 1.2 or later and a valid
+/// certificate (RFC 5425 section 4.2). The error says what was wrong.
 [[nodiscard]] std::expected<std::unique_ptr<ByteStream>, std::string> tls_stream(runtime::UniqueDescriptor socket,
                                                                                  const TlsPeer& peer, SinkWaits& waits);
 

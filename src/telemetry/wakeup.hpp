@@ -1,5 +1,5 @@
 #pragma once
-// Wakes a thread that sleeps, at the cost of a comparison where it does not.
+// Wakes a thread that sleeps. If it does not sleep, this costs one comparison.
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -24,7 +24,7 @@ class EventDescriptor {
 
   void set() {
     const std::uint64_t one = 1;
-    // It can only fail where the event is set so often that it is set anyway.
+    // It can only fail if the counter is at its maximum, and then the event is set anyway.
     [[maybe_unused]] const auto written = ::write(descriptor_, &one, sizeof one);
   }
   void clear() {
@@ -39,12 +39,11 @@ class EventDescriptor {
 
 class Wakeup {
  public:
-  /// Any thread, after it has put something where the sleeper looks (in the total order of sequentially consistent
-  /// operations).
+  /// Any thread calls this after it has published work for the sleeper with a sequentially consistent store.
   void notify() {
     if (is_asleep_.load(std::memory_order_seq_cst) && is_asleep_.exchange(false)) event_.set();
   }
-  /// The sleeper, before it looks for the last time; from then on `event()` is set by the first notify().
+  /// The sleeper calls this before its last look for work. From then on the first notify() sets `event()`.
   void fall_asleep() { is_asleep_.store(true, std::memory_order_seq_cst); }
   void wake() {
     is_asleep_.store(false, std::memory_order_seq_cst);

@@ -1,12 +1,12 @@
 #pragma once
-// Who is told of the messages that go to a server and come from it: what writes them down.
+// The interface through which dnstap receives the messages of upstream servers.
 
 #include "dns/wire.hpp"
 #include "runtime/clock.hpp"
 
 namespace pillion::upstream {
 
-/// Of one server. Called on the thread of a shard, within its work on a connection: must neither wait nor throw.
+/// Observes one server. The shard's thread calls these while it handles a connection. They must neither wait nor throw.
 class MessageObserver {
  public:
   MessageObserver() = default;
@@ -14,9 +14,9 @@ class MessageObserver {
   MessageObserver& operator=(const MessageObserver&) = delete;
   virtual ~MessageObserver() = default;
 
-  /// The query as it goes out, our EDNS included; `now` is the time of the turn.
+  /// `query` is the message as sent, with Pillion's EDNS. `now` is the time of the turn.
   virtual void sent(dns::Bytes query, runtime::Time now) = 0;
-  /// The reply to a query of that time, as it came.
+  /// `reply` is the message as received. `sent` is the time at which its query was sent.
   virtual void received(dns::Bytes reply, runtime::Time sent, runtime::Time now) = 0;
 };
 
