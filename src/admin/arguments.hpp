@@ -1,6 +1,6 @@
 #pragma once
-// Reads what a request asks for: the parameters of its query, and the object in its body. Each error says what is
-// wrong and what would be right.
+// Reads the parameters of a request's query and the object in its body. Each error says what is wrong and what would be
+// right.
 
 #include <cstddef>
 #include <expected>

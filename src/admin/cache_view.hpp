@@ -16,7 +16,7 @@
 
 namespace pillion::admin {
 
-/// What one shard's cache holds for a question.
+/// The entry of one shard's cache for a question.
 struct CacheAnswer {
   cache::Freshness freshness = cache::Freshness::miss;
   cache::Kind kind = cache::Kind::positive;
@@ -51,7 +51,7 @@ struct CacheName {
 /// of the cache.
 [[nodiscard]] std::function<std::optional<std::vector<CacheName>>(ShardView&)> top_names(std::size_t limit);
 
-/// What to remove from the cache.
+/// The entries to remove from the cache.
 struct FlushOrder {
   dns::Buffer name = {};      ///< wire form; unused with `all`
   bool with_beneath = false;  ///< True if all names beneath it are removed too

@@ -1,5 +1,6 @@
 #pragma once
-// Which findings of the verdict have begun, and which are over: for the log, which says each of them once. Pure.
+// Compares the verdict's findings with earlier ones, so that the log has one line when a finding begins and one when it
+// is over. Pure.
 
 #include <chrono>
 #include <map>
@@ -11,16 +12,16 @@
 
 namespace pillion::admin {
 
-/// A finding that comes and goes is one: it is over when it has not been found for `memory`.
+/// A finding is over when it has been absent for `memory`. So a finding that comes and goes is reported once.
 class FindingChanges {
  public:
   static constexpr std::chrono::seconds memory{60};
 
   struct Changes {
     std::vector<Finding> begun;
-    std::vector<Finding> over;  ///< as they were found last
+    std::vector<Finding> over;  ///< in their last form
   };
-  /// `findings` are those of `now`. Those that need nobody's attention, notices and all_well, are passed over.
+  /// `findings` are the verdict's at `now`. Ignores notices and all_well, which need no attention.
   [[nodiscard]] Changes take(const std::vector<Finding>& findings, runtime::Time now);
 
  private:

@@ -56,7 +56,7 @@ asio::awaitable<void> LiveFeed::listen(http::ResponseStream& out) {
   if (failure) std::rethrow_exception(failure);
 }
 
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): likewise
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): the server keeps it until this ends
 asio::awaitable<void> LiveFeed::write_events(http::ResponseStream& out) {
   auto before = reader_.figures(runtime::Clock::now());
   // The browser waits this many milliseconds before it reconnects.

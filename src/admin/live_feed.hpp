@@ -1,6 +1,6 @@
 #pragma once
-// What happened lately: figures of the last minute, for the verdict, which the log hears of, and once a second for
-// whoever listens.
+// Keeps the figures of the last minute for the verdict, logs changes of its findings, and sends events once a second to
+// the status page and `pillion status --watch`.
 
 #include <chrono>
 #include <cstddef>
@@ -40,7 +40,7 @@ class LiveFeed {
   LiveFeed(const LiveFeed&) = delete;
   LiveFeed& operator=(const LiveFeed&) = delete;
 
-  /// Keeps figures, and has the log say which findings begin and which are over, until ShardQuestions::stop().
+  /// Keeps figures, and logs the findings that begin and end, until ShardQuestions::stop().
   [[nodiscard]] boost::asio::awaitable<void> remember();
 
   struct Verdict {

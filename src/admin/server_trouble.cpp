@@ -12,7 +12,7 @@ namespace {
 
 using upstream::Error;
 
-/// `before` has the same counter a while ago, if anything is known of then.
+/// The increase of a counter since `before`; the counter itself if `before` is nullptr.
 template <typename Counters, typename Index>
 std::uint64_t grown(const ServerFigures& now, const ServerFigures* before, Counters counters, Index index) {
   const auto count = (now.*counters)[index];
@@ -25,7 +25,7 @@ Error main_error(const ServerFigures& now, const ServerFigures* before) {
   auto most = Error::count_;
   std::uint64_t highest = 0;
   for (const auto error : runtime::enumerators<Error>) {
-    // Queries fail by the hundred where a server fails once; it is the server's own failure that explains them.
+    // One failure of a server fails many queries. The server's failure is their cause, so it takes precedence.
     const bool is_of_server = upstream::traits(error).blame == upstream::Blame::server;
     const auto weight = grown(now, before, &ServerFigures::failures, error) * (is_of_server ? 1'000'000 : 1);
     if (weight > highest) {

@@ -1,5 +1,5 @@
 #pragma once
-// What is wrong with a server, from its figures of now and of a while ago. Pure.
+// Says what is wrong with a server, by its current and earlier figures. Pure.
 
 #include <cstdint>
 #include <string>
@@ -9,18 +9,18 @@
 
 namespace pillion::admin {
 
-/// What a server's failures since `before` are mostly about; count_ where there were none. `before` is nullptr where
-/// nothing is known of then.
+/// The most frequent error of a server since `before`, or count_ if there was none. If `before` is nullptr, counts from
+/// the start of the program.
 [[nodiscard]] upstream::Error main_error(const ServerFigures& now, const ServerFigures* before);
 
-/// What has become of what a server was asked.
+/// The outcome of the queries to a server.
 struct Trouble {
-  std::string reason{};        ///< of the most frequent kind of failure; empty where there was none
+  std::string reason{};        ///< the most frequent kind of failure; empty if there was none
   std::uint64_t failures = 0;  ///< replies other than NOERROR and NXDOMAIN, and queries without a reply
-  std::uint64_t asked = 0;     ///< failures, and what was answered well
+  std::uint64_t asked = 0;     ///< failures and good replies
 };
 
-/// Likewise since `before`.
+/// The outcome since `before`, which is nullptr as for main_error().
 [[nodiscard]] Trouble trouble_of(const ServerFigures& now, const ServerFigures* before);
 
 }  // namespace pillion::admin

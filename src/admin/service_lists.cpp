@@ -1,4 +1,4 @@
-// The lists of what clients have done: the cache, clients, recent queries.
+// The lists of the service: the cache, clients, recent queries.
 
 #include <algorithm>
 #include <array>

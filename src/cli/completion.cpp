@@ -8,7 +8,7 @@
 namespace pillion::cli {
 namespace {
 
-/// `text` with `mark` before each of `special`.
+/// Returns `text` with `mark` before each character of `special`.
 std::string marked(std::string_view text, std::string_view special, std::string_view mark) {
   std::string result;
   for (const char character : text) {
@@ -18,7 +18,7 @@ std::string marked(std::string_view text, std::string_view special, std::string_
   return result;
 }
 
-/// A word in single quotes, as bash and zsh read it.
+/// Returns a word in single quotes, as bash and zsh read it.
 std::string in_single_quotes(std::string_view text) {
   std::string result = "'";
   for (const char character : text) {
@@ -41,7 +41,7 @@ std::vector<std::string> option_names(const CompletedCommand& command) {
   return names;
 }
 
-/// What bash does behind an option that takes a value: files, or one of some words, or nothing that it could know.
+/// The case of bash's script for an option with a value: completes files, a list of words, or nothing.
 std::string bash_case(const std::string& command, const CompletedOption& option) {
   std::string patterns;
   for (const auto& name : option.names)
@@ -59,7 +59,7 @@ std::string zsh_action(const CompletedValue& value) {
   return value.choices.empty() ? "" : fmt::format("({})", fmt::join(value.choices, " "));
 }
 
-/// An argument of zsh's _arguments: `*--pin[Of its key]:value:`.
+/// An argument of zsh's _arguments, such as `*--pin[Of its key]:value:`.
 std::string zsh_option(const CompletedOption& option) {
   std::string specs;
   for (const auto& name : option.names) {

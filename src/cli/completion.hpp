@@ -1,19 +1,19 @@
 #pragma once
-// What a shell has to know to complete the command line, and the scripts that tell it. Pure.
+// The scripts with which bash, zsh and fish complete the command line, and the data that they are made from. Pure.
 
 #include <string>
 #include <vector>
 
 namespace pillion::cli {
 
-/// What may stand where a value is wanted.
+/// The values that an option or an argument takes.
 struct CompletedValue {
   bool is_file = false;
-  std::vector<std::string> choices{};  ///< all that may; empty where that is not known
+  std::vector<std::string> choices{};  ///< all allowed values; empty if there is no such list
 };
 
 struct CompletedOption {
-  std::vector<std::string> names;  ///< "-c", "--config"
+  std::vector<std::string> names;  ///< such as "-c" and "--config"
   std::string description;
   bool takes_value = false;
   bool may_repeat = false;
@@ -24,11 +24,11 @@ struct CompletedCommand {
   std::string name;
   std::string description;
   std::vector<CompletedOption> options;
-  CompletedValue positional;  ///< what stands without an option
+  CompletedValue positional;  ///< the argument that belongs to no option
 };
 
-/// For `program`; `fallback` is the subcommand that is meant where none is named. Each script defines a function of its
-/// own and registers it.
+/// The script for one shell, for the command `program`. `fallback` is the subcommand that runs if none is named. Each
+/// script defines a function and registers it.
 [[nodiscard]] std::string bash_completion(const std::string& program, const std::vector<CompletedCommand>& commands,
                                           const std::string& fallback);
 [[nodiscard]] std::string zsh_completion(const std::string& program, const std::vector<CompletedCommand>& commands);

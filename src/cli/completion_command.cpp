@@ -13,7 +13,7 @@
 namespace pillion::cli {
 namespace {
 
-/// CLI11 writes of what type an option's value is: "FILE", "TEXT:{tls,tcp,udp}".
+/// Parses CLI11's name for the type of an option's value, such as "FILE" or "TEXT:{tls,tcp,udp}".
 CompletedValue value_of(const CLI::Option& option) {
   const auto type = option.get_type_name();
   CompletedValue value{.is_file = type.starts_with("FILE")};

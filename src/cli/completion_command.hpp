@@ -1,5 +1,5 @@
 #pragma once
-// `pillion completion`: a script by which a shell completes the command line.
+// `pillion completion`: prints the script with which a shell completes the command line.
 
 #include <iosfwd>
 #include <string>
@@ -10,7 +10,7 @@ namespace pillion::cli {
 
 class CompletionCommand {
  public:
-  /// To be made after all other subcommands of `app`, which the script has.
+  /// Must be constructed after all other subcommands of `app`, since the script lists them.
   explicit CompletionCommand(CLI::App& app);
   [[nodiscard]] bool is_chosen() const { return command_.parsed(); }
   [[nodiscard]] int run(std::ostream& out) const;

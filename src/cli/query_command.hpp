@@ -24,7 +24,7 @@ class QueryCommand {
   struct Asked {
     config::Server server;
     std::string remark;     ///< text after the reason for no answer: why this server was asked
-    bool is_given = false;  ///< by the command line; else it is where the running proxy listens, or would
+    bool is_given = false;  ///< True if the command line names the server; else it is the running proxy's address or the default one
     dns::Buffer name;       ///< in wire form
     std::uint16_t type = 0;
   };
@@ -32,15 +32,16 @@ class QueryCommand {
   /// Parses the command line. The error says what is wrong with it.
   [[nodiscard]] std::expected<Asked, std::string> read_command_line() const;
   [[nodiscard]] bool uses_tls() const { return tls_ || !tls_name_.empty() || !ca_file_.empty() || !pins_.empty(); }
-  /// The name, or its walk.
+  /// Asks for the name, or walks the search list with `--search`.
   [[nodiscard]] std::expected<ServerReply, NoReply> ask(const Asked& asked) const;
   [[nodiscard]] std::expected<ServerReply, NoReply> ask(const Asked& asked, dns::Bytes name) const;
   /// Asks for the names of the search list in turn, as glibc does.
   [[nodiscard]] std::expected<ServerReply, NoReply> walk(const Asked& asked) const;
-  /// Where no proxy runs, those whom the applications of this container ask are asked in its place, which `err` is
-  /// told. False where there is nobody: `asked` has the reason then.
+  /// If no proxy runs, changes `asked` to the first name server of resolv.conf and writes that to `err`. False if there
+  /// is no such server; `asked.remark` then has the reason.
   [[nodiscard]] bool turn_to_name_server(Asked& asked, std::ostream& err) const;
-  /// As libc chooses it. The error says why that file cannot be read.
+  /// The first `nameserver` of resolv.conf, or 127.0.0.1 if there is none (resolv.conf(5)). The error says why the file
+  /// cannot be read.
   [[nodiscard]] std::expected<config::Endpoint, std::string> first_name_server() const;
 
   CLI::App& command_;

@@ -22,7 +22,7 @@ enum class QueryTransport : std::uint8_t {
 /// One name of a walk along a search list, and the outcome.
 struct SearchStep {
   std::string name;
-  std::string status;  ///< "NXDOMAIN", "NODATA"
+  std::string status;  ///< such as "NXDOMAIN" or "NODATA"
 };
 
 struct ServerReply {

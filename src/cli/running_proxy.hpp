@@ -31,7 +31,7 @@ class RunningProxy {
   /// error says why they are unknown (the proxy does not listen yet) or useless (it runs in another network
   /// namespace).
   [[nodiscard]] std::expected<app::ListenAddresses, std::string> addresses() const;
-  /// False once the process has ended, even if another process has its number now.
+  /// False if the process has ended, even if another process has its number now.
   [[nodiscard]] bool is_running() const;
   /// Sends SIGHUP. Returns why it could not be sent; empty if it was.
   [[nodiscard]] std::string tell_to_reload() const;

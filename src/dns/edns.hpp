@@ -37,8 +37,8 @@ struct Edns {
 
 inline constexpr std::size_t option_header_size = 4;  // RFC 6891 section 6.1.2: code and length
 
-/// Calls `visit(std::uint16_t code, Bytes value)` for each option, up to the first that overruns. Returns what is left:
-/// empty if all options fit.
+/// Calls `visit(std::uint16_t code, Bytes value)` for each option, up to the first that overruns. Returns the bytes
+/// that were not visited: empty if all options fit.
 template <typename Visit>
 Bytes for_each_option(Bytes options, Visit visit) {
   while (options.size() >= option_header_size) {
@@ -51,7 +51,7 @@ Bytes for_each_option(Bytes options, Visit visit) {
 }
 
 /// Calls `visit(std::uint16_t info_code, Bytes extra_text)` for each Extended DNS Error among `options` (RFC 8914
-/// section 2). One without an INFO-CODE is passed over.
+/// section 2). Ignores an option without an INFO-CODE.
 template <typename Visit>
 void for_each_extended_error(Bytes options, Visit visit) {
   constexpr std::size_t info_code_size = 2;

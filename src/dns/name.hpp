@@ -24,9 +24,9 @@ namespace pillion::dns {
 /// it at random once per process.
 [[nodiscard]] std::uint64_t hash_name(Bytes name, std::uint64_t seed);
 
-/// A view of a name in wire form, or of a suffix of one: a contiguous range, and so it converts to Bytes. The name has
-/// been checked where it came in, so that no function here fails. The root label may be missing, as in the part of a
-/// name before a search domain (SearchList).
+/// A view of a name in wire form, or of a suffix of one: a contiguous range, and so it converts to Bytes. The parser
+/// has checked the name, so that no function here fails. The root label may be missing, as in the part of a name before
+/// a search domain (SearchList).
 class NameView {
  public:
   /// The labels of a name without the root's, first to last, each without its length byte. Labels that overrun the
@@ -35,7 +35,7 @@ class NameView {
 
   constexpr NameView() = default;
   constexpr NameView(Bytes name) : bytes_(name) {}          // NOLINT(google-explicit-constructor): a view of the same
-  constexpr NameView(const Buffer& name) : bytes_(name) {}  // NOLINT(google-explicit-constructor): likewise
+  constexpr NameView(const Buffer& name) : bytes_(name) {}  // NOLINT(google-explicit-constructor): a view of the same
 
   /// The uncompressed name that starts at `offset` of `message`, up to its root label, which must be there.
   [[nodiscard]] static constexpr NameView at(Bytes message, std::size_t offset) {
@@ -59,9 +59,9 @@ class NameView {
   [[nodiscard]] constexpr Labels labels() const;
   [[nodiscard]] constexpr std::size_t label_count() const;
 
-  /// How many labels stand before `ancestor`, 0 if it is the name itself; nullopt if it is neither that nor one of the
-  /// name's ancestors. Names are compared label by label: the bytes of one may end in those of another that is none of
-  /// its ancestors.
+  /// The number of labels before `ancestor`: 0 if it is the name itself, nullopt if it is neither the name nor one of
+  /// its ancestors. Compares label by label, since the bytes of a name may end in the bytes of a name that is not its
+  /// ancestor.
   [[nodiscard]] std::optional<std::size_t> labels_before(NameView ancestor) const {
     auto suffix = *this;
     std::size_t count = 0;

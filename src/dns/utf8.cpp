@@ -46,7 +46,7 @@ bool is_utf8_text(Bytes text) {
   return true;
 }
 
-// Eight bytes at once: every name of a query is checked.
+// Tests eight bytes at once, since every name of a query is checked.
 bool is_ascii(Bytes text) {
   using Word = std::uint64_t;
   constexpr Word top_bits = 0x8080808080808080;

@@ -13,7 +13,7 @@ struct Mnemonic {
   std::string_view text;
 };
 
-// IANA "Resource Record (RR) TYPEs": those in use.
+// The types of IANA "Resource Record (RR) TYPEs" that are in use.
 constexpr auto types = std::to_array<Mnemonic>({
     {1, "A"},           {2, "NS"},      {3, "MD"},     {4, "MF"},       {5, "CNAME"},       {6, "SOA"},
     {7, "MB"},          {8, "MG"},      {9, "MR"},     {10, "NULL"},    {11, "WKS"},        {12, "PTR"},

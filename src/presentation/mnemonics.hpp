@@ -9,7 +9,7 @@
 
 namespace pillion::presentation {
 
-/// "AAAA", or "TYPE65400" for a type that has no mnemonic here (RFC 3597 section 5).
+/// For example "AAAA", or "TYPE65400" for a type without a mnemonic in the table (RFC 3597 section 5).
 [[nodiscard]] std::string type_to_text(std::uint16_t type);
 /// Reads a mnemonic in any letter case, or "TYPE123"; nullopt for any other text.
 [[nodiscard]] std::optional<std::uint16_t> type_from_text(std::string_view text);

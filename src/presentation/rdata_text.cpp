@@ -40,7 +40,8 @@ void append_base64(std::string& out, dns::Bytes bytes) {
   out.append((3 - bytes.size() % 3) % 3, '=');
 }
 
-// In quotation marks (RFC 1035 section 5.1), with `\"`, `\\`, and `\DDD` for bytes that are not printable ASCII.
+// Appends the text in quotation marks (RFC 1035 section 5.1), with `\"`, `\\`, and `\DDD` for bytes that are not
+// printable ASCII.
 void append_quoted(std::string& out, dns::Bytes text) {
   out += '"';
   for (const auto byte : text) {
@@ -54,7 +55,7 @@ void append_quoted(std::string& out, dns::Bytes text) {
   out += '"';
 }
 
-// Whether names may end in compression pointers, which only lead somewhere inside a message.
+// Compression pointers in names are only valid inside a message.
 enum class Names : std::uint8_t { compressed, uncompressed };
 
 // Reads one record's rdata and writes it field by field. Each function returns false if the rdata does not fit the
@@ -137,7 +138,7 @@ class RdataPrinter {
     return value;
   }
 
-  // The bytes that follow a length of one byte.
+  // Takes a length of one byte and the bytes that follow it.
   std::optional<dns::Bytes> take_counted() {
     const auto size = take_number(1);
     if (!size || *size > left()) return std::nullopt;
@@ -247,7 +248,7 @@ class RdataPrinter {
     return true;
   }
 
-  // RFC 9460 sections 2.1 and 14.3.2. The values of other keys than these are written as text.
+  // Prints SvcParams (RFC 9460 sections 2.1 and 14.3.2). Values of keys that are not in the table are written as text.
   bool print_parameters() {
     bool first = true;
     while (left() > 0) {

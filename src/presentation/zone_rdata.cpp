@@ -181,7 +181,7 @@ class RdataReader {
     return problem;
   }
 
-  // RFC 8659 section 4.1: letters and digits.
+  // Reads the tag of a CAA record: letters and digits (RFC 8659 section 4.1).
   std::string read_tag() {
     const auto text = take().text;
     const auto letter_or_digit = [](char c) {
@@ -200,12 +200,12 @@ class RdataReader {
   dns::Buffer rdata_;
 };
 
-// True if the rdata fits the layout of its type, or the type has none here.
+// True if the rdata fits the layout of its type, or the type has no layout in dns::rdata_layout().
 bool fits_layout(std::uint16_t rr_type, dns::Bytes rdata) {
   return dns::rdata_layout(rr_type).empty() || uncompressed_rdata_to_text(rr_type, rdata).has_value();
 }
 
-// RFC 3597 section 5, without the `\#`.
+// Reads the words behind `\#` (RFC 3597 section 5).
 std::expected<dns::Buffer, std::string> read_generic(std::uint16_t rr_type, Words words) {
   constexpr std::string_view form = R"(; allowed: `\# LENGTH HEX`, such as `\# 4 C0000201`)";
   const auto length_text = words.empty() ? std::string_view{} : words.front().text;

@@ -1,5 +1,5 @@
 #pragma once
-// Rdata in presentation format to wire form. Only this room includes this file.
+// Converts rdata in presentation format to wire form. Only this room includes this file.
 
 #include <cstdint>
 #include <expected>

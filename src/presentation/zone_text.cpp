@@ -52,8 +52,8 @@ struct Head {
   std::uint16_t type = 0;
 };
 
-// RFC 6895 section 3.1: 0 is reserved, and 128 to 255 are for queries and messages, as OPT is. Returns an error
-// message, which is empty for a type of data.
+// Checks that a zone can hold the type. Type 0 is reserved, and 128 to 255 and OPT are for queries and messages (RFC
+// 6895 section 3.1). Returns an error message, which is empty if the type is allowed.
 std::string check_type(std::uint16_t type) {
   if (type == 0 || type == dns::type::opt || (type >= 128 && type <= 255))
     return type_to_text(type) + " is not a type that a zone can hold; allowed: types of data, such as A, AAAA or TXT";

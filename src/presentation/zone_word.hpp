@@ -24,8 +24,8 @@ using Words = std::span<const Word>;
 /// right.
 [[nodiscard]] std::expected<std::vector<Word>, std::string> split_zone_line(std::string_view line);
 
-/// A word for an error message of one line: in backquotes, cut to 60 bytes, with `\DDD` for each byte that is not
-/// printable ASCII.
+/// Formats a word for an error message of one line: in backquotes, cut to 60 bytes, with `\DDD` for each byte that is
+/// not printable ASCII.
 [[nodiscard]] std::string shown(std::string_view word);
 
 /// The bytes of a word, with its escapes replaced. The error says which escape is wrong and what would be right.
