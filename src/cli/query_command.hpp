@@ -24,7 +24,8 @@ class QueryCommand {
   struct Asked {
     config::Server server;
     std::string remark;     ///< text after the reason for no answer: why this server was asked
-    bool is_given = false;  ///< True if the command line names the server; else it is the running proxy's address or the default one
+    bool is_given = false;  ///< True if the command line names the server; else it is the running proxy's address or
+                            ///< the default one
     dns::Buffer name;       ///< in wire form
     std::uint16_t type = 0;
   };

@@ -11,7 +11,8 @@ namespace pillion::presentation {
 
 /// Reads `[owner] [ttl] [class] type rdata`. TTL and class may change places. `origin` is the name of the zone in wire
 /// form.
-///  - The first word is the owner, even if it looks like a number or a type. If the line starts with a blank, the origin
+///  - The first word is the owner, even if it looks like a number or a type. If the line starts with a blank, the
+///  origin
 ///    is the owner.
 ///  - `@` is the origin. The origin completes names without a final dot. A name that ends in the labels of the origin
 ///    but not in a dot is an error, since it would have these labels twice.

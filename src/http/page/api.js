@@ -1,18 +1,18 @@
-// The admin server's API, as openapi.json describes it.
+// Requests to the admin server's API (openapi.json).
 
 const BASE = "api/v1/";
-/// A page that heard nothing for so long has lost its connection, whatever the browser believes.
+/// After this time without an event the page treats the connection as lost. The browser may not notice it.
 const SILENCE_MS = 4000;
 const RETRY_MS = [500, 1000, 2000, 4000];
 
 export class RequestFailed extends Error {
   constructor(status, detail) {
     super(detail);
-    this.status = status; // 0: there was no answer
+    this.status = status; // of HTTP; 0: no response
   }
 }
 
-/// The JSON at a path beneath /api/v1; throws RequestFailed.
+/// Returns the JSON of a path under /api/v1. Throws RequestFailed.
 export async function get(path, parameters = {}) {
   const query = new URLSearchParams(parameters).toString();
   let response;
@@ -27,8 +27,8 @@ export async function get(path, parameters = {}) {
   return body;
 }
 
-/// Live figures, for as long as the page is looked at. Calls on_live(figures), and on_lost(count) each time that a connection
-/// ends or cannot be made, `count` of them since the last figures.
+/// Receives live figures while the page is visible. Calls on_live(figures) for each event. Calls on_lost(count) when a
+/// connection ends or cannot be made; `count` is the number of such failures since the last event.
 export class LiveFigures {
   constructor(on_live, on_lost) {
     Object.assign(this, { on_live, on_lost, source: null, failures: 0, timer: 0 });

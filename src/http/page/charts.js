@@ -3,7 +3,7 @@
 import { element } from "./dom.js";
 import { ago } from "./format.js";
 
-/// What a chart shows at first, and at most: it grows with the samples in between.
+/// The number of seconds that a chart shows at first, and at most. In between it grows with the samples.
 const SHORTEST = 30;
 const LONGEST = 180;
 const WIDTH = 180;
@@ -15,13 +15,13 @@ function svg(tag, attributes) {
   return made;
 }
 
-/// The least of 1, 2, 5, 10, … that is not below `value`.
+/// The smallest of 1, 2, 5, 10, … that is at least `value`.
 function ceiling_of(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value * 0.999);
 }
 
-/// From zero to a round number, which is at least `least`.
+/// A scale from 0 to a round number that is at least `least`.
 export function linear(least) {
   return (values) => {
     const top = ceiling_of(Math.max(least, ...values));
@@ -29,12 +29,12 @@ export function linear(least) {
   };
 }
 
-/// From zero to one.
+/// A scale from 0 to 1.
 export function whole() {
   return { bottom: 0, top: 1, height: (value) => value };
 }
 
-/// From a power of ten to another: what is a thousand times as much is not a flat line beside it.
+/// A logarithmic scale between powers of ten, so that small and large values both show their changes.
 export function logarithmic(values) {
   const positive = values.filter((value) => value > 0);
   const low = Math.floor(Math.log10(Math.min(0.01, ...positive)) + 1e-9);
@@ -43,9 +43,10 @@ export function logarithmic(values) {
   return { bottom: 10 ** low, top: 10 ** high, height };
 }
 
-/// One value for each second and series.
+/// A line chart with one value per second for each series.
 export class Chart {
-  /// `series` are names; `scale` is one of the functions above; `format` makes a text of a value or null.
+  /// `series` has the names of the series. `scale` is one of the functions above. `format` converts a value or null to
+  /// text.
   constructor(title, series, scale, format) {
     Object.assign(this, { title, series, scale, format, samples: [], pointed: null });
     this.shown = series.map(() => element("span", { class: "value" }));
@@ -70,7 +71,7 @@ export class Chart {
     this.draw();
   }
 
-  /// The values of one second, in the order of the series; null where there is none.
+  /// Adds the values of one second, in the order of the series; null for a missing value.
   push(values) {
     this.samples.push(values);
     if (this.samples.length > LONGEST) this.samples.shift();
@@ -81,7 +82,7 @@ export class Chart {
     return Math.max(SHORTEST, this.samples.length);
   }
 
-  /// Where a second is, counted from the left.
+  /// The x coordinate of a second, counted from the left.
   x(second) {
     return ((second * WIDTH) / (this.seconds - 1)).toFixed(1);
   }
@@ -102,7 +103,7 @@ export class Chart {
       let is_open = false;
       this.samples.forEach((values, at) => {
         const value = values[which];
-        // A point of its own is a line of no length, which has round ends.
+        // A single point is drawn as a line of length 0, which the round line caps make visible.
         if (value !== null) path += is_open ? `L${point(value, at)}` : `M${point(value, at)}h0`;
         is_open = value !== null;
       });
@@ -114,7 +115,7 @@ export class Chart {
     this.draw_values(first);
   }
 
-  /// Beneath the first series, where it is alone and has no gaps.
+  /// Fills the area beneath the line, if there is only one series and it has no gaps.
   draw_area(first) {
     const line = this.lines[0].getAttribute("d");
     const is_whole = this.series.length === 1 && line.lastIndexOf("M") === 0;

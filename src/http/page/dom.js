@@ -1,6 +1,6 @@
-// Elements from data. What comes from outside, such as the names of queries, becomes text and never markup.
+// Makes elements from data. Data from outside, such as the names of queries, becomes text and never markup.
 
-/// An element; children are elements, texts and numbers, and null for nothing.
+/// Makes an element. Children are elements, texts and numbers; null is left out.
 export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -12,7 +12,8 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-/// Makes `old` equal to `wanted` and leaves alone what is equal already, so that the focus and a selection stay.
+/// Changes `old` so that it equals `wanted`. Does not touch parts that are equal, so that the focus and a selection
+/// stay.
 function change(old, wanted) {
   if (old.isEqualNode(wanted)) return;
   if (old.nodeName !== wanted.nodeName || old.nodeType !== Node.ELEMENT_NODE) {
@@ -29,7 +30,7 @@ function change(old, wanted) {
   show(old, ...wanted.childNodes);
 }
 
-/// Makes `children` the content of `parent`.
+/// Replaces the content of `parent` by `children`.
 export function show(parent, ...children) {
   const wanted = children.flat(Infinity).map((child) => (child instanceof Node ? child : new Text(child)));
   wanted.forEach((child, at) => {
@@ -40,8 +41,8 @@ export function show(parent, ...children) {
   while (parent.childNodes.length > wanted.length) parent.lastChild.remove();
 }
 
-/// A table. `columns` are {title, cell(row) -> content, number?, wide?, row_header?}; `caption` is for those who do not see
-/// the heading. On a narrow screen some become lists of their cells, named by data-title (tables.css).
+/// Makes a table. `columns` are {title, cell(row) -> content, number?, wide?, row_header?}. `caption` is for screen
+/// readers. On a narrow screen each row becomes a list of its cells, named by data-title (tables.css).
 export function table(caption, columns, rows) {
   const head = columns.map((column) => element("th", { scope: "col", class: column.number ? "number" : null }, column.title));
   const body = rows.map((row) => {
@@ -56,18 +57,18 @@ export function table(caption, columns, rows) {
     element("tbody", {}, body));
 }
 
-/// Names and their values; `facts` are [name, content].
+/// Makes a list of names and values. `facts` are [name, content].
 export function list_of_facts(facts) {
   return element("dl", { class: "facts" }, facts.map(([name, ...content]) =>
     element("div", {}, element("dt", {}, name), element("dd", {}, content))));
 }
 
-/// A word with a colour; `level` is ok, notice, warning, critical or none.
+/// Makes a coloured word. `level` is ok, notice, warning, critical or none.
 export function badge(level, text) {
   return element("span", { class: `badge ${level}` }, text);
 }
 
-/// The quieter second line of a cell.
+/// Makes the second line of a cell, in a less prominent style.
 export function second_line(...content) {
   return element("span", { class: "second" }, content);
 }

@@ -1,4 +1,4 @@
-// Figures as people read them. Pure.
+// Formats figures for people. Pure.
 
 const NONE = "–";
 
@@ -6,7 +6,7 @@ function rounded(value, digits) {
   return value.toLocaleString("en", { maximumFractionDigits: digits });
 }
 
-/// Three digits, such as "1.25", "12.5", "125".
+/// Three significant digits, such as "1.25", "12.5", "125".
 function three_digits(value) {
   return rounded(value, value < 10 ? 2 : value < 100 ? 1 : 0);
 }
@@ -26,11 +26,11 @@ export function rate(value) {
 
 export function percent(part) {
   if (part === null) return NONE;
-  // 99.96 % is not all.
+  // 99.96 % must not be shown as 100 %.
   return `${rounded(part < 1 ? Math.min(part * 100, 99.9) : 100, 1)} %`;
 }
 
-/// How long something took, given in seconds.
+/// A measured duration; `seconds` becomes text with three significant digits.
 export function duration(seconds) {
   if (seconds === null) return NONE;
   if (seconds < 0.001) return `${three_digits(seconds * 1e6)} µs`;
@@ -38,7 +38,7 @@ export function duration(seconds) {
   return `${three_digits(seconds)} s`;
 }
 
-/// How long something lasts, given in seconds: its largest unit alone.
+/// A long duration in its largest unit only; the argument is in seconds.
 export function span(seconds) {
   for (const [unit, length] of [["d", 86400], ["h", 3600], ["min", 60]]) {
     if (seconds >= 2 * length) return `${Math.floor(seconds / length)} ${unit}`;
@@ -57,7 +57,7 @@ export function bytes(value) {
   return `${value} B`;
 }
 
-/// Reasons and their counts, the most frequent first: "not utf-8: 12, short header: 3".
+/// Formats reasons with their counts, the most frequent first: "not utf-8: 12, short header: 3".
 export function reasons(counts) {
   const sorted = Object.entries(counts).sort((one, other) => other[1] - one[1]);
   return sorted.map(([reason, number]) => `${reason.replaceAll("_", " ")}: ${count(number)}`).join(", ");

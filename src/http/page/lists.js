@@ -1,4 +1,4 @@
-// The cache, clients, recent queries and the process.
+// Shows the cache, the clients, recent queries and the process.
 
 import { badge, element, list_of_facts, quiet, second_line, show, table } from "./dom.js";
 import { ago, bytes, count, counted, duration, percent, reasons, span } from "./format.js";
@@ -7,7 +7,7 @@ function code(text) {
   return element("span", { class: "code" }, text);
 }
 
-/// How much of what there may be, as a bar.
+/// A bar that shows `used` as a share of `limit`.
 function bar(used, limit) {
   return element("meter", { min: 0, max: Math.max(1, limit), value: used, "aria-hidden": "true" });
 }
@@ -80,7 +80,7 @@ export function show_recent(place, { enabled, queries }) {
     { title: "Type", cell: (query) => query.type },
     { title: "Answer", cell: (query) => rcode_badge(query.rcode) },
     { title: "From", cell: (query) => query.source },
-    // 0: within the turn of the loop in which it came.
+    // 0: answered in the turn of the loop in which the query was received.
     { title: "Took", cell: (query) => (query.duration_seconds === 0 ? "at once" : duration(query.duration_seconds)), number: true },
     { title: "Client", cell: (query) => element("span", { class: "tight" }, code(query.client), ` ${query.transport.toUpperCase()}`) },
     { title: "At", cell: (query) => element("time", { datetime: query.at, class: "tight" }, new Date(query.at).toLocaleTimeString()) },

@@ -1,4 +1,4 @@
-// Brings the parts of the page and the data together.
+// Loads the data and gives it to the parts of the page.
 
 import { get, LiveFigures } from "./api.js";
 import { Chart, linear, logarithmic, whole } from "./charts.js";
@@ -22,11 +22,11 @@ const charts = {
 };
 show(part("charts"), ...Object.values(charts).map((chart) => chart.root));
 
-/// What is shown, of each path.
+/// The data that the page shows, by path of the API.
 const data = { upstreams: null, live: null };
 
 function draw_charts(live, before) {
-  // Seconds that this page has missed.
+  // The number of seconds for which this page received no event.
   const missed = before ? Math.round((Date.parse(live.time) - Date.parse(before.time)) / 1000) - 1 : 0;
   const push = (chart, values) => {
     for (let i = 0; i < Math.min(missed, 180); ++i) chart.push(values.map(() => null));
@@ -61,7 +61,8 @@ new LiveFigures(
   (failures) => without_live_figures(failures),
 );
 
-/// There may be an answer without live figures: as many pages listen as may. Once is no more than a restart.
+/// Pillion may answer but refuse live figures, if the largest number of pages already receive them. The banner appears
+/// only after the second failure, since one failure may be a restart of Pillion.
 async function without_live_figures(failures) {
   try {
     const status = await get("status");
@@ -73,7 +74,8 @@ async function without_live_figures(failures) {
   }
 }
 
-/// Shows what `path` has; where it cannot be had, its place says why. What was shown stays while Pillion does not answer.
+/// Draws the data of `path`, or the reason why Pillion refused it. While Pillion does not answer, the last content
+/// stays.
 async function load(path, id, draw, parameters) {
   try {
     draw(part(id), await get(path, parameters));
@@ -83,7 +85,8 @@ async function load(path, id, draw, parameters) {
 }
 
 async function load_all() {
-  // One after the other: pages of one browser share six connections to a server, and live figures hold one.
+  // Requests run one after the other, since all pages of a browser share six connections to a server, and live figures
+  // keep one of them.
   await load("upstreams", "upstreams", (place, upstreams) => {
     data.upstreams = upstreams;
     show_upstreams(place, upstreams, data.live);
@@ -100,7 +103,7 @@ async function load_all() {
 }
 
 let loading = null;
-/// Loads what live figures do not have; whoever asks meanwhile waits for the next time.
+/// Loads all data that live figures do not contain. Does nothing while a load is running.
 function refresh() {
   loading ??= load_all().finally(() => (loading = null));
 }

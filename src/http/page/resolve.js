@@ -1,4 +1,4 @@
-// "Try a name": the answer, and the trace of how it came about.
+// "Try a name": shows the answer and the trace of the decisions that led to it.
 
 import { get } from "./api.js";
 import { badge, element, list_of_facts, quiet, show, table } from "./dom.js";
@@ -20,13 +20,13 @@ function records_of(answer) {
   ], answer.records);
 }
 
-/// Each event on a line of its own, with a bar from the event before to it.
+/// Shows one event per line, with a bar for the time since the previous event.
 function timeline_of(answer) {
   const whole = Math.max(answer.duration_ms, 1e-6);
   let before = 0;
   const lines = answer.trace.map((event) => {
     const bar = element("span", { class: "bar" });
-    // The policy for content allows no style attributes; this is none.
+    // The content security policy forbids style attributes. Setting a property of `style` is allowed.
     bar.style.left = `min(${(100 * before) / whole}%, 100% - 3px)`;
     bar.style.width = `${(100 * Math.max(0, event.at_ms - before)) / whole}%`;
     before = event.at_ms;
@@ -47,7 +47,7 @@ function show_answer(place, answer) {
     ["Took", milliseconds(answer.duration_ms)],
   ]);
   const timeline = answer.trace?.length ? timeline_of(answer) : [];
-  // Built anew: the bars' places are no attributes that could be compared.
+  // Replaces everything, since show() does not compare the positions of the bars, which are not attributes.
   place.replaceChildren(facts, ...errors, records_of(answer), ...timeline);
 }
 

@@ -1,10 +1,10 @@
-// Upstreams with their servers, and the routes that lead to them.
+// Shows the upstreams with their servers, and the routes that lead to them.
 
 import { badge, element, second_line, show, table } from "./dom.js";
 import { ago, count, counted, duration, percent, rate, reasons, span } from "./format.js";
 
 const LEVELS = { up: "ok", silent: "warning", down: "critical", untried: "none" };
-const DAYS_TO_RENEW = 7; // as the verdict has it
+const DAYS_TO_RENEW = 7; // the same limit as in admin/verdict.cpp
 
 function seconds_since(time) {
   return (Date.now() - Date.parse(time)) / 1000;
@@ -14,7 +14,7 @@ function time_ago(time) {
   return element("time", { datetime: time, title: new Date(time).toLocaleString() }, ago(seconds_since(time)));
 }
 
-/// Live figures know first that a server is down, or up again.
+/// Live figures are newer than the list of upstreams, so they decide whether a server is up.
 function state_of(server, live) {
   if (live && !live.up && server.state === "up") return "down";
   if (live?.up && server.state === "down") return "up";
@@ -103,7 +103,7 @@ export function show_upstreams(place, { upstreams, missing_shards }, live) {
   show(place, ...cards, ...missing);
 }
 
-/// The longest names first, as they win.
+/// Lists the longest zones first, since the longest one decides.
 function by_length(one, other) {
   const labels = (zone) => zone.split(".").filter(Boolean).length;
   return labels(other.zone) - labels(one.zone) || one.zone.localeCompare(other.zone);

@@ -1,4 +1,4 @@
-// Is DNS well, and if not, whose fault is it?
+// Shows the verdict: whether DNS works, and which part is at fault if it does not.
 
 import { badge, element, show } from "./dom.js";
 
@@ -14,7 +14,7 @@ const FAULTS = {
 const part = (id) => document.getElementById(id);
 const shown = { said: "", heard: null };
 
-/// For screen readers, which are to hear of a change and not of each new count in the same sentence.
+/// Announces `text` to screen readers if `key` has changed. A new count in the same sentence is not announced.
 function say(key, text) {
   if (shown.said === key) return;
   shown.said = key;
@@ -36,7 +36,7 @@ export function show_verdict(verdict) {
   say(worst.map((finding) => finding.code + finding.subject).join() || verdict.code, `${severity}. ${verdict.text} ${fault ? `${fault}.` : ""}`);
 }
 
-/// null: the connection is there; a text, or "" where Pillion does not answer at all.
+/// `text` is null if the connection works, "" if Pillion does not answer at all, or else the text of the banner.
 export function show_lost(text) {
   const banner = part("connection");
   banner.hidden = text === null;
