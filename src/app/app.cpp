@@ -26,6 +26,21 @@ DrainTerms drain_terms(const config::Config& config) {
   return {.timeout = config.drain_timeout, .quiet = config.drain_quiet, .min = config.drain_min};
 }
 
+std::vector<std::unique_ptr<LoopPulse>> pulses_of(const std::vector<std::unique_ptr<Shard>>& shards) {
+  std::vector<std::unique_ptr<LoopPulse>> pulses;
+  for (const auto& shard : shards) pulses.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
+  return pulses;
+}
+
+/// The counters of the servers of the root zone's upstream. `metrics` has those of the configured upstreams, in order.
+std::vector<std::shared_ptr<const upstream::ServerMetrics>> servers_of_root(const config::Config& config,
+                                                                            const std::vector<GroupMetrics>& metrics) {
+  const auto root = std::ranges::find(config.routes, std::string_view("."), &config::Route::zone);
+  const auto group = std::ranges::find(config.upstreams, root->upstream, &config::Upstream::name);
+  const auto& servers = metrics[static_cast<std::size_t>(group - config.upstreams.begin())].servers;
+  return {servers.begin(), servers.end()};
+}
+
 }  // namespace
 
 App::App(config::Config config, telemetry::Logger& log, std::size_t http_connections, Handover handover)
@@ -34,33 +49,37 @@ App::App(config::Config config, telemetry::Logger& log, std::size_t http_connect
       log_(log),
       observers_(plan_->config, log_),
       shared_(plan_->config),
-      signals_([&]() -> asio::io_context& {
-        make_shards();
-        return shards_.front()->loop().io();
-      }()) {
-  const auto bound = shards_.front()->addresses();
-  for (std::size_t i = 0; i < bound.size(); ++i)
-    dns_addresses_.push_back({.configured = plan_->config.dns.listen[i], .bound = bound[i]});
+      shards_(make_shards()),
+      pulses_(pulses_of(shards_)),
+      signals_(shards_.front()->loop().io()),
+      dns_addresses_(bound_addresses(plan_->config.dns.listen, *shards_.front())) {
   dns_texts_ = dns_texts();
   reloads_.loaded_at.set(static_cast<double>(std::time(nullptr)));
   for (const auto& shard : shards_) metrics_.push_back(metrics_of(shard->upstreams()));
-  const auto root = std::ranges::find(plan_->config.routes, std::string_view("."), &config::Route::zone);
-  const auto group = std::ranges::find(plan_->config.upstreams, root->upstream, &config::Upstream::name);
-  const auto& servers = metrics_.front()[static_cast<std::size_t>(group - plan_->config.upstreams.begin())].servers;
-  first_asked_.assign(servers.begin(), servers.end());
+  first_asked_ = servers_of_root(plan_->config, metrics_.front());
   make_http(http_connections);
   exporter_.emplace(metric_sources(*plan_, metrics_));
 }
 
 App::~App() = default;
 
-void App::make_shards() {
+/// Binds the addresses and makes a shard for each thread. Uses the plan and the members that the shards share.
+std::vector<std::unique_ptr<Shard>> App::make_shards() {
+  std::vector<std::unique_ptr<Shard>> shards;
   server::InheritedSockets inherited(handover_.sockets);
   for (auto& addresses : bind_addresses(plan_->config.dns.listen, plan_->config.threads, inherited))
-    shards_.push_back(
-        std::make_unique<Shard>(*plan_, std::move(addresses), shared_, log_, observers_.of_shard(shards_.size())));
+    shards.push_back(
+        std::make_unique<Shard>(*plan_, std::move(addresses), shared_, log_, observers_.of_shard(shards.size())));
   for (const int descriptor : inherited.close_rest()) release_socket(handover_, descriptor);
-  for (const auto& shard : shards_) pulses_.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
+  return shards;
+}
+
+/// The addresses for DNS, which the first shard has bound in the order of `configured`.
+std::vector<App::DnsAddress> App::bound_addresses(const std::vector<config::Endpoint>& configured, const Shard& first) {
+  const auto bound = first.addresses();
+  std::vector<DnsAddress> addresses;
+  for (std::size_t i = 0; i < bound.size(); ++i) addresses.push_back({.configured = configured[i], .bound = bound[i]});
+  return addresses;
 }
 
 ListenAddresses App::listen_addresses() const {

@@ -56,7 +56,7 @@ class App {
   void stop();
 
  private:
-  void make_shards();
+  [[nodiscard]] std::vector<std::unique_ptr<Shard>> make_shards();
   void make_http(std::size_t max_connections);
   void serve_probes(std::size_t max_connections);
   void serve_admin();
@@ -71,6 +71,8 @@ class App {
     config::Endpoint configured;
     config::Endpoint bound;
   };
+  [[nodiscard]] static std::vector<DnsAddress> bound_addresses(const std::vector<config::Endpoint>& configured,
+                                                               const Shard& first);
   [[nodiscard]] std::expected<ListenAddresses, std::string> apply(const std::shared_ptr<const Plan>& plan,
                                                                   const std::atomic<bool>& cancelled);
   [[nodiscard]] std::optional<std::string> prepare(const std::shared_ptr<const Plan>& plan,
@@ -88,6 +90,7 @@ class App {
   void log_start();
   void log_memory();
 
+  // An initialiser of the constructor uses only members above its own.
   // The plan in use. Only the first shard's thread uses it; the reloader has its own.
   std::shared_ptr<const Plan> plan_;
   Handover handover_;

@@ -109,7 +109,8 @@ InheritedSockets::InheritedSockets(std::span<const int> descriptors) {
     ::fcntl(descriptor, F_SETFD, FD_CLOEXEC);
     auto& inherited = addresses_.emplace_back(
         BoundAddress{.address = endpoint->address(), .port = endpoint->port(), .udp = {}, .tcp = {}});
-    (type == SOCK_STREAM ? inherited.tcp : inherited.udp) = std::move(socket);
+    auto& of_its_type = type == SOCK_STREAM ? inherited.tcp : inherited.udp;
+    of_its_type = std::move(socket);
   }
 }
 
