@@ -126,13 +126,16 @@ void Resolver::prefetch(const dns::QueryView& query, const Destination& destinat
 }
 
 void Resolver::ask(const dns::QueryView& query, const Miss& miss, Request& request) {
-  if (miss.walk) {
-    auto* const walk = walks_.acquire();
-    // If there is no room for a walk, the client walks by itself.
-    if (walk != nullptr) return walk->start(*this, query, *miss.walk, request);
-    auto found = look_without_search(query);
-    return found.answer ? request.answered(*found.answer) : ask(query, found.miss, request);
-  }
+  if (!miss.walk) return ask_upstream(query, miss, request);
+  if (auto* const walk = walks_.acquire()) return walk->start(*this, query, *miss.walk, request);
+  // Without room for a walk, the client walks by itself.
+  const auto found = look_without_search(query);
+  if (found.answer) return request.answered(*found.answer);
+  ask_upstream(query, found.miss, request);
+}
+
+/// `miss` is of a question without a walk.
+void Resolver::ask_upstream(const dns::QueryView& query, const Miss& miss, Request& request) {
   if (miss.is_signed) return miss.destination.group->resolve(query, request);
   if (!miss.is_recursive) return in_flight_.ask_alone(query, miss.destination, request);
   if (in_flight_.join(query, with_denial(miss.destination), request)) prefetch_budget_.earn();

@@ -76,6 +76,7 @@ class Resolver {
   friend class SearchWalk;
   [[nodiscard]] std::optional<dns::Bytes> walk_of(const dns::QueryView& query) const;
   [[nodiscard]] Found look_without_search(const dns::QueryView& query);
+  void ask_upstream(const dns::QueryView& query, const Miss& miss, Request& request);
   [[nodiscard]] Answer fresh_answer(const cache::Entry& entry, runtime::Time now);
   [[nodiscard]] Answer answer_from(const LocalZone& zone, const dns::QueryView& query);
   [[nodiscard]] std::optional<Answer> answer_from_cache(const dns::QueryView& query, Destination& destination);

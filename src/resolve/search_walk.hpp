@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <ranges>
 #include <string>
 
@@ -38,6 +39,16 @@ class SearchWalk {
   void start(Resolver& resolver, const dns::QueryView& query, dns::Bytes base, Request& request);
 
  private:
+  /// TTL in seconds of what limits no other TTL.
+  static constexpr auto no_limit = std::numeric_limits<std::uint32_t>::max();
+
+  enum class Phase : std::uint8_t {
+    waiting,   // for steps that were asked for; advance() goes on
+    acting,    // advance() asks or answers; it looks at what is answered meanwhile
+    answered,  // the request was answered; steps may still be in flight
+  };
+
+  /// Of a step.
   enum class State : std::uint8_t {
     unasked,
     pending,
@@ -88,19 +99,22 @@ class SearchWalk {
   void note_answer(const Step& from, bool has_found) const;
   void prepare(dns::Bytes base);
   void prepare_step(Step& step, bool fits, std::uint16_t flags, std::uint16_t type);
-  void ask_inner_steps();
+  void advance();
+  [[nodiscard]] Phase act();
+  void fail();
+  void end();
   void ask(Step& step);
   void keep(Step& step, const Answer& answer);
   void take(Step& step, const Answer& answer);
-  void advance();
-  void end();
-  void go_on();
-  void fail();
   template <typename Work, typename GiveUp>
   bool contain(Work work, GiveUp give_up);
   [[nodiscard]] Decision decide() const;
+  [[nodiscard]] std::optional<std::size_t> unasked_inner_step() const;
+  [[nodiscard]] Decision follow() const;
   [[nodiscard]] std::optional<Decision> look_at(std::size_t candidate) const;
   [[nodiscard]] std::optional<Decision> look_at_guard(std::size_t index) const;
+
+  // The answer (search_walk_answer.cpp)
   void answer_first();
   void answer_found(std::size_t index);
   void answer(const Step& from, dns::Bytes message);
@@ -111,13 +125,13 @@ class SearchWalk {
 
   Resolver* resolver_ = nullptr;
   std::uint64_t generation_number_ = 0;  // of the generation in which the walk began
-  Request* request_ = nullptr;           // nullptr once it has been answered
-  dns::Buffer name_;                     // as the client sent it
+  Phase phase_ = Phase::answered;
+  Request* request_ = nullptr;  // nullptr once it has been answered
+  dns::Buffer name_;            // as the client sent it
   std::uint16_t type_ = 0;
   std::uint16_t klass_ = 0;
   std::uint16_t flags_ = 0;
   bool dnssec_ok_ = false;
-  bool is_busy_ = false;  // while it asks or answers; go_on() then leaves new events to its caller
   SearchList::Plan plan_;
   std::size_t candidates_ = 0;  // the last one is the base alone
   std::size_t guards_ = 0;
