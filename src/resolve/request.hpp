@@ -108,7 +108,11 @@ class RequestList {
   [[nodiscard]] bool empty() const { return first_ == nullptr; }
   void push_back(Request& request) {
     request.next_ = nullptr;
-    (first_ == nullptr ? first_ : last_->next_) = &request;
+    if (first_ == nullptr) {
+      first_ = &request;
+    } else {
+      last_->next_ = &request;
+    }
     last_ = &request;
   }
   /// The first request, or nullptr if the list is empty.

@@ -117,46 +117,50 @@ void TcpSession::receive() {
 /// Handles the complete messages in `bytes` as far as the limits allow, and keeps the rest. False if the session was
 /// closed.
 bool TcpSession::handle_messages(dns::Bytes bytes) {
-  handling_ = true;
   dns::Frames frames(bytes);
+  auto outcome = QueryHandler::Outcome::accepted;
   bool is_held_up = false;
-  while (may_handle_more()) {
+  handling_ = true;
+  while (outcome == QueryHandler::Outcome::accepted && !closed_ && may_handle_more()) {
     is_held_up = !can_take();
     if (is_held_up) break;
     const auto message = frames.next();
     if (!message) break;
-    partial_since_ = last_read_;
-    ++in_flight_;
-    const Sender sender{.transport = Transport::tcp,
-                        .family = family_,
-                        .address = address_,
-                        .port = port_,
-                        .is_local = is_local_,
-                        .connection = this};
-    const auto outcome = handler_.handle(*message, sender, *this);
-    if (outcome == QueryHandler::Outcome::failed) {
-      --in_flight_;
-      handling_ = false;
-      closed_ ? end_if_unused() : close();
-      return false;
-    }
-    if (outcome == QueryHandler::Outcome::invalid) {
-      --in_flight_;
-      handling_ = false;
-      // Answers to earlier messages are still sent. Then the connection is closed.
-      write();
-      close();
-      return false;
-    }
-    if (closed_) return handling_ = false;
+    outcome = handle(*message);
   }
   handling_ = false;
+  if (outcome != QueryHandler::Outcome::accepted) {
+    end_after(outcome);
+    return false;
+  }
+  if (closed_) return false;
   keep(frames.rest());
   if (partial_.empty()) return true;
   watch(partial_since_ + limits_.message_timeout);
   // Other clients' answers take the room. They leave at the end of the turn.
   if (is_held_up && !waiting_to_write_) loop_.schedule(*this);
   return true;
+}
+
+QueryHandler::Outcome TcpSession::handle(dns::Bytes message) {
+  partial_since_ = last_read_;
+  ++in_flight_;
+  const Sender sender{.transport = Transport::tcp,
+                      .family = family_,
+                      .address = address_,
+                      .port = port_,
+                      .is_local = is_local_,
+                      .connection = this};
+  return handler_.handle(message, sender, *this);
+}
+
+/// Ends the session after a message that was not accepted.
+void TcpSession::end_after(QueryHandler::Outcome outcome) {
+  --in_flight_;
+  if (closed_) return end_if_unused();
+  // Answers to earlier messages are still sent.
+  if (outcome == QueryHandler::Outcome::invalid) write();
+  close();
 }
 
 /// Keeps what was read and not handled, and reserves memory for the message that it begins, if there is some.

@@ -41,7 +41,8 @@ void TcpSession::finish() {
 
 void TcpSession::close_if_done() {
   if (closed_ || lingering_ || !(input_ended_ || finishing_) || is_busy()) return;
-  finishing_ || handler_.is_draining() ? linger() : close();
+  if (finishing_ || handler_.is_draining()) return linger();
+  close();
 }
 
 /// Closing a socket with unread input, or one that receives input later, resets the connection, and the kernel

@@ -37,18 +37,31 @@ dns::Bytes Mux::question_of(const Slot& slot) {
   return slot.query != nullptr ? question_section(slot.query->message) : dns::Bytes(*slot.question);
 }
 
+/// Makes `newer` follow `index`, or begin the list if `index` is none.
+void Mux::set_newer(Index index, Index newer) {
+  if (index == none) {
+    oldest_ = newer;
+  } else {
+    slots_[index].newer = newer;
+  }
+}
+
 void Mux::link(Index index) {
   auto& slot = slots_[index];
   slot.older = newest_;
   slot.newer = none;
-  (newest_ == none ? oldest_ : slots_[newest_].newer) = index;
+  set_newer(newest_, index);
   newest_ = index;
 }
 
 void Mux::release(Index index) {
   auto& slot = slots_[index];
-  (slot.older == none ? oldest_ : slots_[slot.older].newer) = slot.newer;
-  (slot.newer == none ? newest_ : slots_[slot.newer].older) = slot.older;
+  set_newer(slot.older, slot.newer);
+  if (slot.newer == none) {
+    newest_ = slot.older;
+  } else {
+    slots_[slot.newer].older = slot.older;
+  }
   if (slot.query == nullptr) {
     --abandoned_;
     slot.question.reset();

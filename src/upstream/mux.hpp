@@ -93,6 +93,7 @@ class Mux {
 
   [[nodiscard]] Index index_of(std::uint16_t id) const { return static_cast<Index>(id & (slots_.size() - 1)); }
   [[nodiscard]] static dns::Bytes question_of(const Slot& slot);
+  void set_newer(Index index, Index newer);
   void link(Index index);
   [[nodiscard]] std::optional<Index> meant_by(dns::Bytes message) const;
   [[nodiscard]] bool is_passed_over(Slot& slot) const;
