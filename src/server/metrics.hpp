@@ -9,6 +9,7 @@
 #include "resolve/metrics.hpp"
 #include "runtime/enum_array.hpp"
 #include "runtime/metrics.hpp"
+#include "upstream/metrics.hpp"
 
 namespace pillion::server {
 
@@ -22,10 +23,8 @@ inline constexpr std::array<std::uint16_t, 15> labelled_types = {1,  2,  5,  6, 
 inline constexpr std::array<std::string_view, labelled_types.size() + 1> type_labels = {
     "A",   "NS",    "CNAME", "SOA",    "PTR",  "MX",    "TXT", "AAAA",
     "SRV", "NAPTR", "DS",    "DNSKEY", "SVCB", "HTTPS", "ANY", "other"};
-/// RCODEs with their own label (0 … 5). Every other one counts as "other".
-inline constexpr std::size_t labelled_rcodes = 6;
-inline constexpr std::array<std::string_view, labelled_rcodes + 1> rcode_labels = {
-    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "other"};
+using upstream::labelled_rcodes;
+using upstream::rcode_labels;
 
 inline constexpr auto invalid_labels = [] {
   runtime::EnumArray<dns::QueryError, std::string_view> labels{};

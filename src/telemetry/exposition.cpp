@@ -105,7 +105,7 @@ std::string exposition_text(const std::vector<MetricFamily>& families) {
         out += " histogram\n";
         for (const auto& metric : family.metric) append_histogram(out, family.name, metric);
         break;
-      default:  // metric_table has no other type
+      default:  // runtime::MetricType has no other
         out += " gauge\n";
         for (const auto& metric : family.metric) append_line(out, family.name, "", metric, metric.gauge.value);
     }

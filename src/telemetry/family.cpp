@@ -1,5 +1,9 @@
 #include "telemetry/family.hpp"
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -7,6 +11,9 @@ namespace pillion::telemetry {
 
 using prometheus::ClientMetric;
 using prometheus::MetricFamily;
+using runtime::HistogramSum;
+using runtime::LabelValues;
+using runtime::MetricType;
 
 namespace {
 
@@ -22,9 +29,22 @@ constexpr prometheus::MetricType prometheus_type(MetricType type) {
   return prometheus::MetricType::Histogram;
 }
 
+ClientMetric::Histogram cumulative(const HistogramSum& sum) {
+  ClientMetric::Histogram histogram;
+  histogram.bucket.reserve(sum.buckets.size());
+  for (std::size_t i = 0; i < sum.buckets.size(); ++i) {
+    histogram.sample_count += sum.buckets[i];
+    const double bound =
+        i < runtime::duration_bounds.size() ? runtime::duration_bounds[i] : std::numeric_limits<double>::infinity();
+    if (i >= sum.bounds_left_out) histogram.bucket.push_back({histogram.sample_count, bound});
+  }
+  histogram.sample_sum = sum.sum_seconds;
+  return histogram;
+}
+
 }  // namespace
 
-Family::Family(const MetricDeclaration& declaration) : declaration_(declaration) {
+Family::Family(const runtime::MetricDeclaration& declaration) : declaration_(declaration) {
   family_.name = declaration.name;
   family_.help = declaration.help;
   family_.type = prometheus_type(declaration.type);
@@ -34,25 +54,23 @@ void Family::add(LabelValues labels, double value) {
   family_.metric.push_back(series(labels, value));
 }
 
-void Family::add(LabelValues labels, const ClientMetric::Histogram& histogram) {
-  family_.metric.push_back(series(labels, 0));
-  family_.metric.back().histogram = histogram;
+void Family::add(LabelValues labels, const HistogramSum& histogram) {
+  family_.metric.push_back(series(labels, histogram));
 }
 
 void Family::add_sparse(LabelValues labels, double value) {
   if (value != 0) {
     add(labels, value);
   } else if (!fallback_) {
-    fallback_ = series(labels, 0);
+    fallback_ = series(labels, value);
   }
 }
 
-void Family::add_sparse(LabelValues labels, const ClientMetric::Histogram& histogram) {
-  if (histogram.sample_count != 0) {
+void Family::add_sparse(LabelValues labels, const HistogramSum& histogram) {
+  if (std::ranges::any_of(histogram.buckets, [](std::uint64_t count) { return count != 0; })) {
     add(labels, histogram);
   } else if (!fallback_) {
-    fallback_ = series(labels, 0);
-    fallback_->histogram = histogram;
+    fallback_ = series(labels, histogram);
   }
 }
 
@@ -70,6 +88,12 @@ ClientMetric Family::series(LabelValues labels, double value) const {
   }
   if (declaration_.type == MetricType::counter) metric.counter.value = value;
   if (declaration_.type == MetricType::gauge) metric.gauge.value = value;
+  return metric;
+}
+
+ClientMetric Family::series(LabelValues labels, const HistogramSum& histogram) const {
+  auto metric = series(labels, 0);
+  metric.histogram = cumulative(histogram);
   return metric;
 }
 

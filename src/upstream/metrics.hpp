@@ -17,7 +17,14 @@ enum class ConnectionLabel : std::uint8_t { connecting, ready, draining, count_ 
 inline constexpr auto connection_labels =
     runtime::enum_array<ConnectionLabel, std::string_view>({"connecting", "ready", "draining"});
 
-inline constexpr std::size_t labelled_rcodes = 6;  // 0 … 5; every other one counts as "other"
+/// RCODEs with their own label (0 … 5). Every other one counts as "other".
+inline constexpr std::size_t labelled_rcodes = 6;
+inline constexpr std::array<std::string_view, labelled_rcodes + 1> rcode_labels = {
+    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "other"};
+
+/// The number of the shortest duration_bounds, 25 and 100 us, that are below any server's answer time, which includes
+/// two sockets. They would be useless series.
+inline constexpr std::size_t request_bounds_left_out = 2;
 
 /// The outcome of a hedge, which is a query that was sent to this server too because another was slower than usual:
 /// the label `result` of pillion_upstream_hedges_total.

@@ -8,7 +8,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 DASHBOARDS = [ROOT / "dashboards/pod.json", ROOT / "dashboards/fleet.json"]
 RULES = sorted((ROOT / "dashboards/rules").glob("*.yaml"))
 
-DECLARATION = re.compile(r'\{"(\w+)",\s*MetricType::(\w+),\s*"(?:[^"\\]|\\.)*"(?:,\s*\{([^}]*)\})?\}')
+DECLARATION = re.compile(r'\{"(\w+)",\s*(counter|gauge|histogram),\s*"(?:[^"\\]|\\.)*"(?:,\s*\{([^}]*)\})?\}')
 # An identifier that may be a metric, and its label matchers.
 SELECTOR = re.compile(r"(?<![\w:.$\"'])((?:[a-z_]+:)?(?:pillion|process|kube|container)_[\w:]+|up(?![\w:]))(?:\{((?:[^}\"]|\"[^\"]*\")*)\})?")
 # Metrics of other programs, with those of their labels that are used: of Prometheus, kube-state-metrics, and the kubelet's cAdvisor.
@@ -32,9 +32,10 @@ COMPARISON = re.compile(r"(==|!=|<=|>=|<|>)(?=\s)")
 
 
 def declared_metrics():
-    """{name: (type, labels)} of the program's metric table. A histogram is listed by the names of its series."""
+    """{name: labels} of the rooms' tables of metrics. A histogram is listed by the names of its series."""
     metrics = {}
-    for name, kind, labels in DECLARATION.findall((ROOT / "src/telemetry/metric_table.hpp").read_text()):
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "src").glob("*/metric_table.hpp")))
+    for name, kind, labels in DECLARATION.findall(text):
         names = set(re.findall(r'"(\w+)"', labels))
         if kind == "histogram":
             metrics |= {f"{name}_sum": names, f"{name}_count": names, f"{name}_bucket": names | {"le"}}

@@ -37,23 +37,23 @@ LAYERS = {
     "": {"cli"},
 }
 # The small headers that rooms publish to those who only report on them.
-PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|error|observer)\.hpp$")
+PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|metric_table|error|observer)\.hpp$")
 READS_PUBLISHED = {"telemetry", "http"}
 
 # Files that decide and neither wait, call the system nor read a clock, by the part of their path before the suffix.
 PURE = (
     "dns/*", "presentation/*", "cache/*", "inject/*",
-    "runtime/deadline_heap", "runtime/enum_array", "runtime/log_limiter", "runtime/memory", "runtime/metrics", "runtime/schedule", "runtime/slab",
+    "runtime/deadline_heap", "runtime/enum_array", "runtime/log_limiter", "runtime/memory", "runtime/metric", "runtime/metrics", "runtime/schedule", "runtime/slab",
     "runtime/stable_sort",
     "config/difference", "config/line_paths", "config/network", "config/own_address", "config/record_check", "config/resolv_conf",
     "config/restart_keys", "config/scalar", "config/sink_address",
     "upstream/channel", "upstream/connection", "upstream/datagram*", "upstream/encode", "upstream/error", "upstream/group_fallback",
-    "upstream/health", "upstream/known_question", "upstream/latency_sketch", "upstream/liveness", "upstream/members", "upstream/metrics",
+    "upstream/health", "upstream/known_question", "upstream/latency_sketch", "upstream/liveness", "upstream/members", "upstream/metric_table", "upstream/metrics",
     "upstream/mux", "upstream/observer", "upstream/pipeline", "upstream/pipelined_connection", "upstream/policy", "upstream/pool*", "upstream/probe",
     "upstream/quarantine", "upstream/query", "upstream/server_*", "upstream/stream", "upstream/stream_connection",
     "upstream/tls_connections", "upstream/trace*",
     "resolve/*",
-    "server/client", "server/client_*", "server/clients", "server/compose", "server/explainer", "server/metrics", "server/observer",
+    "server/client", "server/client_*", "server/clients", "server/compose", "server/explainer", "server/metric_table", "server/metrics", "server/observer",
     "server/recent_queries",
     "server/shared_limits", "server/sliding_minute",
     "telemetry/escaped_text", "telemetry/line_text", "telemetry/line_writer", "telemetry/log_line", "telemetry/message_record",

@@ -16,7 +16,7 @@
 
 #include <gmock/gmock.h>
 
-#include "telemetry/metric_table.hpp"
+#include "runtime/metric.hpp"
 
 namespace pillion::telemetry {
 namespace {
@@ -151,12 +151,14 @@ TEST_F(ExporterWithCluster, EmitsEveryDeclaredMetricAndNothingElse) {
   const auto families = Exporter(sources_).Collect();
   std::vector<std::string_view> emitted;
   for (const auto& family : families) emitted.push_back(family.name);
+  const auto declarations = declared_metrics();
   std::vector<std::string_view> declared_names;
-  for (const auto& declaration : metric_table) declared_names.push_back(declaration.name);
-  EXPECT_EQ(emitted, declared_names) << "in the table's order";
+  for (const auto& declaration : declarations) declared_names.push_back(declaration.name);
+  EXPECT_EQ(emitted, declared_names) << "in the tables' order";
 
   for (const auto& family : families) {
-    const auto& declaration = *std::ranges::find(metric_table, std::string_view(family.name), &MetricDeclaration::name);
+    const auto declaration =
+        *std::ranges::find(declarations, std::string_view(family.name), &runtime::MetricDeclaration::name);
     for (const auto& metric : family.metric) {
       ASSERT_EQ(metric.label.size(), declaration.label_count()) << family.name;
       for (std::size_t i = 0; i < metric.label.size(); ++i) {
@@ -175,16 +177,18 @@ TEST_F(ExporterWithCluster, NoSeriesTwice) {
 }
 
 TEST_F(ExporterTest, TableNamesFollowTheConventions) {
-  for (const auto& declaration : metric_table) {
-    const bool counter = declaration.type == MetricType::counter;
+  const auto declarations = declared_metrics();
+  for (const auto& declaration : declarations) {
+    const bool counter = declaration.type == runtime::MetricType::counter;
     EXPECT_EQ(declaration.name.ends_with("_total"), counter) << declaration.name;
     EXPECT_TRUE(declaration.name.starts_with("pillion_") || declaration.name.starts_with("process_"))
         << declaration.name;
-    if (declaration.type == MetricType::histogram) {
+    if (declaration.type == runtime::MetricType::histogram) {
       EXPECT_TRUE(declaration.name.ends_with("_seconds"));
     }
     EXPECT_TRUE(declaration.help.ends_with('.')) << declaration.name;
-    EXPECT_EQ(std::ranges::count(metric_table, declaration.name, &MetricDeclaration::name), 1) << declaration.name;
+    EXPECT_EQ(std::ranges::count(declarations, declaration.name, &runtime::MetricDeclaration::name), 1)
+        << declaration.name;
   }
 }
 

@@ -1,0 +1,51 @@
+#pragma once
+// The metrics of the cache.
+
+#include <array>
+#include <cstddef>
+#include <vector>
+
+#include "cache/metrics.hpp"
+#include "runtime/metric.hpp"
+
+namespace pillion::cache {
+
+struct CacheSources {
+  std::vector<const CacheMetrics*> caches;  ///< of each shard; empty: there is no cache, and no metric of it
+  std::size_t cache_limit = 0;              ///< bytes for all caches
+};
+
+template <auto counter>
+void write_total(const CacheSources& from, runtime::SeriesWriter& series) {
+  if (!from.caches.empty()) series.add({}, runtime::sum(from.caches, counter));
+}
+
+inline void write_limit(const CacheSources& from, runtime::SeriesWriter& series) {
+  if (!from.caches.empty()) series.add({}, static_cast<double>(from.cache_limit));
+}
+
+inline constexpr auto metric_table = [] {
+  using enum runtime::MetricType;
+  return std::to_array<runtime::Metric<CacheSources>>({
+      {{"pillion_cache_entries", gauge, "Answers in the cache, expired ones included."},
+       write_total<&CacheMetrics::entries>},
+      {{"pillion_cache_bytes", gauge, "Bytes that they take of cache.size."}, write_total<&CacheMetrics::bytes>},
+      {{"pillion_cache_limit_bytes", gauge,
+        "How many they may take: cache.size for each thread, or what the memory leaves of that."},
+       write_limit},
+      {{"pillion_cache_hits_total", counter, "Queries answered from the cache with what had not expired."},
+       write_total<&CacheMetrics::hits>},
+      {{"pillion_cache_misses_total", counter, "Queries for which the cache had nothing that had not expired."},
+       write_total<&CacheMetrics::misses>},
+      {{"pillion_cache_stale_total", counter, "Expired answers given since the upstream did not answer."},
+       write_total<&CacheMetrics::stale>},
+      {{"pillion_cache_insertions_total", counter, "Answers put into the cache."},
+       write_total<&CacheMetrics::insertions>},
+      {{"pillion_cache_evictions_total", counter, "Usable answers dropped to make room."},
+       write_total<&CacheMetrics::evictions>},
+      {{"pillion_cache_expired_total", counter, "Useless answers dropped to make room."},
+       write_total<&CacheMetrics::expired>},
+  });
+}();
+
+}  // namespace pillion::cache
