@@ -1,0 +1,28 @@
+"""Each library that a room links is one that it includes, and the other way round."""
+
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).parents[2]
+# {what src/CMakeLists.txt names: the start of the headers' names}. Asio's code for TLS, which runtime/ compiles, includes OpenSSL's.
+HEADERS = {
+    "OpenSSL::": r"openssl/|boost/asio/ssl", "${PILLION_YAML_CPP}": r"yaml-cpp/", "prometheus-cpp::core": r"prometheus/",
+    "${PILLION_SPDLOG}": r"spdlog/|fmt/", "${PILLION_FSTRM}": r"fstrm", "Boost::json": r"boost/json", "Boost::url": r"boost/url",
+    "CLI11::CLI11": r"CLI/",
+}
+
+
+def linked():
+    text = (ROOT / "src/CMakeLists.txt").read_text(encoding="utf-8")
+    return {call.split()[0]: {name for name in HEADERS if name in call} for call in re.findall(r"^pillion_room\(([^)]*)\)", text, re.M)}
+
+
+def included(room):
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "src" / room).glob("*.[ch]pp"))
+    return {name for name, start in HEADERS.items() if re.search(rf"^#include <(?:{start})", text, re.M)}
+
+
+def test_rooms_link_what_they_include():
+    rooms = linked()
+    assert len(rooms) > 10
+    assert {room: included(room) for room in rooms} == rooms
