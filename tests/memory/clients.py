@@ -1,6 +1,7 @@
 """Runs the two client programs: steady_clients, which must be served well, and greedy_clients, which use as much memory of the proxy as they can."""
 
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
@@ -12,20 +13,34 @@ from harness.process import PATIENCE, Process
 PROGRAMS = pathlib.Path(os.environ.get("PILLION_BINARY", pathlib.Path(__file__).parents[2] / "build/release/pillion")
                         ).resolve().parent / "tests/memory"
 COUNT, RATE = 100, 20  # steady clients, and queries a second of each
+# Greedy clients are on other machines. Here they get the processor time that the proxy, the servers and the steady clients leave.
+ELSEWHERE = ["chrt", "--idle", "0"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What became of a query. `sent` is a time of time.monotonic(); `took` is in seconds, and 0 if no answer came."""
+
+    sent: float
+    took: float
+    what: str
+    transport: str
+    client: str
+    id: int
 
 
 class Phase:
     """The outcomes of the queries of one period. `p99` is in seconds. `lost` counts the queries without a good answer by their outcome."""
 
     def __init__(self, outcomes):
-        answered = sorted(took for took, what in outcomes if what == "0")
+        answered = sorted(each.took for each in outcomes if each.what == "0")
         self.asked = len(outcomes)
         self.p99 = answered[min(len(answered) - 1, len(answered) * 99 // 100)] if answered else float("inf")
         self.worst = answered[-1] if answered else float("inf")
         self.lost = {}
-        for _, what in outcomes:
-            if what != "0":
-                self.lost[what] = self.lost.get(what, 0) + 1
+        self.lost_queries = [each for each in outcomes if each.what != "0"]
+        for each in self.lost_queries:
+            self.lost[each.what] = self.lost.get(each.what, 0) + 1
 
 
 class Steady:
@@ -46,12 +61,12 @@ class Steady:
     def finish(self):
         self.process.stop(signal.SIGTERM)
         for line in self.process.out().splitlines()[1:]:
-            sent, took, what = line.split()
-            self.outcomes.append((float(sent), float(took), what))
+            sent, took, what, transport, client, number = line.split()
+            self.outcomes.append(Outcome(float(sent), float(took), what, transport, client, int(number)))
 
     def phase(self, begin, end):
         """The outcomes of the queries sent between two times of time.monotonic(). Call it after finish()."""
-        return Phase([(took, what) for sent, took, what in self.outcomes if begin <= sent < end])
+        return Phase([each for each in self.outcomes if begin <= each.sent < end])
 
 
 @contextlib.contextmanager
@@ -60,7 +75,7 @@ def greedy(directory, kinds, address, seconds, source=()):
     running = []
     try:
         for kind, connections in kinds.items():
-            command = [PROGRAMS / "greedy_clients", kind, address, connections, seconds, *source]
+            command = [*ELSEWHERE, PROGRAMS / "greedy_clients", kind, address, connections, seconds, *source]
             running.append(Process(command, directory, f"greedy-{kind}"))
         yield running
     finally:

@@ -33,8 +33,9 @@ using Seconds = std::chrono::duration<double>;
 
 constexpr std::string_view usage = R"(usage: steady_clients ADDRESS:PORT CLIENTS RATE [SOURCE [COUNT]]
 CLIENTS clients ask RATE times a second each until SIGTERM, the n-th of them from address SOURCE + n modulo COUNT. Prints "asking", and at
-the end a line for each query: when it was sent (CLOCK_MONOTONIC, seconds), how long its answer took, and what that was: a response
-code, `none` (within 5 s), `closed` (the connection ended before the answer) or `unsent`.
+the end a line for each query: when it was sent (CLOCK_MONOTONIC, seconds), how long its answer took, what that was, the transport, the
+client's address and port, and the query's id. What it was is a response code, `none` (within 5 s), `closed` (the connection ended before the
+answer) or `unsent`.
 )";
 
 // libc gives up then.
@@ -51,9 +52,16 @@ struct Options {
 
 struct Outcome {
   Clock::time_point sent;
-  Clock::duration took{};
+  std::size_t source = 0;  ///< index into Outcomes::sources
+  std::uint16_t id = 0;
+  Clock::duration took{};  ///< zero if no answer came
   std::string_view what = "none";
   std::uint16_t rcode = 0;
+};
+
+struct Outcomes {
+  std::vector<Outcome> queries;
+  std::vector<std::string> sources;  ///< transport, address and port of each socket that asked
 };
 
 /// One client. Its queries are outcomes by id, of which it never has so many that one comes again within their time.
@@ -62,25 +70,26 @@ class Client {
   Client(const Options& options, std::size_t number, int epoll)
       : options_(options), number_(number), epoll_(epoll), kind_(number % 2 == 0 ? SOCK_DGRAM : SOCK_STREAM) {}
 
-  void ask(std::uint64_t query, std::vector<Outcome>& outcomes) {
-    if (!socket_) connect();
-    const bool is_new = query % 10 == 0;
+  void ask(std::uint64_t query, Outcomes& outcomes) {
+    if (!socket_) connect(outcomes);
+    // In each round of all clients, others have the new names.
+    const bool is_new = (query + query / options_.clients) % 10 == 0;
     const auto name =
         (is_new ? "new" + std::to_string(query) : "known" + std::to_string(query % returning_names)) + ".example";
     const auto id = next_id_++;
     const auto message = make_query(name, dns::type::a, {.id = id});
     const auto bytes = kind_ == SOCK_STREAM ? framed(message) : message;
-    outcomes.push_back({.sent = Clock::now()});
+    outcomes.queries.push_back({.sent = Clock::now(), .source = source_, .id = id});
     if (!socket_ || ::send(socket_->get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
                         static_cast<ssize_t>(bytes.size())) {
-      outcomes.back().what = "unsent";
+      outcomes.queries.back().what = "unsent";
       return close("closed", outcomes);
     }
-    waiting_[id] = outcomes.size() - 1;
+    waiting_[id] = outcomes.queries.size() - 1;
   }
 
   /// Takes what has arrived.
-  void receive(std::vector<Outcome>& outcomes) {
+  void receive(Outcomes& outcomes) {
     static std::array<std::uint8_t, read_size> buffer;
     while (socket_) {
       const auto size = ::recv(socket_->get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
@@ -100,13 +109,16 @@ class Client {
 
  private:
   /// Leaves the client without a socket where that fails.
-  void connect() {
+  void connect(Outcomes& outcomes) {
+    source_ = outcomes.sources.size();
+    outcomes.sources.emplace_back(kind_ == SOCK_STREAM ? "tcp -" : "udp -");
     FileDescriptor socket(::socket(AF_INET, kind_ | SOCK_CLOEXEC, 0), "socket");
     options_.sources.bind(socket.get(), number_);
     // The other clients must not wait for a connection that is not accepted.
     const timeval limit{.tv_sec = 0, .tv_usec = 20'000};
     check_call(::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), "SO_SNDTIMEO");
     if (::connect(socket.get(), options_.server.get(), options_.server.size) != 0) return;
+    outcomes.sources.back().replace(4, 1, local_address(socket.get()).text());
     if (kind_ == SOCK_STREAM) set_no_delay(socket.get());
     epoll_event event{.events = EPOLLIN, .data = {.u64 = number_}};
     check_call(::epoll_ctl(epoll_, EPOLL_CTL_ADD, socket.get(), &event), "epoll_ctl");
@@ -114,13 +126,13 @@ class Client {
     received_.clear();
   }
 
-  void close(std::string_view why, std::vector<Outcome>& outcomes) {
-    for (const auto& [id, index] : waiting_) outcomes[index].what = why;
+  void close(std::string_view why, Outcomes& outcomes) {
+    for (const auto& [id, index] : waiting_) outcomes.queries[index].what = why;
     waiting_.clear();
     socket_.reset();
   }
 
-  void take_messages(std::vector<Outcome>& outcomes) {
+  void take_messages(Outcomes& outcomes) {
     const auto all = dns::Bytes(received_);
     std::size_t taken = 0;
     while (all.size() - taken >= 2) {
@@ -132,11 +144,11 @@ class Client {
     received_.erase(received_.begin(), received_.begin() + static_cast<std::ptrdiff_t>(taken));
   }
 
-  void answered(dns::Bytes message, std::vector<Outcome>& outcomes) {
+  void answered(dns::Bytes message, Outcomes& outcomes) {
     if (message.size() < dns::header_size) return;
     const auto found = waiting_.find(id_of(message));
     if (found == waiting_.end()) return;
-    auto& outcome = outcomes[found->second];
+    auto& outcome = outcomes.queries[found->second];
     outcome.took = Clock::now() - outcome.sent;
     if (outcome.took <= patience) {
       outcome.what = "";
@@ -150,20 +162,21 @@ class Client {
   int epoll_;
   int kind_;
   std::optional<FileDescriptor> socket_ = {};
+  std::size_t source_ = 0;  ///< of the present socket, or of the last one
   std::uint16_t next_id_ = 0;
   std::unordered_map<std::uint16_t, std::size_t> waiting_ = {};
   dns::Buffer received_ = {};
 };
 
 /// Asks until the signal comes, then waits for what is under way.
-std::vector<Outcome> run(const Options& options, int signals) {
+Outcomes run(const Options& options, int signals) {
   const FileDescriptor epoll(::epoll_create1(EPOLL_CLOEXEC), "epoll");
   epoll_event ending{.events = EPOLLIN, .data = {.u64 = options.clients}};
   check_call(::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, signals, &ending), "epoll_ctl");
   std::vector<Client> clients;
   for (std::size_t i = 0; i < options.clients; ++i) clients.emplace_back(options, i, epoll.get());
 
-  std::vector<Outcome> outcomes;
+  Outcomes outcomes;
   const auto pause = std::chrono::nanoseconds(std::chrono::seconds(1)) / (options.clients * options.rate);
   auto due = Clock::now();
   std::uint64_t query = 0;
@@ -186,14 +199,15 @@ std::vector<Outcome> run(const Options& options, int signals) {
   return outcomes;
 }
 
-void print(const std::vector<Outcome>& outcomes) {
-  for (const auto& outcome : outcomes) {
+void print(const Outcomes& outcomes) {
+  for (const auto& outcome : outcomes.queries) {
     std::cout << Seconds(outcome.sent.time_since_epoch()).count() << ' ' << Seconds(outcome.took).count() << ' ';
     if (outcome.what.empty()) {
-      std::cout << outcome.rcode << '\n';
+      std::cout << outcome.rcode;
     } else {
-      std::cout << outcome.what << '\n';
+      std::cout << outcome.what;
     }
+    std::cout << ' ' << outcomes.sources[outcome.source] << ' ' << outcome.id << '\n';
   }
 }
 
