@@ -12,6 +12,7 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 # The path has to be set first.
 import cgroup  # noqa: E402
+import kernel_counters  # noqa: E402
 from harness import certificates, namespace, pillion, servers  # noqa: E402
 
 ROWS = []
@@ -56,7 +57,14 @@ def table():
 
 
 @pytest.fixture
-def network(request, tmp_path):
+def room_for_packets():
+    """Room on the loopback interface. Only the machine's own network namespace has the setting."""
+    with kernel_counters.room_for_packets():
+        yield
+
+
+@pytest.fixture
+def network(request, tmp_path, room_for_packets):
     """The addresses of a network: the loopback interface of this machine, or that of a new network namespace."""
     if request.param == "loopback":
         yield {"listen": "127.0.0.1", "steady": [], "greedy": []}
