@@ -5,8 +5,8 @@ import pathlib
 import re
 
 NET = pathlib.Path("/proc/thread-self/net")
-# Of each processor: how many packets of the loopback interface may wait. The kernel drops further ones. Kernel timers of one moment send a packet
-# for each of thousands of connections whose clients do not read, which is more than the default of 1,000.
+# Of each processor: how many packets of the loopback interface may wait. The kernel drops further ones. Thousands of
+# connections whose clients do not read overflow the default of 1,000.
 QUEUE = pathlib.Path("/proc/sys/net/core/netdev_max_backlog")
 QUEUE_ROOM = 100_000
 # By file: the counters that tell of a lost query or answer.
