@@ -28,6 +28,7 @@ DrainTerms drain_terms(const config::Config& config) {
 
 std::vector<std::unique_ptr<LoopPulse>> pulses_of(const std::vector<std::unique_ptr<Shard>>& shards) {
   std::vector<std::unique_ptr<LoopPulse>> pulses;
+  pulses.reserve(shards.size());
   for (const auto& shard : shards) pulses.push_back(std::make_unique<LoopPulse>(shard->loop().io()));
   return pulses;
 }
@@ -78,6 +79,7 @@ std::vector<std::unique_ptr<Shard>> App::make_shards() {
 std::vector<App::DnsAddress> App::bound_addresses(const std::vector<config::Endpoint>& configured, const Shard& first) {
   const auto bound = first.addresses();
   std::vector<DnsAddress> addresses;
+  addresses.reserve(bound.size());
   for (std::size_t i = 0; i < bound.size(); ++i) addresses.push_back({.configured = configured[i], .bound = bound[i]});
   return addresses;
 }

@@ -8,7 +8,7 @@
 #include "config/config.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/log.hpp"
-#include "upstream/tls.hpp"
+#include "upstream/tls_context.hpp"
 
 namespace pillion::app {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "config/config.hpp"
-#include "upstream/tls.hpp"
+#include "upstream/tls_context.hpp"
 
 namespace pillion::app {
 

@@ -16,7 +16,7 @@
 #include "upstream/channel.hpp"
 #include "upstream/metrics.hpp"
 #include "upstream/observer.hpp"
-#include "upstream/tls.hpp"
+#include "upstream/tls_context.hpp"
 
 namespace pillion::app {
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <ctime>
 #include <exception>
 #include <iterator>
 #include <optional>
@@ -27,6 +26,8 @@
 #include <boost/beast/http/write.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "http/beast_messages.hpp"
+
 namespace pillion::http {
 
 namespace asio = boost::asio;
@@ -42,66 +43,6 @@ constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::chrono::seconds linger_timeout{2};
 constexpr std::size_t linger_bytes = std::size_t{64} << 10U;
-
-using Parser = http::request_parser<http::string_body>;
-using BeastResponse = http::response<http::string_body>;
-
-/// A date as RFC 9110 5.6.7 writes it.
-std::string http_date(std::time_t time) {
-  std::tm parts{};
-  ::gmtime_r(&time, &parts);
-  std::array<char, 32> text{};
-  return {text.data(), std::strftime(text.data(), text.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts)};
-}
-
-BeastResponse make_response(HttpResponse reply, unsigned version, bool keep_alive) {
-  BeastResponse response(reply.status, version);
-  response.set(http::field::date, http_date(std::time(nullptr)));
-  response.set(http::field::content_type, beast::string_view(reply.content_type.data(), reply.content_type.size()));
-  response.set(http::field::cache_control, "no-store");
-  for (const auto& [name, value] : reply.fields) response.set(beast::string_view(name.data(), name.size()), value);
-  response.keep_alive(keep_alive);
-  response.body() = std::move(reply.body);
-  response.prepare_payload();
-  return response;
-}
-
-/// The status for a request that could not be read, or nullopt if the client would not read a response.
-std::optional<http::status> refusal(const beast::error_code& error) {
-  if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-    return http::status::request_header_fields_too_large;
-  }
-  if (error == http::error::body_limit) return http::status::payload_too_large;
-  if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
-  if (error.category() == http::make_error_code(http::error::bad_method).category()) return http::status::bad_request;
-  return std::nullopt;  // the connection failed, or its deadline passed
-}
-
-/// True if the request has exactly one Host field, or is older than HTTP/1.1 (RFC 9112 3.2).
-bool has_valid_host(const Parser& parser) {
-  return parser.get().version() < 11 || parser.get().count(http::field::host) == 1;
-}
-
-std::optional<std::string> field_of(const Parser::value_type& request, http::field field) {
-  const auto found = request.find(field);
-  return found == request.end() ? std::nullopt : std::optional(std::string(found->value()));
-}
-
-/// Reads everything but the body. The path is empty if the request target is invalid.
-RequestContext read_request(const Parser::value_type& message, const beast::tcp_stream& stream) {
-  RequestContext request;
-  request.method = message.method();
-  const auto target = message.target();
-  if (auto parsed = parse_target({target.data(), target.size()})) request.target = std::move(*parsed);
-  request.fields = {.host = field_of(message, http::field::host),
-                    .origin = field_of(message, http::field::origin),
-                    .fetch_site = field_of(message, http::field::sec_fetch_site),
-                    .content_type = field_of(message, http::field::content_type),
-                    .if_none_match = field_of(message, http::field::if_none_match)};
-  beast::error_code ignored;
-  request.local_address = stream.socket().local_endpoint(ignored).address();
-  return request;
-}
 
 /// Decides on a request before its body is read.
 RouteMatch judge(const Site& site, const RequestContext& request, const Parser& parser) {
@@ -310,7 +251,8 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
   if (error) {
     reply = site_.refuse(*refusal(error), {});
   } else {
-    request = read_request(parser.get(), stream);
+    beast::error_code ignored;
+    request = read_request(parser.get(), stream.socket().local_endpoint(ignored).address());
     auto judged = judge(site_, request, parser);
     reply = std::move(judged.refusal);
     if (judged.route != nullptr && judged.route->takes_body && !parser.is_done()) {

@@ -33,9 +33,8 @@ struct HttpServerOptions {
   /// Bytes of header fields without the request line; more get 431.
   std::size_t header_limit = std::size_t{8} << 10U;
   std::size_t body_limit = 1024;  ///< bytes of a body; more get 413; only routes with `takes_body` read one
-  std::chrono::milliseconds request_timeout{
-      /// From the connect or a request's first byte to the end of its header, and again to the end of its body.
-      10'000};
+  /// From the connect or a request's first byte to the end of its header, and again to the end of its body.
+  std::chrono::milliseconds request_timeout{10'000};
   std::chrono::milliseconds idle_timeout{60'000};   ///< between requests
   std::chrono::milliseconds write_timeout{10'000};  ///< for a whole response, or for one piece of a stream
   std::chrono::milliseconds accept_backoff{100};    ///< after a failed accept, such as EMFILE

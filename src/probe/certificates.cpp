@@ -1,19 +1,17 @@
 #include "probe/certificates.hpp"
 
 #include <array>
-#include <ctime>
 #include <memory>
 #include <string>
 #include <string_view>
 
 #include <boost/asio/ip/address.hpp>
-#include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
 #include "config/openssl_owners.hpp"
 #include "config/scalar.hpp"
-#include "upstream/tls.hpp"
+#include "upstream/certificate.hpp"
 
 namespace pillion::probe {
 namespace asio = boost::asio;
@@ -22,14 +20,6 @@ namespace {
 struct FreeNames {
   void operator()(GENERAL_NAMES* names) const { GENERAL_NAMES_free(names); }
 };
-
-std::string name_text(const X509_NAME* name) {
-  const std::unique_ptr<BIO, config::FreeBio> bio(BIO_new(BIO_s_mem()));
-  if (!bio || X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253) < 0) return {};
-  char* text = nullptr;
-  const auto size = BIO_get_mem_data(bio.get(), &text);
-  return size > 0 ? std::string(text, static_cast<std::size_t>(size)) : std::string{};
-}
 
 std::string address_text(std::string_view bytes) {
   if (bytes.size() == 4) {
@@ -60,12 +50,6 @@ std::vector<std::string> alternative_names(const X509* certificate) {
   return texts;
 }
 
-std::chrono::system_clock::time_point time_of(const ASN1_TIME* time) {
-  std::tm parts{};
-  if (ASN1_TIME_to_tm(time, &parts) != 1) return {};
-  return std::chrono::system_clock::from_time_t(::timegm(&parts));
-}
-
 std::string pin_of(X509* certificate) {
   const auto digest = upstream::spki_digest(certificate);
   if (!digest) return {};
@@ -80,11 +64,11 @@ std::vector<CertificateFacts> read_certificates(const STACK_OF(X509) * chain) {
   std::vector<CertificateFacts> facts;
   for (int i = 0; i < sk_X509_num(chain); ++i) {
     auto* const certificate = sk_X509_value(chain, i);
-    facts.push_back({.subject = name_text(X509_get_subject_name(certificate)),
-                     .issuer = name_text(X509_get_issuer_name(certificate)),
+    facts.push_back({.subject = upstream::to_text(X509_get_subject_name(certificate)),
+                     .issuer = upstream::to_text(X509_get_issuer_name(certificate)),
                      .names = alternative_names(certificate),
-                     .not_before = time_of(X509_get0_notBefore(certificate)),
-                     .not_after = time_of(X509_get0_notAfter(certificate)),
+                     .not_before = upstream::to_time_point(X509_get0_notBefore(certificate)),
+                     .not_after = upstream::to_time_point(X509_get0_notAfter(certificate)),
                      .pin = pin_of(certificate)});
   }
   return facts;

@@ -11,7 +11,8 @@
 #include "probe/figures.hpp"
 #include "probe/owned_connection.hpp"
 #include "probe/settings.hpp"
-#include "upstream/tls.hpp"
+#include "upstream/tls_context.hpp"
+#include "upstream/tls_identity.hpp"
 
 namespace pillion::probe {
 

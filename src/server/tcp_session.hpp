@@ -20,9 +20,8 @@ using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::
 struct SessionLimits {
   std::chrono::milliseconds message_timeout{10'000};  ///< from the first byte of a message to its last
   std::chrono::milliseconds write_timeout{10'000};    ///< while the client accepts no byte of the waiting output
-  std::size_t max_queued_output =
-      std::size_t{4}  /// Bytes of answers that the kernel did not take; the client is dropped beyond this.
-      << 20U;
+  /// Bytes of answers that the kernel did not take; the client is dropped beyond this.
+  std::size_t max_queued_output = std::size_t{4} << 20U;
   /// Bytes of waiting output; beyond this the client's next queries are not handled, and no answer is delivered.
   std::size_t pause_at = std::size_t{64} << 10U;
 };

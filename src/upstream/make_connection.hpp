@@ -10,7 +10,8 @@
 #include "upstream/connection.hpp"
 #include "upstream/observer.hpp"
 #include "upstream/server_profile.hpp"
-#include "upstream/tls.hpp"
+#include "upstream/tls_context.hpp"
+#include "upstream/tls_identity.hpp"
 
 namespace pillion::upstream {
 

@@ -13,7 +13,8 @@
 #include "runtime/loop.hpp"
 #include "upstream/connection.hpp"
 #include "upstream/tcp_socket.hpp"
-#include "upstream/tls.hpp"
+#include "upstream/tls_context.hpp"
+#include "upstream/tls_identity.hpp"
 #include "upstream/tls_stream.hpp"
 
 namespace pillion::upstream {

@@ -7,6 +7,9 @@
 
 #include "app/shard_runner.hpp"
 #include "config/tls_groups.hpp"
+#include "upstream/group_fallback.hpp"
+#include "upstream/tls_context.hpp"
+#include "upstream/tls_identity.hpp"
 
 namespace pillion::app {
 namespace {

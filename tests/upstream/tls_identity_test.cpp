@@ -1,5 +1,7 @@
 // What is known of a server after handshakes of which the later ones resume a session. The records go through memory.
 
+#include "upstream/tls_identity.hpp"
+
 #include <array>
 #include <chrono>
 #include <ctime>
@@ -12,7 +14,7 @@
 #include "support/certificates.hpp"
 #include "support/temporary_directory.hpp"
 #include "support/tls_server.hpp"
-#include "upstream/tls.hpp"
+#include "upstream/tls_context.hpp"
 
 namespace pillion::upstream {
 namespace {
