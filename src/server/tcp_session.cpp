@@ -118,21 +118,30 @@ void TcpSession::receive() {
 /// closed.
 bool TcpSession::handle_messages(dns::Bytes bytes) {
   dns::Frames frames(bytes);
-  auto outcome = QueryHandler::Outcome::accepted;
   bool is_held_up = false;
   handling_ = true;
-  while (outcome == QueryHandler::Outcome::accepted && !closed_ && may_handle_more()) {
+  while (may_handle_more()) {
     is_held_up = !can_take();
     if (is_held_up) break;
     const auto message = frames.next();
     if (!message) break;
-    outcome = handle(*message);
+    partial_since_ = last_read_;
+    ++in_flight_;
+    const Sender sender{.transport = Transport::tcp,
+                        .family = family_,
+                        .address = address_,
+                        .port = port_,
+                        .is_local = is_local_,
+                        .connection = this};
+    const auto outcome = handler_.handle(*message, sender, *this);
+    if (outcome != QueryHandler::Outcome::accepted) {
+      handling_ = false;
+      end_after(outcome);
+      return false;
+    }
+    if (closed_) break;
   }
   handling_ = false;
-  if (outcome != QueryHandler::Outcome::accepted) {
-    end_after(outcome);
-    return false;
-  }
   if (closed_) return false;
   keep(frames.rest());
   if (partial_.empty()) return true;
@@ -140,18 +149,6 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
   // Other clients' answers take the room. They leave at the end of the turn.
   if (is_held_up && !waiting_to_write_) loop_.schedule(*this);
   return true;
-}
-
-QueryHandler::Outcome TcpSession::handle(dns::Bytes message) {
-  partial_since_ = last_read_;
-  ++in_flight_;
-  const Sender sender{.transport = Transport::tcp,
-                      .family = family_,
-                      .address = address_,
-                      .port = port_,
-                      .is_local = is_local_,
-                      .connection = this};
-  return handler_.handle(message, sender, *this);
 }
 
 /// Ends the session after a message that was not accepted.

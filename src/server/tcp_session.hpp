@@ -110,7 +110,6 @@ class TcpSession final : public Responder,
   [[nodiscard]] std::size_t readable_size();
   void read_on();
   bool handle_messages(dns::Bytes bytes);
-  [[nodiscard]] QueryHandler::Outcome handle(dns::Bytes message);
   void end_after(QueryHandler::Outcome outcome);
   void keep(dns::Bytes rest);
   void resume();
