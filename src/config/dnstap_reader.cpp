@@ -11,11 +11,7 @@ namespace {
 constexpr std::size_t max_identity = 255;
 
 std::string check_dnstap_output(const std::string& written) {
-  if (written.empty()) return {};
-  const auto address = parse_sink_address(written);
-  if (!address) return address.error();
-  const bool is_known = address->kind == SinkKind::unix_socket || address->kind == SinkKind::tcp;
-  return is_known ? "" : in_quotes(written) + " is none of these";
+  return written.empty() ? "" : check_sink_address(written, {SinkKind::unix_socket, SinkKind::tcp});
 }
 
 std::string check_identity(const std::string& identity) {

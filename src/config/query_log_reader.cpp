@@ -13,10 +13,7 @@ namespace {
 std::string check_log_output(const std::string& written, const SyslogSettings& syslog) {
   if (written.empty() || written == "stderr") return {};
   if (written == "syslog") return syslog.output.empty() ? "`syslog` needs syslog.output too" : "";
-  const auto address = parse_sink_address(written);
-  if (!address) return address.error();
-  const bool is_known = address->kind == SinkKind::file || address->kind == SinkKind::unix_socket;
-  return is_known ? "" : in_quotes(written) + " is none of these";
+  return check_sink_address(written, {SinkKind::file, SinkKind::unix_socket});
 }
 
 std::string check_key_file(const std::string& path) {

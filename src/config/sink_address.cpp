@@ -1,5 +1,7 @@
 #include "config/sink_address.hpp"
 
+#include <algorithm>
+
 #include "config/scalar.hpp"
 
 namespace pillion::config {
@@ -45,6 +47,12 @@ std::expected<SinkAddress, std::string> parse_sink_address(std::string_view text
   if (path->size() > max_socket_path)
     return std::unexpected(in_quotes(text) + " is too long for a socket's path: 107 bytes are the most");
   return SinkAddress{.kind = SinkKind::unix_socket, .path = std::move(*path)};
+}
+
+std::string check_sink_address(std::string_view text, std::initializer_list<SinkKind> kinds) {
+  const auto address = parse_sink_address(text);
+  if (!address) return address.error();
+  return std::ranges::find(kinds, address->kind) != kinds.end() ? "" : in_quotes(text) + " is none of these";
 }
 
 }  // namespace pillion::config

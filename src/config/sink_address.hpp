@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -23,5 +24,8 @@ struct SinkAddress {
 /// "tcp:192.0.2.1:6000" (a literal address; a port of 1 … 65,535), "udp:192.0.2.1:514" and
 /// "tls:192.0.2.1:6514#log.example". The error says what is wrong.
 [[nodiscard]] std::expected<SinkAddress, std::string> parse_sink_address(std::string_view text);
+
+/// What is wrong with an address that may only be of these kinds; empty if nothing is.
+[[nodiscard]] std::string check_sink_address(std::string_view text, std::initializer_list<SinkKind> kinds);
 
 }  // namespace pillion::config

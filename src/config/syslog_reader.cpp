@@ -10,12 +10,7 @@ namespace pillion::config {
 namespace {
 
 std::string check_syslog_output(const std::string& written) {
-  if (written.empty()) return {};
-  const auto address = parse_sink_address(written);
-  if (!address) return address.error();
-  const bool is_known =
-      address->kind == SinkKind::udp || address->kind == SinkKind::tcp || address->kind == SinkKind::tls;
-  return is_known ? "" : in_quotes(written) + " is none of these";
+  return written.empty() ? "" : check_sink_address(written, {SinkKind::udp, SinkKind::tcp, SinkKind::tls});
 }
 
 std::string check_ca_file(const std::string& path) {

@@ -6,6 +6,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "config/faults.hpp"
 #include "config/temporary_file.hpp"
 
 namespace pillion::config {
@@ -16,15 +17,6 @@ using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-std::string faults_of(const std::string& yaml) {
-  try {
-    static_cast<void>(parse_config(yaml, "f.yaml"));
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return {};
-}
 
 Route to_upstream(const std::string& zone, const std::string& upstream) {
   return {.zone = zone, .upstream = upstream, .records = {}};
@@ -94,7 +86,7 @@ TEST(ParseConfig, AMappingWithoutKeysIsTheDefaults) {
 TEST(ParseConfig, AnEmptyFileIsAFaultThatSaysSo) {
   for (const auto* const yaml :
        {"", "\n \n", "---\n", "# nothing\n", "\n# a\n\n# b", "~", "\n\nnull\n", "---\n...\n", "\xef\xbb\xbf"}) {
-    EXPECT_EQ(faults_of(yaml),
+    EXPECT_EQ(faults_in(yaml),
               "f.yaml:1:1: the file is empty; allowed: a mapping with dns, upstreams, routes, cache, search, clients, "
               "reload, http, admin, log, syslog, query_log, dnstap, memory, "
               "threads, drain_timeout, drain_quiet, drain_min, or {} or no file at all for the defaults")
@@ -294,7 +286,7 @@ TEST(ParseConfig, TheDefaultUpstreamTakesWhatNoRouteSays) {
 }
 
 TEST(ParseConfig, AFaultInARouteIsNotToldAsAMissingOne) {
-  const auto faults = faults_of(R"(
+  const auto faults = faults_in(R"(
 upstreams:
   a: {protocol: udp, servers: [{address: "192.0.2.1:53"}]}
   b: {protocol: udp, servers: [{address: "192.0.2.2:53"}]}
@@ -311,7 +303,7 @@ TEST(ParseConfig, TakesRecordsOfTheMostThatARouteHolds) {
     return yaml + "]}]";
   };
   EXPECT_EQ(parse_config(records(10'000), "f.yaml").config.routes.front().records.size(), 10'000U);
-  EXPECT_THAT(faults_of(records(10'001)), HasSubstr("has 10001 elements; allowed: 1 to 10000 of"));
+  EXPECT_THAT(faults_in(records(10'001)), HasSubstr("has 10001 elements; allowed: 1 to 10000 of"));
 }
 
 TEST(ParseConfig, ReadsTheSearchList) {
@@ -359,25 +351,25 @@ TEST(ParseConfig, AGoodDocumentHasNoWarnings) {
 
 TEST(ParseConfig, AResolvConfHasALimit) {
   const TemporaryFile longest(std::string(64U << 10U, '\n'));
-  EXPECT_EQ(faults_of("search: {resolv_conf: " + longest.path() + "}"), "");
+  EXPECT_EQ(faults_in("search: {resolv_conf: " + longest.path() + "}"), "");
   const TemporaryFile longer(std::string((64U << 10U) + 1, '\n'));
-  EXPECT_THAT(faults_of("search: {resolv_conf: " + longer.path() + "}"), HasSubstr("is longer than 64 KiB; allowed: "));
+  EXPECT_THAT(faults_in("search: {resolv_conf: " + longer.path() + "}"), HasSubstr("is longer than 64 KiB; allowed: "));
 }
 
 TEST(ParseConfig, AListenerOfAnyPortIsNoUpstream) {
-  EXPECT_EQ(faults_of("dns: {listen: \"127.0.0.1:0\"}\n"
+  EXPECT_EQ(faults_in("dns: {listen: \"127.0.0.1:0\"}\n"
                       "upstreams: {a: {protocol: udp, servers: [{address: \"127.0.0.1:53\"}]}}"),
             "");
 }
 
 TEST(ParseConfig, TheCaFileIsOnlyLookedForWhereItIsUsed) {
-  EXPECT_EQ(faults_of("upstreams: {a: {protocol: tcp, servers: [{address: \"192.0.2.1:53\"}]}}"), "");
+  EXPECT_EQ(faults_in("upstreams: {a: {protocol: tcp, servers: [{address: \"192.0.2.1:53\"}]}}"), "");
 }
 
 TEST(ParseConfig, PrintsTheFirstHundredFaults) {
   std::string yaml;
   for (int i = 0; i < 150; ++i) yaml += "unknown" + std::to_string(i) + ": 1\n";
-  const auto faults = faults_of(yaml);
+  const auto faults = faults_in(yaml);
   EXPECT_EQ(std::ranges::count(faults, '\n'), 100);
   EXPECT_THAT(faults, testing::EndsWith("\nf.yaml: and 50 more"));
 }
@@ -385,16 +377,16 @@ TEST(ParseConfig, PrintsTheFirstHundredFaults) {
 TEST(ParseConfig, RefusesAMappingOfTooManyKeys) {
   std::string yaml;
   for (int i = 0; i < 257; ++i) yaml += "unknown" + std::to_string(i) + ": 1\n";
-  EXPECT_EQ(faults_of(yaml), "f.yaml:1:1: has 257 keys; allowed: at most 256");
+  EXPECT_EQ(faults_in(yaml), "f.yaml:1:1: has 257 keys; allowed: at most 256");
 }
 
 TEST(ParseConfig, RefusesWhatIsNestedTooDeeply) {
-  EXPECT_THAT(faults_of(std::string(100'000, '[')), HasSubstr("nested too deeply"));
+  EXPECT_THAT(faults_in(std::string(100'000, '[')), HasSubstr("nested too deeply"));
 }
 
 TEST(ParseConfig, RefusesMoreThanOneMebibyte) {
-  EXPECT_EQ(faults_of(std::string((1U << 20U) + 1, '\n')), "f.yaml:1:1: has 1048577 bytes; allowed: at most 1 MiB");
-  EXPECT_EQ(faults_of("{}" + std::string((1U << 20U) - 2, '\n')), "");
+  EXPECT_EQ(faults_in(std::string((1U << 20U) + 1, '\n')), "f.yaml:1:1: has 1048577 bytes; allowed: at most 1 MiB");
+  EXPECT_EQ(faults_in("{}" + std::string((1U << 20U) - 2, '\n')), "");
 }
 
 TEST(LoadConfig, ReadsAFile) {

@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include "config/config.hpp"
+#include "config/faults.hpp"
 #include "config/load.hpp"
 
 namespace pillion::config {
@@ -21,12 +22,7 @@ std::string with_groups(const std::string& groups) {
 }
 
 std::string faults_of_groups(const std::string& groups) {
-  try {
-    static_cast<void>(parse_config(with_groups(groups), "f.yaml"));
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return {};
+  return faults_in(with_groups(groups));
 }
 
 TEST(TlsGroups, TheDefaultBeginsWithTheHybridWhereOpensslHasIt) {
