@@ -44,25 +44,27 @@ void write_total(const UpstreamSources& from, runtime::SeriesWriter& series) {
     series.add({server.upstream, server.server}, runtime::sum(server.shards, counter));
 }
 
-/// One series for each label; the labels are in the order of the elements of the array `counters`.
-template <auto counters, const auto& labels>
-void write_by_label(const UpstreamSources& from, runtime::SeriesWriter& series) {
+/// Calls `add` with the labels and the value of each series. There is one for each of `labels`, which are in the order
+/// of the elements of the array `counters`.
+template <auto counters, const auto& labels, typename Add>
+void for_each_label(const UpstreamSources& from, Add add) {
   for (const auto& server : from.upstream_servers) {
     for (std::size_t i = 0; i < labels.size(); ++i) {
-      series.add({server.upstream, server.server, labels[i]},
-                 runtime::sum(server.shards, [&](const ServerMetrics& m) -> auto& { return (m.*counters)[i]; }));
+      add({server.upstream, server.server, labels[i]},
+          runtime::sum(server.shards, [&](const ServerMetrics& m) -> auto& { return (m.*counters)[i]; }));
     }
   }
 }
 
 template <auto counters, const auto& labels>
+void write_by_label(const UpstreamSources& from, runtime::SeriesWriter& series) {
+  for_each_label<counters, labels>(from, [&](runtime::LabelValues values, double value) { series.add(values, value); });
+}
+
+template <auto counters, const auto& labels>
 void write_sparse_by_label(const UpstreamSources& from, runtime::SeriesWriter& series) {
-  for (const auto& server : from.upstream_servers) {
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      series.add_sparse({server.upstream, server.server, labels[i]},
-                        runtime::sum(server.shards, [&](const ServerMetrics& m) -> auto& { return (m.*counters)[i]; }));
-    }
-  }
+  for_each_label<counters, labels>(
+      from, [&](runtime::LabelValues values, double value) { series.add_sparse(values, value); });
 }
 
 inline void write_request_durations(const UpstreamSources& from, runtime::SeriesWriter& series) {
