@@ -158,16 +158,15 @@ TEST_P(ExplainDistrust, IsNamed) {
   EXPECT_EQ(extended_error_of(explanation), what + " at " + server);
 }
 
-constexpr auto a_day = std::chrono::hours(24);
 INSTANTIATE_TEST_SUITE_P(
     All, ExplainDistrust,
     ::testing::Values(
         Distrust{"Expired", upstream::Error::certificate_expired, "certificate has expired",
                  [](const test::CertificateAuthority& ca) {
-                   return ca.issue({.not_before = -2 * a_day, .not_after = -a_day});
+                   return ca.issue({.not_before = std::chrono::days(-2), .not_after = std::chrono::days(-1)});
                  }},
         Distrust{"NotYetValid", upstream::Error::certificate_expired, "certificate is not yet valid",
-                 [](const test::CertificateAuthority& ca) { return ca.issue({.not_before = a_day}); }},
+                 [](const test::CertificateAuthority& ca) { return ca.issue({.not_before = std::chrono::days(1)}); }},
         Distrust{"AnotherName", upstream::Error::certificate_name, "hostname mismatch",
                  [](const test::CertificateAuthority& ca) { return ca.issue({.dns_names = {"other.example"}}); }},
         Distrust{"AnotherAuthority", upstream::Error::certificate_untrusted, "unable to get local issuer certificate",

@@ -95,16 +95,16 @@ TEST_P(TlsBadCertificate, IsRefusedWithItsReason) {
   EXPECT_EQ(setup.server.counters().queries, 0U) << "nothing is asked of a server that is not verified";
 }
 
-constexpr auto one_day = std::chrono::hours(24);
 INSTANTIATE_TEST_SUITE_P(
     All, TlsBadCertificate,
     ::testing::Values(
         BadCertificate{"Expired", Error::certificate_expired,
                        [](const test::CertificateAuthority& ca) {
-                         return ca.issue({.not_before = -2 * one_day, .not_after = -one_day});
+                         return ca.issue({.not_before = std::chrono::days(-2), .not_after = std::chrono::days(-1)});
                        }},
-        BadCertificate{"NotYetValid", Error::certificate_expired,
-                       [](const test::CertificateAuthority& ca) { return ca.issue({.not_before = one_day}); }},
+        BadCertificate{
+            "NotYetValid", Error::certificate_expired,
+            [](const test::CertificateAuthority& ca) { return ca.issue({.not_before = std::chrono::days(1)}); }},
         BadCertificate{"AnotherName", Error::certificate_name,
                        [](const test::CertificateAuthority& ca) { return ca.issue({.dns_names = {"other.example"}}); }},
         BadCertificate{"TheNameInTheSubjectOnly", Error::certificate_name,

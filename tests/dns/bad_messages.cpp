@@ -31,8 +31,6 @@ Buffer question_with_label(std::string_view label) {
   return MessageBuilder().question(joined({label_of(label), name_of("example.com")})).bytes();
 }
 
-const Buffer address = {192, 0, 2, 1};
-
 void add_headers(Table& table) {
   for (std::size_t size = 0; size < header_size; ++size) {
     table.push_back({"short_header_" + std::to_string(size), query().first(size), QueryError::short_header});
@@ -43,7 +41,7 @@ void add_headers(Table& table) {
   };
   add("response_to_a_query", response(flag::rd | flag::ra).question("www.example.com").bytes());
   add("response_with_an_answer",
-      response(flag::ra).question("a.example").record(Section::answer, pointer_to(12), type::a, address).bytes());
+      response(flag::ra).question("a.example").record(Section::answer, pointer_to(12), type::a, test_address).bytes());
   add("response_nxdomain", response(flag::ra | rcode::nxdomain).question("a.example").bytes());
   add("response_bare_header", response(0).bytes());
   add("response_with_two_questions", response(0).question("a.example").question("b.example").bytes());
@@ -122,16 +120,17 @@ void add_record_frames(Table& table) {
     add(prefix + "without_rdlength", record_of(section, joined({{0}, fixed})));
     add(prefix + "rdlength_cut", record_of(section, joined({{0}, fixed, {0}})));
     add(prefix + "rdata_cut_by_one", record_of(section, joined({{0}, fixed, {0, 4, 192, 0, 2}})));
-    add(prefix + "rdlength_65535", record_of(section, joined({{0}, fixed, {0xFF, 0xFF}, address})));
+    add(prefix + "rdlength_65535", record_of(section, joined({{0}, fixed, {0xFF, 0xFF}, test_address})));
   }
   add("arcount_65535_with_one_opt", query().opt().set_u16(10, 65535).bytes());
   add("all_counts_65535", query().set_u16(6, 65535).set_u16(8, 65535).set_u16(10, 65535).bytes());
-  add("second_additional_missing", query().record(Section::additional, {0}, type::a, address).set_u16(10, 2).bytes());
+  add("second_additional_missing",
+      query().record(Section::additional, {0}, type::a, test_address).set_u16(10, 2).bytes());
 }
 
 void add_record_owners(Table& table) {
   const auto add = [&](std::string name, const Buffer& owner) {
-    table.push_back({std::move(name), query().record(Section::additional, owner, type::a, address).bytes(),
+    table.push_back({std::move(name), query().record(Section::additional, owner, type::a, test_address).bytes(),
                      QueryError::malformed_record});
   };
   const auto here = query().size();
@@ -152,11 +151,11 @@ void add_record_owners(Table& table) {
 
   // Two names that point to each other: the first cannot be read, whatever follows.
   const auto first = query().size();
-  const auto second = first + 2 + 10 + address.size();
+  const auto second = first + 2 + 10 + test_address.size();
   table.push_back({"owners_point_to_each_other",
                    query()
-                       .record(Section::additional, pointer_to(second), type::a, address)
-                       .record(Section::additional, pointer_to(first), type::a, address)
+                       .record(Section::additional, pointer_to(second), type::a, test_address)
+                       .record(Section::additional, pointer_to(first), type::a, test_address)
                        .bytes(),
                    QueryError::malformed_record});
 
@@ -167,7 +166,7 @@ void add_record_owners(Table& table) {
   table.push_back({"owner_chain_of_200_pointers",
                    query()
                        .record(Section::additional, {0}, type::txt, chain)
-                       .record(Section::additional, pointer_to(chain_start + 398), type::a, address)
+                       .record(Section::additional, pointer_to(chain_start + 398), type::a, test_address)
                        .bytes(),
                    QueryError::malformed_record});
 }
@@ -180,7 +179,7 @@ void add_edns(Table& table) {
   add("opt_owner_points_to_a_root", query().record(Section::additional, pointer_to(28), type::opt, {}));
   add("opt_twice", query().opt().opt());
   add("opt_twice_with_a_record_between",
-      query().opt().record(Section::additional, pointer_to(12), type::a, address).opt());
+      query().opt().record(Section::additional, pointer_to(12), type::a, test_address).opt());
   add("opt_in_answer", query().record(Section::answer, {0}, type::opt, {}, 0, 1232));
   add("opt_in_authority", query().record(Section::authority, {0}, type::opt, {}, 0, 1232));
   add("opt_option_code_cut", query().opt({0}));
@@ -202,7 +201,7 @@ void add_tsig(Table& table) {
     return message.record(section, key, type::tsig, rdata, 0, klass::any);
   };
   add("tsig_before_opt", sign(query()).opt());
-  add("tsig_before_a_record", sign(query()).record(Section::additional, {0}, type::a, address));
+  add("tsig_before_a_record", sign(query()).record(Section::additional, {0}, type::a, test_address));
   add("tsig_twice", sign(sign(query())));
   add("tsig_in_answer", sign(query(), Section::answer));
   add("tsig_in_authority", sign(query(), Section::authority));
@@ -221,7 +220,7 @@ void add_trailing_bytes(Table& table) {
   add("trailing_byte_after_opt", query().opt().raw({0}));
   add("trailing_opt_that_is_not_counted", query().opt().set_u16(10, 0));
   add("trailing_record_that_is_not_counted",
-      query().record(Section::answer, pointer_to(12), type::a, address).set_u16(6, 0));
+      query().record(Section::answer, pointer_to(12), type::a, test_address).set_u16(6, 0));
 }
 
 void add_names_not_utf8(Table& table) {
@@ -262,7 +261,7 @@ void add_names_not_utf8(Table& table) {
 void add_answer_records(Table& table) {
   for (const int count : {1, 2}) {
     auto message = query();
-    for (int i = 0; i < count; ++i) message.record(Section::answer, pointer_to(12), type::a, address);
+    for (int i = 0; i < count; ++i) message.record(Section::answer, pointer_to(12), type::a, test_address);
     table.push_back({"answer_records_" + std::to_string(count), message.bytes(), QueryError::answer_records});
   }
 }

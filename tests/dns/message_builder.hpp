@@ -10,6 +10,9 @@
 
 namespace pillion::dns::testing {
 
+/// The rdata of an A record for 192.0.2.1.
+inline const Buffer test_address = {192, 0, 2, 1};
+
 /// The bytes of a string, zeros included: bytes_of(std::string_view("\x01\x00", 2)).
 inline Buffer bytes_of(std::string_view text) {
   return {text.begin(), text.end()};

@@ -10,8 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 
-const Buffer rdata_of_a = {192, 0, 2, 1};
-
 Buffer to_buffer(Bytes bytes) {
   return {bytes.begin(), bytes.end()};
 }
@@ -79,7 +77,7 @@ TEST(MessageView, EveryPrefixOfAMessageIsRefused) {
   const auto message =
       MessageBuilder(flag::qr)
           .question("www.example.com")
-          .record(Section::answer, pointer_to(12), type::a, rdata_of_a)
+          .record(Section::answer, pointer_to(12), type::a, test_address)
           .record(Section::authority, pointer_to(16), type::ns, joined({label_of("ns"), pointer_to(16)}))
           .opt(option_of(option::cookie, Buffer(8)))
           .bytes();
@@ -92,7 +90,7 @@ TEST(MessageView, EveryPrefixOfAMessageIsRefused) {
 TEST(MessageView, VisitsTheRecordsOfAllSectionsInOrder) {
   const auto message = MessageBuilder(flag::qr)
                            .question("a.example")
-                           .record(Section::answer, pointer_to(12), type::a, rdata_of_a, 7)
+                           .record(Section::answer, pointer_to(12), type::a, test_address, 7)
                            .record(Section::authority, {0}, type::ns, {0}, 8)
                            .record(Section::additional, joined({label_of("x"), pointer_to(14)}), type::txt, {1, 'y'}, 9)
                            .opt()
@@ -124,7 +122,7 @@ TEST(MessageView, FindsOptWhereverItStandsInTheAdditionalSection) {
       if (i == place)
         message.opt({}, 0x01020000);
       else
-        message.record(Section::additional, pointer_to(12), type::a, rdata_of_a);
+        message.record(Section::additional, pointer_to(12), type::a, test_address);
     }
     const auto view = MessageView::parse(message.bytes());
     ASSERT_TRUE(view);
@@ -144,7 +142,7 @@ TEST(MessageView, KnowsSignedMessages) {
   EXPECT_TRUE(signed_with(type::sig, Buffer(20)));              // SIG(0): covers type 0
   EXPECT_FALSE(signed_with(type::sig, Buffer{0, 1, 2, 3, 4}));  // an old signature over type A
   EXPECT_FALSE(signed_with(type::sig, {}));
-  EXPECT_FALSE(signed_with(type::a, rdata_of_a));
+  EXPECT_FALSE(signed_with(type::a, test_address));
 
   const auto sig_first = query().record(Section::additional, {0}, type::sig, Buffer(20)).opt().bytes();
   EXPECT_FALSE(MessageView::parse(sig_first).value().is_signed());

@@ -10,8 +10,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::ElementsAreArray;
 
-const Buffer any_address = {192, 0, 2, 1};
-
 Buffer error_to(const Buffer& query, std::uint16_t rcode, const OurEdns& ours = {},
                 std::optional<ExtendedError> error = {}) {
   Buffer out = {7, 7};
@@ -121,7 +119,7 @@ TEST(AddressTo, Rfc1035TheQuerysOwnIdFlagsAndLetters) {
 }
 
 MessageBuilder long_answer(std::uint16_t flags) {
-  return MessageBuilder(flags).question("wWw.example").record(Section::answer, pointer_to(12), type::a, any_address);
+  return MessageBuilder(flags).question("wWw.example").record(Section::answer, pointer_to(12), type::a, test_address);
 }
 
 /// A message with two answers, an authority and an additional record, and the offsets at which these end.
@@ -130,7 +128,7 @@ struct Sections {
     message.question("www.example");
     for (const auto section : {Section::answer, Section::answer, Section::authority, Section::additional}) {
       ends.push_back(message.size());
-      message.record(section, pointer_to(12), type::a, any_address);
+      message.record(section, pointer_to(12), type::a, test_address);
     }
     ends.push_back(message.size());
   }
@@ -169,8 +167,8 @@ TEST(Shorten, FollowsNoPointerIntoAQuestionThatHasChanged) {
   const auto type_low = message.size() - 3;
   // Read from the low byte of the type on, type A and class IN are two labels of one byte, and the type of the first
   // record is their root label. After the type has changed, there is no name at that place.
-  message.record(Section::authority, Buffer{0}, type::a, any_address);
-  message.record(Section::authority, pointer_to(type_low), type::a, any_address);
+  message.record(Section::authority, Buffer{0}, type::a, test_address);
+  message.record(Section::authority, pointer_to(type_low), type::a, test_address);
   ASSERT_TRUE(MessageView::parse(message.bytes()));
   message.set_u16(type_low - 1, type::https);
   ASSERT_FALSE(MessageView::parse(message.bytes())) << "what was denied for each type is asked for by another";

@@ -24,7 +24,7 @@ using testing::pointer_to;
 using testing::Section;
 
 constexpr std::uint16_t answer_flags = flag::qr | flag::rd | flag::ra;
-const Buffer host_address = {192, 0, 2, 1};
+using testing::test_address;
 const Buffer question_pointer = pointer_to(header_size);
 
 MessageBuilder reply_for(std::string_view name, std::uint16_t rr_type = type::a) {
@@ -101,7 +101,7 @@ TEST_F(ResponseWriterTest, Rfc1035NamesAreCompressed) {
 
 TEST_F(ResponseWriterTest, Rfc4343AnOwnerThatEqualsTheQuestionIsAPointerToIt) {
   auto reply = reply_for("www.example");
-  reply.record(Section::answer, name_of("WWW.EXAMPLE"), type::a, host_address, 300);
+  reply.record(Section::answer, name_of("WWW.EXAMPLE"), type::a, test_address, 300);
   EXPECT_THAT(records_of(rewritten(reply.bytes())), ElementsAre("www.example. 300 A 192.0.2.1"));
 }
 
@@ -124,21 +124,21 @@ TEST_F(ResponseWriterTest, Rfc3597OnlyTheFirstTypesMayHaveCompressedRdata) {
   auto reply = reply_for("_ldap._tcp.example", type::srv);
   const auto target = joined({Buffer{0, 1, 0, 2, 0, 3}, label_of("host"), pointer_to(header_size + 11)});
   reply.record(Section::answer, question_pointer, type::srv, target, 50);
-  reply.record(Section::additional, joined({label_of("host"), pointer_to(header_size + 11)}), type::a, host_address,
+  reply.record(Section::additional, joined({label_of("host"), pointer_to(header_size + 11)}), type::a, test_address,
                40);
   const auto message = rewritten(reply.bytes());
   EXPECT_THAT(records_of(message),
               ElementsAre("_ldap._tcp.example. 50 SRV 1 2 3 host.example.", "host.example. 40 A 192.0.2.1"));
-  // The target is uncompressed, and the owner name of its host_address points to it.
+  // The target is uncompressed, and the owner name of its address points to it.
   EXPECT_THAT(writer_.pointer_offsets(), ::testing::SizeIs(2));
 }
 
 TEST_F(ResponseWriterTest, TheOptIsLeftOutAndWhatPointsBehindItStaysRight) {
   auto reply = reply_for("www.example");
-  reply.record(Section::answer, question_pointer, type::a, host_address, 300);
+  reply.record(Section::answer, question_pointer, type::a, test_address, 300);
   reply.opt(testing::option_of(option::cookie, Buffer(8)));
   const auto behind = reply.size();
-  reply.record(Section::additional, name_of("ns.example"), type::a, host_address, 200);
+  reply.record(Section::additional, name_of("ns.example"), type::a, test_address, 200);
   reply.record(Section::additional, pointer_to(behind), type::txt, label_of("x"), 100);
   EXPECT_THAT(records_of(rewritten(reply.bytes())),
               ElementsAre("www.example. 300 A 192.0.2.1", "ns.example. 200 A 192.0.2.1", "ns.example. 100 TXT \"x\""));
@@ -177,7 +177,7 @@ TEST_F(ResponseWriterTest, ManyNamesThanAreRememberedAreStillRight) {
   for (int i = 0; i < 1000; ++i) {
     const auto name = name_of("host-" + std::to_string(i % 700) + ".zone-" + std::to_string(i % 90) + ".example.org");
     reply.record(Section::answer, question_pointer, type::ns, name);
-    reply.record(Section::additional, name, type::a, host_address);
+    reply.record(Section::additional, name, type::a, test_address);
   }
   const auto sorted = [](std::vector<std::string> all) {
     std::ranges::sort(all);
@@ -197,7 +197,7 @@ TEST_F(ResponseWriterTest, ANameWhoseLabelsCannotBeToldApart) {
   EXPECT_EQ(records_of(rewritten(before.bytes())), records_of(before.bytes()));
   auto reply = reply_for("q.example");
   reply.record(Section::answer, question_pointer, type::cname, name_of("000286884.000286884."), 60);
-  reply.record(Section::answer, name_of("000286884.000286884."), type::a, host_address, 60);
+  reply.record(Section::answer, name_of("000286884.000286884."), type::a, test_address, 60);
   EXPECT_THAT(records_of(rewritten(reply.bytes())),
               ElementsAre("q.example. 60 CNAME 000286884.000286884.", "000286884.000286884. 60 A 192.0.2.1"));
 }
@@ -213,7 +213,7 @@ TEST_F(ResponseWriterTest, OwnersBeneathTheQuestionAreWrittenOnce) {
 TEST_F(ResponseWriterTest, NothingPointsBeyondWhatPointersReach) {
   auto reply = reply_for("www.example");
   reply.record(Section::answer, question_pointer, 65'280, Buffer(0x4000));
-  for (int i = 0; i < 3; ++i) reply.record(Section::answer, name_of("far.example"), type::a, host_address);
+  for (int i = 0; i < 3; ++i) reply.record(Section::answer, name_of("far.example"), type::a, test_address);
   EXPECT_EQ(records_of(rewritten(reply.bytes())), records_of(reply.bytes()));
 }
 
@@ -233,7 +233,7 @@ TEST_F(ResponseWriterTest, Rfc1034AnAliasStandsBeforeWhatItLeadsTo) {
   auto answer = reply_for("www.example");
   answer.record(Section::answer, question_pointer, type::cname, joined({label_of("host"), to_example}), 50);
   const auto to_host = pointer_to(answer.size() - 7);
-  answer.record(Section::answer, to_host, type::a, host_address, 40);
+  answer.record(Section::answer, to_host, type::a, test_address, 40);
   answer.record(Section::authority, to_example, type::mx, joined({{0, 10}, label_of("mail"), to_example}), 30);
   const auto message = aliased(answer.bytes(), name_of("www.example.corp.internal"));
   EXPECT_EQ(to_text(MessageView::parse(message)->question().name), "www.example.corp.internal.");
@@ -248,7 +248,7 @@ TEST_F(ResponseWriterTest, TheLongestNames) {
   const auto most_labels = joined({labels_of(127, 1), {0}});
   for (const auto& name : {longest, most_labels}) {
     MessageBuilder answer(answer_flags);
-    answer.question(name).record(Section::answer, question_pointer, type::a, host_address, 300);
+    answer.question(name).record(Section::answer, question_pointer, type::a, test_address, 300);
     auto other = name;
     other[1] = 'z';
     EXPECT_EQ(records_of(aliased(answer.bytes(), other)).size(), 2U);

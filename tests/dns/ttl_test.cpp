@@ -9,8 +9,6 @@ namespace {
 
 using ::testing::ElementsAreArray;
 
-const Buffer some_address = {192, 0, 2, 1};
-
 std::vector<std::uint32_t> ttls_of(Bytes message) {
   std::vector<std::uint32_t> ttls;
   for_each_ttl(MessageView::parse(message).value(), [&](std::size_t offset, std::uint32_t ttl) {
@@ -26,7 +24,7 @@ Buffer answer(const std::vector<std::uint32_t>& ttls) {
   message.question("a.example");
   constexpr Section sections[] = {Section::answer, Section::authority, Section::additional};
   for (std::size_t i = 0; i < ttls.size(); ++i) {
-    message.record(sections[i * 3 / ttls.size()], pointer_to(12), type::a, some_address, ttls[i]);
+    message.record(sections[i * 3 / ttls.size()], pointer_to(12), type::a, test_address, ttls[i]);
   }
   return message.opt({}, 5).bytes();
 }

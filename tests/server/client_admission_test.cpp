@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "server/address.hpp"
 #include "support/hand_turned.hpp"
 
 namespace pillion::server {
@@ -17,10 +18,9 @@ using dns::QueryError;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
+/// 10.0.0.0 and `n` more.
 ClientAddress client(std::uint32_t n) {
-  ClientAddress address{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10};
-  for (std::size_t i = 0; i < 3; ++i) address[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
-  return address;
+  return client_address(boost::asio::ip::make_address_v4(0x0a000000U + n));
 }
 
 /// Keeps the lines as "message key=value …".

@@ -7,7 +7,9 @@
 
 #include <gtest/gtest.h>
 
+#include "server/address.hpp"
 #include "server/clients.hpp"
+#include "support/hand_turned.hpp"
 
 namespace pillion::server {
 namespace {
@@ -15,13 +17,10 @@ namespace {
 using namespace std::chrono_literals;
 using dns::QueryError;
 
-const runtime::Time start = runtime::Time{} + 1h;
+using pillion::testing::start_time;
 
 ClientAddress address_of(std::uint32_t n) {
-  ClientAddress address{};
-  address[10] = address[11] = 0xff;
-  for (std::size_t i = 0; i < 4; ++i) address[15 - i] = static_cast<std::uint8_t>(n >> (8 * i));
-  return address;
+  return client_address(boost::asio::ip::make_address_v4(n));
 }
 
 class Connection final : public ClientConnection {
@@ -29,7 +28,7 @@ class Connection final : public ClientConnection {
   [[nodiscard]] std::optional<runtime::Time> idle_since() const override { return idle; }
   void make_room() override {}
   void cut_off() override {}
-  std::optional<runtime::Time> idle = start;
+  std::optional<runtime::Time> idle = start_time;
 };
 
 class ClientTableTest : public ::testing::Test {
@@ -58,7 +57,7 @@ class ClientTableTest : public ::testing::Test {
 
   std::deque<Connection> connections;
   ClientTable table;
-  runtime::Time now = start;
+  runtime::Time now = start_time;
 };
 
 TEST(ClientAddressText, ReadsAsPeopleWriteIt) {
@@ -313,7 +312,7 @@ TEST(SlidingMinute, CountsAMinuteAndNeverMore) {
   std::mt19937 random(1);
   SlidingMinute minute;
   std::vector<runtime::Time> events;
-  auto now = start;
+  auto now = start_time;
   for (int i = 0; i < 10'000; ++i) {
     now += std::chrono::milliseconds(random() % 4 == 0 ? random() % 30'000 : random() % 500);
     if (random() % 3 != 0) {
@@ -416,7 +415,7 @@ class ClientTableProperty : public ::testing::TestWithParam<unsigned> {
   ClientTable table{
       {.connections = limit, .connections_per_client = 40, .in_flight = limit, .ban_after = 20, .ban_for = 10s},
       GetParam()};
-  runtime::Time now = start;
+  runtime::Time now = start_time;
 };
 
 TEST_P(ClientTableProperty, BoundsHold) {

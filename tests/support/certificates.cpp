@@ -12,19 +12,14 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "support/tls_error.hpp"
+
 namespace pillion::test {
 namespace {
 
-void require(bool ok, std::string_view what) {
-  if (ok) return;
-  std::array<char, 256> reason{};
-  ERR_error_string_n(ERR_get_error(), reason.data(), reason.size());
-  throw std::runtime_error(std::string(what) + ": " + reason.data());
-}
-
 KeyPointer new_key() {
   KeyPointer key(EVP_EC_gen("P-256"), EVP_PKEY_free);
-  require(key != nullptr, "EC key");
+  check_tls(key != nullptr, "EC key");
   return key;
 }
 
@@ -34,37 +29,37 @@ void add_extension(X509* certificate, X509* issuer, int nid, const std::string& 
   X509V3_set_ctx(&context, issuer, certificate, nullptr, nullptr, 0);
   const std::unique_ptr<X509_EXTENSION, decltype(&X509_EXTENSION_free)> extension(
       X509V3_EXT_conf_nid(nullptr, &context, nid, value.c_str()), X509_EXTENSION_free);
-  require(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1, "extension " + value);
+  check_tls(extension != nullptr && X509_add_ext(certificate, extension.get(), -1) == 1, "extension " + value);
 }
 
 void set_random_serial(X509* certificate) {
   std::array<unsigned char, 8> bytes{};
-  require(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "serial number");
+  check_tls(RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) == 1, "serial number");
   std::uint64_t serial = 0;
   for (const auto byte : bytes) serial = serial << 8U | byte;
-  require(ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial >> 1U) == 1, "serial number");
+  check_tls(ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial >> 1U) == 1, "serial number");
 }
 
 /// A certificate with everything but extensions and signature. `issuer` is null for one that names itself.
 X509Pointer new_certificate(const std::string& common_name, EVP_PKEY* key, X509* issuer,
                             std::chrono::seconds not_before, std::chrono::seconds not_after) {
   X509Pointer certificate(X509_new(), X509_free);
-  require(certificate != nullptr, "certificate");
+  check_tls(certificate != nullptr, "certificate");
   auto* raw = certificate.get();
-  require(X509_set_version(raw, X509_VERSION_3) == 1, "version");
+  check_tls(X509_set_version(raw, X509_VERSION_3) == 1, "version");
   set_random_serial(raw);
   X509_gmtime_adj(X509_getm_notBefore(raw), not_before.count());
   X509_gmtime_adj(X509_getm_notAfter(raw), not_after.count());
   auto* name = X509_get_subject_name(raw);
   const auto* text = reinterpret_cast<const unsigned char*>(common_name.c_str());
-  require(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, -1, -1, 0) == 1, "subject");
-  require(X509_set_issuer_name(raw, issuer == nullptr ? name : X509_get_subject_name(issuer)) == 1, "issuer");
-  require(X509_set_pubkey(raw, key) == 1, "public key");
+  check_tls(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, text, -1, -1, 0) == 1, "subject");
+  check_tls(X509_set_issuer_name(raw, issuer == nullptr ? name : X509_get_subject_name(issuer)) == 1, "issuer");
+  check_tls(X509_set_pubkey(raw, key) == 1, "public key");
   return certificate;
 }
 
 void sign(X509* certificate, EVP_PKEY* key) {
-  require(X509_sign(certificate, key, EVP_sha256()) > 0, "signature");
+  check_tls(X509_sign(certificate, key, EVP_sha256()) > 0, "signature");
 }
 
 X509Pointer new_authority(const std::string& common_name, EVP_PKEY* key, X509* issuer, EVP_PKEY* issuer_key) {
@@ -101,7 +96,7 @@ using BioPointer = std::unique_ptr<BIO, decltype(&BIO_free)>;
 
 BioPointer memory_bio() {
   BioPointer bio(BIO_new(BIO_s_mem()), BIO_free);
-  require(bio != nullptr, "memory BIO");
+  check_tls(bio != nullptr, "memory BIO");
   return bio;
 }
 
@@ -113,7 +108,7 @@ std::string contents(BIO* bio) {
 
 std::string to_pem(X509* certificate) {
   const auto bio = memory_bio();
-  require(PEM_write_bio_X509(bio.get(), certificate) == 1, "PEM of a certificate");
+  check_tls(PEM_write_bio_X509(bio.get(), certificate) == 1, "PEM of a certificate");
   return contents(bio.get());
 }
 
@@ -130,20 +125,20 @@ std::string Identity::certificate_pem() const {
 
 std::string Identity::key_pem() const {
   const auto bio = memory_bio();
-  require(PEM_write_bio_PKCS8PrivateKey(bio.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
-          "PEM of a key");
+  check_tls(PEM_write_bio_PKCS8PrivateKey(bio.get(), key_.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
+            "PEM of a key");
   return contents(bio.get());
 }
 
 std::string Identity::pin() const {
   unsigned char* der = nullptr;
   const auto size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate_.get()), &der);
-  require(size > 0, "SubjectPublicKeyInfo");
+  check_tls(size > 0, "SubjectPublicKeyInfo");
   std::array<unsigned char, 32> digest{};
   const bool hashed =
       EVP_Digest(der, static_cast<std::size_t>(size), digest.data(), nullptr, EVP_sha256(), nullptr) == 1;
   OPENSSL_free(der);
-  require(hashed, "SHA-256");
+  check_tls(hashed, "SHA-256");
   std::array<unsigned char, 48> text{};
   const auto length = EVP_EncodeBlock(text.data(), digest.data(), static_cast<int>(digest.size()));
   return "sha256/" + std::string(text.begin(), text.begin() + length);
@@ -182,17 +177,17 @@ Identity self_signed(const CertificateOptions& options) {
 
 Identity read_identity(const std::string& certificate_file, const std::string& key_file) {
   const BioPointer certificates(BIO_new_file(certificate_file.c_str(), "r"), BIO_free);
-  require(certificates != nullptr, certificate_file);
+  check_tls(certificates != nullptr, certificate_file);
   std::vector<X509Pointer> chain;
   while (auto* certificate = PEM_read_bio_X509(certificates.get(), nullptr, nullptr, nullptr)) {
     chain.emplace_back(certificate, X509_free);
   }
-  require(!chain.empty(), certificate_file);
+  check_tls(!chain.empty(), certificate_file);
   ERR_clear_error();  // the end of the file left "no start line" behind
   const BioPointer keys(BIO_new_file(key_file.c_str(), "r"), BIO_free);
-  require(keys != nullptr, key_file);
+  check_tls(keys != nullptr, key_file);
   KeyPointer key(PEM_read_bio_PrivateKey(keys.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);
-  require(key != nullptr, key_file);
+  check_tls(key != nullptr, key_file);
   auto leaf = chain.front();
   chain.erase(chain.begin());
   return {std::move(key), std::move(leaf), std::move(chain)};

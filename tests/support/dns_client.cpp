@@ -14,6 +14,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "support/certificates.hpp"
+#include "support/tls_error.hpp"
 #include "support/tls_server.hpp"
 
 namespace pillion::test {

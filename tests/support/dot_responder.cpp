@@ -31,6 +31,7 @@
 #include "support/answers.hpp"
 #include "support/certificates.hpp"
 #include "support/sockets.hpp"
+#include "support/tls_error.hpp"
 #include "support/tls_server.hpp"
 
 namespace pillion::test {

@@ -11,6 +11,8 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 
+#include "support/tls_error.hpp"
+
 namespace pillion::test {
 namespace {
 

@@ -9,11 +9,14 @@
 
 namespace pillion::testing {
 
+/// When hand-turned time starts.
+inline constexpr runtime::Time start_time{std::chrono::hours(1)};
+
 class HandTurned final : public runtime::Schedule {
  public:
   HandTurned() { clock().turn_to(start()); }
 
-  [[nodiscard]] static constexpr runtime::Time start() { return runtime::Time{std::chrono::hours(1)}; }
+  [[nodiscard]] static constexpr runtime::Time start() { return start_time; }
   /// Since the start.
   [[nodiscard]] runtime::Duration elapsed() { return clock().now() - start(); }
   /// Fires what is due until then, each deadline at its own time.

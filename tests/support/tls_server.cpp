@@ -1,18 +1,13 @@
 #include "support/tls_server.hpp"
 
 #include <array>
-#include <stdexcept>
-#include <string_view>
 
-#include <openssl/err.h>
 #include <openssl/pem.h>
+
+#include "support/tls_error.hpp"
 
 namespace pillion::test {
 namespace {
-
-void check_tls(long result, std::string_view what) {
-  if (result <= 0) throw std::runtime_error(std::string(what) + ": " + take_tls_error());
-}
 
 /// Where the SSL keeps what the client offered by ALPN: OpenSSL shows it to the callback only.
 int offer_index() {
@@ -78,9 +73,9 @@ void require_client_certificate(SSL_CTX* context, const std::string& ca_pem) {
   const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(ca_pem.data(), static_cast<int>(ca_pem.size())),
                                                       BIO_free);
   const X509Pointer ca(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr), X509_free);
-  check_tls(ca != nullptr ? 1 : 0, "client CA");
-  check_tls(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca.get()), "client CA");
-  check_tls(SSL_CTX_add_client_CA(context, ca.get()), "client CA");
+  check_tls(ca != nullptr, "client CA");
+  check_tls(X509_STORE_add_cert(SSL_CTX_get_cert_store(context), ca.get()) > 0, "client CA");
+  check_tls(SSL_CTX_add_client_CA(context, ca.get()) > 0, "client CA");
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
 }
 
@@ -88,34 +83,26 @@ void require_client_certificate(SSL_CTX* context, const std::string& ca_pem) {
 
 TlsContext make_tls_context(const Identity& identity, const TlsManners& manners) {
   TlsContext context(SSL_CTX_new(TLS_server_method()), SSL_CTX_free);
-  check_tls(context != nullptr ? 1 : 0, "TLS context");
+  check_tls(context != nullptr, "TLS context");
   auto* raw = context.get();
-  check_tls(SSL_CTX_set_min_proto_version(raw, manners.min_version), "lowest TLS version");
-  check_tls(SSL_CTX_set_max_proto_version(raw, manners.max_version), "highest TLS version");
-  check_tls(SSL_CTX_use_certificate(raw, identity.certificate()), "certificate");
-  check_tls(SSL_CTX_use_PrivateKey(raw, identity.key()), "key");
+  check_tls(SSL_CTX_set_min_proto_version(raw, manners.min_version) > 0, "lowest TLS version");
+  check_tls(SSL_CTX_set_max_proto_version(raw, manners.max_version) > 0, "highest TLS version");
+  check_tls(SSL_CTX_use_certificate(raw, identity.certificate()) > 0, "certificate");
+  check_tls(SSL_CTX_use_PrivateKey(raw, identity.key()) > 0, "key");
   for (const auto& intermediate : identity.chain()) {
-    check_tls(SSL_CTX_add1_chain_cert(raw, intermediate.get()), "intermediate");
+    check_tls(SSL_CTX_add1_chain_cert(raw, intermediate.get()) > 0, "intermediate");
   }
   SSL_CTX_set_alpn_select_cb(raw, alpn_callback(manners.alpn), nullptr);
   // Without an id OpenSSL refuses to resume a session that had a client certificate.
   static constexpr std::array<unsigned char, 7> session_context{'p', 'i', 'l', 'l', 'i', 'o', 'n'};
-  check_tls(SSL_CTX_set_session_id_context(raw, session_context.data(), session_context.size()), "session id");
+  check_tls(SSL_CTX_set_session_id_context(raw, session_context.data(), session_context.size()) > 0, "session id");
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   if (!manners.tickets) {
     SSL_CTX_set_options(raw, SSL_OP_NO_TICKET);
-    check_tls(SSL_CTX_set_num_tickets(raw, 0), "tickets");
+    check_tls(SSL_CTX_set_num_tickets(raw, 0) > 0, "tickets");
   }
   if (!manners.client_ca.empty()) require_client_certificate(raw, manners.client_ca);
   return context;
-}
-
-std::string take_tls_error() {
-  const auto code = ERR_get_error();
-  ERR_clear_error();
-  if (code == 0) return {};
-  const auto* reason = ERR_reason_error_string(code);
-  return reason == nullptr ? "error " + std::to_string(code) : reason;
 }
 
 std::string offered_alpn(const SSL* ssl) {

@@ -29,9 +29,6 @@ using TlsContext = std::shared_ptr<SSL_CTX>;
 /// not accepted.
 [[nodiscard]] TlsContext make_tls_context(const Identity& identity, const TlsManners& manners);
 
-/// The first error of OpenSSL's queue as text, "" for none; empties the queue.
-[[nodiscard]] std::string take_tls_error();
-
 /// The first protocol that the client offered by ALPN on this connection, "" for none.
 [[nodiscard]] std::string offered_alpn(const SSL* ssl);
 

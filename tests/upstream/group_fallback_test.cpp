@@ -2,23 +2,25 @@
 
 #include <gtest/gtest.h>
 
+#include "support/hand_turned.hpp"
+
 namespace pillion::upstream {
 namespace {
 
 using namespace std::chrono_literals;
 
-const runtime::Time group_start = runtime::Time{} + 1h;
+using pillion::testing::start_time;
 
 TEST(GroupFallback, OffersAllUntilTwoInARowGotNoAnswer) {
   GroupFallback fallback;
-  EXPECT_EQ(fallback.to_offer(group_start), Groups::all);
+  EXPECT_EQ(fallback.to_offer(start_time), Groups::all);
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(group_start), Groups::all);
-  fallback.answered(Groups::all, group_start);
+  EXPECT_EQ(fallback.to_offer(start_time), Groups::all);
+  fallback.answered(Groups::all, start_time);
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(group_start), Groups::all) << "the one before was answered";
+  EXPECT_EQ(fallback.to_offer(start_time), Groups::all) << "the one before was answered";
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(group_start), Groups::classical);
+  EXPECT_EQ(fallback.to_offer(start_time), Groups::classical);
 }
 
 TEST(GroupFallback, TriesTheClassicalOnesOnceWhereTheyAreNotAnsweredEither) {
@@ -26,9 +28,9 @@ TEST(GroupFallback, TriesTheClassicalOnesOnceWhereTheyAreNotAnsweredEither) {
   for (int round = 0; round < 3; ++round) {
     fallback.unanswered(Groups::all);
     fallback.unanswered(Groups::all);
-    EXPECT_EQ(fallback.to_offer(group_start), Groups::classical);
+    EXPECT_EQ(fallback.to_offer(start_time), Groups::classical);
     fallback.unanswered(Groups::classical);
-    EXPECT_EQ(fallback.to_offer(group_start), Groups::all) << "the server is down, whatever is offered";
+    EXPECT_EQ(fallback.to_offer(start_time), Groups::all) << "the server is down, whatever is offered";
   }
 }
 
@@ -36,38 +38,38 @@ TEST(GroupFallback, WhatHelpedIsKeptForTenMinutesAndThenNeedsToBeSeenButOnceMore
   GroupFallback fallback;
   fallback.unanswered(Groups::all);
   fallback.unanswered(Groups::all);
-  fallback.answered(Groups::classical, group_start);
-  EXPECT_EQ(fallback.to_offer(group_start), Groups::classical);
-  EXPECT_EQ(fallback.to_offer(group_start + 10min - 1ns), Groups::classical);
-  EXPECT_EQ(fallback.to_offer(group_start + 10min), Groups::all);
+  fallback.answered(Groups::classical, start_time);
+  EXPECT_EQ(fallback.to_offer(start_time), Groups::classical);
+  EXPECT_EQ(fallback.to_offer(start_time + 10min - 1ns), Groups::classical);
+  EXPECT_EQ(fallback.to_offer(start_time + 10min), Groups::all);
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(group_start + 10min), Groups::classical);
-  fallback.answered(Groups::classical, group_start + 10min);
-  EXPECT_EQ(fallback.to_offer(group_start + 20min), Groups::all);
-  fallback.answered(Groups::all, group_start + 20min);
+  EXPECT_EQ(fallback.to_offer(start_time + 10min), Groups::classical);
+  fallback.answered(Groups::classical, start_time + 10min);
+  EXPECT_EQ(fallback.to_offer(start_time + 20min), Groups::all);
+  fallback.answered(Groups::all, start_time + 20min);
   fallback.unanswered(Groups::all);
-  EXPECT_EQ(fallback.to_offer(group_start + 20min), Groups::all) << "it has been answered since";
+  EXPECT_EQ(fallback.to_offer(start_time + 20min), Groups::all) << "it has been answered since";
 }
 
 TEST(GroupFallback, AnOutageWithinTheTenMinutesChangesNothing) {
   GroupFallback fallback;
   fallback.unanswered(Groups::all);
   fallback.unanswered(Groups::all);
-  fallback.answered(Groups::classical, group_start);
+  fallback.answered(Groups::classical, start_time);
   for (int i = 0; i < 5; ++i) fallback.unanswered(Groups::classical);
-  EXPECT_EQ(fallback.to_offer(group_start + 5min), Groups::classical);
-  fallback.answered(Groups::classical, group_start + 5min);
-  EXPECT_EQ(fallback.to_offer(group_start + 10min), Groups::all) << "ten minutes from the first";
+  EXPECT_EQ(fallback.to_offer(start_time + 5min), Groups::classical);
+  fallback.answered(Groups::classical, start_time + 5min);
+  EXPECT_EQ(fallback.to_offer(start_time + 10min), Groups::all) << "ten minutes from the first";
 }
 
 TEST(GroupFallback, OneConnectionThatIsAnsweredDuringTheOthersTrialsEndsThem) {
   GroupFallback fallback;
   fallback.unanswered(Groups::all);
   fallback.unanswered(Groups::all);
-  fallback.answered(Groups::all, group_start);
-  EXPECT_EQ(fallback.to_offer(group_start), Groups::all);
-  fallback.answered(Groups::classical, group_start);
-  EXPECT_EQ(fallback.to_offer(group_start), Groups::all) << "the trial was under way already, and shows nothing";
+  fallback.answered(Groups::all, start_time);
+  EXPECT_EQ(fallback.to_offer(start_time), Groups::all);
+  fallback.answered(Groups::classical, start_time);
+  EXPECT_EQ(fallback.to_offer(start_time), Groups::all) << "the trial was under way already, and shows nothing";
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/hand_turned.hpp"
 #include "upstream/liveness.hpp"
 
 namespace pillion::upstream {
@@ -9,7 +10,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const runtime::Time server_start = runtime::Time{} + 1h;
+using pillion::testing::start_time;
 
 class ServerProfileTest : public ::testing::Test {
  protected:
@@ -26,8 +27,8 @@ TEST_F(ServerProfileTest, IsAsPatientAsCanBeWhileNothingIsKnown) {
   EXPECT_FALSE(profile.slow_after());
   EXPECT_FALSE(profile.query_limit());
   EXPECT_FALSE(profile.idle_timeout());
-  EXPECT_TRUE(profile.knows_edns(server_start));
-  EXPECT_FALSE(profile.writes_singly(server_start));
+  EXPECT_TRUE(profile.knows_edns(start_time));
+  EXPECT_FALSE(profile.writes_singly(start_time));
 }
 
 TEST_F(ServerProfileTest, PatienceFollowsTheLatencyOfTheSlowTwentieth) {
@@ -54,7 +55,7 @@ TEST_F(ServerProfileTest, AFewRepliesChangeNothing) {
 }
 
 TEST_F(ServerProfileTest, AReplyIsInTheHealthAsWell) {
-  profile.health().failed(Error::reset, server_start, 0);
+  profile.health().failed(Error::reset, start_time, 0);
   profile.replied(8ms);
   EXPECT_TRUE(profile.health().is_up());
   EXPECT_EQ(profile.health().latency(), 8ms);
@@ -123,25 +124,25 @@ TEST_F(ServerProfileTest, AnIdleTimeIsLearnedAnew) {
 }
 
 TEST_F(ServerProfileTest, WritesSinglyForTenMinutes) {
-  profile.write_singly(server_start);
-  EXPECT_TRUE(profile.writes_singly(server_start + 10min - 1ns));
-  EXPECT_FALSE(profile.writes_singly(server_start + 10min));
+  profile.write_singly(start_time);
+  EXPECT_TRUE(profile.writes_singly(start_time + 10min - 1ns));
+  EXPECT_FALSE(profile.writes_singly(start_time + 10min));
 }
 
 TEST_F(ServerProfileTest, DoesNotWriteSinglyToOneThatReadsWholeRecords) {
-  profile.reads_whole_records(server_start);
-  profile.write_singly(server_start + 10min - 1ns);
-  EXPECT_FALSE(profile.writes_singly(server_start + 10min - 1ns));
-  profile.write_singly(server_start + 10min);
-  EXPECT_TRUE(profile.writes_singly(server_start + 10min)) << "another server may be there by now";
+  profile.reads_whole_records(start_time);
+  profile.write_singly(start_time + 10min - 1ns);
+  EXPECT_FALSE(profile.writes_singly(start_time + 10min - 1ns));
+  profile.write_singly(start_time + 10min);
+  EXPECT_TRUE(profile.writes_singly(start_time + 10min)) << "another server may be there by now";
 }
 
 TEST_F(ServerProfileTest, EdnsIsOffForTenMinutesOverUdpAndTcp) {
   ServerProfile over_tcp(edns);
-  profile.turn_edns_off(server_start);
+  profile.turn_edns_off(start_time);
   for (const auto* const known : {&profile, &over_tcp}) {
-    EXPECT_FALSE(known->knows_edns(server_start + 10min - 1ns));
-    EXPECT_TRUE(known->knows_edns(server_start + 10min));
+    EXPECT_FALSE(known->knows_edns(start_time + 10min - 1ns));
+    EXPECT_TRUE(known->knows_edns(start_time + 10min));
   }
 }
 
@@ -149,19 +150,19 @@ TEST_F(ServerProfileTest, WhatIsKnownIsInheritedAndEachGoesItsOwnWayAfter) {
   reply(10ms, 200);
   profile.closed_idle(10s);
   profile.closed_idle(10s);
-  profile.write_singly(server_start);
-  profile.turn_edns_off(server_start);
+  profile.write_singly(start_time);
+  profile.turn_edns_off(start_time);
   ServerProfile heir(std::make_shared<EdnsSupport>());
   heir.inherit(profile);
   EXPECT_EQ(heir.patience(), profile.patience());
   EXPECT_EQ(heir.slow_after(), profile.slow_after());
   EXPECT_EQ(heir.idle_timeout(), 9s);
-  EXPECT_TRUE(heir.writes_singly(server_start));
-  EXPECT_FALSE(heir.knows_edns(server_start));
+  EXPECT_TRUE(heir.writes_singly(start_time));
+  EXPECT_FALSE(heir.knows_edns(start_time));
   // Whether it knows EDNS is shared by the pools of one group, not with those of another.
-  heir.turn_edns_off(server_start + 1h);
-  EXPECT_TRUE(profile.knows_edns(server_start + 1h));
-  EXPECT_FALSE(heir.knows_edns(server_start + 1h));
+  heir.turn_edns_off(start_time + 1h);
+  EXPECT_TRUE(profile.knows_edns(start_time + 1h));
+  EXPECT_FALSE(heir.knows_edns(start_time + 1h));
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "support/hand_turned.hpp"
 #include "upstream/policy.hpp"
 #include "upstream/trace_text.hpp"
 
@@ -19,7 +20,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const runtime::Time trace_start = runtime::Time{} + 1h;
+using pillion::testing::start_time;
 
 /// An event of each kind, with nothing in it.
 template <std::size_t... Index>
@@ -29,15 +30,15 @@ std::vector<What> every_kind(std::index_sequence<Index...> /*of*/) {
 
 class Recorder final : public Tracer {
  public:
-  void note(const What& what, std::string_view step) override { trace.add(trace_start + 5ms, what, step); }
+  void note(const What& what, std::string_view step) override { trace.add(start_time + 5ms, what, step); }
   void lost() noexcept override { trace.lose(); }
-  Trace trace{trace_start};
+  Trace trace{start_time};
 };
 
 TEST(TraceTest, EventsHaveTheirTimeAndStep) {
-  Trace trace(trace_start);
-  trace.add(trace_start + 1204us, SentAgain{.server = "192.0.2.53:53"}, {});
-  trace.add(trace_start + 2s, LoopFound{}, "www.example.");
+  Trace trace(start_time);
+  trace.add(start_time + 1204us, SentAgain{.server = "192.0.2.53:53"}, {});
+  trace.add(start_time + 2s, LoopFound{}, "www.example.");
   ASSERT_EQ(trace.events().size(), 2U);
   EXPECT_EQ(line_of(trace.events()[0]),
             "    1.204 ms  no answer from 192.0.2.53:53 yet: sent again, since a datagram may be lost");
@@ -46,8 +47,8 @@ TEST(TraceTest, EventsHaveTheirTimeAndStep) {
 }
 
 TEST(TraceTest, EventsAreBoundedAndWhatIsLostIsCounted) {
-  Trace trace(trace_start);
-  for (std::size_t i = 0; i < Trace::max_events + 3; ++i) trace.add(trace_start, Withheld{}, {});
+  Trace trace(start_time);
+  for (std::size_t i = 0; i < Trace::max_events + 3; ++i) trace.add(start_time, Withheld{}, {});
   EXPECT_EQ(trace.events().size(), Trace::max_events);
   EXPECT_EQ(trace.lost(), 3U);
 }
@@ -135,7 +136,7 @@ TEST_F(PolicyReasons, OfWhatIsLeft) {
   health_[0].set_silent(true);
   health_[1].set_silent(true);
   EXPECT_EQ(choose(config::PolicyKind::fastest, 0.5), Why::only_one);
-  for (auto& each : health_) each.failed(Error::connect_refused, trace_start, 0);
+  for (auto& each : health_) each.failed(Error::connect_refused, start_time, 0);
   EXPECT_EQ(choose(config::PolicyKind::fastest, 0.5), Why::soonest_back);
 }
 
