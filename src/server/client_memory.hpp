@@ -3,8 +3,6 @@
 // waits for it, and who has to give it back when it is short. Pure.
 
 #include <cstddef>
-#include <cstdint>
-#include <utility>
 
 #include <boost/intrusive/list.hpp>
 
@@ -50,10 +48,6 @@ class ClientMemory final : runtime::Deadline {
   /// A client that has held memory for input for longer than this may be dropped if others need the memory.
   static constexpr std::chrono::milliseconds input_grace{1000};
 
-  /// The bytes of answers for TCP clients that one turn composes. The other sockets have their turn after that, and
-  /// each session continues in the next turn.
-  static constexpr std::size_t output_of_turn = std::size_t{256} << 10U;
-
   /// `shares` must outlive this.
   ClientMemory(runtime::Schedule& schedule, runtime::MemoryShares& shares);
   ~ClientMemory() override { schedule_.clear_deadline(*this); }
@@ -65,14 +59,6 @@ class ClientMemory final : runtime::Deadline {
   /// The bytes that the kernel should hold for a client that has not read them (SO_SNDBUF). A session whose client
   /// reads nothing holds these too, and the kernel counts twice as many.
   [[nodiscard]] std::size_t send_buffer() const { return send_buffer_; }
-
-  /// Adds bytes of answers that were composed in this turn.
-  void note_output(std::uint64_t turn, std::size_t bytes) {
-    if (std::exchange(turn_, turn) != turn) turns_output_ = 0;
-    turns_output_ += bytes;
-  }
-  /// False once this turn has composed enough.
-  [[nodiscard]] bool may_compose(std::uint64_t turn) const { return turn != turn_ || turns_output_ < output_of_turn; }
 
   /// From now until stop_holding(), the session can be made to give back what it holds.
   void start_holding(MemoryHolder& holder);
@@ -104,8 +90,6 @@ class ClientMemory final : runtime::Deadline {
   runtime::Schedule& schedule_;
   runtime::MemoryShares& shares_;
   std::size_t send_buffer_;
-  std::uint64_t turn_ = 0;
-  std::size_t turns_output_ = 0;
   boost::intrusive::list<MemoryHolder, Holding, Unsized> holders_;
   boost::intrusive::list<MemoryHolder, Waiting, Unsized> waiters_;
 };

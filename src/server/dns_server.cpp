@@ -49,7 +49,8 @@ void DnsServer::configure(const config::Config& settings) {
 
 void DnsServer::listen(ListenAddress address) {
   auto udp = std::make_unique<UdpListener>(loop_, address.bound, handler_);
-  auto tcp = std::make_unique<TcpListener>(loop_, address.bound, handler_, memory_, limits_);
+  auto tcp = std::make_unique<TcpListener>(
+      loop_, address.bound, SessionTools{.handler = handler_, .memory = memory_, .work = work_, .limits = limits_});
   listeners_.push_back({.endpoint = std::move(address.endpoint), .udp = std::move(udp), .tcp = std::move(tcp)});
   if (is_started_) start(listeners_.back());
 }

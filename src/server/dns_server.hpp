@@ -82,6 +82,7 @@ class DnsServer final : runtime::Deadline {
   ClientAdmission admission_;
   QueryHandler handler_;
   ClientMemory memory_;
+  TurnWork work_;
   bool is_started_ = false;
   std::vector<Listeners> listeners_;
   std::vector<Listeners> released_;  // until nothing on them is in progress

@@ -27,20 +27,17 @@ constexpr std::size_t turned_away_at_once = 64;
 
 }  // namespace
 
-TcpListener::TcpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler& handler, ClientMemory& memory,
-                         const SessionLimits& limits)
+TcpListener::TcpListener(runtime::Loop& loop, BoundAddress& bound, const SessionTools& tools)
     : loop_(loop),
       acceptor_(loop.io()),
       retry_(loop.io()),
-      handler_(handler),
-      memory_(memory),
-      limits_(limits),
+      tools_(tools),
       read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
   acceptor_.assign(bound.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), bound.tcp.get());
   static_cast<void>(bound.tcp.release());
   // The kernel's buffers belong to no share of the memory, so that they are limited. Accepted sockets inherit both
   // sizes.
-  acceptor_.set_option(asio::socket_base::send_buffer_size(static_cast<int>(memory.send_buffer())));
+  acceptor_.set_option(asio::socket_base::send_buffer_size(static_cast<int>(tools.memory.send_buffer())));
   acceptor_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
 }
 
@@ -87,7 +84,7 @@ void TcpListener::accept_failed(const error_code& error) {
     // accept(2) fails with this error even if no client waits.
     if (spare_.is_kept() && spare_.turn_away(acceptor_.native_handle(), turned_away_at_once) == 0) return;
   }
-  handler_.metrics().accept_errors.add();
+  tools_.handler.metrics().accept_errors.add();
   if (const auto suppressed = log_limiter_.admit("accept", loop_.clock().now()))
     loop_.log().warn("accept failed", {{"error", error.message()}, {"suppressed", *suppressed}});
 }
@@ -95,24 +92,23 @@ void TcpListener::accept_failed(const error_code& error) {
 void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
   const auto client = client_address(peer.address());
   const auto family = peer.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6;
-  if (!handler_.admission().admit_connection(client)) return;
-  Place place(handler_.shared().connections);
-  if (!place) return handler_.count_refusal(Refusal::connection_limit);
+  if (!tools_.handler.admission().admit_connection(client)) return;
+  Place place(tools_.handler.shared().connections);
+  if (!place) return tools_.handler.count_refusal(Refusal::connection_limit);
   error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
-  auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, peer.port(), family, handler_, memory_,
-                                              limits_, *this);
+  auto session = std::make_unique<TcpSession>(loop_, std::move(socket), client, peer.port(), family, tools_, *this);
   auto& started = *session;
   sessions_.emplace(&started, std::move(session));
   started.hold(std::move(place));
-  handler_.admission().add_connection(started, client);
-  handler_.metrics().connections_accepted.add();
-  handler_.metrics().connections[family].add(1);
+  tools_.handler.admission().add_connection(started, client);
+  tools_.handler.metrics().connections_accepted.add();
+  tools_.handler.metrics().connections[family].add(1);
   loop_.contain("TCP client", [&] { started.start(); }, [&] { started.close(); });
 }
 
 void TcpListener::ended(TcpSession& session) {
-  handler_.metrics().connections[session.family()].add(-1);
+  tools_.handler.metrics().connections[session.family()].add(-1);
   sessions_.erase(&session);
 }
 

@@ -25,8 +25,7 @@ class TcpListener final : public SessionOwner {
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
   /// Takes ownership of the TCP socket of `bound`. Throws boost::system::system_error.
-  TcpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler& handler, ClientMemory& memory,
-              const SessionLimits& limits);
+  TcpListener(runtime::Loop& loop, BoundAddress& bound, const SessionTools& tools);
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
@@ -65,9 +64,7 @@ class TcpListener final : public SessionOwner {
   boost::asio::steady_timer retry_;  // waits after a failed accept
   SpareDescriptor spare_;
   runtime::LogLimiter log_limiter_;
-  QueryHandler& handler_;
-  ClientMemory& memory_;
-  const SessionLimits& limits_;
+  SessionTools tools_;
   std::unordered_map<TcpSession*, std::unique_ptr<TcpSession>> sessions_;
   dns::Buffer read_buffer_;
 };

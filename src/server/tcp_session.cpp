@@ -16,21 +16,21 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 
 TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, std::uint16_t port,
-                       IpFamily family, QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits,
-                       SessionOwner& owner)
+                       IpFamily family, const SessionTools& tools, SessionOwner& owner)
     : loop_(loop),
       socket_(std::move(socket)),
-      handler_(handler),
-      memory_(memory),
-      limits_(limits),
+      handler_(tools.handler),
+      memory_(tools.memory),
+      work_(tools.work),
+      limits_(tools.limits),
       owner_(owner),
       address_(address),
       port_(port),
       is_local_(is_loopback(address)),
       family_(family),
-      own_(memory.connections()),
-      input_(memory.input()),
-      output_(memory.output()) {
+      own_(memory_.connections()),
+      input_(memory_.input()),
+      output_(memory_.output()) {
   own_.set_anyway(cost);
 }
 
@@ -119,14 +119,17 @@ void TcpSession::receive() {
 bool TcpSession::handle_messages(dns::Bytes bytes) {
   dns::Frames frames(bytes);
   bool is_held_up = false;
+  bool is_turn_over = false;
   handling_ = true;
-  while (may_handle_more()) {
-    is_held_up = !can_take();
-    if (is_held_up) break;
+  for (unsigned handled = 0; may_handle_more(); ++handled) {
+    is_turn_over = handled >= TurnWork::modest_queries && !work_.may_handle(loop_.turn());
+    is_held_up = !is_turn_over && !can_take();
+    if (is_turn_over || is_held_up) break;
     const auto message = frames.next();
     if (!message) break;
     partial_since_ = last_read_;
     ++in_flight_;
+    work_.note_query(loop_.turn());
     const Sender sender{.transport = Transport::tcp,
                         .family = family_,
                         .address = address_,
@@ -146,8 +149,8 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
   keep(frames.rest());
   if (partial_.empty()) return true;
   watch(partial_since_ + limits_.message_timeout);
-  // Other clients' answers take the room. They leave at the end of the turn.
-  if (is_held_up && !waiting_to_write_) loop_.schedule(*this);
+  // If other clients' answers take the room, they leave at the end of the turn.
+  if (is_turn_over || (is_held_up && !waiting_to_write_)) loop_.schedule(*this);
   return true;
 }
 
@@ -186,6 +189,7 @@ void TcpSession::resume() {
   }
   if (is_waiting || closed_) return;
   if (has_messages) {
+    if (!work_.may_handle(loop_.turn())) return loop_.schedule(*this);
     const auto waiting = std::exchange(partial_, {});
     if (!handle_messages(waiting)) return;
   }

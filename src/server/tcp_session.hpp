@@ -11,6 +11,7 @@
 #include "server/client.hpp"
 #include "server/client_memory.hpp"
 #include "server/query_handler.hpp"
+#include "server/turn_work.hpp"
 
 namespace pillion::server {
 
@@ -24,6 +25,14 @@ struct SessionLimits {
   std::size_t max_queued_output = std::size_t{4} << 20U;
   /// Bytes of waiting output; beyond this the client's next queries are not handled, and no answer is delivered.
   std::size_t pause_at = std::size_t{64} << 10U;
+};
+
+/// What the sessions of a shard share.
+struct SessionTools {
+  QueryHandler& handler;
+  ClientMemory& memory;
+  TurnWork& work;
+  const SessionLimits& limits;
 };
 
 class TcpSession;
@@ -55,9 +64,9 @@ class TcpSession final : public Responder,
   /// Bytes of each buffer that every session may use, so that ordinary queries need no shared memory.
   static constexpr std::size_t small_buffer = 512;
 
-  /// `port` is the client's.
+  /// `port` is the client's. What `tools` and `owner` refer to must outlive this.
   TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, std::uint16_t port, IpFamily family,
-             QueryHandler& handler, ClientMemory& memory, const SessionLimits& limits, SessionOwner& owner);
+             const SessionTools& tools, SessionOwner& owner);
   ~TcpSession() override { loop_.unschedule(*this); }
 
   /// Takes the session's place among the connections, which closing gives back.
@@ -144,6 +153,7 @@ class TcpSession final : public Responder,
   TcpSocket socket_;
   QueryHandler& handler_;
   ClientMemory& memory_;
+  TurnWork& work_;
   const SessionLimits& limits_;
   SessionOwner& owner_;
   ClientAddress address_;

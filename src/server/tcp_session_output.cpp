@@ -11,17 +11,10 @@
 namespace pillion::server {
 using boost::system::error_code;
 
-namespace {
-
-/// Bytes of answers in this turn and the last one together.
-constexpr std::size_t modest_output = 8192;
-
-}  // namespace
-
 bool TcpSession::is_its_turn() const {
   // A client with small answers does not wait for clients with large ones.
-  const bool is_modest = pending() + last_output_ < modest_output;
-  return pending() < limits_.pause_at && (is_modest || memory_.may_compose(loop_.turn()));
+  const bool is_modest = pending() + last_output_ < TurnWork::modest_output;
+  return pending() < limits_.pause_at && (is_modest || work_.may_compose(loop_.turn()));
 }
 
 bool TcpSession::can_take() {
@@ -63,7 +56,7 @@ dns::Buffer* TcpSession::begin_answer(ClientQuery& /*query*/) {
 
 void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
   dns::end_frame(out_, message_start);
-  memory_.note_output(loop_.turn(), out_.size() - message_start);
+  work_.note_output(loop_.turn(), out_.size() - message_start);
   account_for_output();
   loop_.schedule(*this);
 }

@@ -1,0 +1,51 @@
+#pragma once
+// How much is done for TCP clients in one turn of the loop. Pure.
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace pillion::server {
+
+/// Counts what all sessions of a shard do in a turn. Once that is enough, a session with more to do continues in the
+/// next turn, after the other sockets. So a client waits for a small part of what others have asked, and the queries
+/// that a client pipelines wait in its own socket, not at the upstream server before those of others.
+class TurnWork {
+ public:
+  /// Queries that are handled in one turn. More of them save no time: a write of so many costs little for each.
+  static constexpr std::size_t max_queries = 32;
+  /// Bytes of answers that are composed in one turn.
+  static constexpr std::size_t max_output = std::size_t{256} << 10U;
+  /// A session may always handle this many queries each time that it has read, so that a client that asks little never
+  /// waits for others: a stub resolver asks for A and AAAA at once.
+  static constexpr unsigned modest_queries = 2;
+  /// A session with less output than this, in bytes, never waits for those with much.
+  static constexpr std::size_t modest_output = 8192;
+
+  /// `turn` is Loop::turn(). The same is true of all functions.
+  void note_query(std::uint64_t turn) {
+    begin(turn);
+    ++queries_;
+  }
+  void note_output(std::uint64_t turn, std::size_t bytes) {
+    begin(turn);
+    output_ += bytes;
+  }
+  /// False if this turn has handled enough queries.
+  [[nodiscard]] bool may_handle(std::uint64_t turn) const { return turn != turn_ || queries_ < max_queries; }
+  /// False if this turn has composed enough.
+  [[nodiscard]] bool may_compose(std::uint64_t turn) const { return turn != turn_ || output_ < max_output; }
+
+ private:
+  void begin(std::uint64_t turn) {
+    if (std::exchange(turn_, turn) == turn) return;
+    queries_ = 0;
+    output_ = 0;
+  }
+
+  std::uint64_t turn_ = 0;
+  std::size_t queries_ = 0;
+  std::size_t output_ = 0;
+};
+
+}  // namespace pillion::server
