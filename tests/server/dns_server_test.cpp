@@ -2,8 +2,10 @@
 
 #include "server/dns_server.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -192,6 +194,37 @@ TEST_F(DnsServerTest, AnAddressMayComeBackWhileAClientOfItsLastTimeStillWaits) {
   EXPECT_TRUE(answer_of(after));
   EXPECT_EQ(before.drain(milliseconds(0)), StreamClient::Ending::end_of_stream);
   EXPECT_EQ(after.ending(), StreamClient::Ending::open);
+}
+
+/// The queries of clients that pipeline many wait in the clients' own sockets.
+TEST_F(DnsServerTest, AQueryDoesNotWaitBehindAllThatGreedyClientsHaveSent) {
+  const auto endpoint = listen();
+  server.start();
+  constexpr std::size_t greedy_clients = 3;
+  constexpr std::size_t greedy_queries = 60;
+  std::vector<std::unique_ptr<StreamClient>> greedy;
+  for (std::size_t i = 0; i < greedy_clients; ++i)
+    greedy.push_back(std::make_unique<StreamClient>("127.0.0.1", endpoint.port));
+  StreamClient modest("127.0.0.1", endpoint.port);
+  turn();
+  for (std::size_t i = 0; i < greedy_clients; ++i) {
+    dns::Buffer all;
+    for (std::size_t number = 0; number < greedy_queries; ++number)
+      dns::append(all, test::framed(query("greedy-" + std::to_string(i) + "-" + std::to_string(number) + ".example")));
+    greedy[i]->send(all);
+  }
+  modest.send_message(query("modest.example"));
+  turn();
+  std::vector<std::string> asked;
+  for (const auto& each : upstream->asked) asked.push_back(each.name);
+  ASSERT_EQ(asked.size(), greedy_clients * greedy_queries + 1) << "each session went on by itself";
+  EXPECT_LT(std::ranges::find(asked, "modest.example.") - asked.begin(), std::ptrdiff_t{2} * TurnWork::max_queries);
+  for (std::size_t i = 0; i < greedy_clients; ++i) {
+    const auto last = "greedy-" + std::to_string(i) + "-" + std::to_string(greedy_queries - 1) + ".example.";
+    EXPECT_GT(std::ranges::find(asked, last) - asked.begin(),
+              std::ptrdiff_t{greedy_clients} * (greedy_queries - TurnWork::max_queries) - 1)
+        << "they took turns";
+  }
 }
 
 }  // namespace

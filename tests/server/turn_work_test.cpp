@@ -1,0 +1,40 @@
+#include "server/turn_work.hpp"
+
+#include <gtest/gtest.h>
+
+namespace pillion::server {
+namespace {
+
+TEST(TurnWork, EndsATurnAfterEnoughQueries) {
+  TurnWork work;
+  for (std::size_t i = 0; i < TurnWork::max_queries; ++i) {
+    EXPECT_TRUE(work.may_handle(7));
+    work.note_query(7);
+  }
+  EXPECT_FALSE(work.may_handle(7));
+  EXPECT_TRUE(work.may_compose(7));
+  EXPECT_TRUE(work.may_handle(8));
+}
+
+TEST(TurnWork, EndsATurnAfterEnoughOutput) {
+  TurnWork work;
+  work.note_output(7, TurnWork::max_output - 1);
+  EXPECT_TRUE(work.may_compose(7));
+  work.note_output(7, 1);
+  EXPECT_FALSE(work.may_compose(7));
+  EXPECT_TRUE(work.may_handle(7));
+  EXPECT_TRUE(work.may_compose(8));
+}
+
+TEST(TurnWork, BeginsEachTurnAnew) {
+  TurnWork work;
+  work.note_output(7, TurnWork::max_output);
+  work.note_query(8);
+  EXPECT_TRUE(work.may_compose(8));
+  for (std::size_t i = 0; i < TurnWork::max_queries; ++i) work.note_query(8);
+  work.note_output(9, 1);
+  EXPECT_TRUE(work.may_handle(9));
+}
+
+}  // namespace
+}  // namespace pillion::server
