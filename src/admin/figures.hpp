@@ -10,12 +10,13 @@
 #include <string>
 #include <vector>
 
-#include "resolve/metrics.hpp"
+#include "resolve/answer_source.hpp"
 #include "runtime/clock.hpp"
 #include "runtime/enum_array.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/metrics.hpp"
 #include "server/metrics.hpp"
+#include "server/refusal.hpp"
 #include "telemetry/exporter.hpp"
 #include "upstream/metrics.hpp"
 

@@ -10,7 +10,7 @@
 #include "cache/entry.hpp"
 #include "dns/edns.hpp"
 #include "dns/message.hpp"
-#include "resolve/metrics.hpp"
+#include "resolve/answer_source.hpp"
 #include "runtime/clock.hpp"
 #include "upstream/trace.hpp"
 

@@ -10,7 +10,6 @@
 #include "resolve/kept_answer.hpp"
 #include "runtime/clock.hpp"
 #include "server/client_address.hpp"
-#include "server/metrics.hpp"
 #include "server/observer.hpp"
 
 namespace pillion::server {

@@ -9,6 +9,7 @@
 #include "runtime/log_limiter.hpp"
 #include "runtime/schedule.hpp"
 #include "server/clients.hpp"
+#include "server/metrics.hpp"
 
 namespace pillion::server {
 

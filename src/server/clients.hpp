@@ -15,7 +15,8 @@
 #include "dns/query.hpp"
 #include "runtime/clock.hpp"
 #include "server/client_address.hpp"
-#include "server/metrics.hpp"
+#include "server/client_transport.hpp"
+#include "server/refusal.hpp"
 #include "server/sliding_minute.hpp"
 
 namespace pillion::server {

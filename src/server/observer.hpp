@@ -6,10 +6,10 @@
 #include <string_view>
 
 #include "dns/query.hpp"
-#include "resolve/metrics.hpp"
+#include "resolve/answer_source.hpp"
 #include "runtime/clock.hpp"
 #include "server/client_address.hpp"
-#include "server/metrics.hpp"
+#include "server/client_transport.hpp"
 
 namespace pillion::server {
 

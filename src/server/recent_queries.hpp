@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "dns/wire.hpp"
-#include "resolve/metrics.hpp"
+#include "resolve/answer_source.hpp"
 #include "runtime/clock.hpp"
 #include "server/client_address.hpp"
-#include "server/metrics.hpp"
+#include "server/client_transport.hpp"
 
 namespace pillion::server {
 

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "server/metrics.hpp"
+#include "server/client_transport.hpp"
 
 namespace pillion::server {
 

@@ -22,9 +22,9 @@ NOT_SHOWN = {
 # The files with the values of labels that expressions select.
 LABEL_VALUES = {
     "rcode": ["upstream/metrics.hpp"],
-    "reason": ["dns/query.hpp", "server/metrics.hpp", "upstream/error.hpp"],
+    "reason": ["dns/query.hpp", "server/refusal.hpp", "upstream/error.hpp"],
     "result": ["app/metric_table.hpp", "upstream/metric_table.hpp"],
-    "source": ["resolve/metrics.hpp"],
+    "source": ["resolve/answer_source.hpp"],
     "state": ["upstream/metrics.hpp"],
 }
 by_name = {"ids": lambda path: path.name}

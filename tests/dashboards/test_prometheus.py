@@ -100,7 +100,7 @@ def test_reasons_that_are_chosen_by_name_are_there_before_anything_happened(tmp_
               for name, selected in expressions.SELECTOR.findall(rule["expr"]) if name.startswith("pillion_")
               for reason in re.findall(r'reason=~?"([^"]*)"', selected)}
     assert {name for name, _ in chosen} == {"pillion_dns_rejected_total", "pillion_upstream_failures_total"}
-    listed = re.findall(r'"([a-z_]+)"', "".join((expressions.ROOT / "src" / path).read_text() for path in ("dns/query.hpp", "server/metrics.hpp", "upstream/error.hpp")))
+    listed = re.findall(r'"([a-z_]+)"', "".join((expressions.ROOT / "src" / path).read_text() for path in ("dns/query.hpp", "server/refusal.hpp", "upstream/error.hpp")))
     authority = certificates.Authority(tmp_path / "ca")
     upstream = pillion.upstream({"address": f"127.0.0.1:{free_port()}"}, tls={"ca_file": str(authority.ca_file)})
     with pillion.running(tmp_path / "pillion", upstreams={"public": upstream}) as proxy:

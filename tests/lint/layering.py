@@ -54,7 +54,7 @@ PURE = (
     "upstream/tls_connections", "upstream/trace*",
     "resolve/*",
     "server/client", "server/client_*", "server/clients", "server/compose", "server/explainer", "server/metric_table", "server/metrics", "server/observer",
-    "server/recent_queries",
+    "server/recent_queries", "server/refusal",
     "server/shared_limits", "server/sliding_minute",
     "telemetry/escaped_text", "telemetry/line_text", "telemetry/line_writer", "telemetry/log_line", "telemetry/message_record",
     "telemetry/query_record", "telemetry/record_ring",
