@@ -7,7 +7,7 @@ namespace pillion::admin {
 FindingChanges::Changes FindingChanges::take(const std::vector<Finding>& findings, runtime::Time now) {
   Changes changes;
   for (const auto& finding : findings) {
-    if (finding.severity < Severity::warning) continue;
+    if (!needs_attention(finding.severity)) continue;
     const auto key = std::string(finding.code) + " " + finding.subject;
     const auto [known, is_new] = known_.insert_or_assign(key, Known{.finding = finding, .seen = now});
     if (is_new) changes.begun.push_back(finding);

@@ -21,7 +21,7 @@ class FindingChanges {
     std::vector<Finding> begun;
     std::vector<Finding> over;  ///< in their last form
   };
-  /// `findings` are the verdict's at `now`. Ignores notices and all_well, which need no attention.
+  /// `findings` are the verdict's at `now`. Ignores findings that need no attention.
   [[nodiscard]] Changes take(const std::vector<Finding>& findings, runtime::Time now);
 
  private:

@@ -270,6 +270,18 @@ std::string_view to_string(Severity severity) {
   return words[severity];
 }
 
+bool needs_attention(Severity severity) {
+  switch (severity) {
+    case Severity::warning:
+    case Severity::critical:
+      return true;
+    case Severity::ok:
+    case Severity::notice:
+      break;
+  }
+  return false;
+}
+
 std::string_view to_string(Fault fault) {
   constexpr runtime::EnumArray<Fault, std::string_view, 6> words = {"none",    "upstream", "network",
                                                                     "clients", "pillion",  "configuration"};

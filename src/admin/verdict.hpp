@@ -12,13 +12,16 @@
 
 namespace pillion::admin {
 
+/// The greater the value, the worse: judge() sorts by it.
 enum class Severity : std::uint8_t {
-  ok,
-  notice,    ///< nobody is affected yet, or any more
-  warning,   ///< some answers are late or missing, or soon will be
-  critical,  ///< answers are missing
+  ok = 0,
+  notice = 1,    ///< nobody is affected yet, or any more
+  warning = 2,   ///< some answers are late or missing, or soon will be
+  critical = 3,  ///< answers are missing
 };
 [[nodiscard]] std::string_view to_string(Severity severity);
+/// True if somebody has to act on a finding of this severity.
+[[nodiscard]] bool needs_attention(Severity severity);
 
 enum class Fault : std::uint8_t { none, upstream, network, clients, pillion, configuration };
 [[nodiscard]] std::string_view to_string(Fault fault);

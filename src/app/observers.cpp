@@ -46,9 +46,9 @@ std::optional<telemetry::NameHash> hash_of(const config::QueryLogSettings& setti
 }
 
 telemetry::QueryLogFields fields_of(const config::QueryLogSettings& settings) {
-  telemetry::QueryLogFields fields;
-  if (settings.fields.empty()) fields.set();
-  for (const auto field : settings.fields) fields.set(static_cast<std::size_t>(field));
+  telemetry::QueryLogFields fields{};
+  if (settings.fields.empty()) fields.fill(true);
+  for (const auto field : settings.fields) fields[field] = true;
   return fields;
 }
 

@@ -174,7 +174,6 @@ enum class QueryLogField : std::uint8_t {
   error_text,
   count_,
 };
-inline constexpr std::size_t query_log_fields = static_cast<std::size_t>(QueryLogField::count_);
 
 /// How the query log writes the names that were asked for.
 enum class LoggedNames : std::uint8_t {

@@ -2,27 +2,32 @@
 // Every key of the configuration with its default and its range. The reader enforces this table, and a test holds the
 // reference in deploy/CONFIGURATION.md to it.
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "config/config.hpp"
+#include "runtime/enum_array.hpp"
+
 namespace pillion::config {
 
-/// The words of each choice, in the order of its enum in config.hpp.
-inline constexpr std::array<std::string_view, 3> protocol_words{"tls", "tcp", "udp"};
-inline constexpr std::array<std::string_view, 4> policy_words{"fastest", "sequential", "round_robin", "random"};
-inline constexpr std::array<std::string_view, 2> tls_version_words{"1.2", "1.3"};
-inline constexpr std::array<std::string_view, 4> log_level_words{"debug", "info", "warn", "error"};
-inline constexpr std::array<std::string_view, 2> log_format_words{"json", "text"};
-inline constexpr std::array<std::string_view, 2> log_names_words{"short", "ecs"};
-inline constexpr std::array<std::string_view, 2> logged_names_words{"plain", "hashed"};
+/// The word of each value of a choice.
+template <typename Enum, std::size_t size>
+using ChoiceWords = runtime::EnumArray<Enum, std::string_view, size>;
+inline constexpr ChoiceWords<Protocol, 3> protocol_words = {"tls", "tcp", "udp"};
+inline constexpr ChoiceWords<PolicyKind, 4> policy_words = {"fastest", "sequential", "round_robin", "random"};
+inline constexpr ChoiceWords<TlsVersion, 2> tls_version_words = {"1.2", "1.3"};
+inline constexpr ChoiceWords<LogThreshold, 4> log_level_words = {"debug", "info", "warn", "error"};
+inline constexpr ChoiceWords<LogFormat, 2> log_format_words = {"json", "text"};
+inline constexpr ChoiceWords<LogNames, 2> log_names_words = {"short", "ecs"};
+inline constexpr ChoiceWords<LoggedNames, 2> logged_names_words = {"plain", "hashed"};
 /// Names of the Elastic Common Schema, and of our own namespace where that has none.
-inline constexpr std::array<std::string_view, 15> query_log_field_words{
-    "client.ip",         "client.port",       "network.transport",  "network.type",      "dns.id",
-    "dns.question.name", "dns.question.type", "dns.question.class", "dns.response_code", "event.duration",
-    "pillion.source",    "pillion.upstream",  "pillion.server",     "pillion.ede.code",  "pillion.ede.text"};
+inline constexpr auto query_log_field_words = runtime::enum_array<QueryLogField, std::string_view>(
+    {"client.ip", "client.port", "network.transport", "network.type", "dns.id", "dns.question.name",
+     "dns.question.type", "dns.question.class", "dns.response_code", "event.duration", "pillion.source",
+     "pillion.upstream", "pillion.server", "pillion.ede.code", "pillion.ede.text"});
 
 enum class KeyKind : std::uint8_t {
   mapping,   // holds other keys

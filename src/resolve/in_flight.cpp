@@ -73,7 +73,7 @@ InFlight::InFlight(runtime::Schedule& schedule, cache::Store* store, const cache
       memory_(memory),
       seed_(seed),
       buckets_(bucket_count),
-      spare_(std::make_unique<cache::Preparation>(seed)) {}
+      idle_preparation_(std::make_unique<cache::Preparation>(seed)) {}
 
 InFlightQuery* InFlight::find(const cache::Key& key, std::uint64_t hash) {
   for (auto* in_flight = buckets_[hash % bucket_count]; in_flight != nullptr; in_flight = in_flight->next) {
@@ -179,7 +179,7 @@ void InFlight::answered(InFlightQuery& in_flight, const Answer& answer) {
   schedule_.clear_deadline(in_flight);
   // Removed first, so that a waiter that asks again from within its answer starts a new query.
   if (in_flight.is_shared) remove(in_flight);
-  auto prepared = spare_ ? std::move(spare_) : std::make_unique<cache::Preparation>(seed_);
+  auto prepared = idle_preparation_ ? std::move(idle_preparation_) : std::make_unique<cache::Preparation>(seed_);
   auto ours = internal_error;
   std::string reason;
   const auto keep_it = [&] { ours = keep(in_flight, explained(in_flight.has_loop, answer, reason), *prepared, now); };
@@ -193,7 +193,7 @@ void InFlight::answered(InFlightQuery& in_flight, const Answer& answer) {
       if (!failed || !answer_stale(in_flight, *request, StaleSince::failed, now)) request->answered(ours);
     }
   }
-  spare_ = std::move(prepared);
+  idle_preparation_ = std::move(prepared);
   slab_.release(in_flight);
 }
 

@@ -132,8 +132,9 @@ class InFlight {
   std::uint64_t seed_;
   std::vector<InFlightQuery*> buckets_;
   runtime::Slab<InFlightQuery> slab_{max_in_flight, memory_.queries, sizeof(InFlightQuery) + usual_name_size};
-  /// The preparation for the next reply; nullptr while it is in use.
-  std::unique_ptr<cache::Preparation> spare_;
+  /// Prepares one reply after another, since it keeps its buffers; nullptr while waiters are given what it prepared. A
+  /// waiter may then ask again and be answered at once, by a preparation of its own.
+  std::unique_ptr<cache::Preparation> idle_preparation_;
 };
 
 }  // namespace pillion::resolve

@@ -77,7 +77,8 @@ QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, Sha
 QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
   auto outcome = Outcome::failed;
   loop_.contain(
-      "client's query", [&] { outcome = take(message, sender, responder); }, [&] { responder.abandon_answer(spare_); });
+      "client's query", [&] { outcome = take(message, sender, responder); },
+      [&] { responder.abandon_answer(immediate_query_); });
   return outcome;
 }
 
@@ -89,7 +90,7 @@ QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sende
       count_refusal(Refusal::opcode);
       metrics_.requests[sender.transport][sender.family][labelled_types.size()].add();
       answer_header(message, dns::rcode::notimp, sender, responder);
-      responder.forget(spare_);
+      responder.forget(immediate_query_);
       return Outcome::accepted;
     }
     reject(view.error(), message, sender, responder);
@@ -158,9 +159,9 @@ std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& 
 /// Answers without taking a place among the waiting queries.
 void QueryHandler::answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                               const resolve::Answer& answer) {
-  fill(spare_, sender, responder);
-  respond(spare_, view, answer);
-  responder.forget(spare_);
+  fill(immediate_query_, sender, responder);
+  respond(immediate_query_, view, answer);
+  responder.forget(immediate_query_);
 }
 
 /// Answers what needs no resolver: opcodes, EDNS versions and zone transfers that Pillion does not support.
@@ -298,12 +299,12 @@ void QueryHandler::reject(dns::QueryError error, dns::Bytes message, const Sende
 
 /// Answers a message of which little more than the header can be trusted.
 void QueryHandler::answer_header(dns::Bytes message, std::uint16_t rcode, const Sender& sender, Responder& responder) {
-  fill(spare_, sender, responder);
-  auto* const out = responder.begin_answer(spare_);
+  fill(immediate_query_, sender, responder);
+  auto* const out = responder.begin_answer(immediate_query_);
   if (out == nullptr) return metrics_.responses_undelivered.add();
   const auto start = out->size();
   dns::append_header_error(*out, message, rcode, {.udp_payload = settings_.udp_payload, .keepalive = {}});
-  responder.end_answer(spare_, start);
+  responder.end_answer(immediate_query_, start);
   metrics_.responses[rcode][resolve::Source::local].add();
 }
 

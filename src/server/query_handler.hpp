@@ -104,7 +104,9 @@ class QueryHandler {
   ClientAdmission& admission_;
   DnsMetrics& metrics_;
   runtime::Slab<ClientQuery> queries_;
-  ClientQuery spare_;                      // for the one message at a time that is answered without a place in queries_
+  /// The query that handle() answers before it returns, such as one that the cache answers. It takes no place in
+  /// queries_. handle() does not call itself, so that one object serves all of them, and none is constructed for each.
+  ClientQuery immediate_query_;
   std::vector<QueryObserver*> observers_;  // empty unless queries are written down
   RecentQueries recent_;
   runtime::Time last_activity_;

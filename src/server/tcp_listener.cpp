@@ -82,7 +82,8 @@ asio::awaitable<void> TcpListener::accept_clients() {
 void TcpListener::accept_failed(const error_code& error) {
   if (error == asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system) {
     // accept(2) fails with this error even if no client waits.
-    if (spare_.is_kept() && spare_.turn_away(acceptor_.native_handle(), turned_away_at_once) == 0) return;
+    if (spare_descriptor_.is_kept() && spare_descriptor_.turn_away(acceptor_.native_handle(), turned_away_at_once) == 0)
+      return;
   }
   tools_.handler.metrics().accept_errors.add();
   if (const auto suppressed = log_limiter_.admit("accept", loop_.clock().now()))

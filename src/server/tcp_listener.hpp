@@ -62,7 +62,7 @@ class TcpListener final : public SessionOwner {
   Acceptor acceptor_;
   bool accepting_ = false;
   boost::asio::steady_timer retry_;  // waits after a failed accept
-  SpareDescriptor spare_;
+  SpareDescriptor spare_descriptor_;
   runtime::LogLimiter log_limiter_;
   SessionTools tools_;
   std::unordered_map<TcpSession*, std::unique_ptr<TcpSession>> sessions_;

@@ -89,7 +89,11 @@ void append_log_line(std::string& out, LineFormat format, std::chrono::system_cl
     append_json_start(out, is_ecs, time, level, message);
     for (const auto& field : fields) {
       out += ',';
-      is_ecs ? append_ecs_name(out, field.key) : append_quoted(out, field.key);
+      if (is_ecs) {
+        append_ecs_name(out, field.key);
+      } else {
+        append_quoted(out, field.key);
+      }
       out += ':';
       std::visit(append_value, field.value.variant());
     }

@@ -2,12 +2,12 @@
 // Encodes a line of the query log: one JSON object (RFC 8259) with the names of the Elastic Common Schema. Uses OpenSSL
 // for the hash of names only.
 
-#include <bitset>
 #include <chrono>
 #include <optional>
 #include <string>
 
 #include "config/config.hpp"
+#include "runtime/enum_array.hpp"
 #include "telemetry/line_writer.hpp"
 #include "telemetry/name_hash.hpp"
 #include "telemetry/query_record.hpp"
@@ -16,7 +16,8 @@
 
 namespace pillion::telemetry {
 
-using QueryLogFields = std::bitset<config::query_log_fields>;
+/// True for each field that a line has.
+using QueryLogFields = runtime::EnumArray<config::QueryLogField, bool>;
 
 class QueryLineEncoder final : public RecordEncoder {
  public:
@@ -34,7 +35,7 @@ class QueryLineEncoder final : public RecordEncoder {
   void append(const QueryRecord& record, std::string& out);
 
  private:
-  [[nodiscard]] bool has(config::QueryLogField field) const { return fields_[static_cast<std::size_t>(field)]; }
+  [[nodiscard]] bool has(config::QueryLogField field) const { return fields_[field]; }
   /// Sets time_text_ to the text of `time`.
   void tell_time(runtime::Time time);
   void write_client(const server::QueryOrigin& origin, LineWriter& line);

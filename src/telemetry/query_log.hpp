@@ -21,7 +21,7 @@ class QueryLog {
   static constexpr std::size_t queue_size = std::size_t{1} << 20U;
 
   struct Options {
-    QueryLogFields fields;
+    QueryLogFields fields{};
     std::uint32_t sample = config::whole_share;  ///< share of the queries, in the unit of config::QueryLogSettings
     std::optional<NameHash> hash;                ///< nullopt: names are written in plain text
     std::optional<SyslogHeader> header;          ///< nullopt: the output is not syslog

@@ -21,7 +21,7 @@ LAYERS = {
     "runtime": set(),
     "dns": set(),
     "presentation": {"dns"},
-    "config": {"dns", "presentation"},
+    "config": {"runtime", "dns", "presentation"},
     "cache": {"runtime", "dns"},
     "upstream": {"runtime", "dns", "presentation", "config"},
     "resolve": {"runtime", "dns", "config", "cache", "upstream"},
