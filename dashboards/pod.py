@@ -144,7 +144,7 @@ POD = [
                       words=("refused", "taken")),
         Panel("Reloads", "Reloads in the last hour, by their result. None until the first.", "short",
               Query("sum by (result) (increase(pillion_config_reloads_total{@}[1h]))", "{{result}}")),
-        Panel("Generations", "Configurations of which something is left: the one in use, and those whose last queries have not ended. It comes back to "
+        Panel("Generations", "Configurations that still exist: the one in use, and those whose last queries have not ended. It comes back to "
               "1 within seconds of a reload.", "short", Query("max (pillion_config_generations{@})", "generations")),
         Panel("Hash", "Start of the SHA-256 of the effective configuration. Pods with the same configuration have the same.", "none",
               Query("count by (hash) (pillion_config_info{@})", "{{hash}}")),

@@ -25,13 +25,13 @@ std::unexpected<std::string> wrong(std::string text) {
 Read<json::object> read_object(std::string_view body) {
   boost::system::error_code error;
   auto value = json::parse(json::string_view(body.data(), body.size()), error);
-  if (error || !value.is_object()) return wrong("the body has to be a JSON object");
+  if (error || !value.is_object()) return wrong("the body must be a JSON object");
   return std::move(value.as_object());
 }
 
 Read<std::string> read_text(const json::object& object, std::string_view key) {
   const auto* const value = object.if_contains(key);
-  if (value == nullptr || !value->is_string()) return wrong(std::string(key) + " has to be a string");
+  if (value == nullptr || !value->is_string()) return wrong(std::string(key) + " must be a string");
   return std::string(value->as_string().data(), value->as_string().size());
 }
 
@@ -63,8 +63,7 @@ Read<std::size_t> read_number(const http::RequestTarget& target, std::string_vie
   std::size_t number = 0;
   const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
   if (error != std::errc{} || end != text->data() + text->size() || number < least || number > most) {
-    return wrong(std::string(name) + " has to be a number from " + std::to_string(least) + " to " +
-                 std::to_string(most));
+    return wrong(std::string(name) + " must be a number from " + std::to_string(least) + " to " + std::to_string(most));
   }
   return number;
 }
@@ -73,7 +72,7 @@ Read<bool> read_flag(const http::RequestTarget& target, std::string_view name) {
   const auto* const text = target.find(name);
   if (text == nullptr || *text == "false") return false;
   if (*text == "true") return true;
-  return wrong(std::string(name) + " has to be true or false");
+  return wrong(std::string(name) + " must be true or false");
 }
 
 Read<CacheQuestion> read_question(const http::RequestTarget& target) {
@@ -84,7 +83,7 @@ Read<CacheQuestion> read_question(const http::RequestTarget& target) {
   if (!name) return wrong(name.error());
   const auto* const type_text = target.find("type");
   const auto type = type_text == nullptr ? std::optional<std::uint16_t>(1) : presentation::type_from_text(*type_text);
-  if (!type) return wrong("type is none; allowed: a type such as A, AAAA or TYPE65");
+  if (!type) return wrong("type is not a record type; allowed: a type such as A, AAAA or TYPE65");
   const auto dnssec_ok = read_flag(target, "do");
   if (!dnssec_ok) return wrong(dnssec_ok.error());
   const auto checking_disabled = read_flag(target, "cd");
@@ -97,11 +96,12 @@ Read<FlushOrder> read_flush(std::string_view body) {
   const auto object = read_object(body);
   if (!object) return wrong(object.error());
   constexpr std::string_view allowed = R"(allowed: one of {"name": "…"}, {"zone": "…"} and {"all": true})";
-  if (object->size() != 1) return wrong("one key has to say what goes; " + std::string(allowed));
+  if (object->size() != 1)
+    return wrong("the body must have one key, which says what to remove; " + std::string(allowed));
   const std::string_view key(object->begin()->key().data(), object->begin()->key().size());
   if (key == "all") {
     const auto* const all = object->if_contains("all")->if_bool();
-    if (all == nullptr || !*all) return wrong("all has to be true; " + std::string(allowed));
+    if (all == nullptr || !*all) return wrong("all must be true; " + std::string(allowed));
     return FlushOrder{.all = true};
   }
   if (key != "name" && key != "zone") return wrong("unknown key; " + std::string(allowed));
@@ -115,10 +115,10 @@ Read<FlushOrder> read_flush(std::string_view body) {
 Read<runtime::LogLevel> read_log_level(std::string_view body) {
   const auto object = read_object(body);
   if (!object) return wrong(object.error());
-  constexpr std::string_view allowed = "level has to be debug, info, warn or error";
+  constexpr std::string_view allowed = "allowed: debug, info, warn or error";
   const auto text = read_text(*object, "level");
   if (!text || object->size() != 1)
-    return wrong("the body has to have level, and nothing else; " + std::string(allowed));
+    return wrong("the body must have the key level and no other; " + std::string(allowed));
   using enum runtime::LogLevel;
   for (const auto level : {debug, info, warn, error}) {
     if (*text == to_string(level)) return level;

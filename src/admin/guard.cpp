@@ -49,7 +49,7 @@ std::optional<Refused> judge_request(const pillion::http::RequestContext& reques
   const auto& fields = request.fields;
   if (!fields.host || !is_our_authority(*fields.host, request.local_address)) {
     return Refused{.status = beast_http::status::misdirected_request,
-                   .detail = "the Host field is neither localhost, a loopback address, nor where this listens"};
+                   .detail = "the Host field must be localhost, a loopback address or the address of this server"};
   }
   const bool is_read = request.is_read();
   // Browsers send this field with each request of a page. For the address bar and bookmarks it is "none".
@@ -57,11 +57,11 @@ std::optional<Refused> judge_request(const pillion::http::RequestContext& reques
       (fields.fetch_site && *fields.fetch_site != "same-origin" && *fields.fetch_site != "none") ||
       (fields.origin && !is_same_origin(*fields.origin, *fields.host));
   if (is_of_other_site)
-    return Refused{.status = beast_http::status::forbidden, .detail = "another site has asked for this"};
+    return Refused{.status = beast_http::status::forbidden, .detail = "a page of another site sent this request"};
   if (is_read) return std::nullopt;
   if (read_only) {
     return Refused{.status = beast_http::status::forbidden,
-                   .detail = "this server only reads; admin.read_only: false in the configuration allows changes"};
+                   .detail = "this server is read-only; admin.read_only: false in the configuration allows changes"};
   }
   // A form on another site cannot send this content type, even in a browser that states no origin.
   if (!is_json(fields.content_type)) {

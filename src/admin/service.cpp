@@ -170,9 +170,11 @@ AdminService::Response AdminService::resolve(const Request& request) {
     shard.explain(question, std::move(done));
   };
   const auto explained = co_await questions_.send(std::move(errand), longest_query);
-  if (!explained) co_return problem_response(status::service_unavailable, "the question has not been answered in time");
+  if (!explained)
+    co_return problem_response(status::service_unavailable, "the thread has not answered the question in time");
   if (!*explained)
-    co_return problem_response(status::too_many_requests, "as many questions are under way as may; ask again");
+    co_return problem_response(status::too_many_requests,
+                               "the limit of questions under way is reached; ask again later");
   co_return json_response(to_json(question, **explained));
 }
 
@@ -187,8 +189,8 @@ AdminService::Response AdminService::config(const Request& /*request*/) {
 
 AdminService::Response AdminService::events(const Request& /*request*/) {
   if (!feed_.has_room())
-    return http::respond(
-        problem_response(status::service_unavailable, "as many listen as may; try again when one has gone"));
+    return http::respond(problem_response(status::service_unavailable,
+                                          "the limit of listeners is reached; try again when one has ended"));
   http::HttpResponse response{.content_type = "text/event-stream"};
   response.stream = [this](http::ResponseStream& out) { return feed_.listen(out); };
   return http::respond(response);

@@ -54,7 +54,7 @@ AdminService::Response AdminService::log_level(const Request& request) {
 AdminService::Response AdminService::reload(const Request& /*request*/) {
   const auto before = hooks_.reloads();
   if (!before || !hooks_.request_reload())
-    co_return problem_response(status::service_unavailable, "nobody reads the configuration again");
+    co_return problem_response(status::service_unavailable, "this process cannot reload its configuration");
   const auto until = runtime::Clock::now() + reload_patience;
   while (runtime::Clock::now() < until) {
     const bool goes_on = co_await questions_.pause(look_every);
@@ -66,7 +66,8 @@ AdminService::Response AdminService::reload(const Request& /*request*/) {
     object["text"] = now->text;
     co_return json_response(object);
   }
-  co_return problem_response(status::service_unavailable, "the reload has not ended in time; the log says how it does");
+  co_return problem_response(status::service_unavailable,
+                             "the reload has not ended in time; the log will say how it ends");
 }
 
 AdminService::Response AdminService::drain(const Request& /*request*/) {

@@ -88,15 +88,15 @@ class Judgement {
   void look_at_process() {
     if (!situation_.loops_turn)
       add(Severity::critical, "loop_stuck", Fault::pillion,
-          "An event loop of Pillion does not turn: it answers nobody.");
+          "An event loop of Pillion does not turn: its clients get no answers.");
     if (situation_.state == ProcessState::starting)
-      add(Severity::notice, "starting", Fault::none, "Pillion starts: no upstream has been reached yet.");
+      add(Severity::notice, "starting", Fault::none, "Pillion is starting: it has reached no upstream yet.");
     if (situation_.state == ProcessState::draining)
       add(Severity::notice, "draining", Fault::none,
-          "Pillion drains: it answers until its clients are quiet, then ends.");
+          "Pillion is draining: it answers until its clients are quiet, and then ends.");
     if (situation_.last_reload_failed)
       add(Severity::warning, "reload_failed", Fault::configuration,
-          "The changed configuration was refused, and the old one is in use; the log has the reasons.");
+          "Pillion refused the changed configuration and uses the old one; the log has the reasons.");
     if (const auto errors = grown(now_.internal_errors, before_.internal_errors); errors > 0)
       add(Severity::warning, "internal_errors", Fault::pillion,
           counted(errors, "internal error", "internal errors") + " of Pillion" + window_);
@@ -105,7 +105,7 @@ class Judgement {
           counted(lines, "line", "lines") + " of the log could not be written" + window_);
     if (const auto loops = grown(now_.forwarding_loops, before_.forwarding_loops); loops > 0)
       add(Severity::critical, "forwarding_loop", Fault::configuration,
-          "An upstream in the clear sends Pillion's own queries back to it: their names cannot be resolved.");
+          "An unencrypted upstream sends Pillion's queries back to Pillion: it cannot resolve their names.");
   }
 
   void look_at_upstreams() {
@@ -141,8 +141,8 @@ class Judgement {
     const auto fault = is_of_network(error) ? Fault::network : Fault::upstream;
     const auto code = is_refused ? "certificate_refused" : with_its_group ? "upstream_down" : "server_down";
     auto text = "Server " + server.server + " of upstream " + server.upstream + " is down (" + reason + "): ";
-    text += with_its_group ? "names of this upstream are answered from the cache alone."
-                           : "the others answer in its place.";
+    text += with_its_group ? "Pillion answers the names of this upstream only from its cache."
+                           : "the other servers answer instead.";
     add(with_its_group ? Severity::critical : Severity::warning, code, fault, std::move(text), server.server);
   }
 
@@ -164,7 +164,7 @@ class Judgement {
     const auto median = durations.quantile(0.5).value_or(0);
     if (median >= slow_seconds)
       add(Severity::warning, "server_slow", Fault::upstream,
-          "Server " + server.server + " of upstream " + server.upstream + " is slow: every second answer took " +
+          "Server " + server.server + " of upstream " + server.upstream + " is slow: half of its answers took " +
               milliseconds(median) + " or more" + window_,
           server.server);
   }
@@ -194,8 +194,8 @@ class Judgement {
     constexpr auto stale = resolve::Source::stale;
     if (const auto given = grown(now_.answers()[stale], before_.answers()[stale]); given > 0)
       add(Severity::warning, "stale_answers", Fault::upstream,
-          counted(given, "answer was", "answers were") +
-              " given after having expired, since the upstream did not answer" + window_);
+          counted(given, "answer was", "answers were") + " given although expired, since the upstream did not answer" +
+              window_);
   }
 
   void look_at_certificates() {
@@ -216,8 +216,7 @@ class Judgement {
     for (std::size_t i = 0; i < now_.invalid.size(); ++i) invalid += grown(now_.invalid[i], before_.invalid[i]);
     if (invalid > 0)
       add(Severity::notice, "clients_misbehaving", Fault::clients,
-          counted(invalid, "message that is no valid query", "messages that are no valid queries") +
-              " came from clients" + window_);
+          counted(invalid, "invalid query", "invalid queries") + " came from clients" + window_);
     std::uint64_t refused = 0;
     for (const auto refusal : runtime::enumerators<server::Refusal>) {
       if (server::is_limit(refusal) && refusal != server::Refusal::memory_limit)
@@ -226,7 +225,7 @@ class Judgement {
     if (refused > 0)
       add(Severity::warning, "clients_refused", Fault::clients,
           counted(refused, "query or connection was", "queries and connections were") +
-              " refused, since clients ask for more than the limits allow" + window_);
+              " refused, since clients exceeded the limits" + window_);
   }
 
   void look_at_memory() {
@@ -234,7 +233,7 @@ class Judgement {
     const auto refused = grown(now_.refused[refusal], before_.refused[refusal]);
     if (refused > 0) {
       add(Severity::warning, "memory_short", Fault::clients,
-          counted(refused, "query was", "queries were") + " refused for want of memory" + window_);
+          counted(refused, "query was", "queries were") + " refused for lack of memory" + window_);
       return;
     }
     for (const auto use : runtime::enumerators<runtime::MemoryUse>) {
@@ -243,7 +242,7 @@ class Judgement {
       const double part = static_cast<double>(now_.memory_used[use]) / static_cast<double>(now_.memory_limits[use]);
       if (part >= short_part)
         add(Severity::warning, "memory_short", Fault::clients,
-            "The memory for " + std::string(runtime::memory_labels[use]) + " is used up to " + percent(part) + ".");
+            "The memory for " + std::string(runtime::memory_labels[use]) + " is " + percent(part) + " full.");
     }
   }
 
@@ -251,7 +250,7 @@ class Judgement {
     const auto answers = grown(now_.all_answers(), before_.all_answers());
     const auto up = std::ranges::count_if(now_.servers, [](const auto& server) { return server.is_up; });
     add(Severity::ok, "all_well", Fault::none,
-        "DNS is well: " + counted(answers, "answer", "answers") + window_.substr(0, window_.size() - 1) + ", " +
+        "DNS works: " + counted(answers, "answer", "answers") + window_.substr(0, window_.size() - 1) + ", " +
             number(static_cast<std::uint64_t>(up)) + " of " + counted(now_.servers.size(), "server", "servers") +
             " up.");
   }

@@ -249,7 +249,7 @@ void App::log_memory() {
     log_.warn("the memory limit is too low to work well",
               {{"limit", shared_.memory.bytes}, {"program", shared_.memory.program}});
   if (cache < plan_->config.cache.size * plan_->config.threads)
-    log_.info("the cache is smaller than cache.size, since the memory limit leaves no more",
+    log_.info("the cache is smaller than cache.size, since the memory limit leaves no room for more",
               {{"bytes", cache}, {"configured", plan_->config.cache.size * plan_->config.threads}});
 }
 
@@ -263,7 +263,7 @@ void App::on_signal(int number) {
   if (number == SIGHUP) {
     if (reloader_) reloader_->request("SIGHUP");
   } else if (draining_.value()) {
-    log_.info("second signal: closing now");
+    log_.info("second signal: ending without a drain");
     begin_drain({});
   } else {
     begin_drain(drain_terms(plan_->config));
@@ -292,7 +292,8 @@ void App::begin_drain(const DrainTerms& terms) {
 void App::shard_done(std::uint64_t undelivered) {
   undelivered_ += undelivered;
   if (--shards_running_ > 0) return;
-  if (undelivered_ > 0) log_.warn("answers thrown away at the end of the drain", {{"answers", undelivered_}});
+  if (undelivered_ > 0)
+    log_.warn("the drain ended before clients had taken their answers", {{"answers", undelivered_}});
   signals_.cancel();
 }
 

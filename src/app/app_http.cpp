@@ -85,7 +85,7 @@ void App::serve_admin() {
     admin_addresses_ = addresses_of(http_->serve(endpoints_of(plan_->config.admin.listen),
                                                  {.max_connections = admin_connections}, service->site()));
   } catch (const http::ListenError& error) {
-    log_.error("no admin server", {{"error", error.what()}});
+    log_.error("the admin server cannot start", {{"error", error.what()}});
     return;
   }
   admin_ = std::move(service);
@@ -124,7 +124,7 @@ admin::AdminHooks App::admin_hooks() {
           .set_log_level =
               [this](runtime::LogLevel level) {
                 log_.set_level(level);
-                log_.warn("log level set by the admin server", {{"level", admin::to_string(level)}});
+                log_.warn("a request to the admin server set the log level", {{"level", admin::to_string(level)}});
               }};
 }
 

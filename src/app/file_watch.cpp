@@ -101,7 +101,7 @@ void FileWatch::renew_watches() {
 void FileWatch::poll_instead(const std::error_code& error) {
   is_polling_ = true;
   if (std::exchange(has_logged_, true)) return;
-  loop_.log().info("files are looked at every now and then: not all of them can be watched by inotify",
+  loop_.log().info("inotify cannot watch all files: they are read at intervals instead",
                    {{"error", error.message()}, {"interval_ms", options_.poll.count()}});
 }
 

@@ -70,11 +70,11 @@ inline constexpr auto memory_metric_table = [] {
   using enum runtime::MetricType;
   return std::to_array<runtime::Metric<MemorySources>>({
       {{"pillion_memory_limit_bytes", gauge,
-        "Memory that the process may take: `memory`, or what the cgroup leaves it."},
+        "Memory that the process may take: `memory`, or a part of the limit of its cgroup."},
        write_memory_limit},
       {{"pillion_memory_used_bytes",
         gauge,
-        "What of it is in use, by what for; the log says at the start how much is set aside for each.",
+        "Memory in use, by purpose; the log says at the start how much is reserved for each.",
         {"what"}},
        write_memory_used},
   });
@@ -108,15 +108,16 @@ inline void write_config_hash(const ConfigurationSources& from, runtime::SeriesW
 inline constexpr auto configuration_metric_table = [] {
   using enum runtime::MetricType;
   return std::to_array<runtime::Metric<ConfigurationSources>>({
-      {{"pillion_config_last_reload_success_timestamp_seconds", gauge, "When the configuration in use was loaded."},
+      {{"pillion_config_last_reload_success_timestamp_seconds", gauge,
+        "Time when the configuration in use was loaded, in Unix time."},
        write_load_time},
       {{"pillion_config_last_reload_successful", gauge,
-        "1 unless the last reload was refused: then what is in use is not what the files say."},
+        "1, or 0 if the last reload was refused, so that the configuration in use is not that of the files."},
        write_last_reload},
       {{"pillion_config_reloads_total", counter, "Reloads of the configuration, by result.", {"result"}},
        write_reloads},
       {{"pillion_config_generations", gauge,
-        "Configurations of which something is left: the one in use, and those whose last queries have not ended."},
+        "Configurations that still exist: the one in use, and those whose last queries have not ended."},
        write_generations},
       {{"pillion_config_info",
         gauge,
@@ -142,12 +143,15 @@ inline constexpr auto program_metric_table = [] {
   using enum runtime::MetricType;
   return std::to_array<runtime::Metric<ProgramSources>>({
       {{"pillion_internal_errors_total", counter,
-        "Exceptions that ended a client, a query, a connection or a scrape: faults of the program, or no memory."},
+        "Exceptions that ended a client, a query, a connection or a scrape: errors of the program, or lack of memory."},
        write_internal_errors},
       {{"pillion_worker_restarts_total", counter,
-        "Workers that were ended by a signal and started again by the supervisor (`run --supervise`)."},
+        "Workers that a signal ended and the supervisor started again (`run --supervise`)."},
        write_worker_restarts},
-      {{"pillion_build_info", gauge, "Always 1; the labels say what is running.", {"version", "commit", "openssl"}},
+      {{"pillion_build_info",
+        gauge,
+        "Always 1; the labels name the version, the commit and OpenSSL.",
+        {"version", "commit", "openssl"}},
        write_build},
   });
 }();

@@ -124,7 +124,7 @@ void Reloader::reload(std::string_view trigger) {
     reloads_.last_failed.set(false);
     reloads_.loaded_at.set(static_cast<double>(std::time(nullptr)));
     const bool is_applied = *change == Change::applied;
-    log_.info(is_applied ? "configuration reloaded" : "configuration read again: nothing has changed",
+    log_.info(is_applied ? "configuration reloaded" : "configuration read again, without a change",
               {{"trigger", trigger}, {"difference", difference_}});
     outcome_->end(true, is_applied ? "the configuration is in use\n" : "nothing has changed\n");
   }
@@ -152,7 +152,7 @@ void Reloader::refuse(const Faults& faults, std::string_view trigger) {
   reloads_.failed.add();
   reloads_.last_failed.set(true);
   for (const auto& fault : faults) log_.error("configuration refused", {{"trigger", trigger}, {"error", fault}});
-  log_.error("the configuration before stays in use", {{"trigger", trigger}, {"difference", difference_}});
+  log_.error("the previous configuration stays in use", {{"trigger", trigger}, {"difference", difference_}});
   outcome_->end(false, joined(faults) + '\n');
 }
 
@@ -210,11 +210,11 @@ Reloader::Faults Reloader::prove(const Plan& next) {
     const bool was_there =
         std::ranges::find(plan_->config.upstreams, name, &config::Upstream::name) != plan_->config.upstreams.end();
     if (was_there && !hooks_.is_reachable(name)) {
-      log_.warn("upstream could not be reached before, and cannot be now",
+      log_.warn("upstream was unreachable before the reload and still is",
                 {{"upstream", name}, {"detail", problems[i]}});
     } else {
-      faults.push_back("upstreams." + name + ": no server has completed a verified handshake: " + problems[i] +
-                       "; allowed: at least one that does within 5 s, or `reload: {verify: false}`");
+      faults.push_back("upstreams." + name + ": no server has completed a verified TLS handshake: " + problems[i] +
+                       "; allowed: at least one server that completes it within 5 s, or `reload: {verify: false}`");
     }
   }
   return faults;

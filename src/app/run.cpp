@@ -103,7 +103,7 @@ int run(const config::Loaded& loaded, std::string_view config_file, Handover han
     return report_start_failure(log);
   }
   if (handover.ended_by != 0) {
-    log.error("the worker was ended by a signal and has been started again",
+    log.error("a signal ended the worker, and the supervisor started it again",
               {{"signal", signal_name(handover.ended_by)},
                {"lived_seconds", static_cast<double>(handover.lived_ms) / 1000},
                {"restarts", handover.restarts}});
@@ -118,7 +118,7 @@ int run(const config::Loaded& loaded, std::string_view config_file, Handover han
     App app(config, log, descriptors->http_connections, std::move(handover));
     log.info("configuration loaded", {{"file", config_file.empty() ? "(defaults)" : config_file}});
     if (config.dns.max_connections < loaded.config.dns.max_connections) {
-      log.warn("fewer TCP clients than configured: the limit of open files (RLIMIT_NOFILE) allows no more",
+      log.warn("fewer TCP clients are allowed than configured, because of the limit of open files (RLIMIT_NOFILE)",
                {{"max_connections", config.dns.max_connections}, {"configured", loaded.config.dns.max_connections}});
     }
     for (const auto& warning : loaded.warnings) log.warn("configuration warning", {{"warning", warning}});

@@ -71,7 +71,7 @@ std::unique_ptr<telemetry::RecordOutput> syslog_output(const config::SyslogSetti
     case config::SinkKind::unix_socket:
       break;
   }
-  throw std::runtime_error("syslog.output: not the address of a collector; allowed: udp, tcp or tls");
+  throw std::runtime_error("syslog.output: not an address of a syslog server; allowed: udp, tcp or tls");
 }
 
 std::unique_ptr<telemetry::SyslogLog> make_syslog(const config::SyslogSettings& settings, telemetry::Logger& log) {

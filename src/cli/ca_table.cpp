@@ -20,7 +20,7 @@ constexpr std::array use_words = {
     Words{config::CaUse::root, "root", "roots"},
     Words{config::CaUse::anchor_intermediate, "intermediate CA as trust anchor", "intermediate CAs as trust anchors"},
     Words{config::CaUse::intermediate, "intermediate CA below an anchor", "intermediate CAs below an anchor"},
-    Words{config::CaUse::none, "certificate without use", "certificates without use"},
+    Words{config::CaUse::none, "unused certificate", "unused certificates"},
 };
 
 std::string summary(const std::vector<config::CaCertificate>& certificates) {

@@ -13,11 +13,11 @@ CheckCommand::CheckCommand(CLI::App& app)
     : command_(*app.add_subcommand("check", "Validate a configuration and print it with every default")),
       config_(command_) {
   command_.footer(
-      "Prints the effective configuration as YAML, the paths of keys hidden, and in comments the routes, how the\n"
-      "memory is divided and what each ca_file holds. Where something is wrong, prints `file:line:column: what is "
-      "wrong, and what is\n"
-      "allowed` for all of it, and exits 1. What was skipped in a resolv.conf, and an intermediate CA that is a\n"
-      "trust anchor, are printed likewise and are no error.\n\n"
+      "Prints the effective configuration as YAML, without the paths of keys, and in comments the routes, how the\n"
+      "memory is divided and what each ca_file contains. For each error prints `file:line:column: what is wrong, "
+      "and what is\n"
+      "allowed`, and exits 1. A part of a resolv.conf that is skipped, and an intermediate CA that is a trust\n"
+      "anchor, are printed in the same form and are not errors.\n\n"
       "Example:\n"
       "  pillion check --config /etc/pillion/pillion.yaml");
 }
@@ -32,11 +32,12 @@ int CheckCommand::run(std::ostream& out, std::ostream& err) const {
       err << (config_.file().empty() ? "(defaults)" : config_.file()) << ":1:1: " << authorities.error() << '\n';
       return exit_code::bad_configuration;
     }
-    out << config::to_yaml(config, true) << "\n# Names go to the longest of these zones that they end in:\n"
+    out << config::to_yaml(config, true)
+        << "\n# The longest of these zones that a name ends in decides where its queries go:\n"
         << route_table(config);
-    out << "\n# Memory for all that the process takes, about, where it is started like this command:\n"
+    out << "\n# Memory of the whole process, about, if it is started as this command was:\n"
         << app::describe(app::expected_memory_limit(config), "#   ");
-    if (!authorities->empty()) out << "\n# The ca_file of each upstream holds:\n" << *authorities;
+    if (!authorities->empty()) out << "\n# The ca_file of each upstream contains:\n" << *authorities;
     return exit_code::clean;
   } catch (const config::ConfigError& error) {
     err << error.what() << '\n';

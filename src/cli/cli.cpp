@@ -61,7 +61,7 @@ void initialise_openssl() {
 int main(std::span<const std::string> args, std::ostream& out, std::ostream& err) {
   CLI::App app("Answers DNS on this machine and asks resolvers over DNS over TLS.", "pillion");
   app.footer(
-      "A bare `pillion` is `pillion run`. `pillion SUBCOMMAND --help` says more.\n\n"
+      "`pillion` alone is `pillion run`. `pillion SUBCOMMAND --help` describes a subcommand.\n\n"
       "Example:\n"
       "  pillion check --config pillion.yaml && pillion run --config pillion.yaml");
   app.require_subcommand(0, 1);

@@ -57,8 +57,8 @@ CompletedCommand command_of(const CLI::App& command) {
 
 CompletionCommand::CompletionCommand(CLI::App& app)
     : app_(app),
-      command_(*app.add_subcommand("completion", "Print a script by which a shell completes the command line")) {
-  command_.add_option("SHELL", shell_, "For which shell")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+      command_(*app.add_subcommand("completion", "Print a script with which a shell completes the command line")) {
+  command_.add_option("SHELL", shell_, "The shell")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
   command_.footer(
       "Example:\n"
       "  source <(pillion completion bash)\n"

@@ -12,7 +12,7 @@ namespace pillion::cli {
 class ConfigOption {
  public:
   explicit ConfigOption(CLI::App& command)
-      : option_(command.add_option("-c,--config", file_, "The YAML file; without it, the defaults")) {
+      : option_(command.add_option("-c,--config", file_, "The YAML file; default: the built-in configuration")) {
     option_->type_name("FILE");
   }
 

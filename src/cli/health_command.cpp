@@ -37,7 +37,7 @@ std::expected<void, Unhealthy> ask(std::optional<pid_t> pid, std::string_view pa
   if (!addresses) return std::unexpected(Unhealthy{.reason = addresses.error()});
   if (addresses->http.empty()) {
     return std::unexpected(Unhealthy{
-        .reason = "HTTP is switched off by the configuration: `http: {listen: \"\"}`; health is told over HTTP",
+        .reason = "the proxy has no HTTP server, which health needs: the configuration has `http: {listen: \"\"}`",
         .may_become_well = false});
   }
   const auto response = http_get(addresses->http, path, deadline, max_health_size);
@@ -53,19 +53,19 @@ std::expected<void, Unhealthy> ask(std::optional<pid_t> pid, std::string_view pa
 
 HealthCommand::HealthCommand(CLI::App& app)
     : command_(*app.add_subcommand("health", "Ask the running proxy for its health")) {
-  auto* const startup = command_.add_flag("--startup", startup_, "Whether it has started: /startupz");
-  auto* const live = command_.add_flag("--live", live_, "Whether its event loop turns: /livez");
-  auto* const ready = command_.add_flag("--ready", ready_, "Whether it is ready, and not draining: /readyz");
+  auto* const startup = command_.add_flag("--startup", startup_, "Ask whether it has started: /startupz");
+  auto* const live = command_.add_flag("--live", live_, "Ask whether its event loops turn: /livez");
+  auto* const ready = command_.add_flag("--ready", ready_, "Ask whether it is ready, and not draining: /readyz");
   startup->excludes(live)->excludes(ready);
   live->excludes(ready);
   add_pid_option(command_, pid_);
-  command_.add_option("--wait", wait_, "How long to ask again until it is healthy; 0s: one try")
+  command_.add_option("--wait", wait_, "How long to repeat the request until the proxy is healthy; 0s: one request")
       ->type_name("TIME")
       ->capture_default_str();
   command_.footer(
-      "Asks over HTTP where the running proxy listens for it, which its process says and not a configuration file;\n"
-      "without one of the three options /healthz. Exits 0 where it is healthy, and 1 with the reason where it is not,\n"
-      "does not answer within 2 s, or is not there. Has to run as the proxy's user.\n\n"
+      "Asks the running proxy over HTTP, at the address that its process reports, so that no configuration file is\n"
+      "needed; without one of the three options it asks for /healthz. Exits 0 if the proxy is healthy, and 1 with the\n"
+      "reason if it is not healthy, does not answer within 2 s, or does not run. Run this as the proxy's user.\n\n"
       "Example:\n"
       "  pillion health --startup --wait 60s");
 }

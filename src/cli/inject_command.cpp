@@ -44,7 +44,7 @@ std::expected<json::object, std::string> read_values_file(const std::string& fil
   if (!documents) return std::unexpected(file + ':' + documents.error());
   if (documents->empty() || documents->front().value.is_null()) return json::object{};
   const auto* const members = documents->front().value.if_object();
-  if (members == nullptr || documents->size() > 1) return std::unexpected(file + ": is to be one map of values");
+  if (members == nullptr || documents->size() > 1) return std::unexpected(file + ": must be one map of values");
   return *members;
 }
 
@@ -67,7 +67,7 @@ int fail(std::ostream& err, std::string_view command, const std::string& problem
 void tell(std::ostream& err, std::string_view command, const std::vector<inject::Note>& notes) {
   for (const auto& note : notes) {
     if (!note.text.empty())
-      err << "pillion: " << command << ": " << note.workload << " is left as it was: " << note.text << '\n';
+      err << "pillion: " << command << ": " << note.workload << " is unchanged: " << note.text << '\n';
   }
 }
 
@@ -83,22 +83,23 @@ InjectCommand::InjectCommand(CLI::App& app)
     : command_(*app.add_subcommand("inject", "Put the sidecar into the workloads of a YAML stream")) {
   add_file_option(command_, file_);
   command_.add_option("--values", values_file_, "Values of the chart pillion-sidecar")->type_name("FILE");
-  command_.add_option("--image", image_, "Pillion's image, instead of the values'")->type_name("IMAGE");
-  command_.add_option("-c,--config", config_file_, "pillion.yaml as a whole, instead of what follows from the values")
+  command_.add_option("--image", image_, "Image of Pillion, instead of the one in the values")->type_name("IMAGE");
+  command_.add_option("-c,--config", config_file_, "The whole pillion.yaml, instead of the one made from the values")
       ->type_name("FILE");
-  command_.add_option("--cluster-dns", cluster_dns_, "IP address of the cluster's DNS, instead of the values'")
+  command_
+      .add_option("--cluster-dns", cluster_dns_, "IP address of the cluster's DNS, instead of the one in the values")
       ->type_name("ADDRESS");
-  command_.add_option("-n,--namespace", name_space_, "Namespace of the objects that do not say theirs")
+  command_.add_option("-n,--namespace", name_space_, "Namespace of the objects that do not name one")
       ->type_name("NAME");
   command_.add_flag(
       "--check", only_checks_,
-      "Only say which workloads are without Pillion, have another version, or have it behind a proxy that waits; with "
-      "values, an image or a configuration also in what it differs from what would be put in now");
-  command_.add_flag("--strict", is_strict_, "Exit 1 where a workload had to be left as it was");
+      "Only list the workloads that have no Pillion, have another version, or start it after a proxy that waits; with "
+      "values, an image or a configuration, also how a workload differs from what these would make");
+  command_.add_flag("--strict", is_strict_, "Exit 1 if a workload cannot have the sidecar");
   command_.footer(
-      "Writes the stream to standard output, and says on standard error which workloads it left as they were, and "
+      "Writes the stream to standard output, and says on standard error which workloads it did not change, and "
       "why.\n"
-      "What is not a workload passes through. Put into a pod twice, Pillion is there once; an older one is "
+      "Other objects pass through unchanged. A pod that has Pillion already gets no second one, and an older one is "
       "replaced.\n\n"
       "Example:\n"
       "  kubectl get deployment shop -o yaml |\n"
@@ -172,10 +173,10 @@ int InjectCommand::run(std::ostream& out, std::ostream& err) const {
 }
 
 UninjectCommand::UninjectCommand(CLI::App& app)
-    : command_(*app.add_subcommand("uninject", "Take the sidecar out of the workloads of a YAML stream")) {
+    : command_(*app.add_subcommand("uninject", "Remove the sidecar from the workloads of a YAML stream")) {
   add_file_option(command_, file_);
   command_.footer(
-      "Leaves what was there before, and what others have added since.\n\n"
+      "Keeps what was there before, and what others have added since.\n\n"
       "Example:\n"
       "  kubectl get deployment shop -o yaml | pillion uninject | kubectl apply -f -");
 }

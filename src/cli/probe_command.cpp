@@ -97,38 +97,46 @@ ProbeCommand::ProbeCommand(CLI::App& app)
   command_
       .add_option(
           "SERVER", servers_,
-          "ADDR:PORT#TLS_NAME, without #TLS_NAME the address is verified; by default those of the configuration")
+          "ADDR:PORT#TLS_NAME; without #TLS_NAME the certificate must have the address; default: the servers of the "
+          "configuration")
       ->type_name("");
-  command_.add_option("--protocol", protocol_, "Of the servers of the command line")
+  command_.add_option("--protocol", protocol_, "The protocol of the servers on the command line")
       ->check(CLI::IsMember({"tls", "tcp", "udp"}))
       ->capture_default_str();
-  command_.add_option("--ca", ca_file_, "PEM file of the authorities for the servers of the command line")
-      ->type_name("FILE");
-  command_.add_option("--zone", zone_, "Its name is asked again and again, and random names under it once each")
+  command_.add_option("--ca", ca_file_, "PEM file of the CAs for the servers on the command line")->type_name("FILE");
+  command_.add_option("--zone", zone_, "A zone; its name is asked for repeatedly, and random names below it once each")
       ->type_name("NAME")
       ->capture_default_str();
-  command_.add_option("--bogus", bogus_, "A name whose signatures are wrong")->type_name("NAME")->capture_default_str();
+  command_.add_option("--bogus", bogus_, "A name with invalid DNSSEC signatures")
+      ->type_name("NAME")
+      ->capture_default_str();
   command_.add_option("--large", large_, "A name with a large answer")->type_name("NAME")->capture_default_str();
-  command_.add_option("--large-type", large_type_, "The type of that")->type_name("TYPE")->capture_default_str();
+  command_.add_option("--large-type", large_type_, "The type of the large answer")
+      ->type_name("TYPE")
+      ->capture_default_str();
   samples_ = probe::ProbeLimits{}.samples;
-  command_.add_option("--samples", samples_, "Queries for latencies, of each kind of name, one after the other")
+  command_
+      .add_option("--samples", samples_, "Queries that measure latencies, one after the other, for each kind of name")
       ->check(CLI::Range(1U, most_samples))
       ->capture_default_str();
   queries_ = probe::ProbeLimits{}.pipelined;
-  command_.add_option("--queries", queries_, "Queries to find how many it answers a second; 0: none")
+  command_.add_option("--queries", queries_, "Queries that measure how many the server answers in a second; 0: none")
       ->check(CLI::Range(0U, most_queries))
       ->capture_default_str();
   command_
-      .add_option("--idle", idle_, "How long to wait for it to close an idle connection, at most 10m; 0s: not at all")
+      .add_option("--idle", idle_,
+                  "How long to wait for the server to close an idle connection, at most 10m; 0s: not at all")
       ->type_name("TIME")
       ->capture_default_str();
   auto* const json = command_.add_flag("--json", json_, "Print all figures as one JSON object");
-  command_.add_flag("--yaml", yaml_, "Print the upstreams that would be chosen, as configuration")->excludes(json);
+  command_.add_flag("--yaml", yaml_, "Print a configuration with the upstreams that follow from the measurement")
+      ->excludes(json);
   command_.footer(
-      "Measures one server after the other: handshakes, latencies, how many queries it answers a second and works on\n"
-      "at once, and how it behaves. A server is asked at most --queries + 2 * --samples + 900 queries,\n"
-      "--samples + 800 of them for names that do not exist, most often a quarter of that, and for 60 s at most.\n"
-      "Exits 1 where a server fails.\n\n"
+      "Measures one server after the other: handshakes, latencies, how many queries it answers in a second and works "
+      "on\n"
+      "at once, and how it behaves. Sends a server at most --queries + 2 * --samples + 900 queries,\n"
+      "--samples + 800 of them for names that do not exist (usually a quarter of that), in at most 60 s.\n"
+      "Exits 1 if a server fails.\n\n"
       "Example:\n"
       "  pillion probe 1.1.1.1:853#cloudflare-dns.com 9.9.9.9:853#dns.quad9.net\n"
       "  pillion probe --config /etc/pillion/pillion.yaml --yaml");
@@ -141,7 +149,7 @@ int ProbeCommand::run(std::ostream& out, std::ostream& err) const {
   };
   if (!servers_.empty() && !config_.file().empty()) return bad_command_line("give servers or --config, not both");
   if (!config_.file().empty() && command_.count("--ca") + command_.count("--protocol") > 0)
-    return bad_command_line("--ca and --protocol are for the servers of the command line; --config has its own");
+    return bad_command_line("--ca and --protocol are for servers on the command line; --config has its own");
   const auto zone = read_name("--zone", zone_);
   auto bogus = read_name("--bogus", bogus_);
   auto large = read_name("--large", large_);
@@ -150,9 +158,10 @@ int ProbeCommand::run(std::ostream& out, std::ostream& err) const {
   if (!zone) return bad_command_line(zone.error());
   if (!bogus) return bad_command_line(bogus.error());
   if (!large) return bad_command_line(large.error());
-  if (!large_type) return bad_command_line("--large-type: " + config::in_quotes(large_type_) + " is not a type");
+  if (!large_type) return bad_command_line("--large-type: " + config::in_quotes(large_type_) + " is not a record type");
   if (!idle) return bad_command_line("--idle: " + idle.error());
-  if (*idle > longest_idle) return bad_command_line("--idle: at most 10m");
+  if (*idle > longest_idle)
+    return bad_command_line("--idle: " + config::in_quotes(idle_) + " is too long; allowed: at most 10m");
 
   ProbeRequest request;
   try {

@@ -69,40 +69,41 @@ QueryCommand::QueryCommand(CLI::App& app)
   command_.add_option("NAME", name_, "The name to ask for, with or without its final dot")->required();
   command_.add_option("TYPE", type_, "The type: A, AAAA, TXT, ..., or TYPE65400")->capture_default_str();
   command_
-      .add_option(
-          "--server", server_,
-          "The server's address and port; by default where the running proxy listens, or else 127.0.0.1:8053; where "
-          "nobody listens there, the first name server of --resolv-conf")
+      .add_option("--server", server_,
+                  "The server's address and port; default: where the running proxy listens, or else 127.0.0.1:8053; if "
+                  "nothing listens there, the first name server of --resolv-conf")
       ->type_name("A:P");
-  auto* const tcp = command_.add_flag("--tcp", tcp_, "Only over TCP");
+  auto* const tcp = command_.add_flag("--tcp", tcp_, "Use only TCP");
   auto* const udp =
-      command_.add_flag("--udp", udp_, "Only over UDP: no second try over TCP where the answer is truncated");
+      command_.add_flag("--udp", udp_, "Use only UDP: do not ask again over TCP if the answer is truncated");
   udp->excludes(tcp);
-  command_.add_flag("--tls", tls_, "Over TLS (RFC 7858); without --tls-name the server's address is verified")
+  command_
+      .add_flag("--tls", tls_, "Use TLS (RFC 7858); without --tls-name the certificate must have the server's address")
       ->excludes(tcp)
       ->excludes(udp);
-  command_.add_option("--tls-name", tls_name_, "Over TLS: the name to verify the server's certificate for")
+  command_.add_option("--tls-name", tls_name_, "Use TLS: the name that the server's certificate must have")
       ->type_name("NAME")
       ->excludes(tcp)
       ->excludes(udp);
-  command_.add_option("--ca", ca_file_, "Over TLS: PEM file of the authorities to verify it by")
+  command_.add_option("--ca", ca_file_, "Use TLS: PEM file of the CAs that may have signed the certificate")
       ->type_name("FILE")
       ->excludes(tcp)
       ->excludes(udp);
   command_
-      .add_option("--pin", pins_, "Over TLS: sha256/ and the base64 of its key's digest; one of several must match")
+      .add_option("--pin", pins_,
+                  "Use TLS: sha256/ and the base64 of the digest of the server's key; of several pins, one must match")
       ->type_name("PIN")
       ->excludes(tcp)
       ->excludes(udp);
   command_.add_flag("--search", search_, "Walk the search list of a resolv.conf, as libc does");
-  command_.add_option("--resolv-conf", resolv_conf_, "The file with that list, and with name servers")
+  command_.add_option("--resolv-conf", resolv_conf_, "The file with the search list and the name servers")
       ->type_name("FILE")
       ->capture_default_str();
   command_.add_flag("--json", json_, "Print one JSON object");
   command_.add_flag("--dnssec", dnssec_, "Ask for DNSSEC records (the DO bit)");
-  command_.add_flag("--require-answer", require_answer_, "Exit 1 unless the answer has a record of TYPE, for tests");
+  command_.add_flag("--require-answer", require_answer_, "Exit 1 if the answer has no record of TYPE, for tests");
   command_.footer(
-      "Exits 0 on any answer, be it NXDOMAIN or SERVFAIL, and 1 where there is none within 5 s.\n\n"
+      "Exits 0 with any answer, also NXDOMAIN or SERVFAIL, and 1 without an answer within 5 s.\n\n"
       "Example:\n"
       "  pillion query example.com AAAA\n"
       "  pillion query example.com --server 192.0.2.53:53 --tcp\n"
@@ -116,9 +117,9 @@ std::expected<QueryCommand::Asked, std::string> QueryCommand::read_command_line(
   if (!name) return std::unexpected(config::in_quotes(name_) + " is not a domain name: " + name.error());
   asked.name = std::move(*name);
   const auto type = presentation::type_from_text(type_);
-  if (!type) return std::unexpected(config::in_quotes(type_) + " is not a type");
+  if (!type) return std::unexpected(config::in_quotes(type_) + " is not a record type");
   asked.type = *type;
-  if (uses_tls() && !server_) return std::unexpected("TLS is for a --server; the running proxy is asked in the clear");
+  if (uses_tls() && !server_) return std::unexpected("TLS needs --server; the running proxy has no TLS");
   if (server_) {
     const auto given = config::parse_endpoint(*server_);
     if (!given) return std::unexpected("--server: " + given.error());
@@ -164,7 +165,8 @@ std::expected<ServerReply, NoReply> QueryCommand::walk(const Asked& asked) const
   const auto candidates = search_candidates(asked.name, name_.ends_with('.'), conf->search);
   std::vector<SearchStep> steps;
   std::optional<ServerReply> without_data;
-  std::expected<ServerReply, NoReply> reply = std::unexpected(NoReply{.reason = "there is no name to ask for"});
+  std::expected<ServerReply, NoReply> reply =
+      std::unexpected(NoReply{.reason = "the search list gives no name to ask for"});
   for (const auto& candidate : candidates) {
     reply = ask(asked, candidate);
     if (!reply) return reply;
@@ -187,7 +189,7 @@ bool QueryCommand::turn_to_name_server(Asked& asked, std::ostream& err) const {
     asked.remark += "; " + other.error();
     return false;
   }
-  err << "pillion: query: nobody listens at " << to_string(asked.server.endpoint) << asked.remark << "; asking "
+  err << "pillion: query: nothing listens at " << to_string(asked.server.endpoint) << asked.remark << "; asking "
       << to_string(*other) << ", the first name server of " << resolv_conf_ << '\n';
   asked.server.endpoint = *other;
   asked.remark.clear();

@@ -81,15 +81,15 @@ class QueryExchange {
     dns::Buffer message(dns::read_u16(prefix, 0));
     if (const auto error = read_into(message)) return std::unexpected(no_reply(error));
     if (!is_reply(message, query_))
-      return std::unexpected(NoReply{.reason = "what it sent is not a reply to this query"});
+      return std::unexpected(NoReply{.reason = "the server sent something that is not a reply to this query"});
     return message;
   }
 
  private:
   static NoReply no_reply(const error_code& error) {
     if (error == asio::error::timed_out)
-      return {.reason = "nothing within " + std::to_string(exchange_patience.count()) + " s"};
-    if (error == asio::error::eof) return {.reason = "the connection was closed"};
+      return {.reason = "no reply within " + std::to_string(exchange_patience.count()) + " s"};
+    if (error == asio::error::eof) return {.reason = "the server closed the connection"};
     return {.reason = error.message(), .is_refused = error == asio::error::connection_refused};
   }
 

@@ -27,7 +27,7 @@ std::expected<app::ReloadReport, std::string> reload(const RunningProxy& proxy, 
   const auto process = "process " + std::to_string(proxy.pid());
   const auto until = Clock::now() + wait;
   const auto before = proxy.report();
-  if (!before) return std::unexpected(process + " cannot be understood: it is another version of pillion");
+  if (!before) return std::unexpected(process + " is another version of pillion, whose report cannot be read");
   if (const auto reason = proxy.tell_to_reload(); !reason.empty())
     return std::unexpected("SIGHUP cannot be sent to " + process + ": " + reason);
   for (;;) {
@@ -35,7 +35,7 @@ std::expected<app::ReloadReport, std::string> reload(const RunningProxy& proxy, 
     const bool is_running = proxy.is_running();
     auto report = proxy.report();
     if (report && report->finished > before->started) return std::move(*report);
-    if (!is_running) return std::unexpected(process + " ended before it had read its configuration; its log says why");
+    if (!is_running) return std::unexpected(process + " ended before it had read its configuration; see its log");
     if (Clock::now() >= until) {
       const bool has_started = report && report->started > before->started;
       return std::unexpected(process + " has not " + (has_started ? "finished" : "begun") + " a reload within " +
@@ -48,14 +48,12 @@ std::expected<app::ReloadReport, std::string> reload(const RunningProxy& proxy, 
 }  // namespace
 
 ReloadCommand::ReloadCommand(CLI::App& app)
-    : command_(*app.add_subcommand("reload", "Make the running proxy read its configuration again")) {
+    : command_(*app.add_subcommand("reload", "Tell the running proxy to read its configuration again")) {
   add_pid_option(command_, pid_);
-  command_.add_option("--wait", wait_, "How long to wait for what comes of it")
-      ->type_name("TIME")
-      ->capture_default_str();
+  command_.add_option("--wait", wait_, "How long to wait for the outcome")->type_name("TIME")->capture_default_str();
   command_.footer(
-      "Sends SIGHUP, waits for the outcome and prints it. Exits 0 where the new configuration is in use, and 1 with\n"
-      "the reasons where it was refused and the old one stays. Has to run as the proxy's user.\n\n"
+      "Sends SIGHUP, waits for the outcome and prints it. Exits 0 if the new configuration is in use, and 1 with the\n"
+      "reasons if the proxy refused it and keeps the old one. Run this as the proxy's user.\n\n"
       "Example:\n"
       "  pillion reload\n"
       "  kubectl exec deployment/shop -c pillion -- /pillion reload --wait 10s");

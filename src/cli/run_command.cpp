@@ -13,14 +13,14 @@ namespace pillion::cli {
 RunCommand::RunCommand(CLI::App& app) : command_(*app.add_subcommand("run", "Run the proxy")), config_(command_) {
   command_.footer(
       "Without a file: listens for DNS on 127.0.0.1:8053 and for metrics and health on 0.0.0.0:9153,\n"
-      "and asks Cloudflare and Quad9, certificates verified.\n"
+      "and asks Cloudflare and Quad9 over TLS, with verified certificates.\n"
       "SIGTERM and SIGINT drain first. Exit codes: 0 a clean stop, 1 bad configuration,\n"
       "2 bad command line, 3 cannot bind.\n\n"
       "Example:\n"
       "  pillion run --supervise --config /etc/pillion/pillion.yaml");
   command_
       .add_flag("--supervise", supervise_,
-                "Hold the DNS sockets in a process of their own, and start the proxy again when a signal ends it")
+                "Keep the DNS sockets in a process of their own, which starts the proxy again if a signal ends it")
       ->disable_flag_override();
 }
 

@@ -109,17 +109,16 @@ ProxySearch search_all() {
 }
 
 std::string not_found(const ProxySearch& search) {
-  std::string text = "no running proxy was found; run this where `pillion run` runs: in its container";
+  std::string text = "no proxy runs here; run this in the container of `pillion run`";
   if (search.hidden > 0) {
     text += ", as its user (" + std::to_string(search.hidden) +
-            (search.hidden == 1 ? " process of another user was" : " processes of other users were") +
-            " not looked at)";
+            (search.hidden == 1 ? " process of another user was" : " processes of other users were") + " not examined)";
   }
   return text;
 }
 
 std::string several_found(const ProxySearch& search) {
-  std::string text = "several proxies run here; choose one by --pid:";
+  std::string text = "several proxies run here; choose one with --pid:";
   for (const auto& holder : search.supervisors) text += " " + std::to_string(holder.pid);
   return text;
 }
@@ -132,7 +131,7 @@ std::expected<Holder, std::string> holder_with(pid_t pid) {
   if (error == std::errc::no_such_file_or_directory || error == std::errc::no_such_process)
     return std::unexpected("there is no " + process);
   if (error)
-    return std::unexpected(process + " cannot be looked at: " + error.message() + "; run this as the proxy's user");
+    return std::unexpected(process + " cannot be examined: " + error.message() + "; run this as the proxy's user");
   return std::unexpected(process + " is not a running proxy");
 }
 
@@ -196,7 +195,7 @@ std::expected<RunningProxy, std::string> find_running_proxy(std::optional<pid_t>
   runtime::UniqueDescriptor file(::open(holder->link.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file.is_open()) {
     return std::unexpected("process " + std::to_string(holder->pid) +
-                           " cannot be looked at: " + std::generic_category().message(errno));
+                           " cannot be examined: " + std::generic_category().message(errno));
   }
   return RunningProxy(holder->pid, std::move(holder->link), std::move(file));
 }

@@ -41,8 +41,7 @@ Result<Addresses> find_admin(std::optional<pid_t> pid) {
   auto addresses = proxy->addresses();
   if (!addresses) return std::unexpected(addresses.error());
   if (addresses->admin.empty()) {
-    return std::unexpected(
-        "the proxy has no admin server: the configuration has `admin: {listen: \"\"}`, or its log says why");
+    return std::unexpected("the proxy has no admin server: see `admin.listen` in its configuration, and its log");
   }
   return std::move(addresses->admin);
 }
@@ -53,7 +52,7 @@ Result<json::object> read(const Addresses& addresses, std::string_view path) {
   if (!reply->is_ok) return std::unexpected(std::string(path) + ": " + reply->status);
   boost::system::error_code error;
   auto value = json::parse(reply->body, error);
-  if (error || !value.is_object()) return std::unexpected(std::string(path) + ": the answer is no JSON object");
+  if (error || !value.is_object()) return std::unexpected(std::string(path) + ": the answer is not a JSON object");
   return std::move(value.as_object());
 }
 
@@ -65,7 +64,7 @@ Result<std::string> show(const Addresses& addresses, bool as_json) {
   try {
     return as_json ? json::serialize(attestation(*status, *upstreams)) + "\n" : status_text(*status, *upstreams);
   } catch (const std::exception&) {
-    return std::unexpected(std::string("the admin server is of another version of pillion"));
+    return std::unexpected(std::string("the admin server is another version of pillion"));
   }
 }
 
@@ -73,14 +72,14 @@ Result<std::string> show(const Addresses& addresses, bool as_json) {
 
 StatusCommand::StatusCommand(CLI::App& app)
     : command_(*app.add_subcommand("status", "Show the state of the running proxy")) {
-  command_.add_option("--admin", admin_, "Where its admin server listens; by default its process is asked")
+  command_.add_option("--admin", admin_, "The address of its admin server; default: the one that its process reports")
       ->type_name("ADDRESS:PORT");
   add_pid_option(command_, pid_);
-  command_.add_flag("--watch", watch_, "Show it anew each second, until interrupted");
-  command_.add_flag("--json", json_, "An attestation: what runs, and to whom it is connected, and how");
+  command_.add_flag("--watch", watch_, "Show it every second until interrupted");
+  command_.add_flag("--json", json_, "Print a JSON attestation: what runs, to which servers it is connected, and how");
   command_.footer(
-      "Says first whether DNS is well here and, if not, whose fault it is. Exits 0 where it could be asked, and 1\n"
-      "with the reason where it could not. Without --admin it has to run as the proxy's user.\n\n"
+      "Says first whether DNS works and, if not, whose fault it is. Exits 0 if the proxy answers, and 1 with the\n"
+      "reason if it does not. Without --admin, run this as the proxy's user.\n\n"
       "Example:\n"
       "  pillion status --watch\n"
       "  kubectl exec deployment/shop -c pillion -- /pillion status --json");

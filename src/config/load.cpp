@@ -81,8 +81,8 @@ void read_cache(const Section& top, Cache& cache) {
   if (cache.min_ttl <= cache.max_ttl) return;
   // If only one of the two keys is given, the default of the other does not allow its value.
   const std::string_view name = section.find("min_ttl") != nullptr ? "min_ttl" : "max_ttl";
-  section.refuse_key(name, "min_ttl is " + format_duration(cache.min_ttl) + " and max_ttl " +
-                               format_duration(cache.max_ttl) + "; allowed: min_ttl at most max_ttl");
+  section.refuse_key(name, "min_ttl is " + format_duration(cache.min_ttl) + " and max_ttl is " +
+                               format_duration(cache.max_ttl) + "; allowed: a min_ttl of at most max_ttl");
 }
 
 void read_clients(const Section& top, Clients& clients) {
@@ -108,8 +108,8 @@ void read_drain(const Section& top, Config& config) {
   if (config.drain_min <= config.drain_timeout) return;
   // If only one of the two keys is given, the default of the other does not allow its value.
   const std::string_view name = top.find("drain_min") != nullptr ? "drain_min" : "drain_timeout";
-  top.refuse_key(name, "drain_min is " + format_duration(config.drain_min) + " and drain_timeout " +
-                           format_duration(config.drain_timeout) + "; allowed: drain_min at most drain_timeout");
+  top.refuse_key(name, "drain_min is " + format_duration(config.drain_min) + " and drain_timeout is " +
+                           format_duration(config.drain_timeout) + "; allowed: a drain_min of at most drain_timeout");
 }
 
 /// Reads the `listen` of an HTTP server: one address, one of each family, or "". `taken` returns which listener
@@ -122,7 +122,7 @@ void read_http_listen(const Section& section, const std::string& path, std::vect
     if (auto problem = endpoint.port == 0 ? std::string{} : taken(endpoint); !problem.empty()) return problem;
     const bool is_second =
         std::ranges::any_of(addresses, [&](const Endpoint& other) { return is_ipv6(other) == is_ipv6(endpoint); });
-    return is_second ? " is a second address of its family" : "";
+    return is_second ? " is a second address of the same family" : "";
   };
   addresses.clear();
   const YamlEntry alone{.name = path, .mark = listen->mark, .value = listen->value};
@@ -173,13 +173,13 @@ void read_log(const Section& top, LogSettings& log) {
 YAML::Node parse_document(std::string_view yaml, Faults& faults) {
   try {
     const auto documents = YAML::LoadAll(std::string(yaml));
-    if (documents.size() > 1) faults.add(documents[1].Mark(), "a second YAML document starts here; allowed: one");
+    if (documents.size() > 1) faults.add(documents[1].Mark(), "a second YAML document starts here; allowed: only one");
     if (!documents.empty() && !documents.front().IsNull()) return documents.front();
     if (documents.size() <= 1)
       faults.add({}, "the file is empty; allowed: a mapping with " + allowed_names("") +
                          ", or {} or no file at all for the defaults");
   } catch (const YAML::DeepRecursion& error) {
-    faults.add(error.mark, "nested too deeply; allowed: lists and mappings nested like the reference's");
+    faults.add(error.mark, "the YAML is nested too deeply; allowed: lists and mappings nested as in the reference");
   } catch (const YAML::Exception& error) {
     faults.add(error.mark, "not YAML: " + error.msg + "; allowed: one YAML document");
   }

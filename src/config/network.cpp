@@ -62,7 +62,7 @@ std::expected<Network, std::string> parse_network(std::string_view text) {
   }
   network.prefix = static_cast<unsigned>(*prefix);
   const auto whole = without_host_bits(network);
-  if (whole != network) return complaint("has bits set behind its prefix; the network is " + to_string(whole));
+  if (whole != network) return complaint("has bits set after its prefix; the network is " + to_string(whole));
   return network;
 }
 

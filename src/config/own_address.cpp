@@ -31,8 +31,8 @@ bool reaches(const Endpoint& server, const Endpoint& listener) {
 std::string check_not_own(const Endpoint& server, const std::vector<Endpoint>& listeners) {
   const auto own = std::ranges::find_if(listeners, [&](const Endpoint& listener) { return reaches(server, listener); });
   if (own == listeners.end()) return {};
-  return in_quotes(to_string(server)) + " is Pillion itself (dns.listen has " + in_quotes(to_string(*own)) +
-         "), which would ask itself for ever";
+  return in_quotes(to_string(server)) + " is an address of Pillion itself (dns.listen has " +
+         in_quotes(to_string(*own)) + "): Pillion would ask itself";
 }
 
 }  // namespace pillion::config

@@ -12,7 +12,7 @@ namespace {
 
 std::string check_log_output(const std::string& written, const SyslogSettings& syslog) {
   if (written.empty() || written == "stderr") return {};
-  if (written == "syslog") return syslog.output.empty() ? "`syslog` needs syslog.output too" : "";
+  if (written == "syslog") return syslog.output.empty() ? "`syslog` also needs syslog.output" : "";
   return check_sink_address(written, {SinkKind::file, SinkKind::unix_socket});
 }
 
@@ -37,7 +37,7 @@ void read_fields(const Section& section, std::vector<QueryLogField>& fields) {
     const auto found = std::ranges::find(query_log_field_words, *text);
     const auto field = static_cast<QueryLogField>(found - query_log_field_words.begin());
     if (found == query_log_field_words.end()) {
-      refuse(in_quotes(*text) + " is none of these");
+      refuse(in_quotes(*text) + " is not a field of the query log");
     } else if (std::ranges::find(fields, field) != fields.end()) {
       refuse(in_quotes(*text) + " is given twice");
     } else {

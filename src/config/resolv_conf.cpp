@@ -36,7 +36,8 @@ std::vector<std::string> read_domains(std::span<const std::string_view> words, s
     } else if (domain == "." || std::ranges::find(domains, *domain) != domains.end()) {
       continue;
     } else if (domains.size() == most) {
-      skipped.push_back(in_quotes(word) + " stands behind " + std::to_string(most) + " others, which are the most");
+      skipped.push_back(in_quotes(word) + " comes after " + std::to_string(most) +
+                        " other domains, and no more are allowed");
     } else {
       domains.push_back(std::move(*domain));
     }

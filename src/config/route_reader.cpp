@@ -67,8 +67,8 @@ class RoutedNames {
 
   static std::string remedy(const std::string& part, const std::string& network, bool has_records) {
     if (part == network) return "; allowed: one of them";
-    if (has_records) return "; allowed: networks without that zone, since records are a zone's";
-    return "; allowed: network " + part + " in place of that zone, which is longer and wins";
+    if (has_records) return "; allowed: networks without that zone, since a zone has records and a network does not";
+    return "; allowed: network " + part + " instead of that zone: the longer prefix takes precedence";
   }
 
   std::unordered_map<std::string, Owner> owners_;  // by zone
@@ -80,7 +80,7 @@ std::string check_zone(const std::string& text) {
   const auto zone = parse_domain(text);
   if (!zone) return zone.error();
   if (zone->starts_with("*.") || zone == "*")
-    return in_quotes(text) + " has a wildcard, but a zone stands for all names that end in it";
+    return in_quotes(text) + " has a wildcard; a zone needs none, since it includes all names that end in it";
   return {};
 }
 
@@ -119,17 +119,16 @@ Route read_route(const YamlEntry& entry, const Config& config, Faults& faults) {
   if (!has_network) {
     section.require("zone");
   } else if (section.find("zone") != nullptr) {
-    section.refuse_key("network", "stands beside zone; allowed: one of them");
+    section.refuse_key("network", "is given together with zone; allowed: only one of the two");
   }
   if (section.find("records") == nullptr) {
     section.require("upstream");
   } else if (section.find("upstream") != nullptr) {
-    section.refuse_key("records", "stands beside upstream; allowed: one of them");
+    section.refuse_key("records", "is given together with upstream; allowed: only one of the two");
   } else if (has_network) {
-    section.refuse_key("records", "are not for a network; allowed: upstream for a network, records for a zone");
+    section.refuse_key("records", "are given for a network; allowed: upstream for a network, records for a zone");
   } else if (route.zone == ".") {
-    section.refuse_key("records",
-                       "are not for all names; allowed: upstream for zone `.`, records for zones beneath it");
+    section.refuse_key("records", "are given for all names; allowed: upstream for zone `.`, records for other zones");
   } else if (const auto zone = dns::parse_name(route.zone)) {
     read_records(section, *zone, route.records);
   }
@@ -145,11 +144,11 @@ void add_root_route(const Section& top, Config& config) {
   } else if (top.find("routes") != nullptr) {
     top.refuse_key(
         "routes",
-        R"(none is for zone ".", and none of several upstreams is named public; allowed: one such as {zone: ".", upstream: NAME})");
+        R"(no route is for zone ".", and none of the upstreams is named public; allowed: a route such as {zone: ".", upstream: NAME})");
   } else if (!config.upstreams.empty()) {
     top.refuse_key(
         "upstreams",
-        R"(none of several is named public, and no route says which one is asked; allowed: routes: [{zone: ".", upstream: NAME}])");
+        R"(none of the upstreams is named public, and no route says which one to ask; allowed: routes: [{zone: ".", upstream: NAME}])");
   }
 }
 
@@ -161,7 +160,7 @@ void check_all_used(const Section& top, const Config& config) {
     if (!has_upstream(config, name)) continue;  // a faulty upstream, which is reported elsewhere
     if (std::ranges::find(config.routes, name, &Route::upstream) != config.routes.end()) continue;
     top.faults().add(pair.first.Mark(), "upstreams." + name, "no route uses it",
-                     "routes with one such as {zone: example.org, upstream: " + name + "}, or no such upstream");
+                     "a route such as {zone: example.org, upstream: " + name + "}, or no upstream of this name");
   }
 }
 

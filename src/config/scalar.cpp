@@ -125,7 +125,7 @@ std::expected<std::uint32_t, std::string> parse_fraction(std::string_view text) 
       text.find_first_not_of("0123456789.") == std::string_view::npos && digits.find('.') == std::string_view::npos;
   if (!integer || !are_digits || (point != std::string_view::npos && digits.empty()))
     return complaint("is not a number such as 0.05");
-  if (digits.size() > max_digits) return complaint("has more than 9 digits behind the point");
+  if (digits.size() > max_digits) return complaint("has more than 9 decimal places");
   std::uint32_t parts = 0;
   for (std::size_t i = 0; i < max_digits; ++i)
     parts = parts * 10 + (i < digits.size() ? static_cast<std::uint32_t>(digits[i] - '0') : 0U);
@@ -158,7 +158,7 @@ std::expected<Endpoint, std::string> parse_endpoint(std::string_view text) {
   const auto address = canonical_address(bracketed ? AF_INET6 : AF_INET, std::string(host));
   // inet_pton stops at a zero byte, which a quoted YAML scalar can hold.
   if (address.empty() || host.find('\0') != std::string_view::npos) {
-    return complaint(bracketed ? "is not an IPv6 address" : "is not an IPv4 address, and names are not looked up");
+    return complaint(bracketed ? "is not an IPv6 address" : "is not an IPv4 address; host names are not allowed");
   }
 
   const auto port = parse_integer(port_text);
@@ -170,13 +170,13 @@ std::string check_tls_name(std::string_view text) {
   constexpr std::size_t longest_name = 253, longest_label = 63;  // RFC 1035 2.3.4, without the length bytes
   if (text.size() > longest_name) return in_quotes(text) + " is longer than 253 characters";
   if (canonical_address(AF_INET, std::string(text)) == text || canonical_address(AF_INET6, std::string(text)) == text) {
-    return in_quotes(text) + R"( is an address: leave tls_name out, and the certificate's IP address is verified)";
+    return in_quotes(text) + R"( is an address: without tls_name, Pillion verifies the IP address in the certificate)";
   }
   for (auto rest = text;;) {
     const auto dot = rest.find('.');
     const auto label = rest.substr(0, dot);
     if (label.empty() || label.size() > longest_label)
-      return in_quotes(text) + " has an empty label or one above 63 characters";
+      return in_quotes(text) + " has an empty label, or a label of more than 63 characters";
     const bool letters = std::ranges::all_of(label, [](char c) { return is_alphanumeric(c) || c == '-'; });
     if (!letters || label.front() == '-' || label.back() == '-') return in_quotes(text) + " is not a host name";
     if (dot == std::string_view::npos) return {};
@@ -199,7 +199,7 @@ std::string check_upstream_name(std::string_view text) {
   constexpr std::size_t longest = 63;
   const bool characters = std::ranges::all_of(text, [](char c) { return is_alphanumeric(c) || c == '-' || c == '_'; });
   if (!text.empty() && text.size() <= longest && characters) return {};
-  return in_quotes(text) + " cannot name an upstream";
+  return in_quotes(text) + " is not a name for an upstream";
 }
 
 std::string one_line(std::string_view text) {

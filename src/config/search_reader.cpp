@@ -25,7 +25,7 @@ void read_domains(const Section& section, std::vector<std::string>& domains) {
     if (!domain) {
       refuse(domain.error());
     } else if (domain == ".") {
-      refuse("`.` is every name as it stands, which is asked for in any case");
+      refuse("`.` is the root, and Pillion asks for the name itself in any case");
     } else if (std::ranges::find(domains, *domain) != domains.end()) {
       refuse(in_quotes(*domain) + " is given twice");
     } else {
@@ -60,7 +60,7 @@ std::string read_resolv_conf(const std::string& path, Search& search, std::vecto
 void check_is_false(const Section& top, const YamlEntry& entry) {
   const auto text = read_text(entry, "search", allowed_text(top.key_of("search")), top.faults());
   if (text && read_boolean(entry.value) != false)
-    top.refuse_value("search", in_quotes(*text) + " is neither the boolean false nor a mapping");
+    top.refuse_value("search", in_quotes(*text) + " is neither false nor a mapping");
 }
 
 void read_mapping(const Section& section, Search& search, std::vector<std::string>& warnings) {
@@ -69,7 +69,8 @@ void read_mapping(const Section& section, Search& search, std::vector<std::strin
 
   if (section.find("resolv_conf") == nullptr) return;
   if (section.find("domains") != nullptr || section.find("ndots") != nullptr)
-    return section.refuse_key("resolv_conf", "stands beside domains or ndots; allowed: either the file or those");
+    return section.refuse_key(
+        "resolv_conf", "is given together with domains or ndots; allowed: either resolv_conf, or domains and ndots");
   std::string path;
   section.read("resolv_conf", path,
                [&](const std::string& written) { return read_resolv_conf(written, search, warnings); });

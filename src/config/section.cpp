@@ -81,14 +81,14 @@ std::vector<YamlEntry> read_entries(const YamlEntry& entry, std::string_view sho
   std::vector<YamlEntry> entries;
   for (const auto& pair : entry.value) {
     if (!pair.first.IsScalar()) {
-      faults.add(pair.first.Mark(), shown, "has a key that is not a word", allowed);
+      faults.add(pair.first.Mark(), shown, "has a key that is not text", allowed);
       continue;
     }
     const auto& name = pair.first.Scalar();
     const auto earlier = std::ranges::find(entries, name, &YamlEntry::name);
     if (earlier != entries.end()) {
       faults.add(pair.first.Mark(), join_path(shown, one_line(name)),
-                 "is given twice, first in line " + std::to_string(earlier->mark.line + 1), "once");
+                 "is given twice, first on line " + std::to_string(earlier->mark.line + 1), "once");
       continue;
     }
     entries.push_back({.name = name, .mark = pair.first.Mark(), .value = pair.second});

@@ -25,7 +25,7 @@ std::expected<SinkAddress, std::string> parse_network_address(std::string_view t
   SinkAddress address{.kind = kind, .path = {}, .endpoint = std::move(*endpoint)};
   if (hash == std::string_view::npos) return address;
   address.tls_name = rest.substr(hash + 1);
-  if (address.tls_name.empty()) return std::unexpected(in_quotes(text) + " has no name behind #");
+  if (address.tls_name.empty()) return std::unexpected(in_quotes(text) + " has no name after #");
   if (const auto problem = check_tls_name(address.tls_name); !problem.empty()) return std::unexpected(problem);
   return address;
 }
@@ -36,23 +36,24 @@ std::expected<SinkAddress, std::string> parse_sink_address(std::string_view text
   const auto colon = text.find(':');
   const auto scheme = text.substr(0, colon);
   const auto rest = colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
-  if (colon == std::string_view::npos) return std::unexpected(in_quotes(text) + " is none of these");
+  if (colon == std::string_view::npos) return std::unexpected(in_quotes(text) + " is not a destination");
   if (scheme == "tcp") return parse_network_address(text, SinkKind::tcp, rest);
   if (scheme == "udp") return parse_network_address(text, SinkKind::udp, rest);
   if (scheme == "tls") return parse_network_address(text, SinkKind::tls, rest);
-  if (scheme != "file" && scheme != "unix") return std::unexpected(in_quotes(text) + " is none of these");
+  if (scheme != "file" && scheme != "unix") return std::unexpected(in_quotes(text) + " is not a destination");
   auto path = parse_path(text, rest);
   if (!path) return std::unexpected(path.error());
   if (scheme == "file") return SinkAddress{.kind = SinkKind::file, .path = std::move(*path)};
   if (path->size() > max_socket_path)
-    return std::unexpected(in_quotes(text) + " is too long for a socket's path: 107 bytes are the most");
+    return std::unexpected(in_quotes(text) + " is too long for the path of a socket, which has at most 107 bytes");
   return SinkAddress{.kind = SinkKind::unix_socket, .path = std::move(*path)};
 }
 
 std::string check_sink_address(std::string_view text, std::initializer_list<SinkKind> kinds) {
   const auto address = parse_sink_address(text);
   if (!address) return address.error();
-  return std::ranges::find(kinds, address->kind) != kinds.end() ? "" : in_quotes(text) + " is none of these";
+  return std::ranges::find(kinds, address->kind) != kinds.end() ? ""
+                                                                : in_quotes(text) + " is not an allowed destination";
 }
 
 }  // namespace pillion::config

@@ -91,7 +91,7 @@ std::expected<std::vector<CaCertificate>, std::string> read_ca_file(const std::s
   }
   if (certificates.empty()) return fault("has no certificate");
   for (auto& certificate : certificates) certificate.use = use_of(certificate.x509.get(), certificates);
-  if (std::ranges::none_of(certificates, is_anchor)) return fault("has no certificate of an authority");
+  if (std::ranges::none_of(certificates, is_anchor)) return fault("has no certificate of a CA");
   return certificates;
 }
 
@@ -103,7 +103,7 @@ std::expected<void, ClientFileFault> use_client_certificate(SSL_CTX* context, co
   const auto fault = [&](std::string_view name, const std::string& file, const std::string& problem) {
     SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
     auto reason = take_openssl_reason();
-    if (asked) reason = "it has a passphrase, which nobody is there to enter";
+    if (asked) reason = "it needs a passphrase, which Pillion has no way to ask for";
     return std::unexpected(ClientFileFault{name, in_quotes(file) + " " + problem + ": " + reason});
   };
   ERR_clear_error();

@@ -56,7 +56,7 @@ std::string check_tls_group(const std::string& group, std::span<const std::strin
   }
   std::vector<std::string> all(before.begin(), before.end());
   all.push_back(group);
-  if (!openssl_takes(all)) return in_quotes(group) + " is another name of a group that is given already";
+  if (!openssl_takes(all)) return in_quotes(group) + " is another name of a group that is already in the list";
   return {};
 }
 

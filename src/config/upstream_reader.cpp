@@ -17,7 +17,7 @@ namespace pillion::config {
 namespace {
 
 constexpr std::size_t max_ca_file_warnings = 20;
-constexpr std::string_view only_for_tls = "is only for protocol tls; remove it, or use `protocol: tls`";
+constexpr std::string_view only_for_tls = "is only for `protocol: tls`; remove it, or change the protocol";
 
 /// Empty if this process can open the file now; else what is wrong.
 std::string check_readable(const std::string& path) {
@@ -77,7 +77,7 @@ void read_servers(const Section& upstream_section, bool may_use_tls, const std::
     if (known) {
       upstream_section.faults().add(value_mark(element),
                                     element.name + ": " + in_quotes(to_string(server.endpoint)) +
-                                        " is given twice; allowed: each address once in an upstream");
+                                        " is given twice; allowed: each address once for each upstream");
     }
     servers.push_back(std::move(server));
   }
@@ -92,7 +92,8 @@ std::vector<std::string> surprises_of(const std::vector<CaCertificate>& certific
                       " is a trust anchor, since the file does not have its issuer, " +
                       in_quotes(certificate.issuer()));
     } else if (certificate.use == CaUse::none) {
-      texts.push_back("the certificate " + in_quotes(certificate.subject()) + " is not a CA's, and is not used");
+      texts.push_back("the certificate " + in_quotes(certificate.subject()) +
+                      " is not a CA certificate; Pillion does not use it");
     }
   }
   return texts;
@@ -121,8 +122,8 @@ void read_client_certificate(const Section& section, Tls& tls) {
   };
   const bool has_cert = is_given("client_cert");
   const bool has_key = is_given("client_key");
-  if (has_cert && !has_key) section.refuse_key("client_cert", "needs client_key too; allowed: both or neither");
-  if (has_key && !has_cert) section.refuse_key("client_key", "needs client_cert too; allowed: both or neither");
+  if (has_cert && !has_key) section.refuse_key("client_cert", "is given without client_key; allowed: both or neither");
+  if (has_key && !has_cert) section.refuse_key("client_key", "is given without client_cert; allowed: both or neither");
   if (!has_cert || !has_key || section.faults().size() > known) return;
   if (const auto usable = check_client_certificate(tls.client_cert, tls.client_key); !usable)
     section.refuse_value(usable.error().key, usable.error().problem);
@@ -145,7 +146,7 @@ void check_default_ca_file(const std::string& name, const YAML::Mark& mark, Faul
   const auto problem = check_readable(Tls{}.ca_file);
   if (problem.empty()) return;
   const auto& known = key("upstreams.NAME.tls.ca_file");
-  faults.add(mark, "upstreams." + name + ".tls.ca_file", "the default " + problem, allowed_text(known));
+  faults.add(mark, "upstreams." + name + ".tls.ca_file", "the default file " + problem, allowed_text(known));
 }
 
 Upstream read_upstream(const YamlEntry& entry, const std::vector<Endpoint>& listeners, Faults& faults,
@@ -185,7 +186,7 @@ void read_upstreams(const Section& top, Config& config, std::vector<std::string>
       check_default_ca_file(upstream.name, YAML::Mark{}, top.faults());
       for (const auto& server : upstream.servers) {
         if (const auto problem = check_not_own(server.endpoint, config.dns.listen); !problem.empty())
-          top.refuse_key("dns", problem + "; allowed: another address or port, or upstreams of your own");
+          top.refuse_key("dns", problem + "; allowed: another address or port, or other upstreams");
       }
     }
     return;

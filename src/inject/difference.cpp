@@ -142,11 +142,11 @@ class Comparison {
     const auto there = find_container(pod_);
     const auto to_be = find_container(wanted_);
     if (!to_be || to_be->container == nullptr) return;
-    if (!there || there->container == nullptr) return say("no container pillion");
+    if (!there || there->container == nullptr) return say("the container pillion is missing");
     auto keys = differing_keys(*there->container, *to_be->container);
     if (keys.erase("image") > 0) say("image " + image(*there->container) + " instead of " + image(*to_be->container));
     if (there->list != to_be->list) {
-      say("the container among " + std::string(there->list) + " instead of " + std::string(to_be->list));
+      say("the container is in " + std::string(there->list) + " instead of " + std::string(to_be->list));
     } else if (there->place != to_be->place) {
       say("the container is not the first of " + std::string(to_be->list));
     }

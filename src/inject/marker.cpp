@@ -51,7 +51,7 @@ std::expected<std::optional<Marker>, std::string> find_marker(const json::value&
   auto marker = parse_marker(*text);
   if (marker) return marker;
   return std::unexpected("the annotation " + std::string(marker_annotation) +
-                         " cannot be read: take Pillion out of the pod by hand, and this annotation with it");
+                         " cannot be read: remove Pillion and this annotation from the pod by hand");
 }
 
 }  // namespace pillion::inject

@@ -34,34 +34,35 @@ std::optional<unsigned> whole_number(std::string_view text) {
 Obstacle host_network(const json::value& pod) {
   const auto* const found = find(pod, "/spec/hostNetwork");
   if (found == nullptr || !found->is_bool() || !found->get_bool()) return std::nullopt;
-  return "hostNetwork is true: port 53 there is the node's, and the kubelet refuses the pod's sysctl. The mode "
-         "daemonset of the chart pillion serves nodes";
+  return "hostNetwork is true: the kubelet refuses such a pod the sysctl for port 53, and port 53 of the node is not "
+         "Pillion's. Use mode: daemonset of the chart pillion";
 }
 
 Obstacle windows(const json::value& pod) {
   if (text_at(pod, "/spec/os/name") != "windows" && text_at(pod, "/spec/nodeSelector/kubernetes.io~1os") != "windows")
     return std::nullopt;
-  return "the pod is for Windows, for which there is no image";
+  return "the pod runs on Windows, and Pillion only on Linux";
 }
 
 Obstacle dns_policy(const json::value& pod) {
   const auto policy = text_at(pod, "/spec/dnsPolicy");
   if (policy.empty() || policy == "ClusterFirst") return std::nullopt;
   return "dnsPolicy is " + std::string(policy) +
-         ": the pod does not ask the cluster's DNS, and so is not to ask Pillion instead. Take dnsPolicy out";
+         ": the pod asks other name servers than the cluster's DNS. Remove dnsPolicy to have Pillion";
 }
 
 Obstacle name_servers(const json::value& pod) {
   if (items_at(pod, "/spec/dnsConfig/nameservers").empty()) return std::nullopt;
-  return "dnsConfig.nameservers would be asked around Pillion: take them out, and make them an upstream in its "
-         "configuration";
+  return "dnsConfig.nameservers has name servers, which the pod would ask instead of Pillion. Remove them, and make "
+         "them an "
+         "upstream of Pillion's configuration";
 }
 
 Obstacle foreign_container(const json::value& pod) {
   for (const auto list : container_lists) {
     for (const auto& each : items_at(pod, list)) {
       if (text_at(each, "/name") == container_name)
-        return "a container is named pillion that this program has not put there: take it out, or rename it";
+        return "a container is named pillion, and this program has not added it: remove or rename it";
     }
   }
   return std::nullopt;
@@ -78,7 +79,7 @@ Obstacle foreign_volume(const json::value& pod, const Options& options) {
                          });
     if (is_ours)
       return "a volume is named " + std::string(text_at(volume, "/name")) +
-             " that this program has not put there: rename it";
+             ", and this program has not added it: rename it";
   }
   return std::nullopt;
 }
@@ -90,7 +91,7 @@ Obstacle sysctl(const json::value& pod) {
     const auto port = whole_number(value);
     if (port && *port <= 53) continue;
     return "securityContext.sysctls has " + std::string(port_sysctl_name) + " \"" + std::string(value) +
-           "\", with which Pillion cannot listen on port 53: it is to be at most 53, or left out";
+           "\", with which Pillion cannot listen on port 53: set it to 53 or less, or remove it";
   }
   return std::nullopt;
 }
@@ -110,8 +111,8 @@ Obstacle taken_port(const json::value& pod, const Options& options) {
                  std::to_string(port->get_int64()) + ", which Pillion needs: ";
         };
         if (port->get_int64() == 53 && (is_tcp || protocol == "UDP"))
-          return start() + "the containers of a pod share their ports, and 53 is the DNS'";
-        if (port->get_int64() == options.http_port && is_tcp) return start() + "give Pillion another one, as httpPort";
+          return start() + "all containers of a pod share its ports. Give the container another port";
+        if (port->get_int64() == options.http_port && is_tcp) return start() + "set httpPort to another port";
       }
     }
   }
@@ -169,9 +170,9 @@ Obstacle find_malformation(const json::value& pod) {
     if (ok) continue;
     std::string path(pointer.substr(1));
     std::ranges::replace(path, '/', '.');
-    return path + " is to be " + (kind == JsonType::map ? "a map" : kind == JsonType::list ? "a list" : "text");
+    return path + " must be " + (kind == JsonType::map ? "a map" : kind == JsonType::list ? "a list" : "text");
   }
-  if (items_at(pod, "/spec/containers").empty()) return "spec.containers is missing: it is to be a list";
+  if (items_at(pod, "/spec/containers").empty()) return "spec.containers is missing: it must be a list of containers";
   return std::nullopt;
 }
 
@@ -196,8 +197,8 @@ Obstacle find_mesh_obstacle(const json::value& pod, const Options& options) {
     if (found == nullptr) continue;
     for (const auto port : ports) {
       if (!has_port(*found, port))
-        return "the annotation " + std::string(annotation) + " is there without Pillion's port: add " +
-               std::to_string(port) + " to it";
+        return "the annotation " + std::string(annotation) + " does not have Pillion's port: add " +
+               std::to_string(port);
     }
   }
   return std::nullopt;

@@ -26,23 +26,22 @@ bool is_object_name(std::string_view text) {
 }
 
 std::string check_object_name(std::string_view text) {
-  return is_object_name(text) ? "" : "is to be the name of a ConfigMap";
+  return is_object_name(text) ? "" : "must be the name of a ConfigMap";
 }
 
 std::string check_image(std::string_view text) {
   const bool ok = !text.empty() && std::ranges::none_of(text, [](unsigned char c) { return std::isspace(c) != 0; });
-  return ok ? "" : "is to be an image, such as registry.example/pillion:0.1.0";
+  return ok ? "" : "must be an image, such as registry.example/pillion:0.1.0";
 }
 
 std::string check_boolean(std::string_view text) {
-  return text == "true" || text == "false" ? "" : R"(is to be "true" or "false")";
+  return text == "true" || text == "false" ? "" : R"(must be "true" or "false")";
 }
 
 std::string check_config_text(std::string_view text) {
   const auto documents = read_documents(text);
   const bool is_map = documents && documents->size() == 1 && documents->front().value.is_object();
-  return is_map ? ""
-                : "is to be the text of pillion.yaml, which is a map" + (documents ? "" : ": " + documents.error());
+  return is_map ? "" : "must be the text of pillion.yaml, which is a map" + (documents ? "" : ": " + documents.error());
 }
 
 void set_resource(Options& options, std::string_view kind, std::string_view what, std::string_view quantity) {
@@ -96,7 +95,7 @@ std::string check_quantity(std::string_view text) {
     if (suffix.starts_with('-') || suffix.starts_with('+')) suffix.remove_prefix(1);
     is_suffix = !suffix.empty() && std::ranges::all_of(suffix, is_digit);
   }
-  return is_number && is_above_zero && is_suffix ? "" : "is to be a quantity above zero, such as 64Mi or 100m";
+  return is_number && is_above_zero && is_suffix ? "" : "must be a quantity above zero, such as 64Mi or 100m";
 }
 
 std::expected<Options, std::string> with_overrides(const json::value& pod, Options options) {
@@ -108,10 +107,10 @@ std::expected<Options, std::string> with_overrides(const json::value& pod, Optio
     const auto name = full.substr(annotation_prefix.size());
     const auto* const found = std::ranges::find(overrides, name, &Override::name);
     if (found == overrides.end())
-      return std::unexpected("the annotation " + std::string(full) + " is not known; behind " +
-                             std::string(annotation_prefix) + " there are " + override_names());
+      return std::unexpected("the annotation " + std::string(full) + " is not known; after " +
+                             std::string(annotation_prefix) + " these are allowed: " + override_names());
     const auto* const text = value.if_string();
-    const auto problem = text == nullptr ? std::string("is to be text") : found->check(*text);
+    const auto problem = text == nullptr ? std::string("must be text") : found->check(*text);
     if (!problem.empty()) return std::unexpected("the annotation " + std::string(full) + ' ' + problem);
     found->apply(options, *text);
   }
@@ -120,8 +119,8 @@ std::expected<Options, std::string> with_overrides(const json::value& pod, Optio
   };
   if (has("config") && has("config-map"))
     return std::unexpected(
-        "there are both annotations, pillion.dev/config and pillion.dev/config-map: one of the two is "
-        "to say the configuration");
+        "the annotations pillion.dev/config and pillion.dev/config-map are both given; allowed: only one of the "
+        "two");
   return options;
 }
 

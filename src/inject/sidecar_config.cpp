@@ -111,7 +111,7 @@ std::string default_upstream(const json::object& upstreams, Faults& faults) {
     ++count;
   }
   if (count == 1) return last;
-  faults.push_back("config.routes: needs a route for the zone \".\": there are the upstreams " + names +
+  faults.push_back("config.routes: needs a route for the zone \".\": the upstreams are " + names +
                    ", and none is named public");
   return {};
 }
@@ -121,12 +121,13 @@ std::string default_upstream(const json::object& upstreams, Faults& faults) {
 std::string check_cluster_address(const ConfigValues& values) {
   const auto& address = values.cluster_address;
   if (address.empty())
-    return "is not known. It is the nameserver in /etc/resolv.conf of any pod without Pillion; to do without the "
-           "cluster's names: clusterDNS.enabled: false";
+    return "is not given. It is the nameserver in /etc/resolv.conf of any pod without Pillion. If pods need no names "
+           "of "
+           "the cluster, set clusterDNS.enabled: false";
   const bool is_address = config::parse_endpoint(bracketed(address) + ":53").has_value();
   const bool is_ipv6 = address.contains(':');
   if (!is_address || is_ipv6 == values.ipv6) return {};
-  return "`" + address + "` is of the other family than ipFamily, which is to be the family of the pods' first address";
+  return "`" + address + "` is not of the family of ipFamily, which must be that of the pods' first address";
 }
 
 void add_cluster(const ConfigValues& values, json::object& upstreams, Routes& routes, Faults& faults) {
@@ -204,7 +205,7 @@ json::object sidecar_config(const ConfigValues& values, Faults& faults) {
 Faults check_config(std::string_view text) {
   const auto documents = read_documents(text);
   if (!documents) return {documents.error()};
-  if (documents->size() != 1 || !documents->front().value.is_object()) return {"is to be one map"};
+  if (documents->size() != 1 || !documents->front().value.is_object()) return {"must be one map"};
   auto config = documents->front().value.get_object();
   strip_files(config);
   Faults faults;

@@ -74,7 +74,7 @@ Patch patch_for(const json::value& pod, const PodTemplate& workload, const Optio
   // Tested last, so that a permanent obstacle is reported instead.
   if (patch && own.empty() && options.cluster_searches)
     return std::unexpected(Reason{.kind = Reason::Kind::obstacle,
-                                  .text = "its namespace is not known, with which its search list begins: say it by "
+                                  .text = "its namespace, with which its search list begins, is not known: give it by "
                                           "--namespace, or in its metadata"});
   return patch;
 }
@@ -91,9 +91,9 @@ class Check {
       note.text = marker.error();
     } else if (is_opted_out(pod) && !*marker) {
       note.kind = Note::Kind::opted_out;
-      note.text = "is to stay without Pillion";
+      note.text = "has no Pillion, as its label says";
     } else if (!*marker) {
-      note.text = "is without Pillion";
+      note.text = "has no Pillion";
     } else {
       note.text = fault(pod, workload, **marker);
       if (note.text.empty()) note.kind = Note::Kind::unchanged;
@@ -106,13 +106,14 @@ class Check {
   [[nodiscard]] std::string fault(const json::value& pod, const PodTemplate& workload, const Marker& marker) const {
     const auto difference = find_difference(pod, workload);
     if (marker.version != version_)
-      return "has Pillion " + marker.version + ", and this is " + version_ +
-             (difference.empty() ? "" : ", which would change it: " + difference);
+      return "has Pillion " + marker.version + ", and this program is " + version_ +
+             (difference.empty() ? "" : ", which would change " + difference);
     const auto first = waited_for(pod);
     if (!first.empty())
       return "has " + std::string(first) +
-             " in front of Pillion, which starts only once that is ready: if it waits for a name, neither starts";
-    return difference.empty() ? "" : "has another Pillion than the values want: " + difference;
+             " before Pillion, and Pillion starts only once that is ready: if that waits for a name, neither becomes "
+             "ready";
+    return difference.empty() ? "" : "has another Pillion than the values specify: " + difference;
   }
 
   [[nodiscard]] std::string find_difference(const json::value& pod, const PodTemplate& workload) const {

@@ -27,7 +27,7 @@ void ValueSection::read(std::string_view key, std::string& out) {
   if (found->is_string()) {
     out = found->get_string();
   } else {
-    refuse(key, "is to be text; a number stands in quotes");
+    refuse(key, "must be text; write a number in quotes");
   }
 }
 
@@ -37,7 +37,7 @@ void ValueSection::read(std::string_view key, bool& out) {
   if (found->is_bool()) {
     out = found->get_bool();
   } else {
-    refuse(key, "is to be true or false");
+    refuse(key, "must be true or false");
   }
 }
 
@@ -47,7 +47,7 @@ void ValueSection::read(std::string_view key, json::array& out) {
   if (found->is_array()) {
     out = found->get_array();
   } else {
-    refuse(key, "is to be a list");
+    refuse(key, "must be a list");
   }
 }
 
@@ -57,14 +57,14 @@ void ValueSection::read(std::string_view key, json::object& out) {
   if (found->is_object()) {
     out = found->get_object();
   } else {
-    refuse(key, "is to be a map");
+    refuse(key, "must be a map");
   }
 }
 
 void ValueSection::read(std::string_view key, std::vector<std::string>& out) {
   json::array items;
   read(key, items);
-  if (!std::ranges::all_of(items, &json::value::is_string)) return refuse(key, "is to be a list of text");
+  if (!std::ranges::all_of(items, &json::value::is_string)) return refuse(key, "must be a list of text");
   if (!members_.contains(key)) return;
   out.clear();
   for (const auto& item : items) out.emplace_back(item.get_string());
@@ -74,7 +74,7 @@ std::optional<std::int64_t> ValueSection::read_number(std::string_view key, std:
   const auto* const found = take(key);
   if (found == nullptr) return std::nullopt;
   if (found->is_int64() && found->get_int64() >= low && found->get_int64() <= high) return found->get_int64();
-  refuse(key, "is to be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
+  refuse(key, "must be a whole number from " + std::to_string(low) + " to " + std::to_string(high));
   return std::nullopt;
 }
 
@@ -82,7 +82,7 @@ std::optional<ValueSection> ValueSection::section(std::string_view key) {
   const auto* const found = take(key);
   if (found == nullptr) return std::nullopt;
   if (const auto* const members = found->if_object()) return ValueSection(*members, shown(key), faults_);
-  refuse(key, "is to be a map");
+  refuse(key, "must be a map");
   return std::nullopt;
 }
 

@@ -62,17 +62,17 @@ std::string read_image(ValueSection& top, const std::string& version, Options& o
     image->finish();
   }
   if (repository.empty())
-    top.refuse("image.repository", "is to be where your image of Pillion is, such as registry.example/pillion");
+    top.refuse("image.repository", "must be the repository of your image of Pillion, such as registry.example/pillion");
   return digest.empty() ? repository + ':' + (tag.empty() ? version : tag) : repository + '@' + digest;
 }
 
 void read_family(ValueSection& top, Options& options) {
   std::string family = "IPv4";
   top.read("ipFamily", family);
-  if (family != "IPv4" && family != "IPv6") top.refuse("ipFamily", "is to be IPv4 or IPv6");
+  if (family != "IPv4" && family != "IPv6") top.refuse("ipFamily", "must be IPv4 or IPv6");
   options.ipv6 = family == "IPv6";
   if (const auto port = top.read_number("httpPort", 1, 65535)) options.http_port = static_cast<std::uint16_t>(*port);
-  if (options.http_port == 53) top.refuse("httpPort", "53 is the DNS'");
+  if (options.http_port == 53) top.refuse("httpPort", "port 53 is for DNS");
 }
 
 void read_resolver(ValueSection& top, Options& options) {
@@ -93,7 +93,7 @@ void read_cluster(ValueSection& top, ConfigValues& config, Options& options) {
     cluster->read("enabled", config.cluster_dns);
     cluster->read("address", config.cluster_address);
     if (!config.cluster_address.empty() && !config::parse_endpoint(bracketed(config.cluster_address) + ":53"))
-      cluster->refuse("address", "`" + config.cluster_address + "` is no IP address; it has no port");
+      cluster->refuse("address", "`" + config.cluster_address + "` is not an IP address (without a port)");
     cluster->read("domain", config.cluster_domain);
     cluster->read("networks", config.cluster_networks);
     cluster->pass_over("lookup");
@@ -114,7 +114,7 @@ void read_files(ValueSection& top, Options& options) {
     ca->finish();
   }
   if (!options.ca_config_map.empty() && !options.ca_secret.empty())
-    top.refuse("ca", "is to have configMapName or secretName, not both");
+    top.refuse("ca", "must have configMapName or secretName, not both");
   top.read("extraVolumes", options.extra_volumes);
   top.read("extraVolumeMounts", options.extra_volume_mounts);
   top.read("extraEnv", options.extra_env);
@@ -128,7 +128,7 @@ void read_mesh(ValueSection& top, Options& options) {
   } else if (mesh == "linkerd") {
     options.mesh = Mesh::linkerd;
   } else if (mesh != "none") {
-    top.refuse("mesh", "is to be none, istio or linkerd");
+    top.refuse("mesh", "must be none, istio or linkerd");
   }
 }
 
@@ -136,7 +136,7 @@ void read_platform(ValueSection& top, ConfigValues& config, Options& options) {
   std::string text = "none";
   top.read("platform", text);
   const auto platform = platform_from(text);
-  if (!platform) return top.refuse("platform", "is to be none, gke, eks, aks or openshift");
+  if (!platform) return top.refuse("platform", "must be none, gke, eks, aks or openshift");
   config.platform = *platform;
   if (*platform != Platform::openshift) return;
   // An OpenShift namespace has its own range of users, and the constraint restricted-v2 rejects any other user.
@@ -154,7 +154,7 @@ void check_resources(ValueSection& top, const json::object& resources) {
       const auto* const text = amount.if_string();
       const std::string problem = text != nullptr      ? check_quantity(*text)
                                   : amount.is_number() ? ""
-                                                       : "is to be a quantity";
+                                                       : "must be a quantity";
       if (!problem.empty()) top.refuse("resources." + std::string(kind) + '.' + std::string(what), problem);
     }
   }
@@ -177,14 +177,15 @@ void read_chart_only(ValueSection& top, const Options& options) {
   top.pass_over("libraryVersion");
   json::object global;
   top.read("global", global);
-  if (!global.empty()) top.refuse("global", "is Helm's: say it without global");
+  if (!global.empty()) top.refuse("global", "is for Helm: give the values without global");
   std::string change = "roll";
   top.read("configChange", change);
   if (change != "roll" && change != "reload") {
-    top.refuse("configChange", "is to be roll or reload");
+    top.refuse("configChange", "must be roll or reload");
   } else if (change == "reload" && options.config_map.empty()) {
-    top.refuse("configChange",
-               "reload needs a ConfigMap, which is not made here: make one, and name it as existingConfigMap");
+    top.refuse(
+        "configChange",
+        "reload needs a ConfigMap, which this program does not make: make one, and set existingConfigMap to its name");
   }
 }
 

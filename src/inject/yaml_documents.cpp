@@ -33,7 +33,7 @@ class Problem : public std::runtime_error {
 class Converter {
  public:
   json::value convert(const YAML::Node& node) {
-    if (++nodes_ > max_nodes) throw Problem(node.Mark(), "the document's aliases stand for too much");
+    if (++nodes_ > max_nodes) throw Problem(node.Mark(), "the document has too many nodes with its aliases expanded");
     switch (node.Type()) {
       case YAML::NodeType::Scalar:
         return scalar(node);
@@ -61,11 +61,10 @@ class Converter {
   json::value map(const YAML::Node& node) {
     json::object members;
     for (const auto& entry : node) {
-      if (!entry.first.IsScalar()) throw Problem(entry.first.Mark(), "a key is to be text");
+      if (!entry.first.IsScalar()) throw Problem(entry.first.Mark(), "a key must be text");
       if (is_merge(entry.first)) continue;
       const auto key = text_of(entry.first.Scalar());
-      if (members.contains(key))
-        throw Problem(entry.first.Mark(), "the key `" + key + "` is there twice: of the two only one would be heard");
+      if (members.contains(key)) throw Problem(entry.first.Mark(), "the key `" + key + "` is given twice");
       members.emplace(key, convert(entry.second));
     }
     for (const auto& entry : node) {
@@ -84,7 +83,7 @@ class Converter {
       auto merged = convert(from);
       for (auto& [key, value] : merged.get_object()) members.emplace(key, std::move(value));
     } else {
-      throw Problem(from.Mark(), "`<<` is to be a map, or a list of maps");
+      throw Problem(from.Mark(), "`<<` must be a map, or a list of maps");
     }
   }
 
@@ -136,7 +135,7 @@ std::expected<std::vector<YamlDocument>, std::string> read_documents(std::string
     } catch (const Problem& problem) {
       return std::unexpected(place(problem.line, problem.column, lines, problem.what()));
     } catch (const YAML::DeepRecursion& error) {
-      return std::unexpected(place(error.mark.line, error.mark.column, lines, "too many levels"));
+      return std::unexpected(place(error.mark.line, error.mark.column, lines, "the YAML is nested too deeply"));
     } catch (const YAML::ParserException& error) {
       return std::unexpected(place(error.mark.line, error.mark.column, lines, error.msg));
     }

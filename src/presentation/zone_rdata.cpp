@@ -69,7 +69,7 @@ std::expected<dns::Buffer, std::string> read_hex(Words words) {
       high = high < 0 ? digit : -1;
     }
   }
-  if (high >= 0) return std::unexpected("half a byte at the end of the hexadecimal digits; allowed: two for each byte");
+  if (high >= 0) return std::unexpected("the number of hexadecimal digits is odd; allowed: two for each byte");
   return bytes;
 }
 
@@ -81,12 +81,12 @@ class RdataReader {
   [[nodiscard]] std::expected<dns::Buffer, std::string> read(std::string_view layout) {
     for (const auto field : layout) {
       if (words_.empty())
-        return std::unexpected("the rdata of " + type_to_text(type_) + " ends too early" + example_text(type_));
+        return std::unexpected("the rdata of " + type_to_text(type_) + " is incomplete" + example_text(type_));
       if (auto problem = read_field(field); !problem.empty()) return std::unexpected(std::move(problem));
     }
     if (!words_.empty())
-      return std::unexpected(shown(words_.front().text) + " behind the rdata of " + type_to_text(type_) +
-                             " is too much" + example_text(type_));
+      return std::unexpected(shown(words_.front().text) + " follows the rdata of " + type_to_text(type_) +
+                             ", which is complete" + example_text(type_));
     return std::move(rdata_);
   }
 
@@ -122,7 +122,7 @@ class RdataReader {
       case 'x':
         return take_bytes(read_hex(std::exchange(words_, {})));
       default:
-        return "a field that has no text here";
+        return "a field of this type cannot be read from text";
     }
   }
 
@@ -231,7 +231,7 @@ std::expected<dns::Buffer, std::string> read_zone_rdata(std::uint16_t rr_type, W
     return read_generic(rr_type, words.subspan(1));
   const auto layout = dns::rdata_layout(rr_type);
   if (layout.empty() || layout.find_first_not_of(readable_fields) != std::string_view::npos)
-    return std::unexpected("the rdata of " + type_to_text(rr_type) + " is only read in hexadecimal (RFC 3597)" +
+    return std::unexpected("the rdata of " + type_to_text(rr_type) + " can be given only in hexadecimal (RFC 3597)" +
                            example_text(rr_type));
   auto rdata = RdataReader(rr_type, words, origin).read(layout);
   if (rdata && rdata->size() > max_rdata_size)

@@ -42,8 +42,9 @@ bool is_other_class(std::string_view word) {
 std::expected<dns::Buffer, std::string> read_owner(const Word& word, dns::Bytes origin) {
   auto owner = read_zone_name(word, origin);
   if (!owner || dns::NameView(*owner).is_within(origin)) return owner;
-  return std::unexpected(shown(word.text) + " lies outside of the zone; allowed: a name within " +
-                         shown(dns::to_text(origin)) + ", or one without the final dot, which is completed by that");
+  return std::unexpected(shown(word.text) + " is outside the zone; allowed: a name within " +
+                         shown(dns::to_text(origin)) +
+                         ", or a name without the final dot, to which Pillion appends the zone");
 }
 
 // The fields between owner and rdata.
@@ -58,7 +59,7 @@ std::string check_type(std::uint16_t type) {
   if (type == 0 || type == dns::type::opt || (type >= 128 && type <= 255))
     return type_to_text(type) + " is not a type that a zone can hold; allowed: types of data, such as A, AAAA or TXT";
   if (type == dns::type::dname)
-    return "DNAME is not answered from records; allowed: a CNAME for each name, or the wildcard `*`";
+    return "a zone cannot have DNAME records here; allowed: a CNAME for each name, or the wildcard `*`";
   return {};
 }
 
@@ -102,7 +103,7 @@ std::expected<dns::ZoneRecord, std::string> parse_zone_record(std::string_view l
   const auto split = split_zone_line(line);
   if (!split) return std::unexpected(split.error());
   Words words = *split;
-  if (words.empty()) return std::unexpected("holds no record; allowed: " + std::string(form));
+  if (words.empty()) return std::unexpected("the text has no record; allowed: " + std::string(form));
   const auto first = words.front();
   if (first.text.starts_with('$') && !first.quoted)
     return std::unexpected(shown(first.text) + " is a directive; allowed: records, relative to " +

@@ -48,7 +48,8 @@ std::expected<std::vector<Word>, std::string> split_zone_line(std::string_view l
       at = std::min(line.find('\n', at), line.size());
     } else if (c == '\n') {
       if (open == 0 && line.find_first_not_of(" \t\r\n", at) != std::string_view::npos)
-        return std::unexpected("goes on in a second line; allowed: one record, continued only inside of parentheses");
+        return std::unexpected(
+            "the text continues on a second line; allowed: one record, with line breaks only inside parentheses");
       ++at;
     } else if (blanks.find(c) != std::string_view::npos) {
       ++at;
@@ -56,12 +57,13 @@ std::expected<std::vector<Word>, std::string> split_zone_line(std::string_view l
       ++open;
       ++at;
     } else if (c == ')') {
-      if (open == 0) return std::unexpected("`)` without a `(` before it; allowed: both, or `\\)` for the character");
+      if (open == 0) return std::unexpected("`)` has no `(` before it; allowed: both, or `\\)` for the character");
       --open;
       ++at;
     } else if (c == '"') {
       const auto end = end_of_quoted(line, at + 1);
-      if (!end) return std::unexpected("a quotation mark without its end; allowed: both, or `\\\"` for the character");
+      if (!end)
+        return std::unexpected("a quotation mark has no closing one; allowed: both, or `\\\"` for the character");
       words.push_back({.text = line.substr(at + 1, *end - at - 1), .quoted = true});
       at = *end + 1;
     } else {
@@ -70,7 +72,7 @@ std::expected<std::vector<Word>, std::string> split_zone_line(std::string_view l
       at = end;
     }
   }
-  if (open != 0) return std::unexpected("`(` without a `)` behind it; allowed: both, or `\\(` for the character");
+  if (open != 0) return std::unexpected("`(` has no `)` after it; allowed: both, or `\\(` for the character");
   return words;
 }
 
@@ -114,15 +116,14 @@ std::expected<dns::Buffer, std::string> read_zone_name(const Word& word, dns::By
   if (!name) return std::unexpected(shown(word.text) + " is not a name: " + name.error() + std::string(allowed));
   if (is_absolute(word.text)) return name;
   if (origin.size() > 1 && dns::NameView(*name).is_within(origin)) {
-    return std::unexpected(shown(word.text) + " ends in the zone's name but not in a dot, and would be completed by " +
-                           shown(dns::to_text(origin)) +
-                           " again; allowed: a final dot, or the name without the zone's");
+    return std::unexpected(shown(word.text) + " ends in the zone's name but not in a dot: Pillion would append " +
+                           shown(dns::to_text(origin)) + " to it; allowed: a final dot, or the name without the zone");
   }
   name->pop_back();
   dns::append(*name, origin);
   if (name->size() > dns::max_name_size)
-    return std::unexpected(shown(word.text) + " is too long once completed by " + shown(dns::to_text(origin)) +
-                           std::string(allowed));
+    return std::unexpected(shown(word.text) + " is too long with the zone appended, which is " +
+                           shown(dns::to_text(origin)) + std::string(allowed));
   return name;
 }
 

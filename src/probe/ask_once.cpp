@@ -60,11 +60,11 @@ class SingleExchange {
   void judge(runtime::Time started) {
     reply_.elapsed = std::chrono::duration_cast<std::chrono::microseconds>(loop_.clock().refresh() - started);
     if (query_.is_under_way()) {
-      problem_ = "nothing within " + std::to_string(patience_.count() / 1000) + " s";
+      problem_ = "no reply within " + std::to_string(patience_.count() / 1000) + " s";
     } else if (!query_.reply()) {
       problem_ = upstream::traits(query_.error().value_or(upstream::Error::closed)).text;
     } else if (reply_.message.empty()) {
-      problem_ = "its reply is " + presentation::rcode_to_text(query_.reply()->rcode) + " without a question";
+      problem_ = "the reply is " + presentation::rcode_to_text(query_.reply()->rcode) + " without a question";
     }
   }
 

@@ -29,7 +29,8 @@ std::string chosen_yaml(const std::vector<config::Upstream>& known, const std::v
       const bool has_better = std::ranges::any_of(servers, [&](const ProbedServer& other) {
         return other.target.upstream == target.upstream && !has_failed(other.findings);
       });
-      comments += "# " + address + (has_better ? " left out: " : " has failed, and no other is there: ") +
+      comments += "# " + address +
+                  (has_better ? " left out: " : " has failed, and the upstream has no other server: ") +
                   findings.front().text + "\n";
     } else if (figures.tls && !figures.tls->chain.empty()) {
       comments += "# " + address + " may be pinned: \"" + figures.tls->chain.front().pin + "\"\n";

@@ -33,7 +33,7 @@ std::string explanation(const ProbeTarget& target, const ProbeFigures& figures) 
   const auto& own = chain.front();
   switch (figures.failure->error) {
     case upstream::Error::certificate_name:
-      return fmt::format("wanted {}, the certificate is for {}",
+      return fmt::format("the name must be {}, and the certificate is for {}",
                          target.server.tls_name.empty() ? target.server.endpoint.address : target.server.tls_name,
                          listed(own.names));
     case upstream::Error::certificate_untrusted:
@@ -47,7 +47,7 @@ std::string explanation(const ProbeTarget& target, const ProbeFigures& figures) 
                  : fmt::format("{} was valid until {}", ends->subject, date_text(ends->not_after));
     }
     case upstream::Error::pin_mismatch:
-      return fmt::format("its pin is {}", own.pin);
+      return fmt::format("the pin of the certificate is {}", own.pin);
     default:
       return {};
   }
@@ -78,35 +78,35 @@ class Findings {
 
 void judge_latency(std::string_view kind, const LatencyFigures& figures, Findings& findings) {
   const auto unanswered =
-      fmt::format("{} of {} queries for {} were not answered", figures.unanswered, figures.asked, kind);
+      fmt::format("the server did not answer {} of {} queries for {}", figures.unanswered, figures.asked, kind);
   // A few lost datagrams are only a warning.
   const bool are_many = 10 * figures.unanswered >= figures.asked;
   findings.fail_if(figures.unanswered > 0 && are_many, unanswered);
   findings.warn_if(figures.unanswered > 0 && !are_many, unanswered);
   if (figures.refused > 0) {
-    findings.failed(fmt::format("{} of {} queries for {} were answered {}", figures.refused, figures.asked, kind,
-                                presentation::rcode_to_text(*figures.rcode)));
+    findings.failed(fmt::format("the server answered {} of {} queries for {} with {}", figures.refused, figures.asked,
+                                kind, presentation::rcode_to_text(*figures.rcode)));
   }
 }
 
 void judge_tls(const TlsFigures& tls, std::int64_t days, Findings& findings) {
-  findings.warn_if(days <= few_days, fmt::format("a certificate of its chain ends in {} days", days));
-  findings.warn_if(!tls.resumed, "it does not resume sessions: each new connection costs a full handshake");
+  findings.warn_if(days <= few_days, fmt::format("a certificate of the server's chain expires in {} days", days));
+  findings.warn_if(!tls.resumed, "the server does not resume sessions: each new connection costs a full handshake");
 }
 
 void judge_answers(const ProbeFigures& figures, bool is_stream, bool is_general, Findings& findings) {
   const auto& large = figures.large_answer;
-  findings.fail_if(is_stream && large && large->is_truncated, "it truncates answers over a stream");
+  findings.fail_if(is_stream && large && large->is_truncated, "the server truncates answers over a stream");
   findings.fail_if(figures.large_over_tcp && figures.large_over_tcp->is_truncated,
-                   "it truncates answers over TCP as well");
+                   "the server truncates answers over TCP too");
   const auto& missing = figures.missing_name;
   findings.warn_if(missing && missing->rcode == dns::rcode::noerror && missing->records > 0,
-                   "it answers names that do not exist with records of its own");
+                   "the server answers names that do not exist with records of its own");
   findings.warn_if(is_general && figures.signed_name && !figures.signed_name->is_authentic,
-                   "it does not say that it has validated a signed name (AD)");
+                   "the server does not set AD in the answer for a signed name, so that it does not seem to validate");
   findings.warn_if(figures.bogus_name && figures.bogus_name->rcode == dns::rcode::noerror,
-                   "it answers a name whose signatures are wrong");
-  findings.warn_if(!figures.has_edns, "it does not know EDNS");
+                   "the server answers a name with invalid DNSSEC signatures");
+  findings.warn_if(!figures.has_edns, "the server does not support EDNS");
 }
 
 }  // namespace
@@ -141,11 +141,13 @@ std::vector<ProbeFinding> findings_of(const ProbeTarget& target, const ProbeFigu
   if (figures.failure) return findings.take();
   if (figures.tls) {
     judge_tls(*figures.tls, days_left(figures), findings);
-    findings.warn_if(!figures.padding, "it does not pad its answers, whose sizes tell of their names");
+    findings.warn_if(!figures.padding,
+                     "the server does not pad its answers, so that their sizes say something of the names");
   }
   findings.warn_if(figures.in_flight && figures.in_flight->served == 1,
-                   "it answers in order: one slow name holds up all others");
-  findings.warn_if(figures.closes > 1, fmt::format("it closed {} connections while it was asked", figures.closes));
+                   "the server answers in order: one slow name delays all others");
+  findings.warn_if(figures.closes > 1,
+                   fmt::format("the server closed {} connections during the measurement", figures.closes));
   judge_answers(figures, is_stream, target.is_general, findings);
   return findings.take();
 }

@@ -98,7 +98,7 @@ asio::awaitable<bool> Measurement::be_open() {
   if (connection_ && connection_->is_open()) co_return true;
   co_await leave();
   if (++openings_ > most_openings) {
-    fail({.error = upstream::Error::closed, .detail = "it closes one connection after the other"});
+    fail({.error = upstream::Error::closed, .detail = "the server closes one connection after the other"});
     co_return false;
   }
   connection_ = std::make_unique<OwnedConnection>(loop_, access_);
@@ -162,7 +162,7 @@ asio::awaitable<void> Measurement::measure_latency() {
   const auto warmed_up = co_await ask(target_.zone, dns::type::a, false);
   if (figures_.failure) co_return;
   if (!warmed_up) {
-    fail({.error = upstream::Error::timeout, .detail = "the first query was not answered"});
+    fail({.error = upstream::Error::timeout, .detail = "the server did not answer the first query"});
     co_return;
   }
   co_await sample(false, figures_.hot);

@@ -100,7 +100,7 @@ class DetailLines {
 };
 
 std::string days_text(std::int64_t days) {
-  return days < 0 ? fmt::format("ended {} days ago", -days) : fmt::format("{} days left", days);
+  return days < 0 ? fmt::format("expired {} days ago", -days) : fmt::format("{} days left", days);
 }
 
 void add_tls(const ProbeFigures& figures, DetailLines& lines) {

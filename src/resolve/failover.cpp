@@ -68,7 +68,7 @@ void Failover::resolve(const dns::QueryView& query, Request& request) {
   auto* const exchange = exchanges_.acquire();
   constexpr auto no_memory = refusal("no memory for the query");
   if (exchange == nullptr)
-    return request.answered(exchanges_.is_full() ? refusal("too many queries under way") : no_memory);
+    return request.answered(exchanges_.is_full() ? refusal("too many queries in flight") : no_memory);
   exchange->unusual_size = unusual_size(query);
   if (!memory_.take(exchange->unusual_size)) {
     exchanges_.release(*exchange);

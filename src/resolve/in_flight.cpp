@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t bucket_count = 1024;
 
-constexpr Answer too_many = refusal("too many queries under way");
+constexpr Answer too_many = refusal("too many queries in flight");
 constexpr Answer no_memory = refusal("no memory for the query");
 
 /// What is in the cache now, or why nothing is.
@@ -28,7 +28,7 @@ trace::What event_of(const std::expected<cache::Kind, cache::NotStored>& stored,
 /// Where nobody has answered, a loop is the reason, and not what the servers seem to do. `reason` is the text's place.
 Answer explained(bool has_loop, const Answer& answer, std::string& reason) {
   if (!has_loop || answer.message || answer.rcode != dns::rcode::servfail) return answer;
-  reason = "forwarding loop: the upstream has sent our own queries back to us; ";
+  reason = "forwarding loop: the upstream has sent Pillion's queries back to Pillion; ";
   reason += answer.text;
   auto named = answer;
   named.text = reason;

@@ -42,7 +42,7 @@ bool LoopProbe::is_asked_by(const dns::QueryView& query) const {
 void LoopProbe::found(ResolverMetrics& metrics, runtime::Log& log) {
   metrics.forwarding_loops.add();
   if (std::exchange(reported_, true)) return;
-  log.error("forwarding loop: the upstream sends our own queries back to us", {{"upstream", upstream_}});
+  log.error("forwarding loop: the upstream sends Pillion's queries back to Pillion", {{"upstream", upstream_}});
 }
 
 void LoopProbe::answered(const Answer& answer) {

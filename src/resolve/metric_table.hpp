@@ -27,18 +27,18 @@ void write_of_searches(const ResolverSources& from, runtime::SeriesWriter& serie
 inline constexpr auto metric_table = [] {
   using enum runtime::MetricType;
   return std::to_array<runtime::Metric<ResolverSources>>({
-      {{"pillion_cache_prefetches_total", counter, "Queries of our own for popular answers that were about to expire."},
+      {{"pillion_cache_prefetches_total", counter,
+        "Queries that Pillion sent to renew popular answers before they expired."},
        write_total<&ResolverMetrics::prefetches>},
-      {{"pillion_dns_coalesced_total", counter,
-        "Queries that waited for the same question, already under way for another."},
+      {{"pillion_dns_coalesced_total", counter, "Queries that joined an identical query in flight."},
        write_total<&ResolverMetrics::coalesced>},
-      {{"pillion_search_walks_total", counter, "Walks along the search list made in place of a client's."},
+      {{"pillion_search_walks_total", counter, "Walks along the search list that Pillion made instead of a client."},
        write_of_searches<&ResolverMetrics::search_walks>},
       {{"pillion_search_withheld_total", counter,
-        "Questions not passed on, since the cluster of the search list can have no such name."},
+        "Questions that Pillion did not ask, since the cluster of the search list cannot have such a name."},
        write_of_searches<&ResolverMetrics::search_withheld>},
       {{"pillion_forwarding_loops_total", counter,
-        "Questions of our own that an upstream in the clear has sent back to us."},
+        "Questions of Pillion that an unencrypted upstream has sent back to it."},
        write_total<&ResolverMetrics::forwarding_loops>},
   });
 }();

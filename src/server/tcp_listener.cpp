@@ -87,7 +87,7 @@ void TcpListener::accept_failed(const error_code& error) {
   }
   tools_.handler.metrics().accept_errors.add();
   if (const auto suppressed = log_limiter_.admit("accept", loop_.clock().now()))
-    loop_.log().warn("accept failed", {{"error", error.message()}, {"suppressed", *suppressed}});
+    loop_.log().warn("cannot accept a TCP client", {{"error", error.message()}, {"suppressed", *suppressed}});
 }
 
 void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {

@@ -44,7 +44,7 @@ class FrameStreamOutput final : public RecordOutput {
     writer_ = make_writer();
     if (fstrm_writer_open(writer_.get()) == fstrm_res_success) return {};
     end();
-    return std::unexpected(error_ == 0 ? "the reader is no Frame Streams reader of dnstap" : message_of(error_));
+    return std::unexpected(error_ == 0 ? "the reader is not a Frame Streams reader of dnstap" : message_of(error_));
   }
 
   Written write(const RecordBatch& batch, std::size_t first, SinkWaits& waits) override {

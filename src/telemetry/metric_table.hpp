@@ -36,17 +36,16 @@ void write_of_sinks(const RecordSources& from, runtime::SeriesWriter& series) {
 inline constexpr auto record_metric_table = [] {
   using enum runtime::MetricType;
   return std::to_array<runtime::Metric<RecordSources>>({
-      {{"pillion_log_lines_dropped_total", counter,
-        "Log lines not written because standard error was not read fast enough."},
+      {{"pillion_log_lines_dropped_total", counter, "Log lines lost because standard error was not read fast enough."},
        write_log_lines_dropped},
       {{"pillion_sink_records_written_total",
         counter,
-        "Lines and messages given to where `syslog`, `query_log` and `dnstap` write; only where these are on.",
+        "Lines and messages that `syslog`, `query_log` and `dnstap` have written; only if these are on.",
         {"sink"}},
        write_of_sinks<&RecordSources::Sink::written>},
       {{"pillion_sink_records_dropped_total",
         counter,
-        "Lines and messages not written, since their queue was full; only where these are on.",
+        "Lines and messages lost because the queue was full; only if `syslog`, `query_log` or `dnstap` are on.",
         {"sink"}},
        write_of_sinks<&RecordSources::Sink::dropped>},
   });

@@ -69,7 +69,7 @@ void RecordSink::run() {
     output_->close(waits_);
   } catch (const std::exception& error) {
     // A fault of the program, or no memory. Queries go on; the sink writes no further records.
-    log_.error("stopped writing", {{"what", options_.name}, {"error", error.what()}});
+    log_.error("writing has ended because of an error", {{"what", options_.name}, {"error", error.what()}});
   }
   drop_rest();
 }

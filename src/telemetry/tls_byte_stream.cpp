@@ -40,7 +40,7 @@ std::string openssl_reason(const std::string& otherwise) {
 std::string reason_of(SSL* tls, int result, int system_error) {
   switch (SSL_get_error(tls, result)) {
     case SSL_ERROR_ZERO_RETURN:
-      return "the reader has ended the connection";
+      return "the server has closed the connection";
     case SSL_ERROR_SYSCALL:
       if (system_error != 0) return std::generic_category().message(system_error);
       [[fallthrough]];
@@ -138,7 +138,7 @@ std::expected<std::unique_ptr<ByteStream>, std::string> tls_stream(runtime::Uniq
     if (events == 0) return std::unexpected(handshake_error(tls->get(), result, errno));
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
     if (left.count() <= 0 || !waits.ready(socket.get(), events, left))
-      return std::unexpected("the handshake takes too long");
+      return std::unexpected("the TLS handshake takes too long");
   }
 }
 

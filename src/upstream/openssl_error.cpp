@@ -13,7 +13,7 @@ std::string alert_text(int alert) {
   auto text = std::string("the server sent the alert \"") + SSL_alert_desc_string_long(alert) + '"';
   // Most servers without a cipher suite in common send this alert.
   if (alert == SSL_AD_HANDSHAKE_FAILURE)
-    text += ": it may accept none of our cipher suites, which are ECDHE with AEAD alone under TLS 1.2";
+    text += ": it may accept none of Pillion's cipher suites, which for TLS 1.2 are only those with ECDHE and AEAD";
   return text;
 }
 

@@ -42,12 +42,13 @@ bool PipelinedConnection::look_at_silence(runtime::Time now) {
 void PipelinedConnection::react_to_silence(runtime::Time now) {
   const auto verdict = pipeline_.look(now, patience());
   const bool is_suspect = verdict == Liveness::Verdict::probe || verdict == Liveness::Verdict::silent;
-  if (is_suspect && is_path_dead()) return finish(Error::stalled, "what was sent is not acknowledged");
+  if (is_suspect && is_path_dead())
+    return finish(Error::stalled, "the server's kernel does not acknowledge what was sent");
   switch (verdict) {
     case Liveness::Verdict::dead:
       if (is_server_slow() && pipeline_.bear_with_silence()) return fall_silent();
       profile_.known_question().unanswered(state_ == ConnectionState::proving);
-      return finish(Error::stalled, "no reply while queries wait, nor to a probe");
+      return finish(Error::stalled, "the server has replied neither to waiting queries nor to a probe");
     case Liveness::Verdict::probe:
       return send(pipeline_.start_probe(
           now, pipeline_.is_quiet(now, patience()) ? Pipeline::Purpose::silence : Pipeline::Purpose::oldest_query,

@@ -30,9 +30,9 @@ void ServerReport::connected(const Handshake& handshake, runtime::Time now) {
 void ServerReport::note_groups(const Handshake& handshake) {
   if (handshake.fell_back) metrics_.group_fallbacks.add();
   if (handshake.fell_back == std::exchange(fell_back_, handshake.fell_back)) return;
-  const auto* const text = handshake.fell_back
-                               ? "upstream gave no answer to post-quantum key exchange: going on without it"
-                               : "upstream answers to post-quantum key exchange again";
+  const auto* const text =
+      handshake.fell_back ? "upstream does not answer a handshake with post-quantum key exchange: connecting without it"
+                          : "upstream answers handshakes with post-quantum key exchange again";
   log_.log(handshake.fell_back ? runtime::LogLevel::warn : runtime::LogLevel::info, text,
            {{"upstream", upstream_}, {"server", server_}, {"group", handshake.group}});
 }
@@ -69,7 +69,8 @@ void ServerReport::answers_again() {
 }
 
 void ServerReport::edns_turned_off() {
-  log_.warn("upstream answers only without EDNS: going on without it", {{"upstream", upstream_}, {"server", server_}});
+  log_.warn("upstream answers only queries without EDNS: asking without it",
+            {{"upstream", upstream_}, {"server", server_}});
 }
 
 }  // namespace pillion::upstream

@@ -31,25 +31,27 @@ std::string_view text_of(Content content) {
 }
 
 std::string_view text_of(Cause cause) {
-  constexpr runtime::EnumArray<Cause, std::string_view, 7> texts = {"",
-                                                                    ", since another failed",
-                                                                    ", since another would not answer",
-                                                                    ", since another takes long",
-                                                                    ", since another fell silent",
-                                                                    ", since another is slower than usual (hedge)",
-                                                                    ", in a second round"};
+  constexpr runtime::EnumArray<Cause, std::string_view, 7> texts = {
+      "",
+      ", since another server failed",
+      ", since another server refused",
+      ", since another server is slow",
+      ", since the connection to another server is silent",
+      ", since another server is slower than usual (hedge)",
+      ", in a second round"};
   return texts[cause];
 }
 
 std::string_view text_of(Why why) {
-  constexpr runtime::EnumArray<Why, std::string_view, 8> texts = {"the only one left",
-                                                                  "the lowest latency",
-                                                                  "no latency is known yet",
-                                                                  "not the fastest, to keep its latency known",
-                                                                  "the first in order",
-                                                                  "its turn",
-                                                                  "by chance",
-                                                                  "all are backed off from, this one the shortest"};
+  constexpr runtime::EnumArray<Why, std::string_view, 8> texts = {
+      "the only server left",
+      "the lowest latency",
+      "no server has a known latency yet",
+      "not the fastest, to keep its latency known",
+      "the first in the list",
+      "its turn in the rotation",
+      "chosen at random",
+      "all servers are in back-off, and this one ends first"};
   return texts[why];
 }
 
@@ -77,11 +79,11 @@ std::string text_of(const Considered& server) {
     case ServerState::silent:
       return text + "silent";
     case ServerState::tried:
-      return text + "has had it";
+      return text + "already asked";
     case ServerState::backed_off:
       break;
   }
-  return text + "backed off from" + (server.trouble ? ", " + std::string(traits(*server.trouble).text) : "");
+  return text + "in back-off" + (server.trouble ? ", " + std::string(traits(*server.trouble).text) : "");
 }
 
 std::string text_of(const TlsSession& tls) {
@@ -95,14 +97,14 @@ struct Speaker {
            (event.is_encrypted ? " (TLS)" : " (in the clear)");
   }
   std::string operator()(const AnsweredLocally& event) const {
-    return event.is_special_use ? event.zone + " is a special-use domain (RFC 6761): answered here"
-                                : "zone " + event.zone + " is of the configuration: answered here";
+    return event.is_special_use ? event.zone + " is a special-use domain (RFC 6761): Pillion answers itself"
+                                : "zone " + event.zone + " has records in the configuration: Pillion answers itself";
   }
   std::string operator()(const LoopFound& /*event*/) const {
-    return "forwarding loop: an upstream has sent this question of ours back to us";
+    return "forwarding loop: an upstream has sent this question of Pillion back to Pillion";
   }
   std::string operator()(const Withheld& /*event*/) const {
-    return "no such name can exist in the cluster: nobody is asked";
+    return "no such name can exist in the cluster: does not ask the upstream";
   }
   std::string operator()(const CacheLooked& event) const {
     const auto of_entry = [&] {
@@ -113,43 +115,44 @@ struct Speaker {
     };
     switch (event.state) {
       case CacheState::disabled:
-        return "there is no cache";
+        return "the cache is off";
       case CacheState::bypassed:
-        return "the cache is passed by: the query is signed";
+        return "the query is signed: does not use the cache";
       case CacheState::miss:
-        return "the cache has nothing";
+        return "the cache has no answer";
       case CacheState::fresh:
         return "the cache has " + of_entry();
       case CacheState::fresh_failure:
-        return "the cache keeps " + of_entry();
+        return "the cache has " + of_entry();
       case CacheState::stale:
-        return "the cache has an answer that has expired";
+        return "the cache has an expired answer";
       case CacheState::stale_given:
         break;
     }
     return "the upstream has just failed, and the cache has " + of_entry();
   }
   std::string operator()(const Joined& event) const {
-    return "joins the same question, which is under way for " + counted(event.waiting, "other");
+    return "joins the identical query in flight, which has " + counted(event.waiting, "waiter");
   }
   std::string operator()(const Asked& event) const {
-    return event.is_shared ? "nobody asks this yet: asks the upstream" : "asks the upstream for this query alone";
+    return event.is_shared ? "no identical query is in flight: asks the upstream"
+                           : "asks the upstream for this query alone";
   }
   std::string operator()(const StaleGiven& event) const {
     switch (event.since) {
       case StaleGiven::Since::group_is_down:
-        return "no server is up: the expired answer is given";
+        return "no server is up: gives the expired answer";
       case StaleGiven::Since::waited:
-        return "no answer for long: the expired one is given";
+        return "no answer in time: gives the expired answer";
       case StaleGiven::Since::failed:
         break;
     }
-    return "nobody has answered: the expired answer is given";
+    return "no server has answered: gives the expired answer";
   }
   std::string operator()(const Kept& event) const {
     return "the cache keeps " + std::string(text_of(event.content)) + " for " + to_text(event.lifetime);
   }
-  std::string operator()(const NotKept& event) const { return "not kept: " + event.reason; }
+  std::string operator()(const NotKept& event) const { return "the cache does not keep the answer: " + event.reason; }
   std::string operator()(const ServerChosen& event) const {
     std::string others;
     for (const auto& each : event.considered) others += (others.empty() ? "" : "; ") + text_of(each);
@@ -157,27 +160,27 @@ struct Speaker {
            " (" + others + ")";
   }
   std::string operator()(const HedgeWithheld& event) const {
-    return event.server + " is not asked as well: too many hedges lately";
+    return "does not ask " + event.server + " too: no hedge is left in the budget";
   }
   std::string operator()(const NotAsked& event) const {
-    return event.server + " cannot be asked: " + with_detail(std::string(traits(event.error).text), event.detail);
+    return "cannot ask " + event.server + ": " + with_detail(std::string(traits(event.error).text), event.detail);
   }
   std::string operator()(const Waits& event) const {
     switch (event.what) {
       case Waits::For::connection:
         return "waits for a connection to " + event.server;
       case Waits::For::retry:
-        return "waits for the next try at " + event.server + ", which is backed off from";
+        return "waits until the back-off of " + event.server + " ends";
       case Waits::For::lane:
         break;
     }
-    return "waits to be sent to " + event.server + " apart from the others: it was on a connection that ended";
+    return "waits for a connection to " + event.server + " of its own, since it was on a connection that ended";
   }
   std::string operator()(const Sent& event) const {
     const auto connection =
         event.sent_before == 0
             ? std::string(" on a new connection")
-            : " on a connection of " + to_text(event.age) + " that has had " +
+            : " on a connection of " + to_text(event.age) + ", after " +
                   (event.sent_before == 1 ? "one query" : std::to_string(event.sent_before) + " queries");
     return "sent to " + event.server + " by " + std::string(event.protocol) + connection +
            (event.in_flight > 0 ? ", " + std::to_string(event.in_flight) + " in flight" : "") +
@@ -186,30 +189,30 @@ struct Speaker {
   std::string operator()(const ConnectionEnded& event) const {
     const auto what = event.error ? std::string(traits(*event.error).text) : "connection closed by the server";
     return event.server + ": " + with_detail(what, event.detail) +
-           (event.is_sent_again ? "; goes to the next connection" : "");
+           (event.is_sent_again ? "; sends the query again on another connection" : "");
   }
   std::string operator()(const GoesOverTcp& event) const {
     switch (event.since) {
       case GoesOverTcp::Since::truncated:
-        return event.server + " has truncated the answer: asked again over TCP";
+        return event.server + " has truncated the answer: asks again over TCP";
       case GoesOverTcp::Since::too_long:
-        return "too long for a datagram: " + event.server + " is asked over TCP";
+        return "the query is too long for a datagram: asks " + event.server + " over TCP";
       case GoesOverTcp::Since::mismatched:
         break;
     }
-    return "replies from " + event.server + " match nothing: asked again over TCP";
+    return "replies from " + event.server + " match no query: asks again over TCP";
   }
   std::string operator()(const SentAgain& event) const {
-    return "no answer from " + event.server + " yet: sent again, since a datagram may be lost";
+    return "no answer from " + event.server + " yet: sends the query again, since a datagram may be lost";
   }
   std::string operator()(const SentWithoutEdns& event) const {
-    return event.server + " refuses it with EDNS: sent again without";
+    return event.server + " refuses the query with EDNS: sends it again without";
   }
   std::string operator()(const Replied& event) const {
     return with_errors(event.server + " replies " + presentation::rcode_to_text(event.rcode) +
                            (event.is_truncated ? ", truncated" : "") + " with " + counted(event.answers, "record") +
                            " after " + to_text(event.latency) +
-                           (event.is_usable ? "" : ", which another server may do better"),
+                           (event.is_usable ? "" : ", which is not usable while another server may answer"),
                        event.errors);
   }
   std::string operator()(const Failed& event) const {
@@ -217,18 +220,18 @@ struct Speaker {
   }
   std::string operator()(const FellSilent& event) const { return "the connection to " + event.server + " is silent"; }
   std::string operator()(const GaveUp& event) const {
-    return "gives up: the time of a query, " + to_text(event.budget) + ", is over";
+    return "gives up: " + to_text(event.budget) + ", the time limit of a query, has passed";
   }
   std::string operator()(const WalkBegan& event) const {
-    return "first step of a search for " + event.base + ": " + counted(event.candidates, "candidate");
+    return "begins a search walk for " + event.base + ": " + counted(event.candidates, "candidate");
   }
   std::string operator()(const StepEnded& event) const {
     constexpr runtime::EnumArray<NameState, std::string_view, 3> findings = {" exists", " does not exist", " failed"};
     return (event.is_guard ? "guard " : "candidate ") + event.name + std::string(findings[event.finding]);
   }
   std::string operator()(const WalkEnded& event) const {
-    return event.has_found ? "the search ends with " + event.name
-                           : "the search leads no further: the answer is that to " + event.name;
+    return event.has_found ? "the search walk has found " + event.name
+                           : "the search walk has found no name: answers as for " + event.name;
   }
   std::string operator()(const Answered& event) const {
     return with_errors("answer from " + std::string(event.source) + ": " + presentation::rcode_to_text(event.rcode) +

@@ -39,7 +39,7 @@ TEST(Arguments, Questions) {
   EXPECT_THAT(read_question(target("type=A")).error(), HasSubstr("name is missing"));
   EXPECT_THAT(read_question(target("name=a..b")).error(), HasSubstr("name: "));
   EXPECT_THAT(read_question(target("name=a&type=nonsense")).error(), HasSubstr("type is none"));
-  EXPECT_THAT(read_question(target("name=a&do=1")).error(), HasSubstr("do has to be true or false"));
+  EXPECT_THAT(read_question(target("name=a&do=1")).error(), HasSubstr("do must be true or false"));
 }
 
 TEST(Arguments, Flushes) {

@@ -47,7 +47,7 @@ TEST_F(VerdictTest, AllIsWell) {
   EXPECT_EQ(first().code, "all_well");
   EXPECT_EQ(first().severity, Severity::ok);
   EXPECT_EQ(first().fault, Fault::none);
-  EXPECT_EQ(first().text, "DNS is well: 1000 answers in the last 60 seconds, 2 of 2 servers up.");
+  EXPECT_EQ(first().text, "DNS works: 1000 answers in the last 60 seconds, 2 of 2 servers up.");
 }
 
 TEST_F(VerdictTest, WhatHappenedBeforeTheWindowIsOver) {
@@ -161,7 +161,7 @@ TEST_F(VerdictTest, WhatWeRefuseForWantOfRoomIsNoFailureOfTheUpstream) {
 TEST_F(VerdictTest, StaleAnswers) {
   now_.responses[0][resolve::Source::stale] = 1;
   EXPECT_EQ(first().code, "stale_answers");
-  EXPECT_THAT(first().text, HasSubstr("1 answer was given after having expired"));
+  EXPECT_THAT(first().text, HasSubstr("1 answer was given although expired"));
 }
 
 TEST_F(VerdictTest, ACertificateThatExpiresSoon) {

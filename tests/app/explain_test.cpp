@@ -64,7 +64,7 @@ TEST(Explain, AMissOverTlsAndTheHitAfterIt) {
   const auto miss = explain(shard, "www.example");
   const auto server = at(setup.server.tls_port());
   const auto text = text_of(miss);
-  EXPECT_THAT(text, HasSubstr("chooses " + server + ": the only one left (" + server + ": not measured)"));
+  EXPECT_THAT(text, HasSubstr("chooses " + server + ": the only server left (" + server + ": not measured)"));
   EXPECT_THAT(text, HasSubstr("sent to " + server + " by tls on a new connection, TLSv1.3 "));
   EXPECT_THAT(text, HasSubstr("verified dot.example, full handshake in "));
   EXPECT_THAT(text, HasSubstr(server + " replies NOERROR with 1 record after "));
@@ -206,7 +206,7 @@ TEST(Explain, AServerThatSaysNothing) {
   setup.server.on_query({.name = "slow.example", .drop = true});
   ShardRunner shard(setup.config);
   const auto explanation = explain(shard, "slow.example");
-  EXPECT_THAT(text_of(explanation), HasSubstr("gives up: the time of a query, 500 ms, is over"));
+  EXPECT_THAT(text_of(explanation), HasSubstr("gives up: 500 ms, the time limit of a query, has passed"));
   EXPECT_EQ(extended_error_of(explanation), "no answer in time at " + at(setup.server.tls_port()));
 }
 
@@ -234,7 +234,7 @@ INSTANTIATE_TEST_SUITE_P(
     ::testing::Values(
         Deed{"ClosesInMidAnswer",
              {.close = QueryFault::Close::before_answer},
-             "connection closed by the server; goes to the next connection",
+             "connection closed by the server; sends the query again on another connection",
              "connection closed before the answer"},
         Deed{"Resets", {.close = QueryFault::Close::reset}, "connection reset", "connection closed before the answer"},
         Deed{"CutsItsReply", {.reply = QueryFault::Reply::cut_short}, "fails: malformed reply", "malformed reply"},

@@ -108,14 +108,14 @@ TEST(Check, WithoutAFilePrintsTheDefaults) {
   const auto result = pillion({"check"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_THAT(result.out, StartsWith(config::to_yaml(config::default_config(), true) + R"(
-# Names go to the longest of these zones that they end in:
+# The longest of these zones that a name ends in decides where its queries go:
 # zone  answered by  protocol  servers
 # .     public       tls       1.1.1.1:853, 9.9.9.9:853
 
-# Memory for all that the process takes, about, where it is started like this command:
+# Memory of the whole process, about, if it is started as this command was:
 #   )"));
   EXPECT_THAT(result.out, HasSubstr("MiB, of which\n#     program "));
-  EXPECT_THAT(result.out, HasSubstr("\n# The ca_file of each upstream holds:\n# public  "));
+  EXPECT_THAT(result.out, HasSubstr("\n# The ca_file of each upstream contains:\n# public  "));
   EXPECT_THAT(result.out, testing::EndsWith(" roots\n"));
   EXPECT_THAT(result.err, IsEmpty());
 }
@@ -228,9 +228,9 @@ routes: [{zone: a, upstream: private}, {zone: b, upstream: cluster}, {zone: ., u
   const auto result = pillion({"check", "--config", file});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, testing::EndsWith(R"(
-# The ca_file of each upstream holds:
+# The ca_file of each upstream contains:
 # public   1 root, 2 intermediate CAs below an anchor
-# private  1 intermediate CA as trust anchor, 1 intermediate CA below an anchor, 1 certificate without use
+# private  1 intermediate CA as trust anchor, 1 intermediate CA below an anchor, 1 unused certificate
 )"));
   EXPECT_THAT(result.err,
               AllOf(HasSubstr("`CN=Upper` is a trust anchor"), HasSubstr("`CN=dot.example` is not a CA's")));

@@ -296,7 +296,7 @@ TEST(Query, AClosedConnectionIsNoAnswer) {
   const auto result = query(server, {"example.com", "--tcp"});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, IsEmpty());
-  EXPECT_EQ(result.err, "pillion: query: no answer from " + server.endpoint() + ": the connection was closed\n");
+  EXPECT_EQ(result.err, "pillion: query: no answer from " + server.endpoint() + ": the server closed the connection\n");
 }
 
 TEST(Query, AnotherMessageOverTcpIsNoAnswer) {
@@ -307,7 +307,7 @@ TEST(Query, AnotherMessageOverTcpIsNoAnswer) {
   });
   const auto result = query(server, {"example.com", "--tcp"});
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, HasSubstr("what it sent is not a reply to this query"));
+  EXPECT_THAT(result.err, HasSubstr("the server sent something that is not a reply to this query"));
 }
 
 TEST(Query, ARefusedConnectionIsNoAnswer) {

@@ -16,8 +16,8 @@ using testing::StartsWith;
 
 json::object status() {
   return json::parse(R"({
-    "verdict": {"severity": "ok", "code": "all_well", "fault": "none", "text": "DNS is well.", "window_seconds": 60,
-                "findings": [{"severity": "ok", "code": "all_well", "fault": "none", "text": "DNS is well.", "subject": null}]},
+    "verdict": {"severity": "ok", "code": "all_well", "fault": "none", "text": "DNS works.", "window_seconds": 60,
+                "findings": [{"severity": "ok", "code": "all_well", "fault": "none", "text": "DNS works.", "subject": null}]},
     "state": "ready", "time": "2026-01-01T00:00:00.000Z", "started_at": "2025-12-31T20:55:00.000Z", "uptime_seconds": 11100.5,
     "build": {"version": "1.2.3", "commit": "0123456789ab", "openssl": "3.0.0", "sbom_sha256": null},
     "config": {"hash": "abcdef012345", "file": null, "reloads": {"succeeded": 0}},
@@ -53,7 +53,7 @@ TEST(StatusText, IsOfEightyColumnsWithTheVerdictFirst) {
   const auto text = status_text(status(), upstreams(handshake, error));
   EXPECT_THAT(
       text,
-      StartsWith("DNS is well.\n\npillion    1.2.3 (0123456789ab), ready for 3 h 5 min, configuration abcdef012345\n"));
+      StartsWith("DNS works.\n\npillion    1.2.3 (0123456789ab), ready for 3 h 5 min, configuration abcdef012345\n"));
   EXPECT_THAT(
       text,
       HasSubstr(

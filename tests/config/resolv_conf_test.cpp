@@ -120,8 +120,9 @@ TEST(ResolvConf, HoldsUpTo32Domains) {
   EXPECT_EQ(search_of(line).domains.size(), 32U);
   EXPECT_EQ(search_of(line + " d31").domains.size(), 32U) << "one that comes twice";
   EXPECT_EQ(parse_resolv_conf(line + " d32 d33").search, search_of(line));
-  EXPECT_THAT(skipped_of(line + " d32 d33"), ElementsAre("1: `d32` stands behind 32 others, which are the most",
-                                                         "1: `d33` stands behind 32 others, which are the most"));
+  EXPECT_THAT(skipped_of(line + " d32 d33"),
+              ElementsAre("1: `d32` comes after 32 other domains, and no more are allowed",
+                          "1: `d33` comes after 32 other domains, and no more are allowed"));
 }
 
 }  // namespace

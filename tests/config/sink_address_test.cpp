@@ -25,14 +25,14 @@ TEST(SinkAddress, AFileASocketAndAnEndpoint) {
 
 TEST(SinkAddress, WhatIsNone) {
   const auto fault = [](std::string_view text) { return parse_sink_address(text).error(); };
-  EXPECT_EQ(fault(""), "`` is none of these");
-  EXPECT_EQ(fault("file"), "`file` is none of these");
-  EXPECT_EQ(fault("tcp"), "`tcp` is none of these");
-  EXPECT_EQ(fault("udp"), "`udp` is none of these");
-  EXPECT_EQ(fault("sctp:192.0.2.1:514"), "`sctp:192.0.2.1:514` is none of these");
+  EXPECT_EQ(fault(""), "`` is not a destination");
+  EXPECT_EQ(fault("file"), "`file` is not a destination");
+  EXPECT_EQ(fault("tcp"), "`tcp` is not a destination");
+  EXPECT_EQ(fault("udp"), "`udp` is not a destination");
+  EXPECT_EQ(fault("sctp:192.0.2.1:514"), "`sctp:192.0.2.1:514` is not a destination");
   EXPECT_EQ(fault("udp:192.0.2.1:0"), "`udp:192.0.2.1:0` has port 0");
   EXPECT_EQ(fault("udp:192.0.2.1:514#log.example"), "`192.0.2.1:514#log.example` has a bad port");
-  EXPECT_EQ(fault("tls:192.0.2.1:6514#"), "`tls:192.0.2.1:6514#` has no name behind #");
+  EXPECT_EQ(fault("tls:192.0.2.1:6514#"), "`tls:192.0.2.1:6514#` has no name after #");
   EXPECT_EQ(fault("tls:192.0.2.1:6514#a b"), "`a b` is not a host name");
   EXPECT_EQ(fault("file:"), "`file:` has no absolute path");
   EXPECT_EQ(fault("unix:run/log.sock"), "`unix:run/log.sock` has no absolute path");

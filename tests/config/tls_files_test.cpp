@@ -79,7 +79,7 @@ TEST_F(CaFile, AServersCertificateIsOfNoUseUnlessItSignedItself) {
   const auto leaf = root.issue().certificate_pem();
   EXPECT_THAT(uses_in(leaf + root.certificate_pem()),
               ElementsAre(Pair("CN=dot.example", CaUse::none), Pair("CN=Root", CaUse::root)));
-  EXPECT_EQ(fault_in(leaf), "has no certificate of an authority");
+  EXPECT_EQ(fault_in(leaf), "has no certificate of a CA");
   EXPECT_THAT(uses_in(test::self_signed().certificate_pem()), ElementsAre(Pair("CN=dot.example", CaUse::root)));
 }
 
@@ -114,7 +114,7 @@ TEST_F(CaFile, WarnsOfAnchorsThatAreNoRootsAndOfWhatIsOfNoUse) {
       load("ca_file: " + unusual.path()),
       Pair(ElementsAre(where + "the intermediate CA `CN=Lower` is a trust anchor, since the file does not have its "
                                "issuer, `CN=Upper`",
-                       where + "the certificate `CN=dot.example` is not a CA's, and is not used"),
+                       where + "the certificate `CN=dot.example` is not a CA certificate; Pillion does not use it"),
            ""));
 }
 
@@ -164,7 +164,8 @@ TEST_F(ClientFiles, AKeyWithAPassphraseIsAFaultAndNoQuestion) {
   char* text = nullptr;
   const auto size = BIO_get_mem_data(bio.get(), &text);
   const auto locked = directory.write("locked.pem", std::string_view(text, static_cast<std::size_t>(size)));
-  EXPECT_THAT(fault_of(cert, locked), HasSubstr("`: it has a passphrase, which nobody is there to enter; allowed: "));
+  EXPECT_THAT(fault_of(cert, locked),
+              HasSubstr("`: it needs a passphrase, which Pillion has no way to ask for; allowed: "));
 }
 
 }  // namespace

@@ -362,5 +362,5 @@ def test_an_address_that_is_taken_costs_the_admin_server_alone(tmp_path, verifie
         port = other.getsockname()[1]
         with pillion.running(tmp_path, verified(server), admin={"listen": f"127.0.0.1:{port}"}) as proxy:
             assert rcode(ask_udp(proxy.port, make_query("a.example."))) == "NOERROR"
-            (line,) = [each for each in proxy.log() if each.get("msg", each.get("message")) == "no admin server"]
+            (line,) = [each for each in proxy.log() if each.get("msg", each.get("message")) == "the admin server cannot start"]
             assert str(port) in line["error"]

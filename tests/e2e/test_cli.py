@@ -91,7 +91,7 @@ def test_what_is_skipped_in_a_resolv_conf_is_told(tmp_path, unbound, verified):
     resolv_conf = tmp_path / "resolv.conf"
     resolv_conf.write_text("search a.example foo..bar " + " ".join(f"d{n}.example" for n in range(32)) + "\noptions ndots:\n")
     told = [f"{resolv_conf}:1: `foo..bar` is not a domain name: an empty label; skipped",
-            f"{resolv_conf}:1: `d31.example` stands behind 32 others, which are the most; skipped",
+            f"{resolv_conf}:1: `d31.example` comes after 32 other domains, and no more are allowed; skipped",
             f"{resolv_conf}:2: `ndots:` has no number; skipped"]
     path = pillion.write_config(tmp_path / "pillion.yaml", 5300, 9153, verified(unbound), search={"resolv_conf": str(resolv_conf)})
     checked = run(pillion.BINARY, "check", "--config", path)

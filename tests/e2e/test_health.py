@@ -149,10 +149,10 @@ def running_process(directory, config, *options):
 def test_http_that_is_switched_off(tmp_path, verified, server):
     config = pillion.write_config(tmp_path / "pillion.yaml", 0, 0, verified(server), http={"listen": ""})
     with running_process(tmp_path, config) as process:
-        wait_until(lambda: "HTTP is switched off by the configuration" in health(process.pid, "--live")[1], "it says so")
+        wait_until(lambda: "the proxy has no HTTP server" in health(process.pid, "--live")[1], "it says so")
         # Waiting would not help: it does not wait.
         code, printed = health(process.pid, "--startup", "--wait", "1h")
-        assert code == 1 and "HTTP is switched off by the configuration" in printed
+        assert code == 1 and "the proxy has no HTTP server" in printed
 
 
 def test_the_hook_waits_for_a_proxy_that_is_yet_to_come(tmp_path, verified, server):
@@ -301,7 +301,7 @@ first = start(["127.0.0.1:0"])
 print(waiting.communicate()[0].strip(), waiting.returncode)
 print(pillion("health", "--ready").returncode)
 """.replace("PILLION", repr(str(pillion.BINARY))))
-    absent = "pillion: health: no running proxy was found; run this where `pillion run` runs: in its container"
+    absent = "pillion: health: no proxy runs here; run this in the container of `pillion run`"
     assert printed == [absent, absent, "ok 0", "0"]
 
 
@@ -318,7 +318,7 @@ write(["127.0.0.1:{first}", "0.0.0.0:{second}"], "127.0.0.1:0")
 print(pillion("reload").returncode, asked())
 """)
     # Another program may listen there outside of the namespace.
-    assert printed[0] == "127.0.0.1:8053" or ("nobody listens at 127.0.0.1:8053 (no running proxy was found; " in printed[0]
+    assert printed[0] == "127.0.0.1:8053" or ("nothing listens at 127.0.0.1:8053 (no proxy runs here; " in printed[0]
                                               and "no answer from 127.255.255.254:53: " in printed[0])
     assert printed[1:] == [f"0 127.0.0.1:{first}", f"0 127.0.0.1:{second}", f"0 127.0.0.1:{second}"]
 
@@ -355,8 +355,8 @@ with server:
 query("--resolv-conf", {str(resolv_conf)!r})
 query("--resolv-conf", "/none")
 """, with_network=True).splitlines()
-    absent = "127.0.0.1:8053 (no running proxy was found; run this where `pillion run` runs: in its container)"
-    turned = f"| pillion: query: nobody listens at {absent}; asking 127.0.0.1:53, the first name server of "
+    absent = "127.0.0.1:8053 (no proxy runs here; run this in the container of `pillion run`)"
+    turned = f"| pillion: query: nothing listens at {absent}; asking 127.0.0.1:53, the first name server of "
     assert [line.partition(turned)[2] for line in printed[:3]] == [str(resolv_conf), str(resolv_conf), "/dev/null"], printed
     assert all(line.startswith("0 ") and "127.0.0.1:53 over " in line for line in printed[:3]), printed
     assert "over tcp" in printed[1]

@@ -138,7 +138,7 @@ def test_over_tcp_and_udp(unbound):
 
 
 @pytest.mark.parametrize("kind, words", [
-    ("name", f"certificate name mismatch: wanted other.example, the certificate is for {servers.TLS_NAME}"),
+    ("name", f"certificate name mismatch: the name must be other.example, and the certificate is for {servers.TLS_NAME}"),
     ("expired", "CN=late was valid until 2020-02-01"),
     ("early", "CN=early is not valid before 2050-01-01"),
     ("untrusted", "certificate not signed by a trusted CA: CN=alone is signed by CN=alone"),
@@ -166,7 +166,7 @@ def test_a_configuration_with_its_own_tls(tmp_path, authority, certificate, unbo
             "real": pillion.upstream(wrong, good, tls={"ca_file": str(authority.ca_file)})})
         options = ("--config", config, *FEW, "--zone", zone.ORIGIN, "--large", zone.ORIGIN, "--large-type", "SOA")
         table = probe(*options, expected=1).stdout
-        assert f"no pin matches the certificate's key: its pin is {certificate.pin()}" in " ".join(table.split())
+        assert f"no pin matches the certificate's key: the pin of the certificate is {certificate.pin()}" in " ".join(table.split())
         done = probe(*options, "--yaml", expected=1)
     assert server.address in done.stderr and "no pin matches" in done.stderr
     chosen = tmp_path / "chosen.yaml"
@@ -202,7 +202,7 @@ def test_query_over_tls(unbound, authority, certificate):
     assert "192.0.2.1" in printed and "over tls" in printed and "TLSv1.3" in printed
     answer = json.loads(query(f"txt30000.{zone.ORIGIN}", "TXT", *over_tls, "--tls-name", servers.TLS_NAME, "--json").stdout)
     assert answer["transport"] == "tls" and answer["size"] > 30000 and answer["tls"].startswith("TLSv1.3")
-    for options, words in ((("--tls-name", "other.example"), "wanted other.example"), ((), "wanted 127.0.0.1"),
+    for options, words in ((("--tls-name", "other.example"), "the name must be other.example"), ((), "the name must be 127.0.0.1"),
                            (("--tls-name", servers.TLS_NAME, "--pin", "sha256/" + "A" * 43 + "="), certificate.pin())):
         done = query(f"a.{zone.ORIGIN}", *over_tls, *options, check=False)
         assert done.returncode == 1 and words in done.stderr, done.stderr

@@ -402,7 +402,7 @@ BAD = {
     "an upstream without servers": (upstream_settings(servers=[]), "servers"),
     "a CA file that is not there": (tls_settings(ca_file="/nonexistent/ca.pem"), "/nonexistent/ca.pem"),
     "a CA file without certificates": (tls_settings(ca_file="empty"), "has no certificate"),
-    "a certificate without its key": (tls_settings(client_cert="certificate"), "needs client_key too"),
+    "a certificate without its key": (tls_settings(client_cert="certificate"), "is given without client_key"),
     "the key of another certificate": (tls_settings(client_cert="certificate", client_key="other key"), "cannot be used as the key"),
     "a key with a passphrase": (tls_settings(client_cert="certificate", client_key="encrypted key"), "it has a passphrase"),
     "an own certificate that has expired": (tls_settings(client_cert="expired", client_key="expired key"), "has expired; allowed: a certificate that is valid now"),
@@ -484,7 +484,7 @@ def test_bad_configurations_are_refused_and_the_old_one_serves_on(reloaded, serv
             assert it.counts() == (0, number) and it.proxy.metrics().sum("config_last_reload_successful") == 0, kind
             refused = [line for line in it.proxy.log() if line["msg"] == "configuration refused"]
             assert any(said in line["error"] for line in refused), (kind, refused)
-        differences = [line["difference"] for line in it.proxy.log() if line["msg"] == "the configuration before stays in use"]
+        differences = [line["difference"] for line in it.proxy.log() if line["msg"] == "the previous configuration stays in use"]
         assert any("+ drain_timeout: 2h" in difference or "drain_min" in difference for difference in differences) or any(differences)
         assert it.proxy.metrics().sum("config_generations") == 1
         good["upstreams"]["real"]["timeout"] = "3s"
@@ -506,7 +506,7 @@ def test_what_could_not_be_reached_before_stands_in_nobodys_way(reloaded, server
         it.config["upstreams"]["gone"]["timeout"] = "2s"
         it.config["upstreams"]["real"]["servers"] = [{"address": other.address, "tls_name": servers.TLS_NAME}]
         it.apply()
-        assert any("could not be reached before" in line["msg"] for line in it.proxy.log())
+        assert any("unreachable before the reload" in line["msg"] for line in it.proxy.log())
         ask_udp(it.proxy.port, make_query("after.example."))
         assert other.asked_for("after.example.") == 1
 

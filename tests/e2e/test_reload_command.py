@@ -97,13 +97,13 @@ def test_a_process_of_another_user():
         done = subprocess.run([f"/proc/self/fd/{binary.fileno()}", "reload", "--pid", str(pid)], capture_output=True, text=True,
                               check=False, pass_fds=[binary.fileno()], user=65534, group=65534, extra_groups=[])
         assert done.returncode == 1
-        assert f"process {pid} cannot be looked at: Permission denied; run this as the proxy's user" in done.stderr
+        assert f"process {pid} cannot be examined: Permission denied; run this as the proxy's user" in done.stderr
 
 
 @needs_namespace
 def test_without_a_proxy_it_says_so():
     printed = in_namespace("reload()")
-    assert printed == "1 pillion: reload: no running proxy was found; run this where `pillion run` runs: in its container\n"
+    assert printed == "1 pillion: reload: no proxy runs here; run this in the container of `pillion run`\n"
 
 
 @needs_namespace

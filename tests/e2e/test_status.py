@@ -37,7 +37,7 @@ def test_one_screen_with_the_verdict_first(proxied, server):
         done = status("--pid", proxy.process.child.pid)
         assert (done.returncode, done.stderr) == (0, "")
         lines = done.stdout.splitlines()
-        assert lines[0].startswith("DNS is well: ") and lines[0].endswith("1 of 1 server up.")
+        assert lines[0].startswith("DNS works: ") and lines[0].endswith("1 of 1 server up.")
         assert max(map(len, lines)) <= 80 and len(lines) < 25, done.stdout
         assert any(server.address in line and " up, 1 reply," in line for line in lines)
         assert any(servers.TLS_NAME in line and "TLSv1.3" in line for line in lines)

@@ -14,7 +14,7 @@ from harness.path import Path
 from harness.process import wait_until
 
 HYBRID = "X25519MLKEM768"
-FELL_BACK = "upstream gave no answer to post-quantum key exchange: going on without it"
+FELL_BACK = "upstream does not answer a handshake with post-quantum key exchange: connecting without it"
 # OpenSSL's names for a group: the one that it accepts and the one that it prints, which differ.
 PRINTED = {"P-256": "secp256r1", "P-384": "secp384r1", "X25519": "x25519", HYBRID: "x25519mlkem768"}
 

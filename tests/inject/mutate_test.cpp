@@ -164,10 +164,10 @@ TEST(Mutate, SaysWhatIsInTheWay) {
 
 TEST(Mutate, TakesNothingForAPodThatIsNone) {
   EXPECT_THAT(reason(json::parse("{}")), testing::HasSubstr("spec.containers"));
-  EXPECT_THAT(reason(pod(R"({"containers":{}})")), testing::HasSubstr("spec.containers is to be a list"));
+  EXPECT_THAT(reason(pod(R"({"containers":{}})")), testing::HasSubstr("spec.containers must be a list"));
   EXPECT_THAT(reason(pod(R"({"containers":[1]})")), testing::Eq("none"));
   EXPECT_THAT(reason(pod(R"({"containers":[{"name":"a"}]})", R"({"labels":"a"})")),
-              testing::HasSubstr("metadata.labels is to be a map"));
+              testing::HasSubstr("metadata.labels must be a map"));
 }
 
 TEST(Mutate, APodThatIsPillionAloneIsNone) {

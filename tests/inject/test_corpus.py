@@ -116,7 +116,7 @@ def test_check_without_values_looks_at_the_version_alone(pillion, name):
      "configuration (threads)"),
     (lambda one: one["spec"]["dnsConfig"]["searches"].pop(0), "dnsConfig"),
     (lambda one: one["spec"]["initContainers"].insert(0, {"name": "other", "image": "other"}), "the container is not the first of initContainers"),
-    (lambda one: one["spec"]["initContainers"].pop(0), "no container pillion"),
+    (lambda one: one["spec"]["initContainers"].pop(0), "the container pillion is missing"),
     (lambda one: one["spec"]["volumes"].clear(), "volumes"),
     (lambda one: one["spec"]["initContainers"][0].update(env=[{"name": "A", "value": "b"}]), "env of the container"),
 ])
@@ -126,12 +126,12 @@ def test_check_says_what_differs(pillion, change, said):
     done = pillion.inject("pod", "--check", stream=dump(one).encode())
     assert (done.returncode, done.stderr) == (1, b"")
     text = done.stdout.decode()
-    assert "has another Pillion than the values want: " in text and said in text
+    assert "has another Pillion than the values specify: " in text and said in text
 
 
 def test_check_says_what_a_newer_version_would_change(pillion):
     text = pillion.inject("injected-by-an-older-version", "--check").stdout.decode()
-    assert re.search(rf"has Pillion \S+, and this is {re.escape(oracle.VERSION)}, which would change it: .*image \S+ instead of \S+", text), text
+    assert re.search(rf"has Pillion \S+, and this program is {re.escape(oracle.VERSION)}, which would change .*image \S+ instead of \S+", text), text
 
 
 def test_check_of_the_same_configuration_in_other_words(pillion):

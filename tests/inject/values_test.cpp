@@ -112,12 +112,12 @@ config:
 
 TEST(Values, FaultsAreAllSaid) {
   const auto faults = error("httpPort: 99999\nnative: 1\nclusterDNS: {adress: x}\nmesh: consul\nplatform: gce\n");
-  EXPECT_THAT(faults, testing::HasSubstr("httpPort: is to be a whole number from 1 to 65535"));
-  EXPECT_THAT(faults, testing::HasSubstr("native: is to be true or false"));
+  EXPECT_THAT(faults, testing::HasSubstr("httpPort: must be a whole number from 1 to 65535"));
+  EXPECT_THAT(faults, testing::HasSubstr("native: must be true or false"));
   EXPECT_THAT(faults, testing::HasSubstr("clusterDNS.adress: is not known"));
-  EXPECT_THAT(faults, testing::HasSubstr("mesh: is to be none, istio or linkerd"));
-  EXPECT_THAT(faults, testing::HasSubstr("platform: is to be none, gke, eks, aks or openshift"));
-  EXPECT_THAT(faults, testing::HasSubstr("clusterDNS.address: is not known. It is the nameserver in /etc/resolv.conf"));
+  EXPECT_THAT(faults, testing::HasSubstr("mesh: must be none, istio or linkerd"));
+  EXPECT_THAT(faults, testing::HasSubstr("platform: must be none, gke, eks, aks or openshift"));
+  EXPECT_THAT(faults, testing::HasSubstr("clusterDNS.address: is not given. It is the nameserver in /etc/resolv.conf"));
 }
 
 TEST(Values, FamilyOfThePodAndOfTheClustersDnsAreOne) {
@@ -129,7 +129,7 @@ TEST(Values, FamilyOfThePodAndOfTheClustersDnsAreOne) {
     object["image"] = json::object{{"repository", "registry.example/pillion"}};
     const auto options = read_values(object, "0.1.0", std::nullopt);
     ASSERT_FALSE(options);
-    EXPECT_THAT(options.error(), testing::HasSubstr("` is of the other family than ipFamily"));
+    EXPECT_THAT(options.error(), testing::HasSubstr("` is not of the family of ipFamily"));
   }
   EXPECT_TRUE(read("clusterDNS: {enabled: false, address: 'fd00::a'}\n")) << "where it is not asked";
 }

@@ -79,7 +79,7 @@ def test_it_shows_what_goes_on_and_has_nothing_to_complain_of(browser, world):
     with world.running() as proxy, Load(proxy.port):
         ask_udp(proxy.port, make_query("web.shop.svc.cluster.local."))
         browser.open(world.admin_port)
-        browser.wait_for_text("#verdict", "DNS is well")
+        browser.wait_for_text("#verdict", "DNS works")
         for server in (world.first, world.second):
             browser.wait_for(lambda server=server: state_of(browser, server) == "up", f"{server.address} is up")
         assert "TLS 1.3" in browser.text("#upstreams") and servers.TLS_NAME in browser.text("#upstreams")

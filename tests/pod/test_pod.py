@@ -265,7 +265,7 @@ def test_a_configuration_that_is_refused_changes_nothing(workloads):
     before = workload.processes()
     unreachable = {"public": {"servers": [{"address": f"{workload.network.gateway}:853", "tls_name": servers.TLS_NAME}], "tls": {"ca_file": CA_FILE}}}
     assert not workload.apply(workload.render(upstreams=unreachable))
-    wait_until(lambda: "the configuration before stays in use" in workload.pod.log("pillion"), "it is refused")
+    wait_until(lambda: "the previous configuration stays in use" in workload.pod.log("pillion"), "it is refused")
     for library in LIBRARIES:
         assert workload.look_up(library, f"refused-{library}.wild.e2e.example") == ["192.0.2.7"]
     assert workload.processes() == before

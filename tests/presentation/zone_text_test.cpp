@@ -143,7 +143,7 @@ TEST(ZoneRecord, ServiceBindingsComeInHex) {
   EXPECT_EQ(record.type, type::https);
   EXPECT_EQ(rdata_text(record), "1 . alpn=\"h2\"");
   EXPECT_THAT(problem_of("@ HTTPS 1 . alpn=h2"),
-              HasSubstr("HTTPS is only read in hexadecimal (RFC 3597); allowed: such as "
+              HasSubstr("HTTPS can be given only in hexadecimal (RFC 3597); allowed: such as "
                         "`HTTPS \\# LENGTH HEX`"));
   EXPECT_THAT(problem_of("@ SVCB \\# 3 000100"), "taken");
   EXPECT_THAT(problem_of("@ SVCB \\# 2 0001"), HasSubstr("the hexadecimal digits are not the rdata of SVCB"));
@@ -168,19 +168,17 @@ TEST(ZoneRecord, NamesAreCompletedByTheOrigin) {
 
 TEST(ZoneRecord, TheOwnerLiesInTheZoneInAnyCase) {
   EXPECT_EQ(record_of("www.DB.internal. A 192.0.2.1").owner, name_of("www.DB.internal"));
-  EXPECT_EQ(
-      problem_of("www.example. A 192.0.2.1"),
-      "`www.example.` lies outside of the zone; allowed: a name within `db.internal.`, or one without the final dot, "
-      "which is completed by that");
+  EXPECT_EQ(problem_of("www.example. A 192.0.2.1"),
+            "`www.example.` is outside the zone; allowed: a name within `db.internal.`, or one without the final dot, "
+            "which is completed by that");
   EXPECT_THAT(problem_of("internal. A 192.0.2.1"), HasSubstr("lies outside"));
   EXPECT_THAT(problem_of("xdb.internal. A 192.0.2.1"), HasSubstr("lies outside"));
 }
 
 TEST(ZoneRecord, AForgottenFinalDotIsTold) {
-  EXPECT_EQ(
-      problem_of("www.db.internal A 192.0.2.1"),
-      "`www.db.internal` ends in the zone's name but not in a dot, and would be completed by `db.internal.` again; "
-      "allowed: a final dot, or the name without the zone's");
+  EXPECT_EQ(problem_of("www.db.internal A 192.0.2.1"),
+            "`www.db.internal` ends in the zone's name but not in a dot: Pillion would append `db.internal.` again; "
+            "allowed: a final dot, or the name without the zone's");
   EXPECT_THAT(problem_of("DB.Internal A 192.0.2.1"), HasSubstr("not in a dot"));
   EXPECT_THAT(problem_of("x CNAME www.db.internal"), HasSubstr("not in a dot"));
   EXPECT_EQ(record_of("x CNAME www.xdb.internal").rdata, name_of("www.xdb.internal.db.internal"));
@@ -217,9 +215,9 @@ TEST(ZoneRecord, ParenthesesContinueIt) {
   const auto expected = record_of("@ SOA ns1 admin 7 7200 3600 1209600 300");
   EXPECT_EQ(record_of("@ SOA ns1 admin (7 7200 3600 1209600 300)").rdata, expected.rdata);
   EXPECT_EQ(record_of("@ SOA ns1 admin ( 7 ; serial\n 7200 3600\r\n 1209600 300 ) ; end\n").rdata, expected.rdata);
-  EXPECT_THAT(problem_of("x A (192.0.2.1"), HasSubstr("`(` without a `)`"));
-  EXPECT_THAT(problem_of("x A 192.0.2.1)"), HasSubstr("`)` without a `(`"));
-  EXPECT_THAT(problem_of("x A 192.0.2.1\ny A 192.0.2.2"), HasSubstr("goes on in a second line"));
+  EXPECT_THAT(problem_of("x A (192.0.2.1"), HasSubstr("`(` has no `)` after it"));
+  EXPECT_THAT(problem_of("x A 192.0.2.1)"), HasSubstr("`)` has no `(` before it"));
+  EXPECT_THAT(problem_of("x A 192.0.2.1\ny A 192.0.2.2"), HasSubstr("continues on a second line"));
 }
 
 TEST(ZoneRecord, StringsHoldUpTo255Bytes) {
@@ -257,8 +255,8 @@ TEST(ZoneRecord, GenericRdataIsCheckedAgainstItsType) {
 TEST(ZoneRecord, WhatIsNoRecordIsTold) {
   constexpr std::string_view form = "`[owner] [ttl] [IN] type rdata`, such as `www 300 IN A 192.0.2.1`";
   const std::pair<std::string, std::string> cases[] = {
-      {"", "holds no record; allowed: " + std::string(form)},
-      {"  ; only a comment", "holds no record; allowed: " + std::string(form)},
+      {"", "the text has no record; allowed: " + std::string(form)},
+      {"  ; only a comment", "the text has no record; allowed: " + std::string(form)},
       {"$TTL 5m", "`$TTL` is a directive; allowed: records, relative to `db.internal.`"},
       {"www", "the type is missing; allowed: " + std::string(form)},
       {"www 300 IN", "the type is missing; allowed: " + std::string(form)},
@@ -271,9 +269,10 @@ TEST(ZoneRecord, WhatIsNoRecordIsTold) {
        "the owner before `TXT` is missing; allowed: " + std::string(form) + ", where `@` is the zone itself"},
       {"www CH A 192.0.2.1", "`CH` is not the class IN; allowed: IN, which may be left out"},
       {"www CLASS3 A 192.0.2.1", "`CLASS3` is not the class IN; allowed: IN, which may be left out"},
-      {"www DNAME example.", "DNAME is not answered from records; allowed: a CNAME for each name, or the wildcard `*`"},
+      {"www DNAME example.",
+       "a zone cannot have DNAME records here; allowed: a CNAME for each name, or the wildcard `*`"},
       {"www TYPE39 \\# 1 00",
-       "DNAME is not answered from records; allowed: a CNAME for each name, or the wildcard `*`"},
+       "a zone cannot have DNAME records here; allowed: a CNAME for each name, or the wildcard `*`"},
       {"www ANY x", "ANY is not a type that a zone can hold; allowed: types of data, such as A, AAAA or TXT"},
       {"www TYPE0 \\# 0", "TYPE0 is not a type that a zone can hold; allowed: types of data, such as A, AAAA or TXT"},
       {"www TYPE128 \\# 0",
@@ -281,33 +280,34 @@ TEST(ZoneRecord, WhatIsNoRecordIsTold) {
       {"www OPT \\# 0", "OPT is not a type that a zone can hold; allowed: types of data, such as A, AAAA or TXT"},
       {"www A 192.168.1.300", "`192.168.1.300` is not an IPv4 address; allowed: such as `A 192.0.2.1`"},
       {"www A 2001:db8::1", "`2001:db8::1` is not an IPv4 address; allowed: such as `A 192.0.2.1`"},
-      {"www A 192.0.2.1 192.0.2.2", "`192.0.2.2` behind the rdata of A is too much; allowed: such as `A 192.0.2.1`"},
-      {"www A", "the rdata of A ends too early; allowed: such as `A 192.0.2.1`"},
+      {"www A 192.0.2.1 192.0.2.2",
+       "`192.0.2.2` follows the rdata of A, which is complete; allowed: such as `A 192.0.2.1`"},
+      {"www A", "the rdata of A is incomplete; allowed: such as `A 192.0.2.1`"},
       {std::string("www A 192.0.2.1\0", 16), "`192.0.2.1\\000` is not an IPv4 address; allowed: such as `A 192.0.2.1`"},
       {"www AAAA 192.0.2.1", "`192.0.2.1` is not an IPv6 address; allowed: such as `AAAA 2001:db8::1`"},
       {"www MX mail", "`mail` is not a number from 0 to 65535; allowed: such as `MX 10 mail.example.`"},
       {"www MX 65536 mail", "`65536` is not a number from 0 to 65535; allowed: such as `MX 10 mail.example.`"},
-      {"www MX 10", "the rdata of MX ends too early; allowed: such as `MX 10 mail.example.`"},
-      {"www SRV 0 0 443", "the rdata of SRV ends too early; allowed: such as `SRV 10 5 443 host.example.`"},
-      {"www TXT", "the rdata of TXT ends too early; allowed: such as `TXT \"some text\"`"},
+      {"www MX 10", "the rdata of MX is incomplete; allowed: such as `MX 10 mail.example.`"},
+      {"www SRV 0 0 443", "the rdata of SRV is incomplete; allowed: such as `SRV 10 5 443 host.example.`"},
+      {"www TXT", "the rdata of TXT is incomplete; allowed: such as `TXT \"some text\"`"},
       {"www CAA 256 issue x", "`256` is not a number from 0 to 255; allowed: such as `CAA 0 issue \"ca.example\"`"},
       {"www CAA 0 is-sue x",
        "`is-sue` is not a tag of letters and digits; allowed: such as `CAA 0 issue \"ca.example\"`"},
       {"www CNAME a..b",
        "`a..b` is not a name: an empty label; allowed: labels of 1 to 63 bytes between dots, 255 bytes in all"},
       {"www CNAME \"a\"", "`a` is in quotes; allowed: a name without them"},
-      {"www TXT \"open", "a quotation mark without its end; allowed: both, or `\\\"` for the character"},
+      {"www TXT \"open", "a quotation mark has no closing one; allowed: both, or `\\\"` for the character"},
       {"www TXT \"a\\256\"",
        "`a\\256` has an escape \\DDD above 255; allowed: `\\DDD` with 000 to 255, and `\\\\` for a backslash"},
       {"www TXT a\\", "`a\\` has a backslash at the end; allowed: `\\DDD` with 000 to 255, and `\\\\` for a backslash"},
       {"www TYPE1234 abc",
-       "the rdata of TYPE1234 is only read in hexadecimal (RFC 3597); allowed: such as `TYPE1234 \\# LENGTH HEX`"},
+       "the rdata of TYPE1234 can be given only in hexadecimal (RFC 3597); allowed: such as `TYPE1234 \\# LENGTH HEX`"},
       {"www TYPE1234 \\#", "`` is not a length from 0 to 65535; allowed: `\\# LENGTH HEX`, such as `\\# 4 C0000201`"},
       {"www TYPE1234 \\# 65536 00",
        "`65536` is not a length from 0 to 65535; allowed: `\\# LENGTH HEX`, such as `\\# 4 C0000201`"},
       {"www TYPE1234 \\# 2 00",
        "the length is 2, but the hexadecimal digits make 1; allowed: `\\# LENGTH HEX`, such as `\\# 4 C0000201`"},
-      {"www TYPE1234 \\# 1 0", "half a byte at the end of the hexadecimal digits; allowed: two for each byte"},
+      {"www TYPE1234 \\# 1 0", "the number of hexadecimal digits is odd; allowed: two for each byte"},
       {"www TYPE1234 \\# 1 0g", "`0g` is not hexadecimal; allowed: two digits for each byte"},
   };
   for (const auto& [line, problem] : cases) EXPECT_EQ(problem_of(line), problem) << line;
@@ -317,7 +317,7 @@ TEST(ZoneRecord, ANameThatIsTooLongOnceCompletedIsTold) {
   const std::string label(63, 'a');
   const auto line = label + "." + label + "." + label + "." + std::string(50, 'b') + " A 192.0.2.1";
   EXPECT_EQ(problem_of(line, name_of("z")), "taken");
-  EXPECT_THAT(problem_of(line), HasSubstr("is too long once completed by `db.internal.`; allowed: "));
+  EXPECT_THAT(problem_of(line), HasSubstr("is too long with the zone appended, which is `db.internal.`; allowed: "));
 }
 
 TEST(ZoneRecord, MessagesAreOneShortLine) {

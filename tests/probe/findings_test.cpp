@@ -37,16 +37,17 @@ TEST(Findings, OfAGoodServerAreNone) {
 
 TEST(Findings, NameWhatIsUnlikeWhatOneWouldWish) {
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.tls->chain[0].not_after = figures.measured_at + 170h; }),
-              ElementsAre(Warns("a certificate of its chain ends in 7 days")));
+              ElementsAre(Warns("a certificate of the server's chain expires in 7 days")));
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.missing_name = Behaviour{.rcode = 0, .records = 1}; }),
-              ElementsAre(Warns("it answers names that do not exist with records of its own")));
+              ElementsAre(Warns("the server answers names that do not exist with records of its own")));
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.missing_name = Behaviour{.rcode = 0, .records = 0}; }),
               IsEmpty())
       << "without records it is no lie that anybody would connect to";
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.bogus_name = Behaviour{.rcode = 0, .records = 1}; }),
-              ElementsAre(Warns("it answers a name whose signatures are wrong")));
+              ElementsAre(Warns("the server answers a name with invalid DNSSEC signatures")));
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.signed_name->is_authentic = false; }),
-              ElementsAre(Warns("it does not say that it has validated a signed name (AD)")));
+              ElementsAre(Warns(
+                  "the server does not set AD in the answer for a signed name, so that it does not seem to validate")));
 }
 
 TEST(Findings, OfAServerOfOneZoneAreNotThoseOfAValidator) {
@@ -57,9 +58,9 @@ TEST(Findings, OfAServerOfOneZoneAreNotThoseOfAValidator) {
 
 TEST(Findings, AFewLostQueriesAreNoFailure) {
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.cold.unanswered = 3; }),
-              ElementsAre(Warns("3 of 40 queries for cold names were not answered")));
+              ElementsAre(Warns("the server did not answer 3 of 40 queries for cold names")));
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.cold.unanswered = 4; }),
-              ElementsAre(Fails("4 of 40 queries for cold names were not answered")));
+              ElementsAre(Fails("the server did not answer 4 of 40 queries for cold names")));
 }
 
 TEST(Findings, FailuresComeFirst) {
@@ -68,7 +69,7 @@ TEST(Findings, FailuresComeFirst) {
     figures.large_answer->is_truncated = true;
   });
   ASSERT_EQ(findings.size(), 2U);
-  EXPECT_THAT(findings.front(), Fails("it truncates answers over a stream"));
+  EXPECT_THAT(findings.front(), Fails("the server truncates answers over a stream"));
   EXPECT_TRUE(has_failed(findings));
 }
 
@@ -81,7 +82,7 @@ TEST(Findings, TruncationOverUdpIsAsItShouldBe) {
   figures.large_over_tcp = Behaviour{.rcode = 0, .size = 1404};
   EXPECT_THAT(findings_of(target, figures), IsEmpty());
   figures.large_over_tcp->is_truncated = true;
-  EXPECT_THAT(findings_of(target, figures), ElementsAre(Fails("it truncates answers over TCP as well")));
+  EXPECT_THAT(findings_of(target, figures), ElementsAre(Fails("the server truncates answers over TCP too")));
 }
 
 TEST(Findings, WhatTheSystemSaysIsPrintable) {

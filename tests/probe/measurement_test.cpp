@@ -190,7 +190,7 @@ TEST_F(MeasurementTest, AStreamIsNotToBeTruncated) {
   const auto server = serve({.answers = {.size_limit = 1000}});
   const auto target = target_of(server->tls_port());
   const auto figures = measure(target);
-  EXPECT_THAT(texts(target, figures), Contains("it truncates answers over a stream"));
+  EXPECT_THAT(texts(target, figures), Contains("the server truncates answers over a stream"));
   EXPECT_TRUE(has_failed(findings_of(target, figures)));
 }
 
@@ -199,7 +199,7 @@ TEST_F(MeasurementTest, AServerThatRefusesHasFailed) {
   const auto target = target_of(server->tls_port());
   const auto figures = measure(target);
   EXPECT_EQ(figures.hot.refused, 5U);
-  EXPECT_THAT(texts(target, figures), Contains("5 of 5 queries for the hot name were answered REFUSED"));
+  EXPECT_THAT(texts(target, figures), Contains("the server answered 5 of 5 queries for the hot name with REFUSED"));
   EXPECT_TRUE(has_failed(findings_of(target, figures)));
 }
 
@@ -214,9 +214,9 @@ TEST_F(MeasurementTest, NamesWhatIsWrongWithACertificate) {
   };
   const auto leave = [](ProbeTarget&) {};
   EXPECT_EQ(finding(identity, [](ProbeTarget& target) { target.server.tls_name = "other.example"; }),
-            "certificate name mismatch: wanted other.example, the certificate is for dot.example");
+            "certificate name mismatch: the name must be other.example, and the certificate is for dot.example");
   EXPECT_EQ(finding(identity, [](ProbeTarget& target) { target.server.tls_name.clear(); }),
-            "certificate name mismatch: wanted 127.0.0.1, the certificate is for dot.example");
+            "certificate name mismatch: the name must be 127.0.0.1, and the certificate is for dot.example");
   EXPECT_THAT(
       finding(authority.issue({.not_before = -std::chrono::hours{48}, .not_after = -std::chrono::hours{24}}), leave),
       HasSubstr("certificate expired or not yet valid: CN=dot.example was valid until 20"));
@@ -227,7 +227,7 @@ TEST_F(MeasurementTest, NamesWhatIsWrongWithACertificate) {
               HasSubstr("certificate not signed by a trusted CA: CN=dot.example is signed by CN=Another CA, which"));
   const auto other = authority.issue();
   EXPECT_EQ(finding(identity, [&](ProbeTarget& target) { target.server.pins = {other.pin()}; }),
-            "no pin matches the certificate's key: its pin is " + identity.pin());
+            "no pin matches the certificate's key: the pin of the certificate is " + identity.pin());
 }
 
 TEST_F(MeasurementTest, NamesWhatKeepsItFromConnecting) {

@@ -212,7 +212,7 @@ TEST_F(FailoverTest, MoreQueriesThanTheGroupHoldsAreRefused) {
   resolve(asker);
   EXPECT_EQ(asker.rcode, dns::rcode::refused);
   EXPECT_EQ(asker.info_code, dns::extended_error::other);
-  EXPECT_EQ(asker.text, "too many queries under way");
+  EXPECT_EQ(asker.text, "too many queries in flight");
   while (!server(0).asked.empty()) server(0).answer();
   for (const auto& one : askers) ASSERT_EQ(one.answers, 1);
 }

@@ -50,7 +50,7 @@ TEST_F(InFlightTest, MoreThanTheLimitAreRefused) {
   join(BuiltQuery("late.example"), late);
   EXPECT_EQ(late.answers, 1);
   EXPECT_EQ(late.rcode, dns::rcode::refused);
-  EXPECT_EQ(late.text, "too many queries under way");
+  EXPECT_EQ(late.text, "too many queries in flight");
   EXPECT_FALSE(refresh(BuiltQuery("late.example")));
   // What is under way already can still be joined.
   Asker joining;

@@ -70,9 +70,9 @@ TEST_F(ExplainerTest, AMissThenAHit) {
   group_->answer_with_address();
   ASSERT_THAT(explanations_, SizeIs(1));
   EXPECT_THAT(lines(explanations_[0]),
-              ElementsAre("route . leads to upstream public (TLS)", "the cache has nothing",
-                          "nobody asks this yet: asks the upstream", HasSubstr("the cache keeps an answer for"),
-                          "answer from upstream: NOERROR with 1 record"));
+              ElementsAre("route . leads to upstream public (TLS)", "the cache has no answer",
+                          "no identical query is in flight: asks the upstream",
+                          HasSubstr("the cache keeps an answer for"), "answer from upstream: NOERROR with 1 record"));
   EXPECT_EQ(explanations_[0].trace.events().back().at, std::chrono::milliseconds(20));
   const auto answer = dns::MessageView::parse(explanations_[0].answer);
   ASSERT_TRUE(answer);
@@ -137,7 +137,7 @@ TEST_F(ExplainerTest, WhoAsksAgainFromWithinTheAnswerIsServed) {
   EXPECT_TRUE(has_second);
   group_->answer_with_address();
   ASSERT_THAT(explanations_, SizeIs(1));
-  EXPECT_THAT(lines(explanations_[0]), ::testing::Contains("nobody asks this yet: asks the upstream"));
+  EXPECT_THAT(lines(explanations_[0]), ::testing::Contains("no identical query is in flight: asks the upstream"));
 }
 
 }  // namespace

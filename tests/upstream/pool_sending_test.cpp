@@ -257,12 +257,12 @@ TEST_P(PoolEdnsTest, WhatIsRefusedWithoutOptIsAskedAgainWithoutEdns) {
   connection(0).answer(queries[0]);
   EXPECT_EQ(queries[0].replies, 1);
   EXPECT_FALSE(profile().knows_edns(now()));
-  EXPECT_EQ(log.count("upstream answers only without EDNS: going on without it"), 1);
+  EXPECT_EQ(log.count("upstream answers only queries without EDNS: asking without it"), 1);
 
   submit(queries[1]);
   EXPECT_TRUE(queries[1].without_edns) << "from now on at once";
   connection(0).answer(queries[1]);
-  EXPECT_EQ(log.count("upstream answers only without EDNS: going on without it"), 1);
+  EXPECT_EQ(log.count("upstream answers only queries without EDNS: asking without it"), 1);
   time.pass(10min);
   submit(queries[2]);
   EXPECT_FALSE(queries[2].without_edns) << "for ten minutes";

@@ -41,9 +41,10 @@ TEST(TraceTest, EventsHaveTheirTimeAndStep) {
   trace.add(start_time + 2s, LoopFound{}, "www.example.");
   ASSERT_EQ(trace.events().size(), 2U);
   EXPECT_EQ(line_of(trace.events()[0]),
-            "    1.204 ms  no answer from 192.0.2.53:53 yet: sent again, since a datagram may be lost");
-  EXPECT_EQ(line_of(trace.events()[1]),
-            " 2000.000 ms  [www.example.] forwarding loop: an upstream has sent this question of ours back to us");
+            "    1.204 ms  no answer from 192.0.2.53:53 yet: sends the query again, since a datagram may be lost");
+  EXPECT_EQ(
+      line_of(trace.events()[1]),
+      " 2000.000 ms  [www.example.] forwarding loop: an upstream has sent this question of Pillion back to Pillion");
 }
 
 TEST(TraceTest, EventsAreBoundedAndWhatIsLostIsCounted) {
@@ -95,7 +96,7 @@ TEST(TraceTest, ASentQueryTellsItsConnection) {
                                     .resumed = true,
                                     .handshake = 12ms}};
   EXPECT_EQ(line_of(sent),
-            "sent to 1.1.1.1:853 by tls on a connection of 90 s that has had 7 queries, 2 in flight, TLSv1.3 "
+            "sent to 1.1.1.1:853 by tls on a connection of 90 s, after 7 queries, 2 in flight, TLSv1.3 "
             "X25519MLKEM768 TLS_AES_256_GCM_SHA384, verified cloudflare-dns.com, resumed in 12 ms");
   const auto fields = fields_of(sent);
   const auto value_of = [&](std::string_view key) { return std::ranges::find(fields, key, &TraceField::key)->value; };

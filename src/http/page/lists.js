@@ -22,13 +22,13 @@ export function show_cache(place, { cache, latency }) {
     ["Answers held", count(cache.entries), second_line(`${bytes(cache.bytes)} of ${bytes(cache.limit_bytes)}`, bar(cache.bytes, cache.limit_bytes))],
     ["A hit takes", duration(latency.cache.p50_seconds), second_line(`p99 ${duration(latency.cache.p99_seconds)}`)],
     ["A miss takes", duration(latency.upstream.p50_seconds), second_line(`p99 ${duration(latency.upstream.p99_seconds)}`)],
-    ["Given after expiry", count(cache.stale)],
+    ["Expired answers given", count(cache.stale)],
     ["Evicted", count(cache.evictions), second_line(`${count(cache.prefetches)} prefetched`)],
   ]));
 }
 
 export function show_top_names(place, { top }) {
-  show(place, table("The names that were asked for most", [
+  show(place, table("The names with the most queries", [
     { title: "Name", cell: (held) => code(held.name), row_header: true },
     { title: "Type", cell: (held) => held.type },
     { title: "Hits", cell: (held) => (held.hits >= 31 ? "31+" : held.hits), number: true },
@@ -38,7 +38,7 @@ export function show_top_names(place, { top }) {
 
 function offences(client) {
   const words = [];
-  if (Object.keys(client.invalid).length > 0) words.push(`no valid queries: ${reasons(client.invalid)}`);
+  if (Object.keys(client.invalid).length > 0) words.push(`invalid: ${reasons(client.invalid)}`);
   if (client.refused > 0) words.push(`refused: ${count(client.refused)}`);
   return words.join("; ");
 }
@@ -50,7 +50,7 @@ export function show_clients(place, { clients, total }) {
   }
   show(place, table("Clients that misbehave", [
     { title: "Address", cell: (client) => code(client.address), row_header: true },
-    { title: "What it did", cell: offences, wide: true },
+    { title: "What the client did", cell: offences, wide: true },
     { title: "In the last minute", cell: (client) => count(client.invalid_in_last_minute), number: true },
     { title: "Last seen", cell: (client) => ago(client.last_seen_seconds) },
     {

@@ -66,7 +66,7 @@ new LiveFigures(
 async function without_live_figures(failures) {
   try {
     const status = await get("status");
-    if (failures > 1) show_lost("Pillion answers, but gives no live figures: too many pages may be open. What is below is a few seconds old.");
+    if (failures > 1) show_lost("Pillion answers, but sends no live figures: too many pages may be open. The figures below are a few seconds old.");
     show_verdict(status.verdict);
     draw_state(status.state);
   } catch {
@@ -111,7 +111,7 @@ function refresh() {
 part("top-names").addEventListener("click", (event) => {
   const is_open = event.target.getAttribute("aria-expanded") === "true";
   event.target.setAttribute("aria-expanded", String(!is_open));
-  event.target.textContent = is_open ? "Show the names asked for most" : "Hide the names asked for most";
+  event.target.textContent = is_open ? "Show the names with the most queries" : "Hide the names with the most queries";
   if (is_open) show(part("top"));
   else load("cache", "top", show_top_names, { top: 15 });
 });

@@ -36,14 +36,14 @@ function timeline_of(answer) {
       element("span", { class: "event" }, event.step ? element("span", { class: "step" }, event.step) : "", event.text));
   });
   const lost = answer.events_lost ? [quiet(`${answer.events_lost} more events did not fit.`)] : [];
-  return [element("h3", {}, "How it came about"), element("ol", { class: "timeline" }, lines), ...lost];
+  return [element("h3", {}, "Decisions"), element("ol", { class: "timeline" }, lines), ...lost];
 }
 
 function show_answer(place, answer) {
   const errors = (answer.ede ?? []).map((error) => element("p", { class: "explained" }, badge("warning", `EDE ${error.code}`), " ", error.text));
   const facts = list_of_facts([
     ["Answer", rcode_badge(answer.rcode ?? "none")],
-    ["From", answer.source ?? "nobody"],
+    ["From", answer.source ?? "none"],
     ["Took", milliseconds(answer.duration_ms)],
   ]);
   const timeline = answer.trace?.length ? timeline_of(answer) : [];
@@ -52,7 +52,7 @@ function show_answer(place, answer) {
 }
 
 function failed(error) {
-  if (error.status === 404) return "This Pillion cannot be asked here: its admin server has no /api/v1/resolve. `pillion query` asks it in a terminal.";
+  if (error.status === 404) return "The admin server of this Pillion has no /api/v1/resolve. Ask in a terminal with `pillion query`.";
   return error.message;
 }
 

@@ -98,7 +98,7 @@ export function show_upstreams(place, { upstreams, missing_shards }, live) {
       table(`Servers of upstream ${upstream.name}`, COLUMNS, rows));
   });
   const missing = missing_shards > 0
-    ? [element("p", { class: "quiet" }, `${counted(missing_shards, "thread", "threads")} did not answer in time; theirs is not in this.`)]
+    ? [element("p", { class: "quiet" }, `${counted(missing_shards, "thread", "threads")} did not answer in time; the figures lack their part.`)]
     : [];
   show(place, ...cards, ...missing);
 }
@@ -111,7 +111,7 @@ function by_length(one, other) {
 
 export function show_routes(place, { upstreams }) {
   const rows = upstreams.flatMap((upstream) => upstream.zones.map((zone) => ({ zone, upstream }))).sort(by_length);
-  show(place, table("Which upstream is asked for which zone", [
+  show(place, table("The upstream of each zone", [
     { title: "Zone", cell: ({ zone }) => element("span", { class: "code" }, zone === "." ? ". (all others)" : zone), row_header: true },
     { title: "Upstream", cell: ({ upstream }) => upstream.name },
     { title: "By", cell: ({ upstream }) => (upstream.protocol === "tls" ? "TLS" : [upstream.protocol.toUpperCase(), second_line("in the clear")]) },

@@ -45,8 +45,8 @@ export function show_lost(text) {
     banner.textContent = "";
     return;
   }
-  const since = shown.heard ? ` What is below is from ${shown.heard.toLocaleTimeString()}.` : "";
-  banner.textContent = text || `Connection lost: Pillion’s admin server does not answer.${since} This page goes on trying.`;
+  const since = shown.heard ? ` The figures below are from ${shown.heard.toLocaleTimeString()}.` : "";
+  banner.textContent = text || `Connection lost: Pillion’s admin server does not answer.${since} This page keeps trying.`;
   if (text) return;
   document.title = "Connection lost – Pillion";
   say("lost", "Connection lost: Pillion’s admin server does not answer.");

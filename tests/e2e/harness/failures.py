@@ -6,7 +6,7 @@ import dataclasses
 from .client import make_query, read, udp_socket
 
 QUERIES = 12  # of each kind: the verdict says nothing of fewer than ten
-BUDGET_TEXT = "gives up: the time of a query, 2.5 s, is over"
+BUDGET_TEXT = "gives up: 2.5 s, the time limit of a query, has passed"
 UPSTREAM_FAILED, FINDING = "upstream failed", "finding"
 
 
@@ -30,7 +30,7 @@ class Failure:
 
 
 def untrustworthy(kind, reason, text, detail):
-    return Failure(kind=kind, ede=(23, f"{text} at {{server}}"), trace=(f"{{server}} cannot be asked: {text} ({detail}",),
+    return Failure(kind=kind, ede=(23, f"{text} at {{server}}"), trace=(f"cannot ask {{server}}: {text} ({detail}",),
                    log=(UPSTREAM_FAILED, text), error=reason, state="down",
                    finding=("certificate_refused", "upstream", f"is down ({text})"))
 
@@ -63,7 +63,7 @@ DEAD = [
 POOR = [
     failing("slow", "timeout", "no answer in time", "sent to {server} by tls", BUDGET_TEXT, "{server} fails: no answer in time",
             info_code=22, name="delay-9000-n{number}"),
-    failing("closing", "closed", "connection closed before the answer", "{server}: connection closed by the server; goes to the next",
+    failing("closing", "closed", "connection closed before the answer", "{server}: connection closed by the server; sends the query again",
             "{server} fails: connection closed before the answer", name="close-n{number}"),
     failing("lying", "mismatched_reply", "reply does not match any question", "{server} fails: reply does not match any question",
             name="wrongname-n{number}"),
@@ -75,14 +75,14 @@ POOR = [
     Failure(kind="limiting", rcode="REFUSED", ede=(18, "rate limit"), trace=("{server} replies REFUSED", "EDE 18 (rate limit)"),
             log=(FINDING, "it replies REFUSED"), finding=("server_failing", "upstream", "it replies REFUSED")),
     Failure(kind="blocked", rcode="NXDOMAIN", ede=(15, "blocked by policy"), trace=("{server} replies NXDOMAIN", "EDE 15 (blocked by policy)")),
-    Failure(kind="truncated", rcode="NOERROR", trace=("{server} has truncated the answer: asked again over TCP",
+    Failure(kind="truncated", rcode="NOERROR", trace=("{server} has truncated the answer: asks again over TCP",
                                                       "{server}: connection refused"), error="connect_refused"),
     # A bare name's first step: what it finds outside must not be an answer while a guard may have another.
     Failure(kind="cluster", name="www{number}.shop.example.slow.shop.svc", zone="cluster.local", rcode="NXDOMAIN",
-            trace=("first step of a search for www0.shop.example.slow.", "svc.cluster.local. failed", "the search leads no further"),
+            trace=("begins a search walk for www0.shop.example.slow.", "svc.cluster.local. failed", "the search walk has found no name"),
             error="timeout"),
     Failure(kind="loop", ede=(22, "forwarding loop: the upstream has sent our own queries back to us; connection stalled at {server}"),
-            trace=("sent to {server} by udp", "EDE 22 (forwarding loop: "), error="stalled", state="down", log=("forwarding loop: the upstream sends our own queries back to us", "loop"),
+            trace=("sent to {server} by udp", "EDE 22 (forwarding loop: "), error="stalled", state="down", log=("forwarding loop: the upstream sends Pillion's queries back to Pillion", "loop"),
             finding=("forwarding_loop", "configuration", "sends Pillion's own queries back to it")),
 ]
 
