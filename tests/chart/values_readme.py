@@ -75,7 +75,7 @@ def readme_with_table(chart: pathlib.Path) -> str:
     readme = (chart / "README.md").read_text(encoding="utf-8")
     parts = readme.split(MARK)
     if len(parts) != 3:
-        raise SystemExit(f"{chart / 'README.md'}: the mark {MARK} is to stand there twice")
+        raise SystemExit(f"{chart / 'README.md'}: the mark {MARK} must occur twice")
     return f"{parts[0]}{MARK}\n{table((chart / 'values.yaml').read_text(encoding='utf-8'))}\n{MARK}{parts[2]}"
 
 
@@ -87,7 +87,7 @@ def main() -> int:
         wanted = readme_with_table(helm / name)
         if path.read_text(encoding="utf-8") != wanted:
             wrong += 1
-            print(f"{path}: {'is not as values.yaml says' if '--check' in sys.argv else 'written'}")
+            print(f"{path}: {'differs from values.yaml' if '--check' in sys.argv else 'written'}")
             if "--check" not in sys.argv:
                 path.write_text(wanted, encoding="utf-8")
     return 1 if wrong and "--check" in sys.argv else 0
