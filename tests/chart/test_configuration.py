@@ -86,7 +86,7 @@ class TestConfiguration:
         assert 'needs a route for the zone "."' in error and "a, b" in error
 
     @pytest.mark.parametrize("routes, complaint", [
-        ('[{"zone": "corp.example", "upstream": "corporate"}]', "sends names to the upstream corporate, which is not there: there are cluster, public, spare"),
+        ('[{"zone": "corp.example", "upstream": "corporate"}]', "names the upstream corporate, which does not exist: the upstreams are cluster, public, spare"),
         ("[]", "config.upstreams has spare, which no route uses")])
     def test_upstreams_and_routes_belong_together(self, helm, binary, tmp_path, routes, complaint):
         """The chart refuses values with which Pillion would not start."""

@@ -143,7 +143,7 @@ def test_a_sidecar_is_asked_by_nobody_else(helm):
 @pytest.mark.parametrize("settings", ["mode=gateway,pillion.config.drain_min=26s", "mode=workload,pillion.config.drain_min=26s",
                                       "mode=daemonset,pillion.config.drain_min=3s,pillion.config.drain_timeout=2s"])
 def test_a_drain_that_lasts_longer_than_it_may_is_refused(helm, settings):
-    assert "it has to be at most drain_timeout" in helm.error("pillion", *ADDRESS, "--set", settings)
+    assert "it must be at most drain_timeout" in helm.error("pillion", *ADDRESS, "--set", settings)
 
 
 @pytest.mark.parametrize("settings", ["mode=gateway,terminationGracePeriodSeconds=30", "mode=daemonset,pillion.config.drain_timeout=1m",
@@ -282,15 +282,15 @@ def test_notes_tell_of_a_resolver_that_is_open(helm, cluster):
 
 def test_notes_of_what_is_off(helm, cluster):
     text = notes(helm, cluster, "pillion.enabled=false")
-    assert "without Pillion" in text and "kubectl" not in text
+    assert "the pods have no Pillion" in text and "kubectl" not in text
 
 
 @pytest.mark.parametrize("settings, complaint", [
     ("mode=gateway,gateway.autoscaling.minReplicas=9", "minReplicas is 9, and maxReplicas is 8"),
-    ("mode=gateway,pillion.httpPort=8053", "pillion.httpPort is 8053, on which Pillion answers queries"),
-    ("mode=daemonset,pillion.httpPort=8053", "pillion.httpPort is 8053, on which Pillion answers queries"),
-    ("mode=gateway,pillion.enabled=false", "uninstall the release"), ("mode=daemonset,pillion.mesh=istio", "is for a sidecar"),
-    ("mode=gateway,podAnnotations.pillion\\.dev/native=false", "set the value beneath pillion"),
+    ("mode=gateway,pillion.httpPort=8053", "pillion.httpPort is 8053, the port on which Pillion answers queries"),
+    ("mode=daemonset,pillion.httpPort=8053", "pillion.httpPort is 8053, the port on which Pillion answers queries"),
+    ("mode=gateway,pillion.enabled=false", "uninstall the release"), ("mode=daemonset,pillion.mesh=istio", "only a sidecar uses it"),
+    ("mode=gateway,podAnnotations.pillion\\.dev/native=false", "set the value under pillion"),
     ("podLabels.app\\.kubernetes\\.io/name=other", "podLabels has app.kubernetes.io/name, which the chart sets itself"),
     ("mode=gateway,podLabels.app\\.kubernetes\\.io/instance=other", "podLabels has app.kubernetes.io/instance"),
     ("podSecurityContext.sysctls[0].name=net.ipv4.ip_unprivileged_port_start,podSecurityContext.sysctls[0].value=80", "to 80")])

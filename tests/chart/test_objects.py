@@ -86,7 +86,7 @@ def test_how_it_is_scraped(helm):
                         "relabelings": drop, "metricRelabelings": drop}
     # Prometheus would refuse its whole configuration.
     error = helm.error("pillion", *ADDRESS, "--set", "podMonitor.enabled=true,podMonitor.scrapeTimeout=31s")
-    assert "podMonitor.scrapeTimeout is 31s: it has to be at most podMonitor.interval, which is 30s" in error
+    assert "podMonitor.scrapeTimeout is 31s: it must be at most podMonitor.interval, which is 30s" in error
 
 
 @modes

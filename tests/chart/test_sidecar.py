@@ -206,8 +206,8 @@ def test_authorities_of_a_secret(helm, chart):
 @pytest.mark.parametrize("missing, complaint", [
     ("tls.client_cert", "has one of client_cert and client_key"), ("tls.client_key", "has one of client_cert and client_key"),
     ("tls.", "clientTLS.secretName is client, and no upstream"), ("tls.ca_file", "ca.configMapName or ca.secretName is authority, and no upstream"),
-    ("clientTLS", "nothing is mounted at /etc/pillion-client: set clientTLS.secretName"),
-    ("ca.configMapName", "nothing is mounted at /etc/pillion-ca: set ca.configMapName or ca.secretName")])
+    ("clientTLS", "no volume is mounted at /etc/pillion-client: set clientTLS.secretName"),
+    ("ca.configMapName", "no volume is mounted at /etc/pillion-ca: set ca.configMapName or ca.secretName")])
 def test_files_and_what_they_are_mounted_from_belong_together(helm, missing, complaint):
     """Otherwise Pillion would not start, or would not use its certificate."""
     kept = [setting for setting in FILES if missing not in setting]

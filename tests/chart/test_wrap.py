@@ -136,15 +136,15 @@ REFUSED = {
     "port 53 of an init container": (pod(initContainers=[{"name": "old", "ports": PORTS}]), "the container old has port 53", "another port"),
     "port of the metrics": (pod(containers=[{**APPLICATION, "ports": [{"containerPort": 9153}]}]), "has port 9153", "httpPort"),
     "unknown annotation": (pod({"annotations": {"pillion.dev/imag": "x"}}), "pillion.dev/imag,", "pillion.dev/image"),
-    "native": (pod({"annotations": {"pillion.dev/native": "no"}}), "pillion.dev/native", "has to be"),
+    "native": (pod({"annotations": {"pillion.dev/native": "no"}}), "pillion.dev/native", "must be"),
     "native that is no string": (pod({"annotations": {"pillion.dev/native": False}}), "pillion.dev/native", "quotes"),
     "memory": (pod({"annotations": {"pillion.dev/memory-limit": "64mi"}}), "pillion.dev/memory-limit", "a quantity of memory such as 64Mi"),
     "CPU": (pod({"annotations": {"pillion.dev/cpu-request": "fast"}}), "pillion.dev/cpu-request", "a quantity of CPU such as 10m"),
     "image": (pod({"annotations": {"pillion.dev/image": ""}}), "pillion.dev/image", "the name of an image"),
     "ConfigMap": (pod({"annotations": {"pillion.dev/config-map": "No Map"}}), "pillion.dev/config-map", "the name of a ConfigMap"),
-    "configuration": (pod({"annotations": {CONFIG: "threads: ["}}), CONFIG, "no YAML"),
+    "configuration": (pod({"annotations": {CONFIG: "threads: ["}}), CONFIG, "not YAML"),
     "configuration twice": (pod({"annotations": {CONFIG: "{}", "pillion.dev/config-map": "ours"}}), "both of the annotations", "Remove one"),
-    "equipped already": (pod({"annotations": {MARKER: "{}"}}), "has Pillion already", "once"),
+    "equipped already": (pod({"annotations": {MARKER: "{}"}}), "already has Pillion", "only once"),
 }
 
 

@@ -82,7 +82,7 @@ def test_a_pod_runs_with_pillion_and_resolves_by_it(injected):
 
 def test_a_pod_that_cannot_have_it_is_admitted_with_a_warning(warned):
     (warning,) = [line for line in warned.splitlines() if line.startswith("Warning: ")]
-    assert POLICY in warning and "the pod is without Pillion: " in warning and "has port 53" in warning
+    assert POLICY in warning and "the pod has no Pillion: " in warning and "has port 53" in warning
 
 
 def test_the_audit_log_says_of_each_pod_whether_it_has_it(injected, warned):

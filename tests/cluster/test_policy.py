@@ -169,7 +169,7 @@ def test_what_cannot_have_pillion_is_denied_with_the_reason(pods):
         reason = corpus.reason_of(case)
         if reason and not pods.is_marked(key) and case not in (*DIFFERENT, "opted-out") and not expects_pillion(pods, key):
             line = pods.got.refused.get(key, "admitted")
-            assert "the pod is without Pillion: " in line and re.search(reason.rpartition(".*")[2], line), (key, reason, line)
+            assert "the pod has no Pillion: " in line and re.search(reason.rpartition(".*")[2], line), (key, reason, line)
             cases.add(case)
     assert len(cases) > 25, cases
     assert not [key for key in injectable(pods) if key in pods.got.refused]
@@ -206,7 +206,7 @@ def test_who_is_warned(pods):
     answers = Answers([pod(name, "host", HOST_NETWORK), pod(name, "web", WEB)])
     assert len(answers.pods) == 2
     (warning,) = [line for line in answers.text.splitlines() if line.startswith("Warning: ")]
-    assert "hostNetwork: true" in warning and "the pod is without Pillion" in warning
+    assert "hostNetwork: true" in warning and "the pod has no Pillion" in warning
 
 
 def test_where_the_program_puts_it_in_the_rest_is_denied(pods):

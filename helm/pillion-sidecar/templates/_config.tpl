@@ -21,7 +21,7 @@ templates, and no template can continue: so this template's name is the remedy.
 {{- end -}}
 {{- end -}}
 {{- if or (not $address) (eq $address "None") -}}
-{{- fail (printf "\n\nThe address of the cluster's DNS is not known: %s.clusterDNS.address %s.\nAny running pod of the cluster that has no dnsPolicy of its own tells it:   kubectl exec POD -- grep nameserver /etc/resolv.conf\nSet it:   --set %s.clusterDNS.address=ADDRESS   or once for all charts of a release:   --set global.clusterDNS.address=ADDRESS\nor do without the cluster's names:   --set %s.clusterDNS.enabled=false\n" $key $why $key $key) -}}
+{{- fail (printf "\n\nThe address of the cluster's DNS is not known: %s.clusterDNS.address %s.\nAny running pod without a dnsPolicy of its own has it:   kubectl exec POD -- grep nameserver /etc/resolv.conf\nSet it:   --set %s.clusterDNS.address=ADDRESS   or once for all charts of a release:   --set global.clusterDNS.address=ADDRESS\nor, if pods need no names of the cluster:   --set %s.clusterDNS.enabled=false\n" $key $why $key $key) -}}
 {{- end -}}
 {{- $family := ternary "IPv6" "IPv4" (contains ":" $address) -}}
 {{- if ne $family $v.ipFamily -}}
@@ -125,7 +125,7 @@ defaults of top-level keys. The value `config` takes precedence over what follow
 {{- $default := "public" -}}
 {{- if not (has "public" $encrypted) -}}
 {{- if ne (len $encrypted) 1 -}}
-{{- fail (printf "\n\nconfig.routes needs a route for the zone \".\": there are the upstreams %s, and none is named public\n" (join ", " $encrypted)) -}}
+{{- fail (printf "\n\nconfig.routes needs a route for the zone \".\": the upstreams are %s, and none is named public\n" (join ", " $encrypted)) -}}
 {{- end -}}
 {{- $default = first $encrypted -}}
 {{- end -}}
@@ -135,13 +135,13 @@ defaults of top-level keys. The value `config` takes precedence over what follow
 {{- range $routes -}}{{- $used = append $used (.upstream | default "") -}}{{- end -}}
 {{- range without ($used | uniq) "" -}}
 {{- if not (hasKey $upstreams .) -}}
-{{- fail (printf "\n\nconfig.routes sends names to the upstream %s, which is not there: there are %s\n" . (keys $upstreams | sortAlpha | join ", ")) -}}
+{{- fail (printf "\n\nconfig.routes names the upstream %s, which does not exist: the upstreams are %s\n" . (keys $upstreams | sortAlpha | join ", ")) -}}
 {{- end -}}
 {{- end -}}
 {{- if and (not $given.upstreams) (not (has "public" $used)) -}}{{- $_ := unset $upstreams "public" -}}{{- end -}}
 {{- range keys $upstreams | sortAlpha -}}
 {{- if not (has . $used) -}}
-{{- fail (printf "\n\nconfig.upstreams has %s, which no route uses: config.routes needs one such as {zone: corp.example, upstream: %s}\n" . .) -}}
+{{- fail (printf "\n\nconfig.upstreams has %s, which no route uses: add to config.routes one such as {zone: corp.example, upstream: %s}\n" . .) -}}
 {{- end -}}
 {{- end -}}
 {{- $any := ternary "[::]" "0.0.0.0" (eq $v.ipFamily "IPv6") -}}
@@ -173,7 +173,7 @@ public:
 {{- $tls := $upstream.tls | default dict -}}
 {{- $pair := list ($tls.client_cert | default "") ($tls.client_key | default "") -}}
 {{- if eq (without $pair "" | len) 1 -}}
-{{- fail (printf "\n\nconfig.upstreams.%s.tls has one of client_cert and client_key: the server is shown both or none\n" $name) -}}
+{{- fail (printf "\n\nconfig.upstreams.%s.tls has only one of client_cert and client_key: set both or neither\n" $name) -}}
 {{- end -}}
 {{- $files = concat $files (list ($tls.ca_file | default "")) $pair -}}
 {{- end -}}
@@ -184,10 +184,10 @@ public:
 {{- $needed := "" -}}
 {{- range $files -}}{{- if hasPrefix (printf "%s/" $place) . -}}{{- $needed = . -}}{{- end -}}{{- end -}}
 {{- if and $needed (not (last $value)) (not (has $place $mounted)) -}}
-{{- fail (printf "\n\nconfig.upstreams names the file %s, and nothing is mounted at %s: set %s\n" $needed $place (first $value)) -}}
+{{- fail (printf "\n\nconfig.upstreams names the file %s, and no volume is mounted at %s: set %s\n" $needed $place (first $value)) -}}
 {{- end -}}
 {{- if and (last $value) (not $needed) -}}
-{{- fail (printf "\n\n%s is %s, and no upstream of config.upstreams names a file of it in %s: give one tls.%s\n" (first $value) (last $value) $place (ternary "ca_file" "client_cert and tls.client_key" (eq $place "/etc/pillion-ca"))) -}}
+{{- fail (printf "\n\n%s is %s, and no upstream of config.upstreams names a file in %s: set tls.%s of an upstream\n" (first $value) (last $value) $place (ternary "ca_file" "client_cert and tls.client_key" (eq $place "/etc/pillion-ca"))) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -53,7 +53,7 @@ Takes {v, config}: the values, and the text of pillion.yaml. YAML; {} if the Con
 {{- if eq .v.configChange "roll" -}}
 {{- /* All annotations of an object together may have at most 256 KiB. */ -}}
 {{- if gt (len .config) 196608 -}}
-{{- fail (printf "\n\nThe configuration has %d bytes, and an annotation of the pod has room for 196608: set configChange: reload, which keeps it in a ConfigMap\n" (len .config)) -}}
+{{- fail (printf "\n\nThe configuration has %d bytes, and an annotation of the pod can have 196608: set configChange: reload, which uses a ConfigMap\n" (len .config)) -}}
 {{- end -}}
 {{- $_ := set $annotations "pillion.dev/config" .config -}}
 {{- else if dig "reload" "watch" true $config -}}

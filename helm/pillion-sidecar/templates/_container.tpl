@@ -90,7 +90,7 @@ containers. Kubernetes can wait by itself since 1.30 (the image has no program t
 {{- $bytes := include "pillion-sidecar.bytes" $limit | int64 -}}
 {{- $caches := mul $threads (include "pillion-sidecar.bytes" $cache | int64) -}}
 {{- if gt (add $caches 16777216) $bytes -}}
-{{- fail (printf "\n\nresources.limits.memory is %s, and too small for a cache of %s for each thread (%d) and 16 MiB for the rest\n" $limit $cache $threads) -}}
+{{- fail (printf "\n\nresources.limits.memory is %s: a cache of %s for each of the %d threads and 16 MiB for the rest need more\n" $limit $cache $threads) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -101,7 +101,7 @@ containers. Kubernetes can wait by itself since 1.30 (the image has no program t
 {{ .image.whole }}
 {{- else -}}
 {{- if not .image.repository -}}
-{{- fail "\n\nimage.repository is empty: no image is published, so it has to be the place that you have pushed one to (make image), as in registry.example/pillion; global.pillion.image.repository sets it for all charts of a release\n" -}}
+{{- fail "\n\nimage.repository is empty: no image is published. Set it to the repository to which you have pushed your image (make image), such as registry.example/pillion; global.pillion.image.repository sets it for all charts of a release\n" -}}
 {{- end -}}
 {{- if .image.digest -}}
 {{ .image.repository }}@{{ .image.digest }}
@@ -143,7 +143,7 @@ containers. Kubernetes can wait by itself since 1.30 (the image has no program t
   secret: {secretName: {{ . }}}
 {{- end }}
 {{- if and .v.ca.configMapName .v.ca.secretName }}
-{{- fail "\n\nca.configMapName and ca.secretName are both set: the authorities are in one of them\n" }}
+{{- fail "\n\nca.configMapName and ca.secretName are both set: set only one of them\n" }}
 {{- end }}
 {{- with .v.ca.configMapName }}
 - name: pillion-ca

@@ -3,17 +3,17 @@ The texts that say why a pod cannot have Pillion, for the chart's errors and for
 CEL `format` only supports %s.
 */}}
 {{- define "pillion-sidecar.reasons" -}}
-hostNetwork: 'the pod has hostNetwork: true: the kubelet refuses it the sysctl for port 53, and port 53 of the node is not Pillion''s. Use mode: daemonset of the chart pillion for it, or leave it out with the label pillion.dev/inject: "false"'
-windows: 'the pod runs on Windows, and Pillion on Linux. Leave it out with the label pillion.dev/inject: "false"'
-dnsPolicy: 'the pod has dnsPolicy: %s, and so other name servers than Pillion''s. Remove it, or leave the pod out with the label pillion.dev/inject: "false"'
-nameServers: the pod's dnsConfig names the servers %s, which would be asked around Pillion. Remove them, and make them an upstream of Pillion's configuration
+hostNetwork: 'the pod has hostNetwork: true: the kubelet refuses such a pod the sysctl for port 53, and port 53 of the node is not Pillion''s. Use mode: daemonset of the chart pillion, or exclude the pod with the label pillion.dev/inject: "false"'
+windows: 'the pod runs on Windows, and Pillion only on Linux. Exclude the pod with the label pillion.dev/inject: "false"'
+dnsPolicy: 'the pod has dnsPolicy: %s, and so asks other name servers than the cluster''s DNS. Remove dnsPolicy, or exclude the pod with the label pillion.dev/inject: "false"'
+nameServers: the pod's dnsConfig names the servers %s, which the pod would ask instead of Pillion. Remove them, and make them an upstream of Pillion's configuration
 container: the pod has a container named pillion that is not Pillion's. Give it another name
-volume: the pod has a volume named %s, which is Pillion's name for one of its own. Give it another name
+volume: the pod has a volume named %s, which is the name of a volume of Pillion. Give it another name
 sysctl: the pod sets the sysctl net.ipv4.ip_unprivileged_port_start to %s, and Pillion listens on port 53. Set it to 53 or less, or remove it
-dnsPort: 'the container %s has port 53, which is Pillion''s: all containers of a pod share the ports. Give it another port, or leave the pod out with the label pillion.dev/inject: "false"'
+dnsPort: 'the container %s has port 53, which is Pillion''s: all containers of a pod share the ports. Give it another port, or exclude the pod with the label pillion.dev/inject: "false"'
 httpPort: 'the container %s has port %s, which is Pillion''s: all containers of a pod share the ports. Give one of them another port: Pillion''s is httpPort'
-annotation: 'the pod has the annotation %s, which is none of Pillion''s: they are pillion.dev/%s'
-annotationValue: 'the annotation %s is "%s", and has to be %s'
+annotation: 'the pod has the annotation %s, which Pillion does not know: it knows pillion.dev/%s'
+annotationValue: 'the annotation %s is "%s", and must be %s'
 annotationType: 'the annotation %s is not a string: put it in quotes'
 configurations: the pod has both of the annotations pillion.dev/config and pillion.dev/config-map. Remove one of them
 meshPort: 'the pod has the annotation %s: "%s" without Pillion''s port %s. Add the port there'
@@ -41,7 +41,7 @@ the pod.
 {{- $annotations := .metadata.annotations | default dict -}}
 {{- $why := list -}}
 {{- if hasKey $annotations "pillion.dev/injected" -}}
-{{- $why = append $why "the pod has Pillion already, by the annotation pillion.dev/injected. Put it in once: by this chart, by pillion inject or by the component of kustomize" -}}
+{{- $why = append $why "the annotation pillion.dev/injected says that the pod already has Pillion. Add it only once: by this chart, by pillion inject or by the component of kustomize" -}}
 {{- end -}}
 {{- if $spec.hostNetwork -}}
 {{- $why = append $why $words.hostNetwork -}}

@@ -11,7 +11,7 @@
 {{- if kindIs "map" $values -}}{{- if hasKey $values "libraryVersion" -}}{{- $found = append $found . -}}{{- end -}}{{- end -}}
 {{- end -}}
 {{- if not $found -}}
-{{- fail "\n\npillion-sidecar: no values found. The dependency is to be named pillion-sidecar, with no alias or with alias: pillion\n" -}}
+{{- fail "\n\npillion-sidecar: no values found. The name of the dependency must be pillion-sidecar, without an alias or with alias: pillion\n" -}}
 {{- end -}}
 {{- first $found -}}
 {{- end -}}
@@ -96,7 +96,7 @@ umbrella with two versions of the library, one of them would render for both.
 {{- define "pillion-sidecar.checkVersion" -}}
 {{- $ours := include "pillion-sidecar.version" . -}}
 {{- if ne (toString .libraryVersion) $ours -}}
-{{- fail (printf "\n\npillion-sidecar: the values are of version %v of the library, and the templates of %s. Helm keeps one set of templates for a release: all of its charts need the same version of pillion-sidecar in Chart.yaml. Where an upgrade is the reason, use --reset-then-reuse-values instead of --reuse-values\n" .libraryVersion $ours) -}}
+{{- fail (printf "\n\npillion-sidecar: the values are of version %v of the library, and the templates of %s. Helm keeps one set of templates for a release: all of its charts need the same version of pillion-sidecar in Chart.yaml. After an upgrade, use --reset-then-reuse-values instead of --reuse-values\n" .libraryVersion $ours) -}}
 {{- end -}}
 {{- end -}}
 

@@ -40,7 +40,7 @@ value enabled is false. Fails with the reason if the pod cannot have Pillion. Ev
 {{- with get .annotations "pillion.dev/config-map" -}}{{- $_ := set $v "existingConfigMap" . -}}{{- end -}}
 {{- with get .annotations "pillion.dev/config" -}}
 {{- $config := fromYaml . -}}
-{{- if hasKey $config "Error" -}}{{- fail (printf "\n\npillion-sidecar: the annotation pillion.dev/config is no YAML: %s\n" $config.Error) -}}{{- end -}}
+{{- if hasKey $config "Error" -}}{{- fail (printf "\n\npillion-sidecar: the annotation pillion.dev/config is not YAML: %s\n" $config.Error) -}}{{- end -}}
 {{- $_ := set $v "existingConfigMap" "" -}}
 {{- $_ := set $v "config" $config -}}
 {{- $_ := set $v "ownText" true -}}

@@ -56,7 +56,7 @@ annotations:
 {{- if eq $key "commonLabels" -}}{{- $ours = concat $ours (list "helm.sh/chart" "app.kubernetes.io/version" "app.kubernetes.io/managed-by") -}}{{- end -}}
 {{- range $label, $_ := get .root.Values $key -}}
 {{- if has $label $ours -}}
-{{- fail (printf "\n\n%s has %s, which the chart sets itself, for its selectors and its objects: give yours another name\n" $key $label) -}}
+{{- fail (printf "\n\n%s has %s, which the chart sets itself, for its selectors and its objects: use another name\n" $key $label) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -165,7 +165,7 @@ priorityClassName: {{ . }}
 {{- end }}
 {{- $spread := .Values.topologySpreadConstraints }}
 {{- if and $spread (eq .Values.mode "daemonset") -}}
-{{- fail "\n\ntopologySpreadConstraints is set, and mode: daemonset has one pod on each node: it could only keep some of them from being there\n" -}}
+{{- fail "\n\ntopologySpreadConstraints is set, and mode: daemonset has one pod on each node: a constraint could only prevent some of them\n" -}}
 {{- end }}
 {{- if eq .Values.mode "gateway" }}
 {{- $spread = $spread | default (include "pillion.gatewaySpread" . | fromYamlArray) }}
@@ -193,12 +193,12 @@ other containers have ended. drain_min is at most drain_timeout, and so within t
 {{- $milliseconds := include "pillion.milliseconds" $drain | int64 -}}
 {{- $min := include "pillion.drainMin" . -}}
 {{- if gt (include "pillion.milliseconds" $min | int64) $milliseconds -}}
-{{- fail (printf "\n\npillion.config.drain_min is %s: it has to be at most drain_timeout, which is %s\n" $min $drain) -}}
+{{- fail (printf "\n\npillion.config.drain_min is %s: it must be at most drain_timeout, which is %s\n" $min $drain) -}}
 {{- end -}}
 {{- if not (or $native .Values.pillion.existingConfigMap) -}}
 {{- $wait := include "pillion-sidecar.preStopSeconds" (dict "root" . "v" .Values.pillion "native" false) | int64 -}}
 {{- if ge (add $milliseconds (mul 1000 $wait)) (mul 1000 (int64 .Values.terminationGracePeriodSeconds)) -}}
-{{- fail (printf "\n\nterminationGracePeriodSeconds is %v: it has to be above the %v s of pillion.preStopSeconds and the %s of drain_timeout together\n" .Values.terminationGracePeriodSeconds $wait $drain) -}}
+{{- fail (printf "\n\nterminationGracePeriodSeconds is %v: it must be above the %v s of pillion.preStopSeconds and the %s of drain_timeout together\n" .Values.terminationGracePeriodSeconds $wait $drain) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -268,14 +268,14 @@ spec:
 {{- fail (printf "\n\npillion.enabled is false, and mode: %s is Pillion and nothing else: uninstall the release instead\n" $mode) -}}
 {{- end -}}
 {{- if eq (toString .v.httpPort) (include "pillion.dnsPort" .root) -}}
-{{- fail (printf "\n\npillion.httpPort is %v, on which Pillion answers queries in mode: %s\n" .v.httpPort $mode) -}}
+{{- fail (printf "\n\npillion.httpPort is %v, the port on which Pillion answers queries in mode: %s\n" .v.httpPort $mode) -}}
 {{- end -}}
 {{- if ne .v.mesh "none" -}}
-{{- fail (printf "\n\npillion.mesh is %s, and is for a sidecar. In mode: %s leave the pods out of the mesh, by podLabels or podAnnotations of it\n" .v.mesh $mode) -}}
+{{- fail (printf "\n\npillion.mesh is %s, and only a sidecar uses it. In mode: %s exclude the pods from the mesh, by its podLabels or podAnnotations\n" .v.mesh $mode) -}}
 {{- end -}}
 {{- range $key, $_ := .root.Values.podAnnotations -}}
 {{- if hasPrefix "pillion.dev/" $key -}}
-{{- fail (printf "\n\npodAnnotations has %s, which is heard in a pod with a sidecar: in mode: %s set the value beneath pillion\n" $key $mode) -}}
+{{- fail (printf "\n\npodAnnotations has %s, which only a pod with a sidecar uses: in mode: %s set the value under pillion\n" $key $mode) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}

@@ -188,10 +188,10 @@ namespaceSelector:
 {{- fail "\n\npillion.enabled is false, and mode: injector puts Pillion into pods: uninstall the release instead\n" -}}
 {{- end -}}
 {{- if and .Values.injector.mutate (semverCompare "<1.36.0-0" $version) -}}
-{{- fail (printf "\n\nmode: injector needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has since 1.36, and this is %s (helm template: --kube-version 1.36.0).\nBefore it, set injector.mutate=false, which keeps the ValidatingAdmissionPolicy (1.30), and use pillion inject in what deploys\n" $version) -}}
+{{- fail (printf "\n\nmode: injector needs MutatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has since 1.36, and this is %s (helm template: --kube-version 1.36.0).\nWith an older version, set injector.mutate=false, which keeps the ValidatingAdmissionPolicy (1.30), and add the sidecar by pillion inject before deployment\n" $version) -}}
 {{- end -}}
 {{- if semverCompare "<1.30.0-0" $version -}}
-{{- fail (printf "\n\nmode: injector needs ValidatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has since 1.30, and this is %s. Use pillion inject in what deploys\n" $version) -}}
+{{- fail (printf "\n\nmode: injector needs ValidatingAdmissionPolicy of admissionregistration.k8s.io/v1, which Kubernetes has since 1.30, and this is %s. Add the sidecar by pillion inject before deployment\n" $version) -}}
 {{- end -}}
 {{- if and (not .Values.injector.mutate) (eq .Values.injector.enforce "Off") -}}
 {{- fail "\n\nmode: injector with injector.mutate: false and injector.enforce: Off does nothing: set one of them\n" -}}
@@ -200,7 +200,7 @@ namespaceSelector:
 {{- fail "\n\npillion.configChange is reload, and mode: injector cannot put a ConfigMap into each namespace: set configChange: roll, or existingConfigMap to the name of one that each namespace has\n" -}}
 {{- end -}}
 {{- if .Values.networkPolicy.enabled -}}
-{{- fail "\n\nnetworkPolicy.enabled is for pods of the release's own namespace, into which mode: injector puts nothing: write one for each namespace\n" -}}
+{{- fail "\n\nnetworkPolicy.enabled makes a NetworkPolicy for the release's own namespace, in which mode: injector has no pods: write one for each namespace\n" -}}
 {{- end -}}
 {{- toYaml $v -}}
 {{- end -}}
