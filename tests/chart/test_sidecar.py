@@ -204,7 +204,7 @@ def test_authorities_of_a_secret(helm, chart):
 
 
 @pytest.mark.parametrize("missing, complaint", [
-    ("tls.client_cert", "has one of client_cert and client_key"), ("tls.client_key", "has one of client_cert and client_key"),
+    ("tls.client_cert", "has only one of client_cert and client_key"), ("tls.client_key", "has only one of client_cert and client_key"),
     ("tls.", "clientTLS.secretName is client, and no upstream"), ("tls.ca_file", "ca.configMapName or ca.secretName is authority, and no upstream"),
     ("clientTLS", "no volume is mounted at /etc/pillion-client: set clientTLS.secretName"),
     ("ca.configMapName", "no volume is mounted at /etc/pillion-ca: set ca.configMapName or ca.secretName")])
