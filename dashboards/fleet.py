@@ -1,5 +1,5 @@
-"""The dashboard of many pods. It reads what the rules record, since the raw series of thousands of pods are millions; so its rates are over
-five minutes."""
+"""The dashboard of many pods. It reads the series that the recording rules write, since thousands of pods have millions of raw series. So its
+rates are over five minutes."""
 
 from grafana import Panel, Query, Row, Stat, Table
 from queries import BUCKETS, CERTIFICATE, NOT_IN_THE_CLEAR, share
@@ -23,7 +23,7 @@ def of_namespaces(name, *more):
 
 
 def top(series, of="pod"):
-    """The ten pods that had the most at any time that is shown: ranked once, not at each point of the line."""
+    """The ten pods with the greatest value at any time that is shown. The ranking is for the whole line, not for each point of it."""
     return Query(f"{series} and topk(10, max_over_time({series}[$__range] @ end()))", f"{NAMESPACE}/{{{{{of}}}}}")
 
 
@@ -41,61 +41,61 @@ UP = of_pods(":pillion_up:max")
 CUT_OFF = of_pods("_upstream:pillion_upstream_up:max_avg5m")
 MEMORY = of_pods(":process_resident_memory_bytes:pillion")
 PLAINTEXT = "_upstream:pillion_plaintext_queries:rate5m"
-OF_NAMESPACES = " Of all pods of the namespaces, whatever workload or pod is chosen."
+OF_NAMESPACES = " For all pods of the chosen namespaces, whatever workload or pod is chosen."
 
 FLEET = [
     Row(
         "At a glance",
         Stat("Pods", "Pods in which Pillion can be scraped.", "short", Query(f"sum ({UP})"), width=3),
-        Stat("Pods down", "Share of the pods in which Pillion cannot be scraped, finished ones aside.", "percentunit",
+        Stat("Pods down", "Share of the pods in which Pillion cannot be scraped, without finished pods.", "percentunit",
              Query(f"avg ({UP} == bool 0)"), limits=[(0.01, "orange"), (0.05, "red")], width=3),
-        Stat("Pods cut off", "Share of the upstreams of all pods of which the pod can use no server.", "percentunit",
+        Stat("Pods cut off", "Share of the upstreams of all pods of which a pod can use no server.", "percentunit",
              Query(f"avg ({CUT_OFF} < bool 0.5)"), limits=[(0.01, "orange"), (0.05, "red")], width=3),
         Stat("Queries", "Valid queries received each second.", "reqps", Query(f"sum ({REQUESTS})"), width=3),
         Stat("SERVFAIL", "Share of the answers that are SERVFAIL: neither a resolver nor the cache had an answer in time.", "percentunit",
              Query(share(SERVFAIL, RESPONSES)), limits=[(0.01, "orange"), (0.05, "red")], width=3),
         Stat("p99 latency", "99 of 100 queries are answered within this time. " + BUCKETS, "s", Query(quantile(0.99, BUCKET)),
              limits=[(0.5, "orange"), (2, "red")], width=3),
-        Stat("Cache hit ratio", "Share of the cache's lookups that found what had not expired.", "percentunit",
+        Stat("Cache hit ratio", "Share of the cache's lookups that found an answer that had not expired.", "percentunit",
              Query(f"sum ({HITS}) / sum ({LOOKUPS})"), width=3),
-        Stat("Unexpected plaintext", "The most queries sent unencrypted in a second, within the time shown, to an upstream that is not one of `May be "
-             "in the clear`. Must be 0.", "reqps",
+        Stat("Unexpected plaintext", "The highest rate, in the time shown, of queries sent unencrypted to an upstream that is not one of `May be "
+             "unencrypted`. Must be 0.", "reqps",
              Query(f"sum (max_over_time({of_namespaces(PLAINTEXT, NOT_IN_THE_CLEAR)}[$__range]))"), limits=[(0.000001, "red")], width=3),
     ),
     Row(
         "Queries: rate, errors, duration",
         Panel("Queries by namespace", "Valid queries received each second.", "reqps",
               Query(f"sum by ({BY_NAMESPACE}) ({REQUESTS})", NAMESPACE), stack=True),
-        Panel("SERVFAIL by namespace", "Share of the answers that are SERVFAIL: who is hurt.", "percentunit",
+        Panel("SERVFAIL by namespace", "Share of the answers that are SERVFAIL: the namespaces that are affected.", "percentunit",
               Query(share(SERVFAIL, RESPONSES, BY_NAMESPACE), NAMESPACE)),
         Panel("Latency by namespace, p99", "99 of 100 queries are answered within this time. " + BUCKETS, "s",
               Query(quantile(0.99, BUCKET, f", {BY_NAMESPACE}"), NAMESPACE)),
         Panel("Answers by RCODE", "Answers made each second, by their code.", "reqps",
               Query(f"sum by (rcode) ({of_pods('_rcode:pillion_dns_responses:rate5m')})", "{{rcode}}"), stack=True),
-        Panel("Answers by source", "Where answers come from: `cache`, `stale`, `upstream` (over TLS), `cluster` (in the clear), `local`.", "reqps",
+        Panel("Answers by source", "Where answers come from: `cache`, `stale`, `upstream` (over TLS), `cluster` (unencrypted), `local`.", "reqps",
               Query(f"sum by (source) ({of_pods('_source:pillion_dns_responses:rate5m')})", "{{source}}"), stack=True),
         Panel("Latency", "From the receipt of a query to its answer, over all pods. " + BUCKETS, "s",
               *(Query(quantile(number, BUCKET), f"p{number * 100:g}") for number in (0.5, 0.95, 0.99))),
-        Panel("Pods with most SERVFAIL", "Share of SERVFAIL in the answers of the ten pods with most of it.", "percentunit",
+        Panel("Pods with most SERVFAIL", "Share of SERVFAIL in the answers: the ten pods with the greatest share.", "percentunit",
               top(of_pods(":pillion_dns_servfail:ratio_rate5m"))),
-        Panel("SERVFAIL by source", "Answers that are SERVFAIL, each second: `local` are Pillion's own, since no server had an answer; `upstream` and "
-              "`cluster` a server has sent; `cache` is either, again within five seconds.", "reqps",
+        Panel("SERVFAIL by source", "Answers that are SERVFAIL, each second: `local`: made by Pillion, since no server had an answer; `upstream`, "
+              "`cluster`: sent by a server; `cache`: either of them, asked for again within five seconds.", "reqps",
               Query(f"sum by (source) ({of_pods('_source:pillion_dns_servfail:rate5m')})", "{{source}}"), stack=True),
-        Panel("Slowest pods, p99", "99 of 100 queries in the pod are answered within this time; the ten slowest. " + BUCKETS, "s",
+        Panel("Slowest pods, p99", "99 of 100 queries in the pod are answered within this time; the ten slowest pods. " + BUCKETS, "s",
               top(of_pods(":pillion_dns_request_duration_seconds:p99_5m"))),
     ),
     Row(
         "Cache",
-        Panel("Hit ratio by namespace", "Share of the cache's lookups that found what had not expired.", "percentunit",
+        Panel("Hit ratio by namespace", "Share of the cache's lookups that found an answer that had not expired.", "percentunit",
               Query(f"sum by ({BY_NAMESPACE}) ({HITS}) / sum by ({BY_NAMESPACE}) ({LOOKUPS})", NAMESPACE), maximum=1),
-        Panel("Stale answers", "Share of the answers that had expired and were given since no resolver answered; the ten pods with most.",
+        Panel("Stale answers", "Share of the answers that had expired and were given because no resolver answered: the ten pods with the greatest share.",
               "percentunit", top(of_pods(":pillion_dns_stale:ratio_rate5m"))),
-        Panel("Evictions", "Usable answers dropped each second to make room: `cache.size` is small for these ten pods.", "ops",
+        Panel("Evictions", "Usable answers removed each second to make room: the ten pods with the most, for which `cache.size` is small.", "ops",
               top(of_pods(":pillion_cache_evictions:rate5m"))),
     ),
     Row(
         "Upstream servers",
-        Panel("Pods that can use the server", "Share of the pods that send queries to the server; in the others it has backed off.",
+        Panel("Pods that can use the server", "Share of the pods that send queries to the server; in the others the server is in back-off.",
               "percentunit", Query(f"avg by (cluster, upstream, server) ({of_pods('_upstream_server:pillion_upstream_up:avg5m')})",
                                    "{{cluster}} {{upstream}} {{server}}"), maximum=1),
         Panel("Replies by server", "Replies received each second.", "reqps",
@@ -107,10 +107,10 @@ FLEET = [
         Panel("Failures by reason", "Failures each second." + OF_NAMESPACES, "ops",
               Query(f"sum by (server, reason) ({of_namespaces('_upstream_server_reason:pillion_upstream_failures:rate5m')}) > 0",
                     "{{server}} {{reason}}")),
-        Panel("Connections by server", "Ready connections: what the resolver's operator sees." + OF_NAMESPACES, "short",
+        Panel("Connections by server", "Ready connections, as the operator of the resolver sees them." + OF_NAMESPACES, "short",
               Query(f"sum by (upstream, server) ({of_namespaces('_upstream_server:pillion_upstream_connections_ready:sum')})",
                     "{{upstream}} {{server}}")),
-        Panel("Plaintext", "Queries sent unencrypted each second. Only the cluster's own DNS may be here, and what is meant to be." + OF_NAMESPACES,
+        Panel("Plaintext", "Queries sent unencrypted each second. Only the cluster's own DNS may be here, and upstreams that you have chosen to leave unencrypted." + OF_NAMESPACES,
               "reqps", Query(f"sum by (upstream) ({of_namespaces(PLAINTEXT)})", "{{upstream}}")),
     ),
     Row(
@@ -120,52 +120,52 @@ FLEET = [
                     "{{result}}, resumed {{resumed}}"), stack=True),
         Panel("Handshake time by server, p95", "95 of 100 handshakes take no longer. " + BUCKETS + OF_NAMESPACES, "s",
               Query(quantile(0.95, of_namespaces("_server_le:pillion_tls_handshake_duration_seconds_bucket:rate5m"), ", server"), "{{server}}")),
-        Panel("Certificate days left", "Until the server's certificate ends: the soonest that any pod has seen.", "d",
+        Panel("Certificate days left", "Until the server's certificate ends: the earliest end that any pod has seen.", "d",
               Query("(min by (upstream, server) (" + of_namespaces(
                   "_upstream_server:pillion_upstream_certificate_not_after_timestamp_seconds:min") + ") - time()) / 86400",
                     "{{upstream}} {{server}}"), **CERTIFICATE),
-        Panel("Client certificate days left", "Until the certificate ends that Pillion shows to the upstream: the soonest of any pod. None without one.", "d",
+        Panel("Client certificate days left", "Until the certificate ends that Pillion presents to the upstream: the earliest end in any pod. Empty without a client certificate.", "d",
               Query("(" + of_namespaces("_upstream:pillion_client_certificate_not_after_timestamp_seconds:min") + " - time()) / 86400",
                     NAMESPACE + " {{upstream}}"), **CERTIFICATE),
-        Panel("CA certificates", "Certificates of `ca_file` that are trusted: the fewest and the most in any pod. Where these differ, some pods have "
-              "another bundle.", "short", Query(of_namespaces("_upstream:pillion_ca_certificates:min"), NAMESPACE + " {{upstream}}, fewest"),
+        Panel("CA certificates", "CA certificates in `ca_file` that Pillion trusts: the fewest and the most in any pod. If these differ, some pods have "
+              "another file.", "short", Query(of_namespaces("_upstream:pillion_ca_certificates:min"), NAMESPACE + " {{upstream}}, fewest"),
               Query(of_namespaces("_upstream:pillion_ca_certificates:max"), NAMESPACE + " {{upstream}}, most")),
     ),
     Row(
         "Configuration",
-        Panel("Pods by configuration", "Pods by the hash of their effective configuration. A change shows as one colour giving way to another; two that "
-              "stay, in pods of one workload, are drift." + OF_NAMESPACES, "short",
+        Panel("Pods by configuration", "Pods by the hash of their effective configuration. During a change one colour replaces another; two colours that "
+              "remain in pods of one workload are a drift." + OF_NAMESPACES, "short",
               Query(of_namespaces("_hash:pillion_config_info:count"), NAMESPACE + " {{hash}}"), stack=True),
         Panel("Reloads", "Reloads in the last hour, by their result. None until the first." + OF_NAMESPACES, "short",
               Query(f"sum by (result) ({of_namespaces('_result:pillion_config_reloads:increase1h')})", "{{result}}")),
-        Panel("Last reload refused", "Pods that have refused their last reload, and use what they had. Their logs have the reason.", "short",
+        Panel("Last reload refused", "Pods that have refused their last reload, and use the previous configuration. Their logs have the reason.", "short",
               Query(f"sum by ({BY_NAMESPACE}) (1 - {of_pods(':pillion_config_last_reload_successful:min')})", NAMESPACE)),
     ),
     Row(
         "Clients and processes",
         Panel("Rejected by reason", "Invalid queries, unsupported requests and limits reached, each second." + OF_NAMESPACES, "ops",
               Query(f"sum by (reason) ({of_namespaces('_reason:pillion_dns_rejected:rate5m')}) > 0", "{{reason}}")),
-        Panel("Answers lost", "Answers not sent each second, since the client had gone or did not read: the ten pods with most.", "ops",
+        Panel("Answers lost", "Answers not sent each second because the client had gone or did not read: the ten pods with the most.", "ops",
               top(of_pods(":pillion_responses_undelivered:rate5m"))),
-        Panel("Forwarding loops", "Questions of Pillion's own that an upstream in the clear has sent back to it, since it started: the ten "
-              "pods with most. Must be 0.", "short", top(of_pods(":pillion_forwarding_loops:sum"))),
-        Panel("Memory", "Resident memory of Pillion: the ten pods with most.", "bytes", top(MEMORY)),
-        Panel("Memory used of what may be", "Share that is in use of the memory that Pillion may take (`memory`): the ten pods with most. Above 0.9 clients "
-              "are about to be refused.", "percentunit", top(of_pods(":pillion_memory_used:ratio")), maximum=1),
-        Panel("CPU", "Processor time each second: the ten pods with most; 1 is one processor.", "none",
+        Panel("Forwarding loops", "Questions of Pillion that an unencrypted upstream has sent back to it, since it started: the ten "
+              "pods with the most. Must be 0.", "short", top(of_pods(":pillion_forwarding_loops:sum"))),
+        Panel("Memory", "Resident memory of Pillion: the ten pods with the most.", "bytes", top(MEMORY)),
+        Panel("Memory used of its limit", "Share in use of the memory that Pillion may take (`memory`): the ten pods with the greatest share. Above 0.9 "
+              "Pillion is about to refuse clients.", "percentunit", top(of_pods(":pillion_memory_used:ratio")), maximum=1),
+        Panel("CPU", "Processor time each second: the ten pods with the most; 1 is one processor.", "none",
               top(of_pods(":process_cpu_seconds:pillion_rate5m"))),
-        Panel("Restarts", "How often the process started again in the last hour: the ten pods with most.", "short",
+        Panel("Restarts", "How often the process started again in the last hour: the ten pods with the most.", "short",
               top(of_pods(":process_starts:pillion_changes1h"))),
         Panel("Versions", "Pods by the version that they run." + OF_NAMESPACES, "short",
               Query(f"sum by (version, commit) ({of_namespaces('_version_commit:pillion_build_info:count')})", "{{version}} ({{commit}})"),
               stack=True),
-        Panel("Versions in a workload", "Versions that the pods of one workload run, the ten with most: more than one is a rollout, or pods that it has "
-              "left behind." + OF_NAMESPACES, "short", top(of_namespaces("_workload:pillion_versions:count"), "workload")),
+        Panel("Versions in a workload", "Number of versions that the pods of one workload run: the ten workloads with the most. More than one means a rollout, or pods "
+              "that a rollout has not replaced." + OF_NAMESPACES, "short", top(of_namespaces("_workload:pillion_versions:count"), "workload")),
         Panel("Memory of the fleet", "Resident memory of all Pillions together.", "bytes", Query(f"sum ({MEMORY})", "resident")),
     ),
     Row(
         "Pod by pod",
-        Table("Every pod", "The pods in numbers; a name leads to the pod's own dashboard.",
+        Table("Every pod", "Figures of each pod; its name links to its own dashboard.",
               [("Queries/s", "reqps"), ("SERVFAIL", "percentunit"), ("Hit ratio", "percentunit"), ("Servers up", "percentunit"), ("Memory", "bytes")],
               Query(f"sum by ({BY_POD}) ({REQUESTS})"),
               Query(f"sum by ({BY_POD}) ({of_pods(':pillion_dns_servfail:ratio_rate5m')})"),

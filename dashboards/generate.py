@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes pod.json, fleet.json and runbooks.md beside itself; with --check it only says whether they are what it would write."""
+"""Writes pod.json, fleet.json and runbooks.md into its own directory; with --check it only reports which of them differ from what it would write."""
 
 import json
 import pathlib
@@ -20,7 +20,7 @@ def link(title, uid):
 
 
 def annotations(*, of_each_pod):
-    """What may explain a change: that something was started, rolled out or configured. `of_each_pod`: also what is a line for each pod."""
+    """Events that may explain a change: starts, rollouts, configurations. `of_each_pod`: True if events of single pods are included."""
     started = f"(process_start_time_seconds{{@}} {OURS}) * 1000"
     loaded = "pillion_config_last_reload_success_timestamp_seconds{@} * 1000"
     others = ("statefulset", "daemonset")
@@ -28,7 +28,7 @@ def annotations(*, of_each_pod):
     return [
         annotation("Starts and restarts", started, "{{namespace}}/{{pod}} started", "red", enabled=of_each_pod),
         annotation("Configurations loaded", loaded, "{{namespace}}/{{pod}} loaded its configuration", "blue", enabled=of_each_pod),
-        # By kube-state-metrics: none where it is not scraped.
+        # From kube-state-metrics: none if it is not scraped.
         annotation("Rollouts of Deployments", f'kube_replicaset_created{{#,replicaset=~"$workload{SUFFIXES}"}} * 1000', "{{namespace}}: {{replicaset}}",
                    "purple"),
         annotation("Rollouts of StatefulSets and DaemonSets", generations, "{{namespace}}: {{statefulset}}{{daemonset}} changed", "purple",
@@ -45,7 +45,7 @@ DASHBOARDS = {
 
 
 def annotations_of(alert):
-    """{name: text} of a rule, whose files are flat enough to be read without a YAML parser. Labels that only an alert knows are capitals."""
+    """{name: text} of a rule. The files are so flat that this needs no YAML parser. Labels that only an alert has become words in capitals."""
     found = {}
     for name, text in re.findall(r"^          (summary|description|runbook): ((?:.*\n(?:            .*\n)*))", alert, re.M):
         text = re.sub(r"\{\{ \$labels\.(\w+) \}\}", lambda label: label.group(1).upper(), text.strip())
@@ -55,7 +55,7 @@ def annotations_of(alert):
 
 
 def runbooks():
-    """The page that `runbook_url` leads to: a headline for each alert, as the alert's annotations have it."""
+    """The page of `runbook_url`: a headline for each alert, with the texts of its annotations."""
     parts = ["# Runbooks\n\nWritten by `generate.py` from `rules/`; words in capitals stand for what an alert says.\n"]
     for path in sorted((HERE / "rules").glob("alerts-*.yaml")):
         for alert in re.split(r"^      - (?=alert:)", path.read_text(encoding="utf-8"), flags=re.M)[1:]:

@@ -1,10 +1,9 @@
-"""How a dashboard looks to Grafana: the JSON around titles, descriptions, units and expressions. What stands on which dashboard is in
-generate.py."""
+"""Makes the JSON of Grafana of titles, descriptions, units and expressions. pod.py and fleet.py have the content of the dashboards."""
 
 SCHEMA_VERSION = 38  # Grafana 10.0; later ones migrate it when they load it
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH = 24  # of Grafana's grid
-# What Kubernetes hangs on the name of a workload: the hash of a ReplicaSet or the time of a Job, then five characters or a number.
+# The suffixes that Kubernetes appends to the name of a workload: the hash of a ReplicaSet or the time of a Job, then five characters or a number.
 SUFFIXES = "(-[b-df-hj-np-tv-xz0-9]+){0,2}"
 WORKLOAD = "/^(.+?)(?:(?:-[b-df-hj-np-tv-xz24-9]{6,10}|-[0-9]{8,})?-(?:[b-df-hj-np-tv-xz24-9]{5}|[0-9]+))?$/"
 OF_NAMESPACES = 'cluster=~"$cluster",namespace=~"$namespace"'
@@ -12,12 +11,12 @@ OF_PODS = f'{OF_NAMESPACES},pod=~"$workload{SUFFIXES}",pod=~"$pod"'
 
 
 def selected(expr):
-    """With the dashboard's variables: `{@` selects the pods that were chosen, `{#` all of their namespaces."""
+    """Inserts the dashboard's variables: `{@` selects the chosen pods, `{#` all pods of the chosen namespaces."""
     return expr.replace("{@", "{" + OF_PODS).replace("{#", "{" + OF_NAMESPACES)
 
 
 class Query:
-    """One expression of a panel, with `{@` and `{#` as in `selected`. `legend` as Grafana has it: "{{server}}"."""
+    """One expression of a panel, with `{@` and `{#` as in `selected`. `legend` is in the form of Grafana: "{{server}}"."""
 
     def __init__(self, expr, legend="__auto"):
         self.expr = expr
@@ -37,7 +36,7 @@ class Query:
 
 
 class Panel:
-    """A panel; `width` and `height` are in units of Grafana's grid. Every one has a unit and says what it shows."""
+    """A panel; `width` and `height` are in units of Grafana's grid. Each has a unit and a description."""
 
     kind = "timeseries"
     width, height = 8, 8
@@ -89,7 +88,7 @@ class Panel:
         }
 
     def overrides(self):
-        """A limit is drawn as a dashed line above what it limits, and never stacked onto it."""
+        """Draws a limit as a dashed line, which is never stacked onto the value that it limits."""
         dashed = {"id": "custom.lineStyle", "value": {"dash": [10, 10], "fill": "dash"}}
         plain = [{"id": "custom.fillOpacity", "value": 0}, {"id": "custom.stacking", "value": {"group": "A", "mode": "none"}}]
         legends = [query.legend for query in self.queries if query.legend.split(" ")[0] == "limit"]
@@ -122,7 +121,7 @@ class Stat(Panel):
 
     def __init__(self, *arguments, text="auto", **options):
         super().__init__(*arguments, **options)
-        self.text = text  # "name" shows the legend in place of the value
+        self.text = text  # "name": shows the legend instead of the value
 
     def custom(self):
         return {}
@@ -169,7 +168,7 @@ class StateTimeline(Panel):
 
 
 class Table(Panel):
-    """One row for each set of labels. `columns`: name and unit of each query's value, in order; `hidden`: labels that are left out."""
+    """One row for each set of labels. `columns`: name and unit of each query's value, in order; `hidden`: labels without a column."""
 
     kind = "table"
     width, height = WIDTH, 10
@@ -190,7 +189,7 @@ class Table(Panel):
                 for name, unit in self.columns]
 
     def transformations(self):
-        # With a single query Grafana calls its value "Value", with several "Value #A", "Value #B" ….
+        # Grafana names the value of a single query "Value", and those of several "Value #A", "Value #B" ….
         values = ["Value"] if len(self.queries) == 1 else [f"Value #{chr(ord('A') + at)}" for at in range(len(self.queries))]
         return [
             {"id": "merge", "options": {}},
@@ -203,7 +202,7 @@ class Table(Panel):
 
 
 class Row:
-    """A headline and the panels below it, set from left to right."""
+    """A headline, and the panels below it from left to right."""
 
     def __init__(self, title, *panels):
         self.title = title
@@ -211,7 +210,7 @@ class Row:
 
 
 def variables(multiple):
-    """`multiple`: of namespaces and workloads several may be chosen, and all are. Without the label cluster all clusters are one."""
+    """`multiple`: True if several namespaces and workloads may be chosen, which all are at first. Series without the label cluster count as one cluster."""
 
     def by_label(name, label, query, all_of_them, several, regex="", anything=".+"):
         chosen = {"selected": True, "text": ["All"] if several else "All", "value": ["$__all"] if several else "$__all"}
@@ -244,19 +243,19 @@ def variables(multiple):
         by_label("namespace", "Namespace", values("namespace", '{cluster=~"$cluster"}'), multiple, multiple),
         by_label("workload", "Workload", values("pod", f"{{{OF_NAMESPACES}}}"), True, multiple, WORKLOAD),
         by_label("pod", "Pod", values("pod", f'{{{OF_NAMESPACES},pod=~"$workload{SUFFIXES}"}}'), True, True),
-        {"current": {"selected": True, "text": "cluster", "value": "cluster"}, "hide": 0, "label": "May be in the clear", "name": "plaintext",
+        {"current": {"selected": True, "text": "cluster", "value": "cluster"}, "hide": 0, "label": "May be unencrypted", "name": "plaintext",
          "options": [{"selected": True, "text": "cluster", "value": "cluster"}], "query": "cluster", "skipUrlSync": False, "type": "textbox"},
     ]
 
 
 def annotation(name, expr, title, colour, *, enabled=True, is_time=True):
-    """A line across the panels: at the time that is the expression's value in milliseconds, or, if not `is_time`, while it has one."""
+    """A line across the panels: at the time that the expression gives in milliseconds, or, if not `is_time`, as long as it has a value."""
     return {"datasource": DATASOURCE, "enable": enabled, "expr": selected(expr), "iconColor": colour, "name": name, "step": "30s",
             "tagKeys": "", "textFormat": "", "titleFormat": title, "useValueForTime": is_time}
 
 
 def place(rows):
-    """The panels with their numbers and places."""
+    """The panels with their numbers and positions."""
     placed = []
     y = 0
     for row in rows:

@@ -1,4 +1,4 @@
-"""The dashboard of one pod, or of all pods of a workload: a rollout gives pods new names, and the lines go on."""
+"""The dashboard of one pod, or of all pods of a workload, whose lines continue when a rollout replaces pods."""
 
 from grafana import Panel, Query, Row, Stat, StateTimeline
 from queries import (BUCKETS, CERTIFICATE, CLIENT_DAYS_LEFT, CONTAINER, DAYS_LEFT, LIMIT, NOT_IN_THE_CLEAR, OURS, quantile, quantiles, rate,
@@ -16,14 +16,14 @@ GLANCE = [
     Stat("SERVFAIL",
          "Share of the answers that are SERVFAIL: neither a resolver nor the cache had an answer in time.", "percentunit",
          Query(SERVFAIL_SHARE), limits=[(0.01, "orange"), (0.05, "red")]),
-    Stat("Cache hit ratio", "Share of the cache's lookups that found what had not expired.", "percentunit", Query(HIT_RATIO)),
+    Stat("Cache hit ratio", "Share of the cache's lookups that found an answer that had not expired.", "percentunit", Query(HIT_RATIO)),
     Stat("p99 latency", "99 of 100 queries are answered within this time. " + BUCKETS, "s",
          Query(quantile(0.99, "pillion_dns_request_duration_seconds")), limits=[(0.5, "orange"), (2, "red")]),
     Stat("Upstream servers up",
-         "Share of the configured servers that queries are sent to; the others have backed off.", "percentunit",
+         "Share of the configured servers to which Pillion sends queries; the others are in back-off.", "percentunit",
          Query("avg (pillion_upstream_up{@})"), base="red", limits=[(0.5, "orange"), (1, "green")], maximum=1),
-    Stat("Soonest certificate end",
-         "Days to the soonest end of validity of an upstream server's certificate, as seen at the last handshake.", "d",
+    Stat("Earliest end of a certificate",
+         "Days until the earliest end of validity of an upstream server's certificate, as of the last handshake.", "d",
          Query(f"min ({DAYS_LEFT})"), **CERTIFICATE),
 ]
 
@@ -32,20 +32,20 @@ POD = [
         "At a glance",
         *GLANCE,
         Stat("Unexpected plaintext",
-             "Queries sent unencrypted within the time shown to an upstream that is not one of `May be in the clear`. Must be 0.", "short",
+             "Queries sent unencrypted, in the time shown, to an upstream that is not one of `May be unencrypted`. Must be 0.", "short",
              Query(f"sum (increase(pillion_plaintext_queries_total{{@,{NOT_IN_THE_CLEAR}}}[$__range]))"), limits=[(0.000001, "red")],
              width=3),
         Stat("Forwarding loops",
-             "Questions of Pillion's own that an upstream in the clear has sent back to it. It asks when it starts, and so this is a number, "
+             "Questions of Pillion that an unencrypted upstream has sent back to it. Pillion asks them when it starts, so that this is a number, "
              "not a rate. Must be 0.", "short", Query("sum (pillion_forwarding_loops_total{@})"), limits=[(1, "red")], width=3),
         Stat("Stale answers",
-             "Share of the answers that had expired and were given since no resolver answered (RFC 8767).", "percentunit",
+             "Share of the answers that had expired and were given because no resolver answered (RFC 8767).", "percentunit",
              Query(STALE_SHARE), limits=[(0.01, "orange"), (0.05, "red")], width=3),
         Stat("Running for", "Time since the process started: a small number is a restart.", "s",
              Query(f"min (time() - (process_start_time_seconds{{@}} {OURS}))"), width=3),
         Stat("Configuration loaded", "Time since the configuration in use was loaded.", "s",
              Query("min (time() - pillion_config_last_reload_success_timestamp_seconds{@})"), width=3),
-        Stat("Version", "What is running, and the OpenSSL that it runs with.", "none",
+        Stat("Version", "The version of Pillion, and of the OpenSSL that it uses.", "none",
              Query("group by (version, commit, openssl) (pillion_build_info{@})", "{{version}} ({{commit}}), {{openssl}}"), text="name", width=9),
     ),
     Row(
@@ -53,19 +53,19 @@ POD = [
         Panel("Queries by type", "Valid queries received each second, by the type of record asked for.", "reqps",
               Query(f"sum by (type) ({rate('pillion_dns_requests_total')})", "{{type}}"), stack=True),
         Panel("Answers by RCODE",
-              "Answers made each second, by their code. NXDOMAIN is often a search list at work, SERVFAIL is trouble.", "reqps",
+              "Answers made each second, by their code. NXDOMAIN often comes from walks along a search list; SERVFAIL is a failure.", "reqps",
               Query(f"sum by (rcode) ({rate('pillion_dns_responses_total')})", "{{rcode}}"), stack=True),
         Panel("SERVFAIL by source",
-              "Answers that are SERVFAIL, each second: `local` are Pillion's own, since no server had an answer; `upstream` and `cluster` a server has "
-              "sent; `cache` is either, again within five seconds.", "reqps",
+              "Answers that are SERVFAIL, each second: `local`: made by Pillion, since no server had an answer; `upstream`, `cluster`: sent by a "
+              "server; `cache`: either of them, asked for again within five seconds.", "reqps",
               Query(f"sum by (source) ({rate('pillion_dns_responses_total', RCODE_SERVFAIL)})", "{{source}}"), stack=True),
         Panel("Answers by source",
-              "Where answers come from: `cache`, `stale` (expired, since no resolver answered), `upstream` (over TLS), "
-              "`cluster` (an upstream in the clear), `local` (made by Pillion: records, special names, refusals).", "reqps",
+              "Where answers come from: `cache`, `stale` (expired, given because no resolver answered), `upstream` (over TLS), "
+              "`cluster` (an unencrypted upstream), `local` (made by Pillion: records, special names, refusals).", "reqps",
               Query(f"sum by (source) ({rate('pillion_dns_responses_total')})", "{{source}}"), stack=True),
         Panel("Latency", "From the receipt of a query to its answer, over all sources. " + BUCKETS, "s",
               *quantiles("pillion_dns_request_duration_seconds")),
-        Panel("Latency by source, p99", "99 of 100 answers from this source are given within this time. " + BUCKETS, "s",
+        Panel("Latency by source, p99", "99 of 100 answers from this source take at most this time. " + BUCKETS, "s",
               Query(quantile(0.99, "pillion_dns_request_duration_seconds", ", source"), "{{source}}")),
         Panel("Queries by transport", "Valid queries received each second, over UDP and TCP, by IPv4 and IPv6.", "reqps",
               Query(f"sum by (proto, family) ({rate('pillion_dns_requests_total')})", "{{proto}} {{family}}"), stack=True),
@@ -73,27 +73,27 @@ POD = [
     Row(
         "Cache",
         Panel("Hit ratio",
-              "Share of the cache's lookups that found what had not expired.", "percentunit", Query(HIT_RATIO, "hits"), maximum=1),
-        Panel("Lookups", "Lookups each second that found an answer, found none, or ended in an expired one.", "ops",
+              "Share of the cache's lookups that found an answer that had not expired.", "percentunit", Query(HIT_RATIO, "hits"), maximum=1),
+        Panel("Lookups", "Lookups each second that found an answer, found none, or led to an expired answer.", "ops",
               Query(f"sum ({HITS})", "hit"), Query(f"sum ({rate('pillion_cache_misses_total')})", "miss"),
               Query(f"sum ({rate('pillion_cache_stale_total')})", "stale"), stack=True),
-        Panel("Size", "Bytes that the cached answers take, and what they may take: `cache.size` for each thread, or what the memory leaves of that.", "bytes",
+        Panel("Size", "Bytes that the cached answers take, and their limit: `cache.size` for each thread, or less if the memory is too small for that.", "bytes",
               Query("sum (pillion_cache_bytes{@})", "bytes"), Query("sum (pillion_cache_limit_bytes{@})", LIMIT)),
         Panel("Entries", "Answers in the cache, expired ones included.", "short", Query("sum (pillion_cache_entries{@})", "entries")),
         Panel("Turnover",
-              "Answers put in each second, and dropped to make room: usable ones (evicted) tell that `cache.size` is small.", "ops",
+              "Answers inserted each second, and removed to make room: if usable ones are (evicted), `cache.size` is small.", "ops",
               Query(f"sum ({rate('pillion_cache_insertions_total')})", "inserted"),
               Query(f"sum ({rate('pillion_cache_evictions_total')})", "evicted"),
               Query(f"sum ({rate('pillion_cache_expired_total')})", "expired, dropped")),
         Panel("Prefetching and coalescing",
-              "Queries of Pillion's own for popular answers about to expire, and queries that waited for the "
-              "same question already under way.", "ops",
+              "Queries that Pillion sent to renew popular answers before they expired, and queries that joined an "
+              "identical query in flight.", "ops",
               Query(f"sum ({rate('pillion_cache_prefetches_total')})", "prefetched"),
               Query(f"sum ({rate('pillion_dns_coalesced_total')})", "coalesced")),
     ),
     Row(
         "Upstream servers",
-        StateTimeline("Health", "Up while queries are sent to the server, down while it has backed off.", "none",
+        StateTimeline("Health", "Up while Pillion sends queries to the server, down while the server is in back-off.", "none",
                       Query("min by (upstream, server) (pillion_upstream_up{@})", "{{upstream}} {{server}}"), base="red", limits=[(1, "green")], maximum=1),
         Panel("Replies by server", "Replies received each second.", "reqps",
               Query(f"sum by (upstream, server) ({rate('pillion_upstream_responses_total')})", "{{upstream}} {{server}}"), stack=True),
@@ -105,8 +105,8 @@ POD = [
               Query(f"sum by (upstream, server, reason) ({rate('pillion_upstream_failures_total')})", "{{upstream}} {{server}} {{reason}}")),
         Panel("Latency by server, p95", "95 of 100 queries to the server have their reply within this time. " + BUCKETS, "s",
               Query(quantile(0.95, "pillion_upstream_request_duration_seconds", ", upstream, server"), "{{upstream}} {{server}}")),
-        Panel("Hedges", "Queries each second that a second server was given since the first was slower than usual: those that it answered "
-              "first (won), those that it did not, and those that would have been more than 5 % of all.", "ops",
+        Panel("Hedges", "Queries each second that Pillion sent to a second server because the first was slower than usual: those that the second "
+              "answered first (won), those that it did not (lost), and those that were not sent, since they exceed 5 % of all.", "ops",
               Query(f"sum by (server, result) ({rate('pillion_upstream_hedges_total')})", "{{server}} {{result}}")),
         Panel("In flight", "Queries sent and not yet answered, by server.", "short",
               Query("sum by (upstream, server) (pillion_upstream_in_flight{@})", "{{upstream}} {{server}}")),
@@ -125,35 +125,35 @@ POD = [
         Panel("Handshakes", "TLS handshakes each second, by outcome; resumed ones are cheaper.", "ops",
               Query(f"sum by (server, result, resumed) ({rate('pillion_tls_handshakes_total')})", "{{server}} {{result}}, resumed {{resumed}}"),
               Query(f"sum by (server) ({rate('pillion_tls_group_fallbacks_total')})", "{{server}} without post-quantum groups")),
-        Panel("Agreed on", "TLS connections made in the last hour, by protocol version, key-exchange group and cipher suite; a group with "
-              "`MLKEM` in its name is safe from a quantum computer that comes later.", "short",
+        Panel("Negotiated", "TLS connections made in the last hour, by protocol version, key-exchange group and cipher suite; a group with "
+              "`MLKEM` in its name protects recorded traffic from later quantum computers.", "short",
               Query("sum by (version, group, cipher) (increase(pillion_tls_connections_total{@}[1h]))", "{{version}} {{group}} {{cipher}}")),
         Panel("Handshake time, p95", "95 of 100 handshakes take no longer. " + BUCKETS, "s",
               Query(quantile(0.95, "pillion_tls_handshake_duration_seconds", ", server"), "{{server}}")),
         Panel("Certificate days left", "Until the server's certificate ends, as seen at the last handshake.", "d",
               Query(f"min by (upstream, server) ({DAYS_LEFT})", "{{upstream}} {{server}}"), **CERTIFICATE),
-        Panel("Client certificate days left", "Until the certificate ends that Pillion shows to the upstream (`client_cert`), as it was read last. "
-              "None without one.", "d", Query(f"min by (upstream) ({CLIENT_DAYS_LEFT})", "{{upstream}}"), **CERTIFICATE),
-        Panel("CA certificates", "Certificates of `ca_file` that are trusted, as it was read last: a step is a bundle that has changed.", "short",
+        Panel("Client certificate days left", "Until the certificate ends that Pillion presents to the upstream (`client_cert`), as read last. "
+              "Empty without a client certificate.", "d", Query(f"min by (upstream) ({CLIENT_DAYS_LEFT})", "{{upstream}}"), **CERTIFICATE),
+        Panel("CA certificates", "CA certificates in `ca_file` that Pillion trusts, as read last: a step means that the file has changed.", "short",
               Query("min by (upstream) (pillion_ca_certificates{@})", "{{upstream}}")),
     ),
     Row(
         "Configuration",
-        StateTimeline("Last reload", "Taken, or refused: then what is in use is not what the files say, and the log has each reason.", "none",
+        StateTimeline("Last reload", "Taken, or refused: then the configuration in use is not that of the files, and the log has each reason.", "none",
                       Query("min (pillion_config_last_reload_successful{@})", "last reload"), base="red", limits=[(1, "green")], maximum=1,
                       words=("refused", "taken")),
         Panel("Reloads", "Reloads in the last hour, by their result. None until the first.", "short",
               Query("sum by (result) (increase(pillion_config_reloads_total{@}[1h]))", "{{result}}")),
-        Panel("Generations", "Configurations that still exist: the one in use, and those whose last queries have not ended. It comes back to "
-              "1 within seconds of a reload.", "short", Query("max (pillion_config_generations{@})", "generations")),
-        Panel("Hash", "Start of the SHA-256 of the effective configuration. Pods with the same configuration have the same.", "none",
+        Panel("Generations", "Configurations that still exist: the one in use, and those whose last queries have not ended. The number is "
+              "1 again within seconds after a reload.", "short", Query("max (pillion_config_generations{@})", "generations")),
+        Panel("Hash", "Start of the SHA-256 of the effective configuration. Pods with the same configuration have the same hash.", "none",
               Query("count by (hash) (pillion_config_info{@})", "{{hash}}")),
     ),
     Row(
         "Clients",
-        Panel("TCP connections", "Open client connections, and how many there may be.", "short",
+        Panel("TCP connections", "Open client connections, and their limit.", "short",
               Query("sum by (family) (pillion_client_connections{@})", "{{family}}"), Query("sum (pillion_client_connections_limit{@})", LIMIT)),
-        Panel("Queries in flight", "Queries that clients wait for, and how many there may be.", "short",
+        Panel("Queries in flight", "Queries for whose answers clients wait, and their limit.", "short",
               Query("sum (pillion_dns_in_flight{@})", "in flight"), Query("sum (pillion_dns_in_flight_limit{@})", LIMIT)),
         Panel("TCP connection turnover",
               "Connections accepted, closed after `idle_timeout`, closed while idle in favour of a new one at a limit, and failures to accept "
@@ -162,47 +162,47 @@ POD = [
               Query(f"sum by (reason) ({rate('pillion_client_idle_closes_total')})", "idle close, {{reason}}"),
               Query(f"sum ({rate('pillion_accept_errors_total')})", "accept error")),
         Panel("Client addresses",
-              "Addresses of which something is known, those that are banned (`clients.ban_after`), and bans in the last hour. Addresses that were never "
-              "connected by TCP may be forged.", "short",
+              "Addresses of which Pillion keeps a record, those that are banned (`clients.ban_after`), and bans in the last hour. Addresses that "
+              "were only seen over UDP may be forged.", "short",
               Query("sum (pillion_clients_tracked{@})", "tracked"), Query("sum (pillion_clients_banned{@})", "banned"),
               Query("sum (increase(pillion_client_bans_total{@}[1h]))", "bans in an hour")),
         Panel("Rejected by reason",
               "Invalid queries, unsupported requests and limits reached, each second; the log has the client's address.",
               "ops", Query(f"sum by (reason) ({rate('pillion_dns_rejected_total')})", "{{reason}}")),
         Panel("Answers cut or lost",
-              "Answers cut to the client's UDP size (it asks again over TCP), and answers not sent since the client "
+              "Answers cut to the client's UDP size (clients ask again over TCP), and answers not sent because the client "
               "had gone or did not read, each second.", "ops",
               Query(f"sum ({rate('pillion_responses_truncated_total')})", "truncated"), Query(f"sum ({rate('pillion_responses_undelivered_total')})", "undelivered")),
         Panel("Search list",
-              "Walks along the pod's search list made in place of the client's, and questions not passed on, since the cluster can have no such name, "
-              "each second. None without `search`.", "ops",
+              "Walks along the pod's search list that Pillion made instead of a client, and questions that it did not ask, since the cluster cannot "
+              "have such a name, each second. Empty without `search`.", "ops",
               Query(f"sum ({rate('pillion_search_walks_total')})", "walks"), Query(f"sum ({rate('pillion_search_withheld_total')})", "withheld")),
     ),
     Row(
         "Process",
-        Panel("Memory", "Resident memory of Pillion, and what it may take (`memory`); of its container the working set and the limit, where the "
+        Panel("Memory", "Resident memory of Pillion, and its limit (`memory`); working set and limit of its container, if the "
               "kubelet's cAdvisor is scraped.", "bytes", Query(f"sum (process_resident_memory_bytes{{@}} {OURS})", "resident"),
               Query("sum (pillion_memory_limit_bytes{@})", LIMIT),
               Query(f"sum (container_memory_working_set_bytes{{@,{CONTAINER}}})", "working set of the container"),
               Query(f"sum (container_spec_memory_limit_bytes{{@,{CONTAINER}}})", "limit of the container")),
-        Panel("Memory by use", "What is held for clients, by what for. The log says at the start how much is set aside for each: `memory divided`.",
+        Panel("Memory by use", "Memory in use, by purpose. The log says at the start how much is reserved for each: `memory divided`.",
               "bytes", Query("sum by (what) (pillion_memory_used_bytes{@})", "{{what}}")),
         Panel("CPU",
               "Processor time each second: 1 is one processor.", "none", Query(f"sum ({rate('process_cpu_seconds_total')} {OURS})", "processors")),
-        Panel("CPU throttling", "Share of the periods in which the container had to wait for the next one, having used up its CPU limit. None without "
-              "a limit, or where the kubelet's cAdvisor is not scraped.", "percentunit",
+        Panel("CPU throttling", "Share of the periods in which the container had used up its CPU limit and waited for the next period. Empty without "
+              "a limit, or if the kubelet's cAdvisor is not scraped.", "percentunit",
               Query(f"sum ({rate('container_cpu_cfs_throttled_periods_total', CONTAINER)}) "
                     f"/ sum ({rate('container_cpu_cfs_periods_total', CONTAINER)})", "throttled"), maximum=1),
-        Panel("File descriptors", "Open descriptors and their limit; of several pods the most, and the lowest.", "short", Query(f"max (process_open_fds{{@}} {OURS})", "open"),
+        Panel("File descriptors", "Open descriptors and their limit; of several pods the greatest number and the lowest limit.", "short", Query(f"max (process_open_fds{{@}} {OURS})", "open"),
               Query(f"min (process_max_fds{{@}} {OURS})", LIMIT)),
-        Panel("Log lines dropped", "Lines not written each second because standard error was not read fast enough.", "ops",
+        Panel("Log lines dropped", "Lines lost each second because standard error was not read fast enough.", "ops",
               Query(f"sum ({rate('pillion_log_lines_dropped_total')})", "dropped")),
         Panel("Internal errors",
-              "Exceptions each second that ended a client, a query, a connection or a scrape: faults of Pillion, or no memory.", "ops",
+              "Exceptions each second that ended a client, a query, a connection or a scrape: errors of Pillion, or lack of memory.", "ops",
               Query(f"sum ({rate('pillion_internal_errors_total')})", "exceptions")),
-        Panel("Worker restarts", "Workers that were ended by a signal, such as SIGSEGV or the memory limit's SIGKILL, and started again.", "short",
+        Panel("Worker restarts", "Workers that a signal ended, such as SIGSEGV or the memory limit's SIGKILL, and that the supervisor started again.", "short",
               Query("sum (pillion_worker_restarts_total{@})", "since the container started")),
-        Panel("Killed for want of memory", "Times in the last hour that the container's memory limit ended a process in it. None where the kubelet's "
+        Panel("Killed for lack of memory", "Times in the last hour that the container's memory limit ended a process in it. Empty if the kubelet's "
               "cAdvisor is not scraped.", "short", Query(f"sum (increase(container_oom_events_total{{@,{CONTAINER}}}[1h]))", "in an hour")),
     ),
 ]

@@ -5,7 +5,7 @@ from grafana import Query
 # The application beside Pillion may export process_* as well: only what the target that is Pillion says counts.
 OURS = "and on (cluster, namespace, pod, instance) pillion_build_info{@}"
 CONTAINER = 'container="pillion"'  # of the kubelet's and kube-state-metrics' series
-# The chart names the cluster's own DNS `cluster`; which other upstreams are meant to be in the clear is a variable.
+# The chart names the cluster's own DNS `cluster`; a variable has the other upstreams that may be unencrypted.
 NOT_IN_THE_CLEAR = 'upstream!~"$plaintext"'
 LIMIT = "limit"  # the legend of what bounds the other lines of a panel: grafana.py dashes it
 CERTIFICATE = {"base": "red", "limits": [(7, "orange"), (14, "green")], "minimum": None}
