@@ -1,4 +1,4 @@
-"""The servers, clients and processes of the end-to-end tests serve here too."""
+"""Gives the tests the servers, clients and processes of the end-to-end tests."""
 
 import pathlib
 import sys

@@ -1,4 +1,4 @@
-"""The built image: what is in it, what it says about itself, and that it runs with nothing but what it needs.
+"""Tests the built image: its content, its metadata, and that it runs locked down.
 
     ENGINE=podman IMAGE=pillion:0.1.0 /usr/bin/python3 -m pytest test_image.py
 
@@ -27,7 +27,7 @@ ENGINE = os.environ.get("ENGINE") or next((name for name in ("docker", "podman")
 IMAGE = os.environ.get("IMAGE", "pillion:latest")
 USER = 65532
 DOC = "usr/share/doc/pillion"
-ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # by the kernel's word
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}  # the name of the kernel
 RUN_OPTIONS = subprocess.run(["bash", "-c", '. "$0" && choose_run_options && echo "${RUN_OPTIONS:-}"', pathlib.Path(__file__).with_name("lib.sh")],
                              env={**os.environ, "ENGINE": ENGINE}, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
 LOCKED_DOWN = ["--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"]
@@ -52,14 +52,14 @@ def inspect_image(name):
 
 
 def labels_of_image():
-    """Those of the OCI, without what is before each."""
+    """The annotations of the OCI, without their common prefix."""
     prefix = "org.opencontainers.image."
     return {name.removeprefix(prefix): value for name, value in inspect_image(IMAGE)["Config"]["Labels"].items() if name.startswith(prefix)}
 
 
 @pytest.fixture(scope="module")
 def runs():
-    """An image for another machine runs where the kernel has an emulator for it; elsewhere test_rootfs.py runs the program."""
+    """An image for another architecture runs if the kernel has an emulator for it; otherwise test_rootfs.py runs the program."""
     architecture = inspect_image(IMAGE)["Architecture"]
     if architecture != ARCHITECTURES.get(platform.machine()) and run_once(IMAGE, "version", check=False).returncode != 0:
         pytest.skip(f"{IMAGE} is for {architecture}, which does not run here: binfmt-support and qemu-user-static would let it")
@@ -67,7 +67,7 @@ def runs():
 
 @pytest.fixture(scope="module")
 def root():
-    """{path: (tar entry, content)} of all that is in the image."""
+    """{path: (tar entry, content)} of all files in the image."""
     container = engine("create", IMAGE).stdout.decode().strip()
     try:
         exported = engine("export", container).stdout
@@ -80,7 +80,7 @@ def root():
 
 @pytest.fixture(scope="module")
 def files(root):
-    """{path: content} of the files of ours: engines add empty ones, such as etc/hosts, to every container."""
+    """{path: content} of the image's own files: engines add empty ones, such as etc/hosts, to every container."""
     return {name: content for name, (_, content) in root.items() if content}
 
 
@@ -108,7 +108,7 @@ class Container:
         return json.loads(engine("inspect", self.name).stdout)[0]
 
     def status(self):
-        """What the kernel says about the process."""
+        """The status that the kernel reports for the process."""
         text = pathlib.Path(f"/proc/{self.inspect()['State']['Pid']}/status").read_text()
         return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
@@ -174,7 +174,7 @@ def test_the_sbom_names_what_is_linked(sbom):
 
 
 def test_the_sbom_names_the_release_of_the_base(sbom):
-    """By which a scanner looks its packages up."""
+    """A scanner finds the packages by these fields."""
     base = labels_of_image()["base.name"]
     if engine("inspect", "--type", "image", base, check=False).returncode != 0:
         pytest.skip(f"{base}, on which {IMAGE} was built, is not here")
@@ -212,7 +212,7 @@ def test_the_default_configuration_answers():
 
 @pytest.mark.usefixtures("runs")
 def test_it_runs_locked_down(tmp_path):
-    """Read-only, no user of note, no capability, no way to get one; and yet it resolves over verified TLS."""
+    """It resolves over verified TLS with a read-only file system, an unprivileged user, no capability and no way to get one."""
     authority = certificates.Authority(tmp_path / "ca")
     with DotServer(authority.issue("server", f"DNS:{servers.TLS_NAME}")) as server:
         port, http_port = free_port(), free_port()

@@ -1,5 +1,5 @@
-"""The image's files as `make image` has kept them, which takes no engine: all are for one machine, no library is missing, and the program
-runs with these libraries. What is for another machine than this one (PLATFORM) runs by qemu-user-static."""
+"""Tests the image's files as `make image` keeps them, without a container engine: all are for one architecture, no library is missing, and the
+program runs with these libraries. Programs for another architecture (PLATFORM) run by qemu-user-static."""
 
 import json
 import os
@@ -15,13 +15,13 @@ from harness.client import ask_tcp, ask_udp, make_query, read
 from harness.dot_server import DotServer
 from harness.process import run
 
-MACHINES = {"amd64": ("x86_64", "Advanced Micro Devices X86-64"), "arm64": ("aarch64", "AArch64")}  # the kernel's word, readelf's
+MACHINES = {"amd64": ("x86_64", "Advanced Micro Devices X86-64"), "arm64": ("aarch64", "AArch64")}  # the name of the kernel, the name of readelf
 HERE = next((name for name, (machine, _) in MACHINES.items() if machine == platform.machine()), None)
 PLATFORM = os.environ.get("PLATFORM", "")
 RELEASE = os.environ.get("RELEASE", "")
 ARCHITECTURE = PLATFORM.split("/")[-1] or HERE
 MACHINE, IN_ELF = MACHINES[ARCHITECTURE]
-# What a key share begins with (RFC 8446 4.2.8): the group (draft-ietf-tls-ecdhe-mlkem), and the length of its key.
+# The start of a key share (RFC 8446 4.2.8): the group (draft-ietf-tls-ecdhe-mlkem), and the length of its key.
 X25519MLKEM768_SHARE = bytes.fromhex("11ec 04c0")
 TAR = pathlib.Path(__file__).parents[2] / "build/image" / RELEASE / PLATFORM.split("/")[-1] / "rootfs.tar"
 
@@ -39,7 +39,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def programs(root):
-    """{path in the image: what readelf says} of the program, its libraries and their loader."""
+    """{path in the image: output of readelf} of the program, its libraries and their loader."""
     read = ("readelf", "--wide", "--file-header", "--program-headers", "--section-headers", "--dynamic")
     return {path.relative_to(root): run(*read, path).stdout
             for path in root.rglob("*") if path.is_file() and path.read_bytes()[:4] == b"\x7fELF"}
@@ -52,7 +52,7 @@ def loader(programs):
 
 @pytest.fixture(scope="module")
 def launcher(root, programs, loader):
-    """What stands before the program to run it with the image's libraries."""
+    """The words before the program's path that make it run with the image's libraries."""
     directories = sorted({str(root / path.parent) for path in programs if ".so" in path.name})
     command = [root / loader, "--inhibit-cache", "--library-path", ":".join(directories)]
     if MACHINE == platform.machine():

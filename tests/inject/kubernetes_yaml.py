@@ -96,7 +96,7 @@ def _as_data(value):
     marker = value.get("pillion.dev/injected")
     if isinstance(marker, str) and '"config"' in marker and isinstance(value.get("pillion.dev/config"), str):
         config = load(value["pillion.dev/config"])
-        if isinstance(config.get("routes"), list):  # of which the longest zone wins, wherever it stands
+        if isinstance(config.get("routes"), list):  # the longest zone takes precedence, whatever the order
             config["routes"].sort(key=lambda route: json.dumps(route, sort_keys=True))
         result["pillion.dev/config"] = config
     return result

@@ -35,7 +35,7 @@ def annotations_of(template):
     return (template.get("metadata") or {}).get("annotations") or {}
 
 
-# Why not.
+# Reasons.
 
 
 def refuse(template, values):
@@ -255,7 +255,7 @@ def other_annotations(values, theirs):
         yield "proxy.istio.io/config", '{"proxyMetadata":{"ISTIO_META_DNS_CAPTURE":"false"}}'
 
 
-# And out again.
+# Removal.
 
 
 def port_of_metrics(spec):
@@ -277,7 +277,7 @@ def uninject(template):
         raise Refused(f"annotation {MARKER} is not valid") from error
     is_scraped = annotations.get("prometheus.io/path") == "/metrics" and port_of_metrics(spec) in (None, annotations.get("prometheus.io/port"))
     for key in [CONFIG] * ("config" in added) + [key for key in added if "/" in key]:
-        if is_scraped or not key.startswith("prometheus.io/"):  # else a mesh's injector has put its own there
+        if is_scraped or not key.startswith("prometheus.io/"):  # otherwise the injector of a mesh has replaced it
             annotations.pop(key, None)
     metadata.get("labels", {}).pop("pillion.dev/sidecar", None)
     for own in (key.removeprefix("had:sidecar=") for key in added if key.startswith("had:sidecar=")):

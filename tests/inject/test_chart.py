@@ -17,7 +17,7 @@ from oracle import MARKER, annotations_of
 sys.path.append(str(ROOT / "tests" / "chart"))
 import tools as chart_tools  # noqa: E402
 
-# An application's chart, its pods in files.
+# The chart of an application, with its pods in files.
 CHART = {
     "Chart.yaml": "{apiVersion: v2, name: corpus, version: 0.0.1}\n",
     "templates/pod.yaml": """\
@@ -42,7 +42,7 @@ def part(an_object, place):
 
 
 def template_text(name, place):
-    """The text of a bare Pod unchanged; of other objects, the pod template alone."""
+    """The text of a bare Pod unchanged; of other objects, only the pod template."""
     one = part(corpus.original(name), place)
     return corpus.text_of(f"{name}.yaml") if one["kind"] == "Pod" and not place else dump(corpus.template_of(one))
 

@@ -1,5 +1,5 @@
-"""What must hold beside a service mesh, for pods as Istio's and Linkerd's injectors make them, before Pillion's injection and after: the same
-objects as in test_corpus.py, said here by what they are for."""
+"""Tests the requirements beside a service mesh, for pods that the injectors of Istio and Linkerd have changed before or after Pillion's injection. The
+objects are those of test_corpus.py; the tests here state their purpose."""
 
 import json
 
@@ -11,12 +11,12 @@ from kubernetes_yaml import comparable, load
 from oracle_values import DEFAULTS, merged
 
 CASES = [name for name in corpus.cases() if "behind-istio" in name or "behind-linkerd" in name]
-# What the mesh's injector has made of a pod that had Pillion.
+# Pods with Pillion that the injector of a mesh has changed afterwards.
 AFTER = [name for name in CASES if name.startswith("injected-then-")]
 PROXIES = ("istio-proxy", "linkerd-proxy")
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 OUTBOUND, INBOUND = 853, 9153
-# Of the mesh's init container, which has the node redirect the pod's traffic: the argument behind these has the ports that are left out.
+# Options of the mesh's init container, which redirects the pod's traffic: the argument after each has the ports that are excluded.
 EXCLUDED = {"istio-init": {"-o": OUTBOUND, "-d": INBOUND}, "linkerd-init": {"--outbound-ports-to-ignore": OUTBOUND, "--inbound-ports-to-ignore": INBOUND}}
 ANNOTATIONS = {"istio": ("traffic.sidecar.istio.io/excludeOutboundPorts", "traffic.sidecar.istio.io/excludeInboundPorts"),
                "linkerd": ("config.linkerd.io/skip-outbound-ports", "config.linkerd.io/skip-inbound-ports")}
@@ -48,7 +48,7 @@ def pillion_of(template):
 
 
 def are_commands(pillion):
-    """True if Pillion's hook and its probe are there and nothing asks for its health in another way."""
+    """True if the pod has Pillion's hook and probe, and no other check of its health."""
     handlers = [pillion[key] for key in PROBES if key in pillion] + list(pillion["lifecycle"].values())
     return len(handlers) >= 2 and all("exec" in one and not {"httpGet", "tcpSocket", "grpc"} & one.keys() for one in handlers)
 
@@ -64,7 +64,7 @@ def result(pillion, name):
 
 
 def test_each_mesh_is_there_with_each_order():
-    """With its proxy in front and not, before Pillion's injection and after."""
+    """The proxy stands before Pillion or after it, and was injected before or after."""
     for mesh in ANNOTATIONS:
         for some in (AFTER, [name for name in CASES if name not in AFTER]):
             native = {proxy_of(corpus.template_of(corpus.original(name))).get("restartPolicy") for name in some if mesh_of(name) == mesh}
@@ -82,7 +82,7 @@ def test_pillion_is_in_front_of_the_proxy_and_nothing_else_is_moved(before, resu
 
 @cases
 def test_pillion_is_as_it_is_without_a_mesh(name, result):
-    """Its hook and its probe are commands, so that there is nothing for the mesh to rewrite or to capture."""
+    """Pillion's hook and probe are commands, which a mesh neither rewrites nor captures."""
     pillion = pillion_of(result)
     assert comparable(pillion) == comparable(oracle.container(merged(DEFAULTS, corpus.own_values(name))))
     assert are_commands(pillion)
@@ -99,7 +99,7 @@ def test_the_mesh_is_told_of_pillions_ports_and_of_its_dns(name, result):
 
 @after
 def test_the_meshes_have_heeded_the_annotations_and_left_the_probes(name, before):
-    """Recorded, of their injectors: should a later version do otherwise, this is what has to be recorded anew."""
+    """The output of the injectors was recorded. If a later version behaves differently, record it again."""
     (network,) = (one for one in containers(before) if one["name"] in EXCLUDED)
     for option, port in EXCLUDED[network["name"]].items():
         assert oracle.has_port(network["args"][network["args"].index(option) + 1], port)
@@ -113,7 +113,7 @@ def test_the_meshes_have_heeded_the_annotations_and_left_the_probes(name, before
 
 @after
 def test_injected_again_only_the_place_changes(before, result):
-    """What is not in front is moved there; what is, stays as it is."""
+    """Injection moves Pillion to the front, and does not change a pod in which it is there already."""
     for key in ("dnsConfig", "dnsPolicy", "securityContext"):
         assert comparable(result["spec"][key]) == comparable(before["spec"][key])
     names = [[one["name"] for one in containers(template)] for template in (result, before)]
@@ -124,7 +124,7 @@ def test_injected_again_only_the_place_changes(before, result):
 
 @after
 def test_check_names_a_proxy_in_front_that_pillion_waits_for(pillion, name, before):
-    """Of the two neither starts, which the kubelet tells nobody."""
+    """Neither of the two containers starts, and the kubelet reports no error."""
     is_stuck = "startupProbe" in proxy_of(before) and before["spec"]["initContainers"][0]["name"] != "pillion"
     done = pillion.inject(name, "--check")
     assert (done.returncode, proxy_of(before)["name"].encode() in done.stdout) == (int(is_stuck), is_stuck), done.stdout
@@ -136,7 +136,7 @@ def test_taken_out_the_mesh_stays(pillion, name, before):
     assert [comparable(one) for one in containers(left)] == without_pillion(before)
     assert not [key for key in left["metadata"]["annotations"] if key.startswith("pillion.dev/") or key in ANNOTATIONS[mesh_of(name)]]
     scraped = {key: value for key, value in before["metadata"]["annotations"].items() if key.startswith("prometheus.io/")}
-    theirs = scraped if mesh_of(name) == "istio" else {}  # it puts its own in place of Pillion's
+    theirs = scraped if mesh_of(name) == "istio" else {}  # the injector replaces Pillion's value by its own
     assert {key: value for key, value in left["metadata"]["annotations"].items() if key.startswith("prometheus.io/")} == theirs
     assert "pillion.dev/sidecar" not in left["metadata"]["labels"]
     assert not {"dnsPolicy", "dnsConfig", "securityContext"} & left["spec"].keys()

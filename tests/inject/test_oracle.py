@@ -1,4 +1,4 @@
-"""The corpus and its oracle agree, and the oracle with itself."""
+"""The corpus and its oracle agree, and the oracle is consistent."""
 
 import re
 

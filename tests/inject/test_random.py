@@ -1,4 +1,4 @@
-"""Pods put together at random, with a fixed seed: each beside the oracle, injected, injected again with other values, and taken out."""
+"""Makes random pods, with a fixed seed. Compares each with the oracle after injection, after a second injection with other values, and after removal."""
 
 import random
 import re
@@ -12,7 +12,7 @@ from oracle_values import DEFAULTS, merged
 
 PODS = 100
 ABSENT = object()
-# For each place in a pod, what may stand there; what comes more often than others is there twice.
+# The possible values of each field of a pod. A value that is more frequent is listed twice.
 LABELS = [ABSENT, {}, {"app": "web"}, {"app": "web"}, {"app": "web", "pillion.dev/inject": "true"}, {"pillion.dev/inject": "false"}]
 ANNOTATIONS = {
     "owner": ["team"], "prometheus.io/port": ["8080"], "prometheus.io/scrape": ["false"], "pillion.dev/native": ["true", "false"],

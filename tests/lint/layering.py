@@ -1,8 +1,8 @@
-"""Holds the tree to the architecture: who may include whom, what stays pure, what is never used, what lies at the top.
+"""Checks the tree against the architecture: which room may include which, which files are pure, what must not be used, and what is at the top level.
 
     layering.py ROOT
 
-Prints one line a fault and exits 1 where there is any. src/README.md says why the rules are as they are.
+Prints one line for each fault and exits 1 if there is one. src/README.md has the reasons for the rules.
 """
 
 import fnmatch
@@ -16,7 +16,7 @@ TOP_LEVEL = {
     "src", "tests", "deploy", "helm", "dashboards",
 }
 
-# Room -> rooms whose headers it may include besides its own. `cli` stands for main.cpp's only room.
+# Room -> the other rooms whose headers it may include. The empty name is main.cpp, which may include only `cli`.
 LAYERS = {
     "runtime": set(),
     "dns": set(),
@@ -36,11 +36,11 @@ LAYERS = {
             "probe"},
     "": {"cli"},
 }
-# The small headers that rooms publish to those who only report on them.
+# The small headers that rooms publish for rooms that only report on them.
 PUBLISHED = re.compile(r"^[a-z_]+/(config|metrics|metric_table|error|observer)\.hpp$")
 READS_PUBLISHED = {"telemetry", "http"}
 
-# Files that decide and neither wait, call the system nor read a clock, by the part of their path before the suffix.
+# Files that decide, and neither wait, nor call the system, nor read a clock; by their path without the suffix.
 PURE = (
     "dns/*", "presentation/*", "cache/*", "inject/*",
     "runtime/deadline_heap", "runtime/enum_array", "runtime/log_limiter", "runtime/memory", "runtime/metric", "runtime/metrics", "runtime/schedule", "runtime/slab",
@@ -65,12 +65,12 @@ PURE = (
     "app/drain", "app/restart_policy", "app/settling",
     "cli/completion", "cli/search_candidates", "cli/status_text",
 )
-# Rooms of which every file is on that list that could be.
+# Rooms whose files must be on that list if they can be.
 DECIDING_ROOMS = {"dns", "presentation", "cache", "inject", "upstream", "resolve", "probe"}
-# A file that says of itself that it is pure.
+# A file whose comment says that it is pure.
 SAYS_PURE = re.compile(r"^//.*\bPure\b", re.MULTILINE)
 IMPURE_INCLUDE = re.compile(r"^(boost/(asio|beast)|openssl/)|^(ctime|time\.h|sys/time\.h|sys/socket\.h|unistd\.h)$")
-# TurnClock::refresh() is the loop's: it reads the clock anew in the middle of a turn.
+# Only the loop may call TurnClock::refresh(), which reads the clock in the middle of a turn.
 CLOCK = re.compile(r"\w*_?clock\s*::\s*now\s*\(|\bclock_gettime\b|\bgettimeofday\b|\bstd::time\s*\(|\bClock::now\b"
                    r"|\bclock(_|\(\))?\s*(\.|->)\s*refresh\s*\(")
 
@@ -83,7 +83,7 @@ FORBIDDEN = [
     (re.compile(r"\b(cancellation_signal|cancellation_slot|bind_cancellation_slot)\b"),
      "coroutine cancellation of Boost 1.81 is faulty: close the socket instead"),
 ]
-LONG_FILE = 300       # lines: worth a second look, reported
+LONG_FILE = 300       # lines: reported
 TOO_LONG_FILE = 500   # lines: a fault
 
 INCLUDE = re.compile(r'[ \t]*#\s*include\s*([<"])([^>"]+)[>"]')
@@ -97,7 +97,7 @@ NOT_CODE = re.compile(
 
 
 def without_comments(text):
-    """The same lines with comments and the contents of strings taken out, except in #include lines."""
+    """The same lines without comments and the contents of strings, except in #include lines."""
 
     def blank(match):
         line_start = text.rfind("\n", 0, match.start()) + 1
@@ -109,7 +109,7 @@ def without_comments(text):
 
 
 def without_strings(text):
-    """The same lines with the contents of strings taken out; comments stay."""
+    """The same lines without the contents of strings; comments stay."""
     return NOT_CODE.sub(lambda match: match.group(0) if match.group(0).startswith("/") else " " + "\n" * match.group(0).count("\n"), text)
 
 
@@ -169,7 +169,7 @@ def cycle_faults(sources):
 
 
 def reached_from(sources, name):
-    """Every file of ours that `name` includes, directly or not, with the trail that leads there."""
+    """Every file under src/ that `name` includes, directly or not, with the chain of includes."""
     trails = {name: [name]}
     todo = [name]
     while todo:
@@ -190,7 +190,7 @@ def is_pure(name, pure):
 
 
 def impurities(sources, name):
-    """(line, what is wrong) of a file that is to be pure; the line is that of the file itself."""
+    """(line, what is wrong) of a file that must be pure. The line is in the file itself."""
     for reached, trail in reached_from(sources, name).items():
         for line, included in sources[reached].system_includes:
             if IMPURE_INCLUDE.match(included):
@@ -209,7 +209,7 @@ def purity_faults(sources, pure):
 
 
 def pure_list_faults(sources, pure):
-    """The list has no names that do not exist, and lacks no file that says or shows that it is pure."""
+    """Faults of the list: names of no file, and files that say or show that they are pure and are not listed."""
     stems = {}
     for name in sources:
         stems.setdefault(stem_of(name), []).append(name)

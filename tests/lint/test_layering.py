@@ -1,4 +1,4 @@
-"""The linter must be able to fail: each rule is shown a made-up tree that breaks it, and one that does not."""
+"""Tests that the linter can fail: for each rule it reads a made-up tree that violates it, and one that does not."""
 
 import pathlib
 import subprocess

@@ -1,10 +1,10 @@
-"""Each library that a room links is one that it includes, and the other way round."""
+"""Each room includes headers of every library that it links, and links every library whose headers it includes."""
 
 import pathlib
 import re
 
 ROOT = pathlib.Path(__file__).parents[2]
-# {what src/CMakeLists.txt names: the start of the headers' names}. Asio's code for TLS, which runtime/ compiles, includes OpenSSL's.
+# {name in src/CMakeLists.txt: start of the headers' names}. runtime/ compiles Asio's code for TLS, which includes the headers of OpenSSL.
 HEADERS = {
     "OpenSSL::": r"openssl/|boost/asio/ssl", "${PILLION_YAML_CPP}": r"yaml-cpp/", "prometheus-cpp::core": r"prometheus/",
     "${PILLION_SPDLOG}": r"spdlog/|fmt/", "${PILLION_FSTRM}": r"fstrm", "Boost::json": r"boost/json", "Boost::url": r"boost/url",

@@ -1,4 +1,4 @@
-"""The lint of names and comments must be able to fail: each rule is shown a made-up tree that breaks it, and one that does not."""
+"""Tests that the lint of names and comments can fail: for each rule it reads a made-up tree that violates it, and one that does not."""
 
 import pathlib
 import sys

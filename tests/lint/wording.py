@@ -1,4 +1,4 @@
-"""Holds the names and comments of src/ to plain technical English: no metaphors, no comments that are questions, no class name twice.
+"""Checks that the names and comments of src/ are plain technical English: no metaphors, no comments that are questions, no class name twice.
 
     wording.py ROOT
 
@@ -13,7 +13,7 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import layering  # noqa: E402
 
-# Word -> the field's own word. Words are compared as whole parts of an identifier, and as whole words of a comment.
+# Word -> the term of the field. Words are compared as whole parts of an identifier, and as whole words of a comment.
 METAPHORS = {
     "boarding": "joining",
     "carrier": "the channel or connection that has the query",
@@ -29,7 +29,7 @@ METAPHORS = {
     "quotas": "the numbers of queries per connection",
     "worn": "due for replacement",
 }
-# What the field itself says.
+# Terms of the field.
 FIELD_TERMS = re.compile(r"(?<![a-z])in[-_ ]?flight(?![a-z])|InFlight", re.IGNORECASE)
 
 IDENTIFIER = re.compile(r"\b[A-Za-z_]\w*\b")
@@ -45,7 +45,7 @@ def comments_of(source):
     text = ""
     for number, line in enumerate(layering.without_strings(source.text).split("\n"), 1):
         found = COMMENT.search(line)
-        # A term of two words may go on in the next line.
+        # A term of two words may continue on the next line.
         is_torn = found and text.endswith(" in") and found.group(1).startswith("flight")
         text = found.group(1) if found else ""
         if found:

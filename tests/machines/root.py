@@ -5,7 +5,7 @@
         root.run("git --version", user=root.add_user("bob"))
 
 Works as root. Everything is mounted in the mount namespace of the one command that needs it, so nothing is left to unmount,
-whatever becomes of that command. The bare root of each release is kept as an archive in PILLION_MACHINES, or else in
+however that command ends. The bare root of each release is kept as an archive in PILLION_MACHINES, or else in
 build/machines, for a week.
 """
 
@@ -24,11 +24,11 @@ DIRECTORY = pathlib.Path(os.environ.get("PILLION_MACHINES") or PROJECT / "build"
 HOSTNAME = "bare"
 KEPT_SECONDS = 7 * 24 * 3600
 PROXIES = ("http_proxy", "https_proxy", "no_proxy")
-# What of this machine's apt configuration has to do with how it reaches the mirror.
+# The parts of this machine's apt configuration that decide how it reaches the mirror.
 APT_OPTIONS = ("Acquire::http", "Acquire::https", "Acquire::Check-Valid-Until", "Acquire::Check-Date", "Acquire::Retries")
 
-# The first process of the namespaces: lays the file systems into the root, makes it its own and runs the rest of the arguments there.
-# It is no chroot as programs see it (systemctl looks at the root of process 1), and it outlives the command only to tell its status.
+# The first process of the namespaces: mounts the file systems in the root, changes to it and runs the rest of the arguments there. Programs do
+# not take it for a chroot (systemctl looks at the root of process 1). It outlives the command only to return its status.
 ENTER = r"""
 set -eu
 root=$1 directory=$2 hostname=$3
@@ -58,7 +58,7 @@ exec chroot . /bin/sh -c 'umount -l /mnt; cd "$1"; shift; "$@"; exit $?' sh "$di
 
 
 class Failed(AssertionError):
-    """A command that was to succeed did not."""
+    """A command has failed that must succeed."""
 
 
 def own_release():
@@ -70,8 +70,8 @@ def own_release():
 
 
 def _archives(release):
-    """[(URI, suite)] for `release`, where this machine has its own release from: the release, updates and security. Empty where it has
-    none: then debootstrap knows an archive."""
+    """[(URI, suite)] for `release`, from the mirror of this machine's own release: the release, updates and security. Empty if there is no
+    such mirror: then debootstrap uses its default archive."""
     lines = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"],
         check=True, capture_output=True, text=True).stdout.splitlines()
@@ -103,7 +103,7 @@ def _new_directory():
 
 
 def _bare(release, include):
-    """The archive of a bare root, made where there is no young one."""
+    """The archive of a bare root. Makes it if there is no recent one."""
     archive = DIRECTORY / ("-".join([release, *sorted(include)]) + ".tar")
     if archive.exists() and time.time() - archive.stat().st_mtime < KEPT_SECONDS:
         return archive
@@ -132,7 +132,7 @@ def _delete(path):
 
 
 def _converse(process, replies, until):
-    """What the process prints until its end, with the replies typed."""
+    """Types the replies. Returns what the process has printed until its end."""
     output = b""
     answered = 0
     with selectors.DefaultSelector() as selector:
@@ -151,12 +151,12 @@ def _converse(process, replies, until):
                 process.stdin.write(replies.pop(0)[1].encode())
                 process.stdin.flush()
     process.wait()
-    # A terminal's ends of lines.
+    # A terminal ends lines with CR LF.
     return output.decode(errors="replace").replace("\r\n", "\n")
 
 
 class Root:
-    """A root of its own, deleted by `close` or at the end of a `with`."""
+    """A root directory, which `close` or the end of a `with` block deletes."""
 
     def __init__(self, release, include=(), *, _path=None):
         self.release = release
@@ -183,7 +183,7 @@ class Root:
         _delete(self.path)
 
     def copy(self):
-        """Another root with the same contents."""
+        """A copy of the root."""
         path = _new_directory()
         try:
             _quiet("cp", "-a", "--reflink=auto", f"{self.path}/.", path)
@@ -194,11 +194,11 @@ class Root:
 
     def run(self, command, *, user=None, network=False, check=True, terminal=False, replies=(), environment=None, directory=None,
             timeout=1800):
-        """Runs a line of bash, or a list of arguments; returns a CompletedProcess whose `stdout` has standard error too, in its order.
+        """Runs a line of bash, or a list of arguments. Returns a CompletedProcess whose `stdout` includes standard error, in order.
 
-        `network`: this machine's own, else there is only a loopback of its own. `terminal`: the command has a terminal of its own, at which
-        each of `replies` (a prompt, a text) is typed once its prompt is there; without one it has no terminal at all, and no input. Every
-        process that the command leaves behind ends with it.
+        `network`: True for this machine's network; otherwise there is only a separate loopback interface. `terminal`: True if the command gets
+        a terminal, at which each of `replies` (a prompt, a text) is typed when its prompt appears; otherwise it has neither terminal nor input.
+        Processes that the command has started end with it.
         """
         arguments = ["bash", "-c", command] if isinstance(command, str) else [str(word) for word in command]
         if terminal:
@@ -215,7 +215,7 @@ class Root:
             "unshare", "--mount", "--pid", "--uts", "--ipc", *([] if network else ["--net"]), "--fork", "--kill-child", "--",
             "/bin/sh", "-c", ENTER, "enter", self.path, directory or home, HOSTNAME,
             "env", "-i", *(f"{name}={value}" for name, value in variables.items()), *arguments]
-        # Not in the session of whoever runs the tests, at whose terminal sudo would ask.
+        # Not in the session of the user who runs the tests: sudo would ask at that terminal.
         with subprocess.Popen(entered, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
             try:
                 output = _converse(process, list(replies), time.monotonic() + timeout)
@@ -227,12 +227,12 @@ class Root:
         return subprocess.CompletedProcess(command, process.returncode, output)
 
     def add_user(self, name):
-        """An ordinary user with a home directory; returns the name."""
+        """Adds an ordinary user with a home directory. Returns the name."""
         self.run(["useradd", "--create-home", "--shell", "/bin/bash", name])
         return name
 
     def copy_project(self, to, owner="root"):
-        """The project's files as git lists them, as they are in this work tree, to the directory `to` of the root."""
+        """Copies the project's files, those that git lists, from this work tree to the directory `to` of the root."""
         target = self.path / str(to).lstrip("/")
         target.mkdir(parents=True)
         names = subprocess.run(["git", "-C", PROJECT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], check=True,
@@ -245,7 +245,7 @@ class Root:
         return str(to)
 
     def clone_project(self, to, owner="root"):
-        """A clone of the project as it is committed, in the directory `to` of the root, as its owner would have made it."""
+        """Clones the committed state of the project into the directory `to` of the root, with its owner."""
         target = self.path / str(to).lstrip("/")
         subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", PROJECT, target], check=True)
         self.run(["chown", "-R", f"{owner}:", to])

@@ -1,6 +1,6 @@
-"""tests/deps on a bare Debian machine: what it leaves there, and what it says to whoever may not become root.
+"""Tests tests/deps on a bare Debian machine: what it leaves there, and what it prints for a user who may not become root.
 
-No machine is booted: what would be started at a boot is what systemctl calls enabled, and what has an S link for sysvinit.
+No machine is booted: the services that a boot would start are those that systemctl calls enabled, and those with an S link for sysvinit.
 """
 
 import re
@@ -14,7 +14,7 @@ SERVICES = ["nsd.service", "prometheus.service", "unbound-resolvconf.service", "
 DEPS = "/root/pillion/tests/deps"
 POLICY = "/usr/sbin/policy-rc.d"
 
-# Keeps what is installed, and prints which units packages have brought since: `system unit STATE NAME`, `user unit STATE NAME`.
+# Records what is installed, and then prints the units that packages have added since: `system unit STATE NAME`, `user unit STATE NAME`.
 BEFORE = "dpkg-query -W -f '${binary:Package} ${db:Status-Status}\\n' | grep installed | sort >/tmp/before"
 BROUGHT = r"""
 new=$(dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' | grep installed | sort | comm -13 /tmp/before - | cut -d' ' -f1)
@@ -27,13 +27,13 @@ done
 dpkg -L $new | sed -nE 's,^(/usr)?/lib/systemd/system/[^/]*\.(wants|requires)/,system unit enabled-by-its-package ,p'
 """
 SCRIPTS_STARTED = "ls /etc/rc[2345S].d | grep '^S' | sort -u || true"
-# Every process but those of the test itself.
+# Every process except those of the test itself.
 PROCESSES = "for process in /proc/[0-9]*; do readlink $process/exe || true; done | grep -vE '/(bash|dash|readlink|grep|env|coreutils)$' || true"
 
 
 @pytest.fixture(scope="module")
 def machine():
-    """One that has systemd, and sudo for whoever may use it; to be copied."""
+    """A machine with systemd and sudo, to be copied."""
     with Root(RELEASE, include=["systemd", "sudo", "make"]) as root:
         root.copy_project("/root/pillion")
         root.add_user("bob")
@@ -59,7 +59,7 @@ def after_test(machine):
 
 
 def states(root, units=SERVICES):
-    """What systemctl says of each; it ends with 1 where none is enabled."""
+    """The state of each unit by systemctl, which ends with 1 if none is enabled."""
     return root.run(["systemctl", "is-enabled", *units], check=False).stdout.split()
 
 
@@ -72,7 +72,7 @@ def status_of(root, package):
 
 
 def allow_no_start(root):
-    """Somebody else's policy that no service starts; returns its file."""
+    """Writes a policy of the administrator that no service starts. Returns its file."""
     policy = root.path / POLICY[1:]
     policy.write_text("#!/bin/sh\n# Somebody else's.\nexit 101\n")
     policy.chmod(0o755)
@@ -124,14 +124,14 @@ def test_sockets_and_timers_are_disabled_too(copied):
     copied.run(BEFORE)
     brought = copied.run(f"{DEPS} bench pod >/tmp/log && {{ {BROUGHT} }}", network=True).stdout.splitlines()
     assert {line.split()[-1] for line in brought} >= {"podman.socket", "podman-auto-update.timer", "dnsdist.service", "stubby.service"}
-    # kresd.target stands for instances of kresd, of which there is none.
+    # kresd.target is for instances of kresd, and there is none.
     assert set(enabled(brought)) <= {"system unit enabled-by-its-package kresd.target"}
 
 
 def test_nothing_is_enabled_once_systemd_comes_to_a_machine_without():
     with Root(RELEASE) as root:
         root.copy_project("/root/pillion")
-        # As in a container's image.
+        # As in the image of a container.
         root.run("rmdir /etc/systemd/user")
         links = root.run("find /etc/systemd -type l | sort").stdout
         root.run(f"{DEPS} test", network=True)
@@ -153,7 +153,7 @@ def test_what_somebody_else_installed_and_enabled_stays_and_so_does_his_policy(c
 
 
 def test_an_installation_that_fails_leaves_disabled_what_it_has_set_up(copied):
-    # What one that was broken off left: unpacked, and not set up.
+    # The state after an installation that was interrupted: unpacked, and not configured.
     allow_no_start(copied)
     copied.run("""apt-get update && apt-get install -y --no-install-recommends unbound && apt-get download unbound && dpkg --purge unbound &&
         dpkg --unpack unbound_*.deb && rm """ + POLICY, network=True, directory="/var/tmp")
@@ -167,7 +167,7 @@ def test_an_installation_that_fails_leaves_disabled_what_it_has_set_up(copied):
 
 
 def in_order(text, *words):
-    """Each of the words is in the text, once, and behind the one before."""
+    """Checks that each of the words is in the text once, after the previous one."""
     places = [text.index(word) for word in words]
     assert places == sorted(places) and all(text.count(word) == 1 for word in words), text
 
@@ -177,7 +177,7 @@ COMMAND = "tests/deps: as root, run: /home/bob/pillion/tests/deps test\n"
 
 
 def refused(root, **how):
-    """What bob is told by `tests/deps test`, which ends with 1 and changes nothing."""
+    """The output of `tests/deps test` for bob. It ends with 1 and changes nothing."""
     before = installed(root)
     done = root.run("pillion/tests/deps test", user="bob", check=False, **how)
     assert done.returncode == 1

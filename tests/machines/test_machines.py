@@ -1,9 +1,9 @@
-"""What README.md promises of a fresh machine: with nothing on it but git, make and ca-certificates, `make demo` and `make test` do the rest.
+"""Tests on a fresh machine what README.md promises: with only git, make and ca-certificates, `make demo` and `make test` do the rest.
 
     RELEASES="bookworm trixie" USERS="root ordinary" TARGETS="demo test" CTEST="" /usr/bin/python3 -B -m pytest -q -rs tests/machines/test_machines.py
 
-RELEASES, USERS and TARGETS narrow it, CTEST are options for ctest. What is tried is what is committed, in a clone. Only what installs packages sees
-this machine's network; all else has a loopback of its own, which shows that it needs no more.
+RELEASES, USERS and TARGETS select cases; CTEST has options for ctest. The tests use a clone of the committed state. Only the installation of packages
+has this machine's network; everything else has a separate loopback interface, which shows that it needs no more.
 """
 
 import os

@@ -6,8 +6,8 @@ import pathlib
 import re
 
 ROOT = pathlib.Path("/sys/fs/cgroup")
-# Version 1 counts the swap with the memory in `memsw`, and has it only where the kernel counts swap at all; and what sockets hold in the
-# kernel apart, and only where that has a limit. Version 2 counts it with the rest.
+# Version 1 counts memory and swap together in `memsw`, which exists only if the kernel counts swap. It counts the kernel's memory for sockets
+# separately, and only if that has a limit. Version 2 counts it with the rest.
 FILES = {
     1: {"limit": "memory.limit_in_bytes", "swap": "memory.memsw.limit_in_bytes", "peak": "memory.max_usage_in_bytes",
         "kills": "memory.oom_control", "sockets": "memory.kmem.tcp.max_usage_in_bytes", "socket limit": "memory.kmem.tcp.limit_in_bytes"},
@@ -24,7 +24,7 @@ def _parent():
     else:
         version, top = 1, ROOT / "memory"
         mine = re.search(r"^\d+:(?:\w+,)*memory(?:,\w+)*:(\S+)", own, re.MULTILINE)
-    # A group that holds programs has no limited groups beneath it in version 2; then its parents are tried.
+    # In version 2 a group with programs cannot have limited subgroups. Then the parents of the group are tried.
     within = pathlib.PurePosixPath(mine[1].lstrip("/")) if mine else pathlib.PurePosixPath()
     for directory in dict.fromkeys([top / within, top]):
         probe = directory / f"pillion-probe-{os.getpid()}"

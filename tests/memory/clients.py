@@ -19,7 +19,7 @@ ELSEWHERE = ["chrt", "--idle", "0"]
 
 @dataclasses.dataclass(frozen=True)
 class Outcome:
-    """What became of a query. `sent` is a time of time.monotonic(); `took` is in seconds, and 0 if no answer came."""
+    """The outcome of a query. `sent` is a time of time.monotonic(); `took` is in seconds, and 0 if no answer came."""
 
     sent: float
     took: float

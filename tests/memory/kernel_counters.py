@@ -1,15 +1,15 @@
-"""What the kernel counts of packets that it has dropped, in the network namespace of this thread, and room for packets on the loopback interface."""
+"""The kernel's counters of dropped packets, in the network namespace of this thread, and the queue of the loopback interface."""
 
 import contextlib
 import pathlib
 import re
 
 NET = pathlib.Path("/proc/thread-self/net")
-# Of each processor: how many packets of the loopback interface may wait. The kernel drops further ones. Thousands of
+# How many packets of the loopback interface may wait, for each processor. The kernel drops further ones. Thousands of
 # connections whose clients do not read overflow the default of 1,000.
 QUEUE = pathlib.Path("/proc/sys/net/core/netdev_max_backlog")
 QUEUE_ROOM = 100_000
-# By file: the counters that tell of a lost query or answer.
+# The counters, by file, that increase with a lost query or answer.
 FIELDS = {
     "snmp": {"Udp": ("OutDatagrams", "InDatagrams", "NoPorts", "InErrors", "RcvbufErrors", "SndbufErrors", "MemErrors"),
              "Tcp": ("RetransSegs",)},
@@ -35,7 +35,7 @@ def _udp_sockets(server_port):
 
 
 def read(server_port):
-    """{name: count}: of the kernel, and of the UDP sockets of a server and of its connected clients."""
+    """{name: count} of the kernel, and of the UDP sockets of a server and its connected clients."""
     counts = {}
     for file, groups in FIELDS.items():
         table = _table((NET / file).read_text())
@@ -53,15 +53,15 @@ def changes(before, after):
 
 
 def datagrams_without_receiver(changed):
-    """How many datagrams left a socket and reached no other, by the increase of the counters: the kernel dropped them on the way. Not exact where
-    other programs of the network namespace send datagrams."""
+    """How many datagrams left a socket and reached no other, by the increase of the counters: the kernel dropped them on the way. Not exact if
+    other programs in the network namespace send datagrams."""
     arrived = sum(changed.get(f"Udp {name}", 0) for name in ("InDatagrams", "NoPorts", "InErrors"))
     return changed.get("Udp OutDatagrams", 0) - arrived
 
 
 @contextlib.contextmanager
 def room_for_packets():
-    """Lets QUEUE_ROOM packets wait on the loopback interface, where this is permitted. The value is the machine's, and is set back."""
+    """Lets QUEUE_ROOM packets wait on the loopback interface, if this is permitted. Restores the machine's value at the end."""
     before = QUEUE.read_text() if QUEUE.exists() else ""
     try:
         if before and int(before) < QUEUE_ROOM:

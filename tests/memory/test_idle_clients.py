@@ -34,7 +34,7 @@ def test_idle_clients_are_cheap_and_rubbish_is_harmless(tmp_path, authority, cer
             time.sleep(max(3, min(10, seconds / 4)))
             quiet_until = time.monotonic()
             with clients.greedy(tmp_path, {"idle": IDLE}, address, 600):
-                # One half of the steady clients is connected as well.
+                # Half of the steady clients are connected too.
                 proxy.wait_metric("client_connections", IDLE + clients.COUNT // 2)
                 each = (status_bytes(proxy.process, "VmRSS") - before) / IDLE
                 busy_from = time.monotonic()

@@ -18,11 +18,11 @@ from harness.process import Process, served
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CHART = yaml.safe_load((ROOT / "helm/pillion-sidecar/values.yaml").read_text())
-NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]  # the chart's, but for a cluster's own
+NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"]  # the configuration of the chart, except the zones of the cluster
 SEARCH = [f"default.svc.{CHART['clusterDNS']['domain']}", f"svc.{CHART['clusterDNS']['domain']}", CHART["clusterDNS"]["domain"]]
-# The servers and the proxy have processors of their own in a cluster; here they share two.
+# In a cluster, the servers and the proxy have their own processors; here they share two.
 AHEAD = ["nice", "-n", "-10"]
-# Seconds; a shorter quiet 99th percentile counts as this. New names wait at the upstream behind those of the greedy clients.
+# Seconds. A smaller 99th percentile without greedy clients counts as this. At the upstream, new names wait after those of the greedy clients.
 QUIET_FLOOR = 0.003
 RETURNED = 4 * 2**20
 
@@ -41,7 +41,7 @@ ATTACKS = {
 FROM_MANY = {**{name: kinds for name, kinds in ATTACKS.items() if not name.startswith("bursts")}, "bursts-200": {"bursts": 200}}
 # The proxy's counters of queries that it has received and of those that it did not answer.
 PROXY_COUNTERS = ("dns_requests_total", "dns_rejected_total", "responses_undelivered_total")
-# They read what they asked for, and so are to get it.
+# These clients read their answers, and so must get them.
 POLITE = ("pipelined", "names", "walks")
 CASES = [("loopback", name) for name in ATTACKS] + [("200 addresses", name) for name in FROM_MANY]
 
@@ -82,7 +82,7 @@ def chart_proxy(directory, authority, certificate, host="127.0.0.1", prefix=(), 
 
 
 def counters(proxy):
-    """{name: count}: what tells where a query was lost, of the kernel and of the proxy."""
+    """{name: count} of the kernel and of the proxy, which show where a query was lost."""
     metrics = proxy.metrics()
     return {**kernel_counters.read(proxy.port),
             **{f"{name} {labels}": value for name in PROXY_COUNTERS for labels, value in metrics.series(name).items()}}
@@ -121,7 +121,7 @@ def faults(kills, alive, above, quiet, attacked, counted, changed):
         yield f"lost: {attacked.lost} of {attacked.asked}"
     if dropped := changed.get("server's socket dropped"):
         yield f"the proxy's UDP socket was full: the kernel dropped {dropped} queries"
-    # Not the proxy's fault: the kernel dropped packets between this machine's sockets, and TCP alone sends them again.
+    # Not the proxy's fault: the kernel dropped packets between sockets of this machine, and only TCP sends them again.
     if changed.get("lo dropped"):
         yield f"the loopback interface dropped {changed['lo dropped']} packets, of which " \
               f"{kernel_counters.datagrams_without_receiver(changed)} were datagrams"

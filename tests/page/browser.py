@@ -1,4 +1,4 @@
-"""Chromium, driven by Debian's chromedriver and Selenium, and axe-core, which npm fetches as package-lock.json pins it."""
+"""Drives Chromium by Debian's chromedriver and Selenium, and runs axe-core, which npm fetches in the version of package-lock.json."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--disable-extensions", "--no-proxy-server")
 
-# What the policy for content has refused, of each document from its start.
+# The violations of the content security policy, in each document from its start.
 LISTEN_TO_VIOLATIONS = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -49,11 +49,11 @@ class Browser:
         self.driver.quit()
 
     def tell(self, command, **parameters):
-        """One command of the DevTools protocol."""
+        """Runs one command of the DevTools protocol."""
         return self.driver.execute_cdp_cmd(command, parameters)
 
     def open(self, port, width=1280, height=900, scheme="light"):
-        """The page of an admin server, in a window of that size; waits for its first live figures."""
+        """Opens the page of an admin server in a window of this size, and waits for its first live figures."""
         self.resize(width, height)
         self.tell("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
         self.driver.get("about:blank")
@@ -68,11 +68,11 @@ class Browser:
         return self.driver.execute_script(script, *arguments)
 
     def run_and_wait(self, script, *arguments):
-        """Runs what calls its last argument when it is done."""
+        """Runs a script that calls its last argument at its end."""
         return self.driver.execute_async_script(script, *arguments)
 
     def text(self, selector):
-        """What people read there; "" where nothing is."""
+        """The visible text of the element; "" if there is no such element."""
         return self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector)
 
     def texts(self, selector):
@@ -82,7 +82,7 @@ class Browser:
         return self.run("return document.querySelectorAll(arguments[0]).length", selector)
 
     def press(self, key):
-        """A key by its name in selenium.webdriver.Keys, such as TAB."""
+        """Presses a key, by its name in selenium.webdriver.Keys, such as TAB."""
         from selenium.webdriver import ActionChains, Keys
 
         ActionChains(self.driver).send_keys(getattr(Keys, key)).perform()
@@ -97,12 +97,12 @@ class Browser:
         return self.wait_for(lambda: wanted in self.text(selector), f"{wanted!r} in {selector}")
 
     def assert_no_complaints(self):
-        """Neither the console has anything nor did the policy for content refuse anything since the page was opened."""
+        """Checks that, since the page was opened, the console has no message and nothing violated the content security policy."""
         assert self.driver.get_log("browser") == []
         assert self.run("return window.violations") == []
 
     def picture(self, path):
-        """The whole page as a PNG."""
+        """Returns the whole page as a PNG."""
         size = self.run("return [document.documentElement.clientWidth, document.documentElement.scrollHeight]")
         clip = {"x": 0, "y": 0, "width": size[0], "height": size[1], "scale": 1}
         shot = self.tell("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)
@@ -119,7 +119,7 @@ def fetch_axe():
 
 
 def complaints(browser, axe):
-    """What axe-core has against the page as it is: [(impact, rule, elements)]."""
+    """The violations that axe-core finds in the page: [(impact, rule, elements)]."""
     browser.tell("Runtime.evaluate", expression=axe)
     found = browser.run_and_wait("const done = arguments[arguments.length - 1];"
                                  "axe.run(document).then((results) => done(JSON.stringify(results.violations)))")

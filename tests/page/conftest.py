@@ -1,4 +1,4 @@
-"""The servers and processes of the end-to-end tests serve here too, before a browser."""
+"""Gives the tests the servers and processes of the end-to-end tests, and a browser."""
 
 import os
 import pathlib
@@ -30,7 +30,7 @@ def _needed(make):
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """Chromium; each test opens a page of its own in it."""
+    """Chromium. Each test opens its own page."""
     with _needed(lambda: browsers.Browser(tmp_path_factory.mktemp("chromium"))) as running:
         yield running
 
@@ -43,7 +43,7 @@ def axe():
 
 @pytest.fixture(scope="session")
 def shots():
-    """Where pictures of the page are left for people to look at."""
+    """The directory for pictures of the page, for people to look at."""
     directory = pathlib.Path(os.environ.get("PILLION_PAGE_SHOTS") or ROOT / "build" / "page")
     directory.mkdir(parents=True, exist_ok=True)
     return directory

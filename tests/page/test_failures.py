@@ -1,5 +1,5 @@
-"""What the page says of failures that are made on purpose: each has its own name in the verdict, in the row of its server, and where its
-name is tried. What the proxy says of them, tests/e2e/test_failures_named.py holds to the same words."""
+"""Causes each kind of failure, and checks that the page names it in the verdict, in the row of its server, and in "Try a name".
+tests/e2e/test_failures_named.py checks the proxy's own outputs for the same texts."""
 
 import pytest
 
@@ -35,7 +35,7 @@ def test_each_failure_is_named(browser, tmp_path, authority, certificate, world,
             if failure.error:
                 assert heard.upstreams[failure.kind]["last_error"]["text"] in rows[failure.kind], (failure.kind, rows)
             assert failure.state in rows[failure.kind].split(), (failure.kind, rows)
-        # What the cache keeps of a failure is told at once; of each kind of sentence one is enough.
+        # The cache answers with a kept failure at once. One failure for each kind of sentence is enough.
         for failure in (failures[0], failures[3], failures[-1]):
             told = try_name(browser, heard.question(failure, 0))
             assert failure.rcode in told and all(text.format(server=made.servers[failure.kind]) in told for text in failure.ede[1:]), told

@@ -1,4 +1,4 @@
-"""The status page in a browser, before a real proxy with servers that misbehave when they are told to."""
+"""Tests the status page in a browser, with a real proxy and servers that misbehave on request."""
 
 import socket
 import threading
@@ -20,7 +20,7 @@ PHONE = {"width": 360, "height": 800}
 
 
 class Load:
-    """Queries from a thread, most of them for a few names, until it is left."""
+    """Sends queries from a thread, most of them for a few names, until the context ends."""
 
     def __init__(self, port):
         self.port, self.stopping = port, threading.Event()
@@ -65,7 +65,7 @@ def world(tmp_path, authority, certificate):
 
 
 def state_of(browser, server):
-    """The state in the row of a server; "" where there is no such row."""
+    """The state in the row of a server; "" if there is no such row."""
     return browser.run("""
         const row = [...document.querySelectorAll("#upstreams tbody tr")].find((one) => one.cells[0].innerText.includes(arguments[0]));
         return row?.cells[1].innerText.split("\\n")[0] ?? "";""", server.address)
@@ -104,7 +104,7 @@ def test_a_dead_server_is_shown_with_the_next_figures(browser, world):
         browser.open(world.admin_port)
         browser.wait_for(lambda: state_of(browser, world.second) == "up", "it is up")
         world.second.drop_everything()
-        # The page and the listener below are told once a second; so it is a matter of two seconds.
+        # The page and the listener below get an event once a second, so that this takes up to two seconds.
         seen = browser.run_and_wait("""
             const [address, done] = arguments;
             const stream = new EventSource("api/v1/events");
@@ -246,6 +246,6 @@ def test_it_can_be_read_by_everybody(browser, world, axe, shots, window, scheme)
 
 
 def send_what_is_no_query(port):
-    """It says that it has two questions, and has none."""
+    """A message whose header states two questions, and which has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.sendto(b"\0\1\1\0\0\2\0\0\0\0\0\0", ("127.0.0.1", port))

@@ -1,4 +1,4 @@
-"""The page's files themselves: nothing from elsewhere, no markup from data, and of a size that can be read."""
+"""Tests the page's files: they load nothing from other hosts, make no markup from data, and are small enough to be read."""
 
 import pathlib
 import re
@@ -30,7 +30,7 @@ def test_markup_has_neither_scripts_nor_styles_of_its_own():
 
 
 def test_what_is_asked_for_is_there():
-    """Of the files, and of the elements that scripts ask for by id."""
+    """The files that others name exist, and so do the elements that scripts find by id."""
     named = {match for text in FILES.values() for match in re.findall(r'(?:href|src)="([a-z]+\.[a-z]+)"|from "\./([a-z]+\.js)"', text)}
     assert {one or other for one, other in named} <= FILES.keys()
     ids = set(re.findall(r'id="([a-z-]+)"', FILES["index.html"]))

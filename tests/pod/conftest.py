@@ -1,4 +1,4 @@
-"""Images, helm and servers for the pods. What a machine lacks is a reason to skip, or with PILLION_POD_REQUIRED=1 to fail."""
+"""Images, Helm and servers for the pods. If the machine lacks something, the tests are skipped, or fail with PILLION_POD_REQUIRED=1."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ PROGRAMS = "COPY pause getaddrinfo-{library} /\n"
 
 
 def pytest_configure():
-    # So that pods and networks are removed, as they are after Ctrl-C.
+    # SIGTERM ends the run like Ctrl-C, so that pods and networks are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
@@ -64,7 +64,7 @@ def podman(tmp_path_factory, programs):
 
 @pytest.fixture(scope="session")
 def network(podman):
-    """In which a pod has run."""
+    """The engine, after it has run a pod successfully."""
     with contextlib.ExitStack() as stack:
         try:
             made = stack.enter_context(podman.network())
@@ -96,7 +96,7 @@ def helm(network):
 
 @pytest.fixture(scope="session")
 def images(podman, network, programs, pytestconfig):
-    """The repository and the tag of Pillion's image, built if it is not there or not this source's."""
+    """The repository and the tag of Pillion's image, which is built if it does not exist or is of another source."""
     version = re.search(r"^project\(pillion VERSION (\S+)", (ROOT / "CMakeLists.txt").read_text(), re.M).group(1)
     image = os.environ.get("IMAGE") or f"pillion:{version}"
     environment = {**os.environ, "ENGINE": "podman"}
@@ -135,7 +135,7 @@ def cluster_dns(network, certificate, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def resolver(network, certificate, tmp_path_factory):
-    """Of the names outside of the cluster, over TLS."""
+    """The resolver for the names outside the cluster, over TLS."""
     directory = tmp_path_factory.mktemp("resolver")
     zones = {zone.ORIGIN: zone.write_signed(directory), ".": zone.write_root(directory)}
     where = {"host": network.resolver, "tls_port": 853}

@@ -1,4 +1,4 @@
-"""What the chart pillion renders for an application whose containers resolve by different C libraries."""
+"""The output of the chart pillion for an application whose containers use different C libraries."""
 
 import base64
 import json
@@ -12,12 +12,12 @@ from podman import PATIENCE
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CA_FILE = "/etc/pillion-ca/ca.pem"
 CLIENT_FILES = ("/etc/pillion-client/tls.crt", "/etc/pillion-client/tls.key")
-# The search list of a pod in this namespace is the one of the stand-in for the cluster's DNS.
+# The namespace whose search list has the names of the stand-in for the cluster's DNS.
 NAMESPACE = SEARCH[0].split(".")[0]
 
 
 class Charts:
-    """`image` is Pillion's as the chart's values have it; `applications` are {container: image}."""
+    """Values of the chart. `image` is Pillion's, in the form of the values; `applications` is {container: image}."""
 
     def __init__(self, helm, directory, image, applications):
         self.helm = helm
@@ -26,7 +26,7 @@ class Charts:
         self.applications = applications
 
     def render(self, release, config, cluster_dns, **more):
-        """The text that `helm template` prints. `more` are values of the sidecar."""
+        """The output of `helm template`. `more` has further values of the sidecar."""
         context = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True, "runAsUser": 65534}
         values = self.directory / "values.yaml"
         values.write_text(json.dumps({
@@ -34,7 +34,7 @@ class Charts:
             "workload": {"containers": [{"name": name, "image": image, "imagePullPolicy": "Never", "command": ["/pause"],
                                          "securityContext": context} for name, image in self.applications.items()]},
             "pillion": {
-                "native": False,  # podman 4.3 takes a native sidecar for an init container, which has to end
+                "native": False,  # podman 4.3 takes a native sidecar for an init container, which must end
                 "image": self.image,
                 "clusterDNS": {"address": cluster_dns},
                 "ca": {"configMapName": authority_name(release)},
@@ -58,7 +58,7 @@ def client_name(release):
 
 
 def objects_of(rendered, release, authority, client=None):
-    """They, and the ConfigMap with the authority and the Secret with the client's certificate, which are the user's own."""
+    """The rendered objects, and those that the user makes: the ConfigMap with the CA, and the Secret with the client's certificate."""
     own = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": authority_name(release)},
            "data": {CA_FILE.rpartition("/")[2]: authority.ca_file.read_text()}}
     secrets = [{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": client_name(release)}, "type": "kubernetes.io/tls",

@@ -1,4 +1,4 @@
-"""Pods as podman makes them from Kubernetes' objects, in a network of their own that leads nowhere but to this machine."""
+"""Pods that podman makes of Kubernetes' objects, in a separate network that leads only to this machine."""
 
 import base64
 import contextlib
@@ -15,20 +15,20 @@ import yaml
 from harness.configmap import MountedConfigMap
 from harness.process import TestProgramError, run
 
-# What the engine may take to pull, build, start or stop.
+# Seconds that the engine may take to pull, build, start or stop.
 PATIENCE = 300
 # Files and processes, for containers that open few and start none.
 LIMIT = 10000
 
 
 def limit(kind):
-    """Podman's own default is above what root may set in many a container."""
+    """Podman's default is above the limit that root may set in many containers."""
     hard = resource.getrlimit(kind)[1]
     return LIMIT if hard == resource.RLIM_INFINITY else min(hard, LIMIT)
 
 
 class Network:
-    """A bridge on which pods get addresses, and this machine has some. It leads nowhere else."""
+    """A bridge on which pods get addresses, and this machine has some. It has no other route."""
 
     def __init__(self, name, interface, subnet):
         self.name = name
@@ -41,8 +41,8 @@ class Network:
 
 
 class Podman:
-    """The engine with a configuration of ours, since what is on a machine by default may not work in a container, nor with this network.
-    Images are shared with the user's podman, all else has `name` in its name and is removed at the end."""
+    """The engine with its own configuration, since the default one of a machine may not work in a container, or with this network. It shares
+    images with the user's podman. Everything else has `name` in its name, and is removed at the end."""
 
     def __init__(self, directory, name):
         self.directory = pathlib.Path(directory)
@@ -53,7 +53,7 @@ class Podman:
         self.configure([])
 
     def configure(self, sysctls):
-        """`sysctls` as a pod's securityContext has them."""
+        """Writes containers.conf. `sysctls` are in the form of a pod's securityContext."""
         limits = {"nofile": limit(resource.RLIMIT_NOFILE), "nproc": limit(resource.RLIMIT_NPROC)}
         settings = {
             "engine": {"runtime": "runc", "cgroup_manager": "cgroupfs", "events_logger": "file"},
@@ -61,7 +61,7 @@ class Podman:
             "containers": {"default_ulimits": [f"{name}={number}:{number}" for name, number in limits.items()],
                            "default_sysctls": [f"{one['name']}={one['value']}" for one in sysctls]},
         }
-        # A string or a list of strings in JSON is one in TOML.
+        # A string or a list of strings in JSON is valid TOML.
         self.config.write_text("".join(f"[{table}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
                                        for table, values in settings.items()))
 
@@ -82,7 +82,7 @@ class Podman:
 
     @contextlib.contextmanager
     def network(self):
-        """The bridge is ours, so that it is there before the first pod and while there is none."""
+        """The tests make the bridge, so that it exists before the first pod and while there is none."""
         with contextlib.ExitStack() as stack:
             network = self.free_network()
             bridge, port = network.interface, f"{network.interface}-port"
@@ -91,16 +91,16 @@ class Podman:
             for address in (network.gateway, network.cluster_dns, network.resolver):
                 run("ip", "address", "add", f"{address}/{network.subnet.prefixlen}", "dev", bridge)
             run("ip", "link", "set", bridge, "up")
-            # Netavark removes a bridge that has no port any more.
+            # Netavark removes a bridge that has no port left.
             run("ip", "link", "add", port, "type", "veth", "peer", "name", f"{bridge}-peer")
             stack.callback(run, "ip", "link", "delete", port, check=False)
             run("ip", "link", "set", port, "master", bridge)
-            # What a pod sends to elsewhere is seen here, and goes no further.
+            # Packets of a pod to other networks are visible here, and go no further.
             pathlib.Path(f"/proc/sys/net/ipv4/conf/{bridge}/forwarding").write_text("0")
             yield network
 
     def free_network(self, attempts=10):
-        """Podman chooses an interface and addresses that nobody has; somebody else can have them before our bridge is there."""
+        """Makes the bridge. Podman chooses an unused interface and addresses; another process may take them before the bridge exists."""
         for _ in range(attempts):
             self.run("network", "create", "--internal", "--disable-dns", self.name)
             (made,) = self.inspect("network", self.name)
@@ -113,7 +113,7 @@ class Podman:
 
 
 def missing():
-    """What podman lacks here to be tried at all; empty where it lacks nothing."""
+    """The reason why podman cannot be used here; empty if it can."""
     if os.geteuid() != 0:
         return "pods on a bridge of their own need root"
     absent = [program for program in ("podman", "runc", "ip", "tcpdump") if not shutil.which(program)]
@@ -121,8 +121,8 @@ def missing():
 
 
 class Pod:
-    """What a Deployment's controller and a kubelet make of rendered objects: one pod, replaced when its template has changed, and only then.
-    What is mounted in it follows the ConfigMaps and Secrets."""
+    """Does the work of a Deployment's controller and of a kubelet: makes one pod of the rendered objects, and replaces it when, and only when, its
+    template has changed. The mounted files follow the ConfigMaps and Secrets."""
 
     def __init__(self, podman, network, number=0):
         self.podman = podman
@@ -136,7 +136,7 @@ class Pod:
         self.contents = {}  # volume: {file: bytes}
 
     def apply(self, objects):
-        """Whether that gave a new pod."""
+        """Applies the objects. True if this has made a new pod."""
         (deployment,) = (one for one in objects if one["kind"] == "Deployment")
         template = deployment["spec"]["template"]
         contents = {volume["name"]: content_of(volume, objects, template) for volume in template["spec"]["volumes"]}
@@ -155,7 +155,7 @@ class Pod:
         return True
 
     def update(self, contents):
-        """As the kubelet does it: a volume that is as it was is not touched."""
+        """Updates the volumes as the kubelet does: an unchanged volume is not touched."""
         for volume, files in contents.items():
             if files != self.contents[volume]:
                 self.mounts[volume].update(files)
@@ -173,14 +173,14 @@ class Pod:
         return self.container(container)["State"]["Pid"]
 
     def handled(self, container, handler):
-        """Whether what a kubelet runs in the container ends with 0. `handler` leads to it in the container's spec."""
+        """True if the command that a kubelet would run in the container ends with 0. `handler` is its path in the container's spec."""
         (wanted,) = (one for one in self.template["spec"]["containers"] if one["name"] == container)
         for key in handler:
             wanted = wanted[key]
         return self.podman.run("exec", f"{self.name}-{container}", *wanted["exec"]["command"], check=False).returncode == 0
 
     def start(self, container):
-        """As a kubelet does, once the container runs."""
+        """Runs postStart, as a kubelet does after the start of the container."""
         if not self.handled(container, ("lifecycle", "postStart")):
             raise TestProgramError(f"postStart of {container} failed: {self.log(container)}")
 
@@ -193,7 +193,7 @@ class Pod:
 
 
 def content_of(volume, objects, template):
-    """{file: bytes} of the ConfigMap or Secret that it mounts, or of the pod's own annotations."""
+    """{file: bytes} of a volume: of its ConfigMap or Secret, or of the pod's annotations."""
     if "downwardAPI" in volume:
         paths = {item["path"]: item["fieldRef"]["fieldPath"] for item in volume["downwardAPI"]["items"]}
         names = {file: re.fullmatch(r"metadata\.annotations\['(.+)'\]", path)[1] for file, path in paths.items()}
@@ -204,13 +204,13 @@ def content_of(volume, objects, template):
 
 
 def as_podman_takes(deployment, mounts):
-    """A rendered Deployment without what podman 4.3 takes for something else than a kubelet does:
-    - Probes become health checks of its own, by a systemd that is not there.
-    - Ports of a container are bound on this machine.
-    - Values of annotations may have 63 bytes.
-    - ConfigMaps are copied once, as plain files. Its volumes are directories of this machine, which are as a kubelet has them.
-    And what it ignores: the pod's sysctls, which apply() gives it by containers.conf; postStart, which start() runs; restartPolicy of init
-    containers, for which reason the chart's values say native: false; preStop, without which the sidecar ends together with the application."""
+    """A rendered Deployment without the parts that podman 4.3 treats differently from a kubelet:
+    - Podman makes health checks of probes, which need systemd.
+    - Podman binds ports of containers on this machine.
+    - Podman permits at most 63 bytes for the value of an annotation.
+    - Podman copies ConfigMaps once, as plain files. The volumes are directories of this machine instead, with the layout of a kubelet.
+    Podman ignores these: the pod's sysctls, which apply() sets in containers.conf; postStart, which start() runs; restartPolicy of init
+    containers, so that the chart's values have native: false; preStop, without which the sidecar ends together with the application."""
     taken = json.loads(json.dumps(deployment))
     taken["spec"]["template"].get("metadata", {}).pop("annotations", None)
     spec = taken["spec"]["template"]["spec"]

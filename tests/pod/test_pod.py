@@ -1,4 +1,4 @@
-"""The chart's workload as a real pod: applications of two C libraries resolve through the sidecar, and by nothing else."""
+"""Tests the chart's workload as a real pod: applications with two C libraries resolve only through the sidecar."""
 
 import contextlib
 import os
@@ -21,31 +21,31 @@ LIBRARIES = ["glibc", "musl"]
 USER = 65532
 
 NAMES = [
-    # the cluster's, by ever longer names along the search list
+    # names of the cluster, with more and more domains of the search list
     ("kubernetes", ["10.96.0.1"]),
     ("kube-dns.kube-system", ["10.96.0.10"]),
     ("web-1.web.default.svc", ["10.1.0.6"]),
     ("dual.default.svc.cluster.local.", ["10.96.0.20", "fd00:96::20"]),
-    # external ones
+    # external names
     ("a.e2e.example", ["192.0.2.1"]),
     ("both.e2e.example.", ["192.0.2.2", "2001:db8::2"]),
     ("cname1.e2e.example", ["192.0.2.1"]),
     ("x.y.z.wild.e2e.example", ["192.0.2.7"]),
-    # missing ones
+    # missing names
     ("missing", "missing"),
     ("missing.default.svc.cluster.local.", "missing"),
     ("missing.e2e.example", "missing"),
 ]
 
 SECRET = "verysecretlabel"
-ELSEWHERE = "198.51.100.53"  # RFC 5737: nobody's
+ELSEWHERE = "198.51.100.53"  # RFC 5737: not assigned
 
-# Adds to the configuration: names that are answered by it.
+# Adds to the configuration a zone with records.
 RECORDS = {"routes": [{"zone": "db.internal", "records": ["primary 60 A 192.0.2.10"]}]}
 
 
 class Workload:
-    """A release of the chart that asks these servers, and the pod that comes of it."""
+    """A release of the chart that uses these servers, and its pod."""
 
     def __init__(self, charts, podman, network, authority, number):
         self.charts = charts
@@ -60,14 +60,14 @@ class Workload:
         return self.charts.render(self.release, {"upstreams": upstreams, **more}, self.network.cluster_dns, configChange=change)
 
     def apply(self, rendered):
-        """Whether there is a new pod, which then has started."""
+        """Applies the release. True if there is a new pod, which has then started."""
         if not self.pod.apply(objects_of(rendered, self.release, self.authority)):
             return False
         self.pod.start("pillion")
         return True
 
     def look_up(self, library, name):
-        """What getaddrinfo makes of it: the addresses, "missing", or an error's text."""
+        """The result of getaddrinfo: the addresses, "missing", or the text of an error."""
         *found, _ = self.pod.execute(library, f"/getaddrinfo-{library}", name).splitlines()
         return "missing" if found == ["missing"] else sorted(found)
 
@@ -78,7 +78,7 @@ class Workload:
 
 @pytest.fixture(scope="module")
 def workloads(charts, podman, network, authority, cluster_dns, resolver):
-    """Makes them; their pods are gone at the end."""
+    """Makes workloads, and removes their pods at the end."""
     with contextlib.ExitStack() as stack:
         def make(number):
             workload = Workload(charts, podman, network, authority, number)
@@ -97,7 +97,7 @@ def workload(workloads):
 
 @pytest.fixture(autouse=True)
 def log(workload):
-    """Shown with a test that fails."""
+    """Prints the logs, which pytest shows if the test fails."""
     yield
     print(workload.pod.log("pillion")[-8000:])
 
@@ -121,7 +121,7 @@ def test_the_probe_succeeds(workload):
 
 
 def test_it_runs_locked_down(workload):
-    """As user 65532, with no capability and no way to get one, its system calls filtered, on a root file system that is read-only."""
+    """It runs as user 65532, with no capability and no way to get one, with filtered system calls and a read-only root file system."""
     pid = workload.pod.pid("pillion")
     text = pathlib.Path(f"/proc/{pid}/status").read_text()
     status = dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
@@ -138,7 +138,7 @@ def send_plain_query_elsewhere():
 
 
 def test_no_plaintext_leaves_the_pod(workload, network, cluster_dns, tmp_path):
-    """Captured outside of the pod, on the bridge. The pod is given a way out, so that what would go around Pillion is seen there too."""
+    """Captures outside the pod, on the bridge. The pod has a default route, so that packets that bypass Pillion would be visible there too."""
     pid = workload.pod.pid("pillion")
     with network_of(pid):
         run("ip", "route", "add", "default", "via", network.gateway)
@@ -153,11 +153,11 @@ def test_no_plaintext_leaves_the_pod(workload, network, cluster_dns, tmp_path):
 
     def resolve():
         for library in LIBRARIES:
-            # With four labels or more, or a dot at the end, a name is asked for nowhere along the search list.
+            # The C libraries do not use the search list for a name with enough dots, or with a dot at the end.
             assert workload.look_up(library, f"{SECRET}-{library}.x.wild.e2e.example") == ["192.0.2.7"]
             assert workload.look_up(library, f"{SECRET}-{library}.e2e.example.") == "missing"
             assert workload.look_up(library, f"captured-{library}.kube-system") == "missing"
-        # By TCP within the pod; musl before 1.2.4 does not ask again so.
+        # The second query is over TCP within the pod. musl before 1.2.4 does not ask again over TCP.
         assert workload.look_up("glibc", "many.e2e.example")[:1] == ["192.0.2.100"]
 
     packets, destinations = capture_while(tmp_path / "resolving", resolve)
@@ -205,7 +205,7 @@ def test_a_killed_worker_is_not_the_end_of_the_sidecar(workload):
 
 
 class LookUps:
-    """The application of each library resolves one name after the other, each of them new."""
+    """The application of each C library resolves one new name after the other."""
 
     def __init__(self, workload):
         self.workload = workload
@@ -228,18 +228,18 @@ class LookUps:
         while not self.ending.is_set():
             try:
                 found.append(self.workload.look_up(library, f"meanwhile-{library}-{len(found)}.x.wild.e2e.example"))
-            except Exception as error:  # told by the test that looks at the results
+            except Exception as error:  # the test that reads the results reports it
                 found.append(str(error))
                 return
 
     def wait_for_more(self):
-        """Until each library has begun and ended one."""
+        """Waits until each application has begun and ended a lookup."""
         before = {library: len(found) for library, found in self.results.items()}
         wait_until(lambda: all(len(found) >= before[library] + 2 for library, found in self.results.items()), "look-ups go on")
 
 
 def test_a_changed_configuration_comes_into_the_running_pod(workloads):
-    """As the kubelet brings it, while the applications resolve."""
+    """Changes the configuration as the kubelet does, while the applications resolve."""
     workload = workloads(1)
     rendered = workload.render()
     workload.apply(rendered)

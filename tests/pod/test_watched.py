@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a real pod from outside of it, and finds what the dashboards and rules ask for."""
+"""A real Prometheus scrapes a real pod from outside, and finds the series of the dashboards and rules."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""What every answer that a client gets must be. dnspython is the judge of whether it is a message."""
+"""Checks the answers that clients get. dnspython decides whether an answer is a valid message."""
 
 import struct
 
@@ -10,8 +10,7 @@ import dns.rdata
 
 import messages
 
-# The rdata of other types, and addresses of other classes than IN, is opaque to whoever passes it on; dnspython would judge what it
-# means.
+# The rdata of other types, and addresses of other classes than IN, are opaque to a proxy, but dnspython would check their meaning.
 KNOWN = {messages.A, messages.AAAA, messages.NS, messages.CNAME, messages.SOA, messages.PTR, messages.HINFO, messages.MX, messages.TXT,
          messages.SRV, messages.NAPTR, messages.DNAME, messages.OPT, messages.TSIG, messages.RRSIG, messages.DNSKEY, messages.TLSA}
 _class_of = dns.rdata.get_rdata_class
@@ -26,7 +25,7 @@ dns.rdata.get_rdata_class = rdata_class
 
 
 class Finding(Exception):
-    """Something is not as it must be; `exchange` has the bytes of it by what they are."""
+    """A violated requirement. `exchange` has the bytes of the messages, by their kind."""
 
     def __init__(self, what, **exchange):
         super().__init__(what)
@@ -34,7 +33,7 @@ class Finding(Exception):
 
 
 class Query:
-    """A valid query and what its answer must keep to. `size` is what the client takes over UDP."""
+    """A valid query, and the limits of its answer. `size` is the number of bytes that the client accepts over UDP."""
 
     def __init__(self, wire, edns=False, size=512, signed=False):
         self.wire = wire
@@ -45,8 +44,8 @@ class Query:
 
 
 def parse(data, **exchange):
-    """A whole message; None for a signed one, of which dnspython would ask for the key, and for other opcodes than
-    QUERY, whose sections it reads otherwise or not at all."""
+    """The parsed message; None for a signed one, for which dnspython would need the key, and for other opcodes than
+    QUERY, whose sections dnspython reads differently or not at all."""
     if data[2] & 0x78:
         return None
     try:
@@ -58,7 +57,7 @@ def parse(data, **exchange):
 
 
 def check(query, data, max_ttl, datagram):
-    """Raises a Finding where the answer to a valid query is not one. Returns its response code."""
+    """Raises a Finding if the answer to a valid query violates a requirement. Returns the response code."""
 
     def hold(condition, what):
         if not condition:
@@ -72,7 +71,7 @@ def check(query, data, max_ttl, datagram):
     hold(data[4:6] == b"\0\1" and data[12:end] == query.wire[12:end], "an answer has another question, or another letter in it")
     if datagram:
         hold(len(data) <= query.size, f"an answer of {len(data)} bytes to a client that takes {query.size}")
-    if query.signed:  # what answers it passes as it is, since only its client can tell whether it was spoiled
+    if query.signed:  # the proxy passes the answer unchanged, since only the client can verify it
         return flags & 15
     hold(flags & 0x7800 == asked & 0x7800, "an answer has another opcode")
     hold(flags & 0x0100 == asked & 0x0100, "an answer has another RD")
@@ -87,7 +86,7 @@ def check(query, data, max_ttl, datagram):
 
 
 def check_honest(query, message, hold):
-    """A name of which nobody lied has its own address, or none and a code that says so."""
+    """A name without false answers has its own address, or no address and a response code that says so."""
     labels = messages.labels_of(query.wire)
     type_, klass = struct.unpack_from("!HH", query.wire, messages.question_end(query.wire) - 4)
     if not labels or labels[0][:4].lower() != b"good" or (type_, klass) != (messages.A, messages.IN) or labels[-1].lower() == b"local":

@@ -1,4 +1,4 @@
-"""Clients of all kinds. Those that keep to the protocol must get an answer to each query in time; the others only no rubbish."""
+"""Clients of all kinds. Those that keep to the protocol must get an answer to each query in time. The others may get no answer, but no wrong one."""
 
 import asyncio
 import contextlib
@@ -8,16 +8,16 @@ import struct
 import messages
 from answers import Finding, Query, check, parse
 
-# A wait for all of a client's answers; the proxy's own budget for a query is BUDGET.
+# Seconds to wait for all answers of a client. The proxy's own time limit for a query is BUDGET.
 BUDGET = 2.0
-SLACK = 6.0  # for a sanitizer's build, beside which the resolvers and all clients run
-SIGNATURE = messages.u16(messages.TSIG) + messages.u16(255)  # a record's type and class
+SLACK = 6.0  # for a build with sanitizers, on a machine that also runs the resolvers and all clients
+SIGNATURE = messages.u16(messages.TSIG) + messages.u16(255)  # the type and class of a record
 ABOVE = (b"a", b"sub", b"y" * 63)
 SEARCH = (b"default", b"svc", b"cluster", b"local")
 
 
 class Names:
-    """Some come again and again, so that the cache has them; others are new each time."""
+    """Returns a name. Some names are repeated, so that the cache has them; others are new each time."""
 
     def __init__(self, random, zones):
         self.zones = zones
@@ -55,7 +55,7 @@ def make_query(random, names, identifier):
                                       b"\1\x2c\0\x20", random.randbytes(32), messages.u16(identifier), bytes(4), klass=255))
         additional += 1
     writer.header(identifier, flags, (1, 0, 0, additional))
-    # A client that says less than 512 takes that; the proxy's own bound is 1,232.
+    # A client that states less than 512 accepts 512; the proxy's own limit is 1,232.
     return Query(bytes(writer.bytes), edns, max(512, size), signed)
 
 
@@ -64,7 +64,7 @@ def queries(random, names, count):
 
 
 class Crowd:
-    """All clients of one round. `count` says what they did."""
+    """All clients of one round. `count` counts their actions."""
 
     def __init__(self, port, names, max_ttl, log):
         self.port = port
@@ -80,7 +80,7 @@ class Crowd:
         self.count["noerror"] += code == 0
 
     async def one(self, random):
-        """One client, from its coming to its end."""
+        """Runs one client from its start to its end."""
         deeds = {self.datagrams: 30, self.stream: 30, self.slow_reader: 3, self.trickle: 2, self.wrong_datagrams: 8, self.wrong_stream: 8,
                  self.half_message: 3, self.leaves: 6, self.reads_nothing: 2, self.idle: 2}
         deed = random.choices(list(deeds), list(deeds.values()))[0]
@@ -143,7 +143,7 @@ class Crowd:
         self.log("asked", how, query.wire)
 
     async def collect(self, waiting, receive, datagram=False):
-        """Until each query has its answer."""
+        """Waits until each query has its answer."""
         try:
             async with asyncio.timeout(BUDGET + SLACK):
                 while waiting:
@@ -159,10 +159,10 @@ class Crowd:
             raise Finding(f"{len(waiting)} queries have no answer after {BUDGET + SLACK:g} s, over {'UDP' if datagram else 'TCP'}",
                           **{f"query {query.identifier}": query.wire for query in waiting.values()}) from None
 
-    # Clients that do not.
+    # Clients that violate the protocol.
 
     def wrong(self, random):
-        """A query that is spoiled, or bytes that never were one."""
+        """A corrupted query, or bytes that were never a query."""
         if random.random() < 0.1:
             return random.randbytes(random.choice((0, 1, 11, 12, 13, 100, 3000)))
         writer = messages.Writer(random, 1)
@@ -174,15 +174,15 @@ class Crowd:
         message = messages.spoil(random, writer)
         with contextlib.suppress(IndexError):
             if messages.labels_of(message)[0].lower() in self.names.above:
-                return bytes(writer.bytes)  # the name of a zone may be denied, and with it all names beneath (RFC 8020)
+                return bytes(writer.bytes)  # an answer may deny the name of a zone, and with it all names below (RFC 8020)
         return message
 
     def tolerated(self, data, sent, any_id=False):
-        """Whoever asks wrongly may have no answer, but none that is not for him."""
+        """The sender of a wrong query may get no answer, but never the answer to another query."""
         self.log("answer", "to what is wrong", data)
         if len(data) < 12 or not any_id and data[:2] not in {message[:2] for message in sent}:
             raise Finding("an answer to nothing that this client said", answer=data, **{f"said {i}": said for i, said in enumerate(sent)})
-        # What answers a signed query passes as it is.
+        # The proxy passes answers to signed queries unchanged.
         if not any(SIGNATURE in message for message in sent):
             parse(data, **{f"said {i}": said for i, said in enumerate(sent)})
 
@@ -209,7 +209,7 @@ class Crowd:
                 client.writer.write(data)
                 async with asyncio.timeout(0.3):
                     while (answer := await client.receive()) is not None:
-                        # Two bytes of rubbish may be a length, and what follows the header of a query.
+                        # Two random bytes may be a length, and the bytes after them the header of a query.
                         self.tolerated(answer, sent, any_id=rubbish)
 
     async def half_message(self, random):
@@ -221,7 +221,7 @@ class Crowd:
                 client.writer.write_eof()
 
     async def leaves(self, random):
-        """Asks and is gone before the answers."""
+        """Asks, and closes before the answers come."""
         async with Connection(self.port) as client:
             client.writer.write(b"".join(framed(query.wire) for query in queries(random, self.names, random.choice((1, 20, 100)))))
             await asyncio.sleep(random.choice((0, 0, 0.001, 0.02, 0.2)))
@@ -252,7 +252,7 @@ def framed(message):
 
 
 class Connection:
-    """TCP; reset at the end as often as closed, by whether anything was left unread."""
+    """A TCP connection. Its end is a reset if data was left unread, and otherwise a FIN."""
 
     def __init__(self, port, receive_buffer=None):
         self.port = port
@@ -273,7 +273,7 @@ class Connection:
         self.writer.close()
 
     async def receive(self):
-        """The next message; None where the connection has ended."""
+        """The next message, or None if the connection has ended."""
         try:
             size = struct.unpack("!H", await self.reader.readexactly(2))[0]
             return await self.reader.readexactly(size)

@@ -1,4 +1,4 @@
-"""DNS messages as a fuzzer wants them: valid ones of many kinds, with marks at what has a meaning, and wrong in one place or several."""
+"""DNS messages for a fuzzer: valid messages of many kinds, the positions of their meaningful fields, and messages with one wrong field or several."""
 
 import struct
 import zlib
@@ -26,7 +26,7 @@ def name_wire(labels):
 
 
 def question_end(message):
-    """Behind the first question, whose name is not compressed; raises IndexError where the message ends before."""
+    """The offset after the first question, whose name is not compressed. Raises IndexError if the message ends before."""
     at = 12
     while message[at]:
         at += 1 + message[at]
@@ -44,23 +44,23 @@ def labels_of(message):
 
 
 def address_of(labels):
-    """Of a name that is answered honestly."""
+    """The address of a name that is answered correctly."""
     return u32(0xC6120000 | zlib.crc32(name_wire(labels).lower()) & 0x1FFFF)
 
 
 class Record:
-    """`parts` of the rdata are bytes, or tuples of labels for names that may be compressed."""
+    """A record. `parts` of the rdata are bytes, or tuples of labels for names that may be compressed."""
 
     def __init__(self, owner, type_, ttl, *parts, klass=IN):
         self.owner, self.type, self.ttl, self.parts, self.klass = owner, type_, ttl, parts, klass
 
 
 class Writer:
-    """Writes a message, and remembers where its lengths, counts, types, TTLs, labels and pointers stand."""
+    """Writes a message, and records the positions of its lengths, counts, types, TTLs, labels and pointers."""
 
     def __init__(self, random, compression):
         self.random = random
-        self.compression = compression  # the part of names that are compressed where they can be
+        self.compression = compression  # the share of names that are compressed if possible
         self.bytes = bytearray(12)
         self.marks = {"count": [4, 6, 8, 10], "label": [], "pointer": [], "rdlength": [], "ttl": [], "type": [], "record": []}
         self.suffixes = {}
@@ -113,13 +113,13 @@ def text(random, size):
 
 
 def other_name(random, labels):
-    """A target: near the name, in its zone, elsewhere, or the root."""
+    """A target name: near the name, in its zone, elsewhere, or the root."""
     return random.choice((labels[1:], (b"t%d" % random.randrange(9), *labels[1:]), (b"T", b"other", b"example"),
                           (b"a" * 63,) * 3 + (b"b" * 61,), (), labels, (b"\0\xff.", b"x")))
 
 
 def rdata(random, type_, labels):
-    """Right for the type, for its names as for its numbers."""
+    """Valid rdata of the type."""
     target = other_name(random, labels)
     numbers = random.randbytes
     if type_ == A:
@@ -166,7 +166,7 @@ def option(code, data):
 
 
 def options(random):
-    """Those that resolvers and clients send, right and odd."""
+    """EDNS options that resolvers and clients send, usual and unusual ones."""
     known = (lambda: option(KEEPALIVE, random.choice((b"", b"\0\x64", b"\0\0", b"\xff\xff", b"\1"))),
              lambda: option(PADDING, bytes(random.randrange(300))), lambda: option(SUBNET, b"\0\1\x18\0\xc0\0\2"),
              lambda: option(EDE, u16(random.randrange(30)) + b"why" * random.randrange(9)),
@@ -182,7 +182,7 @@ def opt(random, data=None, size=None, extended=0, version=0, flags=0):
 
 
 class Reply:
-    """What a hostile resolver says to a query, before it is spoiled."""
+    """The reply of a hostile resolver, before it is corrupted."""
 
     def __init__(self, random, query):
         self.random = random
@@ -208,7 +208,7 @@ class Reply:
             self.sections[0].append(Record(owner, type_, ttl(self.random), *data, klass=self.klass))
 
     def chain(self):
-        """Aliases that lead to an answer, to nothing, or in a circle."""
+        """Aliases that lead to an answer, to no answer, or in a circle."""
         at = self.labels
         for number in range(self.random.choice((1, 1, 2, 3, 12))):
             target = (b"alias%d" % number, *self.labels[1:])
@@ -245,7 +245,7 @@ class Reply:
         self.flags |= self.random.choice((2, 5, 1, 4, 2, 5, 9, 15))
 
     def heap(self):
-        """As many records as there is room for, of many types."""
+        """As many records of many types as fit."""
         size = 0
         limit = self.random.choice((1000, 4000, 16000, 60000))
         while size < limit:
@@ -265,7 +265,7 @@ class Reply:
 
 
 def honest(query):
-    """The right answer for a name that begins with `good`: its address, or that it has no such type."""
+    """The correct answer for a name that begins with `good`: its address, or NODATA."""
     labels, end = labels_of(query), question_end(query)
     identifier, flags = struct.unpack_from("!HH", query)
     writer = Writer(None, 0)
@@ -285,11 +285,11 @@ def honest(query):
 
 
 def spoil(random, writer):
-    """The message with one to three things wrong; bytes."""
+    """The bytes of the message with one to three wrong fields."""
     message, marks = bytearray(writer.bytes), writer.marks
 
     def somewhere(kind):
-        """A mark of a kind that is still inside the message, or anywhere."""
+        """The position of a field of this kind that is still inside the message, or any position."""
         inside = [at for at in marks[kind] if at + 2 <= len(message)]
         return random.choice(inside) if inside else random.randrange(max(1, len(message) - 2))
 
@@ -326,7 +326,7 @@ def spoil(random, writer):
         del message[at:at + random.choice((1, 2, 10, 100))]
 
     def opt_first():
-        """Before all other records, which then stand elsewhere than pointers say, or the second of its kind."""
+        """Inserts a record before all others, which moves them away from where pointers lead, or a second record of the same kind."""
         at = somewhere("record")
         message[at:at] = b"\0" + u16(OPT) + u16(1232) + u32(0) + u16(0)
         number(10)

@@ -3,8 +3,8 @@
 
     run.py [--seconds N] [--seed N] [--binary FILE] [--finds DIRECTORY] [--round N]
 
-What resolvers and clients say follows from the seed and the number of the round; the order in which it meets does not. A find ends the
-run: the exchange and the traffic before it are in a file then, as hex.
+The messages of resolvers and clients follow from the seed and the number of the round; their order does not. A finding ends the run, and
+writes its messages and the traffic before it to a file, as hex.
 """
 
 import argparse
@@ -29,13 +29,13 @@ from harness import certificates, pillion, servers  # noqa: E402
 from harness.process import TestProgramError  # noqa: E402
 from upstream import Datagrams, Streams  # noqa: E402
 
-ROUND = 8  # seconds, without those in which the last answers are waited for
+ROUND = 8  # seconds, without the wait for the last answers
 AT_ONCE = 60  # clients
-KEPT = 5000  # messages before a find
+KEPT = 5000  # messages before a finding
 
 TLS, TCP, UDP = (b"tls", b"example"), (b"tcp", b"example"), (b"udp", b"example")
 
-# What differs from round to round; a minute has them all.
+# The parts that differ from round to round. A minute has all of them.
 ROUNDS = (
     {"threads": 1, "cache": {"size": "1MiB"}, "policy": "fastest"},
     {"threads": 2, "cache": {"size": "1MiB", "max_ttl": "60s", "max_negative_ttl": "30s"}, "policy": "round_robin", "search": True},
@@ -52,7 +52,7 @@ def max_ttl_of(setting):
 
 
 class Log:
-    """The last messages that anybody sent."""
+    """The last messages, of all senders."""
 
     def __init__(self):
         self.kept = collections.deque(maxlen=KEPT)
@@ -75,7 +75,7 @@ class Log:
 
 
 class Round:
-    """One configuration between its resolvers and its clients."""
+    """One configuration with its resolvers and clients."""
 
     def __init__(self, seed, number, directory, authority, certificate):
         self.seed = f"{seed}/{number}"
@@ -89,7 +89,7 @@ class Round:
         self.resolvers = {
             "tls1": Streams(f"{self.seed}/1", self.log, context), "tls2": Streams(f"{self.seed}/2", self.log, context),
             "tcp": Streams(f"{self.seed}/tcp", self.log), "udp": Datagrams(f"{self.seed}/udp", self.log),
-            # To which truncated answers over UDP lead: the same port.
+            # The same port, for the queries that follow a truncated answer over UDP.
             "udp over tcp": Streams(f"{self.seed}/udp-tcp", self.log),
         }
         self.crowd = None
@@ -119,7 +119,7 @@ class Round:
             try:
                 await self.resolvers["udp over tcp"].start(self.resolvers["udp"].port)
                 break
-            except OSError:  # somebody else has the port over TCP
+            except OSError:  # another program has the port over TCP
                 if attempt == 4:
                     raise
         try:
@@ -172,7 +172,7 @@ def fuzz(options, directory):
         fuzzing = Round(options.seed, number, directory / f"round-{number}", authority, certificate)
         try:
             asyncio.run(fuzzing.run(min(ROUND, max(1, end - began))))
-        except (Finding, TestProgramError, OSError) as finding:  # the last where its clients meet nobody
+        except (Finding, TestProgramError, OSError) as finding:  # OSError: the clients find no proxy
             path = options.finds / f"e2e-{options.seed}-{number}.txt"
             fuzzing.log.write(path, finding, headline, fuzzing.process)
             print(f"FOUND: {finding}\n{headline}\n{path} has the exchange. Again: SEED={options.seed} ROUND={number} make fuzz-e2e")
@@ -195,14 +195,14 @@ def fuzz(options, directory):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=1200)
-    parser.add_argument("--seed", type=int, default=None, help="drawn where none is given")
+    parser.add_argument("--seed", type=int, default=None, help="random if not given")
     parser.add_argument("--round", type=int, default=None, help="this one alone")
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/asan/pillion")
     parser.add_argument("--finds", type=pathlib.Path, default=ROOT / "build/fuzz/finds")
     options = parser.parse_args()
     if options.seed is None:
         options.seed = randoms.SystemRandom().randrange(2**32)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it says of each client that it was reset
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)  # it logs each client that was reset
     pillion.BINARY = options.binary.resolve()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))

@@ -1,4 +1,4 @@
-"""The fuzzer's judge finds what it is there to find; so do the messages that it is fed."""
+"""Tests the fuzzer itself: its checks find each violation, and its messages are valid until it corrupts them."""
 
 import random
 import struct
@@ -44,7 +44,7 @@ def test_an_answer_that_is_too_long_for_a_datagram_is_found():
 
 
 def test_messages_are_right_until_they_are_spoiled():
-    """And the same for the same seed."""
+    """The same seed gives the same messages."""
     spoiled = 0
     for seed in range(300):
         writer = messages.Reply(random.Random(seed), QUERY.wire).write()

@@ -1,5 +1,5 @@
-"""Resolvers that answer wrongly, late, twice, in pieces or not at all, over TLS, TCP and UDP. What one does follows from the seed, the
-question and how often it has come. Names whose first label begins with `good` are answered honestly."""
+"""Resolvers that answer wrongly, late, twice, in pieces or not at all, over TLS, TCP and UDP. Their behaviour follows from the seed, the
+question and how often it has come. They answer names whose first label begins with `good` correctly."""
 
 import asyncio
 import contextlib
@@ -11,12 +11,12 @@ import struct
 import messages
 
 HANDSHAKE_FAULTS = 0.02
-HONEST_AND_LATE = 0.3  # so that there is a query in whose name another answer can come
+HONEST_AND_LATE = 0.3  # so that another answer can come in the name of this query
 LATE = 0.03
 
 
 class Upstream:
-    """What all of its connections share. `log(direction, what, bytes)` is told of each message."""
+    """The common part of all connections. It calls `log(direction, what, bytes)` for each message."""
 
     def __init__(self, seed, log):
         self.seed = seed
@@ -24,13 +24,13 @@ class Upstream:
         self.asked = {}
 
     def random_for(self, query):
-        """The same for the same question, for the n-th time that it comes."""
+        """A random generator that is the same for the n-th time of the same question."""
         question = bytes(query[12:messages.question_end(query)]).lower()
         count = self.asked[question] = self.asked.get(question, 0) + 1
         return randoms.Random(f"{self.seed}/{question.hex()}/{count}")
 
     def reply(self, random, query):
-        """One message, as it was meant or spoiled."""
+        """One message, valid or corrupted."""
         writer = messages.Reply(random, query).write()
         if len(writer.bytes) > messages.LARGEST or random.random() < 0.4:
             return messages.spoil(random, writer)
@@ -38,12 +38,12 @@ class Upstream:
 
 
 def is_honest(query):
-    # The root is what the proxy asks for itself, to see whether the server is there.
+    # The proxy itself asks for the root, to find out whether the server answers.
     return query[12] == 0 or query[13:17].lower() == b"good"
 
 
 class Stream(asyncio.Protocol):
-    """One connection, over TLS by memory buffers where there is a context."""
+    """One connection; with a context over TLS, through memory buffers."""
 
     def __init__(self, upstream, context):
         self.upstream = upstream
@@ -54,7 +54,7 @@ class Stream(asyncio.Protocol):
             self.tls = context.wrap_bio(self.incoming, self.outgoing, server_side=True)
         self.buffer = b""
         self.over = False
-        self.waits = b"\0\0"  # the id of the last honest query whose answer takes its time
+        self.waits = b"\0\0"  # the id of the last query with a correct, delayed answer
         self.transport = None
         self.random = randoms.Random()
 
@@ -155,7 +155,7 @@ class Stream(asyncio.Protocol):
             self.send([random.randbytes(random.choice((1, 20, 3000)))])
 
     def send(self, parts):
-        """Each part is a TLS record."""
+        """Sends each part as a TLS record."""
         if self.over:
             return
         for part in filter(None, parts):
@@ -181,7 +181,7 @@ class Stream(asyncio.Protocol):
         self.transport.close()
 
     def cut(self, data, random):
-        """Ends within a record."""
+        """Closes the connection in the middle of a TLS record."""
         if self.tls:
             with contextlib.suppress(ssl.SSLError):
                 self.tls.write(data)
@@ -201,7 +201,7 @@ def framed(message):
 
 
 class Streams(Upstream):
-    """Listens on loopback; with a context over TLS."""
+    """A server on loopback, over TLS if it has a context, else over TCP."""
 
     def __init__(self, seed, log, context=None):
         super().__init__(seed, log)
@@ -222,12 +222,12 @@ class Streams(Upstream):
 
 
 class Datagrams(Upstream, asyncio.DatagramProtocol):
-    """Over UDP; `other` is a socket with another port, from which it forges."""
+    """A server over UDP. `other` is a socket with another port, for forged replies."""
 
     def __init__(self, seed, log):
         super().__init__(seed, log)
         self.transport = None
-        self.waits = None  # the id and the sender of the last honest query whose answer takes its time
+        self.waits = None  # the id and the sender of the last query with a correct, delayed answer
         self.other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.port = 0
 
