@@ -1,4 +1,4 @@
-"""Pillion gives the answers of the real server behind it, over TCP and UDP, with Unbound and with NSD."""
+"""Pillion gives the answers of its real upstream server, over TCP and UDP, with Unbound and with NSD."""
 
 import re
 

@@ -130,7 +130,7 @@ def test_help_has_an_example(command):
     assert "pillion" in printed and "xample" in printed
 
 
-# What bash would offer for the words behind the name of this script; the last one is being written.
+# Prints what bash would offer for the words after the name of this script, of which the last one is incomplete.
 BASH_OFFERS = """
 source <("$0" completion bash)
 [[ $(complete -p pillion) == "complete -F _pillion pillion" ]] || exit 1
@@ -138,7 +138,7 @@ COMP_WORDS=(pillion "$@") COMP_CWORD=$#
 _pillion
 printf '%s\\n' "${COMPREPLY[@]}"
 """
-# The same of zsh, whose completion takes a terminal: what a listing shows there, once the second argument stands in it.
+# The same for zsh, whose completion needs a terminal: prints the listing there, once it contains the second argument.
 ZSH_OFFERS = """
 zmodload zsh/zpty
 zpty shell zsh -f -i

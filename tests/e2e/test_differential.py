@@ -1,4 +1,4 @@
-"""Sends many different questions through Pillion and directly to the real server behind it, and compares the answers, from the server and from the
+"""Sends many different questions through Pillion and directly to its real upstream server, and compares the answers, from the server and from the
 cache.
 
 Two answers are equal if the response code, the flags, and the records of each section as sets are equal. These may differ: TTLs, the case of

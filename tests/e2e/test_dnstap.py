@@ -1,4 +1,4 @@
-"""dnstap, read by fstrm_capture and dnstap-ldns: what they got is the traffic, one for one; and readers that stand still or vanish."""
+"""dnstap, read by fstrm_capture and dnstap-ldns: the messages are exactly the traffic; and readers that stop reading or end."""
 
 import collections
 
@@ -23,7 +23,7 @@ def dropped(proxy):
 
 
 def ask_all(proxy):
-    """Half of them over UDP, half over TCP, all of them twice: the second time from the cache. The sizes of what was sent and received."""
+    """Asks half of the names over UDP and half over TCP, all of them twice, the second time from the cache. Returns the sizes of the messages."""
     sent, received = collections.Counter(), collections.Counter()
     with udp_socket(proxy.port) as udp, TcpClient(proxy.port) as tcp:
         for number in [*range(NAMES), *range(NAMES)]:
@@ -60,7 +60,7 @@ def test_it_is_the_traffic_one_for_one(tmp_path, certificate, verified, over):
     assert of_type(messages, "CQ") == sent
     assert of_type(messages, "CR") == received
     assert {one.address for one in messages} == {"127.0.0.1"}
-    # All of the server's, probes of a connection among them.
+    # All messages to and from the server, including probes of a connection.
     queries, replies = ([one for one in messages if one.type == kind] for kind in ("FQ", "FR"))
     assert len(queries) == len(replies) == asked
     names = collections.Counter(one.name for one in queries if one.name != ".")
@@ -112,9 +112,9 @@ def test_readers_that_stand_still_or_vanish_cost_no_query(tmp_path, server, veri
             reader.reads.clear()
             before = dropped(proxy)
             wait_until(lambda: assert_no_query_suffers() or dropped(proxy) > before, "messages are dropped and counted")
-        assert_no_query_suffers()  # after it has vanished
+        assert_no_query_suffers()  # after the reader has ended
         with dnstap.Reader(path) as another:
             wait_until(lambda: another.frames > 0, "another reader gets frames")
             another.reads.clear()
             assert_no_query_suffers()
-            proxy.stop()  # which does not wait for the reader
+            proxy.stop()  # the end of Pillion does not wait for the reader

@@ -1,6 +1,6 @@
-"""Failures that are made on purpose, each of which is named by whatever somebody on call looks at: the trace and the rest of
-`/api/v1/resolve`, the Extended DNS Error of a client's answer, the log, and what `pillion status` and the page are drawn from. How the page
-shows them, tests/page says."""
+"""Causes each kind of failure, and checks that all places in which a person on call looks name it: the trace and the rest of
+`/api/v1/resolve`, the Extended DNS Error of a client's answer, the log, and the data of `pillion status` and of the page. tests/page checks
+the page itself."""
 
 import contextlib
 
@@ -18,7 +18,7 @@ from harness.scripted import Scripted
 
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory, authority, certificate):
-    """heard(world, failures): the same for each test of a world."""
+    """heard(world, failures) -> the reports, collected once for all tests of a world."""
     with contextlib.ExitStack() as life:
         known = {}
 
@@ -59,7 +59,7 @@ def assert_named(heard, failure):
                 and (heard.world.servers[failure.kind] == found["subject"] or code == "forwarding_loop")], heard.findings
 
     if failure.log:
-        # The log is written by a thread of its own, and findings once in ten seconds.
+        # Another thread writes the log, and findings appear in it within ten seconds.
         wait_until(lambda: [line for line in heard.log(failure) if any(failure.log[1] in str(value) for value in line.values())],
                    f"a line of the log that names it {failure.log}")
 
@@ -92,7 +92,7 @@ def test_an_expired_answer_is_named(heard):
 
 
 def test_a_name_of_ours_is_told_from_a_failure(heard):
-    """RFC 6761: nobody was asked."""
+    """RFC 6761: Pillion asks no server."""
     world = heard(PoorServers, POOR).world
     explained = world.admin.get("/resolve", "?name=www.invalid")
     assert (explained["rcode"], explained["source"], explained["ede"]) == ("NXDOMAIN", "local", [])
@@ -109,7 +109,7 @@ def test_a_client_that_misbehaves_is_named(heard):
 
 
 def test_want_of_room_is_named(tmp_path):
-    """Neither as a failure of the name nor as one of the upstream."""
+    """The report is neither a failure of the name nor one of the upstream."""
     port = free_port()
     with Scripted(lambda query, number: None) as server, \
             pillion.running(tmp_path, {"real": pillion.upstream({"address": server.address}, protocol="udp", timeout="30s")}, memory="16MiB",

@@ -1,5 +1,5 @@
 """The results of a pod's C library: getaddrinfo of glibc and of musl, in a network namespace with the kubelet's resolv.conf, with Pillion on port
-53, and a cluster's DNS and a public resolver behind it."""
+53, whose upstreams are a cluster's DNS and a public resolver."""
 
 import pathlib
 import shutil
@@ -53,7 +53,7 @@ STEPS = 2 * (len(SEARCH) + 1)  # queries for an external name: two types, for ea
 
 
 class Pod:
-    """The cluster's DNS, the public resolver, and the place of the applications."""
+    """The cluster's DNS, the public resolver, and the directory of the applications."""
 
     def __init__(self, directory, cluster_server, upstreams):
         self.directory = directory

@@ -11,7 +11,7 @@ from harness import pillion, zone
 from harness.client import TcpClient, ask_tcp, ask_udp, extended_errors, framed, make_query, rcode, read
 from harness.dot_server import DotServer
 
-SANITIZED = bool(os.environ.get("E2E_SANITIZER"))  # the memory of a sanitizer hides that of Pillion
+SANITIZED = bool(os.environ.get("E2E_SANITIZER"))  # with a sanitizer, its memory hides the memory of Pillion
 
 
 @pytest.fixture(scope="module")

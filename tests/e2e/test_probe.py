@@ -115,9 +115,9 @@ def test_bind(tmp_path, certificate, zone_file, measured):
 
 @pytest.mark.skipif(not pathlib.Path("/usr/sbin/kresd").exists(), reason="knot-resolver is not installed")
 def test_knot_resolver(tmp_path, certificate, unbound, measured):
-    """In front of Unbound. It tells by an Extended DNS Error what it has denied."""
+    """Knot Resolver in front of Unbound. An Extended DNS Error marks the names that it denies."""
     with served(lambda: servers.knot_resolver(tmp_path, certificate, unbound.plain_address, "denied.example", 2000)) as server:
-        # It accepts connections before it has a way to Unbound.
+        # It accepts connections before it can reach Unbound.
         wait_until(lambda: rcode(ask_udp(server.plain_port, make_query(f"a.{zone.ORIGIN}"))) == "NOERROR", "an answer")
         figures = measured(server.address, "--zone", zone.ORIGIN, "--large", f"txt5000.{zone.ORIGIN}", "--large-type", "TXT",
                            "--bogus", "a.denied.example")

@@ -1,4 +1,4 @@
-"""The query log: a line for each answered query, and what its reader, its disk or its socket may do without a query noticing."""
+"""The query log: it has a line for each answered query, and a slow or missing reader, disk or socket does not affect queries."""
 
 import collections
 import hashlib
@@ -28,7 +28,7 @@ def lines_of(text):
 
 
 class Reader(UnixReader):
-    """Listens on a unix socket and keeps what comes, but while it is told to stand still."""
+    """Listens on a unix socket and keeps the data that it reads, except while it is stopped."""
 
     def __init__(self, path):
         self.text = b""
@@ -47,7 +47,7 @@ class Reader(UnixReader):
             return
 
     def lines(self):
-        """Of the lines that are whole."""
+        """Parses the complete lines."""
         return [json.loads(line) for line in self.text.split(b"\n")[:-1]]
 
 
@@ -117,7 +117,7 @@ def test_it_is_off_and_has_no_metric_unless_asked_for(tmp_path, server, verified
 
 
 def test_every_query_has_its_line(tmp_path, server, verified, names):
-    """At 100 %, of more threads than one: as many lines as queries, one for one by name."""
+    """With a sample of 100 % and several threads there is exactly one line for each query."""
     path = tmp_path / "queries.json"
     with pillion.running(tmp_path, verified(server), threads=2, query_log={"output": f"file:{path}"}) as proxy:
         with TcpClient(proxy.port) as client:
@@ -155,7 +155,7 @@ def test_a_sample_is_a_share(tmp_path, server, verified):
                 for _ in range(100):
                     client.receive()
         proxy.stop()
-    # Of a fair choice it lies outside of this once in 10^15 times: eight standard deviations.
+    # A fair choice is outside this range once in 10^15 times: eight standard deviations.
     assert 600 - 8 * 22 < len(lines_of(path.read_text())) < 600 + 8 * 22
 
 
@@ -171,7 +171,7 @@ def test_a_reader_that_stands_still_costs_no_query(tmp_path, server, verified, n
             at = written(proxy)
 
             def is_written_again():
-                # Until the reader has caught up, the line of such a query is dropped as well.
+                # Until the reader has caught up, the line of such a query is dropped too.
                 ask_udp(proxy.port, make_query("again.example."))
                 return any(line["dns.question.name"] == "again.example" for line in reader.lines()[-50:])
 
@@ -179,7 +179,7 @@ def test_a_reader_that_stands_still_costs_no_query(tmp_path, server, verified, n
             assert written(proxy) > at
             reader.reads.clear()
             assert_no_query_suffers(proxy, names)
-            proxy.stop()  # which does not wait for the reader
+            proxy.stop()  # the end of Pillion does not wait for the reader
 
 
 def test_a_socket_that_vanishes_costs_no_query(tmp_path, server, verified, names):
@@ -209,7 +209,7 @@ def test_a_full_disk_costs_no_query(tmp_path, server, verified, names):
             wait_until(lambda: assert_no_query_suffers(proxy, names) or dropped(proxy) > 0, "lines are dropped and counted")
             full, = [line for line in proxy.log() if line["msg"] == "cannot write"]
             assert full["error"] == "No space left on device"
-            # Whole lines alone.
+            # The file has only complete lines.
             assert path.read_text().endswith("}\n") and lines_of(path.read_text())
             path.write_text("")
             wait_until(lambda: [line for line in proxy.log() if line["msg"] == "writing again"], "there is room again")

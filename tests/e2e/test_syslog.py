@@ -1,4 +1,4 @@
-"""Syslog: the log, and the query log, as a collector gets them by RFC 5424 over UDP, TCP and TLS; what a collector may do without a query noticing."""
+"""Syslog: a server gets the log and the query log by RFC 5424 over UDP, TCP and TLS, and a slow or missing server does not affect queries."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def test_each_line_of_the_log_is_a_message(tmp_path, server, verified, authority
             proxy.stop()
             logged = [line for line in proxy.log() if "msg" in line]
         wait_until(lambda: len(collector.raw) >= len(logged), "each line has come")
-        # Of two threads that log at once, the one is first here, the other there.
+        # Two threads that log at the same time may have another order here than there.
         assert sorted(collector.lines(), key=json.dumps) == sorted(logged, key=json.dumps)
         levels = {"31": "debug", "30": "info", "28": "warn", "27": "error"}
         for message, line in zip(collector.messages(), collector.lines()):
@@ -81,21 +81,21 @@ def test_collectors_that_stand_still_or_vanish_cost_no_query(tmp_path, server, v
             ask_udp(proxy.port, make_query("before.example."))
             wait_until(lambda: collector.lines("query"), "a line has come")
             collector.reads.clear()
-            if over != "udp":  # whose datagrams the kernel throws away
+            if over != "udp":  # the kernel discards its datagrams
                 before = dropped(proxy, "query_log")
                 wait_until(lambda: assert_no_query_suffers() or dropped(proxy, "query_log") > before, "lines are dropped and counted")
             collector.vanish()
             assert_no_query_suffers()
 
             def while_asked(condition):
-                # Only what is written shows that the collector is gone, or there again.
+                # Pillion only notices by a write that the server has gone or is back.
                 ask_udp(proxy.port, make_query("after.example."))
                 return condition()
 
             wait_until(lambda: while_asked(lambda: [line for line in proxy.log() if line["msg"] == "cannot write"]), "the log says so")
             with Collector(over, certificate, collector.port) as another:
                 wait_until(lambda: while_asked(lambda: another.lines("query")), "it is sent to again")
-                if over != "udp":  # over which the line may be written while nobody listens, and be lost
+                if over != "udp":  # while no server listens, the line may be sent and lost
                     wait_until(lambda: [line for line in another.lines() if line["msg"] == "writing again"], "the log says so there as well")
                 another.reads.clear()
-                proxy.stop()  # which does not wait for the collector
+                proxy.stop()  # the end of Pillion does not wait for the server

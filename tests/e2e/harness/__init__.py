@@ -1,1 +1,1 @@
-"""What the end-to-end tests are made of: processes that are watched, certificates, zones, servers, clients and captures."""
+"""The parts of the end-to-end tests: watched processes, certificates, zones, servers, clients and captures."""

@@ -1,4 +1,4 @@
-"""Unbound in place of the DNS server of a Kubernetes cluster. It serves the records that the specification (Kubernetes DNS-Based Service
+"""Unbound instead of the DNS server of a Kubernetes cluster. It serves the records that the specification (Kubernetes DNS-Based Service
 Discovery 1.1.0) requires, and logs every question."""
 
 import pathlib

@@ -1,4 +1,4 @@
-"""Readers of dnstap: fstrm_capture(1), whose file dnstap-ldns(1) prints, and one of the tests' own that can stand still and vanish."""
+"""Readers of dnstap: fstrm_capture(1), whose file dnstap-ldns(1) prints, and a reader of the tests that can stop reading and end."""
 
 import collections
 import contextlib
@@ -9,7 +9,7 @@ from .process import Process, run
 from .unix_reader import UnixReader
 
 CONTENT_TYPE = "protobuf:dnstap.Dnstap"
-# DOT is `?` to a dnstap-ldns of before it had a number.
+# An older dnstap-ldns prints `?` for DOT, since it does not know its number.
 LINE = re.compile(r'(?P<time>\S+ \S+) (?P<type>\w\w) (?P<address>\S+) (?P<carrier>\S+) (?P<size>\d+)b "(?P<name>\S+)" (?P<klass>\S+) (?P<question>\S+)')
 Message = collections.namedtuple("Message", "time type address carrier size name klass question")
 ACCEPT, START, STOP, READY, FINISH = 1, 2, 3, 4, 5
@@ -25,7 +25,7 @@ class Capture:
         self.process.wait_for(lambda: "opened" in self.process.err(), "it listens")
 
     def finish(self):
-        """What was captured, as dnstap-ldns prints it: a Message of each frame."""
+        """The captured messages, parsed from the output of dnstap-ldns: one for each frame."""
         self.process.stop()
         printed = run("dnstap-ldns", "-r", self.file).stdout
         found = [LINE.fullmatch(line) for line in printed.splitlines()]
@@ -34,7 +34,7 @@ class Capture:
 
 
 class Reader(UnixReader):
-    """Answers the handshake of a bidirectional Frame Stream, then reads frames while it is not told to stand still."""
+    """Answers the handshake of a bidirectional Frame Stream, and then reads frames, except while it is stopped."""
 
     def __init__(self, path):
         self.frames = 0
@@ -51,7 +51,7 @@ class Reader(UnixReader):
         return data
 
     def control(self):
-        """The type of the control frame whose escape, a length of zero, has been read."""
+        """Reads the type of a control frame, after its escape, a length of zero."""
         frame = self.exactly(struct.unpack("!I", self.exactly(4))[0])
         return struct.unpack_from("!I", frame)[0]
 

@@ -6,10 +6,10 @@ separated by hyphens, that change the answer or its time, as in `delay-500-ttl-1
     recursion-MS  send the answer MS milliseconds after the question first came, like a resolver that recurses
     hold          send the answer when the test calls release()
     drop          send no answer
-    ttl-S         the TTL of the records, and of negative answers by their SOA, is S seconds in place of 300
+    ttl-S         the TTL of the records, and of negative answers by their SOA, is S seconds instead of 300
     nx, nodata    answer NXDOMAIN or NODATA, both with an SOA
     servfail      answer SERVFAIL
-    close         close the connection in place of an answer
+    close         close the connection instead of an answer
     wrongid, wrongname   answer with another id, or with another name in the question
 """
 
@@ -353,7 +353,7 @@ class DotServer:
         self.call(listen())
 
     def close_connections(self):
-        """Closes all connections and goes on listening, like a server that loads a new certificate."""
+        """Closes all connections and keeps listening, like a server that loads a new certificate."""
 
         async def close():
             for connection in list(self.open):

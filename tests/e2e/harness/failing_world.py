@@ -1,5 +1,5 @@
-"""Servers that fail, each in another way, and a proxy that has them all: of each kind of failure an upstream of that name, to which the
-zone `KIND.example.` leads."""
+"""Servers that fail, each in another way, and a proxy with all of them: for each kind of failure it has an upstream of that name, and a route
+for the zone `KIND.example.`."""
 
 import contextlib
 import socket
@@ -18,12 +18,12 @@ from .process import free_port
 from .scripted import Scripted, reply_to
 
 SAN = f"DNS:{servers.TLS_NAME}"
-BUDGET = "2500ms"  # of a query: longer than a handshake may take
+BUDGET = "2500ms"  # the time limit of a query: longer than a handshake may take
 SEARCH = ["shop.svc.cluster.local", "svc.cluster.local", "cluster.local"]
 
 
 class RawServer:
-    """Takes connections, and says to each of them `greeting` and nothing else; None: it leaves them in the kernel's queue."""
+    """Accepts connections and sends only `greeting` on each. With None it accepts none and leaves them in the kernel's queue."""
 
     def __init__(self, greeting):
         self.greeting = greeting
@@ -40,7 +40,7 @@ class RawServer:
         return self
 
     def __exit__(self, *_):
-        # Wakes accept(), which closing the socket alone would not.
+        # Wakes accept(), which closing the socket would not.
         self.listener.shutdown(socket.SHUT_RDWR)
         if self.greeting is not None:
             self.thread.join()
@@ -55,7 +55,7 @@ class RawServer:
 
 
 def says(code, ede=None, text=""):
-    """For Scripted: each reply has that response code, and an Extended DNS Error."""
+    """A function for Scripted: each reply has this response code and an Extended DNS Error."""
 
     def answer(query, _):
         reply = reply_to(query, rcode=code)
@@ -67,7 +67,7 @@ def says(code, ede=None, text=""):
 
 
 def first_half(query):
-    """A reply that says that it has a record, and ends before it."""
+    """A reply whose header counts a record, and which ends before it."""
     end = question_end(query)
     return query[:2] + struct.pack("!HHHHH", 0x8180, 1, 1, 0, 0) + query[12:end]
 
@@ -77,7 +77,7 @@ def only_truncated(query):
 
 
 def cluster_answer(query, _):
-    """No such name; of those that `slow` is in, nothing."""
+    """NXDOMAIN, except for names that contain `slow`: these get no reply."""
     name = str(query.question[0].name)
     if "slow" in name:
         return None
@@ -86,8 +86,8 @@ def cluster_answer(query, _):
 
 
 class FailingWorld:
-    """To be entered; then `proxy` runs, with an admin server. `servers` is {kind: its server's address}. A proxy has room for sixteen
-    upstreams, so there are two such worlds, which make_servers() makes."""
+    """A context in which `proxy` runs, with an admin server. `servers` is {kind: address of its server}. A proxy can have sixteen upstreams,
+    so that there are two such classes, each with its own make_servers()."""
 
     def __init__(self, directory, authority, certificate):
         self.directory, self.authority, self.certificate = directory, authority, certificate
@@ -114,10 +114,10 @@ class FailingWorld:
         return self
 
     def settle(self):
-        """Returns when all that the proxy finds out by itself is known to it."""
+        """Waits until the proxy has found out everything that it finds out without queries."""
 
     def add(self, kind, server, protocol="tls", zone=None, **more):
-        """An upstream; `server` is one that is started, or an address."""
+        """Adds an upstream. `server` is a server to start, or an address."""
         address = server if isinstance(server, str) else self.life.enter_context(server).address
         self.servers[kind] = address
         entry = {"address": address, **more}
@@ -131,7 +131,7 @@ class FailingWorld:
 
 
 class DeadServers(FailingWorld):
-    """Servers that no query ever reaches, or that never answer any."""
+    """Servers that no query reaches, or that never answer."""
 
     def make_servers(self):
         issue = self.authority.issue
@@ -143,7 +143,7 @@ class DeadServers(FailingWorld):
         self.add("misused", DotServer(issue("failing-misused", SAN, usage="clientAuth")))
         self.add("unpinned", DotServer(self.certificate), pins=[issue("failing-other", SAN).pin()])
         self.add("refused", f"127.0.0.1:{free_port()}")
-        # A connection to all of a network is refused by the kernel, as where there is no route.
+        # The kernel refuses connections to a broadcast address, as if there were no route.
         self.add("unreachable", "255.255.255.255:853")
         self.add("mute", RawServer(None))
         self.add("plaintext", RawServer(b"HTTP/1.1 400 Bad Request\r\n\r\n"))
@@ -156,7 +156,7 @@ class DeadServers(FailingWorld):
 
 
 class PoorServers(FailingWorld):
-    """Servers that are up, and do not answer as they should."""
+    """Servers that are up and answer wrongly."""
 
     def make_servers(self):
         for kind in ("slow", "closing", "lying", "servfail"):
@@ -175,6 +175,6 @@ class PoorServers(FailingWorld):
         self.proxy.wait_metric("forwarding_loops_total", 1)
 
     def _ask_proxy(self, query, _):
-        """The loop: this server asks the proxy, which knows as little."""
+        """The server of the forwarding loop, which asks the proxy."""
         with udp_socket(self.port) as client:
             client.send(query.to_wire())

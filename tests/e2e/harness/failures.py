@@ -1,29 +1,29 @@
-"""What has to be heard of each failure of failing_world.py, wherever somebody looks, and what is."""
+"""The expected and the actual reports of each failure of failing_world.py, in all places where a person looks."""
 
 import concurrent.futures
 import dataclasses
 
 from .client import make_query, read, udp_socket
 
-QUERIES = 12  # of each kind: the verdict says nothing of fewer than ten
+QUERIES = 12  # queries of each kind: the verdict ignores fewer than ten
 BUDGET_TEXT = "gives up: 2.5 s, the time limit of a query, has passed"
 UPSTREAM_FAILED, FINDING = "upstream failed", "finding"
 
 
 @dataclasses.dataclass(kw_only=True)
 class Failure:
-    """What has to be heard of one kind. In each text `{server}` stands for the address of its server."""
+    """The expected reports of one kind of failure. In each text `{server}` stands for the address of its server."""
 
     kind: str
-    name: str = "n{number}"  # what is asked for, beneath the zone
-    zone: str = ""  # by default that of the kind
+    name: str = "n{number}"  # the name to ask for, below the zone
+    zone: str = ""  # by default the server of the kind
     rcode: str = "SERVFAIL"
-    ede: tuple = ()  # info code and text of the client's answer; none: none
-    trace: tuple  # parts of lines of the trace, in their order
-    log: tuple = ()  # the message of a line, and a part of one of its fields; none: there is nothing to be said
+    ede: tuple = ()  # info code and text of the client's answer; None: no Extended DNS Error
+    trace: tuple  # parts of lines of the trace, in order
+    log: tuple = ()  # the message of a line of the log, and a part of one of its fields; None: no such line
     error: str | None = None  # the reason of the server's last error
     state: str = "up"  # of the server
-    finding: tuple = ()  # of the verdict: code, whose fault, a part of the sentence; none: not by itself
+    finding: tuple = ()  # the finding of the verdict: code, fault, a part of the sentence; None: no finding for this failure alone
 
     def __str__(self):
         return self.kind
@@ -77,7 +77,7 @@ POOR = [
     Failure(kind="blocked", rcode="NXDOMAIN", ede=(15, "blocked by policy"), trace=("{server} replies NXDOMAIN", "EDE 15 (blocked by policy)")),
     Failure(kind="truncated", rcode="NOERROR", trace=("{server} has truncated the answer: asks again over TCP",
                                                       "{server}: connection refused"), error="connect_refused"),
-    # A bare name's first step: what it finds outside must not be an answer while a guard may have another.
+    # The first step of a walk for a bare name: an answer from outside must not be used while a guard may find another one.
     Failure(kind="cluster", name="www{number}.shop.example.slow.shop.svc", zone="cluster.local", rcode="NXDOMAIN",
             trace=("begins a search walk for www0.shop.example.slow.", "svc.cluster.local. failed", "the search walk has found no name"),
             error="timeout"),
@@ -88,7 +88,7 @@ POOR = [
 
 
 class Heard:
-    """What was heard of each failure of a world, asked for by clients and by `/api/v1/resolve` at once."""
+    """Collects the reports of each failure, with queries by clients and by `/api/v1/resolve` at the same time."""
 
     def __init__(self, world, failures):
         self.world = world
@@ -105,7 +105,7 @@ class Heard:
         return f"{failure.name.format(number=number)}.{failure.zone or failure.kind + '.example'}."
 
     def ask(self, failure):
-        """The answers of a client to as many questions as the verdict needs."""
+        """The answers that a client gets to as many questions as the verdict needs."""
         queries = {query.id: query for query in (make_query(self.question(failure, number), use_edns=0, id=number)
                                                  for number in range(1, QUERIES + 1))}
         with udp_socket(self.world.port) as client:
@@ -117,7 +117,7 @@ class Heard:
         return self.world.admin.get("/resolve", f"?name={self.question(failure, 0)}")
 
     def log(self, failure):
-        """The lines about it: where they name an upstream or a server, its own."""
+        """The lines of the log about this failure: those that name its upstream or server, or none."""
         server = self.world.servers[failure.kind]
         return [line for line in self.world.proxy.log() if line["msg"] == failure.log[0]
                 and (failure.kind == line.get("upstream") or server == line.get("subject"))]

@@ -1,4 +1,4 @@
-"""Runs programs in a new process namespace, where they find no other proxy than that of the test."""
+"""Runs programs in a new process namespace, in which they find only the proxy of the test."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ needs_namespace = pytest.mark.skipif(not namespaces_work(), reason="making proce
 
 
 def python_in_namespace(script, with_network=False):
-    """What a script in Python prints as process 1 of a new namespace, by root also in a network that has loopback alone."""
+    """Runs a Python script as process 1 of a new namespace; as root, in a network with only a loopback interface too. Returns its output."""
     network = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"] if with_network else []
     done = subprocess.run([*network, *NAMESPACE, sys.executable, "-B", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False)
     if done.returncode != 0:

@@ -1,5 +1,5 @@
-"""Real DNS-over-TLS servers: Unbound, NSD and BIND, each with the signed zone, on TLS and, for asking them directly, in the clear.
-Unbound can also be the resolver that it is, and a cluster's DNS; dnsdist and Knot Resolver stand in front of it."""
+"""Real DNS-over-TLS servers: Unbound, NSD and BIND, each with the signed zone, over TLS and, for direct queries, unencrypted.
+Unbound can also be a recursive resolver or the DNS of a cluster; dnsdist and Knot Resolver can be in front of it."""
 
 import pathlib
 
@@ -212,12 +212,12 @@ def dnsdist(directory, certificate, backend, origin, idle):
 
 
 def bind(directory, certificate, zone, origin, idle, advertised):
-    """`idle` and `advertised` are its times in units of 100 ms: when it closes, and what it says (RFC 7828)."""
+    """`idle` is the time after which it closes, and `advertised` the time that it states (RFC 7828), in units of 100 ms."""
     return RealServer("bind", BIND, ["/usr/sbin/named", "-g", "-n", "1"], directory, certificate, zone=zone, origin=origin, idle=idle,
                       advertised=advertised)
 
 
 def knot_resolver(directory, certificate, backend, denied, idle):
-    """Names beneath `denied` do not exist, it says."""
+    """It denies the names below `denied`."""
     return RealServer("kresd", KNOT_RESOLVER, ["/usr/sbin/kresd", "-n"], directory, certificate, backend=backend.replace(":", "@"),
                       denied=denied, idle=idle)

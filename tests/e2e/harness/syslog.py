@@ -1,4 +1,4 @@
-"""A collector of syslog: over UDP (RFC 5426), TCP (RFC 6587, octet counting) or TLS (RFC 5425), which can stand still and vanish."""
+"""A syslog server over UDP (RFC 5426), TCP (RFC 6587, octet counting) or TLS (RFC 5425), which can stop reading and end."""
 
 import collections
 import contextlib
@@ -26,7 +26,7 @@ class Collector:
         if over == "tls":
             self.context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             self.context.load_cert_chain(certificate.path, certificate.key)
-        self.raw = []  # of each message, without its frame
+        self.raw = []  # each message, without its frame
         self.reads = threading.Event()
         self.reads.set()
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if over == "udp" else socket.SOCK_STREAM)
@@ -63,14 +63,14 @@ class Collector:
             client.settimeout(10)  # for the handshake
             try:
                 client = self.context.wrap_socket(client, server_side=True)
-            except (ssl.SSLError, OSError):  # of a client that does not trust it
+            except (ssl.SSLError, OSError):  # from a client that does not trust the server
                 return
             client.settimeout(None)
         self.clients.append(client)
         if self.is_over:
             client.close()
             return
-        # What a TLS socket reads after it was shut down is no text.
+        # After its shutdown, a TLS socket reads data that is not text.
         with contextlib.suppress(OSError, ValueError), client, client.makefile("rb") as stream:
             while True:
                 size = b""

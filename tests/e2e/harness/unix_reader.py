@@ -1,4 +1,4 @@
-"""A reader at a unix socket, the other end of a sink of Pillion's."""
+"""A reader at a unix socket, to which a sink of Pillion writes."""
 
 import contextlib
 import socket
@@ -6,7 +6,7 @@ import threading
 
 
 class UnixReader:
-    """Listens on a unix socket and, while `reads` is set, takes what its one client sends: `run()`, which a subclass has. Ends without a trace."""
+    """Listens on a unix socket. While `reads` is set, `run()` of a subclass reads the data of its only client. Its end removes the socket."""
 
     def __init__(self, path):
         self.path = path
