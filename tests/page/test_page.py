@@ -246,6 +246,6 @@ def test_it_can_be_read_by_everybody(browser, world, axe, shots, window, scheme)
 
 
 def send_what_is_no_query(port):
-    """A message whose header states two questions, and which has none."""
+    """Sends a message whose header states two questions, and which has none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.sendto(b"\0\1\1\0\0\2\0\0\0\0\0\0", ("127.0.0.1", port))

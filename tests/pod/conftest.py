@@ -64,7 +64,7 @@ def podman(tmp_path_factory, programs):
 
 @pytest.fixture(scope="session")
 def network(podman):
-    """The engine, after it has run a pod successfully."""
+    """The network of the pods, in which a pod has already run."""
     with contextlib.ExitStack() as stack:
         try:
             made = stack.enter_context(podman.network())
