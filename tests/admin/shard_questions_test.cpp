@@ -18,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 namespace asio = boost::asio;
 
-/// A shard without anything in it.
+/// An empty shard.
 class EmptyShard final : public ShardView {
  public:
   runtime::Time now() override { return {}; }
@@ -35,7 +35,7 @@ class EmptyShard final : public ShardView {
   server::RecentQueries recent_;
 };
 
-/// A loop and a thread, as a shard has them.
+/// A loop with a thread, like that of a shard.
 class ShardThread {
  public:
   ~ShardThread() { io_.stop(); }
@@ -57,7 +57,7 @@ class ShardThread {
 
 class ShardQuestionsTest : public testing::Test {
  protected:
-  /// What the shards answer, of which two run and one stands.
+  /// Asks three shards, of which two run and one is stuck. Returns their answers.
   template <typename Answer>
   std::vector<std::optional<Answer>> ask(std::function<std::optional<Answer>(ShardView&)> question,
                                          std::chrono::milliseconds wait) {

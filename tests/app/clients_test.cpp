@@ -1,4 +1,4 @@
-// What clients do to the listeners: pipelining, half-closing, dawdling, flooding, leaving.
+// The listeners with clients that pipeline, half-close, are slow, flood, or leave.
 
 #include <thread>
 
@@ -20,13 +20,13 @@ using testing::send_many;
 using testing::ShardRunner;
 using Ending = StreamClient::Ending;
 
-/// The upstream is plain TCP: what is tested here is the other side.
+/// The upstream is plain TCP, since these tests are about the clients' side.
 class Clients : public ::testing::Test {
  protected:
   test::DotServer server{{.settings = {}, .tls = false, .plain = true}};
   config::Config config = testing::make_config(config::Protocol::tcp, {server.plain_port()});
 
-  // No query is to run out of time here, however busy the machine is.
+  // No query may time out here, however busy the machine is.
   void SetUp() override { config.upstreams.front().timeout = 30s; }
 };
 
@@ -144,7 +144,7 @@ TEST_F(Clients, AClientThatReadsLateLosesNothing) {
   auto late = shard.connect();
   constexpr std::size_t count = 100;
   late.send(questions_with_large_answers(count));
-  // More, where the machine is so busy that a stall was seen and what was under way was asked again.
+  // More if the machine is so busy that Pillion saw a stall and asked again.
   ASSERT_TRUE(server.wait_for([](const Counters& seen) { return seen.answers >= count; }));
   EXPECT_EQ(ask(shard, "www.example").answers, 1) << "others do not notice";
   EXPECT_EQ(receive_many(late, count).size(), count);
@@ -153,7 +153,7 @@ TEST_F(Clients, AClientThatReadsLateLosesNothing) {
 TEST_F(Clients, AClientThatDoesNotReadIsDropped) {
   const ShardRunner shard(config);
   auto greedy = shard.connect();
-  greedy.send(questions_with_large_answers(1000));  // 30 MB, more than the kernel and we hold for one client
+  greedy.send(questions_with_large_answers(1000));  // 30 MB, more than the kernel and Pillion keep for one client
   EXPECT_TRUE(eventually([&] { return shard.refused(server::Refusal::output_limit) == 1; }));
   EXPECT_EQ(ask(shard, "www.example").answers, 1);
   EXPECT_TRUE(eventually([&] { return shard.server().in_flight.value() == 0; }));
@@ -185,13 +185,13 @@ TEST_F(Clients, ALargeAnswerThatManyQueriesOfOneClientWaitForIsGivenToAllOfThem)
   polite.send(queries);
   ASSERT_TRUE(eventually([&] { return shard.server().in_flight.value() == static_cast<double>(count); }));
   ASSERT_TRUE(server.wait_for([](const Counters& seen) { return seen.held == 1; }));
-  server.release();  // 27 MB: more than the kernel takes at once, and than may lie here for one client
+  server.release();  // 27 MB: more than the kernel takes at once, and than Pillion may keep for one client
   EXPECT_EQ(receive_many(polite, count).size(), count);
   EXPECT_EQ(shard.refused(server::Refusal::output_limit), 0U);
 }
 
 TEST_F(Clients, MoreLargeAnswersThanThereIsMemoryForAreGivenOrRefused) {
-  config.memory = std::size_t{16} << 20U;  // 3 MiB of it for what clients have not taken
+  config.memory = std::size_t{16} << 20U;  // 3 MiB of it for answers that clients have not taken
   const ShardRunner shard(config);
   auto polite = shard.connect();
   constexpr std::size_t count = 300;
@@ -213,7 +213,7 @@ TEST_F(Clients, MoreQueriesThanOneReadTakesAreAllAnswered) {
 }
 
 TEST_F(Clients, WhatClientsDoNotReadIsBoundedForAllOfThem) {
-  config.memory = std::size_t{16} << 20U;  // 3 MiB of it for what clients have not taken
+  config.memory = std::size_t{16} << 20U;  // 3 MiB of it for answers that clients have not taken
   config.cache.size = std::size_t{1} << 20U;
   const ShardRunner shard(config);
   ASSERT_EQ(ask(shard, "txt30000.example", dns::type::txt).rcode, dns::rcode::noerror);
@@ -233,7 +233,7 @@ TEST_F(Clients, WhatClientsDoNotReadIsBoundedForAllOfThem) {
 }
 
 TEST_F(Clients, HalfMessagesAreBoundedForAllOfThem) {
-  config.memory = std::size_t{16} << 20U;  // 1.3 MiB of it for what clients have not finished
+  config.memory = std::size_t{16} << 20U;  // 1.3 MiB of it for messages that clients have not completed
   const ShardRunner shard(config);
   std::vector<StreamClient> halves;
   dns::Buffer half(40'000);
@@ -247,7 +247,8 @@ TEST_F(Clients, HalfMessagesAreBoundedForAllOfThem) {
   send_many(polite, 100);
   EXPECT_EQ(receive_many(polite, 100).size(), 100U) << "small messages need no room of others";
   EXPECT_LE(shard.memory().input.used(), shard.memory().input.limit());
-  // One that needs more room than is left gets it: of those who have had it for long, the first is dropped.
+  // A client that needs more room than is left gets it: Pillion drops the first of those that have held memory for
+  // long.
   auto large = shard.connect();
   large.send_message(test::make_query("www.example", dns::type::a, {.edns = true, .padding = 61'000}));
   EXPECT_TRUE(large.receive());
@@ -321,7 +322,7 @@ TEST_F(Clients, AtALimitAnIdleConnectionMakesRoom) {
   auto idle = shard.connect();
   auto other = shard.connect();
   ASSERT_TRUE(eventually([&] { return shard.server().connections[0].value() == 3; }));
-  // Until one has been idle for a second the new connection is closed on arrival.
+  // Until a connection has been idle for a second, Pillion closes a new one on arrival.
   EXPECT_TRUE(eventually([&] {
     auto newcomer = shard.connect();
     send_many(newcomer, 1, "fine");

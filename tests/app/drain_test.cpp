@@ -1,4 +1,4 @@
-// When a drain ends, with time turned by hand.
+// The end of a drain, with time turned by hand.
 
 #include "app/drain.hpp"
 

@@ -23,7 +23,7 @@ using Ending = StreamClient::Ending;
 
 class Draining : public ::testing::Test {
  protected:
-  /// What a client sends stands in the kernel when the drain begins: the loop does not turn in between.
+  /// The client's data is in the kernel when the drain begins, since the loop does not turn in between.
   static void drain_behind(ShardRunner& shard, const DrainTerms& terms, const std::function<void()>& send) {
     shard.in_loop([&] {
       send();
@@ -44,13 +44,13 @@ TEST_F(Draining, AnswersWhatIsUnderWayAndTakesNoNewClients) {
   shard.drain({.timeout = 60s});
   EXPECT_TRUE(eventually([&] {
     try {
-      // Refused, or reset from the kernel's queue; one that was still accepted stays, and is tried again.
+      // The connection is refused, or reset from the kernel's queue. If it was still accepted, try again.
       return shard.connect().drain(100ms) != Ending::timeout;
     } catch (const std::system_error&) {
       return true;
     }
   }));
-  // Who is there is answered on, and told to go (RFC 7828 section 3.4).
+  // Connected clients are still answered, and are asked to close (RFC 7828 section 3.4).
   client.send_message(test::make_query("www.example", dns::type::a, {.id = 999, .keepalive = true}));
   const auto answer = client.receive();
   ASSERT_TRUE(answer);
@@ -173,7 +173,7 @@ TEST_F(Draining, AClientThatHasClosedItsEndGetsItsAnswers) {
 TEST_F(Draining, TheWildcardAddressIsLeftInTheSameWay) {
   config.dns.listen = {{"0.0.0.0", 0}};
   ShardRunner shard(config);
-  test::UdpClient udp("127.0.0.2", shard.port());  // connected: the kernel drops what comes from another address
+  test::UdpClient udp("127.0.0.2", shard.port());  // connected: the kernel drops datagrams from another address
   drain_behind(shard, {.timeout = 60s}, [&] { udp.send(test::make_query("www.example", dns::type::a, {.id = 7})); });
   const auto answer = udp.receive();
   ASSERT_TRUE(answer);

@@ -48,7 +48,7 @@ std::string text_of(const server::Explanation& explanation) {
   return text;
 }
 
-/// What the client would be told.
+/// The Extended DNS Error that a client would get.
 std::string extended_error_of(const server::Explanation& explanation) {
   return testing::read_answer(explanation.answer).extended_error;
 }
@@ -136,7 +136,7 @@ TEST(Explain, JsonHasAllOfIt) {
   EXPECT_EQ(kinds.back(), "answered");
 }
 
-/// A server that must not be trusted, as OpenSSL says it.
+/// A server that must not be trusted, and OpenSSL's text for it.
 struct Distrust {
   const char* name;
   upstream::Error error;
@@ -210,12 +210,12 @@ TEST(Explain, AServerThatSaysNothing) {
   EXPECT_EQ(extended_error_of(explanation), "no answer in time at " + at(setup.server.tls_port()));
 }
 
-/// What a server does to one question, and how that is named.
+/// A fault of a server for one question, and its texts.
 struct Deed {
   const char* name;
   QueryFault fault;
   std::string words;
-  std::string extended_error;  ///< without the server's address; empty: none of ours
+  std::string extended_error;  ///< without the server's address; empty: Pillion adds no error
 };
 class ExplainDeed : public ::testing::TestWithParam<Deed> {};
 

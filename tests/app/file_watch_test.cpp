@@ -22,14 +22,15 @@ namespace {
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-constexpr auto patience = 20s;  // for a machine that is busy; nothing here takes more than three
+constexpr auto patience = 20s;  // for a busy machine; otherwise nothing here takes more than three
 
-/// A directory as the kubelet makes it of a ConfigMap or Secret: FILE -> ..data/FILE, ..data -> ..N/.
+/// A directory with the kubelet's layout of a ConfigMap or Secret: FILE -> ..data/FILE, ..data -> ..N/.
 class MountedConfigMap {
  public:
   explicit MountedConfigMap(fs::path path) : path_(std::move(path)) { fs::create_directory(path_); }
 
-  /// As AtomicWriter of the kubelet does: a directory beside, a link renamed over another, the old one removed.
+  /// Updates the content as the kubelet's AtomicWriter does: makes a directory, renames a link over another, removes
+  /// the old directory.
   void update(const std::string& name, const std::string& text) {
     const auto old = generation_;
     generation_ = "..2026_01_01_" + std::to_string(++updates_);
@@ -60,7 +61,7 @@ class FileWatchTest : public ::testing::TestWithParam<bool> {
     FileWatchOptions options;
     options.use_inotify = GetParam();
     options.poll = 50ms;
-    options.poll_beside_inotify = 1h;  // it is inotify that is tested
+    options.poll_beside_inotify = 1h;  // this tests inotify, not the poll
     return options;
   }
 
@@ -69,7 +70,7 @@ class FileWatchTest : public ::testing::TestWithParam<bool> {
   }
   static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
 
-  /// As someone who has to have permissions, which root need not.
+  /// Runs `work` as a user whom permissions restrict, unlike root.
   template <typename Work>
   static void as_ordinary_user(Work work) {
     constexpr uid_t nobody = 65534;
@@ -78,13 +79,13 @@ class FileWatchTest : public ::testing::TestWithParam<bool> {
     if (::geteuid() == 0) ::setfsuid(0);
   }
 
-  /// Runs the loop until there were so many reports in all.
+  /// Runs the loop until there have been `count` reports in all.
   void run_until(int count) {
     const auto until = std::chrono::steady_clock::now() + patience;
     while (reports < count && std::chrono::steady_clock::now() < until) loop.io().run_one_until(until);
     ASSERT_EQ(reports, count);
   }
-  /// Runs the loop until all is done that was set off by now: what is done now is reported after it.
+  /// Runs the loop until all work that has begun is done. Later changes get a later report.
   void expect_nothing_else(int count) {
     const auto other = root / "marker";
     write(other, std::to_string(count));
@@ -180,7 +181,7 @@ TEST_P(FileWatchTest, ReportsNoChangeThatIsTakenBack) {
 TEST_P(FileWatchTest, WaitsForAFileThatIsReplacedWithAGap) {
   start(watched);
   fs::remove(file);
-  // The look finds nothing, and a file comes after it.
+  // The look finds no file, and one appears afterwards.
   const auto until = std::chrono::steady_clock::now() + 3 * Settling::quiet;
   loop.io().run_until(until);
   EXPECT_EQ(reports, 0);
@@ -248,7 +249,7 @@ TEST_P(FileWatchTest, ReportsAFileThatCannotBeReadAnyMore) {
 }
 
 TEST_P(FileWatchTest, PollsWhereADirectoryMayNotBeWatched) {
-  // The way through is free, the list of names is not.
+  // The directory may be passed, and not listed.
   ASSERT_EQ(::chmod(root.c_str(), ::geteuid() == 0 ? 0711 : 0311), 0);
   as_ordinary_user([&] { start(watched); });
   EXPECT_TRUE(watch.is_polling());
@@ -262,7 +263,7 @@ TEST_P(FileWatchTest, PollsWhereADirectoryMayNotBeWatched) {
 
 TEST_P(FileWatchTest, SeesAChangeOfWhichTheEventIsLost) {
   start(watched);
-  // The kernel keeps 16,384 events by default (fs.inotify.max_queued_events); here are more, of which none matters.
+  // The kernel keeps 16,384 events by default (fs.inotify.max_queued_events). Here are more, and none of them matters.
   const auto other = root / "other";
   for (int i = 0; i < 7000; ++i) {
     write(other, "");
@@ -301,7 +302,7 @@ TEST_P(FileWatchTest, AChangeSinceANewFileWasReadIsReported) {
 }
 
 TEST_P(FileWatchTest, AFileThatStillIsWhatWasReadIsNotReportedWhenever) {
-  // As if it had been written in the tick in which it was read.
+  // The file gets the time of the tick in which it was read.
   const auto read_at = config::file_time_now() - 1h;
   watch.watch(watched, read_at, config::fingerprint_of_text("first"));
   expect_nothing_else(0);
@@ -349,7 +350,7 @@ TEST_P(FileWatchTest, ReportsNothingOnceItIsStopped) {
   write(file, "second");
   watch.stop();
   loop.release_timer();
-  loop.run();  // returns, since nothing is under way
+  loop.run();  // returns, since no operation is outstanding
   EXPECT_EQ(reports, 0);
 }
 
@@ -366,7 +367,7 @@ TEST_F(FileWatchWithoutInotify, PollsAndSaysSoOnce) {
   testing::RecordingLog log;
   runtime::Loop loop{log};
   int reports = 0;
-  // Room for no descriptor: neither for inotify's.
+  // There is no descriptor left, also not for inotify.
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit none{.rlim_cur = 0, .rlim_max = before.rlim_max};

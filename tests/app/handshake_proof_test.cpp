@@ -13,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Longer than anything here takes: what is to be decided is decided before.
+/// Longer than anything here takes: each outcome is decided before.
 constexpr auto proof_patience = 60s;
 
 class HandshakeProofTest : public ::testing::Test {

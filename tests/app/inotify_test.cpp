@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A log beside the configuration, and a directory that others work in.
+// A log file beside the configuration, and a directory in which other programs work.
 TEST(Inotify, OneWhoWritesToAnotherFileAllTheTimeDoesNotKeepTheLoopBusy) {
   const test::TemporaryDirectory directory;
   boost::asio::io_context io(1);
@@ -25,7 +25,7 @@ TEST(Inotify, OneWhoWritesToAnotherFileAllTheTimeDoesNotKeepTheLoopBusy) {
   std::atomic<bool> goes_on = true;
   std::jthread writer([&] {
     while (goes_on) {
-      // Two names in turn, so that the kernel joins nothing.
+      // Two names in turn, so that the kernel does not merge events.
       std::ofstream(directory.path() / "a.log", std::ios::app) << "line\n";
       std::ofstream(directory.path() / "b.log", std::ios::app) << "line\n";
     }
@@ -34,7 +34,7 @@ TEST(Inotify, OneWhoWritesToAnotherFileAllTheTimeDoesNotKeepTheLoopBusy) {
   const std::size_t handlers = io.run_for(1s);
   const auto elapsed = std::chrono::steady_clock::now() - start;
   goes_on = false;
-  // One for the events and one for the pause, each tenth of a second.
+  // One call for the events and one for the pause, every tenth of a second.
   EXPECT_LE(handlers, 2 * static_cast<std::size_t>(elapsed / 100ms) + 2);
   EXPECT_GE(handlers, 2U);
   inotify.stop();

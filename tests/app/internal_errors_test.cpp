@@ -1,5 +1,5 @@
-// A shard to which memory is denied now and then: what it ends, and that it goes on. This program's operator new fails
-// when it is told to.
+// A shard whose allocations fail at times: what it ends then, and that it continues. The operator new of this program
+// fails on request.
 
 #include <atomic>
 #include <cstdlib>
@@ -15,7 +15,7 @@ thread_local std::size_t fail_every = 0;  // allocations of this thread; 0: none
 thread_local std::size_t made = 0;
 }  // namespace
 
-// Not inlined: g++ 12 would take free() for the wrong partner of an operator new that it sees from outside.
+// Not inlined: g++ 12 would warn that free() does not match the operator new.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   if (fail_every > 0 && is_failing.load(std::memory_order_relaxed) && ++made % fail_every == 0) throw std::bad_alloc();
   if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;

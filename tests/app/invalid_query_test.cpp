@@ -1,4 +1,4 @@
-// What becomes of messages that are not valid queries, and of queries that are valid but not what we do.
+// Messages that are not valid queries, and valid queries that Pillion does not support.
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@ namespace {
 using testing::ask;
 using testing::ShardRunner;
 
-/// The upstream is plain TCP: what is tested here is the other side.
+/// The upstream is plain TCP, since these tests are about the clients' side.
 class InvalidQueries : public ::testing::Test {
  protected:
   test::DotServer server{{.settings = {}, .tls = false, .plain = true}};
@@ -48,7 +48,7 @@ TEST_P(InvalidQuery, IsAnsweredFormerrOverUdpOrNotAtAll) {
   const ShardRunner shard(config);
   test::UdpClient client("127.0.0.1", shard.port());
   client.send(GetParam().message());
-  // What comes behind it on the same socket shows that the first was handled.
+  // The answer to the next message on the same socket shows that the first one was handled.
   client.send(test::make_query("www.example", dns::type::a, {.id = 77}));
   auto answer = client.receive();
   ASSERT_TRUE(answer);
@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(InvalidQueries, WhatWasAnsweredBeforeABadMessageStillArrives) {
   const ShardRunner shard(config);
   auto client = shard.connect();
-  // One that is answered here, without an upstream, then a bad one, in the same read.
+  // In the same read, a query that Pillion answers without an upstream, and then a bad one.
   auto both = test::framed(test::make_query("www.example", dns::type::axfr, {.id = 5}));
   dns::append(both, test::framed(dns::Buffer{1, 2, 3}));
   client.send(both);

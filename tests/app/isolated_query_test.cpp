@@ -1,4 +1,4 @@
-// A query that nothing else happens beside: what it costs in system calls.
+// The number of system calls for a query while nothing else happens.
 
 #include <map>
 #include <sstream>
@@ -17,7 +17,7 @@ using testing::TlsSetup;
 
 constexpr std::size_t queries = 100;
 constexpr std::size_t calls_per_query = 8;
-// For timers, and for events that a busy machine delivers one by one.
+// Room for timers, and for events that a busy machine delivers one by one.
 constexpr std::size_t calls_by_the_way = queries / 4;
 
 std::string text(const std::map<std::string, std::size_t>& counts) {
@@ -26,7 +26,7 @@ std::string text(const std::map<std::string, std::size_t>& counts) {
   return out.str();
 }
 
-/// Counts what the shard's thread calls while `ask` is called for each of many names.
+/// Counts the system calls of the shard's thread while `ask` is called for each of many names.
 template <typename Ask>
 void expect_few_calls(ShardRunner& shard, Ask ask) {
   for (std::size_t i = 0; i < 10; ++i) ask("warm" + std::to_string(i) + ".example");

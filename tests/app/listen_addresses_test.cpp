@@ -65,7 +65,7 @@ TEST(ListenAddresses, AreAsManyAsAConfigurationHas) {
 TEST(ListenAddresses, PassOverWordsThatAreNotKnown) {
   const ReloadOutcome outcome;
   write_listen_addresses(outcome.descriptor(), {.dns = {{"127.0.0.1", 53}}, .http = {{"127.0.0.1", 80}}});
-  // The word of the first line becomes another one; its text begins behind the two headers and the first place.
+  // Changes the word of the first line, whose text begins after the two headers and the first slot.
   constexpr auto text = static_cast<off_t>(ReloadOutcome::size + 16 + (4U << 10U));
   ASSERT_EQ(::pwrite(outcome.descriptor(), "dnt", 3, text), 3);
   EXPECT_EQ(read_listen_addresses(outcome.descriptor()), (ListenAddresses{.dns = {}, .http = {{"127.0.0.1", 80}}}));

@@ -20,7 +20,7 @@ using testing::receive_many;
 using testing::send_many;
 using testing::ShardRunner;
 
-/// The upstream is plain TCP: what is tested here is the other side.
+/// The upstream is plain TCP, since these tests are about the clients' side.
 class Listeners : public ::testing::Test {
  protected:
   test::DotServer server{{.settings = {}, .tls = false, .plain = true}};
@@ -86,7 +86,7 @@ TEST_F(Listeners, ListensOnIpv6Too) {
 TEST_F(Listeners, AWildcardAddressAnswersFromWhereItWasAsked) {
   config.dns.listen = {{"0.0.0.0", 0}};
   const ShardRunner shard(config);
-  test::UdpClient client("127.0.0.2", shard.port());  // connected: the kernel drops what comes from another address
+  test::UdpClient client("127.0.0.2", shard.port());  // connected: the kernel drops datagrams from another address
   client.send(test::make_query("www.example", dns::type::a));
   EXPECT_TRUE(client.receive());
 }

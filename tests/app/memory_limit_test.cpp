@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::size_t mebibyte = std::size_t{1} << 20U;
 
-/// The limit where these files are all that there is.
+/// The limit if only these files exist.
 std::optional<std::size_t> limit_of(const std::map<std::string, std::string>& files) {
   return cgroup_memory_limit([&](const std::string& path) -> std::optional<std::string> {
     const auto found = files.find(path);

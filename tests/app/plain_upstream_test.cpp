@@ -1,4 +1,4 @@
-// UDP and TCP upstreams, as the cluster's DNS is asked.
+// UDP and TCP upstreams, such as the cluster's DNS.
 
 #include <set>
 
@@ -33,7 +33,7 @@ TEST_F(PlainUpstream, AnswersOverUdp) {
   auto client = shard.connect();
   send_many(client, 100);
   EXPECT_EQ(receive_many(client, 100).size(), 100U);
-  // More, where the machine is so busy that one was sent again.
+  // More if the machine is so busy that one was sent again.
   const auto queries = queries_of_clients(server);
   EXPECT_GE(queries.size(), 100U);
   EXPECT_EQ(server.counters().tcp_queries, 0U);
@@ -75,7 +75,7 @@ TEST_F(PlainUpstream, ATruncatedAnswerIsAskedForOverTcp) {
 }
 
 TEST_F(PlainUpstream, WrongIdsAndQuestionsAreIgnored) {
-  // One for each shard: after two seconds without a reply that counts, the socket would be given up as well.
+  // One for each shard. After two seconds without a matching reply, Pillion would also give up the socket.
   for (const auto reply : {QueryFault::Reply::wrong_id, QueryFault::Reply::wrong_question, QueryFault::Reply::query}) {
     server.on_query({.name = "spoilt.example", .times = 1, .reply = reply});
     const ShardRunner shard(over_udp);

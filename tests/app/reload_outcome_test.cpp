@@ -14,7 +14,7 @@
 namespace pillion::app {
 namespace {
 
-/// The file as another process opens it.
+/// Opens the file like another process.
 runtime::UniqueDescriptor opened(const ReloadOutcome& outcome) {
   const auto link = "/proc/self/fd/" + std::to_string(outcome.descriptor());
   return runtime::UniqueDescriptor(::open(link.c_str(), O_RDONLY | O_CLOEXEC));
@@ -109,7 +109,7 @@ TEST(ReloadOutcome, CannotBeWrittenByWhoeverReadsIt) {
 }
 
 TEST(ReloadOutcome, IsReadWholeWhileItIsWritten) {
-  // Each text is made of its reload's number, and as long as that says.
+  // Each text consists of the number of its reload, and its length follows from that.
   const auto text_of = [](std::uint64_t reload) {
     return std::string(1 + reload * 7919 % ReloadOutcome::max_text, static_cast<char>('a' + reload % 26));
   };

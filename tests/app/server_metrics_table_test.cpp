@@ -26,7 +26,7 @@ TEST(ServerMetricsTable, TheUnusedThatWasAskedForFirstIsForgottenFirst) {
   const auto used = table.find("public", "used", 's');
   used->handshakes_full.add();
   for (std::size_t i = 0; i < ServerMetricsTable::max_unused; ++i) count(i);
-  // Asked for again, the oldest becomes the newest; then one more than there is room for comes.
+  // A request for the oldest makes it the newest. Then one more comes than there is room for.
   count(0);
   count(ServerMetricsTable::max_unused);
   EXPECT_EQ(table.find("public", "0", 's')->handshakes_full.value(), 2U);

@@ -27,7 +27,7 @@ class SettlingTest : public ::testing::Test {
   pillion::testing::HandTurned time;
   FilesSeen files = FilesSeen::changed;
   std::vector<long> looks;    // in milliseconds since the start
-  std::vector<long> reports;  // likewise
+  std::vector<long> reports;  // in milliseconds since the start
   Settling settling{time,
                     [this] {
                       looks.push_back(elapsed());
@@ -82,7 +82,7 @@ TEST_F(SettlingTest, WaitsForAFileThatIsAway) {
   stir_at(0ms);
   time.turn_to(1000ms);
   EXPECT_THAT(reports, IsEmpty());
-  files = FilesSeen::changed;  // it is back, with another content
+  files = FilesSeen::changed;  // the file is back, with other content
   settling.stir();
   time.turn_to(10s);
   EXPECT_THAT(looks, ElementsAre(200, 1200));

@@ -1,4 +1,4 @@
-// What a shard does with a generation when it is told to use it, or not to.
+// A shard with a new generation, which it is told to use or to drop.
 
 #include <chrono>
 #include <future>
@@ -18,7 +18,7 @@ using testing::make_config;
 
 class ShardCommitTest : public ::testing::Test {
  protected:
-  /// Has the next plan prepared: of two upstreams, where the one in use has one.
+  /// Prepares the next plan, which has two upstreams; the plan in use has one.
   void prepare() {
     auto config = plan->config;
     config.upstreams.push_back(config.upstreams.front());
@@ -37,7 +37,7 @@ class ShardCommitTest : public ::testing::Test {
   std::shared_ptr<const Plan> plan = make_plan(make_config(config::Protocol::tcp, {9}), nullptr);
   SharedParts shared{plan->config};
   Shard shard{*plan, std::move(bind_addresses(plan->config.dns.listen, 1).front()), shared, log};
-  std::vector<std::size_t> committed;  // the upstreams at each commit; 0 where it was none
+  std::vector<std::size_t> committed;  // the number of upstreams at each commit; 0 if there was no generation
 };
 
 TEST_F(ShardCommitTest, WhatWasPreparedIsUsedOnce) {

@@ -89,7 +89,7 @@ bool eventually(const std::function<bool()>& holds) {
 
 config::Config make_config(config::Protocol protocol, const std::vector<std::uint16_t>& ports) {
   config::Config config;
-  // What a sanitizer takes of it for itself is not to count.
+  // The part of the memory that a sanitizer takes must not count.
   config.memory = std::size_t{4} << 30U;
   config.dns.listen = {{"127.0.0.1", 0}};
   config::Upstream upstream;
@@ -100,7 +100,7 @@ config::Config make_config(config::Protocol protocol, const std::vector<std::uin
     upstream.servers.push_back({.endpoint = {"127.0.0.1", port}, .tls_name = "dot.example", .pins = {}});
   config.upstreams = {upstream};
   config.routes = {{".", "public", {}}};
-  config.cache.size = 0;  // what the tests count is what reaches the server
+  config.cache.size = 0;  // the tests count queries that reach the server
   return config;
 }
 

@@ -1,5 +1,5 @@
 #pragma once
-// A whole shard in a thread of its own, between a test server and test clients on loopback.
+// A whole shard in its own thread, between a test server and test clients on loopback.
 
 #include <atomic>
 #include <functional>
@@ -24,7 +24,7 @@ namespace pillion::app::testing {
 class RecordingLog final : public runtime::Log {
  public:
   RecordingLog() : Log(runtime::LogLevel::debug) {}
-  /// Is there a line that has all of these parts?
+  /// True if a line has all of these parts.
   [[nodiscard]] bool has(const std::vector<std::string>& parts) const;
   [[nodiscard]] std::size_t count(const std::string& message) const;
 
@@ -35,10 +35,10 @@ class RecordingLog final : public runtime::Log {
   std::vector<std::string> lines_;
 };
 
-/// Starts at construction; drained without grace and joined at destruction.
+/// Starts at construction. The destructor drains it without grace and joins the thread.
 class ShardRunner {
  public:
-  /// `config` is used as it is; tests listen on port 0.
+  /// `config` is used unchanged. Tests listen on port 0.
   explicit ShardRunner(const config::Config& config);
   ~ShardRunner();
   ShardRunner(const ShardRunner&) = delete;
@@ -57,15 +57,15 @@ class ShardRunner {
   [[nodiscard]] const runtime::MemoryShares& memory() const { return shard_.memory(); }
   [[nodiscard]] std::uint64_t refused(server::Refusal refusal) const { return server().refused[refusal].value(); }
   [[nodiscard]] const RecordingLog& log() const { return log_; }
-  /// For what is thread-safe.
+  /// For thread-safe functions only.
   [[nodiscard]] Shard& shard() { return shard_; }
 
-  /// Calls `action` on the shard's thread and returns when it has been.
+  /// Calls `action` on the shard's thread, and returns after the call.
   void in_loop(const std::function<void()>& action);
-  /// Starts draining; `is_done()` when the shard has ended.
+  /// Starts the drain; is_done() becomes true when the shard has ended.
   void drain(const DrainTerms& terms);
   [[nodiscard]] bool is_done() const { return done_.load(); }
-  /// Answers that were thrown away at the end of the drain. To be called when it is done.
+  /// The number of answers that were discarded at the end of the drain. Call it after the drain.
   [[nodiscard]] std::uint64_t undelivered() const { return undelivered_.load(); }
 
  private:
@@ -80,19 +80,20 @@ class ShardRunner {
   std::thread thread_;
 };
 
-/// Looks again until `holds()` does; false where it does not within a bound that is far more than any test needs.
+/// Polls until `holds()` is true. False if it is not within a time far longer than any test needs.
 [[nodiscard]] bool eventually(const std::function<bool()>& holds);
 
-/// A configuration that asks `servers` (as "127.0.0.1:port" ports) and listens on a port of the kernel's choice.
+/// A configuration with the upstream servers 127.0.0.1:PORT for each of `servers`, which listens on a port of the
+/// kernel's choice.
 [[nodiscard]] config::Config make_config(config::Protocol protocol, const std::vector<std::uint16_t>& ports);
 
-/// A CA, a good server that it vouches for, and the configuration that trusts it.
+/// A CA, a server with a certificate of it, and a configuration that trusts it.
 class TlsSetup {
  public:
   TlsSetup() : TlsSetup(test::CertificateOptions{}) {}
   explicit TlsSetup(const test::CertificateOptions& certificate);
 
-  /// Of further servers with certificates of this CA.
+  /// Settings of further servers with certificates of this CA.
   [[nodiscard]] test::ServerOptions server_options(const test::CertificateOptions& certificate = {}) const;
 
   test::CertificateAuthority authority;
@@ -101,10 +102,10 @@ class TlsSetup {
   config::Config config;
 };
 
-/// What the server was asked for clients, in the order of its coming: not the loop probe, which comes when it will.
+/// The questions that the server got for clients, in order, without loop probes, which come at any time.
 [[nodiscard]] std::vector<test::ReceivedQuery> queries_of_clients(const test::DotServer& server);
 
-/// What a client sees of an answer.
+/// The parts of an answer that the tests compare.
 struct Seen {
   std::uint16_t rcode = 0;
   std::uint16_t answers = 0;
@@ -112,13 +113,13 @@ struct Seen {
 };
 [[nodiscard]] Seen read_answer(dns::Bytes message);
 
-/// Asks one question with EDNS on a connection of its own. Fails the test where there is no answer.
+/// Asks one question with EDNS on its own connection. Fails the test if there is no answer.
 [[nodiscard]] Seen ask(const ShardRunner& shard, std::string_view name, std::uint16_t type = dns::type::a);
 
 /// Sends `count` questions at once ("q0.example", …, ids from 0) on one connection.
 void send_many(test::StreamClient& client, std::size_t count, const std::string& prefix = "q");
-/// Reads that many answers; the ids that had NOERROR and an answer record. Fewer where the connection ended or time ran
-/// out.
+/// Reads that many answers. Returns the ids of those with NOERROR and an answer record; fewer if the connection ended
+/// or the time was over.
 [[nodiscard]] std::vector<std::uint16_t> receive_many(test::StreamClient& client, std::size_t count);
 
 }  // namespace pillion::app::testing

@@ -1,4 +1,4 @@
-// What a supervisor decides, and what it and its worker tell each other.
+// The decisions of a supervisor, and the messages between it and its worker.
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -38,7 +38,7 @@ TEST(RestartBackoff, BeginsAnewAfterAWorkerThatLived) {
   EXPECT_EQ(backoff.next(0ms), 40ms);
 }
 
-/// As waitpid(2) tells them.
+/// Statuses in the form of waitpid(2).
 constexpr int exited(int code) {
   return code << 8;
 }

@@ -40,7 +40,7 @@ constexpr std::array<const char*, calls> names{"epoll_wait", "epoll_ctl", "timer
 thread_local bool is_counted = false;
 std::array<std::atomic<std::size_t>, calls> counts{};
 
-/// Counts, and returns the function that `own` hides.
+/// Counts the call. Returns the function of the C library that `own` replaces.
 template <typename Function>
 Function* counted(Call call, Function* /*own*/) {
   const auto index = static_cast<std::size_t>(call);

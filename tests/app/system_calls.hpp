@@ -8,10 +8,10 @@
 
 namespace pillion::app::testing {
 
-/// Counts the calls of the calling thread from now on, and no other's. To be called by the thread that runs the loop.
+/// Counts only the calls of the calling thread, from now on. Call it on the thread that runs the loop.
 void count_my_system_calls();
 
-/// How often each was made, by name. The counted thread should have nothing to do.
+/// The number of calls, by name. The counted thread should be idle.
 [[nodiscard]] std::map<std::string, std::size_t> system_calls();
 
 }  // namespace pillion::app::testing

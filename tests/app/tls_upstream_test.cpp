@@ -1,4 +1,4 @@
-// The TLS side of the data path against a real TLS server: what is verified, what is sent, what becomes of sessions.
+// The TLS side of the data path against a real TLS server: verification, the data sent, and sessions.
 
 #include <array>
 #include <set>
@@ -70,7 +70,7 @@ TEST(TlsUpstream, RefusesTls12WhereTls13IsAsked) {
   EXPECT_EQ(setup.server.counters().queries, 0U);
 }
 
-/// A certificate that must not be accepted, and what the client is told.
+/// A certificate that must be refused, and the error that the client gets.
 struct BadCertificate {
   const char* name;
   Error error;
@@ -227,8 +227,8 @@ TEST_F(TlsPins, HoldOnResumedSessions) {
   EXPECT_EQ(shard.all_failures(), 0U);
 }
 
-/// The checks that OpenSSL does not make anew where a session is resumed are ours: here on a session that was made
-/// without pins.
+/// OpenSSL does not repeat some checks when a session is resumed, so that Pillion makes them: here for a session that
+/// was made without pins.
 TEST_F(TlsPins, AreCheckedOnASessionThatIsResumed) {
   config::Server pinned = setup.config.upstreams[0].servers[0];
   pinned.pins = {setup.authority.issue().pin()};
@@ -245,7 +245,7 @@ TEST_F(TlsPins, AreCheckedOnASessionThatIsResumed) {
     EXPECT_EQ(SSL_connect(ssl.get()), 1);
     const auto facts = identity.check(ssl.get());
     EXPECT_EQ(SSL_session_reused(ssl.get()) == 1, session != nullptr);
-    // TLS 1.3 sends the ticket behind the handshake: an answer brings it.
+    // TLS 1.3 sends the ticket after the handshake, with an answer.
     const auto query = test::framed(test::make_query("www.example", dns::type::a));
     std::array<std::uint8_t, 512> answer{};
     EXPECT_GT(SSL_write(ssl.get(), query.data(), static_cast<int>(query.size())), 0);

@@ -24,7 +24,7 @@ class TrimmerTest : public ::testing::Test {
   pillion::testing::HandTurned time;
   runtime::MemoryShares memory;
   int trims = 0;
-  int parts = 1;  // that it takes
+  int parts = 1;  // the number of calls that one trim takes
   Trimmer trimmer{time, memory, [this] { return ++trims % parts != 0; }};
 };
 

@@ -1,4 +1,4 @@
-// What servers and networks do to connections, and that no query is lost to it.
+// Faults of servers and networks on connections, by which no query is lost.
 
 #include <numeric>
 #include <set>
@@ -130,7 +130,7 @@ TEST_F(UpstreamFaults, RecordsThatWereTakenTogetherAreAllRead) {
   const auto asked = setup.server.queries().size();
   setup.server.release();
   expect_all(receive_many(client, 200), 200);
-  // Records that lie in OpenSSL's buffer are none that the socket tells of: the probe of the silence would bring them.
+  // The socket does not report records that are in OpenSSL's buffer. The probe of the silence would bring them.
   EXPECT_EQ(setup.server.queries().size(), asked);
 }
 
@@ -146,7 +146,7 @@ TEST_F(UpstreamFaults, AnswersLargerThanARecord) {
   }
 }
 
-/// Replies that answer nothing that was asked fail the query that they were meant for, and nothing else.
+/// Replies that match no question fail the query that they were meant for, and no other.
 class MismatchedReply : public UpstreamFaults, public ::testing::WithParamInterface<QueryFault::Reply> {};
 
 TEST_P(MismatchedReply, FailsItsQueryAloneAndIsCounted) {
@@ -195,7 +195,7 @@ TEST_F(UpstreamFaults, OneDroppedAnswerDoesNotEndTheConnection) {
   auto client = shard.connect();
   client.send_message(test::make_query("dropped.example", dns::type::a, {.id = 9999, .edns = true}));
   ASSERT_TRUE(setup.server.wait_for([](const Counters& seen) { return seen.queries >= 1; }));
-  // The others are answered all the while, until the dropped one's budget has run out.
+  // The other queries are answered until the time of the dropped one is over.
   std::optional<dns::Buffer> given_up;
   std::size_t answered = 0;
   while (!given_up) {
@@ -288,7 +288,7 @@ TEST_F(UpstreamFaults, AnswersOfEveryCodePass) {
   EXPECT_EQ(setup.server.counters().connections, 1U);
 }
 
-/// Two servers, the first of which is tried first.
+/// Two servers, of which the first is asked first.
 class TwoServers : public UpstreamFaults {
  protected:
   TwoServers() {

@@ -16,7 +16,7 @@ using ::testing::UnorderedElementsAre;
 
 class WatchedDirectoriesTest : public ::testing::Test {
  protected:
-  /// The names that matter, by directory beneath the temporary one.
+  /// The watched names, by directory below the temporary one.
   std::map<std::string, std::set<std::string, std::less<>>> names_for(const fs::path& file) {
     std::map<std::string, std::set<std::string, std::less<>>> names;
     for (const auto& [path, in_it] : watched_directories({&file, 1})) {
@@ -61,7 +61,7 @@ TEST_F(WatchedDirectoriesTest, FollowAbsoluteLinksAndThoseThatLeadUp) {
   fs::create_directory_symlink(root / "a/b", root / "c/link");
   fs::create_symlink("../../c/f", root / "a/b/up");
   EXPECT_EQ(names_for(root / "c/link/up"), (ByDirectory{{"c", {"link", "f"}}, {"a/b", {"up"}}}));
-  // `..` behind a link is above what the link leads to.
+  // `..` after a link is the directory above the target of the link.
   EXPECT_EQ(names_for(root / "c/link/../b/up"), names_for(root / "c/link/up"));
 }
 
@@ -96,8 +96,7 @@ TEST_F(WatchedDirectoriesTest, TheLastChangeIsThatOfALinkToo) {
   const auto link = root / "link";
   fs::create_symlink("f", link);
   const auto before = std::chrono::system_clock::now();
-  // Until the clock of file systems, which goes by ticks, has passed it, a change could not be told from what was
-  // before.
+  // File systems have a clock of ticks. Before its next tick, a change has the same time as the content before.
   while (config::file_time_now() <= before) continue;
   const auto between = config::file_time_now();
   const auto last = [&] { return last_change(watched_directories({&link, 1})); };

@@ -1,7 +1,7 @@
-// bare_forwarder: the floor that `make bench` measures Pillion against. The least that can stand between TCP clients
-// and one DNS-over-TLS connection on epoll and OpenSSL: new ids out, old ids back, one TLS record a turn, TCP_QUICKACK
-// re-armed after each read. It checks the upstream's certificate and nothing else, bounds nothing, and forgets its
-// queries when the upstream closes.
+// bare_forwarder: the floor to which `make bench` compares Pillion. It does the least work between TCP clients and one
+// DNS-over-TLS connection with epoll and OpenSSL: it replaces ids and restores them, writes one TLS record a turn, and
+// re-arms TCP_QUICKACK after each read. It only checks the upstream's certificate, has no limits, and drops its queries
+// when the upstream closes.
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,7 +44,7 @@ struct Options {
   std::string tls_name;
 };
 
-/// Who asked what now has one of our ids.
+/// The client and the id of a query that has been sent with another id.
 struct Asked {
   int client = -1;
   std::uint16_t id = 0;
@@ -69,7 +69,7 @@ class Forwarder {
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, SSL_free};
   Stream upstream_in_;
   Stream upstream_out_;
-  bool upstream_waits_ = false;  ///< for the socket to take more
+  bool upstream_waits_ = false;  ///< waits until the socket takes more data
   std::vector<Asked> asked_ = std::vector<Asked>(65536);
   std::uint16_t next_id_ = 0;
   std::vector<std::uint8_t> read_buffer_ = std::vector<std::uint8_t>(read_size);

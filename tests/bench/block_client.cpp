@@ -1,6 +1,6 @@
-// block_client: asks over TCP connections, each a block of queries at a time, which it writes as it is, again and
-// again; of the answers it only counts the bytes once the first block has shown how many there are. So it takes a tenth
-// of what dnsperf does, and leaves the processors to the program under measurement.
+// block_client: asks over TCP connections. Each connection repeatedly writes the same block of queries. The first block
+// shows how many bytes the answers have; later only the bytes are counted. So it takes a tenth of the CPU time of
+// dnsperf, and leaves the processors to the program under measurement.
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -27,7 +27,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds patience{5};
-/// Of a block and of its answers: what the sockets hold in any case, so that neither side waits for the other to read.
+/// The largest size of a block and of its answers: sockets hold so many bytes in any case, so that neither side waits
+/// for the other to read.
 constexpr std::size_t most_bytes = std::size_t{32} << 10U;
 
 struct Options {
@@ -39,7 +40,7 @@ struct Options {
   std::chrono::seconds length{};
 };
 
-/// A block of queries, each for the next of the names, and how many bytes its answers have.
+/// A block of queries, each for the next of the names, and the number of bytes of its answers.
 struct Block {
   std::size_t queries = 0;
   dns::Buffer bytes = {};
@@ -67,7 +68,7 @@ Block make_block(const Options& options) {
   return block;
 }
 
-/// One connection, which has either a part of a block to write or a part of its answers to read.
+/// One connection, which either writes a part of a block or reads a part of its answers.
 class Connection {
  public:
   Connection(const Options& options, const Block& block)
@@ -76,13 +77,13 @@ class Connection {
   [[nodiscard]] int descriptor() const { return socket_.get(); }
   [[nodiscard]] std::uint64_t blocks() const { return blocks_; }
 
-  /// Goes on until the kernel has no more for it.
+  /// Writes and reads until the socket would block.
   void proceed() {
     while (unread_ > 0 ? read() : write()) continue;
   }
 
  private:
-  /// False where that would wait.
+  /// False if the socket would block.
   bool write() {
     const auto size = ::send(descriptor(), block_.bytes.data() + written_, block_.bytes.size() - written_,
                              MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -1,6 +1,6 @@
 #pragma once
-// The client side that the benchmark's floors share: TCP clients of one epoll loop, their whole messages, and their
-// answers gathered until the end of the loop's turn. Nothing is bounded or timed out.
+// The client side of the benchmark's floors: TCP clients of one epoll loop, their whole messages, and their answers,
+// which are gathered until the end of the loop's turn. It has neither limits nor timeouts.
 
 #include <cstddef>
 #include <cstdint>
@@ -51,16 +51,16 @@ class Clients {
 
   [[nodiscard]] int listener() const { return listener_.get(); }
   void accept_all();
-  /// Reads once and calls `visit` with each whole message. A client that closed is forgotten.
+  /// Reads once and calls `visit` with each whole message. Removes a client that has closed.
   template <typename Visit>
   void read(int descriptor, Visit visit) {
     if (auto* in = receive(descriptor)) in->take_messages(visit);
   }
-  /// Where the client's next answer goes, to leave at `flush`; nullptr where it is gone.
+  /// The buffer for the client's next answer, which flush() sends; nullptr if the client is gone.
   [[nodiscard]] Stream* answers_to(int descriptor);
-  /// Its socket takes more.
+  /// The client's socket takes more data.
   void writable(int descriptor) { answered_.push_back(descriptor); }
-  /// At the end of a turn: sends what has been answered.
+  /// Sends the answers, at the end of a turn.
   void flush();
 
  private:
@@ -68,10 +68,10 @@ class Clients {
     FileDescriptor socket;
     Stream in = {};
     Stream out = {};
-    bool waits = false;  ///< for the socket to take more
+    bool waits = false;  ///< waits until the socket takes more data
   };
 
-  /// What has arrived and was not yet consumed; nullptr where nothing came.
+  /// The data that has arrived and was not consumed; nullptr if there is none.
   Stream* receive(int descriptor);
   void flush(int descriptor);
 

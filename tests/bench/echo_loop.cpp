@@ -1,6 +1,6 @@
-// echo_loop: the floor that `make bench` measures cached answers against. The least that can stand between DNS clients
-// and an answer on epoll: each query goes back as it came, with the QR bit set; over TCP all whole messages of a read
-// in one write, over UDP by recvmmsg and sendmmsg. It looks at nothing but the length.
+// echo_loop: the floor to which `make bench` compares cached answers. It does the least work for an answer with epoll:
+// it returns each query with the QR bit set, over TCP all whole messages of a read in one write, over UDP by recvmmsg
+// and sendmmsg. It only reads the length.
 
 #include <errno.h>
 #include <signal.h>
@@ -49,7 +49,7 @@ class Datagrams {
   static constexpr std::size_t batch = 64;
   static constexpr std::size_t datagram_size = 4096;
 
-  /// Returns how many it received.
+  /// Returns the number of received datagrams.
   std::size_t echo_batch() {
     for (std::size_t i = 0; i < batch; ++i) {
       messages_[i].msg_hdr.msg_namelen = sizeof(sockaddr_storage);
@@ -62,7 +62,7 @@ class Datagrams {
       parts_[i].iov_len = messages_[i].msg_len;
       bytes_[i][2] |= static_cast<std::uint8_t>(dns::flag::qr >> 8U);
     }
-    // What the socket does not take is lost, as UDP may.
+    // UDP may lose datagrams: those that the socket does not take are dropped.
     ::sendmmsg(socket_.get(), messages_.data(), static_cast<unsigned>(count), 0);
     return count;
   }

@@ -1,5 +1,5 @@
-// isolated_client: asks one query at a time over one TCP connection, each when the answer before has come, and says how
-// long each took. dnsperf cannot be used for this: with one query outstanding it waits for its own timers now and then.
+// isolated_client: sends one query at a time over one TCP connection, and prints how long each took. dnsperf is no
+// alternative: with one query outstanding it waits for its own timers at times.
 
 #include <algorithm>
 #include <chrono>

@@ -1,4 +1,4 @@
-// Which replies are kept, as what, and for how long.
+// Which replies the cache keeps, as which kind, and for how long.
 
 #include "cache/admission.hpp"
 
@@ -186,7 +186,7 @@ TEST(Admission, OnlyWhatWasAsked) {
 }
 
 TEST(Admission, Rfc1035ARepliesOwnRdSaysNothing) {
-  // Some servers do not copy it; that the query had it is what counts.
+  // Some servers do not copy the bit. The query's bit decides.
   auto reply = www_reply();
   EXPECT_TRUE(admitted(www, reply.set_u16(2, dns::flag::qr | dns::flag::ra).bytes()));
 }

@@ -1,4 +1,4 @@
-// A hit allocates nothing, and memory does not grow. This program counts what operator new gives and gets back.
+// A hit allocates nothing, and memory does not grow. This program counts the calls of operator new and delete.
 
 #include <cstdlib>
 #include <new>
@@ -11,7 +11,7 @@
 
 namespace {
 std::size_t allocations = 0;  // of the only thread that there is
-std::size_t allocated = 0;    // bytes that are not given back
+std::size_t allocated = 0;    // bytes that are not freed
 
 void give_back(void* memory) noexcept {
   allocated -= malloc_usable_size(memory);

@@ -1,4 +1,4 @@
-// What a hit sends: the stored bytes, patched for this client and this moment.
+// The answer of a hit: the stored bytes, changed for this client and this time.
 
 #include <gmock/gmock.h>
 
@@ -145,8 +145,7 @@ TEST(Answer, Rfc6840AuthenticDataIsForThoseWhoAskForIt) {
   EXPECT_TRUE(has_ad({.dnssec_ok = true}));
 }
 
-// The records of a denial that real servers send: names compressed against the question and against each other, with
-// and without DNSSEC.
+// Denials of real servers, with and without DNSSEC: their names are compressed against the question and each other.
 TEST(Answer, Rfc8020NamesBeneathKeepTheRecordsThoughTheQuestionIsLonger) {
   const auto soa = soa_rdata(joined({label_of("ns"), pointer_to(to_question + 5)}),
                              joined({label_of("root"), pointer_to(to_question + 5)}), 60);
@@ -238,7 +237,7 @@ TEST(Answer, AddressesBeginWithTheOneWhoseTurnItIs) {
 }
 
 TEST(Answer, OnlyAddressesOfOneOwnerChangePlaces) {
-  // Owners that end alike, and addresses of another class, which may be of any size.
+  // Owner names with equal ends, and addresses of another class, which may have any size.
   Harness harness;
   const auto set_of = [](const MessageBuilder& reply, std::uint16_t rr_type) {
     Preparation prepared(0x5eed);

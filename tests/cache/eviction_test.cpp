@@ -1,4 +1,4 @@
-// What is dropped when there is no room, and a store held to a plain map under random use.
+// Entries that are removed to make room, and a comparison of the store with a plain map under random use.
 
 #include <map>
 #include <random>
@@ -51,14 +51,14 @@ TEST(Eviction, NamesAskedOnceDoNotDisplaceThoseAskedAgain) {
   EXPECT_GT(harness.store.metrics().evictions.value(), 15'000U);
 }
 
-// A store that is full of names of which each was asked once.
+// A store full of names, each of which was asked for once.
 class Full : public ::testing::Test {
  protected:
   void SetUp() override { flood(2000); }
   void flood(int names) {
     for (const int end = next_ + names; next_ < end; ++next_) insert_numbered(harness_, next_);
   }
-  /// Enough names to push everything out of the queue on probation, and fewer than are remembered.
+  /// Enough names to remove everything from the probation queue, and fewer than the ghosts remember.
   void flood_probation() { flood(150); }
   [[nodiscard]] Freshness freshness(int number) { return harness_.freshness(Query(numbered(number))); }
 
@@ -122,8 +122,8 @@ TEST(Eviction, ExpiredEntriesAreCountedApart) {
   EXPECT_EQ(harness.store.metrics().expired.value(), 300U);
 }
 
-// Everything that the store says is held to what it was told last. `Model` knows nothing of eviction, so that a miss is
-// always allowed where there is no room, and never where there is.
+// Compares each answer of the store with the last insertion. `Model` has no eviction: a miss is allowed if the store is
+// full, and never otherwise.
 class Model {
  public:
   Model(const Settings& settings, int names, std::uint32_t seed)
@@ -148,7 +148,7 @@ class Model {
 
  private:
   struct Known {
-    std::size_t addresses = 0;  // the last byte of the address tells the insertion, too
+    std::size_t addresses = 0;  // the last byte of the address identifies the insertion too
     std::uint8_t mark = 0;
     double expires = -1000;
     bool failure = false;
@@ -163,7 +163,7 @@ class Model {
     if (random_() % 10 == 0) {
       harness_.insert_failure(query, {});
       const bool usable = !known.failure && time_ < known.expires + static_cast<double>(stale_);
-      // What was dropped is not there to be kept.
+      // An entry that was removed cannot be kept.
       if (usable && harness_.store.lookup_stale(query.key(), harness_.now).entry->kind() != Kind::failure) return;
       known = {.addresses = 0, .mark = 0, .expires = time_ + 5, .failure = true};
       return;
@@ -194,7 +194,7 @@ class Model {
     }
   }
 
-  // The gauges tell what can be found: looked up at the beginning of time, when nothing had expired.
+  // The gauges count entries that can be found: the lookups are at the start, when nothing has expired.
   void count_entries() {
     int found = 0;
     for (int i = 0; i < names_; ++i) {

@@ -1,5 +1,5 @@
 #pragma once
-// Queries and replies for the cache's tests, and a store whose clock is turned by hand.
+// Queries and replies for the tests of the cache, and a store with hand-turned time.
 
 #include <string_view>
 #include <vector>
@@ -22,7 +22,7 @@ using dns::testing::pointer_to;
 using dns::testing::Section;
 
 inline constexpr auto reply_flags = static_cast<std::uint16_t>(dns::flag::qr | dns::flag::rd | dns::flag::ra);
-inline constexpr auto to_question = dns::header_size;  // where the question's name stands
+inline constexpr auto to_question = dns::header_size;  // offset of the question's name
 
 struct QueryOptions {
   std::uint16_t type = dns::type::a;
@@ -98,18 +98,18 @@ class Harness {
     EXPECT_TRUE(prepared_.prepare(query.key(), dns::MessageView::parse(reply).value(), settings_));
     return store.insert(query.key(), prepared_, denial, now);
   }
-  /// A failure of our own to get an answer.
+  /// A failure of Pillion to get an answer.
   void insert_failure(const Query& query, const dns::ExtendedError& error) {
     prepared_.prepare_failure(query.key(), error, settings_);
     EXPECT_EQ(store.insert(query.key(), prepared_, Denial::tree, now), Kind::failure);
   }
-  /// The answer to `query`, which must be found.
+  /// The answer to `query`, which must be in the cache.
   Buffer answer(const Query& query) {
     Buffer out;
     append_answer(*store.lookup_stale(query.key(), now).entry, query.view(), now, rotation, out);
     return out;
   }
-  /// The TTLs in that answer.
+  /// The TTLs in the answer.
   std::vector<std::uint32_t> ttls(const Query& query) {
     std::vector<std::uint32_t> all;
     const auto bytes = answer(query);

@@ -1,4 +1,4 @@
-// When an answer is to be asked for before it expires, and what is counted.
+// When an answer is asked for before it expires, and the counters.
 
 #include <gmock/gmock.h>
 
@@ -16,10 +16,10 @@ TEST(Prefetch, DueForPopularAnswersInTheLastTenth) {
   EXPECT_FALSE(harness.lookup(www).prefetch_due);
   harness.at(90);
   EXPECT_TRUE(harness.lookup(www).prefetch_due);
-  EXPECT_TRUE(harness.lookup(www).prefetch_due);  // until it is said to be asked for
+  EXPECT_TRUE(harness.lookup(www).prefetch_due);  // until the store is told that the query is under way
   harness.store.mark_refreshing(www.key());
   EXPECT_FALSE(harness.lookup(www).prefetch_due);
-  // The answer comes: popularity has to be shown again.
+  // The answer comes: the name must prove popular again.
   ASSERT_TRUE(harness.insert(www, address_reply("www.example", 100)));
   harness.at(185);
   EXPECT_FALSE(harness.lookup(www).prefetch_due);
@@ -77,7 +77,7 @@ TEST(CacheMetrics, CountWhatHappened) {
   EXPECT_EQ(harness.freshness(www), Freshness::stale);  // the upstream is asked
   EXPECT_EQ(metrics.misses.value(), 2U);
   EXPECT_EQ(metrics.stale.value(), 0U);
-  EXPECT_EQ(harness.store.lookup_stale(www.key(), harness.now).freshness, Freshness::stale);  // in vain
+  EXPECT_EQ(harness.store.lookup_stale(www.key(), harness.now).freshness, Freshness::stale);  // without an answer
   EXPECT_EQ(metrics.stale.value(), 1U);
   harness.insert_failure(www, network_failure);
   EXPECT_TRUE(harness.lookup(www).failed_recently);  // answered at once

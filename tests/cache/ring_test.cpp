@@ -21,7 +21,7 @@ TEST(Ring, BlocksFollowEachOtherAndAreReusedInOrder) {
   EXPECT_FALSE(ring.fits(3));
   EXPECT_EQ(ring.oldest(), 100U);
   ring.pop(4);
-  EXPECT_TRUE(ring.fits(4));      // around the end
+  EXPECT_TRUE(ring.fits(4));      // wraps around the end
   EXPECT_EQ(ring.push(3), 100U);  // leaves the two units at the end unused
   EXPECT_FALSE(ring.fits(2));
   EXPECT_EQ(ring.oldest(), 104U);
@@ -34,7 +34,7 @@ TEST(Ring, BlocksFollowEachOtherAndAreReusedInOrder) {
   EXPECT_EQ(ring.push(10), 100U);
 }
 
-// Blocks never overlap, stay inside, and a block that was taken from the front can be put at the back.
+// Blocks do not overlap and stay inside. A block that was taken from the front can be appended.
 TEST(Ring, RandomOperationsKeepBlocksApart) {
   constexpr std::uint32_t begin = 7, capacity = 64;
   std::mt19937 random(1);
@@ -75,7 +75,7 @@ TEST(Ghosts, RememberTheLastOfEachBucketOnce) {
   const auto hash_of_number = [](std::uint32_t number) { return number << 20U; };
   EXPECT_FALSE(ghosts.take(hash_of_number(1)));
   for (std::uint32_t i = 1; i <= 9; ++i) ghosts.add(hash_of_number(i));
-  EXPECT_FALSE(ghosts.take(hash_of_number(1)));  // the oldest of nine has been forgotten
+  EXPECT_FALSE(ghosts.take(hash_of_number(1)));  // the oldest of nine is no longer known
   EXPECT_TRUE(ghosts.take(hash_of_number(2)));
   EXPECT_FALSE(ghosts.take(hash_of_number(2)));
   EXPECT_TRUE(ghosts.take(hash_of_number(9)));

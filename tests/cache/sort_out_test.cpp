@@ -1,4 +1,4 @@
-// What becomes of entries whose names are answered elsewhere from now on.
+// Entries whose names have another route from now on.
 
 #include <algorithm>
 #include <string>
@@ -18,7 +18,7 @@ using testing::Query;
 
 constexpr std::uint32_t ttl = 300;
 
-/// Many more names than the smallest cache has buckets, so that chains are long; as many as it holds are left.
+/// Many more names than the smallest cache has buckets, so that chains are long. The cache keeps as many as fit.
 void fill(Harness& harness, int count) {
   for (int i = 0; i < count; ++i) {
     const auto name = "n" + std::to_string(i) + ".example";
@@ -91,7 +91,7 @@ TEST(SortOut, CountersAreRightAtOnceAndTheRoomIsUsedAgain) {
   harness.store.sort_out([](dns::Bytes, Kind, bool) { return Fate::dropped; });
   EXPECT_EQ(harness.store.metrics().entries.value(), 0);
   EXPECT_EQ(harness.store.metrics().bytes.value(), 0);
-  // The blocks of what was dropped leave with their queue, and are not counted a second time.
+  // The blocks of dropped entries are freed with their queue, and are not counted twice.
   fill(harness, 50'000);
   EXPECT_GT(harness.store.metrics().entries.value(), 0);
   EXPECT_LE(harness.store.metrics().bytes.value(), static_cast<double>(harness.store.memory()));

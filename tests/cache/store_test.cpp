@@ -1,4 +1,4 @@
-// What is found when: freshness, staleness, failures, denials.
+// Lookups over time: fresh and stale answers, failures, denials.
 
 #include "cache/store.hpp"
 
@@ -207,14 +207,14 @@ TEST(Store, Rfc8020AnAnswerBeneathEndsTheDenial) {
 
 TEST(Store, TheNewestWordOnANameCounts) {
   Harness harness;
-  // An address, still fresh when the name is said to be gone.
+  // An address that is still fresh when a reply denies the name.
   ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
   ASSERT_TRUE(harness.insert(www, negative_reply("www.example", rcode::nxdomain, 30, 30)));
   EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::nxdomain);
   harness.at(31);
   EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::nxdomain);
   EXPECT_EQ(harness.freshness(www), Freshness::stale);
-  // And back again.
+  // The other way round.
   ASSERT_TRUE(harness.insert(www, address_reply("www.example", 60)));
   EXPECT_EQ(harness.lookup(www).entry->kind(), Kind::positive);
   EXPECT_EQ(harness.freshness(Query("www.example", {.type = type::aaaa})), Freshness::miss);

@@ -37,7 +37,7 @@ Result pillion(const std::vector<std::string>& args) {
   return {.exit_code = exit_code, .out = out.str(), .err = err.str()};
 }
 
-/// Of this process only: the tests of a program run side by side.
+/// A path of this process, since tests of one program run at the same time.
 std::string write_file(const std::string& name, const std::string& text) {
   const auto path = testing::TempDir() + "pillion-cli-" + std::to_string(::getpid()) + "-" + name;
   std::ofstream(path) << text;

@@ -1,4 +1,4 @@
-// `pillion query` against a server that says what each test tells it to.
+// `pillion query` against a server whose replies each test chooses.
 
 #include <array>
 #include <functional>
@@ -33,10 +33,10 @@ using testing::IsEmpty;
 using testing::StartsWith;
 
 using Messages = std::vector<dns::Buffer>;
-/// Makes the messages that go back for a query, in order; none closes a TCP connection.
+/// Makes the replies to a query, in order. No reply: the server closes the TCP connection.
 using Answers = std::function<Messages(dns::Bytes query)>;
 
-/// Serves one query over each of UDP and TCP, on a port of its own on loopback.
+/// Serves one query over UDP and one over TCP, on its own port on loopback.
 class Server {
  public:
   Server(Answers over_udp, Answers over_tcp) : over_udp_(std::move(over_udp)), over_tcp_(std::move(over_tcp)) {
@@ -73,7 +73,7 @@ class Server {
   [[nodiscard]] std::string endpoint() const { return "127.0.0.1:" + std::to_string(port_); }
 
  private:
-  /// The kernel's choice for UDP may be taken for TCP: then it chooses again.
+  /// The port that the kernel chooses for UDP may be in use for TCP. Then it chooses again.
   void bind() {
     for (boost::system::error_code error = asio::error::address_in_use; error;) {
       udp_ = udp::socket(io_, udp::endpoint(asio::ip::address_v4::loopback(), 0));
@@ -277,7 +277,7 @@ TEST(Query, AnAnswerWithoutTheRecordIsAFailureWhereOneIsRequired) {
     EXPECT_THAT(result.out, StartsWith(";; ")) << "what there is, is printed";
     EXPECT_THAT(result.err, HasSubstr("has no record of type A\n"));
   }
-  // An alias alone, whose target has no address.
+  // Only an alias, whose target has no address.
   const auto alias = ask([](dns::Bytes asked) {
     auto message = address_answer(asked);
     dns::write_u16(message, dns::MessageView::parse(asked)->question_end() + 2, dns::type::cname);
@@ -311,7 +311,7 @@ TEST(Query, AnotherMessageOverTcpIsNoAnswer) {
 }
 
 TEST(Query, ARefusedConnectionIsNoAnswer) {
-  // Bound without listening: nobody else gets the port, and nobody answers on it.
+  // A bound socket that does not listen: no other program gets the port, and nothing answers.
   asio::io_context io;
   tcp::acceptor unheard(io, tcp::v4());
   unheard.bind({asio::ip::address_v4::loopback(), 0});

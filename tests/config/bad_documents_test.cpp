@@ -49,7 +49,7 @@ TEST_P(BadDocuments, AreRefusedWithEveryFault) {
     const auto config = parse_config(document.yaml, "f.yaml").config;
     FAIL() << "accepted as\n" << to_yaml(config, false);
   } catch (const ConfigError& error) {
-    // yaml-cpp says since 0.8 which anchor it is.
+    // Since 0.8 yaml-cpp names the anchor.
     static const std::regex anchor("(anchor is not defined): \\w+");
     EXPECT_EQ(std::regex_replace(error.what(), anchor, "$1"), document.faults);
   }

@@ -141,7 +141,7 @@ TEST(Difference, OfVeryManyLinesCountsThoseThatComeTwice) {
   const auto before = with_records(2000, [](std::size_t i) { return i < 1000 ? "a A 192.0.2.1" : address_record(i); });
   const auto after = with_records(2000, [](std::size_t i) { return i < 1001 ? address_record(i) : "a A 192.0.2.1"; });
   const auto lines = difference(before, after);
-  // One of a thousand that are alike and 999 others went, 1,000 came.
+  // One of a thousand equal lines and 999 others are removed, and 1,000 are added.
   EXPECT_EQ(lines.back(), "... and 1900 more");
 }
 
@@ -193,7 +193,7 @@ std::size_t edits(const std::string& a, const std::string& b) {
 }
 
 TEST(Difference, OfAllShortTextsIsShortestAndLeadsFromOneToTheOther) {
-  // Every text of at most five lines, of which there are three kinds.
+  // Every text of at most five lines of three kinds.
   std::vector<std::string> texts{""};
   for (std::size_t i = 0; texts[i].size() < 5; ++i) {
     for (const char kind : {'a', 'b', 'c'}) texts.push_back(texts[i] + kind);

@@ -1,5 +1,5 @@
 #pragma once
-// What is wrong with a configuration.
+// The faults of a configuration.
 
 #include <string>
 

@@ -1,5 +1,5 @@
 #pragma once
-// A file that does for every key that names a PEM file.
+// A file that is valid for every key that names a PEM file.
 
 #include <string>
 
@@ -7,7 +7,7 @@
 
 namespace pillion::config {
 
-/// PEM of a client's certificate, its key, and the root that has signed it.
+/// PEM of a client's certificate, of its key, and of the root that has signed it.
 inline std::string pem_of_everything() {
   const test::CertificateAuthority authority;
   const auto identity = authority.issue();

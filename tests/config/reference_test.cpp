@@ -1,5 +1,5 @@
-// The configuration reference of deploy/CONFIGURATION.md, the key table and the reader say the same: every key, its
-// default, its range and an example.
+// The reference in deploy/CONFIGURATION.md, the key table and the reader agree: on every key, its default, its range
+// and an example.
 
 #include <algorithm>
 #include <array>
@@ -64,7 +64,7 @@ std::vector<Row> read_reference() {
   return rows;
 }
 
-/// The keys that hold a value.
+/// The keys that have a value.
 std::vector<KeySpec> value_keys() {
   std::vector<KeySpec> values;
   std::ranges::copy_if(keys(), std::back_inserter(values),
@@ -72,7 +72,7 @@ std::vector<KeySpec> value_keys() {
   return values;
 }
 
-/// A document that is right but for what `value`, in YAML, makes of the key at `path`.
+/// A document that is valid except possibly for the key at `path`, which is `value` in YAML.
 std::string document_with(const std::string& path, const std::string& value) {
   const auto upstream = "upstreams.NAME."s;
   const auto server = upstream + "servers[].";
@@ -95,7 +95,7 @@ std::string document_with(const std::string& path, const std::string& value) {
   if (path == "cache.min_ttl") return "cache: {max_ttl: 720h, min_ttl: " + value + "}";
   if (path == "drain_min") return "{drain_timeout: 1h, drain_min: " + value + "}";
   if (path == "routes") {
-    // Upstreams of the examples' names, each with its route.
+    // The upstreams that the examples name, each with a route.
     const auto cluster = value.find("upstream: cluster") == std::string::npos
                              ? ""s
                              : R"(, cluster: {protocol: udp, servers: [{address: "192.0.2.2:53"}]})"s;
@@ -107,7 +107,7 @@ std::string document_with(const std::string& path, const std::string& value) {
   return dot == std::string::npos ? path + ": " + value : path.substr(0, dot) + ": {" + name + ": " + value + "}";
 }
 
-/// What the reader says against this value; empty where it takes it.
+/// The faults that the reader finds in this value; empty if it accepts it.
 std::string faults_of(const KeySpec& known, const std::string& value) {
   const auto yaml = document_with(std::string(known.path), value);
   try {
@@ -118,7 +118,7 @@ std::string faults_of(const KeySpec& known, const std::string& value) {
   }
 }
 
-/// The value in one line, however it was written.
+/// The value on one line, in a canonical form.
 std::string dump(YAML::Node node) {
   node.SetStyle(YAML::EmitterStyle::Flow);
   return YAML::Dump(node);
@@ -129,13 +129,13 @@ std::string effective_value(const std::string& path) {
   const bool of_upstream = path.starts_with("upstreams.");
   auto config =
       of_upstream ? parse_config(document_with("upstreams.NAME.padding", "128"), "f.yaml").config : default_config();
-  // A search list that is off is printed without its keys.
+  // If the search list is off, it is printed without its keys.
   if (path == "search.ndots") config.search.domains = {"a.example"};
   auto node = YAML::Load(to_yaml(config, false));
   for (std::size_t start = 0; start <= path.size();) {
     const auto end = std::min(path.find('.', start), path.size());
     const auto name = path.substr(start, end - start);
-    // Assigning to a node changes what it means for all that share it; reset only turns this handle elsewhere.
+    // An assignment to a node changes it for all handles. reset() only changes this handle.
     if (name.ends_with("[]")) {
       node.reset(node[name.substr(0, name.size() - 2)][0]);
     } else {
@@ -156,7 +156,7 @@ TEST(Reference, HasARowForEveryKeyInOrder) {
 
 TEST(Reference, GivesTheDefaultsAndRangesOfTheKeyTable) {
   for (const auto& row : read_reference()) {
-    if (std::ranges::find(keys(), row.key, &KeySpec::path) == keys().end()) continue;  // the test above says so
+    if (std::ranges::find(keys(), row.key, &KeySpec::path) == keys().end()) continue;  // as the test above requires
     const auto& known = key(row.key);
     const auto expected = known.optional               ? "none"s
                           : known.default_text.empty() ? "required"s
@@ -171,7 +171,7 @@ TEST(Reference, GivesExamplesThatTheReaderTakes) {
   for (const auto& row : read_reference()) {
     if (std::ranges::find(keys(), row.key, &KeySpec::path) == keys().end()) continue;
     const auto& known = key(row.key);
-    // The files of the examples are not on every machine.
+    // The files that the examples name do not exist on every machine.
     const bool names_a_file = known.description.starts_with("the path of a readable");
     if (names_a_file) {
       EXPECT_TRUE(row.example.starts_with('/')) << row.key;
@@ -180,7 +180,7 @@ TEST(Reference, GivesExamplesThatTheReaderTakes) {
   }
 }
 
-/// The blocks of YAML in deploy/CONFIGURATION.md, whole documents that people copy.
+/// The blocks of YAML in deploy/CONFIGURATION.md: whole documents, which people copy.
 std::vector<std::string> read_yaml_blocks() {
   std::ifstream file(PILLION_SOURCE_DIR "/deploy/CONFIGURATION.md");
   std::vector<std::string> blocks;

@@ -1,4 +1,4 @@
-// What a resolv.conf says about the search list, as resolv.conf(5) and the C libraries have it.
+// The search list of a resolv.conf, by the rules of resolv.conf(5) and the C libraries.
 
 #include "config/resolv_conf.hpp"
 
@@ -14,14 +14,14 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-/// Of a text in which nothing is skipped.
+/// The search list of a text in which nothing is skipped.
 Search search_of(std::string_view text) {
   const auto conf = parse_resolv_conf(text);
   EXPECT_THAT(conf.skipped, IsEmpty()) << text;
   return conf.search;
 }
 
-/// "LINE: WHY" of what is skipped.
+/// "LINE: REASON" of each skipped part.
 std::vector<std::string> skipped_of(std::string_view text) {
   std::vector<std::string> skipped;
   for (const auto& [line, reason] : parse_resolv_conf(text).skipped)

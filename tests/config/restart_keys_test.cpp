@@ -14,7 +14,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-/// What a reload applies; a mapping stands for the keys that it holds.
+/// The keys that a reload applies. A mapping stands for its keys.
 constexpr std::array reloadable{
     "dns.listen",
     "dns.idle_timeout",

@@ -1,4 +1,4 @@
-// What the PEM files of `tls` may hold, and what is made of it.
+// The content of the PEM files of `tls`, and its use.
 
 #include "config/tls_files.hpp"
 
@@ -37,7 +37,7 @@ std::vector<std::pair<std::string, CaUse>> uses_in(const std::string& pem) {
   return uses;
 }
 
-/// What is wrong with a ca_file, without its name.
+/// The fault of a ca_file, without its name.
 std::string fault_in(const std::string& pem) {
   const TemporaryFile file(pem);
   const auto certificates = read_ca_file(file.path());

@@ -74,7 +74,7 @@ TEST(TlsGroups, AKeyShareOfAClassicalGroupGoesBesideThatOfAPostQuantumOne) {
   const std::vector<std::string> both{"X25519MLKEM768", "SecP256r1MLKEM768", "P-256", "X25519"};
   EXPECT_EQ(to_openssl_list(both), has_hybrid ? "*X25519MLKEM768:SecP256r1MLKEM768:*P-256:X25519"
                                               : "X25519MLKEM768:SecP256r1MLKEM768:P-256:X25519");
-  // The first of a list gets one by itself.
+  // OpenSSL makes a key share of the first group by default.
   const std::vector<std::string> classical{"X25519", "P-256"};
   EXPECT_EQ(to_openssl_list(classical), "X25519:P-256");
 }

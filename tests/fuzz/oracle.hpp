@@ -19,7 +19,7 @@ struct LdnsFree {
 using LdnsPacket = std::unique_ptr<ldns_pkt, LdnsFree>;
 using LdnsRecord = std::unique_ptr<ldns_rr, LdnsFree>;
 
-/// The whole message as ldns reads it; null where it refuses.
+/// The whole message as ldns reads it; null if it refuses.
 [[nodiscard]] LdnsPacket read_packet(dns::Bytes message);
 
 /// One question or record as ldns reads it, and where it ends.
@@ -29,11 +29,11 @@ struct OracleRecord {
   std::size_t end = 0;
 };
 
-/// The record at `offset`; its pointer is null where ldns refuses, or leaves bytes of the rdata over (it would then go
+/// The record at `offset`; its pointer is null if ldns refuses, or leaves bytes of the rdata over (it would then go
 /// on in the midst of them).
 [[nodiscard]] OracleRecord read_record(dns::Bytes message, std::size_t offset, ldns_pkt_section section);
 
-/// All questions and records in order, read one by one, so that OPT and TSIG stand among them; nullopt where ldns
+/// All questions and records in order, read one by one, so that OPT and TSIG stand among them; nullopt if ldns
 /// refuses one.
 [[nodiscard]] std::optional<std::vector<OracleRecord>> read_records(dns::Bytes message);
 

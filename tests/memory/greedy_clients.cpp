@@ -140,7 +140,7 @@ class Connection {
     const auto kind = shared_.options.kind;
     return kind != Kind::bursts && kind != Kind::unread && kind != Kind::halves;
   }
-  /// How many queries are kept in flight; 0 where what is sent first is all.
+  /// How many queries are kept in flight; 0 if what is sent first is all.
   [[nodiscard]] std::size_t wanted_in_flight() const {
     switch (shared_.options.kind) {
       case Kind::unanswered:
@@ -217,7 +217,7 @@ class Connection {
     }
   }
 
-  /// Sends until the socket takes no more; false where the connection is over.
+  /// Sends until the socket takes no more; false if the connection is over.
   bool send() {
     for (;;) {
       if (sent_ == out_.size()) {
@@ -233,7 +233,7 @@ class Connection {
     }
   }
 
-  /// Reads all that is there and counts the answers; false where the connection is over.
+  /// Reads all that is there and counts the answers; false if the connection is over.
   bool receive() {
     static std::array<std::uint8_t, read_size> buffer;
     for (;;) {

@@ -26,7 +26,7 @@ SearchList pods_list(unsigned ndots = 5) {
   return list_of({"default.svc.cluster.local", "svc.cluster.local", "cluster.local", "corp.example"}, ndots);
 }
 
-// "" where there is no walk; else the base in presentation form.
+// "" if there is no walk; else the base in presentation form.
 std::string base_text(const SearchList& list, std::string_view name, std::uint16_t type = dns::type::a) {
   const auto wire = name_of(name);
   const auto base = list.base_of(wire, type);

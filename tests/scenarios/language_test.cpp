@@ -11,7 +11,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-/// What a file of one scenario with these lines fails with; "" where it holds. Line 1 is the scenario's head.
+/// What a file of one scenario with these lines fails with; "" if it holds. Line 1 is the scenario's head.
 std::string failure_of(const std::string& lines, const std::string& head = "scenario \"name\" RFC 1035 3.2.1") {
   try {
     for (const auto& scenario : read_scenarios(head + "\n" + lines, "f.txt")) play(scenario);

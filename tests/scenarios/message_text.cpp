@@ -163,7 +163,7 @@ std::string sections_text(const std::array<std::vector<std::string>, 3>& all) {
   return text.empty() ? text : ":" + text;
 }
 
-// Where in the question's name `owner` stands, as its end; nullopt where it does not.
+// Where in the question's name `owner` stands, as its end; nullopt if it does not.
 std::optional<std::size_t> place_in(dns::Bytes name, dns::Bytes owner) {
   for (std::size_t at = 0; name.size() - at >= owner.size() && owner.size() > 1; at += std::size_t{name[at]} + 1) {
     if (dns::equal_names(name.subspan(at), owner)) return dns::header_size + at;

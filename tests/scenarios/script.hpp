@@ -35,7 +35,7 @@ struct Scenario {
   std::vector<Statement> statements;
 };
 
-/// Reads the scenarios of one file. Throws Error where a quote is open, a name or a reference is missing, or a
+/// Reads the scenarios of one file. Throws Error if a quote is open, a name or a reference is missing, or a
 /// statement stands before the first scenario.
 [[nodiscard]] std::vector<Scenario> read_scenarios(std::string_view text, const std::string& file);
 
@@ -50,12 +50,12 @@ class Words {
   explicit Words(const Statement& statement) : statement_(statement) {}
 
   [[nodiscard]] bool empty() const { return next_ == statement_.words.size(); }
-  /// The next word, or one of those after it; "" where there is none.
+  /// The next word, or one of those after it; "" if there is none.
   [[nodiscard]] std::string_view peek(std::size_t ahead = 0) const {
     const auto at = next_ + ahead;
     return at < statement_.words.size() ? statement_.words[at] : std::string_view{};
   }
-  /// Throws where there is none; `what` says in the message what is missing.
+  /// Throws if there is none; `what` says in the message what is missing.
   std::string take(std::string_view what);
   /// A word in quotes, without them.
   std::string take_quoted(std::string_view what);

@@ -26,14 +26,14 @@ class ServerRoom {
                                                            const std::vector<std::string>& names);
 
   [[nodiscard]] bool empty() const { return servers_.empty(); }
-  /// nullptr where there is none of this name.
+  /// nullptr if there is none of this name.
   [[nodiscard]] StageServer* find(std::string_view name) const;
-  /// Answers the question at the one server that was asked it just now; false where there is none.
+  /// Answers the question at the one server that was asked it just now; false if there is none.
   [[nodiscard]] bool answer(const Question& question, const Reply& reply);
   /// "a is asked www.example A"
   [[nodiscard]] std::vector<std::string> unseen() const;
   [[nodiscard]] bool has_waiting() const;
-  /// "a was never asked www.example A"; "" where everything that a server was to answer was asked.
+  /// "a was never asked www.example A"; "" if everything that a server was to answer was asked.
   [[nodiscard]] std::string never_asked() const;
 
   [[nodiscard]] Happenings& happenings() { return happenings_; }

@@ -161,7 +161,7 @@ class StageServer {
     Form form;
   };
 
-  /// Claims one query that has arrived and was not seen yet; false where there is none.
+  /// Claims one query that has arrived and was not seen yet; false if there is none.
   [[nodiscard]] bool see(const std::string& question);
   /// The oldest query of this text that was seen and waits, or nullptr if there is none; with `over_tcp` only one that
   /// came over a stream.

@@ -33,14 +33,14 @@ class FakeGroup final : public resolve::Group {
   [[nodiscard]] bool is_down() const override { return down; }
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return recovered; }
 
-  /// Claims one question that was asked and not seen yet; false where there is none.
+  /// Claims one question that was asked and not seen yet; false if there is none.
   [[nodiscard]] bool see(const std::string& question);
-  /// Answers the oldest question of this text that was seen and waits; false where there is none.
+  /// Answers the oldest question of this text that was seen and waits; false if there is none.
   [[nodiscard]] bool answer(const Question& question, const Outcome& outcome);
   /// Answers the next question of this text from within resolve().
   void prepare(const Question& question, const Outcome& outcome) { prepared.push_back({to_text(question), outcome}); }
   [[nodiscard]] bool has_waiting() const;
-  /// The random label of the loop probe that was asked; "" where there was none.
+  /// The random label of the loop probe that was asked; "" if there was none.
   [[nodiscard]] const std::string& last_probe() const { return last_probe_; }
   /// Drops what is over, so that looking through it stays quick.
   void forget_answered();
@@ -75,7 +75,7 @@ class Client final : public resolve::Request, upstream::trace::Tracer {
   void ask(resolve::Resolver& resolver, const Question& question, const QueryOptions& options);
   /// From now on, what becomes of its questions is noted.
   void be_traced() { trace_by(this); }
-  /// Skips the lines of the trace up to one that has `text` in it; false where none of those left has.
+  /// Skips the lines of the trace up to one that has `text` in it; false if none of those left has.
   [[nodiscard]] bool skip_to(std::string_view text);
   /// The lines that have not been skipped, of the newest question.
   [[nodiscard]] std::string rest_of_trace() const;

@@ -69,7 +69,7 @@ class ClientAdmissionTest : public ::testing::Test {
     ClientAdmission& admission_;
   };
 
-  /// nullptr where it is closed on arrival.
+  /// nullptr if it is closed on arrival.
   Connection* connect(std::uint32_t n) {
     if (!admission.admit_connection(client(n))) return nullptr;
     auto& connection = connections.emplace_back(admission);

@@ -58,7 +58,7 @@ class DnsServerTest : public ::testing::Test {
     loop.io().restart();
     while (loop.io().poll() > 0) loop.io().restart();
   }
-  /// Until `holds()`; false where it does not within a bound that is far more than is needed.
+  /// Until `holds()`; false if it does not within a bound that is far more than is needed.
   template <typename Condition>
   bool turn_until(Condition holds) {
     const auto bound = std::chrono::steady_clock::now() + std::chrono::seconds(20);

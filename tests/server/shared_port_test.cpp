@@ -29,7 +29,7 @@ class Group {
 
   explicit Group(const std::string& address) : address_(asio::ip::make_address(address), 0) {}
 
-  /// False where the address cannot be had; `what` says why.
+  /// False if the address cannot be had; `what` says why.
   [[nodiscard]] bool bind(PortUse use, error_code& what) {
     Socket socket(io_, address_.protocol());
     if constexpr (is_tcp) socket.set_option(asio::socket_base::reuse_address(true));

@@ -26,7 +26,7 @@ bool label_begins(Bytes name, std::string_view prefix) {
   return true;
 }
 
-/// The decimal number behind `prefix` in the first label; nullopt where prefix or number is missing.
+/// The decimal number behind `prefix` in the first label; nullopt if prefix or number is missing.
 std::optional<std::uint32_t> label_number(Bytes name, std::string_view prefix) {
   if (!label_begins(name, prefix)) return std::nullopt;
   const auto* text = reinterpret_cast<const char*>(name.data()) + 1;

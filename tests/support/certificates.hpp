@@ -48,7 +48,7 @@ class Identity {
   std::vector<X509Pointer> chain_;
 };
 
-/// A certificate authority, root or intermediate. Throws std::runtime_error where OpenSSL fails.
+/// A certificate authority, root or intermediate. Throws std::runtime_error if OpenSSL fails.
 class CertificateAuthority {
  public:
   /// A new root.

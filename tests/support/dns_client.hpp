@@ -48,10 +48,10 @@ class StreamClient {
   StreamClient(const std::string& address, std::uint16_t port);
   StreamClient(const std::string& address, std::uint16_t port, const TlsClientOptions& options);
 
-  /// Sends bytes as they are; false where the connection is gone.
+  /// Sends bytes as they are; false if the connection is gone.
   bool send(dns::Bytes bytes);
   bool send_message(dns::Bytes message) { return send(framed(message)); }
-  /// The next whole message; nullopt where the connection ends first or `limit` passes. `ending` then says which.
+  /// The next whole message; nullopt if the connection ends first or `limit` passes. `ending` then says which.
   [[nodiscard]] std::optional<dns::Buffer> receive(std::chrono::milliseconds limit = std::chrono::seconds{20});
 
   enum class Ending : std::uint8_t { open, timeout, end_of_stream, close_notify, reset };
@@ -91,7 +91,7 @@ class UdpClient {
  public:
   UdpClient(const std::string& address, std::uint16_t port);
   void send(dns::Bytes message);
-  /// nullopt where nothing comes within `limit`.
+  /// nullopt if nothing comes within `limit`.
   [[nodiscard]] std::optional<dns::Buffer> receive(std::chrono::milliseconds limit = std::chrono::seconds{20});
   [[nodiscard]] std::uint16_t local_port() const;
 

@@ -146,7 +146,7 @@ class DotServer {
   DotServer& operator=(const DotServer&) = delete;
 
   [[nodiscard]] const std::string& address() const;
-  /// 0 where the transport is not served.
+  /// 0 if the transport is not served.
   [[nodiscard]] std::uint16_t tls_port() const;
   [[nodiscard]] std::uint16_t plain_port() const;
   /// "127.0.0.1:853", "[::1]:853".
@@ -176,7 +176,7 @@ class DotServer {
   /// The first 100,000 of each.
   [[nodiscard]] std::vector<ReceivedQuery> queries() const;
   [[nodiscard]] std::vector<ReceivedRecord> records() const;
-  /// Waits until `enough` holds; false where it does not within `limit`.
+  /// Waits until `enough` holds; false if it does not within `limit`.
   [[nodiscard]] bool wait_for(const std::function<bool(const Counters&)>& enough,
                               std::chrono::milliseconds limit = std::chrono::seconds{20}) const;
 

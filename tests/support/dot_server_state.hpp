@@ -15,7 +15,7 @@ namespace pillion::test {
 
 class DotServerState {
  public:
-  /// Throws std::runtime_error where TLS is wanted and the identity or the manners do not do.
+  /// Throws std::runtime_error if TLS is wanted and the identity or the manners do not do.
   DotServerState(ServerSettings settings, bool tls);
 
   /// A consistent copy; cheap.

@@ -25,7 +25,7 @@ struct TlsManners {
 
 using TlsContext = std::shared_ptr<SSL_CTX>;
 
-/// Throws std::runtime_error where OpenSSL refuses. Each context has ticket keys of its own: the tickets of another are
+/// Throws std::runtime_error if OpenSSL refuses. Each context has ticket keys of its own: the tickets of another are
 /// not accepted.
 [[nodiscard]] TlsContext make_tls_context(const Identity& identity, const TlsManners& manners);
 

@@ -38,7 +38,7 @@ system_clock::time_point end_of(const X509* certificate) {
 
 class TlsIdentityTest : public ::testing::TestWithParam<int> {
  protected:
-  /// One handshake with a server that has this context; nullopt where one side refuses it.
+  /// One handshake with a server that has this context; nullopt if one side refuses it.
   std::optional<TlsFacts> shake_hands(const test::TlsContext& server_context) {
     const SslPointer client(SSL_new(context.native().native_handle()));
     const SslPointer server(SSL_new(server_context.get()));

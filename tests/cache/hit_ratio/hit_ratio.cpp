@@ -1,5 +1,5 @@
-// Hit ratios on a Zipf trace: the cache's own eviction, LRU's, and the optimum's (Belady's: drop what is asked again
-// latest). Prints a table; exits 1 where LRU is better than the cache anywhere.
+// Hit ratios on a Zipf trace: of the cache's eviction, of LRU, and of the optimum (Belady: remove the entry whose next
+// use is the latest). Prints a table; exits 1 if LRU is better than the cache in a case.
 //
 //     cache_hit_ratio [--queries N] [--names N] [--seed N]
 
@@ -43,7 +43,7 @@ Trace zipf_trace(std::size_t queries, std::uint32_t names, double alpha, std::ui
 
 struct Ours {
   double ratio = 0;
-  std::size_t entries = 0;  // that the cache held at the end
+  std::size_t entries = 0;  // in the cache at the end
 };
 
 // All replies have the same size, so that the others can count entries.
@@ -139,7 +139,7 @@ int main(int argc, char** argv) {
   bool better = true;
   for (const auto alpha : {0.9, 1.0}) {
     const auto trace = zipf_trace(options["--queries"], names, alpha, seed);
-    // Room for about a fiftieth, a tenth and a third of the names.
+    // Sizes for about a fiftieth, a tenth and a third of the names.
     for (const auto bytes_per_name : {2, 10, 33}) {
       const auto size = std::max(cache::min_size, std::size_t{names} * static_cast<std::size_t>(bytes_per_name));
       const auto ours = hit_ratio_of_store(trace, size, seed);
