@@ -1,7 +1,7 @@
-// A server that is asked over UDP, and over TCP where a datagram does not do: any sequence of queries, abandonments,
-// datagrams good, cut, forged and lost, sockets that fail, streams that end, and times. The input is a list of events,
-// one byte each and their arguments; what is missing at the end counts as zero. Afterwards the server is honest, and
-// every query has to end.
+// A server that is asked over UDP, and over TCP if a datagram is not enough: any sequence of queries, abandonments,
+// good, truncated, forged and lost datagrams, failing sockets, ending streams, and times. The input is a list of
+// events, one byte each and their arguments; missing bytes at the end count as zero. Afterwards the server answers
+// correctly, and every query must end.
 
 #include <algorithm>
 #include <deque>
@@ -52,11 +52,11 @@ class Question final : public upstream::Query {
   }
 };
 
-/// A socket as the server sees it, or a stream.
+/// The server's side of a socket or a stream.
 struct Peer {
   FakeDatagrams* datagrams = nullptr;
   FakeStream* stream = nullptr;
-  unsigned steps = 0;  // towards being open
+  unsigned steps = 0;  // steps until it is open
   std::vector<Buffer> unanswered;
 
   [[nodiscard]] bool is_over() const { return datagrams != nullptr ? datagrams->is_closed : stream->is_over(); }
@@ -117,7 +117,7 @@ class Run {
         upstream::PoolSettings{.protocol = config::Protocol::udp, .max_connections = 2, .max_waiting = 40}, make);
   }
 
-  /// Ids from few, so that they meet.
+  /// Few different ids, so that they collide.
   std::uint16_t next() { return static_cast<std::uint16_t>(++last_id_ % 61); }
 
   void one() {
@@ -165,7 +165,7 @@ class Run {
     if (found == questions_.end()) return;
     found->is_open = false;
     found->holder->abandon(*found);
-    // It is not to be referred to any more.
+    // Nothing may refer to the query from now on.
     Buffer().swap(found->message);
     found->holder = nullptr;
   }
@@ -198,7 +198,7 @@ class Run {
     send(*peer, answer, input_.below(8) == 1);
   }
 
-  /// Somebody guesses ids, or the questions behind them.
+  /// Datagrams with guessed ids, or guessed questions.
   void forge() {
     auto* const peer = any_peer();
     if (peer == nullptr || !peer->is_open() || peer->datagrams == nullptr) return;
@@ -206,7 +206,7 @@ class Run {
     dns::write_u16(stray, 0, static_cast<std::uint16_t>(input_.below(61)));
     dns::write_u16(stray, 2, dns::flag::qr);
     dns::write_u16(stray, 4, 1);
-    // Whoever gives ids back for it is free to use them again.
+    // Ids that are given back for it may be used again.
     peer->unanswered.clear();
     for (auto times = 1 + input_.below(20); times > 0; --times) send(*peer, stray, false);
   }
@@ -232,7 +232,7 @@ class Run {
   }
 
   void be_honest() {
-    // Longer than an id may be taken by what was lost.
+    // Longer than a lost query may keep its id.
     for (int turn = 0; turn < 400; ++turn) {
       for (std::size_t i = 0; i < peers_.size(); ++i) {
         advance(peers_[i]);
@@ -252,7 +252,7 @@ class Run {
   void compare() {
     for (auto& peer : peers_) {
       for (auto& query : peer.take()) {
-        // A probe in doubt is sent again as it was.
+        // An unanswered probe is sent again unchanged.
         std::erase(peer.unanswered, query);
         const auto has_its_id = [&](const Buffer& other) { return dns::read_u16(other, 0) == dns::read_u16(query, 0); };
         require(std::ranges::none_of(peer.unanswered, has_its_id), "ids in flight are distinct");
@@ -271,7 +271,7 @@ class Run {
   std::shared_ptr<upstream::EdnsSupport> edns_ = std::make_shared<upstream::EdnsSupport>();
   upstream::ConnectionLimits limits_;
   std::uint16_t last_id_ = 0;
-  std::deque<Peer> peers_;  // which stay in place while others are made
+  std::deque<Peer> peers_;  // the elements keep their addresses while others are added
   std::deque<Question> questions_;
   std::unique_ptr<upstream::Channel> channel_;
 };

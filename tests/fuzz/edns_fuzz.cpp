@@ -1,5 +1,5 @@
-// A reply written anew, without its OPT, has the same records, and an OPT written is read back as it was meant; ldns
-// looks at both. The input's first six bytes say what is written; the rest is the message.
+// A reply that is written again without its OPT has the same records, and an OPT that is written has the intended
+// content; ldns checks both. The input's first six bytes choose what is written; the rest is the message.
 
 #include <algorithm>
 #include <set>
@@ -46,7 +46,8 @@ void compare_record(Bytes before, const Record& old_record, Bytes after, const R
             "unknown types byte for byte");
     return;
   }
-  // What does not read as its type says is printed byte by byte, and a name in it that is written in full has others.
+  // ldns prints rdata that does not fit its type byte by byte, and a name in it that is written in full has other
+  // bytes.
   const auto text = presentation::rdata_to_text(before, old_record);
   if (text.starts_with("\\# ")) return;
   require(text == presentation::rdata_to_text(after, new_record), "the same rdata, letter by letter");
@@ -57,7 +58,7 @@ void compare_record(Bytes before, const Record& old_record, Bytes after, const R
   require(ldns_rr_compare(old_oracle.record.get(), new_oracle.record.get()) == 0, "ldns sees the same record");
 }
 
-// No name in rdata may be made of the question's letters, which are the asker's.
+// No name in rdata may use the letters of the question, whose case is the client's.
 void change_letters_of_question(const MessageView& view, Bytes after, const std::vector<Record>& records) {
   Buffer changed(after.begin(), after.end());
   for (auto at = dns::header_size; changed[at] != 0; at += std::size_t{changed[at]} + 1) {
@@ -74,7 +75,7 @@ void change_letters_of_question(const MessageView& view, Bytes after, const std:
   require(view.question().name.size() == MessageView::parse(changed)->question().name.size(), "the same question");
 }
 
-// The message written anew, or the message itself where that cannot be.
+// The message that is written again, or the message itself if that is not possible.
 Buffer write_anew(const MessageView& view) {
   dns::ResponseWriter writer(0);
   Buffer out = {1};

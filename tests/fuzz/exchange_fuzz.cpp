@@ -1,5 +1,5 @@
-// An exchange over servers that do anything: refuse, answer, fail, fall silent, at any time. The input is a list of
-// events, one byte each and their arguments; what is missing at the end counts as zero.
+// An exchange with servers that refuse, answer, fail or fall silent at any time. The input is a list of events, one
+// byte each and their arguments; missing bytes at the end count as zero.
 
 #include <algorithm>
 #include <array>

@@ -1,5 +1,5 @@
-// Framing: however a stream is cut into reads, the same messages come out, and they are those that a plain loop finds.
-// The input's first byte says how many of the next ones are the sizes of reads; the rest is the stream.
+// Framing: the messages of a stream do not depend on how it is cut into reads, and are those that a simple loop finds.
+// The input's first byte is the number of the following bytes that are sizes of reads; the rest is the stream.
 
 #include <algorithm>
 #include <vector>
@@ -34,7 +34,7 @@ Read read_plainly(Bytes stream) {
   return read;
 }
 
-// As a session reads: what is not whole is kept, and what comes next is put behind it.
+// Reads like a session: it keeps an incomplete message, and appends the next bytes.
 Read read_in_pieces(Bytes stream, Bytes sizes) {
   Read read;
   std::size_t piece = 0;

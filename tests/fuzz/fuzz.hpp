@@ -1,6 +1,6 @@
 #pragma once
-// What every fuzz target shares. A target is one file, <name>_fuzz.cpp, that defines LLVMFuzzerTestOneInput; its corpus
-// is in corpus/<name>/.
+// The common part of all fuzz targets. A target is one file, <name>_fuzz.cpp, that defines LLVMFuzzerTestOneInput; its
+// corpus is in corpus/<name>/.
 
 #include <cstddef>
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace pillion::fuzz {
 
-/// Ends the process with a message where `held` is false: libFuzzer then keeps the input.
+/// Ends the process with a message if `held` is false. libFuzzer then keeps the input.
 void require(bool held, std::string_view what, std::source_location where = std::source_location::current());
 
 }  // namespace pillion::fuzz

@@ -1,4 +1,4 @@
-// Any text as a YAML stream: Pillion put in twice is Pillion once, and Pillion taken out and put in again is the same.
+// Any text as a YAML stream: a second injection changes nothing, and removal and a further injection give the same.
 
 #include <algorithm>
 #include <cstddef>

@@ -1,5 +1,5 @@
 #pragma once
-// The bytes of an input, from which a target draws what happens.
+// The bytes of an input, from which a target draws events.
 
 #include <algorithm>
 #include <cstddef>
@@ -9,7 +9,7 @@
 
 namespace pillion::fuzz {
 
-/// Where the bytes are over, zeros follow.
+/// After the last byte come zeros.
 class Input {
  public:
   explicit Input(dns::Bytes bytes) : bytes_(bytes) {}

@@ -1,5 +1,5 @@
-// The message view against ldns: where both accept they see the same, and what only ldns accepts we refuse for a reason
-// that shows.
+// The message view against ldns: if both accept a message, they read the same; if only ldns accepts it, the message has
+// a known reason for our refusal.
 
 #include <algorithm>
 #include <span>
@@ -73,7 +73,8 @@ void compare_packet(const MessageView& view, const ldns_pkt* packet) {
   require(ldns_pkt_edns_extended_rcode(packet) == edns.extended_rcode, "extended RCODE");
 }
 
-// Does this name, which ldns reads, hold a pointer that we refuse: to other than names that stand wholly before?
+// True if this name, which ldns accepts, has a pointer that we refuse, since it does not lead to a name that ends
+// before it.
 bool is_wild(Bytes message, std::size_t offset) {
   auto run_start = offset;
   auto limit = message.size();
@@ -102,13 +103,13 @@ bool has_type(const std::vector<OracleRecord>& records, unsigned type) {
   });
 }
 
-// ldns is more lenient in a few known ways. Whatever else it accepts, we must accept.
+// ldns is more lenient in a few known ways. We must accept everything else that it accepts.
 void explain_refusal(Bytes message, ParseError error, const std::vector<OracleRecord>& records) {
   switch (error) {
     case ParseError::question_count:
       return require(dns::Header::of(message)->questions() != 1, "QDCOUNT is not 1");
     case ParseError::compressed_name: {
-      Buffer name;  // what ldns unpacked is not what stands there
+      Buffer name;  // the unpacked content differs from the bytes
       const auto owner = owner_of(records.front().record.get());
       return require(records.front().end != dns::header_size + owner.size() + 4, "the question's name is compressed");
     }
@@ -128,7 +129,7 @@ void explain_refusal(Bytes message, ParseError error, const std::vector<OracleRe
   }
 }
 
-// What the rest of the program does with a message that was accepted.
+// The other functions of the program for an accepted message.
 void use(const MessageView& view) {
   const auto bytes = view.bytes();
   const auto& name = view.question().name;
@@ -174,7 +175,7 @@ void answer(Bytes message) {
 
 void cut(Bytes message, const MessageView& view) {
   if (view.opt() || view.is_signed()) return;
-  // The first byte chooses the limit, from header and question up to the whole.
+  // The first byte chooses the limit, from header and question up to the whole message.
   const auto least = view.question_end();
   const auto limit = least + (message.size() - least) * message[0] / 255;
   Buffer out;

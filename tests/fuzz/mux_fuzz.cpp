@@ -1,6 +1,6 @@
-// The multiplexer: any sequence of queries, replies good, late, spoilt and made up, abandonments and closes, beside a
-// plain model. The input is a list of events, one byte each and their arguments; what is missing at the end counts as
-// zero.
+// The multiplexer beside a simple model: any sequence of queries, of good, late, corrupted and invented replies, of
+// abandonments and closes. The input is a list of events, one byte each and their arguments; missing bytes at the end
+// count as zero.
 
 #include <algorithm>
 #include <deque>
@@ -28,7 +28,7 @@ class FuzzQuery final : public upstream::Query {
   void failed(Error) override {}
 };
 
-/// What the model knows of one query in flight.
+/// The model's state of one query in flight.
 struct Entry {
   std::uint16_t id = 0;
   FuzzQuery* query = nullptr;  // nullptr: abandoned
@@ -41,8 +41,8 @@ std::uint8_t lower(std::uint8_t byte) {
   return byte >= 'A' && byte <= 'Z' ? static_cast<std::uint8_t>(byte | 0x20U) : byte;
 }
 
-/// Type and class exactly, the name but for case. The lengths of labels are below 'A', so they are compared as they
-/// are.
+/// True if type and class are equal, and the names except for case. Lengths of labels are below 'A', so that they are
+/// compared exactly.
 bool repeats(Bytes message, const Buffer& question) {
   if (message.size() < dns::header_size + question.size()) return false;
   for (std::size_t i = 0; i < question.size(); ++i) {
@@ -71,7 +71,7 @@ class Run {
   }
 
  private:
-  /// Ids from few, so that they meet; then any, so that drawing ends.
+  /// Few different ids, so that they collide; later any id, so that drawing ends.
   std::uint16_t next_id() {
     if (draws_++ < 4) return static_cast<std::uint16_t>(input_.byte() * 0x0101U);
     return ++last_id_;
@@ -143,7 +143,7 @@ class Run {
     receive(reply);
   }
 
-  /// Any message: what must become of it follows from the model.
+  /// Receives any message. The model gives the expected result.
   void receive(Bytes message) {
     // A copy of the exact size, so that the sanitizer sees every read beyond it.
     const Buffer exact(message.begin(), message.end());
@@ -157,7 +157,7 @@ class Run {
     const bool is_response = (flags & dns::flag::qr) != 0;
     if (entry == entries_.end()) return receive_strange(exact, received);
     const bool is_stream = path_ == Mux::Path::stream;
-    // Over a datagram an error without the question is believed of EDNS alone.
+    // Over datagrams, an error without the question only counts if it is about EDNS.
     const bool is_of_edns = entry->query != nullptr && (rcode == dns::rcode::formerr || rcode == dns::rcode::notimp);
     const bool bare_error = is_response && questions == 0 && rcode != dns::rcode::noerror &&
                             rcode != dns::rcode::nxdomain && (is_stream || is_of_edns);
@@ -186,8 +186,8 @@ class Run {
     take(entry->id, *received);
   }
 
-  /// With an id that nothing has. Over a stream it is meant for whom it names; or, if it cannot be read, for the only
-  /// one who waits.
+  /// A reply with an unused id. Over a stream it counts for the query with its question; or, if it has no readable
+  /// question, for the only waiting query.
   void receive_strange(Bytes message, const std::expected<Mux::Received, Error>& received) {
     const auto waits = [](const Entry& entry) { return entry.query != nullptr; };
     auto meant = std::ranges::find_if(
@@ -217,7 +217,7 @@ class Run {
     if (live.empty()) return;
     auto& entry = *live[input_.below(live.size())];
     mux_.abandon(*entry.query);
-    // It is not to be referred to any more.
+    // Nothing may refer to the query from now on.
     Buffer().swap(entry.query->message);
     entry.query = nullptr;
   }

@@ -2,7 +2,7 @@
 
 #include <cstdlib>
 
-/// LeakSanitizer's hook: ldns 1.8 forgets the first of two TSIG records.
+/// LeakSanitizer's hook: ldns 1.8 leaks the first of two TSIG records.
 extern "C" const char* __lsan_default_suppressions();  // NOLINT(bugprone-reserved-identifier): its name
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" const char* __lsan_default_suppressions() {
@@ -12,8 +12,8 @@ extern "C" const char* __lsan_default_suppressions() {
 namespace pillion::fuzz {
 namespace {
 
-// Where the record at `offset` ends as its RDLENGTH says. ldns, which has read it, stops where it has read all fields
-// of the type.
+// The end of the record at `offset` by its RDLENGTH. ldns, which has read it, stops after the last field of the
+// type.
 std::size_t end_by_length(dns::Bytes message, std::size_t offset) {
   while (message[offset] != 0 && message[offset] < 0xC0) offset += std::size_t{message[offset]} + 1;
   const auto fixed = offset + (message[offset] == 0 ? 1 : 2);

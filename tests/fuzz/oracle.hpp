@@ -1,5 +1,5 @@
 #pragma once
-// ldns as the second opinion on a message.
+// ldns as a second parser of a message.
 
 #include <memory>
 #include <optional>
@@ -19,22 +19,22 @@ struct LdnsFree {
 using LdnsPacket = std::unique_ptr<ldns_pkt, LdnsFree>;
 using LdnsRecord = std::unique_ptr<ldns_rr, LdnsFree>;
 
-/// The whole message as ldns reads it; null if it refuses.
+/// The whole message, parsed by ldns; null if ldns refuses it.
 [[nodiscard]] LdnsPacket read_packet(dns::Bytes message);
 
-/// One question or record as ldns reads it, and where it ends.
+/// One question or record, parsed by ldns, and its end.
 struct OracleRecord {
   LdnsRecord record;
   std::size_t start = 0;
   std::size_t end = 0;
 };
 
-/// The record at `offset`; its pointer is null if ldns refuses, or leaves bytes of the rdata over (it would then go
-/// on in the midst of them).
+/// The record at `offset`. Its pointer is null if ldns refuses it, or does not read all bytes of the rdata (it would
+/// then continue in the middle of them).
 [[nodiscard]] OracleRecord read_record(dns::Bytes message, std::size_t offset, ldns_pkt_section section);
 
-/// All questions and records in order, read one by one, so that OPT and TSIG stand among them; nullopt if ldns
-/// refuses one.
+/// All questions and records in order, read one by one, so that OPT and TSIG are included; nullopt if ldns refuses
+/// one.
 [[nodiscard]] std::optional<std::vector<OracleRecord>> read_records(dns::Bytes message);
 
 /// The owner name, uncompressed.

@@ -1,6 +1,6 @@
-// A pool over connections over streams: any sequence of queries, abandonments, handshakes, replies good and spoilt,
-// closes, resets and times. The input is a list of events, one byte each and their arguments; what is missing at the
-// end counts as zero. Afterwards the server is honest, and every query has to end.
+// A pool with its connections over streams: any sequence of queries, abandonments, handshakes, good and corrupted
+// replies, closes, resets and times. The input is a list of events, one byte each and their arguments; missing bytes at
+// the end count as zero. Afterwards the server answers correctly, and every query must end.
 
 #include <algorithm>
 #include <deque>
@@ -36,7 +36,7 @@ class NoLines final : public runtime::Log {
 
 class Run;
 
-/// A question whose asker may ask again when it failed.
+/// A query whose owner may ask again after a failure.
 class Question final : public upstream::Query {
  public:
   explicit Question(Run& run) : run_(run) {}
@@ -51,7 +51,7 @@ class Question final : public upstream::Query {
   Run& run_;
 };
 
-/// A connection as the server sees it.
+/// The server's side of a connection.
 struct Peer {
   upstream::StreamConnection* connection = nullptr;
   FakeStream* stream = nullptr;
@@ -90,7 +90,7 @@ class Run {
     question.is_open = question.is_being_given = true;
     const auto refused = pool_->submit(question, time_.clock().now());
     question.is_being_given = false;
-    // Whoever is told in the call itself that the pool does not take it is not told again.
+    // If the call itself says that the pool does not take the query, no event follows.
     if (refused) question.is_open = false;
   }
 
@@ -116,7 +116,7 @@ class Run {
         });
   }
 
-  /// Ids from few, so that they meet.
+  /// Few different ids, so that they collide.
   std::uint16_t next_id() { return static_cast<std::uint16_t>(++last_id_ % 61); }
 
   void one() {
@@ -169,7 +169,7 @@ class Run {
     auto& question = *open[input_.below(open.size())];
     question.is_open = false;
     question.holder->abandon(question);
-    // It is not to be referred to any more.
+    // Nothing may refer to the query from now on.
     Buffer().swap(question.message);
     question.holder = nullptr;
   }
@@ -177,7 +177,7 @@ class Run {
   Peer* any_peer() { return peers_.empty() ? nullptr : &peers_[input_.below(peers_.size())]; }
 
   static void advance(Peer& peer) {
-    // A call to the stream may open another connection, and so move the peer.
+    // A call of the stream may open another connection, which may move the peer in memory.
     if (!peer.is_connected) {
       peer.is_connected = true;
       return peer.stream->connect();
@@ -198,7 +198,7 @@ class Run {
       case 0:
         dns::write_u16(answer, 2, static_cast<std::uint16_t>(dns::flag::qr | input_.below(6)));
         break;
-      case 1: {  // edns-tcp-keepalive, zero now and then
+      case 1: {  // edns-tcp-keepalive, at times zero
         dns::OptWriter opt(answer, 0, dns::Edns{});
         opt.add_keepalive(static_cast<std::uint16_t>(input_.byte()));
         break;
@@ -207,7 +207,7 @@ class Run {
         answer.resize(dns::header_size);
         dns::write_u16(answer, 2, static_cast<std::uint16_t>(dns::flag::qr | input_.below(6)));
         dns::write_u16(answer, 4, 0);
-        // The connection may end of it, or the query be passed over: it is the server's last word in any case.
+        // The connection may end, or the query be skipped. In any case this is the server's only reply.
         break;
       default:
         break;
@@ -227,7 +227,7 @@ class Run {
       dns::write_u16(stray, 0, input_.byte());
       dns::write_u16(stray, 2, dns::flag::qr);
       dns::write_u16(stray, 4, 1);
-      // What it gives back by its id alone is answered no more.
+      // A query of which only the id is given back gets no reply any more.
       const auto id = dns::read_u16(stray, 0);
       std::erase_if(peer->unanswered, [&](const Buffer& query) { return dns::read_u16(query, 0) == id; });
       for (auto times = 1 + input_.below(20); times > 0; --times) stream.send(stray);
@@ -266,7 +266,7 @@ class Run {
     require_all_ended();
   }
 
-  /// From now on the server connects, shakes hands and answers.
+  /// From now on the server accepts connections and handshakes, and answers.
   void be_honest() {
     for (int turn = 0; turn < 400; ++turn) {
       for (std::size_t i = 0; i < peers_.size(); ++i) {

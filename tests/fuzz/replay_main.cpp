@@ -1,5 +1,5 @@
-// Stands in for libFuzzer: gives each file of the directories named to the target, once. Says which file it was where
-// the target aborts.
+// Replaces libFuzzer: runs the target once for each file of the given directories. If the target aborts, prints the
+// name of the file.
 
 #include <algorithm>
 #include <cstdio>

@@ -1,7 +1,7 @@
-// The search walk against libc's: in a world where each name has one outcome, Pillion's answer to a query is what the
-// name itself has, or what libc's own walk from there would find; nobody is asked for a name that libc would not ask
-// for, and no record lives longer than a denial that was passed. The input's first bytes choose the world, the rest who
-// asks what.
+// The search walk against libc's. Each name has one outcome. Pillion's answer to a query is that of the name itself, or
+// the one that libc's own walk from there would find. Pillion asks for no name that libc would not ask for, and no
+// record lives longer than a denial on the way. The input's first bytes choose the outcomes, the rest the clients and
+// their queries.
 
 #include <algorithm>
 #include <map>
@@ -28,13 +28,13 @@ using dns::testing::Section;
 
 enum class Outcome : std::uint8_t { missing, no_data, address, failure };
 
-/// What there is: one outcome for each name and type, by the world's seed.
+/// All names: one outcome for each name and type, by a seed.
 class World {
  public:
   World(std::uint64_t seed, const resolve::SearchList& list) : seed_(seed), list_(list) {}
 
   [[nodiscard]] Outcome of(const Buffer& name, std::uint16_t type) const {
-    // What a name of this form means is tests/resolve/search_list_test.cpp's business.
+    // tests/resolve/search_list_test.cpp tests names of this form.
     if (!list_.may_exist(name)) return Outcome::missing;
     const auto drawn = dns::hash_name(name, seed_);
     if (drawn % 16 == 0) return Outcome::failure;
@@ -65,7 +65,7 @@ class Time final : public runtime::Schedule {
   void deadline_set(runtime::Time /*at*/) override {}
 };
 
-/// A group that knows the world.
+/// A group that answers with these outcomes.
 class Knowing final : public resolve::Group {
  public:
   explicit Knowing(const World& world) : world_(world) {}
@@ -169,7 +169,7 @@ class Play {
         resolve::UpstreamGroup{.name = "cluster", .encrypted = false, .group = std::move(cluster)}));
     setup.routes.push_back({.zone = {0}, .group = 0});
     setup.routes.push_back({.zone = cluster_zone, .group = 1});
-    // The world draws each name by itself, so that there may be names beneath one that is missing.
+    // The outcome of each name is random, so that names may exist below one that does not.
     setup.cache.nxdomain_cut = false;
     setup.cache.serve_stale = std::chrono::seconds{0};
     setup.search.emplace(domains_, 5U);
@@ -223,7 +223,7 @@ class Play {
     judge(name, type, asker);
   }
 
-  /// The names that libc asks for from here on: the name itself, then, if it is a first step, the others.
+  /// The names that libc asks for: the name itself and, if it is a first step, the later candidates.
   std::vector<Buffer> names_of_walk(const Buffer& name, std::uint16_t type) const {
     std::vector<Buffer> names = {name};
     const auto base = list_.base_of(name, type);
@@ -237,7 +237,7 @@ class Play {
   void judge(const Buffer& name, std::uint16_t type, const Asker& asker) {
     if (lies_in(name, name_of("local")) && !lies_in(name, cluster_zone)) return;  // RFC 6762: answered here
     const auto names = names_of_walk(name, type);
-    // How far libc's own walk goes: to the first name that is not missing.
+    // libc's own walk ends with the first name that exists.
     std::size_t reached = 0;
     auto denied_for = std::uint32_t{0xFFFFFFFF};
     while (reached < names.size() && outcome_of(names[reached], type) == Outcome::missing) {
@@ -248,7 +248,7 @@ class Play {
     const auto itself = outcome_of(name, type);
     if (itself == Outcome::failure) return require(asker.rcode == dns::rcode::servfail, "a failure stays one");
     if (itself != Outcome::missing) return judge_found(name, type, asker, world_.ttl_of(name));
-    if (asker.rcode == dns::rcode::nxdomain) return;  // libc goes on by itself
+    if (asker.rcode == dns::rcode::nxdomain) return;  // libc continues its own walk
     require(asker.rcode == dns::rcode::noerror, "neither here nor there");
     require(reached < names.size(), "found where libc finds nothing");
     require(outcome_of(names[reached], type) != Outcome::failure, "libc would not get past a failure");
@@ -261,7 +261,7 @@ class Play {
     return world_.of(name, type);
   }
 
-  /// Neither a Service of the namespace nor a namespace has the last label.
+  /// True if neither a Service of the namespace nor a namespace has the last label as its name.
   [[nodiscard]] bool may_leave(const Buffer& name, std::uint16_t type) const {
     const auto base = list_.base_of(name, type);
     for (std::size_t i = 0; base && i < list_.guard_count(); ++i) {

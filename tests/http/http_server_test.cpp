@@ -41,7 +41,7 @@ using testing::StartsWith;
 
 constexpr std::string_view get_livez = "GET /livez HTTP/1.1\r\nHost: pod\r\n\r\n";
 
-/// Remembers the messages and lets a test wait for one.
+/// Keeps the messages, and lets a test wait for one.
 class RecordingLog final : public runtime::Log {
  public:
   RecordingLog() : Log(runtime::LogLevel::debug) {}
@@ -65,7 +65,7 @@ class RecordingLog final : public runtime::Log {
   std::vector<std::string> messages_;
 };
 
-/// A blocking client. Whatever it waits for either happens or fails the test run's own time limit.
+/// A blocking client. If the event for which it waits does not happen, the time limit of the test run ends it.
 class Client {
  public:
   explicit Client(const tcp::endpoint& server) { socket_.connect(server); }
@@ -78,14 +78,14 @@ class Client {
     socket_.shutdown(tcp::socket::shutdown_send);
     return *this;
   }
-  /// Everything until the server closes.
+  /// Reads until the server closes.
   std::string read_all() {
     boost::system::error_code error;
     boost::asio::read(socket_, boost::asio::dynamic_buffer(input_), error);
     EXPECT_EQ(error, boost::asio::error::eof) << "the connection was not closed in order";
     return std::exchange(input_, {});
   }
-  /// One response with a Content-Length; for HEAD the header alone.
+  /// Reads one response with a Content-Length; for HEAD only the header.
   std::string read_response(bool head = false) {
     const auto header_end = boost::asio::read_until(socket_, boost::asio::dynamic_buffer(input_), "\r\n\r\n");
     constexpr std::string_view field = "\r\nContent-Length: ";
@@ -100,7 +100,7 @@ class Client {
     input_.erase(0, size);
     return response;
   }
-  /// True when the server has closed, in order or by a reset.
+  /// True if the server has closed the connection, orderly or by a reset.
   bool closed() {
     boost::system::error_code error;
     char byte = 0;
@@ -131,7 +131,7 @@ class HttpServerTest : public testing::Test {
     thread_ = std::jthread([this] { io_.run(); });
   }
 
-  /// Every task of the server ends, and with that the loop has nothing left to do.
+  /// Waits until every task of the server has ended, and so the loop.
   void stop() {
     if (!thread_.joinable()) return;
     boost::asio::post(io_, [this] { server_->stop(); });
@@ -204,7 +204,7 @@ TEST_F(HttpServerTest, OtherMethodsAre405) {
 
 TEST_F(HttpServerTest, ABodyIsNotReadAndEndsTheConnection) {
   start();
-  // The client learns the status although it is still sending.
+  // The client gets the status although it is still sending.
   const auto reply = Client(endpoint_)
                          .send("POST /metrics HTTP/1.1\r\nHost: pod\r\nContent-Length: 1000\r\n\r\n")
                          .send(std::string(900, 'x'))
@@ -336,8 +336,8 @@ TEST_F(HttpServerTest, AThrowingRouteIs500) {
   EXPECT_THAT(ask(get_livez), EndsWith("ok\n"));
 }
 
-// In the following tests a limit is short where it must strike and far away where it must not, and the client only
-// waits for the close.
+// In the following tests a limit that must apply is short, and one that must not is long. The client only waits for the
+// close.
 
 TEST_F(HttpServerTest, ASilentClientIsClosed) {
   start({.request_timeout = 30ms, .idle_timeout = 1h, .write_timeout = 1h});
@@ -346,8 +346,8 @@ TEST_F(HttpServerTest, ASilentClientIsClosed) {
 
 TEST_F(HttpServerTest, ASlowClientCannotStretchTheLimit) {
   start({.request_timeout = 100ms, .idle_timeout = 1h, .write_timeout = 1h});
-  // A byte now and then, for ever: only a deadline for the whole header ends this. (At full speed the header's limit
-  // would.)
+  // Sends a byte at times, without an end: only a deadline for the whole header ends this. (At full speed the size
+  // limit of the header would.)
   Client client(endpoint_);
   client.send("GET /livez HTTP/1.1\r\nX: ");
   EXPECT_THROW(

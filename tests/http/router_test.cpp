@@ -25,7 +25,7 @@ ReadOnlySources sources(bool healthy = true) {
               }};
 }
 
-/// What the site makes of a request, as the server asks it.
+/// The site's response to a request, called like the server calls it.
 HttpResponse route(const ReadOnlySources& from, verb method, std::string_view target) {
   const auto site = read_only_site(from);
   RequestContext request;

@@ -12,7 +12,7 @@
 namespace pillion::inject {
 namespace {
 
-/// The text after the change, which says what it is to say.
+/// The text after the change. Checks that it has the intended content.
 std::string changed(const std::string& text, const std::string& after) {
   const auto before = read_documents(text).value().front().value;
   const auto wanted = json::parse(after);

@@ -1,5 +1,5 @@
-// greedy_clients: clients that take what a server gives them, and more. One epoll loop; what they ask for is in
-// `usage`.
+// greedy_clients: clients that use as much of a server as it permits. One epoll loop; `usage` lists the kinds of
+// clients.
 
 #include <errno.h>
 #include <sys/epoll.h>
@@ -70,14 +70,14 @@ struct Totals {
   std::uint64_t opened = 0, ended = 0, sent = 0, received = 0, answered = 0;
 };
 
-/// What all connections share.
+/// The common state of all connections.
 struct Shared {
   const Options& options;
   int epoll;
   Totals totals = {};
   std::uint64_t next_query = 0;
   std::mt19937_64 random{1};                   // NOLINT(cert-msc51-cpp): the same each time
-  std::uint64_t run = std::random_device{}();  ///< new names are new to a server that another run has asked
+  std::uint64_t run = std::random_device{}();  ///< makes new names differ from those of earlier runs
 };
 
 /// A query with the next number as its id.
@@ -105,7 +105,7 @@ class Connection {
       const int size = 4096;
       check_call(::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &size, sizeof size), "SO_RCVBUF");
     }
-    // No port stays in TIME_WAIT: there are not so many.
+    // Ports must not stay in TIME_WAIT, since there are not enough of them.
     const linger reset{.l_onoff = 1, .l_linger = 0};
     check_call(::setsockopt(socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset), "SO_LINGER");
     options.sources.bind(socket.get(), number_);
@@ -140,7 +140,7 @@ class Connection {
     const auto kind = shared_.options.kind;
     return kind != Kind::bursts && kind != Kind::unread && kind != Kind::halves;
   }
-  /// How many queries are kept in flight; 0 if what is sent first is all.
+  /// How many queries are kept in flight; 0 if nothing follows the first data.
   [[nodiscard]] std::size_t wanted_in_flight() const {
     switch (shared_.options.kind) {
       case Kind::unanswered:
@@ -194,7 +194,7 @@ class Connection {
       case Kind::rubbish:
         dns::append_u16(out_, 64);
         while (out_.size() < 66) out_.push_back(static_cast<std::uint8_t>(shared_.random()));
-        // Another opcode would be answered, and the connection kept.
+        // The server would answer another opcode, and keep the connection.
         out_[4] &= 0x87U;
         break;
       default:
@@ -217,7 +217,7 @@ class Connection {
     }
   }
 
-  /// Sends until the socket takes no more; false if the connection is over.
+  /// Sends until the socket takes no more. False if the connection has ended.
   bool send() {
     for (;;) {
       if (sent_ == out_.size()) {
@@ -233,7 +233,7 @@ class Connection {
     }
   }
 
-  /// Reads all that is there and counts the answers; false if the connection is over.
+  /// Reads all available data and counts the answers. False if the connection has ended.
   bool receive() {
     static std::array<std::uint8_t, read_size> buffer;
     for (;;) {
@@ -245,7 +245,7 @@ class Connection {
     }
   }
 
-  /// Follows the lengths before the messages (RFC 1035 4.2.2) without keeping any bytes but those of a length.
+  /// Follows the length prefixes of the messages (RFC 1035 4.2.2). Keeps only the bytes of a length.
   void count_answers(dns::Bytes bytes) {
     while (!bytes.empty()) {
       if (unread_ == 0) {
@@ -271,7 +271,7 @@ class Connection {
   std::size_t in_flight_ = 0;
   std::uint32_t events_ = 0;
   Clock::time_point opened_ = {};
-  // Of what is read:
+  // The state of reading:
   std::uint16_t length_ = 0;
   std::size_t unread_ = 0;    ///< bytes of a message that has begun
   std::size_t received_ = 0;  ///< bytes of lengths so far

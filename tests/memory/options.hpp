@@ -1,5 +1,5 @@
 #pragma once
-// What both programs take: numbers, and addresses that their clients ask from.
+// The arguments of both programs: numbers, and the source addresses of their clients.
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -28,12 +28,12 @@ Number to_number(std::string_view text) {
   return number;
 }
 
-/// `count` IPv4 addresses of this machine in a row, by turns.
+/// Returns `count` consecutive IPv4 addresses of this machine, in turn.
 class Sources {
  public:
-  /// Whichever the kernel takes.
+  /// The address that the kernel chooses.
   Sources() = default;
-  /// Of the arguments from `index` on: the first address, and how many there are. Throws std::invalid_argument.
+  /// Reads the first address and the number of addresses from the arguments at `index`. Throws std::invalid_argument.
   Sources(const std::vector<std::string>& arguments, std::size_t index) {
     if (index >= arguments.size()) return;
     const auto address = SocketAddress::of(arguments[index], 0);

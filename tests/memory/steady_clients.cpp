@@ -1,5 +1,5 @@
-// steady_clients: well-behaved clients that ask at a steady rate, and what became of each query. One half asks over
-// UDP, the other over TCP, each on one connection. Nine in ten names come again and again, the tenth is always new.
+// steady_clients: well-behaved clients that ask at a steady rate, and the outcome of each query. One half asks over
+// UDP, the other over TCP, each on one connection. Nine of ten names are repeated, the tenth is always new.
 
 #include <errno.h>
 #include <signal.h>
@@ -38,7 +38,7 @@ client's address and port, and the query's id. What it was is a response code, `
 answer) or `unsent`.
 )";
 
-// libc gives up then.
+// The time after which libc gives up.
 constexpr std::chrono::seconds patience{5};
 constexpr std::uint64_t returning_names = 1000;
 constexpr std::size_t read_size = std::size_t{64} * 1024;
@@ -64,7 +64,7 @@ struct Outcomes {
   std::vector<std::string> sources;  ///< transport, address and port of each socket that asked
 };
 
-/// One client. Its queries are outcomes by id, of which it never has so many that one comes again within their time.
+/// One client. The id of a query is the index of its outcome. An id does not repeat within the time of a query.
 class Client {
  public:
   Client(const Options& options, std::size_t number, int epoll)
@@ -72,7 +72,7 @@ class Client {
 
   void ask(std::uint64_t query, Outcomes& outcomes) {
     if (!socket_) connect(outcomes);
-    // In each round of all clients, others have the new names.
+    // In each round of all clients, other clients have the new names.
     const bool is_new = (query + query / options_.clients) % 10 == 0;
     const auto name =
         (is_new ? "new" + std::to_string(query) : "known" + std::to_string(query % returning_names)) + ".example";
@@ -88,7 +88,7 @@ class Client {
     waiting_[id] = outcomes.queries.size() - 1;
   }
 
-  /// Takes what has arrived.
+  /// Reads the answers that have arrived.
   void receive(Outcomes& outcomes) {
     static std::array<std::uint8_t, read_size> buffer;
     while (socket_) {
@@ -108,13 +108,13 @@ class Client {
   [[nodiscard]] bool waits() const { return !waiting_.empty(); }
 
  private:
-  /// Leaves the client without a socket where that fails.
+  /// Opens a socket. If that fails, the client has none.
   void connect(Outcomes& outcomes) {
     source_ = outcomes.sources.size();
     outcomes.sources.emplace_back(kind_ == SOCK_STREAM ? "tcp -" : "udp -");
     FileDescriptor socket(::socket(AF_INET, kind_ | SOCK_CLOEXEC, 0), "socket");
     options_.sources.bind(socket.get(), number_);
-    // The other clients must not wait for a connection that is not accepted.
+    // The other clients must not wait while a connection is not accepted.
     const timeval limit{.tv_sec = 0, .tv_usec = 20'000};
     check_call(::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit), "SO_SNDTIMEO");
     if (::connect(socket.get(), options_.server.get(), options_.server.size) != 0) return;
@@ -168,7 +168,7 @@ class Client {
   dns::Buffer received_ = {};
 };
 
-/// Asks until the signal comes, then waits for what is under way.
+/// Asks until the signal comes, and then waits for the outstanding answers.
 Outcomes run(const Options& options, int signals) {
   const FileDescriptor epoll(::epoll_create1(EPOLL_CLOEXEC), "epoll");
   epoll_event ending{.events = EPOLLIN, .data = {.u64 = options.clients}};

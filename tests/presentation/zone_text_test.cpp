@@ -1,5 +1,5 @@
-// Records in the presentation format of zone files are read as ldns reads them, and printed back by rdata_to_text().
-// What is not a record gets an error.
+// Records in the presentation format of zone files are read like ldns reads them, and printed again by rdata_to_text().
+// Other text gets an error.
 
 #include "presentation/zone_text.hpp"
 

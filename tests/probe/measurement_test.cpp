@@ -1,4 +1,4 @@
-// What is measured of a server whose manners are known.
+// Measures a server whose behaviour is known.
 
 #include <chrono>
 #include <functional>
@@ -34,7 +34,7 @@ class QuietLog final : public runtime::Log {
 
 class MeasurementTest : public ::testing::Test {
  protected:
-  /// A server whose zone is answered at once, and any other name after `delay`.
+  /// A server that answers its zone at once, and any other name after `delay`.
   [[nodiscard]] std::unique_ptr<test::DotServer> serve(test::ServerSettings settings, bool plain = false) const {
     if (!settings.identity) settings.identity = identity;
     auto server = std::make_unique<test::DotServer>(
@@ -70,7 +70,7 @@ class MeasurementTest : public ::testing::Test {
     return texts;
   }
 
-  std::chrono::milliseconds delay{150};  // well above what a busy machine adds
+  std::chrono::milliseconds delay{150};  // much longer than the delays of a busy machine
   QuietLog log;
   ProbeLimits limits{.handshakes = 2, .samples = 5, .in_flight = 16, .pipelined = 200};
   test::TemporaryDirectory directory;

@@ -1,5 +1,5 @@
 #pragma once
-// Figures of a server that is as one would wish, to be spoilt by tests.
+// Figures of a good server, which tests make worse.
 
 #include <chrono>
 #include <string>

@@ -45,7 +45,7 @@ struct Found {
   std::size_t queries;  // slow ones that were sent
 };
 
-/// What a search finds at a server that works on `limit` at once.
+/// The result of a search at a server that works on `limit` queries at once.
 Found search(std::size_t most, std::size_t limit) {
   InFlightSearch search(most);
   std::size_t queries = 0;

@@ -29,7 +29,7 @@ inline std::string record_text(dns::Bytes message, const dns::Record& record) {
          presentation::rdata_to_text(message, record);
 }
 
-/// Throws if the zone's answer is not a message, or has an additional section.
+/// Asks the zone. Throws if its answer is not a message, or has an additional section.
 inline Response read_response(dns::Buffer bytes) {
   const auto view = dns::MessageView::parse(bytes).value();
   const auto header = view.header();

@@ -53,7 +53,7 @@ TEST_F(ChangedNamesTest, AServerInCommonIsTheSameUpstream) {
   EXPECT_EQ(fate(old, generation({{".", group_of({"192.0.2.3:853 c", "192.0.2.2:853 b"})}}), "www.example"),
             cache::Fate::kept);
   EXPECT_EQ(fate(old, generation({{".", group_of({"192.0.2.3:853 c"})}}), "www.example"), cache::Fate::dropped);
-  // The address alone does not make the server.
+  // Servers with equal addresses may differ.
   EXPECT_EQ(fate(old, generation({{".", group_of({"192.0.2.1:853 other"})}}), "www.example"), cache::Fate::dropped);
 }
 

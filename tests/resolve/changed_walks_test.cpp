@@ -69,7 +69,7 @@ TEST_F(ChangedWalksTest, AWalkGoesWithAGuardThatIsAnsweredElsewhere) {
     setup.search = search();
     return setup;
   };
-  // The guard y.a.example goes elsewhere, the candidate beneath it has a route of its own.
+  // The guard y.a.example gets another route, and the candidate below it has its own route.
   auto next = with_candidate();
   route(next, "y.a.example", group({"b"}));
   EXPECT_EQ(fate(with_candidate(), std::move(next), "x.y.a.example", true), cache::Fate::dropped);

@@ -22,7 +22,7 @@ using upstream::Error;
 
 constexpr std::size_t a = 0, b = 1, c = 2;
 
-/// Servers that are asked in their order, as the policy `sequential` would.
+/// Servers that are asked in order, like by the policy `sequential`.
 class FakeServers final : public Servers, public upstream::QueryHolder {
  public:
   explicit FakeServers(std::size_t count) : troubles(count) {}
@@ -78,9 +78,9 @@ class FakeServers final : public Servers, public upstream::QueryHolder {
     attempt.replied({.message = dns::MessageView::parse(message).value(), .rcode = rcode});
   }
 
-  std::vector<std::optional<Error>> troubles;  ///< a server that is backed off from, and why
-  std::optional<Error> refuses_next;           ///< what the next attempt is refused with
-  bool refuses_at_once = true;                 ///< whether such a server refuses, or lets the attempt wait
+  std::vector<std::optional<Error>> troubles;  ///< the reason for which a server is in back-off; nullopt if it is not
+  std::optional<Error> refuses_next;           ///< the error with which the next attempt is refused
+  bool refuses_at_once = true;  ///< True if a server in back-off refuses an attempt; false if the attempt waits
   std::array<std::optional<runtime::Duration>, 3> slow_afters;
   int hedges_left = 1;
   std::vector<std::size_t> won;  ///< the servers of hedges
@@ -97,12 +97,12 @@ class FakeServers final : public Servers, public upstream::QueryHolder {
 
 class ExchangeTest : public ::testing::Test {
  protected:
-  /// Asks `count` servers with a budget of 4 s; another one is asked after a second.
+  /// Asks `count` servers with a budget of 4 s. The next server is asked after a second.
   void ask(std::size_t count) {
     prepare(count);
     start();
   }
-  /// The first server is slower than usual after 100 ms.
+  /// After 100 ms the first server is slower than usual.
   void ask_with_hedge(std::size_t count) {
     prepare(count);
     servers->slow_afters[a] = 100ms;
@@ -120,7 +120,7 @@ class ExchangeTest : public ::testing::Test {
                       dns::klass::in);
     exchange.start(*terms, dns::parse_query(query, {}).value(), request);
   }
-  /// Nothing is left behind.
+  /// Checks that no attempt and no deadline is left.
   void TearDown() override {
     if (!servers) return;
     EXPECT_EQ(asker.answers, 1);

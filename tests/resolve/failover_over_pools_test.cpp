@@ -105,7 +105,7 @@ TEST_F(FailoverOverPools, AnExchangeThatEndsIsNotCalledAgain) {
   time.pass(500ms);
   sockets[0][1]->fail(Error::connect_refused);
   sockets[0][2]->fail(Error::connect_refused);
-  time.turn_to(1010ms);  // a is sent again, and to the other server as well
+  time.turn_to(1010ms);  // a is sent again, and to the other server too
   for (auto* s : std::vector(sockets[1]))
     for (auto& m : s->take_sent())
       if (m[dns::header_size] == 1) s->send(upstream::testing::reply_to_written(m));
@@ -114,7 +114,7 @@ TEST_F(FailoverOverPools, AnExchangeThatEndsIsNotCalledAgain) {
   EXPECT_EQ(a.answers, 1);
 }
 
-/// The server leaves the root unanswered, and answers everything else at once.
+/// The server does not answer for the root, and answers everything else at once.
 TEST_F(FailoverOverPools, APoolIsNotStuckBehindAConnectionThatProvesForEver) {
   limits.max_in_flight = 2;
   auto p = stream_pool();
@@ -162,7 +162,8 @@ TEST_F(FailoverOverPools, APoolIsNotStuckBehindAConnectionThatProvesForEver) {
   EXPECT_GT(answered, 500);
 }
 
-/// One slow name on a young UDP server whose answer to the root is slow as well, as of a forwarder that is cut off.
+/// One slow name at a new UDP server whose answer for the root is slow too, like that of a forwarder without its
+/// upstream.
 TEST_F(FailoverOverPools, ASlowNameAtAForwarderIsNoReasonToGiveTheServerUp) {
   auto p = pool(0);
   p->start();

@@ -19,7 +19,7 @@ using namespace std::chrono_literals;
 using testing::Asker;
 using upstream::Error;
 
-/// A server that keeps what it is asked.
+/// A server that keeps its queries.
 class FakeChannel final : public upstream::Channel, public upstream::QueryHolder {
  public:
   explicit FakeChannel(std::string name) : name_(std::move(name)) {}
@@ -51,7 +51,7 @@ class FakeChannel final : public upstream::Channel, public upstream::QueryHolder
     auto& query = take();
     auto message = query.message;
     dns::write_u16(message, 2, static_cast<std::uint16_t>(dns::flag::qr | dns::flag::rd | dns::flag::ra | rcode));
-    // What a pool notes of it.
+    // The facts that a pool records.
     if (upstream::is_usable(rcode)) known.replied(latency);
     query.replied({.message = dns::MessageView::parse(message).value(), .rcode = rcode, .latency = latency});
   }
@@ -104,7 +104,7 @@ class FailoverTest : public ::testing::Test {
     failover->resolve(dns::parse_query(query, {}).value(), request);
   }
   FakeChannel& server(std::size_t i) { return *servers.at(i); }
-  /// The first server has answered so many questions, each after 20 ms.
+  /// The first server has answered `count` questions, each after 20 ms.
   void learn_latency(std::size_t questions) {
     for (std::size_t i = 0; i < questions; ++i) {
       Asker one;
@@ -223,7 +223,7 @@ TEST_F(FailoverTest, AHedgeGoesToTheSecondServerAfterTheFirstsUsualTime) {
   resolve(asker);
   time.pass(19ms);
   EXPECT_TRUE(server(1).asked.empty());
-  time.pass(6ms);  // what 95 % keep to is known to a fifth
+  time.pass(6ms);  // the 95th percentile is known to within a fifth
   ASSERT_EQ(server(1).asked.size(), 1U);
   server(1).answer();
   EXPECT_EQ(asker.rcode, dns::rcode::noerror);
@@ -244,7 +244,7 @@ TEST_F(FailoverTest, AHedgeThatTheFirstServerForestallsIsCountedAsLost) {
 
 TEST_F(FailoverTest, AHedgeThatCannotBeSentIsNotCountedAndPaidForByNobody) {
   start(2);
-  learn_latency(100);  // which earn five
+  learn_latency(100);  // which pay for five hedges
   server(1).refuses = Error::overloaded;
   std::deque<Asker> askers(9);
   for (auto& one : askers) resolve(one);
@@ -257,7 +257,7 @@ TEST_F(FailoverTest, AHedgeThatCannotBeSentIsNotCountedAndPaidForByNobody) {
 
 TEST_F(FailoverTest, HedgesAreATwentiethOfTheQueriesAtMost) {
   start(2);
-  learn_latency(100);  // which earn five
+  learn_latency(100);  // which pay for five hedges
   std::deque<Asker> askers(15);
   for (auto& one : askers) resolve(one);
   time.pass(50ms);

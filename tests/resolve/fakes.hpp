@@ -1,5 +1,5 @@
 #pragma once
-// An upstream group that keeps what it is asked, and somebody who asks.
+// An upstream group that keeps its queries, and a client.
 
 #include <deque>
 #include <optional>

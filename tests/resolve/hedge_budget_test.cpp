@@ -5,7 +5,7 @@
 namespace pillion::resolve {
 namespace {
 
-/// How many hedges the budget pays for in a row.
+/// The number of hedges that the budget permits in a row.
 int take_all(HedgeBudget& budget) {
   int taken = 0;
   while (budget.take()) ++taken;

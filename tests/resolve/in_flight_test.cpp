@@ -52,12 +52,12 @@ TEST_F(InFlightTest, MoreThanTheLimitAreRefused) {
   EXPECT_EQ(late.rcode, dns::rcode::refused);
   EXPECT_EQ(late.text, "too many queries in flight");
   EXPECT_FALSE(refresh(BuiltQuery("late.example")));
-  // What is under way already can still be joined.
+  // Queries in flight can still be joined.
   Asker joining;
   join(BuiltQuery("n7.example"), joining);
   EXPECT_EQ(joining.answers, 0);
 
-  // Each of them is found and taken out, whoever shares its bucket.
+  // Each of them is found and removed, whatever else is in its bucket.
   while (!group.asked.empty()) group.fail();
   for (const auto& asker : askers) ASSERT_EQ(asker.answers, 1);
   EXPECT_EQ(joining.answers, 1);
@@ -66,7 +66,7 @@ TEST_F(InFlightTest, MoreThanTheLimitAreRefused) {
   EXPECT_EQ(group.asked.size(), 1U);
 }
 
-/// Somebody who can take so many answers, and keeps the others.
+/// A requester that can take `room` answers, and keeps the others.
 class SlowAsker final : public Request {
  public:
   explicit SlowAsker(int takes) : takes_(takes) {}
@@ -177,7 +177,7 @@ TEST_F(InFlightTest, WhatIsDroppedIsAnsweredToWhoWaitsAndJoinedByNobodyElse) {
   group.answer_with_address();
   EXPECT_EQ(early.answers, 1);
   EXPECT_EQ(late.answers, 0);
-  // The other one is under way as before.
+  // The other one is still in flight.
   Asker joining;
   join(BuiltQuery("www.internal"), joining);
   ASSERT_EQ(group.asked.size(), 2U);

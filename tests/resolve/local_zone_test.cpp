@@ -174,7 +174,7 @@ TEST(LocalZone, AtMostSixteenAliases) {
   EXPECT_EQ(ask(zone, "0.corp.example", type::a).rcode, rcode::servfail);
 }
 
-// The zone of RFC 4592 2.2.1, and what it says of each question there.
+// The zone of RFC 4592 2.2.1, and its answer to each question there.
 TEST(LocalZoneWildcards, TheExamplesOfTheRfc) {
   const auto zone =
       zone_of("example", {"* 3600 TXT \"this is a wildcard\"", "* 3600 MX 10 host1",
@@ -201,7 +201,7 @@ TEST(LocalZoneWildcards, TheExamplesOfTheRfc) {
 TEST(LocalZoneWildcards, AskedForByName) {  // RFC 4592 2.2: a question may have an asterisk like any other label
   const auto zone = corp_zone({"* A 192.0.2.1"});
   EXPECT_THAT(ask(zone, "*.corp.example", type::a).answers, ElementsAre("*.corp.example. 300 A 192.0.2.1"));
-  EXPECT_THAT(ask(zone, "corp.example", type::a).answers, IsEmpty());  // not for the name that it lies beneath
+  EXPECT_THAT(ask(zone, "corp.example", type::a).answers, IsEmpty());  // not for its parent
 }
 
 TEST(LocalZoneWildcards, AnEmptyOneAnswersWithoutData) {  // RFC 4592 2.2.2 and 3.3.1: it exists, so it is the source

@@ -12,7 +12,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HandTurned;
 
-/// A group whose queries and connections the test ends.
+/// A group whose queries and connections end when the test says so.
 class EndingGroup final : public Group {
  public:
   void start() override {}
@@ -36,7 +36,7 @@ class EndingGroup final : public Group {
 
 class RetiredGroupsTest : public ::testing::Test {
  protected:
-  /// Retires a generation of one group; only the retired groups own it from then on.
+  /// Retires a generation with one group. From then on only the retired groups own it.
   EndingGroup& retire() {
     auto ending = std::make_unique<EndingGroup>();
     auto& group = *ending;

@@ -42,7 +42,7 @@ TEST(RouteTable, NoCase) {  // RFC 4343 section 3
   table.add(name_of("Cluster.LOCAL"), 1);
   EXPECT_EQ(table.find(name_of("kubernetes.default.svc.cluster.local")), 1);
   EXPECT_EQ(table.find(name_of("X.CLUSTER.local")), 1);
-  EXPECT_EQ(table.find(name_of("c\\076uster.local")), 1);   // an L by its number
+  EXPECT_EQ(table.find(name_of("c\\076uster.local")), 1);   // an L as a decimal escape
   EXPECT_EQ(table.find(name_of("cluster\\000.local")), 0);  // one byte more
 }
 
@@ -51,7 +51,7 @@ TEST(RouteTable, WholeLabelsOnly) {
   table.add(name_of("example.com"), 1);
   EXPECT_EQ(table.find(name_of("anexample.com")), 0);
   EXPECT_EQ(table.find(name_of("a\\.example.com")), 0);            // one label "a.example"
-  EXPECT_EQ(table.find(name_of("x\\007example\\003com.net")), 0);  // its bytes hold the zone's
+  EXPECT_EQ(table.find(name_of("x\\007example\\003com.net")), 0);  // its bytes contain those of the zone
 }
 
 TEST(RouteTable, TheSameLabelBeneathOthersIsAnother) {

@@ -21,12 +21,12 @@ SearchList list_of(const std::vector<std::string>& domains, unsigned ndots = 5) 
   return {std::move(names), ndots};
 }
 
-// As kubelet writes it for a pod of the namespace "default" on a node with a search list of its own.
+// The list that the kubelet writes for a pod of the namespace "default" on a node with its own search list.
 SearchList pods_list(unsigned ndots = 5) {
   return list_of({"default.svc.cluster.local", "svc.cluster.local", "cluster.local", "corp.example"}, ndots);
 }
 
-// "" if there is no walk; else the base in presentation form.
+// The base in presentation form; "" if there is no walk.
 std::string base_text(const SearchList& list, std::string_view name, std::uint16_t type = dns::type::a) {
   const auto wire = name_of(name);
   const auto base = list.base_of(wire, type);
@@ -89,7 +89,7 @@ TEST(SearchList, LaterStepsAndOtherNamesBeginNoWalk) {
 }
 
 TEST(SearchList, ANameOfOneLabelIsLeftToLibc) {
-  // "missing.default.svc.cluster.local" is what libc's third candidate for "missing.default.svc" looks like, too.
+  // "missing.default.svc.cluster.local" is also libc's third candidate for "missing.default.svc".
   EXPECT_EQ(base_text(pods_list(), "missing.default.svc.cluster.local"), "");
 }
 
@@ -100,7 +100,8 @@ TEST(SearchList, TheFirstDomainItselfIsNoStep) {
 TEST(SearchList, DomainsEndAtLabels) {
   const auto list = pods_list();
   EXPECT_EQ(base_text(list, "xdefault.svc.cluster.local"), "");
-  EXPECT_EQ(base_text(list, "x\\007default.svc.cluster.local"), "");  // the bytes alone end in the domain
+  EXPECT_EQ(base_text(list, "x\\007default.svc.cluster.local"),
+            "");  // only the bytes end in the domain, not the labels
 }
 
 TEST(SearchList, FromNdotsDotsOnLibcAsksForTheNameFirst) {  // resolv.conf(5)
@@ -155,13 +156,13 @@ TEST(SearchList, TheRootAsFirstDomainTellsNothing) {
 TEST(SearchListMayExist, NamesOfTheSpecification) {
   const auto list = pods_list();
   for (const auto* name : {
-           "dns-version.cluster.local",                         // 2.2
-           "kubernetes.default.svc.cluster.local",              // 2.3.1
-           "KUBERNETES.Default.SVC.cluster.LOCAL",              // 2.1: without regard to case
-           "_https._tcp.kubernetes.default.svc.cluster.local",  // 2.3.2
-           "my-pet.headless.default.svc.cluster.local",         // 2.4.1
-           "438934893.headless.default.svc.cluster.local",      // 2.4.2
-           "10-1-2-3.headless.default.svc.cluster.local",       // the name that pods have there today
+           "dns-version.cluster.local",                                              // 2.2
+           "kubernetes.default.svc.cluster.local",                                   // 2.3.1
+           "KUBERNETES.Default.SVC.cluster.LOCAL",                                   // 2.1: without regard to case
+           "_https._tcp.kubernetes.default.svc.cluster.local",                       // 2.3.2
+           "my-pet.headless.default.svc.cluster.local",                              // 2.4.1
+           "438934893.headless.default.svc.cluster.local",                           // 2.4.2
+           "10-1-2-3.headless.default.svc.cluster.local",                            // the current name of pods
            "10-1-2-3.default.pod.cluster.local", "fd00--a.other.pod.cluster.local",  // 2.6
            "0service.0ns.svc.cluster.local",  // RFC 1123 2.1: a digit may come first
        }) {
@@ -238,7 +239,7 @@ TEST(SearchListMayExist, NothingIsKnownFromAnotherFormOfList) {
   }
 }
 
-// What is left of a walk where the cluster's zone is known.
+// The rest of a walk if the cluster's zone is known.
 TEST(SearchListWalk, ExternalNames) {
   const auto list = pods_list();
   EXPECT_THAT(possible_candidates(list, "www.api.example.com.default.svc.cluster.local"),
@@ -246,7 +247,7 @@ TEST(SearchListWalk, ExternalNames) {
   // Three labels could be a host "www" of a service "example" in a namespace "com".
   EXPECT_THAT(possible_candidates(list, "www.example.com.default.svc.cluster.local"),
               ElementsAre("www.example.com.svc.cluster.local.", "www.example.com.corp.example.", "www.example.com."));
-  // Two could besides be a host "example" of a service "com".
+  // Two labels could also be a host "example" of a service "com".
   EXPECT_THAT(possible_candidates(list, "example.com.default.svc.cluster.local"),
               ElementsAre("example.com.default.svc.cluster.local.", "example.com.svc.cluster.local.",
                           "example.com.corp.example.", "example.com."));
@@ -277,7 +278,7 @@ TEST(SearchListWalk, HowFarItMayGo) {
   };
   const auto list = pods_list();
   EXPECT_EQ(plan_of("www.example.com", list), std::tuple(3U, false, true));
-  // A pod "s-0" of a Service "app", or a host of another's domain: who knows.
+  // This may be a pod "s-0" of a Service "app", or a host of another domain.
   EXPECT_EQ(plan_of("s-0.app", list), std::tuple(3U, false, false));
   EXPECT_EQ(plan_of("_http._tcp.web", list), std::tuple(3U, false, false));
   for (const auto* name : {"api.prod.svc", "api.prod.SVC", "10-0-0-1.prod.pod"})
@@ -289,7 +290,7 @@ TEST(SearchListWalk, HowFarItMayGo) {
   EXPECT_EQ(plan_of("api.prod.svc", cluster_alone), std::tuple(3U, false, false));
   EXPECT_EQ(plan_of("lab.printer.local", list), std::tuple(3U, false, true));
   EXPECT_EQ(plan_of("x.a.mycluster.local", list), std::tuple(3U, false, true));
-  // Where no cluster is known, nothing is said of it.
+  // If no cluster is known, no name is excluded.
   EXPECT_EQ(plan_of("api.prod.svc", list_of({"corp.example", "lab.example"}, 2)), std::tuple(1U, false, true));
 }
 
@@ -308,7 +309,7 @@ TEST(SearchListWalk, ServicesByShortNames) {
                           "api.prod.svc.corp.example.", "api.prod.svc."));
 }
 
-// With ndots 5 libc walks with a service's full name as well: the base ends in a search domain itself.
+// With ndots 5 libc also walks for the full name of a service: the base itself ends in a search domain.
 TEST(SearchListWalk, AFullNameIsLeftAsItIs) {
   const auto list = list_of({"default.svc.cluster.local", "svc.cluster.local", "cluster.local"});
   EXPECT_THAT(possible_candidates(list, "kubernetes.default.svc.cluster.local.default.svc.cluster.local"),

@@ -1,4 +1,4 @@
-// What scenarios do not reach of search walks: limits. The rest is in tests/scenarios/search.txt.
+// Limits of search walks, which scenarios cannot test. tests/scenarios/search.txt has all other tests.
 
 #include "resolve/search_walk.hpp"
 
@@ -57,7 +57,7 @@ TEST_F(SearchWalkTest, BeyondTheLimitClientsWalkByThemselves) {
   for (std::size_t i = 0; i < SearchWalk::max_walks; ++i) {
     ask("n" + std::to_string(i) + ".org.corp.example", askers.emplace_back());
   }
-  // Each its first step, and all of them one guard.
+  // Each walk asks its first step, and all of them share one guard.
   ASSERT_EQ(group->asked.size(), SearchWalk::max_walks + 1);
   Asker late;
   ask("late.org.corp.example", late);
@@ -71,7 +71,7 @@ TEST_F(SearchWalkTest, BeyondTheLimitClientsWalkByThemselves) {
   EXPECT_EQ(late.answers, 1);
   EXPECT_EQ(late.rcode, dns::rcode::nxdomain);
 
-  // Their places are free again.
+  // The places of these walks are free again.
   Asker next;
   ask("next.org.corp.example", next);
   EXPECT_EQ(group->asked.size(), 2U);

@@ -28,7 +28,7 @@ class SpecialZones : public ::testing::Test {
     }
   }
 
-  /// The zone that a name lies in; nullptr if it is forwarded.
+  /// The zone of a name; nullptr if the name is forwarded.
   [[nodiscard]] const SpecialZone* zone_for(std::string_view name) const {
     const auto target = routes_.find(name_of(name));
     return target == 0 ? nullptr : &zones_[target - 1U];

@@ -152,7 +152,7 @@ TEST_F(LoopTest, WhatIsScheduledByAFlushComesInTheNextTurn) {
 }
 
 TEST_F(LoopTest, DoesNotWaitForTheKernelWhereAFlushHasMoreToDo) {
-  // What is under way would come in an hour: the turns of a loop that waited for it would be missed.
+  // The outstanding timer fires in an hour: a loop that waited for it would miss turns.
   Alarm alarm([] {});
   loop.set_deadline(alarm, loop.clock().now() + 1h);
   Sink sink;

@@ -60,7 +60,7 @@ TEST(Slab, KeepsAddressesAndCapacityWhileItGrows) {
   EXPECT_GE(again->capacity(), 1000U);
 }
 
-/// Counts those that exist.
+/// Counts the existing objects.
 struct Counted {
   Counted() { ++count; }
   ~Counted() { --count; }
@@ -103,7 +103,7 @@ TEST(Slab, TrimLeavesAloneWhatIsInUse) {
   std::vector<std::string*> others;
   for (int i = 0; i < 10'000; ++i) {
     auto* const object = slab.acquire();
-    // Every thousandth, and all of one stretch.
+    // Every thousandth object, and all objects of one range.
     const bool is_kept = i % 1000 == 0 || (i > 5000 && i < 5100);
     (is_kept ? kept : others).push_back(object);
     *object = std::to_string(i);

@@ -1,4 +1,4 @@
-// What the settings of a scenario become: a resolver, and after a change another generation of it.
+// Makes a resolver of the settings of a scenario, and after a change a new generation.
 
 #include <algorithm>
 #include <cmath>
@@ -35,7 +35,7 @@ resolve::Setup Stage::make_setup() {
   auto routes = routes_;
   if (std::ranges::none_of(routes, is_root)) routes.emplace_back(".", group_texts_.front().name());
   for (const auto& text : group_texts_) {
-    // After a change, a group to which nothing leads is not of the configuration any more.
+    // After a change, a group without a route is no longer a part of the configuration.
     if (is_changing_ &&
         std::ranges::find(routes, text.name(), [](const auto& route) { return route.second; }) == routes.end()) {
       made_.erase(text.name());
@@ -59,7 +59,7 @@ resolve::Setup Stage::make_setup() {
   return setup;
 }
 
-/// Puts in use what the settings say, where they are new.
+/// Applies the settings if they are new.
 void Stage::set_up() {
   if (resolver_ && !is_changing_) return;
   auto setup = make_setup();
@@ -73,7 +73,7 @@ void Stage::set_up() {
   settle();
 }
 
-// changes: the settings that follow are those of the new one, in full but for groups and the cache.
+// changes: the following settings are those of the new configuration, complete except for groups and the cache.
 void Stage::change_configuration(Words& words) {
   nothing_unseen(words);
   words.expect("changes");

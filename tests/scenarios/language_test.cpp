@@ -1,4 +1,4 @@
-// That scenarios can fail, and say where: each of these has one thing wrong with it, in the line that is named.
+// Tests that scenarios can fail, and name the line. Each of these scenarios has one fault, in the named line.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,7 +11,7 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-/// What a file of one scenario with these lines fails with; "" if it holds. Line 1 is the scenario's head.
+/// The error of a file with one scenario of these lines; "" if it passes. Line 1 is the scenario's head.
 std::string failure_of(const std::string& lines, const std::string& head = "scenario \"name\" RFC 1035 3.2.1") {
   try {
     for (const auto& scenario : read_scenarios(head + "\n" + lines, "f.txt")) play(scenario);

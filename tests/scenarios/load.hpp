@@ -1,5 +1,5 @@
 #pragma once
-// Many names, each asked once, at a steady rate: what is to be seen of a server's absence under load.
+// Queries for many names, each once, at a steady rate: shows the effects of a server's absence under load.
 
 #include <deque>
 #include <optional>
@@ -16,7 +16,7 @@ class Load {
 
   /// asks N names a second | ends | is answered [from TIME] within TIME | fails at most N times
   void play(resolve::Resolver& resolver, Words& words);
-  /// Of a name of a load, from 1; nullopt of any other.
+  /// The number of a name of a load, from 1; nullopt if it is another name.
   [[nodiscard]] static std::optional<unsigned long> number_of(std::string_view name);
 
  private:
@@ -37,7 +37,7 @@ class Load {
   testing::HandTurned& schedule_;
   Happenings& happenings_;
   runtime::Duration every_{};
-  std::size_t run_ = 0;  // of those that were begun
+  std::size_t run_ = 0;  // of the queries that were begun
   std::deque<Asker> askers_;
 };
 

@@ -20,7 +20,7 @@ using dns::testing::Section;
 
 constexpr std::array sections = {Section::answer, Section::authority, Section::additional};
 constexpr std::uint32_t dnssec_ok_flag = 0x8000;
-constexpr std::uint16_t upstream_id = 0x7E57;  // no client's: an answer that shows it was handed on unchanged
+constexpr std::uint16_t upstream_id = 0x7E57;  // no client uses this payload: an answer with it was passed on unchanged
 constexpr auto named_flags = std::to_array<std::pair<std::string_view, std::uint16_t>>(
     {{"AA", dns::flag::aa}, {"TC", dns::flag::tc}, {"AD", dns::flag::ad}});
 constexpr auto named_rcodes =
@@ -30,7 +30,7 @@ constexpr auto named_rcodes =
                                                                {"NXDOMAIN", dns::rcode::nxdomain},
                                                                {"NOTIMP", dns::rcode::notimp},
                                                                {"REFUSED", dns::rcode::refused}});
-// A key's name, HMAC-SHA256's, a time, a MAC: nobody here checks it.
+// The name of a key, HMAC-SHA256, a time, and a MAC, which nothing verifies here.
 const dns::Buffer tsig_rdata(40, 1);
 
 std::string lower(std::string text) {
@@ -39,7 +39,7 @@ std::string lower(std::string text) {
   return text;
 }
 
-/// Without the final dot, but for the root's.
+/// The name without its final dot, except for the root.
 std::string name_text(dns::Bytes name) {
   auto text = dns::to_text(name);
   if (text.size() > 1) text.pop_back();
@@ -64,7 +64,7 @@ std::string error_text(std::uint16_t info_code, std::string_view text) {
   return all;
 }
 
-// OWNER TTL SOA minimum N, with whatever else an SOA has.
+// OWNER TTL SOA minimum N, with fixed other fields.
 void complete_soa(std::vector<std::string>& words) {
   if (words.size() != 5 || words[2] != "SOA" || words[3] != "minimum") return;
   auto minimum = std::move(words[4]);
@@ -163,7 +163,7 @@ std::string sections_text(const std::array<std::vector<std::string>, 3>& all) {
   return text.empty() ? text : ":" + text;
 }
 
-// Where in the question's name `owner` stands, as its end; nullopt if it does not.
+// The offset of `owner` in the question's name, if the name ends in it; nullopt otherwise.
 std::optional<std::size_t> place_in(dns::Bytes name, dns::Bytes owner) {
   for (std::size_t at = 0; name.size() - at >= owner.size() && owner.size() > 1; at += std::size_t{name[at]} + 1) {
     if (dns::equal_names(name.subspan(at), owner)) return dns::header_size + at;
@@ -317,7 +317,7 @@ std::string to_text(const dns::MessageView& message, std::string_view source) {
     if (dns::read_u16(options, 0) == dns::option::extended_error) {
       text += error_text(dns::read_u16(value, 0), std::string(value.begin() + 2, value.end()));
     } else if (!message.is_signed()) {
-      text += " option " + std::to_string(dns::read_u16(options, 0));  // between us and the upstream alone
+      text += " option " + std::to_string(dns::read_u16(options, 0));  // only between Pillion and the upstream
     }
     options = options.subspan(4 + size);
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Questions and answers as scenarios write them, to messages and back.
+// Converts questions and answers of scenarios to messages, and back.
 
 #include <array>
 #include <optional>
@@ -12,7 +12,7 @@
 
 namespace pillion::scenarios {
 
-/// NAME TYPE [CH] [DO] [CD] [no-RD] [signed]: all that keeps one question apart from another.
+/// NAME TYPE [CH] [DO] [CD] [no-RD] [signed]: all fields in which questions differ.
 struct Question {
   std::string name;
   std::uint16_t type = 0;
@@ -26,7 +26,7 @@ struct Question {
 [[nodiscard]] Question question_of(const dns::QueryView& query);
 [[nodiscard]] std::string to_text(const Question& question);
 
-/// What a client may add to a question, none of which the upstream's answer depends on.
+/// Fields that a client may add to a question, and that do not change the upstream's answer.
 struct QueryOptions {
   std::uint16_t id = 0;
   bool edns = false;
@@ -36,8 +36,8 @@ struct QueryOptions {
 };
 [[nodiscard]] dns::Buffer query_message(const Question& question, const QueryOptions& options);
 
-/// RCODE [AA] [TC] [AD] [signed] [no-OPT] [bare] [scope BITS] [keepalive N] [EDE CODE ["TEXT"]]…, and behind a colon
-/// the records: sections are parted by `/`, records by a comma. OWNER TTL SOA minimum N stands for a whole SOA.
+/// RCODE [AA] [TC] [AD] [signed] [no-OPT] [bare] [scope BITS] [keepalive N] [EDE CODE ["TEXT"]]…, and after a colon the
+/// records: `/` separates sections, a comma separates records. OWNER TTL SOA minimum N stands for a whole SOA.
 struct Reply {
   struct Error {
     std::uint16_t info_code = 0;
@@ -52,12 +52,12 @@ struct Reply {
   std::optional<std::uint16_t> keepalive{};  ///< the idle timeout, in units of 100 ms (RFC 7828)
   std::vector<Error> errors{};
   std::array<std::vector<dns::ZoneRecord>, 3> sections{};
-  std::optional<std::string> source{};  ///< from SOURCE; of answers that clients get
+  std::optional<std::string> source{};  ///< from SOURCE; only in answers to clients
 };
 [[nodiscard]] Reply read_reply(Words& words);
-/// The message that an upstream answers with; owners that end the question are pointers into it.
+/// The reply of an upstream. Owners in which the question's name ends are pointers into it.
 [[nodiscard]] dns::Buffer reply_message(const Question& question, const Reply& reply);
-/// As read_reply() reads it.
+/// The text in the form that read_reply() reads.
 [[nodiscard]] std::string to_text(const Reply& reply);
 [[nodiscard]] std::string to_text(const dns::MessageView& message, std::string_view source);
 

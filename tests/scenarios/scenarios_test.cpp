@@ -37,7 +37,7 @@ std::vector<std::filesystem::path> files() {
   return all;
 }
 
-/// Those of files that can be read; a test of its own tells of the others.
+/// The scenarios of all readable files. Another test reports the other files.
 std::vector<Scenario> all_scenarios() {
   std::vector<Scenario> all;
   for (const auto& path : files()) {

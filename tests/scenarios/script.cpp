@@ -9,7 +9,7 @@ namespace {
 
 constexpr std::string_view blanks = " \t\r";
 
-/// Eats one word from the front of `line`, which does not start with a blank.
+/// Removes one word from the front of `line`, which does not start with a blank.
 std::string next_word(std::string_view& line, const Place& place) {
   auto end = line.find_first_of(std::string(blanks) + ";");
   if (line.front() == ';') {

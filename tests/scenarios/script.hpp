@@ -15,7 +15,7 @@ struct Place {
   std::size_t line = 0;  ///< from 1
 };
 
-/// What is wrong with a scenario, or what it has shown to be wrong: "file:line: message".
+/// A fault of a scenario, or a failure that it has found: "file:line: message".
 class Error : public std::runtime_error {
  public:
   Error(const Place& place, const std::string& message)
@@ -41,7 +41,7 @@ struct Scenario {
 
 /// True if it is not empty and has only digits and characters of `more`.
 [[nodiscard]] bool is_number(std::string_view text, std::string_view more = "");
-/// Each line after a line break and two spaces.
+/// The lines, each after a line break and two spaces.
 [[nodiscard]] std::string as_list(const std::vector<std::string>& lines);
 
 /// The words of a statement, one taken after the other.
@@ -50,17 +50,17 @@ class Words {
   explicit Words(const Statement& statement) : statement_(statement) {}
 
   [[nodiscard]] bool empty() const { return next_ == statement_.words.size(); }
-  /// The next word, or one of those after it; "" if there is none.
+  /// The next word, or one after it, without taking it; "" if there is none.
   [[nodiscard]] std::string_view peek(std::size_t ahead = 0) const {
     const auto at = next_ + ahead;
     return at < statement_.words.size() ? statement_.words[at] : std::string_view{};
   }
-  /// Throws if there is none; `what` says in the message what is missing.
+  /// Takes the next word. Throws if there is none, with `what` in the message.
   std::string take(std::string_view what);
-  /// A word in quotes, without them.
+  /// Takes a word in quotes. Returns it without them.
   std::string take_quoted(std::string_view what);
   unsigned long take_number(std::string_view what);
-  /// 0s, 1.8s, 100ms, 5m, 1h.
+  /// Takes a duration: 0s, 1.8s, 100ms, 5m, 1h.
   std::chrono::milliseconds take_time();
   /// Takes the next word if it is this one.
   bool take_if(std::string_view word);

@@ -10,7 +10,7 @@
 namespace pillion::scenarios {
 namespace {
 
-/// The middle of everything random, so that scenarios can be written down.
+/// Replaces random numbers by their mean, so that scenarios are deterministic.
 double middle() {
   return 0.5;
 }
@@ -23,7 +23,7 @@ std::unique_ptr<upstream::Pool> ServerRoom::make_pool(StageServer& server, const
   const bool is_udp = protocol == config::Protocol::udp;
   const upstream::Encoding encoding{
       .framed = !is_udp, .padding = encrypted ? settings.padding : std::uint16_t{0}, .keepalive = !is_udp};
-  // Ids are far apart, so that the one after an id is nobody's.
+  // Ids are far apart, so that the next number after an id is unused.
   constexpr std::uint16_t step = 7919;
   const auto next_id = [this] { return last_id_ = static_cast<std::uint16_t>(last_id_ + step); };
   const auto make = [this, &server, encoding, next_id, is_udp](

@@ -14,26 +14,26 @@
 
 namespace pillion::scenarios {
 
-/// All servers of a scenario, whichever group they are of. Outlives the groups.
+/// All servers of a scenario, of all groups. Outlives the groups.
 class ServerRoom {
  public:
   ServerRoom(testing::HandTurned& schedule, runtime::Log& log)
       : schedule_(schedule), log_(log), happenings_(schedule) {}
 
-  /// A group of servers with these names, as the configuration would have it. Those that are there by the same protocol
-  /// are asked by it, too.
+  /// A group of servers with these names, like one of a configuration. It also uses the existing servers of the same
+  /// protocol.
   [[nodiscard]] std::unique_ptr<resolve::Group> make_group(const config::Upstream& settings,
                                                            const std::vector<std::string>& names);
 
   [[nodiscard]] bool empty() const { return servers_.empty(); }
-  /// nullptr if there is none of this name.
+  /// The server of this name; nullptr if there is none.
   [[nodiscard]] StageServer* find(std::string_view name) const;
-  /// Answers the question at the one server that was asked it just now; false if there is none.
+  /// Answers the question at the only server that has just been asked; false if there is none.
   [[nodiscard]] bool answer(const Question& question, const Reply& reply);
   /// "a is asked www.example A"
   [[nodiscard]] std::vector<std::string> unseen() const;
   [[nodiscard]] bool has_waiting() const;
-  /// "a was never asked www.example A"; "" if everything that a server was to answer was asked.
+  /// "a was never asked www.example A"; "" if all expected questions were asked.
   [[nodiscard]] std::string never_asked() const;
 
   [[nodiscard]] Happenings& happenings() { return happenings_; }

@@ -168,7 +168,7 @@ struct Manner {
   void (*be)(StageServer&);
 };
 
-/// What a server does that needs no more words.
+/// The actions of a server that have no arguments.
 constexpr auto manners = std::to_array<Manner>({
     {"goes away",
      [](StageServer& server) {
@@ -307,7 +307,7 @@ void act_on_its(StageServer& server, Words& words) {
   const bool all = words.take_if("connections");
   if (!all) words.expect("connection");
   if (ways.empty()) words.fail(server.name + " has no connection");
-  // The oldest.
+  // The oldest one.
   if (!all) ways.resize(1);
   if (words.take_if(all ? "fall" : "falls")) {
     words.expect("silent");

@@ -18,7 +18,7 @@ void Happenings::add(std::function<void()> happening, runtime::Duration after) {
 
 void Happenings::expired(runtime::Time now) {
   if (std::exchange(last_, now) != now) at_once_ = 0;
-  // Those that are added meanwhile come later, be it at the same time.
+  // Events that are added meanwhile come later, also if they have the same time.
   std::vector<std::function<void()>> due;
   while (!later_.empty() && later_.begin()->first <= now) {
     due.push_back(std::move(later_.begin()->second));
@@ -140,7 +140,7 @@ std::optional<upstream::Delivery> StageStream::delivery() {
 
 void StageStream::shut_down() {
   is_over_ = true;
-  // The bytes that were to be written leave first.
+  // The bytes that are still to be written are sent first.
   if (will_flush_) flush();
   is_open = false;
   if (!is_deaf()) later([this] { release(); });
@@ -309,7 +309,7 @@ void StageServer::answer(Asked& asked, const Reply& reply, runtime::Duration aft
     if (auto* const way = find(number)) way->deliver(message, is_cut);
   };
   happenings_.add(send, after);
-  // What is over is looked through no more.
+  // Ended queries are no longer searched.
   while (asked_.size() > 1 && asked_.front().seen && asked_.front().answered && &asked_.front() != &asked)
     asked_.pop_front();
 }

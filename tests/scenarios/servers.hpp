@@ -1,6 +1,6 @@
 #pragma once
-// The servers of a scenario whose group is the real one: what arrives at them, and what they send, over streams and
-// datagrams without sockets. A scenario says what each of them does (server_statements.hpp).
+// The servers of a scenario with a real group: the data that they get and send, over streams and datagrams without
+// sockets. A scenario states the actions of each (server_statements.hpp).
 
 #include <deque>
 #include <functional>
@@ -19,8 +19,8 @@
 
 namespace pillion::scenarios {
 
-/// What happens between the statements: whatever the kernel would report, each at its time and never from within the
-/// call that brings it about.
+/// The events between the statements, which the kernel would report. Each comes at its time, and never from within the
+/// call that causes it.
 class Happenings final : runtime::Deadline {
  public:
   explicit Happenings(testing::HandTurned& schedule) : schedule_(schedule) {}
@@ -28,7 +28,7 @@ class Happenings final : runtime::Deadline {
   void add(std::function<void()> happening, runtime::Duration after = {});
 
  private:
-  /// At one moment; more of them show that two machines keep each other busy.
+  /// The most events at one time; more show that two machines trigger each other without an end.
   static constexpr std::size_t most_at_once = 100'000;
   void expired(runtime::Time now) override;
 
@@ -40,7 +40,7 @@ class Happenings final : runtime::Deadline {
 
 class StageServer;
 
-/// What a stream and a socket have in common: a way between us and the server, on which messages go.
+/// The common part of a stream and a socket: a path for messages between Pillion and the server.
 class Way {
  public:
   explicit Way(StageServer& server);
@@ -53,19 +53,19 @@ class Way {
 
   bool is_silent = false;  ///< bytes vanish in both directions
   bool is_open = false;
-  bool is_used = false;  ///< a query came by it
+  bool is_used = false;  ///< a query has come on it
   unsigned answers = 0;
-  const std::size_t number;  ///< from 1, in the order of their making
+  const std::size_t number;  ///< from 1, in the order of creation
 
  protected:
-  /// Does it later, unless this is gone by then.
+  /// Runs the action later, unless this object no longer exists then.
   void later(std::function<void()> happening);
   [[nodiscard]] bool is_deaf() const;
 
   StageServer& server_;
 };
 
-/// A connection by TCP or TLS, as the server has it.
+/// The server's side of a TCP or TLS connection.
 class StageStream final : public Way, public upstream::Stream {
  public:
   StageStream(StageServer& server, upstream::StreamEvents& events) : Way(server), events_(events) {}
@@ -80,9 +80,9 @@ class StageStream final : public Way, public upstream::Stream {
 
   void deliver(dns::Buffer message, bool is_cut) override;
   [[nodiscard]] bool is_stream() const override { return true; }
-  /// Has the server read what was written, unless it is frozen.
+  /// The server reads the written data, unless it is frozen.
   void flush();
-  /// The server, or the path to it, ends the connection: nullopt in an orderly way.
+  /// The server, or the path to it, ends the connection; orderly if `error` is nullopt.
   void end(std::optional<upstream::Error> error);
 
  private:
@@ -91,7 +91,7 @@ class StageStream final : public Way, public upstream::Stream {
 
   upstream::StreamEvents& events_;
   dns::Buffer out_;
-  dns::Buffer at_server_;  // what it has not read yet
+  dns::Buffer at_server_;  // data that the server has not read yet
   dns::Buffer in_;
   bool singly_ = false;
   bool will_flush_ = false;
@@ -121,15 +121,15 @@ class StageDatagrams final : public Way, public upstream::Datagrams {
   bool is_over_ = false;
 };
 
-/// What a server does with a connection that is opened to it.
+/// The server's action when a connection is opened.
 enum class Reception : std::uint8_t {
   welcome,
   refuse,
-  leave_unanswered,  ///< TLS's handshake, behind TCP's
+  leave_unanswered,  ///< the TLS handshake, after that of TCP
   close_before_tls,
   reset_before_tls,
   show_bad_certificate,
-  close,  ///< at once when the handshake is done
+  close,  ///< immediately after the handshake
   reset,
 };
 
@@ -147,7 +147,7 @@ class StageServer {
     bool seen = false;
     bool answered = false;
   };
-  /// How a reply differs from an ordinary one.
+  /// The differences of a reply from an ordinary one.
   struct Form {
     std::optional<Question> other_question;
     bool has_another_id = false;
@@ -161,19 +161,19 @@ class StageServer {
     Form form;
   };
 
-  /// Claims one query that has arrived and was not seen yet; false if there is none.
+  /// Marks one query that has arrived as seen; false if there is none.
   [[nodiscard]] bool see(const std::string& question);
-  /// The oldest query of this text that was seen and waits, or nullptr if there is none; with `over_tcp` only one that
-  /// came over a stream.
+  /// The oldest waiting query of this text that was seen, or nullptr if there is none; with `over_tcp` only one over a
+  /// stream.
   [[nodiscard]] Asked* find_waiting(const Question& question, bool over_tcp = false);
   /// Sends a reply to the query, which waits no longer unless `is_forged`.
   void answer(Asked& asked, const Reply& reply, runtime::Duration after, const Form& form, bool is_forged = false);
   [[nodiscard]] std::vector<std::string> unseen() const;
   [[nodiscard]] bool has_waiting() const;
   [[nodiscard]] std::vector<Way*> open_ways(bool streams) const;
-  /// Its process goes on.
+  /// The server's process continues.
   void thaw();
-  /// Ends each connection: nullopt in an orderly way.
+  /// Ends each connection; orderly if `error` is nullopt.
   void end_all(std::optional<upstream::Error> error);
 
   // Of the ways.
@@ -185,9 +185,9 @@ class StageServer {
   upstream::ServerMetrics metrics;
   upstream::ServerMetrics fallback_metrics;  // of TCP behind UDP
 
-  bool is_gone = false;          ///< nobody is at its address
+  bool is_gone = false;          ///< no host has its address
   bool is_silent = false;        ///< bytes vanish
-  bool is_frozen = false;        ///< its process stands still: its kernel takes what comes
+  bool is_frozen = false;        ///< its process is stopped, and its kernel still acknowledges data
   unsigned retransmissions = 0;  ///< that our kernel has made of bytes that vanished
   Reception reception = Reception::welcome;
   upstream::Error bad_certificate = upstream::Error::certificate_untrusted;

@@ -1,5 +1,5 @@
-// What a scenario is set in: the cache's settings, upstream groups, routes, zones and the search list; and who is
-// there.
+// The statements that set up a scenario: settings of the cache, upstream groups, routes, zones, the search list, and
+// clients.
 
 #include <algorithm>
 #include <array>
@@ -106,7 +106,7 @@ void Stage::read_group(Words& words) {
   if (words.take_if("budget")) settings.timeout = words.take_time();
   settings.servers.resize(group.servers.size());
   const auto found = std::ranges::find(group_texts_, settings.name, &GroupText::name);
-  made_.erase(group.name());  // it is another group from now on
+  made_.erase(group.name());  // from now on it is another group
   (found == group_texts_.end() ? group_texts_.emplace_back() : *found) = std::move(group);
 }
 

@@ -85,7 +85,7 @@ void Stage::end(const Place& place) {
 void Stage::turn(Words& words) {
   const auto time = words.take_time();
   if (time < schedule_.elapsed()) words.fail("time does not go back");
-  // Before the first time, a scenario with servers says what they are like.
+  // Before the first time, a scenario with servers states their properties.
   if (!servers_.empty() && !std::exchange(started_, true)) resolver_->start();
   schedule_.turn_to(time);
 }
@@ -163,7 +163,7 @@ void Stage::play_group(FakeGroup& group, const std::string& name, Words& words) 
   }
 }
 
-/// `trace says "…", "…"`: parts of lines that stand in this order, perhaps among others.
+/// `trace says "…", "…"`: parts of lines in this order, possibly with other lines between them.
 void Stage::see_trace(Client& client, const std::string& who, Words& words) {
   words.expect("trace");
   words.expect("says");
@@ -217,7 +217,7 @@ void Stage::get(const std::vector<Client*>& clients, const std::string& who, Wor
   for (auto* const client : clients) compare(*client, who, expected, words);
 }
 
-/// The whole way of a question that is asked upstream: asks, is asked, answers, gets.
+/// All steps of a question that is asked upstream: asks, is asked, answers, gets.
 void Stage::learn(const std::string& who, Words& words) {
   nothing_unseen(words);
   const auto question = read_question(words);
@@ -245,7 +245,7 @@ void Stage::compare(Client& client, const std::string& who, const std::string& e
   if (const auto wrong = client.bad_manners(); !wrong.empty()) words.fail(who + " " + wrong);
 }
 
-/// Names that nobody asks for again: what a cache is full of. Each is asked for, asked upstream, answered.
+/// Fills the cache with names that are asked for only once. Each is asked for, asked upstream, and answered.
 void Stage::resolve_names(unsigned long count, Words& words) {
   nothing_unseen(words);
   words.expect("are");

@@ -1,5 +1,5 @@
 #pragma once
-// Plays a scenario: each of its statements is done to the resolver or compared with what it has done.
+// Plays a scenario: each statement is an action on the resolver, or a check of its actions.
 
 #include <map>
 #include <memory>
@@ -12,14 +12,14 @@
 
 namespace pillion::scenarios {
 
-/// Throws Error at the first statement that is not understood or does not hold.
+/// Throws Error at the first statement that is not valid or not true.
 void play(const Scenario& scenario);
 
 class Stage {
  public:
   Stage();
   void play(const Statement& statement);
-  /// Nothing may be left unseen, and no client without an answer while no upstream owes one.
+  /// Checks that all events were seen, and that each client has its answer unless an upstream still owes it.
   void end(const Place& place);
 
  private:
@@ -29,11 +29,11 @@ class Stage {
   };
   struct GroupText {
     config::Upstream settings;         ///< its name; its protocol …
-    std::vector<std::string> servers;  ///< empty: the scenario speaks for the group
+    std::vector<std::string> servers;  ///< empty: the scenario answers for the group
     [[nodiscard]] const std::string& name() const { return settings.name; }
   };
 
-  // Before anything happens, and who is there (settings.cpp)
+  // Settings, clients and servers (settings.cpp)
   [[nodiscard]] bool read_setting(Words& words);
   void read_cache(Words& words);
   void read_group(Words& words);
@@ -41,14 +41,14 @@ class Stage {
   [[nodiscard]] Client* find_client(const std::string& name);
   Client& add_client(const std::string& name);
 
-  // What is made of it, at the start and after a change (configuration.cpp)
+  // The resolver, at the start and after a change (configuration.cpp)
   void set_up();
   [[nodiscard]] resolve::Setup make_setup();
   [[nodiscard]] std::shared_ptr<resolve::UpstreamGroup> make_group(const GroupText& text);
   void change_configuration(Words& words);
   void play_resolver(Words& words);
 
-  // What happens, and what is seen of it (stage.cpp)
+  // Actions and checks (stage.cpp)
   void turn(Words& words);
   void play_subject(Words& words);
   void play_server(StageServer& server, bool is_of_it, Words& words);
@@ -72,13 +72,13 @@ class Stage {
   ServerRoom servers_{schedule_, log_};
   Load load_{schedule_, servers_.happenings()};
   bool cache_on_ = true;
-  bool rotate_ = false;  // so that answers can be written down
+  bool rotate_ = false;  // so that answers are deterministic
   cache::Settings cache_;
   std::vector<GroupText> group_texts_;
   std::vector<std::pair<std::string, std::string>> routes_;
   std::vector<ZoneText> zones_;
   std::optional<resolve::SearchList> search_;
-  // The groups of the configuration that is in use, and those for which the scenario spoke earlier.
+  // The groups of the configuration in use, and those for which the scenario has answered before.
   std::map<std::string, std::shared_ptr<resolve::UpstreamGroup>> made_;
   std::vector<std::shared_ptr<resolve::UpstreamGroup>> spoken_for_;
   std::map<std::string, FakeGroup*> groups_;

@@ -136,7 +136,7 @@ std::string Client::bad_manners() const {
   if (header.id() != asked.id()) return "got another id than its own (RFC 1035 4.1.1)";
   if (!header.is_response() || header.opcode() != dns::opcode::query) return "got no response (RFC 1035 4.1.1)";
   if (answer_.size() > limit_) return "got more bytes than it can take (RFC 6891 6.2.3)";
-  if (answer->is_signed()) return {};  // is between the client and whoever holds the key
+  if (answer->is_signed()) return {};  // only the client and the owner of the key can verify it
   constexpr std::uint16_t copied = dns::flag::rd | dns::flag::cd;
   if ((header.flags() & copied) != (asked.flags() & copied)) return "got RD or CD changed (RFC 1035 4.1.1)";
   if ((header.flags() & dns::flag::ra) == 0) return "got no RA (RFC 1035 4.1.1)";

@@ -1,5 +1,5 @@
 #pragma once
-// What surrounds the resolver in a scenario: upstream groups that the scenario speaks for, clients, and a log.
+// The surroundings of the resolver in a scenario: upstream groups for which the scenario answers, clients, and a log.
 
 #include <deque>
 #include <string>
@@ -13,10 +13,10 @@ namespace pillion::scenarios {
 
 using testing::HandTurned;
 
-/// What an upstream does about a question: it answers, or nobody does.
+/// The outcome of a question at an upstream: an answer, or a failure.
 struct Outcome {
   Reply reply;
-  bool is_failure = false;  ///< no message: the reply's first error says why
+  bool is_failure = false;  ///< there is no message; the reply's first error is the reason
 };
 
 class FakeGroup final : public resolve::Group {
@@ -33,18 +33,18 @@ class FakeGroup final : public resolve::Group {
   [[nodiscard]] bool is_down() const override { return down; }
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return recovered; }
 
-  /// Claims one question that was asked and not seen yet; false if there is none.
+  /// Marks one question that was asked as seen; false if there is none.
   [[nodiscard]] bool see(const std::string& question);
-  /// Answers the oldest question of this text that was seen and waits; false if there is none.
+  /// Answers the oldest waiting question of this text that was seen; false if there is none.
   [[nodiscard]] bool answer(const Question& question, const Outcome& outcome);
   /// Answers the next question of this text from within resolve().
   void prepare(const Question& question, const Outcome& outcome) { prepared.push_back({to_text(question), outcome}); }
   [[nodiscard]] bool has_waiting() const;
   /// The random label of the loop probe that was asked; "" if there was none.
   [[nodiscard]] const std::string& last_probe() const { return last_probe_; }
-  /// Drops what is over, so that looking through it stays quick.
+  /// Removes ended questions, so that searches stay quick.
   void forget_answered();
-  /// What was asked and not seen, as text.
+  /// The questions that were asked and not seen, as text.
   [[nodiscard]] std::vector<std::string> unseen() const;
 
   struct Prepared {
@@ -71,11 +71,11 @@ class FakeGroup final : public resolve::Group {
 
 class Client final : public resolve::Request, upstream::trace::Tracer {
  public:
-  /// Asks, and is answered now or later.
+  /// Asks. The answer comes now or later.
   void ask(resolve::Resolver& resolver, const Question& question, const QueryOptions& options);
-  /// From now on, what becomes of its questions is noted.
+  /// From now on the questions of this client are traced.
   void be_traced() { trace_by(this); }
-  /// Skips the lines of the trace up to one that has `text` in it; false if none of those left has.
+  /// Skips the lines of the trace up to one that contains `text`; false if no remaining line does.
   [[nodiscard]] bool skip_to(std::string_view text);
   /// The lines that have not been skipped, of the newest question.
   [[nodiscard]] std::string rest_of_trace() const;
@@ -83,7 +83,7 @@ class Client final : public resolve::Request, upstream::trace::Tracer {
 
   [[nodiscard]] bool is_waiting() const { return asked_ > answered_; }
   [[nodiscard]] bool has_unseen_answer() const { return unseen_; }
-  /// The answer as text, and what is wrong with it as an answer to this client's query; empty: nothing.
+  /// The answer as text, and its fault as an answer to this client's query; empty if there is none.
   [[nodiscard]] std::string take_answer();
   [[nodiscard]] std::string answer_text() const;
   [[nodiscard]] std::string bad_manners() const;

@@ -1,4 +1,4 @@
-// Prints the table of bad messages, one a line: name, bytes in hex ("-" where there are none), the reason expected.
+// Prints the table of bad messages, one on each line: name, bytes in hex ("-" if there are none), the expected reason.
 
 #include <cstdio>
 
