@@ -10,7 +10,7 @@
 #include "cache/messages.hpp"
 
 namespace {
-std::size_t allocations = 0;  // of the only thread that there is
+std::size_t allocations = 0;  // the program has one thread
 std::size_t allocated = 0;    // bytes that are not freed
 
 void give_back(void* memory) noexcept {
@@ -19,7 +19,7 @@ void give_back(void* memory) noexcept {
 }
 }  // namespace
 
-// Not inlined: g++ 12 would take free() for the wrong partner of an operator new that it sees from outside.
+// Not inlined: g++ 12 would warn that free() does not match the operator new.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (void* memory = std::malloc(size == 0 ? 1 : size)) {

@@ -1,4 +1,4 @@
-// A group over real pools and connections: what only shows where the three meet.
+// A group with real pools and connections: behaviour that depends on all three.
 
 #include <deque>
 

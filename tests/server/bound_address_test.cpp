@@ -18,7 +18,7 @@ namespace {
 
 namespace asio = boost::asio;
 
-/// The sockets of `bound` as another process has them: the same ones under descriptors of its own.
+/// The sockets of `bound` like another process has them: the same sockets under other descriptors.
 std::vector<int> duplicates(const BoundAddress& bound) {
   return {::dup(bound.udp.get()), ::dup(bound.tcp.get())};
 }

@@ -18,7 +18,7 @@ using dns::QueryError;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-/// 10.0.0.0 and `n` more.
+/// 10.0.0.0 plus `n`.
 ClientAddress client(std::uint32_t n) {
   return client_address(boost::asio::ip::make_address_v4(0x0a000000U + n));
 }
@@ -27,7 +27,7 @@ ClientAddress client(std::uint32_t n) {
 class LineLog final : public runtime::Log {
  public:
   LineLog() : Log(runtime::LogLevel::debug) {}
-  /// What was written since the last call.
+  /// The lines since the last call.
   std::vector<std::string> take() { return std::exchange(lines_, {}); }
 
  private:
@@ -69,7 +69,7 @@ class ClientAdmissionTest : public ::testing::Test {
     ClientAdmission& admission_;
   };
 
-  /// nullptr if it is closed on arrival.
+  /// The admitted connection; nullptr if it is closed on arrival.
   Connection* connect(std::uint32_t n) {
     if (!admission.admit_connection(client(n))) return nullptr;
     auto& connection = connections.emplace_back(admission);

@@ -14,7 +14,7 @@ namespace {
 using namespace std::chrono_literals;
 using runtime::MemoryUse;
 
-/// A client that holds what the test says.
+/// A client that holds the memory that the test chooses.
 class Holder final : public MemoryHolder {
  public:
   explicit Holder(runtime::MemoryShares& shares) : shares_(shares) {}
@@ -58,7 +58,7 @@ class ClientMemoryTest : public ::testing::Test {
   [[nodiscard]] runtime::Time now() { return time.clock().now(); }
 
   pillion::testing::HandTurned time;
-  // Of 1.6 MiB: 0.2 for input, 0.4 for output.
+  // Of these 1.6 MiB, 0.2 are for input and 0.4 for output.
   runtime::MemoryShares shares{runtime::divide_memory(16UL << 20U, 0), 1};
   ClientMemory memory{time, shares};
   std::deque<Holder> holders;
@@ -87,7 +87,7 @@ TEST_F(ClientMemoryTest, WhoHoldsTheMostIsDropped) {
 TEST_F(ClientMemoryTest, WhoReadsIsSparedForWhoDoesNot) {
   const auto start = now();
   time.pass(5s);
-  holders[0].hold(MemoryUse::output, 3 * all_output / 4, now());  // has just taken some
+  holders[0].hold(MemoryUse::output, 3 * all_output / 4, now());  // has just taken memory
   holders[1].hold(MemoryUse::output, all_output / 4, start);
   EXPECT_TRUE(memory.make_room(MemoryUse::output, 5000, asker));
   EXPECT_EQ(holders[0].dropped, 0);
@@ -153,7 +153,7 @@ TEST_F(ClientMemoryTest, WhoWaitsIsNotToldWhileNothingCanBeHad) {
   memory.wait_for_input(asker);
   time.pass(900ms);
   EXPECT_EQ(asker.told, 0);
-  time.pass(300ms);  // now the first holder can be dropped
+  time.pass(300ms);  // from now on the first holder may be dropped
   EXPECT_EQ(asker.told, 1);
 }
 
@@ -165,7 +165,7 @@ TEST_F(ClientMemoryTest, ThousandsWhoWaitAreToldAFewAtATime) {
   for (const auto& holder : many) told += holder.told;
   EXPECT_GT(told, 0);
   EXPECT_LT(told, 100);
-  EXPECT_EQ(many.back().told, 1);  // the last first
+  EXPECT_EQ(many.back().told, 1);  // the last one first
 }
 
 TEST_F(ClientMemoryTest, WhoIsDestroyedIsForgotten) {

@@ -45,7 +45,7 @@ class ClientTableTest : public ::testing::Test {
     table.add_connection(connection, address_of(n), now);
     return connection;
   }
-  /// How many of these the table admits at once.
+  /// The number of connections that the table admits at once.
   std::size_t take_all(ClientRecord& record) {
     std::size_t taken = 0;
     while (!table.take_place(record, now)) ++taken;
@@ -104,7 +104,7 @@ TEST_F(ClientTableTest, PlacesThatComeFreeGoToThoseWhoHoldLess) {
   auto& first = udp(1);
   static_cast<void>(take_all(first));
   auto& second = udp(2);
-  // Each turn one of the first client's queries is answered, and both ask for all that they can get.
+  // In each turn one query of the first client is answered, and both clients ask for as many places as they can get.
   for (int turn = 0; turn < 100; ++turn) {
     table.give_back(first, now);
     static_cast<void>(take_all(first));
@@ -131,7 +131,7 @@ TEST_F(ClientTableTest, AtTheLimitTheIdleConnectionOfWhoHasTheMostMakesRoom) {
   const auto arrival = [&](std::uint32_t n) { return table.judge_connection(address_of(n), now); };
   EXPECT_EQ(arrival(3).refusal, Refusal::connection_limit) << "all were active a moment ago";
   now += 1s;
-  // The first is in use, the second active.
+  // The first client has connections in use, and the second is active.
   connections[0].idle.reset();
   connections[1].idle = now;
   table.note_activity(connections[1], now);
@@ -327,7 +327,7 @@ TEST(SlidingMinute, CountsAMinuteAndNeverMore) {
   }
 }
 
-/// Whatever clients do, in whatever order: the bounds hold, and what is held is known.
+/// Random actions of clients in any order: the bounds hold, and the table's counts are correct.
 class ClientTableProperty : public ::testing::TestWithParam<unsigned> {
  protected:
   static constexpr std::size_t limit = 64;
@@ -421,7 +421,7 @@ class ClientTableProperty : public ::testing::TestWithParam<unsigned> {
 TEST_P(ClientTableProperty, BoundsHold) {
   for (int i = 0; i < 20'000; ++i) {
     now += std::chrono::milliseconds(random() % 300);
-    // A few clients do much.
+    // A few clients have most of the actions.
     act(static_cast<std::uint32_t>(random() % 2 == 0 ? random() % 3 : random() % 200));
     if (HasFatalFailure()) return;
     if (i % 10 == 0) check();

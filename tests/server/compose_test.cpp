@@ -29,7 +29,7 @@ MessageBuilder good_answer() {
   return message;
 }
 
-/// An upstream's reply as the resolver hands it on.
+/// An upstream's reply in the form that the resolver passes on.
 class Prepared {
  public:
   explicit Prepared(const dns::Buffer& reply) {
@@ -48,7 +48,7 @@ class Prepared {
   cache::Preparation prepared_{0x5eed};
 };
 
-/// Composes and reads what came out.
+/// Composes an answer and parses it.
 class Composition {
  public:
   Composition(const dns::Buffer& query, const dns::Buffer& reply, const dns::OurEdns& ours = {},
@@ -59,7 +59,7 @@ class Composition {
   Composition(const dns::Buffer& query, const resolve::Answer& answer, const dns::OurEdns& ours = {},
               std::size_t limit = dns::max_message_size) {
     const auto view = dns::parse_query(query, {}).value();
-    // There is something before it already, as in a batch.
+    // The buffer already has other bytes, like in a batch.
     out.assign(prefix, 0xEE);
     result = compose_answer(answer, view, ours, limit, out);
     message = {out.begin() + prefix, out.end()};
@@ -191,14 +191,14 @@ TEST(Compose, Rfc2181AuthorityThatDoesNotFitIsNoTruncation) {
   EXPECT_FALSE(plain.result.truncated);
   EXPECT_FALSE(plain.view().header().is_truncated());
   EXPECT_EQ(plain.view().header().answers(), 1);
-  // RFC 4035 3.1.1: a proof may be among them.
+  // RFC 4035 3.1.1: they may include a proof.
   const Composition validating(query_with_edns(dnssec_ok), message.bytes(), {}, 512);
   EXPECT_TRUE(validating.view().header().is_truncated());
 }
 
 TEST(Compose, Rfc1035OnlyRdAndCdAreTheQuerys) {
   constexpr std::uint16_t z = 0x0040;
-  // The upstream copied neither, and set the bit that is to be zero.
+  // The upstream copied neither bit, and set the bit that must be zero.
   auto reply = good_answer();
   reply.set_u16(2, dns::flag::qr | dns::flag::aa | z);
   const auto asked = MessageBuilder(dns::flag::rd | dns::flag::cd | z).question("www.example").bytes();

@@ -1,4 +1,5 @@
-// Answers over real sockets on loopback. A client with UDP_GRO (udp(7)) sees what was joined before the kernel cuts it.
+// Answers over real sockets on loopback. A client with UDP_GRO (udp(7)) gets joined datagrams before the kernel splits
+// them.
 #include "server/datagram_answers.hpp"
 
 #include <netinet/udp.h>
@@ -30,7 +31,7 @@ class Client {
  public:
   explicit Client(const std::string& address) : socket_(bound(address)) {}
 
-  /// From now on joined datagrams are read as the one that was sent.
+  /// From now on joined datagrams are received as one.
   Client& read_joined() {
     const int on = 1;
     test::check_call(::setsockopt(socket_.get(), SOL_UDP, UDP_GRO, &on, sizeof on), "UDP_GRO");
@@ -49,7 +50,7 @@ class Client {
     }
     return path;
   }
-  /// All that has come; over loopback it is there when send() has returned.
+  /// All datagrams that have come. Over loopback they have arrived when send() returns.
   std::vector<std::string> received() {
     std::vector<std::string> all;
     std::string one(65'536, '\0');
@@ -113,7 +114,8 @@ TEST(DatagramAnswers, MoreThanOneMessageMayHoldAndOneCallMaySend) {
   DatagramAnswers answers(IpFamily::ipv4, false);
   large.read_joined();
   many.read_joined();
-  // 65 x 1232 bytes are longer than a datagram; 200 are more than the kernel joins, 400 more than one call takes.
+  // 65 x 1232 bytes are longer than a datagram. 200 answers are more than the kernel joins, 400 more than one call
+  // takes.
   for (int i = 0; i < 65; ++i) add(answers, large.path(), std::string(1232, 'l'));
   std::string sent;
   for (std::size_t i = 0; i < 200; ++i) {
@@ -149,7 +151,7 @@ TEST(DatagramAnswers, FromTheAddressThatWasAsked) {
 
 TEST(DatagramAnswers, WhereAMessageIsNotCutEachLeavesAlone) {
   const auto server = bound("127.0.0.1");
-  // Without checksums the kernel refuses (EINVAL), as it does on some ways to a client: IPsec, a small MTU.
+  // Without checksums the kernel refuses joined datagrams (EINVAL), like on some paths: IPsec, a small MTU.
   const int on = 1;
   test::check_call(::setsockopt(server.get(), SOL_SOCKET, SO_NO_CHECK, &on, sizeof on), "SO_NO_CHECK");
   Client client("127.0.0.1");

@@ -1,4 +1,5 @@
-// Addresses that come and go while the server runs. The loop is turned by hand: what is sent on loopback has arrived.
+// Addresses that are added and removed while the server runs. The test turns the loop; data that was sent over loopback
+// has arrived.
 
 #include "server/dns_server.hpp"
 
@@ -53,12 +54,12 @@ class DnsServerTest : public ::testing::Test {
   void keep_only(const std::vector<config::Endpoint>& endpoints) {
     server.keep_only(endpoints, [this](int descriptor) { released.push_back(descriptor); });
   }
-  /// Until no handler is ready.
+  /// Runs handlers until none is ready.
   void turn() {
     loop.io().restart();
     while (loop.io().poll() > 0) loop.io().restart();
   }
-  /// Until `holds()`; false if it does not within a bound that is far more than is needed.
+  /// Runs handlers until `holds()` is true. False if it is not within a time far longer than needed.
   template <typename Condition>
   bool turn_until(Condition holds) {
     const auto bound = std::chrono::steady_clock::now() + std::chrono::seconds(20);
@@ -76,7 +77,7 @@ class DnsServerTest : public ::testing::Test {
       return false;
     }
   }
-  /// What has come to the client by now.
+  /// The messages that the client has got so far.
   template <typename Client>
   std::optional<dns::Buffer> answer_of(Client& client) {
     turn();
@@ -145,7 +146,7 @@ TEST_F(DnsServerTest, WhatTheKernelHadTakenInIsAnsweredAndThenTheAddressIsFree) 
   const auto goes = listen();
   server.start();
   turn();
-  // None of these has been read when the address goes, nor has the connection been accepted.
+  // When the address is removed, none of these has been read, and the connection has not been accepted.
   UdpClient udp("127.0.0.1", goes.port);
   udp.send(query("udp.example"));
   StreamClient tcp("127.0.0.1", goes.port);

@@ -90,7 +90,7 @@ TEST_F(ExplainerTest, AMissThenAHit) {
 
 TEST_F(ExplainerTest, OverloadOfOursIsNamed) {
   start();
-  // The explainer has few places; these are other clients.
+  // The explainer has few places. The other queries are of clients.
   class Waiter final : public resolve::Request {
    public:
     void answered(const resolve::Answer& /*answer*/) override {}
@@ -111,7 +111,7 @@ TEST_F(ExplainerTest, OverloadOfOursIsNamed) {
 
 TEST_F(ExplainerTest, WantOfMemoryIsNamed) {
   start(0);
-  // The share of a shard is never less than one large message takes.
+  // The share of a shard is always enough for one large message.
   memory_->queries.take_anyway(memory_->queries.room());
   ASSERT_TRUE(explain("www.example"));
   ASSERT_THAT(explanations_, SizeIs(1));

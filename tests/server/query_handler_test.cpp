@@ -1,5 +1,5 @@
-// A query that the cache can answer: from the client's bytes to the answer's, without an allocation. This program
-// counts what operator new gives.
+// A query that the cache can answer causes no allocation, from the client's bytes to those of the answer. This program
+// counts the calls of operator new.
 
 #include "server/query_handler.hpp"
 
@@ -16,11 +16,11 @@
 #include "support/silent_log.hpp"
 
 namespace {
-std::size_t allocations = 0;    // of the only thread that there is
-std::size_t until_failure = 0;  // so many allocations from now one fails; 0: none
+std::size_t allocations = 0;    // the program has one thread
+std::size_t until_failure = 0;  // the number of allocations until one fails; 0: none fails
 }  // namespace
 
-// Not inlined: g++ 12 would take free() for the wrong partner of an operator new that it sees from outside.
+// Not inlined: g++ 12 would warn that free() does not match the operator new.
 [[gnu::noinline]] void* operator new(std::size_t size) {
   ++allocations;
   if (until_failure > 0 && --until_failure == 0) throw std::bad_alloc();
@@ -57,7 +57,7 @@ class Echo final : public resolve::Group {
   [[nodiscard]] std::optional<runtime::Time> recovered_at() const override { return std::nullopt; }
 
   std::size_t asked = 0;
-  std::optional<resolve::Answer> failure;  ///< instead of the address
+  std::optional<resolve::Answer> failure;  ///< given instead of the address
 };
 
 /// A client that keeps its answers in one buffer.
@@ -84,7 +84,7 @@ class QueryHandlerTest : public ::testing::Test {
  protected:
   QueryHandlerTest() { client.answers.reserve(64UL * 1024); }
 
-  /// The EDNS of the answer to a query over TCP from this address.
+  /// The EDNS part of the answer to a query over TCP from this address.
   dns::Edns edns_for(const dns::Buffer& query, const ClientAddress& address) {
     const Sender sender{.transport = Transport::tcp, .address = address, .is_local = is_loopback(address)};
     EXPECT_EQ(handler.handle(query, sender, client), QueryHandler::Outcome::accepted);
@@ -179,7 +179,7 @@ TEST_F(QueryHandlerTest, AFailureOfOurOwnIsToldFromOneThatIsPassedOn) {
   EXPECT_EQ(failures_from(resolve::Source::upstream), 0U);
   EXPECT_EQ(metrics.request_duration[resolve::Source::upstream].bucket(0), 1U) << "the time is that of the upstream";
 
-  // As of a reply that was too long to be kept.
+  // The answer after a reply that was too long to keep.
   echo->failure = resolve::Answer{.source = resolve::Source::upstream};
   ask(test::make_query("broken.example", dns::type::a, {.id = 2}));
   EXPECT_EQ(failures_from(resolve::Source::local), 1U);
@@ -237,7 +237,7 @@ TEST_F(QueryHandlerTest, AnAnswerThatTheClientCannotTakeYetIsKeptForIt) {
   EXPECT_EQ(memory.output.used(), 0U);
 }
 
-/// Keeps what it is told.
+/// Keeps the events.
 class Told final : public QueryObserver {
  public:
   struct Answer {
@@ -287,7 +287,7 @@ TEST_F(QueryHandlerTest, AnObserverIsToldOfEachQueryAndItsAnswer) {
     EXPECT_EQ(told.answers[i].origin.port, 4711);
     EXPECT_EQ(told.answers[i].origin.transport, Transport::tcp);
     EXPECT_EQ(told.answers[i].origin.family, IpFamily::ipv6);
-    // The answer as it left.
+    // The answer as sent.
     EXPECT_TRUE(std::ranges::search(client.answers, told.answers[i].message).begin() != client.answers.end());
     EXPECT_EQ(dns::read_u16(told.answers[i].message, 0), i + 1);
   }

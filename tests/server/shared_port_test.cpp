@@ -19,7 +19,7 @@ namespace {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-/// Sockets that are bound as shards bind them, and clients that knock.
+/// Sockets that are bound like those of shards, and clients that send to them.
 template <typename Protocol>
 class Group {
  public:
@@ -29,7 +29,7 @@ class Group {
 
   explicit Group(const std::string& address) : address_(asio::ip::make_address(address), 0) {}
 
-  /// False if the address cannot be had; `what` says why.
+  /// Binds the sockets. False if the address is not available, with the reason in `what`.
   [[nodiscard]] bool bind(PortUse use, error_code& what) {
     Socket socket(io_, address_.protocol());
     if constexpr (is_tcp) socket.set_option(asio::socket_base::reuse_address(true));
@@ -50,7 +50,7 @@ class Group {
     keep_to(sockets_.front().native_handle(), address_.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6,
             sockets_.size());
   }
-  /// How many of `clients` each socket got.
+  /// The number of clients that each socket got.
   [[nodiscard]] std::vector<int> knock(int clients) {
     auto to = address_;
     if (to.address().is_unspecified())
@@ -100,7 +100,7 @@ class SharedPortTest : public ::testing::TestWithParam<const char*> {
     EXPECT_EQ(error, asio::error::address_in_use);
     EXPECT_FALSE(group.bind(PortUse::first, error));
     EXPECT_EQ(error, asio::error::address_in_use);
-    // Whoever means to join all the same gets nothing.
+    // A socket that joins nevertheless gets nothing.
     ASSERT_TRUE(group.bind(PortUse::joined, error)) << error.message();
     const auto counts = group.knock(200);
     EXPECT_EQ(counts.back(), 0);

@@ -24,7 +24,7 @@ TEST(SpareDescriptor, TurnsAwayThoseThatWait) {
 
   rlimit limit{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
-  // Descriptors are given from the lowest on: what is open now is all that may be.
+  // The kernel gives the lowest free descriptor, so that the present number is the limit.
   const rlimit none_left{.rlim_cur = static_cast<rlim_t>(clients.back().native_handle()) + 1,
                          .rlim_max = limit.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none_left), 0);

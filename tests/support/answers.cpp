@@ -17,7 +17,7 @@ using dns::Bytes;
 
 constexpr std::uint32_t default_ttl = 300;
 
-/// Does the first label begin with `prefix` (lower case)?
+/// True if the first label begins with `prefix` (lower case).
 bool label_begins(Bytes name, std::string_view prefix) {
   if (name[0] < prefix.size()) return false;
   for (std::size_t i = 0; i < prefix.size(); ++i) {
@@ -26,7 +26,7 @@ bool label_begins(Bytes name, std::string_view prefix) {
   return true;
 }
 
-/// The decimal number behind `prefix` in the first label; nullopt if prefix or number is missing.
+/// The decimal number after `prefix` in the first label; nullopt if prefix or number is missing.
 std::optional<std::uint32_t> label_number(Bytes name, std::string_view prefix) {
   if (!label_begins(name, prefix)) return std::nullopt;
   const auto* text = reinterpret_cast<const char*>(name.data()) + 1;
@@ -38,7 +38,7 @@ std::optional<std::uint32_t> label_number(Bytes name, std::string_view prefix) {
 
 constexpr std::uint64_t hash_basis = 0xcbf29ce484222325U;
 
-/// FNV-1a without regard to case: equal names have equal addresses.
+/// FNV-1a that ignores case: equal names have equal addresses.
 std::uint64_t hash_of(Bytes name, std::uint64_t hash = hash_basis) {
   for (const auto byte : name) hash = (hash ^ lower(byte)) * 0x100000001b3U;
   return hash;
@@ -74,7 +74,7 @@ class Writer {
     out_.push_back(static_cast<std::uint8_t>(label.size()));
     out_.insert(out_.end(), label.begin(), label.end());
   }
-  /// Where the question's name without its first label stands in the message.
+  /// The offset in the message of the question's name without its first label.
   [[nodiscard]] std::size_t parent() const {
     return dns::header_size + (query_.name[0] == 0 ? 0 : query_.name[0] + std::size_t{1});
   }
@@ -135,7 +135,7 @@ void Writer::append_alias(std::uint32_t ttl) {
     end_record(rdata);
     ++answers_;
     owner_ = target;
-    if (query_.type == type::cname) return;  // RFC 1034 3.6.2: who asks for the alias gets it alone
+    if (query_.type == type::cname) return;  // RFC 1034 3.6.2: a query for the alias itself gets only the alias
   }
 }
 

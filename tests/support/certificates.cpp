@@ -40,7 +40,7 @@ void set_random_serial(X509* certificate) {
   check_tls(ASN1_INTEGER_set_uint64(X509_get_serialNumber(certificate), serial >> 1U) == 1, "serial number");
 }
 
-/// A certificate with everything but extensions and signature. `issuer` is null for one that names itself.
+/// A certificate without extensions and signature. `issuer` is null for a self-issued one.
 X509Pointer new_certificate(const std::string& common_name, EVP_PKEY* key, X509* issuer,
                             std::chrono::seconds not_before, std::chrono::seconds not_after) {
   X509Pointer certificate(X509_new(), X509_free);
@@ -183,7 +183,7 @@ Identity read_identity(const std::string& certificate_file, const std::string& k
     chain.emplace_back(certificate, X509_free);
   }
   check_tls(!chain.empty(), certificate_file);
-  ERR_clear_error();  // the end of the file left "no start line" behind
+  ERR_clear_error();  // the end of the file has left the error "no start line"
   const BioPointer keys(BIO_new_file(key_file.c_str(), "r"), BIO_free);
   check_tls(keys != nullptr, key_file);
   KeyPointer key(PEM_read_bio_PrivateKey(keys.get(), nullptr, nullptr, nullptr), EVP_PKEY_free);

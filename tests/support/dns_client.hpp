@@ -1,6 +1,5 @@
 #pragma once
-// Blocking DNS clients for tests: over TCP, TLS or UDP, one message at a time or raw bytes. Whatever waits does so with
-// a limit.
+// Blocking DNS clients for tests: over TCP, TLS or UDP, one message at a time or raw bytes. Each wait has a time limit.
 
 #include <chrono>
 #include <cstdint>
@@ -31,46 +30,46 @@ struct QueryOptions {
 /// A whole query without a length prefix. `name` has dots between labels and no escapes; "" is the root.
 [[nodiscard]] dns::Buffer make_query(std::string_view name, std::uint16_t type, const QueryOptions& options = {});
 
-/// The same bytes behind their length (RFC 1035 4.2.2).
+/// The same bytes after their length prefix (RFC 1035 4.2.2).
 [[nodiscard]] dns::Buffer framed(dns::Bytes message);
 
 struct TlsClientOptions {
   std::string ca_pem = {};         ///< empty: the certificate is not checked
-  std::string name = {};           ///< for SNI and the check; empty for neither
+  std::string name = {};           ///< for SNI and the verification; empty: neither
   bool alpn = true;                ///< offers "dot"
-  SSL_SESSION* session = nullptr;  ///< to resume
+  SSL_SESSION* session = nullptr;  ///< the session to resume
   int max_version = TLS1_3_VERSION;
 };
 
-/// TCP, or TLS over it. Throws std::system_error or std::runtime_error where connecting or the handshake fails.
+/// TCP, or TLS over it. Throws std::system_error or std::runtime_error if the connection or the handshake fails.
 class StreamClient {
  public:
   StreamClient(const std::string& address, std::uint16_t port);
   StreamClient(const std::string& address, std::uint16_t port, const TlsClientOptions& options);
 
-  /// Sends bytes as they are; false if the connection is gone.
+  /// Sends bytes unchanged. False if the connection has ended.
   bool send(dns::Bytes bytes);
   bool send_message(dns::Bytes message) { return send(framed(message)); }
-  /// The next whole message; nullopt if the connection ends first or `limit` passes. `ending` then says which.
+  /// The next whole message; nullopt if the connection ends first or `limit` passes, with the case in `ending`.
   [[nodiscard]] std::optional<dns::Buffer> receive(std::chrono::milliseconds limit = std::chrono::seconds{20});
 
   enum class Ending : std::uint8_t { open, timeout, end_of_stream, close_notify, reset };
   [[nodiscard]] Ending ending() const { return ending_; }
-  /// Reads and throws away until the connection ends.
+  /// Reads and discards data until the connection ends.
   Ending drain(std::chrono::milliseconds limit = std::chrono::seconds{20});
 
-  /// Ends the sending side: close_notify over TLS, FIN over TCP.
+  /// Closes the sending side: close_notify over TLS, FIN over TCP.
   void finish_sending();
-  /// How many reads (of records over TLS) the messages so far came in.
+  /// The number of reads (of records over TLS) in which the messages so far came.
   [[nodiscard]] std::size_t reads() const { return reads_; }
   [[nodiscard]] std::uint16_t local_port() const;
   [[nodiscard]] const SSL* ssl() const { return ssl_.get(); }
-  /// The session, for another client to resume. Over TLS 1.3 there is one only after the first message.
+  /// The session, which another client can resume. Over TLS 1.3 there is none before the first message.
   [[nodiscard]] std::shared_ptr<SSL_SESSION> session() const;
   void close();
 
  private:
-  /// Frees without spoiling the session: OpenSSL makes it unfit to resume where a connection ends without close_notify.
+  /// Frees the SSL and keeps the session resumable: OpenSSL invalidates it if a connection ends without close_notify.
   struct Free {
     void operator()(SSL* ssl) const {
       SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
@@ -91,7 +90,7 @@ class UdpClient {
  public:
   UdpClient(const std::string& address, std::uint16_t port);
   void send(dns::Bytes message);
-  /// nullopt if nothing comes within `limit`.
+  /// The next message; nullopt if none comes within `limit`.
   [[nodiscard]] std::optional<dns::Buffer> receive(std::chrono::milliseconds limit = std::chrono::seconds{20});
   [[nodiscard]] std::uint16_t local_port() const;
 
@@ -99,7 +98,7 @@ class UdpClient {
   FileDescriptor socket_;
 };
 
-/// Fields of a received message that tests look at; the message has 12 bytes at the least.
+/// Fields of a received message that tests compare. The message has at least 12 bytes.
 [[nodiscard]] inline std::uint16_t id_of(dns::Bytes message) {
   return dns::read_u16(message, 0);
 }

@@ -1,6 +1,6 @@
-// dot_responder: a DNS-over-TLS resolver that makes its answers up (answers.hpp). `make demo` asks it through Pillion,
-// and `make bench` uses it as an upstream that is never the bottleneck: one epoll loop a thread, all answers of a read
-// in one TLS record, TCP_NODELAY.
+// dot_responder: a DNS-over-TLS resolver that computes its answers (answers.hpp). `make demo` asks it through Pillion,
+// and `make bench` uses it as an upstream that is never the bottleneck: one epoll loop for each thread, all answers of
+// a read in one TLS record, TCP_NODELAY.
 
 #include <errno.h>
 #include <signal.h>
@@ -145,14 +145,14 @@ class Connection {
   }
 
   [[nodiscard]] int descriptor() const { return socket_.get(); }
-  /// Does the loop have to wait until the socket takes more?
+  /// True if the loop must wait until the socket takes more data.
   [[nodiscard]] bool wants_write() const { return sent_ < out_.size(); }
 
-  /// Reads, answers and writes until the socket would block. False: the connection is over.
+  /// Reads, answers and writes until the socket would block. False if the connection has ended.
   bool serve() {
     for (;;) {
       if (!flush()) return false;
-      if (wants_write()) return true;  // a client that does not read is not read from either
+      if (wants_write()) return true;  // do not read from a client that does not read
       const auto outcome = read_batch();
       if (outcome != Outcome::answered) return outcome == Outcome::would_block && flush();
     }
@@ -160,9 +160,9 @@ class Connection {
 
  private:
   enum class Outcome { answered, would_block, over };
-  static constexpr std::size_t batch_bytes = 64 * 1024;  // answers that are gathered before they are written
+  static constexpr std::size_t batch_bytes = 64 * 1024;  // answers that are gathered before one write
 
-  /// Takes what has arrived, up to one batch of answers.
+  /// Handles the received data, up to one batch of answers.
   Outcome read_batch() {
     while (out_.size() < batch_bytes) {
       if (in_.size() - filled_ < SSL3_RT_MAX_PLAIN_LENGTH) in_.resize(filled_ + SSL3_RT_MAX_PLAIN_LENGTH);
@@ -237,7 +237,7 @@ class Loop {
     watch(EPOLL_CTL_ADD, stop_, EPOLLIN);
   }
 
-  /// Until the stop descriptor becomes readable.
+  /// Runs until the stop descriptor becomes readable.
   void run() {
     std::array<epoll_event, 64> events{};
     for (;;) {
@@ -295,7 +295,7 @@ class Loop {
 };
 
 void run(const Options& options) {
-  // The signals become a readable descriptor that stays readable, so that every loop sees it.
+  // The signals make a descriptor readable, which stays so, so that every loop sees it.
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -314,7 +314,7 @@ void run(const Options& options) {
   std::vector<std::unique_ptr<Loop>> loops;
   while (loops.size() < options.threads) {
     auto listener = listen_tcp(address);
-    address = local_address(listener.get());  // where the kernel chose the port, the others share it
+    address = local_address(listener.get());  // if the kernel has chosen the port, the other threads share it
     loops.push_back(std::make_unique<Loop>(std::move(listener), stop.get(), identity, manners, answers));
   }
   std::cout << "listening " << address.text() << std::endl;

@@ -27,7 +27,7 @@ using asio::ip::udp;
 using ErrorCode = boost::system::error_code;
 using SteadyClock = std::chrono::steady_clock;
 
-/// Everything but the constructor and the destructor runs in the server's thread.
+/// Everything except the constructor and the destructor runs in the server's thread.
 class DotServer::Implementation final : public SessionHost {
  public:
   explicit Implementation(ServerOptions options);
@@ -35,7 +35,7 @@ class DotServer::Implementation final : public SessionHost {
   Implementation(const Implementation&) = delete;
   Implementation& operator=(const Implementation&) = delete;
 
-  /// Runs `work` in the server's thread, waits for it, and passes on what it throws.
+  /// Runs `work` in the server's thread, waits for it, and rethrows its exception.
   template <typename Work>
   void run(Work work) {
     std::packaged_task<void()> task(std::move(work));
@@ -108,7 +108,7 @@ void DotServer::Implementation::open_sockets() {
     accept(tls_acceptor_, true);
   }
   if (options_.plain) {
-    // The kernel chooses the port for TCP; that it is taken for UDP is rare enough for a few attempts.
+    // The kernel chooses the port for TCP. Since it is seldom in use for UDP, a few attempts are enough.
     for (int attempt = 0;; ++attempt) {
       const auto port = listen(tcp_acceptor_, plain_port_);
       ErrorCode error;
@@ -129,7 +129,7 @@ void DotServer::Implementation::open_sockets() {
 
 void DotServer::Implementation::close_sockets() {
   const auto address = asio::ip::make_address(options_.address);
-  // The port stays ours, so that nobody who tries it meets another test's server there.
+  // The port stays bound, so that no client reaches the server of another test there.
   const auto stop_listening = [&](tcp::acceptor& acceptor, std::uint16_t port) {
     if (!acceptor.is_open()) return;
     acceptor.close();
@@ -236,7 +236,7 @@ void DotServer::Implementation::send(Pending pending) {
     if (session != sessions_.end()) session->second->answer(std::move(pending));
     return;
   }
-  ErrorCode ignored;  // UDP promises nothing
+  ErrorCode ignored;  // UDP may lose the answer
   for (int copies = pending.fault.twice ? 2 : 1; copies > 0; --copies) {
     udp_socket_.send_to(asio::buffer(pending.message), pending.peer, 0, ignored);
   }
@@ -254,7 +254,7 @@ void DotServer::Implementation::release(bool reverse) {
 }
 
 void DotServer::Implementation::close_connections(Ending ending) {
-  // A session that ends is reaped later, never while we walk.
+  // A session that ends is destroyed later, not during this loop.
   for (const auto& [id, session] : sessions_) {
     if (ending == Ending::reset) {
       session->reset();

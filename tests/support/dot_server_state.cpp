@@ -42,7 +42,7 @@ void DotServerState::change(const std::function<void(ServerSettings&)>& edit) {
   auto settings = std::make_shared<ServerSettings>(*settings_);
   edit(*settings);
   const auto certificate = [](const ServerSettings& of) { return of.identity ? of.identity->certificate() : nullptr; };
-  // A new context has new ticket keys, so one is made only where something in it differs.
+  // A new context has new ticket keys, so that one is only made if a setting of it differs.
   if (tls_ && (settings->tls != settings_->tls || certificate(*settings) != certificate(*settings_))) {
     tls_context_ = tls_context_for(*settings);
   }

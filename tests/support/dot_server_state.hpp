@@ -1,5 +1,5 @@
 #pragma once
-// What the server's thread and the test's thread share: settings, faults, counters. Internal to dot_server.
+// The state that the server's thread and the test's thread share: settings, faults, counters. Internal to dot_server.
 
 #include <condition_variable>
 #include <deque>
@@ -15,7 +15,7 @@ namespace pillion::test {
 
 class DotServerState {
  public:
-  /// Throws std::runtime_error if TLS is wanted and the identity or the manners do not do.
+  /// Throws std::runtime_error if TLS is wanted and the identity or the TLS settings are invalid.
   DotServerState(ServerSettings settings, bool tls);
 
   /// A consistent copy; cheap.
@@ -26,10 +26,10 @@ class DotServerState {
 
   void add_fault(QueryFault fault);
   void clear_faults();
-  /// The fault for this query, one of its `times` used up; one that does nothing where there is none.
+  /// The fault for this query, whose `times` decreases; a fault without an effect if there is none.
   [[nodiscard]] QueryFault take_fault(std::string_view name, std::uint16_t type);
 
-  /// Changes the counters and wakes who waits for them.
+  /// Changes the counters, and wakes the threads that wait for them.
   template <typename Edit>
   void count(Edit edit) {
     {

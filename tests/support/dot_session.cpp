@@ -17,8 +17,8 @@ namespace pillion::test {
 namespace {
 
 constexpr std::chrono::seconds linger_limit{2};  // for a client that does not close after our FIN
-/// Answers of so many bytes are sent before more queries are looked at: a server that works off hundreds of queries
-/// with large answers must not be silent for as long as that takes under a sanitizer.
+/// The server sends answers of so many bytes before it handles more queries: under a sanitizer it must not be silent
+/// while it handles hundreds of queries with large answers.
 constexpr std::size_t batch_limit = 256UL * 1024;
 
 /// Whole messages at the front of `bytes`, and the bytes that they take.
@@ -47,7 +47,7 @@ Session::Session(SessionHost& host, DotServerState& state, std::uint64_t id, boo
       idle_timer_(socket_.get_executor()),
       gap_timer_(socket_.get_executor()),
       linger_timer_(socket_.get_executor()) {
-  ErrorCode ignored;  // the client may be gone already; the first read says so
+  ErrorCode ignored;  // the client may have gone already, which the first read shows
   socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
   source_port_ = socket_.remote_endpoint(ignored).port();
   if (ssl_ != nullptr) {
@@ -113,7 +113,7 @@ void Session::on_end_of_stream(const ErrorCode& error) {
 void Session::decrypt() {
   std::array<std::uint8_t, SSL3_RT_MAX_PLAIN_LENGTH> record{};
   for (;;) {
-    // With room for the largest record each call returns exactly one.
+    // With room for the largest record, each call returns exactly one record.
     const auto size = SSL_read(ssl_.get(), record.data(), static_cast<int>(record.size()));
     note_handshake();
     collect_ciphertext();
@@ -206,7 +206,7 @@ void Session::serve_message(dns::Bytes message) {
   touch();
   if (pending.fault.close == QueryFault::Close::reset) return reset();
   if (pending.fault.close == QueryFault::Close::before_answer) {
-    // What was asked before still gets its answer.
+    // Earlier queries still get their answers.
     for (const auto& earlier : std::exchange(batch_, {})) enqueue(earlier);
     return close_orderly();
   }
@@ -292,7 +292,7 @@ void Session::pump() {
   const auto left = wire_.size() - sent_;
   const auto size = segment == 0 ? left : std::min(segment, left);
   writing_ = true;
-  // wire_ may grow and move while this is under way, so the bytes are kept apart.
+  // wire_ may grow and move during the write, so that the bytes are copied.
   const auto first = wire_.begin() + static_cast<std::ptrdiff_t>(sent_);
   auto bytes = std::make_unique<dns::Buffer>(first, first + static_cast<std::ptrdiff_t>(size));
   sent_ += size;
@@ -333,7 +333,7 @@ void Session::finish_close() {
   finished_ = true;
   ErrorCode ignored;  // the client may have closed first
   socket_.shutdown(boost::asio::ip::tcp::socket::shutdown_send, ignored);
-  // To close a socket with unread bytes would send an RST, which destroys answers on their way. So the client closes
+  // A close of a socket with unread bytes would send an RST, which destroys answers on their way. So the client closes
   // first.
   linger_timer_.expires_after(linger_limit);
   linger_timer_.async_wait(tracked([this](const ErrorCode& error) {
@@ -367,13 +367,13 @@ void Session::touch() {
 void Session::end() {
   if (over_) return;
   over_ = true;
-  ErrorCode ignored;  // nothing is left to do about it
+  ErrorCode ignored;  // the error has no further consequence
   socket_.close(ignored);
   idle_timer_.cancel();
   gap_timer_.cancel();
   linger_timer_.cancel();
   state_.count([](Counters& counters) { --counters.open_connections; });
-  // With handlers outstanding the last of them has the session reaped.
+  // If handlers are outstanding, the last of them lets the server destroy the session.
   if (operations_ == 0) {
     boost::asio::post(socket_.get_executor(), [&host = host_, id = id_] { host.reap(id); });
   }

@@ -1,7 +1,7 @@
 #pragma once
 // One client's TCP or TLS connection to the test server. Internal to dot_server; lives in the server's thread.
 //
-// TLS runs over memory BIOs, so that records and segments can be cut at will and an alert held back.
+// TLS runs over memory BIOs, so that the server can choose the sizes of records and segments, and hold back an alert.
 
 #include <cstdint>
 #include <functional>
@@ -27,15 +27,15 @@ struct Pending {
   dns::Buffer message = {};
 };
 
-/// What a session asks of the server that owns it.
+/// The functions of its server that a session uses.
 class SessionHost {
  public:
-  /// Counts the query and makes its answer, spoilt as the faults say.
+  /// Counts the query and makes its answer, with its fault.
   virtual Pending prepare(const ParsedQuery& query, Transport transport, std::uint64_t connection,
                           std::uint16_t source_port) = 0;
-  /// Keeps an answer that is delayed or held, until it calls Session::answer.
+  /// Keeps a delayed or held answer, and later calls Session::answer.
   virtual void keep(Pending pending) = 0;
-  /// Destroys the session, from outside its handlers.
+  /// Destroys the session, outside its handlers.
   virtual void reap(std::uint64_t connection) = 0;
 
  protected:
@@ -56,13 +56,14 @@ class Session {
   void close_orderly();
   /// Destroys the connection with an RST.
   void reset();
-  /// Reads on where the settings let it again.
+  /// Continues to read if the settings allow it again.
   void resume();
 
  private:
   using ErrorCode = boost::system::error_code;
 
-  /// Wraps a handler: it is not called once the session is over, and the last one has the session reaped.
+  /// Wraps a handler. It is not called after the end of the session, and the last one lets the server destroy the
+  /// session.
   template <typename Handler>
   auto tracked(Handler handler) {
     ++operations_;
@@ -77,10 +78,10 @@ class Session {
   void on_read(const ErrorCode& error, std::size_t size);
   void on_end_of_stream(const ErrorCode& error);
   void decrypt();
-  /// Counts what the handshake came to, once it is through.
+  /// Counts the outcome of the handshake at its end.
   void note_handshake();
   void on_tls_error();
-  /// Takes plaintext in; returns how many messages it made whole.
+  /// Appends plaintext. Returns the number of messages that it completes.
   std::size_t take(const std::uint8_t* bytes, std::size_t size);
   void serve_messages();
   void serve_message(dns::Bytes message);
@@ -103,10 +104,10 @@ class Session {
 
   std::vector<std::uint8_t> read_buffer_;
   dns::Buffer plaintext_;         ///< received, not yet a whole message, or more than may be in flight
-  std::size_t counted_ = 0;       ///< bytes at the front of plaintext_ whose messages a record was credited with
+  std::size_t counted_ = 0;       ///< bytes at the front of plaintext_ whose messages have been counted for a record
   std::vector<Pending> batch_;    ///< answers to the messages of one read
   std::vector<dns::Buffer> out_;  ///< framed answers, not yet encrypted
-  dns::Buffer wire_;              ///< what goes to the socket
+  dns::Buffer wire_;              ///< the data for the socket
   std::size_t sent_ = 0;          ///< of wire_
   boost::asio::steady_timer idle_timer_;
   boost::asio::steady_timer gap_timer_;
@@ -118,8 +119,8 @@ class Session {
   std::size_t answered_ = 0;
   bool reading_ = false;
   bool writing_ = false;
-  bool shaken_ = false;     ///< the handshake is through
-  bool failed_ = false;     ///< TLS is beyond use; nothing more is encrypted or decrypted
+  bool shaken_ = false;     ///< the handshake is complete
+  bool failed_ = false;     ///< TLS has failed: nothing more is encrypted or decrypted
   bool notified_ = false;   ///< the client sent close_notify
   bool peer_done_ = false;  ///< the client sends nothing more
   bool closing_ = false;

@@ -6,7 +6,7 @@
 namespace pillion::test {
 namespace {
 
-/// One past the name of the question; the answer is our own, so that it is well-formed.
+/// The offset after the question's name. The answer is well-formed, since the server has made it.
 std::size_t end_of_question_name(const dns::Buffer& message) {
   auto offset = dns::header_size;
   while (message[offset] != 0) offset += message[offset] + std::size_t{1};
@@ -33,7 +33,7 @@ void spoil(dns::Buffer& message, QueryFault::Reply reply) {
       message[1] ^= 0xffU;
       break;
     case Reply::wrong_question:
-      // Another letter, not another case. The root has no letter; its end becomes that of a one-letter name.
+      // Changes a letter, not only its case. The root has no letter, and becomes a name of one letter.
       if (message[dns::header_size] == 0) {
         message.insert(message.begin() + dns::header_size, {1, 'x'});
       } else {

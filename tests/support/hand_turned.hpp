@@ -1,5 +1,5 @@
 #pragma once
-// Time that a test turns by hand.
+// Hand-turned time: a clock that only the test advances.
 
 #include <algorithm>
 #include <chrono>
@@ -17,9 +17,9 @@ class HandTurned final : public runtime::Schedule {
   HandTurned() { clock().turn_to(start()); }
 
   [[nodiscard]] static constexpr runtime::Time start() { return start_time; }
-  /// Since the start.
+  /// The time since the start.
   [[nodiscard]] runtime::Duration elapsed() { return clock().now() - start(); }
-  /// Fires what is due until then, each deadline at its own time.
+  /// Fires the deadlines until then, each at its own time.
   void turn_to(runtime::Duration since_start) {
     const auto end = start() + since_start;
     while (const auto next = deadlines().next()) {

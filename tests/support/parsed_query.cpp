@@ -7,7 +7,7 @@ namespace {
 
 using dns::Bytes;
 
-/// One past the uncompressed name at `offset`; nullopt if it overruns, is compressed or is too long.
+/// The offset after the uncompressed name at `offset`; nullopt if the name is incomplete, compressed or too long.
 std::optional<std::size_t> end_of_name(Bytes message, std::size_t offset) {
   const auto start = offset;
   while (offset < message.size()) {

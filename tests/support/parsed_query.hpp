@@ -1,6 +1,6 @@
 #pragma once
-// A test server's reading of a query. Written apart from src/dns on purpose (only its numbers are used): a test server
-// that shared the code under test would share its bugs.
+// The query parser of the test servers. It does not use the code of src/dns (only its numbers): a test server that
+// shared the code under test would share its errors.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +16,7 @@ namespace pillion::test {
   return byte >= 'A' && byte <= 'Z' ? static_cast<std::uint8_t>(byte + ('a' - 'A')) : byte;
 }
 
-/// The parts of a query that a server needs. Refers to the message's bytes.
+/// The parts of a query that a server needs. It views the message's bytes.
 struct ParsedQuery {
   dns::Bytes message;
   dns::Bytes name;  ///< wire form, root label included, case as asked
@@ -33,7 +33,7 @@ struct ParsedQuery {
   std::uint16_t udp_payload = 512;  ///< bytes, never below 512
 };
 
-/// Reads a message with one question; nullopt for anything that is not a whole, well-formed query.
+/// Parses a message with one question; nullopt if it is not a complete, well-formed query.
 [[nodiscard]] std::optional<ParsedQuery> parse_query(dns::Bytes message);
 
 /// Lower case, dots between labels, no final dot, "" for the root; bytes are not escaped.

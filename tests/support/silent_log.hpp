@@ -1,5 +1,5 @@
 #pragma once
-// A log of which nobody reads a line.
+// A log that discards its lines.
 
 #include <span>
 #include <string_view>

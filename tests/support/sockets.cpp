@@ -68,7 +68,7 @@ SocketAddress SocketAddress::parse(std::string_view text) {
   return of(std::string(address), port);
 }
 
-// sin_port and sin6_port stand at the same place.
+// sin_port and sin6_port have the same offset.
 std::uint16_t SocketAddress::port() const {
   return ntohs(reinterpret_cast<const sockaddr_in*>(&storage)->sin_port);
 }

@@ -1,5 +1,5 @@
 #pragma once
-// Plain sockets for the test programs and clients. What fails throws std::system_error.
+// Plain sockets for the test programs and clients. Failures throw std::system_error.
 
 #include <sys/socket.h>
 
@@ -9,13 +9,13 @@
 
 namespace pillion::test {
 
-/// Throws with errno where `result`, that of a system call, is below zero.
+/// Throws with errno if `result`, of a system call, is below zero.
 void check_call(long result, std::string_view what);
 
 /// A descriptor that closes itself.
 class FileDescriptor {
  public:
-  /// Takes it over; throws with errno where it is below zero, naming `what` failed.
+  /// Takes ownership. If the descriptor is below zero, throws with errno and `what`.
   FileDescriptor(int value, std::string_view what);
   ~FileDescriptor() { close(); }
   FileDescriptor(FileDescriptor&& other) noexcept;
@@ -27,7 +27,7 @@ class FileDescriptor {
   int value_;
 };
 
-/// An address and port that sockets understand.
+/// An address and port for sockets.
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = sizeof(sockaddr_storage);
@@ -41,7 +41,7 @@ struct SocketAddress {
   [[nodiscard]] sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
   [[nodiscard]] std::uint16_t port() const;
   void set_port(std::uint16_t port);
-  /// The form that `parse` reads.
+  /// The text in the form of parse().
   [[nodiscard]] std::string text() const;
 };
 
@@ -50,7 +50,7 @@ struct SocketAddress {
 /// A connected socket (`kind` is SOCK_STREAM or SOCK_DGRAM), blocking; over TCP with TCP_NODELAY.
 [[nodiscard]] FileDescriptor connect_socket(const SocketAddress& address, int kind);
 [[nodiscard]] SocketAddress local_address(int socket);
-/// TCP_NODELAY: what is written leaves at once.
+/// Sets TCP_NODELAY: written data is sent immediately.
 void set_no_delay(int socket);
 
 }  // namespace pillion::test

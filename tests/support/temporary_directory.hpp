@@ -1,5 +1,5 @@
 #pragma once
-// A directory that lives as long as its object.
+// A directory that exists as long as its object.
 
 #include <filesystem>
 #include <string>
@@ -11,7 +11,7 @@ class TemporaryDirectory {
  public:
   /// Makes a new directory below the system's one for temporary files. Throws std::system_error.
   TemporaryDirectory();
-  /// Removes it with all that is in it.
+  /// Removes the directory with its content.
   ~TemporaryDirectory();
   TemporaryDirectory(const TemporaryDirectory&) = delete;
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;

@@ -9,7 +9,7 @@
 namespace pillion::test {
 namespace {
 
-/// Where the SSL keeps what the client offered by ALPN: OpenSSL shows it to the callback only.
+/// The index of the SSL's data that keeps the client's ALPN offer, which OpenSSL only passes to the callback.
 int offer_index() {
   static const int index = SSL_get_ex_new_index(
       0, nullptr, nullptr, nullptr,

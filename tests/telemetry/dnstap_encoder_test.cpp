@@ -11,12 +11,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What a message of Protocol Buffers holds, by the number of the field: numbers in decimal, bytes as they are.
+/// The fields of a Protocol Buffers message by their number: numbers in decimal, bytes unchanged.
 std::map<unsigned, std::string> fields_of(const std::string& encoded) {
   std::map<unsigned, std::string> fields;
   protozero::pbf_reader reader(encoded);
   while (reader.next()) {
-    const auto tag = reader.tag();  // protozero forgets it once the value was read, in a build with assertions
+    const auto tag = reader.tag();  // in a build with assertions, protozero resets it after the value was read
     std::string value;
     switch (reader.wire_type()) {
       case protozero::pbf_wire_type::varint:

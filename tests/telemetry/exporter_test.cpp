@@ -63,7 +63,7 @@ class ExporterTest : public testing::Test {
     sources_.upstream_servers.push_back({std::move(upstream), std::move(server), tls, {&a, &b}});
   }
 
-  /// Every counter of every shard to `n`.
+  /// Sets every counter of every shard to `n`.
   void fill(std::uint64_t n) {
     for (auto& m : servers_) {
       for (auto& by_family : m.requests) {
@@ -341,7 +341,7 @@ TEST_F(ExporterTest, TlsConnectionsByWhatWasAgreedOnAppearOnceMade) {
   EXPECT_THAT(series_of(name), testing::IsEmpty());
   upstreams_[0].tls_connections.add("TLSv1.3", "x25519", "TLS_AES_256_GCM_SHA384");
   upstreams_[0].tls_connections.add("TLSv1.2", "", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
-  // The other shard has them in another order.
+  // The other shard has the servers in another order.
   upstreams_[1].tls_connections.add("TLSv1.2", "secp256r1", "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
   upstreams_[1].tls_connections.add("TLSv1.3", "x25519", "TLS_AES_256_GCM_SHA384");
   const auto prefix = std::string(name) + R"({upstream="public",server="1.1.1.1:853",)";
@@ -369,7 +369,7 @@ TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
     }
     for (const std::size_t rcode : {0U, 2U, 3U}) m.responses[rcode][0].add(5);
     m.responses[5][1].add();
-    // All sources but the cluster's DNS: there is no upstream in the clear.
+    // All sources except the cluster's DNS, since there is no unencrypted upstream.
     for (const std::size_t source : {0U, 1U, 2U, 4U}) m.request_duration[source].observe(1ms);
     for (const std::size_t i : {0U, 7U}) m.invalid[i].add();
     for (const std::size_t i : {0U, 5U, 6U}) m.refused[i].add();

@@ -1,5 +1,4 @@
-// The list of metrics in dashboards/METRICS.md is the one of the rooms' tables: row for row, so that neither can go its
-// own way.
+// The list of metrics in dashboards/METRICS.md equals the tables of the rooms, row by row.
 
 #include <array>
 #include <fstream>

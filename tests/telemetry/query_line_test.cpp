@@ -31,7 +31,7 @@ QueryLogFields only(QueryLogField field) {
   return fields;
 }
 
-/// A record and what it views.
+/// A record and the data that it views.
 struct Sample {
   dns::Buffer name = dns::parse_name("www.Example.org").value();
   QueryRecord record{.origin = {.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1},
@@ -106,7 +106,7 @@ TEST(QueryLine, HasTheFieldsThatWereChosen) {
             R"({"@timestamp":"2026-01-02T03:04:05.678901Z","ecs.version":"8.11.0","event.dataset":"pillion.dns",)"
             R"("dns.response_code":"NOERROR"})"
             "\n");
-  // Each of them alone is a line of JSON with its own name.
+  // A line with only one field has only its name.
   for (const auto field : runtime::enumerators<QueryLogField>) {
     Sample sample;
     sample.record.info_code = 1;

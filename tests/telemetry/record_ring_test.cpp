@@ -55,7 +55,8 @@ TEST(RecordRing, OneThatNeverFitsIsDropped) {
   EXPECT_EQ(take(ring), std::string(56, 'y'));
 }
 
-/// Beside a queue: whatever is taken was put, in order, over the end of the ring and again.
+/// Compares the ring with a queue: records are taken in the order in which they were put, also over the end of the
+/// ring.
 TEST(RecordRing, HoldsWhatAQueueHolds) {
   std::mt19937 random(1);  // NOLINT: the same sequence each time, so that a failure can be repeated
   RecordRing ring(1024);
@@ -98,7 +99,7 @@ TEST(RecordRing, OneThreadWritesAndAnotherReads) {
   std::uint64_t written = 0;
   std::uint64_t written_sum = 0;
   for (std::uint64_t i = 1; i <= count; ++i) {
-    // The last one ends the reader.
+    // The last record ends the reader.
     bool is_put = put(ring, std::to_string(i));
     while (i == count && !is_put) is_put = put(ring, std::to_string(i));
     if (!is_put) continue;

@@ -80,7 +80,7 @@ class RecordSinkTest : public testing::Test {
     sink_->wakeup().notify();
     return true;
   }
-  /// Bounded by ctest's own time limit.
+  /// Waits; the time limit of ctest bounds this.
   static void wait_for(const std::function<bool()>& condition) {
     while (!condition()) std::this_thread::yield();
   }
@@ -90,7 +90,7 @@ class RecordSinkTest : public testing::Test {
   std::optional<RecordSink> sink_;
 };
 
-/// A socket that is listened on.
+/// A listening socket.
 class Listener {
  public:
   explicit Listener(const std::filesystem::path& path) : socket_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
@@ -188,7 +188,7 @@ TEST_F(RecordSinkTest, ASocketThatVanishedIsConnectedToAgain) {
   ::close(client);
   listener.reset();
   std::filesystem::remove(path);
-  // The first write after the close may still be taken by the kernel.
+  // The kernel may still accept the first write after the close.
   for (std::uint64_t lines = 1; log_.count("cannot write") == 0; ++lines) {
     ASSERT_TRUE(put("meanwhile"));
     wait_for([&] { return sink_->written() > lines || log_.count("cannot write") == 1; });
@@ -213,7 +213,7 @@ TEST_F(RecordSinkTest, AReaderThatStandsStillCostsRecordsAndNobodyWaits) {
   const std::string text(1000, 'x');
   ASSERT_TRUE(put(text));
   const int client = listener.accept();
-  // More than the socket's buffers, a batch and the ring hold together; would never return if it waited.
+  // More than the socket's buffers, a batch and the ring hold together. The call would never return if it waited.
   std::uint64_t refused = 0;
   for (int i = 0; i < 2000; ++i) refused += put(text) ? 0U : 1U;
   wait_for([&] {
@@ -221,7 +221,7 @@ TEST_F(RecordSinkTest, AReaderThatStandsStillCostsRecordsAndNobodyWaits) {
     return refused > 0;
   });
   EXPECT_EQ(sink_->dropped(), refused);
-  // The end does not wait for the reader either, but for the grace.
+  // The end does not wait for the reader, only for the grace period.
   sink_.reset();
   ::close(client);
 }
@@ -236,7 +236,7 @@ TEST_F(RecordSinkTest, WhereThereIsNobodyTheEndComesAllTheSame) {
 }
 
 TEST_F(RecordSinkTest, OfALineForWhichThereIsNoSpaceNothingStays) {
-  // A limit of the file's size stands for a full disk: write(2) fails there as well, after as much as fits.
+  // A limit of the file's size acts like a full disk: write(2) fails after the part that fits.
   const auto path = directory_.path() / "log";
   const auto output = file_output(path);
   const EventDescriptor stop;

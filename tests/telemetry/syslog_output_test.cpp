@@ -42,7 +42,7 @@ TEST(SyslogHeader, HasNoSpaceWithinAWordAndNoneTooLong) {
             " " + std::string(255, 'h') + " pillion 1 log - ");
 }
 
-/// A UDP socket on a port of its own.
+/// A UDP socket on its own port.
 class Receiver {
  public:
   Receiver() : socket_(::socket(AF_INET, SOCK_DGRAM, 0)) {
@@ -55,7 +55,7 @@ class Receiver {
     endpoint_ = {.address = "127.0.0.1", .port = ntohs(address.sin_port)};
   }
   [[nodiscard]] const config::Endpoint& endpoint() const { return endpoint_; }
-  /// Bounded by ctest's own time limit.
+  /// Waits; the time limit of ctest bounds this.
   [[nodiscard]] std::string receive() const {
     std::array<char, 512> bytes{};
     const auto size = ::recv(socket_.get(), bytes.data(), bytes.size(), 0);
@@ -94,7 +94,7 @@ TEST_F(SyslogOutputTest, ACollectorThatIsNotThereIsAnError) {
   const auto output = syslog_datagram_output(gone);
   const auto batch = batch_of({"record\n"});
   std::string error;
-  // The kernel says so of a later datagram.
+  // The kernel reports the error for a later datagram.
   while (error.empty()) {
     ASSERT_TRUE(output->open(waits_));
     error = output->write(batch, 0, waits_).error;
@@ -103,7 +103,7 @@ TEST_F(SyslogOutputTest, ACollectorThatIsNotThereIsAnError) {
   EXPECT_TRUE(output->open(waits_));
 }
 
-/// What a collector has got, over one connection after the other, each of which ends after so many bytes.
+/// The data that a syslog server has got, over consecutive connections, each of which ends after `size` bytes.
 struct Connections {
   std::vector<std::size_t> lengths;
   std::vector<std::string> got = {};

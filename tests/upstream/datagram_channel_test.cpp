@@ -18,7 +18,7 @@ using testing::reply_to;
 using ::testing::SizeIs;
 using testing::TestQuery;
 
-/// Holds what it is asked until the test says what comes of it.
+/// Keeps its queries until the test chooses their outcome.
 class HeldChannel final : public Channel, public QueryHolder {
  public:
   void start() override { started = true; }
@@ -103,7 +103,7 @@ class DatagramChannelTest : public ::testing::Test {
     channel->start();
   }
   std::optional<Error> submit(Query& asked) { return channel->submit(asked, time.clock().now()); }
-  /// Nothing is left behind: neither a query nor a deadline.
+  /// Checks that neither a query nor a deadline is left.
   void TearDown() override {
     EXPECT_THAT(udp->held, IsEmpty());
     EXPECT_THAT(tcp->held, IsEmpty());
@@ -377,7 +377,7 @@ TEST_F(DatagramChannelTest, NearMissesOfOneSendingEndBoth) {
   EXPECT_EQ(query.replies, 1);
 }
 
-// Given up by the asker.
+// Given up by the owner of the query.
 
 TEST_F(DatagramChannelTest, AbandonedBeforeTheAnswerItIsAbandonedBelow) {
   static_cast<void>(submit(query));

@@ -94,7 +94,7 @@ TEST_F(DatagramConnectionTest, AnIcmpErrorEndsIt) {
   EXPECT_THAT(events.lost, ElementsAre(&queries[0]));
 }
 
-// What arrives may be anybody's.
+// Datagrams may come from any sender.
 
 TEST_F(DatagramConnectionTest, WhatAnswersNothingIsPassedOver) {
   open();
@@ -168,14 +168,14 @@ TEST_F(DatagramConnectionTest, StraysThatFindNobodyWaitingAreOnlyCounted) {
   EXPECT_EQ(state(), ConnectionState::ready);
 }
 
-// Datagrams that do not hold the whole answer.
+// Datagrams without the whole answer.
 
 TEST_F(DatagramConnectionTest, TruncationIsSeenBeforeTheRecordsAreRead) {
   open();
   submit(0);
   auto reply = reply_to(queries[0], queries[0].id);
   dns::write_u16(reply, 2, static_cast<std::uint16_t>(dns::read_u16(reply, 2) | dns::flag::tc));
-  dns::write_u16(reply, 6, 5);  // five records, of which there is half of one
+  dns::write_u16(reply, 6, 5);  // the header counts five records, and the message has half of one
   dns::append(reply, dns::Buffer{0xc0, 12, 0, 1});
   events.then = [&](const std::string&) { EXPECT_TRUE(queries[0].is_open()); };
   socket->send(reply);
@@ -339,7 +339,7 @@ TEST_F(DatagramConnectionTest, AForgedAnswerDoesNotProve) {
   EXPECT_EQ(state(), ConnectionState::proving);
 }
 
-// A pool of them under load.
+// A pool of datagram connections under load.
 
 class PortRotationTest : public ::testing::Test {
  protected:
@@ -359,7 +359,7 @@ class PortRotationTest : public ::testing::Test {
     pool.start();
     turn();
   }
-  /// The kernel has bound what was opened, and what was closed is gone.
+  /// The kernel has bound the opened sockets, and closed ones are gone.
   void turn() {
     for (std::size_t i = 0; i < ports.size(); ++i) {
       auto& port = ports[i];
@@ -371,7 +371,7 @@ class PortRotationTest : public ::testing::Test {
       if (ports[i].socket->is_closed) std::exchange(ports[i].socket, nullptr)->release();
     }
   }
-  /// The server answers what was sent, the last `delay` queries of each port apart.
+  /// The server answers the queries, except the last `delay` ones of each port.
   void answer() {
     for (std::size_t i = 0; i < ports.size(); ++i) {
       if (ports[i].socket == nullptr) continue;
@@ -415,7 +415,7 @@ class PortRotationTest : public ::testing::Test {
 TEST_F(PortRotationTest, NoPortServesMoreThanItsShareOfManyQueries) {
   constexpr std::size_t count = 20'000;
   std::deque<TestQuery> queries(count);
-  delay = 50;  // so that there is always something in flight
+  delay = 50;  // so that a query is always in flight
   for (auto& query : queries) {
     ASSERT_EQ(pool.submit(query, time.clock().now()), std::nullopt);
     turn();

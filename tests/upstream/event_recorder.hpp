@@ -1,5 +1,5 @@
 #pragma once
-// Stands in for a pool: keeps what a connection says, in words, and hands replies to their queries.
+// Replaces a pool: keeps the events of a connection as text, and passes replies to their queries.
 
 #include <functional>
 #include <optional>
@@ -42,11 +42,11 @@ class EventRecorder final : public ConnectionEvents {
   }
   void gone(Connection& /*connection*/) override { say("gone"); }
 
-  /// What was said since the last call.
+  /// The events since the last call.
   std::vector<std::string> take() { return std::exchange(said_, {}); }
 
   std::vector<Query*> lost;
-  /// Called after each event, with its words.
+  /// Called after each event, with its text.
   std::function<void(const std::string&)> then;
 
  private:

@@ -1,5 +1,5 @@
 #pragma once
-// A server and its connections without sockets: a pool sends queries into it, the test says what comes back.
+// A server and its connections without sockets: a pool sends queries, and the test chooses the replies.
 
 #include <algorithm>
 #include <memory>
@@ -20,12 +20,11 @@ using pillion::testing::SilentLog;
 
 class FakeConnection;
 
-/// Keeps the connections that a pool has, in the order of their making, until they are gone; and counts all that it
-/// ever had.
+/// Keeps the connections of a pool in the order of their creation until they are gone, and counts all connections.
 struct FakeServer {
   explicit FakeServer(pillion::testing::HandTurned& shared_time) : time(shared_time) {}
   [[nodiscard]] Pool::MakeConnection maker();
-  /// Connections that have ended are gone.
+  /// Removes the connections that have ended.
   void turn();
 
   pillion::testing::HandTurned& time;
@@ -81,7 +80,7 @@ class FakeConnection final : public Connection {
   [[nodiscard]] bool has_room() const override { return mux_.has_room(); }
   [[nodiscard]] std::uint64_t answered() const override { return mux_.answered(); }
 
-  // What the server does:
+  // Actions of the server:
   void become_ready(const Handshake& handshake = {}) {
     state_ = ConnectionState::ready;
     events_.ready(*this, handshake);
@@ -98,7 +97,7 @@ class FakeConnection final : public Connection {
     if (state_ == ConnectionState::draining && mux_.waited_for() == 0) close();
   }
   void answer(const Query& query) { reply(reply_to(query, query.id)); }
-  /// Everything that was sent and is still waited for, in order.
+  /// The queries that were sent and still wait for a reply, in order.
   void answer_all() {
     for (auto* const query : std::exchange(sent, {})) {
       if (query->holder == this) answer(*query);
@@ -117,9 +116,9 @@ class FakeConnection final : public Connection {
     events_.fell_silent(*this);
     mux_.delay_all(nullptr);
   }
-  /// The server asks by edns-tcp-keepalive for the connection to be closed.
+  /// The server asks by edns-tcp-keepalive to close the connection.
   void drain() { retire(); }
-  /// The server closes in an orderly way.
+  /// The server closes orderly.
   void close_by_server() {
     profile_.closed_after(mux_.answered(), server_.time.clock().now() - last_heard_);
     end();
@@ -131,7 +130,7 @@ class FakeConnection final : public Connection {
     static_cast<void>(mux_.take_back(query.id));
     events_.unsendable(*this, query);
   }
-  /// The server ends it, in an orderly way without an error. gone() follows in the next turn.
+  /// The server ends the connection; orderly if there is no error. gone() follows in the next turn.
   void end(std::optional<Error> error = std::nullopt) { end_now(error); }
   void be_gone() { events_.gone(*this); }
 

@@ -1,5 +1,5 @@
 #pragma once
-// A connected UDP socket without a kernel: keeps what is sent, and is the server that reads it.
+// A connected UDP socket without a kernel: keeps the sent datagrams, and acts as the server.
 
 #include <optional>
 #include <utility>
@@ -27,7 +27,7 @@ class FakeDatagrams final : public Datagrams {
   /// Datagrams that were sent since the last call.
   std::vector<dns::Buffer> take_sent() { return std::exchange(sent_, {}); }
 
-  // What the server and the kernel do. Nothing of it reaches a connection that has closed the socket.
+  // Actions of the server and the kernel. They have no effect on a connection that has closed the socket.
   void become_open() {
     if (!is_closed) events_.opened();
   }

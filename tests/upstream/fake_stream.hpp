@@ -1,5 +1,5 @@
 #pragma once
-// A byte stream without a socket: keeps what is written, and is the server that reads it.
+// A byte stream without a socket: keeps the written data, and acts as the server.
 
 #include <memory>
 #include <optional>
@@ -13,7 +13,7 @@
 
 namespace pillion::upstream::testing {
 
-/// The reply to a query as it was written: its id and question, and no records.
+/// The reply to a written query: its id and question, without records.
 inline dns::Buffer reply_to_written(dns::Bytes query, std::uint16_t rcode = dns::rcode::noerror) {
   auto end = dns::header_size;
   while (query[end] != 0) end += std::size_t{1} + query[end];
@@ -55,7 +55,7 @@ class FakeStream final : public Stream {
     return messages;
   }
 
-  // What the server and the kernel do. Nothing of it reaches a connection that has closed the stream.
+  // Actions of the server and the kernel. They have no effect on a connection that has closed the stream.
   void connect() {
     if (!is_over()) events_.connected();
   }
@@ -90,7 +90,7 @@ class FakeStream final : public Stream {
   bool singly = false;
   bool is_shut = false;
   bool is_closed = false;
-  /// True if it was written to after its end, or with half a message, or more was used than had arrived.
+  /// True if the connection has written after the end or half a message, or has used more data than had arrived.
   bool was_misused = false;
 
  private:

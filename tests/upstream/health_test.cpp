@@ -22,7 +22,7 @@ TEST(Health, BeginsUp) {
 
 TEST(Health, BacksOffTwiceAsLongEachTimeUpToTheCap) {
   Health health;
-  // With the largest jitter the wait is the whole of the back-off.
+  // With the largest jitter the wait is the whole back-off.
   const double most = 1.0;
   for (const auto expected : {100ms, 200ms, 400ms, 800ms, 1600ms, 3200ms, 5000ms, 5000ms, 5000ms}) {
     health.failed(Error::connect_refused, start_time, most);

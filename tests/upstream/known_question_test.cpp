@@ -88,7 +88,7 @@ TEST_F(KnownQuestionTest, IsInheritedIntoAnotherGroup) {
 
 class LearningPoolTest : public PoolTest {
  protected:
-  /// The pool's first query is answered after so long; what is known then.
+  /// The pool's first query is answered after `latency`. Returns the question that is known then.
   dns::Buffer learned(runtime::Duration latency = 1ms, std::uint16_t rcode = dns::rcode::noerror) {
     start_ready({});
     submit(queries[0]);

@@ -17,7 +17,7 @@ using testing::header_reply;
 using testing::reply_to;
 using testing::TestQuery;
 
-/// What the mux is made with: ids as the test wants them, then counting on.
+/// The ids for the mux: those of the test, and then consecutive ones.
 class MuxTest : public ::testing::Test {
  protected:
   std::uint16_t next_id() {
@@ -93,7 +93,7 @@ TEST_F(MuxTest, ComparesQuestionsWithoutRegardToCase) {
   EXPECT_EQ(mux.receive(reply_to(lower, id), now)->query, &query);
 }
 
-/// Each changes a good reply so that it answers nothing that was asked.
+/// Each changes a good reply so that it matches no query.
 struct Mismatch {
   const char* name;
   void (*spoil)(dns::Buffer&);
@@ -111,7 +111,7 @@ TEST_P(MuxMismatch, IsRefusedAndTakesNothing) {
   EXPECT_TRUE(mux.receive(reply_to(query, id), now)) << "the good reply still counts";
 }
 
-constexpr std::size_t type_offset = 12 + 13;  // behind the header and "www.example."
+constexpr std::size_t type_offset = 12 + 13;  // after the header and "www.example."
 INSTANTIATE_TEST_SUITE_P(
     All, MuxMismatch,
     ::testing::Values(Mismatch{"AnotherId", [](dns::Buffer& r) { r[1] ^= 1U; }},
@@ -119,7 +119,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Mismatch{"AQuery", [](dns::Buffer& r) { r[2] &= 0x7fU; }},
                       Mismatch{"AnotherName", [](dns::Buffer& r) { r[13] = 'v'; }},
                       Mismatch{"AnotherType", [](dns::Buffer& r) { dns::write_u16(r, type_offset, dns::type::aaaa); }},
-                      // 0x20 is what tells upper from lower case, but only in names.
+                      // The bit 0x20 distinguishes upper and lower case, but only in names.
                       Mismatch{"ATypeThatDiffersByTheCaseBit", [](dns::Buffer& r) { r[type_offset + 1] ^= 0x20U; }},
                       Mismatch{"AnotherClass", [](dns::Buffer& r) { dns::write_u16(r, type_offset + 2, 3); }},
                       Mismatch{"TwoQuestions", [](dns::Buffer& r) { dns::write_u16(r, 4, 2); }},
@@ -170,7 +170,7 @@ TEST_F(MuxTest, AnAbandonedQueryKeepsItsIdUntilTheReply) {
   auto query = std::make_unique<TestQuery>();
   const auto reply = reply_to(*query, mux.add(*query, now));
   mux.abandon(*query);
-  query.reset();  // its bytes are gone: only the mux's own copy of the question is left
+  query.reset();  // its bytes are gone, and only the mux has a copy of the question
   EXPECT_EQ(mux.in_flight(), 1U);
   EXPECT_EQ(mux.waited_for(), 0U);
 
@@ -274,7 +274,7 @@ TEST_F(MuxTest, KnowsTheOldestQueryWithoutAReply) {
   EXPECT_EQ(mux.oldest_unanswered(), std::nullopt);
 }
 
-// What differs between a stream and datagrams.
+// Differences between a stream and datagrams.
 
 class MuxPathTest : public MuxTest {
  protected:

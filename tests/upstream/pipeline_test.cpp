@@ -189,7 +189,7 @@ TEST_F(PipelineTest, AServerThatAnswersNoProbesIsNotDeadWhereNobodyElseWaits) {
   static_cast<void>(pipeline.start_probe(start_time + 1s, Pipeline::Purpose::silence, {}));
   static_cast<void>(answer(queries[0], 1100ms));
   EXPECT_EQ(look(1h), Verdict::wait);
-  // There is the probe's own id to be given back, and nothing else.
+  // Only the probe's own id must be given back.
   EXPECT_EQ(look_at(1100ms), start_time + 1s + id_lifetime);
   EXPECT_FALSE(pipeline.holds_id_too_long(start_time + 30s, id_lifetime));
   EXPECT_TRUE(pipeline.holds_id_too_long(start_time + 31s, id_lifetime));
@@ -218,7 +218,7 @@ TEST_F(PipelineTest, TheProbeIsInNoNumber) {
 }
 
 TEST_F(PipelineTest, WhatTheProbeWakesHadBeenLeftLying) {
-  // Two queries in one TLS record: one is answered, the other lies there until more comes.
+  // Two queries in one TLS record: the server answers one, and the other one only when more data comes.
   send(0, 0s);
   send(1, 0s);
   static_cast<void>(answer(queries[0], 10ms));
@@ -236,7 +236,7 @@ TEST_F(PipelineTest, WhatIsOnlySlowHadNotBeenLeftLying) {
   const auto& probe = pipeline.start_probe(start_time + 1010ms, Pipeline::Purpose::silence, {});
   EXPECT_FALSE(answer(probe, 1020ms).was_left_lying);
   EXPECT_FALSE(answer(queries[1], 1500ms).was_left_lying);
-  // Nothing had come since the query was sent: the whole connection was silent, not a part of it.
+  // Nothing has come since the query was sent: the whole connection was silent, not only a part of it.
   send(2, 2s);
   EXPECT_EQ(look(3s), Verdict::probe);
   static_cast<void>(pipeline.start_probe(start_time + 3s, Pipeline::Purpose::silence, {}));
@@ -273,7 +273,7 @@ TEST_F(WhileOthersAreAnswered, AQueryThatIsAnsweredAsUsualHadNotBeenLeftLying) {
 }
 
 TEST_F(WhileOthersAreAnswered, TheOldestHadBeenLeftLyingWhereItComesNext) {
-  // For each record that comes, the server answers one query from those before.
+  // For each record, the server answers one query of the earlier ones.
   EXPECT_TRUE(answer(queries[0], 2001ms).was_left_lying);
   EXPECT_FALSE(answer(queries[2], 2002ms).was_left_lying);
 }

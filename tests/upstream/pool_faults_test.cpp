@@ -1,4 +1,4 @@
-// Whose fault it is when a connection ends: nobody's, a query's, the connection's, the server's.
+// The fault when a connection ends: none, or that of a query, of the connection, or of the server.
 
 #include "upstream/pool_fixture.hpp"
 
@@ -10,7 +10,7 @@ using testing::PoolTest;
 using testing::Sent;
 using testing::TestQuery;
 
-// Nobody's.
+// No fault.
 
 TEST_F(PoolTest, AnOrderlyCloseLosesNothingAndIsNoFailure) {
   start_ready();
@@ -52,7 +52,7 @@ TEST_F(PoolTest, AServerThatBreaksTheProtocolIsCountedAndNotTakenForDown) {
   EXPECT_TRUE(health().is_up());
 }
 
-// A query's: suspects go apart from the others (Quarantine).
+// The fault of a query: suspects are sent apart from the others (Quarantine).
 
 TEST_F(PoolTest, NewQueriesGoOnWhileSuspectsAreTriedApart) {
   start_proven();
@@ -76,7 +76,7 @@ TEST_F(PoolTest, ALaneTakesTwiceAsManyAfterEachAnswer) {
   connection(0).become_ready();
   auto& lane = connection(0);
   ASSERT_EQ(lane.sent, Sent{&queries[0]});
-  // The second lane stays on its way, so that the first has all.
+  // The second lane keeps connecting, so that the first gets all suspects.
   lane.answer(queries[0]);
   EXPECT_EQ(lane.in_flight(), 2U);
   lane.answer(queries[1]);
@@ -90,7 +90,7 @@ TEST_F(PoolTest, ALaneTakesTwiceAsManyAfterEachAnswer) {
 TEST_F(PoolTest, ALaneTakesNoMoreThanAConnectionHolds) {
   start_proven({.max_lanes = 1});
   submit_all(0, 10);
-  server.max_in_flight = 3;  // of those that are opened from now on
+  server.max_in_flight = 3;  // of connections that are opened from now on
   connection(0).end();
   server.turn();
   connection(0).become_ready();
@@ -143,9 +143,9 @@ TEST_F(PoolTest, WhoGivesUpIsForgottenWhereverItWaits) {
 TEST_F(PoolTest, AQueryThatEndsTwoConnectionsAloneFailsAlone) {
   start_proven();
   submit_all(0, 4);
-  connection(0).end();  // one of them is to blame
+  connection(0).end();  // one of them is at fault
   server.turn();
-  // The server closes whenever it sees the third.
+  // The server closes whenever the third query comes.
   auto& guilty = queries[2];
   for (int i = 0; i < 30; ++i) {
     for (auto* const open : std::vector(server.connections)) {
@@ -200,7 +200,7 @@ TEST_F(PoolTest, OneQueryThatEndsConnectionsDoesNotTouchTheOthers) {
 
 TEST_F(PoolTest, AQueryThatWasOnTooManyConnectionsIsGivenUp) {
   start_proven();
-  queries[0].suspicion.endings = Query::max_endings - 1;  // in company each time
+  queries[0].suspicion.endings = Query::max_endings - 1;  // together with others each time
   submit_all(0, 2);
   EXPECT_EQ(queries[0].holder, pool.operator->()) << "it goes apart from the start";
   ASSERT_EQ(server.connections.size(), 2U);
@@ -237,7 +237,7 @@ TEST_F(PoolTest, AtMostTwoLanesAreOpen) {
   EXPECT_EQ(connection(1).sent, Sent{&queries[1]});
 }
 
-// The connection's.
+// The fault of the connection.
 
 TEST_F(PoolTest, AStallOfAConnectionThatHadAnswersIsNotTheServers) {
   start_proven();
@@ -282,7 +282,7 @@ TEST_F(PoolTest, AStallRetiresIdleConnectionsOnWhichNothingWasHeardForAsLongAndN
   }
 }
 
-// The server's: what it did on a fresh connection.
+// The fault of the server: its behaviour on a new connection.
 
 TEST_F(PoolTest, AServerThatDoesNotConnectGivesThoseBackThatWait) {
   start();
@@ -307,7 +307,7 @@ TEST_F(PoolTest, AStallOfAFreshConnectionIsTheServers) {
 
 class PoolFreshEndTest : public PoolTest, public ::testing::WithParamInterface<std::optional<Error>> {
  protected:
-  /// A pool with a fresh connection, the end of which without an answer puts the server in doubt, after two like it.
+  /// A pool with a new connection. Its end without an answer, after two like it, puts the server in doubt.
   void start_before_doubt() {
     start_ready();
     for (std::size_t i = 18; i < 20; ++i) {
@@ -416,7 +416,7 @@ TEST_F(PoolTest, AForgedReplyIsNoSignOfTheServer) {
   EXPECT_FALSE(health().is_up());
 }
 
-/// An asker that tries again from within failed(), as the layer above does.
+/// A query whose owner asks again from within failed(), like the layer above.
 class Stubborn final : public Query {
  public:
   Stubborn(Pool& pool, pillion::testing::HandTurned& time) : pool_(pool), time_(time) {

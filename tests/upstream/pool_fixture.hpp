@@ -14,7 +14,7 @@ namespace pillion::upstream::testing {
 
 using Sent = std::vector<Query*>;
 
-/// Keeps what is said at level info and above.
+/// Keeps the lines of level info and above.
 class PoolLog final : public runtime::Log {
  public:
   PoolLog() : Log(runtime::LogLevel::info) {}
@@ -43,7 +43,7 @@ class PoolTest : public ::testing::Test {
     connection(0).become_ready();
     return *pool;
   }
-  /// A pool whose first connection has been answered on.
+  /// A pool whose first connection has brought an answer.
   Pool& start_proven(const PoolSettings& settings = {}) {
     start_ready(settings);
     TestQuery first;
@@ -72,11 +72,11 @@ class PoolTest : public ::testing::Test {
     return static_cast<std::size_t>(std::ranges::count_if(server.connections, is_on_its_way));
   }
   static bool is_on_its_way(const FakeConnection* connection) { return is_opening(connection->state()); }
-  /// Every connection that is on its way becomes ready, those that are opened meanwhile included.
+  /// Makes every connecting connection ready, including those that are opened meanwhile.
   void open_all() {
     while (opening() > 0) (*std::ranges::find_if(server.connections, is_on_its_way))->become_ready();
   }
-  /// The server answers `answers` queries on a fresh connection, `times` times, and closes it each time.
+  /// The server answers `answers` queries on a new connection and closes it, `times` times.
   void close_after(std::size_t answers, int times) {
     for (int i = 0; i < times; ++i) {
       ASSERT_EQ(server.connections.size(), 1U);

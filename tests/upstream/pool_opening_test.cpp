@@ -1,4 +1,4 @@
-// When connections are opened, kept, replaced and closed, and what is learned of how long the server keeps them.
+// When connections are opened, kept, replaced and closed, and what the pool learns about the server's limits.
 
 #include "upstream/pool_fixture.hpp"
 
@@ -310,7 +310,7 @@ TEST_F(PoolTest, ForgetsTheQueryLimitWhenAConnectionOutlivesIt) {
 
 TEST_F(PoolTest, QueriesThatWaitForUsedUpConnectionsGoOnWhenThoseStayOpen) {
   start_ready();
-  close_after(1, 2);  // by chance, as in a restart
+  close_after(1, 2);  // not because of a limit, like in a restart
   for (auto& query : queries) submit(query);
   open_all();
   ASSERT_EQ(server.connections.size(), 4U);
@@ -332,13 +332,13 @@ TEST_F(PoolTest, SuspectsAloneAreNoReasonToDoubtTheQueryLimit) {
   connection(0).become_ready();
   submit(queries[0]);
   connection(0).answer(queries[0]);
-  submit(queries[1]);  // finds the first connection used up, and goes by a second one
+  submit(queries[1]);  // finds the first connection at its limit, and uses a second one
   ASSERT_EQ(server.connections.size(), 2U);
   connection(1).become_ready();
   queries[2].suspicion.endings = 1;
   submit(queries[2]);
   ASSERT_EQ(opening(), 1U);
-  time.pass(2s);  // comes to an end: no deadline is set in the past
+  time.pass(2s);  // this ends, since no deadline is set in the past
   EXPECT_EQ(profile().query_limit(), 1U);
   newest().become_ready();
   EXPECT_EQ(newest().sent, Sent{&queries[2]});

@@ -1,4 +1,4 @@
-// Pools over real connections: what only shows where the two meet.
+// Pools with real connections: behaviour that depends on both.
 
 #include <deque>
 
@@ -34,7 +34,7 @@ TEST_F(PoolTest, OwnRetireInDoubtIsNoFailureOfTheServer) {
   connection(0).end(Error::reset);  // in doubt
   ASSERT_TRUE(health().is_up());
   queries[1].holder->abandon(queries[1]);
-  c1.retire();  // our own close: replaced, idle, lane with an abandoned suspect ...
+  c1.retire();  // our own close: of a replaced or idle connection, or of a lane with an abandoned suspect
   EXPECT_TRUE(health().is_up()) << "our own close was booked on the server";
   EXPECT_TRUE(queries[0].errors.empty());
 }
@@ -87,7 +87,7 @@ TEST_F(StreamConnectionTest, ProvingEndsAlthoughAProbeWasIgnoredBefore) {
   become_impatient();
   submit(0);
   time.pass(profile.patience() + 1ms);
-  answer(0);  // and not the probe
+  answer(0);  // but not the probe
   time.pass(10s);
   stream->take_messages();
   events.take();
@@ -183,7 +183,7 @@ TEST_F(Datagram, TheFirstSendingIsNotForgotten) {
   sockets.at(0)->become_open();
   TestQuery a("a.example");
   ASSERT_EQ(channel.submit(a, time.clock().now()), std::nullopt);
-  // A server that takes 2.5 s for each datagram that asks, and knows the root's servers.
+  // A server that takes 2.5 s for each query in a datagram, and knows the root's name servers.
   std::vector<std::pair<runtime::Duration, dns::Buffer>> owed;
   while (time.elapsed() < 4s && a.is_open()) {
     time.pass(10ms);
@@ -202,7 +202,7 @@ TEST_F(Datagram, AServerThatIsSlowForTheRootComesBack) {
   DatagramChannel channel(time, memory, make_pool(metrics), make_pool(tcp_metrics));
   channel.start();
   sockets.at(0)->fail(Error::connect_refused);
-  // From now on it answers whatever it is asked but for the root, as CoreDNS does that cannot reach its own upstream.
+  // From now on it answers everything except the root, like CoreDNS without a connection to its own upstream.
   std::deque<TestQuery> queries;
   int answered = 0;
   std::size_t opened = 1;

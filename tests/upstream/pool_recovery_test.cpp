@@ -1,4 +1,4 @@
-// A server that is down: how often it is tried, and how it is found up again.
+// A server that is down: how often the pool tries it, and how it finds that the server is back.
 
 #include "upstream/pool_fixture.hpp"
 
@@ -12,7 +12,7 @@ using testing::TestQuery;
 
 class PoolRecoveryTest : public PoolTest {
  protected:
-  /// The server refuses each connection for so long.
+  /// The server refuses each connection for this time.
   void be_down_for(runtime::Duration duration) {
     const auto end = time.elapsed() + duration;
     while (time.elapsed() < end) {
@@ -80,7 +80,7 @@ TEST_F(PoolRecoveryTest, IsTriedTwiceASecondWhileSomebodyAsks) {
     be_down_for(1s);
     EXPECT_EQ(queries[0].errors.back(), Error::connect_refused);
   }
-  // Each query has it tried once more.
+  // Each query causes one more try.
   EXPECT_GE(server.made - made, 60U);
   EXPECT_LE(server.made - made, 160U);
 }
@@ -97,7 +97,7 @@ TEST_P(PoolReturnTest, AServerThatWasAwayAnswersWithinASecondOfItsReturn) {
     if (!refused && query.is_open()) query.holder->abandon(query);
   }
   ASSERT_FALSE(health().is_up());
-  // It is back: connections and probes are answered from now on.
+  // The server is back: from now on it accepts connections and answers probes.
   const auto back = time.elapsed();
   bool answered = false;
   while (!answered) {
@@ -130,7 +130,7 @@ TEST_F(PoolRecoveryTest, AServerThatEndsEachConnectionAfterItsHandshakeIsBackedO
     server.turn();
   }
   EXPECT_EQ(metrics.up.value(), 0);
-  // 75, 150 and 300 ms, since no handshake makes good for the failures before it.
+  // 75, 150 and 300 ms, since a handshake does not reset the back-off.
   EXPECT_EQ(health().retry_at() - begin, 75ms + 150ms + 300ms + 600ms);
   EXPECT_EQ(log.count("upstream failed"), 1) << "the same thing is said once";
   EXPECT_EQ(log.count("upstream answers again"), 0);

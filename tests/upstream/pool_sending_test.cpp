@@ -1,4 +1,4 @@
-// Which connection a query goes by, and what becomes of its reply.
+// The connection of a query, and its reply.
 
 #include "upstream/pool_fixture.hpp"
 
@@ -12,7 +12,7 @@ using testing::reply_to;
 using testing::Sent;
 using testing::TestQuery;
 
-/// A reply that says by an OPT record that its sender knows EDNS.
+/// A reply with an OPT record, which shows that its sender supports EDNS.
 dns::Buffer reply_with_opt(const Query& query, std::uint16_t rcode) {
   auto reply = reply_to(query, query.id, rcode);
   const dns::OptWriter opt(reply, 0, dns::Edns{});
@@ -111,7 +111,7 @@ TEST_F(PoolTest, KeepsToTheLimitOfConnections) {
   EXPECT_EQ(server.made, 2U);
   connection(1).become_ready();
   EXPECT_EQ(server.made, 2U);
-  // All are answered in the end, by those two.
+  // In the end these two connections have answered all queries.
   for (std::size_t answered = 0; answered < queries.size();) {
     for (auto* const open : server.connections) {
       open->answer(*open->sent.back());
@@ -121,7 +121,7 @@ TEST_F(PoolTest, KeepsToTheLimitOfConnections) {
   for (const auto& query : queries) EXPECT_EQ(query.replies, 1);
 }
 
-// What nobody answers holds its place for seconds: another query must not wait for one.
+// An unanswered query keeps its place for seconds. Another query must not wait for that.
 TEST_F(PoolTest, BeyondWhatIsUsualOpensAnotherConnectionAndDoesNotWaitForIt) {
   start_ready({.max_connections = 2, .usual_in_flight = 2});
   submit_all(0, 4);
@@ -241,7 +241,7 @@ TEST_F(PoolTest, CountsWhatIsIgnored) {
   EXPECT_TRUE(health().is_up());
 }
 
-// EDNS that a server does not understand.
+// Servers that do not understand EDNS.
 
 class PoolEdnsTest : public PoolTest, public ::testing::WithParamInterface<std::uint16_t> {};
 

@@ -103,8 +103,8 @@ TEST_F(QuarantineTest, ForgetsWhoGaveUp) {
   EXPECT_THAT(quarantine.release(), ElementsAre(&queries[0], &queries[2]));
 }
 
-/// Rounds that it takes until all innocent queries of `count` are through, where one of them ends each connection that
-/// it is on; each round is one lane until its end.
+/// The number of rounds until all innocent queries of `count` are answered, if one query ends each connection on which
+/// it is. Each round is one lane until its end.
 TEST_F(QuarantineTest, OneGuiltyQueryAmongManyIsFoundInAFewConnections) {
   constexpr std::size_t count = 100;
   for (std::size_t guilty = 0; guilty < count; guilty += 7) {

@@ -159,7 +159,7 @@ TEST_F(ServerProfileTest, WhatIsKnownIsInheritedAndEachGoesItsOwnWayAfter) {
   EXPECT_EQ(heir.idle_timeout(), 9s);
   EXPECT_TRUE(heir.writes_singly(start_time));
   EXPECT_FALSE(heir.knows_edns(start_time));
-  // Whether it knows EDNS is shared by the pools of one group, not with those of another.
+  // The pools of one group share the fact that the server does not support EDNS, and not with those of another group.
   heir.turn_edns_off(start_time + 1h);
   EXPECT_TRUE(profile.knows_edns(start_time + 1h));
   EXPECT_FALSE(heir.knows_edns(start_time + 1h));

@@ -26,7 +26,7 @@ TEST(ServerReport, OfTwoOnOneServerTheNewerSaysWhetherItIsUp) {
   EXPECT_EQ(metrics.up.value(), 0);
   next.answers_again();
   EXPECT_EQ(metrics.up.value(), 1);
-  // What is counted is counted by both.
+  // Both count the events.
   EXPECT_EQ(metrics.failures[Error::connect_refused].value(), 3U);
 }
 
@@ -35,7 +35,7 @@ TEST(ServerReport, WhenTheNewerGoesWhatTheOlderKnowsIsShownAgain) {
   ServerMetrics metrics;
   ServerReport old(log, metrics, "public", "192.0.2.1:853", true);
   {
-    // A generation that does not come into use, and asks in a way that the server refuses.
+    // A generation that is never used, and that asks in a way that the server refuses.
     ServerReport discarded(log, metrics, "public", "192.0.2.1:853", true);
     discarded.failed(Error::certificate_untrusted, "", {});
     EXPECT_EQ(metrics.up.value(), 0);

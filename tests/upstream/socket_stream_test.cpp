@@ -28,7 +28,7 @@ using asio::ip::tcp;
 using boost::system::error_code;
 using testing::TestQuery;
 
-/// What a connection told its pool.
+/// The events of a connection for its pool.
 struct Told final : ConnectionEvents {
   void ready(Connection& /*connection*/, const Handshake& /*handshake*/) override { is_ready = true; }
   void received(Connection& /*connection*/, const Mux::Received& received) override {
@@ -59,7 +59,7 @@ struct Told final : ConnectionEvents {
   bool is_gone = false;
 };
 
-/// A connection over a plain TCP socket, to a server that does nothing but what the test does.
+/// A connection over a plain TCP socket, to a server whose actions the test makes.
 class SocketStreamTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -74,17 +74,17 @@ class SocketStreamTest : public ::testing::Test {
     run_until([&] { return told.is_gone; });
   }
 
-  /// Handles one event after the other until `holds()`.
+  /// Handles one event after the other until `holds()` is true.
   void run_until(const std::function<bool()>& holds) {
     loop.io().restart();
     while (!holds()) ASSERT_EQ(loop.io().run_one_for(std::chrono::seconds(20)), 1U);
   }
-  /// Handles what is there, and ends the turn.
+  /// Handles the events that are ready, and ends the turn.
   void turn() {
     loop.io().restart();
     loop.io().poll();
   }
-  /// What has arrived at the server.
+  /// The data that has arrived at the server.
   dns::Buffer take() {
     dns::Buffer bytes(std::size_t{64} * 1024);
     error_code error;
@@ -142,13 +142,13 @@ TEST_F(SocketStreamTest, QueriesOfATurnLeaveTogetherAtItsEnd) {
 }
 
 TEST_F(SocketStreamTest, WhatTheSocketDoesNotTakeFollowsAsSoonAsItDoes) {
-  // Far more than the buffers of a connection hold.
+  // Much more than the buffers of a connection hold.
   constexpr std::size_t count = 400;
   constexpr std::size_t size = 60'000;
   for (std::size_t i = 0; i < count; ++i) submit(size);
   turn();
   dns::Buffer bytes;
-  // From the socket's first refusal on nothing but its own event makes the connection write.
+  // After the socket has first refused data, only its own event makes the connection write.
   while (bytes.size() < count * (size + 2)) {
     auto more = take();
     if (more.empty()) run_until([&] { return !(more = take()).empty(); });
@@ -169,7 +169,7 @@ TEST_F(SocketStreamTest, KnowsWhatTheServersKernelHas) {
   turn();
   while (!stream->delivery()->is_complete) std::this_thread::yield();
   EXPECT_EQ(stream->delivery()->retransmissions, 0U);
-  // More than a server's kernel takes that does not read.
+  // More than the kernel of a server accepts that does not read.
   for (int i = 0; i < 400; ++i) submit(60'000);
   turn();
   EXPECT_FALSE(stream->delivery()->is_complete);

@@ -466,9 +466,9 @@ TEST_F(StreamConnectionTest, TellsTheProfileHowManyAnswersTheServerGaveBeforeItC
   EXPECT_FALSE(profile.idle_timeout());
 }
 
-// Who is told of messages.
+// Observers of messages.
 
-/// Keeps what it is told.
+/// Keeps the messages.
 class ToldMessages final : public MessageObserver {
  public:
   void sent(dns::Bytes query, runtime::Time now) override {
@@ -497,7 +497,7 @@ TEST_F(StreamConnectionTest, AnObserverIsToldOfWhatGoesOutAndComesIn) {
   const auto reply = reply_to(queries[1], queries[1].id);
   stream->send(reply);
   answer(0);
-  stream->send(reply);  // answers nothing any more
+  stream->send(reply);  // matches no query any more
 
   ASSERT_EQ(told.queries.size(), 2U);
   const auto written = stream->take_messages();

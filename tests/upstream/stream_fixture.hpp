@@ -34,7 +34,7 @@ class StreamConnectionTest : public ::testing::Test {
     stream->become_open();
     EXPECT_THAT(events.take(), ::testing::ElementsAre("ready"));
   }
-  /// The server has shown to be fast: a silence is noticed after profile.patience(), which is 32 ms or so.
+  /// The server has been fast: a silence is noticed after profile.patience(), about 32 ms.
   void become_impatient() {
     for (int i = 0; i < 64; ++i) profile.replied(std::chrono::milliseconds(1));
     ASSERT_LT(profile.patience(), std::chrono::milliseconds(40));
@@ -49,7 +49,7 @@ class StreamConnectionTest : public ::testing::Test {
     opt.add_keepalive(timeout);
     return reply;
   }
-  /// The one message that was written since the last call, which is a probe.
+  /// The only message that was written since the last call, which is a probe.
   dns::Buffer take_probe() {
     auto messages = stream->take_messages();
     if (messages.size() != 1) {

@@ -1,4 +1,4 @@
-// A connection over a byte stream on which nothing is heard.
+// A silent connection over a byte stream.
 
 #include <algorithm>
 #include <array>
@@ -116,7 +116,7 @@ TEST_F(StreamConnectionTest, AnIdleConnectionIsNotProbed) {
 
 TEST_F(StreamConnectionTest, OneThatTricklesIsWorn) {
   open();
-  submit(0);  // is never answered, and others are
+  submit(0);  // this query is never answered, and others are
   stream->take_messages();
   while (time.elapsed() < 2976ms) {
     submit(1);
@@ -237,7 +237,7 @@ TEST_F(StreamConnectionTest, OneThatReadsWholeRecordsLeavesNothingLying) {
 }
 
 TEST_F(StreamConnectionTest, WhatIsAnsweredOneByOneDoesNotShowThatItReadsWholeRecords) {
-  // It answers one query from the last record, and what it had left lying of the record before.
+  // It answers one query of the last record, and the rest of the record before.
   open();
   submit(0);
   submit(1);
@@ -254,7 +254,7 @@ TEST_F(StreamConnectionTest, WhatIsAnsweredOneByOneDoesNotShowThatItReadsWholeRe
 }
 
 TEST_F(StreamConnectionTest, WhileOthersAreAnsweredAProbeBringsNothing) {
-  // A name that nobody answers shows nothing of how the server reads.
+  // A name that is never answered does not show how the server reads.
   open();
   become_impatient();
   submit(0);
@@ -272,7 +272,7 @@ TEST_F(StreamConnectionTest, WhileOthersAreAnsweredAProbeBringsNothing) {
   EXPECT_EQ(probes, 1);
 }
 
-// What the kernel knows.
+// The kernel's view of the delivery.
 
 TEST_F(StreamConnectionTest, WhatWasSentAgainInVainShowsThatThePathIsDeadWithoutAProbe) {
   open();

@@ -1,5 +1,5 @@
 #pragma once
-// A query that remembers what became of it, and the replies that a server could send to it.
+// A query that keeps its outcome, and replies that a server could send.
 
 #include <cstdint>
 #include <optional>
@@ -35,7 +35,7 @@ class TestQuery final : public Query {
   std::vector<Error> errors;
 };
 
-/// The flags, ids and question of a good reply without records; tests then spoil it.
+/// The flags, id and question of a good reply without records, which tests change.
 inline dns::Buffer reply_to(const Query& query, std::uint16_t id, std::uint16_t rcode = dns::rcode::noerror) {
   dns::Buffer reply = query.message;
   dns::write_u16(reply, 0, id);
@@ -43,7 +43,7 @@ inline dns::Buffer reply_to(const Query& query, std::uint16_t id, std::uint16_t 
   return reply;
 }
 
-/// The 12 bytes that some servers send where they could not read the question.
+/// The 12 bytes that some servers send if they could not read the question.
 inline dns::Buffer header_reply(std::uint16_t id, std::uint16_t rcode) {
   dns::Buffer reply(dns::header_size, 0);
   dns::write_u16(reply, 0, id);

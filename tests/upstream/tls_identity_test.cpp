@@ -1,4 +1,4 @@
-// What is known of a server after handshakes of which the later ones resume a session. The records go through memory.
+// The facts about a server after handshakes, of which the later ones resume a session. The records go through memory.
 
 #include "upstream/tls_identity.hpp"
 
@@ -23,7 +23,7 @@ using std::chrono::system_clock;
 
 struct FreeSsl {
   void operator()(SSL* ssl) const {
-    // As a connection does that ends without close_notify: the session stays good.
+    // Like a connection that ends without close_notify: the session stays valid.
     SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(ssl);
   }
@@ -38,7 +38,7 @@ system_clock::time_point end_of(const X509* certificate) {
 
 class TlsIdentityTest : public ::testing::TestWithParam<int> {
  protected:
-  /// One handshake with a server that has this context; nullopt if one side refuses it.
+  /// Makes one handshake with a server of this context; nullopt if one side refuses it.
   std::optional<TlsFacts> shake_hands(const test::TlsContext& server_context) {
     const SslPointer client(SSL_new(context.native().native_handle()));
     const SslPointer server(SSL_new(server_context.get()));
@@ -50,13 +50,13 @@ class TlsIdentityTest : public ::testing::TestWithParam<int> {
     SSL_set_connect_state(client.get());
     SSL_set_accept_state(server.get());
     EXPECT_TRUE(identity.prepare(client.get(), context, {}));
-    // Each side has its say twice, in TLS 1.2 as in 1.3.
+    // Each side sends twice, in TLS 1.2 and 1.3.
     for (int i = 0; i < 3; ++i) {
       SSL_do_handshake(client.get());
       SSL_do_handshake(server.get());
     }
     if (SSL_is_init_finished(client.get()) != 1 || SSL_is_init_finished(server.get()) != 1) return std::nullopt;
-    // The tickets of TLS 1.3 come behind the handshake.
+    // The tickets of TLS 1.3 come after the handshake.
     std::array<char, 16> nothing{};
     EXPECT_EQ(SSL_read(client.get(), nothing.data(), nothing.size()), -1);
     const auto facts = identity.check(client.get());

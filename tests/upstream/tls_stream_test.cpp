@@ -24,7 +24,7 @@ namespace asio = boost::asio;
 using asio::ip::tcp;
 using boost::system::error_code;
 
-/// A client's stream and its server, whose records go through memory, so that a test says which bytes leave when.
+/// A client's stream and its server, whose records go through memory, so that a test chooses when bytes are sent.
 class TlsStreamTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -66,14 +66,14 @@ class TlsStreamTest : public ::testing::Test {
     ASSERT_EQ(error, asio::error::would_block);
   }
 
-  /// The server takes what the client has sent.
+  /// The server reads the data that the client has sent.
   void take() {
     std::array<char, 65536> bytes{};
     error_code ignored;
     const auto size = peer.read_some(asio::buffer(bytes), ignored);
     BIO_write(SSL_get_rbio(server.get()), bytes.data(), static_cast<int>(size));
   }
-  /// What the server has made and not given away.
+  /// The data of the server that is not sent yet.
   std::string made() {
     std::string bytes(BIO_ctrl_pending(SSL_get_wbio(server.get())), '\0');
     if (!bytes.empty()) BIO_read(SSL_get_wbio(server.get()), bytes.data(), static_cast<int>(bytes.size()));
@@ -84,7 +84,7 @@ class TlsStreamTest : public ::testing::Test {
     return made();
   }
   void give(const std::string& bytes) {
-    // On loopback, and without Nagle's algorithm, what has been written has arrived.
+    // On loopback, without Nagle's algorithm, written data has arrived.
     asio::write(peer, asio::buffer(bytes));
   }
 
@@ -172,7 +172,7 @@ TEST_F(TlsStreamTest, AWaitTellsOfAnEndThatCameWithTheData) {
   ASSERT_TRUE(is_readable());
   EXPECT_EQ(read(), "last");
   EXPECT_FALSE(error);
-  // The read before was a short one, and the end brings no event of its own any more.
+  // The read before was short, and the end causes no further event.
   EXPECT_TRUE(is_readable());
   EXPECT_EQ(read(), "");
   EXPECT_EQ(error, asio::error::eof);
@@ -233,7 +233,7 @@ TEST_F(TlsStreamTest, WritesOnlyWhatTheSocketTakesAndGoesOnFromAnotherPlace) {
   std::string received;
   bool was_full = false;
   for (std::size_t written = 0; received.size() < sent.size();) {
-    // A new buffer each time, as when more is appended to a vector.
+    // A new buffer each time, like a vector that has grown.
     const dns::Buffer rest(sent.begin() + static_cast<std::ptrdiff_t>(written), sent.end());
     written += rest.empty() ? 0 : stream.write_some(rest, error);
     ASSERT_TRUE(!error || error == asio::error::would_block) << error.message();

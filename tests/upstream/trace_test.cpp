@@ -22,7 +22,7 @@ using namespace std::chrono_literals;
 
 using pillion::testing::start_time;
 
-/// An event of each kind, with nothing in it.
+/// An event of each kind, without values.
 template <std::size_t... Index>
 std::vector<What> every_kind(std::index_sequence<Index...> /*of*/) {
   return {What(std::in_place_index<Index>)...};
@@ -107,7 +107,7 @@ TEST(TraceTest, ASentQueryTellsItsConnection) {
 
 class PolicyReasons : public ::testing::Test {
  protected:
-  /// What it says of its own choice.
+  /// The part of the text about the choice.
   [[nodiscard]] Why choose(config::PolicyKind kind, double random, ServerSet tried = 0) {
     Policy policy(kind, [random] { return random; });
     const std::array<const Health*, 3> servers = {&health_[0], &health_[1], &health_[2]};

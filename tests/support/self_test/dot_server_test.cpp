@@ -1,5 +1,4 @@
-// The test server is itself held to what it promises: a fault that does not happen would make the tests that use it
-// empty.
+// Tests the test server itself: a fault that does not happen would make the tests that use it meaningless.
 
 #include "support/dot_server.hpp"
 
@@ -323,7 +322,7 @@ TEST_F(DotServerTest, ChoosesAlpnAndVersions) {
 
 TEST_F(DotServerTest, RequiresAClientCertificate) {
   server.change([&](ServerSettings& settings) { settings.tls.client_ca = authority.certificate_pem(); });
-  auto client = connect();  // TLS 1.3: the client learns of it with the first read
+  auto client = connect();  // with TLS 1.3 the first read of the client fails
   EXPECT_FALSE(ask(client, "x.example"));
   EXPECT_TRUE(server.wait_for([](const Counters& seen) { return seen.failed_handshakes == 1; }));
 }
