@@ -28,7 +28,7 @@ Number to_number(std::string_view text) {
   return number;
 }
 
-/// Returns `count` consecutive IPv4 addresses of this machine, in turn.
+/// `count` consecutive IPv4 addresses of this machine, in turn.
 class Sources {
  public:
   /// The address that the kernel chooses.

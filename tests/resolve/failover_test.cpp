@@ -104,7 +104,7 @@ class FailoverTest : public ::testing::Test {
     failover->resolve(dns::parse_query(query, {}).value(), request);
   }
   FakeChannel& server(std::size_t i) { return *servers.at(i); }
-  /// The first server has answered `count` questions, each after 20 ms.
+  /// The first server has answered `questions` queries, each after 20 ms.
   void learn_latency(std::size_t questions) {
     for (std::size_t i = 0; i < questions; ++i) {
       Asker one;

@@ -66,7 +66,7 @@ TEST_F(InFlightTest, MoreThanTheLimitAreRefused) {
   EXPECT_EQ(group.asked.size(), 1U);
 }
 
-/// A requester that can take `room` answers, and keeps the others.
+/// A requester that can take `takes` answers, and keeps the others.
 class SlowAsker final : public Request {
  public:
   explicit SlowAsker(int takes) : takes_(takes) {}

@@ -103,7 +103,8 @@ TEST_F(SyslogOutputTest, ACollectorThatIsNotThereIsAnError) {
   EXPECT_TRUE(output->open(waits_));
 }
 
-/// The data that a syslog server has got, over consecutive connections, each of which ends after `size` bytes.
+/// The data that a syslog server has got, over consecutive connections, of which connection n ends after `lengths[n]`
+/// bytes.
 struct Connections {
   std::vector<std::size_t> lengths;
   std::vector<std::string> got = {};
