@@ -45,7 +45,7 @@ inline constexpr auto record_metric_table = [] {
        write_of_sinks<&RecordSources::Sink::written>},
       {{"pillion_sink_records_dropped_total",
         counter,
-        "Lines and messages lost because the queue was full; only if `syslog`, `query_log` or `dnstap` are on.",
+        "Lines and messages lost because the queue was full; only if `syslog`, `query_log` or `dnstap` is on.",
         {"sink"}},
        write_of_sinks<&RecordSources::Sink::dropped>},
   });
