@@ -13,11 +13,10 @@ CheckCommand::CheckCommand(CLI::App& app)
     : command_(*app.add_subcommand("check", "Validate a configuration and print it with every default")),
       config_(command_) {
   command_.footer(
-      "Prints the effective configuration as YAML, without the paths of keys, and in comments the routes, how the\n"
-      "memory is divided and what each ca_file contains. For each error prints `file:line:column: what is wrong, "
-      "and what is\n"
-      "allowed`, and exits 1. A part of a resolv.conf that is skipped, and an intermediate CA that is a trust\n"
-      "anchor, are printed in the same form and are not errors.\n\n"
+      "Prints the effective configuration as YAML, with the paths of private keys hidden, and in comments the\n"
+      "routes, how the memory is divided and what each ca_file contains. For each error prints\n"
+      "`file:line:column: what is wrong, and what is allowed`, and exits 1. Skipped parts of a resolv.conf, and\n"
+      "intermediate CAs that are trust anchors, are printed in the same form and are not errors.\n\n"
       "Example:\n"
       "  pillion check --config /etc/pillion/pillion.yaml");
 }
