@@ -38,7 +38,7 @@ TEST(Arguments, Questions) {
   EXPECT_EQ(read_question(target("name=.")).value().type, 1U);
   EXPECT_THAT(read_question(target("type=A")).error(), HasSubstr("name is missing"));
   EXPECT_THAT(read_question(target("name=a..b")).error(), HasSubstr("name: "));
-  EXPECT_THAT(read_question(target("name=a&type=nonsense")).error(), HasSubstr("type is none"));
+  EXPECT_THAT(read_question(target("name=a&type=nonsense")).error(), HasSubstr("type is not a record type"));
   EXPECT_THAT(read_question(target("name=a&do=1")).error(), HasSubstr("do must be true or false"));
 }
 

@@ -71,7 +71,8 @@ TEST_F(VerdictTest, OneServerThatIsDownIsAWarning) {
   EXPECT_EQ(first().severity, Severity::warning);
   EXPECT_EQ(first().fault, Fault::upstream);
   EXPECT_EQ(first().subject, "192.0.2.1:853");
-  EXPECT_THAT(first().text, HasSubstr("192.0.2.1:853 of upstream public is down (connection refused): the others"));
+  EXPECT_THAT(first().text,
+              HasSubstr("192.0.2.1:853 of upstream public is down (connection refused): the other servers"));
 }
 
 TEST_F(VerdictTest, AWholeUpstreamThatIsDownIsCritical) {
@@ -186,7 +187,7 @@ TEST_F(VerdictTest, ClientsThatMisbehave) {
   EXPECT_EQ(first().code, "clients_misbehaving");
   EXPECT_EQ(first().severity, Severity::notice);
   EXPECT_EQ(first().fault, Fault::clients);
-  EXPECT_THAT(first().text, HasSubstr("12 messages"));
+  EXPECT_THAT(first().text, HasSubstr("12 invalid queries"));
 }
 
 TEST_F(VerdictTest, ClientsThatAreRefusedForWantOfRoom) {

@@ -253,7 +253,7 @@ TEST(Explain, ADatagramThatIsTruncated) {
   server.on_query(fault);
   ShardRunner shard(make_config(config::Protocol::udp, {server.plain_port()}));
   const auto text = text_of(explain(shard, "www.example"));
-  EXPECT_THAT(text, HasSubstr("has truncated the answer: asked again over TCP"));
+  EXPECT_THAT(text, HasSubstr("has truncated the answer: asks again over TCP"));
   EXPECT_THAT(text, HasSubstr("sent to " + at(server.plain_port()) + " by tcp on a new connection"));
   EXPECT_THAT(text, HasSubstr("answer from cluster: NOERROR with 1 record"));
 }

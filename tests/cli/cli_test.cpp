@@ -233,7 +233,7 @@ routes: [{zone: a, upstream: private}, {zone: b, upstream: cluster}, {zone: ., u
 # private  1 intermediate CA as trust anchor, 1 intermediate CA below an anchor, 1 unused certificate
 )"));
   EXPECT_THAT(result.err,
-              AllOf(HasSubstr("`CN=Upper` is a trust anchor"), HasSubstr("`CN=dot.example` is not a CA's")));
+              AllOf(HasSubstr("`CN=Upper` is a trust anchor"), HasSubstr("`CN=dot.example` is not a CA certificate")));
 }
 
 TEST(Check, TellsThatAFileIsEmpty) {

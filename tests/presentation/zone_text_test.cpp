@@ -169,16 +169,16 @@ TEST(ZoneRecord, NamesAreCompletedByTheOrigin) {
 TEST(ZoneRecord, TheOwnerLiesInTheZoneInAnyCase) {
   EXPECT_EQ(record_of("www.DB.internal. A 192.0.2.1").owner, name_of("www.DB.internal"));
   EXPECT_EQ(problem_of("www.example. A 192.0.2.1"),
-            "`www.example.` is outside the zone; allowed: a name within `db.internal.`, or one without the final dot, "
-            "which is completed by that");
-  EXPECT_THAT(problem_of("internal. A 192.0.2.1"), HasSubstr("lies outside"));
-  EXPECT_THAT(problem_of("xdb.internal. A 192.0.2.1"), HasSubstr("lies outside"));
+            "`www.example.` is outside the zone; allowed: a name within `db.internal.`, or a name without the "
+            "final dot, to which Pillion appends the zone");
+  EXPECT_THAT(problem_of("internal. A 192.0.2.1"), HasSubstr("is outside the zone"));
+  EXPECT_THAT(problem_of("xdb.internal. A 192.0.2.1"), HasSubstr("is outside the zone"));
 }
 
 TEST(ZoneRecord, AForgottenFinalDotIsTold) {
   EXPECT_EQ(problem_of("www.db.internal A 192.0.2.1"),
-            "`www.db.internal` ends in the zone's name but not in a dot: Pillion would append `db.internal.` again; "
-            "allowed: a final dot, or the name without the zone's");
+            "`www.db.internal` ends in the zone's name but not in a dot: Pillion would append `db.internal.` to "
+            "it; allowed: a final dot, or the name without the zone");
   EXPECT_THAT(problem_of("DB.Internal A 192.0.2.1"), HasSubstr("not in a dot"));
   EXPECT_THAT(problem_of("x CNAME www.db.internal"), HasSubstr("not in a dot"));
   EXPECT_EQ(record_of("x CNAME www.xdb.internal").rdata, name_of("www.xdb.internal.db.internal"));

@@ -183,7 +183,7 @@ TEST_F(MeasurementTest, CountsWhatTheServerCloses) {
   const auto target = target_of(server->tls_port());
   const auto figures = measure(target);
   EXPECT_GT(figures.closes, 3U);
-  EXPECT_THAT(texts(target, figures), Contains(HasSubstr("connections while it was asked")));
+  EXPECT_THAT(texts(target, figures), Contains(HasSubstr("connections during the measurement")));
 }
 
 TEST_F(MeasurementTest, AStreamIsNotToBeTruncated) {

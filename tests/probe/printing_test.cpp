@@ -102,7 +102,7 @@ TEST(Choice, KeepsAnUpstreamOfWhichAllHaveFailed) {
   const std::vector<ProbedServer> servers{sample_server(target, failed_figures(upstream::Error::connect_timeout, ""))};
   EXPECT_EQ(chosen_upstreams(known.upstreams, servers), known.upstreams);
   EXPECT_THAT(chosen_yaml(known.upstreams, known.routes, servers),
-              HasSubstr("# 1.1.1.1:853 has failed, and no other is there: connect timed out"));
+              HasSubstr("# 1.1.1.1:853 has failed, and the upstream has no other server: connect timed out"));
 }
 
 }  // namespace

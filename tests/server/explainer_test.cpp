@@ -106,7 +106,7 @@ TEST_F(ExplainerTest, OverloadOfOursIsNamed) {
   ASSERT_TRUE(explain("late.example"));
   ASSERT_THAT(explanations_, SizeIs(1));
   EXPECT_EQ(lines(explanations_[0]).back(),
-            "answer from local: REFUSED with 0 records, EDE 0 (too many queries under way)");
+            "answer from local: REFUSED with 0 records, EDE 0 (too many queries in flight)");
 }
 
 TEST_F(ExplainerTest, WantOfMemoryIsNamed) {

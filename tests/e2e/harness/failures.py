@@ -81,7 +81,7 @@ POOR = [
     Failure(kind="cluster", name="www{number}.shop.example.slow.shop.svc", zone="cluster.local", rcode="NXDOMAIN",
             trace=("begins a search walk for www0.shop.example.slow.", "svc.cluster.local. failed", "the search walk has found no name"),
             error="timeout"),
-    Failure(kind="loop", ede=(22, "forwarding loop: the upstream has sent our own queries back to us; connection stalled at {server}"),
+    Failure(kind="loop", ede=(22, "forwarding loop: the upstream has sent Pillion's queries back to Pillion; connection stalled at {server}"),
             trace=("sent to {server} by udp", "EDE 22 (forwarding loop: "), error="stalled", state="down", log=("forwarding loop: the upstream sends Pillion's queries back to Pillion", "loop"),
             finding=("forwarding_loop", "configuration", "sends Pillion's own queries back to it")),
 ]
