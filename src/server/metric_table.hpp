@@ -140,8 +140,7 @@ inline constexpr auto metric_table = [] {
        write_total<&DnsMetrics::truncated>},
       {{"pillion_client_connections", gauge, "Open client TCP connections.", {"family"}}, write_connections},
       {{"pillion_client_connections_limit", gauge,
-        "Limit of pillion_client_connections: dns.max_connections, or fewer if there are not enough descriptors or "
-        "memory."},
+        "Limit of pillion_client_connections: dns.max_connections, or fewer if descriptors or memory are short."},
        write_limit<&DnsMetrics::connections_limit, &DnsSources::max_connections>},
       {{"pillion_client_connections_accepted_total", counter, "Client TCP connections accepted."},
        write_total<&DnsMetrics::connections_accepted>},

@@ -96,7 +96,7 @@ def test_a_name_of_ours_is_told_from_a_failure(heard):
     world = heard(PoorServers, POOR).world
     explained = world.admin.get("/resolve", "?name=www.invalid")
     assert (explained["rcode"], explained["source"], explained["ede"]) == ("NXDOMAIN", "local", [])
-    assert "is a special-use domain (RFC 6761): answered here" in explained["trace"][0]["text"]
+    assert "is a special-use domain (RFC 6761): Pillion answers itself" in explained["trace"][0]["text"]
 
 
 def test_a_client_that_misbehaves_is_named(heard):

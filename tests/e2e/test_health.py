@@ -327,7 +327,7 @@ print(pillion("reload").returncode, asked())
 def test_query_asks_a_port_of_the_kernels_choice(tmp_path):
     printed = in_namespace(tmp_path, """
 start(["[::]:0"], "")
-while "no running proxy" in (answer := asked()) or "does not listen yet" in answer:
+while "no proxy runs here" in (answer := asked()) or "does not listen yet" in answer:
     pass
 print(answer)
 """)
@@ -361,5 +361,5 @@ query("--resolv-conf", "/none")
     assert all(line.startswith("0 ") and "127.0.0.1:53 over " in line for line in printed[:3]), printed
     assert "over tcp" in printed[1]
     assert printed[3].startswith("1 ") and printed[3].endswith("no answer from 127.0.0.1:53: Connection refused"), printed[3]
-    assert printed[4].startswith("1 ") and "no answer from 127.0.0.1:8053: Connection refused (no running proxy" in printed[4]
+    assert printed[4].startswith("1 ") and "no answer from 127.0.0.1:8053: Connection refused (no proxy runs here" in printed[4]
     assert "/none cannot be read" in printed[4]

@@ -185,7 +185,7 @@ def test_the_load_is_bounded(certificate, measured):
 
 def test_bad_command_lines():
     for arguments, words in ((["1.1.1.1"], "1.1.1.1"), (["192.0.2.1:853#a_b"], "a_b"), (["192.0.2.1:0"], "port 0"),
-                             (["192.0.2.1:53#a.example", "--protocol", "udp"], "only TLS"), (["--idle", "5"], "--idle"),
+                             (["192.0.2.1:53#a.example", "--protocol", "udp"], "has a TLS name"), (["--idle", "5"], "--idle"),
                              (["192.0.2.1:853", "192.0.2.1:853"], "twice"), (["--zone", "a..b"], "--zone"),
                              (["--config", "/dev/null", "--ca", "/dev/null"], "--config has its own")):
         done = probe(*arguments, expected=2)

@@ -120,7 +120,7 @@ def test_a_supervisor_and_its_worker_are_one():
 def test_of_several_one_has_to_be_chosen():
     script = "first, second = start('takes')[0], start('refuses')[0]; print(first, second); reload(); reload('--pid', first)"
     numbers, told, chosen = in_namespace(script).splitlines()
-    listed = told.removeprefix("1 pillion: reload: several proxies run here; choose one by --pid: ")
+    listed = told.removeprefix("1 pillion: reload: several proxies run here; choose one with --pid: ")
     assert sorted(listed.split()) == sorted(numbers.split())
     assert chosen == "0 configuration reloaded"
 

@@ -83,7 +83,7 @@ POOR = [
             error="timeout"),
     Failure(kind="loop", ede=(22, "forwarding loop: the upstream has sent Pillion's queries back to Pillion; connection stalled at {server}"),
             trace=("sent to {server} by udp", "EDE 22 (forwarding loop: "), error="stalled", state="down", log=("forwarding loop: the upstream sends Pillion's queries back to Pillion", "loop"),
-            finding=("forwarding_loop", "configuration", "sends Pillion's own queries back to it")),
+            finding=("forwarding_loop", "configuration", "sends Pillion's queries back to Pillion")),
 ]
 
 
