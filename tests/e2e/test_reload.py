@@ -404,7 +404,7 @@ BAD = {
     "a CA file without certificates": (tls_settings(ca_file="empty"), "has no certificate"),
     "a certificate without its key": (tls_settings(client_cert="certificate"), "is given without client_key"),
     "the key of another certificate": (tls_settings(client_cert="certificate", client_key="other key"), "cannot be used as the key"),
-    "a key with a passphrase": (tls_settings(client_cert="certificate", client_key="encrypted key"), "it has a passphrase"),
+    "a key with a passphrase": (tls_settings(client_cert="certificate", client_key="encrypted key"), "it needs a passphrase"),
     "an own certificate that has expired": (tls_settings(client_cert="expired", client_key="expired key"), "has expired; allowed: a certificate that is valid now"),
     "a group that is none": (tls_settings(groups=["X25518"]), "X25518"),
     "a pin that is none": (server_entry(pins=["sha256/abc"]), "pins"),
