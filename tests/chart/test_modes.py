@@ -264,12 +264,12 @@ def test_notes(helm, cluster, mode):
     target = f"{KIND[mode].lower()}/r-pillion"
     assert f"kubectl -n shop port-forward {target} 9153" in text
     assert "helm -n shop test r" in text
-    assert "Whoever reaches the Service" not in text
+    assert "Every host that reaches the Service" not in text
 
 
 @pytest.mark.parametrize("settings, told", [
-    ("mode=workload", "The pods roll: each has its configuration with it"), ("mode=gateway", "The pods roll: each has its configuration with it"),
-    ("pillion.configChange=reload", "Running pods read it"), ("pillion.configChange=reload,pillion.config.reload.watch=false", "The pods roll, by a checksum"),
+    ("mode=workload", "New pods replace the old ones: the annotation pillion.dev/config"), ("mode=gateway", "New pods replace the old ones: the annotation pillion.dev/config"),
+    ("pillion.configChange=reload", "Running pods read it"), ("pillion.configChange=reload,pillion.config.reload.watch=false", "New pods replace the old ones, because of a checksum"),
     ("mode=daemonset,pillion.existingConfigMap=ours", "kubectl -n shop rollout restart daemonset/r-pillion")])
 def test_notes_say_how_a_change_is_applied(helm, cluster, settings, told):
     assert told in notes(helm, cluster, settings)
@@ -277,7 +277,7 @@ def test_notes_say_how_a_change_is_applied(helm, cluster, settings, told):
 
 def test_notes_tell_of_a_resolver_that_is_open(helm, cluster):
     text = notes(helm, cluster, "mode=gateway,service.type=LoadBalancer")
-    assert "Whoever reaches the Service may ask" in text and "service.loadBalancerSourceRanges" in text
+    assert "Every host that reaches the Service may ask" in text and "service.loadBalancerSourceRanges" in text
 
 
 def test_notes_of_what_is_off(helm, cluster):

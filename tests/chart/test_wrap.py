@@ -123,9 +123,9 @@ REFUSED = {
     "hostNetwork": (pod(hostNetwork=True), "hostNetwork: true", "mode: daemonset"),
     "Windows": (pod(os={"name": "windows"}), "Windows", "pillion.dev/inject"),
     "Windows by its nodes": (pod(nodeSelector={"kubernetes.io/os": "windows"}), "Windows", "pillion.dev/inject"),
-    "dnsPolicy Default": (pod(dnsPolicy="Default"), "dnsPolicy: Default", "Remove it"),
-    "dnsPolicy None": (pod(dnsPolicy="None"), "dnsPolicy: None", "Remove it"),
-    "dnsPolicy of the node's network": (pod(dnsPolicy="ClusterFirstWithHostNet"), "dnsPolicy: ClusterFirstWithHostNet", "Remove it"),
+    "dnsPolicy Default": (pod(dnsPolicy="Default"), "dnsPolicy: Default", "Remove dnsPolicy"),
+    "dnsPolicy None": (pod(dnsPolicy="None"), "dnsPolicy: None", "Remove dnsPolicy"),
+    "dnsPolicy of the node's network": (pod(dnsPolicy="ClusterFirstWithHostNet"), "dnsPolicy: ClusterFirstWithHostNet", "Remove dnsPolicy"),
     "name servers": (pod(dnsConfig={"nameservers": ["8.8.8.8"]}), "8.8.8.8", "an upstream of Pillion's configuration"),
     "foreign container": (pod(containers=[{"name": "pillion"}]), "container named pillion", "another name"),
     "foreign init container": (pod(initContainers=[{"name": "pillion"}]), "container named pillion", "another name"),
@@ -182,7 +182,7 @@ class TestAnnotations:
         assert ours["resources"] == {"requests": {"cpu": "100m", "memory": "32Mi"}, "limits": {"memory": "0.25Gi"}}
 
     def test_limit_that_is_too_small(self, adopter):
-        assert "too small for a cache" in adopter.refused(pod({"annotations": {"pillion.dev/memory-limit": "16Mi"}}))
+        assert "for the rest need more" in adopter.refused(pod({"annotations": {"pillion.dev/memory-limit": "16Mi"}}))
 
     def test_configuration(self, adopter):
         """With its own configuration a pod needs no address of the cluster's DNS, and keeps the annotation."""

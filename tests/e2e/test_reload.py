@@ -408,12 +408,12 @@ BAD = {
     "an own certificate that has expired": (tls_settings(client_cert="expired", client_key="expired key"), "has expired; allowed: a certificate that is valid now"),
     "a group that is none": (tls_settings(groups=["X25518"]), "X25518"),
     "a pin that is none": (server_entry(pins=["sha256/abc"]), "pins"),
-    "a pin of another key": (server_entry(pins=["sha256/" + "A" * 43 + "="]), "no server has completed a verified handshake"),
+    "a pin of another key": (server_entry(pins=["sha256/" + "A" * 43 + "="]), "no server has completed a verified TLS handshake"),
     "an upstream with a wrong name": (server_entry(tls_name="wrong.example"), "certificate name mismatch"),
-    "an authority that vouches for nobody there": (tls_settings(ca_file="other CA"), "no server has completed a verified handshake"),
-    "an upstream that is not there": (server_entry(address="nobody"), "no server has completed a verified handshake"),
+    "an authority that vouches for nobody there": (tls_settings(ca_file="other CA"), "no server has completed a verified TLS handshake"),
+    "an upstream that is not there": (server_entry(address="nobody"), "no server has completed a verified TLS handshake"),
     "an upstream that does not finish its handshake": (server_entry(address="silent"), "no answer in time"),
-    "an upstream that speaks no TLS": (server_entry(address="plain"), "no server has completed a verified handshake"),
+    "an upstream that speaks no TLS": (server_entry(address="plain"), "no server has completed a verified TLS handshake"),
     "threads": (settings(threads=2), "threads: is 2 and was 1; restart to apply"),
     "the memory": (settings(memory="1GiB"), "restart to apply"),
     "the size of the cache": (settings(cache={"size": "8MiB"}), "cache.size: is 8MiB and was 0; restart to apply"),
@@ -526,7 +526,7 @@ def test_what_lacked_a_handshake_is_tried_again(reloaded, server, other):
         other.drop_everything()
         it.write(point_to(it.config, other))
         code, printed = it.reload()
-        assert code == 1 and "no server has completed a verified handshake" in printed
+        assert code == 1 and "no server has completed a verified TLS handshake" in printed
         other.listen()
         it.proxy.wait_metric("config_reloads_total", 1, result="success")
         ask_udp(it.proxy.port, make_query("after.example."))

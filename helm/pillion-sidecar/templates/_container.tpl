@@ -90,7 +90,7 @@ containers. Kubernetes can wait by itself since 1.30 (the image has no program t
 {{- $bytes := include "pillion-sidecar.bytes" $limit | int64 -}}
 {{- $caches := mul $threads (include "pillion-sidecar.bytes" $cache | int64) -}}
 {{- if gt (add $caches 16777216) $bytes -}}
-{{- fail (printf "\n\nresources.limits.memory is %s: a cache of %s for each of the %d threads and 16 MiB for the rest need more\n" $limit $cache $threads) -}}
+{{- fail (printf "\n\nresources.limits.memory is %s: a cache of %s for each thread (%d) and 16 MiB for the rest need more\n" $limit $cache $threads) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
