@@ -2,7 +2,7 @@
 
 import re
 import shlex
-import shutil
+import subprocess
 
 from tools import ROOT
 
@@ -65,10 +65,11 @@ def applied(text, difference):
 
 
 def make_sample(helm_create, home, name):
-    """Makes the chart `name` in the directory `home` by the function helm_create(directory), and copies the library beside it, where README's
-    `repository` looks for it. Returns the directory of the chart."""
+    """Makes the chart `name` in the directory `home` by the function helm_create(directory), and runs README's command that copies the library beside
+    it. Returns the directory of the chart."""
     helm_create(home / name)
-    shutil.copytree(ROOT / "helm" / "pillion-sidecar", home / "pillion-sidecar")
+    (copy,) = commands("cp")
+    subprocess.run([word.replace("PILLION", str(ROOT)) for word in copy], cwd=home / name, check=True)
     return home / name
 
 

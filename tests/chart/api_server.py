@@ -42,12 +42,15 @@ def _discovery(version: str) -> dict:
 
 
 @contextlib.contextmanager
-def api_server(directory: pathlib.Path, services: list[dict] = (), *, may_read_services: bool = True, version: str = "1.34.0"):
-    """Runs the server. Yields the path of a kubeconfig for it."""
+def api_server(directory: pathlib.Path, objects: list[dict] = (), *, may_read_services: bool = True, version: str = "1.34.0"):
+    """Runs the server. Yields the path of a kubeconfig for it. Objects without a kind are Services."""
     pages = _discovery(version)
-    for service in services:
-        name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
-        pages[f"/api/v1/namespaces/{namespace}/services/{name}"] = {"apiVersion": "v1", "kind": "Service", **service}
+    for an_object in objects:
+        whole = {"apiVersion": "v1", "kind": "Service", **an_object}
+        plural, _ = KINDS[whole["apiVersion"]][whole["kind"]]
+        group = "api" if whole["apiVersion"] == "v1" else "apis"
+        metadata = whole["metadata"]
+        pages[f"/{group}/{whole['apiVersion']}/namespaces/{metadata['namespace']}/{plural}/{metadata['name']}"] = whole
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):

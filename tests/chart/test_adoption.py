@@ -1,9 +1,12 @@
 """Follows README, and deploy/README.md for `pillion inject`, for a chart of one's own: its changes, line by line, and its commands, on a chart that
 `helm create` makes. The resulting pod equals the one that `pillion inject` makes of the same chart."""
 
+import functools
+import http.server
 import re
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -41,6 +44,28 @@ def test_it_takes_five_lines(adoption):
     five minutes is a test in a cluster, of tests/cluster/test_adopter.py."""
     assert 0 < adoption[2] <= MAX_LINES
     assert len(helm_commands()) == 2
+
+
+def test_the_library_from_a_repository(helm, tmp_path, adoption):
+    """README's other way: the packed library is in a repository of charts, and Chart.yaml names its URL."""
+    packages = tmp_path / "packages"
+    run(helm, tmp_path, "package", ROOT / "helm" / "pillion-sidecar", "--destination", packages)
+    run(helm, tmp_path, "repo", "index", packages)
+    sample = tmp_path / NAME
+    run(helm, tmp_path, "create", sample)
+    adopt(sample)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=packages)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        metadata = (sample / "Chart.yaml").read_text(encoding="utf-8")
+        assert "file://../pillion-sidecar" in metadata
+        (sample / "Chart.yaml").write_text(metadata.replace("file://../pillion-sidecar", f"http://127.0.0.1:{server.server_port}"), encoding="utf-8")
+        update, install = helm_commands()
+        run(helm, sample, *update)
+        server.shutdown()
+        thread.join()
+    assert load_all(run(helm, sample, "template", *install[2:], "--namespace", NAME)) == adoption[1]
 
 
 def test_kubernetes_takes_what_is_rendered(adoption, complaints):

@@ -1,11 +1,13 @@
 """How the templates make pillion.yaml of the values, and how they find the address of the cluster's DNS."""
 
+import json
 import re
 
 import pytest
 import yaml
 
 from adopters import ADDRESS, charts, deployment, key
+from api_server import api_server
 from check import check
 from conftest import CHARTS, CLUSTER_DNS, config, configuration_text, only, pod_spec
 
@@ -97,6 +99,23 @@ class TestConfiguration:
         with pytest.raises(AssertionError, match="no route uses it|is not one of the upstreams"):
             check(binary, tmp_path, f"upstreams: {upstreams}\n" + (f"routes: {routes}" if routes != "[]" else ""))
 
+    @pytest.mark.parametrize("protocol", ["tls", "tcp", "udp"])
+    @pytest.mark.parametrize("key, value", [("tls", {}), ("padding", 128), ("servers[1].tls_name", "dns.example"),
+                                            ("servers[1].pins", ["sha256/" + "A" * 43 + "="]), ("policy", "sequential")])
+    def test_keys_of_an_encrypted_upstream(self, helm, binary, tmp_path, protocol, key, value):
+        """A schema can forbid such a key, but not say why: Helm prints "false schema"."""
+        upstream = {"protocol": protocol, "servers": [{"address": "192.0.2.1:853"}, {"address": "192.0.2.2:853"}]}
+        (upstream["servers"][1] if "servers" in key else upstream)[key.split(".")[-1]] = value
+        upstreams = json.dumps({"public": upstream})
+        arguments = ("--set", ADDRESS["pillion"], "--set-json", f"pillion.config.upstreams={upstreams}")
+        if protocol == "tls" or key == "policy":
+            check(binary, tmp_path, configuration_text(helm.template("pillion", *arguments)))
+        else:
+            error = helm.error("pillion", *arguments)
+            assert f"config.upstreams.public.{key} is only for protocol tls, and this upstream has protocol: {protocol}" in error
+            with pytest.raises(AssertionError, match="is only for protocol tls"):
+                check(binary, tmp_path, f"upstreams: {upstreams}")
+
     def test_cluster_upstream_of_ones_own(self, helm):
         own = '{"public": {"servers": [{"address": "9.9.9.9:853"}]}, "cluster": {"protocol": "tcp", "servers": [{"address": "10.9.9.9:53"}]}}'
         objects = helm.template("pillion", "--set", "pillion.image.repository=p", "--set-json", f"pillion.config.upstreams={own}")
@@ -157,6 +176,20 @@ class TestClusterDNS:
             done = self.install(one, cluster, *self.LOOKUP)
             assert done.returncode == 0, done.stderr
             assert "address: 10.43.0.10:53" in done.stdout
+
+    @pytest.mark.parametrize("platform, service, found", [
+        ("openshift", ("openshift-dns", "dns-default"), True), ("none", ("openshift-dns", "dns-default"), False),
+        ("none", ("kube-system", "rke2-coredns-rke2-coredns"), False), ("openshift", ("kube-system", "kube-dns"), False)])
+    def test_clusters_whose_dns_has_another_service(self, helm, tmp_path, platform, service, found):
+        namespace, name = service
+        there = {"metadata": {"name": name, "namespace": namespace}, "spec": {"clusterIP": "172.30.0.10"}}
+        with api_server(tmp_path, [there]) as kubeconfig:
+            done = self.install(helm, kubeconfig, *self.LOOKUP, "--set", f"pillion.platform={platform}")
+        if found:
+            assert "address: 172.30.0.10:53" in done.stdout
+        else:
+            assert "--set pillion.clusterDNS.address=ADDRESS" in done.stderr and "kubectl exec POD -- grep nameserver /etc/resolv.conf" in done.stderr
+            assert "kubectl -n" not in done.stderr, "which would name a Service that is not there"
 
     def test_value_goes_before_the_look_up(self, helm, cluster):
         done = self.install(helm, cluster, *self.LOOKUP, "--set", ADDRESS["pillion"])

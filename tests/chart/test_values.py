@@ -34,7 +34,7 @@ class TestDocuments:
 
     def test_every_key_of_the_schema_has_a_default_and_the_other_way_round(self, chart):
         def compare(node, defaults, path):
-            known = {name for name, sub in node["properties"].items() if sub is not False} - ({"global"} if path == "" else set())
+            known = set(node["properties"]) - ({"global"} if path == "" else set())
             missing = {"pillion"} if chart == "pillion" and path == "" else set()
             assert set(defaults) == known - missing, path
             for name, default in defaults.items():
@@ -83,7 +83,7 @@ def test_versions_are_one():
 REFUSED = {
     "unknown key": ("colour=red", "", "colour"),
     "unknown mode": ("mode=cluster", "/mode", ""),
-    "library's values by its name": ("pillion-sidecar.native=false", "/pillion-sidecar", ""),
+    "library's values by its name": ("pillion-sidecar.native=false", "", "pillion-sidecar"),
     "misspelt gateway": ("gateway.autoscaling.enable=true", "/gateway/autoscaling", "enable"),
     "misspelt monitor": ("podMonitor.enable=true", "/podMonitor", "enable"),
     "negative replicas": ("workload.replicas=-1", "/workload/replicas", ""),
@@ -124,6 +124,9 @@ REFUSED = {
     "upstream without servers": ("pillion.config.upstreams.public.policy=fastest", "/config/upstreams/public", "servers"),
     "verification cannot be turned off": ("pillion.config.upstreams.public.tls.verify=false", "/config/upstreams/public/tls", "verify"),
     "route to nowhere": ("pillion.config.routes[0].zone=corp.example", "/config/routes/0", ""),
+    "zone and network": ("pillion.config.routes[1].zone=a.example,pillion.config.routes[1].network=10.0.0.0/8,pillion.config.routes[1].upstream=public",
+                         "/config/routes/1", ""),
+    "records of all other names": ("pillion.config.routes[2].zone=.,pillion.config.routes[2].records[0]=@ A 192.0.2.1", "/config/routes/2/zone", "[^.]"),
 }
 
 
@@ -142,6 +145,11 @@ def faults(request):
 def test_schema_refuses(faults, name):
     _, where, word = REFUSED[name]
     assert any(at == where and word in what for at, what in faults), faults
+
+
+def test_every_message_says_what_would_be_right(faults):
+    """Of a schema `false`, Helm only prints that it is false."""
+    assert not [(at, what) for at, what in faults if re.search("false schema|False always fails", what)]
 
 
 @pytest.mark.parametrize("program", ["helm", "helm3"])

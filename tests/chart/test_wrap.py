@@ -1,10 +1,12 @@
 """Tests pillion-sidecar.wrap: how it changes a pod, and which pods it refuses."""
 
 import json
+import re
 
 import pytest
+import yaml
 
-from conftest import CONFIG
+from conftest import CONFIG, ROOT
 
 LABEL = "pillion.dev/sidecar"
 MARKER = "pillion.dev/injected"
@@ -33,6 +35,32 @@ RICH = pod(
     dnsPolicy="ClusterFirst",
     dnsConfig={"searches": ["corp.example"], "options": [{"name": "ndots", "value": "2"}, {"name": "edns0"}]},
     initContainers=[{"name": "migrate", "image": "m"}], volumes=[{"name": "scratch", "emptyDir": {}}])
+
+
+def quality_of_service(spec):
+    """The class that Kubernetes gives a pod, by the resources of all its containers."""
+    resources = [one.get("resources", {}) for one in spec.get("initContainers", []) + spec["containers"]]
+    if not any(one.get("requests") or one.get("limits") for one in resources):
+        return "BestEffort"
+    limits = [one.get("limits", {}) for one in resources]
+    all_limited = all({"cpu", "memory"} <= one.keys() for one in limits)
+    return "Guaranteed" if all_limited and all(one.get("requests", limit) == limit for one, limit in zip(resources, limits)) else "Burstable"
+
+
+class TestQualityOfService:
+    LIMITS = {"cpu": "1", "memory": "1Gi"}
+    GUARANTEED = pod(containers=[{**APPLICATION, "resources": {"requests": LIMITS, "limits": LIMITS}}])
+
+    def test_it_is_lost_by_default(self, adopter):
+        assert quality_of_service(self.GUARANTEED["spec"]) == "Guaranteed"
+        assert quality_of_service(adopter.wrapped(self.GUARANTEED)["spec"]) == "Burstable"
+        assert quality_of_service(adopter.wrapped(pod())["spec"]) == "Burstable"
+
+    def test_it_is_kept_with_the_values_of_the_readme(self, adopter):
+        readme = (ROOT / "helm" / "pillion-sidecar" / "README.md").read_text(encoding="utf-8")
+        (text,) = re.findall(r"`(resources: \{requests: .*?\}\})`", readme)
+        settings = [f"resources.{kind}.{name}={value}" for kind, of_kind in yaml.safe_load(text)["resources"].items() for name, value in of_kind.items()]
+        assert quality_of_service(adopter.wrapped(self.GUARANTEED, *settings)["spec"]) == "Guaranteed"
 
 
 class TestMerge:

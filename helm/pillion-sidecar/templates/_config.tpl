@@ -1,9 +1,9 @@
 {{/*
-The address of the Service kube-dns; nothing if it has none. If the API server forbids reading it, Helm ends with that error and the names of the
+The address of the Service of the cluster's DNS; nothing if there is none. Takes {namespace, name}. If the API server forbids reading it, Helm ends with that error and the names of the
 templates, and no template can continue: so this template's name is the remedy.
 */}}
 {{- define "pillion-sidecar: without the right to read this Service set clusterDNS.address, which any pod has in /etc/resolv.conf" -}}
-{{- dig "spec" "clusterIP" "" (lookup "v1" "Service" "kube-system" "kube-dns" | default dict) -}}
+{{- dig "spec" "clusterIP" "" (lookup "v1" "Service" .namespace .name | default dict) -}}
 {{- end -}}
 
 {{/* IP address of the cluster's DNS: the given one, else a looked-up one if requested, else an error that says where to find it. */}}
@@ -16,8 +16,10 @@ templates, and no template can continue: so this template's name is the remedy.
 {{- if or (eq $v.platform "gke") (contains "-gke." .Capabilities.KubeVersion.Version) -}}
 {{- $why = "is empty, and is not looked up in GKE, whose Cloud DNS and NodeLocal DNSCache are behind no Service" -}}
 {{- else -}}
-{{- $address = include "pillion-sidecar: without the right to read this Service set clusterDNS.address, which any pod has in /etc/resolv.conf" . -}}
-{{- $why = "is empty, and no Service kube-dns with a cluster IP was found in kube-system (helm template and --dry-run=client do not look)" -}}
+{{- $service := dict "namespace" "kube-system" "name" "kube-dns" -}}
+{{- if eq $v.platform "openshift" -}}{{- $service = dict "namespace" "openshift-dns" "name" "dns-default" -}}{{- end -}}
+{{- $address = include "pillion-sidecar: without the right to read this Service set clusterDNS.address, which any pod has in /etc/resolv.conf" $service -}}
+{{- $why = printf "is empty, and no Service %s with a cluster IP was found in %s (helm template and --dry-run=client do not look)" $service.name $service.namespace -}}
 {{- end -}}
 {{- end -}}
 {{- if or (not $address) (eq $address "None") -}}
@@ -154,6 +156,7 @@ defaults of top-level keys. The value `config` takes precedence over what follow
 {{- if and .search (not (hasKey $given "search")) -}}
 {{- $_ := set $config "search" (dict "resolv_conf" "/etc/resolv.conf") -}}
 {{- end -}}
+{{- include "pillion-sidecar.checkPlaintext" $upstreams -}}
 {{- include "pillion-sidecar.checkFiles" (dict "v" $v "upstreams" $upstreams) -}}
 {{- toYaml $config -}}
 {{- end -}}
@@ -164,6 +167,25 @@ public:
   servers:
     - {address: {{ ternary "[2606:4700:4700::1111]:853" "1.1.1.1:853" (eq .ipFamily "IPv6") | quote }}, tls_name: cloudflare-dns.com}
     - {address: {{ ternary "[2620:fe::fe]:853" "9.9.9.9:853" (eq .ipFamily "IPv6") | quote }}, tls_name: dns.quad9.net}
+{{- end -}}
+
+{{/* Fails if an upstream in the clear has a key that is about encryption. Renders nothing. Takes the upstreams. */}}
+{{- define "pillion-sidecar.checkPlaintext" -}}
+{{- range $name, $upstream := . -}}
+{{- $protocol := $upstream.protocol | default "tls" -}}
+{{- if ne $protocol "tls" -}}
+{{- $found := list -}}
+{{- range list "tls" "padding" -}}{{- if hasKey $upstream . -}}{{- $found = append $found . -}}{{- end -}}{{- end -}}
+{{- range $number, $server := $upstream.servers -}}
+{{- range list "tls_name" "pins" -}}
+{{- if hasKey $server . -}}{{- $found = append $found (printf "servers[%d].%s" $number .) -}}{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- range $found -}}
+{{- fail (printf "\n\nconfig.upstreams.%s.%s is only for protocol tls, and this upstream has protocol: %s. Remove it, or set protocol: tls\n" $name . $protocol) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* Fails if a file would be missing when Pillion starts. Renders nothing. Takes {v, upstreams}. */}}

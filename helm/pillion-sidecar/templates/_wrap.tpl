@@ -136,8 +136,10 @@ Takes {root, v, pod}. The marker pillion.dev/injected lists what was added, so t
 {{- else if not $configMap -}}
 {{- $text := include "pillion-sidecar.config" .root -}}
 {{- $config = fromYaml $text -}}
+{{- /* A checksum rolls pods. A Job cannot be changed, and so the upgrade would fail. */ -}}
+{{- $rolls := eq ($spec.restartPolicy | default "Always") "Always" -}}
 {{- range $key, $value := include "pillion-sidecar.configAnnotations" (dict "v" $v "config" $text) | fromYaml -}}
-{{- $set = append $set (list $key $value) -}}
+{{- if or $rolls (not (hasPrefix "checksum/" $key)) -}}{{- $set = append $set (list $key $value) -}}{{- end -}}
 {{- end -}}
 {{- if eq $v.configChange "reload" -}}{{- $configMap = $v.configMapName | default (include "pillion-sidecar.configMapName" .root) -}}{{- end -}}
 {{- end -}}

@@ -18,6 +18,23 @@ app.kubernetes.io/name: {{ include "pillion.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{/*
+Fails if an upgrade would change the selector of the workload, which the API server refuses without naming the value. Renders nothing.
+Looks only during an upgrade, for which Helm reads each of its objects too. Takes {root, kind}.
+*/}}
+{{- define "pillion.checkSelector" -}}
+{{- if .root.Release.IsUpgrade -}}
+{{- $name := include "pillion.fullname" .root -}}
+{{- $there := lookup "apps/v1" .kind (include "pillion-sidecar.namespace" .root) $name | default dict -}}
+{{- $old := dig "spec" "selector" "matchLabels" dict $there -}}
+{{- $key := "app.kubernetes.io/name" -}}
+{{- $new := include "pillion.name" .root -}}
+{{- if and (hasKey $old $key) (ne (get $old $key) $new) -}}
+{{- fail (printf "\n\nnameOverride makes %s of the selector's label %s, and the %s %s has %s, which no upgrade can change: set nameOverride=%s, or give the objects another name by fullnameOverride\n" $new $key .kind $name (get $old $key) (get $old $key)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "pillion.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{ include "pillion.selectorLabels" . }}
