@@ -11,6 +11,7 @@
 
 #include "config/openssl_owners.hpp"
 #include "upstream/openssl_error.hpp"
+#include "upstream/rejected_certificate.hpp"
 #include "upstream/tls_context.hpp"
 
 namespace pillion::upstream {
@@ -79,6 +80,7 @@ int verify_chain(X509_STORE_CTX* verification) {
   const int when = X509_cmp_timeframe(X509_STORE_CTX_get0_param(verification), X509_get0_notBefore(anchor),
                                       X509_get0_notAfter(anchor));
   if (when == 0) return 1;
+  X509_STORE_CTX_set_current_cert(verification, sk_X509_value(chain, sk_X509_num(chain) - 1));
   X509_STORE_CTX_set_error(verification, when > 0 ? X509_V_ERR_CERT_HAS_EXPIRED : X509_V_ERR_CERT_NOT_YET_VALID);
   return 0;
 }
@@ -131,8 +133,10 @@ int TlsIdentity::verify(X509_STORE_CTX* verification, void* /*argument*/) {
   const int is_good = verify_chain(verification);
   const auto* const ssl =
       static_cast<SSL*>(X509_STORE_CTX_get_ex_data(verification, SSL_get_ex_data_X509_STORE_CTX_idx()));
-  const auto* const identity = static_cast<TlsIdentity*>(SSL_get_ex_data(ssl, identity_index()));
-  if (identity != nullptr && identity->look_) identity->look_(X509_STORE_CTX_get0_chain(verification));
+  auto* const identity = static_cast<TlsIdentity*>(SSL_get_ex_data(ssl, identity_index()));
+  if (identity == nullptr) return is_good;
+  identity->rejection_ = is_good == 1 ? std::string{} : rejection_text(verification, identity->server_);
+  if (identity->look_) identity->look_(X509_STORE_CTX_get0_chain(verification));
   return is_good;
 }
 
@@ -182,7 +186,7 @@ std::expected<TlsFacts, TlsFailure> TlsIdentity::check(SSL* ssl) {
 TlsFailure TlsIdentity::explain(SSL* ssl, unsigned long openssl_error) {
   session_.reset();
   if (const auto verdict = SSL_get_verify_result(ssl); verdict != X509_V_OK) {
-    return {verification_error(verdict), X509_verify_cert_error_string(verdict)};
+    return {verification_error(verdict), rejection_.empty() ? X509_verify_cert_error_string(verdict) : rejection_};
   }
   // RFC 7301 section 3.2: a server that supports none of the offered protocols sends this alert.
   const bool refuses_dot = alert_of(openssl_error) == SSL_AD_NO_APPLICATION_PROTOCOL;

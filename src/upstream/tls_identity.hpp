@@ -80,6 +80,7 @@ class TlsIdentity {
   std::vector<SpkiDigest> pins_;
   GroupFallback fallback_;
   LookAtCertificates look_;  // empty if nobody watches
+  std::string rejection_;    // why the certificates of the newest full handshake were rejected; empty if they were not
   std::unique_ptr<SSL_SESSION, FreeSession> session_;
   std::optional<std::chrono::system_clock::time_point> chain_not_after_;  // of the last full handshake
 };

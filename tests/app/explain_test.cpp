@@ -136,11 +136,11 @@ TEST(Explain, JsonHasAllOfIt) {
   EXPECT_EQ(kinds.back(), "answered");
 }
 
-/// A server that must not be trusted, and OpenSSL's text for it.
+/// A server that must not be trusted.
 struct Distrust {
   const char* name;
   upstream::Error error;
-  const char* detail;
+  const char* detail;  // a regular expression
   test::Identity (*identity)(const test::CertificateAuthority&);
 };
 class ExplainDistrust : public ::testing::TestWithParam<Distrust> {};
@@ -153,7 +153,7 @@ TEST_P(ExplainDistrust, IsNamed) {
   const auto explanation = explain(shard, "secret.example");
   const auto server = at(setup.server.tls_port());
   const std::string what(upstream::traits(GetParam().error).text);
-  EXPECT_THAT(text_of(explanation), HasSubstr(what + " (" + GetParam().detail + ")"));
+  EXPECT_THAT(text_of(explanation), ::testing::ContainsRegex(what + " \\(" + GetParam().detail + "\\)"));
   EXPECT_THAT(text_of(explanation), HasSubstr("SERVFAIL with 0 records, EDE 23 (" + what + " at " + server + ")"));
   EXPECT_EQ(extended_error_of(explanation), what + " at " + server);
 }
@@ -161,17 +161,21 @@ TEST_P(ExplainDistrust, IsNamed) {
 INSTANTIATE_TEST_SUITE_P(
     All, ExplainDistrust,
     ::testing::Values(
-        Distrust{"Expired", upstream::Error::certificate_expired, "certificate has expired",
+        Distrust{"Expired", upstream::Error::certificate_expired,
+                 "certificate has expired: CN=.* was valid until .* GMT",
                  [](const test::CertificateAuthority& ca) {
                    return ca.issue({.not_before = std::chrono::days(-2), .not_after = std::chrono::days(-1)});
                  }},
-        Distrust{"NotYetValid", upstream::Error::certificate_expired, "certificate is not yet valid",
+        Distrust{"NotYetValid", upstream::Error::certificate_expired,
+                 "certificate is not yet valid: CN=.* is not valid before .* GMT",
                  [](const test::CertificateAuthority& ca) { return ca.issue({.not_before = std::chrono::days(1)}); }},
-        Distrust{"AnotherName", upstream::Error::certificate_name, "hostname mismatch",
+        Distrust{"AnotherName", upstream::Error::certificate_name,
+                 "hostname mismatch: wanted dot.example, the certificate is for other.example",
                  [](const test::CertificateAuthority& ca) { return ca.issue({.dns_names = {"other.example"}}); }},
-        Distrust{"AnotherAuthority", upstream::Error::certificate_untrusted, "unable to get local issuer certificate",
+        Distrust{"AnotherAuthority", upstream::Error::certificate_untrusted,
+                 "unable to get local issuer certificate: CN=.* is signed by CN=Stranger",
                  [](const test::CertificateAuthority&) { return test::CertificateAuthority("Stranger").issue(); }},
-        Distrust{"SelfSigned", upstream::Error::certificate_untrusted, "self-signed certificate",
+        Distrust{"SelfSigned", upstream::Error::certificate_untrusted, "self-signed certificate: CN=.*",
                  [](const test::CertificateAuthority&) { return test::self_signed(); }}),
     [](const auto& tested) { return tested.param.name; });
 
