@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <csignal>
 #include <ctime>
+#include <iterator>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -13,6 +15,7 @@
 #include "app/bind_addresses.hpp"
 #include "app/supervised_worker.hpp"
 #include "runtime/build_info.hpp"
+#include "upstream/metric_table.hpp"
 
 namespace pillion::app {
 namespace asio = boost::asio;
@@ -24,6 +27,29 @@ constexpr std::chrono::seconds startup_patience{5};
 
 DrainTerms drain_terms(const config::Config& config) {
   return {.timeout = config.drain_timeout, .quiet = config.drain_quiet, .min = config.drain_min};
+}
+
+/// One line for each upstream, which do not decide about the report: without an upstream, Pillion still answers from
+/// its cache and from other upstreams.
+std::vector<http::HealthReason> upstream_reasons(const upstream::UpstreamSources& sources) {
+  struct Count {
+    std::size_t servers = 0;
+    std::size_t up = 0;
+  };
+  std::map<std::string, Count> counts;
+  for (const auto& server : sources.upstream_servers) {
+    auto& count = counts[server.upstream];
+    ++count.servers;
+    if (upstream::is_up(server)) ++count.up;
+  }
+  std::vector<http::HealthReason> reasons;
+  for (const auto& [name, count] : counts) {
+    auto text =
+        "upstream " + name + ": " + std::to_string(count.up) + " of " + std::to_string(count.servers) + " servers up";
+    if (count.up == 0) text += " (readiness does not depend on it)";
+    reasons.push_back({count.up > 0, std::move(text)});
+  }
+  return reasons;
 }
 
 std::vector<std::unique_ptr<LoopPulse>> pulses_of(const std::vector<std::unique_ptr<Shard>>& shards) {
@@ -170,10 +196,12 @@ http::HealthReport App::health(http::HealthProbe probe) const {
       return liveness();
     case http::HealthProbe::ready: {
       const bool draining = draining_.value();
-      return {.ok = !draining,
-              .reasons = {{true, "configuration loaded"},
-                          {true, "listeners bound"},
-                          {!draining, draining ? "draining" : "not draining"}}};
+      http::HealthReport report{.ok = !draining,
+                                .reasons = {{true, "configuration loaded"},
+                                            {true, "listeners bound"},
+                                            {!draining, draining ? "draining" : "not draining"}}};
+      if (!draining) std::ranges::copy(upstream_reasons(exporter_->sources()), std::back_inserter(report.reasons));
+      return report;
     }
     case http::HealthProbe::startup: {
       const bool warm = std::ranges::any_of(first_asked_, [](const auto& server) { return server->tried.value(); });

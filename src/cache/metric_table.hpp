@@ -24,6 +24,10 @@ inline void write_limit(const CacheSources& from, runtime::SeriesWriter& series)
   if (!from.caches.empty()) series.add({}, static_cast<double>(from.cache_limit));
 }
 
+inline void write_serve_stale(const CacheSources& from, runtime::SeriesWriter& series) {
+  if (!from.caches.empty()) series.add({}, static_cast<double>(from.caches.front()->serve_stale.value()));
+}
+
 inline constexpr auto metric_table = [] {
   using enum runtime::MetricType;
   return std::to_array<runtime::Metric<CacheSources>>({
@@ -33,6 +37,9 @@ inline constexpr auto metric_table = [] {
       {{"pillion_cache_limit_bytes", gauge,
         "Limit of pillion_cache_bytes: cache.size for each thread, or less if the memory is too small for that."},
        write_limit},
+      {{"pillion_cache_serve_stale_seconds", gauge,
+        "How long after its TTL an answer may be given while no upstream answers: cache.serve_stale."},
+       write_serve_stale},
       {{"pillion_cache_hits_total", counter, "Queries answered from the cache with an answer that had not expired."},
        write_total<&CacheMetrics::hits>},
       {{"pillion_cache_misses_total", counter, "Queries for which the cache had no answer, or only an expired one."},

@@ -90,11 +90,13 @@ inline void write_failures(const UpstreamSources& from, runtime::SeriesWriter& s
   }
 }
 
+/// True if any shard sends queries to the server.
+inline bool is_up(const UpstreamSources::UpstreamServer& server) {
+  return std::ranges::any_of(server.shards, [](const ServerMetrics* m) { return m->up.value() != 0; });
+}
+
 inline void write_up(const UpstreamSources& from, runtime::SeriesWriter& series) {
-  for (const auto& server : from.upstream_servers) {
-    const bool up = std::ranges::any_of(server.shards, [](const ServerMetrics* m) { return m->up.value() != 0; });
-    series.add({server.upstream, server.server}, up ? 1 : 0);
-  }
+  for (const auto& server : from.upstream_servers) series.add({server.upstream, server.server}, is_up(server) ? 1 : 0);
 }
 
 inline void write_handshakes(const UpstreamSources& from, runtime::SeriesWriter& series) {

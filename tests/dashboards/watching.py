@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import re
 import socket
 import threading
 import urllib.parse
@@ -198,8 +199,10 @@ def of_recording_rules():
 
 
 def of_alerts():
-    """Each alert's expression without its threshold, except those that only have a value while nothing is scraped."""
-    return [(alert["name"], expressions.without_threshold(alert["expr"])) for alert in _rules("alert") if "absent(" not in alert["expr"]]
+    """Each alert's expression without its threshold, and with present values in place of past ones. Those that only have a value while nothing is
+    scraped are left out."""
+    present = [(alert["name"], re.sub(r" offset \d+[hd]", "", alert["expr"])) for alert in _rules("alert")]
+    return [(name, expressions.without_threshold(expr)) for name, expr in present if "absent(" not in expr]
 
 
 def wait_for_data(prometheus, wanted):

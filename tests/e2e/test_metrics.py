@@ -70,11 +70,12 @@ def test_numbers_agree(proxy):
 
 
 def test_limits_stand_beside_what_they_limit(tmp_path, verified, unbound):
-    settings = {"dns": {"max_connections": 100, "max_connections_per_client": 50}, "cache": {"size": "1MiB"}, "threads": 2}
+    settings = {"dns": {"max_connections": 100, "max_connections_per_client": 50}, "cache": {"size": "1MiB", "serve_stale": "5h"}, "threads": 2}
     with pillion.running(tmp_path, verified(unbound), **settings) as running:
         metrics = running.metrics()
     assert metrics.sum("client_connections_limit") == 100, "of the process, not of each thread"
     assert metrics.sum("cache_limit_bytes") == 2 << 20, "of both threads"
+    assert metrics.sum("cache_serve_stale_seconds") == 5 * 3600, "of each thread"
     assert metrics.sum("memory_used_bytes") < metrics.sum("memory_limit_bytes")
     assert 0 < metrics.sum("dns_in_flight_limit") <= 16384
 
@@ -88,7 +89,8 @@ def test_paths(proxy, path, status):
 
 
 def test_verbose_lists_the_reasons(proxy):
-    assert re.search(r"^\[\+\]", proxy.get("/readyz?verbose")[1], re.M)
+    assert proxy.get("/readyz?verbose")[1] == (
+        "[+]configuration loaded\n[+]listeners bound\n[+]not draining\n[+]upstream real: 1 of 1 servers up\nok\n")
 
 
 def test_readiness_does_not_depend_on_an_upstream(tmp_path, verified):
@@ -97,5 +99,7 @@ def test_readiness_does_not_depend_on_an_upstream(tmp_path, verified):
 
     with pillion.running(tmp_path, verified(Nobody)) as lonely:
         ask_tcp(lonely.port, make_query("a.example."))
-        assert lonely.get("/readyz")[0] == 200
+        assert lonely.get("/readyz") == (200, "ok\n")
+        status, told = lonely.get("/readyz?verbose")
+        assert status == 200 and "[-]upstream real: 0 of 1 servers up (readiness does not depend on it)\nok\n" in told
         assert lonely.metrics().sum("upstream_up", server=Nobody.address) == 0

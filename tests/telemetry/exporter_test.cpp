@@ -282,6 +282,11 @@ TEST_F(ExporterTest, LimitsAreThoseOfTheProcessOrWhatTheShardsMemoryHolds) {
   EXPECT_THAT(all, Contains("pillion_cache_limit_bytes 4194304"));
 }
 
+TEST_F(ExporterTest, TheTimeOfStaleAnswersIsThatOfEachShardAndNoSum) {
+  for (auto& m : caches_) m.serve_stale.set(3600);
+  EXPECT_THAT(lines(), Contains("pillion_cache_serve_stale_seconds 3600"));
+}
+
 TEST_F(ExporterTest, AServerIsUpWhileAnyShardUsesIt) {
   runtime::NewestGauge::Setter(upstreams_[1].up, 1);
   EXPECT_THAT(series_of("pillion_upstream_up"),
