@@ -27,11 +27,12 @@ constexpr auto eks = std::to_array<std::string_view>({"amazonaws.com", "amazonaw
                                                       "api.aws", "compute.internal", "ec2.internal", "internal"});
 
 /// Names of machines: internal.cloudapp.net (Azure's page about name resolution in virtual networks). The zones that
-/// Azure's page "Azure Private Endpoint DNS configuration" calls the public forwarders of the zones privatelink.*,
-/// such as azmk8s.io of the API server of a private cluster: the table of the commercial cloud as of October 2023.
-/// Also azurecontainerapps.io and azureiotcentral.com, which that edition lacks. The government's and China's clouds
-/// have other zones.
-constexpr auto aks = std::to_array<std::string_view>({"aznbcontent.net",
+/// Azure's page "Azure Private Endpoint private DNS zone values" calls the public forwarders of the zones
+/// privatelink.*, such as azmk8s.io of the API server of a private cluster: the table of the commercial cloud as of
+/// May 2026. The government's and China's clouds have other zones.
+constexpr auto aks = std::to_array<std::string_view>({"api.adu.microsoft.com",
+                                                      "api.videoindexer.ai",
+                                                      "aznbcontent.net",
                                                       "azconfig.io",
                                                       "azmk8s.io",
                                                       "azure-api.net",
@@ -51,9 +52,12 @@ constexpr auto aks = std::to_array<std::string_view>({"aznbcontent.net",
                                                       "azuresynapse.net",
                                                       "azurewebsites.net",
                                                       "botframework.com",
+                                                      "fabric.microsoft.com",
                                                       "internal",
                                                       "internal.cloudapp.net",
                                                       "powerquery.microsoft.com",
+                                                      "purview-service.microsoft.com",
+                                                      "services.visualstudio.com",
                                                       "signalr.net",
                                                       "windows.net",
                                                       "windowsazure.com",

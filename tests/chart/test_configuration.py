@@ -64,6 +64,24 @@ class TestConfiguration:
             assert {one["zone"] for one in routes if one["upstream"] == "cluster" and "zone" in one} == zones | {"cluster.local"}
             check(binary, tmp_path, configuration_text(objects))
 
+    def test_no_private_endpoint_of_azure_is_left_out(self, helm):
+        """The public forwarders of Azure's page "Azure Private Endpoint private DNS zone values", commercial cloud, May 2026: names beneath them
+        have a private address in a network with a private endpoint."""
+        forwarders = """
+            api.azureml.ms notebooks.azure.net instances.azureml.ms aznbcontent.net inference.ml.azure.com cognitiveservices.azure.com openai.azure.com
+            services.ai.azure.com directline.botframework.com token.botframework.com sql.azuresynapse.net servicebus.windows.net
+            datafactory.azure.net adf.azure.com azurehdinsight.net westeurope.kusto.windows.net blob.core.windows.net analysis.windows.net
+            pbidedicated.windows.net prod.powerquery.microsoft.com azuredatabricks.net fabric.microsoft.com westeurope.batch.azure.com wvd.microsoft.com
+            westeurope.azmk8s.io azurecontainerapps.io azurecr.io database.windows.net documents.azure.com mongo.cosmos.azure.com
+            postgres.database.azure.com redis.cache.windows.net westeurope.redis.azure.net his.arc.azure.com dp.kubernetesconfiguration.azure.com
+            eventgrid.azure.net azure-api.net workspace.azurehealthcareapis.com azure-devices.net azure-devices-provisioning.net api.adu.microsoft.com
+            azureiotcentral.com digitaltwins.azure.net media.azure.net api.videoindexer.ai we.azure-automation.net we.backup.windowsazure.com
+            monitor.azure.com ods.opinsights.azure.com services.visualstudio.com purview.azure.com purview-service.microsoft.com grafana.azure.com
+            vault.azure.net vaultcore.azure.net azconfig.io attest.azure.net blob.storage.azure.net search.windows.net scm.azurewebsites.net
+            service.signalr.net azurestaticapps.net webpubsub.azure.com""".split()
+        zones = [one["zone"] for one in self.routes(helm, "--set", "pillion.platform=aks") if one["upstream"] == "cluster" and "zone" in one]
+        assert [name for name in forwarders if not any(name == zone or name.endswith(f".{zone}") for zone in zones)] == []
+
     def test_zones_are_not_repeated(self, helm):
         twice = '[{"zone": "corp.example", "upstream": "public"}, {"zone": "Corp.example.", "upstream": "cluster"}]'
         error = helm.error("pillion", "--set", ADDRESS["pillion"], "--set-json", f"pillion.config.routes={twice}")

@@ -44,7 +44,8 @@ SERVICES = {
     "aks": """windows.net azure.com azure.net azmk8s.io azurecr.io azconfig.io azurewebsites.net aznbcontent.net azureml.ms signalr.net
         windowsazure.com azure-api.net azure-automation.net azure-devices.net azure-devices-provisioning.net azurecontainerapps.io
         azuredatabricks.net azurehdinsight.net azurehealthcareapis.com azureiotcentral.com azurestaticapps.net azuresynapse.net
-        botframework.com powerquery.microsoft.com wvd.microsoft.com""".split()}
+        botframework.com powerquery.microsoft.com wvd.microsoft.com fabric.microsoft.com purview-service.microsoft.com
+        services.visualstudio.com api.adu.microsoft.com api.videoindexer.ai""".split()}
 
 
 def merged(base, over):

@@ -11,9 +11,9 @@ reserved for private use (ICANN, 2024). The zones beneath it are listed too, so 
              about PrivateLink and EFS; that about the cluster's API server endpoint, which has REGION.eks.amazonaws.com, since October 2024
              REGION.api.aws for IPv6, and in China amazonwebservices.com.cn).
   aks        Names of machines, internal.cloudapp.net (Azure's page about name resolution in virtual networks); the domains of the zones that
-             its page "Azure Private Endpoint DNS configuration" calls the public forwarders of each zone privatelink.*, azmk8s.io of the API
-             server of a private cluster among them: the table of the commercial cloud, as of October 2023, and azurecontainerapps.io and
-             azureiotcentral.com, which that edition lacks. The government's and China's clouds have other zones.
+             its page "Azure Private Endpoint private DNS zone values" calls the public forwarders of each zone privatelink.*, azmk8s.io of
+             the API server of a private cluster among them: the table of the commercial cloud, as of May 2026. The government's and China's
+             clouds have other zones.
   openshift  Names of machines in most clouds. The domain of the cluster itself, with api-int and apps, is not known here.
 */}}
 {{- define "pillion-sidecar.platformZones" -}}
@@ -21,11 +21,11 @@ reserved for private use (ICANN, 2024). The zones beneath it are listed too, so 
   "none" list
   "gke" (list "gcr.io" "google.internal" "googleapis.com" "internal" "pkg.dev")
   "eks" (list "amazonaws.com" "amazonaws.com.cn" "amazonwebservices.com.cn" "api.aws" "compute.internal" "ec2.internal" "internal")
-  "aks" (list "aznbcontent.net" "azconfig.io" "azmk8s.io" "azure-api.net" "azure-automation.net" "azure-devices.net"
+  "aks" (list "api.adu.microsoft.com" "api.videoindexer.ai" "aznbcontent.net" "azconfig.io" "azmk8s.io" "azure-api.net" "azure-automation.net" "azure-devices.net"
     "azure-devices-provisioning.net" "azure.com" "azure.net" "azurecontainerapps.io" "azurecr.io" "azuredatabricks.net" "azurehdinsight.net"
     "azurehealthcareapis.com" "azureiotcentral.com" "azureml.ms" "azurestaticapps.net" "azuresynapse.net" "azurewebsites.net"
-    "botframework.com" "internal" "internal.cloudapp.net" "powerquery.microsoft.com" "signalr.net" "windows.net" "windowsazure.com"
-    "wvd.microsoft.com")
+    "botframework.com" "fabric.microsoft.com" "internal" "internal.cloudapp.net" "powerquery.microsoft.com" "purview-service.microsoft.com"
+    "services.visualstudio.com" "signalr.net" "windows.net" "windowsazure.com" "wvd.microsoft.com")
   "openshift" (list "internal") -}}
 {{- get $zones . | toJson -}}
 {{- end -}}
