@@ -154,6 +154,7 @@ telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& met
   sources.max_connections = shared_.limits.connections.limit();
   sources.max_in_flight = shared_.limits.queries.limit();
   sources.cache_limit = shared_.memory.division[runtime::MemoryUse::cache];
+  sources.serve_stale = std::chrono::duration_cast<std::chrono::seconds>(plan.config.cache.serve_stale);
   sources.memory_limit = shared_.memory.bytes;
   sources.memory_program = shared_.memory.program;
   sources.searches = !plan.config.search.domains.empty();

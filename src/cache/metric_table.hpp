@@ -2,6 +2,7 @@
 // The metrics of the cache.
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace pillion::cache {
 struct CacheSources {
   std::vector<const CacheMetrics*> caches;  ///< of each shard; empty: there is no cache, and no metric of it
   std::size_t cache_limit = 0;              ///< bytes for all caches
+  std::chrono::seconds serve_stale{0};      ///< Settings::serve_stale of the configuration in use
 };
 
 template <auto counter>
@@ -24,8 +26,10 @@ inline void write_limit(const CacheSources& from, runtime::SeriesWriter& series)
   if (!from.caches.empty()) series.add({}, static_cast<double>(from.cache_limit));
 }
 
+/// Only once a stale answer was given: before, it limits nothing.
 inline void write_serve_stale(const CacheSources& from, runtime::SeriesWriter& series) {
-  if (!from.caches.empty()) series.add({}, static_cast<double>(from.caches.front()->serve_stale.value()));
+  if (runtime::sum(from.caches, &CacheMetrics::stale) > 0)
+    series.add({}, static_cast<double>(from.serve_stale.count()));
 }
 
 inline constexpr auto metric_table = [] {
@@ -38,7 +42,7 @@ inline constexpr auto metric_table = [] {
         "Limit of pillion_cache_bytes: cache.size for each thread, or less if the memory is too small for that."},
        write_limit},
       {{"pillion_cache_serve_stale_seconds", gauge,
-        "How long after its TTL an answer may be given while no upstream answers: cache.serve_stale."},
+        "How long after its TTL an answer may be given: cache.serve_stale; only once a stale answer was given."},
        write_serve_stale},
       {{"pillion_cache_hits_total", counter, "Queries answered from the cache with an answer that had not expired."},
        write_total<&CacheMetrics::hits>},

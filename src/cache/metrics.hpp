@@ -7,7 +7,6 @@ namespace pillion::cache {
 
 struct CacheMetrics {
   runtime::Gauge entries;       ///< entries that can be found, expired ones included
-  runtime::Gauge serve_stale;   ///< Settings::serve_stale, in seconds
   runtime::Gauge bytes;         ///< the size of these entries, headers and rounding included, the index excluded
   runtime::Counter hits;        ///< lookups that found a fresh entry
   runtime::Counter misses;      ///< lookups after which the upstream must be asked

@@ -45,9 +45,7 @@ Store::Store(const Settings& settings, std::uint64_t seed, const Shape& shape)
       ghosts_(shape.ghost_buckets),
       probation_(1, shape.probation_units),
       main_(1 + shape.probation_units, shape.main_units),
-      seen_(shape.seen_bytes) {
-  metrics_.serve_stale.set(static_cast<double>(settings_.serve_stale.count()));
-}
+      seen_(shape.seen_bytes) {}
 
 std::size_t Store::memory() const {
   return sizeof(Store) + (std::size_t{1} + probation_.capacity() + main_.capacity()) * unit_size +

@@ -47,7 +47,6 @@ void Store::configure(const Settings& settings) {
   const auto size = settings_.size;
   settings_ = settings;
   settings_.size = size;
-  metrics_.serve_stale.set(static_cast<double>(settings_.serve_stale.count()));
 }
 
 // If there is an answer that is still usable, notes in its entry that the upstream failed, and returns true.

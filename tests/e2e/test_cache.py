@@ -152,7 +152,7 @@ def test_failures_are_kept_for_five_seconds(start, server):
 @pytest.mark.parametrize("name, code, error", [("ttl-1-old.example.", "NOERROR", STALE_ANSWER),
                                                ("ttl-1-nx-old.example.", "NXDOMAIN", STALE_NXDOMAIN_ANSWER)])
 def test_stale_answers_while_the_server_is_gone(start, server, name, code, error, prefetch):
-    with start(upstream={"timeout": "20s"}, prefetch=prefetch) as proxy:
+    with start(upstream={"timeout": "20s"}, prefetch=prefetch, serve_stale="5h") as proxy:
         fresh = ask(proxy, name)
         server.drop_everything()
         asked_at = time.monotonic()
@@ -165,6 +165,7 @@ def test_stale_answers_while_the_server_is_gone(start, server, name, code, error
         assert ttls(stale) == {STALE_TTL}
         assert stale.answer == fresh.answer
         assert proxy.metrics().sum("dns_responses_total", rcode=code, source="stale") >= 1
+        assert proxy.metrics().sum("cache_serve_stale_seconds") == 5 * 3600
         assert not read(ask_udp(proxy.port, make_query(name))).options, "who does not speak EDNS is not told"
         server.listen()
         again = proxy.process.wait_for(lambda: next((answer for answer in [ask(proxy, name)] if not error_codes(answer)), None),

@@ -282,8 +282,10 @@ TEST_F(ExporterTest, LimitsAreThoseOfTheProcessOrWhatTheShardsMemoryHolds) {
   EXPECT_THAT(all, Contains("pillion_cache_limit_bytes 4194304"));
 }
 
-TEST_F(ExporterTest, TheTimeOfStaleAnswersIsThatOfEachShardAndNoSum) {
-  for (auto& m : caches_) m.serve_stale.set(3600);
+TEST_F(ExporterTest, TheTimeOfStaleAnswersIsShownOnceThereWasOne) {
+  sources_.serve_stale = 3600s;
+  EXPECT_THAT(series_of("pillion_cache_serve_stale_seconds"), testing::IsEmpty());
+  caches_[1].stale.add();
   EXPECT_THAT(lines(), Contains("pillion_cache_serve_stale_seconds 3600"));
 }
 
