@@ -85,6 +85,18 @@ def test_service_to_the_outside(helm, mode):
     assert ports["externalTrafficPolicy"] == "Cluster" and "loadBalancerSourceRanges" not in ports
 
 
+@serving
+def test_the_service_has_the_family_on_which_pillion_listens(helm, mode):
+    """In a dual-stack cluster the first family may be the other one: the Service would lead to a port on which nobody listens."""
+    for family, address, any_address in (("IPv4", "10.96.0.10", "0.0.0.0"), ("IPv6", "fd00::a", "[::]")):
+        objects = render(helm, mode, f"pillion.ipFamily={family}", f"pillion.clusterDNS.address={address}", f"service.clusterIP={address}")
+        service = only(objects, "Service")["spec"]
+        assert (service["ipFamilyPolicy"], service["ipFamilies"]) == ("SingleStack", [family])
+        assert config(objects)["dns"]["listen"] == [f"{any_address}:8053"] and config(objects)["http"]["listen"] == f"{any_address}:9153"
+    assert "service.clusterIP is fd00::b, and pillion.ipFamily is IPv4" in helm.error(
+        "pillion", *ADDRESS, "--set", f"mode={mode},service.clusterIP=fd00::b")
+
+
 def test_gateway_scales_and_survives(helm):
     objects = render(helm, "gateway")
     deployment = only(objects, "Deployment")

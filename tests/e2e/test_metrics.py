@@ -89,7 +89,7 @@ def test_paths(proxy, path, status):
 
 def test_verbose_lists_the_reasons(proxy):
     assert proxy.get("/readyz?verbose")[1] == (
-        "[+]configuration loaded\n[+]listeners bound\n[+]not draining\n[+]upstream real: 1 of 1 servers up\nok\n")
+        "[+]configuration loaded\n[+]listeners bound\n[+]not draining\n[+]upstream real: 2 of 2 servers up\nok\n")
 
 
 def test_readiness_does_not_depend_on_an_upstream(tmp_path, verified):
