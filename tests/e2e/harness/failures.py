@@ -31,7 +31,7 @@ class Failure:
 
 def untrustworthy(kind, reason, text, detail):
     return Failure(kind=kind, ede=(23, f"{text} at {{server}}"), trace=(f"cannot ask {{server}}: {text} ({detail}",),
-                   log=(UPSTREAM_FAILED, text), error=reason, state="down",
+                   log=(UPSTREAM_FAILED, detail or text), error=reason, state="down",
                    finding=("certificate_refused", "upstream", f"is down ({text})"))
 
 
@@ -46,10 +46,10 @@ def failing(kind, reason, text, *events, info_code=23, **more):
 
 
 DEAD = [
-    untrustworthy("expired", "certificate_expired", "certificate expired or not yet valid", "certificate has expired"),
-    untrustworthy("future", "certificate_expired", "certificate expired or not yet valid", "certificate is not yet valid"),
-    untrustworthy("misnamed", "certificate_name", "certificate name mismatch", "hostname mismatch"),
-    untrustworthy("untrusted", "certificate_untrusted", "certificate not signed by a trusted CA", "unable to get local issuer certificate"),
+    untrustworthy("expired", "certificate_expired", "certificate expired or not yet valid", "certificate has expired: CN="),
+    untrustworthy("future", "certificate_expired", "certificate expired or not yet valid", "certificate is not yet valid: CN="),
+    untrustworthy("misnamed", "certificate_name", "certificate name mismatch", "hostname mismatch: wanted "),
+    untrustworthy("untrusted", "certificate_untrusted", "certificate not signed by a trusted CA", "unable to get local issuer certificate: CN="),
     untrustworthy("misused", "certificate_invalid", "certificate rejected", ""),
     untrustworthy("unpinned", "pin_mismatch", "no pin matches the certificate's key", "the SPKI of the server's certificate is not pinned"),
     down("refused", "connect_refused", "connection refused", "{server}: connection refused"),
