@@ -73,7 +73,7 @@ std::string reason_of(X509_STORE_CTX* verification, const config::Server& server
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
       return subject + " is signed by " + config::one_line(to_text(X509_get_issuer_name(at_fault)));
     default:
-      return subject;
+      return std::string(subject);
   }
 }
 
