@@ -105,8 +105,11 @@ Observers::Observers(const config::Config& config, runtime::Log& log)
 
 ShardObservers Observers::of_shard(std::size_t shard) {
   ShardObservers observers;
-  if (query_log_) observers.of_clients.push_back(&query_log_->observer(shard));
-  if (dnstap_ && taps_clients_) observers.of_clients.push_back(&dnstap_->client_observer(shard));
+  if (query_log_) observers.of_answers.push_back(&query_log_->observer(shard));
+  if (dnstap_ && taps_clients_) {
+    observers.of_queries.push_back(&dnstap_->query_observer(shard));
+    observers.of_answers.push_back(&dnstap_->answer_observer(shard));
+  }
   if (dnstap_ && taps_servers_)
     observers.of_server = [this, shard](const config::Endpoint& server, config::Protocol protocol) {
       return dnstap_->server_observer(shard, end_of(server), socket_protocol_of(protocol));

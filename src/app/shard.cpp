@@ -34,7 +34,8 @@ Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, Sha
         const bool is_more = server_.trim();
         return resolver_.trim() || is_more;
       }) {
-  for (auto* const observer : observers.of_clients) server_.observe(*observer);
+  for (auto* const observer : observers.of_queries) server_.observe_queries(*observer);
+  for (auto* const observer : observers.of_answers) server_.observe_answers(*observer);
   for (auto& address : addresses) server_.listen(std::move(address));
 }
 

@@ -46,7 +46,8 @@ struct SharedParts {
 
 /// Who is told of what goes through a shard, on its thread.
 struct ShardObservers {
-  std::vector<server::QueryObserver*> of_clients;
+  std::vector<server::QueryObserver*> of_queries;
+  std::vector<server::AnswerObserver*> of_answers;
   MakeMessageObserver of_server;
 };
 

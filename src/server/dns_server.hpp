@@ -27,8 +27,10 @@ class DnsServer final : runtime::Deadline {
   /// which another process may hold too.
   void keep_only(const std::vector<config::Endpoint>& listen, const std::function<void(int)>& released);
 
-  /// As QueryHandler::observe().
-  void observe(QueryObserver& observer) { handler_.observe(observer); }
+  /// As QueryHandler::observe_queries().
+  void observe_queries(QueryObserver& observer) { handler_.observe_queries(observer); }
+  /// As QueryHandler::observe_answers().
+  void observe_answers(AnswerObserver& observer) { handler_.observe_answers(observer); }
 
   void start();
   /// Tells clients to connect elsewhere, and still answers them.

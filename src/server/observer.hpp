@@ -19,6 +19,8 @@ struct QueryOrigin {
   std::uint16_t port = 0;
   Transport transport = Transport::udp;
   IpFamily family = IpFamily::ipv4;
+
+  [[nodiscard]] friend bool operator==(const QueryOrigin&, const QueryOrigin&) = default;
 };
 
 /// Its views are valid only during the call, as those of AnsweredQuery are.
@@ -43,16 +45,24 @@ struct AnsweredQuery {
   dns::Bytes extended_errors;              ///< Extended DNS Errors of the upstream, as whole EDNS options
 };
 
-/// The shard's thread calls these while it handles a query. They must neither wait nor throw.
+/// The shard's thread calls it while it handles a query. It must neither wait nor throw.
 class QueryObserver {
  public:
   /// A client has sent a valid query.
   virtual void received(const ReceivedQuery& query) = 0;
+
+ protected:
+  ~QueryObserver() = default;
+};
+
+/// The shard's thread calls it while it handles an answer. It must neither wait nor throw.
+class AnswerObserver {
+ public:
   /// The query has its answer.
   virtual void answered(const AnsweredQuery& query) = 0;
 
  protected:
-  ~QueryObserver() = default;
+  ~AnswerObserver() = default;
 };
 
 }  // namespace pillion::server

@@ -97,7 +97,7 @@ QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sende
     return Outcome::invalid;
   }
   metrics_.requests[sender.transport][sender.family][label_of_type(view->question().type)].add();
-  if (!observers_.empty()) tell_received(message, sender);
+  if (!query_observers_.empty()) tell_received(message, sender);
   if (const auto refusal = refuse(*view)) {
     answer_now(*view, sender, responder, *refusal);
     return Outcome::accepted;
@@ -222,7 +222,7 @@ void QueryHandler::compose(ClientQuery& query, const dns::QueryView& view, const
                          : std::size_t{std::min(view.edns.udp_payload, settings_.udp_payload)};
   const auto start = out->size();
   const auto composed = compose_answer(answer, view, our_edns(view, query), limit, *out);
-  if (!observers_.empty()) tell_answered(query, view, answer, composed.rcode, dns::Bytes(*out).subspan(start));
+  if (!answer_observers_.empty()) tell_answered(query, view, answer, composed.rcode, dns::Bytes(*out).subspan(start));
   query.responder->end_answer(query, start);
   const auto rcode = std::min<std::size_t>(composed.rcode, labelled_rcodes);
   metrics_.responses[rcode][made_by(answer)].add();
@@ -251,7 +251,7 @@ void QueryHandler::tell_received(dns::Bytes message, const Sender& sender) const
                                        .family = sender.family},
                             .received = loop_.clock().now(),
                             .message = message};
-  for (auto* const observer : observers_) observer->received(query);
+  for (auto* const observer : query_observers_) observer->received(query);
 }
 
 void QueryHandler::tell_answered(const ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer,
@@ -273,7 +273,7 @@ void QueryHandler::tell_answered(const ClientQuery& query, const dns::QueryView&
     answered.upstream = answer.server->upstream;
     answered.server = answer.server->address;
   }
-  for (auto* const observer : observers_) observer->answered(answered);
+  for (auto* const observer : answer_observers_) observer->answered(answered);
 }
 
 dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, const ClientQuery& query) const {

@@ -45,7 +45,9 @@ class QueryHandler {
   /// Applies the settings from now on. The limits do not change.
   void configure(const config::Dns& settings) { settings_ = settings; }
   /// Tells `observer`, which outlives this, of every query from now on.
-  void observe(QueryObserver& observer) { observers_.push_back(&observer); }
+  void observe_queries(QueryObserver& observer) { query_observers_.push_back(&observer); }
+  /// Tells `observer`, which outlives this, of every answer from now on.
+  void observe_answers(AnswerObserver& observer) { answer_observers_.push_back(&observer); }
 
   enum class Outcome : std::uint8_t {
     accepted,
@@ -107,7 +109,8 @@ class QueryHandler {
   /// The query that handle() answers before it returns, such as one that the cache answers. It takes no place in
   /// queries_. handle() does not call itself, so that one object serves all of them, and none is constructed for each.
   ClientQuery immediate_query_;
-  std::vector<QueryObserver*> observers_;  // empty unless queries are written down
+  std::vector<QueryObserver*> query_observers_;    // empty unless queries are written down
+  std::vector<AnswerObserver*> answer_observers_;  // empty unless answers are written down
   RecentQueries recent_;
   runtime::Time last_activity_;
   bool draining_ = false;

@@ -26,7 +26,7 @@ SocketProtocol socket_protocol_of(const server::QueryOrigin& origin) {
 
 }  // namespace
 
-class Dnstap::ClientMessages final : public server::QueryObserver {
+class Dnstap::ClientMessages final : public server::QueryObserver, public server::AnswerObserver {
  public:
   ClientMessages(RecordSink& sink, std::size_t shard) : sink_(sink), shard_(shard) {}
 
@@ -98,7 +98,11 @@ Dnstap::Dnstap(const Options& options, std::unique_ptr<RecordOutput> output, run
 
 Dnstap::~Dnstap() = default;
 
-server::QueryObserver& Dnstap::client_observer(std::size_t shard) {
+server::QueryObserver& Dnstap::query_observer(std::size_t shard) {
+  return *clients_[shard];
+}
+
+server::AnswerObserver& Dnstap::answer_observer(std::size_t shard) {
   return *clients_[shard];
 }
 

@@ -32,8 +32,9 @@ class Dnstap {
   /// Writes the waiting messages, for at most one second. No thread may call an observer any more.
   ~Dnstap();
 
-  /// The observer of clients' messages. Only the thread of this shard may call it.
-  [[nodiscard]] server::QueryObserver& client_observer(std::size_t shard);
+  /// The observers of clients' messages. Only the thread of this shard may call them.
+  [[nodiscard]] server::QueryObserver& query_observer(std::size_t shard);
+  [[nodiscard]] server::AnswerObserver& answer_observer(std::size_t shard);
   /// The observer of one server's messages. Only the thread of this shard may call it. It must be destroyed before this
   /// object.
   [[nodiscard]] std::unique_ptr<upstream::MessageObserver> server_observer(std::size_t shard, const MessageEnd& server,

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <charconv>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -30,7 +31,7 @@ class LineWriter {
     std::memcpy(at_, text.data(), text.size());
     at_ += text.size();
   }
-  void number(std::uint64_t number) {
+  void number(std::unsigned_integral auto number) {
     constexpr std::size_t most_digits = 20;
     at_ = std::to_chars(at_, at_ + most_digits, number).ptr;
   }

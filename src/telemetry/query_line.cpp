@@ -8,42 +8,21 @@
 #include "dns/name.hpp"
 #include "presentation/mnemonics.hpp"
 #include "telemetry/escaped_text.hpp"
+#include "telemetry/plain_name.hpp"
 
 namespace pillion::telemetry {
 namespace {
 
 using config::QueryLogField;
 
-/// Bytes of a line without the names of upstream and server and without a syslog header: less than 800 for keys and
-/// numbers, a name of at most 255 bytes, each of which may take five in JSON, and an error's text of at most 256 bytes,
-/// each of which may take six.
-constexpr std::size_t max_line = 800 + 5 * dns::max_name_size + 6 * max_error_text;
+/// Bytes of a line up to the question's fields, without the part of a syslog header behind the time: two times, the
+/// client's address, keys.
+constexpr std::size_t max_head = 400;
 
-/// True for characters that neither the presentation format of names nor JSON escapes.
-constexpr auto is_plain_byte = [] {
-  std::array<bool, 256> table{};
-  for (std::size_t i = 'a'; i <= 'z'; ++i) table[i] = true;
-  for (std::size_t i = 'A'; i <= 'Z'; ++i) table[i] = true;
-  for (std::size_t i = '0'; i <= '9'; ++i) table[i] = true;
-  table['-'] = table['_'] = true;
-  return table;
-}();
-
-/// Writes the name in presentation format without the final dot. Returns the end of what it wrote, or nullptr if the
-/// name needs escapes or is the root.
-char* write_plain_name(dns::Bytes name, char* out) {
-  if (name.size() < 2) return nullptr;
-  bool are_plain = true;
-  for (std::size_t at = 0; name[at] != 0;) {
-    const auto end = at + 1 + name[at];
-    if (at > 0) *out++ = '.';
-    for (++at; at < end; ++at) {
-      are_plain &= is_plain_byte[name[at]];
-      *out++ = static_cast<char>(name[at]);
-    }
-  }
-  return are_plain ? out : nullptr;
-}
+/// Bytes of the rest of a line without the names of upstream and server: less than 400 for keys and numbers, a name of
+/// at most 255 bytes, each of which may take five in JSON, and an error's text of at most 256 bytes, each of which may
+/// take six.
+constexpr std::size_t max_rest = 400 + 5 * dns::max_name_size + 6 * max_error_text;
 
 void write_type(std::uint16_t type, LineWriter& line) {
   switch (type) {
@@ -59,12 +38,27 @@ void write_type(std::uint16_t type, LineWriter& line) {
 }  // namespace
 
 void QueryLineEncoder::append(const QueryRecord& record, std::string& out) {
-  tell_time(record.answered);
+  if (head_.empty() || record.answered != head_time_ || record.origin != head_origin_)
+    write_head(record.origin, record.answered);
   const auto start = out.size();
-  const auto header_size = header_ ? header_->behind_time().size() + 2 * time_text_.size() : 0;
-  const auto room = max_line + header_size + record.upstream.size() + record.server.size();
+  const auto room = head_.size() + max_rest + record.upstream.size() + record.server.size();
   out.resize_and_overwrite(start + room, [&](char* data, std::size_t) {
     LineWriter line(data + start);
+    line.text(head_);
+    write_question(record, line);
+    write_answer(record, line);
+    line.literal("}\n");
+    return static_cast<std::size_t>(line.position() - data);
+  });
+}
+
+void QueryLineEncoder::write_head(const server::QueryOrigin& origin, runtime::Time time) {
+  if (head_.empty() || time != head_time_) tell_time(time);
+  head_time_ = time;
+  head_origin_ = origin;
+  const auto header_size = header_ ? header_->behind_time().size() : 0;
+  head_.resize_and_overwrite(max_head + header_size, [&](char* data, std::size_t) {
+    LineWriter line(data);
     if (header_) {
       line.text(SyslogHeader::before_time(runtime::LogLevel::info));
       line.text(time_text_);
@@ -73,10 +67,7 @@ void QueryLineEncoder::append(const QueryRecord& record, std::string& out) {
     line.literal(R"({"@timestamp":")");
     line.text(time_text_);
     line.literal(R"(","ecs.version":"8.11.0","event.dataset":"pillion.dns")");
-    write_client(record.origin, line);
-    write_question(record, line);
-    write_answer(record, line);
-    line.literal("}\n");
+    write_client(origin, line);
     return static_cast<std::size_t>(line.position() - data);
   });
 }

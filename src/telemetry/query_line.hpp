@@ -28,6 +28,7 @@ class QueryLineEncoder final : public RecordEncoder {
   void set_time(std::chrono::steady_clock::time_point steady, std::chrono::system_clock::time_point system) override {
     steady_ = steady;
     system_ = system;
+    head_.clear();
   }
   /// `record` is a QueryRecord that pack() has written.
   void append(std::span<const std::uint8_t> record, std::string& out) override { append(unpack(record), out); }
@@ -36,7 +37,9 @@ class QueryLineEncoder final : public RecordEncoder {
 
  private:
   [[nodiscard]] bool has(config::QueryLogField field) const { return fields_[field]; }
-  /// Sets time_text_ to the text of `time`.
+  /// Sets `head_` to the start of the line of a query of `origin` that was answered at `time`.
+  void write_head(const server::QueryOrigin& origin, runtime::Time time);
+  /// Sets `time_text_` to the text of `time`.
   void tell_time(runtime::Time time);
   void write_client(const server::QueryOrigin& origin, LineWriter& line);
   void write_address(const server::QueryOrigin& origin, LineWriter& line);
@@ -52,7 +55,11 @@ class QueryLineEncoder final : public RecordEncoder {
   std::chrono::system_clock::time_point system_;
   std::chrono::sys_seconds second_{std::chrono::seconds(-1)};  // second of `time_text_`
   std::string time_text_;                                      // "2026-01-02T03:04:05.678901Z"
-  server::ClientAddress address_{};                            // address in `address_text_`
+  // Queries of one client that are answered in one turn have the same head.
+  std::string head_;                 // from the start of a line to the question's fields; empty: none yet
+  runtime::Time head_time_;          // time in `head_`
+  server::QueryOrigin head_origin_;  // client in `head_`
+  server::ClientAddress address_{};  // address in `address_text_`
   std::string address_text_;                                   // empty: no address yet
   std::string escaped_;                                        // buffer for text that needs escapes
 };

@@ -2,15 +2,43 @@
 
 #include <utility>
 
+#include "dns/edns.hpp"
+
 namespace pillion::telemetry {
+namespace {
+
+/// The Extended DNS Error is Pillion's own, or else the first one of the upstream.
+QueryRecord record_of(const server::AnsweredQuery& query) {
+  const auto& question = query.query.question();
+  QueryRecord record{{.origin = query.origin,
+                      .answered = query.answered,
+                      .duration = query.answered - query.received,
+                      .id = query.query.message.header().id(),
+                      .type = question.type,
+                      .klass = question.klass,
+                      .rcode = query.rcode,
+                      .info_code = query.info_code,
+                      .source = query.source},
+                     question.name,
+                     query.upstream,
+                     query.server,
+                     query.text};
+  dns::for_each_extended_error(query.extended_errors, [&](std::uint16_t info_code, dns::Bytes text) {
+    if (record.info_code) return;
+    record.info_code = info_code;
+    record.text = {reinterpret_cast<const char*>(text.data()), text.size()};
+  });
+  record.text = record.text.substr(0, max_error_text);
+  return record;
+}
+
+}  // namespace
 
 /// Chooses the queries of one shard that are logged, and puts them into the shard's ring.
-class QueryLog::Sampler final : public server::QueryObserver {
+class QueryLog::Sampler final : public server::AnswerObserver {
  public:
   Sampler(RecordRing& ring, Wakeup& wakeup, std::uint32_t sample, std::uint64_t seed)
       : ring_(ring), wakeup_(wakeup), sample_(sample), state_(seed | 1U) {}
-
-  void received(const server::ReceivedQuery& /*query*/) override {}
 
   void answered(const server::AnsweredQuery& query) override {
     if (sample_ < config::whole_share && !is_chosen()) return;
@@ -54,7 +82,7 @@ QueryLog::QueryLog(Options options, std::unique_ptr<RecordOutput> output, runtim
 
 QueryLog::~QueryLog() = default;
 
-server::QueryObserver& QueryLog::observer(std::size_t shard) {
+server::AnswerObserver& QueryLog::observer(std::size_t shard) {
   return *samplers_[shard];
 }
 

@@ -36,7 +36,7 @@ class QueryLog {
   ~QueryLog();
 
   /// Only the thread of this shard may call the observer.
-  [[nodiscard]] server::QueryObserver& observer(std::size_t shard);
+  [[nodiscard]] server::AnswerObserver& observer(std::size_t shard);
 
   // Any thread may call these.
   [[nodiscard]] std::uint64_t written() const { return sink_.written(); }

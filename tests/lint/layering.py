@@ -57,7 +57,7 @@ PURE = (
     "server/recent_queries", "server/refusal",
     "server/shared_limits", "server/sliding_minute",
     "telemetry/escaped_text", "telemetry/line_text", "telemetry/line_writer", "telemetry/log_line", "telemetry/message_record",
-    "telemetry/query_record", "telemetry/record_ring",
+    "telemetry/plain_name", "telemetry/query_record", "telemetry/record_ring",
     "telemetry/syslog_header",
     "probe/asked_query", "probe/choice", "probe/figures", "probe/findings", "probe/json", "probe/settings", "probe/statistics",
     "probe/table",

@@ -238,7 +238,7 @@ TEST_F(QueryHandlerTest, AnAnswerThatTheClientCannotTakeYetIsKeptForIt) {
 }
 
 /// Keeps the events.
-class Told final : public QueryObserver {
+class Told final : public QueryObserver, public AnswerObserver {
  public:
   struct Answer {
     QueryOrigin origin;
@@ -268,7 +268,8 @@ class Told final : public QueryObserver {
 
 TEST_F(QueryHandlerTest, AnObserverIsToldOfEachQueryAndItsAnswer) {
   Told told;
-  handler.observe(told);
+  handler.observe_queries(told);
+  handler.observe_answers(told);
   const Sender sender{.transport = Transport::tcp,
                       .family = IpFamily::ipv6,
                       .address = {0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7},
@@ -301,7 +302,8 @@ TEST_F(QueryHandlerTest, AnObserverIsToldOfEachQueryAndItsAnswer) {
 
 TEST_F(QueryHandlerTest, AnObserverIsNotToldOfWhatIsNoQuery) {
   Told told;
-  handler.observe(told);
+  handler.observe_queries(told);
+  handler.observe_answers(told);
   const dns::Buffer rubbish(5, 0);
   ASSERT_EQ(handler.handle(rubbish, {.transport = Transport::tcp}, client), QueryHandler::Outcome::invalid);
   EXPECT_TRUE(told.queries.empty());

@@ -35,22 +35,22 @@ QueryLogFields only(QueryLogField field) {
 /// A record and the data that it views.
 struct Sample {
   dns::Buffer name = dns::parse_name("www.Example.org").value();
-  QueryRecord record{.origin = {.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1},
-                                .port = 40'000,
-                                .transport = server::Transport::udp,
-                                .family = server::IpFamily::ipv4},
-                     .answered = runtime::Time(100s),
-                     .duration = 12'345'678ns,
-                     .id = 4711,
-                     .type = dns::type::a,
-                     .klass = 1,
-                     .rcode = dns::rcode::noerror,
-                     .source = resolve::Source::upstream,
-                     .name = name,
-                     .upstream = "public",
-                     .server = "9.9.9.9:853",
-                     .info_code = std::nullopt,
-                     .text = {}};
+  QueryRecord record{{.origin = {.address = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127, 0, 0, 1},
+                                 .port = 40'000,
+                                 .transport = server::Transport::udp,
+                                 .family = server::IpFamily::ipv4},
+                      .answered = runtime::Time(100s),
+                      .duration = 12'345'678ns,
+                      .id = 4711,
+                      .type = dns::type::a,
+                      .klass = 1,
+                      .rcode = dns::rcode::noerror,
+                      .info_code = std::nullopt,
+                      .source = resolve::Source::upstream},
+                     name,
+                     "public",
+                     "9.9.9.9:853",
+                     {}};
 };
 
 std::string line_of(const QueryRecord& record, QueryLogFields fields = all_fields(),
