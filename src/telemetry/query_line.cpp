@@ -45,11 +45,26 @@ void QueryLineEncoder::append(const QueryRecord& record, std::string& out) {
   out.resize_and_overwrite(start + room, [&](char* data, std::size_t) {
     LineWriter line(data + start);
     line.text(head_);
-    write_question(record, line);
-    write_answer(record, line);
-    line.literal("}\n");
+    write_query(record, line);
+    auto& tail = tails_[record.type % tails_.size()];
+    if (tail.is_of(record)) {
+      line.text(tail.text);
+    } else {
+      const char* const from = line.position();
+      write_tail(record, line);
+      if (Tail::is_kept(record)) tail.keep(record, {from, line.position()});
+    }
     return static_cast<std::size_t>(line.position() - data);
   });
+}
+
+bool QueryLineEncoder::Tail::is_kept(const QueryRecord& record) {
+  return record.upstream.empty() && record.server.empty() && !record.info_code;
+}
+
+bool QueryLineEncoder::Tail::is_of(const QueryRecord& record) const {
+  return !text.empty() && record.type == facts.type && record.klass == facts.klass && record.rcode == facts.rcode &&
+         record.source == facts.source && record.duration == facts.duration && is_kept(record);
 }
 
 void QueryLineEncoder::write_head(const server::QueryOrigin& origin, runtime::Time time) {
@@ -119,7 +134,7 @@ void QueryLineEncoder::write_address(const server::QueryOrigin& origin, LineWrit
   line.text(address_text_);
 }
 
-void QueryLineEncoder::write_question(const QueryRecord& record, LineWriter& line) {
+void QueryLineEncoder::write_query(const QueryRecord& record, LineWriter& line) {
   if (has(QueryLogField::message_id)) {
     line.literal(R"(,"dns.id":")");
     line.number(record.id);
@@ -130,6 +145,25 @@ void QueryLineEncoder::write_question(const QueryRecord& record, LineWriter& lin
     write_name(record.name, line);
     line.character('"');
   }
+}
+
+/// Writes the name as a JSON string: the presentation format without the final dot (the root is `.`), or the name's
+/// hash.
+void QueryLineEncoder::write_name(dns::Bytes name, LineWriter& line) {
+  char* const end = hash_ ? nullptr : write_plain_name(name, line.position());
+  end != nullptr ? line.go_to(end) : write_hash_or_escaped(name, line);
+}
+
+void QueryLineEncoder::write_hash_or_escaped(dns::Bytes name, LineWriter& line) {
+  if (hash_) return line.text(hash_->hex(name));
+  auto text = dns::to_text(name);
+  if (text.size() > 1) text.pop_back();
+  escaped_.clear();
+  append_escaped(escaped_, text, {.quoted = true});
+  line.text(escaped_);
+}
+
+void QueryLineEncoder::write_tail(const QueryRecord& record, LineWriter& line) {
   if (has(QueryLogField::question_type)) {
     line.literal(R"(,"dns.question.type":")");
     write_type(record.type, line);
@@ -140,18 +174,8 @@ void QueryLineEncoder::write_question(const QueryRecord& record, LineWriter& lin
     record.klass == 1 ? line.literal("IN") : line.text(presentation::class_to_text(record.klass));
     line.character('"');
   }
-}
-
-/// Writes the name as a JSON string: the presentation format without the final dot (the root is `.`), or the name's
-/// hash.
-void QueryLineEncoder::write_name(dns::Bytes name, LineWriter& line) {
-  if (hash_) return line.text(hash_->hex(name));
-  if (char* const end = write_plain_name(name, line.position())) return line.go_to(end);
-  auto text = dns::to_text(name);
-  if (text.size() > 1) text.pop_back();
-  escaped_.clear();
-  append_escaped(escaped_, text, {.quoted = true});
-  line.text(escaped_);
+  write_answer(record, line);
+  line.literal("}\n");
 }
 
 void QueryLineEncoder::write_answer(const QueryRecord& record, LineWriter& line) {

@@ -2,9 +2,11 @@
 // Encodes a line of the query log: one JSON object (RFC 8259) with the names of the Elastic Common Schema. Uses OpenSSL
 // for the hash of names only.
 
+#include <array>
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "config/config.hpp"
 #include "runtime/enum_array.hpp"
@@ -36,6 +38,20 @@ class QueryLineEncoder final : public RecordEncoder {
   void append(const QueryRecord& record, std::string& out);
 
  private:
+  /// The end of a line, from the query's type on. Answers from the cache to queries of one type have the same tail.
+  struct Tail {
+    /// True if no field of the record's tail but those in is_of() is set.
+    [[nodiscard]] static bool is_kept(const QueryRecord& record);
+    [[nodiscard]] bool is_of(const QueryRecord& record) const;
+    void keep(const QueryFacts& its_facts, std::string_view its_text) {
+      facts = its_facts;
+      text = its_text;
+    }
+
+    QueryFacts facts;
+    std::string text;  // empty: none yet
+  };
+
   [[nodiscard]] bool has(config::QueryLogField field) const { return fields_[field]; }
   /// Sets `head_` to the start of the line of a query of `origin` that was answered at `time`.
   void write_head(const server::QueryOrigin& origin, runtime::Time time);
@@ -43,8 +59,10 @@ class QueryLineEncoder final : public RecordEncoder {
   void tell_time(runtime::Time time);
   void write_client(const server::QueryOrigin& origin, LineWriter& line);
   void write_address(const server::QueryOrigin& origin, LineWriter& line);
-  void write_question(const QueryRecord& record, LineWriter& line);
+  void write_query(const QueryRecord& record, LineWriter& line);
   void write_name(dns::Bytes name, LineWriter& line);
+  void write_hash_or_escaped(dns::Bytes name, LineWriter& line);
+  void write_tail(const QueryRecord& record, LineWriter& line);
   void write_answer(const QueryRecord& record, LineWriter& line);
   void write_error(const QueryRecord& record, LineWriter& line);
 
@@ -59,6 +77,7 @@ class QueryLineEncoder final : public RecordEncoder {
   std::string head_;                 // from the start of a line to the question's fields; empty: none yet
   runtime::Time head_time_;          // time in `head_`
   server::QueryOrigin head_origin_;  // client in `head_`
+  std::array<Tail, 8> tails_;        // last tail of each type, the index being the type modulo the size
   server::ClientAddress address_{};  // address in `address_text_`
   std::string address_text_;                                   // empty: no address yet
   std::string escaped_;                                        // buffer for text that needs escapes

@@ -4,9 +4,12 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include "dns/wire.hpp"
 #include "server/observer.hpp"
@@ -37,11 +40,56 @@ struct QueryRecord : QueryFacts {
   std::string_view text;  ///< EXTRA-TEXT of `info_code`, at most `max_error_text` bytes
 };
 
+/// The start of a packed record. The name and the texts follow it.
+struct PackedQueryStart {
+  QueryFacts facts;
+  std::uint16_t text_size = 0;
+  std::uint16_t upstream_size = 0;
+  std::uint16_t server_size = 0;
+  std::uint8_t name_size = 0;
+};
+static_assert(std::is_trivially_copyable_v<PackedQueryStart>);
+static_assert(dns::max_name_size <= 0xff);
+
 /// The number of bytes that pack() writes.
-[[nodiscard]] std::size_t packed_size(const QueryRecord& record);
+[[nodiscard]] inline std::size_t packed_size(const QueryRecord& record) {
+  return sizeof(PackedQueryStart) + record.name.size() + record.upstream.size() + record.server.size() +
+         record.text.size();
+}
+
 /// `out` has packed_size() bytes.
-void pack(const QueryRecord& record, std::span<std::uint8_t> out);
+inline void pack(const QueryRecord& record, std::span<std::uint8_t> out) {
+  const PackedQueryStart start{.facts = record,
+                               .text_size = static_cast<std::uint16_t>(record.text.size()),
+                               .upstream_size = static_cast<std::uint16_t>(record.upstream.size()),
+                               .server_size = static_cast<std::uint16_t>(record.server.size()),
+                               .name_size = static_cast<std::uint8_t>(record.name.size())};
+  auto* at = out.data();
+  const auto append = [&](const void* data, std::size_t size) {
+    if (size > 0) std::memcpy(at, data, size);
+    at += size;
+  };
+  append(&start, sizeof start);
+  append(record.name.data(), record.name.size());
+  append(record.upstream.data(), record.upstream.size());
+  append(record.server.data(), record.server.size());
+  append(record.text.data(), record.text.size());
+}
+
 /// Reads what pack() wrote.
-[[nodiscard]] QueryRecord unpack(std::span<const std::uint8_t> bytes);
+[[nodiscard]] inline QueryRecord unpack(std::span<const std::uint8_t> bytes) {
+  PackedQueryStart start;
+  std::memcpy(&start, bytes.data(), sizeof start);
+  const auto* at = bytes.data() + sizeof start;
+  const auto take = [&](std::size_t size) { return dns::Bytes(std::exchange(at, at + size), size); };
+  const auto take_text = [&](std::size_t size) {
+    const auto taken = take(size);
+    return std::string_view(reinterpret_cast<const char*>(taken.data()), taken.size());
+  };
+  const auto name = take(start.name_size);
+  const auto upstream = take_text(start.upstream_size);
+  const auto server = take_text(start.server_size);
+  return {start.facts, name, upstream, server, take_text(start.text_size)};
+}
 
 }  // namespace pillion::telemetry
