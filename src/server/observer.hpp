@@ -31,7 +31,7 @@ struct ReceivedQuery {
 };
 
 struct AnsweredQuery {
-  QueryOrigin origin;
+  const QueryOrigin& origin;
   runtime::Time received;
   runtime::Time answered;       ///< time of the turn; equals `received` if the answer was ready at once
   const dns::QueryView& query;  ///< only the parts that dns::KeptQuery keeps

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -13,6 +14,7 @@
 
 #include "dns/wire.hpp"
 #include "server/observer.hpp"
+#include "telemetry/record_ring.hpp"
 
 namespace pillion::telemetry {
 
@@ -48,7 +50,8 @@ struct PackedQueryStart {
   std::uint16_t server_size = 0;
   std::uint8_t name_size = 0;
 };
-static_assert(std::is_trivially_copyable_v<PackedQueryStart>);
+static_assert(std::is_trivially_destructible_v<PackedQueryStart>);
+static_assert(alignof(PackedQueryStart) <= RecordRing::alignment);
 static_assert(dns::max_name_size <= 0xff);
 
 /// The number of bytes that pack() writes.
@@ -57,19 +60,18 @@ static_assert(dns::max_name_size <= 0xff);
          record.text.size();
 }
 
-/// `out` has packed_size() bytes.
+/// `out` has packed_size() bytes and is aligned as a RecordRing aligns records.
 inline void pack(const QueryRecord& record, std::span<std::uint8_t> out) {
-  const PackedQueryStart start{.facts = record,
-                               .text_size = static_cast<std::uint16_t>(record.text.size()),
-                               .upstream_size = static_cast<std::uint16_t>(record.upstream.size()),
-                               .server_size = static_cast<std::uint16_t>(record.server.size()),
-                               .name_size = static_cast<std::uint8_t>(record.name.size())};
-  auto* at = out.data();
+  ::new (out.data()) PackedQueryStart{.facts = record,
+                                      .text_size = static_cast<std::uint16_t>(record.text.size()),
+                                      .upstream_size = static_cast<std::uint16_t>(record.upstream.size()),
+                                      .server_size = static_cast<std::uint16_t>(record.server.size()),
+                                      .name_size = static_cast<std::uint8_t>(record.name.size())};
+  auto* at = out.data() + sizeof(PackedQueryStart);
   const auto append = [&](const void* data, std::size_t size) {
     if (size > 0) std::memcpy(at, data, size);
     at += size;
   };
-  append(&start, sizeof start);
   append(record.name.data(), record.name.size());
   append(record.upstream.data(), record.upstream.size());
   append(record.server.data(), record.server.size());
@@ -78,8 +80,7 @@ inline void pack(const QueryRecord& record, std::span<std::uint8_t> out) {
 
 /// Reads what pack() wrote.
 [[nodiscard]] inline QueryRecord unpack(std::span<const std::uint8_t> bytes) {
-  PackedQueryStart start;
-  std::memcpy(&start, bytes.data(), sizeof start);
+  const auto& start = *std::launder(reinterpret_cast<const PackedQueryStart*>(bytes.data()));
   const auto* at = bytes.data() + sizeof start;
   const auto take = [&](std::size_t size) { return dns::Bytes(std::exchange(at, at + size), size); };
   const auto take_text = [&](std::size_t size) {

@@ -17,12 +17,14 @@ namespace pillion::telemetry {
 
 class RecordRing {
  public:
+  static constexpr std::size_t alignment = 8;  ///< of records, in bytes
+
   /// `capacity` is in bytes, includes 8 bytes per record for its size, and is rounded up to a power of two. The
   /// constructor writes to every byte, so that the ring is resident before the memory is divided into shares.
   explicit RecordRing(std::size_t capacity)
       : bytes_(std::bit_ceil(std::max(capacity, std::size_t{2} * unit)), 0), mask_(bytes_.size() - 1) {}
 
-  /// For the writer: returns the place for a record of `size` bytes, aligned to 8 bytes. The writer fills it and calls
+  /// For the writer: returns the place for a record of `size` bytes, with `alignment`. The writer fills it and calls
   /// commit(). If there is no room, returns an empty span and counts a dropped record.
   [[nodiscard]] std::span<std::uint8_t> begin(std::size_t size) {
     const auto needed = rounded(size + unit);
@@ -60,7 +62,7 @@ class RecordRing {
   [[nodiscard]] std::uint64_t dropped() const { return dropped_.value(); }
 
  private:
-  static constexpr std::size_t unit = 8;  // bytes: the size field before each record, and the alignment of records
+  static constexpr std::size_t unit = alignment;  // bytes: also those of the size field before each record
   static constexpr std::size_t skip_mark = ~std::size_t{0};
 
   [[nodiscard]] static constexpr std::size_t rounded(std::size_t size) { return (size + unit - 1) / unit * unit; }

@@ -59,11 +59,10 @@ std::string line_of(const QueryRecord& record, QueryLogFields fields = all_field
   // The record is from a second before the two clocks were read.
   encoder.set_time(std::chrono::steady_clock::time_point(101s),
                    std::chrono::sys_days(std::chrono::January / 2 / 2026) + 3h + 4min + 6s + 678'901us);
-  std::string packed(packed_size(record), '\0');
-  const std::span bytes(reinterpret_cast<std::uint8_t*>(packed.data()), packed.size());
-  pack(record, bytes);
+  std::vector<std::uint8_t> packed(packed_size(record));
+  pack(record, packed);
   std::string out;
-  encoder.append(bytes, out);
+  encoder.append(packed, out);
   return out;
 }
 
