@@ -79,8 +79,8 @@ class QueryLineEncoder final : public RecordEncoder {
   server::QueryOrigin head_origin_;  // client in `head_`
   std::array<Tail, 8> tails_;        // last tail of each type, the index being the type modulo the size
   server::ClientAddress address_{};  // address in `address_text_`
-  std::string address_text_;                                   // empty: no address yet
-  std::string escaped_;                                        // buffer for text that needs escapes
+  std::string address_text_;         // empty: no address yet
+  std::string escaped_;              // buffer for text that needs escapes
 };
 
 }  // namespace pillion::telemetry
