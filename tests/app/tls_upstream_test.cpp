@@ -7,6 +7,7 @@
 
 #include "app/shard_runner.hpp"
 #include "config/tls_groups.hpp"
+#include "server/turn_work.hpp"
 #include "upstream/group_fallback.hpp"
 #include "upstream/tls_context.hpp"
 #include "upstream/tls_identity.hpp"
@@ -376,7 +377,7 @@ TEST(TlsUpstream, AllQueriesOfATurnLeaveInOneRecord) {
   const ShardRunner shard(setup.config);
   EXPECT_EQ(ask(shard, "warm.example").answers, 1);
   auto client = shard.connect();
-  constexpr std::size_t count = 50;
+  constexpr auto count = server::TurnWork::max_queries;
   send_many(client, count);
   EXPECT_EQ(receive_many(client, count).size(), count);
   const auto records = setup.server.records();
