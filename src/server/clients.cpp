@@ -1,6 +1,7 @@
 #include "server/clients.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 namespace pillion::server {
@@ -10,6 +11,9 @@ namespace {
 // to the end of their lists, so that the next search sees others.
 constexpr std::size_t max_connections_looked_at = 16;
 constexpr std::size_t max_clients_looked_at = 8;
+// The same among the connections of all clients. Each is looked at at most once in active_for, so that newcomers who
+// find no room cost no more than that.
+constexpr std::size_t max_connections_looked_at_of_all = 256;
 
 std::size_t room(std::size_t limit, std::size_t used) {
   return limit - std::min(limit, used);
@@ -31,7 +35,11 @@ ClientTable::Arrival ClientTable::judge_connection(const ClientAddress& address,
   const auto free = room(limits_.connections, connections_);
   // A client on a loopback address is a container of this pod, and there is nobody else to leave room for.
   if (held < share * free || (free > 0 && is_loopback(address))) return {};
-  return in_favour_of(idle_connection(now), free == 0 ? Refusal::connection_limit : Refusal::client_share);
+  auto* idle = idle_connection_of_largest(now);
+  // Without this a client whose connections are all in use could keep newcomers out. A client that holds some already
+  // may not displace those of clients that hold fewer.
+  if (idle == nullptr && held == 0) idle = idle_connection_of_anyone(now);
+  return in_favour_of(idle, free == 0 ? Refusal::connection_limit : Refusal::client_share);
 }
 
 void ClientTable::add_connection(ClientConnection& connection, const ClientAddress& address, runtime::Time now) {
@@ -39,6 +47,7 @@ void ClientTable::add_connection(ClientConnection& connection, const ClientAddre
   connection.client_ = &client;
   connection.listed_at_ = now;
   client.connections.push_back(connection);
+  by_activity_.push_back(connection);
   ++connections_;
   count_connections(client, client.facts.connections + 1);
   seen(client, now);
@@ -49,6 +58,7 @@ void ClientTable::remove_connection(ClientConnection& connection, runtime::Time 
   auto& client = *connection.client_;
   connection.client_ = nullptr;
   client.connections.erase(client.connections.iterator_to(connection));
+  by_activity_.erase(by_activity_.iterator_to(connection));
   --connections_;
   count_connections(client, client.facts.connections - 1);
   seen(client, now);
@@ -70,12 +80,14 @@ void ClientTable::list_anew(ClientConnection& connection, runtime::Time now) {
   connection.listed_at_ = now;
   auto& list = connection.client_->connections;
   list.splice(list.end(), list, list.iterator_to(connection));
+  by_activity_.splice(by_activity_.end(), by_activity_, by_activity_.iterator_to(connection));
 }
 
-/// The connection that was idle for the longest, within active_for; nullptr if none was idle for that long.
-ClientConnection* ClientTable::idle_connection_of(ClientRecord& client, runtime::Time now) {
-  for (std::size_t i = 0; i < std::min<std::size_t>(client.connections.size(), max_connections_looked_at); ++i) {
-    auto& first = client.connections.front();
+/// The first connection of the list that was idle for at least active_for; nullptr if none of the first `most` was.
+template <typename List>
+ClientConnection* ClientTable::first_idle(List& connections, std::size_t most, runtime::Time now) {
+  for (std::size_t i = 0; i < std::min<std::size_t>(connections.size(), most); ++i) {
+    auto& first = connections.front();
     // All others were active later.
     if (now - first.listed_at_ < active_for) return nullptr;
     const auto since = first.idle_since();
@@ -85,8 +97,13 @@ ClientConnection* ClientTable::idle_connection_of(ClientRecord& client, runtime:
   return nullptr;
 }
 
+/// The connection that was idle for the longest, within active_for; nullptr if none was idle for that long.
+ClientConnection* ClientTable::idle_connection_of(ClientRecord& client, runtime::Time now) {
+  return first_idle(client.connections, max_connections_looked_at, now);
+}
+
 /// The idle connection of the client with the most connections, or nullptr if it has none.
-ClientConnection* ClientTable::idle_connection(runtime::Time now) {
+ClientConnection* ClientTable::idle_connection_of_largest(runtime::Time now) {
   if (most_connections_ == 0) return nullptr;
   auto& clients = by_connections_[most_connections_ - 1];
   for (std::size_t i = 0; i < std::min<std::size_t>(clients.size(), max_clients_looked_at); ++i) {
@@ -94,6 +111,12 @@ ClientConnection* ClientTable::idle_connection(runtime::Time now) {
     clients.splice(clients.end(), clients, clients.begin());
   }
   return nullptr;
+}
+
+/// The connection of any client that was idle for the longest, within active_for; nullptr if none of those looked at
+/// was idle for that long.
+ClientConnection* ClientTable::idle_connection_of_anyone(runtime::Time now) {
+  return first_idle(by_activity_, max_connections_looked_at_of_all, now);
 }
 
 ClientRecord& ClientTable::record_of(const ClientAddress& address, Transport transport, runtime::Time now) {
@@ -126,17 +149,25 @@ void ClientTable::seen(ClientRecord& client, runtime::Time now) {
                    : client.facts.connections + client.facts.in_flight > 0 ? Use::held
                    : client.proven                                         ? Use::quiet
                                                                            : Use::quiet_unproven;
-  // All bans last equally long, so that this list is in the order in which they began.
   if (use == client.use && (use == Use::held || use == Use::banned)) return;
   if (auto* const list = list_of(client.use)) list->erase(ByUseList::s_iterator_to(client));
   client.use = use;
   auto* const list = list_of(use);
   if (list == nullptr) return;
+  if (use == Use::banned) return list_by_ban_end(client);
   list->push_back(client);
-  if (use == Use::banned || list->size() <= max_quiet) return;
+  if (list->size() <= max_quiet) return;
   auto& forgotten = list->front();
   list->pop_front();
   records_.erase(ClientAddress(forgotten.facts.address));
+}
+
+/// A reload may have changed the length of bans, so that a later ban may end before an earlier one. The search takes at
+/// most max_banned steps, and none while the length stays the same.
+void ClientTable::list_by_ban_end(ClientRecord& client) {
+  auto next = banned_.end();
+  while (next != banned_.begin() && *std::prev(next)->facts.banned_until > *client.facts.banned_until) --next;
+  banned_.insert(next, client);
 }
 
 bool ClientTable::may_go_on(const ClientConnection& connection, std::size_t in_flight) const {

@@ -27,6 +27,8 @@ struct ClientRecord;
 namespace hook {
 using ByActivity = boost::intrusive::list_base_hook<boost::intrusive::tag<struct ActivityTag>,
                                                     boost::intrusive::link_mode<boost::intrusive::normal_link>>;
+using ByActivityOfAll = boost::intrusive::list_base_hook<boost::intrusive::tag<struct ActivityOfAllTag>,
+                                                         boost::intrusive::link_mode<boost::intrusive::normal_link>>;
 using ByConnections = boost::intrusive::list_base_hook<boost::intrusive::tag<struct ConnectionsTag>,
                                                        boost::intrusive::link_mode<boost::intrusive::normal_link>>;
 using ByUse = boost::intrusive::list_base_hook<boost::intrusive::tag<struct UseTag>,
@@ -36,7 +38,7 @@ using List = boost::intrusive::list<T, boost::intrusive::base_hook<Hook>, boost:
 }  // namespace hook
 
 /// A TCP connection as the table sees it.
-class ClientConnection : public hook::ByActivity {
+class ClientConnection : public hook::ByActivity, public hook::ByActivityOfAll {
  public:
   ClientConnection() = default;
   ClientConnection(const ClientConnection&) = delete;
@@ -90,7 +92,8 @@ struct ClientRecord : hook::ByConnections, hook::ByUse {
 /// The clients of one shard. Records of clients that hold a connection or a query in flight, or that are banned, are
 /// never forgotten. A limited number of other records is kept, and the one that was quiet for the longest is forgotten
 /// first. Clients of which only datagrams were seen have their own limit, so that forged addresses displace nobody
-/// else. All operations take constant time.
+/// else. All operations take constant time, but for a search among 256 connections where a newcomer finds no room, and
+/// one among the present bans where a later ban ends before an earlier one.
 class ClientTable {
  public:
   struct Limits {
@@ -103,7 +106,7 @@ class ClientTable {
   /// The most records of clients that hold nothing; one such limit each for clients that have completed a TCP
   /// handshake and for those that have not.
   static constexpr std::size_t max_quiet = 1024;
-  /// The most bans at once. One more ends the oldest.
+  /// The most bans at once. One more ends the one that ends next.
   static constexpr std::size_t max_banned = 1024;
   /// A client holds at most this many times what is still free. Alone it gets three quarters, which leaves room for
   /// others.
@@ -160,7 +163,7 @@ class ClientTable {
   /// When the next ban ends, or nullopt if there is none.
   [[nodiscard]] std::optional<runtime::Time> next_ban_end() const;
 
-  /// Sets what leads to a ban from now on.
+  /// Sets what leads to a ban from now on, and how long such a ban lasts. Present bans end when they would have ended.
   void configure(std::uint32_t ban_after, runtime::Duration ban_for) {
     limits_.ban_after = ban_after;
     limits_.ban_for = ban_for;
@@ -185,7 +188,11 @@ class ClientTable {
   void count_connections(ClientRecord& client, std::uint32_t count);
   void list_anew(ClientConnection& connection, runtime::Time now);
   [[nodiscard]] ClientConnection* idle_connection_of(ClientRecord& client, runtime::Time now);
-  [[nodiscard]] ClientConnection* idle_connection(runtime::Time now);
+  [[nodiscard]] ClientConnection* idle_connection_of_largest(runtime::Time now);
+  [[nodiscard]] ClientConnection* idle_connection_of_anyone(runtime::Time now);
+  template <typename List>
+  [[nodiscard]] ClientConnection* first_idle(List& connections, std::size_t most, runtime::Time now);
+  void list_by_ban_end(ClientRecord& client);
 
   Limits limits_;
   std::unordered_map<ClientAddress, ClientRecord, HashAddress> records_;
@@ -195,7 +202,8 @@ class ClientTable {
   // Clients by their number of connections, from 1 on. The deque grows up to the largest number ever, and its lists
   // never move.
   std::deque<ByConnectionsList> by_connections_;
-  std::size_t most_connections_ = 0;  // of any one client
+  hook::List<ClientConnection, hook::ByActivityOfAll> by_activity_;  // the one that was quiet for the longest comes first
+  std::size_t most_connections_ = 0;                                 // of any one client
   std::size_t connections_ = 0;
   std::size_t in_flight_ = 0;
 };

@@ -174,6 +174,36 @@ TEST_F(ClientTableTest, ASearchAmongConnectionsInUseEndsAndGoesOnNextTime) {
   EXPECT_EQ(wide.connections(), 0U);
 }
 
+TEST_F(ClientTableTest, WhereTheLargestHasNoIdleConnectionThatOfAnyoneMakesRoomForANewcomer) {
+  for (int i = 0; i < 12; ++i) connect(1).idle.reset();
+  for (std::uint32_t n = 2; n < 6; ++n) connect(n);
+  now += 2s;
+  EXPECT_EQ(table.judge_connection(address_of(1), now).refusal, Refusal::connection_limit);
+  EXPECT_EQ(table.judge_connection(address_of(2), now).refusal, Refusal::connection_limit) << "it holds one already";
+  for (std::uint32_t n = 6; n < 10; ++n) {
+    const auto arrival = table.judge_connection(address_of(n), now);
+    ASSERT_EQ(arrival.in_favour, &connections[n + 6]) << "the one that was idle for the longest";
+    table.remove_connection(*arrival.in_favour, now);
+    connect(n);
+  }
+  EXPECT_EQ(table.judge_connection(address_of(10), now).refusal, Refusal::connection_limit) << "active a moment ago";
+}
+
+TEST_F(ClientTableTest, ASearchAmongAllConnectionsEndsAndGoesOnNextTime) {
+  ClientTable wide({.connections = 1000, .connections_per_client = 1000, .in_flight = 16}, 7);
+  for (int i = 0; i < 1000; ++i) {
+    auto& connection = connections.emplace_back();
+    connection.idle.reset();
+    wide.add_connection(connection, address_of(i < 999 ? 1 : 2), now);
+  }
+  connections.back().idle = now;
+  now += 2s;
+  int searches = 1;
+  while (wide.judge_connection(address_of(3), now).in_favour == nullptr) ++searches;
+  EXPECT_EQ(searches, 4) << "of 256 connections each";
+  for (auto& connection : connections) wide.remove_connection(connection, now);
+}
+
 class OneConnectionEach : public ClientTableTest {
  protected:
   OneConnectionEach() : ClientTableTest({.connections = 16, .connections_per_client = 2, .in_flight = 16}) {}
@@ -183,8 +213,8 @@ TEST_F(OneConnectionEach, ThoseWhoHoldTheSameTakeTurns) {
   for (std::uint32_t n = 0; n < 16; ++n) connect(n);
   now += 2s;
   for (std::size_t i = 0; i < 8; ++i) connections[i].idle.reset();
-  EXPECT_EQ(table.judge_connection(address_of(99), now).refusal, Refusal::connection_limit) << "of eight looked at";
-  EXPECT_EQ(table.judge_connection(address_of(99), now).in_favour, &connections[8]);
+  EXPECT_EQ(table.judge_connection(address_of(0), now).refusal, Refusal::connection_limit) << "of eight looked at";
+  EXPECT_EQ(table.judge_connection(address_of(0), now).in_favour, &connections[8]);
 }
 
 TEST_F(OneConnectionEach, AtAClientsOwnLimitItsOwnConnectionMakesRoom) {
@@ -286,6 +316,28 @@ TEST_F(Bans, AreBoundedAndNotForgottenBefore) {
   EXPECT_EQ(table.end_ban(now), nullptr);
   for (std::uint32_t n = 100'000; n < 110'000; ++n) static_cast<void>(invalid(n, Transport::tcp));
   EXPECT_EQ(table.banned(), many);
+}
+
+TEST_F(Bans, EachEndsAtItsOwnTimeThoughAReloadChangesTheLength) {
+  const auto ban = [&](std::uint32_t n, runtime::Duration length) {
+    table.configure(1, length);
+    EXPECT_TRUE(invalid(n, Transport::tcp));
+  };
+  ban(1, 24h);
+  ban(2, 2s);
+  ban(3, 10s);
+  ban(4, 2s);
+  const auto ended_after = [&](runtime::Duration length) {
+    EXPECT_EQ(table.next_ban_end(), start_time + length);
+    EXPECT_EQ(table.end_ban(start_time + length - 1ns), nullptr);
+    const auto* const ended = table.end_ban(start_time + length);
+    return ended == nullptr ? ClientAddress{} : ended->facts.address;
+  };
+  EXPECT_EQ(ended_after(2s), address_of(2));
+  EXPECT_EQ(ended_after(2s), address_of(4));
+  EXPECT_EQ(ended_after(10s), address_of(3));
+  EXPECT_EQ(ended_after(24h), address_of(1));
+  EXPECT_EQ(table.next_ban_end(), std::nullopt);
 }
 
 TEST_F(Bans, TheSnapshotSaysWhatIsKnown) {
