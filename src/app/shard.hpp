@@ -33,7 +33,7 @@ namespace pillion::app {
 struct SharedParts {
   /// Made after the TLS contexts, which are the largest part of the program's own memory.
   explicit SharedParts(const config::Config& config)
-      : memory(memory_limit(config)), limits(config.dns.max_connections) {}
+      : memory(memory_limit(config)), limits(config.dns.max_connections, config.threads) {}
 
   /// The bytes of one shard's cache.
   [[nodiscard]] std::size_t cache_size(const config::Config& config) const {

@@ -6,8 +6,8 @@
 namespace pillion::server {
 
 ClientAdmission::ClientAdmission(runtime::Schedule& schedule, runtime::Log& log, const ClientTable::Limits& limits,
-                                 std::uint64_t seed, DnsMetrics& metrics)
-    : schedule_(schedule), log_(log), metrics_(metrics), table_(limits, seed) {}
+                                 std::uint64_t seed, DnsMetrics& metrics, SharedLimits* process)
+    : schedule_(schedule), log_(log), metrics_(metrics), table_(limits, seed, process) {}
 
 bool ClientAdmission::admit_connection(const ClientAddress& address) {
   const auto arrival = table_.judge_connection(address, now());
@@ -104,7 +104,19 @@ void ClientAdmission::begin_ban(ClientRecord& client, const ClientConnection* sp
                                 {"seconds", length},
                                 {"suppressed", *suppressed}});
   }
-  // cut_off() removes a connection from the list.
+  cut_off(client, spared);
+  end_bans();
+}
+
+void ClientAdmission::adopt(const std::deque<Ban>& bans) {
+  for (const auto& ban : bans) {
+    if (auto* const client = table_.adopt(ban, now())) cut_off(*client, nullptr);
+    end_bans();
+  }
+}
+
+void ClientAdmission::cut_off(ClientRecord& client, const ClientConnection* spared) {
+  // ClientConnection::cut_off() removes a connection from the list.
   for (auto next = client.connections.begin(); next != client.connections.end();) {
     auto& connection = *next++;
     if (&connection == spared) continue;
@@ -112,11 +124,12 @@ void ClientAdmission::begin_ban(ClientRecord& client, const ClientConnection* sp
     ClientTable::count_refusal(client);
     connection.cut_off();
   }
-  end_bans();
 }
 
 void ClientAdmission::end_bans() {
   while (const auto* const client = table_.end_ban(now())) {
+    // One line for a ban, and one of each other shard that dropped something.
+    if (client->banned_elsewhere && client->dropped_by_ban == 0) continue;
     if (const auto suppressed = ban_end_lines_.admit(now())) {
       log_.info("ban ended", {{"client", to_string(client->facts.address)},
                               {"dropped", client->dropped_by_ban},
@@ -133,7 +146,7 @@ void ClientAdmission::expired(runtime::Time /*now*/) {
 
 void ClientAdmission::update_gauges() {
   metrics_.clients_tracked.set(static_cast<double>(table_.size()));
-  metrics_.clients_banned.set(static_cast<double>(table_.banned()));
+  metrics_.clients_banned.set(static_cast<double>(table_.banned_here()));
 }
 
 }  // namespace pillion::server

@@ -2,6 +2,7 @@
 // Carries out the decisions of the client table, and counts and logs them.
 
 #include <cstdint>
+#include <deque>
 #include <expected>
 
 #include "config/config.hpp"
@@ -19,9 +20,9 @@ class ClientAdmission final : runtime::Deadline {
   /// The log has at most one line for a client's invalid messages in this time.
   static constexpr std::chrono::seconds log_interval{10};
 
-  /// `seed` must be unpredictable.
+  /// As ClientTable of `seed` and `process`.
   ClientAdmission(runtime::Schedule& schedule, runtime::Log& log, const ClientTable::Limits& limits, std::uint64_t seed,
-                  DnsMetrics& metrics);
+                  DnsMetrics& metrics, SharedLimits* process = nullptr);
 
   /// Applies the settings from now on. Present bans continue.
   void configure(const config::Clients& settings) { table_.configure(settings.ban_after, settings.ban_for); }
@@ -47,6 +48,10 @@ class ClientAdmission final : runtime::Deadline {
   /// `connection`, over which the message came; it is nullptr for a datagram.
   void count_invalid(dns::QueryError error, const ClientConnection* connection, const ClientAddress& address);
 
+  /// Applies bans that other shards have begun, and closes the connections of these clients. Bans that are known or
+  /// over change nothing.
+  void adopt(const std::deque<Ban>& bans);
+
   [[nodiscard]] const ClientTable& table() const { return table_; }
 
  private:
@@ -57,6 +62,7 @@ class ClientAdmission final : runtime::Deadline {
   void count_refusal(ClientRecord& client, Refusal refusal);
   void log_invalid(ClientRecord& client, dns::QueryError error, Transport transport);
   void begin_ban(ClientRecord& client, const ClientConnection* spared);
+  static void cut_off(ClientRecord& client, const ClientConnection* spared);
   void end_bans();
   void update_gauges();
 

@@ -23,19 +23,25 @@ std::size_t room(std::size_t limit, std::size_t used) {
 
 ClientTable::Arrival ClientTable::judge_connection(const ClientAddress& address, runtime::Time now) {
   const auto found = records_.find(address);
-  const auto held = found == records_.end() ? 0 : found->second.facts.connections;
+  const std::size_t held_here = found == records_.end() ? 0 : found->second.facts.connections;
+  const auto held = process_ == nullptr ? held_here : process_->clients.connections(address);
   if (found != records_.end() && found->second.facts.banned_until)
     return {.refusal = Refusal::banned, .in_favour = nullptr};
   const auto in_favour_of = [](ClientConnection* idle, Refusal otherwise) {
     return idle != nullptr ? Arrival{.refusal = std::nullopt, .in_favour = idle}
                            : Arrival{.refusal = otherwise, .in_favour = nullptr};
   };
+  const auto own_idle = [&] { return held_here == 0 ? nullptr : idle_connection_of(found->second, now); };
   if (held > 0 && held >= limits_.connections_per_client)
-    return in_favour_of(idle_connection_of(found->second, now), Refusal::client_limit);
-  const auto free = room(limits_.connections, connections_);
+    return in_favour_of(own_idle(), Refusal::client_limit);
+  const auto room_here = room(limits_.connections, connections_);
+  const auto room_of_all = process_ == nullptr ? room_here : process_->connections.room();
+  const auto free = std::min(room_here, room_of_all);
   // A client on a loopback address is a container of this pod, and there is nobody else to leave room for.
-  if (held < share * free || (free > 0 && is_loopback(address))) return {};
+  if ((held_here < share * room_here && held < share * room_of_all) || (free > 0 && is_loopback(address))) return {};
   auto* idle = idle_connection_of_largest(now);
+  // The client with the most connections on this shard may have fewer than this one has on all.
+  if (idle != nullptr && connections_of(*idle->client()) < held) idle = own_idle();
   // Without this a client whose connections are all in use could keep newcomers out. A client that holds some already
   // may not displace those of clients that hold fewer.
   if (idle == nullptr && held == 0) idle = idle_connection_of_anyone(now);
@@ -49,6 +55,7 @@ void ClientTable::add_connection(ClientConnection& connection, const ClientAddre
   client.connections.push_back(connection);
   by_activity_.push_back(connection);
   ++connections_;
+  if (process_ != nullptr) process_->clients.add_connection(address);
   count_connections(client, client.facts.connections + 1);
   seen(client, now);
 }
@@ -60,6 +67,7 @@ void ClientTable::remove_connection(ClientConnection& connection, runtime::Time 
   client.connections.erase(client.connections.iterator_to(connection));
   by_activity_.erase(by_activity_.iterator_to(connection));
   --connections_;
+  if (process_ != nullptr) process_->clients.remove_connection(client.facts.address);
   count_connections(client, client.facts.connections - 1);
   seen(client, now);
 }
@@ -170,14 +178,27 @@ void ClientTable::list_by_ban_end(ClientRecord& client) {
   banned_.insert(next, client);
 }
 
+/// Connections of the client on all shards.
+std::size_t ClientTable::connections_of(const ClientRecord& client) const {
+  return process_ == nullptr ? client.facts.connections : process_->clients.connections(client.facts.address);
+}
+
+/// The free places among the queries in flight: those of this shard, or its part of those of the process if that is
+/// less. 0 only if one of the two has none.
+std::size_t ClientTable::free_places() const {
+  const auto here = room(limits_.in_flight, in_flight_);
+  if (process_ == nullptr) return here;
+  return std::min(here, (process_->queries.room() + process_->shards - 1) / process_->shards);
+}
+
 bool ClientTable::may_go_on(const ClientConnection& connection, std::size_t in_flight) const {
   if (in_flight == 0 || connection.client_ == nullptr) return true;
-  const auto free = room(limits_.in_flight, in_flight_);
+  const auto free = free_places();
   return in_flight <= free / connection_share && connection.client_->facts.in_flight < connections_share * free;
 }
 
 std::optional<Refusal> ClientTable::take_place(ClientRecord& client, runtime::Time now) {
-  const auto free = room(limits_.in_flight, in_flight_);
+  const auto free = free_places();
   if (client.facts.in_flight >= share * free) return free == 0 ? Refusal::in_flight_limit : Refusal::client_share;
   ++in_flight_;
   ++client.facts.in_flight;
@@ -197,18 +218,40 @@ bool ClientTable::count_invalid(ClientRecord& client, dns::QueryError error, Tra
   ++client.unreported;
   if (transport != Transport::tcp) return false;
   client.invalid_over_tcp.add(now);
-  const bool enough = limits_.ban_after > 0 && client.invalid_over_tcp.count(now) >= limits_.ban_after;
-  if (!enough || client.facts.banned_until || is_loopback(client.facts.address)) return false;
-  ban(client, now);
+  if (!is_one_too_many(client, now)) return false;
+  client.banned_elsewhere = false;
+  ban(client, now + limits_.ban_for, now);
+  if (process_ != nullptr) {
+    process_->clients.forget_invalid(client.facts.address);
+    process_->clients.spread({.address = client.facts.address, .until = *client.facts.banned_until});
+  }
   return true;
 }
 
-void ClientTable::ban(ClientRecord& client, runtime::Time now) {
-  client.facts.banned_until = now + limits_.ban_for;
+/// True if the invalid message over TCP that was just counted leads to a ban.
+bool ClientTable::is_one_too_many(ClientRecord& client, runtime::Time now) {
+  const auto& facts = client.facts;
+  if (limits_.ban_after == 0 || facts.banned_until || is_loopback(facts.address)) return false;
+  const auto count = process_ == nullptr ? client.invalid_over_tcp.count(now)
+                                         : process_->clients.count_invalid(facts.address, now);
+  return count >= limits_.ban_after;
+}
+
+void ClientTable::ban(ClientRecord& client, runtime::Time until, runtime::Time now) {
+  client.facts.banned_until = until;
   client.dropped_by_ban = 0;
   // After the ban, the next one needs as many messages again.
   client.invalid_over_tcp.clear();
   seen(client, now);
+}
+
+ClientRecord* ClientTable::adopt(const Ban& begun, runtime::Time now) {
+  if (begun.until <= now || find_banned(begun.address) != nullptr) return nullptr;
+  auto& client = record_of(begun.address, Transport::tcp, now);
+  client.banned_elsewhere = true;
+  ++banned_elsewhere_;
+  ban(client, begun.until, now);
+  return &client;
 }
 
 ClientRecord* ClientTable::find_banned(const ClientAddress& address) {
@@ -222,6 +265,7 @@ ClientRecord* ClientTable::end_ban(runtime::Time now) {
   auto& first = banned_.front();
   if (*first.facts.banned_until > now && banned_.size() <= max_banned) return nullptr;
   first.facts.banned_until.reset();
+  if (first.banned_elsewhere) --banned_elsewhere_;
   seen(first, now);
   return &first;
 }

@@ -17,6 +17,7 @@
 #include "server/client_address.hpp"
 #include "server/client_transport.hpp"
 #include "server/refusal.hpp"
+#include "server/shared_limits.hpp"
 #include "server/sliding_minute.hpp"
 
 namespace pillion::server {
@@ -82,7 +83,8 @@ struct ClientRecord : hook::ByConnections, hook::ByUse {
   hook::List<ClientConnection, hook::ByActivity> connections;  ///< the one that was quiet for the longest comes first
   /// The list that the record is in.
   enum class Use : std::uint8_t { held, quiet, quiet_unproven, banned } use = Use::held;
-  bool proven = false;  ///< True if the client has completed a TCP handshake, so that its address is not forged
+  bool banned_elsewhere = false;  ///< True if another shard began the present or last ban
+  bool proven = false;            ///< True if the client has completed a TCP handshake, so that its address is not forged
   // Notes for the log; the code that writes the log sets them.
   std::uint64_t dropped_by_ban = 0;  ///< connections and datagrams dropped in the present ban
   std::uint64_t unreported = 0;      ///< invalid messages since the last log line about this client
@@ -98,6 +100,7 @@ class ClientTable {
  public:
   struct Limits {
     std::size_t connections = 4096;
+    /// Of all shards. Shards that accept connections of one client at the same moment may exceed it by one each.
     std::size_t connections_per_client = 1024;
     std::size_t in_flight = 16'384;
     std::uint32_t ban_after = 0;  ///< invalid messages over TCP in a minute; 0: no bans
@@ -109,7 +112,8 @@ class ClientTable {
   /// The most bans at once. One more ends the one that ends next.
   static constexpr std::size_t max_banned = 1024;
   /// A client holds at most this many times what is still free. Alone it gets three quarters, which leaves room for
-  /// others.
+  /// others. Its connections are counted for all shards. Of the free places among the queries in flight, each shard
+  /// looks at its equal part, so that a query needs no lock.
   static constexpr std::size_t share = 3;
   /// A connection that holds more than this part of what is still free is not read from. All connections of a client
   /// together may hold `connections_share` times as much. That is less than the client may hold, so that its datagrams
@@ -120,8 +124,9 @@ class ClientTable {
   /// connection is moved to the end of its list.
   static constexpr std::chrono::seconds active_for{1};
 
-  /// `seed` must be unpredictable.
-  ClientTable(const Limits& limits, std::uint64_t seed) : limits_(limits), records_(0, HashAddress{seed}) {}
+  /// `seed` must be unpredictable. `process` has what all shards count together, or is nullptr if there is one shard.
+  ClientTable(const Limits& limits, std::uint64_t seed, SharedLimits* process = nullptr)
+      : limits_(limits), process_(process), records_(0, HashAddress{seed}) {}
   ClientTable(const ClientTable&) = delete;
   ClientTable& operator=(const ClientTable&) = delete;
 
@@ -153,6 +158,9 @@ class ClientTable {
   /// Counts an invalid message. True if the client was banned for it. Only messages over TCP lead to a ban, since the
   /// sender of a datagram may be forged. A loopback address is never banned, since all containers of a pod share it.
   [[nodiscard]] bool count_invalid(ClientRecord& client, dns::QueryError error, Transport transport, runtime::Time now);
+  /// Begins a ban that another shard has begun. Returns the client's record; nullptr if the ban is over or the client
+  /// is banned already.
+  [[nodiscard]] ClientRecord* adopt(const Ban& ban, runtime::Time now);
   /// Counts a refusal.
   static void count_refusal(ClientRecord& client) { ++client.facts.refused; }
   /// The client's record if it is banned, else nullptr.
@@ -171,6 +179,8 @@ class ClientTable {
   [[nodiscard]] const Limits& limits() const { return limits_; }
   [[nodiscard]] std::size_t size() const { return records_.size(); }
   [[nodiscard]] std::size_t banned() const { return banned_.size(); }
+  /// The present bans that no other shard has begun, so that the sum over the shards counts each once.
+  [[nodiscard]] std::size_t banned_here() const { return banned_.size() - banned_elsewhere_; }
   [[nodiscard]] std::size_t connections() const { return connections_; }
   [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
   /// The client's record, or nullptr if the client is unknown.
@@ -184,7 +194,10 @@ class ClientTable {
 
   [[nodiscard]] ByUseList* list_of(ClientRecord::Use use);
   void seen(ClientRecord& client, runtime::Time now);
-  void ban(ClientRecord& client, runtime::Time now);
+  void ban(ClientRecord& client, runtime::Time until, runtime::Time now);
+  [[nodiscard]] std::size_t connections_of(const ClientRecord& client) const;
+  [[nodiscard]] std::size_t free_places() const;
+  [[nodiscard]] bool is_one_too_many(ClientRecord& client, runtime::Time now);
   void count_connections(ClientRecord& client, std::uint32_t count);
   void list_anew(ClientConnection& connection, runtime::Time now);
   [[nodiscard]] ClientConnection* idle_connection_of(ClientRecord& client, runtime::Time now);
@@ -195,6 +208,7 @@ class ClientTable {
   void list_by_ban_end(ClientRecord& client);
 
   Limits limits_;
+  SharedLimits* process_;
   std::unordered_map<ClientAddress, ClientRecord, HashAddress> records_;
   ByUseList quiet_;  // the one that was quiet for the longest comes first
   ByUseList quiet_unproven_;
@@ -204,6 +218,7 @@ class ClientTable {
   std::deque<ByConnectionsList> by_connections_;
   hook::List<ClientConnection, hook::ByActivityOfAll> by_activity_;  // the one that was quiet for the longest comes first
   std::size_t most_connections_ = 0;                                 // of any one client
+  std::size_t banned_elsewhere_ = 0;
   std::size_t connections_ = 0;
   std::size_t in_flight_ = 0;
 };

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/asio/post.hpp>
+
 namespace pillion::server {
 namespace {
 
@@ -21,13 +23,24 @@ ClientTable::Limits limits_of(const config::Config& settings, const runtime::Mem
 DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings, SharedLimits& limits,
                      resolve::Resolver& resolver, runtime::MemoryShares& memory, DnsMetrics& metrics)
     : loop_(loop),
-      admission_(loop, loop.log(), limits_of(settings, memory), loop.random().u64(), metrics),
+      process_(limits),
+      admission_(loop, loop.log(), limits_of(settings, memory), loop.random().u64(), metrics,
+                 limits.shards > 1 ? &limits : nullptr),
       handler_(loop, settings.dns, limits, resolver, admission_, memory, metrics),
       memory_(loop, memory) {
   const auto own = limits_of(settings, memory);
   metrics.connections_limit.set(static_cast<double>(own.connections));
   metrics.in_flight_limit.set(static_cast<double>(own.in_flight));
   handler_.recent().resize(settings.admin.recent);
+  process_.clients.add_listener(*this);
+}
+
+/// Wakes the shard's thread, which takes the bans that other shards have begun.
+void DnsServer::bans_wait() {
+  boost::asio::post(loop_.io(), [this] {
+    loop_.clock().refresh();
+    loop_.contain("ban", [this] { admission_.adopt(process_.clients.take_bans(*this)); }, [] {});
+  });
 }
 
 template <typename Action>

@@ -11,11 +11,14 @@
 
 namespace pillion::server {
 
-class DnsServer final : runtime::Deadline {
+class DnsServer final : runtime::Deadline, BanListener {
  public:
   /// The references must outlive this.
   DnsServer(runtime::Loop& loop, const config::Config& settings, SharedLimits& limits, resolve::Resolver& resolver,
             runtime::MemoryShares& memory, DnsMetrics& metrics);
+  DnsServer(const DnsServer&) = delete;
+  DnsServer& operator=(const DnsServer&) = delete;
+  ~DnsServer() override { process_.clients.remove_listener(*this); }
 
   /// Applies the settings from now on, except the addresses and the limits of the process.
   void configure(const config::Config& settings);
@@ -74,12 +77,14 @@ class DnsServer final : runtime::Deadline {
   static void start(Listeners& listeners);
   void stop_unused();
   void expired(runtime::Time now) override;
+  void bans_wait() override;
   template <typename Action>
   void for_each(Action action);
   template <typename Predicate>
   [[nodiscard]] bool any_of(Predicate predicate) const;
 
   runtime::Loop& loop_;
+  SharedLimits& process_;
   SessionLimits limits_;
   ClientAdmission admission_;
   QueryHandler handler_;

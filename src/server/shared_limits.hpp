@@ -1,9 +1,12 @@
 #pragma once
 // Limits of the whole process, which its shards share.
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <utility>
+
+#include "server/shared_clients.hpp"
 
 namespace pillion::server {
 
@@ -24,6 +27,8 @@ class SharedLimit {
   void give_back() { taken_.fetch_sub(1, std::memory_order_relaxed); }
   [[nodiscard]] std::size_t limit() const { return limit_; }
   [[nodiscard]] std::size_t taken() const { return taken_.load(std::memory_order_relaxed); }
+  /// Places that are left. Other threads may take them at any moment.
+  [[nodiscard]] std::size_t room() const { return limit_ - std::min(limit_, taken()); }
 
  private:
   const std::size_t limit_;
@@ -53,10 +58,13 @@ struct SharedLimits {
   /// The most queries that wait for an answer. Further ones are refused with an Extended DNS Error.
   static constexpr std::size_t max_in_flight = 16'384;
 
-  explicit SharedLimits(std::size_t max_connections) : connections(max_connections) {}
+  explicit SharedLimits(std::size_t max_connections, std::size_t shard_count = 1)
+      : shards(shard_count), connections(max_connections) {}
 
+  const std::size_t shards;
   SharedLimit connections;  ///< TCP connections of clients
   SharedLimit queries{max_in_flight};
+  SharedClients clients;  ///< unused by a single shard, whose ClientTable knows all of it
 };
 
 }  // namespace pillion::server

@@ -179,13 +179,22 @@ def test_of_loopback_addresses_none_is_banned(tmp_path, server, verified):
 OURS, BAD, GOOD = "10.77.0.1", "10.77.0.2", "10.77.0.3"
 
 
+NEWCOMERS = [f"10.77.1.{number}" for number in range(1, 11)]
+
+
 @pytest.fixture
-def banning(tmp_path, certificate, verified):
-    """A Pillion on 10.77.0.1 that bans a client for three seconds after five invalid messages. The network has client addresses other than
-    loopback."""
+def network():
+    """Client addresses other than loopback."""
     if namespace.impossible():
         pytest.skip(namespace.impossible())
-    with namespace.network_with(OURS, BAD, GOOD), DotServer(certificate) as server, \
+    with namespace.network_with(OURS, BAD, GOOD, *NEWCOMERS):
+        yield
+
+
+@pytest.fixture
+def banning(tmp_path, network, certificate, verified):
+    """A Pillion on 10.77.0.1 that bans a client for three seconds after five invalid messages."""
+    with DotServer(certificate) as server, \
             pillion.running(tmp_path, verified(server), host=OURS, clients={"ban_after": 5, "ban_for": "3s"}) as proxy:
         yield proxy
 
@@ -241,3 +250,35 @@ def test_datagrams_alone_never_ban(banning):
     metrics = proxy.metrics()
     assert metrics.sum("client_bans_total") == metrics.sum("clients_banned") == 0
     assert metrics.sum("dns_rejected_total", reason="short_header") == 204
+
+
+def test_a_ban_holds_on_all_threads(tmp_path, network, certificate, verified):
+    with DotServer(certificate) as server, contextlib.ExitStack() as stack, \
+            pillion.running(tmp_path, verified(server), host=OURS, threads=4, clients={"ban_after": 5, "ban_for": "1h"}) as proxy:
+        # The kernel spreads them over the threads.
+        standing = [stack.enter_context(TcpClient(proxy.port, OURS, source=BAD)) for _ in range(20)]
+        datagrams = [stack.enter_context(udp_socket(proxy.port, OURS, source=BAD)) for _ in range(20)]
+        assert all(rcode(client.ask(make_query("standing.example."))) == "NOERROR" for client in standing)
+        for _ in range(5):
+            ask_tcp_rubbish(proxy, BAD)
+        assert all(client.receive() is None for client in standing)
+        assert not any(answered(proxy, BAD) for _ in range(20))
+        for client in datagrams:
+            client.send(make_query("dropped.example.").to_wire())
+        proxy.wait_metric("dns_rejected_total", 60, reason="banned")
+        assert all(answered(proxy, GOOD) for _ in range(20))
+        metrics = proxy.metrics()
+        assert metrics.sum("clients_banned") == metrics.sum("client_bans_total") == 1
+        assert sum(line["msg"] == "client banned" for line in proxy.log()) == 1
+
+
+def test_one_address_cannot_take_the_connections_of_all_threads(tmp_path, network, certificate, verified, clients):
+    with DotServer(certificate) as server, \
+            pillion.running(tmp_path, verified(server), host=OURS, threads=4, dns={"max_connections": 40}) as proxy:
+        for _ in range(60):
+            clients.append(TcpClient(proxy.port, OURS, source=BAD))
+        # What was refused and what is held are counted while the kernel's handshakes wait to be accepted.
+        proxy.process.wait_for(lambda: proxy.metrics().sum("client_connections") + proxy.metrics().sum("dns_rejected_total", reason="client_share") >= 60,
+                               "all were judged")
+        assert proxy.metrics().sum("client_connections") <= 31, "three quarters, and one more where two threads accept at the same moment"
+        assert all(answered(proxy, newcomer) for newcomer in NEWCOMERS)
