@@ -13,6 +13,7 @@
 #include <openssl/crypto.h>
 
 #include "app/bind_addresses.hpp"
+#include "app/stop_signals.hpp"
 #include "app/supervised_worker.hpp"
 #include "runtime/build_info.hpp"
 #include "upstream/metric_table.hpp"
@@ -220,14 +221,7 @@ http::HealthReport App::health(http::HealthProbe probe) const {
 void App::run() {
   started_ = runtime::Clock::now();
   shards_running_ = shards_.size();
-  sigset_t listened_to;
-  sigemptyset(&listened_to);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-    signals_.add(number);
-    sigaddset(&listened_to, number);
-  }
-  // The supervisor starts its worker with these signals blocked. Other threads keep them blocked.
-  ::pthread_sigmask(SIG_UNBLOCK, &listened_to, nullptr);
+  for (const int number : stop_signals) signals_.add(number);
   await_signal();
   for (const auto& shard : shards_) shard->start();
   log_start();
@@ -240,7 +234,11 @@ void App::run() {
     for (std::size_t i = 1; i <= threads_.size(); ++i) shards_[i]->drain({}, [](std::uint64_t) {});
     throw;
   }
-  shards_.front()->run();
+  {
+    // The destructor of signals_ gives each signal its default effect again, so they are blocked before it.
+    const StopSignalsUnblocked unblocked;
+    shards_.front()->run();
+  }
   // Stopped first, since its handlers use the reloader.
   if (http_) http_->stop();
   reloader_.reset();

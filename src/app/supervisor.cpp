@@ -21,6 +21,7 @@
 #include "app/relocated_data.hpp"
 #include "app/restart_policy.hpp"
 #include "app/socket_passing.hpp"
+#include "app/stop_signals.hpp"
 #include "app/supervised_worker.hpp"
 
 namespace pillion::app {
@@ -46,13 +47,6 @@ Program own_program() {
   int descriptor = ::open("/proc/self/exe", O_PATH | O_CLOEXEC);
   if (descriptor < 0) descriptor = ::open(path, O_PATH | O_CLOEXEC);
   return {.descriptor = descriptor, .path = path};
-}
-
-/// Signals for the worker. It is started with them blocked, so that none ends it before it handles them.
-constexpr std::array passed_signals = {SIGTERM, SIGINT, SIGHUP};
-
-void add_passed_signals(sigset_t& set) {
-  for (const int number : passed_signals) sigaddset(&set, number);
 }
 
 class Supervisor {
@@ -199,7 +193,8 @@ void Supervisor::become_worker() {
   for (const int other : {told_.channel, told_.outcome}) ::fcntl(other, F_SETFD, 0);
   ::setenv(handover_variable, to_text(told_).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
   auto mask = usual_mask_;
-  add_passed_signals(mask);
+  // None of them may end the worker before it handles them.
+  add_stop_signals(mask);
   ::pthread_sigmask(SIG_SETMASK, &mask, nullptr);
   ::execveat(program_.descriptor, "", argv_, environ, AT_EMPTY_PATH);
   ::execv(program_.path, argv_);
@@ -241,7 +236,7 @@ void supervise(char** argv) {
   std::signal(SIGCHLD, SIG_DFL);
   sigset_t awaited;
   sigemptyset(&awaited);
-  add_passed_signals(awaited);
+  add_stop_signals(awaited);
   for (const int number : {SIGCHLD, socket_signal()}) sigaddset(&awaited, number);
   sigset_t usual_mask;
   ::pthread_sigmask(SIG_BLOCK, &awaited, &usual_mask);
@@ -255,6 +250,8 @@ void supervise(char** argv) {
     Handover handover;
     handover.report = channel[1];
     ::setenv(handover_variable, to_text(handover).c_str(), 1);  // NOLINT(concurrency-mt-unsafe)
+    // A terminal sends its signals to this process too. The supervisor handles them once the sockets are bound.
+    add_stop_signals(usual_mask);
     ::pthread_sigmask(SIG_SETMASK, &usual_mask, nullptr);
     return;
   }

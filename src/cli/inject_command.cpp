@@ -31,7 +31,7 @@ std::string shown(const std::string& file) {
 
 /// Reads the file or standard input. The error names the file.
 std::expected<std::string, std::string> read(const std::string& file) {
-  auto text = config::read_file(file == "-" ? "/dev/stdin" : file, max_stream_size);
+  auto text = config::read_file_or_pipe(file == "-" ? "/dev/stdin" : file, max_stream_size);
   if (!text) return std::unexpected(shown(file) + ": cannot be read: " + text.error());
   if (text->size() > max_stream_size) return std::unexpected(shown(file) + ": is larger than 1 GiB");
   return text;

@@ -51,7 +51,7 @@ ServerToAsk running_server() {
 /// The error names the file.
 std::expected<config::ResolvConf, std::string> read_resolv_conf(const std::string& file) {
   constexpr std::size_t limit = std::size_t{64} << 10U;  // bytes
-  const auto text = config::read_file(file, limit);
+  const auto text = config::read_file_or_pipe(file, limit);
   if (!text) return std::unexpected(file + " cannot be read: " + text.error());
   return config::parse_resolv_conf(*text);
 }

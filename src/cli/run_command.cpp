@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "app/run.hpp"
+#include "app/stop_signals.hpp"
 #include "app/supervised_worker.hpp"
 #include "cli/exit_code.hpp"
 
@@ -25,6 +26,7 @@ RunCommand::RunCommand(CLI::App& app) : command_(*app.add_subcommand("run", "Run
 }
 
 int RunCommand::run(std::ostream& err) const {
+  app::block_stop_signals();
   auto handover = supervise_ ? app::take_handover() : std::nullopt;
   try {
     if (!handover) return app::run(config_.load(), config_.file());

@@ -1,30 +1,70 @@
 #include "config/read_file.hpp"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
-#include <fstream>
 #include <system_error>
 
-#include <time.h>
-
 namespace pillion::config {
+namespace {
 
-std::expected<std::string, std::string> read_file(const std::filesystem::path& file, std::size_t limit) {
-  const auto reason = [] { return std::unexpected(std::generic_category().message(errno)); };
-  errno = 0;
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream.is_open()) return reason();
+class OpenFile {
+ public:
+  OpenFile(const std::filesystem::path& file, int flags) : descriptor_(::open(file.c_str(), O_RDONLY | flags)) {}
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  ~OpenFile() {
+    if (is_open()) ::close(descriptor_);
+  }
+  [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
+  [[nodiscard]] int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+std::unexpected<std::string> system_reason(int error) {
+  return std::unexpected(std::generic_category().message(error));
+}
+
+/// Reads to the end of the file, but at most `limit` + 1 bytes.
+std::expected<std::string, std::string> read_descriptor(int descriptor, std::size_t limit) {
   // Reads in pieces, since a pipe has no size and `limit` may be far above the size.
   constexpr std::size_t piece = std::size_t{64} << 10U;
   std::string text;
-  while (stream && text.size() <= limit) {
+  while (text.size() <= limit) {
     const auto size = text.size();
     text.resize(size + std::min(piece, limit + 1 - size));
-    stream.read(text.data() + size, static_cast<std::streamsize>(text.size() - size));
-    text.resize(size + static_cast<std::size_t>(stream.gcount()));
+    const auto got = ::read(descriptor, text.data() + size, text.size() - size);
+    const int error = errno;
+    text.resize(size + static_cast<std::size_t>(std::max<ssize_t>(got, 0)));
+    if (got == 0) break;
+    if (got < 0 && error != EINTR) return system_reason(error);
   }
-  if (stream.bad()) return reason();
   return text;
+}
+
+}  // namespace
+
+std::expected<std::string, std::string> read_file(const std::filesystem::path& file, std::size_t limit) {
+  // Without O_NONBLOCK, open() waits for the writer of a FIFO.
+  const OpenFile opened(file, O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (!opened.is_open()) return system_reason(errno);
+  struct stat status{};
+  if (::fstat(opened.descriptor(), &status) != 0) return system_reason(errno);
+  if (S_ISDIR(status.st_mode)) return system_reason(EISDIR);
+  if (!S_ISREG(status.st_mode)) return std::unexpected("it is not a regular file");
+  return read_descriptor(opened.descriptor(), limit);
+}
+
+std::expected<std::string, std::string> read_file_or_pipe(const std::filesystem::path& file, std::size_t limit) {
+  const OpenFile opened(file, O_CLOEXEC);
+  if (!opened.is_open()) return system_reason(errno);
+  return read_descriptor(opened.descriptor(), limit);
 }
 
 std::chrono::system_clock::time_point file_time_now() {

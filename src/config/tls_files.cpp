@@ -16,6 +16,7 @@ namespace pillion::config {
 namespace {
 
 constexpr std::size_t max_ca_file_size = std::size_t{2} << 20U;  // Mozilla's list of authorities has 220 kB
+constexpr std::size_t max_client_file_size = std::size_t{1} << 20U;
 
 struct FreeInfos {
   void operator()(STACK_OF(X509_INFO) * infos) const { sk_X509_INFO_pop_free(infos, X509_INFO_free); }
@@ -24,6 +25,7 @@ struct FreeContext {
   void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
 };
 using Bio = std::unique_ptr<BIO, FreeBio>;
+using Certificate = std::unique_ptr<X509, FreeX509>;
 
 /// The reason of OpenSSL's oldest error. Clears OpenSSL's error queue.
 std::string take_openssl_reason() {
@@ -32,11 +34,39 @@ std::string take_openssl_reason() {
   return reason == nullptr ? "unknown error" : reason;
 }
 
+Bio open_text(const std::string& text) {
+  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
 /// Refuses when OpenSSL asks for a passphrase, which it would otherwise read from the terminal. `asked` points to a
 /// bool that becomes true, or is nullptr.
 int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*is_for_writing*/, void* asked) {
   if (asked != nullptr) *static_cast<bool*>(asked) = true;
   return -1;
+}
+
+/// Makes `context` send the certificate at the start of a PEM file's text, and those that follow it as its chain. False
+/// if OpenSSL cannot use one of them.
+bool use_chain(SSL_CTX* context, const std::string& text) {
+  const auto bio = open_text(text);
+  if (!bio) return false;
+  const Certificate own(PEM_read_bio_X509_AUX(bio.get(), nullptr, refuse_passphrase, nullptr));
+  if (!own || SSL_CTX_use_certificate(context, own.get()) != 1 || SSL_CTX_clear_chain_certs(context) != 1) return false;
+  while (Certificate next{PEM_read_bio_X509(bio.get(), nullptr, refuse_passphrase, nullptr)}) {
+    if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) return false;
+    static_cast<void>(next.release());  // the context owns it
+  }
+  if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) return false;
+  ERR_clear_error();  // only the end of the file
+  return true;
+}
+
+/// `asked` becomes true if the key has a passphrase.
+bool use_key(SSL_CTX* context, const std::string& text, bool& asked) {
+  const auto bio = open_text(text);
+  if (!bio) return false;
+  const std::unique_ptr<EVP_PKEY, FreeKey> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, &asked));
+  return key && SSL_CTX_use_PrivateKey(context, key.get()) == 1 && SSL_CTX_check_private_key(context) == 1;
 }
 
 std::string name_text(const X509_NAME* name) {
@@ -80,7 +110,7 @@ std::expected<std::vector<CaCertificate>, std::string> read_ca_file(const std::s
   if (!text) return fault("cannot be read: " + text.error());
   if (text->size() > max_ca_file_size) return fault("is longer than 2 MiB");
   ERR_clear_error();
-  const Bio bio(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
+  const auto bio = open_text(*text);
   const std::unique_ptr<STACK_OF(X509_INFO), FreeInfos> infos(
       bio ? PEM_X509_INFO_read_bio(bio.get(), nullptr, refuse_passphrase, nullptr) : nullptr);
   if (!infos) return fault("cannot be read: " + take_openssl_reason());
@@ -97,22 +127,27 @@ std::expected<std::vector<CaCertificate>, std::string> read_ca_file(const std::s
 
 std::expected<void, ClientFileFault> use_client_certificate(SSL_CTX* context, const std::string& cert,
                                                             const std::string& key) {
+  // OpenSSL does not open the files itself, since it would wait for the writer of a FIFO.
+  const auto cannot_be_read = [](std::string_view name, const std::string& file, const std::string& reason) {
+    return std::unexpected(ClientFileFault{name, in_quotes(file) + " cannot be read: " + reason});
+  };
+  const auto chain = read_file(cert, max_client_file_size);
+  if (!chain) return cannot_be_read("client_cert", cert, chain.error());
+  if (chain->size() > max_client_file_size) return cannot_be_read("client_cert", cert, "it is longer than 1 MiB");
+  const auto key_text = read_file(key, max_client_file_size);
+  if (!key_text) return cannot_be_read("client_key", key, key_text.error());
+  if (key_text->size() > max_client_file_size) return cannot_be_read("client_key", key, "it is longer than 1 MiB");
+
   bool asked = false;
-  SSL_CTX_set_default_passwd_cb(context, refuse_passphrase);
-  SSL_CTX_set_default_passwd_cb_userdata(context, &asked);
   const auto fault = [&](std::string_view name, const std::string& file, const std::string& problem) {
-    SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
     auto reason = take_openssl_reason();
     if (asked) reason = "it needs a passphrase, which Pillion has no way to ask for";
     return std::unexpected(ClientFileFault{name, in_quotes(file) + " " + problem + ": " + reason});
   };
   ERR_clear_error();
-  if (SSL_CTX_use_certificate_chain_file(context, cert.c_str()) != 1)
-    return fault("client_cert", cert, "cannot be used as a certificate");
-  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1 ||
-      SSL_CTX_check_private_key(context) != 1)
+  if (!use_chain(context, *chain)) return fault("client_cert", cert, "cannot be used as a certificate");
+  if (!use_key(context, *key_text, asked))
     return fault("client_key", key, "cannot be used as the key of " + in_quotes(cert));
-  SSL_CTX_set_default_passwd_cb_userdata(context, nullptr);
   return {};
 }
 

@@ -47,7 +47,7 @@ struct ClientFileFault {
 };
 
 /// Makes `context` send the client certificate in the file `cert`, with its chain, and use the key in the file `key`.
-/// A key with a passphrase is a fault, since nobody could enter it.
+/// Each file has at most 1 MiB. A key with a passphrase is a fault, since nobody could enter it.
 [[nodiscard]] std::expected<void, ClientFileFault> use_client_certificate(SSL_CTX* context, const std::string& cert,
                                                                           const std::string& key);
 /// Checks that the two files can be used, without changing a context.

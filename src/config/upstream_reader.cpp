@@ -1,14 +1,13 @@
 #include "config/upstream_reader.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <ranges>
 #include <system_error>
 
 #include "config/own_address.hpp"
+#include "config/read_file.hpp"
 #include "config/scalar.hpp"
 #include "config/tls_files.hpp"
 #include "config/tls_groups.hpp"
@@ -19,13 +18,12 @@ namespace {
 constexpr std::size_t max_ca_file_warnings = 20;
 constexpr std::string_view only_for_tls = "is only for `protocol: tls`; remove it, or change the protocol";
 
-/// Empty if this process can open the file now; else what is wrong.
+/// Empty if this process can read the file now; else what is wrong.
 std::string check_readable(const std::string& path) {
   std::error_code error;
   if (std::filesystem::is_directory(path, error)) return in_quotes(path) + " is a directory";
-  errno = 0;
-  if (std::ifstream(path).is_open()) return {};
-  return in_quotes(path) + " cannot be read: " + std::generic_category().message(errno);
+  const auto start = read_file(path, 0);
+  return start ? std::string{} : in_quotes(path) + " cannot be read: " + start.error();
 }
 
 std::string check_readable_or_empty(const std::string& path) {

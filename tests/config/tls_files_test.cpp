@@ -2,6 +2,9 @@
 
 #include "config/tls_files.hpp"
 
+#include <sys/stat.h>
+
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -12,6 +15,7 @@
 #include <openssl/pem.h>
 
 #include "config/load.hpp"
+#include "config/read_file.hpp"
 #include "config/temporary_file.hpp"
 #include "support/certificates.hpp"
 #include "support/temporary_directory.hpp"
@@ -90,7 +94,8 @@ TEST_F(CaFile, WithoutACertificateCannotBeUsed) {
   auto broken = root.certificate_pem();
   broken.insert(broken.find('\n') + 9, "!");
   EXPECT_THAT(fault_in(broken), StartsWith("cannot be read: "));
-  EXPECT_EQ(read_ca_file("/dev/zero").error(), "`/dev/zero` is longer than 2 MiB");
+  EXPECT_EQ(fault_in(std::string((std::size_t{2} << 20U) + 1, ' ')), "is longer than 2 MiB");
+  EXPECT_EQ(read_ca_file("/dev/zero").error(), "`/dev/zero` cannot be read: it is not a regular file");
   EXPECT_EQ(read_ca_file("/nonexistent/ca.pem").error(),
             "`/nonexistent/ca.pem` cannot be read: No such file or directory");
 }
@@ -151,6 +156,38 @@ TEST_F(ClientFiles, MustBelongTogether) {
               HasSubstr("; allowed: the path of a readable PEM file, together with client_cert")));
   }
   EXPECT_EQ(ERR_peek_error(), 0U);
+}
+
+TEST_F(ClientFiles, AFifoIsRefusedAndNotWaitedFor) {
+  const auto fifo = (directory.path() / "fifo").string();
+  ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
+  const auto reason = "`" + fifo + "` cannot be read: it is not a regular file; allowed: ";
+  EXPECT_THAT(load("ca_file: " + fifo).second, HasSubstr("upstreams.a.tls.ca_file: " + reason));
+  EXPECT_THAT(fault_of(fifo, key), HasSubstr("upstreams.a.tls.client_cert: " + reason));
+  EXPECT_THAT(fault_of(cert, fifo), HasSubstr("upstreams.a.tls.client_key: " + reason));
+  EXPECT_EQ(check_client_certificate(fifo, key).error().problem, "`" + fifo + "` cannot be read: it is not a regular file");
+  EXPECT_EQ(check_client_certificate(cert, fifo).error().key, "client_key");
+  EXPECT_THAT(read_file(fifo, 1).error(), "it is not a regular file");
+  EXPECT_THAT(read_file_or_pipe("/dev/null", 1).value(), IsEmpty());
+}
+
+TEST_F(ClientFiles, ALinkToAFileIsAsGoodAsTheFile) {
+  const auto link = directory.path() / "link";
+  std::filesystem::create_symlink(cert, link);
+  EXPECT_TRUE(check_client_certificate(link.string(), key));
+}
+
+TEST_F(ClientFiles, TheCertificateBringsItsChain) {
+  const test::CertificateAuthority root("Root");
+  const auto chained = directory.write("chain.pem", identity.certificate_pem() + root.certificate_pem());
+  const std::unique_ptr<SSL_CTX, decltype(&SSL_CTX_free)> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
+  ASSERT_TRUE(use_client_certificate(context.get(), chained, key));
+  EXPECT_EQ(ERR_peek_error(), 0U);
+  STACK_OF(X509)* chain = nullptr;
+  ASSERT_EQ(SSL_CTX_get0_chain_certs(context.get(), &chain), 1);
+  EXPECT_EQ(sk_X509_num(chain), 1);
+  const auto broken = directory.write("broken.pem", identity.certificate_pem() + "-----BEGIN CERTIFICATE-----\n!\n");
+  EXPECT_EQ(check_client_certificate(broken, key).error().key, "client_cert");
 }
 
 TEST_F(ClientFiles, AKeyWithAPassphraseIsAFaultAndNoQuestion) {

@@ -2,16 +2,18 @@
 
 import json
 import os
+import pathlib
 import re
 import signal
 import socket
+import time
 
 import pytest
 
 from harness import pillion, zone
 from harness.client import TcpClient, ask_tcp, ask_udp, make_query, rcode, read
 from harness.dot_server import DotServer
-from harness.process import Process, accepts_tcp, free_port, run
+from harness.process import Process, accepts_tcp, free_port, run, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,62 @@ def test_a_second_signal_does_no_harm(tmp_path, server, verified):
         proxy.process.send_signal(signal.SIGTERM)
         proxy.process.send_signal(signal.SIGTERM)
         assert proxy.process.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_the_very_end_does_not_change_the_exit_code(tmp_path, server, verified, number):
+    for attempt in range(10):
+        with pillion.running(tmp_path / str(attempt), verified(server), drain_timeout="1s", drain_quiet="100ms") as proxy:
+            proxy.process.send_signal(signal.SIGTERM)
+            while proxy.process.running():
+                proxy.process.send_signal(number)
+                time.sleep(0.0002)
+            assert proxy.process.wait() == 0, attempt
+
+
+def handles(process, number):
+    """True once the program has blocked this signal, handles it, or has ended."""
+    try:
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    except OSError:
+        return True
+    masks = [int(mask, 16) for mask in re.findall(r"^Sig(?:Blk|Cgt):\t(\w+)$", status, re.M)]
+    return not masks or any(mask >> (number - 1) & 1 for mask in masks)
+
+
+@pytest.mark.parametrize("supervise", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_during_the_start_ends_it_cleanly(tmp_path, server, verified, number, supervise):
+    for attempt in range(10):
+        proxy = pillion.Pillion(tmp_path / str(attempt), verified(server), supervise=supervise, drain_timeout="1s")
+        wait_until(lambda: handles(proxy.process, number), "signals are held back")
+        time.sleep(attempt * 0.001)  # another moment of the start
+        proxy.process.send_signal(number)
+        assert proxy.process.wait() == 0, proxy.process.printed()
+
+
+@pytest.mark.parametrize("key", ["", "ca_file", "client_cert", "client_key"])
+def test_a_fifo_in_place_of_a_file_is_refused_and_does_not_delay_the_end(tmp_path, authority, server, verified, key):
+    identity = authority.issue("client", "DNS:client.example")
+    files = {"client_cert": str(identity.path), "client_key": str(identity.key)}
+    with pillion.running(tmp_path, verified(server), drain_timeout="1s") as proxy:
+        if key:
+            fifo = tmp_path / "fifo"
+            os.mkfifo(fifo)
+            config = json.loads(proxy.config.read_text())
+            next(iter(config["upstreams"].values()))["tls"].update({**(files if key.startswith("client") else {}), key: str(fifo)})
+            (tmp_path / "next.yaml").write_text(json.dumps(config))
+            os.replace(tmp_path / "next.yaml", proxy.config)
+        else:
+            os.mkfifo(tmp_path / "next.yaml")
+            os.replace(tmp_path / "next.yaml", proxy.config)
+        proxy.process.send_signal(signal.SIGHUP)
+        proxy.process.wait_for(lambda: "configuration refused" in proxy.process.err(), "the reload is refused")
+        assert any(key in line["error"] and "it is not a regular file" in line["error"]
+                   for line in proxy.log() if line["msg"] == "configuration refused")
+        assert rcode(ask_udp(proxy.port, make_query("goes-on.example."))) == "NOERROR"
+        proxy.process.send_signal(signal.SIGTERM)
+        assert proxy.process.wait(25) == 0
 
 
 def test_it_starts_and_stops_without_an_upstream(tmp_path, verified):
