@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <iterator>
 #include <optional>
 #include <sstream>
@@ -43,6 +44,10 @@ constexpr auto use_tuple = asio::as_tuple(asio::use_awaitable);
 
 constexpr std::chrono::seconds linger_timeout{2};
 constexpr std::size_t linger_bytes = std::size_t{64} << 10U;
+// Of each connection, so that clients that do not read take a bounded part of the kernel's memory. A whole page of
+// metrics fits.
+constexpr int send_buffer = 64 << 10;
+constexpr int receive_buffer = 16 << 10;
 
 /// Decides on a request before its body is read.
 RouteMatch judge(const Site& site, const RequestContext& request, const Parser& parser) {
@@ -57,17 +62,24 @@ RouteMatch judge(const Site& site, const RequestContext& request, const Parser& 
 /// Writes a response in pieces. Each piece has the time limit of a whole response.
 class ConnectionStream final : public ResponseStream {
  public:
-  ConnectionStream(beast::tcp_stream& stream, std::chrono::milliseconds timeout) : stream_(stream), timeout_(timeout) {}
+  /// `begin_wait` and `end_wait` are called before and after each piece is written.
+  ConnectionStream(beast::tcp_stream& stream, std::chrono::milliseconds timeout, std::function<void()> begin_wait,
+                   std::function<void()> end_wait)
+      : stream_(stream), timeout_(timeout), begin_wait_(std::move(begin_wait)), end_wait_(std::move(end_wait)) {}
 
   asio::awaitable<bool> write(std::string text) override {
     stream_.expires_after(timeout_);
+    begin_wait_();
     const auto [error, size] = co_await asio::async_write(stream_, asio::buffer(text), use_tuple);
+    end_wait_();
     co_return !error;
   }
 
  private:
   beast::tcp_stream& stream_;
   std::chrono::milliseconds timeout_;
+  std::function<void()> begin_wait_;
+  std::function<void()> end_wait_;
 };
 
 /// Writes a response. A response to HEAD has the header of GET's and no content (RFC 9110 9.3.2).
@@ -108,6 +120,9 @@ tcp::acceptor listen_on(const asio::any_io_executor& executor, const tcp::endpoi
     acceptor.open(endpoint.protocol());
     acceptor.set_option(asio::socket_base::reuse_address(true));
     if (endpoint.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true));
+    // Accepted sockets inherit these.
+    acceptor.set_option(asio::socket_base::send_buffer_size(send_buffer));
+    acceptor.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
     acceptor.bind(endpoint);
     acceptor.listen();
     return acceptor;
@@ -185,8 +200,15 @@ void HttpServer::admit(tcp::socket socket) {
   tasks_.spawn(serve(std::prev(connections_.end())), "http connection");
 }
 
-/// Closes the connection that has waited longest, so that idle clients cannot keep the kubelet's probes out. False if
-/// no connection waits.
+/// From now on the connection waits for its client: for a request, or for room to write. It is the last one to have
+/// begun.
+void HttpServer::begin_wait(Connections::iterator connection) {
+  connection->waiting = true;
+  connections_.splice(connections_.end(), connections_, connection);
+}
+
+/// Closes the connection that has waited longest, so that clients that are idle or do not read cannot keep the
+/// kubelet's probes out. False if no connection waits.
 bool HttpServer::make_room() {
   const auto oldest = std::ranges::find_if(
       connections_, [](const HttpConnection& connection) { return connection.waiting && !connection.evicted; });
@@ -221,7 +243,7 @@ asio::awaitable<void> HttpServer::converse(Connections::iterator connection) {
   auto& stream = connection->stream;
   beast::flat_buffer buffer(options_.header_limit + options_.body_limit);
   for (bool first = true;; first = false) {
-    connection->waiting = true;
+    begin_wait(connection);
     if (!first && buffer.size() == 0) {
       stream.expires_after(options_.idle_timeout);
       const auto [error, size] = co_await stream.async_read_some(buffer.prepare(512), use_tuple);
@@ -243,7 +265,6 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
   stream.expires_after(options_.request_timeout);
   auto [error, size] = co_await http::async_read_header(stream, buffer, parser, use_tuple);
   connection->waiting = false;
-  connections_.splice(connections_.end(), connections_, connection);
   if (error && !refusal(error)) co_return false;
 
   HttpResponse reply;
@@ -256,7 +277,7 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
     auto judged = judge(site_, request, parser);
     reply = std::move(judged.refusal);
     if (judged.route != nullptr && judged.route->takes_body && !parser.is_done()) {
-      connection->waiting = true;
+      begin_wait(connection);
       stream.expires_after(options_.request_timeout);
       const auto [body_error, body_size] = co_await http::async_read(stream, buffer, parser, use_tuple);
       connection->waiting = false;
@@ -275,31 +296,35 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
   reply.fields.insert(reply.fields.end(), site_.fields.begin(), site_.fields.end());
   stream.expires_after(options_.write_timeout);
   if (reply.stream) {
-    co_await stream_out(stream, std::move(reply), is_head);
+    co_await stream_out(connection, std::move(reply), is_head);
     co_return false;
   }
   auto response = make_response(std::move(reply), error ? 11 : parser.get().version(), keep_alive);
+  // The kernel takes a short response at once. For a longer one, it waits until the client reads.
+  begin_wait(connection);
   if (const auto failure = co_await write_response(&stream, std::move(response), is_head)) {
     log_.debug("HTTP response not delivered", {{"error", failure.message()}});
     co_return false;
   }
   if (keep_alive) co_return true;
-  connection->waiting = true;
   co_await close_gently(&stream);
   co_return false;
 }
 
 /// Writes a streamed response. The end of the connection marks the end of its body.
-// NOLINTNEXTLINE(cppcoreguidelines-avoid-reference-coroutine-parameters): it outlives this, in exchange()
-asio::awaitable<void> HttpServer::stream_out(beast::tcp_stream& stream, HttpResponse reply, bool is_head) {
+asio::awaitable<void> HttpServer::stream_out(Connections::iterator connection, HttpResponse reply, bool is_head) {
+  auto& stream = connection->stream;
   const auto write = std::move(reply.stream);
   auto response = make_response(std::move(reply), 11, false);
   response.content_length(boost::none);
   http::response<http::empty_body> header{std::move(response.base())};
   http::response_serializer<http::empty_body> serializer(header);
+  begin_wait(connection);
   const auto [error, size] = co_await http::async_write_header(stream, serializer, use_tuple);
+  connection->waiting = false;
   if (error || is_head) co_return;
-  ConnectionStream out(stream, options_.write_timeout);
+  ConnectionStream out(
+      stream, options_.write_timeout, [&] { begin_wait(connection); }, [&] { connection->waiting = false; });
   co_await write(out);
 }
 

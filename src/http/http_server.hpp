@@ -27,8 +27,8 @@
 namespace pillion::http {
 
 struct HttpServerOptions {
-  /// If this many connections are open, a new one replaces the one that has waited longest for its client. If none
-  /// waits, the new connection is closed.
+  /// If this many connections are open, a new one replaces the one that has waited longest for its client to send or
+  /// to read. If none waits, the new connection is closed.
   std::size_t max_connections = 64;
   /// Bytes of header fields without the request line; more get 431.
   std::size_t header_limit = std::size_t{8} << 10U;
@@ -76,7 +76,7 @@ class HttpServer {
   struct HttpConnection {
     explicit HttpConnection(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
     boost::beast::tcp_stream stream;
-    bool waiting = true;   // True while it waits for the client
+    bool waiting = true;   // True while it waits for the client to send, or to read what the kernel has no room for
     bool evicted = false;  // True once closed to make room; its task is about to end
   };
   // Elements keep their addresses. Each task erases its own element. Connections that have waited longer are nearer to
@@ -89,13 +89,14 @@ class HttpServer {
 
   boost::asio::awaitable<void> accept(Listener* listener);
   void admit(boost::asio::ip::tcp::socket socket);
+  void begin_wait(Connections::iterator connection);
   bool make_room();
   [[nodiscard]] boost::asio::awaitable<HttpResponse> answer(const HttpRoute& route, const RequestContext& request);
   boost::asio::awaitable<void> serve(Connections::iterator connection);
   boost::asio::awaitable<void> converse(Connections::iterator connection);
   [[nodiscard]] boost::asio::awaitable<bool> exchange(Connections::iterator connection,
                                                       boost::beast::flat_buffer& buffer);
-  [[nodiscard]] boost::asio::awaitable<void> stream_out(boost::beast::tcp_stream& stream, HttpResponse reply,
+  [[nodiscard]] boost::asio::awaitable<void> stream_out(Connections::iterator connection, HttpResponse reply,
                                                         bool is_head);
 
   boost::asio::any_io_executor executor_;

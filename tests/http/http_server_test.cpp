@@ -18,12 +18,15 @@
 #include <thread>
 #include <vector>
 
+#include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/read.hpp>
 #include <boost/asio/read_until.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <gmock/gmock.h>
 
@@ -404,17 +407,63 @@ TEST_F(HttpServerTest, AtTheLimitTheConnectionThatWaitsLongestMakesRoom) {
   }
 }
 
-TEST_F(HttpServerTest, AtTheLimitWithEveryConnectionBusyOneMoreIsClosed) {
-  metrics_.assign(32 << 20, 'x');
+TEST_F(HttpServerTest, AtTheLimitClientsThatDoNotReadMakeRoom) {
+  metrics_.assign(32 << 20, 'x');  // more than both socket buffers hold
   start({.max_connections = 2, .request_timeout = 1h, .idle_timeout = 1h, .write_timeout = 1h});
-  std::vector<std::unique_ptr<Client>> busy;
+  std::vector<std::unique_ptr<Client>> unread;
   for (int i = 0; i < 2; ++i) {
-    busy.push_back(std::make_unique<Client>(endpoint_));
-    busy.back()->send("GET /metrics HTTP/1.1\r\nHost: pod\r\n\r\n");
+    unread.push_back(std::make_unique<Client>(endpoint_));
+    unread.back()->send("GET /metrics HTTP/1.1\r\nHost: pod\r\n\r\n");
     char byte = 0;
-    busy.back()->socket().read_some(boost::asio::buffer(&byte, 1));  // its response is being written
+    unread.back()->socket().read_some(boost::asio::buffer(&byte, 1));  // its response is being written
   }
-  EXPECT_TRUE(Client(endpoint_).closed());
+  EXPECT_THAT(ask(get_livez), EndsWith("ok\n"));
+  log_.wait_for("HTTP response not delivered");
+  std::string rest(1 << 20, '\0');
+  std::size_t total = 0;
+  for (boost::system::error_code error; !error;)
+    total += unread.front()->socket().read_some(boost::asio::buffer(rest), error);
+  EXPECT_LT(total, metrics_.size()) << "the one that has waited longest is closed";
+  std::size_t others = 0;
+  while (others < metrics_.size()) others += unread.back()->socket().read_some(boost::asio::buffer(rest));
+}
+
+TEST(HttpServerAtTheLimit, WithEveryConnectionInAHandlerOneMoreIsClosed) {
+  boost::asio::io_context io{1};
+  RecordingLog log;
+  boost::asio::steady_timer end(io, boost::asio::steady_timer::time_point::max());
+  const auto handler = [&](const RequestContext&) -> boost::asio::awaitable<HttpResponse> {
+    log.info("in the handler");
+    co_await end.async_wait(boost::asio::as_tuple(boost::asio::use_awaitable));
+    co_return plain_response(boost::beast::http::status::ok, {});
+  };
+  HttpServer server(io.get_executor(), log, {{boost::asio::ip::address_v4::loopback(), 0}}, {.max_connections = 1},
+                    Site{.routes = {{.path = "/slow", .handler = handler}}});
+  server.start();
+  const std::jthread thread([&] { io.run(); });
+  Client busy(server.endpoints().at(0));
+  busy.send("GET /slow HTTP/1.1\r\nHost: pod\r\n\r\n");
+  log.wait_for("in the handler");
+  EXPECT_TRUE(Client(server.endpoints().at(0)).closed());
+  boost::asio::post(io, [&] { end.cancel(); });
+  EXPECT_THAT(busy.read_response(), StartsWith("HTTP/1.1 200 OK\r\n"));
+  boost::asio::post(io, [&] { server.stop(); });
+}
+
+TEST_F(HttpServerTest, TheKernelHoldsLittleForAClientThatDoesNotRead) {
+  metrics_.assign(32 << 20, 'x');
+  start({.request_timeout = 1h, .idle_timeout = 1h, .write_timeout = 50ms});
+  boost::asio::io_context io;
+  tcp::socket client(io, tcp::v4());
+  client.set_option(boost::asio::socket_base::receive_buffer_size(16 << 10));
+  client.connect(endpoint_);
+  constexpr std::string_view request = "GET /metrics HTTP/1.1\r\nHost: pod\r\n\r\n";
+  boost::asio::write(client, boost::asio::buffer(request.data(), request.size()));
+  log_.wait_for("HTTP response not delivered");
+  std::string rest(1 << 20, '\0');
+  std::size_t total = 0;
+  for (boost::system::error_code error; !error;) total += client.read_some(boost::asio::buffer(rest), error);
+  EXPECT_LT(total, 400U << 10U) << "bytes in both socket buffers";
 }
 
 TEST_F(HttpServerTest, ManyConnectionsAtOnce) {
