@@ -272,6 +272,7 @@ void App::log_memory() {
                                {"output", of(runtime::MemoryUse::output)},
                                {"queries", of(runtime::MemoryUse::queries)},
                                {"walks", of(runtime::MemoryUse::walks)}});
+  for (const auto& warning : shared_.memory.warnings) log_.warn("configuration warning", {{"warning", warning}});
   if (shared_.memory.is_tight)
     log_.warn("the memory limit is too low to work well",
               {{"limit", shared_.memory.bytes}, {"program", shared_.memory.program}});

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <fstream>
+#include <filesystem>
 #include <iomanip>
-#include <iterator>
 #include <sstream>
+#include <system_error>
+#include <utility>
 #include <vector>
 
+#include "config/read_file.hpp"
 #include "telemetry/process_stats.hpp"
 
 namespace pillion::app {
@@ -19,16 +21,33 @@ constexpr std::size_t usual_program = 12 * mebibyte;
 constexpr std::size_t without_cgroup = 256 * mebibyte;
 /// The least memory to divide, whatever the limit is. Nothing works with less.
 constexpr std::size_t least_to_divide = 4 * mebibyte;
+/// What each thread but the first takes: 0.3 to 0.4 MiB before the first client, and the least shares of MemoryShares.
+constexpr std::size_t of_thread = mebibyte;
 /// Version 1 expresses "no limit" by the largest number of pages.
 constexpr std::size_t no_limit = std::size_t{1} << 60U;
+constexpr std::size_t max_file_size = std::size_t{64} << 10U;  // bytes
+constexpr std::size_t longest_shown = 32;                      // bytes of a file that states no limit
 
-std::optional<std::size_t> read_limit(const ReadFile& read, const std::string& file) {
-  const auto text = read(file);
+/// The part of a cgroup's limit that the process may take. The rest is for the kernel's sockets.
+std::size_t part_of(std::size_t cgroup) {
+  return cgroup / 4 * 3;
+}
+
+/// Reads one file, and adds to `found` what it states.
+void read_limit(const ReadFile& read, const std::string& file, CgroupMemory& found) {
+  const auto content = read(file);
+  if (!content) return;
+  const auto is_unusable = [&](const std::string& reason) { found.unreadable.push_back("`" + file + "` " + reason); };
+  if (!*content) return is_unusable("cannot be read: " + content->error());
+  std::string_view text = **content;
+  if (text.ends_with('\n')) text.remove_suffix(1);
+  if (text == "max") return;
   std::size_t limit = 0;
-  if (!text) return std::nullopt;
-  const auto result = std::from_chars(text->data(), text->data() + text->size(), limit);
-  if (result.ec != std::errc() || limit >= no_limit) return std::nullopt;
-  return limit;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (error != std::errc() || end != text.data() + text.size() || limit == 0)
+    return is_unusable("has `" + std::string(text.substr(0, longest_shown)) +
+                       "` for a limit, which is no number of bytes above 0");
+  if (limit < no_limit && (!found.limit || limit < *found.limit)) found.limit = limit;
 }
 
 /// One hierarchy of cgroups.
@@ -37,14 +56,12 @@ struct Hierarchy {
   std::string file;
 };
 
-/// The lowest limit from `path` up to the root of the hierarchy.
-std::optional<std::size_t> lowest_limit(const ReadFile& read, const Hierarchy& hierarchy, std::string_view path) {
-  std::optional<std::size_t> lowest;
+/// Reads the limits from `path` up to the root of the hierarchy.
+void read_limits(const ReadFile& read, const Hierarchy& hierarchy, std::string_view path, CgroupMemory& found) {
   for (;;) {
     while (path.ends_with('/')) path.remove_suffix(1);
-    const auto limit = read_limit(read, hierarchy.mount + std::string(path) + "/" + hierarchy.file);
-    if (limit && (!lowest || *limit < *lowest)) lowest = limit;
-    if (path.empty()) return lowest;
+    read_limit(read, hierarchy.mount + std::string(path) + "/" + hierarchy.file, found);
+    if (path.empty()) return;
     path = path.substr(0, path.rfind('/'));
   }
 }
@@ -60,10 +77,10 @@ std::vector<Hierarchy> hierarchies(std::string_view controllers) {
   return {{.mount = "/sys/fs/cgroup/memory", .file = "memory.limit_in_bytes"}};
 }
 
-std::optional<std::string> read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::nullopt;
-  return std::string(std::istreambuf_iterator<char>(file), {});
+std::optional<std::expected<std::string, std::string>> read_if_there(const std::string& path) {
+  std::error_code error;
+  if (!std::filesystem::exists(path, error)) return std::nullopt;
+  return config::read_file(path, max_file_size);
 }
 
 std::string in_mebibytes(std::size_t bytes) {
@@ -72,11 +89,18 @@ std::string in_mebibytes(std::size_t bytes) {
   return std::move(out).str();
 }
 
+/// Bytes.
+std::size_t limit_of_process(const config::Config& config, const CgroupMemory& cgroup) {
+  if (config.memory != 0) return config.memory;
+  return cgroup.limit ? part_of(*cgroup.limit) : without_cgroup;
+}
+
 }  // namespace
 
-std::optional<std::size_t> cgroup_memory_limit(const ReadFile& read) {
-  const auto text = read("/proc/self/cgroup").value_or("");
-  std::optional<std::size_t> lowest;
+CgroupMemory cgroup_memory(const ReadFile& read) {
+  const auto content = read("/proc/self/cgroup");
+  const auto text = content && *content ? **content : std::string{};
+  CgroupMemory found;
   for (std::size_t start = 0; start < text.size();) {
     const auto end = std::min(text.find('\n', start), text.size());
     const auto line = std::string_view(text).substr(start, end - start);
@@ -84,24 +108,38 @@ std::optional<std::size_t> cgroup_memory_limit(const ReadFile& read) {
     const auto first = line.find(':');
     const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
     if (second == std::string_view::npos) continue;
-    for (const auto& hierarchy : hierarchies(line.substr(first + 1, second - first - 1))) {
-      const auto limit = lowest_limit(read, hierarchy, line.substr(second + 1));
-      if (limit && (!lowest || *limit < *lowest)) lowest = limit;
-    }
+    for (const auto& hierarchy : hierarchies(line.substr(first + 1, second - first - 1)))
+      read_limits(read, hierarchy, line.substr(second + 1), found);
   }
-  return lowest;
+  return found;
 }
 
-MemoryLimit memory_limit(const config::Config& config, std::optional<std::size_t> cgroup, std::size_t program) {
-  MemoryLimit limit{.program = program};
+std::uint32_t fitting_threads(const config::Config& config, const CgroupMemory& cgroup) {
+  const auto bytes = std::min(limit_of_process(config, cgroup), cgroup.limit.value_or(no_limit));
+  const auto free = bytes - std::min(bytes, usual_program + least_to_divide);
+  return static_cast<std::uint32_t>(std::min<std::size_t>(config.threads, 1 + free / of_thread));
+}
+
+std::uint32_t fitting_threads(const config::Config& config) {
+  return fitting_threads(config, cgroup_memory(read_if_there));
+}
+
+MemoryLimit memory_limit(const config::Config& config, const CgroupMemory& cgroup, std::size_t program) {
+  MemoryLimit limit{.bytes = limit_of_process(config, cgroup), .program = program};
   if (config.memory != 0) {
-    limit.bytes = config.memory;
-  } else if (cgroup) {
-    limit.cgroup = cgroup;
-    limit.bytes = *cgroup / 4 * 3;
+    if (cgroup.limit && config.memory > *cgroup.limit)
+      limit.warnings.push_back("memory: " + in_mebibytes(config.memory) +
+                               " is more than the control group's limit of " + in_mebibytes(*cgroup.limit) +
+                               ", at which the kernel ends the process; right would be: auto, or at most " +
+                               in_mebibytes(part_of(*cgroup.limit)));
   } else {
-    limit.bytes = without_cgroup;
+    for (const auto& reason : cgroup.unreadable)
+      limit.warnings.push_back("memory: auto: the control group's file " + reason + "; it is passed over");
+    limit.cgroup = cgroup.limit;
   }
+  if (const auto fitting = fitting_threads(config, cgroup); fitting < config.threads)
+    limit.warnings.push_back("threads: " + std::to_string(config.threads) + " are more than fit into the memory; " +
+                             std::to_string(fitting) + " will run");
   const auto rest = limit.bytes - std::min(limit.bytes, program);
   limit.is_tight = rest < least_to_divide;
   limit.division = runtime::divide_memory(std::max(rest, least_to_divide), config.cache.size * config.threads);
@@ -109,12 +147,12 @@ MemoryLimit memory_limit(const config::Config& config, std::optional<std::size_t
 }
 
 MemoryLimit memory_limit(const config::Config& config) {
-  return memory_limit(config, cgroup_memory_limit(read_file),
+  return memory_limit(config, cgroup_memory(read_if_there),
                       static_cast<std::size_t>(telemetry::read_process_stats().resident_bytes));
 }
 
 MemoryLimit expected_memory_limit(const config::Config& config) {
-  return memory_limit(config, cgroup_memory_limit(read_file), usual_program);
+  return memory_limit(config, cgroup_memory(read_if_there), usual_program);
 }
 
 std::string describe(const MemoryLimit& limit, std::string_view prefix) {

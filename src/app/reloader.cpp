@@ -165,7 +165,8 @@ std::expected<Reloader::Change, Reloader::Faults> Reloader::attempt() {
     if (auto faults = config::restart_faults(read_, loaded.config); !faults.empty())
       return std::unexpected(std::move(faults));
     auto config = loaded.config;
-    // A limit that the process has lowered stays lowered.
+    // What the process has lowered at the start stays lowered.
+    config.threads = plan_->config.threads;
     config.dns.max_connections = plan_->config.dns.max_connections;
     const auto next = make_plan(std::move(config), plan_.get());
     next->hash = hash_of(loaded.config);

@@ -15,6 +15,7 @@
 #include "app/app.hpp"
 #include "app/bind_addresses.hpp"
 #include "app/descriptors.hpp"
+#include "app/memory_limit.hpp"
 #include "app/socket_passing.hpp"
 #include "app/syslog.hpp"
 #include "server/bound_address.hpp"
@@ -77,13 +78,15 @@ std::string signal_name(int number) {
 
 int bind_for_supervisor(const config::Loaded& loaded, int report) {
   telemetry::Logger log(logger_options(loaded.config.log));
-  const auto descriptors = share_descriptors(loaded.config);
+  auto config = loaded.config;
+  config.threads = fitting_threads(config);
+  const auto descriptors = share_descriptors(config);
   if (!descriptors) {
     log.error("cannot start", {{"error", descriptors.error()}});
     return 1;
   }
   try {
-    send_all(report, bind_addresses(loaded.config.dns.listen, loaded.config.threads));
+    send_all(report, bind_addresses(config.dns.listen, config.threads));
     return 0;
   } catch (...) {
     return report_start_failure(log);
@@ -108,6 +111,7 @@ int run(const config::Loaded& loaded, std::string_view config_file, Handover han
                {"lived_seconds", static_cast<double>(handover.lived_ms) / 1000},
                {"restarts", handover.restarts}});
   }
+  config.threads = fitting_threads(config);
   const auto descriptors = share_descriptors(config, handover.sockets.size());
   if (!descriptors) {
     log.error("cannot start", {{"error", descriptors.error()}});
@@ -120,6 +124,10 @@ int run(const config::Loaded& loaded, std::string_view config_file, Handover han
     if (config.dns.max_connections < loaded.config.dns.max_connections) {
       log.warn("fewer TCP clients are allowed than configured, because of the limit of open files (RLIMIT_NOFILE)",
                {{"max_connections", config.dns.max_connections}, {"configured", loaded.config.dns.max_connections}});
+    }
+    if (config.threads < loaded.config.threads) {
+      log.warn("fewer threads than configured: the memory limit allows no more",
+               {{"threads", config.threads}, {"configured", loaded.config.threads}});
     }
     for (const auto& warning : loaded.warnings) log.warn("configuration warning", {{"warning", warning}});
     app.reload_from(config_file, loaded);

@@ -31,11 +31,13 @@ int CheckCommand::run(std::ostream& out, std::ostream& err) const {
       err << (config_.file().empty() ? "(defaults)" : config_.file()) << ":1:1: " << authorities.error() << '\n';
       return exit_code::bad_configuration;
     }
+    const auto memory = app::expected_memory_limit(config);
+    for (const auto& warning : memory.warnings) err << warning << '\n';
     out << config::to_yaml(config, true)
         << "\n# The longest of these zones that a name ends in decides where its queries go:\n"
         << route_table(config);
     out << "\n# Memory of the whole process, about, if it is started as this command was:\n"
-        << app::describe(app::expected_memory_limit(config), "#   ");
+        << app::describe(memory, "#   ");
     if (!authorities->empty()) out << "\n# The ca_file of each upstream contains:\n" << *authorities;
     return exit_code::clean;
   } catch (const config::ConfigError& error) {

@@ -410,8 +410,9 @@ TEST(LoadConfig, NamesTheFileInItsFaults) {
 }
 
 TEST(LoadConfig, AFileThatCannotBeReadIsAFault) {
-  for (const auto& [path, reason] :
-       {std::pair{"/nonexistent/pillion.yaml", "No such file or directory"}, {"/", "Is a directory"}, {"/dev/null", "it is not a regular file"}}) {
+  for (const auto& [path, reason] : {std::pair{"/nonexistent/pillion.yaml", "No such file or directory"},
+                                     {"/", "Is a directory"},
+                                     {"/dev/null", "it is not a regular file"}}) {
     try {
       static_cast<void>(load_config(path));
       ADD_FAILURE() << path << " was read";

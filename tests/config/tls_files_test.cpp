@@ -165,7 +165,8 @@ TEST_F(ClientFiles, AFifoIsRefusedAndNotWaitedFor) {
   EXPECT_THAT(load("ca_file: " + fifo).second, HasSubstr("upstreams.a.tls.ca_file: " + reason));
   EXPECT_THAT(fault_of(fifo, key), HasSubstr("upstreams.a.tls.client_cert: " + reason));
   EXPECT_THAT(fault_of(cert, fifo), HasSubstr("upstreams.a.tls.client_key: " + reason));
-  EXPECT_EQ(check_client_certificate(fifo, key).error().problem, "`" + fifo + "` cannot be read: it is not a regular file");
+  EXPECT_EQ(check_client_certificate(fifo, key).error().problem,
+            "`" + fifo + "` cannot be read: it is not a regular file");
   EXPECT_EQ(check_client_certificate(cert, fifo).error().key, "client_key");
   EXPECT_THAT(read_file(fifo, 1).error(), "it is not a regular file");
   EXPECT_THAT(read_file_or_pipe("/dev/null", 1).value(), IsEmpty());

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import signal
 import socket
 
 import pytest
@@ -88,3 +89,16 @@ def test_a_forwarding_loop_is_found_by_whichever_thread_it_reaches(tmp_path, cer
             with pillion.running(directory, upstreams, port=port, routes=routes, threads=threads) as proxy:
                 proxy.wait_metric("forwarding_loops_total", 1)
                 assert proxy.metrics().sum("plaintext_queries_total", upstream="cluster") <= 3 * threads, "nobody passes a probe on"
+
+
+@pytest.mark.parametrize("supervise", [False, True])
+def test_no_more_threads_run_than_the_memory_allows(tmp_path, server, verified, supervise):
+    with pillion.running(tmp_path, verified(server), threads=64, memory="18MiB", supervise=supervise) as proxy:
+        lowered = [line for line in proxy.log() if line["msg"].startswith("fewer threads than configured")]
+        assert [(line["level"], line["threads"], line["configured"]) for line in lowered] == [("warn", 3, 64)]
+        assert [line["threads"] for line in proxy.log() if line["msg"] == "pillion started"] == [3]
+        assert rcode(ask_udp(proxy.port, make_query("few.example."))) == "NOERROR"
+        checked = run(pillion.BINARY, "check", "--config", proxy.config)
+        assert checked.stderr.strip() == "threads: 64 are more than fit into the memory; 3 will run"
+        proxy.process.send_signal(signal.SIGHUP)
+        proxy.process.wait_for(lambda: "nothing has changed" in proxy.process.err(), "the same file changes nothing")
