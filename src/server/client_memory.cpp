@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include <boost/intrusive/parent_from_member.hpp>
+
 namespace pillion::server {
 namespace {
 
@@ -16,10 +18,14 @@ constexpr std::chrono::milliseconds look_again{100};
 /// The number of waiting sessions that are woken in one check.
 constexpr int woken_at_once = 16;
 
-/// A client that holds much for a short time has the same weight as one that holds little for a long time.
-double weight(const Held& held, runtime::Time now) {
-  const auto seconds = std::chrono::duration<double>(now - held.since).count();
-  return static_cast<double>(held.bytes) * (seconds + 0.001);
+/// The number of sessions of an address, and of addresses, that are compared at once, so that the cost is bounded. The
+/// sessions then move to the end of their list, so that the next comparison is among others.
+constexpr int sessions_compared = 32;
+constexpr int addresses_compared = 8;
+
+/// A session that holds much for a short time has the same weight as one that holds little for a long time.
+double weight(std::size_t bytes, runtime::Duration held_for) {
+  return static_cast<double>(bytes) * (std::chrono::duration<double>(held_for).count() + 0.001);
 }
 
 }  // namespace
@@ -30,27 +36,69 @@ ClientMemory::ClientMemory(runtime::Schedule& schedule, runtime::MemoryShares& s
       send_buffer_(std::clamp(shares.output.limit() / clients_that_take_nothing, least_send_buffer, most_send_buffer)) {
 }
 
-void ClientMemory::start_holding(MemoryHolder& holder) {
-  if (!holder.holding_.is_linked()) holders_.push_back(holder);
+MemoryHolder::~MemoryHolder() {
+  memory_.give_up(*this);
 }
 
-void ClientMemory::stop_holding(MemoryHolder& holder) {
-  holder.holding_.unlink();
+MemoryHolder& ClientMemory::holder_of(SessionBytes& session, runtime::MemoryUse use) {
+  using boost::intrusive::get_parent_from_member;
+  return *(use == runtime::MemoryUse::input ? get_parent_from_member(&session, &MemoryHolder::input_)
+                                            : get_parent_from_member(&session, &MemoryHolder::output_));
 }
 
-/// The holder that has held the most for the longest; nullptr if no holder has anything, or not for long enough.
+void ClientMemory::give_up(MemoryHolder& holder) {
+  if (holder.address_ == nullptr) return;
+  set_held(holder, *holder.address_, runtime::MemoryUse::input, 0);
+  set_held(holder, *holder.address_, runtime::MemoryUse::output, 0);
+}
+
+void ClientMemory::change_held(MemoryHolder& holder, AddressMemory& address, runtime::MemoryUse use,
+                               std::size_t bytes) {
+  const bool is_input = use == runtime::MemoryUse::input;
+  auto& addresses = is_input ? holding_input_ : holding_output_;
+  auto& all = is_input ? address.input : address.output;
+  auto& own = bytes_of(holder, use);
+  holder.address_ = &address;
+  if (all.bytes > 0) addresses.erase(addresses.iterator_to(all));
+  if (own.bytes == 0) all.sessions.push_back(own);
+  if (bytes == 0) all.sessions.erase(all.sessions.iterator_to(own));
+  all.bytes = all.bytes - own.bytes + bytes;
+  own.bytes = bytes;
+  if (all.bytes > 0) addresses.insert(all);
+}
+
+/// The session to drop, or nullptr if there is none. It belongs to the address that holds the most. If that has only
+/// sessions within their grace, to another one that holds at least an equal part.
 MemoryHolder* ClientMemory::worst(runtime::MemoryUse use) {
+  const bool is_input = use == runtime::MemoryUse::input;
+  auto& addresses = is_input ? holding_input_ : holding_output_;
+  const auto equal_part = (is_input ? shares_.input : shares_.output).used() / std::max<std::size_t>(addresses.size(), 1);
+  int compared = 0;
+  for (auto address = addresses.rbegin(); address != addresses.rend() && compared < addresses_compared; ++address) {
+    if (++compared > 1 && address->bytes < equal_part) break;
+    if (auto* const holder = worst_of(*address, use)) return holder;
+  }
+  return nullptr;
+}
+
+/// The session of this address that has held the most for the longest; nullptr if none has for long enough.
+MemoryHolder* ClientMemory::worst_of(AddressBytes& address, runtime::MemoryUse use) {
   const auto now = schedule_.clock().now();
+  auto& sessions = address.sessions;
+  const auto* const last = &sessions.back();
   MemoryHolder* worst = nullptr;
   double most = 0;
-  for (auto& holder : holders_) {
-    const auto held = holder.held(use);
-    if (held.bytes == 0) continue;
-    if (use == runtime::MemoryUse::input && now - held.since < input_grace) continue;
-    if (const auto weighs = weight(held, now); weighs > most) {
+  for (int i = 0; i < sessions_compared; ++i) {
+    auto& session = sessions.front();
+    auto& holder = holder_of(session, use);
+    const auto held_for = now - holder.held_since(use);
+    const bool has_grace = use == runtime::MemoryUse::input && held_for < input_grace;
+    if (const auto weighs = weight(session.bytes, held_for); !has_grace && weighs > most) {
       most = weighs;
       worst = &holder;
     }
+    sessions.splice(sessions.end(), sessions, sessions.begin());
+    if (&session == last) break;
   }
   return worst;
 }

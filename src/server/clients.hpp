@@ -15,6 +15,7 @@
 #include "dns/query.hpp"
 #include "runtime/clock.hpp"
 #include "server/client_address.hpp"
+#include "server/client_memory.hpp"
 #include "server/client_transport.hpp"
 #include "server/refusal.hpp"
 #include "server/shared_limits.hpp"
@@ -85,6 +86,7 @@ struct ClientRecord : hook::ByConnections, hook::ByUse {
   enum class Use : std::uint8_t { held, quiet, quiet_unproven, banned } use = Use::held;
   bool banned_elsewhere = false;  ///< True if another shard began the present or last ban
   bool proven = false;            ///< True if the client has completed a TCP handshake, so that its address is not forged
+  AddressMemory memory;           ///< what the sessions of its connections hold; ClientMemory keeps it
   // Notes for the log; the code that writes the log sets them.
   std::uint64_t dropped_by_ban = 0;  ///< connections and datagrams dropped in the present ban
   std::uint64_t unreported = 0;      ///< invalid messages since the last log line about this client

@@ -17,10 +17,10 @@ using boost::system::error_code;
 
 TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, std::uint16_t port,
                        IpFamily family, const SessionTools& tools, SessionOwner& owner)
-    : loop_(loop),
+    : MemoryHolder(tools.memory),
+      loop_(loop),
       socket_(std::move(socket)),
       handler_(tools.handler),
-      memory_(tools.memory),
       work_(tools.work),
       limits_(tools.limits),
       owner_(owner),
@@ -73,6 +73,7 @@ void TcpSession::read_on() {
     const auto missing = needed - small_buffer - input_.bytes();
     if (!memory_.make_room(runtime::MemoryUse::input, missing, *this)) return memory_.wait_for_input(*this);
     input_.set_anyway(needed - small_buffer);
+    tell_held(runtime::MemoryUse::input);
   }
   wait_readable();
 }
@@ -171,7 +172,7 @@ void TcpSession::keep(dns::Bytes rest) {
   input_.set_anyway(beyond_small(partial_.size()));
   if (const auto needed = beyond_small(dns::Frames(partial_).needed()); needed > input_.bytes())
     static_cast<void>(input_.set(needed));
-  if (input_.bytes() > 0) memory_.start_holding(*this);
+  if (input_.bytes() != had) tell_held(runtime::MemoryUse::input);
   if (input_.bytes() < had) memory_.input_given_back();
 }
 
@@ -239,6 +240,8 @@ void TcpSession::drop(Refusal refusal) {
 void TcpSession::close() {
   if (closed_) return;
   closed_ = true;
+  // Before the table may forget the client.
+  memory_.give_up(*this);
   handler_.admission().remove_connection(*this);
   place_.reset();
   loop_.clear_deadline(*this);
@@ -248,7 +251,6 @@ void TcpSession::close() {
   dns::Buffer().swap(out_);
   output_.set_anyway(0);
   keep({});
-  memory_.stop_holding(*this);
   // No client takes them any more.
   while (!to_take_.empty()) deliver_first();
   end_if_unused();

@@ -104,7 +104,7 @@ class TcpSession final : public Responder,
   void forget(ClientQuery& query) override;
 
   // MemoryHolder
-  [[nodiscard]] Held held(runtime::MemoryUse use) const override;
+  [[nodiscard]] runtime::Time held_since(runtime::MemoryUse use) const override;
   void drop_for_memory() override { drop(Refusal::memory_limit); }
   void room_for_input() override;
 
@@ -134,6 +134,7 @@ class TcpSession final : public Responder,
   [[nodiscard]] bool can_deliver();
   void deliver_first();
   void account_for_output();
+  void tell_held(runtime::MemoryUse use);
   [[nodiscard]] std::size_t pending() const { return out_.size() - written_; }
   [[nodiscard]] std::size_t unwritten_answers() const;
 
@@ -152,7 +153,6 @@ class TcpSession final : public Responder,
   runtime::Loop& loop_;
   TcpSocket socket_;
   QueryHandler& handler_;
-  ClientMemory& memory_;
   TurnWork& work_;
   const SessionLimits& limits_;
   SessionOwner& owner_;

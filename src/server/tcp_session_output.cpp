@@ -37,6 +37,7 @@ void TcpSession::wait_to_take(ClientQuery& query) {
   query.kept_size = to_take_.empty() || query.kept.get() != last_kept_ ? query.kept->size() : 0;
   kept_ += query.kept_size;
   last_kept_ = query.kept.get();
+  tell_held(runtime::MemoryUse::output);
   to_take_.push_back(query);
   loop_.schedule(*this);
 }
@@ -44,6 +45,7 @@ void TcpSession::wait_to_take(ClientQuery& query) {
 void TcpSession::deliver_first() {
   auto& query = static_cast<ClientQuery&>(*to_take_.pop_front());
   kept_ -= query.kept_size;
+  tell_held(runtime::MemoryUse::output);
   handler_.deliver(query);
 }
 
@@ -65,6 +67,14 @@ void TcpSession::account_for_output() {
   // The kernel's buffer is full too.
   const auto in_kernel = waiting_to_write_ ? 2 * memory_.send_buffer() : 0;
   output_.set_anyway(beyond_small(out_.size()) + in_kernel);
+  if (waiting_to_write_) tell_held(runtime::MemoryUse::output);
+}
+
+/// Output counts only while the client does not read.
+void TcpSession::tell_held(runtime::MemoryUse use) {
+  if (client() == nullptr) return;
+  const auto output = waiting_to_write_ ? output_.bytes() + kept_ : 0;
+  memory_.set_held(*this, client()->memory, use, use == runtime::MemoryUse::input ? input_.bytes() : output);
 }
 
 /// The number of answers whose end the client has not received.
@@ -86,10 +96,8 @@ void TcpSession::forget(ClientQuery& /*query*/) {
   loop_.schedule(*this);
 }
 
-Held TcpSession::held(runtime::MemoryUse use) const {
-  if (use == runtime::MemoryUse::input)
-    return {.bytes = input_.bytes(), .since = std::max(partial_since_, last_write_)};
-  return {.bytes = waiting_to_write_ ? output_.bytes() + kept_ : 0, .since = last_write_};
+runtime::Time TcpSession::held_since(runtime::MemoryUse use) const {
+  return use == runtime::MemoryUse::input ? std::max(partial_since_, last_write_) : last_write_;
 }
 
 void TcpSession::flush() {
@@ -123,7 +131,7 @@ void TcpSession::write() {
   cut_ = 0;
   dns::recycle(out_);
   output_.set_anyway(0);
-  if (input_.bytes() == 0) memory_.stop_holding(*this);
+  tell_held(runtime::MemoryUse::output);
 }
 
 void TcpSession::wait_writable() {
@@ -135,7 +143,6 @@ void TcpSession::wait_writable() {
   if (written_ > 0 || !waiting_to_write_) last_write_ = loop_.clock().now();
   written_ = 0;
   if (waiting_to_write_) return account_for_output();
-  memory_.start_holding(*this);
   watch(last_write_ + limits_.write_timeout);
   socket_.async_wait(TcpSocket::wait_write, [this](const error_code& error) {
     waiting_to_write_ = false;

@@ -2,6 +2,8 @@
 
 #include <chrono>
 #include <deque>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 #include <gtest/gtest.h>
@@ -14,17 +16,22 @@ namespace {
 using namespace std::chrono_literals;
 using runtime::MemoryUse;
 
-/// A client that holds the memory that the test chooses.
+/// A session that holds what the test says.
 class Holder final : public MemoryHolder {
  public:
-  explicit Holder(runtime::MemoryShares& shares) : shares_(shares) {}
+  Holder(ClientMemory& memory, AddressMemory& address) : MemoryHolder(memory), address_(address) {}
   ~Holder() { give_back(); }
 
   void hold(MemoryUse use, std::size_t bytes, runtime::Time since) {
+    auto& held = of(use);
+    share(use).give(held.bytes);
     share(use).take_anyway(bytes);
-    of(use) = {.bytes = bytes, .since = since};
+    held = {.bytes = bytes, .since = since};
+    memory_.set_held(*this, address_, use, bytes);
   }
-  [[nodiscard]] Held held(MemoryUse use) const override { return use == MemoryUse::input ? input_ : output_; }
+  [[nodiscard]] runtime::Time held_since(MemoryUse use) const override {
+    return use == MemoryUse::input ? input_.since : output_.since;
+  }
   void drop_for_memory() override {
     give_back();
     ++dropped;
@@ -35,14 +42,20 @@ class Holder final : public MemoryHolder {
   int told = 0;
 
  private:
+  struct Held {
+    std::size_t bytes = 0;
+    runtime::Time since;
+  };
   Held& of(MemoryUse use) { return use == MemoryUse::input ? input_ : output_; }
-  runtime::MemoryShare& share(MemoryUse use) { return use == MemoryUse::input ? shares_.input : shares_.output; }
+  runtime::MemoryShare& share(MemoryUse use) {
+    return use == MemoryUse::input ? memory_.input() : memory_.output();
+  }
   void give_back() {
-    shares_.input.give(std::exchange(input_.bytes, 0));
-    shares_.output.give(std::exchange(output_.bytes, 0));
+    hold(MemoryUse::input, 0, {});
+    hold(MemoryUse::output, 0, {});
   }
 
-  runtime::MemoryShares& shares_;
+  AddressMemory& address_;
   Held input_;
   Held output_;
 };
@@ -50,19 +63,29 @@ class Holder final : public MemoryHolder {
 class ClientMemoryTest : public ::testing::Test {
  protected:
   ClientMemoryTest() {
-    for (int i = 0; i < 4; ++i) {
-      holders.emplace_back(shares);
-      memory.start_holding(holders.back());
-    }
+    for (int i = 0; i < 4; ++i) holders.emplace_back(memory, one);
   }
   [[nodiscard]] runtime::Time now() { return time.clock().now(); }
 
+  /// `count` sessions of `address` that hold `bytes` each since now.
+  std::deque<Holder>& sessions(AddressMemory& address, int count, MemoryUse use, std::size_t bytes) {
+    auto& all = groups.emplace_back();
+    for (int i = 0; i < count; ++i) all.emplace_back(memory, address).hold(use, bytes, now());
+    return all;
+  }
+  [[nodiscard]] static int dropped(const std::deque<Holder>& all) {
+    return std::transform_reduce(all.begin(), all.end(), 0, std::plus<>(), std::mem_fn(&Holder::dropped));
+  }
+
   pillion::testing::HandTurned time;
-  // Of these 1.6 MiB, 0.2 are for input and 0.4 for output.
+  // Of 16 MiB: 2 for input, 4 for output.
   runtime::MemoryShares shares{runtime::divide_memory(16UL << 20U, 0), 1};
   ClientMemory memory{time, shares};
-  std::deque<Holder> holders;
-  Holder asker{shares};
+  std::deque<AddressMemory> addresses{25};
+  AddressMemory& one = addresses.emplace_back();
+  std::deque<Holder> holders;  // of the same address
+  std::deque<std::deque<Holder>> groups;
+  Holder asker{memory, one};
 };
 
 constexpr std::size_t all_output = std::size_t{4} << 20U;
@@ -97,9 +120,7 @@ TEST_F(ClientMemoryTest, WhoReadsIsSparedForWhoDoesNot) {
 TEST_F(ClientMemoryTest, NoMoreAreDroppedThanItTakes) {
   for (auto& holder : holders) holder.hold(MemoryUse::output, all_output / 4, now());
   EXPECT_TRUE(memory.make_room(MemoryUse::output, all_output / 3, asker));
-  int dropped = 0;
-  for (const auto& holder : holders) dropped += holder.dropped;
-  EXPECT_EQ(dropped, 2);
+  EXPECT_EQ(dropped(holders), 2);
 }
 
 TEST_F(ClientMemoryTest, TheWorstGetsNothingForItself) {
@@ -112,7 +133,7 @@ TEST_F(ClientMemoryTest, TheWorstGetsNothingForItself) {
 
 TEST_F(ClientMemoryTest, WhoHasStoppedHoldingIsNotLookedAt) {
   holders[0].hold(MemoryUse::output, all_output, now());
-  memory.stop_holding(holders[0]);
+  memory.give_up(holders[0]);
   EXPECT_FALSE(memory.make_room(MemoryUse::output, 1, asker));
   EXPECT_EQ(holders[0].dropped, 0);
 }
@@ -159,7 +180,7 @@ TEST_F(ClientMemoryTest, WhoWaitsIsNotToldWhileNothingCanBeHad) {
 
 TEST_F(ClientMemoryTest, ThousandsWhoWaitAreToldAFewAtATime) {
   std::deque<Holder> many;
-  for (int i = 0; i < 1000; ++i) memory.wait_for_input(many.emplace_back(shares));
+  for (int i = 0; i < 1000; ++i) memory.wait_for_input(many.emplace_back(memory, one));
   time.pass(150ms);
   int told = 0;
   for (const auto& holder : many) told += holder.told;
@@ -170,13 +191,67 @@ TEST_F(ClientMemoryTest, ThousandsWhoWaitAreToldAFewAtATime) {
 
 TEST_F(ClientMemoryTest, WhoIsDestroyedIsForgotten) {
   {
-    Holder gone(shares);
-    memory.start_holding(gone);
+    Holder gone(memory, one);
+    gone.hold(MemoryUse::output, all_output, now());
     memory.wait_for_input(gone);
   }
   memory.input_given_back();
   time.pass(1s);
   EXPECT_TRUE(memory.make_room(MemoryUse::output, 1000, asker));
+}
+
+TEST_F(ClientMemoryTest, WhoHasManySessionsIsDroppedForWhoHasOne) {
+  std::deque<Holder> modest;
+  for (std::size_t i = 0; i < 20; ++i)
+    modest.emplace_back(memory, addresses[i]).hold(MemoryUse::output, all_output / 40, now());
+  time.pass(5s);
+  // Each of these holds less than a modest one, and for a shorter time.
+  auto& greedy = sessions(addresses[20], 120, MemoryUse::output, all_output / 240);
+  for (auto& each : modest) EXPECT_TRUE(memory.make_room(MemoryUse::output, all_output / 120, each));
+  EXPECT_EQ(dropped(modest), 0);
+  EXPECT_EQ(dropped(greedy), 2);
+}
+
+TEST_F(ClientMemoryTest, WhoHoldsLessThanOthersIsNotDroppedForTheirNewSessions) {
+  holders[0].hold(MemoryUse::output, all_output / 10, now());
+  time.pass(5s);
+  auto& greedy = sessions(addresses[0], 9, MemoryUse::output, all_output / 10);
+  Holder newcomer(memory, addresses[0]);
+  EXPECT_TRUE(memory.make_room(MemoryUse::output, all_output / 2, newcomer));
+  EXPECT_EQ(holders[0].dropped, 0);
+  EXPECT_GE(dropped(greedy), 4);
+}
+
+TEST_F(ClientMemoryTest, HalfMessagesAreSharedAmongAddressesToo) {
+  holders[0].hold(MemoryUse::input, all_input / 10, now());
+  time.pass(5s);
+  auto& greedy = sessions(addresses[0], 90, MemoryUse::input, all_input / 100);
+  EXPECT_FALSE(memory.make_room(MemoryUse::input, 1000, asker)) << "nobody has had a second, or holds an equal part";
+  EXPECT_EQ(holders[0].dropped, 0);
+  time.pass(ClientMemory::input_grace);
+  EXPECT_TRUE(memory.make_room(MemoryUse::input, 1000, asker));
+  EXPECT_EQ(dropped(greedy), 1);
+}
+
+TEST_F(ClientMemoryTest, WhoHoldsAnEqualPartIsDroppedIfTheFirstHasItsGrace) {
+  holders[0].hold(MemoryUse::input, 2 * all_input / 5, now());
+  time.pass(5s);
+  sessions(addresses[0], 1, MemoryUse::input, 2 * all_input / 5);
+  sessions(addresses[1], 1, MemoryUse::input, all_input / 5);
+  EXPECT_TRUE(memory.make_room(MemoryUse::input, 1000, asker));
+  EXPECT_EQ(holders[0].dropped, 1);
+}
+
+TEST_F(ClientMemoryTest, OfManySessionsAFewAreComparedAtATime) {
+  auto& greedy = sessions(addresses[0], 1000, MemoryUse::input, all_input / 1000);
+  time.pass(500ms);
+  // The only one that is past its grace.
+  greedy[500].hold(MemoryUse::input, all_input / 1000 + 500, now() - 2s);
+  int tries = 1;
+  while (!memory.make_room(MemoryUse::input, 1000, asker) && tries < 100) ++tries;
+  EXPECT_EQ(greedy[500].dropped, 1);
+  EXPECT_GT(tries, 5);
+  EXPECT_EQ(dropped(greedy), 1);
 }
 
 }  // namespace
