@@ -100,6 +100,13 @@ class Exchange final : public runtime::Deadline {
   /// Called after an exception. Answers the request with an internal error, unless it has been answered.
   void fail();
 
+  /// The bytes that the exchange of this query takes beyond the usual. A signed message is kept whole: twice by each
+  /// attempt if the upstream is asked by datagrams, and once more in a connection's output. All are taken at the start,
+  /// so that a later attempt never lacks what newer queries have taken.
+  [[nodiscard]] static std::size_t unusual_size_of(const dns::QueryView& query) {
+    constexpr std::size_t copies = 2 * max_attempts + 1;
+    return query.message.is_signed() ? copies * query.message.bytes().size() : 0;
+  }
   /// Bytes of memory that the owner has taken for this exchange's messages, beyond the usual size.
   std::size_t unusual_size = 0;
 

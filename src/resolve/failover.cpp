@@ -12,13 +12,6 @@ constexpr std::chrono::milliseconds resend_after{1000};
 /// Bytes of most queries as an upstream gets them, without EDNS.
 constexpr std::size_t usual_message_size = 64;
 
-/// The bytes that the exchange of this query takes beyond the usual. A signed message is kept whole: twice by each
-/// attempt if the upstream is asked by datagrams, and once more in a connection's output.
-std::size_t unusual_size(const dns::QueryView& query) {
-  constexpr std::size_t copies = 2 * Exchange::max_attempts + 1;
-  return query.message.is_signed() ? copies * query.message.bytes().size() : 0;
-}
-
 /// When the next server is asked too. Each of up to three servers, also the last, gets the same time before the budget
 /// ends.
 runtime::Duration next_after(const config::Upstream& settings) {
@@ -66,10 +59,10 @@ void Failover::start() {
 
 void Failover::resolve(const dns::QueryView& query, Request& request) {
   auto* const exchange = exchanges_.acquire();
-  constexpr auto no_memory = refusal("no memory for the query");
+  constexpr auto no_memory = refusal(Shortage::memory, "no memory for the query");
   if (exchange == nullptr)
-    return request.answered(exchanges_.is_full() ? refusal("too many queries in flight") : no_memory);
-  exchange->unusual_size = unusual_size(query);
+    return request.answered(exchanges_.is_full() ? refusal(Shortage::places, "too many queries in flight") : no_memory);
+  exchange->unusual_size = Exchange::unusual_size_of(query);
   if (!memory_.take(exchange->unusual_size)) {
     exchanges_.release(*exchange);
     return request.answered(no_memory);

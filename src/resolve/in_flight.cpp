@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::size_t bucket_count = 1024;
 
-constexpr Answer too_many = refusal("too many queries in flight");
-constexpr Answer no_memory = refusal("no memory for the query");
+constexpr Answer too_many = refusal(Shortage::places, "too many queries in flight");
+constexpr Answer no_memory = refusal(Shortage::memory, "no memory for the query");
 
 /// What is in the cache now, or why nothing is.
 trace::What event_of(const std::expected<cache::Kind, cache::NotStored>& stored, const cache::Preparation& prepared) {

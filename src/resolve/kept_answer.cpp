@@ -60,7 +60,7 @@ void hand_over(RequestList& requests, const Answer& answer, runtime::MemoryShare
     if (kept) {
       request->keep(kept);
     } else {
-      auto refused = refusal("no memory for the answer");
+      auto refused = refusal(Shortage::memory, "no memory for the answer");
       refused.source = answer.source;
       request->answered(refused);
     }

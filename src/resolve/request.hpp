@@ -22,6 +22,13 @@ struct AnsweringServer {
   std::string address;   ///< "1.1.1.1:853"
 };
 
+/// What Pillion itself has too little of to answer a query.
+enum class Shortage : std::uint8_t {
+  none,
+  memory,  ///< a share of the memory is used up
+  places,  ///< as many queries as are allowed are in flight
+};
+
 /// An answer. It views buffers of the code that hands it over, and is valid only during that call.
 struct Answer {
   Source source = Source::local;
@@ -42,6 +49,8 @@ struct Answer {
   std::string_view text = {};
   /// False if the failure is ours, not the name's, and must not be cached as the name's (RFC 9520 section 3.2).
   bool may_be_cached = true;
+  /// Why Pillion has refused the query; none if it has not.
+  Shortage shortage = Shortage::none;
   /// nullptr if nobody was asked for this answer, or several were.
   const AnsweringServer* server = nullptr;
 };
@@ -63,8 +72,12 @@ struct Answer {
 }
 
 /// The answer if Pillion itself has no room, which `text` names. It is never the name's failure.
-[[nodiscard]] constexpr Answer refusal(std::string_view text) {
-  return {.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = text, .may_be_cached = false};
+[[nodiscard]] constexpr Answer refusal(Shortage shortage, std::string_view text) {
+  return {.rcode = dns::rcode::refused,
+          .info_code = dns::extended_error::other,
+          .text = text,
+          .may_be_cached = false,
+          .shortage = shortage};
 }
 
 /// The answer to a question whose handling threw an exception.

@@ -168,6 +168,7 @@ void SearchWalk::take(Step& step, const Answer& answer) {
   step.info_code = answer.info_code;
   step.text = answer.text;
   step.rcode = answer.rcode;
+  step.shortage = answer.shortage;
   const auto size = answer.entry != nullptr ? answer.entry->wire().size() + answer.entry->extended_errors().size()
                     : answer.message        ? answer.message->bytes().size() + answer.extended_errors.size()
                                             : 0;
@@ -175,6 +176,7 @@ void SearchWalk::take(Step& step, const Answer& answer) {
     step.rcode = dns::rcode::refused;
     step.info_code = dns::extended_error::other;
     step.text = "no memory for the answer";
+    step.shortage = Shortage::memory;
     step.state = State::failed;
     return;
   }

@@ -69,6 +69,7 @@ class SearchWalk {
       answer.clear();
       state = State::failed;
       rcode = dns::rcode::servfail;
+      shortage = Shortage::none;
     }
 
     SearchWalk* walk = nullptr;
@@ -81,6 +82,7 @@ class SearchWalk {
     std::uint16_t rcode = 0;
     std::optional<std::uint16_t> info_code;
     std::string text;
+    Shortage shortage = Shortage::none;
   };
 
   /// What the states of the steps imply.

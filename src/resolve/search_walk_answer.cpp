@@ -45,7 +45,8 @@ void SearchWalk::answer(const Step& from, dns::Bytes message) {
                 .rcode = from.rcode,
                 .extended_errors = from.extended_errors,
                 .info_code = from.info_code,
-                .text = from.text};
+                .text = from.text,
+                .shortage = from.shortage};
   if (message.empty()) return request.answered(answer);
   answer.message = dns::MessageView::parse(message).value();
   RequestList requests;

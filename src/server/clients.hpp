@@ -87,6 +87,7 @@ struct ClientRecord : hook::ByConnections, hook::ByUse {
   bool banned_elsewhere = false;  ///< True if another shard began the present or last ban
   bool proven = false;            ///< True if the client has completed a TCP handshake, so that its address is not forged
   AddressMemory memory;           ///< what the sessions of its connections hold; ClientMemory keeps it
+  std::size_t query_bytes = 0;    ///< of the memory for queries, for its queries in flight; QueryHandler keeps it
   // Notes for the log; the code that writes the log sets them.
   std::uint64_t dropped_by_ban = 0;  ///< connections and datagrams dropped in the present ban
   std::uint64_t unreported = 0;      ///< invalid messages since the last log line about this client

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "dns/edns.hpp"
+#include "resolve/exchange.hpp"
 #include "server/compose.hpp"
 
 namespace pillion::server {
@@ -72,6 +73,7 @@ QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, Sha
       resolver_(resolver),
       admission_(admission),
       metrics_(metrics),
+      query_memory_(memory.queries),
       queries_(SharedLimits::max_in_flight, memory.queries, sizeof(ClientQuery) + usual_query_size) {}
 
 QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
@@ -132,8 +134,9 @@ std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& 
   if (!client) return std::unexpected(client.error());
   ClientQuery* query = nullptr;
   auto refusal = Refusal::memory_limit;
+  const auto bytes = usual_cost + resolve::Exchange::unusual_size_of(view);
   try {
-    query = queries_.acquire();
+    if (has_memory_for(**client, bytes)) query = queries_.acquire();
     if (query != nullptr) query->query.assign(view);
   } catch (...) {
     if (query != nullptr) queries_.release(*query);
@@ -147,13 +150,22 @@ std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& 
   }
   if (query == nullptr) {
     admission_.give_back(**client);
-    count_refusal(refusal);
+    count_refusal(**client, refusal);
     return std::unexpected(refusal);
   }
   query->client = *client;
+  query->bytes = bytes;
+  (*client)->query_bytes += bytes;
   fill(*query, sender, responder);
   metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
   return query;
+}
+
+/// True if the client may take so many more bytes of the memory for queries. As of the places, it holds at most
+/// `ClientTable::share` times what is then still free.
+bool QueryHandler::has_memory_for(const ClientRecord& client, std::size_t bytes) const {
+  const auto room = query_memory_.room();
+  return bytes <= room && (client.query_bytes + bytes) / ClientTable::share <= room - bytes;
 }
 
 /// Answers without taking a place among the waiting queries.
@@ -185,6 +197,9 @@ std::optional<resolve::Answer> QueryHandler::refuse(const dns::QueryView& view) 
 }
 
 void QueryHandler::answer(ClientQuery& query, const resolve::Answer& answer) {
+  if (answer.shortage != resolve::Shortage::none)
+    count_refusal(*query.client, answer.shortage == resolve::Shortage::memory ? Refusal::memory_limit
+                                                                              : Refusal::in_flight_limit);
   respond(query, query.query.view(), answer);
   release(query);
 }
@@ -312,6 +327,7 @@ void QueryHandler::release(ClientQuery& query) {
   auto& responder = *query.responder;
   last_activity_ = loop_.clock().now();
   query.query.recycle();
+  query.client->query_bytes -= query.bytes;
   admission_.give_back(*query.client);
   queries_.release(query);
   shared_.queries.give_back();

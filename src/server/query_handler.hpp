@@ -79,6 +79,10 @@ class QueryHandler {
   void count_refusal(Refusal refusal) { metrics_.refused[refusal].add(); }
 
  private:
+  void count_refusal(ClientRecord& client, Refusal refusal) {
+    ClientTable::count_refusal(client);
+    count_refusal(refusal);
+  }
   friend class ClientQuery;
   [[nodiscard]] Outcome take(dns::Bytes message, const Sender& sender, Responder& responder);
   void answer(ClientQuery& query, const resolve::Answer& answer);
@@ -89,6 +93,7 @@ class QueryHandler {
                                                             Responder& responder);
   void answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                   const resolve::Answer& answer);
+  [[nodiscard]] bool has_memory_for(const ClientRecord& client, std::size_t bytes) const;
   [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
   void respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
   void compose(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
@@ -105,6 +110,7 @@ class QueryHandler {
   resolve::Resolver& resolver_;
   ClientAdmission& admission_;
   DnsMetrics& metrics_;
+  const runtime::MemoryShare& query_memory_;
   runtime::Slab<ClientQuery> queries_;
   /// The query that handle() answers before it returns, such as one that the cache answers. It takes no place in
   /// queries_. handle() does not call itself, so that one object serves all of them, and none is constructed for each.

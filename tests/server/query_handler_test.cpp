@@ -44,6 +44,7 @@ class Echo final : public resolve::Group {
   void resolve(const dns::QueryView& query, resolve::Request& request) override {
     ++asked;
     if (failure) return request.answered(*failure);
+    if (holds) return held.push_back(&request);
     dns::Buffer reply;
     test::append_answer(*test::parse_query(query.message.bytes()), {}, reply);
     request.answered({.source = resolve::Source::upstream, .message = dns::MessageView::parse(reply).value()});
@@ -58,6 +59,8 @@ class Echo final : public resolve::Group {
 
   std::size_t asked = 0;
   std::optional<resolve::Answer> failure;  ///< given instead of the address
+  bool holds = false;                      ///< True if it answers nothing, and keeps the requests
+  std::vector<resolve::Request*> held;
 };
 
 /// A client that keeps its answers in one buffer.
@@ -82,7 +85,17 @@ class BufferingClient final : public Responder {
 
 class QueryHandlerTest : public ::testing::Test {
  protected:
-  QueryHandlerTest() { client.answers.reserve(64UL * 1024); }
+  /// `bytes` are those of the memory for queries.
+  explicit QueryHandlerTest(std::size_t bytes = runtime::MemoryShare::unlimited) : memory(division(bytes), 1) {
+    client.answers.reserve(64UL * 1024);
+  }
+
+  static runtime::MemoryDivision division(std::size_t queries) {
+    runtime::MemoryDivision parts{};
+    for (const auto use : runtime::enumerators<runtime::MemoryUse>) parts[use] = runtime::MemoryShare::unlimited;
+    parts[runtime::MemoryUse::queries] = queries;
+    return parts;
+  }
 
   /// The EDNS part of the answer to a query over TCP from this address.
   dns::Edns edns_for(const dns::Buffer& query, const ClientAddress& address) {
@@ -237,8 +250,82 @@ TEST_F(QueryHandlerTest, AnAnswerThatTheClientCannotTakeYetIsKeptForIt) {
   EXPECT_EQ(memory.output.used(), 0U);
 }
 
-/// Keeps the events.
-class Told final : public QueryObserver, public AnswerObserver {
+/// A query with a TSIG record and `padding` bytes of EDNS padding. Its MAC is empty, since nobody checks it here.
+dns::Buffer signed_query(const std::string& name, std::size_t padding) {
+  auto query = test::make_query(name, dns::type::a, {.id = 1, .edns = true, .padding = padding});
+  query.push_back(0);  // the root as the name of the key
+  dns::append_u16(query, dns::type::tsig);
+  constexpr std::uint16_t any_class = 255;
+  dns::append_u16(query, any_class);
+  dns::append_u32(query, 0);
+  constexpr std::uint16_t rdata_size = 17;  // of the root as the algorithm, and of fixed fields that are zero
+  dns::append_u16(query, rdata_size);
+  query.insert(query.end(), rdata_size, 0);
+  dns::write_u16(query, 10, 2);
+  return query;
+}
+
+class QueryMemoryTest : public QueryHandlerTest {
+ protected:
+  QueryMemoryTest() : QueryHandlerTest(std::size_t{4} << 20U) { echo->holds = true; }
+
+  /// True if the query waits for the upstream.
+  bool is_accepted(const dns::Buffer& query, std::uint8_t address) {
+    const auto before = handler.in_flight();
+    const Sender sender{.transport = Transport::tcp, .address = ipv4(address), .is_local = false};
+    EXPECT_EQ(handler.handle(query, sender, client), QueryHandler::Outcome::accepted);
+    return handler.in_flight() > before;
+  }
+};
+
+TEST_F(QueryMemoryTest, LargeSignedQueriesOfOneAddressLeaveMemoryForOthers) {
+  std::size_t accepted = 0;
+  std::size_t refused = 0;
+  // Smaller and smaller ones, which fill the memory to its last bytes if they may.
+  for (const std::size_t padding : {60'000, 10'000, 2000, 300, 1}) {
+    for (int i = 0; i < 400; ++i) {
+      const auto name = "q" + std::to_string(i) + "-" + std::to_string(padding) + ".example";
+      ++(is_accepted(signed_query(name, padding), 10) ? accepted : refused);
+    }
+  }
+  EXPECT_GT(accepted, 10U);
+  EXPECT_GT(refused, 0U);
+  EXPECT_EQ(metrics.refused[Refusal::memory_limit].value(), refused);
+  for (int i = 0; i < 50; ++i) {
+    const auto name = "other" + std::to_string(i) + ".example";
+    EXPECT_TRUE(is_accepted(test::make_query(name, dns::type::a, {.id = 1}), 11)) << i;
+  }
+  EXPECT_TRUE(is_accepted(signed_query("signed.example", 10'000), 12));
+}
+
+TEST_F(QueryMemoryTest, WhatAnAddressHeldIsGivenBackWithItsAnswers) {
+  std::size_t first = 0;
+  while (is_accepted(signed_query("n" + std::to_string(first) + ".example", 10'000), 10)) ++first;
+  EXPECT_GT(first, 5U);
+  for (auto* const request : std::exchange(echo->held, {})) request->answered({.rcode = dns::rcode::servfail});
+  EXPECT_EQ(admission.table().find(ipv4(10))->query_bytes, 0U);
+  std::size_t again = 0;
+  while (is_accepted(signed_query("m" + std::to_string(again) + ".example", 10'000), 10)) ++again;
+  EXPECT_EQ(again, first);
+}
+
+TEST_F(QueryHandlerTest, ARefusalForLackOfRoomIsCountedWhereverItComesFrom) {
+  echo->failure = resolve::refusal(resolve::Shortage::memory, "no memory for the query");
+  ask(test::make_query("one.example", dns::type::a, {.id = 1}));
+  ask(signed_query("two.example", 1));
+  EXPECT_EQ(metrics.refused[Refusal::memory_limit].value(), 2U);
+  echo->failure = resolve::refusal(resolve::Shortage::places, "too many queries under way");
+  ask(test::make_query("three.example", dns::type::a, {.id = 1}));
+  EXPECT_EQ(metrics.refused[Refusal::in_flight_limit].value(), 1U);
+  // What a server refuses is not for lack of our room.
+  echo->failure = resolve::Answer{.source = resolve::Source::upstream, .rcode = dns::rcode::refused};
+  ask(test::make_query("four.example", dns::type::a, {.id = 1}));
+  EXPECT_EQ(metrics.refused[Refusal::memory_limit].value() + metrics.refused[Refusal::in_flight_limit].value(), 3U);
+  EXPECT_EQ(admission.table().find({})->facts.refused, 3U);
+}
+
+/// Keeps what it is told.
+class Told final : public QueryObserver {
  public:
   struct Answer {
     QueryOrigin origin;

@@ -1,0 +1,94 @@
+"""Memory is shared among client addresses: one that takes much of it, over however many connections, takes it from itself. Each address of 127.0.0.0/8
+is a client of its own."""
+
+import time
+
+import dns.edns
+import pytest
+
+from harness import pillion, zone
+from harness.client import TcpClient, make_query, rcode
+from harness.dot_server import DotServer
+from harness.process import PATIENCE
+
+GREEDY, MODEST = "127.0.0.2", "127.0.0.3"
+MEMORY = "48MiB"
+REASONS = ("memory_limit", "client_share", "in_flight_limit")
+
+
+def read_some(client, size):
+    """Reads what has come, up to `size` bytes. Returns their number, or None if the connection has ended."""
+    try:
+        return len(client.socket.recv(size)) or None
+    except BlockingIOError:
+        return 0
+    except OSError:
+        return None
+
+
+def slow_readers(proxy, clients, sources, count):
+    """A connection from each of `sources` that asks `count` times for a large answer."""
+    query = make_query(f"txt30000.{zone.ORIGIN}", "TXT")
+    made = []
+    for source in sources:
+        made.append(TcpClient(proxy.port, source=source, receive_buffer=8192))
+        clients.append(made[-1])
+        made[-1].send(*[query] * count)
+        made[-1].socket.setblocking(False)
+    return made
+
+
+def test_many_slow_readers_of_one_address_do_not_cost_others_their_connections(tmp_path, unbound, verified, clients):
+    with pillion.running(tmp_path, verified(unbound), memory=MEMORY, drain_timeout="1s") as proxy:
+        with TcpClient(proxy.port) as client:
+            assert rcode(client.ask(make_query(f"txt30000.{zone.ORIGIN}", "TXT"))) == "NOERROR"
+        greedy = slow_readers(proxy, clients, [GREEDY] * 200, 100)
+        proxy.wait_metric("dns_rejected_total", 1, reason="memory_limit")
+        wanted = 10 * 30_000
+        got = {each: 0 for each in slow_readers(proxy, clients, [f"127.0.1.{number}" for number in range(1, 21)], 10)}
+        deadline = time.monotonic() + PATIENCE
+        while min(got.values()) < wanted and time.monotonic() < deadline:
+            for each in greedy:
+                read_some(each, 4096)
+            for each, size in got.items():
+                if size < wanted:
+                    came = read_some(each, 8192)
+                    assert came is not None, f"dropped after {size} bytes"
+                    got[each] += came
+            time.sleep(0.1)
+        assert min(got.values()) >= wanted
+
+
+@pytest.fixture
+def silent(certificate):
+    """An upstream for names below silent.example that never answers."""
+    with DotServer(certificate) as running:
+        yield running
+
+
+def signed(number, padding):
+    query = make_query(f"drop-{number}.silent.example.", use_edns=0, id=number, options=[dns.edns.GenericOption(12, bytes(padding))])
+    query.use_tsig({"key.": "dGhpcyBpcyBubyBzZWNyZXQgYXQgYWxsISEh"}, "key.")
+    return query.to_wire()
+
+
+def test_signed_queries_of_one_address_leave_memory_for_those_of_others(tmp_path, unbound, silent, verified, clients):
+    upstreams = {**verified(unbound), "silent": verified(silent, timeout="30s")["real"]}
+    routes = [{"zone": ".", "upstream": "real"}, {"zone": "silent.example", "upstream": "silent"}]
+    # Smaller and smaller messages, which fill the memory to its last bytes if they may.
+    paddings = [60000] * 40 + [10000] * 30 + [2000] * 30 + [300] * 60 + [0] * 300
+    with pillion.running(tmp_path, upstreams, routes=routes, memory=MEMORY, drain_timeout="1s") as proxy:
+        for connection in range(3):
+            clients.append(TcpClient(proxy.port, source=GREEDY))
+            clients[-1].send(*(signed(1000 * connection + number, padding) for number, padding in enumerate(paddings)))
+            proxy.wait_metric("dns_rejected_total", connection + 1, reason="memory_limit")
+        with TcpClient(proxy.port, source=MODEST) as modest:
+            codes = [rcode(modest.ask(make_query(f"new-{number}.{zone.ORIGIN}"))) for number in range(100)]
+        assert set(codes) <= {"NOERROR", "NXDOMAIN"}
+        # The last connection's queries may still be coming in.
+        proxy.process.wait_for(lambda: is_every_refusal_counted(proxy.metrics()), "each refusal has its reason")
+
+
+def is_every_refusal_counted(metrics):
+    refused = metrics.sum("dns_responses_total", rcode="REFUSED")
+    return refused > 0 and refused == sum(metrics.sum("dns_rejected_total", reason=reason) for reason in REASONS)
