@@ -4,6 +4,7 @@ is a client of its own."""
 import time
 
 import dns.edns
+import dns.tsig
 import pytest
 
 from harness import pillion, zone
@@ -13,6 +14,7 @@ from harness.process import PATIENCE
 
 GREEDY, MODEST = "127.0.0.2", "127.0.0.3"
 MEMORY = "48MiB"
+KEY = dns.tsig.Key("key.", "dGhpcyBpcyBubyBzZWNyZXQgYXQgYWxsISEh")
 REASONS = ("memory_limit", "client_share", "in_flight_limit")
 
 
@@ -27,8 +29,8 @@ def read_some(client, size):
 
 
 def slow_readers(proxy, clients, sources, count):
-    """A connection from each of `sources` that asks `count` times for a large answer."""
-    query = make_query(f"txt30000.{zone.ORIGIN}", "TXT")
+    """A connection from each of `sources` that asks `count` times for an answer of 5 kB, which the cache has."""
+    query = make_query(f"txt5000.{zone.ORIGIN}", "TXT")
     made = []
     for source in sources:
         made.append(TcpClient(proxy.port, source=source, receive_buffer=8192))
@@ -39,13 +41,13 @@ def slow_readers(proxy, clients, sources, count):
 
 
 def test_many_slow_readers_of_one_address_do_not_cost_others_their_connections(tmp_path, unbound, verified, clients):
-    with pillion.running(tmp_path, verified(unbound), memory=MEMORY, drain_timeout="1s") as proxy:
+    with pillion.running(tmp_path, verified(unbound), memory=MEMORY, cache={"size": "4MiB"}, drain_timeout="1s") as proxy:
         with TcpClient(proxy.port) as client:
-            assert rcode(client.ask(make_query(f"txt30000.{zone.ORIGIN}", "TXT"))) == "NOERROR"
-        greedy = slow_readers(proxy, clients, [GREEDY] * 200, 100)
+            assert rcode(client.ask(make_query(f"txt5000.{zone.ORIGIN}", "TXT"))) == "NOERROR"
+        greedy = slow_readers(proxy, clients, [GREEDY] * 200, 600)
         proxy.wait_metric("dns_rejected_total", 1, reason="memory_limit")
-        wanted = 10 * 30_000
-        got = {each: 0 for each in slow_readers(proxy, clients, [f"127.0.1.{number}" for number in range(1, 21)], 10)}
+        wanted = 60 * 5000
+        got = {each: 0 for each in slow_readers(proxy, clients, [f"127.0.1.{number}" for number in range(1, 21)], 60)}
         deadline = time.monotonic() + PATIENCE
         while min(got.values()) < wanted and time.monotonic() < deadline:
             for each in greedy:
@@ -68,15 +70,15 @@ def silent(certificate):
 
 def signed(number, padding):
     query = make_query(f"drop-{number}.silent.example.", use_edns=0, id=number, options=[dns.edns.GenericOption(12, bytes(padding))])
-    query.use_tsig({"key.": "dGhpcyBpcyBubyBzZWNyZXQgYXQgYWxsISEh"}, "key.")
-    return query.to_wire()
+    query.use_tsig(KEY)
+    return query.to_wire(max_size=65535)
 
 
 def test_signed_queries_of_one_address_leave_memory_for_those_of_others(tmp_path, unbound, silent, verified, clients):
     upstreams = {**verified(unbound), "silent": verified(silent, timeout="30s")["real"]}
     routes = [{"zone": ".", "upstream": "real"}, {"zone": "silent.example", "upstream": "silent"}]
     # Smaller and smaller messages, which fill the memory to its last bytes if they may.
-    paddings = [60000] * 40 + [10000] * 30 + [2000] * 30 + [300] * 60 + [0] * 300
+    paddings = [58000] * 40 + [10000] * 30 + [2000] * 30 + [300] * 60 + [0] * 300
     with pillion.running(tmp_path, upstreams, routes=routes, memory=MEMORY, drain_timeout="1s") as proxy:
         for connection in range(3):
             clients.append(TcpClient(proxy.port, source=GREEDY))
