@@ -66,7 +66,7 @@ class ClientQuery final : public resolve::Request {
   DatagramPath path;  ///< UDP only
   dns::KeptQuery query;
   std::shared_ptr<const resolve::KeptAnswer> kept;  ///< the answer to deliver; nullptr until there is one
-  std::size_t bytes = 0;      ///< its part of ClientRecord::query_bytes
+  std::size_t bytes = 0;                            ///< its part of ClientRecord::query_bytes
   std::size_t kept_size = 0;  ///< bytes of `kept`, counted for only one of the queries that share it
 };
 

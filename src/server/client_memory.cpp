@@ -72,7 +72,8 @@ void ClientMemory::change_held(MemoryHolder& holder, AddressMemory& address, run
 MemoryHolder* ClientMemory::worst(runtime::MemoryUse use) {
   const bool is_input = use == runtime::MemoryUse::input;
   auto& addresses = is_input ? holding_input_ : holding_output_;
-  const auto equal_part = (is_input ? shares_.input : shares_.output).used() / std::max<std::size_t>(addresses.size(), 1);
+  const auto equal_part =
+      (is_input ? shares_.input : shares_.output).used() / std::max<std::size_t>(addresses.size(), 1);
   int compared = 0;
   for (auto address = addresses.rbegin(); address != addresses.rend() && compared < addresses_compared; ++address) {
     if (++compared > 1 && address->bytes < equal_part) break;

@@ -26,11 +26,9 @@ struct SessionBytes {
 struct AddressBytes {
   using Hook = boost::intrusive::set_member_hook<boost::intrusive::link_mode<boost::intrusive::normal_link>,
                                                  boost::intrusive::optimize_size<true>>;
-  using Sessions =
-      boost::intrusive::list<SessionBytes,
-                             boost::intrusive::member_hook<SessionBytes, decltype(SessionBytes::hook),
-                                                           &SessionBytes::hook>,
-                             boost::intrusive::constant_time_size<false>>;
+  using Sessions = boost::intrusive::list<
+      SessionBytes, boost::intrusive::member_hook<SessionBytes, decltype(SessionBytes::hook), &SessionBytes::hook>,
+      boost::intrusive::constant_time_size<false>>;
   struct Fewer {
     bool operator()(const AddressBytes& left, const AddressBytes& right) const { return left.bytes < right.bytes; }
   };

@@ -32,8 +32,7 @@ ClientTable::Arrival ClientTable::judge_connection(const ClientAddress& address,
                            : Arrival{.refusal = otherwise, .in_favour = nullptr};
   };
   const auto own_idle = [&] { return held_here == 0 ? nullptr : idle_connection_of(found->second, now); };
-  if (held > 0 && held >= limits_.connections_per_client)
-    return in_favour_of(own_idle(), Refusal::client_limit);
+  if (held > 0 && held >= limits_.connections_per_client) return in_favour_of(own_idle(), Refusal::client_limit);
   const auto room_here = room(limits_.connections, connections_);
   const auto room_of_all = process_ == nullptr ? room_here : process_->connections.room();
   const auto free = std::min(room_here, room_of_all);
@@ -232,8 +231,8 @@ bool ClientTable::count_invalid(ClientRecord& client, dns::QueryError error, Tra
 bool ClientTable::is_one_too_many(ClientRecord& client, runtime::Time now) {
   const auto& facts = client.facts;
   if (limits_.ban_after == 0 || facts.banned_until || is_loopback(facts.address)) return false;
-  const auto count = process_ == nullptr ? client.invalid_over_tcp.count(now)
-                                         : process_->clients.count_invalid(facts.address, now);
+  const auto count =
+      process_ == nullptr ? client.invalid_over_tcp.count(now) : process_->clients.count_invalid(facts.address, now);
   return count >= limits_.ban_after;
 }
 

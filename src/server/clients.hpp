@@ -85,9 +85,9 @@ struct ClientRecord : hook::ByConnections, hook::ByUse {
   /// The list that the record is in.
   enum class Use : std::uint8_t { held, quiet, quiet_unproven, banned } use = Use::held;
   bool banned_elsewhere = false;  ///< True if another shard began the present or last ban
-  bool proven = false;            ///< True if the client has completed a TCP handshake, so that its address is not forged
-  AddressMemory memory;           ///< what the sessions of its connections hold; ClientMemory keeps it
-  std::size_t query_bytes = 0;    ///< of the memory for queries, for its queries in flight; QueryHandler keeps it
+  bool proven = false;          ///< True if the client has completed a TCP handshake, so that its address is not forged
+  AddressMemory memory;         ///< what the sessions of its connections hold; ClientMemory keeps it
+  std::size_t query_bytes = 0;  ///< of the memory for queries, for its queries in flight; QueryHandler keeps it
   // Notes for the log; the code that writes the log sets them.
   std::uint64_t dropped_by_ban = 0;  ///< connections and datagrams dropped in the present ban
   std::uint64_t unreported = 0;      ///< invalid messages since the last log line about this client
@@ -219,8 +219,9 @@ class ClientTable {
   // Clients by their number of connections, from 1 on. The deque grows up to the largest number ever, and its lists
   // never move.
   std::deque<ByConnectionsList> by_connections_;
-  hook::List<ClientConnection, hook::ByActivityOfAll> by_activity_;  // the one that was quiet for the longest comes first
-  std::size_t most_connections_ = 0;                                 // of any one client
+  hook::List<ClientConnection, hook::ByActivityOfAll>
+      by_activity_;                   // the one that was quiet for the longest comes first
+  std::size_t most_connections_ = 0;  // of any one client
   std::size_t banned_elsewhere_ = 0;
   std::size_t connections_ = 0;
   std::size_t in_flight_ = 0;

@@ -198,8 +198,8 @@ std::optional<resolve::Answer> QueryHandler::refuse(const dns::QueryView& view) 
 
 void QueryHandler::answer(ClientQuery& query, const resolve::Answer& answer) {
   if (answer.shortage != resolve::Shortage::none)
-    count_refusal(*query.client, answer.shortage == resolve::Shortage::memory ? Refusal::memory_limit
-                                                                              : Refusal::in_flight_limit);
+    count_refusal(*query.client,
+                  answer.shortage == resolve::Shortage::memory ? Refusal::memory_limit : Refusal::in_flight_limit);
   respond(query, query.query.view(), answer);
   release(query);
 }

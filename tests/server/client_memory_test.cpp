@@ -47,9 +47,7 @@ class Holder final : public MemoryHolder {
     runtime::Time since;
   };
   Held& of(MemoryUse use) { return use == MemoryUse::input ? input_ : output_; }
-  runtime::MemoryShare& share(MemoryUse use) {
-    return use == MemoryUse::input ? memory_.input() : memory_.output();
-  }
+  runtime::MemoryShare& share(MemoryUse use) { return use == MemoryUse::input ? memory_.input() : memory_.output(); }
   void give_back() {
     hold(MemoryUse::input, 0, {});
     hold(MemoryUse::output, 0, {});
