@@ -324,8 +324,8 @@ TEST_F(QueryHandlerTest, ARefusalForLackOfRoomIsCountedWhereverItComesFrom) {
   EXPECT_EQ(admission.table().find({})->facts.refused, 3U);
 }
 
-/// Keeps what it is told.
-class Told final : public QueryObserver {
+/// Keeps the events.
+class Told final : public QueryObserver, public AnswerObserver {
  public:
   struct Answer {
     QueryOrigin origin;
