@@ -16,8 +16,8 @@
 #include "support/silent_log.hpp"
 
 namespace {
-std::size_t allocations = 0;    // the program has one thread
-std::size_t until_failure = 0;  // the number of allocations until one fails; 0: none fails
+thread_local std::size_t allocations = 0;  // of this thread
+std::size_t until_failure = 0;             // the number of allocations until one fails; 0: none fails
 }  // namespace
 
 // Not inlined: g++ 12 would warn that free() does not match the operator new.
