@@ -53,8 +53,7 @@ bool use_chain(SSL_CTX* context, const std::string& text) {
   const Certificate own(PEM_read_bio_X509_AUX(bio.get(), nullptr, refuse_passphrase, nullptr));
   if (!own || SSL_CTX_use_certificate(context, own.get()) != 1 || SSL_CTX_clear_chain_certs(context) != 1) return false;
   while (Certificate next{PEM_read_bio_X509(bio.get(), nullptr, refuse_passphrase, nullptr)}) {
-    if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) return false;
-    static_cast<void>(next.release());  // the context owns it
+    if (SSL_CTX_add1_chain_cert(context, next.get()) != 1) return false;
   }
   if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) return false;
   ERR_clear_error();  // only the end of the file

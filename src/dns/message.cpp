@@ -57,8 +57,11 @@ std::expected<std::size_t, ParseError> question_name_end(Bytes message) {
   }
 }
 
-bool options_fit(Bytes options) {
-  return for_each_option(options, [](std::uint16_t /*code*/, Bytes /*value*/) {}).empty();
+/// True if the data of the OPT record is a list of options. Only version 0 is known to have one: the answer to another
+/// version is BADVERS (RFC 6891 section 6.1.3).
+bool options_fit(Bytes message, const Record& opt) {
+  const auto edns = edns_of(message, opt);
+  return edns.version != 0 || for_each_option(edns.options, [](std::uint16_t /*code*/, Bytes /*value*/) {}).empty();
 }
 
 }  // namespace
@@ -171,8 +174,7 @@ std::optional<ParseError> MessageView::walk_records() {
     if (!record) return ParseError::malformed_record;
     const bool additional = i >= first_additional;
     if (record->type == type::opt) {
-      if (!additional || opt_ || bytes_[record->owner] != 0 ||
-          !options_fit(bytes_.subspan(record->rdata, record->rdata_size))) {
+      if (!additional || opt_ || bytes_[record->owner] != 0 || !options_fit(bytes_, *record)) {
         return ParseError::malformed_edns;
       }
       opt_ = *record;

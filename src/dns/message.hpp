@@ -24,7 +24,7 @@ enum class ParseError : std::uint8_t {
   malformed_record,    // a record or its rdata runs past the end, its owner name is malformed, or the names of the
                        // message have too many labels in all (LabelBudget)
   malformed_edns,  // an OPT record outside of the additional section, with an owner other than the root, with options
-                   // that overrun, or a second one (RFC 6891 section 6.1.1)
+                   // that overrun in version 0, or a second one (RFC 6891 section 6.1.1)
   misplaced_tsig,  // a TSIG record that is not the last of the additional section (RFC 8945 section 5.1)
   trailing_bytes,  // bytes after the last record
 };

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstring>
 
+#include "dns/wire.hpp"
 #include "server/address.hpp"
 #include "server/packet_info.hpp"
 
@@ -137,7 +138,9 @@ void UdpListener::handle(std::size_t index) {
                       .path = &path};
   if (!handler_.admission().admit_datagram(sender.address)) return;
   ++in_flight_;
-  const auto message = dns::Bytes(batch_->data[index]).first(header.msg_len);
+  // What the kernel has cut is not complete, even if its first bytes look so. The header alone is malformed too.
+  const bool is_cut = (header.msg_hdr.msg_flags & MSG_TRUNC) != 0;
+  const auto message = dns::Bytes(batch_->data[index]).first(is_cut ? dns::header_size : header.msg_len);
   if (handler_.handle(message, sender, *this) != QueryHandler::Outcome::accepted) --in_flight_;
 }
 

@@ -62,7 +62,7 @@ static_assert(dns::max_name_size <= 0xff);
 
 /// `out` has packed_size() bytes and is aligned as a RecordRing aligns records.
 inline void pack(const QueryRecord& record, std::span<std::uint8_t> out) {
-  ::new (out.data()) PackedQueryStart{.facts = record,
+  ::new (out.data()) PackedQueryStart{.facts = static_cast<const QueryFacts&>(record),
                                       .text_size = static_cast<std::uint16_t>(record.text.size()),
                                       .upstream_size = static_cast<std::uint16_t>(record.upstream.size()),
                                       .server_size = static_cast<std::uint16_t>(record.server.size()),

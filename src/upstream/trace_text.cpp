@@ -121,7 +121,6 @@ struct Speaker {
       case CacheState::miss:
         return "the cache has no answer";
       case CacheState::fresh:
-        return "the cache has " + of_entry();
       case CacheState::fresh_failure:
         return "the cache has " + of_entry();
       case CacheState::stale:

@@ -1,5 +1,7 @@
 // Messages that are not valid queries, and valid queries that Pillion does not support.
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "app/shard_runner.hpp"
@@ -116,10 +118,16 @@ TEST_F(InvalidQueries, WhatIsNotDoneIsSaid) {
   EXPECT_EQ(testing::ask(shard, "example", dns::type::axfr).extended_error, "zone transfers are not supported");
   auto version_1 = test::make_query("www.example", dns::type::a, {.edns = true});
   version_1[version_1.size() - 5] = 1;
-  client.send_message(version_1);
-  const auto answer = client.receive();
-  ASSERT_TRUE(answer);
-  EXPECT_EQ(dns::read_edns(dns::MessageView::parse(*answer).value()).extended_rcode, dns::rcode::badvers >> 4U);
+  // The data of its OPT record need not be a list of options.
+  dns::Buffer version_1_with_data(version_1.size() + 1, 0xff);
+  std::ranges::copy(version_1, version_1_with_data.begin());
+  version_1_with_data[version_1.size() - 1] = 1;
+  for (const auto& version : {version_1, version_1_with_data}) {
+    client.send_message(version);
+    const auto answer = client.receive();
+    ASSERT_TRUE(answer);
+    EXPECT_EQ(dns::read_edns(dns::MessageView::parse(*answer).value()).extended_rcode, dns::rcode::badvers >> 4U);
+  }
   EXPECT_TRUE(testing::queries_of_clients(server).empty());
 }
 

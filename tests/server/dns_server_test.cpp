@@ -228,5 +228,26 @@ TEST_F(DnsServerTest, AQueryDoesNotWaitBehindAllThatGreedyClientsHaveSent) {
   }
 }
 
+/// Bytes after the message are invalid, also those beyond the buffer for a datagram.
+TEST_F(DnsServerTest, ADatagramThatTheKernelHasCutIsMalformed) {
+  const auto endpoint = listen();
+  server.start();
+  constexpr std::size_t buffer = 4096;
+  const auto without = test::make_query("www.example", dns::type::a, {.edns = true, .padding = 1}).size() - 1;
+  auto whole = test::make_query("www.example", dns::type::a, {.edns = true, .padding = buffer - without});
+  ASSERT_EQ(whole.size(), buffer);
+  UdpClient client("127.0.0.1", endpoint.port);
+  client.send(whole);
+  EXPECT_FALSE(answer_of(client));
+  EXPECT_EQ(upstream->asked.size(), 1U);
+
+  whole.push_back(0);
+  client.send(whole);
+  const auto answer = answer_of(client);
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(test::rcode_of(*answer), dns::rcode::formerr);
+  EXPECT_EQ(upstream->asked.size(), 1U);
+}
+
 }  // namespace
 }  // namespace pillion::server

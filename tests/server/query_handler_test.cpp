@@ -282,7 +282,7 @@ TEST_F(QueryMemoryTest, LargeSignedQueriesOfOneAddressLeaveMemoryForOthers) {
   std::size_t accepted = 0;
   std::size_t refused = 0;
   // Smaller and smaller ones, which fill the memory to its last bytes if they may.
-  for (const std::size_t padding : {60'000, 10'000, 2000, 300, 1}) {
+  for (const std::size_t padding : {60'000U, 10'000U, 2000U, 300U, 1U}) {
     for (int i = 0; i < 400; ++i) {
       const auto name = "q" + std::to_string(i) + "-" + std::to_string(padding) + ".example";
       ++(is_accepted(signed_query(name, padding), 10) ? accepted : refused);
