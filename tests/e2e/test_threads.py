@@ -101,4 +101,4 @@ def test_no_more_threads_run_than_the_memory_allows(tmp_path, server, verified, 
         checked = run(pillion.BINARY, "check", "--config", proxy.config)
         assert checked.stderr.strip() == "threads: 64 are more than fit into the memory; 3 will run"
         proxy.process.send_signal(signal.SIGHUP)
-        proxy.process.wait_for(lambda: "nothing has changed" in proxy.process.err(), "the same file changes nothing")
+        proxy.process.wait_for(lambda: "without a change" in proxy.process.err(), "the same file changes nothing")
