@@ -22,7 +22,7 @@ NETWORKS = ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "f
 SEARCH = [f"default.svc.{CHART['clusterDNS']['domain']}", f"svc.{CHART['clusterDNS']['domain']}", CHART["clusterDNS"]["domain"]]
 # In a cluster, the servers and the proxy have their own processors; here they share two.
 AHEAD = ["nice", "-n", "-10"]
-# Seconds. A smaller 99th percentile without greedy clients counts as this. At the upstream, new names wait after those of the greedy clients.
+# Seconds. A smaller 99th percentile without greedy clients counts as this. The kernel works for the sockets of greedy clients on the same processors.
 QUIET_FLOOR = 0.003
 RETURNED = 4 * 2**20
 
