@@ -288,13 +288,18 @@ void App::await_signal() {
 }
 
 void App::on_signal(int number) {
-  if (number == SIGHUP) {
-    if (reloader_) reloader_->request("SIGHUP");
-  } else if (draining_.value()) {
+  if (!draining_.value()) {
+    if (number != SIGHUP) {
+      begin_drain(drain_terms(plan_->config));
+    } else if (reloader_) {
+      reloader_->request("SIGHUP");
+    }
+  } else if (number != SIGHUP && !is_drain_cut_short_) {
+    is_drain_cut_short_ = true;
     log_.info("second signal: ending without a drain");
     begin_drain({});
-  } else {
-    begin_drain(drain_terms(plan_->config));
+    // No further signal has an effect. However many come, they must not keep the loop from its end.
+    block_stop_signals();
   }
   await_signal();
 }

@@ -118,6 +118,7 @@ class App {
   std::vector<std::jthread> threads_;
   runtime::Time started_;
   runtime::Flag draining_;
+  bool is_drain_cut_short_ = false;  // by a second signal
   std::size_t shards_running_ = 0;
   std::uint64_t undelivered_ = 0;  // answers that were discarded at the end of the drain
 };

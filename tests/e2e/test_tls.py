@@ -103,7 +103,7 @@ def test_no_other_cipher_suite_is_agreed_on_under_tls_1_2(tmp_path, authority, r
         assert agrees(server, ciphers, authority), "the server itself is sound"
         with pillion.running(tmp_path, verified(server)) as proxy:
             assert_unusable(proxy, server.address, "tls_failed", "TLS handshake failed",
-                            'the server sent the alert "handshake failure": it may accept none of our cipher suites')
+                            'the server sent the alert "handshake failure": it may accept none of Pillion\'s cipher suites')
             assert server.queries == 0
 
 
