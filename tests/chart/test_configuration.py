@@ -131,7 +131,7 @@ class TestConfiguration:
         else:
             error = helm.error("pillion", *arguments)
             assert f"config.upstreams.public.{key} is only for protocol tls, and this upstream has protocol: {protocol}" in error
-            with pytest.raises(AssertionError, match="is only for protocol tls"):
+            with pytest.raises(AssertionError, match="is only for `protocol: tls`"):
                 check(binary, tmp_path, f"upstreams: {upstreams}")
 
     def test_cluster_upstream_of_ones_own(self, helm):
