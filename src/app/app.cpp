@@ -288,13 +288,11 @@ void App::await_signal() {
 }
 
 void App::on_signal(int number) {
-  if (!draining_.value()) {
-    if (number != SIGHUP) {
-      begin_drain(drain_terms(plan_->config));
-    } else if (reloader_) {
-      reloader_->request("SIGHUP");
-    }
-  } else if (number != SIGHUP && !is_drain_cut_short_) {
+  if (number == SIGHUP) {
+    if (reloader_) reloader_->request("SIGHUP");
+  } else if (!draining_.value()) {
+    begin_drain(drain_terms(plan_->config));
+  } else if (!is_drain_cut_short_) {
     is_drain_cut_short_ = true;
     log_.info("second signal: ending without a drain");
     begin_drain({});

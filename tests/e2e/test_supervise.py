@@ -93,7 +93,7 @@ def test_a_signal_is_logged_and_counted(supervised):
             assert worker(proxy) not in (0, before)
             proxy.wait_ready()
             assert proxy.metrics().sum("worker_restarts_total") == count
-        lines = log_lines(proxy, "worker was ended by a signal")
+        lines = log_lines(proxy, "a signal ended the worker")
         assert [(line["level"], line["signal"], line["restarts"]) for line in lines] == [
             ("error", number.name, count) for count, number in enumerate(numbers, 1)]
 
@@ -105,7 +105,7 @@ def test_the_log_has_the_form_that_the_configuration_says(supervised):
         proxy.stop()
         lines = proxy.process.err().splitlines()
     assert len(lines) == 1
-    assert re.match(r"\d{4}-\d\d-\d\d\S* ERROR the worker was ended by a signal\b.* signal=SIGKILL ", lines[0]), lines
+    assert re.match(r"\d{4}-\d\d-\d\d\S* ERROR a signal ended the worker\b.* signal=SIGKILL ", lines[0]), lines
 
 
 @pytest.mark.parametrize("number, threads", [(signal.SIGTERM, 2), (signal.SIGINT, 1)])
