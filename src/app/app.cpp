@@ -4,7 +4,6 @@
 #include <csignal>
 #include <ctime>
 #include <iterator>
-#include <map>
 #include <string>
 #include <utility>
 
@@ -15,8 +14,8 @@
 #include "app/bind_addresses.hpp"
 #include "app/stop_signals.hpp"
 #include "app/supervised_worker.hpp"
+#include "app/upstream_reasons.hpp"
 #include "runtime/build_info.hpp"
-#include "upstream/metric_table.hpp"
 
 namespace pillion::app {
 namespace asio = boost::asio;
@@ -28,29 +27,6 @@ constexpr std::chrono::seconds startup_patience{5};
 
 DrainTerms drain_terms(const config::Config& config) {
   return {.timeout = config.drain_timeout, .quiet = config.drain_quiet, .min = config.drain_min};
-}
-
-/// One line for each upstream, which do not decide about the report: without an upstream, Pillion still answers from
-/// its cache and from other upstreams.
-std::vector<http::HealthReason> upstream_reasons(const upstream::UpstreamSources& sources) {
-  struct Count {
-    std::size_t servers = 0;
-    std::size_t up = 0;
-  };
-  std::map<std::string, Count> counts;
-  for (const auto& server : sources.upstream_servers) {
-    auto& count = counts[server.upstream];
-    ++count.servers;
-    if (upstream::is_up(server)) ++count.up;
-  }
-  std::vector<http::HealthReason> reasons;
-  for (const auto& [name, count] : counts) {
-    auto text =
-        "upstream " + name + ": " + std::to_string(count.up) + " of " + std::to_string(count.servers) + " servers up";
-    if (count.up == 0) text += " (readiness does not depend on it)";
-    reasons.push_back({count.up > 0, std::move(text)});
-  }
-  return reasons;
 }
 
 std::vector<std::unique_ptr<LoopPulse>> pulses_of(const std::vector<std::unique_ptr<Shard>>& shards) {

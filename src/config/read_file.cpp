@@ -10,23 +10,14 @@
 
 #include <time.h>
 
+#include "runtime/unique_descriptor.hpp"
+
 namespace pillion::config {
 namespace {
 
-class OpenFile {
- public:
-  OpenFile(const std::filesystem::path& file, int flags) : descriptor_(::open(file.c_str(), O_RDONLY | flags)) {}
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-  ~OpenFile() {
-    if (is_open()) ::close(descriptor_);
-  }
-  [[nodiscard]] bool is_open() const { return descriptor_ >= 0; }
-  [[nodiscard]] int descriptor() const { return descriptor_; }
-
- private:
-  int descriptor_;
-};
+runtime::UniqueDescriptor open_file(const std::filesystem::path& file, int flags) {
+  return runtime::UniqueDescriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | flags));
+}
 
 std::unexpected<std::string> system_reason(int error) {
   return std::unexpected(std::generic_category().message(error));
@@ -53,19 +44,19 @@ std::expected<std::string, std::string> read_descriptor(int descriptor, std::siz
 
 std::expected<std::string, std::string> read_file(const std::filesystem::path& file, std::size_t limit) {
   // Without O_NONBLOCK, open() waits for the writer of a FIFO.
-  const OpenFile opened(file, O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  const auto opened = open_file(file, O_NONBLOCK | O_NOCTTY);
   if (!opened.is_open()) return system_reason(errno);
   struct stat status{};
-  if (::fstat(opened.descriptor(), &status) != 0) return system_reason(errno);
+  if (::fstat(opened.get(), &status) != 0) return system_reason(errno);
   if (S_ISDIR(status.st_mode)) return system_reason(EISDIR);
   if (!S_ISREG(status.st_mode)) return std::unexpected("it is not a regular file");
-  return read_descriptor(opened.descriptor(), limit);
+  return read_descriptor(opened.get(), limit);
 }
 
 std::expected<std::string, std::string> read_file_or_pipe(const std::filesystem::path& file, std::size_t limit) {
-  const OpenFile opened(file, O_CLOEXEC);
+  const auto opened = open_file(file, 0);
   if (!opened.is_open()) return system_reason(errno);
-  return read_descriptor(opened.descriptor(), limit);
+  return read_descriptor(opened.get(), limit);
 }
 
 std::chrono::system_clock::time_point file_time_now() {

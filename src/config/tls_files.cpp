@@ -45,6 +45,15 @@ int refuse_passphrase(char* /*buffer*/, int /*size*/, int /*is_for_writing*/, vo
   return -1;
 }
 
+/// The text of the file of the key `name`. OpenSSL does not open it itself, since it would wait for the writer of a
+/// FIFO.
+std::expected<std::string, ClientFileFault> read_client_file(std::string_view name, const std::string& file) {
+  auto text = read_file(file, max_client_file_size);
+  if (text && text->size() > max_client_file_size) text = std::unexpected("it is longer than 1 MiB");
+  if (!text) return std::unexpected(ClientFileFault{name, in_quotes(file) + " cannot be read: " + text.error()});
+  return *std::move(text);
+}
+
 /// Makes `context` send the certificate at the start of a PEM file's text, and those that follow it as its chain. False
 /// if OpenSSL cannot use one of them.
 bool use_chain(SSL_CTX* context, const std::string& text) {
@@ -126,16 +135,10 @@ std::expected<std::vector<CaCertificate>, std::string> read_ca_file(const std::s
 
 std::expected<void, ClientFileFault> use_client_certificate(SSL_CTX* context, const std::string& cert,
                                                             const std::string& key) {
-  // OpenSSL does not open the files itself, since it would wait for the writer of a FIFO.
-  const auto cannot_be_read = [](std::string_view name, const std::string& file, const std::string& reason) {
-    return std::unexpected(ClientFileFault{name, in_quotes(file) + " cannot be read: " + reason});
-  };
-  const auto chain = read_file(cert, max_client_file_size);
-  if (!chain) return cannot_be_read("client_cert", cert, chain.error());
-  if (chain->size() > max_client_file_size) return cannot_be_read("client_cert", cert, "it is longer than 1 MiB");
-  const auto key_text = read_file(key, max_client_file_size);
-  if (!key_text) return cannot_be_read("client_key", key, key_text.error());
-  if (key_text->size() > max_client_file_size) return cannot_be_read("client_key", key, "it is longer than 1 MiB");
+  const auto chain = read_client_file("client_cert", cert);
+  if (!chain) return std::unexpected(chain.error());
+  const auto key_text = read_client_file("client_key", key);
+  if (!key_text) return std::unexpected(key_text.error());
 
   bool asked = false;
   const auto fault = [&](std::string_view name, const std::string& file, const std::string& problem) {

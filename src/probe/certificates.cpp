@@ -6,7 +6,6 @@
 #include <openssl/evp.h>
 
 #include "upstream/certificate.hpp"
-#include "upstream/rejected_certificate.hpp"
 
 namespace pillion::probe {
 namespace {

@@ -54,9 +54,8 @@ void ClientMemory::give_up(MemoryHolder& holder) {
 
 void ClientMemory::change_held(MemoryHolder& holder, AddressMemory& address, runtime::MemoryUse use,
                                std::size_t bytes) {
-  const bool is_input = use == runtime::MemoryUse::input;
-  auto& addresses = is_input ? holding_input_ : holding_output_;
-  auto& all = is_input ? address.input : address.output;
+  auto& addresses = addresses_of(use);
+  auto& all = bytes_of(address, use);
   auto& own = bytes_of(holder, use);
   holder.address_ = &address;
   if (all.bytes > 0) addresses.erase(addresses.iterator_to(all));
@@ -70,10 +69,8 @@ void ClientMemory::change_held(MemoryHolder& holder, AddressMemory& address, run
 /// The session to drop, or nullptr if there is none. It belongs to the address that holds the most. If that has only
 /// sessions within their grace, to another one that holds at least an equal part.
 MemoryHolder* ClientMemory::worst(runtime::MemoryUse use) {
-  const bool is_input = use == runtime::MemoryUse::input;
-  auto& addresses = is_input ? holding_input_ : holding_output_;
-  const auto equal_part =
-      (is_input ? shares_.input : shares_.output).used() / std::max<std::size_t>(addresses.size(), 1);
+  auto& addresses = addresses_of(use);
+  const auto equal_part = share_of(use).used() / std::max<std::size_t>(addresses.size(), 1);
   int compared = 0;
   for (auto address = addresses.rbegin(); address != addresses.rend() && compared < addresses_compared; ++address) {
     if (++compared > 1 && address->bytes < equal_part) break;
@@ -105,8 +102,7 @@ MemoryHolder* ClientMemory::worst_of(AddressBytes& address, runtime::MemoryUse u
 }
 
 bool ClientMemory::drop_for_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker) {
-  const auto& share = use == runtime::MemoryUse::input ? shares_.input : shares_.output;
-  while (share.room() < bytes) {
+  while (share_of(use).room() < bytes) {
     auto* const holder = worst(use);
     if (holder == nullptr || holder == &asker) return false;
     holder->drop_for_memory();

@@ -103,8 +103,7 @@ class ClientMemory final : runtime::Deadline {
   /// True if the share has `bytes` for `asker`. If it has not, drops sessions of the address that holds the most of
   /// it: of these, the ones that have held the most for the longest. Never drops the asker itself.
   [[nodiscard]] bool make_room(runtime::MemoryUse use, std::size_t bytes, const MemoryHolder& asker) {
-    const auto& share = use == runtime::MemoryUse::input ? shares_.input : shares_.output;
-    return share.room() >= bytes || drop_for_room(use, bytes, asker);
+    return share_of(use).room() >= bytes || drop_for_room(use, bytes, asker);
   }
 
   /// Requests a later call of room_for_input().
@@ -122,6 +121,16 @@ class ClientMemory final : runtime::Deadline {
                                  boost::intrusive::member_hook<AddressBytes, AddressBytes::Hook, &AddressBytes::hook>,
                                  boost::intrusive::compare<AddressBytes::Fewer>>;
 
+  // `use` is input or output.
+  [[nodiscard]] const runtime::MemoryShare& share_of(runtime::MemoryUse use) const {
+    return use == runtime::MemoryUse::input ? shares_.input : shares_.output;
+  }
+  [[nodiscard]] Addresses& addresses_of(runtime::MemoryUse use) {
+    return use == runtime::MemoryUse::input ? holding_input_ : holding_output_;
+  }
+  [[nodiscard]] static AddressBytes& bytes_of(AddressMemory& address, runtime::MemoryUse use) {
+    return use == runtime::MemoryUse::input ? address.input : address.output;
+  }
   [[nodiscard]] static SessionBytes& bytes_of(MemoryHolder& holder, runtime::MemoryUse use) {
     return use == runtime::MemoryUse::input ? holder.input_ : holder.output_;
   }

@@ -2,17 +2,12 @@
 // Why OpenSSL has rejected a certificate, in the words that a person needs to find the fault.
 
 #include <string>
-#include <vector>
 
 #include <openssl/x509.h>
 
 #include "config/config.hpp"
 
 namespace pillion::upstream {
-
-/// The DNS names and addresses for which a certificate is valid (subjectAltName, RFC 5280 section 4.2.1.6), in its
-/// order. Control characters are replaced by `?`, and each name is cut to 60 bytes.
-[[nodiscard]] std::vector<std::string> alternative_names(const X509* certificate);
 
 /// OpenSSL's text of the verification error, and what the certificates say of it: the wanted name and those of the
 /// certificate, the missing issuer, or the end of validity. One line, bounded whatever the server has sent.
