@@ -67,7 +67,7 @@ std::size_t TcpSession::readable_size() {
 
 /// Waits for more input if there is memory for the message that it belongs to, and no complete message waits already.
 void TcpSession::read_on() {
-  if (reading_ || ClientMemory::is_waiting(*this) || dns::Frames(partial_).next()) return;
+  if (reading_ || ClientMemory::is_waiting(*this) || has_message()) return;
   if (readable_size() == 0) {
     const auto needed = dns::Frames(partial_).needed();
     const auto missing = needed - small_buffer - input_.bytes();
@@ -128,9 +128,9 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
     if (is_turn_over || is_held_up) break;
     const auto message = frames.next();
     if (!message) break;
-    partial_since_ = last_read_;
-    ++in_flight_;
-    work_.note_query(loop_.turn());
+    // The session does not read while complete messages wait, so the time of the next message begins here.
+    partial_since_ = loop_.clock().now();
+    const auto in_flight_before = in_flight_++;
     const Sender sender{.transport = Transport::tcp,
                         .family = family_,
                         .address = address_,
@@ -144,6 +144,11 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
       return false;
     }
     if (closed_) break;
+    if (in_flight_ > in_flight_before) {
+      work_.note_upstream_query(loop_.turn());
+    } else {
+      work_.note_answered_query(loop_.turn());
+    }
   }
   handling_ = false;
   if (closed_) return false;
@@ -200,9 +205,11 @@ void TcpSession::resume() {
 /// When this session times out if nothing more happens, and whether that is the client's fault.
 std::pair<runtime::Time, bool> TcpSession::next_timeout() const {
   if (waiting_to_write_) return {last_write_ + limits_.write_timeout, true};
-  if (!partial_.empty() && in_flight_ == 0) return {partial_since_ + limits_.message_timeout, true};
+  // A complete message waits for its turn or for memory, and not for the client.
+  const bool is_held_up = has_message();
+  if (!partial_.empty() && !is_held_up && in_flight_ == 0) return {partial_since_ + limits_.message_timeout, true};
   // A client that waits for an answer is not idle, and neither is one whose answer leaves at the end of this turn.
-  const bool busy = in_flight_ > 0 || !out_.empty();
+  const bool busy = in_flight_ > 0 || !out_.empty() || is_held_up;
   const auto idle_since = busy ? loop_.clock().now() : std::max(last_read_, last_write_);
   return {idle_since + handler_.settings().idle_timeout, false};
 }

@@ -7,6 +7,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 
+#include "dns/framing.hpp"
 #include "runtime/loop.hpp"
 #include "server/client.hpp"
 #include "server/client_memory.hpp"
@@ -123,6 +124,8 @@ class TcpSession final : public Responder,
   void keep(dns::Bytes rest);
   void resume();
   [[nodiscard]] bool may_read() const;
+  /// True if a complete message was read and not handled.
+  [[nodiscard]] bool has_message() const { return dns::Frames(partial_).next().has_value(); }
   [[nodiscard]] bool may_handle_more() const;
 
   // Writing (tcp_session_output.cpp)

@@ -24,7 +24,7 @@ bool TcpSession::is_busy() const {
   if (closed_ || lingering_) return false;
   // If the session does not read, the kernel may have a message for which there was no room.
   const bool is_held_up = !reading_ && !input_ended_ && !finishing_;
-  return in_flight_ > 0 || !out_.empty() || is_held_up || dns::Frames(partial_).next();
+  return in_flight_ > 0 || !out_.empty() || is_held_up || has_message();
 }
 
 void TcpSession::finish() {

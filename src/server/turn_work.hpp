@@ -12,8 +12,11 @@ namespace pillion::server {
 /// that a client pipelines wait in its own socket, not at the upstream server before those of others.
 class TurnWork {
  public:
-  /// Queries that are handled in one turn. More of them save no time: a write of so many costs little for each.
-  static constexpr std::size_t max_queries = 32;
+  /// Queries that are handled in one turn, if all have their answers at once. With fewer, sessions with many queries
+  /// would go through the end of a turn so often that it shows in the time of each answer.
+  static constexpr std::size_t max_queries = 256;
+  /// Queries that are handled in one turn, if all are passed to an upstream. With more, a query waits longer there.
+  static constexpr std::size_t max_upstream_queries = 32;
   /// Bytes of answers that are composed in one turn.
   static constexpr std::size_t max_output = std::size_t{256} << 10U;
   /// A session may always handle this many queries each time that it has read, so that a client that asks little never
@@ -23,9 +26,13 @@ class TurnWork {
   static constexpr std::size_t modest_output = 8192;
 
   /// `turn` is Loop::turn(). The same is true of all functions.
-  void note_query(std::uint64_t turn) {
+  void note_answered_query(std::uint64_t turn) {
     begin(turn);
     ++queries_;
+  }
+  void note_upstream_query(std::uint64_t turn) {
+    begin(turn);
+    queries_ += max_queries / max_upstream_queries;
   }
   void note_output(std::uint64_t turn, std::size_t bytes) {
     begin(turn);
@@ -44,7 +51,7 @@ class TurnWork {
   }
 
   std::uint64_t turn_ = 0;
-  std::size_t queries_ = 0;
+  std::size_t queries_ = 0;  // one to an upstream counts as several
   std::size_t output_ = 0;
 };
 

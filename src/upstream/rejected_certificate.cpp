@@ -24,7 +24,7 @@ std::string reason_of(X509_STORE_CTX* verification, const config::Server& server
   const auto* const current = X509_STORE_CTX_get_current_cert(verification);
   const auto* const at_fault = current == nullptr ? own : current;
   if (own == nullptr) return {};
-  const auto subject = config::one_line(to_text(X509_get_subject_name(at_fault)));
+  auto subject = config::one_line(to_text(X509_get_subject_name(at_fault)));
   switch (X509_STORE_CTX_get_error(verification)) {
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:

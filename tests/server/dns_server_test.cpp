@@ -219,11 +219,12 @@ TEST_F(DnsServerTest, AQueryDoesNotWaitBehindAllThatGreedyClientsHaveSent) {
   std::vector<std::string> asked;
   for (const auto& each : upstream->asked) asked.push_back(each.name);
   ASSERT_EQ(asked.size(), greedy_clients * greedy_queries + 1) << "each session went on by itself";
-  EXPECT_LT(std::ranges::find(asked, "modest.example.") - asked.begin(), std::ptrdiff_t{2} * TurnWork::max_queries);
+  EXPECT_LT(std::ranges::find(asked, "modest.example.") - asked.begin(),
+            std::ptrdiff_t{2} * TurnWork::max_upstream_queries);
   for (std::size_t i = 0; i < greedy_clients; ++i) {
     const auto last = "greedy-" + std::to_string(i) + "-" + std::to_string(greedy_queries - 1) + ".example.";
     EXPECT_GT(std::ranges::find(asked, last) - asked.begin(),
-              std::ptrdiff_t{greedy_clients} * (greedy_queries - TurnWork::max_queries) - 1)
+              std::ptrdiff_t{greedy_clients} * (greedy_queries - TurnWork::max_upstream_queries) - 1)
         << "they took turns";
   }
 }

@@ -9,10 +9,20 @@ TEST(TurnWork, EndsATurnAfterEnoughQueries) {
   TurnWork work;
   for (std::size_t i = 0; i < TurnWork::max_queries; ++i) {
     EXPECT_TRUE(work.may_handle(7));
-    work.note_query(7);
+    work.note_answered_query(7);
   }
   EXPECT_FALSE(work.may_handle(7));
   EXPECT_TRUE(work.may_compose(7));
+  EXPECT_TRUE(work.may_handle(8));
+}
+
+TEST(TurnWork, EndsATurnSoonerIfQueriesGoToAnUpstream) {
+  TurnWork work;
+  for (std::size_t i = 0; i < TurnWork::max_upstream_queries; ++i) {
+    EXPECT_TRUE(work.may_handle(7));
+    work.note_upstream_query(7);
+  }
+  EXPECT_FALSE(work.may_handle(7));
   EXPECT_TRUE(work.may_handle(8));
 }
 
@@ -29,9 +39,9 @@ TEST(TurnWork, EndsATurnAfterEnoughOutput) {
 TEST(TurnWork, BeginsEachTurnAnew) {
   TurnWork work;
   work.note_output(7, TurnWork::max_output);
-  work.note_query(8);
+  work.note_answered_query(8);
   EXPECT_TRUE(work.may_compose(8));
-  for (std::size_t i = 0; i < TurnWork::max_queries; ++i) work.note_query(8);
+  for (std::size_t i = 0; i < TurnWork::max_queries; ++i) work.note_answered_query(8);
   work.note_output(9, 1);
   EXPECT_TRUE(work.may_handle(9));
 }
