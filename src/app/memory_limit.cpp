@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "config/read_file.hpp"
+#include "server/tcp_session.hpp"
 #include "telemetry/process_stats.hpp"
 
 namespace pillion::app {
@@ -23,6 +24,10 @@ constexpr std::size_t without_cgroup = 256 * mebibyte;
 constexpr std::size_t least_to_divide = 4 * mebibyte;
 /// What each thread but the first takes: 0.3 to 0.4 MiB before the first client, and the least shares of MemoryShares.
 constexpr std::size_t of_thread = mebibyte;
+/// The kernel gets this part of the cgroup's memory even if `memory` leaves less.
+constexpr std::size_t least_part_of_kernel = 8;
+/// The kernel's memory for all sockets but those of TCP clients.
+constexpr std::size_t other_sockets = mebibyte;
 /// Version 1 expresses "no limit" by the largest number of pages.
 constexpr std::size_t no_limit = std::size_t{1} << 60U;
 constexpr std::size_t max_file_size = std::size_t{64} << 10U;  // bytes
@@ -89,6 +94,17 @@ std::string in_mebibytes(std::size_t bytes) {
   return std::move(out).str();
 }
 
+/// Leaves as many connections as the kernel has memory for, beyond the memory of the process. Answers that clients do
+/// not read get the rest of the share.
+void limit_connections(runtime::MemoryDivision& division, std::size_t cgroup, std::size_t process) {
+  using server::TcpSession;
+  const auto of_kernel = std::max(cgroup - std::min(cgroup, process), cgroup / least_part_of_kernel);
+  const auto connections = (of_kernel - std::min(of_kernel / 2, other_sockets)) / TcpSession::kernel_cost;
+  auto& share = division[runtime::MemoryUse::connections];
+  const auto before = std::exchange(share, std::min(share, connections * TcpSession::cost));
+  division[runtime::MemoryUse::output] += before - share;
+}
+
 /// Bytes.
 std::size_t limit_of_process(const config::Config& config, const CgroupMemory& cgroup) {
   if (config.memory != 0) return config.memory;
@@ -143,6 +159,7 @@ MemoryLimit memory_limit(const config::Config& config, const CgroupMemory& cgrou
   const auto rest = limit.bytes - std::min(limit.bytes, program);
   limit.is_tight = rest < least_to_divide;
   limit.division = runtime::divide_memory(std::max(rest, least_to_divide), config.cache.size * config.threads);
+  if (cgroup.limit) limit_connections(limit.division, *cgroup.limit, limit.bytes);
   return limit;
 }
 

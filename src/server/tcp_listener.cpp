@@ -1,5 +1,7 @@
 #include "server/tcp_listener.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,8 +20,6 @@ using boost::system::error_code;
 
 namespace {
 
-/// Bytes of a client's queries that the kernel holds until they are read. The kernel counts twice as many.
-constexpr int receive_buffer = 64 << 10;
 /// The pause after accept(2) failed for lack of descriptors or memory. Some may be free again after that.
 constexpr std::chrono::milliseconds accept_retry{100};
 /// The most clients that are closed before the pause, for lack of a descriptor.
@@ -35,10 +35,12 @@ TcpListener::TcpListener(runtime::Loop& loop, BoundAddress& bound, const Session
       read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
   acceptor_.assign(bound.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), bound.tcp.get());
   static_cast<void>(bound.tcp.release());
-  // The kernel's buffers belong to no share of the memory, so that they are limited. Accepted sockets inherit both
-  // sizes.
+  // Limits of the kernel's buffers, which accepted sockets inherit. TcpSession::kernel_cost counts them.
   acceptor_.set_option(asio::socket_base::send_buffer_size(static_cast<int>(tools.memory.send_buffer())));
-  acceptor_.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
+  acceptor_.set_option(asio::socket_base::receive_buffer_size(TcpSession::receive_buffer));
+  const int unsent = TcpSession::unsent_output;
+  // Without it, as on a kernel that does not know it, a session notices later that its client does not read.
+  static_cast<void>(::setsockopt(acceptor_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)));
 }
 
 void TcpListener::start() {

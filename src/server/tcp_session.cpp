@@ -59,7 +59,9 @@ bool TcpSession::may_read() const {
 
 /// The number of bytes that may be read, all of which may have to be kept.
 std::size_t TcpSession::readable_size() {
-  const auto all = owner_.read_buffer().size() - partial_.size();
+  const auto needed = dns::Frames(partial_).needed();
+  const auto missing = needed - std::min(needed, partial_.size());
+  const auto all = finishing_ ? owner_.read_buffer().size() - partial_.size() : std::max(missing, max_read);
   if (memory_.input().room() >= all) return all;
   const auto may_keep = small_buffer + input_.bytes();
   return may_keep > partial_.size() ? std::min(may_keep - partial_.size(), all) : 0;
@@ -123,7 +125,9 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
   bool is_turn_over = false;
   handling_ = true;
   for (unsigned handled = 0; may_handle_more(); ++handled) {
-    is_turn_over = handled >= TurnWork::modest_queries && !work_.may_handle(loop_.turn());
+    const bool is_modest = handled < TurnWork::modest_queries && in_flight_ < TurnWork::modest_queries &&
+                           bytes.size() <= TurnWork::modest_input;
+    is_turn_over = !is_modest && !work_.may_handle(loop_.turn());
     is_held_up = !is_turn_over && !can_take();
     if (is_turn_over || is_held_up) break;
     const auto message = frames.next();
@@ -221,6 +225,7 @@ void TcpSession::watch(runtime::Time at_the_latest) {
 
 void TcpSession::expired(runtime::Time now) {
   if (lingering_) return look_whether_acknowledged(now);
+  if (waiting_to_write_ && now >= next_timeout().first && has_taken_some()) last_write_ = now;
   const auto [due, slow] = next_timeout();
   if (now < due) return static_cast<void>(loop_.contain("TCP client", [&] { watch(due); }, [this] { close(); }));
   if (slow) return drop(Refusal::slow_client);
@@ -254,8 +259,11 @@ void TcpSession::close() {
   loop_.clear_deadline(*this);
   loop_.unschedule(*this);
   error_code ignored;
+  // Otherwise the kernel would hold the answers for minutes, and nobody would count them.
+  if (waiting_to_write_ && !finishing_) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
   dns::Buffer().swap(out_);
+  in_kernel_ = 0;
   output_.set_anyway(0);
   keep({});
   // No client takes them any more.

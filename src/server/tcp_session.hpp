@@ -64,6 +64,18 @@ class TcpSession final : public Responder,
   static constexpr std::size_t cost = 2048;
   /// Bytes of each buffer that every session may use, so that ordinary queries need no shared memory.
   static constexpr std::size_t small_buffer = 512;
+  /// Bytes of a client's queries that the kernel holds until they are read (SO_RCVBUF). The kernel counts twice as
+  /// many.
+  static constexpr int receive_buffer = 8192;
+  /// Bytes of answers that the kernel may hold for a client that does not read, without a part of the share for output
+  /// (TCP_NOTSENT_LOWAT).
+  static constexpr int unsent_output = 4096;
+  /// The most bytes of the kernel's memory for a session beyond its part of the share for output: the socket and its
+  /// file, 4 KiB, and both buffers.
+  static constexpr std::size_t kernel_cost = 4096 + 2 * receive_buffer + unsent_output;
+  /// Bytes that a session reads at once, unless the rest of one message is longer. What the session does not handle in
+  /// this turn it must copy, while the kernel keeps what was not read.
+  static constexpr std::size_t max_read = 8192;
 
   /// `port` is the client's. What `tools` and `owner` refer to must outlive this.
   TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, std::uint16_t port, IpFamily family,
@@ -132,7 +144,11 @@ class TcpSession final : public Responder,
   void flush() override;
   void end_turn();
   void write();
+  void keep_unwritten();
   void wait_writable();
+  [[nodiscard]] bool is_sent();
+  [[nodiscard]] std::uint32_t kernel_output();
+  [[nodiscard]] bool has_taken_some();
   [[nodiscard]] bool is_its_turn() const;
   [[nodiscard]] bool can_deliver();
   void deliver_first();
@@ -164,7 +180,7 @@ class TcpSession final : public Responder,
   bool is_local_;
   IpFamily family_;
   bool reading_ = false;  // an async_wait for readability is pending
-  bool waiting_to_write_ = false;
+  bool waiting_to_write_ = false;  // until the client takes what was written
   bool input_ended_ = false;  // the client has sent FIN; it may still read (RFC 7766 section 6.2.4)
   bool finishing_ = false;    // nothing more is read
   bool lingering_ = false;    // our FIN was sent; further input is discarded
@@ -173,6 +189,8 @@ class TcpSession final : public Responder,
   bool handling_ = false;          // inside handle_messages(), from which answers may come
   std::uint32_t last_output_ = 0;  // bytes that left in one write the last time
   std::uint32_t cut_ = 0;          // bytes at the start of out_ that end an answer whose start the kernel has
+  std::uint32_t unchecked_ = 0;    // bytes written since the kernel was asked whether they were sent
+  std::uint32_t in_kernel_ = 0;    // bytes of the kernel's memory for answers that the client does not take
   std::size_t in_flight_ = 0;
   std::size_t written_ = 0;  // bytes of out_ that were written
   runtime::Time last_read_;

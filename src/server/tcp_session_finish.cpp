@@ -32,8 +32,9 @@ void TcpSession::finish() {
   loop_.contain(
       "TCP client",
       [this] {
-        if (may_read()) receive();
+        const bool may_read_once_more = may_read();
         finishing_ = true;
+        if (may_read_once_more) receive();
         close_if_done();
       },
       [this] { close(); });
@@ -42,7 +43,7 @@ void TcpSession::finish() {
 void TcpSession::close_if_done() {
   if (closed_ || lingering_ || !(input_ended_ || finishing_) || is_busy()) return;
   if (finishing_ || handler_.is_draining()) return linger();
-  close();
+  if (!waiting_to_write_) close();
 }
 
 /// Closing a socket with unread input, or one that receives input later, resets the connection, and the kernel
@@ -82,6 +83,7 @@ void TcpSession::discard_input() {
 
 void TcpSession::abandon() {
   if (closed_) return;
+  finishing_ = true;
   if (!waiting_to_write_) write();
   if (closed_) return;
   auto undelivered = unwritten_answers();

@@ -1,9 +1,14 @@
 // The output of a session: the answers that its client has not read, and the next ones.
 
+#include <linux/sock_diag.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <utility>
 
 #include "dns/framing.hpp"
 #include "server/tcp_session.hpp"
@@ -64,9 +69,7 @@ void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
 }
 
 void TcpSession::account_for_output() {
-  // The kernel's buffer is full too.
-  const auto in_kernel = waiting_to_write_ ? 2 * memory_.send_buffer() : 0;
-  output_.set_anyway(beyond_small(out_.size()) + in_kernel);
+  output_.set_anyway(beyond_small(out_.size()) + in_kernel_);
   if (waiting_to_write_) tell_held(runtime::MemoryUse::output);
 }
 
@@ -113,45 +116,83 @@ void TcpSession::end_turn() {
   close_if_done();
 }
 
-/// Writes what the kernel takes. The rest waits until the socket is writable.
+/// Writes what the kernel takes. If the client does not take it, the rest waits until it does.
 void TcpSession::write() {
   while (written_ < out_.size()) {
     const auto size =
         ::send(socket_.native_handle(), out_.data() + written_, out_.size() - written_, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (size < 0) {
       if (errno == EINTR) continue;
-      if (errno == EAGAIN) return wait_writable();
-      return close();
+      if (errno != EAGAIN) return close();
+      keep_unwritten();
+      return wait_writable();
     }
     written_ += static_cast<std::size_t>(size);
+    unchecked_ += static_cast<std::uint32_t>(size);
     last_write_ = loop_.clock().now();
   }
   last_output_ = static_cast<std::uint32_t>(std::min(out_.size(), limits_.pause_at));
   written_ = 0;
   cut_ = 0;
   dns::recycle(out_);
+  if (!is_sent()) return wait_writable();
   output_.set_anyway(0);
   tell_held(runtime::MemoryUse::output);
 }
 
-void TcpSession::wait_writable() {
+/// Removes what was written from the start of out_. Otherwise it would pile up before the rest.
+void TcpSession::keep_unwritten() {
   std::size_t boundary = cut_;
   while (boundary < written_) boundary += dns::frame_prefix + dns::read_u16(out_, boundary);
   cut_ = static_cast<std::uint32_t>(boundary - written_);
-  // Otherwise the written part would pile up before the rest.
   out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(written_));
-  if (written_ > 0 || !waiting_to_write_) last_write_ = loop_.clock().now();
   written_ = 0;
-  if (waiting_to_write_) return account_for_output();
-  watch(last_write_ + limits_.write_timeout);
+}
+
+void TcpSession::wait_writable() {
   socket_.async_wait(TcpSocket::wait_write, [this](const error_code& error) {
     waiting_to_write_ = false;
+    in_kernel_ = 0;
     if (closed_ || error) return end_if_unused();
     loop_.clock().refresh();
+    last_write_ = loop_.clock().now();
     flush();
   });
   waiting_to_write_ = true;
+  last_write_ = loop_.clock().now();
+  in_kernel_ = kernel_output();
+  watch(last_write_ + limits_.write_timeout);
   account_for_output();
+}
+
+/// False if the kernel holds much that it cannot send, since the client does not read. The socket then becomes writable
+/// when little of it is left. Asks the kernel only if there may be as much.
+bool TcpSession::is_sent() {
+  if (unchecked_ < unsent_output / 2) return true;
+  int unsent = 0;
+  if (::ioctl(socket_.native_handle(), SIOCOUTQNSD, &unsent) != 0 || unsent < unsent_output / 2) {
+    unchecked_ = 0;
+    return true;
+  }
+  return false;
+}
+
+/// The bytes of the kernel's memory for what was written and the client has not acknowledged.
+std::uint32_t TcpSession::kernel_output() {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> bytes{};
+  socklen_t size = sizeof(bytes);
+  // A system that cannot say it may hold a full buffer.
+  if (::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_MEMINFO, bytes.data(), &size) != 0)
+    return static_cast<std::uint32_t>(2 * memory_.send_buffer());
+  return bytes[SK_MEMINFO_WMEM_QUEUED];
+}
+
+/// True if the client has taken some of the output since this was last asked, or since the session began to wait. The
+/// socket becomes writable only once the client has taken most of it.
+bool TcpSession::has_taken_some() {
+  const auto before = std::exchange(in_kernel_, kernel_output());
+  account_for_output();
+  return in_kernel_ < before;
 }
 
 }  // namespace pillion::server

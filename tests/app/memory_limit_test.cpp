@@ -3,9 +3,12 @@
 #include <expected>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include <gmock/gmock.h>
+
+#include "server/tcp_session.hpp"
 
 namespace pillion::app {
 namespace {
@@ -118,6 +121,34 @@ TEST(MemoryLimit, WhatIsConfiguredIsTheLimit) {
   config::Config config;
   config.memory = 100 * mebibyte;
   EXPECT_EQ(memory_limit(config, {.limit = 64 * mebibyte}, 0).bytes, 100 * mebibyte);
+}
+
+std::size_t connections_in(std::size_t memory, std::optional<std::size_t> cgroup) {
+  config::Config config;
+  config.memory = memory;
+  const auto limit = memory_limit(config, {.limit = cgroup}, 12 * mebibyte);
+  return limit.division[runtime::MemoryUse::connections] / server::TcpSession::cost;
+}
+
+TEST(MemoryLimit, LeavesAsManyConnectionsAsTheKernelHasMemoryFor) {
+  using server::TcpSession;
+  for (const std::size_t cgroup : {32 * mebibyte, 64 * mebibyte, 256 * mebibyte}) {
+    const auto connections = connections_in(0, cgroup);
+    EXPECT_LE(connections * TcpSession::kernel_cost, cgroup / 4);
+    EXPECT_GT(connections * TcpSession::kernel_cost, cgroup / 8);
+  }
+  EXPECT_GT(connections_in(48 * mebibyte, std::nullopt), connections_in(48 * mebibyte, 64 * mebibyte));
+  // Nothing is left for the kernel.
+  EXPECT_GT(connections_in(64 * mebibyte, 64 * mebibyte), 0U);
+}
+
+TEST(MemoryLimit, WhatConnectionsDoNotNeedIsForAnswers) {
+  const auto sum = [](const MemoryLimit& limit) {
+    return limit.division[runtime::MemoryUse::connections] + limit.division[runtime::MemoryUse::output];
+  };
+  config::Config config;
+  config.memory = 48 * mebibyte;
+  EXPECT_EQ(sum(memory_limit(config, {.limit = 64 * mebibyte}, 0)), sum(memory_limit(config, {}, 0)));
 }
 
 TEST(MemoryLimit, OneThatLeavesNothingIsSaidToBeTight) {

@@ -1,6 +1,9 @@
 """Memory is shared among client addresses: one that takes much of it, over however many connections, takes it from itself. Each address of 127.0.0.0/8
 is a client of its own."""
 
+import contextlib
+import re
+import subprocess
 import time
 
 import dns.edns
@@ -8,13 +11,16 @@ import dns.tsig
 import pytest
 
 from harness import pillion, zone
-from harness.client import TcpClient, make_query, rcode
+from harness.client import TcpClient, framed, make_query, rcode
 from harness.dot_server import DotServer
 from harness.process import PATIENCE
 
 GREEDY, MODEST = "127.0.0.2", "127.0.0.3"
 MEMORY = "48MiB"
 KEY = dns.tsig.Key("key.", "dGhpcyBpcyBubyBzZWNyZXQgYXQgYWxsISEh")
+# Bytes of the kernel for a connection: the queries, of which it counts twice as many, and answers that it cannot send.
+RECEIVE_BUFFER = 8192
+UNSENT_OUTPUT = 4096
 REASONS = ("memory_limit", "client_share", "in_flight_limit")
 
 
@@ -59,6 +65,44 @@ def test_many_slow_readers_of_one_address_do_not_cost_others_their_connections(t
                     got[each] += came
             time.sleep(0.1)
         assert min(got.values()) >= wanted
+
+
+def kernel_memory(port):
+    """The kernel's memory for the TCP connections of the server at `port`: (bytes that it has received, bytes that it has to send) of each."""
+    shown = subprocess.run(["ss", "-tmnH", "sport", "=", f":{port}"], check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
+    return [tuple(map(int, found)) for found in re.findall(r"skmem:\(r(\d+),.*?,w(\d+),", shown)]
+
+
+def test_the_kernel_holds_little_for_clients_that_write_and_do_not_read(tmp_path, unbound, verified, clients):
+    queries = b"".join(framed(make_query(f"txt5000.{zone.ORIGIN}", "TXT", id=number)) for number in range(4000))
+    with pillion.running(tmp_path, verified(unbound), memory=MEMORY, cache={"size": "4MiB"}, drain_timeout="1s") as proxy:
+        for _ in range(200):
+            client = TcpClient(proxy.port, receive_buffer=4096)
+            clients.append(client)
+            client.socket.setblocking(False)
+        held = []
+        # The clients always have more to send than the socket takes.
+        for _ in range(10):
+            for client in clients:
+                with contextlib.suppress(OSError):
+                    client.socket.send(queries)
+            proxy.metrics()
+            held.append(kernel_memory(proxy.port))
+        metrics = proxy.metrics()
+        assert max(received for connections in held for received, _ in connections) <= 4 * RECEIVE_BUFFER
+        share = 8 * 2**20  # of the answers that clients have not read, for this memory
+        assert max(sum(to_send for _, to_send in connections) for connections in held) <= share + 200 * UNSENT_OUTPUT
+        assert metrics.sum("client_connections") + metrics.sum("dns_rejected_total", reason="memory_limit") >= 200
+
+
+def test_the_kernel_forgets_the_answers_of_a_client_that_was_dropped(tmp_path, unbound, verified):
+    with pillion.running(tmp_path, verified(unbound), drain_timeout="1s") as proxy, TcpClient(proxy.port, receive_buffer=4096) as client:
+        client.send(*[make_query(f"txt5000.{zone.ORIGIN}", "TXT")] * 10)
+        # Without unread input, the kernel would send FIN after the answers, and so keep them.
+        client.half_close()
+        proxy.process.wait_for(lambda: [to_send for _, to_send in kernel_memory(proxy.port) if to_send > UNSENT_OUTPUT], "the client's buffer is full")
+        proxy.wait_metric("dns_rejected_total", 1, reason="slow_client")
+        proxy.process.wait_for(lambda: not kernel_memory(proxy.port), "the kernel has forgotten the connection")
 
 
 @pytest.fixture

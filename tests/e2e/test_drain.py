@@ -238,7 +238,7 @@ def test_queries_that_come_too_late_do_not_reset_the_connection(tmp_path, unboun
     """They are not answered, but the answers to earlier queries are delivered completely."""
     with pillion.running(tmp_path, verified(unbound), drain_timeout="1h", drain_quiet="100ms") as proxy, \
             TcpClient(proxy.port, receive_buffer=4096) as client:
-        client.send(*[make_query(f"txt30000.{zone.ORIGIN}", "TXT", id=number, use_edns=0) for number in range(4)])
+        client.send(*[make_query(f"txt1300.{zone.ORIGIN}", "TXT", id=number, use_edns=0) for number in range(4)])
         proxy.wait_metric("dns_responses_total", 4)
         begin_drain(proxy)
         # The kernel has accepted all data, so that the connection has been closed after the data that is still to be delivered.
