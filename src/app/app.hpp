@@ -75,6 +75,7 @@ class App {
                                                                const Shard& first);
   [[nodiscard]] std::expected<ListenAddresses, std::string> apply(const std::shared_ptr<const Plan>& plan,
                                                                   const std::atomic<bool>& cancelled);
+  [[nodiscard]] std::optional<std::vector<config::Endpoint>> released_addresses(const std::atomic<bool>& cancelled);
   [[nodiscard]] std::optional<std::string> prepare(const std::shared_ptr<const Plan>& plan,
                                                    std::vector<std::vector<server::ListenAddress>> added,
                                                    const std::atomic<bool>& cancelled);

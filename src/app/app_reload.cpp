@@ -70,11 +70,30 @@ std::optional<std::string> App::prepare(const std::shared_ptr<const Plan>& plan,
   return failed == errors->end() ? std::nullopt : *failed;
 }
 
+/// The addresses that an earlier reload has removed and from which a shard still answers; nullopt if Pillion is
+/// stopping. They can be bound. Called on the reloader's thread.
+std::optional<std::vector<config::Endpoint>> App::released_addresses(const std::atomic<bool>& cancelled) {
+  Replies<std::vector<config::Endpoint>> replies(shards_.size());
+  for (std::size_t i = 0; i < shards_.size(); ++i) shards_[i]->let_take_back(replies.reply(i));
+  const auto of_shards = replies.wait(cancelled);
+  if (!of_shards) return std::nullopt;
+  std::vector<config::Endpoint> all;
+  for (const auto& addresses : *of_shards) all.insert(all.end(), addresses.begin(), addresses.end());
+  return all;
+}
+
 /// Applies the plan: every shard has prepared its generation before any shard uses one. Called on the reloader's
 /// thread.
 std::expected<ListenAddresses, std::string> App::apply(const std::shared_ptr<const Plan>& plan,
                                                        const std::atomic<bool>& cancelled) {
-  auto bound = bind_addresses(missing_in(plan->config.dns.listen, applied_->config.dns.listen), shards_.size());
+  const auto missing = missing_in(plan->config.dns.listen, applied_->config.dns.listen);
+  std::vector<config::Endpoint> released;
+  if (!missing.empty()) {
+    auto addresses = released_addresses(cancelled);
+    if (!addresses) return std::unexpected(stopping);
+    released = std::move(*addresses);
+  }
+  auto bound = bind_addresses(missing, shards_.size(), released);
   std::vector<DnsAddress> added;
   for (const auto& [endpoint, address] : bound.front())
     added.push_back({.configured = endpoint, .bound = {address.address.to_string(), address.port}});

@@ -15,8 +15,9 @@ namespace pillion::app {
 [[nodiscard]] std::vector<std::vector<server::ListenAddress>> bind_addresses(
     const std::vector<config::Endpoint>& listen, std::size_t threads, server::InheritedSockets& inherited);
 
-/// Binds all sockets anew.
+/// Binds all sockets anew. `released` has the addresses that sockets of this process still have (Occupant::released).
 [[nodiscard]] std::vector<std::vector<server::ListenAddress>> bind_addresses(
-    const std::vector<config::Endpoint>& listen, std::size_t threads);
+    const std::vector<config::Endpoint>& listen, std::size_t threads,
+    const std::vector<config::Endpoint>& released = {});
 
 }  // namespace pillion::app

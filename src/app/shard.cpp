@@ -75,6 +75,15 @@ std::vector<admin::ServerView> Shard::servers() {
   return views;
 }
 
+void Shard::let_take_back(std::function<void(std::vector<config::Endpoint>)> done) {
+  asio::post(loop_.io(), [this, done = std::move(done)] {
+    std::vector<config::Endpoint> addresses;
+    // Without it, binding them says what is wrong.
+    loop_.contain("reload", [&] { addresses = server_.let_take_back(); }, [] {});
+    done(std::move(addresses));
+  });
+}
+
 void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<server::ListenAddress> added,
                     runtime::Duration patience, std::function<void(std::optional<std::string> error)> done) {
   asio::post(

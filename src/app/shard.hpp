@@ -78,6 +78,9 @@ class Shard final : public admin::ShardView {
   /// In the order of the configuration's upstreams. Other threads may call this only before the shard runs.
   [[nodiscard]] const ShardUpstreams& upstreams() const { return upstreams_; }
 
+  /// Calls `done` on the shard's thread with the addresses that a reload has removed and from which this shard still
+  /// sends answers. From then on sockets of this process can be bound to them. Any thread may call this.
+  void let_take_back(std::function<void(std::vector<config::Endpoint>)> done);
   /// Makes a generation of `plan` and opens its connections, while the present one stays in use. Calls `done` on the
   /// shard's thread when the connections are open or have failed, or `patience` is over; the error says why it could
   /// not be made. `added` has the addresses that the plan in use does not have. Any thread may call this.

@@ -64,19 +64,21 @@ runtime::UniqueDescriptor bind_tcp(const asio::ip::tcp::endpoint& endpoint, Port
   return socket;
 }
 
-runtime::UniqueDescriptor bind_udp(const asio::ip::udp::endpoint& endpoint, PortUse use) {
+runtime::UniqueDescriptor bind_udp(const asio::ip::udp::endpoint& endpoint, PortUse use, Occupant occupant) {
   auto socket = open_socket(endpoint);
+  if (occupant == Occupant::released) begin_taking_back(socket.get());
   prepare_bind(socket.get(), use);
   const auto& address = endpoint.address();
   if (address.is_unspecified()) ask_for_packet_info(socket.get(), address.is_v4() ? IpFamily::ipv4 : IpFamily::ipv6);
   bind_to(socket, endpoint);
+  if (occupant == Occupant::released) end_taking_back(socket.get());
   open_to_others(socket.get(), use);
   return socket;
 }
 
 }  // namespace
 
-BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use) {
+BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use, Occupant occupant) {
   const auto address = asio::ip::make_address(endpoint.address);
   // A port that is free for TCP may be taken for UDP. Another port is then tried.
   constexpr int attempts = 16;
@@ -85,7 +87,7 @@ BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use) {
       BoundAddress bound{.address = address, .port = endpoint.port, .udp = {}, .tcp = {}};
       bound.tcp = bind_tcp({address, endpoint.port}, use);
       if (bound.port == 0) bound.port = local_endpoint(bound.tcp).value().port();
-      bound.udp = bind_udp({address, bound.port}, use);
+      bound.udp = bind_udp({address, bound.port}, use, occupant);
       return bound;
     } catch (const boost::system::system_error& error) {
       if (endpoint.port == 0 && attempt < attempts) continue;

@@ -38,8 +38,15 @@ struct ListenAddress {
   BoundAddress bound;
 };
 
+/// Who has an address that is to be bound.
+enum class Occupant : std::uint8_t {
+  none,
+  released,  ///< sockets of this process that only send the last answers (let_take_back())
+};
+
 /// Binds an address for UDP and TCP. Throws BindError. With port 0 the kernel chooses a port that is free for both.
-[[nodiscard]] BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use);
+[[nodiscard]] BoundAddress bind_address(const config::Endpoint& endpoint, PortUse use,
+                                        Occupant occupant = Occupant::none);
 
 /// Sockets that another process has bound by bind_address() and still holds. Their state in the kernel, from options
 /// to waiting clients, is the same in every process that holds them.

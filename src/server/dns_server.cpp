@@ -55,7 +55,10 @@ bool DnsServer::any_of(Predicate predicate) const {
 }
 
 void DnsServer::configure(const config::Config& settings) {
+  const bool is_shorter = settings.dns.idle_timeout < handler_.settings().idle_timeout;
   handler_.configure(settings.dns);
+  // Sessions look at the timeout when the one that they have set is over.
+  if (is_shorter) for_each([](Listeners& each) { each.tcp->shorten_timeouts(); });
   admission_.configure(settings.clients);
   handler_.recent().resize(settings.admin.recent);
 }
@@ -91,9 +94,19 @@ void DnsServer::keep_only(const std::vector<config::Endpoint>& listen, const std
   if (!released_.empty()) loop_.set_deadline(*this, loop_.clock().now() + look_every);
 }
 
+std::vector<config::Endpoint> DnsServer::let_take_back() {
+  std::vector<config::Endpoint> addresses;
+  for (const auto& each : released_) {
+    if (!each.udp->is_open()) continue;
+    each.udp->let_take_back();
+    addresses.push_back(each.endpoint);
+  }
+  return addresses;
+}
+
 void DnsServer::stop_unused() {
   for (auto& each : released_) {
-    if (each.udp->in_flight() == 0) each.udp->stop();
+    if (!each.udp->is_busy()) each.udp->stop();
   }
 }
 
@@ -101,8 +114,7 @@ void DnsServer::stop_unused() {
 void DnsServer::expired(runtime::Time now) {
   stop_unused();
   std::erase_if(released_, [](const Listeners& each) {
-    return each.udp->in_flight() == 0 && !each.udp->is_waiting() && !each.tcp->has_sessions() &&
-           !each.tcp->is_accepting();
+    return !each.udp->is_busy() && !each.udp->is_waiting() && !each.tcp->has_sessions() && !each.tcp->is_accepting();
   });
   if (!released_.empty()) loop_.set_deadline(*this, now + look_every);
 }

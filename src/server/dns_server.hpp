@@ -30,6 +30,10 @@ class DnsServer final : runtime::Deadline, BanListener {
   /// which another process may hold too.
   void keep_only(const std::vector<config::Endpoint>& listen, const std::function<void(int)>& released);
 
+  /// The addresses that keep_only() has released and from which the last answers still leave. From now on sockets of
+  /// this process can be bound to them (Occupant::released). Throws boost::system::system_error.
+  [[nodiscard]] std::vector<config::Endpoint> let_take_back();
+
   /// As QueryHandler::observe_queries().
   void observe_queries(QueryObserver& observer) { handler_.observe_queries(observer); }
   /// As QueryHandler::observe_answers().

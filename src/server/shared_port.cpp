@@ -11,12 +11,20 @@
 namespace pillion::server {
 namespace {
 
+void set_option(int socket, int option, bool on, const char* what) {
+  const int value = on ? 1 : 0;
+  if (::setsockopt(socket, SOL_SOCKET, option, &value, sizeof value) != 0)
+    throw boost::system::system_error(errno, boost::system::generic_category(), what);
+}
+
 /// Lets several sockets bind one address. The kernel distributes what arrives among them (socket(7)).
 void set_reuse_port(int socket, bool on = true) {
-  const int value = on ? 1 : 0;
-  if (::setsockopt(socket, SOL_SOCKET, SO_REUSEPORT, &value, sizeof value) != 0) {
-    throw boost::system::system_error(errno, boost::system::generic_category(), "SO_REUSEPORT");
-  }
+  set_option(socket, SO_REUSEPORT, on, "SO_REUSEPORT");
+}
+
+/// Lets a UDP socket have the address of others for which this is set too, whoever owns them.
+void set_reuse_address(int socket, bool on) {
+  set_option(socket, SO_REUSEADDR, on, "SO_REUSEADDR");
 }
 
 /// The offset of a byte of a packet's network header, for a filter's absolute loads.
@@ -40,6 +48,20 @@ void open_to_others(int socket, PortUse use) {
 
 void share_as(int socket, PortUse use) {
   set_reuse_port(socket, use != PortUse::alone);
+}
+
+void let_take_back(int socket) {
+  // A new socket must not join the group of one that receives nothing.
+  set_reuse_port(socket, false);
+  set_reuse_address(socket, true);
+}
+
+void begin_taking_back(int socket) {
+  set_reuse_address(socket, true);
+}
+
+void end_taking_back(int socket) {
+  set_reuse_address(socket, false);
 }
 
 void keep_to(int socket, IpFamily family, std::size_t members) {

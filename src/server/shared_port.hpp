@@ -23,6 +23,16 @@ void open_to_others(int socket, PortUse use);
 /// Sets a socket that is already bound to `use`, whatever its use was before.
 void share_as(int socket, PortUse use);
 
+/// Lets sockets of begin_taking_back() have the address of this UDP socket too. Called for a socket that receives
+/// nothing any more and only sends, since the kernel would give what arrives to any of them. Throws
+/// boost::system::system_error.
+void let_take_back(int socket);
+/// Called before bind(2) and any use that prepare_bind() sets: the UDP socket may have an address that sockets of
+/// let_take_back() still have. end_taking_back() must follow bind(2), so that later sockets cannot have the address
+/// as well. Both throw boost::system::system_error.
+void begin_taking_back(int socket);
+void end_taking_back(int socket);
+
 /// Makes the kernel give everything to the first `members` sockets of this socket's group, always the same one for a
 /// client (address and port). Without it, SO_REUSEPORT would let any process of our user id join the group and get a
 /// share. If the kernel has no such programs, it distributes by its own rule.

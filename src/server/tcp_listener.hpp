@@ -20,18 +20,21 @@
 
 namespace pillion::server {
 
-class TcpListener final : public SessionOwner {
+class TcpListener final : public SessionOwner, runtime::Flushable {
  public:
   using Acceptor = boost::asio::basic_socket_acceptor<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
   /// Takes ownership of the TCP socket of `bound`. Throws boost::system::system_error.
   TcpListener(runtime::Loop& loop, BoundAddress& bound, const SessionTools& tools);
+  ~TcpListener() { loop_.unschedule(*this); }
   TcpListener(const TcpListener&) = delete;
   TcpListener& operator=(const TcpListener&) = delete;
 
   void start();
   /// Accepts only the clients that already wait to be accepted. The present sessions continue.
   void stop_accepting();
+  /// Has every session apply an idle timeout that has become shorter, some of them in each of the next turns.
+  void shorten_timeouts();
   /// Finishes the sessions that have been idle since `since` or longer.
   void finish_idle_sessions(runtime::Time since);
   /// Finishes every session as TcpSession::finish() does.
@@ -57,6 +60,7 @@ class TcpListener final : public SessionOwner {
   void admit(TcpSocket socket, const boost::asio::ip::tcp::endpoint& peer);
   [[nodiscard]] dns::MutableBytes read_buffer() override { return read_buffer_; }
   void ended(TcpSession& session) override;
+  void flush() override;
 
   runtime::Loop& loop_;
   Acceptor acceptor_;
@@ -67,6 +71,9 @@ class TcpListener final : public SessionOwner {
   SessionTools tools_;
   std::unordered_map<TcpSession*, std::unique_ptr<TcpSession>> sessions_;
   dns::Buffer read_buffer_;
+  // Of shorten_timeouts(): the next bucket of sessions_ to be looked at, and the number of its buckets so far.
+  std::size_t next_bucket_ = 0;
+  std::size_t buckets_ = 0;
 };
 
 }  // namespace pillion::server

@@ -223,6 +223,10 @@ void TcpSession::watch(runtime::Time at_the_latest) {
   if (!is_set() || at() > at_the_latest) loop_.set_deadline(*this, at_the_latest);
 }
 
+void TcpSession::shorten_timeout() {
+  if (!closed_ && !lingering_) watch(next_timeout().first);
+}
+
 void TcpSession::expired(runtime::Time now) {
   if (lingering_) return look_whether_acknowledged(now);
   if (waiting_to_write_ && now >= next_timeout().first && has_taken_some()) last_write_ = now;

@@ -87,6 +87,8 @@ class TcpSession final : public Responder,
   void start();
   /// Closes at once.
   void close();
+  /// Applies an idle timeout that has become shorter. Times out at the end of this turn at the earliest.
+  void shorten_timeout();
   /// Handles once more what has arrived, and nothing after that. Closes when everything was answered and the client
   /// has received it.
   void finish();

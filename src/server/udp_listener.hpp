@@ -27,11 +27,15 @@ class UdpListener final : public Responder, runtime::Flushable {
   /// once. Answers are still sent.
   void finish();
   void stop();
+  /// After finish(): lets another socket of this process have the address, as let_take_back() does.
+  void let_take_back() { server::let_take_back(socket_.native_handle()); }
+  /// True until stop().
+  [[nodiscard]] bool is_open() const { return socket_.is_open(); }
   [[nodiscard]] boost::asio::ip::udp::endpoint address() const { return socket_.local_endpoint(); }
   /// True while the kernel holds one of our handlers.
   [[nodiscard]] bool is_waiting() const { return waiting_; }
-  /// Queries of this socket that were not answered yet.
-  [[nodiscard]] std::size_t in_flight() const { return in_flight_; }
+  /// True if a query of this socket was not answered yet, or its answer was not sent.
+  [[nodiscard]] bool is_busy() const { return in_flight_ > 0 || answers_.size() > 0; }
   [[nodiscard]] int native_handle() { return socket_.native_handle(); }
 
  private:

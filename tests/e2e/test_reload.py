@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import threading
 import time
 
@@ -551,6 +552,54 @@ def test_addresses_are_added_and_taken_away(reloaded, server):
         it.config["dns"]["listen"] = [first, second]
         it.apply()
         assert rcode(ask_udp(it.proxy.port, make_query("back.example."))) == "NOERROR"
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_shorter_idle_timeout_applies_to_clients_that_are_idle_already(reloaded, server, threads):
+    with reloaded(server, threads=threads, dns={"idle_timeout": "1h"}) as it, contextlib.ExitStack() as held:
+        clients = [held.enter_context(TcpClient(it.proxy.port)) for _ in range(200)]
+        for client in clients[::2]:
+            assert rcode(client.ask(make_query("www.example."))) == "NOERROR"
+        it.config["dns"]["idle_timeout"] = "1s"
+        it.apply()
+        for client in clients:
+            assert client.receive() is None, "the client is let go"
+        assert it.proxy.metrics().sum("client_idle_closes_total", reason="idle_timeout") == 200
+
+
+@pytest.mark.parametrize("supervise", [False, True])
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_an_address_comes_back_while_clients_of_its_last_time_wait(reloaded, server, threads, host, supervise):
+    with reloaded(server, threads=threads, supervise=supervise, host=host) as it, contextlib.ExitStack() as held:
+        port, second = it.proxy.port, f"127.0.0.1:{free_port()}"
+        first = it.config["dns"]["listen"]
+        it.config["upstreams"]["real"]["timeout"] = "30s"
+        it.apply()
+        # Not every thread has a client that waits.
+        waiting = [held.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(2)]
+        for number, client in enumerate(waiting):
+            client.connect(("127.0.0.1", port))
+            client.settimeout(20)
+            client.send(make_query(f"hold-{number}.example.").to_wire())
+        stream = held.enter_context(TcpClient(port))
+        stream.send(make_query("hold-stream.example."))
+        it.proxy.process.wait_for(lambda: all(server.asked_for(f"hold-{name}.example.") for name in (0, 1, "stream")), "the upstream has the queries")
+        for _ in range(2):
+            it.config["dns"]["listen"] = [second]
+            it.apply()
+            it.config["dns"]["listen"] = first
+            it.apply()
+        assert it.proxy.metrics().sum("dns_in_flight") == 3
+        for number in range(40):
+            assert rcode(ask_udp(port, make_query(f"udp-{number}.example."))) == "NOERROR"
+            assert rcode(ask_tcp(port, make_query(f"tcp-{number}.example."))) == "NOERROR"
+        # A query that waits for long may be asked again on another connection.
+        it.proxy.process.wait_for(lambda: server.release() or it.proxy.metrics().sum("dns_in_flight") == 0, "all are answered")
+        for client in waiting:
+            assert rcode(client.recv(65536)) == "NOERROR"
+        assert rcode(stream.receive()) == "NOERROR"
+        assert rcode(ask_udp(port, make_query("after.example."))) == "NOERROR"
 
 
 def descriptors(proxy):

@@ -3,6 +3,8 @@
 
 #include "server/dns_server.hpp"
 
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -10,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/udp.hpp>
 #include <gtest/gtest.h>
 
 #include "resolve/fakes.hpp"
@@ -76,6 +80,18 @@ class DnsServerTest : public ::testing::Test {
     } catch (const BindError&) {
       return false;
     }
+  }
+  /// True if another process could get the datagrams of the address.
+  static bool can_bind_with_reuse(const config::Endpoint& endpoint) {
+    namespace ip = boost::asio::ip;
+    boost::asio::io_context io;
+    ip::udp::socket socket(io, ip::udp::v4());
+    const int on = 1;
+    for (const int option : {SO_REUSEADDR, SO_REUSEPORT})
+      ::setsockopt(socket.native_handle(), SOL_SOCKET, option, &on, sizeof on);
+    boost::system::error_code error;
+    socket.bind({ip::make_address(endpoint.address), endpoint.port}, error);
+    return !error;
   }
   /// The messages that the client has got so far.
   template <typename Client>
@@ -164,6 +180,22 @@ TEST_F(DnsServerTest, WhatTheKernelHadTakenInIsAnsweredAndThenTheAddressIsFree) 
   EXPECT_TRUE(server.is_finished());
 }
 
+TEST_F(DnsServerTest, AnAnswerThatLeavesAtTheEndOfTheTurnStillHasItsSocket) {
+  const auto first = listen();
+  const auto second = listen();
+  server.start();
+  UdpClient client("127.0.0.1", first.port);
+  client.send(query("www.example"));
+  turn();
+  keep_only({second});
+  ASSERT_EQ(upstream->asked.size(), 1U);
+  upstream->answer_with_address();
+  // Closes what is not used any more.
+  keep_only({});
+  EXPECT_TRUE(answer_of(client));
+  EXPECT_TRUE(turn_until([&] { return is_free(first); }));
+}
+
 TEST_F(DnsServerTest, AnIdleClientOfAnAddressThatGoesIsToldSo) {
   const auto goes = listen();
   server.start();
@@ -195,6 +227,57 @@ TEST_F(DnsServerTest, AnAddressMayComeBackWhileAClientOfItsLastTimeStillWaits) {
   EXPECT_TRUE(answer_of(after));
   EXPECT_EQ(before.drain(milliseconds(0)), StreamClient::Ending::end_of_stream);
   EXPECT_EQ(after.ending(), StreamClient::Ending::open);
+}
+
+TEST_F(DnsServerTest, AnAddressMayComeBackWhileADatagramOfItsLastTimeStillWaits) {
+  const auto endpoint = listen();
+  server.start();
+  UdpClient before("127.0.0.1", endpoint.port);
+  before.send(query("before.example"));
+  turn();
+  keep_only({});
+  ASSERT_EQ(upstream->asked.size(), 1U);
+  EXPECT_FALSE(is_free(endpoint));
+  EXPECT_EQ(server.let_take_back(), std::vector{endpoint});
+  EXPECT_FALSE(is_free(endpoint)) << "only sockets that are to take the address back may have it";
+  server.listen({.endpoint = endpoint, .bound = bind_address(endpoint, PortUse::alone, Occupant::released)});
+  EXPECT_FALSE(can_bind_with_reuse(endpoint)) << "nobody shares the address with the new socket";
+
+  UdpClient after("127.0.0.1", endpoint.port);
+  after.send(query("after.example"));
+  before.send(query("again.example"));
+  turn();
+  ASSERT_EQ(upstream->asked.size(), 3U) << "the new socket gets all datagrams";
+  for (int i = 0; i < 3; ++i) upstream->answer_with_address();
+  EXPECT_TRUE(answer_of(after));
+  EXPECT_TRUE(answer_of(before));
+  EXPECT_TRUE(answer_of(before));
+  keep_only({});
+  EXPECT_TRUE(turn_until([&] { return is_free(endpoint); }));
+}
+
+/// More sessions than are looked at in one turn, and more of them while the others are looked at.
+TEST_F(DnsServerTest, AShorterIdleTimeoutAppliesToClientsThatAreIdleAlready) {
+  const auto endpoint = listen();
+  server.start();
+  StreamClient busy("127.0.0.1", endpoint.port);
+  busy.send_message(query("www.example"));
+  std::vector<std::unique_ptr<StreamClient>> idle;
+  const auto connect = [&](std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i) idle.push_back(std::make_unique<StreamClient>("127.0.0.1", endpoint.port));
+  };
+  connect(300);
+  turn();
+  ASSERT_EQ(upstream->asked.size(), 1U);
+  config.dns.idle_timeout = std::chrono::hours(1);
+  server.configure(config);
+  config.dns.idle_timeout = milliseconds(1);
+  server.configure(config);
+  connect(300);
+  EXPECT_TRUE(turn_until([&] { return metrics.idle_closes.value() == 600; })) << metrics.idle_closes.value();
+  for (const auto& client : idle) EXPECT_EQ(client->drain(milliseconds(0)), StreamClient::Ending::end_of_stream);
+  upstream->answer_with_address();
+  EXPECT_TRUE(answer_of(busy));
 }
 
 /// The queries of clients that pipeline many wait in the clients' own sockets.
