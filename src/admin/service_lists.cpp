@@ -108,7 +108,7 @@ json::object client_json(const server::ClientFacts& client, const Moment& moment
   runtime::EnumArray<dns::QueryError, std::uint64_t> invalid{};
   std::ranges::copy(client.invalid, invalid.begin());
   json::object object;
-  object["address"] = server::to_string(client.address);
+  object["address"] = server::to_string(client.address, client.bits);
   object["connections"] = client.connections;
   object["in_flight"] = client.in_flight;
   object["refused"] = client.refused;

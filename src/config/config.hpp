@@ -105,10 +105,11 @@ struct Search {
   friend bool operator==(const Search&, const Search&) = default;
 };
 
-/// What Pillion does about clients that send invalid queries.
+/// What a client is, and what Pillion does about clients that send invalid queries.
 struct Clients {
   std::uint32_t ban_after = 0;                ///< 0 … 1,000,000 invalid messages over TCP in a minute; 0: no bans
   std::chrono::milliseconds ban_for{60'000};  ///< 1s … 24h
+  std::uint32_t ipv6_prefix = 128;            ///< 64 … 128: the first bits of an IPv6 address that are one client's
   friend bool operator==(const Clients&, const Clients&) = default;
 };
 

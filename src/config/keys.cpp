@@ -136,6 +136,7 @@ constexpr std::array table{
     KeySpec{.path = "clients.ban_after", .kind = KeyKind::integer, .default_text = "0", .min = 0, .max = 1'000'000},
     KeySpec{
         .path = "clients.ban_for", .kind = KeyKind::duration, .default_text = "60s", .min = second, .max = 24 * hour},
+    KeySpec{.path = "clients.ipv6_prefix", .kind = KeyKind::integer, .default_text = "128", .min = 64, .max = 128},
 
     KeySpec{.path = "reload", .kind = KeyKind::mapping},
     KeySpec{.path = "reload.watch", .kind = KeyKind::boolean, .default_text = "true"},

@@ -91,6 +91,7 @@ void read_clients(const Section& top, Clients& clients) {
   const Section section(*entry, "clients", "clients", top.faults());
   section.read("ban_after", clients.ban_after);
   section.read("ban_for", clients.ban_for);
+  section.read("ipv6_prefix", clients.ipv6_prefix);
 }
 
 void read_reload(const Section& top, Reload& reload) {

@@ -44,6 +44,8 @@ constexpr std::array reload_table{
         .path = "dns.max_in_flight_per_connection",
         .value_of = [](const Config& config) { return std::to_string(config.dns.max_in_flight_per_connection); }},
     RestartKey{.path = "cache.size", .value_of = [](const Config& config) { return format_size(config.cache.size); }},
+    RestartKey{.path = "clients.ipv6_prefix",
+               .value_of = [](const Config& config) { return std::to_string(config.clients.ipv6_prefix); }},
     RestartKey{.path = "http.listen", .value_of = [](const Config& config) { return listed(config.http.listen); }},
     RestartKey{.path = "admin.listen", .value_of = [](const Config& config) { return listed(config.admin.listen); }},
     RestartKey{.path = "log.format",

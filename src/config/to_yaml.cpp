@@ -172,6 +172,7 @@ std::string to_yaml(const Config& config, bool redact) {
   out << YAML::Key << "clients" << YAML::Value << YAML::Flow << YAML::BeginMap;
   pair(out, "ban_after", config.clients.ban_after);
   pair(out, "ban_for", config.clients.ban_for);
+  pair(out, "ipv6_prefix", config.clients.ipv6_prefix);
   out << YAML::EndMap;
   out << YAML::Key << "reload" << YAML::Value << YAML::Flow << YAML::BeginMap;
   pair(out, "watch", config.reload.watch);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace pillion::server {
@@ -24,7 +25,25 @@ std::uint64_t load(const std::uint8_t* bytes) {
 
 }  // namespace
 
-std::string to_string(const ClientAddress& address) {
+unsigned identifying_bits(const ClientAddress& address, unsigned ipv6_prefix) {
+  in6_addr v6{};
+  std::memcpy(&v6, address.data(), address.size());
+  const bool is_whole = IN6_IS_ADDR_V4MAPPED(&v6) || IN6_IS_ADDR_LOOPBACK(&v6) || IN6_IS_ADDR_LINKLOCAL(&v6);
+  return is_whole ? whole_address : ipv6_prefix;
+}
+
+ClientAddress identity_of(const ClientAddress& address, unsigned ipv6_prefix) {
+  if (ipv6_prefix == whole_address) return address;
+  auto identity = address;
+  const auto bits = identifying_bits(address, ipv6_prefix);
+  for (unsigned i = 0; i < identity.size(); ++i) {
+    const auto kept = std::clamp<unsigned>(bits - std::min(bits, 8 * i), 0, 8);
+    identity[i] &= static_cast<std::uint8_t>(0xFF00U >> kept);
+  }
+  return identity;
+}
+
+std::string to_string(const ClientAddress& address, unsigned bits) {
   std::array<char, INET6_ADDRSTRLEN> text{};
   in6_addr v6{};
   std::memcpy(&v6, address.data(), address.size());
@@ -33,7 +52,7 @@ std::string to_string(const ClientAddress& address) {
   } else {
     ::inet_ntop(AF_INET6, address.data(), text.data(), text.size());
   }
-  return text.data();
+  return bits == whole_address ? text.data() : text.data() + ("/" + std::to_string(bits));
 }
 
 std::size_t HashAddress::operator()(const ClientAddress& address) const {

@@ -85,7 +85,7 @@ void ClientAdmission::log_invalid(ClientRecord& client, dns::QueryError error, T
   const auto suppressed = invalid_lines_.admit(now());
   if (!suppressed) return;
   const auto& invalid = client.facts.invalid;
-  log_.warn("invalid query", {{"client", to_string(client.facts.address)},
+  log_.warn("invalid query", {{"client", to_string(client.facts.address, client.facts.bits)},
                               {"transport", transport_labels[transport]},
                               {"reason", invalid_labels[error]},
                               {"rejected", client.unreported},
@@ -99,7 +99,7 @@ void ClientAdmission::begin_ban(ClientRecord& client, const ClientConnection* sp
   metrics_.bans.add();
   if (const auto suppressed = ban_lines_.admit(now())) {
     const auto length = std::chrono::duration<double>(table_.limits().ban_for).count();
-    log_.warn("client banned", {{"client", to_string(client.facts.address)},
+    log_.warn("client banned", {{"client", to_string(client.facts.address, client.facts.bits)},
                                 {"rejected", table_.limits().ban_after},
                                 {"seconds", length},
                                 {"suppressed", *suppressed}});
@@ -131,7 +131,7 @@ void ClientAdmission::end_bans() {
     // One line for a ban, and one of each other shard that dropped something.
     if (client->banned_elsewhere && client->dropped_by_ban == 0) continue;
     if (const auto suppressed = ban_end_lines_.admit(now())) {
-      log_.info("ban ended", {{"client", to_string(client->facts.address)},
+      log_.info("ban ended", {{"client", to_string(client->facts.address, client->facts.bits)},
                               {"dropped", client->dropped_by_ban},
                               {"suppressed", *suppressed}});
     }

@@ -21,7 +21,8 @@ std::size_t room(std::size_t limit, std::size_t used) {
 
 }  // namespace
 
-ClientTable::Arrival ClientTable::judge_connection(const ClientAddress& address, runtime::Time now) {
+ClientTable::Arrival ClientTable::judge_connection(const ClientAddress& from, runtime::Time now) {
+  const auto address = identity_of(from);
   const auto found = records_.find(address);
   const std::size_t held_here = found == records_.end() ? 0 : found->second.facts.connections;
   const auto held = process_ == nullptr ? held_here : process_->clients.connections(address);
@@ -54,7 +55,7 @@ void ClientTable::add_connection(ClientConnection& connection, const ClientAddre
   client.connections.push_back(connection);
   by_activity_.push_back(connection);
   ++connections_;
-  if (process_ != nullptr) process_->clients.add_connection(address);
+  if (process_ != nullptr) process_->clients.add_connection(client.facts.address);
   count_connections(client, client.facts.connections + 1);
   seen(client, now);
 }
@@ -126,9 +127,11 @@ ClientConnection* ClientTable::idle_connection_of_anyone(runtime::Time now) {
   return first_idle(by_activity_, max_connections_looked_at_of_all, now);
 }
 
-ClientRecord& ClientTable::record_of(const ClientAddress& address, Transport transport, runtime::Time now) {
+ClientRecord& ClientTable::record_of(const ClientAddress& from, Transport transport, runtime::Time now) {
+  const auto address = identity_of(from);
   auto& client = records_[address];
   client.facts.address = address;
+  client.facts.bits = identifying_bits(address, limits_.ipv6_prefix);
   client.proven = client.proven || transport == Transport::tcp;
   seen(client, now);
   return client;
@@ -255,7 +258,7 @@ ClientRecord* ClientTable::adopt(const Ban& begun, runtime::Time now) {
 
 ClientRecord* ClientTable::find_banned(const ClientAddress& address) {
   if (banned_.empty()) return nullptr;
-  const auto found = records_.find(address);
+  const auto found = records_.find(identity_of(address));
   return found != records_.end() && found->second.facts.banned_until ? &found->second : nullptr;
 }
 
@@ -274,7 +277,7 @@ std::optional<runtime::Time> ClientTable::next_ban_end() const {
 }
 
 const ClientRecord* ClientTable::find(const ClientAddress& address) const {
-  const auto found = records_.find(address);
+  const auto found = records_.find(identity_of(address));
   return found == records_.end() ? nullptr : &found->second;
 }
 

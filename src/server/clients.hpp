@@ -1,6 +1,6 @@
 #pragma once
-// What each client, identified by its address, holds and did, and whether it is banned. Decides which clients may have
-// a connection and a place among the queries in flight. Pure: the caller passes the time.
+// What each client, identified by its address or the prefix of it, holds and did, and whether it is banned. Decides
+// which clients may have a connection and a place among the queries in flight. Pure: the caller passes the time.
 
 #include <array>
 #include <cstddef>
@@ -67,7 +67,8 @@ class ClientConnection : public hook::ByActivity, public hook::ByActivityOfAll {
 
 /// The facts of one client.
 struct ClientFacts {
-  ClientAddress address{};
+  ClientAddress address{};        ///< as identity_of() makes it
+  unsigned bits = whole_address;  ///< of the address, which identify the client
   std::uint32_t connections = 0;
   std::uint32_t in_flight = 0;                                   ///< queries of all its connections and datagrams
   runtime::EnumArray<dns::QueryError, std::uint32_t> invalid{};  ///< messages; each stops at its maximum
@@ -108,6 +109,7 @@ class ClientTable {
     std::size_t in_flight = 16'384;
     std::uint32_t ban_after = 0;  ///< invalid messages over TCP in a minute; 0: no bans
     runtime::Duration ban_for = std::chrono::minutes(1);
+    unsigned ipv6_prefix = whole_address;  ///< as identifying_bits() takes it
   };
   /// The most records of clients that hold nothing; one such limit each for clients that have completed a TCP
   /// handshake and for those that have not.
@@ -195,6 +197,9 @@ class ClientTable {
   using ByUseList = hook::List<ClientRecord, hook::ByUse>;
   using ByConnectionsList = hook::List<ClientRecord, hook::ByConnections>;
 
+  [[nodiscard]] ClientAddress identity_of(const ClientAddress& address) const {
+    return server::identity_of(address, limits_.ipv6_prefix);
+  }
   [[nodiscard]] ByUseList* list_of(ClientRecord::Use use);
   void seen(ClientRecord& client, runtime::Time now);
   void ban(ClientRecord& client, runtime::Time until, runtime::Time now);

@@ -15,7 +15,8 @@ ClientTable::Limits limits_of(const config::Config& settings, const runtime::Mem
       .connections_per_client = settings.dns.max_connections_per_client,
       .in_flight = std::min(SharedLimits::max_in_flight, memory.queries.limit() / QueryHandler::usual_cost),
       .ban_after = settings.clients.ban_after,
-      .ban_for = settings.clients.ban_for};
+      .ban_for = settings.clients.ban_for,
+      .ipv6_prefix = settings.clients.ipv6_prefix};
 }
 
 }  // namespace

@@ -268,6 +268,7 @@ def test_configuration_that_is_too_long_for_an_annotation(helm, tmp_path):
 RESTART = {
     "dns.max_connections": "config.dns.max_connections=100", "dns.max_connections_per_client": "config.dns.max_connections_per_client=100",
     "dns.max_in_flight_per_connection": "config.dns.max_in_flight_per_connection=100", "cache.size": "config.cache.size=1MiB",
+    "clients.ipv6_prefix": "config.clients.ipv6_prefix=64",
     "http.listen": "httpPort=9999", "admin.listen": "config.admin.listen=127.0.0.1:9155", "log.format": "config.log.format=text",
     "query_log.output": "config.query_log.output=stderr", "query_log.fields": "config.query_log.fields[0]=client.ip",
     "query_log.sample": "config.query_log.sample=0", "query_log.names": "config.query_log.names=hashed",

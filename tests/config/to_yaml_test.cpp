@@ -66,7 +66,7 @@ Config everything_changed(const std::string& pem_file) {
                   .prefetch = false,
                   .rotate = false};
   config.search = {.domains = {"default.svc.cluster.local", "null", "1"}, .ndots = 15};
-  config.clients = {.ban_after = 1'000'000, .ban_for = 90s};
+  config.clients = {.ban_after = 1'000'000, .ban_for = 90s, .ipv6_prefix = 64};
   config.http.listen = {{"::1", 9153}};
   config.admin = {.listen = {{"::1", 9154}}, .read_only = false, .recent = 7};
   config.log = {.level = LogThreshold::error, .format = LogFormat::text, .fields = LogNames::ecs};
@@ -228,7 +228,7 @@ cache:
   prefetch: true
   rotate: true
 search: false
-clients: {ban_after: 0, ban_for: 60s}
+clients: {ban_after: 0, ban_for: 60s, ipv6_prefix: 128}
 reload: {watch: true, verify: true}
 http: {listen: "0.0.0.0:9153"}
 admin: {listen: "127.0.0.1:9154", read_only: true, recent: 0}

@@ -9,9 +9,10 @@ import time
 import pytest
 
 from harness import namespace, pillion
+from harness.admin import Admin
 from harness.client import TcpClient, ask_udp, make_query, rcode, read, udp_socket
 from harness.dot_server import DotServer
-from harness.process import wait_until
+from harness.process import free_port, wait_until
 
 GREEDY, MODEST = "127.0.0.2", "127.0.0.3"
 PLACES = 16384  # the largest number of queries in flight of a thread
@@ -199,9 +200,9 @@ def banning(tmp_path, network, certificate, verified):
         yield proxy
 
 
-def answered(proxy, source):
+def answered(proxy, source, ours=OURS):
     """True if a query over TCP from this address is answered."""
-    with contextlib.suppress(OSError), TcpClient(proxy.port, OURS, source=source) as client:
+    with contextlib.suppress(OSError), TcpClient(proxy.port, ours, source=source) as client:
         answer = client.ask(make_query("fine.example."))
         return answer is not None and rcode(answer) == "NOERROR"
     return False
@@ -270,6 +271,47 @@ def test_a_ban_holds_on_all_threads(tmp_path, network, certificate, verified):
         metrics = proxy.metrics()
         assert metrics.sum("clients_banned") == metrics.sum("client_bans_total") == 1
         assert sum(line["msg"] == "client banned" for line in proxy.log()) == 1
+
+
+# Addresses of one prefix of 64 bits, and one of another prefix.
+OURS6, PREFIX, NEIGHBOUR = "fd00:77::1", [f"fd00:77:0:1::{number:x}" for number in range(1, 41)], "fd00:77:0:2::1"
+
+
+@pytest.fixture
+def ipv6_network():
+    if namespace.impossible():
+        pytest.skip(namespace.impossible())
+    with namespace.network_with():
+        # Each address of this prefix is the machine's own.
+        namespace.run("ip", "-6", "route", "add", "local", "fd00:77::/32", "dev", "lo")
+        namespace.run("sysctl", "-qw", "net.ipv6.ip_nonlocal_bind=1")
+        yield
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+@pytest.mark.parametrize("ipv6_prefix", [128, 64])
+def test_addresses_of_one_prefix_are_one_client_if_so_configured(tmp_path, ipv6_network, certificate, verified, clients, threads, ipv6_prefix):
+    admin = Admin(free_port())
+    with DotServer(certificate) as server, \
+            pillion.running(tmp_path, verified(server), host=OURS6, threads=threads, dns={"max_connections": 40},
+                            clients={"ban_after": 5, "ipv6_prefix": ipv6_prefix}, admin={"listen": f"127.0.0.1:{admin.port}"}) as proxy:
+        for address in PREFIX[:38]:
+            clients.append(TcpClient(proxy.port, OURS6, source=address))
+        proxy.wait_metric("client_connections", 30 if ipv6_prefix == 64 else 38)
+        assert answered(proxy, NEIGHBOUR, OURS6)
+        # Some were refused, and which of them differs with several threads.
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.send(RUBBISH)
+                assert client.receive() is None
+        assert proxy.metrics().sum("client_bans_total") == (1 if ipv6_prefix == 64 else 0)
+        assert answered(proxy, NEIGHBOUR, OURS6)
+        listed = [client["address"] for client in admin.get("/clients")["clients"]]
+        if ipv6_prefix == 64:
+            began, = (line for line in proxy.log() if line["msg"] == "client banned")
+            assert began["client"] == "fd00:77:0:1::/64" and "fd00:77:0:1::/64" in listed and "fd00:77:0:2::/64" in listed
+        else:
+            assert set(listed) >= {PREFIX[0], NEIGHBOUR}
 
 
 def test_one_address_cannot_take_the_connections_of_all_threads(tmp_path, network, certificate, verified, clients):

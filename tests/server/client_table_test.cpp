@@ -279,6 +279,72 @@ TEST_F(Bans, SoManyInvalidMessagesInAMinute) {
   EXPECT_EQ(table.judge_connection(address_of(1), now).refusal, std::nullopt);
 }
 
+/// A table in which the addresses of an IPv6 prefix of 64 bits are one client.
+class Prefixes : public ClientTableTest {
+ protected:
+  Prefixes() : ClientTableTest({.connections = 16, .in_flight = 16, .ban_after = 3, .ipv6_prefix = 64}) {}
+  /// An address of the prefix 2001:db8:0:`prefix`::/64.
+  static ClientAddress in_prefix(std::uint8_t prefix, std::uint8_t host) {
+    return {0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, prefix, 0, 0, 0, 0, 0, 0, 0, host};
+  }
+};
+
+TEST_F(Prefixes, HaveOneShareOfConnectionsAndQueries) {
+  std::uint8_t held = 0;
+  while (!table.judge_connection(in_prefix(1, held), now).refusal) {
+    auto& connection = connections.emplace_back();
+    connection.idle = std::nullopt;
+    table.add_connection(connection, in_prefix(1, held++), now);
+  }
+  EXPECT_EQ(held, 12) << "three quarters";
+  EXPECT_EQ(table.judge_connection(in_prefix(1, 200), now).refusal, Refusal::client_share);
+  EXPECT_EQ(table.judge_connection(in_prefix(2, 1), now).refusal, std::nullopt);
+  EXPECT_EQ(take_all(table.record_of(in_prefix(1, 100), Transport::udp, now)), 12U);
+  EXPECT_EQ(table.take_place(table.record_of(in_prefix(1, 101), Transport::udp, now), now), Refusal::client_share);
+  EXPECT_EQ(table.take_place(table.record_of(in_prefix(2, 1), Transport::udp, now), now), std::nullopt);
+
+  EXPECT_EQ(table.size(), 2U);
+  const auto facts = table.snapshot(now).front();
+  EXPECT_EQ(to_string(facts.address, facts.bits), "2001:db8:0:1::/64");
+  EXPECT_EQ(facts.connections, 12U);
+  for (auto& connection : connections) table.remove_connection(connection, now);
+  EXPECT_EQ(table.find(in_prefix(1, 77))->facts.connections, 0U);
+}
+
+TEST_F(Prefixes, AreBannedAsAWhole) {
+  for (std::uint8_t host = 1; host <= 3; ++host) {
+    auto& record = table.record_of(in_prefix(1, host), Transport::tcp, now);
+    EXPECT_EQ(table.count_invalid(record, QueryError::long_name, Transport::tcp, now), host == 3);
+  }
+  EXPECT_EQ(table.judge_connection(in_prefix(1, 4), now).refusal, Refusal::banned);
+  EXPECT_TRUE(table.find_banned(in_prefix(1, 5)));
+  EXPECT_FALSE(table.find_banned(in_prefix(2, 1)));
+}
+
+/// A client of one prefix with the connections of two shards.
+TEST(SharedPrefixes, AreOneClientOnAllShards) {
+  SharedLimits process(100, 2);
+  const ClientTable::Limits limits{.connections_per_client = 2, .ban_after = 2, .ipv6_prefix = 64};
+  ClientTable one(limits, 7, &process);
+  ClientTable two(limits, 7, &process);
+  const auto address = [](const char* text) { return client_address(boost::asio::ip::make_address(text)); };
+  Connection first;
+  Connection second;
+  first.idle = second.idle = std::nullopt;
+  one.add_connection(first, address("2001:db8::1"), start_time);
+  two.add_connection(second, address("2001:db8::2"), start_time);
+  EXPECT_EQ(one.judge_connection(address("2001:db8::3"), start_time).refusal, Refusal::client_limit);
+  const auto invalid = [&](ClientTable& table, const char* from) {
+    auto& record = table.record_of(address(from), Transport::tcp, start_time);
+    return table.count_invalid(record, QueryError::long_name, Transport::tcp, start_time);
+  };
+  EXPECT_FALSE(invalid(one, "2001:db8::4"));
+  EXPECT_TRUE(invalid(two, "2001:db8::5"));
+  one.remove_connection(first, start_time);
+  two.remove_connection(second, start_time);
+  EXPECT_EQ(process.clients.connections(identity_of(address("2001:db8::6"), 64)), 0U);
+}
+
 TEST_F(Bans, TheScoreDecays) {
   for (int i = 0; i < 100; ++i) {
     EXPECT_FALSE(invalid(1, Transport::tcp)) << i;

@@ -67,7 +67,7 @@ Takes {v, config}: the values, and the text of pillion.yaml. YAML; {} if the Con
 
 {{/* The part of the configuration that needs a restart, as JSON. A test holds the keys equal to the program's. Takes the configuration. */}}
 {{- define "pillion-sidecar.restartKeys" -}}
-{{- $keys := list "dns.max_connections" "dns.max_connections_per_client" "dns.max_in_flight_per_connection" "cache.size" "http.listen" "admin.listen" "log.format" "log.fields" "syslog.output" "syslog.ca_file" "query_log.output" "query_log.fields" "query_log.sample" "query_log.names" "query_log.key_file" "dnstap.output" "dnstap.client" "dnstap.forwarder" "dnstap.identity" "memory" "threads" -}}
+{{- $keys := list "dns.max_connections" "dns.max_connections_per_client" "dns.max_in_flight_per_connection" "cache.size" "clients.ipv6_prefix" "http.listen" "admin.listen" "log.format" "log.fields" "syslog.output" "syslog.ca_file" "query_log.output" "query_log.fields" "query_log.sample" "query_log.names" "query_log.key_file" "dnstap.output" "dnstap.client" "dnstap.forwarder" "dnstap.identity" "memory" "threads" -}}
 {{- $config := . -}}
 {{- $found := dict -}}
 {{- range $key := $keys -}}
