@@ -22,8 +22,9 @@ constexpr std::size_t usual_program = 12 * mebibyte;
 constexpr std::size_t without_cgroup = 256 * mebibyte;
 /// The least memory to divide, whatever the limit is. Nothing works with less.
 constexpr std::size_t least_to_divide = 4 * mebibyte;
-/// What each thread but the first takes: 0.3 to 0.4 MiB before the first client, and the least shares of MemoryShares.
-constexpr std::size_t of_thread = mebibyte;
+/// What each thread but the first takes: 0.3 to 0.4 MiB before the first client, and as much to divide as a single one
+/// needs. With less, a client of this thread is refused while other threads' parts are free.
+constexpr std::size_t of_thread = mebibyte * 2 / 5 + least_to_divide;
 /// The kernel gets this part of the cgroup's memory even if `memory` leaves less.
 constexpr std::size_t least_part_of_kernel = 8;
 /// The kernel's memory for all sockets but those of TCP clients.

@@ -30,7 +30,7 @@ Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, Sha
       resolver_(loop_, loop_.random(), loop_.log(), memory_, setup_of(plan, upstreams_)),
       server_(loop_, plan.config, shared.limits, resolver_, memory_, metrics_),
       explainer_(loop_, resolver_, plan.config.dns.udp_payload),
-      trimmer_(loop_, memory_, [this] {
+      trimmer_(loop_, memory_, plan.config.threads, [this] {
         const bool is_more = server_.trim();
         return resolver_.trim() || is_more;
       }) {

@@ -9,8 +9,6 @@ namespace pillion::app {
 namespace {
 
 constexpr std::chrono::seconds interval{2};
-/// The fewest bytes that are worth freeing, since the next peak must allocate them again.
-constexpr std::size_t worth_it = std::size_t{1} << 20U;
 /// Freeing everything at once would delay clients by 30 ms after the largest peaks.
 constexpr std::chrono::milliseconds between_parts{10};
 
@@ -24,7 +22,7 @@ void Trimmer::start() {
 void Trimmer::expired(runtime::Time now) {
   const auto peak = memory_.take_peak();
   highest_ = std::max(highest_, peak);
-  if (is_trimming_ || highest_ - peak >= worth_it) {
+  if (is_trimming_ || highest_ - peak >= worth_it_) {
     highest_ = peak;
     is_trimming_ = trim_();
     if (is_trimming_) return schedule_.set_deadline(*this, now + between_parts);

@@ -170,16 +170,16 @@ TEST(MemoryLimit, ThreadsThatDoNotFitAreFewer) {
     config.threads = threads;
     return fitting_threads(config, {.limit = cgroup});
   };
-  EXPECT_EQ(fitting(256, 64 * mebibyte), 33U);
-  EXPECT_EQ(fitting(64, 32 * mebibyte), 9U);
-  EXPECT_EQ(fitting(8, 32 * mebibyte), 8U);
+  EXPECT_EQ(fitting(256, 64 * mebibyte), 8U);
+  EXPECT_EQ(fitting(64, 32 * mebibyte), 2U);
+  EXPECT_EQ(fitting(4, 64 * mebibyte), 4U);
   EXPECT_EQ(fitting(4, 8 * mebibyte), 1U);
-  EXPECT_EQ(fitting(256, 1024 * mebibyte), 256U);
+  EXPECT_EQ(fitting(256, 1024 * mebibyte), 171U);
   config.memory = 1024 * mebibyte;
-  EXPECT_EQ(fitting(256, 64 * mebibyte), 49U) << "the cgroup's limit counts where `memory` is above it";
+  EXPECT_EQ(fitting(256, 64 * mebibyte), 11U) << "the cgroup's limit counts where `memory` is above it";
   config.memory = 0;
   EXPECT_THAT(memory_limit(config, {.limit = 64 * mebibyte}, 0).warnings,
-              ::testing::ElementsAre("threads: 256 are more than fit into the memory; 33 will run"));
+              ::testing::ElementsAre("threads: 256 are more than fit into the memory; 8 will run"));
 }
 
 TEST(MemoryLimit, IsDescribedForPeople) {

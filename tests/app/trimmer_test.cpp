@@ -25,7 +25,7 @@ class TrimmerTest : public ::testing::Test {
   runtime::MemoryShares memory;
   int trims = 0;
   int parts = 1;  // the number of calls that one trim takes
-  Trimmer trimmer{time, memory, [this] { return ++trims % parts != 0; }};
+  Trimmer trimmer{time, memory, 1, [this] { return ++trims % parts != 0; }};
 };
 
 TEST_F(TrimmerTest, GivesBackOnceAfterAPeak) {
@@ -60,6 +60,19 @@ TEST_F(TrimmerTest, GivesNothingBackForLittle) {
   hold_for_a_moment(1000);
   time.pass(10s);
   EXPECT_EQ(trims, 0);
+}
+
+/// Shards whose shares are small have small peaks, which together are as large.
+TEST_F(TrimmerTest, AShardGivesBackItsPartOfWhatIsWorthIt) {
+  trimmer.stop();
+  Trimmer of_shard{time, memory, 8, [this] { return ++trims == 0; }};
+  of_shard.start();
+  hold_for_a_moment(Trimmer::worth_it / 8 - 1);
+  time.pass(10s);
+  EXPECT_EQ(trims, 0);
+  hold_for_a_moment(Trimmer::worth_it / 8);
+  time.pass(10s);
+  EXPECT_EQ(trims, 1);
 }
 
 TEST_F(TrimmerTest, GivesBackAfterEachPeak) {

@@ -93,7 +93,7 @@ def test_a_forwarding_loop_is_found_by_whichever_thread_it_reaches(tmp_path, cer
 
 @pytest.mark.parametrize("supervise", [False, True])
 def test_no_more_threads_run_than_the_memory_allows(tmp_path, server, verified, supervise):
-    with pillion.running(tmp_path, verified(server), threads=64, memory="18MiB", supervise=supervise) as proxy:
+    with pillion.running(tmp_path, verified(server), threads=64, memory="26MiB", supervise=supervise) as proxy:
         lowered = [line for line in proxy.log() if line["msg"].startswith("fewer threads than configured")]
         assert [(line["level"], line["threads"], line["configured"]) for line in lowered] == [("warn", 3, 64)]
         assert [line["threads"] for line in proxy.log() if line["msg"] == "pillion started"] == [3]
