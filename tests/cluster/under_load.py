@@ -11,11 +11,6 @@ from objects import CONTAINER
 
 RATE = 200
 NAMES = ["www.example.com.", "example.com.", "web.example.com.", "alias.example.com.", "a.b.c.d.example.com."]
-# Answers that came from the address of the pod in place of that of the Service. A node (kube-proxy) deletes the flows to a pod that is no longer
-# ready one by one, and so in rare cases one whose answer is on its way, which is then not translated.
-ASTRAY = "astray"
-# The limit for a rollout or a drain.
-ASTRAY_AT_MOST = 2
 LOOPBACK = "127.0.0.1"
 # Seconds for which an application goes on asking after SIGTERM.
 LINGER = 3
@@ -41,13 +36,14 @@ class Results:
         """The outcomes of the lookups that have failed."""
         return [outcome for result in self.by_protocol.values() for _, _, outcome in result["failed"]]
 
-    def check(self, astray_at_most=0):
+    def check(self):
         results = self.by_protocol.values()
         # The client itself was not the bottleneck.
         assert all(result["sent"] >= 0.9 * RATE * self.seconds for result in results), str(self)
         assert all(result["answered"] + len(result["failed"]) == result["sent"] for result in results), str(self)
-        assert not [one for one in self.failed() if one != ASTRAY], str(self)
-        assert len(self.failed()) <= astray_at_most, str(self)
+        # An astray answer is a failure too, since libc's connected sockets do not get it. Pillion cannot cause one: the node deletes the flow of an
+        # answer that is under way, which is then not translated back.
+        assert not self.failed(), str(self)
 
 
 @contextlib.contextmanager
