@@ -139,9 +139,14 @@ SearchList::Plan SearchList::plan_for(Bytes base) const {
   const bool may_be_meant = append_candidate(base, 0, in_full) && may_exist(in_full);
   const auto label = last_label(base).first_label();
   const bool is_in_zone = lies_in(base, cluster_zone_);
-  return {.inner = inner_count_,
-          .bare_is_inner = is_in_zone && inner_count_ == domains_.size(),
-          .may_leave = !may_be_meant && !is_in_zone && !is_word(label, "svc") && !is_word(label, "pod")};
+  Plan plan{.inner = inner_count_,
+            .bare_is_inner = is_in_zone && inner_count_ == domains_.size(),
+            .may_leave = !may_be_meant && !is_in_zone && !is_word(label, "svc") && !is_word(label, "pod")};
+  const auto inner = std::span(domains_).first(inner_count_);
+  const auto namespaces = std::ranges::find_if(inner, [&](NameView domain) { return domain == guards_[1]; });
+  if (plan.may_leave && namespaces != inner.end())
+    plan.in_guarded_namespace = static_cast<std::size_t>(namespaces - inner.begin());
+  return plan;
 }
 
 bool SearchList::append_guard(Bytes base, std::size_t i, dns::Buffer& out) const {

@@ -53,6 +53,9 @@ class SearchList {
     /// (may_exist()), as with every base of two labels: CoreDNS denies a headless Service without pods, so that no
     /// guard can tell it from a missing one. Also false if the base ends in `svc` or `pod` or lies in the zone.
     bool may_leave = true;
+    /// The candidate beneath the second guard. It cannot exist if that namespace does not. nullopt if there is none, or
+    /// if the second guard is not asked for.
+    std::optional<std::size_t> in_guarded_namespace = {};
   };
   [[nodiscard]] Plan plan_for(dns::Bytes base) const;
 

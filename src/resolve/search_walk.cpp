@@ -46,6 +46,7 @@ void SearchWalk::start(Resolver& resolver, const dns::QueryView& query, dns::Byt
   request_ = &request;
   phase_ = Phase::waiting;
   pending_ = 0;
+  is_late_ = false;
   const auto& question = query.question();
   type_ = question.type;
   klass_ = question.klass;
@@ -128,6 +129,7 @@ void SearchWalk::fail() {
 }
 
 void SearchWalk::end() {
+  resolver_->schedule_.clear_deadline(*this);
   for (auto& step : steps_) {
     dns::recycle(step.query);
     dns::recycle(step.answer);
@@ -150,6 +152,16 @@ void SearchWalk::ask(Step& step) {
     step.fail();
   };
   contain([&] { resolver_->ask(query, found.miss, step); }, fail);
+  const bool may_be_passed = plan_.in_guarded_namespace && &step == &steps_[*plan_.in_guarded_namespace];
+  if (!may_be_passed || step.state != State::pending) return;
+  auto& schedule = resolver_->schedule_;
+  schedule.set_deadline(*this, schedule.clock().now() + InFlight::stale_after);
+}
+
+/// The cluster's DNS does not answer: the walk may go on by what it knows of the namespace.
+void SearchWalk::expired(runtime::Time /*now*/) {
+  is_late_ = true;
+  advance();
 }
 
 void SearchWalk::Step::answered(const Answer& given) {
@@ -234,7 +246,7 @@ SearchWalk::Decision SearchWalk::follow() const {
   if (first.state != State::missing) return look_at(0).value_or(to_client);
   if (const auto decision = look_at_guard(0)) return *decision;
   for (std::size_t i = 1; i < plan_.inner; ++i) {
-    if (const auto decision = look_at(i)) return *decision;
+    if (const auto decision = look_at_inner(i)) return *decision;
   }
   if (plan_.bare_is_inner) return look_at(candidates_ - 1).value_or(to_client);
   if (!plan_.may_leave) return to_client;
@@ -264,6 +276,28 @@ std::optional<SearchWalk::Decision> SearchWalk::look_at(std::size_t candidate) c
       break;
   }
   return Decision{.action = answer_first};
+}
+
+/// As look_at(), but the walk does not depend on an answer for a name in a namespace that is known not to exist: where
+/// the cluster's DNS does not answer, the denial of the namespace is enough, also an expired one.
+std::optional<SearchWalk::Decision> SearchWalk::look_at_inner(std::size_t candidate) const {
+  if (candidate != plan_.in_guarded_namespace) return look_at(candidate);
+  if (passes_unanswered()) return std::nullopt;
+  // The denial of the namespace may still come.
+  const auto guard = steps_[candidates_ + 1].state;
+  const bool is_open = guard == State::pending || guard == State::unasked;
+  if (steps_[candidate].state == State::failed && is_open) return Decision{.action = Decision::Action::wait};
+  return look_at(candidate);
+}
+
+/// True if the candidate in the guarded namespace has no answer, and the walk goes on without it.
+bool SearchWalk::passes_unanswered() const {
+  if (!plan_.in_guarded_namespace) return false;
+  const auto state = steps_[*plan_.in_guarded_namespace].state;
+  const auto& guard = steps_[candidates_ + 1];
+  // An expired denial says that the cluster's DNS has not answered in time.
+  const bool is_overdue = state == State::pending && (is_late_ || guard.source == Source::stale);
+  return guard.state == State::missing && (state == State::failed || is_overdue);
 }
 
 /// What follows from a guard; nullopt if it is missing, so that the walk may go on.

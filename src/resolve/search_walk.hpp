@@ -14,12 +14,13 @@
 #include "dns/response_writer.hpp"
 #include "resolve/request.hpp"
 #include "resolve/search_list.hpp"
+#include "runtime/schedule.hpp"
 
 namespace pillion::resolve {
 
 class Resolver;
 
-class SearchWalk {
+class SearchWalk final : runtime::Deadline {
  public:
   /// The most walks in progress in one shard. Further ones, and those for which there is no memory, are left to the
   /// clients.
@@ -114,7 +115,10 @@ class SearchWalk {
   [[nodiscard]] std::optional<std::size_t> unasked_inner_step() const;
   [[nodiscard]] Decision follow() const;
   [[nodiscard]] std::optional<Decision> look_at(std::size_t candidate) const;
+  [[nodiscard]] std::optional<Decision> look_at_inner(std::size_t candidate) const;
   [[nodiscard]] std::optional<Decision> look_at_guard(std::size_t index) const;
+  [[nodiscard]] bool passes_unanswered() const;
+  void expired(runtime::Time now) override;
 
   // The answer (search_walk_answer.cpp)
   void answer_first();
@@ -138,6 +142,7 @@ class SearchWalk {
   std::size_t candidates_ = 0;  // the last one is the base alone
   std::size_t guards_ = 0;
   std::size_t pending_ = 0;
+  bool is_late_ = false;          // whether the candidate in the guarded namespace is late
   std::size_t answer_bytes_ = 0;  // bytes taken from the memory for walks
   std::deque<Step> steps_;        // candidates, then guards; their addresses do not change, since others refer to them
   dns::Buffer composed_;

@@ -11,7 +11,7 @@
 
 namespace pillion::resolve {
 
-/// Answers the client's own question. Remembers that the walk leads no further, unless a step failed.
+/// Answers the client's own question. Remembers that the walk leads no further, unless a step failed or got no answer.
 void SearchWalk::answer_first() {
   const auto& first = steps_.front();
   note_answer(first, first.state == State::exists);
@@ -85,8 +85,8 @@ void SearchWalk::compose_denial(std::uint16_t rcode, std::uint32_t ttl) {
                                        [ttl](const dns::Record& record) { return std::min(record.ttl, ttl); }));
 }
 
-/// Caches the outcome, so that the next such walk is a hit. Not if part of it was expired or truncated, or if the
-/// configuration has changed since the walk began.
+/// Caches the outcome, so that the next such walk is a hit. Not if part of it was expired, truncated or unanswered, or
+/// if the configuration has changed since the walk began.
 void SearchWalk::remember(dns::Bytes message, std::uint32_t ttl) {
   const auto is_stale = [](const Step& step) {
     return step.state != State::unasked && step.state != State::pending && step.source == Source::stale;
@@ -94,7 +94,7 @@ void SearchWalk::remember(dns::Bytes message, std::uint32_t ttl) {
   const auto view = dns::MessageView::parse(message).value();
   if (generation_number_ != resolver_->generation_number_) return;
   if (resolver_->cache_ == nullptr || ttl == 0 || ttl == no_limit || view.header().is_truncated()) return;
-  if (std::ranges::any_of(steps_in_use(), is_stale)) return;
+  if (passes_unanswered() || std::ranges::any_of(steps_in_use(), is_stale)) return;
   auto& prepared = resolver_->walk_tools_.prepared;
   if (!prepared.prepare_found(view, ttl)) return;
   resolver_->cache_->insert_found({.name = name_,

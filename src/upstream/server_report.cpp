@@ -1,6 +1,7 @@
 #include "upstream/server_report.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace pillion::upstream {
@@ -52,14 +53,28 @@ void ServerReport::failed(Error error, const std::string& detail, runtime::Time 
   count_failure(error, now);
   last_failure_->detail = detail;
   set_up(false);
-  const auto level = reported_ == error ? runtime::LogLevel::debug : runtime::LogLevel::warn;
-  log_.log(level, "upstream failed",
-           {{"upstream", upstream_},
-            {"server", server_},
-            {"reason", traits(error).reason},
-            {"error", traits(error).text},
-            {"detail", detail}});
-  reported_ = error;
+  log_failure(error, detail, now);
+}
+
+/// Logs a new reason at once. A reason that repeats is logged at debug, and counted by a line every `repeated_after`.
+void ServerReport::log_failure(Error error, const std::string& detail, runtime::Time now) {
+  const bool is_new = !reported_ || reported_->error != error;
+  if (is_new) reported_ = {.error = error, .logged_at = now, .repetitions = 0};
+  if (!is_new) ++reported_->repetitions;
+  const auto failure = [&](const auto&... more) {
+    return std::array{runtime::Field{"upstream", upstream_},
+                      runtime::Field{"server", server_},
+                      runtime::Field{"reason", traits(error).reason},
+                      runtime::Field{"error", traits(error).text},
+                      runtime::Field{"detail", detail},
+                      more...};
+  };
+  if (!is_new && now - reported_->logged_at >= repeated_after) {
+    reported_->logged_at = now;
+    const auto failures = std::exchange(reported_->repetitions, 0);
+    return log_.log(runtime::LogLevel::warn, "upstream still fails", failure(runtime::Field{"failures", failures}));
+  }
+  log_.log(is_new ? runtime::LogLevel::warn : runtime::LogLevel::debug, "upstream failed", failure());
 }
 
 void ServerReport::answers_again() {

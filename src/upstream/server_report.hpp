@@ -1,6 +1,8 @@
 #pragma once
 // Reports a pool's server to the log and the metrics.
 
+#include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -12,9 +14,13 @@
 
 namespace pillion::upstream {
 
-/// Logs each change once: the first connection, a failure with its reason, that the server answers again.
+/// Logs each change once: the first connection, a failure with its reason, that the server answers again. A failure
+/// that goes on is logged once a minute, so that the newest lines of the log show it.
 class ServerReport {
  public:
+  /// How long after a line about a failure the next line about the same one may follow.
+  static constexpr std::chrono::seconds repeated_after{60};
+
   /// `upstream` and `server` are the names for people. `says_up` is true if this pool sets pillion_upstream_up.
   ServerReport(runtime::Log& log, ServerMetrics& metrics, std::string upstream, std::string server, bool says_up)
       : log_(log), metrics_(metrics), upstream_(std::move(upstream)), server_(std::move(server)) {
@@ -42,13 +48,21 @@ class ServerReport {
     if (up_) up_->set(up ? 1 : 0);
   }
   void note_groups(const Handshake& handshake);
+  void log_failure(Error error, const std::string& detail, runtime::Time now);
+
+  /// The failure that was logged last.
+  struct ReportedFailure {
+    Error error;
+    runtime::Time logged_at;
+    std::uint64_t repetitions;  // since that line
+  };
 
   runtime::Log& log_;
   ServerMetrics& metrics_;
   std::string upstream_;
   std::string server_;
   std::optional<runtime::NewestGauge::Setter> up_;  // nullopt if another pool sets the gauge
-  std::optional<Error> reported_;                   // the failure that was logged last
+  std::optional<ReportedFailure> reported_;         // nullopt if the server has answered since
   bool fell_back_ = false;                          // whether the newest handshake left the post-quantum groups out
   bool was_connected_ = false;                      // whether any connection has ever been ready
   std::optional<LastHandshake> last_handshake_;

@@ -5,6 +5,8 @@ import signal
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -108,6 +110,21 @@ def test_a_server_that_ends_each_connection_after_its_handshake_is_backed_off_fr
             server.reset_after_handshake = False
             proxy.wait_metric("upstream_up", 1)
             wait_until(lambda: [line for line in proxy.log() if line["msg"] == "upstream answers again"], "a line of the log")
+
+
+def test_a_failure_that_goes_on_is_in_the_log_of_each_minute(tmp_path, verified):
+    """The newest lines of the log show a failure, although its first line is old. No client asks meanwhile."""
+    with pillion.running(tmp_path, verified(SimpleNamespace(address=f"127.0.0.1:{free_port()}"))) as proxy:
+        def lines(message):
+            return [line for line in proxy.log() if line["msg"] == message]
+
+        (first,) = wait_until(lambda: lines("upstream failed"), "the first line")
+        (still,) = wait_until(lambda: lines("upstream still fails"), "a line a minute later", patience=120)
+        assert lines("upstream failed") == [first], "repetitions are at debug"
+        assert (still["level"], still["reason"], still["detail"]) == ("warn", first["reason"], first["detail"])
+        # A server that is down is tried every 5 s at the latest.
+        assert still["failures"] >= 12
+        assert datetime.fromisoformat(still["ts"]) - datetime.fromisoformat(first["ts"]) >= timedelta(minutes=1)
 
 
 def test_a_udp_upstream_at_which_nobody_listens_stays_down(tmp_path):

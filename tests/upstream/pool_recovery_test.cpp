@@ -191,6 +191,13 @@ TEST_F(PoolRecoveryTest, EachFailureAndItsEndAreSaidOnce) {
   EXPECT_EQ(log.count("upstream answers again"), 1);
 }
 
+TEST_F(PoolRecoveryTest, AServerThatStaysDownIsSaidOnceAMinuteToBeSoAlsoWithoutQueries) {
+  start();
+  be_down_for(180s);
+  EXPECT_EQ(log.count("upstream failed"), 1);
+  EXPECT_EQ(log.count("upstream still fails"), 2);
+}
+
 TEST_F(PoolRecoveryTest, WhoListensIsToldOnceOfEachReturn) {
   start();
   int returns = 0;
