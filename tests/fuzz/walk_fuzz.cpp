@@ -240,8 +240,10 @@ class Play {
     // libc's own walk ends with the first name that exists.
     std::size_t reached = 0;
     auto denied_for = std::uint32_t{0xFFFFFFFF};
-    while (reached < names.size() && outcome_of(names[reached], type) == Outcome::missing) {
-      if (list_.may_exist(names[reached])) denied_for = std::min(denied_for, world_.ttl_of(names[reached]));
+    while (reached < names.size() && is_passed(names, reached, type)) {
+      const bool is_denied = outcome_of(names[reached], type) == Outcome::missing;
+      if (is_denied && list_.may_exist(names[reached]))
+        denied_for = std::min(denied_for, world_.ttl_of(names[reached]));
       ++reached;
     }
     judge_leaks(names, reached);
@@ -254,6 +256,18 @@ class Play {
     require(outcome_of(names[reached], type) != Outcome::failure, "libc would not get past a failure");
     if (!lies_in(names[reached], cluster_zone)) require(may_leave(name, type), "libc's full name is another's");
     judge_found(names[reached], type, asker, std::min(denied_for, world_.ttl_of(names[reached])));
+  }
+
+  /// True if the walk goes on after this candidate: it is missing, or it fails and its namespace is missing. glibc goes
+  /// on after every failure.
+  [[nodiscard]] bool is_passed(const std::vector<Buffer>& names, std::size_t candidate, std::uint16_t type) const {
+    const auto outcome = outcome_of(names[candidate], type);
+    const auto base = list_.base_of(names[0], type);
+    if (outcome != Outcome::failure || candidate == 0 || !base) return outcome == Outcome::missing;
+    // The second guard is the namespace, beneath which this candidate lies.
+    Buffer guard;
+    return list_.plan_for(*base).may_leave && list_.guard_count() == 2 && list_.append_guard(*base, 1, guard) &&
+           lies_in(names[candidate], guard) && world_.of(guard, dns::type::a) == Outcome::missing;
   }
 
   [[nodiscard]] Outcome outcome_of(const Buffer& name, std::uint16_t type) const {
