@@ -294,6 +294,22 @@ TEST(SearchListWalk, HowFarItMayGo) {
   EXPECT_EQ(plan_of("api.prod.svc", list_of({"corp.example", "lab.example"}, 2)), std::tuple(1U, false, true));
 }
 
+TEST(SearchListWalk, WhichCandidateLiesInTheNamespaceOfTheSecondGuard) {
+  const auto candidate_of = [](std::string_view base, const SearchList& list) {
+    auto wire = name_of(base);
+    wire.pop_back();
+    return list.plan_for(wire).in_guarded_namespace;
+  };
+  EXPECT_EQ(candidate_of("www.example.com", pods_list()), 1U);
+  EXPECT_EQ(
+      candidate_of("www.example.com", list_of({"default.svc.cluster.local", "cluster.local", "SVC.cluster.local"})),
+      2U);
+  // The list does not have the domain, or the second guard is not asked for.
+  EXPECT_EQ(candidate_of("www.example.com", list_of({"default.svc.cluster.local", "cluster.local"})), std::nullopt);
+  EXPECT_EQ(candidate_of("s-0.app", pods_list()), std::nullopt);
+  EXPECT_EQ(candidate_of("www.example.com", list_of({"corp.example", "lab.example"})), std::nullopt);
+}
+
 TEST(SearchListWalk, NamesThatLeadToADomain) {
   const auto list = pods_list();
   for (const auto* name : {"default.svc.cluster.local", "SVC.cluster.local", "cluster.local", "local", "corp.example"})
