@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "admin/verdict.hpp"
+#include "admin/finding.hpp"
 #include "runtime/clock.hpp"
 
 namespace pillion::admin {

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <vector>
 
+#include "config/nearest_word.hpp"
 #include "config/scalar.hpp"
 
 namespace pillion::config {
@@ -234,25 +235,6 @@ std::vector<std::string_view> names_in(std::string_view mapping) {
   return names;
 }
 
-/// The number of characters to insert, remove, replace or exchange with their neighbour that makes `b` of `a` (the
-/// optimal string alignment distance).
-std::size_t distance(std::string_view a, std::string_view b) {
-  const auto width = b.size() + 1;
-  std::vector<std::size_t> steps((a.size() + 1) * width);
-  for (std::size_t i = 0; i <= a.size(); ++i) {
-    for (std::size_t j = 0; j <= b.size(); ++j) {
-      auto& here = steps[i * width + j];
-      here = std::max(i, j);
-      if (i == 0 || j == 0) continue;
-      const auto replaced = steps[(i - 1) * width + j - 1] + (a[i - 1] == b[j - 1] ? 0U : 1U);
-      here = std::min({steps[(i - 1) * width + j] + 1, steps[i * width + j - 1] + 1, replaced});
-      const bool exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-      if (exchanged) here = std::min(here, steps[(i - 2) * width + j - 2] + 1);
-    }
-  }
-  return steps.back();
-}
-
 /// "a", "a or b", "a, b or c".
 template <typename Words>
 std::string join(const Words& words, std::string_view last_separator) {
@@ -281,17 +263,7 @@ std::string allowed_names(std::string_view path) {
 }
 
 std::string_view nearest_name(std::string_view path, std::string_view name) {
-  constexpr std::size_t longest_name = 64;  // a longer name resembles no key, and the comparison takes quadratic time
-  if (name.size() > longest_name) return {};
-  std::string_view nearest;
-  auto limit = std::max<std::size_t>(1, name.size() / 3);
-  for (const auto candidate : names_in(path)) {
-    const auto steps = distance(name, candidate);
-    if (steps > limit || (steps == limit && !nearest.empty())) continue;
-    nearest = candidate;
-    limit = steps;
-  }
-  return nearest;
+  return nearest_word(name, names_in(path));
 }
 
 bool has_key(std::string_view path, std::string_view name) {

@@ -1,59 +1,17 @@
 #include "presentation/rdata_text.hpp"
 
-#include <arpa/inet.h>
-
 #include <array>
 #include <chrono>
 #include <cstdio>
 
 #include "dns/name.hpp"
 #include "dns/rdata.hpp"
+#include "presentation/bytes_text.hpp"
 #include "presentation/mnemonics.hpp"
+#include "presentation/svc_params_text.hpp"
 
 namespace pillion::presentation {
 namespace {
-
-void append_hex(std::string& out, dns::Bytes bytes) {
-  static constexpr std::string_view digits = "0123456789ABCDEF";
-  for (const auto byte : bytes) {
-    out += digits[byte >> 4U];
-    out += digits[byte & 0xFU];
-  }
-}
-
-// Appends digits of `bits` bits each, most significant bit first (RFC 4648). The last digit is filled up with zero
-// bits.
-void append_digits(std::string& out, dns::Bytes bytes, std::size_t bits, std::string_view digits) {
-  std::uint32_t pending = 0;
-  std::size_t pending_bits = 0;
-  for (const auto byte : bytes) {
-    pending = pending << 8U | byte;
-    pending_bits += 8;
-    for (; pending_bits >= bits; pending_bits -= bits)
-      out += digits[pending >> (pending_bits - bits) & (digits.size() - 1)];
-  }
-  if (pending_bits > 0) out += digits[pending << (bits - pending_bits) & (digits.size() - 1)];
-}
-
-void append_base64(std::string& out, dns::Bytes bytes) {
-  append_digits(out, bytes, 6, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
-  out.append((3 - bytes.size() % 3) % 3, '=');
-}
-
-// Appends the text in quotation marks (RFC 1035 section 5.1), with `\"`, `\\`, and `\DDD` for bytes that are not
-// printable ASCII.
-void append_quoted(std::string& out, dns::Bytes text) {
-  out += '"';
-  for (const auto byte : text) {
-    if (byte < ' ' || byte > '~') {
-      dns::append_decimal_escape(out, byte);
-      continue;
-    }
-    if (byte == '"' || byte == '\\') out += '\\';
-    out += static_cast<char>(byte);
-  }
-  out += '"';
-}
 
 // Compression pointers in names are only valid inside a message.
 enum class Names : std::uint8_t { compressed, uncompressed };
@@ -85,9 +43,9 @@ class RdataPrinter {
       case '4':
         return print_number(4);
       case 'a':
-        return print_address(AF_INET, 4);
+        return print_address(4);
       case 'A':
-        return print_address(AF_INET6, 16);
+        return print_address(16);
       case 'n':
         return print_name();
       case 's':
@@ -116,7 +74,7 @@ class RdataPrinter {
       case 'w':
         return print_types();
       case 'p':
-        return print_parameters();
+        return print_svc_params();
       default:
         return false;
     }
@@ -151,11 +109,9 @@ class RdataPrinter {
     return value.has_value();
   }
 
-  bool print_address(int family, std::size_t size) {
+  bool print_address(std::size_t size) {
     if (left() < size) return false;
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    if (inet_ntop(family, take(size).data(), text.data(), text.size()) == nullptr) return false;
-    out_ += text.data();
+    append_address(out_, take(size));
     return true;
   }
 
@@ -216,7 +172,7 @@ class RdataPrinter {
 
   bool print_hash() {
     const auto hash = take_counted();
-    if (hash) append_digits(out_, *hash, 5, "0123456789ABCDEFGHIJKLMNOPQRSTUV");
+    if (hash) append_base32hex(out_, *hash);
     return hash.has_value();
   }
 
@@ -248,82 +204,10 @@ class RdataPrinter {
     return true;
   }
 
-  // Prints SvcParams (RFC 9460 sections 2.1 and 14.3.2). Values of keys that are not in the table are written as text.
-  bool print_parameters() {
-    bool first = true;
-    while (left() > 0) {
-      const auto key = take_number(2);
-      const auto size = take_number(2);
-      if (!size || *size > left()) return false;
-      if (!first) out_ += ' ';
-      first = false;
-      if (!print_parameter(*key, take(*size))) return false;
-    }
-    return true;
-  }
-
-  bool print_parameter(std::uint32_t key, dns::Bytes value) {
-    static constexpr auto keys = std::to_array<std::string_view>(
-        {"mandatory", "alpn", "no-default-alpn", "port", "ipv4hint", "ech", "ipv6hint"});
-    out_ += key < keys.size() ? std::string(keys[key]) : "key" + std::to_string(key);
-    if (value.empty()) return true;
-    out_ += '=';
-    switch (key) {
-      case 0:
-        return print_list(value, 2, [&](dns::Bytes item) {
-          const auto listed = dns::read_u16(item, 0);
-          out_ += listed < keys.size() ? std::string(keys[listed]) : "key" + std::to_string(listed);
-        });
-      case 1:
-        return print_alpn(value);
-      case 3:
-        if (value.size() != 2) return false;
-        out_ += std::to_string(dns::read_u16(value, 0));
-        return true;
-      case 4:
-        return print_addresses(value, AF_INET, 4);
-      case 5:
-        append_base64(out_, value);
-        return true;
-      case 6:
-        return print_addresses(value, AF_INET6, 16);
-      default:
-        append_quoted(out_, value);
-        return true;
-    }
-  }
-
-  template <typename Print>
-  bool print_list(dns::Bytes value, std::size_t item_size, Print print) {
-    if (value.size() % item_size != 0) return false;
-    for (std::size_t i = 0; i < value.size(); i += item_size) {
-      if (i != 0) out_ += ',';
-      print(value.subspan(i, item_size));
-    }
-    return true;
-  }
-
-  bool print_addresses(dns::Bytes value, int family, std::size_t size) {
-    return print_list(value, size, [&](dns::Bytes item) {
-      std::array<char, INET6_ADDRSTRLEN> text{};
-      if (inet_ntop(family, item.data(), text.data(), text.size()) != nullptr) out_ += text.data();
-    });
-  }
-
-  bool print_alpn(dns::Bytes value) {
-    dns::Buffer list;
-    while (!value.empty()) {
-      const auto size = std::size_t{value[0]};
-      if (size == 0 || size >= value.size()) return false;
-      if (!list.empty()) list.push_back(',');
-      for (const auto byte : value.subspan(1, size)) {
-        if (byte == ',' || byte == '\\') list.push_back('\\');  // RFC 9460 appendix A.1
-        list.push_back(byte);
-      }
-      value = value.subspan(1 + size);
-    }
-    append_quoted(out_, list);
-    return true;
+  bool print_svc_params() {
+    const auto text = svc_params_to_text(take(left()));
+    if (text) out_ += *text;
+    return text.has_value();
   }
 
   dns::Bytes message_;

@@ -45,7 +45,7 @@ PURE = (
     "dns/*", "presentation/*", "cache/*", "inject/*",
     "runtime/deadline_heap", "runtime/enum_array", "runtime/log_limiter", "runtime/memory", "runtime/metric", "runtime/metrics", "runtime/schedule", "runtime/slab",
     "runtime/stable_sort",
-    "config/difference", "config/line_paths", "config/network", "config/own_address", "config/record_check", "config/resolv_conf",
+    "config/difference", "config/line_paths", "config/nearest_word", "config/network", "config/own_address", "config/record_check", "config/resolv_conf",
     "config/restart_keys", "config/scalar", "config/sink_address",
     "upstream/channel", "upstream/connection", "upstream/datagram*", "upstream/encode", "upstream/error", "upstream/group_fallback",
     "upstream/health", "upstream/known_question", "upstream/latency_sketch", "upstream/liveness", "upstream/members", "upstream/metric_table", "upstream/metrics",
@@ -61,7 +61,7 @@ PURE = (
     "telemetry/syslog_header",
     "probe/asked_query", "probe/choice", "probe/figures", "probe/findings", "probe/json", "probe/settings", "probe/statistics",
     "probe/table",
-    "admin/cache_view", "admin/finding_changes", "admin/server_trouble", "admin/verdict",
+    "admin/cache_view", "admin/finding", "admin/finding_changes", "admin/server_trouble", "admin/verdict",
     "app/drain", "app/restart_policy", "app/settling",
     "cli/completion", "cli/search_candidates", "cli/status_text",
 )
