@@ -13,7 +13,7 @@ ClientTable::Limits limits_of(const config::Config& settings, const runtime::Mem
   return {
       .connections = std::min<std::size_t>(settings.dns.max_connections, memory.connections.limit() / TcpSession::cost),
       .connections_per_client = settings.dns.max_connections_per_client,
-      .in_flight = std::min(SharedLimits::max_in_flight, memory.queries.limit() / QueryHandler::usual_cost),
+      .in_flight = std::min(SharedLimits::max_in_flight, memory.queries.limit() / WaitingQueries::usual_cost),
       .ban_after = settings.clients.ban_after,
       .ban_for = settings.clients.ban_for,
       .ipv6_prefix = settings.clients.ipv6_prefix};

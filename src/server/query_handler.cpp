@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "dns/edns.hpp"
-#include "resolve/exchange.hpp"
 #include "server/compose.hpp"
 
 namespace pillion::server {
@@ -25,8 +24,6 @@ bool is_of_other_opcode(dns::Bytes message) {
   return header && !header->is_response() && header->opcode() != dns::opcode::query;
 }
 
-/// Bytes of most queries' header and question.
-constexpr std::size_t usual_query_size = 64;
 /// Bytes that we may add to an answer: a frame's length, our OPT with its options and padding.
 constexpr std::size_t max_own_size = 1024;
 
@@ -73,8 +70,7 @@ QueryHandler::QueryHandler(runtime::Loop& loop, const config::Dns& settings, Sha
       resolver_(resolver),
       admission_(admission),
       metrics_(metrics),
-      query_memory_(memory.queries),
-      queries_(SharedLimits::max_in_flight, memory.queries, sizeof(ClientQuery) + usual_query_size) {}
+      waiting_(shared, admission, memory.queries, metrics) {}
 
 QueryHandler::Outcome QueryHandler::handle(dns::Bytes message, const Sender& sender, Responder& responder) {
   auto outcome = Outcome::failed;
@@ -107,7 +103,8 @@ QueryHandler::Outcome QueryHandler::take(dns::Bytes message, const Sender& sende
   const auto found = resolver_.look(*view);
   if (found.answer) {
     answer_now(*view, sender, responder, *found.answer);
-  } else if (const auto query = accept(*view, sender, responder)) {
+  } else if (const auto query = waiting_.take(*view, sender.connection, sender.address)) {
+    fill(**query, sender, responder);
     const auto fail = [&] { answer(**query, resolve::internal_error); };
     loop_.contain("query", [&] { resolver_.ask(*view, found.miss, **query); }, fail);
   } else {
@@ -125,47 +122,6 @@ void QueryHandler::fill(ClientQuery& query, const Sender& sender, Responder& res
   query.is_local = sender.is_local;
   query.received = loop_.clock().now();
   if (sender.path != nullptr) query.path = *sender.path;
-}
-
-/// Takes a place among the waiting queries. The error says why there is none, and has been counted.
-std::expected<ClientQuery*, Refusal> QueryHandler::accept(const dns::QueryView& view, const Sender& sender,
-                                                          Responder& responder) {
-  const auto client = admission_.take_place(sender.connection, sender.address);
-  if (!client) return std::unexpected(client.error());
-  ClientQuery* query = nullptr;
-  auto refusal = Refusal::memory_limit;
-  const auto bytes = usual_cost + resolve::Exchange::unusual_size_of(view);
-  try {
-    if (has_memory_for(**client, bytes)) query = queries_.acquire();
-    if (query != nullptr) query->query.assign(view);
-  } catch (...) {
-    if (query != nullptr) queries_.release(*query);
-    admission_.give_back(**client);
-    throw;
-  }
-  if (query != nullptr && !shared_.queries.take()) {
-    queries_.release(*query);
-    query = nullptr;
-    refusal = Refusal::in_flight_limit;
-  }
-  if (query == nullptr) {
-    admission_.give_back(**client);
-    count_refusal(**client, refusal);
-    return std::unexpected(refusal);
-  }
-  query->client = *client;
-  query->bytes = bytes;
-  (*client)->query_bytes += bytes;
-  fill(*query, sender, responder);
-  metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
-  return query;
-}
-
-/// True if the client may take so many more bytes of the memory for queries. As of the places, it holds at most
-/// `ClientTable::share` times what is then still free.
-bool QueryHandler::has_memory_for(const ClientRecord& client, std::size_t bytes) const {
-  const auto room = query_memory_.room();
-  return bytes <= room && (client.query_bytes + bytes) / ClientTable::share <= room - bytes;
 }
 
 /// Answers without taking a place among the waiting queries.
@@ -198,8 +154,8 @@ std::optional<resolve::Answer> QueryHandler::refuse(const dns::QueryView& view) 
 
 void QueryHandler::answer(ClientQuery& query, const resolve::Answer& answer) {
   if (answer.shortage != resolve::Shortage::none)
-    count_refusal(*query.client,
-                  answer.shortage == resolve::Shortage::memory ? Refusal::memory_limit : Refusal::in_flight_limit);
+    waiting_.count_refusal(
+        *query.client, answer.shortage == resolve::Shortage::memory ? Refusal::memory_limit : Refusal::in_flight_limit);
   respond(query, query.query.view(), answer);
   release(query);
 }
@@ -326,12 +282,7 @@ void QueryHandler::answer_header(dns::Bytes message, std::uint16_t rcode, const 
 void QueryHandler::release(ClientQuery& query) {
   auto& responder = *query.responder;
   last_activity_ = loop_.clock().now();
-  query.query.recycle();
-  query.client->query_bytes -= query.bytes;
-  admission_.give_back(*query.client);
-  queries_.release(query);
-  shared_.queries.give_back();
-  metrics_.in_flight.set(static_cast<double>(queries_.in_use()));
+  waiting_.release(query);
   responder.forget(query);
 }
 

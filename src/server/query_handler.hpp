@@ -2,7 +2,6 @@
 // Handles one message of a client: parses it, checks it, counts it, and answers it or gives it to the resolver.
 
 #include <cstddef>
-#include <expected>
 #include <optional>
 #include <vector>
 
@@ -12,13 +11,13 @@
 #include "resolve/resolver.hpp"
 #include "runtime/loop.hpp"
 #include "runtime/memory.hpp"
-#include "runtime/slab.hpp"
 #include "server/client.hpp"
 #include "server/client_admission.hpp"
 #include "server/metrics.hpp"
 #include "server/observer.hpp"
 #include "server/recent_queries.hpp"
 #include "server/shared_limits.hpp"
+#include "server/waiting_queries.hpp"
 
 namespace pillion::server {
 
@@ -36,9 +35,6 @@ struct Sender {
 /// One for each shard, shared by its listeners.
 class QueryHandler {
  public:
-  /// Bytes of the memory for queries that one query takes in all layers while it is being resolved.
-  static constexpr std::size_t usual_cost = 1536;
-
   QueryHandler(runtime::Loop& loop, const config::Dns& settings, SharedLimits& shared, resolve::Resolver& resolver,
                ClientAdmission& admission, runtime::MemoryShares& memory, DnsMetrics& metrics);
 
@@ -61,12 +57,12 @@ class QueryHandler {
   /// Gives the client of `query` the answer that was kept for it.
   void deliver(ClientQuery& query);
   /// Frees some memory that a peak has left. True if there is more. Must not be called from within a call of this.
-  [[nodiscard]] bool trim() { return queries_.trim(); }
+  [[nodiscard]] bool trim() { return waiting_.trim(); }
 
   /// While draining, answers tell clients to close their connections by a timeout of zero (RFC 7828 section 3.4).
   void set_draining() { draining_ = true; }
   [[nodiscard]] bool is_draining() const { return draining_; }
-  [[nodiscard]] std::size_t in_flight() const { return queries_.in_use(); }
+  [[nodiscard]] std::size_t in_flight() const { return waiting_.size(); }
   /// The later of two times: when the last message came, and when the last waiting query was answered.
   [[nodiscard]] runtime::Time last_activity() const { return last_activity_; }
 
@@ -79,21 +75,14 @@ class QueryHandler {
   void count_refusal(Refusal refusal) { metrics_.refused[refusal].add(); }
 
  private:
-  void count_refusal(ClientRecord& client, Refusal refusal) {
-    ClientTable::count_refusal(client);
-    count_refusal(refusal);
-  }
   friend class ClientQuery;
   [[nodiscard]] Outcome take(dns::Bytes message, const Sender& sender, Responder& responder);
   void answer(ClientQuery& query, const resolve::Answer& answer);
   void reject(dns::QueryError error, dns::Bytes message, const Sender& sender, Responder& responder);
   void answer_header(dns::Bytes message, std::uint16_t rcode, const Sender& sender, Responder& responder);
   void fill(ClientQuery& query, const Sender& sender, Responder& responder);
-  [[nodiscard]] std::expected<ClientQuery*, Refusal> accept(const dns::QueryView& view, const Sender& sender,
-                                                            Responder& responder);
   void answer_now(const dns::QueryView& view, const Sender& sender, Responder& responder,
                   const resolve::Answer& answer);
-  [[nodiscard]] bool has_memory_for(const ClientRecord& client, std::size_t bytes) const;
   [[nodiscard]] std::optional<resolve::Answer> refuse(const dns::QueryView& view);
   void respond(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
   void compose(ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer);
@@ -110,10 +99,9 @@ class QueryHandler {
   resolve::Resolver& resolver_;
   ClientAdmission& admission_;
   DnsMetrics& metrics_;
-  const runtime::MemoryShare& query_memory_;
-  runtime::Slab<ClientQuery> queries_;
+  WaitingQueries waiting_;
   /// The query that handle() answers before it returns, such as one that the cache answers. It takes no place in
-  /// queries_. handle() does not call itself, so that one object serves all of them, and none is constructed for each.
+  /// waiting_. handle() does not call itself, so that one object serves all of them, and none is constructed for each.
   ClientQuery immediate_query_;
   std::vector<QueryObserver*> query_observers_;    // empty unless queries are written down
   std::vector<AnswerObserver*> answer_observers_;  // empty unless answers are written down

@@ -55,7 +55,7 @@ PURE = (
     "resolve/*",
     "server/client", "server/client_*", "server/clients", "server/compose", "server/explainer", "server/metric_table", "server/metrics", "server/observer",
     "server/recent_queries", "server/refusal",
-    "server/shared_clients", "server/shared_limits", "server/sliding_minute", "server/turn_work",
+    "server/shared_clients", "server/shared_limits", "server/sliding_minute", "server/turn_work", "server/waiting_queries",
     "telemetry/escaped_text", "telemetry/line_text", "telemetry/line_writer", "telemetry/log_line", "telemetry/message_record",
     "telemetry/plain_name", "telemetry/query_record", "telemetry/record_ring",
     "telemetry/syslog_header",
