@@ -60,8 +60,8 @@ bool TcpSession::may_read() const {
 /// The number of bytes that may be read, all of which may have to be kept.
 std::size_t TcpSession::readable_size() {
   const auto needed = dns::Frames(partial_).needed();
-  const auto missing = needed - std::min(needed, partial_.size());
-  const auto all = finishing_ ? owner_.read_buffer().size() - partial_.size() : std::max(missing, max_read);
+  const auto wanted = needed > max_read ? needed - std::min(needed, partial_.size()) : max_read;
+  const auto all = finishing_ ? owner_.read_buffer().size() - partial_.size() : wanted;
   if (memory_.input().room() >= all) return all;
   const auto may_keep = small_buffer + input_.bytes();
   return may_keep > partial_.size() ? std::min(may_keep - partial_.size(), all) : 0;
@@ -75,6 +75,7 @@ void TcpSession::read_on() {
     const auto missing = needed - small_buffer - input_.bytes();
     if (!memory_.make_room(runtime::MemoryUse::input, missing, *this)) return memory_.wait_for_input(*this);
     input_.set_anyway(needed - small_buffer);
+    partial_.reserve(needed);
     tell_held(runtime::MemoryUse::input);
   }
   wait_readable();
@@ -99,8 +100,10 @@ void TcpSession::receive() {
   const auto readable = readable_size();
   if (readable == 0) return;
   const auto space = owner_.read_buffer();
-  std::ranges::copy(partial_, space.begin());
-  const auto kept = partial_.size();
+  // The parts of a long message are put together where they stay, so that none is copied twice.
+  const bool is_long = dns::Frames(partial_).needed() > max_read;
+  const auto kept = is_long ? 0 : partial_.size();
+  if (!is_long) std::ranges::copy(partial_, space.begin());
   const auto size = ::recv(socket_.native_handle(), space.data() + kept, readable, MSG_DONTWAIT);
   if (size < 0) {
     if (errno == EAGAIN || errno == EINTR) return;
@@ -114,7 +117,14 @@ void TcpSession::receive() {
   last_read_ = loop_.clock().now();
   handler_.admission().note_activity(*this);
   if (partial_.empty()) partial_since_ = last_read_;
-  handle_messages(space.first(kept + static_cast<std::size_t>(size)));
+  const auto received = space.first(kept + static_cast<std::size_t>(size));
+  if (!is_long) return static_cast<void>(handle_messages(received));
+  partial_.insert(partial_.end(), received.begin(), received.end());
+  if (has_message()) return static_cast<void>(handle_messages(std::exchange(partial_, {})));
+  if (const auto held = beyond_small(partial_.size()); held > input_.bytes()) {
+    input_.set_anyway(held);
+    tell_held(runtime::MemoryUse::input);
+  }
 }
 
 /// Handles the complete messages in `bytes` as far as the limits allow, and keeps the rest. False if the session was
@@ -179,8 +189,9 @@ void TcpSession::keep(dns::Bytes rest) {
   partial_ = dns::Buffer(rest.begin(), rest.end());
   const auto had = input_.bytes();
   input_.set_anyway(beyond_small(partial_.size()));
-  if (const auto needed = beyond_small(dns::Frames(partial_).needed()); needed > input_.bytes())
-    static_cast<void>(input_.set(needed));
+  if (const auto needed = dns::Frames(partial_).needed();
+      beyond_small(needed) > input_.bytes() && input_.set(beyond_small(needed)))
+    partial_.reserve(needed);
   if (input_.bytes() != had) tell_held(runtime::MemoryUse::input);
   if (input_.bytes() < had) memory_.input_given_back();
 }

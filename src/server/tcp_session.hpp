@@ -181,11 +181,11 @@ class TcpSession final : public Responder,
   std::uint16_t port_;
   bool is_local_;
   IpFamily family_;
-  bool reading_ = false;  // an async_wait for readability is pending
+  bool reading_ = false;           // an async_wait for readability is pending
   bool waiting_to_write_ = false;  // until the client takes what was written
-  bool input_ended_ = false;  // the client has sent FIN; it may still read (RFC 7766 section 6.2.4)
-  bool finishing_ = false;    // nothing more is read
-  bool lingering_ = false;    // our FIN was sent; further input is discarded
+  bool input_ended_ = false;       // the client has sent FIN; it may still read (RFC 7766 section 6.2.4)
+  bool finishing_ = false;         // nothing more is read
+  bool lingering_ = false;         // our FIN was sent; further input is discarded
   bool closed_ = false;
   bool is_over_ = false;           // closed, and the owner will be told
   bool handling_ = false;          // inside handle_messages(), from which answers may come

@@ -19,9 +19,9 @@ class TurnWork {
   static constexpr std::size_t max_upstream_queries = 32;
   /// Bytes of answers that are composed in one turn.
   static constexpr std::size_t max_output = std::size_t{64} << 10U;
-  /// A session with fewer queries in flight may always handle this many each time that it has read, if these are no more
-  /// than so many bytes. So a client that asks little never waits for others: a stub resolver asks for A and AAAA at
-  /// once.
+  /// A session with fewer queries in flight may always handle this many each time that it has read, if these are no
+  /// more than so many bytes. So a client that asks little never waits for others: a stub resolver asks for A and AAAA
+  /// at once.
   static constexpr unsigned modest_queries = 2;
   static constexpr std::size_t modest_input = 512;
   /// A session with less output than this, in bytes, never waits for those with much.

@@ -2,6 +2,7 @@
 
 import struct
 
+import dns.edns
 import pytest
 
 from harness import dot_server, pillion
@@ -92,6 +93,21 @@ def test_messages_in_pieces(proxy):
             client.send_raw(stream[at:at + 1])
         for identifier, data in receive_by_id(client, 5):
             expect_answer(batch[identifier], data)
+
+
+@pytest.mark.parametrize("size", [9000, 60000])
+def test_long_messages_in_pieces(proxy, size):
+    """Each is longer than what Pillion reads at once, and a piece may end one message and begin the next."""
+    padding = dns.edns.GenericOption(12, bytes(size))
+    batch = queries(3, f"long{size}-") + [make_query(f"padded{size}-{number}.example.", options=[padding], id=10 + number) for number in range(3)]
+    batch = [query for pair in zip(batch[3:], batch[:3]) for query in pair]
+    stream = b"".join(framed(query.to_wire(max_size=65535)) for query in batch)
+    with TcpClient(proxy.port) as client:
+        client.socket.setsockopt(6, 1, 1)  # TCP_NODELAY: each piece is sent as its own segment
+        for at in range(0, len(stream), 3001):
+            client.send_raw(stream[at:at + 3001])
+        for identifier, data in receive_by_id(client, len(batch)):
+            expect_answer(next(query for query in batch if query.id == identifier), data)
 
 
 def test_the_same_id_twice_on_one_connection(proxy):
