@@ -27,8 +27,8 @@ constexpr std::size_t least_to_divide = 4 * mebibyte;
 constexpr std::size_t of_thread = mebibyte * 2 / 5 + least_to_divide;
 /// The kernel gets this part of the cgroup's memory even if `memory` leaves less.
 constexpr std::size_t least_part_of_kernel = 8;
-/// The kernel's memory for all sockets but those of TCP clients.
-constexpr std::size_t other_sockets = mebibyte;
+/// The kernel's memory for all sockets but those of TCP clients: HTTP connections, upstream connections, datagrams.
+constexpr std::size_t other_sockets = 2 * mebibyte;
 /// Version 1 expresses "no limit" by the largest number of pages.
 constexpr std::size_t no_limit = std::size_t{1} << 60U;
 constexpr std::size_t max_file_size = std::size_t{64} << 10U;  // bytes

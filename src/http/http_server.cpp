@@ -14,6 +14,7 @@
 #include <boost/system/system_error.hpp>
 
 #include "http/use_tuple.hpp"
+#include "runtime/socket_buffers.hpp"
 
 namespace pillion::http {
 
@@ -23,10 +24,8 @@ using asio::ip::tcp;
 
 namespace {
 
-// Of each connection, so that clients that do not read take a bounded part of the kernel's memory. A whole page of
-// metrics fits.
-constexpr int send_buffer = 64 << 10;
-constexpr int receive_buffer = 16 << 10;
+/// Of each connection, so that clients that do not read take a bounded part of the kernel's memory.
+constexpr runtime::SocketBuffers buffers{.receive = 8 << 10, .send = 16 << 10, .unsent = 4 << 10};
 
 std::string to_string(const tcp::endpoint& endpoint) {
   std::ostringstream out;
@@ -40,9 +39,7 @@ tcp::acceptor listen_on(const asio::any_io_executor& executor, const tcp::endpoi
     acceptor.open(endpoint.protocol());
     acceptor.set_option(asio::socket_base::reuse_address(true));
     if (endpoint.protocol() == tcp::v6()) acceptor.set_option(asio::ip::v6_only(true));
-    // Accepted sockets inherit these.
-    acceptor.set_option(asio::socket_base::send_buffer_size(send_buffer));
-    acceptor.set_option(asio::socket_base::receive_buffer_size(receive_buffer));
+    runtime::set_buffers(acceptor.native_handle(), buffers);
     acceptor.bind(endpoint);
     acceptor.listen();
     return acceptor;

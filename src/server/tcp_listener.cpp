@@ -1,7 +1,5 @@
 #include "server/tcp_listener.hpp"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "dns/framing.hpp"
+#include "runtime/socket_buffers.hpp"
 #include "server/address.hpp"
 
 namespace pillion::server {
@@ -38,12 +37,10 @@ TcpListener::TcpListener(runtime::Loop& loop, BoundAddress& bound, const Session
       read_buffer_(2 * (dns::max_message_size + dns::frame_prefix)) {
   acceptor_.assign(bound.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6(), bound.tcp.get());
   static_cast<void>(bound.tcp.release());
-  // Limits of the kernel's buffers, which accepted sockets inherit. TcpSession::kernel_cost counts them.
-  acceptor_.set_option(asio::socket_base::send_buffer_size(static_cast<int>(tools.memory.send_buffer())));
-  acceptor_.set_option(asio::socket_base::receive_buffer_size(TcpSession::receive_buffer));
-  const int unsent = TcpSession::unsent_output;
-  // Without it, as on a kernel that does not know it, a session notices later that its client does not read.
-  static_cast<void>(::setsockopt(acceptor_.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)));
+  // TcpSession::kernel_cost counts these.
+  runtime::set_buffers(acceptor_.native_handle(), {.receive = TcpSession::receive_buffer,
+                                                   .send = static_cast<int>(tools.memory.send_buffer()),
+                                                   .unsent = TcpSession::unsent_output});
 }
 
 void TcpListener::start() {

@@ -95,6 +95,20 @@ def test_the_kernel_holds_little_for_clients_that_write_and_do_not_read(tmp_path
         assert metrics.sum("client_connections") + metrics.sum("dns_rejected_total", reason="memory_limit") >= 200
 
 
+def test_the_kernel_holds_little_for_http_clients_that_do_not_read(tmp_path, unbound, verified, clients):
+    request = b"GET /metrics HTTP/1.1\r\nHost: pillion\r\n\r\n" * 1000
+    with pillion.running(tmp_path, verified(unbound), drain_timeout="1s") as proxy:
+        for _ in range(20):
+            clients.append(TcpClient(proxy.http_port, receive_buffer=4096))
+            clients[-1].socket.setblocking(False)
+            with contextlib.suppress(OSError):
+                clients[-1].socket.send(request)
+        # A scrape that is answered comes after all of them.
+        held = [(proxy.metrics(), kernel_memory(proxy.http_port))[1] for _ in range(5)]
+        assert max(received for connections in held for received, _ in connections) <= 4 * RECEIVE_BUFFER
+        assert max(to_send for connections in held for _, to_send in connections) <= 4 * UNSENT_OUTPUT
+
+
 def test_the_kernel_forgets_the_answers_of_a_client_that_was_dropped(tmp_path, unbound, verified):
     with pillion.running(tmp_path, verified(unbound), drain_timeout="1s") as proxy, TcpClient(proxy.port, receive_buffer=4096) as client:
         client.send(*[make_query(f"txt5000.{zone.ORIGIN}", "TXT")] * 10)

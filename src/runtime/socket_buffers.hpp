@@ -1,0 +1,19 @@
+#pragma once
+// How much of the kernel's memory a TCP connection may take. A control group is charged with it.
+
+namespace pillion::runtime {
+
+/// In bytes, each at least 1. The kernel counts twice `receive` and twice `send`, and one segment more of each.
+struct SocketBuffers {
+  int receive = 0;  ///< what the peer has sent and nobody has read (SO_RCVBUF)
+  int send = 0;     ///< what was written and the peer has not acknowledged (SO_SNDBUF)
+  /// What was written and not sent, since the peer does not read (TCP_NOTSENT_LOWAT). The socket becomes writable again
+  /// when less than half of it is left. A system that does not know this limit keeps to `send`.
+  int unsent = 0;
+};
+
+/// Limits the buffers of a TCP socket. The connections that a listening socket accepts inherit the limits. Throws
+/// boost::system::system_error.
+void set_buffers(int socket, const SocketBuffers& buffers);
+
+}  // namespace pillion::runtime
