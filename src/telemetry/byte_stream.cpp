@@ -27,10 +27,11 @@ class PlainStream final : public ByteStream {
   }
 
   std::expected<std::size_t, std::string> write_some(std::string_view bytes, SinkWaits& waits) override {
-    while (waits.ready(socket_.get(), POLLOUT)) {
+    while (waits.ready(socket_.get(), POLLOUT | POLLRDHUP)) {
       const auto size = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (size >= 0) return static_cast<std::size_t>(size);
       if (errno != EINTR && errno != EAGAIN) return std::unexpected(std::generic_category().message(errno));
+      if (is_closed_by_reader(socket_.get())) return std::unexpected(closed_by_server);
     }
     return 0;
   }
@@ -42,6 +43,11 @@ class PlainStream final : public ByteStream {
 };
 
 }  // namespace
+
+bool is_closed_by_reader(int socket) {
+  pollfd closed{socket, POLLRDHUP, 0};
+  return ::poll(&closed, 1, 0) == 1;
+}
 
 std::unique_ptr<ByteStream> plain_stream(runtime::UniqueDescriptor socket) {
   return std::make_unique<PlainStream>(std::move(socket));

@@ -30,6 +30,13 @@ class ByteStream {
   virtual void close(SinkWaits& waits) = 0;
 };
 
+/// The error of a stream whose server has closed it.
+inline constexpr const char* closed_by_server = "the server has closed the connection";
+/// True if the reader has closed the TCP connection, at least in its direction. A writer that waits for room must wait
+/// for POLLRDHUP (poll(2)), too: while the reader's window is full, its kernel may drop the connection without a reset,
+/// and ours then probes the window for minutes before it reports an error.
+[[nodiscard]] bool is_closed_by_reader(int socket);
+
 /// Takes a connected, non-blocking TCP socket.
 [[nodiscard]] std::unique_ptr<ByteStream> plain_stream(runtime::UniqueDescriptor socket);
 

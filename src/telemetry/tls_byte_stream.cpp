@@ -40,7 +40,7 @@ std::string openssl_reason(const std::string& otherwise) {
 std::string reason_of(SSL* tls, int result, int system_error) {
   switch (SSL_get_error(tls, result)) {
     case SSL_ERROR_ZERO_RETURN:
-      return "the server has closed the connection";
+      return closed_by_server;
     case SSL_ERROR_SYSCALL:
       if (system_error != 0) return std::generic_category().message(system_error);
       [[fallthrough]];
@@ -78,7 +78,8 @@ class TlsByteStream final : public ByteStream {
       if (result > 0) return static_cast<std::size_t>(result);
       const auto events = awaited(tls_.get(), result);
       if (events == 0) return std::unexpected(reason_of(tls_.get(), result, errno));
-      if (!waits.ready(socket_.get(), events)) return 0;
+      if (is_closed_by_reader(socket_.get())) return std::unexpected(closed_by_server);
+      if (!waits.ready(socket_.get(), static_cast<short>(events | POLLRDHUP))) return 0;
     }
   }
 
