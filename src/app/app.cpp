@@ -70,9 +70,10 @@ App::~App() = default;
 std::vector<std::unique_ptr<Shard>> App::make_shards() {
   std::vector<std::unique_ptr<Shard>> shards;
   server::InheritedSockets inherited(handover_.sockets);
-  for (auto& addresses : bind_addresses(plan_->config.dns.listen, plan_->config.threads, inherited))
-    shards.push_back(
-        std::make_unique<Shard>(*plan_, std::move(addresses), shared_, log_, observers_.of_shard(shards.size())));
+  for (auto& addresses : bind_addresses(plan_->config.dns.listen, plan_->config.threads, inherited)) {
+    const auto make_observers = [&](runtime::Loop& loop) { return observers_.of_shard(shards.size(), loop); };
+    shards.push_back(std::make_unique<Shard>(*plan_, std::move(addresses), shared_, log_, make_observers));
+  }
   for (const int descriptor : inherited.close_rest()) release_socket(handover_, descriptor);
   return shards;
 }

@@ -103,16 +103,18 @@ Observers::Observers(const config::Config& config, runtime::Log& log)
   }
 }
 
-ShardObservers Observers::of_shard(std::size_t shard) {
+ShardObservers Observers::of_shard(std::size_t shard, runtime::Loop& loop) {
   ShardObservers observers;
-  if (query_log_) observers.of_answers.push_back(&query_log_->observer(shard));
-  if (dnstap_ && taps_clients_) {
-    observers.of_queries.push_back(&dnstap_->query_observer(shard));
-    observers.of_answers.push_back(&dnstap_->answer_observer(shard));
+  if (query_log_) observers.of_answers.push_back(&query_log_->add_observer(shard, loop));
+  if (!dnstap_) return observers;
+  auto& messages = dnstap_->add_shard(shard, loop);
+  if (taps_clients_) {
+    observers.of_queries.push_back(&messages.query_observer());
+    observers.of_answers.push_back(&messages.answer_observer());
   }
-  if (dnstap_ && taps_servers_)
-    observers.of_server = [this, shard](const config::Endpoint& server, config::Protocol protocol) {
-      return dnstap_->server_observer(shard, end_of(server), socket_protocol_of(protocol));
+  if (taps_servers_)
+    observers.of_server = [&messages](const config::Endpoint& server, config::Protocol protocol) {
+      return messages.server_observer(end_of(server), socket_protocol_of(protocol));
     };
   return observers;
 }

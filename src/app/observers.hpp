@@ -7,6 +7,7 @@
 #include "app/shard.hpp"
 #include "config/config.hpp"
 #include "runtime/log.hpp"
+#include "runtime/loop.hpp"
 #include "telemetry/dnstap.hpp"
 #include "telemetry/exporter.hpp"
 #include "telemetry/query_log.hpp"
@@ -19,8 +20,9 @@ class Observers {
   /// std::system_error if a thread cannot be started.
   Observers(const config::Config& config, runtime::Log& log);
 
-  /// The observers of this shard's queries and messages. They live as long as this object.
-  [[nodiscard]] ShardObservers of_shard(std::size_t shard);
+  /// Makes the observers of a shard's queries and messages, which live as long as this object. Called once for each
+  /// shard, by one thread. `loop` is the shard's.
+  [[nodiscard]] ShardObservers of_shard(std::size_t shard, runtime::Loop& loop);
   /// Adds the counters of the query log and of dnstap. This object must outlive `sources`.
   void add_sources(telemetry::Sources& sources) const;
 

@@ -21,12 +21,12 @@ constexpr std::chrono::milliseconds warm_poll{2};
 }  // namespace
 
 Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log,
-             ShardObservers observers)
+             const MakeShardObservers& make_observers)
     : loop_(log),
       memory_(shared.memory.division, plan.config.threads),
       cache_size_(shared.cache_size(plan.config)),
-      make_message_observer_(std::move(observers.of_server)),
-      upstreams_(make_upstreams(loop_, plan, {}, memory_.queries, server_metrics_, make_message_observer_)),
+      observers_(make_observers(loop_)),
+      upstreams_(make_upstreams(loop_, plan, {}, memory_.queries, server_metrics_, observers_.of_server)),
       resolver_(loop_, loop_.random(), loop_.log(), memory_, setup_of(plan, upstreams_)),
       server_(loop_, plan.config, shared.limits, resolver_, memory_, metrics_),
       explainer_(loop_, resolver_, plan.config.dns.udp_payload),
@@ -34,8 +34,8 @@ Shard::Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, Sha
         const bool is_more = server_.trim();
         return resolver_.trim() || is_more;
       }) {
-  for (auto* const observer : observers.of_queries) server_.observe_queries(*observer);
-  for (auto* const observer : observers.of_answers) server_.observe_answers(*observer);
+  for (auto* const observer : observers_.of_queries) server_.observe_queries(*observer);
+  for (auto* const observer : observers_.of_answers) server_.observe_answers(*observer);
   for (auto& address : addresses) server_.listen(std::move(address));
 }
 
@@ -92,7 +92,7 @@ void Shard::prepare(std::shared_ptr<const Plan> plan, std::vector<server::Listen
         try {
           Prepared next{.plan = std::move(plan), .upstreams = {}, .generation = nullptr, .added = std::move(added)};
           next.upstreams =
-              make_upstreams(loop_, *next.plan, upstreams_, memory_.queries, server_metrics_, make_message_observer_);
+              make_upstreams(loop_, *next.plan, upstreams_, memory_.queries, server_metrics_, observers_.of_server);
           next.generation = std::make_unique<resolve::Generation>(loop_, setup_of(*next.plan, next.upstreams));
           discard_prepared();
           prepared_ = std::move(next);

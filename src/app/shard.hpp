@@ -50,12 +50,17 @@ struct ShardObservers {
   std::vector<server::AnswerObserver*> of_answers;
   MakeMessageObserver of_server;
 };
+/// Makes the observers of the shard that has this loop. They outlive the shard.
+using MakeShardObservers = std::function<ShardObservers(runtime::Loop& loop)>;
+[[nodiscard]] inline ShardObservers no_observers(runtime::Loop& /*loop*/) {
+  return {};
+}
 
 class Shard final : public admin::ShardView {
  public:
-  /// Listens on `addresses`, which are its own, once started. `shared` and the observers outlive this.
+  /// Listens on `addresses`, which are its own, once started. `shared` outlives this.
   Shard(const Plan& plan, std::vector<server::ListenAddress> addresses, SharedParts& shared, runtime::Log& log,
-        ShardObservers observers = {});
+        const MakeShardObservers& make_observers = no_observers);
 
   /// Called before run(), or within it.
   void start();
@@ -123,7 +128,7 @@ class Shard final : public admin::ShardView {
   server::DnsMetrics metrics_;
   ServerMetricsTable server_metrics_;
   std::size_t cache_size_;
-  MakeMessageObserver make_message_observer_;
+  ShardObservers observers_;
   ShardUpstreams upstreams_;
   resolve::Resolver resolver_;
   server::DnsServer server_;

@@ -29,8 +29,8 @@ bool Loop::run_handlers() {
 
 void Loop::schedule(Flushable& flushable) {
   if (flushable.scheduled_) return;
-  flushable.scheduled_ = true;
   flush_next_.push_back(&flushable);
+  flushable.scheduled_ = true;
 }
 
 void Loop::unschedule(Flushable& flushable) {

@@ -30,6 +30,15 @@ struct ReceivedQuery {
   dns::Bytes message;  ///< as received
 };
 
+/// What few answers have.
+struct AnswerDetails {
+  std::string_view upstream;  ///< name of the upstream group that was asked for this answer; empty: no group or several
+  std::string_view server;    ///< such as "1.1.1.1:853"; empty: no server or several
+  std::optional<std::uint16_t> info_code;  ///< Pillion's own Extended DNS Error (RFC 8914); nullopt: none
+  std::string_view text;                   ///< EXTRA-TEXT of `info_code`
+  dns::Bytes extended_errors;              ///< Extended DNS Errors of the upstream, as whole EDNS options
+};
+
 struct AnsweredQuery {
   const QueryOrigin& origin;
   runtime::Time received;
@@ -38,11 +47,7 @@ struct AnsweredQuery {
   dns::Bytes message;           ///< the answer as it is sent
   std::uint16_t rcode = 0;      ///< 12 bits (RFC 6891 section 6.1.3)
   resolve::Source source = resolve::Source::local;
-  std::string_view upstream;  ///< name of the upstream group that was asked for this answer; empty: no group or several
-  std::string_view server;    ///< such as "1.1.1.1:853"; empty: no server or several
-  std::optional<std::uint16_t> info_code;  ///< Pillion's own Extended DNS Error (RFC 8914); nullopt: none
-  std::string_view text;                   ///< EXTRA-TEXT of `info_code`
-  dns::Bytes extended_errors;              ///< Extended DNS Errors of the upstream, as whole EDNS options
+  const AnswerDetails* details = nullptr;  ///< nullptr if the answer has none of them, as most from the cache
 };
 
 /// The shard's thread calls it while it handles a query. It must neither wait nor throw.
@@ -58,6 +63,9 @@ class QueryObserver {
 /// The shard's thread calls it while it handles an answer. It must neither wait nor throw.
 class AnswerObserver {
  public:
+  /// True if the observer takes the next answer. Called once for each answer; only if it is true, a call of answered()
+  /// follows. So an answer that the observer drops or leaves out costs no more than this call.
+  [[nodiscard]] virtual bool takes_next() = 0;
   /// The query has its answer.
   virtual void answered(const AnsweredQuery& query) = 0;
 

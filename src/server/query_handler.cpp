@@ -193,7 +193,10 @@ void QueryHandler::compose(ClientQuery& query, const dns::QueryView& view, const
                          : std::size_t{std::min(view.edns.udp_payload, settings_.udp_payload)};
   const auto start = out->size();
   const auto composed = compose_answer(answer, view, our_edns(view, query), limit, *out);
-  if (!answer_observers_.empty()) tell_answered(query, view, answer, composed.rcode, dns::Bytes(*out).subspan(start));
+  for (auto* const observer : answer_observers_) {
+    if (observer->takes_next())
+      tell_answered(*observer, query, view, answer, composed.rcode, dns::Bytes(*out).subspan(start));
+  }
   query.responder->end_answer(query, start);
   const auto rcode = std::min<std::size_t>(composed.rcode, labelled_rcodes);
   metrics_.responses[rcode][made_by(answer)].add();
@@ -225,26 +228,30 @@ void QueryHandler::tell_received(dns::Bytes message, const Sender& sender) const
   for (auto* const observer : query_observers_) observer->received(query);
 }
 
-void QueryHandler::tell_answered(const ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer,
-                                 std::uint16_t rcode, dns::Bytes message) const {
-  AnsweredQuery answered{
-      .origin = query.origin,
-      .received = query.received,
-      .answered = loop_.clock().now(),
-      .query = view,
-      .message = message,
-      .rcode = rcode,
-      .source = answer.source,
-      .upstream = {},
-      .server = {},
-      .info_code = answer.info_code,
-      .text = answer.text,
-      .extended_errors = answer.entry != nullptr ? answer.entry->extended_errors() : answer.extended_errors};
+void QueryHandler::tell_answered(AnswerObserver& observer, const ClientQuery& query, const dns::QueryView& view,
+                                 const resolve::Answer& answer, std::uint16_t rcode, dns::Bytes message) const {
+  AnsweredQuery answered{.origin = query.origin,
+                         .received = query.received,
+                         .answered = loop_.clock().now(),
+                         .query = view,
+                         .message = message,
+                         .rcode = rcode,
+                         .source = answer.source};
+  const auto extended_errors = [&] {
+    return answer.entry != nullptr ? answer.entry->extended_errors() : answer.extended_errors;
+  };
+  if (answer.server == nullptr && !answer.info_code && extended_errors().empty()) return observer.answered(answered);
+  AnswerDetails details{.upstream = {},
+                        .server = {},
+                        .info_code = answer.info_code,
+                        .text = answer.text,
+                        .extended_errors = extended_errors()};
   if (answer.server != nullptr) {
-    answered.upstream = answer.server->upstream;
-    answered.server = answer.server->address;
+    details.upstream = answer.server->upstream;
+    details.server = answer.server->address;
   }
-  for (auto* const observer : answer_observers_) observer->answered(answered);
+  answered.details = &details;
+  observer.answered(answered);
 }
 
 dns::OurEdns QueryHandler::our_edns(const dns::QueryView& view, const ClientQuery& query) const {

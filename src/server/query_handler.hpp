@@ -89,8 +89,8 @@ class QueryHandler {
   void remember(const ClientQuery& query, const dns::QueryView& view, resolve::Source source, std::uint16_t rcode);
   [[nodiscard]] dns::OurEdns our_edns(const dns::QueryView& view, const ClientQuery& query) const;
   void tell_received(dns::Bytes message, const Sender& sender) const;
-  void tell_answered(const ClientQuery& query, const dns::QueryView& view, const resolve::Answer& answer,
-                     std::uint16_t rcode, dns::Bytes message) const;
+  void tell_answered(AnswerObserver& observer, const ClientQuery& query, const dns::QueryView& view,
+                     const resolve::Answer& answer, std::uint16_t rcode, dns::Bytes message) const;
   void release(ClientQuery& query);
 
   runtime::Loop& loop_;

@@ -7,13 +7,11 @@
 namespace pillion::telemetry {
 namespace {
 
-void put(RecordSink& sink, std::size_t shard, const MessageRecord& record) {
-  auto& ring = sink.ring(shard);
-  const auto space = ring.begin(packed_size(record));
+void put(TurnRecords& records, const MessageRecord& record) {
+  const auto space = records.begin(packed_size(record));
   if (space.empty()) return;
   pack(record, space);
-  ring.commit();
-  sink.wakeup().notify();
+  records.commit();
 }
 
 MessageEnd end_of(const server::QueryOrigin& origin) {
@@ -28,59 +26,54 @@ SocketProtocol socket_protocol_of(const server::QueryOrigin& origin) {
 
 class Dnstap::ClientMessages final : public server::QueryObserver, public server::AnswerObserver {
  public:
-  ClientMessages(RecordSink& sink, std::size_t shard) : sink_(sink), shard_(shard) {}
+  explicit ClientMessages(TurnRecords& records) : records_(records) {}
 
   void received(const server::ReceivedQuery& query) override {
-    put(sink_, shard_,
-        {.type = MessageType::client_query,
-         .socket_protocol = socket_protocol_of(query.origin),
-         .end = end_of(query.origin),
-         .query_time = query.received,
-         .response_time = {},
-         .message = query.message});
+    put(records_, {.type = MessageType::client_query,
+                   .socket_protocol = socket_protocol_of(query.origin),
+                   .end = end_of(query.origin),
+                   .query_time = query.received,
+                   .response_time = {},
+                   .message = query.message});
   }
+  bool takes_next() override { return records_.admits(least_packed_message_size); }
   void answered(const server::AnsweredQuery& query) override {
-    put(sink_, shard_,
-        {.type = MessageType::client_response,
-         .socket_protocol = socket_protocol_of(query.origin),
-         .end = end_of(query.origin),
-         .query_time = query.received,
-         .response_time = query.answered,
-         .message = query.message});
+    put(records_, {.type = MessageType::client_response,
+                   .socket_protocol = socket_protocol_of(query.origin),
+                   .end = end_of(query.origin),
+                   .query_time = query.received,
+                   .response_time = query.answered,
+                   .message = query.message});
   }
 
  private:
-  RecordSink& sink_;
-  std::size_t shard_;
+  TurnRecords& records_;
 };
 
 class Dnstap::ServerMessages final : public upstream::MessageObserver {
  public:
-  ServerMessages(RecordSink& sink, std::size_t shard, const MessageEnd& server, SocketProtocol socket_protocol)
-      : sink_(sink), shard_(shard), server_(server), socket_protocol_(socket_protocol) {}
+  ServerMessages(TurnRecords& records, const MessageEnd& server, SocketProtocol socket_protocol)
+      : records_(records), server_(server), socket_protocol_(socket_protocol) {}
 
   void sent(dns::Bytes query, runtime::Time now) override {
-    put(sink_, shard_,
-        {.type = MessageType::forwarder_query,
-         .socket_protocol = socket_protocol_,
-         .end = server_,
-         .query_time = now,
-         .response_time = {},
-         .message = query});
+    put(records_, {.type = MessageType::forwarder_query,
+                   .socket_protocol = socket_protocol_,
+                   .end = server_,
+                   .query_time = now,
+                   .response_time = {},
+                   .message = query});
   }
   void received(dns::Bytes reply, runtime::Time sent, runtime::Time now) override {
-    put(sink_, shard_,
-        {.type = MessageType::forwarder_response,
-         .socket_protocol = socket_protocol_,
-         .end = server_,
-         .query_time = sent,
-         .response_time = now,
-         .message = reply});
+    put(records_, {.type = MessageType::forwarder_response,
+                   .socket_protocol = socket_protocol_,
+                   .end = server_,
+                   .query_time = sent,
+                   .response_time = now,
+                   .message = reply});
   }
 
  private:
-  RecordSink& sink_;
-  std::size_t shard_;
+  TurnRecords& records_;
   MessageEnd server_;
   SocketProtocol socket_protocol_;
 };
@@ -91,24 +84,30 @@ Dnstap::Dnstap(const Options& options, std::unique_ptr<RecordOutput> output, run
              .address = options.address,
              .writers = options.shards,
              .queue = queue_size},
-            std::make_unique<DnstapEncoder>(options.identity, options.version), std::move(output), log) {
-  for (std::size_t shard = 0; shard < options.shards; ++shard)
-    clients_.push_back(std::make_unique<ClientMessages>(sink_, shard));
-}
+            std::make_unique<DnstapEncoder>(options.identity, options.version), std::move(output), log) {}
 
 Dnstap::~Dnstap() = default;
 
-server::QueryObserver& Dnstap::query_observer(std::size_t shard) {
-  return *clients_[shard];
+Dnstap::ShardMessages& Dnstap::add_shard(std::size_t shard, runtime::Loop& loop) {
+  return *shards_.emplace_back(std::make_unique<ShardMessages>(sink_, shard, loop));
 }
 
-server::AnswerObserver& Dnstap::answer_observer(std::size_t shard) {
-  return *clients_[shard];
+Dnstap::ShardMessages::ShardMessages(RecordSink& sink, std::size_t shard, runtime::Loop& loop)
+    : records_(sink, shard, loop), clients_(std::make_unique<ClientMessages>(records_)) {}
+
+Dnstap::ShardMessages::~ShardMessages() = default;
+
+server::QueryObserver& Dnstap::ShardMessages::query_observer() {
+  return *clients_;
 }
 
-std::unique_ptr<upstream::MessageObserver> Dnstap::server_observer(std::size_t shard, const MessageEnd& server,
-                                                                   SocketProtocol socket_protocol) {
-  return std::make_unique<ServerMessages>(sink_, shard, server, socket_protocol);
+server::AnswerObserver& Dnstap::ShardMessages::answer_observer() {
+  return *clients_;
+}
+
+std::unique_ptr<upstream::MessageObserver> Dnstap::ShardMessages::server_observer(const MessageEnd& server,
+                                                                                  SocketProtocol socket_protocol) {
+  return std::make_unique<ServerMessages>(records_, server, socket_protocol);
 }
 
 }  // namespace pillion::telemetry

@@ -11,6 +11,7 @@
 #include "server/observer.hpp"
 #include "telemetry/message_record.hpp"
 #include "telemetry/record_sink.hpp"
+#include "telemetry/turn_records.hpp"
 #include "upstream/observer.hpp"
 
 namespace pillion::telemetry {
@@ -32,24 +33,39 @@ class Dnstap {
   /// Writes the waiting messages, for at most one second. No thread may call an observer any more.
   ~Dnstap();
 
-  /// The observers of clients' messages. Only the thread of this shard may call them.
-  [[nodiscard]] server::QueryObserver& query_observer(std::size_t shard);
-  [[nodiscard]] server::AnswerObserver& answer_observer(std::size_t shard);
-  /// The observer of one server's messages. Only the thread of this shard may call it. It must be destroyed before this
-  /// object.
-  [[nodiscard]] std::unique_ptr<upstream::MessageObserver> server_observer(std::size_t shard, const MessageEnd& server,
-                                                                           SocketProtocol socket_protocol);
+  class ClientMessages;
+  class ServerMessages;
+
+  /// The messages of one shard. Only the shard's thread may call the observers.
+  class ShardMessages {
+   public:
+    ShardMessages(RecordSink& sink, std::size_t shard, runtime::Loop& loop);
+    ~ShardMessages();
+    ShardMessages(const ShardMessages&) = delete;
+    ShardMessages& operator=(const ShardMessages&) = delete;
+
+    /// The observers of clients' messages. They live as long as this object.
+    [[nodiscard]] server::QueryObserver& query_observer();
+    [[nodiscard]] server::AnswerObserver& answer_observer();
+    /// The observer of one server's messages. It must be destroyed before this object.
+    [[nodiscard]] std::unique_ptr<upstream::MessageObserver> server_observer(const MessageEnd& server,
+                                                                             SocketProtocol socket_protocol);
+
+   private:
+    TurnRecords records_;
+    std::unique_ptr<ClientMessages> clients_;
+  };
+
+  /// Called once for each shard, by one thread. The result lives as long as this object.
+  [[nodiscard]] ShardMessages& add_shard(std::size_t shard, runtime::Loop& loop);
 
   // Any thread may call these.
   [[nodiscard]] std::uint64_t written() const { return sink_.written(); }
   [[nodiscard]] std::uint64_t dropped() const { return sink_.dropped(); }
 
  private:
-  class ClientMessages;
-  class ServerMessages;
-
   RecordSink sink_;
-  std::vector<std::unique_ptr<ClientMessages>> clients_;
+  std::vector<std::unique_ptr<ShardMessages>> shards_;
 };
 
 }  // namespace pillion::telemetry

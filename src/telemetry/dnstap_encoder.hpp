@@ -17,11 +17,14 @@ class DnstapEncoder final : public RecordEncoder {
   void set_time(std::chrono::steady_clock::time_point steady, std::chrono::system_clock::time_point system) override {
     to_system_ = system.time_since_epoch() - steady.time_since_epoch();
   }
-  /// `record` is a MessageRecord that pack() has written.
-  void append(std::span<const std::uint8_t> record, std::string& out) override { append(unpack_message(record), out); }
-  void append(const MessageRecord& record, std::string& out);
+  /// The records are MessageRecords that pack() has written.
+  void take(RecordRing& ring, std::size_t limit, RecordBatch& batch) override {
+    take_each(ring, limit, batch,
+              [&](std::span<const std::uint8_t> record) { append(unpack_message(record), batch.bytes); });
+  }
 
  private:
+  void append(const MessageRecord& record, std::string& out);
   void encode_message(const MessageRecord& record);
 
   std::string identity_;

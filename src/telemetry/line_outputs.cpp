@@ -28,6 +28,13 @@ struct Progress {
   int error = 0;
 };
 
+/// The number of complete records, from `first` on, in the first `bytes` bytes.
+std::size_t whole_records(const RecordBatch& batch, std::size_t first, std::size_t bytes) {
+  const auto end = std::upper_bound(batch.ends.begin() + static_cast<std::ptrdiff_t>(first), batch.ends.end(),
+                                    batch.start(first) + bytes);
+  return static_cast<std::size_t>(end - batch.ends.begin()) - first;
+}
+
 /// Writes the records from `first` on in pieces of whole records, each of at most `limit` bytes or one record.
 /// `write_some` is write(2) or send(2).
 template <typename WriteSome>
@@ -36,8 +43,9 @@ Progress write_records(const RecordBatch& batch, std::size_t first, std::size_t 
   const auto start = batch.start(first);
   auto at = start;
   for (auto record = first; record < batch.size();) {
-    auto end = batch.ends[record++];
-    while (record < batch.size() && batch.ends[record] - at <= limit) end = batch.ends[record++];
+    // A record of more than `limit` bytes is a piece of its own.
+    record += std::max<std::size_t>(whole_records(batch, record, limit), 1);
+    const auto end = batch.ends[record - 1];
     while (at < end) {
       if (!waits.ready(descriptor, POLLOUT)) return {.bytes = at - start};
       const auto written = write_some(batch.bytes.data() + at, end - at);
@@ -47,13 +55,6 @@ Progress write_records(const RecordBatch& batch, std::size_t first, std::size_t 
     }
   }
   return {.bytes = at - start};
-}
-
-/// The number of complete records, from `first` on, in the first `bytes` bytes.
-std::size_t whole_records(const RecordBatch& batch, std::size_t first, std::size_t bytes) {
-  const auto end = std::upper_bound(batch.ends.begin() + static_cast<std::ptrdiff_t>(first), batch.ends.end(),
-                                    batch.start(first) + bytes);
-  return static_cast<std::size_t>(end - batch.ends.begin()) - first;
 }
 
 class DescriptorOutput final : public RecordOutput {

@@ -35,6 +35,22 @@ class LineWriter {
     constexpr std::size_t most_digits = 20;
     at_ = std::to_chars(at_, at_ + most_digits, number).ptr;
   }
+  /// Appends a message's id. All ids are about equally frequent, or a client counts from 0.
+  void short_number(std::uint16_t value) {
+    const std::uint32_t hundreds = value / 100U;
+    const std::uint32_t rest = value - hundreds * 100U;
+    if (value >= 10'000) {
+      const std::uint32_t first = hundreds / 100U;
+      digit(first);
+      two_digits(hundreds - first * 100U);
+      two_digits(rest);
+    } else if (value >= 100) {
+      hundreds >= 10 ? two_digits(hundreds) : digit(hundreds);
+      two_digits(rest);
+    } else {
+      rest >= 10 ? two_digits(rest) : digit(rest);
+    }
+  }
   /// Appends the six last digits, with leading zeros.
   void six_digits(std::uint32_t number) {
     for (std::uint32_t i = 6; i > 0; --i, number /= 10) at_[i - 1] = static_cast<char>('0' + number % 10);
@@ -42,6 +58,18 @@ class LineWriter {
   }
 
  private:
+  static constexpr auto pairs = [] {
+    std::array<std::array<char, 2>, 100> all{};
+    for (std::size_t i = 0; i < all.size(); ++i)
+      all[i] = {static_cast<char>('0' + i / 10), static_cast<char>('0' + i % 10)};
+    return all;
+  }();
+  void digit(std::uint32_t number) { character(static_cast<char>('0' + number)); }
+  void two_digits(std::uint32_t number) {
+    std::memcpy(at_, pairs[number].data(), 2);
+    at_ += 2;
+  }
+
   char* at_;
 };
 

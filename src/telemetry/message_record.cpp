@@ -16,6 +16,7 @@ struct MessageStart {
   SocketProtocol socket_protocol = SocketProtocol::udp;
 };
 static_assert(std::is_trivially_copyable_v<MessageStart>);
+static_assert(least_packed_message_size <= sizeof(MessageStart));
 
 }  // namespace
 

@@ -45,6 +45,9 @@ struct MessageRecord {
   }
 };
 
+/// No packed record is smaller.
+inline constexpr std::size_t least_packed_message_size = 48;
+
 /// The number of bytes that pack() writes.
 [[nodiscard]] std::size_t packed_size(const MessageRecord& record);
 /// `out` has packed_size() bytes.

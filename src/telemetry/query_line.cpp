@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 
 #include <array>
+#include <bit>
 #include <string_view>
 
 #include "dns/name.hpp"
@@ -19,10 +20,21 @@ using config::QueryLogField;
 /// client's address, keys.
 constexpr std::size_t max_head = 400;
 
-/// Bytes of the rest of a line without the names of upstream and server: less than 400 for keys and numbers, a name of
-/// at most 255 bytes, each of which may take five in JSON, and an error's text of at most 256 bytes, each of which may
-/// take six.
-constexpr std::size_t max_rest = 400 + 5 * dns::max_name_size + 6 * max_error_text;
+/// Bytes of the id and the question's name, of at most 255 bytes, each of which may take five in JSON.
+constexpr std::size_t max_question = 100 + 5 * dns::max_name_size;
+
+/// Bytes of the rest of a line without the names of upstream and server: less than 300 for keys and numbers, and an
+/// error's text of at most 256 bytes, each of which may take six.
+constexpr std::size_t max_tail = 300 + 6 * max_error_text;
+
+/// Compares as `==` does, but without a call.
+bool is_same(const server::QueryOrigin& one, const server::QueryOrigin& other) {
+  using Words = std::array<std::uint64_t, 2>;
+  const auto address = std::bit_cast<Words>(one.address);
+  const auto other_address = std::bit_cast<Words>(other.address);
+  return address[0] == other_address[0] && address[1] == other_address[1] && one.port == other.port &&
+         one.transport == other.transport && one.family == other.family;
+}
 
 void write_type(std::uint16_t type, LineWriter& line) {
   switch (type) {
@@ -37,34 +49,34 @@ void write_type(std::uint16_t type, LineWriter& line) {
 
 }  // namespace
 
-void QueryLineEncoder::append(const QueryRecord& record, std::string& out) {
-  if (head_.empty() || record.answered != head_time_ || record.origin != head_origin_)
-    write_head(record.origin, record.answered);
+void QueryLineEncoder::take(RecordRing& ring, std::size_t limit, RecordBatch& batch) {
+  take_each(ring, limit, batch, [&](std::span<const std::uint8_t> record) { append(record, batch.bytes); });
+}
+
+[[gnu::always_inline]] inline void QueryLineEncoder::append(std::span<const std::uint8_t> record, std::string& out) {
+  const auto& packed = packed_start(record);
+  const auto& facts = packed.facts;
+  const auto& tail = tail_of(facts);
+  const std::string_view rest = tail.is_of(facts) && !packed.has_texts() ? tail.text : make_tail(unpack(record));
+  if (facts.answered != head_time_ || !is_same(facts.origin, head_origin_) || head_.empty()) [[unlikely]]
+    write_head(facts.origin, facts.answered);
   const auto start = out.size();
-  const auto room = head_.size() + max_rest + record.upstream.size() + record.server.size();
-  out.resize_and_overwrite(start + room, [&](char* data, std::size_t) {
+  out.resize_and_overwrite(start + head_.size() + max_question + rest.size(), [&](char* data, std::size_t) {
     LineWriter line(data + start);
     line.text(head_);
-    write_query(record, line);
-    auto& tail = tails_[record.type % tails_.size()];
-    if (tail.is_of(record)) {
-      line.text(tail.text);
-    } else {
-      const char* const from = line.position();
-      write_tail(record, line);
-      if (Tail::is_kept(record)) tail.keep(record, {from, line.position()});
+    if (has(QueryLogField::message_id)) {
+      line.literal(R"(,"dns.id":")");
+      line.short_number(facts.id);
+      line.character('"');
     }
+    if (has(QueryLogField::question_name)) {
+      line.literal(R"(,"dns.question.name":")");
+      line.go_to(write_name(packed_name(record), line.position()));
+      line.character('"');
+    }
+    line.text(rest);
     return static_cast<std::size_t>(line.position() - data);
   });
-}
-
-bool QueryLineEncoder::Tail::is_kept(const QueryRecord& record) {
-  return record.upstream.empty() && record.server.empty() && !record.info_code;
-}
-
-bool QueryLineEncoder::Tail::is_of(const QueryRecord& record) const {
-  return !text.empty() && record.type == facts.type && record.klass == facts.klass && record.rcode == facts.rcode &&
-         record.source == facts.source && record.duration == facts.duration && is_kept(record);
 }
 
 void QueryLineEncoder::write_head(const server::QueryOrigin& origin, runtime::Time time) {
@@ -134,33 +146,49 @@ void QueryLineEncoder::write_address(const server::QueryOrigin& origin, LineWrit
   line.text(address_text_);
 }
 
-void QueryLineEncoder::write_query(const QueryRecord& record, LineWriter& line) {
-  if (has(QueryLogField::message_id)) {
-    line.literal(R"(,"dns.id":")");
-    line.number(record.id);
-    line.character('"');
-  }
-  if (has(QueryLogField::question_name)) {
-    line.literal(R"(,"dns.question.name":")");
-    write_name(record.name, line);
-    line.character('"');
-  }
+/// Writes the name as in a JSON string, without the quotes: the presentation format without the final dot (the root is
+/// `.`), or the name's hash. Returns the end. There is room for the longest name and NameTexts::max_text more.
+inline char* QueryLineEncoder::write_name(dns::Bytes name, char* out) {
+  if (!NameTexts::fits(name)) [[unlikely]]
+    return write_new_name(name, out);
+  auto& place = names_.place_of(name);
+  if (place.has(name)) [[likely]]
+    return place.copy(out);
+  char* const end = write_new_name(name, out);
+  place.keep(name, {out, end});
+  return end;
 }
 
-/// Writes the name as a JSON string: the presentation format without the final dot (the root is `.`), or the name's
-/// hash.
-void QueryLineEncoder::write_name(dns::Bytes name, LineWriter& line) {
-  char* const end = hash_ ? nullptr : write_plain_name(name, line.position());
-  end != nullptr ? line.go_to(end) : write_hash_or_escaped(name, line);
+char* QueryLineEncoder::write_new_name(dns::Bytes name, char* out) {
+  if (!hash_) {
+    if (char* const end = write_plain_name(name, out); end != nullptr) return end;
+  }
+  LineWriter line(out);
+  line.text(hash_ ? hash_->hex(name) : escaped(name));
+  return line.position();
 }
 
-void QueryLineEncoder::write_hash_or_escaped(dns::Bytes name, LineWriter& line) {
-  if (hash_) return line.text(hash_->hex(name));
+/// Valid until the next call of a function that uses `escaped_`.
+std::string_view QueryLineEncoder::escaped(dns::Bytes name) {
   auto text = dns::to_text(name);
   if (text.size() > 1) text.pop_back();
   escaped_.clear();
   append_escaped(escaped_, text, {.quoted = true});
-  line.text(escaped_);
+  return escaped_;
+}
+
+/// The end of the record's line, from the question's type on. Valid until the next call.
+std::string_view QueryLineEncoder::make_tail(const QueryRecord& record) {
+  const bool has_details = !record.upstream.empty() || !record.server.empty() || record.info_code;
+  auto& tail = has_details ? detailed_tail_ : tail_of(record);
+  tail.facts = static_cast<const QueryFacts&>(record);
+  tail.text.resize_and_overwrite(max_tail + record.upstream.size() + record.server.size(),
+                                 [&](char* data, std::size_t) {
+                                   LineWriter line(data);
+                                   write_tail(record, line);
+                                   return static_cast<std::size_t>(line.position() - data);
+                                 });
+  return tail.text;
 }
 
 void QueryLineEncoder::write_tail(const QueryRecord& record, LineWriter& line) {

@@ -12,6 +12,7 @@
 #include "runtime/enum_array.hpp"
 #include "telemetry/line_writer.hpp"
 #include "telemetry/name_hash.hpp"
+#include "telemetry/name_texts.hpp"
 #include "telemetry/query_record.hpp"
 #include "telemetry/record_sink.hpp"
 #include "telemetry/syslog_header.hpp"
@@ -32,20 +33,18 @@ class QueryLineEncoder final : public RecordEncoder {
     system_ = system;
     head_.clear();
   }
-  /// `record` is a QueryRecord that pack() has written.
-  void append(std::span<const std::uint8_t> record, std::string& out) override { append(unpack(record), out); }
-  /// Appends a line of less than PIPE_BUF bytes with its newline.
-  void append(const QueryRecord& record, std::string& out);
+  /// The records are QueryRecords that pack() has written. Each becomes a line of less than PIPE_BUF bytes with its
+  /// newline.
+  void take(RecordRing& ring, std::size_t limit, RecordBatch& batch) override;
 
  private:
   /// The end of a line, from the query's type on. Answers from the cache to queries of one type have the same tail.
   struct Tail {
-    /// True if no field of the record's tail but those in is_of() is set.
-    [[nodiscard]] static bool is_kept(const QueryRecord& record);
-    [[nodiscard]] bool is_of(const QueryRecord& record) const;
-    void keep(const QueryFacts& its_facts, std::string_view its_text) {
-      facts = its_facts;
-      text = its_text;
+    /// True if it is the tail of a query with these facts and without texts.
+    [[nodiscard]] bool is_of(const QueryFacts& its_facts) const {
+      return its_facts.type == facts.type && its_facts.duration == facts.duration && its_facts.klass == facts.klass &&
+             its_facts.rcode == facts.rcode && its_facts.source == facts.source && !its_facts.info_code &&
+             !text.empty();
     }
 
     QueryFacts facts;
@@ -53,15 +52,19 @@ class QueryLineEncoder final : public RecordEncoder {
   };
 
   [[nodiscard]] bool has(config::QueryLogField field) const { return fields_[field]; }
+  /// Where the tail of a query with these facts and without texts is, or has its place.
+  [[nodiscard]] Tail& tail_of(const QueryFacts& facts) { return tails_[facts.type % tails_.size()]; }
+  void append(std::span<const std::uint8_t> record, std::string& out);
   /// Sets `head_` to the start of the line of a query of `origin` that was answered at `time`.
   void write_head(const server::QueryOrigin& origin, runtime::Time time);
   /// Sets `time_text_` to the text of `time`.
   void tell_time(runtime::Time time);
   void write_client(const server::QueryOrigin& origin, LineWriter& line);
   void write_address(const server::QueryOrigin& origin, LineWriter& line);
-  void write_query(const QueryRecord& record, LineWriter& line);
-  void write_name(dns::Bytes name, LineWriter& line);
-  void write_hash_or_escaped(dns::Bytes name, LineWriter& line);
+  char* write_name(dns::Bytes name, char* out);
+  char* write_new_name(dns::Bytes name, char* out);
+  std::string_view escaped(dns::Bytes name);
+  std::string_view make_tail(const QueryRecord& record);
   void write_tail(const QueryRecord& record, LineWriter& line);
   void write_answer(const QueryRecord& record, LineWriter& line);
   void write_error(const QueryRecord& record, LineWriter& line);
@@ -78,6 +81,8 @@ class QueryLineEncoder final : public RecordEncoder {
   runtime::Time head_time_;          // time in `head_`
   server::QueryOrigin head_origin_;  // client in `head_`
   std::array<Tail, 8> tails_;        // last tail of each type, the index being the type modulo the size
+  Tail detailed_tail_;               // of the last answer with an error or from a server
+  NameTexts names_;
   server::ClientAddress address_{};  // address in `address_text_`
   std::string address_text_;         // empty: no address yet
   std::string escaped_;              // buffer for text that needs escapes

@@ -9,6 +9,7 @@
 
 #include "config/config.hpp"
 #include "runtime/log.hpp"
+#include "runtime/loop.hpp"
 #include "server/observer.hpp"
 #include "telemetry/query_line.hpp"
 #include "telemetry/record_sink.hpp"
@@ -35,8 +36,9 @@ class QueryLog {
   /// Writes the waiting lines, for at most one second. No thread may call an observer any more.
   ~QueryLog();
 
-  /// Only the thread of this shard may call the observer.
-  [[nodiscard]] server::AnswerObserver& observer(std::size_t shard);
+  /// Makes the observer of a shard, whose loop is given. Only the thread of this loop may call the observer. It lives
+  /// as long as this object. Called once for each shard, by one thread.
+  [[nodiscard]] server::AnswerObserver& add_observer(std::size_t shard, runtime::Loop& loop);
 
   // Any thread may call these.
   [[nodiscard]] std::uint64_t written() const { return sink_.written(); }
@@ -45,6 +47,8 @@ class QueryLog {
  private:
   class Sampler;
 
+  std::uint32_t sample_;
+  std::uint64_t seed_;
   RecordSink sink_;
   std::vector<std::unique_ptr<Sampler>> samplers_;
 };

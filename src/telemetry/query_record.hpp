@@ -49,10 +49,29 @@ struct PackedQueryStart {
   std::uint16_t upstream_size = 0;
   std::uint16_t server_size = 0;
   std::uint8_t name_size = 0;
+
+  [[nodiscard]] bool has_texts() const { return (text_size | upstream_size | server_size) != 0; }
 };
 static_assert(std::is_trivially_destructible_v<PackedQueryStart>);
 static_assert(alignof(PackedQueryStart) <= RecordRing::alignment);
 static_assert(dns::max_name_size <= 0xff);
+
+/// No packed record is smaller.
+inline constexpr std::size_t least_packed_size = sizeof(PackedQueryStart);
+static_assert(least_packed_size % RecordRing::alignment == 0);
+
+/// The number of bytes that pack() writes for a query without texts.
+[[nodiscard]] inline std::size_t packed_size(dns::Bytes name) {
+  return sizeof(PackedQueryStart) + name.size();
+}
+
+/// Packs a record without texts. `out` has packed_size() bytes and is aligned as a RecordRing aligns records. What
+/// `make_facts()` returns is built in its place, since a copy would wait until the stores of its parts are done.
+template <typename MakeFacts>
+void pack(MakeFacts make_facts, dns::Bytes name, std::span<std::uint8_t> out) {
+  ::new (out.data()) PackedQueryStart{.facts = make_facts(), .name_size = static_cast<std::uint8_t>(name.size())};
+  std::memcpy(out.data() + sizeof(PackedQueryStart), name.data(), name.size());
+}
 
 /// The number of bytes that pack() writes.
 [[nodiscard]] inline std::size_t packed_size(const QueryRecord& record) {
@@ -78,9 +97,19 @@ inline void pack(const QueryRecord& record, std::span<std::uint8_t> out) {
   append(record.text.data(), record.text.size());
 }
 
+/// The start of what pack() wrote.
+[[nodiscard]] inline const PackedQueryStart& packed_start(std::span<const std::uint8_t> bytes) {
+  return *std::launder(reinterpret_cast<const PackedQueryStart*>(bytes.data()));
+}
+
+/// The name in what pack() wrote.
+[[nodiscard]] inline dns::Bytes packed_name(std::span<const std::uint8_t> bytes) {
+  return {bytes.data() + sizeof(PackedQueryStart), packed_start(bytes).name_size};
+}
+
 /// Reads what pack() wrote.
 [[nodiscard]] inline QueryRecord unpack(std::span<const std::uint8_t> bytes) {
-  const auto& start = *std::launder(reinterpret_cast<const PackedQueryStart*>(bytes.data()));
+  const auto& start = packed_start(bytes);
   const auto* at = bytes.data() + sizeof start;
   const auto take = [&](std::size_t size) { return dns::Bytes(std::exchange(at, at + size), size); };
   const auto take_text = [&](std::size_t size) {

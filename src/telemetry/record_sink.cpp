@@ -42,6 +42,7 @@ RecordSink::RecordSink(Options options, std::unique_ptr<RecordEncoder> encoder, 
 }
 
 RecordSink::~RecordSink() {
+  for (auto& ring : rings_) ring->publish();
   stop_.set();
   thread_.join();
 }
@@ -81,13 +82,7 @@ void RecordSink::fill() {
   for (auto& ring : rings_) {
     // No writer can take more than its part of a batch from the others.
     const auto limit = batch_.bytes.size() + batch_size / rings_.size();
-    while (batch_.bytes.size() < limit) {
-      const auto record = ring->front();
-      if (record.data() == nullptr) break;
-      encoder_->append(record, batch_.bytes);
-      batch_.ends.push_back(batch_.bytes.size());
-      ring->pop();
-    }
+    encoder_->take(*ring, limit, batch_);
   }
 }
 

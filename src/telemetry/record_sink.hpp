@@ -31,8 +31,22 @@ class RecordEncoder {
   /// Sets the relation of both clocks, read at one moment. Records carry steady time, and the output shows system time.
   /// Called before each batch.
   virtual void set_time(std::chrono::steady_clock::time_point steady, std::chrono::system_clock::time_point system) = 0;
-  /// Appends the encoding of one record.
-  virtual void append(std::span<const std::uint8_t> record, std::string& out) = 0;
+  /// Encodes the ring's records until the batch has `limit` bytes or the ring is empty.
+  virtual void take(RecordRing& ring, std::size_t limit, RecordBatch& batch) = 0;
+
+ protected:
+  /// Does what take() is for. `append(record)` appends the encoding of one record to the batch's bytes.
+  template <typename Append>
+  static void take_each(RecordRing& ring, std::size_t limit, RecordBatch& batch, Append append) {
+    while (batch.bytes.size() < limit) {
+      const auto record = ring.front();
+      if (record.data() == nullptr) break;
+      append(record);
+      batch.ends.push_back(batch.bytes.size());
+      ring.pop();
+    }
+    ring.release();
+  }
 };
 
 class RecordSink {
@@ -53,9 +67,13 @@ class RecordSink {
   RecordSink(const RecordSink&) = delete;
   RecordSink& operator=(const RecordSink&) = delete;
 
-  /// The ring of one writer. The writer calls wakeup().notify() after each commit().
+  /// The ring of one writer. Records that were put into it and are not published yet are written at the end, too.
   [[nodiscard]] RecordRing& ring(std::size_t writer) { return *rings_[writer]; }
-  [[nodiscard]] Wakeup& wakeup() { return wakeup_; }
+  /// The writer calls this after one or more commit(): the sink's thread sees the records, and is woken if it sleeps.
+  void publish(std::size_t writer) {
+    rings_[writer]->publish();
+    wakeup_.notify();
+  }
 
   // Any thread may call these.
   [[nodiscard]] std::uint64_t written() const { return written_.value(); }

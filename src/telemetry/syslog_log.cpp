@@ -23,7 +23,12 @@ class LogLineEncoder final : public RecordEncoder {
 
   void set_time(std::chrono::steady_clock::time_point /*steady*/,
                 std::chrono::system_clock::time_point /*system*/) override {}
-  void append(std::span<const std::uint8_t> record, std::string& out) override {
+  void take(RecordRing& ring, std::size_t limit, RecordBatch& batch) override {
+    take_each(ring, limit, batch, [&](std::span<const std::uint8_t> record) { append(record, batch.bytes); });
+  }
+
+ private:
+  void append(std::span<const std::uint8_t> record, std::string& out) {
     LineStart start;
     std::memcpy(&start, record.data(), sizeof start);
     out += SyslogHeader::before_time(start.level);
@@ -34,7 +39,6 @@ class LogLineEncoder final : public RecordEncoder {
     out += '\n';
   }
 
- private:
   SyslogHeader header_;
 };
 
@@ -66,7 +70,7 @@ void SyslogLog::take(runtime::LogLevel level, std::chrono::system_clock::time_po
   std::memcpy(space.data(), &start, sizeof start);
   std::memcpy(space.data() + sizeof start, line.data(), line.size());
   ring.commit();
-  sink_.wakeup().notify();
+  sink_.publish(0);
 }
 
 }  // namespace pillion::telemetry

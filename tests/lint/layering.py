@@ -56,7 +56,7 @@ PURE = (
     "server/client", "server/client_*", "server/clients", "server/compose", "server/explainer", "server/metric_table", "server/metrics", "server/observer",
     "server/recent_queries", "server/refusal",
     "server/shared_clients", "server/shared_limits", "server/sliding_minute", "server/turn_work", "server/waiting_queries",
-    "telemetry/escaped_text", "telemetry/line_text", "telemetry/line_writer", "telemetry/log_line", "telemetry/message_record",
+    "telemetry/escaped_text", "telemetry/line_text", "telemetry/line_writer", "telemetry/log_line", "telemetry/message_record", "telemetry/name_texts",
     "telemetry/plain_name", "telemetry/query_record", "telemetry/record_ring",
     "telemetry/syslog_header",
     "probe/asked_query", "probe/choice", "probe/figures", "probe/findings", "probe/json", "probe/settings", "probe/statistics",

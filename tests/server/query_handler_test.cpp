@@ -339,18 +339,25 @@ class Told final : public QueryObserver, public AnswerObserver {
   void received(const ReceivedQuery& query) override {
     queries.emplace_back(query.message.begin(), query.message.end());
   }
+  bool takes_next() override {
+    ++asked;
+    return is_taking;
+  }
   void answered(const AnsweredQuery& query) override {
+    const auto details = query.details == nullptr ? AnswerDetails{} : *query.details;
     answers.push_back({.origin = query.origin,
                        .id = query.query.message.header().id(),
                        .rcode = query.rcode,
                        .source = query.source,
                        .message = dns::Buffer(query.message.begin(), query.message.end()),
-                       .info_code = query.info_code,
-                       .text = std::string(query.text)});
+                       .info_code = details.info_code,
+                       .text = std::string(details.text)});
   }
 
   std::vector<dns::Buffer> queries;
   std::vector<Answer> answers;
+  bool is_taking = true;
+  int asked = 0;
 };
 
 TEST_F(QueryHandlerTest, AnObserverIsToldOfEachQueryAndItsAnswer) {
@@ -385,6 +392,20 @@ TEST_F(QueryHandlerTest, AnObserverIsToldOfEachQueryAndItsAnswer) {
   EXPECT_EQ(told.answers[2].rcode, dns::rcode::refused);
   EXPECT_EQ(told.answers[2].info_code, dns::extended_error::not_supported);
   EXPECT_EQ(told.answers[2].text, "zone transfers are not supported");
+}
+
+TEST_F(QueryHandlerTest, AnObserverThatDoesNotTakeAnAnswerIsNotToldOfIt) {
+  Told told;
+  Told other;
+  told.is_taking = false;
+  handler.observe_answers(told);
+  handler.observe_answers(other);
+  const auto query = test::make_query("www.example", dns::type::a, {.id = 1});
+  for (int i = 0; i < 2; ++i)
+    ASSERT_EQ(handler.handle(query, {.transport = Transport::tcp}, client), QueryHandler::Outcome::accepted);
+  EXPECT_EQ(told.asked, 2);
+  EXPECT_TRUE(told.answers.empty());
+  EXPECT_EQ(other.answers.size(), 2U);
 }
 
 TEST_F(QueryHandlerTest, AnObserverIsNotToldOfWhatIsNoQuery) {

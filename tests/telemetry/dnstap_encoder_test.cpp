@@ -39,11 +39,13 @@ const std::string message_text("\x12\x34\x00\xff", 4);
 std::map<unsigned, std::string> encoded(const MessageRecord& record, std::string identity = "web-0") {
   DnstapEncoder encoder(std::move(identity), "pillion 1");
   encoder.set_time(std::chrono::steady_clock::time_point(50s), std::chrono::sys_seconds(1'700'000'000s));
-  std::vector<std::uint8_t> packed(packed_size(record));
-  pack(record, packed);
-  std::string out;
-  encoder.append(packed, out);
-  return fields_of(out);
+  RecordRing ring(1024);
+  pack(record, ring.begin(packed_size(record)));
+  ring.commit();
+  ring.publish();
+  RecordBatch batch;
+  encoder.take(ring, 1, batch);
+  return fields_of(batch.bytes);
 }
 
 TEST(DnstapEncoder, AClientsQuery) {

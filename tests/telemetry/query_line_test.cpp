@@ -2,6 +2,7 @@
 
 #include <array>
 #include <climits>
+#include <random>
 #include <sstream>
 #include <vector>
 
@@ -53,17 +54,31 @@ struct Sample {
                      {}};
 };
 
+/// The sample is from a second before the two clocks were read.
+void set_clocks(QueryLineEncoder& encoder) {
+  encoder.set_time(std::chrono::steady_clock::time_point(101s),
+                   std::chrono::sys_days(std::chrono::January / 2 / 2026) + 3h + 4min + 6s + 678'901us);
+}
+
+/// Puts the records into a ring and gives them to the encoder.
+std::string lines_of(QueryLineEncoder& encoder, const std::vector<QueryRecord>& records) {
+  RecordRing ring(1024 * (records.size() + 1));
+  for (const auto& record : records) {
+    pack(record, ring.begin(packed_size(record)));
+    ring.commit();
+  }
+  ring.publish();
+  RecordBatch batch;
+  encoder.take(ring, 1U << 20U, batch);
+  EXPECT_EQ(batch.size(), records.size());
+  return batch.bytes;
+}
+
 std::string line_of(const QueryRecord& record, QueryLogFields fields = all_fields(),
                     std::optional<NameHash> hash = {}) {
   QueryLineEncoder encoder(fields, std::move(hash));
-  // The record is from a second before the two clocks were read.
-  encoder.set_time(std::chrono::steady_clock::time_point(101s),
-                   std::chrono::sys_days(std::chrono::January / 2 / 2026) + 3h + 4min + 6s + 678'901us);
-  std::vector<std::uint8_t> packed(packed_size(record));
-  pack(record, packed);
-  std::string out;
-  encoder.append(packed, out);
-  return out;
+  set_clocks(encoder);
+  return lines_of(encoder, {record});
 }
 
 TEST(QueryLine, HasEverythingThatIsKnown) {
@@ -126,7 +141,7 @@ TEST(QueryLine, TimesKeepTheirZerosAndGoOn) {
   for (const auto at :
        {runtime::Duration(0), runtime::Duration(7us), runtime::Duration(59s + 999'999us), runtime::Duration(-1us)}) {
     sample.record.answered = runtime::Time(at);
-    encoder.append(sample.record, out);
+    out += lines_of(encoder, {sample.record});
   }
   EXPECT_THAT(out, HasSubstr("2026-01-01T00:00:00.000000Z"));
   EXPECT_THAT(out, HasSubstr("2026-01-01T00:00:00.000007Z"));
@@ -139,12 +154,19 @@ TEST(QueryLine, HasAHeaderOfSyslogInFrontWhereItIsSentThere) {
   encoder.set_time(std::chrono::steady_clock::time_point(0s), std::chrono::sys_days(std::chrono::January / 1 / 2026));
   Sample sample;
   sample.record.answered = runtime::Time(7us);
-  std::string out;
-  encoder.append(sample.record, out);
-  EXPECT_EQ(out,
+  EXPECT_EQ(lines_of(encoder, {sample.record}),
             R"(<30>1 2026-01-01T00:00:00.000007Z web-0 pillion 7 query - {"@timestamp":"2026-01-01T00:00:00.000007Z",)"
             R"("ecs.version":"8.11.0","event.dataset":"pillion.dns"})"
             "\n");
+}
+
+TEST(QueryLine, HasEveryIdInDecimal) {
+  QueryLineEncoder encoder(only(QueryLogField::message_id), std::nullopt);
+  Sample sample;
+  for (std::uint32_t id = 0; id <= 0xffff; ++id) {
+    sample.record.id = static_cast<std::uint16_t>(id);
+    ASSERT_THAT(lines_of(encoder, {sample.record}), EndsWith(R"("dns.id":")" + std::to_string(id) + "\"}\n"));
+  }
 }
 
 TEST(QueryLine, TheClientsAddressIsEachTimeItsOwn) {
@@ -153,7 +175,7 @@ TEST(QueryLine, TheClientsAddressIsEachTimeItsOwn) {
   std::string out;
   for (const std::uint8_t last : std::to_array<std::uint8_t>({1, 1, 2, 1})) {
     sample.record.origin.address.back() = last;
-    encoder.append(sample.record, out);
+    out += lines_of(encoder, {sample.record});
   }
   std::vector<std::string> addresses;
   std::istringstream lines(out);
@@ -174,6 +196,47 @@ TEST(QueryLine, NamesAreWrittenAsInZoneFiles) {
     sample.name = dns::parse_name(asked).value();
     sample.record.name = sample.name;
     EXPECT_EQ(boost::json::parse(line_of(sample.record)).at("dns.question.name").as_string(), written);
+  }
+}
+
+/// The encoder keeps texts of earlier lines. Each line must be as one of an encoder that has written none.
+TEST(QueryLine, IsTheSameAfterAnyOtherLines) {
+  std::mt19937 random(1);  // NOLINT: the same sequence each time, so that a failure can be repeated
+  std::vector<Sample> samples(3000);
+  std::vector<QueryRecord> records;
+  for (auto& sample : samples) {
+    const bool is_common = random() % 4 != 0;
+    auto text = (is_common ? "name-" : std::string(1 + random() % 50, 'x')) + std::to_string(random() % 700);
+    if (random() % 8 == 0) text += R"(\.")";
+    if (random() % 16 == 0) text = "a";
+    sample.name = dns::parse_name(text + ".example").value();
+    auto& record = sample.record;
+    record.name = sample.name;
+    record.answered = runtime::Time(100s + random() % 3 * 1us);
+    record.duration = runtime::Duration(random() % 2);
+    record.origin.port = static_cast<std::uint16_t>(random() % 3);
+    record.origin.address.back() = static_cast<std::uint8_t>(random() % 2);
+    record.id = static_cast<std::uint16_t>(random() % 0x10000);
+    record.type = static_cast<std::uint16_t>(1 + random() % 3 * 8);
+    record.klass = static_cast<std::uint16_t>(random() % 8 == 0 ? 3 : 1);
+    record.rcode = static_cast<std::uint16_t>(random() % 2 * 3);
+    record.source = random() % 4 == 0 ? resolve::Source::upstream : resolve::Source::cache;
+    if (record.source == resolve::Source::cache) record.upstream = record.server = {};
+    if (random() % 8 == 0) record.info_code = static_cast<std::uint16_t>(random() % 3);
+    if (record.info_code == 1) record.text = "why";
+    records.push_back(record);
+  }
+  for (const bool is_hashed : {false, true}) {
+    const auto hash = [&] { return is_hashed ? std::optional<NameHash>("0123456789abcdef") : std::nullopt; };
+    QueryLineEncoder encoder(all_fields(), hash());
+    set_clocks(encoder);
+    for (std::size_t i = 0; i < records.size(); i += 30) {
+      const std::vector<QueryRecord> some(records.begin() + static_cast<std::ptrdiff_t>(i),
+                                          records.begin() + static_cast<std::ptrdiff_t>(i + 30));
+      std::string expected;
+      for (const auto& record : some) expected += line_of(record, all_fields(), hash());
+      ASSERT_EQ(lines_of(encoder, some), expected);
+    }
   }
 }
 

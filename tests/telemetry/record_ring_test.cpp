@@ -15,6 +15,7 @@ bool put(RecordRing& ring, std::string_view text) {
   if (space.empty()) return false;
   std::ranges::copy(text, space.begin());
   ring.commit();
+  ring.publish();
   return true;
 }
 
@@ -22,6 +23,7 @@ std::string take(RecordRing& ring) {
   const auto record = ring.front();
   std::string text(record.begin(), record.end());
   ring.pop();
+  ring.release();
   return text;
 }
 
@@ -45,6 +47,43 @@ TEST(RecordRing, OfAFullOneTheNewestIsDroppedAndCounted) {
   EXPECT_TRUE(put(ring, "d"));
   EXPECT_EQ(take(ring), std::string(24, 'b'));
   EXPECT_EQ(take(ring), "d");
+}
+
+TEST(RecordRing, TheReaderSeesRecordsOnceTheyArePublished) {
+  RecordRing ring(256);
+  for (const std::string_view text : {"first", "second"}) {
+    std::ranges::copy(text, ring.begin(text.size()).begin());
+    ring.commit();
+    EXPECT_EQ(ring.front().data(), nullptr);
+  }
+  ring.publish();
+  EXPECT_EQ(take(ring), "first");
+  EXPECT_EQ(take(ring), "second");
+  EXPECT_EQ(ring.front().data(), nullptr);
+}
+
+TEST(RecordRing, TheWriterGetsTheRoomOnceTheReaderReleasesIt) {
+  RecordRing ring(64);
+  ASSERT_TRUE(put(ring, std::string(56, 'a')));
+  ASSERT_NE(ring.front().data(), nullptr);
+  ring.pop();
+  EXPECT_FALSE(put(ring, "b"));
+  ring.release();
+  EXPECT_TRUE(put(ring, "c"));
+  EXPECT_EQ(ring.dropped(), 1U);
+}
+
+TEST(RecordRing, SaysThatItIsFullAndCountsTheRecordThatIsNotMade) {
+  RecordRing ring(64);
+  EXPECT_TRUE(ring.admits(56));
+  EXPECT_FALSE(ring.admits(64));
+  ASSERT_TRUE(put(ring, std::string(24, 'a')));
+  EXPECT_TRUE(ring.admits(24));
+  EXPECT_FALSE(ring.admits(32));
+  EXPECT_EQ(ring.dropped(), 2U);
+  EXPECT_EQ(take(ring), std::string(24, 'a'));
+  EXPECT_TRUE(ring.admits(32));
+  EXPECT_EQ(ring.dropped(), 2U);
 }
 
 TEST(RecordRing, OneThatNeverFitsIsDropped) {
@@ -92,6 +131,7 @@ TEST(RecordRing, OneThreadWritesAndAnotherReads) {
       if (record.data() == nullptr) continue;
       last = std::stoull(std::string(record.begin(), record.end()));
       ring.pop();
+      ring.release();
       ++read;
       sum += last;
     }

@@ -33,9 +33,11 @@ class LineEncoder final : public RecordEncoder {
  public:
   void set_time(std::chrono::steady_clock::time_point /*steady*/,
                 std::chrono::system_clock::time_point /*system*/) override {}
-  void append(std::span<const std::uint8_t> record, std::string& out) override {
-    out.append(record.begin(), record.end());
-    out += '\n';
+  void take(RecordRing& ring, std::size_t limit, RecordBatch& batch) override {
+    take_each(ring, limit, batch, [&](std::span<const std::uint8_t> record) {
+      batch.bytes.append(record.begin(), record.end());
+      batch.bytes += '\n';
+    });
   }
 };
 
@@ -77,7 +79,7 @@ class RecordSinkTest : public testing::Test {
     if (space.empty()) return false;
     std::ranges::copy(text, space.begin());
     sink_->ring(writer).commit();
-    sink_->wakeup().notify();
+    sink_->publish(writer);
     return true;
   }
   /// Waits; the time limit of ctest bounds this.
@@ -180,7 +182,7 @@ TEST_F(RecordSinkTest, WhereThereIsNobodyYetItTriesAgainAndLosesNothing) {
 
 TEST_F(RecordSinkTest, ASocketThatVanishedIsConnectedToAgain) {
   const auto path = directory_.path() / "socket";
-  std::optional<Listener> listener(path);
+  auto listener = std::make_unique<Listener>(path);
   start(unix_socket_output(path));
   ASSERT_TRUE(put("before"));
   int client = listener->accept();
@@ -193,7 +195,7 @@ TEST_F(RecordSinkTest, ASocketThatVanishedIsConnectedToAgain) {
     ASSERT_TRUE(put("meanwhile"));
     wait_for([&] { return sink_->written() > lines || log_.count("cannot write") == 1; });
   }
-  listener.emplace(path);
+  listener = std::make_unique<Listener>(path);
   client = listener->accept();
   ASSERT_TRUE(put("after"));
   std::vector<std::string> lines;
