@@ -88,8 +88,8 @@ class ClientMemory final : runtime::Deadline {
   [[nodiscard]] runtime::MemoryShare& input() { return shares_.input; }
   [[nodiscard]] runtime::MemoryShare& output() { return shares_.output; }
 
-  /// The bytes that the kernel should hold for a client that has not read them (SO_SNDBUF). A session whose client
-  /// reads nothing holds these too, and the kernel counts twice as many.
+  /// The most bytes that the kernel should hold until the client has acknowledged them (SO_SNDBUF). It counts twice as
+  /// many, and those of a client that reads nothing are part of the share for output.
   [[nodiscard]] std::size_t send_buffer() const { return send_buffer_; }
 
   /// The session, whose client has `address`, holds so many bytes of the share now. While it holds any, it can be made

@@ -9,6 +9,7 @@
 #include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
+#include "support/silent_log.hpp"
 #include "support/temporary_directory.hpp"
 #include "telemetry/line_outputs.hpp"
 
@@ -26,16 +27,7 @@ class PlainEncoder final : public RecordEncoder {
   }
 };
 
-class DiscardingLog final : public runtime::Log {
- public:
-  DiscardingLog() : Log(runtime::LogLevel::error) {}
-
- private:
-  void write(runtime::LogLevel /*level*/, std::string_view /*message*/,
-             std::span<const runtime::Field> /*fields*/) override {}
-};
-
-class TurnRecordsTest : public testing::Test {
+class TurnRecordsTest : public ::testing::Test {
  protected:
   void put(std::string_view text) {
     ASSERT_TRUE(records_.admits(RecordRing::alignment));
@@ -49,7 +41,7 @@ class TurnRecordsTest : public testing::Test {
 
   test::TemporaryDirectory directory_;
   std::filesystem::path path_ = directory_.path() / "records";
-  DiscardingLog log_;
+  pillion::testing::SilentLog log_;
   std::optional<runtime::Loop> loop_{std::in_place, log_};
   std::optional<RecordSink> sink_{
       std::in_place, RecordSink::Options{.name = "test", .thread_name = "test", .address = "somewhere", .queue = 1024},
