@@ -40,7 +40,7 @@ TcpListener::TcpListener(runtime::Loop& loop, BoundAddress& bound, const Session
   // TcpSession::kernel_cost counts these.
   runtime::set_buffers(acceptor_.native_handle(), {.receive = TcpSession::receive_buffer,
                                                    .send = static_cast<int>(tools.memory.send_buffer()),
-                                                   .unsent = TcpSession::unsent_output});
+                                                   .unsent = TcpOutput::max_unsent});
 }
 
 void TcpListener::start() {

@@ -53,7 +53,7 @@ bool TcpSession::may_handle_more() const {
 }
 
 bool TcpSession::may_read() const {
-  return !closed_ && !input_ended_ && !finishing_ && may_handle_more() && pending() < limits_.pause_at &&
+  return !closed_ && !input_ended_ && !finishing_ && may_handle_more() && out_.size() < limits_.pause_at &&
          to_take_.empty();
 }
 
@@ -240,7 +240,7 @@ void TcpSession::shorten_timeout() {
 
 void TcpSession::expired(runtime::Time now) {
   if (lingering_) return look_whether_acknowledged(now);
-  if (waiting_to_write_ && now >= next_timeout().first && has_taken_some()) last_write_ = now;
+  if (waiting_to_write_ && now >= next_timeout().first && client_has_read()) last_write_ = now;
   const auto [due, slow] = next_timeout();
   if (now < due) return static_cast<void>(loop_.contain("TCP client", [&] { watch(due); }, [this] { close(); }));
   if (slow) return drop(Refusal::slow_client);
@@ -277,8 +277,7 @@ void TcpSession::close() {
   // Otherwise the kernel would hold the answers for minutes, and nobody would count them.
   if (waiting_to_write_ && !finishing_) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
-  dns::Buffer().swap(out_);
-  in_kernel_ = 0;
+  out_.discard();
   output_.set_anyway(0);
   keep({});
   // No client takes them any more.

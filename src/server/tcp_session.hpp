@@ -12,6 +12,7 @@
 #include "server/client.hpp"
 #include "server/client_memory.hpp"
 #include "server/query_handler.hpp"
+#include "server/tcp_output.hpp"
 #include "server/turn_work.hpp"
 
 namespace pillion::server {
@@ -67,12 +68,9 @@ class TcpSession final : public Responder,
   /// Bytes of a client's queries that the kernel holds until they are read (SO_RCVBUF). The kernel counts twice as
   /// many.
   static constexpr int receive_buffer = 8192;
-  /// Bytes of answers that the kernel may hold for a client that does not read, without a part of the share for output
-  /// (TCP_NOTSENT_LOWAT).
-  static constexpr int unsent_output = 4096;
   /// The most bytes of the kernel's memory for a session beyond its part of the share for output: the socket and its
   /// file, 4 KiB, and both buffers.
-  static constexpr std::size_t kernel_cost = 4096 + 2 * receive_buffer + unsent_output;
+  static constexpr std::size_t kernel_cost = 4096 + 2 * receive_buffer + TcpOutput::max_unsent;
   /// Bytes that a session reads at once, unless the rest of one message is longer. What the session does not handle in
   /// this turn it must copy, while the kernel keeps what was not read.
   static constexpr std::size_t max_read = 8192;
@@ -146,18 +144,14 @@ class TcpSession final : public Responder,
   void flush() override;
   void end_turn();
   void write();
-  void keep_unwritten();
   void wait_writable();
-  [[nodiscard]] bool is_sent();
-  [[nodiscard]] std::uint32_t kernel_output();
-  [[nodiscard]] bool has_taken_some();
+  /// True if the client has taken some of the output that waits for it since this was last asked.
+  [[nodiscard]] bool client_has_read();
   [[nodiscard]] bool is_its_turn() const;
   [[nodiscard]] bool can_deliver();
   void deliver_first();
   void account_for_output();
   void tell_held(runtime::MemoryUse use);
-  [[nodiscard]] std::size_t pending() const { return out_.size() - written_; }
-  [[nodiscard]] std::size_t unwritten_answers() const;
 
   // Ending (finish() and what follows from it: tcp_session_finish.cpp)
   void expired(runtime::Time now) override;
@@ -187,20 +181,15 @@ class TcpSession final : public Responder,
   bool finishing_ = false;         // nothing more is read
   bool lingering_ = false;         // our FIN was sent; further input is discarded
   bool closed_ = false;
-  bool is_over_ = false;           // closed, and the owner will be told
-  bool handling_ = false;          // inside handle_messages(), from which answers may come
-  std::uint32_t last_output_ = 0;  // bytes that left in one write the last time
-  std::uint32_t cut_ = 0;          // bytes at the start of out_ that end an answer whose start the kernel has
-  std::uint32_t unchecked_ = 0;    // bytes written since the kernel was asked whether they were sent
-  std::uint32_t in_kernel_ = 0;    // bytes of the kernel's memory for answers that the client does not take
+  bool is_over_ = false;   // closed, and the owner will be told
+  bool handling_ = false;  // inside handle_messages(), from which answers may come
   std::size_t in_flight_ = 0;
-  std::size_t written_ = 0;  // bytes of out_ that were written
   runtime::Time last_read_;
   runtime::Time last_write_;
   runtime::Time partial_since_;
   runtime::Time linger_until_;
   dns::Buffer partial_;  // the start of a message, or messages that wait to be handled
-  dns::Buffer out_;
+  TcpOutput out_;
   resolve::RequestList to_take_;                    // this client's queries whose answers are kept for it
   const resolve::KeptAnswer* last_kept_ = nullptr;  // the answer of the last of them
   std::size_t kept_ = 0;                            // bytes of these answers

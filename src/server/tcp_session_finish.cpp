@@ -86,7 +86,7 @@ void TcpSession::abandon() {
   finishing_ = true;
   if (!waiting_to_write_) write();
   if (closed_) return;
-  auto undelivered = unwritten_answers();
+  auto undelivered = out_.unwritten_answers();
   for (dns::Frames frames(partial_); frames.next();) ++undelivered;
   handler_.metrics().responses_undelivered.add(undelivered);
   error_code ignored;
