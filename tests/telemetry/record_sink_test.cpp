@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <csignal>
@@ -149,6 +150,29 @@ TEST_F(RecordSinkTest, CountsWhatItHasWritten) {
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(put("x"));
   wait_for([&] { return sink_->written() == 100; });
   EXPECT_EQ(sink_->dropped(), 0U);
+}
+
+TEST_F(RecordSinkTest, ItsThreadComesAfterThoseThatAnswer) {
+  /// Keeps the nice value of the thread that writes.
+  class Output final : public RecordOutput {
+   public:
+    explicit Output(std::atomic<int>& value) : value_(value) {}
+    std::expected<void, std::string> open(SinkWaits& /*waits*/) override { return {}; }
+    Written write(const RecordBatch& batch, std::size_t first, SinkWaits& /*waits*/) override {
+      value_ = ::getpriority(PRIO_PROCESS, 0);
+      return {.records = batch.size() - first, .error = {}};
+    }
+    void close(SinkWaits& /*waits*/) override {}
+
+   private:
+    std::atomic<int>& value_;
+  };
+  constexpr int highest = 19;
+  std::atomic<int> value{-100};
+  start(std::make_unique<Output>(value));
+  ASSERT_TRUE(put("one"));
+  sink_.reset();
+  EXPECT_EQ(value, std::min(::getpriority(PRIO_PROCESS, 0) + 10, highest));
 }
 
 TEST_F(RecordSinkTest, AFileThatWasRenamedIsOpenedAnew) {
