@@ -33,18 +33,31 @@ void Loop::schedule(Flushable& flushable) {
   flushable.scheduled_ = true;
 }
 
+void Loop::schedule_last(Flushable& flushable) {
+  if (flushable.scheduled_) return;
+  flush_last_.push_back(&flushable);
+  flushable.scheduled_ = true;
+}
+
 void Loop::unschedule(Flushable& flushable) {
   if (!flushable.scheduled_) return;
   flushable.scheduled_ = false;
-  std::replace(flush_next_.begin(), flush_next_.end(), &flushable, static_cast<Flushable*>(nullptr));
-  std::replace(flushing_.begin(), flushing_.end(), &flushable, static_cast<Flushable*>(nullptr));
+  for (auto* const list : {&flush_next_, &flush_last_, &flushing_})
+    std::replace(list->begin(), list->end(), &flushable, static_cast<Flushable*>(nullptr));
 }
 
-/// True if something was flushed. What a flush schedules waits for the next turn.
+/// True if something was flushed. What a flush schedules waits for the next turn, except that the first ones may
+/// schedule the last ones of this turn.
 bool Loop::end_turn() {
   ++turn_;
-  if (flush_next_.empty()) return false;
-  flushing_.swap(flush_next_);
+  if (!has_flushes()) return false;
+  flush_all(flush_next_);
+  flush_all(flush_last_);
+  return true;
+}
+
+void Loop::flush_all(std::vector<Flushable*>& scheduled) {
+  flushing_.swap(scheduled);
   for (std::size_t i = 0; i < flushing_.size(); ++i) {
     auto* const flushable = flushing_[i];
     if (flushable == nullptr) continue;
@@ -53,7 +66,6 @@ bool Loop::end_turn() {
     contain("flush", [&] { flushable->flush(); }, [] {});
   }
   flushing_.clear();
-  return true;
 }
 
 void Loop::deadline_set(Time at) {

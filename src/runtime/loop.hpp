@@ -55,7 +55,10 @@ class Loop final : public Schedule {
 
   /// Requests a call of flush() at the end of this turn.
   void schedule(Flushable& flushable);
-  /// Withdraws schedule(). A Flushable must call this before it is destroyed while scheduled.
+  /// Like schedule(), but flush() comes after that of each object for which schedule() was called: for work that the
+  /// output of this turn must not wait for.
+  void schedule_last(Flushable& flushable);
+  /// Withdraws schedule() and schedule_last(). A Flushable must call this before it is destroyed while scheduled.
   void unschedule(Flushable& flushable);
 
   /// Cancels the timer, so that run() returns once no service has an operation pending. Called when no deadline is
@@ -66,12 +69,14 @@ class Loop final : public Schedule {
   void deadline_set(Time at) override;
   bool run_handlers();
   bool end_turn();
+  [[nodiscard]] bool has_flushes() const { return !flush_next_.empty() || !flush_last_.empty(); }
+  void flush_all(std::vector<Flushable*>& scheduled);
   void arm();
   void on_timer();
 
   TurnContext io_{[this] {
     end_turn();
-    return !flush_next_.empty();
+    return has_flushes();
   }};
   Log& log_;
   InternalErrors errors_{log_};
@@ -82,6 +87,7 @@ class Loop final : public Schedule {
   std::uint64_t turn_ = 0;
   std::vector<Flushable*> flushing_;
   std::vector<Flushable*> flush_next_;
+  std::vector<Flushable*> flush_last_;
 };
 
 }  // namespace pillion::runtime

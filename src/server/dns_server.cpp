@@ -28,7 +28,8 @@ DnsServer::DnsServer(runtime::Loop& loop, const config::Config& settings, Shared
       admission_(loop, loop.log(), limits_of(settings, memory), loop.random().u64(), metrics,
                  limits.shards > 1 ? &limits : nullptr),
       handler_(loop, settings.dns, limits, resolver, admission_, memory, metrics),
-      memory_(loop, memory) {
+      memory_(loop, memory),
+      turns_(loop) {
   const auto own = limits_of(settings, memory);
   metrics.connections_limit.set(static_cast<double>(own.connections));
   metrics.in_flight_limit.set(static_cast<double>(own.in_flight));
@@ -67,7 +68,7 @@ void DnsServer::configure(const config::Config& settings) {
 void DnsServer::listen(ListenAddress address) {
   auto udp = std::make_unique<UdpListener>(loop_, address.bound, handler_);
   auto tcp = std::make_unique<TcpListener>(
-      loop_, address.bound, SessionTools{.handler = handler_, .memory = memory_, .work = work_, .limits = limits_});
+      loop_, address.bound, SessionTools{.handler = handler_, .memory = memory_, .turns = turns_, .limits = limits_});
   listeners_.push_back({.endpoint = std::move(address.endpoint), .udp = std::move(udp), .tcp = std::move(tcp)});
   if (is_started_) start(listeners_.back());
 }

@@ -93,7 +93,7 @@ class DnsServer final : runtime::Deadline, BanListener {
   ClientAdmission admission_;
   QueryHandler handler_;
   ClientMemory memory_;
-  TurnWork work_;
+  TurnQueue turns_;
   bool is_started_ = false;
   std::vector<Listeners> listeners_;
   std::vector<Listeners> released_;  // until nothing on them is in progress

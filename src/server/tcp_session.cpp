@@ -21,7 +21,7 @@ TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddres
       loop_(loop),
       socket_(std::move(socket)),
       handler_(tools.handler),
-      work_(tools.work),
+      turns_(tools.turns),
       limits_(tools.limits),
       owner_(owner),
       address_(address),
@@ -137,7 +137,7 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
   for (unsigned handled = 0; may_handle_more(); ++handled) {
     const bool is_modest = handled < TurnWork::modest_queries && in_flight_ < TurnWork::modest_queries &&
                            bytes.size() <= TurnWork::modest_input;
-    is_turn_over = !is_modest && !work_.may_handle(loop_.turn());
+    is_turn_over = !is_modest && !turns_.work().may_handle(loop_.turn());
     is_held_up = !is_turn_over && !can_take();
     if (is_turn_over || is_held_up) break;
     const auto message = frames.next();
@@ -159,9 +159,9 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
     }
     if (closed_) break;
     if (in_flight_ > in_flight_before) {
-      work_.note_upstream_query(loop_.turn());
+      turns_.work().note_upstream_query(loop_.turn(), loop_.clock().refresh());
     } else {
-      work_.note_answered_query(loop_.turn());
+      turns_.work().note_answered_query(loop_.turn());
     }
   }
   handling_ = false;
@@ -170,7 +170,7 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
   if (partial_.empty()) return true;
   watch(partial_since_ + limits_.message_timeout);
   // If other clients' answers take the room, they leave at the end of the turn.
-  if (is_turn_over || (is_held_up && !waiting_to_write_)) loop_.schedule(*this);
+  if (is_turn_over || (is_held_up && !waiting_to_write_)) turns_.wait(*this);
   return true;
 }
 
@@ -205,12 +205,12 @@ void TcpSession::resume() {
   const bool is_waiting = reading_ && !finishing_;
   const bool has_messages = !is_waiting && !partial_.empty() && may_handle_more();
   if (!to_take_.empty() || (has_messages && !can_take())) {
-    if (!waiting_to_write_) loop_.schedule(*this);
+    if (!waiting_to_write_) turns_.wait(*this);
     return;
   }
   if (is_waiting || closed_) return;
   if (has_messages) {
-    if (!work_.may_handle(loop_.turn())) return loop_.schedule(*this);
+    if (!turns_.work().may_handle(loop_.turn())) return turns_.wait(*this);
     const auto waiting = std::exchange(partial_, {});
     if (!handle_messages(waiting)) return;
   }
@@ -273,6 +273,7 @@ void TcpSession::close() {
   place_.reset();
   loop_.clear_deadline(*this);
   loop_.unschedule(*this);
+  stop_waiting_for_turn();
   error_code ignored;
   // Otherwise the kernel would hold the answers for minutes, and nobody would count them.
   if (waiting_to_write_ && !finishing_) socket_.set_option(asio::socket_base::linger(true, 0), ignored);

@@ -13,7 +13,7 @@
 #include "server/client_memory.hpp"
 #include "server/query_handler.hpp"
 #include "server/tcp_output.hpp"
-#include "server/turn_work.hpp"
+#include "server/turn_queue.hpp"
 
 namespace pillion::server {
 
@@ -33,7 +33,7 @@ struct SessionLimits {
 struct SessionTools {
   QueryHandler& handler;
   ClientMemory& memory;
-  TurnWork& work;
+  TurnQueue& turns;
   const SessionLimits& limits;
 };
 
@@ -57,6 +57,7 @@ class SessionOwner {
 class TcpSession final : public Responder,
                          public ClientConnection,
                          runtime::Flushable,
+                         TurnWaiter,
                          runtime::Deadline,
                          MemoryHolder {
  public:
@@ -125,6 +126,9 @@ class TcpSession final : public Responder,
     return size > small_buffer ? size - small_buffer : 0;
   }
 
+  // TurnWaiter
+  void go_on() override;
+
   // Reading and handling
   void wait_readable();
   void readable(const boost::system::error_code& error);
@@ -168,7 +172,7 @@ class TcpSession final : public Responder,
   runtime::Loop& loop_;
   TcpSocket socket_;
   QueryHandler& handler_;
-  TurnWork& work_;
+  TurnQueue& turns_;
   const SessionLimits& limits_;
   SessionOwner& owner_;
   ClientAddress address_;

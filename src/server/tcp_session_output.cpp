@@ -8,7 +8,7 @@ using boost::system::error_code;
 bool TcpSession::is_its_turn() const {
   // A client with small answers does not wait for clients with large ones.
   const bool is_modest = out_.size() + out_.last_size() < TurnWork::modest_output;
-  return out_.size() < limits_.pause_at && (is_modest || work_.may_compose(loop_.turn()));
+  return out_.size() < limits_.pause_at && (is_modest || turns_.work().may_compose(loop_.turn()));
 }
 
 bool TcpSession::can_take() {
@@ -50,7 +50,7 @@ dns::Buffer* TcpSession::begin_answer(ClientQuery& /*query*/) {
 
 void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
   out_.end_answer(message_start);
-  work_.note_output(loop_.turn(), out_.size() - message_start);
+  turns_.work().note_output(loop_.turn(), out_.size() - message_start);
   account_for_output();
   loop_.schedule(*this);
 }
@@ -92,8 +92,23 @@ void TcpSession::end_turn() {
   if (!waiting_to_write_) write();
   if (closed_) return;
   if (out_.size() + kept_ > limits_.max_queued_output) return drop(Refusal::output_limit);
-  resume();
+  if (!to_take_.empty() || has_message()) {
+    // Other answers of this turn leave before this session goes on.
+    turns_.wait(*this);
+  } else {
+    resume();
+  }
   close_if_done();
+}
+
+void TcpSession::go_on() {
+  loop_.contain(
+      "TCP client",
+      [this] {
+        resume();
+        close_if_done();
+      },
+      [this] { close(); });
 }
 
 /// Writes what the kernel takes. If the client does not take it, the rest waits until it does.

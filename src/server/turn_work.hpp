@@ -1,9 +1,12 @@
 #pragma once
 // How much is done for TCP clients in one turn of the loop. Pure.
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
+
+#include "runtime/clock.hpp"
 
 namespace pillion::server {
 
@@ -17,6 +20,9 @@ class TurnWork {
   static constexpr std::size_t max_queries = 256;
   /// Queries that are handled in one turn, if all are passed to an upstream. With more, a query waits longer there.
   static constexpr std::size_t max_upstream_queries = 32;
+  /// Time in which further queries for an upstream are handled in one turn. A search walk over UDP takes ten times as
+  /// long as a query of a TLS connection.
+  static constexpr std::chrono::microseconds max_upstream_time{100};
   /// Bytes of answers that are composed in one turn.
   static constexpr std::size_t max_output = std::size_t{64} << 10U;
   /// A session with fewer queries in flight may always handle this many each time that it has read, if these are no
@@ -32,9 +38,12 @@ class TurnWork {
     begin(turn);
     ++queries_;
   }
-  void note_upstream_query(std::uint64_t turn) {
+  /// `now` is when the query had been handled.
+  void note_upstream_query(std::uint64_t turn, runtime::Time now) {
     begin(turn);
-    queries_ += max_queries / max_upstream_queries;
+    if (!has_upstream_query_) first_upstream_query_ = now;
+    has_upstream_query_ = true;
+    queries_ += now - first_upstream_query_ < max_upstream_time ? max_queries / max_upstream_queries : max_queries;
   }
   void note_output(std::uint64_t turn, std::size_t bytes) {
     begin(turn);
@@ -50,11 +59,14 @@ class TurnWork {
     if (std::exchange(turn_, turn) == turn) return;
     queries_ = 0;
     output_ = 0;
+    has_upstream_query_ = false;
   }
 
   std::uint64_t turn_ = 0;
   std::size_t queries_ = 0;  // one to an upstream counts as several
   std::size_t output_ = 0;
+  bool has_upstream_query_ = false;
+  runtime::Time first_upstream_query_;  // when it had been handled
 };
 
 }  // namespace pillion::server

@@ -128,6 +128,49 @@ TEST_F(LoopTest, FlushesInTheOrderOfScheduling) {
   EXPECT_EQ(order, (std::vector{2, 1}));
 }
 
+TEST_F(LoopTest, FlushesTheLastOnesAfterTheOthers) {
+  std::vector<int> order;
+  Sink last;
+  Sink first;
+  Sink second;
+  last.on_flush = [&] { order.push_back(3); };
+  first.on_flush = [&] { order.push_back(1); };
+  second.on_flush = [&] { order.push_back(2); };
+  loop.schedule_last(last);
+  loop.schedule(first);
+  loop.schedule(second);
+  loop.run();
+  EXPECT_EQ(order, (std::vector{1, 2, 3}));
+}
+
+TEST_F(LoopTest, AFlushMayScheduleALastOneOfTheSameTurn) {
+  Sink first;
+  Sink last;
+  std::uint64_t turn = 0;
+  first.on_flush = [&] {
+    turn = loop.turn();
+    loop.schedule_last(last);
+  };
+  last.on_flush = [&] {
+    EXPECT_EQ(loop.turn(), turn);
+    if (last.flushes == 1) loop.schedule_last(last);
+    ++turn;
+  };
+  loop.schedule(first);
+  loop.run();
+  EXPECT_EQ(last.flushes, 2);
+}
+
+TEST_F(LoopTest, ALastOneMayBeWithdrawn) {
+  Sink first;
+  Sink last;
+  first.on_flush = [&] { loop.unschedule(last); };
+  loop.schedule_last(last);
+  loop.schedule(first);
+  loop.run();
+  EXPECT_EQ(last.flushes, 0);
+}
+
 TEST_F(LoopTest, WhatIsScheduledByAFlushComesInTheNextTurn) {
   Sink first;
   Sink second;

@@ -20,9 +20,22 @@ TEST(TurnWork, EndsATurnSoonerIfQueriesGoToAnUpstream) {
   TurnWork work;
   for (std::size_t i = 0; i < TurnWork::max_upstream_queries; ++i) {
     EXPECT_TRUE(work.may_handle(7));
-    work.note_upstream_query(7);
+    work.note_upstream_query(7, {});
   }
   EXPECT_FALSE(work.may_handle(7));
+  EXPECT_TRUE(work.may_handle(8));
+}
+
+TEST(TurnWork, EndsATurnSoonerIfQueriesForAnUpstreamTakeLong) {
+  TurnWork work;
+  constexpr runtime::Time begin{std::chrono::hours(1)};
+  work.note_upstream_query(7, begin);
+  work.note_upstream_query(7, begin + TurnWork::max_upstream_time - std::chrono::nanoseconds(1));
+  EXPECT_TRUE(work.may_handle(7));
+  work.note_upstream_query(7, begin + TurnWork::max_upstream_time);
+  EXPECT_FALSE(work.may_handle(7));
+  // The time of a turn begins with its first query.
+  work.note_upstream_query(8, begin + std::chrono::hours(1));
   EXPECT_TRUE(work.may_handle(8));
 }
 
