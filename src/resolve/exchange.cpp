@@ -15,10 +15,6 @@ using upstream::Error;
 
 namespace {
 
-/// The longest reply in bytes that is kept of a server that could or would not answer. Most such replies have no
-/// record but the OPT.
-constexpr std::size_t max_kept_message = 1232;
-
 /// The header and question of a query as an upstream gets it: all flags except RD and CD cleared, no other records. AD
 /// is set, so that the answer says whether it was validated (RFC 6840 5.7), also for clients that ask later.
 void take_question(const dns::QueryView& query, dns::Buffer& out) {
@@ -55,9 +51,6 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   endings_ = 0;
   has_second_round_ = false;
   is_ending_ = has_ended_ = false;
-  last_error_ = Error::timeout;
-  last_server_ = 0;
-  kept_rcode_.reset();
   auto& first = attempts_.front();
   first.opaque = query.message.is_signed();
   first.dnssec_ok = query.edns.dnssec_ok;
@@ -68,7 +61,7 @@ void Exchange::start(const ExchangeTerms& terms, const dns::QueryView& query, Re
   }
   const auto started = now();
   give_up_ = started + terms.budget;
-  if (!ask_another(started, false, Cause::first)) answer_kept_or_fail();
+  if (!ask_another(started, false, Cause::first)) answer_failure();
 }
 
 bool Exchange::is_waiting() const {
@@ -139,18 +132,13 @@ bool Exchange::submit(Attempt& attempt, runtime::Time now) {
   const auto error = terms_->servers.submit(attempt, now);
   if (!error) return true;
   attempt.is_live_ = false;
-  note_error(attempt, *error);
+  failure_.note_error(attempt.server_, *error);
   return false;
 }
 
 void Exchange::note_end(Attempt& attempt) {
   attempt.is_live_ = false;
   endings_ = std::max(endings_, attempt.suspicion.endings);
-}
-
-void Exchange::note_error(const Attempt& attempt, Error error) {
-  last_error_ = error;
-  last_server_ = attempt.server_;
 }
 
 void Exchange::abandon(Attempt& attempt) {
@@ -164,21 +152,21 @@ void Exchange::replied(Attempt& attempt, const upstream::Reply& reply) {
   trace::note(trace(), [&] { return trace::replied(server_of(attempt), reply); });
   if (upstream::is_usable(reply.rcode) || upstream::is_bogus(reply)) return answer(attempt, reply);
   refused_ |= upstream::ServerSet{1} << attempt.server_;
-  keep(attempt, reply);
+  failure_.note_refusal(attempt.server_, reply);
   if (ask_another(now(), true, Cause::refusal) || is_waiting()) return;
-  answer_kept_or_fail();
+  answer_failure();
 }
 
 void Exchange::failed(Attempt& attempt, Error error) {
   note_end(attempt);
   if (is_ending_) return;
   trace::note(trace(), [&] { return trace::Failed{.server = server_of(attempt), .error = error}; });
-  note_error(attempt, error);
+  failure_.note_error(attempt.server_, error);
   const auto at = now();
   const bool may_retry = upstream::traits(error).ask_another && at < give_up_;
   if (may_retry && ask_another(at, false, Cause::failure)) return;
   if (is_waiting()) return;
-  if (may_retry && !kept_rcode_) {
+  if (may_retry && !failure_.has_refusal()) {
     // Every server has had the question. The server may only be restarting, so that all are asked once more, unless
     // this query is what ends the connections. A connection that it ended alone may have been the restart's.
     tried_ = 0;
@@ -189,7 +177,7 @@ void Exchange::failed(Attempt& attempt, Error error) {
       if (ask_another(at, false, Cause::new_round)) return;
     }
   }
-  answer_kept_or_fail();
+  answer_failure();
 }
 
 /// A connection with this query has fallen silent. Asks another server, but only one that is up and not silent.
@@ -252,27 +240,15 @@ void Exchange::give_up() {
     if (!attempt.is_live_) continue;
     abandon(attempt);
     // A query that could not be sent already has the reason.
-    const bool is_explained = last_error_ != Error::timeout && last_server_ == attempt.server_;
-    if (is_explained) continue;
+    if (failure_.explains(attempt.server_)) continue;
     // A server that is backed off from has already been counted.
     const auto trouble = terms_->servers.trouble_of(attempt.server_);
     if (!trouble) terms_->servers.timed_out(attempt.server_);
     const auto error = trouble.value_or(Error::timeout);
     trace::note(trace(), [&] { return trace::Failed{.server = server_of(attempt), .error = error}; });
-    note_error(attempt, error);
+    failure_.note_error(attempt.server_, error);
   }
-  answer_kept_or_fail();
-}
-
-/// Keeps the first such reply. A second server is asked because it might know better, not worse.
-void Exchange::keep(const Attempt& attempt, const upstream::Reply& reply) {
-  if (kept_rcode_) return;
-  kept_rcode_ = reply.rcode;
-  kept_server_ = attempt.server_;
-  kept_message_.clear();
-  // For a long reply, the code is enough.
-  if (reply.message && reply.message->bytes().size() <= max_kept_message)
-    dns::append(kept_message_, reply.message->bytes());
+  answer_failure();
 }
 
 /// Ends the exchange before the request is answered, since the request may ask again. `answered` is the attempt whose
@@ -285,7 +261,7 @@ void Exchange::end(const Attempt* answered) {
   }
   terms_->schedule.clear_deadline(*this);
   for (auto& attempt : attempts_) dns::recycle(attempt.message);
-  dns::recycle(kept_message_);
+  failure_.recycle();
   terms_->servers.ended(*this);
 }
 
@@ -297,28 +273,16 @@ void Exchange::answer(const Attempt& attempt, const upstream::Reply& reply) {
   request.answered(answer);
 }
 
-void Exchange::answer_kept_or_fail() {
+void Exchange::answer_failure() {
   auto& request = *request_;
-  const auto source = terms_->source;
-  if (kept_rcode_) {
-    const auto rcode = *kept_rcode_;
-    const auto* const server = named(kept_server_);
-    const auto message = std::exchange(kept_message_, {});
-    end(nullptr);
-    std::optional<dns::MessageView> view;
-    if (const auto parsed = dns::MessageView::parse(message)) view = *parsed;
-    return request.answered({.source = source, .message = view, .rcode = rcode, .server = server});
-  }
-  const auto& traits = upstream::traits(last_error_);
-  const auto text = std::string(traits.text) + " at " + std::string(terms_->servers.name_of(last_server_));
-  const auto* const server = named(last_server_);
+  const auto failure = std::exchange(failure_, {});
+  const auto server = failure.server();
+  std::string text;
+  auto answer = failure.answer(terms_->servers.name_of(server), text);
+  answer.source = terms_->source;
+  answer.server = named(server);
   end(nullptr);
-  request.answered({.source = source,
-                    .rcode = traits.rcode,
-                    .info_code = traits.info_code,
-                    .text = text,
-                    .may_be_cached = traits.may_be_cached,
-                    .server = server});
+  request.answered(answer);
 }
 
 }  // namespace pillion::resolve

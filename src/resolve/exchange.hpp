@@ -11,6 +11,7 @@
 
 #include "dns/query.hpp"
 #include "resolve/request.hpp"
+#include "resolve/resolution_failure.hpp"
 #include "runtime/schedule.hpp"
 #include "upstream/policy.hpp"
 #include "upstream/query.hpp"
@@ -133,13 +134,11 @@ class Exchange final : public runtime::Deadline {
     return std::string(terms_->servers.name_of(attempt.server_));
   }
   void note_end(Attempt& attempt);
-  void note_error(const Attempt& attempt, upstream::Error error);
   void abandon(Attempt& attempt);
-  void keep(const Attempt& attempt, const upstream::Reply& reply);
   void give_up();
   void end(const Attempt* answered);
   void answer(const Attempt& attempt, const upstream::Reply& reply);
-  void answer_kept_or_fail();
+  void answer_failure();
   [[nodiscard]] const AnsweringServer* named(std::size_t server) const {
     return server < terms_->names.size() ? &terms_->names[server] : nullptr;
   }
@@ -156,13 +155,7 @@ class Exchange final : public runtime::Deadline {
   bool is_ending_ = false;    // what the attempts still report is ignored
   bool has_ended_ = false;
   bool has_second_round_ = false;  // every server has had the question once and is asked again
-  upstream::Error last_error_ = upstream::Error::timeout;
-  std::size_t last_server_ = 0;  // the server that last_error_ is about
-  /// The reply of a server that could or would not answer. `kept_message_` is empty if the reply has no question or is
-  /// long.
-  std::optional<std::uint16_t> kept_rcode_;
-  std::size_t kept_server_ = 0;
-  dns::Buffer kept_message_;
+  ResolutionFailure failure_;      // the answer if no server answers
 };
 
 }  // namespace pillion::resolve

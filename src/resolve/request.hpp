@@ -12,7 +12,7 @@
 #include "dns/message.hpp"
 #include "resolve/answer_source.hpp"
 #include "runtime/clock.hpp"
-#include "upstream/trace.hpp"
+#include "upstream/tracer.hpp"
 
 namespace pillion::resolve {
 

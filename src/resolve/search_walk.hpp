@@ -99,6 +99,7 @@ class SearchWalk final : runtime::Deadline {
   }
   void note_begin(dns::Bytes base) const;
   void note_end(const Step& step) const;
+  void note_passed();
   void note_answer(const Step& from, bool has_found) const;
   void prepare(dns::Bytes base);
   void prepare_step(Step& step, bool fits, std::uint16_t flags, std::uint16_t type);
@@ -111,6 +112,9 @@ class SearchWalk final : runtime::Deadline {
   void take(Step& step, const Answer& answer);
   template <typename Work, typename GiveUp>
   bool contain(Work work, GiveUp give_up);
+  void expired(runtime::Time now) override;
+
+  // The decision (search_walk_decision.cpp)
   [[nodiscard]] Decision decide() const;
   [[nodiscard]] std::optional<std::size_t> unasked_inner_step() const;
   [[nodiscard]] Decision follow() const;
@@ -118,7 +122,7 @@ class SearchWalk final : runtime::Deadline {
   [[nodiscard]] std::optional<Decision> look_at_inner(std::size_t candidate) const;
   [[nodiscard]] std::optional<Decision> look_at_guard(std::size_t index) const;
   [[nodiscard]] bool passes_unanswered() const;
-  void expired(runtime::Time now) override;
+  [[nodiscard]] bool has_passed_unanswered() const;
 
   // The answer (search_walk_answer.cpp)
   void answer_first();
@@ -143,6 +147,7 @@ class SearchWalk final : runtime::Deadline {
   std::size_t guards_ = 0;
   std::size_t pending_ = 0;
   bool is_late_ = false;          // whether the candidate in the guarded namespace is late
+  bool is_pass_noted_ = false;    // whether the trace has been told that the walk goes on without that candidate
   std::size_t answer_bytes_ = 0;  // bytes taken from the memory for walks
   std::deque<Step> steps_;        // candidates, then guards; their addresses do not change, since others refer to them
   dns::Buffer composed_;

@@ -47,6 +47,15 @@ void SearchWalk::note_end(const Step& step) const {
   });
 }
 
+void SearchWalk::note_passed() {
+  if (request_->trace().tracer == nullptr || is_pass_noted_ || !has_passed_unanswered()) return;
+  is_pass_noted_ = true;
+  trace::note(request_->trace(), [&] {
+    return trace::StepPassed{.name = name_of(steps_[*plan_.in_guarded_namespace].query),
+                             .denied = name_of(steps_[candidates_ + 1].query)};
+  });
+}
+
 void SearchWalk::note_answer(const Step& from, bool has_found) const {
   trace::note(request_->trace(), [&] { return trace::WalkEnded{.name = name_of(from.query), .has_found = has_found}; });
 }

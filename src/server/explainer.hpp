@@ -11,6 +11,7 @@
 #include "resolve/resolver.hpp"
 #include "runtime/schedule.hpp"
 #include "upstream/trace.hpp"
+#include "upstream/tracer.hpp"
 
 namespace pillion::server {
 

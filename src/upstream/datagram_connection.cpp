@@ -46,7 +46,7 @@ void DatagramConnection::too_large(std::uint16_t id) {
 }
 
 void DatagramConnection::submit(Query& query, runtime::Time now) {
-  add(query, now);
+  PipelinedConnection::submit(query, now);
   if (++sent_ >= limits_.queries_per_port || now - opened_at_ >= limits_.port_lifetime) begin_retiring();
 }
 

@@ -7,7 +7,7 @@
 
 namespace pillion::upstream {
 
-void PipelinedConnection::add(Query& query, runtime::Time now) {
+void PipelinedConnection::submit(Query& query, runtime::Time now) {
   query.holder = this;
   pipeline_.add(query, now);
   send(query);

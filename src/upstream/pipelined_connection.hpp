@@ -14,6 +14,8 @@ namespace pillion::upstream {
 
 class PipelinedConnection : public Connection, protected runtime::Deadline {
  public:
+  /// Takes an id for the query, sends it, and watches for silence.
+  void submit(Query& query, runtime::Time now) override;
   [[nodiscard]] ConnectionState state() const override { return state_; }
   [[nodiscard]] std::size_t in_flight() const override { return pipeline_.in_flight(); }
   [[nodiscard]] std::size_t waited_for() const override { return pipeline_.waited_for(); }
@@ -45,8 +47,6 @@ class PipelinedConnection : public Connection, protected runtime::Deadline {
   virtual void finish(std::optional<Error> error, std::string detail) = 0;
 
   [[nodiscard]] runtime::Time now() { return schedule_.clock().now(); }
-  /// Takes an id for the query, sends it, and watches for silence.
-  void add(Query& query, runtime::Time now);
   /// Appends the query as it goes out to `out`, which is what its observer sees.
   void encode(const Query& query, dns::Buffer& out);
   /// A reply, as it came, of which this has been made.

@@ -7,7 +7,7 @@
 #include "dns/message.hpp"
 #include "runtime/clock.hpp"
 #include "upstream/error.hpp"
-#include "upstream/trace.hpp"
+#include "upstream/tracer.hpp"
 
 namespace pillion::upstream {
 

@@ -76,10 +76,6 @@ bool StreamConnection::asks_to_close(const Reply& reply) {
   return false;
 }
 
-void StreamConnection::submit(Query& query, runtime::Time now) {
-  add(query, now);
-}
-
 void StreamConnection::send(const Query& query) {
   if (stream_->out().empty()) {
     last_record_at_ = now();

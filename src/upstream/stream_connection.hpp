@@ -23,7 +23,6 @@ class StreamConnection final : public PipelinedConnection, StreamEvents {
 
   void start() override;
   void write_singly() override { stream_->write_singly(); }
-  void submit(Query& query, runtime::Time now) override;
   void prove(runtime::Time now) override;
   void abandon(Query& query) override;
   void retire() override;

@@ -1,16 +1,12 @@
 #pragma once
 // The decisions about one question and their times, to explain why its answer is what it is. Pure.
-//
-// A question that is not traced costs one test of a pointer for each decision, and none if the cache answers it.
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <exception>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -224,6 +220,11 @@ struct StepEnded {
   bool is_guard = false;  ///< True if the name must be missing for the walk to go on
   NameState finding = NameState::missing;
 };
+/// The walk goes on without a candidate that the cluster's DNS has not answered, since its namespace does not exist.
+struct StepPassed {
+  std::string name;    ///< the candidate
+  std::string denied;  ///< the namespace
+};
 /// The result of the walk.
 struct WalkEnded {
   std::string name;        ///< the candidate; the client's own question if nothing was found, or a step failed
@@ -239,47 +240,16 @@ struct Answered {
   std::vector<SaidError> errors = {};
 };
 
-using What =
-    std::variant<Routed, AnsweredLocally, LoopFound, Withheld, CacheLooked, Joined, Asked, StaleGiven, Kept, NotKept,
-                 ServerChosen, HedgeWithheld, NotAsked, Waits, Sent, ConnectionEnded, GoesOverTcp, SentAgain,
-                 SentWithoutEdns, Replied, Failed, FellSilent, GaveUp, WalkBegan, StepEnded, WalkEnded, Answered>;
+using What = std::variant<Routed, AnsweredLocally, LoopFound, Withheld, CacheLooked, Joined, Asked, StaleGiven, Kept,
+                          NotKept, ServerChosen, HedgeWithheld, NotAsked, Waits, Sent, ConnectionEnded, GoesOverTcp,
+                          SentAgain, SentWithoutEdns, Replied, Failed, FellSilent, GaveUp, WalkBegan, StepEnded,
+                          StepPassed, WalkEnded, Answered>;
 
 struct Event {
   runtime::Duration at{};  ///< since the trace began
   std::string step = {};   ///< the name of the search walk's step; empty outside of a walk
   What what;
 };
-
-/// Receives the events of a question.
-class Tracer {
- public:
-  /// `step` is as in Event.
-  virtual void note(const What& what, std::string_view step) = 0;
-  /// There was no memory for an event.
-  virtual void lost() noexcept = 0;
-
- protected:
-  ~Tracer() = default;
-};
-
-/// The tracer of a question, nullptr for most. It is read anew for each event, since a traced question may join one in
-/// flight.
-struct Link {
-  Tracer* tracer = nullptr;
-};
-inline constexpr Link untraced;
-
-/// Notes the event that `make` makes, if there is a tracer.
-template <typename Make>
-void note(const Link& link, Make make) noexcept {
-  if (link.tracer == nullptr) [[likely]]
-    return;
-  try {
-    link.tracer->note(What(make()), {});
-  } catch (const std::exception&) {
-    link.tracer->lost();
-  }
-}
 
 /// The events of one question, in order.
 class Trace {

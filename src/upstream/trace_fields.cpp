@@ -120,6 +120,7 @@ struct FieldWriter {
   Fields operator()(const StepEnded& event) const {
     return {{"name", event.name}, {"guard", event.is_guard}, {"finding", word(event.finding)}};
   }
+  Fields operator()(const StepPassed& event) const { return {{"name", event.name}, {"denied", event.denied}}; }
   Fields operator()(const WalkEnded& event) const { return {{"name", event.name}, {"found", event.has_found}}; }
   Fields operator()(const Answered& event) const {
     Fields fields{{"source", std::string(event.source)},
@@ -157,6 +158,7 @@ struct EventName {
   std::string_view operator()(const GaveUp&) const { return "gave_up"; }
   std::string_view operator()(const WalkBegan&) const { return "walk_began"; }
   std::string_view operator()(const StepEnded&) const { return "step_ended"; }
+  std::string_view operator()(const StepPassed&) const { return "step_passed"; }
   std::string_view operator()(const WalkEnded&) const { return "walk_ended"; }
   std::string_view operator()(const Answered&) const { return "answered"; }
 };

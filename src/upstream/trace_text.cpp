@@ -228,6 +228,10 @@ struct Speaker {
     constexpr runtime::EnumArray<NameState, std::string_view, 3> findings = {" exists", " does not exist", " failed"};
     return (event.is_guard ? "guard " : "candidate ") + event.name + std::string(findings[event.finding]);
   }
+  std::string operator()(const StepPassed& event) const {
+    return "goes on without candidate " + event.name + ", which has no answer: namespace " + event.denied +
+           " does not exist";
+  }
   std::string operator()(const WalkEnded& event) const {
     return event.has_found ? "the search walk has found " + event.name
                            : "the search walk has found no name: answers as for " + event.name;

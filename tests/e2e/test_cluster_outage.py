@@ -6,9 +6,11 @@ import time
 import pytest
 
 from harness import pillion, servers
+from harness.admin import Admin
 from harness.cluster import NDOTS, SEARCH
 from harness.dot_server import DotServer, answer_to
 from harness.plain_server import PlainServer
+from harness.process import free_port
 from harness.steady import Steady, failures
 
 BUDGET = 4  # seconds: what a query may take at one upstream
@@ -30,12 +32,15 @@ def test_new_public_names_do_not_wait_for_a_dead_cluster(tmp_path, authority, ce
             "cluster": pillion.upstream({"address": cluster.address}, protocol="udp", timeout=f"{BUDGET}s"),
         }
         routes = [{"zone": "cluster.local", "upstream": "cluster"}, {"zone": ".", "upstream": "public"}]
-        with pillion.running(tmp_path, upstreams, routes=routes, search={"domains": SEARCH, "ndots": NDOTS}, cache={"size": "1MiB"}) as proxy, \
+        admin = Admin(free_port())
+        with pillion.running(tmp_path, upstreams, routes=routes, search={"domains": SEARCH, "ndots": NDOTS}, cache={"size": "1MiB"},
+                             admin={"listen": f"127.0.0.1:{admin.port}"}) as proxy, \
                 Steady(proxy.port, lambda number: f"new{number}.{labels}.{SEARCH[0]}", RATE) as load:
             time.sleep(WARM)
             left = time.monotonic()
             LEAVE[way](cluster)
             time.sleep(OUTAGE)
+            explained = admin.get("/resolve", f"?name=explained.{labels}.{SEARCH[0]}")
             outcomes = load.finish()
     meanwhile = [outcome for outcome in outcomes if outcome.sent > left]
     slow = [outcome for outcome in meanwhile if outcome.seconds is None or outcome.seconds > 1]
@@ -47,3 +52,6 @@ def test_new_public_names_do_not_wait_for_a_dead_cluster(tmp_path, authority, ce
     # The walk has not waited for the cluster's DNS to fail, and only a few queries have waited for it at all.
     assert all(outcome.seconds < BUDGET for outcome in meanwhile)
     assert len(slow) < len(meanwhile) / 2
+    # The trace names the candidate that the walk has passed without an answer. One of four labels cannot exist in the cluster, and is not asked for.
+    passed = [(event["name"], event["denied"]) for event in explained["trace"] if event["event"] == "step_passed"]
+    assert passed == ([(f"explained.{labels}.{SEARCH[1]}", f"example.{SEARCH[1]}")] if labels == "shop.example" else []), explained["trace"]

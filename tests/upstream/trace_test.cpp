@@ -14,6 +14,7 @@
 #include "support/hand_turned.hpp"
 #include "upstream/policy.hpp"
 #include "upstream/trace_text.hpp"
+#include "upstream/tracer.hpp"
 
 namespace pillion::upstream::trace {
 namespace {
