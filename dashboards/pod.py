@@ -164,9 +164,9 @@ POD = [
               Query(f"sum ({rate('pillion_client_connections_accepted_total')})", "accepted"),
               Query(f"sum by (reason) ({rate('pillion_client_idle_closes_total')})", "idle close, {{reason}}"),
               Query(f"sum ({rate('pillion_accept_errors_total')})", "accept error")),
-        Panel("Client addresses",
-              "Addresses of which Pillion keeps a record, those that are banned (`clients.ban_after`), and bans in the last hour. Addresses that "
-              "were only seen over UDP may be forged.", "short",
+        Panel("Clients tracked and banned",
+              "Clients of which Pillion keeps a record, those that are banned (`clients.ban_after`), and bans in the last hour. A client is an "
+              "address, or an IPv6 prefix (`clients.ipv6_prefix`). Addresses that were only seen over UDP may be forged.", "short",
               Query("sum (pillion_clients_tracked{@})", "tracked"), Query("sum (pillion_clients_banned{@})", "banned"),
               Query("sum (increase(pillion_client_bans_total{@}[1h]))", "bans in an hour")),
         Panel("Rejected by reason",

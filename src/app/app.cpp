@@ -197,7 +197,7 @@ void App::log_memory() {
   if (cache < plan_->config.cache.size * plan_->config.threads)
     log_.info("the cache is smaller than cache.size, since the memory limit leaves no room for more",
               {{"bytes", cache}, {"configured", plan_->config.cache.size * plan_->config.threads}});
-  const auto connections = of(runtime::MemoryUse::connections) / server::TcpSession::cost;
+  const auto connections = server::TcpSession::count_in(of(runtime::MemoryUse::connections));
   if (connections < plan_->config.dns.max_connections)
     log_.info("fewer TCP clients are allowed than dns.max_connections, since the memory limit leaves no room for more",
               {{"connections", connections}, {"configured", plan_->config.dns.max_connections}});

@@ -10,13 +10,13 @@ namespace {
 
 /// The limits of one shard, whose memory may hold fewer connections and queries than the configuration allows.
 ClientTable::Limits limits_of(const config::Config& settings, const runtime::MemoryShares& memory) {
-  return {
-      .connections = std::min<std::size_t>(settings.dns.max_connections, memory.connections.limit() / TcpSession::cost),
-      .connections_per_client = settings.dns.max_connections_per_client,
-      .in_flight = std::min(SharedLimits::max_in_flight, memory.queries.limit() / WaitingQueries::usual_cost),
-      .ban_after = settings.clients.ban_after,
-      .ban_for = settings.clients.ban_for,
-      .ipv6_prefix = settings.clients.ipv6_prefix};
+  const auto sessions = TcpSession::count_in(memory.connections.limit());
+  return {.connections = std::min<std::size_t>(settings.dns.max_connections, sessions),
+          .connections_per_client = settings.dns.max_connections_per_client,
+          .in_flight = std::min(SharedLimits::max_in_flight, memory.queries.limit() / WaitingQueries::usual_cost),
+          .ban_after = settings.clients.ban_after,
+          .ban_for = settings.clients.ban_for,
+          .ipv6_prefix = settings.clients.ipv6_prefix};
 }
 
 }  // namespace

@@ -152,11 +152,11 @@ inline constexpr auto metric_table = [] {
         "Idle client TCP connections closed: after idle_timeout, or at a limit in favour of a new one.",
         {"reason"}},
        write_idle_closes},
-      {{"pillion_clients_tracked", gauge, "Client addresses of which Pillion keeps a record."},
+      {{"pillion_clients_tracked", gauge, "Clients of which Pillion keeps a record."},
        write_total<&DnsMetrics::clients_tracked>},
-      {{"pillion_clients_banned", gauge, "Banned client addresses; only if clients.ban_after is not 0."},
+      {{"pillion_clients_banned", gauge, "Banned clients; only if clients.ban_after is not 0."},
        write_of_bans<&DnsMetrics::clients_banned>},
-      {{"pillion_client_bans_total", counter, "Bans of client addresses; only if clients.ban_after is not 0."},
+      {{"pillion_client_bans_total", counter, "Bans of clients; only if clients.ban_after is not 0."},
        write_of_bans<&DnsMetrics::bans>},
   });
 }();

@@ -1,7 +1,5 @@
 #include "server/tcp_listener.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <utility>
 

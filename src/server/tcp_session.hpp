@@ -64,6 +64,8 @@ class TcpSession final : public Responder,
   /// The most bytes of user memory of a session beyond its parts of the shares for input and output: its own, the
   /// socket's and the allocator's, and the two small buffers.
   static constexpr std::size_t cost = 2048;
+  /// The number of sessions for which `bytes` of the memory for connections are enough.
+  [[nodiscard]] static constexpr std::size_t count_in(std::size_t bytes) { return bytes / cost; }
   /// Bytes of each buffer that every session may use, so that ordinary queries need no shared memory.
   static constexpr std::size_t small_buffer = 512;
   /// Bytes of a client's queries that the kernel holds until they are read (SO_RCVBUF). The kernel counts twice as

@@ -127,7 +127,7 @@ std::size_t connections_in(std::size_t memory, std::optional<std::size_t> cgroup
   config::Config config;
   config.memory = memory;
   const auto limit = memory_limit(config, {.limit = cgroup}, 12 * mebibyte);
-  return limit.division[runtime::MemoryUse::connections] / server::TcpSession::cost;
+  return server::TcpSession::count_in(limit.division[runtime::MemoryUse::connections]);
 }
 
 TEST(MemoryLimit, LeavesAsManyConnectionsAsTheKernelHasMemoryFor) {

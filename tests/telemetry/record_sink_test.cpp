@@ -22,25 +22,13 @@
 #include <gmock/gmock.h>
 
 #include "support/temporary_directory.hpp"
+#include "telemetry/line_encoder.hpp"
 #include "telemetry/line_outputs.hpp"
 
 namespace pillion::telemetry {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// Each record becomes a line.
-class LineEncoder final : public RecordEncoder {
- public:
-  void set_time(std::chrono::steady_clock::time_point /*steady*/,
-                std::chrono::system_clock::time_point /*system*/) override {}
-  void take(RecordRing& ring, std::size_t limit, RecordBatch& batch) override {
-    take_each(ring, limit, batch, [&](std::span<const std::uint8_t> record) {
-      batch.bytes.append(record.begin(), record.end());
-      batch.bytes += '\n';
-    });
-  }
-};
 
 class KeptLog final : public runtime::Log {
  public:

@@ -45,7 +45,7 @@ function offences(client) {
 
 export function show_clients(place, { clients, total }) {
   if (clients.length === 0) {
-    show(place, quiet(total === 0 ? "None: no client has been seen yet." : `None of ${counted(total, "client address", "client addresses")}.`));
+    show(place, quiet(total === 0 ? "None: no client has been seen yet." : `None of ${counted(total, "client", "clients")}.`));
     return;
   }
   show(place, table("Clients that misbehave", [
