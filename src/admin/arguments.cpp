@@ -82,7 +82,7 @@ Read<CacheQuestion> read_question(const http::RequestTarget& target) {
   auto name = read_name("name", *text);
   if (!name) return wrong(name.error());
   const auto* const type_text = target.find("type");
-  const auto type = type_text == nullptr ? std::optional<std::uint16_t>(1) : presentation::type_from_text(*type_text);
+  const auto type = type_text == nullptr ? std::optional(dns::type::a) : presentation::type_from_text(*type_text);
   if (!type) return wrong("type is not a record type; allowed: a type such as A, AAAA or TYPE65");
   const auto dnssec_ok = read_flag(target, "do");
   if (!dnssec_ok) return wrong(dnssec_ok.error());

@@ -49,10 +49,9 @@ void keep_most_asked(std::vector<CacheName>& names, std::size_t limit) {
 
 CacheAnswer look_up(cache::Store* cache, const CacheQuestion& question, runtime::Time now) {
   if (cache == nullptr) return {};
-  constexpr std::uint16_t internet = 1;  // the class IN
   const auto found = cache->peek({.name = question.name,
                                   .type = question.type,
-                                  .klass = internet,
+                                  .klass = dns::klass::in,
                                   .dnssec_ok = question.dnssec_ok,
                                   .checking_disabled = question.checking_disabled},
                                  now);

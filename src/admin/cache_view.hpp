@@ -20,31 +20,33 @@ namespace pillion::admin {
 struct CacheAnswer {
   cache::Freshness freshness = cache::Freshness::miss;
   cache::Kind kind = cache::Kind::positive;
-  std::uint16_t rcode = 0;
-  std::string name;                   ///< name of the entry, in presentation form
+  std::uint16_t rcode = 0;            ///< 12 bits
+  std::string name;                   ///< of the entry, in presentation form; for a denial it may be an ancestor
   runtime::Duration age = {};         ///< since the entry was stored
   runtime::Duration expires_in = {};  ///< negative if the entry is stale
-  unsigned hits = 0;
-  std::size_t bytes = 0;             ///< bytes of the message
-  std::vector<std::string> records;  ///< in presentation form, with the remaining TTL
+  unsigned hits = 0;                  ///< 0 to cache::Entry::max_hits
+  std::size_t bytes = 0;              ///< of the message
+  std::vector<std::string> records;   ///< in presentation form, with the remaining TTL in seconds
 };
 
-/// The question of cache/lookup.
+/// The question of cache/lookup, of the class IN.
 struct CacheQuestion {
   dns::Buffer name;  ///< wire form
-  std::uint16_t type = 1;
+  std::uint16_t type = dns::type::a;
   bool dnssec_ok = false;
   bool checking_disabled = false;
 };
 
+/// Looks the question up without an effect on the cache. `cache` is nullptr if it is off, and then has a miss.
 [[nodiscard]] CacheAnswer look_up(cache::Store* cache, const CacheQuestion& question, runtime::Time now);
 
+/// An entry of one shard's cache that was asked for.
 struct CacheName {
   std::string name;  ///< in presentation form
   std::uint16_t type = 0;
   cache::Kind kind = cache::Kind::positive;
-  unsigned hits = 0;
-  runtime::Duration expires_in = {};
+  unsigned hits = 0;                  ///< 1 to cache::Entry::max_hits
+  runtime::Duration expires_in = {};  ///< negative if the entry is stale
 };
 
 /// The `limit` names that were asked for most, in descending order. Passed to ShardQuestions: each call reads a part

@@ -14,11 +14,14 @@ enum class Severity : std::uint8_t {
   warning = 2,   ///< some answers are late or missing, or soon will be
   critical = 3,  ///< answers are missing
 };
+/// The word of the OpenAPI document.
 [[nodiscard]] std::string_view to_string(Severity severity);
 /// True if somebody has to act on a finding of this severity.
 [[nodiscard]] bool needs_attention(Severity severity);
 
+/// Who has to act.
 enum class Fault : std::uint8_t { none, upstream, network, clients, pillion, configuration };
+/// The word of the OpenAPI document.
 [[nodiscard]] std::string_view to_string(Fault fault);
 
 /// A fact to report, and whose fault it is.

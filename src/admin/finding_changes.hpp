@@ -21,7 +21,8 @@ class FindingChanges {
     std::vector<Finding> begun;
     std::vector<Finding> over;  ///< in their last form
   };
-  /// `findings` are the verdict's at `now`. Ignores findings that need no attention.
+  /// `findings` are the verdict's at `now`, which must not be earlier than that of the last call. Ignores findings that
+  /// need no attention.
   [[nodiscard]] Changes take(const std::vector<Finding>& findings, runtime::Time now);
 
  private:

@@ -11,6 +11,7 @@
 
 namespace pillion::admin {
 
+/// The response to a request that is not allowed.
 struct Refused {
   boost::beast::http::status status;
   std::string_view detail;  ///< static storage
@@ -19,7 +20,8 @@ struct Refused {
 /// Returns 421 if the Host field is not localhost, a loopback address or the address of this connection: any other
 /// name may be another site's that resolves to this address (DNS rebinding). Returns 403 for a request of another
 /// site's page, according to Sec-Fetch-Site or Origin, and for every change if `read_only`. Returns 415 for a change
-/// whose body is not JSON. Returns nullopt if the request is allowed.
+/// whose Content-Type is not application/json, which a form on another site cannot send. Returns nullopt if the request
+/// is allowed.
 [[nodiscard]] std::optional<Refused> judge_request(const http::RequestContext& request, bool read_only);
 
 }  // namespace pillion::admin

@@ -45,24 +45,29 @@ class Moment {
   WallTime wall_;
 };
 
+/// Seconds with their fraction.
 [[nodiscard]] inline double seconds(runtime::Duration duration) {
   return std::chrono::duration<double>(duration).count();
 }
 
+/// The number, or null if there is none.
 template <typename Number>
 [[nodiscard]] boost::json::value or_null(const std::optional<Number>& number) {
   return number ? boost::json::value(*number) : boost::json::value(nullptr);
 }
+/// The duration in seconds, or null if there is none.
 [[nodiscard]] inline boost::json::value or_null(const std::optional<runtime::Duration>& duration) {
   return duration ? boost::json::value(seconds(*duration)) : boost::json::value(nullptr);
 }
-[[nodiscard]] boost::json::value or_null(std::string_view text);  ///< null if `text` is empty
+/// The text, or null if it is empty.
+[[nodiscard]] boost::json::value or_null(std::string_view text);
 
+/// Valid until `text` changes.
 [[nodiscard]] inline std::string_view view(const boost::json::string& text) {
   return {text.data(), text.size()};
 }
 
-/// The counts that are not 0, under their labels.
+/// The counts that are not 0, under their labels. `labels` has at most as many elements as `counts`.
 [[nodiscard]] boost::json::object nonzero(std::span<const std::string_view> labels,
                                           std::span<const std::uint64_t> counts);
 /// The counts under the labels of the answers' sources.
@@ -71,7 +76,7 @@ template <typename Number>
 /// A response with this value as its body.
 [[nodiscard]] http::HttpResponse json_response(const boost::json::value& value,
                                                boost::beast::http::status status = boost::beast::http::status::ok);
-/// An error response as RFC 9457 defines it.
+/// An error response (RFC 9457 section 3). `detail` says what is wrong, and what would be right.
 [[nodiscard]] http::HttpResponse problem_response(boost::beast::http::status status, std::string_view detail);
 
 }  // namespace pillion::admin

@@ -28,6 +28,7 @@ class LiveFeed {
   static constexpr std::chrono::seconds keep_every{10};
   /// The interval of the events.
   static constexpr std::chrono::seconds tell_every{1};
+  /// The most connections that get events at once, out of those of the HTTP server.
   static constexpr std::size_t max_listeners = 8;
 
   /// What the feed reads from the service.
@@ -35,6 +36,7 @@ class LiveFeed {
     std::function<Figures(runtime::Time now)> figures;
     std::function<Situation()> situation;
   };
+  /// `waits`, by which the feed waits, and `log` must outlive this.
   LiveFeed(ShardQuestions& waits, runtime::Log& log, Reader reader)
       : waits_(waits), log_(log), reader_(std::move(reader)) {}
   LiveFeed(const LiveFeed&) = delete;
@@ -44,10 +46,10 @@ class LiveFeed {
   [[nodiscard]] boost::asio::awaitable<void> remember();
 
   struct Verdict {
-    std::vector<Finding> findings;
-    double window_seconds = 0;
+    std::vector<Finding> findings;  ///< the worst first; never empty
+    double window_seconds = 0;      ///< the time that the verdict is about; 0 before the first reading
   };
-  /// The verdict on `now` compared with the oldest reading of the window.
+  /// The verdict on `now` compared with the oldest reading of the window, or with itself before the first reading.
   [[nodiscard]] Verdict judge(const Figures& now) const;
 
   /// True if fewer than max_listeners listen.

@@ -22,8 +22,8 @@ using ServerViews = std::vector<std::optional<std::vector<ServerView>>>;
 /// The TLS settings of one upstream in the current configuration.
 struct TlsView {
   std::string upstream;
-  std::size_t authorities = 0;
-  std::optional<WallTime> client_not_after;
+  std::size_t authorities = 0;               ///< the number of certificate authorities that are trusted
+  std::optional<WallTime> client_not_after;  ///< end of validity of our certificate; nullopt if there is none
 };
 
 /// An object of the schema Upstreams.

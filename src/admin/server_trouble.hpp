@@ -9,8 +9,8 @@
 
 namespace pillion::admin {
 
-/// The most frequent error of a server since `before`, or count_ if there was none. If `before` is nullptr, counts from
-/// the start of the program.
+/// The most frequent error of a server since `before`, or Error::count_ if there was none. A failure of the server
+/// takes precedence over those of single queries. If `before` is nullptr, counts from the start of the program.
 [[nodiscard]] upstream::Error main_error(const ServerFigures& now, const ServerFigures* before);
 
 /// The outcome of the queries to a server.

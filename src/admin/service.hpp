@@ -29,21 +29,23 @@ namespace pillion::admin {
 /// The number of reloads, and the outcome of the last one.
 struct ReloadCounts {
   std::uint64_t started = 0;
-  std::uint64_t finished = 0;
-  bool succeeded = false;
-  std::string text;  ///< the messages of the last reload, in lines
+  std::uint64_t finished = 0;  ///< at most `started`
+  bool succeeded = false;      ///< True if the last finished reload took effect
+  std::string text;            ///< the messages of the last finished reload, in lines
 };
 
 /// What the service needs of the program. Called on the HTTP thread.
 struct AdminHooks {
   std::function<const telemetry::Sources&()> sources;
   std::function<ProcessState()> state;
+  /// False if the loop of a shard has not turned in time.
   std::function<bool()> loops_turn;
   std::function<ListenView()> listen;
   /// False if no reloader runs.
   std::function<bool()> request_reload;
   /// nullopt if the counts cannot be read at this moment.
   std::function<std::optional<ReloadCounts>()> reloads;
+  /// Begins the drain, after which the process ends. No effect if it has begun.
   std::function<void()> drain;
   std::function<runtime::LogLevel()> log_level;
   std::function<void(runtime::LogLevel)> set_log_level;
@@ -52,12 +54,12 @@ struct AdminHooks {
 /// The configuration in use.
 struct ConfigView {
   std::shared_ptr<const config::Config> config;
-  std::vector<TlsView> tls;
+  std::vector<TlsView> tls;  ///< of the upstreams with TLS
 };
 
 class AdminService {
  public:
-  /// `io` must be the loop of the HTTP thread.
+  /// `io` must be the loop of the HTTP thread. It and `log` must outlive the service.
   AdminService(boost::asio::io_context& io, runtime::Log& log, std::vector<PostToShard> shards, AdminHooks hooks,
                ConfigView config);
   AdminService(const AdminService&) = delete;
@@ -65,7 +67,7 @@ class AdminService {
 
   /// The site. Its handlers refer to this object.
   [[nodiscard]] http::Site site();
-  /// Called before the server runs.
+  /// Sets the path of the configuration; empty if the defaults are in use. Called before the server runs.
   void set_file(std::string file) { file_ = std::move(file); }
   /// Called after a reload.
   void replace(ConfigView config) { config_ = std::move(config); }

@@ -18,6 +18,7 @@ namespace {
 constexpr std::chrono::milliseconds flush_patience{10'000};
 /// A reload reads files, and new upstreams have up to 5 s for their handshakes.
 constexpr std::chrono::milliseconds reload_patience{15'000};
+/// The interval at which the service looks whether a reload has ended.
 constexpr std::chrono::milliseconds look_every{20};
 
 }  // namespace

@@ -120,7 +120,7 @@ json::object client_json(const server::ClientFacts& client, const Moment& moment
   return object;
 }
 
-/// One record for each address, merged from all shards.
+/// One record for each client, merged from all shards.
 std::vector<server::ClientFacts> merged(std::vector<server::ClientFacts> clients) {
   std::ranges::sort(clients, {}, &server::ClientFacts::address);
   std::vector<server::ClientFacts> merged;

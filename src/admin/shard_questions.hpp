@@ -36,8 +36,8 @@ class ShardQuestions {
 
   [[nodiscard]] std::size_t shards() const { return shards_.size(); }
 
-  /// The result of each shard, in the shards' order; nullopt if one took too long. Each shard has its own copy of
-  /// `question`. A coroutine must not pass a temporary, which g++ 12 would destroy twice.
+  /// The result of each shard, in the shards' order; nullopt if one took longer than `wait`, or after stop(). Each
+  /// shard has its own copy of `question`. A coroutine must not pass a temporary, which g++ 12 would destroy twice.
   template <typename Answer>
   [[nodiscard]] boost::asio::awaitable<std::vector<std::optional<Answer>>> ask(
       Question<Answer> question, std::chrono::milliseconds wait = patience) {
@@ -47,10 +47,11 @@ class ShardQuestions {
     co_return std::move(poll->answers);
   }
 
-  /// The result that the first shard hands over later; nullopt if it takes too long. A coroutine must not pass a
-  /// temporary, as for ask().
+  /// A function that a shard runs, which calls `done` with the result, possibly later.
   template <typename Answer>
   using Errand = std::function<void(ShardView&, std::function<void(Answer)> done)>;
+  /// The result that the first shard hands over; nullopt if it takes longer than `wait`, or after stop(). A coroutine
+  /// must not pass a temporary, as for ask().
   template <typename Answer>
   [[nodiscard]] boost::asio::awaitable<std::optional<Answer>> send(Errand<Answer> errand,
                                                                    std::chrono::milliseconds wait) {

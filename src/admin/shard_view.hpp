@@ -17,20 +17,25 @@ namespace pillion::admin {
 
 /// The facts of one server as one shard knows them.
 struct ServerView {
-  std::string upstream;
-  std::string server;  ///< address and port
+  std::string upstream;  ///< the group's name
+  std::string server;    ///< address and port
   upstream::ServerFacts facts;
 };
 
+/// What it returns by reference or pointer belongs to the shard.
 class ShardView {
  public:
   ShardView() = default;
   ShardView(const ShardView&) = delete;
   ShardView& operator=(const ShardView&) = delete;
 
+  /// The time of the turn.
   [[nodiscard]] virtual runtime::Time now() = 0;
+  /// The servers of all upstreams.
   [[nodiscard]] virtual std::vector<ServerView> servers() = 0;
+  /// The clients that this shard has a record of.
   [[nodiscard]] virtual std::vector<server::ClientFacts> clients() = 0;
+  /// Empty if admin.recent is 0.
   [[nodiscard]] virtual const server::RecentQueries& recent() = 0;
   /// The cache, or nullptr if it is off.
   [[nodiscard]] virtual cache::Store* cache() = 0;

@@ -17,7 +17,7 @@
 
 namespace pillion::admin {
 
-/// The addresses that the process has bound.
+/// The addresses that the process has bound, each with its port: "127.0.0.1:53".
 struct ListenView {
   std::vector<std::string> dns;
   std::vector<std::string> http;
@@ -28,19 +28,19 @@ struct ListenView {
 struct StatusParts {
   const telemetry::Sources& sources;
   const Figures& figures;
-  const std::vector<Finding>& findings;
-  double window_seconds = 0;
+  const std::vector<Finding>& findings;  ///< not empty
+  double window_seconds = 0;             ///< the time that the findings are about
   ProcessState state = ProcessState::ready;
   WallTime started;
-  std::string file;  ///< path of the configuration; empty: the defaults
-  std::string sbom;  ///< SHA-256 in hexadecimal; empty: none
-  bool read_only = true;
+  std::string file;       ///< path of the configuration; empty: the defaults
+  std::string sbom;       ///< SHA-256 in hexadecimal; empty: none
+  bool read_only = true;  ///< True if the admin server refuses changes
   std::uint32_t threads = 1;
   ListenView listen;
   runtime::LogLevel log_level = runtime::LogLevel::info;
 };
 
-/// An object of the schema Verdict.
+/// An object of the schema Verdict. `findings` must not be empty; the first one is the verdict.
 [[nodiscard]] boost::json::object verdict_json(const std::vector<Finding>& findings, double window_seconds);
 /// An object of the schema CacheNumbers.
 [[nodiscard]] boost::json::object cache_json(const CacheFigures& figures);
@@ -49,11 +49,13 @@ struct StatusParts {
 /// An object of the schema Status.
 [[nodiscard]] boost::json::object status_json(const StatusParts& parts, const Moment& moment);
 
-/// An object of the schema Live: `now`, and the changes since `before`. The findings are about a longer window.
+/// An object of the schema Live: `now`, and the changes since `before`, a second or so ago. The findings are about the
+/// last `window_seconds`.
 [[nodiscard]] boost::json::object live_json(const Figures& now, const Figures& before,
                                             const std::vector<Finding>& findings, double window_seconds,
                                             ProcessState state, const Moment& moment);
 
+/// The word of log.level.
 [[nodiscard]] std::string_view to_string(runtime::LogLevel level);
 
 }  // namespace pillion::admin

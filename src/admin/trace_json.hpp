@@ -7,9 +7,9 @@
 
 namespace pillion::admin {
 
-/// {"name", "type", "rcode", "source", "duration_ms", "ede": [{"code", "text"}], "records": [{"section", "name",
-/// "ttl", "type", "data"}], "trace": [{"at_ms", "event", "text", "step"?, …}], "events_lost"}. An event's other fields
-/// are those of trace::fields_of().
+/// An object of the schema Resolved: {"name", "type", "rcode", "source", "duration_ms", "ede": [{"code", "text"}],
+/// "records": [{"section", "name", "ttl", "type", "data"}], "trace": [{"at_ms", "event", "text", "step"?, …}],
+/// "events_lost"}. An event's other fields are those of trace::fields_of().
 [[nodiscard]] boost::json::object to_json(const server::ExplainedQuestion& question,
                                           const server::Explanation& explanation);
 

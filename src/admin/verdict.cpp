@@ -15,17 +15,17 @@ namespace {
 
 using upstream::Error;
 
-/// A server whose median is at least this is slow.
+/// A server is slow if half of its answers take at least this long.
 constexpr double slow_seconds = 0.3;
 /// With fewer answers in the window, the verdict judges neither latency nor failures.
 constexpr std::uint64_t enough_answers = 10;
-/// From this part of failed answers on there is a warning, and from the second a critical finding.
+/// From the first part (0 to 1) of failed answers on there is a warning, from the second one a critical finding.
 constexpr double failing_part = 0.01;
 constexpr double failing_badly_part = 0.2;
-/// A certificate should have been renewed when fewer days are left.
+/// A certificate should have been renewed by the time that fewer days are left.
 constexpr double days_to_renew = 7;
 constexpr double seconds_of_day = 86'400;
-/// From this part on, a share of memory is short.
+/// From this part (0 to 1) on, a share of the memory is short.
 constexpr double short_part = 0.95;
 
 std::string number(std::uint64_t count) {
@@ -169,7 +169,7 @@ class Judgement {
           server.server);
   }
 
-  /// Those that we refused for want of room, which are the clients' or the limits' fault.
+  /// The queries that Pillion refused for lack of room, which is the fault of the clients or of the limits.
   [[nodiscard]] std::uint64_t queries_without_room() const {
     std::uint64_t sum = 0;
     for (const auto refusal :

@@ -9,6 +9,7 @@
 
 namespace pillion::http {
 
+/// One of these files. The texts have static storage.
 struct Asset {
   std::string_view path;  ///< the path that serves the file
   std::string_view content_type;

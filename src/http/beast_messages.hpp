@@ -14,10 +14,12 @@
 
 namespace pillion::http {
 
+/// Reads one request.
 using Parser = boost::beast::http::request_parser<boost::beast::http::string_body>;
 using BeastResponse = boost::beast::http::response<boost::beast::http::string_body>;
 
-/// `version` is 10 or 11, as in Beast. The response has a date (RFC 9110 section 6.6.1) and is not to be stored.
+/// `version` is 10 or 11, as in Beast. The response has a date (RFC 9110 section 6.6.1). Clients must not store it
+/// (RFC 9111 section 5.2.2.5), unless `reply` has a Cache-Control field of its own.
 [[nodiscard]] BeastResponse make_response(HttpResponse reply, unsigned version, bool keep_alive);
 
 /// The status for a request that could not be read, or nullopt if the client would not read a response.

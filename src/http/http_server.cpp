@@ -109,7 +109,7 @@ asio::awaitable<void> HttpServer::accept(Listener* listener) {
 }
 
 void HttpServer::admit(tcp::socket socket) {
-  const auto open = std::ranges::count(connections_, false, &HttpConnection::evicted);
+  const auto open = std::ranges::count(connections_, false, &HttpConnection::is_evicted);
   if (std::cmp_greater_equal(open, options_.max_connections) && !make_room()) return;
   beast::error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
@@ -120,17 +120,23 @@ void HttpServer::admit(tcp::socket socket) {
 /// From now on the connection waits for its client: for a request, or for room to write. It is the last one to have
 /// begun.
 void HttpServer::begin_wait(Connections::iterator connection) {
-  connection->waiting = true;
+  connection->is_waiting = true;
   connections_.splice(connections_.end(), connections_, connection);
+}
+
+/// The connection no longer waits for its client. No guard calls this at the end of a scope: the frame of a coroutine
+/// whose loop does not run again is destroyed after the server.
+void HttpServer::end_wait(Connections::iterator connection) {
+  connection->is_waiting = false;
 }
 
 /// Closes the connection that has waited longest, so that clients that are idle or do not read cannot keep the
 /// kubelet's probes out. False if no connection waits.
 bool HttpServer::make_room() {
   const auto oldest = std::ranges::find_if(
-      connections_, [](const HttpConnection& connection) { return connection.waiting && !connection.evicted; });
+      connections_, [](const HttpConnection& connection) { return connection.is_waiting && !connection.is_evicted; });
   if (oldest == connections_.end()) return false;
-  oldest->evicted = true;
+  oldest->is_evicted = true;
   oldest->stream.close();
   return true;
 }

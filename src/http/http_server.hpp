@@ -27,12 +27,12 @@
 namespace pillion::http {
 
 struct HttpServerOptions {
-  /// If this many connections are open, a new one replaces the one that has waited longest for its client to send or
-  /// to read. If none waits, the new connection is closed.
+  /// At least 1. If this many connections are open, a new one replaces the one that has waited longest for its client
+  /// to send or to read. If none waits, the new connection is closed.
   std::size_t max_connections = 64;
   /// Bytes of header fields without the request line; more get 431.
   std::size_t header_limit = std::size_t{8} << 10U;
-  std::size_t body_limit = 1024;  ///< bytes of a body; more get 413; only routes with `takes_body` read one
+  std::size_t body_limit = 1024;  ///< bytes of a body; more get 413; the server reads one for routes with `takes_body`
   /// From the connect or a request's first byte to the end of its header, and again to the end of its body.
   std::chrono::milliseconds request_timeout{10'000};
   std::chrono::milliseconds idle_timeout{60'000};   ///< between requests
@@ -51,7 +51,7 @@ class HttpServer {
  public:
   using Endpoint = boost::asio::ip::tcp::endpoint;
 
-  /// Binds and listens. Throws ListenError. With port 0 the kernel chooses the port.
+  /// Binds and listens. Throws ListenError. With port 0 the kernel chooses the port. `log` must outlive the server.
   HttpServer(boost::asio::any_io_executor executor, runtime::Log& log, const std::vector<Endpoint>& listen,
              HttpServerOptions options, Site site);
   HttpServer(const HttpServer&) = delete;
@@ -70,14 +70,16 @@ class HttpServer {
   /// Stops accepting and closes every connection at once. The server may be destroyed after join() has returned, or
   /// once its loop does not run again.
   void stop();
+  /// Waits until every task has ended, which each does after stop().
   [[nodiscard]] boost::asio::awaitable<void> join() { return tasks_.join(); }
 
  private:
   struct HttpConnection {
     explicit HttpConnection(boost::asio::ip::tcp::socket socket) : stream(std::move(socket)) {}
     boost::beast::tcp_stream stream;
-    bool waiting = true;   // True while it waits for the client to send, or to read what the kernel has no room for
-    bool evicted = false;  // True once closed to make room; its task is about to end
+    /// True while it waits for the client to send, or to read what the kernel has no room for.
+    bool is_waiting = true;
+    bool is_evicted = false;  ///< True once closed to make room; its task is about to end
   };
   // Elements keep their addresses. Each task erases its own element. Connections that have waited longer are nearer to
   // the front.
@@ -90,6 +92,7 @@ class HttpServer {
   boost::asio::awaitable<void> accept(Listener* listener);
   void admit(boost::asio::ip::tcp::socket socket);
   void begin_wait(Connections::iterator connection);
+  static void end_wait(Connections::iterator connection);
   bool make_room();
   [[nodiscard]] boost::asio::awaitable<HttpResponse> answer(const HttpRoute& route, const RequestContext& request);
   boost::asio::awaitable<void> serve(Connections::iterator connection);

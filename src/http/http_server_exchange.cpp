@@ -32,6 +32,7 @@ using asio::ip::tcp;
 
 namespace {
 
+/// The time for which close_gently() reads what a client still sends, and the bytes that it reads at most.
 constexpr std::chrono::seconds linger_timeout{2};
 constexpr std::size_t linger_bytes = std::size_t{64} << 10U;
 
@@ -115,7 +116,7 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
   parser.body_limit(options_.body_limit);
   stream.expires_after(options_.request_timeout);
   auto [error, size] = co_await http::async_read_header(stream, buffer, parser, use_tuple);
-  connection->waiting = false;
+  end_wait(connection);
   if (error && !refusal(error)) co_return false;
 
   HttpResponse reply;
@@ -131,7 +132,7 @@ asio::awaitable<bool> HttpServer::exchange(Connections::iterator connection, bea
       begin_wait(connection);
       stream.expires_after(options_.request_timeout);
       const auto [body_error, body_size] = co_await http::async_read(stream, buffer, parser, use_tuple);
-      connection->waiting = false;
+      end_wait(connection);
       error = body_error;
       if (error && !refusal(error)) co_return false;
       if (error) reply = site_.refuse(*refusal(error), {});
@@ -172,10 +173,9 @@ asio::awaitable<void> HttpServer::stream_out(Connections::iterator connection, H
   http::response_serializer<http::empty_body> serializer(header);
   begin_wait(connection);
   const auto [error, size] = co_await http::async_write_header(stream, serializer, use_tuple);
-  connection->waiting = false;
+  end_wait(connection);
   if (error || is_head) co_return;
-  ConnectionStream out(
-      stream, options_.write_timeout, [&] { begin_wait(connection); }, [&] { connection->waiting = false; });
+  ConnectionStream out(stream, options_.write_timeout, [&] { begin_wait(connection); }, [&] { end_wait(connection); });
   co_await write(out);
 }
 

@@ -14,11 +14,11 @@ namespace pillion::http {
 enum class HealthProbe : std::uint8_t { live, ready, startup };
 
 struct HealthReason {
-  bool ok;
+  bool ok;           ///< True if the condition in `text` is met
   std::string text;  ///< "listeners bound", "draining"
 };
 struct HealthReport {
-  bool ok;
+  bool ok;  ///< True if the probe succeeds
   std::vector<HealthReason> reasons;
 };
 
@@ -28,7 +28,8 @@ struct ReadOnlySources {
   std::function<HealthReport(HealthProbe)> health;
 };
 
-/// Serves GET and HEAD of /metrics and the four health paths. A health path answers 200, or 503 if the check fails.
+/// Serves GET and HEAD of /metrics and the four health paths. A health path answers 200, or 503 if the probe fails. It
+/// lists the reasons if the probe fails or the request has the parameter `verbose`.
 /// Every other method gets 405 on any path.
 [[nodiscard]] Site read_only_site(ReadOnlySources sources);
 
