@@ -14,7 +14,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr runtime::EnumArray<upstream::ConnectionState, std::string_view, 9> connection_words = {
-    "connecting", "handshaking", "proving", "ready", "silent", "worn", "draining", "closing", "closed"};
+    "connecting", "handshaking", "proving", "ready", "silent", "retiring", "draining", "closing", "closed"};
 static_assert(connection_words[upstream::ConnectionState::closed] == "closed");
 
 /// The facts of one server, merged from all shards.

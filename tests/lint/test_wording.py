@@ -24,7 +24,7 @@ def faults(tmp_path, text, name="src/upstream/pool.hpp"):
     "// The queries that are in\n// flight, and flushed.\nint max_in_flight_queries; InFlightQuery query;\n",
     "// True if the server has answered.\nbool has_answered();\n",
     "// `GET /healthz?verbose` lists the reasons, and \"what is it?\" is a text.\n",
-    "auto text = \"worn\";  // a word of the API\n",
+    "auto text = \"worn\";  // a text\n",
     "auto text = \"// the quota?\";\n",
     "// borne, warned, wornout, inflight\n",
     "namespace other {\nclass Pool;\nstruct Other {\n  struct Pool {};\n};\n}\n",
