@@ -202,8 +202,7 @@ std::string check_upstream_name(std::string_view text) {
   return in_quotes(text) + " is not a name for an upstream";
 }
 
-std::string one_line(std::string_view text) {
-  constexpr std::size_t longest = 60;
+std::string one_line(std::string_view text, std::size_t longest) {
   std::string line(dns::cut_at_character(text, longest));
   const bool is_cut = line.size() < text.size();
   for (auto& c : line) {

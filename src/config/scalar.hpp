@@ -52,8 +52,8 @@ namespace pillion::config {
 /// is wrong.
 [[nodiscard]] std::string check_upstream_name(std::string_view text);
 
-/// `text` for a message of one line: control characters replaced by `?`, cut to 60 bytes.
-[[nodiscard]] std::string one_line(std::string_view text);
+/// `text` for a message of one line: control characters replaced by `?`, cut to `longest` bytes.
+[[nodiscard]] std::string one_line(std::string_view text, std::size_t longest = 60);
 
 /// one_line() in backquotes.
 [[nodiscard]] std::string in_quotes(std::string_view text);

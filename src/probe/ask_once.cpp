@@ -62,7 +62,8 @@ class SingleExchange {
     if (query_.is_under_way()) {
       problem_ = "no reply within " + std::to_string(patience_.count() / 1000) + " s";
     } else if (!query_.reply()) {
-      problem_ = upstream::traits(query_.error().value_or(upstream::Error::closed)).text;
+      figures_.failure = connection_->why_unanswered(query_);
+      problem_ = failure_text(target_, figures_);
     } else if (reply_.message.empty()) {
       problem_ = "the reply is " + presentation::rcode_to_text(query_.reply()->rcode) + " without a question";
     }

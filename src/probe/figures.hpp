@@ -45,8 +45,9 @@ struct LatencyFigures {
   std::optional<Percentiles> latency;  ///< nullopt if the server answered nothing
   unsigned asked = 0;
   unsigned unanswered = 0;
-  unsigned refused = 0;                  ///< answered SERVFAIL, REFUSED, FORMERR or NOTIMP
-  std::optional<std::uint16_t> rcode{};  ///< the RCODE of the first of those
+  std::optional<upstream::Error> error{};  ///< why the first of those had no answer
+  unsigned refused = 0;                    ///< answered SERVFAIL, REFUSED, FORMERR or NOTIMP
+  std::optional<std::uint16_t> rcode{};    ///< the RCODE of the first of those
 };
 
 struct PipelineFigures {

@@ -17,6 +17,7 @@ namespace pillion::probe {
 namespace {
 
 constexpr std::int64_t few_days = 14;
+constexpr std::size_t longest_detail = 300;  // bytes; longer than any text of upstream/openssl_error
 
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t most = 4;
@@ -37,8 +38,8 @@ std::string explanation(const ProbeTarget& target, const ProbeFigures& figures) 
                          target.server.tls_name.empty() ? target.server.endpoint.address : target.server.tls_name,
                          listed(own.names));
     case upstream::Error::certificate_untrusted:
-      return fmt::format("{} is signed by {}, which {} does not have", chain.back().subject, chain.back().issuer,
-                         target.tls.ca_file);
+      return fmt::format("{} is signed by {}, and {} has no CA with that name and key", chain.back().subject,
+                         chain.back().issuer, target.tls.ca_file);
     case upstream::Error::certificate_expired: {
       const auto ends = std::ranges::min_element(chain, {}, &CertificateFacts::not_after);
       const auto starts = std::ranges::max_element(chain, {}, &CertificateFacts::not_before);
@@ -77,8 +78,9 @@ class Findings {
 };
 
 void judge_latency(std::string_view kind, const LatencyFigures& figures, Findings& findings) {
-  const auto unanswered =
+  auto unanswered =
       fmt::format("the server did not answer {} of {} queries for {}", figures.unanswered, figures.asked, kind);
+  if (figures.error) unanswered += ": " + std::string(upstream::traits(*figures.error).text);
   // A few lost datagrams are only a warning.
   const bool are_many = 10 * figures.unanswered >= figures.asked;
   findings.fail_if(figures.unanswered > 0 && are_many, unanswered);
@@ -90,7 +92,8 @@ void judge_latency(std::string_view kind, const LatencyFigures& figures, Finding
 }
 
 void judge_tls(const TlsFigures& tls, std::int64_t days, Findings& findings) {
-  findings.warn_if(days <= few_days, fmt::format("a certificate of the server's chain expires in {} days", days));
+  const auto when = days < 1 ? std::string("within a day") : fmt::format("in {} day{}", days, days == 1 ? "" : "s");
+  findings.warn_if(days <= few_days, fmt::format("a certificate of the server's chain expires {}", when));
   findings.warn_if(!tls.resumed, "the server does not resume sessions: each new connection costs a full handshake");
 }
 
@@ -102,7 +105,9 @@ void judge_answers(const ProbeFigures& figures, bool is_stream, bool is_general,
   const auto& missing = figures.missing_name;
   findings.warn_if(missing && missing->rcode == dns::rcode::noerror && missing->records > 0,
                    "the server answers names that do not exist with records of its own");
-  findings.warn_if(is_general && figures.signed_name && !figures.signed_name->is_authentic,
+  // A server that refuses the query says nothing about validation.
+  findings.warn_if(is_general && figures.signed_name && figures.signed_name->rcode == dns::rcode::noerror &&
+                       !figures.signed_name->is_authentic,
                    "the server does not set AD in the answer for a signed name, so that it does not seem to validate");
   findings.warn_if(figures.bogus_name && figures.bogus_name->rcode == dns::rcode::noerror,
                    "the server answers a name with invalid DNSSEC signatures");
@@ -116,7 +121,8 @@ std::string failure_text(const ProbeTarget& target, const ProbeFigures& figures)
   std::string text(upstream::traits(failure.error).text);
   auto more = explanation(target, figures);
   // For a refused connection the detail only repeats the text.
-  if (more.empty() && failure.error != upstream::Error::connect_refused) more = config::one_line(failure.detail);
+  if (more.empty() && failure.error != upstream::Error::connect_refused)
+    more = config::one_line(failure.detail, longest_detail);
   return more.empty() ? text : text + ": " + more;
 }
 

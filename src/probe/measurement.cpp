@@ -14,6 +14,13 @@ namespace {
 
 /// The most connections to one server, since a server may close after each answer.
 constexpr unsigned most_openings = 200;
+/// How often a question is sent, if each connection ends before the answer.
+constexpr unsigned most_attempts = 3;
+
+/// True if the question may be answered over another connection, as the proxy would ask it again.
+bool may_be_asked_again(upstream::Error error) {
+  return error == upstream::Error::closed || error == upstream::Error::reset;
+}
 
 Behaviour behaviour_of(const ReplyFacts& reply) {
   return {.rcode = reply.rcode,
@@ -116,14 +123,21 @@ asio::awaitable<void> Measurement::leave() {
 }
 
 asio::awaitable<std::optional<ReplyFacts>> Measurement::ask(dns::Buffer name, std::uint16_t type, bool wants_dnssec) {
-  const bool is_open = co_await be_open();
-  if (!is_open) co_return std::nullopt;
   AskedQuery query(name, type, wants_dnssec, [this] { connection_->notify(); });
-  connection_->submit(query);
-  std::function<bool()> has_ended = [&query] { return !query.is_under_way(); };
-  co_await connection_->wait_until(std::move(has_ended), patience_end());
-  connection_->abandon(query);
-  if (query.reply()) note(*query.reply());
+  for (unsigned attempt = 0; attempt < most_attempts; ++attempt) {
+    const bool is_open = co_await be_open();
+    if (!is_open) co_return std::nullopt;
+    connection_->submit(query);
+    std::function<bool()> has_ended = [&query] { return !query.is_under_way(); };
+    co_await connection_->wait_until(std::move(has_ended), patience_end());
+    connection_->abandon(query);
+    if (!query.error() || !may_be_asked_again(*query.error())) break;
+  }
+  if (query.reply()) {
+    note(*query.reply());
+  } else {
+    no_answer_ = connection_->why_unanswered(query);
+  }
   co_return query.reply();
 }
 
@@ -147,6 +161,7 @@ asio::awaitable<void> Measurement::sample(bool is_cold, LatencyFigures& figures)
     ++figures.asked;
     if (!reply) {
       ++figures.unanswered;
+      if (!figures.error) figures.error = no_answer_.error;
       continue;
     }
     latencies.push_back(reply->latency);
@@ -162,7 +177,8 @@ asio::awaitable<void> Measurement::measure_latency() {
   const auto warmed_up = co_await ask(target_.zone, dns::type::a, false);
   if (figures_.failure) co_return;
   if (!warmed_up) {
-    fail({.error = upstream::Error::timeout, .detail = "the server did not answer the first query"});
+    if (no_answer_.detail.empty()) no_answer_.detail = "the server did not answer the first query";
+    fail(no_answer_);
     co_return;
   }
   co_await sample(false, figures_.hot);

@@ -52,7 +52,8 @@ class Measurement {
   /// Opens a connection unless the current one is open. False if it cannot be opened.
   [[nodiscard]] boost::asio::awaitable<bool> be_open();
   [[nodiscard]] boost::asio::awaitable<void> leave();
-  /// Asks one question. nullopt if there is no reply.
+  /// Asks one question, over another connection if the server ends the first. nullopt if there is no reply, for which
+  /// no_answer_ then has the reason, or if no connection could be opened.
   [[nodiscard]] boost::asio::awaitable<std::optional<ReplyFacts>> ask(dns::Buffer name, std::uint16_t type,
                                                                       bool wants_dnssec);
   [[nodiscard]] boost::asio::awaitable<void> sample(bool is_cold, LatencyFigures& figures);
@@ -72,6 +73,7 @@ class Measurement {
   std::unique_ptr<OwnedConnection> connection_;
   runtime::Time until_;
   unsigned openings_ = 0;
+  ProbeFailure no_answer_{};
   std::vector<std::size_t> padded_sizes_;  // sizes of padded answers in bytes
   ProbeFigures figures_;
 };

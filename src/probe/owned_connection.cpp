@@ -23,10 +23,10 @@ asio::awaitable<std::expected<Opening, ProbeFailure>> OwnedConnection::open() {
   started_ = loop_.clock().refresh();
   connection_->start();
   // No deadline here, since the connection has its own.
-  std::function<bool()> is_decided = [this] { return opening_ || failure_; };
+  std::function<bool()> is_decided = [this] { return opening_ || end_; };
   co_await wait_until(std::move(is_decided), runtime::Time::max());
   if (opening_) co_return *opening_;
-  co_return std::unexpected(*failure_);
+  co_return std::unexpected(*end_);
 }
 
 bool OwnedConnection::is_open() const {
@@ -35,6 +35,7 @@ bool OwnedConnection::is_open() const {
 
 void OwnedConnection::submit(AskedQuery& query) {
   query.begin();
+  if (end_) return query.failed(end_->error);
   connection_->submit(query, loop_.clock().refresh());
 }
 
@@ -42,6 +43,12 @@ void OwnedConnection::abandon(AskedQuery& query) {
   if (!query.is_under_way()) return;
   query.give_up();
   connection_->abandon(query);
+}
+
+ProbeFailure OwnedConnection::why_unanswered(const AskedQuery& query) const {
+  ProbeFailure failure{.error = query.error().value_or(upstream::Error::timeout), .detail = {}};
+  if (end_ && end_->error == failure.error) failure.detail = end_->detail;
+  return failure;
 }
 
 asio::awaitable<void> OwnedConnection::close() {
@@ -75,7 +82,7 @@ void OwnedConnection::closed(upstream::Connection& /*connection*/, std::optional
                              std::string detail, std::vector<upstream::Query*> lost) {
   ended_at_ = loop_.clock().now();
   const auto reason = error.value_or(upstream::Error::closed);
-  if (!opening_) failure_ = ProbeFailure{.error = reason, .detail = std::move(detail)};
+  end_ = ProbeFailure{.error = reason, .detail = std::move(detail)};
   for (auto* const query : lost) query->failed(reason);
   notify();
 }

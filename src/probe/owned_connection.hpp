@@ -44,8 +44,11 @@ class OwnedConnection final : upstream::ConnectionEvents {
   /// When the connection ended, or nullopt while it has not.
   [[nodiscard]] std::optional<runtime::Time> ended_at() const { return ended_at_; }
 
-  /// Sends the query at the end of the turn. The connection must be open. The query must stay at its address until it
-  /// has ended or is abandoned.
+  /// Why the query, which was submitted here, has no reply. Error::timeout if it was abandoned.
+  [[nodiscard]] ProbeFailure why_unanswered(const AskedQuery& query) const;
+
+  /// Sends the query at the end of the turn. Call open() first. If the connection has ended since, the query fails at
+  /// once. The query must stay at its address until it has ended or is abandoned.
   void submit(AskedQuery& query);
   /// Ends the wait for the query, if it is in flight.
   void abandon(AskedQuery& query);
@@ -78,7 +81,7 @@ class OwnedConnection final : upstream::ConnectionEvents {
   runtime::Time started_;
   runtime::Time last_heard_;
   std::optional<Opening> opening_;
-  std::optional<ProbeFailure> failure_;
+  std::optional<ProbeFailure> end_;  // an orderly close by the server is Error::closed
   std::optional<runtime::Time> ended_at_;
   bool is_gone_ = false;
 };

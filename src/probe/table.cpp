@@ -100,7 +100,8 @@ class DetailLines {
 };
 
 std::string days_text(std::int64_t days) {
-  return days < 0 ? fmt::format("expired {} days ago", -days) : fmt::format("{} days left", days);
+  const auto counted = fmt::format("{} day{}", std::abs(days), std::abs(days) == 1 ? "" : "s");
+  return days < 0 ? "expired " + counted + " ago" : counted + " left";
 }
 
 void add_tls(const ProbeFigures& figures, DetailLines& lines) {

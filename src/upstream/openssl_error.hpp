@@ -10,7 +10,8 @@ namespace pillion::upstream {
 /// alert.
 [[nodiscard]] std::optional<int> alert_of(unsigned long code);
 
-/// The reason that a code of ERR_get_error(3) stands for, in English; says so if the code is 0.
+/// The reason that a code of ERR_get_error(3) stands for, in English, and what it means where the reason does not say
+/// it; says so if the code is 0.
 [[nodiscard]] std::string openssl_text(unsigned long code);
 
 /// Throws std::runtime_error with `what` and OpenSSL's oldest error, unless `done`.

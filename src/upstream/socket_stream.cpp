@@ -16,6 +16,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "dns/framing.hpp"
+#include "upstream/openssl_error.hpp"
 #include "upstream/socket_error.hpp"
 
 namespace pillion::upstream {
@@ -138,7 +139,9 @@ void SocketStream<Transport>::fail(const error_code& error) {
   // Many servers close the TCP connection without close_notify. Each message states its length, so that a truncation
   // is noticed.
   if (error == asio::error::eof) return events_.ended(std::nullopt, {});
-  if (error.category() == asio::error::get_ssl_category()) return events_.ended(Error::tls_failed, error.message());
+  // Under TLS 1.3 the server may refuse the client's certificate after the handshake (RFC 8446 section 4.4.2.4).
+  if (error.category() == asio::error::get_ssl_category())
+    return events_.ended(Error::tls_failed, openssl_text(static_cast<unsigned long>(error.value())));
   // The kernel has given up: its data or its keepalive was not acknowledged (set_options).
   if (error == asio::error::timed_out) return events_.ended(Error::stalled, error.message());
   events_.ended(socket_error(error), error.message());

@@ -23,7 +23,7 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() 
     co_return std::unexpected(identity_.explain(ssl, static_cast<unsigned long>(error.value())));
   }
   if (error == asio::error::eof) co_return std::unexpected(identity_.explain(ssl, 0));
-  if (error) co_return std::unexpected(TlsFailure{socket_error(error), error.message()});
+  if (error) co_return std::unexpected(TlsFailure{socket_error(error), error.message() + " during the TLS handshake"});
   const auto facts = identity_.check(ssl);
   if (!facts) co_return std::unexpected(facts.error());
   co_return Handshake{.duration = ended - started,

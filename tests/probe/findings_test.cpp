@@ -38,6 +38,10 @@ TEST(Findings, OfAGoodServerAreNone) {
 TEST(Findings, NameWhatIsUnlikeWhatOneWouldWish) {
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.tls->chain[0].not_after = figures.measured_at + 170h; }),
               ElementsAre(Warns("a certificate of the server's chain expires in 7 days")));
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.tls->chain[0].not_after = figures.measured_at + 20h; }),
+              ElementsAre(Warns("a certificate of the server's chain expires within a day")));
+  EXPECT_THAT(after([](ProbeFigures& figures) { figures.tls->chain[0].not_after = figures.measured_at + 30h; }),
+              ElementsAre(Warns("a certificate of the server's chain expires in 1 day")));
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.missing_name = Behaviour{.rcode = 0, .records = 1}; }),
               ElementsAre(Warns("the server answers names that do not exist with records of its own")));
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.missing_name = Behaviour{.rcode = 0, .records = 0}; }),
@@ -48,6 +52,29 @@ TEST(Findings, NameWhatIsUnlikeWhatOneWouldWish) {
   EXPECT_THAT(after([](ProbeFigures& figures) { figures.signed_name->is_authentic = false; }),
               ElementsAre(Warns(
                   "the server does not set AD in the answer for a signed name, so that it does not seem to validate")));
+}
+
+TEST(Findings, SayNothingOfValidationWhereTheServerRefused) {
+  EXPECT_THAT(after([](ProbeFigures& figures) {
+                figures.signed_name = Behaviour{.rcode = dns::rcode::refused, .is_authentic = false};
+              }),
+              IsEmpty());
+}
+
+TEST(Findings, SayWhyQueriesHadNoAnswer) {
+  EXPECT_THAT(after([](ProbeFigures& figures) {
+                figures.hot.unanswered = figures.hot.asked;
+                figures.hot.error = upstream::Error::reset;
+              }),
+              ElementsAre(Fails("the server did not answer 40 of 40 queries for the hot name: connection reset")));
+}
+
+TEST(Findings, OfAFailedHandshakeAreWhole) {
+  const std::string detail(120, 'x');
+  EXPECT_THAT(after([&](ProbeFigures& figures) {
+                figures.failure = ProbeFailure{.error = upstream::Error::tls_failed, .detail = detail};
+              }),
+              ElementsAre(Fails("TLS handshake failed: " + detail)));
 }
 
 TEST(Findings, OfAServerOfOneZoneAreNotThoseOfAValidator) {
