@@ -18,6 +18,17 @@ std::string names_text(const X509* certificate) {
   return text.empty() ? "no name" : text;
 }
 
+/// Who signed the certificate, for which no trusted issuer is known.
+std::string issuer_text(X509_STORE_CTX* verification, const X509* certificate) {
+  const auto* const issuer = X509_get_issuer_name(certificate);
+  auto text = "is signed by " + config::one_line(to_text(issuer));
+  // A CA that was made anew often has the name of the old one.
+  auto* const namesakes = X509_STORE_CTX_get1_certs(verification, issuer);
+  if (sk_X509_num(namesakes) > 0) text += "; the trusted CA of that name has another key";
+  sk_X509_pop_free(namesakes, X509_free);
+  return text;
+}
+
 /// What the certificates say of the error; empty if nothing.
 std::string reason_of(X509_STORE_CTX* verification, const config::Server& server) {
   const auto* const own = X509_STORE_CTX_get0_cert(verification);
@@ -37,7 +48,8 @@ std::string reason_of(X509_STORE_CTX* verification, const config::Server& server
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-      return subject + " is signed by " + config::one_line(to_text(X509_get_issuer_name(at_fault)));
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+      return subject + " " + issuer_text(verification, at_fault);
     default:
       return subject;
   }

@@ -38,6 +38,7 @@ Error verification_error(long verdict) {
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    case X509_V_ERR_CERT_SIGNATURE_FAILURE:  // a CA of the issuer's name is trusted, and has another key
     case X509_V_ERR_CERT_UNTRUSTED:
       return Error::certificate_untrusted;
     default:

@@ -36,6 +36,38 @@ def unknown_ca(_, directory):
     return certificates.Authority(directory / "unknown-ca", "an unknown CA").issue("unknown-ca", GOOD_SAN)
 
 
+def namesakes(_, directory):
+    """Issued by a CA that has the name of the trusted one, as after the CA was made anew."""
+    return certificates.Authority(directory / "namesake").issue("namesakes", GOOD_SAN)
+
+
+def for_signing_only(authority, _):
+    return authority.issue("for-signing-only", GOOD_SAN, key_usage="keyCertSign,cRLSign")
+
+
+def of_a_short_key(authority, _):
+    return authority.issue("of-a-short-key", GOOD_SAN, key_kind="short RSA")
+
+
+def of_sha1(authority, _):
+    return authority.issue("of-sha1", GOOD_SAN, digest="sha1")
+
+
+def through_no_ca(authority, directory):
+    """Issued by a holder of a certificate that is not a CA's."""
+    leaf = authority.issue("no-ca", "DNS:no-ca.example")
+    return certificates.issued_by_leaf(directory, leaf, "through-no-ca", GOOD_SAN)
+
+
+def without_its_intermediate(authority, directory):
+    intermediate = certificates.Authority(directory / "intermediate", "an intermediate CA", issuer=authority)
+    return intermediate.issue("without-its-intermediate", GOOD_SAN)
+
+
+def of_another_level(authority, _):
+    return authority.issue("of-another-level", f"DNS:*.{servers.TLS_NAME},DNS:*.example")
+
+
 def for_clients_only(authority, _):
     return authority.issue("for-clients-only", GOOD_SAN, usage="clientAuth")
 
@@ -48,6 +80,13 @@ BAD = [
     (self_signed, "certificate_untrusted", "not signed by a trusted CA"),
     (unknown_ca, "certificate_untrusted", "not signed by a trusted CA"),
     (for_clients_only, "certificate_invalid", "rejected"),
+    (namesakes, "certificate_untrusted", "not signed by a trusted CA"),
+    (for_signing_only, "certificate_invalid", "rejected"),
+    (of_a_short_key, "certificate_invalid", "rejected"),
+    (of_sha1, "certificate_invalid", "rejected"),
+    (through_no_ca, "certificate_invalid", "rejected"),
+    (without_its_intermediate, "certificate_untrusted", "not signed by a trusted CA"),
+    (of_another_level, "certificate_name", "name mismatch"),
 ]
 
 
@@ -76,6 +115,20 @@ def assert_refused(proxy, server, reason, words):
 def test_a_bad_certificate_is_refused(tmp_path, authority, verified, make, reason, words):
     with DotServer(make(authority, tmp_path)) as server, pillion.running(tmp_path, verified(server)) as proxy:
         assert_refused(proxy, server, reason, words)
+
+
+@pytest.mark.parametrize("make, detail", [
+    (namesakes, "CN=namesakes is signed by CN=throwaway CA; the trusted CA of that name has another key"),
+    (without_its_intermediate, "CN=without-its-intermediate is signed by CN=an intermediate CA"),
+    (for_signing_only, "unsuitable certificate purpose: CN=for-signing-only"),
+    (of_a_short_key, "key too weak: CN=of-a-short-key"),
+    (of_sha1, "digest algorithm too weak: CN=of-sha1"),
+    (through_no_ca, "CN=no-ca"),
+], ids=lambda value: getattr(value, "__name__", ""))
+def test_the_log_says_what_is_wrong_with_a_certificate(tmp_path, authority, verified, make, detail):
+    with DotServer(make(authority, tmp_path)) as server, pillion.running(tmp_path, verified(server)) as proxy:
+        ask_udp(proxy.port, make_query("a.example."))
+        wait_until(lambda: [line for line in proxy.log() if line["msg"] == "upstream failed" and detail in line["detail"]], detail)
 
 
 def entry(server, authority, **more):

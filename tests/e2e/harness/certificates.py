@@ -28,11 +28,12 @@ NOT_YET_VALID = ("20500101000000Z", "20600101000000Z")
 
 
 class Certificate:
-    """The paths of a certificate file (the leaf comes first) and of its key file."""
+    """The paths of a certificate file (the leaf comes first) and of its key file. `is_weak`: OpenSSL refuses to serve it unless told otherwise."""
 
-    def __init__(self, path, key):
+    def __init__(self, path, key, is_weak=False):
         self.path = path
         self.key = key
+        self.is_weak = is_weak
 
     def pin(self):
         """The pin for the configuration key `pins`: sha256 of the SubjectPublicKeyInfo."""
@@ -43,8 +44,8 @@ class Certificate:
 
 
 def make_key(path, kind="EC"):
-    option = {"EC": "ec_paramgen_curve:P-256", "RSA": "rsa_keygen_bits:2048"}[kind]
-    run("openssl", "genpkey", "-algorithm", kind, "-pkeyopt", option, "-out", path)
+    option = {"EC": "ec_paramgen_curve:P-256", "RSA": "rsa_keygen_bits:2048", "short RSA": "rsa_keygen_bits:1024"}[kind]
+    run("openssl", "genpkey", "-algorithm", kind.split()[-1], "-pkeyopt", option, "-out", path)
     return path
 
 
@@ -56,6 +57,21 @@ def self_signed(directory, name, san):
     path = directory / f"{name}.pem"
     run("openssl", "req", "-x509", "-new", "-key", key, "-subj", f"/CN={name}", "-days", "30", "-addext",
         f"subjectAltName={san}", "-out", path)
+    return Certificate(path, key)
+
+
+def issued_by_leaf(directory, issuer, name, san):
+    """Makes a certificate that the holder of `issuer`, which is no CA, has signed. The file has both."""
+    directory = pathlib.Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    stem = directory / name
+    key = make_key(f"{stem}.key")
+    run("openssl", "req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", f"{stem}.csr")
+    pathlib.Path(f"{stem}.ext").write_text(f"basicConstraints=CA:FALSE\nsubjectAltName={san}\n")
+    signed = run("openssl", "x509", "-req", "-in", f"{stem}.csr", "-CA", issuer.path, "-CAkey", issuer.key, "-set_serial", "1", "-days", "30",
+                 "-extfile", f"{stem}.ext").stdout
+    path = directory / f"{name}.pem"
+    path.write_text(signed + issuer.path.read_text())
     return Certificate(path, key)
 
 
@@ -77,17 +93,17 @@ class Authority:
         (self.directory / "index.txt").write_text("")
         (self.directory / "serial").write_text("1000\n")
 
-    def sign(self, file_name, directory, name, extensions, validity):
+    def sign(self, file_name, directory, name, extensions, validity, digest="sha256"):
         """Signs the key `directory`/`file_name`.key for the subject `name`. Writes the certificate to `file_name`.pem in the same directory."""
         stem = f"{directory}/{file_name}"
         run("openssl", "req", "-new", "-key", f"{stem}.key", "-subj", f"/CN={name}", "-out", f"{stem}.csr")
         pathlib.Path(f"{stem}.ext").write_text(extensions)
         run("openssl", "ca", "-batch", "-notext", "-config", self.config, "-cert", self.ca_file, "-keyfile", self.key, "-in",
-            f"{stem}.csr", "-out", f"{stem}.pem", "-extfile", f"{stem}.ext", "-startdate", validity[0], "-enddate", validity[1])
+            f"{stem}.csr", "-out", f"{stem}.pem", "-extfile", f"{stem}.ext", "-startdate", validity[0], "-enddate", validity[1], "-md", digest)
 
-    def issue(self, file_name, san, validity=VALID, usage="serverAuth", key_kind="EC"):
+    def issue(self, file_name, san, validity=VALID, usage="serverAuth", key_kind="EC", key_usage="digitalSignature", digest="sha256"):
         """Issues a leaf certificate. `san` has the syntax of openssl: "DNS:a.example,IP:127.0.0.1"."""
         key = make_key(self.directory / f"{file_name}.key", key_kind)
         self.sign(file_name, self.directory, file_name,
-                  f"basicConstraints=CA:FALSE\nkeyUsage=digitalSignature\nextendedKeyUsage={usage}\nsubjectAltName={san}\n", validity)
-        return Certificate(self.directory / f"{file_name}.pem", key)
+                  f"basicConstraints=CA:FALSE\nkeyUsage={key_usage}\nextendedKeyUsage={usage}\nsubjectAltName={san}\n", validity, digest)
+        return Certificate(self.directory / f"{file_name}.pem", key, is_weak=key_kind == "short RSA" or digest == "sha1")

@@ -292,6 +292,8 @@ class DotServer:
         """Makes the TLS context of the connections that are accepted from now on."""
         alpn, maximum_version = self.speaks
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if self.certificate.is_weak:
+            context.set_ciphers("DEFAULT:@SECLEVEL=0")
         context.load_cert_chain(self.certificate.path, self.certificate.key)
         if alpn:
             context.set_alpn_protocols(["dot"])
