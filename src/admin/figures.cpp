@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "dns/message.hpp"
+
 namespace pillion::admin {
 namespace {
 
@@ -155,9 +157,11 @@ std::uint64_t Figures::all_answers() const {
 }
 
 std::uint64_t Figures::failed_answers() const {
-  constexpr std::size_t servfail = 2;
-  constexpr std::size_t refusal = 5;
-  return sum_of(responses[servfail]) + sum_of(responses[refusal]);
+  const auto of = [this](std::uint16_t rcode) -> const BySource& { return responses.at(rcode); };
+  auto failed = sum_of(of(dns::rcode::servfail)) + sum_of(of(dns::rcode::refused));
+  for (const auto rcode : {dns::rcode::formerr, dns::rcode::notimp})
+    failed += sum_of(of(rcode)) - of(rcode)[resolve::Source::local];
+  return failed;
 }
 
 std::uint64_t Figures::all_rejected() const {

@@ -109,7 +109,8 @@ struct Figures {
 
   [[nodiscard]] BySource answers() const;
   [[nodiscard]] std::uint64_t all_answers() const;
-  /// The answers with SERVFAIL or REFUSED.
+  /// The answers with SERVFAIL or REFUSED, and those of upstreams with FORMERR or NOTIMP. (With these Pillion itself
+  /// answers what is the client's fault.)
   [[nodiscard]] std::uint64_t failed_answers() const;
   [[nodiscard]] std::uint64_t all_rejected() const;
   [[nodiscard]] Durations all_durations() const;

@@ -17,8 +17,10 @@ using upstream::Error;
 
 /// A server is slow if half of its answers take at least this long.
 constexpr double slow_seconds = 0.3;
-/// With fewer answers in the window, the verdict judges neither latency nor failures.
+/// With fewer answers in the window, the verdict does not judge latency, and failures are only worth a notice.
 constexpr std::uint64_t enough_answers = 10;
+/// From this part (0 to 1) of failed answers on there is a notice if there are few answers.
+constexpr double failing_part_of_few = 0.5;
 /// From the first part (0 to 1) of failed answers on there is a warning, from the second one a critical finding.
 constexpr double failing_part = 0.01;
 constexpr double failing_badly_part = 0.2;
@@ -148,10 +150,11 @@ class Judgement {
 
   void look_at_failures(const ServerFigures& server) {
     const auto trouble = trouble_of(server, before_.find(server));
-    const double part =
-        trouble.asked == 0 ? 0 : static_cast<double>(trouble.failures) / static_cast<double>(trouble.asked);
-    if (trouble.asked < enough_answers || part < failing_badly_part) return;
-    add(Severity::warning, "server_failing", Fault::upstream,
+    const double part = part_of(trouble.failures, trouble.asked);
+    const bool are_few = trouble.asked < enough_answers;
+    // An idle connection may be lost without any harm. So a few failures of a server only explain failed answers.
+    if (are_few ? part < failing_part_of_few || !fails_few_answers() : part < failing_badly_part) return;
+    add(are_few ? Severity::notice : Severity::warning, "server_failing", Fault::upstream,
         "Server " + server.server + " of upstream " + server.upstream + " is up, but fails " + percent(part) +
             " of its queries, most often since " + trouble.reason + "," + window_,
         server.server);
@@ -179,17 +182,33 @@ class Judgement {
     return sum;
   }
 
+  [[nodiscard]] static double part_of(std::uint64_t some, std::uint64_t all) {
+    return all == 0 ? 0 : static_cast<double>(some) / static_cast<double>(all);
+  }
+  [[nodiscard]] std::uint64_t answers() const { return grown(now_.all_answers(), before_.all_answers()); }
+  [[nodiscard]] std::uint64_t failed_answers() const {
+    const auto failed = grown(now_.failed_answers(), before_.failed_answers());
+    return failed - std::min(failed, queries_without_room());
+  }
+  [[nodiscard]] bool fails_few_answers() const {
+    return answers() < enough_answers && part_of(failed_answers(), answers()) >= failing_part_of_few;
+  }
+
   void look_at_answers() {
-    const auto answers = grown(now_.all_answers(), before_.all_answers());
-    const auto refused_by_us = queries_without_room();
-    const auto all_failed = grown(now_.failed_answers(), before_.failed_answers());
-    const auto failed = all_failed - std::min(all_failed, refused_by_us);
-    const double part = answers == 0 ? 0 : static_cast<double>(failed) / static_cast<double>(answers);
-    if (answers >= enough_answers && part >= failing_part) {
+    constexpr std::string_view kinds = " failed (SERVFAIL, REFUSED, FORMERR or NOTIMP)";
+    const auto all = counted(answers(), "answer", "answers");
+    const auto part = part_of(failed_answers(), answers());
+    if (fails_few_answers()) {
+      add(Severity::notice, "answers_failing", Fault::upstream,
+          (number(failed_answers()) + " of ").append(all).append(kinds).append(window_));
+    } else if (answers() >= enough_answers && part >= failing_part) {
       const bool is_ours = std::ranges::any_of(now_.servers, [](const auto& server) { return server.is_up; });
       add(part >= failing_badly_part ? Severity::critical : Severity::warning, "answers_failing", Fault::upstream,
-          percent(part) + " of " + counted(answers, "answer", "answers") + " failed (SERVFAIL or REFUSED)" +
-              (is_ours ? "" : ", since no server is up,") + window_);
+          (percent(part) + " of ")
+              .append(all)
+              .append(kinds)
+              .append(is_ours ? "" : ", since no server is up,")
+              .append(window_));
     }
     constexpr auto stale = resolve::Source::stale;
     if (const auto given = grown(now_.answers()[stale], before_.answers()[stale]); given > 0)
@@ -203,8 +222,9 @@ class Judgement {
       if (server.certificate_not_after <= 0) continue;
       const double days = (server.certificate_not_after - situation_.unix_seconds) / seconds_of_day;
       if (days >= days_to_renew) continue;
-      const auto left = days < 0 ? std::string("has expired")
-                                 : "expires in " + counted(static_cast<std::uint64_t>(days), "day", "days");
+      const auto left = days < 0   ? std::string("has expired")
+                        : days < 1 ? std::string("expires within a day")
+                                   : "expires in " + counted(static_cast<std::uint64_t>(days), "day", "days");
       add(Severity::warning, "certificate_expires", Fault::upstream,
           "The certificate of server " + server.server + " of upstream " + server.upstream + " " + left + ".",
           server.server);
@@ -247,10 +267,9 @@ class Judgement {
   }
 
   void add_all_well() {
-    const auto answers = grown(now_.all_answers(), before_.all_answers());
     const auto up = std::ranges::count_if(now_.servers, [](const auto& server) { return server.is_up; });
     add(Severity::ok, "all_well", Fault::none,
-        "DNS works: " + counted(answers, "answer", "answers") + window_.substr(0, window_.size() - 1) + ", " +
+        "DNS works: " + counted(answers(), "answer", "answers") + window_.substr(0, window_.size() - 1) + ", " +
             number(static_cast<std::uint64_t>(up)) + " of " + counted(now_.servers.size(), "server", "servers") +
             " up.");
   }

@@ -147,6 +147,40 @@ TEST_F(VerdictTest, AnswersThatFail) {
   EXPECT_EQ(first().severity, Severity::critical);
 }
 
+TEST_F(VerdictTest, WhereFewAreAskedForItDoesNotSayThatDnsWorksWhenTheyFail) {
+  now_.responses = {};
+  now_.responses[servfail][from_upstream] = 2;
+  fail(0, Error::closed, 2);
+  ASSERT_EQ(findings().size(), 2U);
+  EXPECT_EQ(findings()[0].code, "server_failing");
+  EXPECT_EQ(findings()[0].severity, Severity::notice);
+  EXPECT_THAT(findings()[0].text, HasSubstr("most often since connection closed before the answer"));
+  EXPECT_EQ(findings()[1].code, "answers_failing");
+  EXPECT_EQ(findings()[1].text, "2 of 2 answers failed (SERVFAIL, REFUSED, FORMERR or NOTIMP) in the last 60 seconds.");
+  now_.responses[0][from_upstream] = 3;
+  EXPECT_EQ(first().code, "all_well") << "most of them work";
+}
+
+TEST_F(VerdictTest, AnIdleConnectionThatIsLostIsNoFailure) {
+  now_.responses = {};
+  fail(0, Error::reset, 1);
+  EXPECT_EQ(first().code, "all_well");
+  now_.responses[0][from_upstream] = 1;
+  EXPECT_EQ(first().code, "all_well");
+}
+
+TEST_F(VerdictTest, AnUpstreamsOtherRefusalsAreFailuresAndOurOwnToClientsAreNot) {
+  constexpr std::size_t formerr = 1;
+  constexpr std::size_t notimp = 4;
+  now_.responses[formerr][resolve::Source::local] = 500;
+  now_.responses[notimp][resolve::Source::local] = 500;
+  EXPECT_EQ(first().code, "all_well");
+  now_.responses[formerr][from_upstream] = 500;
+  now_.responses[notimp][resolve::Source::cache] = 500;
+  EXPECT_EQ(first().code, "answers_failing");
+  EXPECT_THAT(first().text, HasSubstr("33 % of 3000 answers"));
+}
+
 TEST_F(VerdictTest, WhatWeRefuseForWantOfRoomIsNoFailureOfTheUpstream) {
   now_.responses[refusal][resolve::Source::local] = 500;
   now_.refused[server::Refusal::in_flight_limit] = 400;
@@ -171,6 +205,8 @@ TEST_F(VerdictTest, ACertificateThatExpiresSoon) {
   now_.servers[0].certificate_not_after = now_unix + 6.5 * 86'400;
   EXPECT_EQ(first().code, "certificate_expires");
   EXPECT_THAT(first().text, HasSubstr("expires in 6 days"));
+  now_.servers[0].certificate_not_after = now_unix + 3600;
+  EXPECT_THAT(first().text, HasSubstr("expires within a day"));
   now_.servers[0].certificate_not_after = now_unix - 1;
   EXPECT_THAT(first().text, HasSubstr("has expired"));
 }
