@@ -51,20 +51,20 @@ std::optional<Refused> judge_request(const pillion::http::RequestContext& reques
     return Refused{.status = beast_http::status::misdirected_request,
                    .detail = "the Host field must be localhost, a loopback address or the address of this server"};
   }
-  const bool is_read = request.is_read();
   // Browsers send this field with each request of a page. For the address bar and bookmarks it is "none".
   const bool is_of_other_site =
       (fields.fetch_site && *fields.fetch_site != "same-origin" && *fields.fetch_site != "none") ||
       (fields.origin && !is_same_origin(*fields.origin, *fields.host));
   if (is_of_other_site)
     return Refused{.status = beast_http::status::forbidden, .detail = "a page of another site sent this request"};
-  if (is_read) return std::nullopt;
+  if (request.is_read()) return std::nullopt;
   if (read_only) {
     return Refused{.status = beast_http::status::forbidden,
                    .detail = "this server is read-only; admin.read_only: false in the configuration allows changes"};
   }
-  // A form on another site cannot send this content type, even in a browser that states no origin.
-  if (!is_json(fields.content_type)) {
+  // A form on another site cannot send this content type, even in a browser that states no origin. No path has a
+  // method other than POST that changes anything: the router refuses them.
+  if (request.method == beast_http::verb::post && !is_json(fields.content_type)) {
     return Refused{.status = beast_http::status::unsupported_media_type,
                    .detail = "a POST needs Content-Type: application/json"};
   }

@@ -57,8 +57,9 @@ RouteMatch find_route(const Site& site, const RequestContext& request) {
     if (!allowed.empty()) allowed += ", ";
     allowed += route.method == http::verb::get ? "GET, HEAD" : "POST";
   }
-  if (allowed.empty()) return {.route = nullptr, .refusal = site.refuse(http::status::not_found, {})};
-  auto refusal = site.refuse(http::status::method_not_allowed, {});
+  if (allowed.empty())
+    return {.route = nullptr, .refusal = site.refuse(http::status::not_found, "this server has no such path")};
+  auto refusal = site.refuse(http::status::method_not_allowed, "this path allows " + allowed);
   refusal.fields.emplace_back("Allow", std::move(allowed));
   return {.route = nullptr, .refusal = std::move(refusal)};
 }

@@ -76,6 +76,7 @@ TEST(Guard, ChangesNeedTheSwitchAndJson) {
   for (const auto method : {verb::put, verb::delete_, verb::options, verb::unknown}) {
     context.method = method;
     EXPECT_EQ(verdict(context, true), status::forbidden);
+    EXPECT_EQ(verdict(context, false), std::nullopt) << "the router refuses it, since no path has this method";
   }
 }
 
