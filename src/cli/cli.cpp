@@ -45,8 +45,17 @@ int report(const CLI::App& app, const CLI::ParseError& error, std::ostream& out,
     app.exit(error, out, err);
     return exit_code::clean;
   }
-  err << "pillion: " << error.what() << "; see `pillion --help`\n";
+  const auto chosen = app.get_subcommands();
+  const auto name = chosen.empty() ? std::string() : chosen.front()->get_name() + " ";
+  err << "pillion: " << error.what() << "; see `pillion " << name << "--help`\n";
   return exit_code::bad_command_line;
+}
+
+/// The exit code of a command that has printed its result to `out`, as to a file on a full disk.
+int delivered(int code, std::ostream& out, std::ostream& err) {
+  if (out.flush()) return code;
+  err << "pillion: standard output cannot be written\n";
+  return std::max(code, exit_code::not_printed);
 }
 
 /// Only Pillion's configuration may say what TLS does, not a file that OPENSSL_CONF names, or Debian's. This must be
@@ -77,10 +86,7 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
   const VersionCommand version(app);
   const CompletionCommand completion(app);
 
-  try {
-    app.parse(reversed(args));
-    // `health` needs no OpenSSL, and kubelets run it every few seconds in every pod.
-    if (health.is_chosen()) return health.run(out, err);
+  const auto run_chosen = [&] {
     if (completion.is_chosen()) return completion.run(out);
     initialise_openssl();
     if (check.is_chosen()) return check.run(out, err);
@@ -92,6 +98,12 @@ int main(std::span<const std::string> args, std::ostream& out, std::ostream& err
     if (uninject.is_chosen()) return uninject.run(out, err);
     if (version.is_chosen()) return version.run(out);
     return run.run(err);
+  };
+  try {
+    app.parse(reversed(args));
+    // `health` needs no OpenSSL, and kubelets run it every few seconds in every pod. Its exit code is all that counts.
+    if (health.is_chosen()) return health.run(out, err);
+    return delivered(run_chosen(), out, err);
   } catch (const CLI::ParseError& error) {
     return report(app, error, out, err);
   } catch (const std::exception& error) {

@@ -44,6 +44,21 @@ std::string write_file(const std::string& name, const std::string& text) {
   return path;
 }
 
+TEST(Output, ThatCannotBeWrittenIsAFailure) {
+  for (const auto& args : std::vector<std::vector<std::string>>{{"check"}, {"version"}, {"completion", "bash"}}) {
+    std::ofstream full("/dev/full");
+    std::ostringstream err;
+    EXPECT_EQ(main(args, full, err), 1) << args.front();
+    EXPECT_EQ(err.str(), "pillion: standard output cannot be written\n");
+  }
+}
+
+TEST(Help, OfTheSubcommandIsNamedByItsErrors) {
+  EXPECT_THAT(pillion({"query"}).err, HasSubstr("see `pillion query --help`"));
+  EXPECT_THAT(pillion({"probe", "--samples", "0"}).err, HasSubstr("see `pillion probe --help`"));
+  EXPECT_THAT(pillion({"no-such-command"}).err, HasSubstr("see `pillion --help`"));
+}
+
 TEST(Help, NamesEverySubcommandAndHasAnExample) {
   for (const auto* const flag : {"--help", "-h"}) {
     const auto result = pillion({flag});
