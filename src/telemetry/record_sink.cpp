@@ -19,6 +19,7 @@ constexpr std::size_t batch_size = std::size_t{64} << 10U;  // bytes
 constexpr milliseconds gather_for{10};
 constexpr milliseconds shortest_back_off{100};
 constexpr milliseconds longest_back_off{5000};
+constexpr std::chrono::minutes between_reports{1};
 
 /// What is added to the thread's nice value. Where processors are short, the threads that answer queries get about nine
 /// times as much of one as the sink (sched(7)).
@@ -120,10 +121,20 @@ void RecordSink::deliver() {
     }
     return;
   }
-  if (!std::exchange(is_failing_, true))
-    log_.warn("cannot write", {{"what", options_.name}, {"to", options_.address}, {"error", error}});
+  report(error);
   waits_.pause(back_off_);
   back_off_ = std::min(back_off_ * 2, longest_back_off);
+}
+
+void RecordSink::report(const std::string& error) {
+  ++failures_;
+  const auto now = std::chrono::steady_clock::now();
+  if (reported_at_ && now - *reported_at_ < between_reports) return;
+  log_.warn("cannot write",
+            {{"what", options_.name}, {"to", options_.address}, {"error", error}, {"failures", failures_}});
+  is_failing_ = true;
+  failures_ = 0;
+  reported_at_ = now;
 }
 
 void RecordSink::drop_rest() {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -85,6 +86,9 @@ class RecordSink {
   void fill();
   void await_records();
   void deliver();
+  /// Writes a line to the log, at most one each minute. Some outputs work and fail in turns, and the line may itself be
+  /// a record of this sink.
+  void report(const std::string& error);
   void drop_rest();
 
   const Options options_;
@@ -100,7 +104,9 @@ class RecordSink {
   RecordBatch batch_;
   std::size_t next_ = 0;  // index in batch_ of the first record that is not written
   std::chrono::milliseconds back_off_;
-  bool is_failing_ = false;  // True if the output failed last; the log has a line about it
+  bool is_failing_ = false;     // True if the log's last line about the output says that it fails
+  std::uint64_t failures_ = 0;  // since that line
+  std::optional<std::chrono::steady_clock::time_point> reported_at_;
   runtime::Counter written_;
   runtime::Counter dropped_;  // by drop_rest()
 

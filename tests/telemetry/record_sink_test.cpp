@@ -192,6 +192,31 @@ TEST_F(RecordSinkTest, WhereThereIsNobodyYetItTriesAgainAndLosesNothing) {
   ::close(client);
 }
 
+/// Fails at each second call, as UDP does where nobody listens: the error of a datagram comes with the next one.
+class AlternatingOutput final : public RecordOutput {
+ public:
+  std::expected<void, std::string> open(SinkWaits& /*waits*/) override { return {}; }
+  Written write(const RecordBatch& batch, std::size_t first, SinkWaits& /*waits*/) override {
+    fails_ = !fails_;
+    if (fails_) return {.records = 0, .error = "refused"};
+    return {.records = batch.size() - first, .error = {}};
+  }
+  void close(SinkWaits& /*waits*/) override {}
+
+ private:
+  bool fails_ = false;
+};
+
+TEST_F(RecordSinkTest, AnOutputThatFailsAgainAndAgainIsReportedOnceAMinute) {
+  start(std::make_unique<AlternatingOutput>());
+  for (std::uint64_t records = 1; records <= 4; ++records) {
+    ASSERT_TRUE(put("x"));
+    wait_for([&] { return sink_->written() == records; });
+  }
+  EXPECT_EQ(log_.count("cannot write"), 1U);
+  EXPECT_EQ(log_.count("writing again"), 1U);
+}
+
 TEST_F(RecordSinkTest, ASocketThatVanishedIsConnectedToAgain) {
   const auto path = directory_.path() / "socket";
   auto listener = std::make_unique<Listener>(path);
