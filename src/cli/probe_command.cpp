@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <expected>
 #include <ostream>
+#include <string_view>
 #include <utility>
 
 #include <CLI/Validators.hpp>
@@ -64,9 +66,15 @@ std::expected<config::Config, std::string> config_of(const std::vector<std::stri
   return config;
 }
 
+/// False if the terminal says that it is a dumb one, as that of an editor or of a CI job is.
+bool knows_escapes() {
+  const char* const terminal = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe): there is one thread
+  return terminal == nullptr || std::string_view(terminal) != "dumb";
+}
+
 std::vector<probe::ProbedServer> probe_all(const ProbeRequest& request, std::ostream& err) {
   telemetry::Logger log({.level = runtime::LogLevel::error, .format = telemetry::LineFormat::text});
-  ProgressBar bar(err, ::isatty(STDERR_FILENO) == 1);
+  ProgressBar bar(err, ::isatty(STDERR_FILENO) == 1 && knows_escapes());
   const auto& targets = request.targets;
   const auto show = [&](std::size_t index, std::string_view step, double part) {
     const auto done = (static_cast<double>(index) + part) / static_cast<double>(targets.size());

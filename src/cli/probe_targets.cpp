@@ -29,6 +29,9 @@ std::expected<config::Server, std::string> parse_server(const std::string& text,
   server.endpoint = *endpoint;
   if (at == std::string::npos) return server;
   server.tls_name = text.substr(at + 1);
+  if (server.tls_name.empty())
+    return std::unexpected(config::in_quotes(text) +
+                           " has no name behind #; without #, the certificate must have the address");
   if (!may_use_tls) return std::unexpected(config::in_quotes(text) + " has a TLS name, but its protocol is not tls");
   if (const auto problem = config::check_tls_name(server.tls_name); !problem.empty())
     return std::unexpected(config::in_quotes(text) + ": " + problem);

@@ -35,11 +35,6 @@ dns::Buffer build_query(dns::Bytes name, std::uint16_t type, bool dnssec_ok) {
   return query;
 }
 
-struct ServerToAsk {
-  config::Endpoint address;
-  std::string remark{};  ///< text after the reason for no answer: why this server was asked
-};
-
 /// The server of the proxy that runs in this container, or the default address.
 ServerToAsk running_server() {
   const auto proxy = find_running_proxy(std::nullopt);
@@ -123,6 +118,7 @@ std::expected<QueryCommand::Asked, std::string> QueryCommand::read_command_line(
   if (server_) {
     const auto given = config::parse_endpoint(*server_);
     if (!given) return std::unexpected("--server: " + given.error());
+    if (given->port == 0) return std::unexpected("--server: " + config::in_quotes(*server_) + " has port 0");
     asked.server.endpoint = *given;
     asked.is_given = true;
   } else {
@@ -142,8 +138,8 @@ std::expected<QueryCommand::Asked, std::string> QueryCommand::read_command_line(
   return asked;
 }
 
-std::expected<ServerReply, NoReply> QueryCommand::ask(const Asked& asked) const {
-  return search_ ? walk(asked) : ask(asked, asked.name);
+std::expected<ServerReply, NoReply> QueryCommand::ask(const Asked& asked, std::ostream& err) const {
+  return search_ ? walk(asked, err) : ask(asked, asked.name);
 }
 
 std::expected<ServerReply, NoReply> QueryCommand::ask(const Asked& asked, dns::Bytes name) const {
@@ -152,16 +148,18 @@ std::expected<ServerReply, NoReply> QueryCommand::ask(const Asked& asked, dns::B
   return exchange(asked.server.endpoint, build_query(name, asked.type, dnssec_), transport);
 }
 
-std::expected<config::Endpoint, std::string> QueryCommand::first_name_server() const {
+std::expected<ServerToAsk, std::string> QueryCommand::first_name_server() const {
   const auto conf = read_resolv_conf(resolv_conf_);
   if (!conf) return std::unexpected(conf.error());
-  if (!conf->name_servers.empty()) return conf->name_servers.front();
-  return config::Endpoint{"127.0.0.1", 53};  // resolv.conf(5)
+  if (!conf->name_servers.empty())
+    return ServerToAsk{.address = conf->name_servers.front(), .remark = "the first name server of " + resolv_conf_};
+  return ServerToAsk{.address = {"127.0.0.1", 53},  // resolv.conf(5)
+                     .remark = "since " + resolv_conf_ + " has no name server whose address can be read"};
 }
 
-std::expected<ServerReply, NoReply> QueryCommand::walk(const Asked& asked) const {
+std::expected<ServerReply, NoReply> QueryCommand::walk(const Asked& asked, std::ostream& err) const {
   const auto conf = read_resolv_conf(resolv_conf_);
-  if (!conf) return std::unexpected(NoReply{.reason = conf.error()});
+  if (!conf) return std::unexpected(NoReply{.reason = conf.error(), .was_asked = false});
   const auto candidates = search_candidates(asked.name, name_.ends_with('.'), conf->search);
   std::vector<SearchStep> steps;
   std::optional<ServerReply> without_data;
@@ -170,6 +168,10 @@ std::expected<ServerReply, NoReply> QueryCommand::walk(const Asked& asked) const
   for (const auto& candidate : candidates) {
     reply = ask(asked, candidate);
     if (!reply) return reply;
+    if (steps.empty()) {
+      for (const auto& [line, reason] : conf->skipped)
+        err << "pillion: query: " << resolv_conf_ << ':' << line << ": " << reason << "; skipped\n";
+    }
     const auto answer = read_reply(*reply);
     const bool has_records = !answer.sections[0].empty();
     reply->search = steps;
@@ -190,8 +192,8 @@ bool QueryCommand::turn_to_name_server(Asked& asked, std::ostream& err) const {
     return false;
   }
   err << "pillion: query: nothing listens at " << to_string(asked.server.endpoint) << asked.remark << "; asking "
-      << to_string(*other) << ", the first name server of " << resolv_conf_ << '\n';
-  asked.server.endpoint = *other;
+      << to_string(other->address) << ", " << other->remark << '\n';
+  asked.server.endpoint = other->address;
   asked.remark.clear();
   return true;
 }
@@ -202,11 +204,14 @@ int QueryCommand::run(std::ostream& out, std::ostream& err) const {
     err << "pillion: query: " << asked.error() << "; see `pillion query --help`\n";
     return exit_code::bad_command_line;
   }
-  auto reply = ask(*asked);
-  if (!reply && reply.error().is_refused && !asked->is_given && turn_to_name_server(*asked, err)) reply = ask(*asked);
+  auto reply = ask(*asked, err);
+  if (!reply && reply.error().is_refused && !asked->is_given && turn_to_name_server(*asked, err))
+    reply = ask(*asked, err);
   const auto server = to_string(asked->server.endpoint);
   if (!reply) {
-    err << "pillion: query: no answer from " << server << ": " << reply.error().reason << asked->remark << '\n';
+    const auto& [reason, is_refused, was_asked] = reply.error();
+    err << "pillion: query: " << (was_asked ? "no answer from " + server + ": " : "") << reason
+        << (was_asked ? asked->remark : "") << '\n';
     return exit_code::no_answer;
   }
   if (json_) {

@@ -13,6 +13,12 @@
 
 namespace pillion::cli {
 
+/// A server that the command line does not name.
+struct ServerToAsk {
+  config::Endpoint address;
+  std::string remark{};  ///< why this server is asked
+};
+
 class QueryCommand {
  public:
   explicit QueryCommand(CLI::App& app);
@@ -34,16 +40,16 @@ class QueryCommand {
   [[nodiscard]] std::expected<Asked, std::string> read_command_line() const;
   [[nodiscard]] bool uses_tls() const { return tls_ || !tls_name_.empty() || !ca_file_.empty() || !pins_.empty(); }
   /// Asks for the name, or walks the search list with `--search`.
-  [[nodiscard]] std::expected<ServerReply, NoReply> ask(const Asked& asked) const;
+  [[nodiscard]] std::expected<ServerReply, NoReply> ask(const Asked& asked, std::ostream& err) const;
   [[nodiscard]] std::expected<ServerReply, NoReply> ask(const Asked& asked, dns::Bytes name) const;
-  /// Asks for the names of the search list in turn, as glibc does.
-  [[nodiscard]] std::expected<ServerReply, NoReply> walk(const Asked& asked) const;
+  /// Asks for the names of the search list in turn, as glibc does. Writes what it skips of the file to `err`.
+  [[nodiscard]] std::expected<ServerReply, NoReply> walk(const Asked& asked, std::ostream& err) const;
   /// If no proxy runs, changes `asked` to the first name server of resolv.conf and writes that to `err`. False if there
   /// is no such server; `asked.remark` then has the reason.
   [[nodiscard]] bool turn_to_name_server(Asked& asked, std::ostream& err) const;
   /// The first `nameserver` of resolv.conf, or 127.0.0.1 if there is none (resolv.conf(5)). The error says why the file
   /// cannot be read.
-  [[nodiscard]] std::expected<config::Endpoint, std::string> first_name_server() const;
+  [[nodiscard]] std::expected<ServerToAsk, std::string> first_name_server() const;
 
   CLI::App& command_;
   std::string name_;

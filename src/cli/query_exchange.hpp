@@ -39,6 +39,7 @@ struct ServerReply {
 struct NoReply {
   std::string reason;
   bool is_refused = false;  ///< True if nobody listens at the server's address
+  bool was_asked = true;    ///< False if no query was sent, since a file cannot be used
 };
 
 /// Sends `query`, a message with one question, and waits 5 s for the reply that has its id and question.

@@ -25,7 +25,7 @@ std::expected<ServerReply, NoReply> exchange_over_tls(const config::Server& serv
                        .elapsed = reply->elapsed,
                        .tls = handshake.version + ", " + handshake.group + ", " + handshake.cipher};
   } catch (const std::runtime_error& error) {
-    return std::unexpected(NoReply{.reason = error.what()});
+    return std::unexpected(NoReply{.reason = error.what(), .was_asked = false});
   }
 }
 

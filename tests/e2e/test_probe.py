@@ -1,8 +1,12 @@
 """`pillion probe` with real servers and with one whose behaviour is known; `pillion query` over TLS and along a search list."""
 
+import contextlib
 import json
 import pathlib
+import socket
+import ssl
 import subprocess
+import threading
 
 import pytest
 
@@ -157,6 +161,83 @@ def test_failures_are_named(tmp_path, authority, certificate, kind, words):
     assert len(max(done.stdout.splitlines(), key=len)) <= 80
 
 
+def resetting(server):
+    server.reset_after_handshake = True
+
+
+def silent(server):
+    server.silent = True
+
+
+BROKEN = [
+    (resetting, "probe.example", "connection reset"),
+    (silent, "probe.example", "connection stalled: the server has replied neither to waiting queries nor to a probe"),
+    (None, "close.example", "connection closed before the answer"),
+    (None, "wrongname.example", "reply does not match any question"),
+    (None, "wrongid.example", "reply does not match any question"),
+]
+
+
+@pytest.mark.parametrize("make, name, words", BROKEN, ids=lambda value: getattr(value, "__name__", value))
+def test_why_a_server_gives_no_answer_is_named(authority, certificate, make, name, words):
+    """By `probe` and by `query`, although the TLS handshake succeeds."""
+    with DotServer(certificate) as server:
+        if make:
+            make(server)
+        done = probe(f"{server.address}#{servers.TLS_NAME}", "--ca", authority.ca_file, "--zone", name, *FEW, expected=1)
+        assert f"failed: {words}" in " ".join(done.stdout.split()), done.stdout
+        asked = query(name, "--server", server.address, "--ca", authority.ca_file, "--tls-name", servers.TLS_NAME, check=False)
+    assert asked.returncode == 1 and words in asked.stderr, asked.stderr
+
+
+@pytest.mark.parametrize("version, alert", [
+    (ssl.TLSVersion.TLSv1_2, "handshake failure"),
+    (ssl.TLSVersion.TLSv1_3, "certificate required"),  # comes after the handshake
+])
+def test_a_server_that_requires_a_client_certificate_is_named(authority, certificate, version, alert):
+    """By `probe` and by `query`."""
+    with DotServer(certificate, client_authorities=[authority.ca_file], maximum_version=version) as server:
+        done = probe(f"{server.address}#{servers.TLS_NAME}", "--ca", authority.ca_file, *FEW, expected=1)
+        asked = query("a.example", "--server", server.address, "--ca", authority.ca_file, "--tls-name", servers.TLS_NAME, check=False)
+    for text in (" ".join(done.stdout.split()), asked.stderr):
+        assert f'the server sent the alert "{alert}"' in text and "a client certificate" in text, text
+    assert asked.returncode == 1 and len(max(done.stdout.splitlines(), key=len)) <= 80
+
+
+def test_a_server_that_does_not_speak_tls_is_named(unbound, authority):
+    done = probe(f"{unbound.plain_address}#{servers.TLS_NAME}", "--ca", authority.ca_file, *FEW, expected=1)
+    assert "failed: TLS handshake" in done.stdout, done.stdout
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def greet():
+            with contextlib.suppress(OSError):
+                while True:
+                    with listener.accept()[0] as client:
+                        client.sendall(b"220 mail.example ESMTP\r\n")
+                        client.recv(4096)
+
+        thread = threading.Thread(target=greet, daemon=True)
+        thread.start()
+        done = probe("127.0.0.1:%d#%s" % (listener.getsockname()[1], servers.TLS_NAME), "--ca", authority.ca_file, *FEW, expected=1)
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+    assert "wrong version number: what the server sent is not TLS" in " ".join(done.stdout.split()), done.stdout
+
+
+def test_a_server_that_closes_after_each_answer_passes(certificate, measured):
+    """The proxy asks again what such a close has lost, so that no query fails."""
+    with DotServer(certificate, close_after_answer=True) as server:
+        figures = measured(server.address)
+    assert figures["passed"] and not figures["hot"]["unanswered"] and not figures["cold"]["unanswered"], figures["findings"]
+    assert "connections during the measurement" in " ".join(finding["text"] for finding in figures["findings"])
+
+
+def test_a_ca_with_the_name_of_the_trusted_one_is_named(tmp_path, authority):
+    shown = certificates.Authority(tmp_path / "namesake").issue("namesakes", f"DNS:{servers.TLS_NAME}")
+    with DotServer(shown) as server:
+        done = probe(f"{server.address}#{servers.TLS_NAME}", "--ca", authority.ca_file, expected=1)
+    assert f"is signed by CN=throwaway CA, and {authority.ca_file} has no CA with that name and key" in " ".join(done.stdout.split())
+
+
 def test_a_configuration_with_its_own_tls(tmp_path, authority, certificate, unbound):
     """A wrong pin fails, and the report states the right one. The chosen configuration lacks that server, and `check` accepts it."""
     good = {"address": unbound.address, "tls_name": servers.TLS_NAME, "pins": [certificate.pin()]}
@@ -184,7 +265,7 @@ def test_the_load_is_bounded(certificate, measured):
 
 
 def test_bad_command_lines():
-    for arguments, words in ((["1.1.1.1"], "1.1.1.1"), (["192.0.2.1:853#a_b"], "a_b"), (["192.0.2.1:0"], "port 0"),
+    for arguments, words in ((["1.1.1.1"], "1.1.1.1"), (["192.0.2.1:853#a_b"], "a_b"), (["192.0.2.1:0"], "port 0"), (["192.0.2.1:853#"], "no name behind #"),
                              (["192.0.2.1:53#a.example", "--protocol", "udp"], "has a TLS name"), (["--idle", "5"], "--idle"),
                              (["192.0.2.1:853", "192.0.2.1:853"], "twice"), (["--zone", "a..b"], "--zone"),
                              (["--config", "/dev/null", "--ca", "/dev/null"], "--config has its own")):
@@ -207,6 +288,17 @@ def test_query_over_tls(unbound, authority, certificate):
         done = query(f"a.{zone.ORIGIN}", *over_tls, *options, check=False)
         assert done.returncode == 1 and words in done.stderr, done.stderr
     assert query("a.example", "--tls", check=False).returncode == 2, "it says no server"
+    assert query("a.example", "--server", "192.0.2.1:0", check=False).returncode == 2, "no server has port 0"
+
+
+def test_query_says_that_it_asked_nobody(tmp_path, unbound):
+    """Where a file cannot be used, the server is not at fault."""
+    missing = tmp_path / "missing"
+    for options, words in ((("--tls-name", "a.example", "--ca", missing), "CA file `"),
+                           (("--search", "--resolv-conf", missing), f"{missing} cannot be read: ")):
+        done = query("a.example", "--server", unbound.address, *options, check=False)
+        assert done.returncode == 1 and done.stderr.startswith(f"pillion: query: {words}"), done.stderr
+        assert done.stderr.endswith("cannot be read: No such file or directory\n"), done.stderr
 
 
 def test_query_along_a_search_list(tmp_path, certificate, authority):
@@ -220,6 +312,10 @@ def test_query_along_a_search_list(tmp_path, certificate, authority):
             return answer["question"]["name"], answer["status"], [tuple(step.values()) for step in answer.get("search", [])]
 
         assert walk("a") == ("a.one.example.", "NOERROR", [])
+        resolv_conf.write_text(resolv_conf.read_text() + "search a..b one.example two.example\n")
+        over = ("--server", server.address, "--ca", authority.ca_file, "--tls-name", servers.TLS_NAME)
+        told = query("a", "--search", "--resolv-conf", resolv_conf, *over)
+        assert told.stderr == f"pillion: query: {resolv_conf}:4: `a..b` is not a domain name: an empty label; skipped\n"
         assert walk("nx-1") == ("nx-1.", "NXDOMAIN", [("nx-1.one.example.", "NXDOMAIN"), ("nx-1.two.example.", "NXDOMAIN")])
         assert walk("nx-1.") == ("nx-1.", "NXDOMAIN", [])
         assert walk("nodata-1") == ("nodata-1.one.example.", "NOERROR", []), "that it is there says more than NXDOMAIN"
