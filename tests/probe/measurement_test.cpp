@@ -224,7 +224,7 @@ TEST_F(MeasurementTest, NamesWhatIsWrongWithACertificate) {
       finding(authority.issue({.not_before = std::chrono::hours{24}, .not_after = std::chrono::hours{48}}), leave),
       HasSubstr("CN=dot.example is not valid before 20"));
   EXPECT_THAT(finding(test::CertificateAuthority("Another CA").issue(), leave),
-              HasSubstr("certificate not signed by a trusted CA: CN=dot.example is signed by CN=Another CA, which"));
+              HasSubstr("certificate not signed by a trusted CA: CN=dot.example is signed by CN=Another CA, and "));
   const auto other = authority.issue();
   EXPECT_EQ(finding(identity, [&](ProbeTarget& target) { target.server.pins = {other.pin()}; }),
             "no pin matches the certificate's key: the pin of the certificate is " + identity.pin());

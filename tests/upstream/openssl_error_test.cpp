@@ -10,7 +10,7 @@ namespace {
 using ::testing::HasSubstr;
 
 std::string text_of_reason(int reason) {
-  OPENSSL_init_ssl(0, nullptr);
+  OPENSSL_init_ssl(OPENSSL_INIT_LOAD_SSL_STRINGS, nullptr);
   return openssl_text(ERR_PACK(ERR_LIB_SSL, 0, reason));
 }
 
