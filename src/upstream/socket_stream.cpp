@@ -103,7 +103,7 @@ asio::awaitable<void> SocketStream<Transport>::read() {
       co_await asio::post(socket.get_executor(), asio::use_awaitable);
     } else {
       if (std::exchange(watches_writability_, socket_is_full_) && !socket_is_full_) forget_writability(socket);
-      co_await socket.async_wait(TcpSocket::wait_read, asio::redirect_error(asio::use_awaitable, error));
+      co_await socket.async_wait(transport_.wanted(), asio::redirect_error(asio::use_awaitable, error));
     }
   }
 }
@@ -142,6 +142,7 @@ void SocketStream<Transport>::fail(const error_code& error) {
   // Under TLS 1.3 the server may refuse the client's certificate after the handshake (RFC 8446 section 4.4.2.4).
   if (error.category() == asio::error::get_ssl_category())
     return events_.ended(Error::tls_failed, openssl_text(static_cast<unsigned long>(error.value())));
+  if (error == asio::error::message_size) return events_.ended(Error::tls_failed, TlsStream::too_much_without_data);
   // The kernel has given up: its data or its keepalive was not acknowledged (set_options).
   if (error == asio::error::timed_out) return events_.ended(Error::stalled, error.message());
   events_.ended(socket_error(error), error.message());

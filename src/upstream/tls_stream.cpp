@@ -1,5 +1,6 @@
 #include "upstream/tls_stream.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <new>
 
@@ -28,7 +29,14 @@ void forget_old_errors() {
 struct TlsStream::Bio {
   static int read(BIO* bio, char* data, std::size_t size, std::size_t* done) {
     auto& stream = *static_cast<TlsStream*>(BIO_get_data(bio));
-    *done = read_now(stream.socket_, {reinterpret_cast<std::uint8_t*>(data), size}, stream.socket_error_);
+    *done = 0;
+    if (stream.readable_ == 0) {
+      stream.socket_error_ = asio::error::message_size;
+    } else {
+      const dns::MutableBytes space(reinterpret_cast<std::uint8_t*>(data), std::min(size, stream.readable_));
+      *done = read_now(stream.socket_, space, stream.socket_error_);
+      stream.readable_ -= *done;
+    }
     return outcome(bio, stream.socket_error_, BIO_FLAGS_READ);
   }
 
@@ -97,7 +105,10 @@ asio::awaitable<error_code> TlsStream::handshake() {
     forget_old_errors();
     socket_error_ = {};
     const auto result = SSL_connect(ssl_.get());
-    if (result == 1) co_return error_code{};
+    if (result == 1) {
+      readable_ = max_without_data;
+      co_return error_code{};
+    }
     const auto error = error_of(result);
     if (error != asio::error::would_block) co_return error;
     error_code wait_error;
@@ -112,6 +123,7 @@ std::size_t TlsStream::read_some(dns::MutableBytes buffer, error_code& error) {
   std::size_t size = 0;
   const auto result = SSL_read_ex(ssl_.get(), buffer.data(), buffer.size(), &size);
   error = result == 1 ? error_code{} : error_of(result);
+  if (result == 1) readable_ = max_without_data;
   return size;
 }
 

@@ -20,6 +20,15 @@ namespace pillion::upstream {
 /// the session.
 class TlsStream {
  public:
+  /// The most bytes that are read from the server with no data among them: its handshake, whose certificates OpenSSL
+  /// limits to 100 KiB, and later a part of one record of data, session tickets and updates of keys. One call of
+  /// OpenSSL handles all of these that have arrived, so that a server that sends nothing else would keep the loop from
+  /// everybody else.
+  static constexpr std::size_t max_handshake = std::size_t{128} << 10U;
+  static constexpr std::size_t max_without_data = std::size_t{64} << 10U;
+  /// What is wrong after error::message_size.
+  static constexpr const char* too_much_without_data = "the server sends too much TLS without data";
+
   /// Both must outlive the stream.
   TlsStream(TcpSocket& socket, SSL_CTX* context);
   TlsStream(const TlsStream&) = delete;
@@ -32,9 +41,11 @@ class TlsStream {
     return SSL_want_write(ssl_.get()) ? TcpSocket::wait_write : TcpSocket::wait_read;
   }
 
-  /// OpenSSL's errors have its category, others the system's; error::eof if the server closes.
+  /// OpenSSL's errors have its category, others the system's; error::eof if the server closes; error::message_size if
+  /// it sends more than max_handshake.
   [[nodiscard]] boost::asio::awaitable<boost::system::error_code> handshake();
-  /// error::eof if the server closes, with or without close_notify.
+  /// error::eof if the server closes, with or without close_notify; error::message_size if it sends more than
+  /// max_without_data.
   std::size_t read_some(dns::MutableBytes buffer, boost::system::error_code& error);
   /// True if data was taken from the socket that was not read yet, so that the socket does not signal it.
   [[nodiscard]] bool has_pending() const { return SSL_has_pending(ssl_.get()) == 1; }
@@ -54,6 +65,7 @@ class TlsStream {
 
   TcpSocket& socket_;
   boost::system::error_code socket_error_;  // error of the last call, except would_block
+  std::size_t readable_ = max_handshake;    // bytes that may be read until there is data
   std::unique_ptr<SSL, Free> ssl_;
 };
 

@@ -23,6 +23,8 @@ asio::awaitable<std::expected<Handshake, TlsFailure>> TlsTransport::handshake() 
     co_return std::unexpected(identity_.explain(ssl, static_cast<unsigned long>(error.value())));
   }
   if (error == asio::error::eof) co_return std::unexpected(identity_.explain(ssl, 0));
+  if (error == asio::error::message_size)
+    co_return std::unexpected(TlsFailure{Error::tls_failed, TlsStream::too_much_without_data});
   if (error) co_return std::unexpected(TlsFailure{socket_error(error), error.message() + " during the TLS handshake"});
   const auto facts = identity_.check(ssl);
   if (!facts) co_return std::unexpected(facts.error());

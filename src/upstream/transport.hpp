@@ -30,6 +30,7 @@ class PlainTransport {
     return read_now(socket_, buffer, error);
   }
   [[nodiscard]] bool has_pending() const { return false; }
+  [[nodiscard]] static TcpSocket::wait_type wanted() { return TcpSocket::wait_read; }
   std::size_t write_some(dns::Bytes bytes, boost::system::error_code& error) {
     return write_now(socket_, bytes, error);
   }
@@ -68,6 +69,9 @@ class TlsTransport {
     return stream_.read_some(buffer, error);
   }
   [[nodiscard]] bool has_pending() const { return stream_.has_pending(); }
+  /// What to wait for after read_some(). It is room for writing if an answer to the server's KeyUpdate (RFC 8446
+  /// section 4.6.3) must leave first: the socket may be readable all the time.
+  [[nodiscard]] TcpSocket::wait_type wanted() const { return stream_.wanted(); }
   std::size_t write_some(dns::Bytes bytes, boost::system::error_code& error) {
     return stream_.write_some(bytes, error);
   }

@@ -83,6 +83,16 @@ class TlsStreamTest : public ::testing::Test {
     SSL_write(server.get(), text.data(), static_cast<int>(text.size()));
     return made();
   }
+  /// At least so many bytes of records without data: updates of the server's keys.
+  std::string records_without_data(std::size_t size) {
+    std::string bytes;
+    while (bytes.size() < size) {
+      SSL_key_update(server.get(), SSL_KEY_UPDATE_NOT_REQUESTED);
+      SSL_do_handshake(server.get());
+      bytes += made();
+    }
+    return bytes;
+  }
   void give(const std::string& bytes) {
     // On loopback, without Nagle's algorithm, written data has arrived.
     asio::write(peer, asio::buffer(bytes));
@@ -225,6 +235,46 @@ TEST_F(TlsStreamTest, AnErrorThatSomebodyLeftBehindIsNotTaken) {
   ERR_raise(ERR_LIB_X509, ERR_R_INTERNAL_ERROR);
   give(record("one"));
   EXPECT_EQ(read(), "one");
+}
+
+TEST_F(TlsStreamTest, AServerThatSendsTlsWithoutDataIsHeardNoLonger) {
+  constexpr std::size_t piece = 8192;
+  std::size_t given = 0;
+  for (error = asio::error::would_block;
+       error == asio::error::would_block && given < 4 * TlsStream::max_without_data;) {
+    const auto bytes = records_without_data(piece);
+    given += bytes.size();
+    give(bytes);
+    read();
+  }
+  EXPECT_EQ(error, asio::error::message_size) << error.message();
+  EXPECT_GT(given, TlsStream::max_without_data);
+  EXPECT_LE(given, TlsStream::max_without_data + 2 * piece);
+  // A connection that is shut down reads until the server's close_notify.
+  stream.shutdown(error);
+  EXPECT_EQ(error, asio::error::message_size) << error.message();
+}
+
+TEST_F(TlsStreamTest, DataEndsTheCountOfTlsWithoutData) {
+  for (std::size_t given = 0; given < 2 * TlsStream::max_without_data; given += TlsStream::max_without_data / 2) {
+    give(records_without_data(TlsStream::max_without_data / 2));
+    read();
+    ASSERT_EQ(error, asio::error::would_block) << error.message();
+    give(record("one"));
+    ASSERT_EQ(read(), "one");
+  }
+}
+
+TEST_F(TlsStreamTest, TheAnswerToAKeyUpdateWaitsForRoom) {
+  // The server does not read.
+  const dns::Buffer bytes(std::size_t{64} * 1024);
+  while (!error || error != asio::error::would_block) stream.write_some(bytes, error);
+  SSL_key_update(server.get(), SSL_KEY_UPDATE_REQUESTED);
+  SSL_do_handshake(server.get());
+  give(made());
+  read();
+  EXPECT_EQ(error, asio::error::would_block) << error.message();
+  EXPECT_EQ(stream.wanted(), is_readable() ? TcpSocket::wait_write : TcpSocket::wait_read);
 }
 
 TEST_F(TlsStreamTest, WritesOnlyWhatTheSocketTakesAndGoesOnFromAnotherPlace) {
