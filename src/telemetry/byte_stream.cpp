@@ -19,11 +19,12 @@ class PlainStream final : public ByteStream {
 
   bool is_open() override {
     std::array<char, 512> dropped{};
-    for (;;) {
+    for (unsigned i = 0; i < reads_at_once; ++i) {
       const auto size = ::recv(socket_.get(), dropped.data(), dropped.size(), MSG_DONTWAIT);
       if (size == 0) return false;
       if (size < 0 && errno != EINTR) return errno == EAGAIN;
     }
+    return !is_closed_by_reader(socket_.get());
   }
 
   std::expected<std::size_t, std::string> write_some(std::string_view bytes, SinkWaits& waits) override {

@@ -20,7 +20,8 @@ class ByteStream {
   ByteStream& operator=(const ByteStream&) = delete;
   virtual ~ByteStream() = default;
 
-  /// False if the reader has closed the connection. Reads and drops what the reader has sent.
+  /// False if the reader has closed the connection. Reads and drops what the reader has sent, but no more than
+  /// reads_at_once times.
   [[nodiscard]] virtual bool is_open() = 0;
   /// Writes a part of `bytes`, which must not be empty, and returns its size. 0: the time is over. The error says why
   /// the stream has ended.
@@ -29,6 +30,9 @@ class ByteStream {
   /// Closes the stream so that the reader gets all that was written.
   virtual void close(SinkWaits& waits) = 0;
 };
+
+/// A reader that sends without end must not keep the sink's thread from its records, nor the process from its end.
+inline constexpr unsigned reads_at_once = 16;
 
 /// The error of a stream whose server has closed it.
 inline constexpr const char* closed_by_server = "the server has closed the connection";

@@ -62,11 +62,14 @@ class TlsByteStream final : public ByteStream {
 
   bool is_open() override {
     std::array<char, 512> dropped{};
-    for (;;) {
+    for (unsigned i = 0; i < reads_at_once; ++i) {
       ERR_clear_error();
       const int result = SSL_read(tls_.get(), dropped.data(), static_cast<int>(dropped.size()));
-      if (result <= 0) return awaited(tls_.get(), result) != 0;
+      if (result > 0) continue;
+      if (awaited(tls_.get(), result) == 0) return false;
+      break;
     }
+    return !is_closed_by_reader(socket_.get());
   }
 
   std::expected<std::size_t, std::string> write_some(std::string_view bytes, SinkWaits& waits) override {
@@ -114,6 +117,8 @@ std::expected<TlsHandle, std::string> make_tls(const TlsPeer& peer, int socket) 
     return std::unexpected(peer.ca_file + ": " + openssl_reason("cannot be read"));
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  // Otherwise one SSL_read() would handle session tickets and updates of keys for as long as the server sends them.
+  SSL_CTX_clear_mode(context.get(), SSL_MODE_AUTO_RETRY);
   TlsHandle tls(SSL_new(context.get()));
   const bool is_named = tls && (peer.name.empty() ? X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(tls.get()),
                                                                                   peer.endpoint.address.c_str()) == 1

@@ -1,6 +1,7 @@
 #include "telemetry/byte_stream.hpp"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <fstream>
@@ -16,6 +17,10 @@
 
 namespace pillion::telemetry {
 namespace {
+
+struct FreeServer {
+  void operator()(SSL* tls) const { SSL_free(tls); }
+};
 
 /// A stream to a reader that never reads.
 class ByteStreamTest : public testing::TestWithParam<bool> {  // True if the stream is TLS
@@ -33,9 +38,9 @@ class ByteStreamTest : public testing::TestWithParam<bool> {  // True if the str
     const auto ca_file = directory_.path() / "ca.pem";
     std::ofstream(ca_file) << authority.certificate_pem();
     const auto context = test::make_tls_context(authority.issue(), {});
-    const std::unique_ptr<SSL, decltype(&SSL_free)> tls(SSL_new(context.get()), &SSL_free);
-    ASSERT_EQ(SSL_set_fd(tls.get(), accepted_->get()), 1);
-    auto handshake = std::async(std::launch::async, [&] { return SSL_accept(tls.get()); });
+    tls_.reset(SSL_new(context.get()));
+    ASSERT_EQ(SSL_set_fd(tls_.get(), accepted_->get()), 1);
+    auto handshake = std::async(std::launch::async, [&] { return SSL_accept(tls_.get()); });
     auto stream = tls_stream(std::move(*connected), {endpoint_, "dot.example", ca_file}, waits_);
     EXPECT_EQ(handshake.get(), 1);
     ASSERT_TRUE(stream) << stream.error();
@@ -45,6 +50,19 @@ class ByteStreamTest : public testing::TestWithParam<bool> {  // True if the str
   [[nodiscard]] bool has_room() const {
     pollfd room{descriptor_, POLLOUT, 0};
     return ::poll(&room, 1, 0) == 1;
+  }
+  /// What the writer's kernel has of the reader's data.
+  [[nodiscard]] int unread() const {
+    int size = 0;
+    test::check_call(::ioctl(descriptor_, FIONREAD, &size), "ioctl");
+    return size;
+  }
+  /// The reader sends that many bytes, which the kernel has room for.
+  void reader_sends(std::size_t size) {
+    const std::string data(size, 'y');
+    const auto sent = GetParam() ? SSL_write(tls_.get(), data.data(), static_cast<int>(size))
+                                 : ::send(accepted_->get(), data.data(), size, MSG_NOSIGNAL);
+    ASSERT_EQ(sent, static_cast<int>(size));
   }
   [[nodiscard]] std::expected<std::size_t, std::string> write() { return stream_->write_some(bytes_, waits_); }
 
@@ -56,6 +74,7 @@ class ByteStreamTest : public testing::TestWithParam<bool> {  // True if the str
   SinkWaits waits_{stop_};
   int descriptor_ = -1;  // of stream_
   std::optional<test::FileDescriptor> accepted_;
+  std::unique_ptr<SSL, FreeServer> tls_;  // the reader's
   std::unique_ptr<ByteStream> stream_;
 };
 
@@ -72,6 +91,14 @@ TEST_P(ByteStreamTest, AWriterThatWaitsForRoomSeesThatTheReaderHasClosed) {
   // The time limit of ctest bounds this.
   EXPECT_EQ(waiting.get(), "the server has closed the connection");
   EXPECT_FALSE(stream_->is_open());
+}
+
+TEST_P(ByteStreamTest, AReaderThatSendsMuchIsReadInParts) {
+  reader_sends(std::size_t{48} << 10U);
+  EXPECT_TRUE(stream_->is_open());
+  EXPECT_GT(unread(), 0);
+  test::check_call(::shutdown(accepted_->get(), SHUT_WR), "shutdown");
+  EXPECT_FALSE(stream_->is_open()) << "although not everything was read";
 }
 
 INSTANTIATE_TEST_SUITE_P(Plain, ByteStreamTest, testing::Values(false));
