@@ -1,5 +1,8 @@
 #include "http/http_server.hpp"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include <algorithm>
 #include <exception>
 #include <iterator>
@@ -25,7 +28,8 @@ using asio::ip::tcp;
 namespace {
 
 /// Of each connection, so that clients that do not read take a bounded part of the kernel's memory.
-constexpr runtime::SocketBuffers buffers{.receive = 8 << 10, .send = 16 << 10, .unsent = 4 << 10};
+constexpr runtime::SocketBuffers buffers{
+    .receive = 8 << 10, .send = 16 << 10, .unsent = 4 << 10, .keep_for = std::chrono::seconds(5)};
 
 std::string to_string(const tcp::endpoint& endpoint) {
   std::ostringstream out;
@@ -137,6 +141,12 @@ bool HttpServer::make_room() {
       connections_, [](const HttpConnection& connection) { return connection.is_waiting && !connection.is_evicted; });
   if (oldest == connections_.end()) return false;
   oldest->is_evicted = true;
+  // Otherwise the kernel would keep what the client does not read, although the connection counts no longer.
+  int unacknowledged = 0;
+  beast::error_code ignored;
+  auto& socket = oldest->stream.socket();
+  if (::ioctl(socket.native_handle(), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0)
+    socket.set_option(asio::socket_base::linger(true, 0), ignored);
   oldest->stream.close();
   return true;
 }

@@ -17,6 +17,7 @@ void set_buffers(int socket, const SocketBuffers& buffers) {
   if (!set(SOL_SOCKET, SO_RCVBUF, buffers.receive) || !set(SOL_SOCKET, SO_SNDBUF, buffers.send))
     throw boost::system::system_error(errno, boost::system::generic_category(), "setsockopt");
   static_cast<void>(set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, buffers.unsent));
+  static_cast<void>(set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(buffers.keep_for.count())));
 }
 
 }  // namespace pillion::runtime

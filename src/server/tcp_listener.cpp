@@ -22,6 +22,9 @@ constexpr std::chrono::milliseconds accept_retry{100};
 /// Sessions whose idle timeout is shortened in one turn. All of them may time out in the next one, so that this many
 /// connections are closed at once, at about 20 us each.
 constexpr std::size_t shortened_in_a_turn = 32;
+/// How long the kernel sends answers to a client that takes none, even if the session has ended. Longer than
+/// SessionLimits::write_timeout, so that the session ends first, and is counted.
+constexpr std::chrono::milliseconds unacknowledged_timeout{20'000};
 /// The most clients that are closed before the pause, for lack of a descriptor.
 constexpr std::size_t turned_away_at_once = 64;
 
@@ -38,7 +41,8 @@ TcpListener::TcpListener(runtime::Loop& loop, BoundAddress& bound, const Session
   // TcpSession::kernel_cost counts these.
   runtime::set_buffers(acceptor_.native_handle(), {.receive = TcpSession::receive_buffer,
                                                    .send = static_cast<int>(tools.memory.send_buffer()),
-                                                   .unsent = TcpOutput::max_unsent});
+                                                   .unsent = TcpOutput::max_unsent,
+                                                   .keep_for = unacknowledged_timeout});
 }
 
 void TcpListener::start() {

@@ -2,8 +2,6 @@
 is a client of its own."""
 
 import contextlib
-import re
-import subprocess
 import time
 
 import dns.edns
@@ -13,6 +11,7 @@ import pytest
 from harness import pillion, zone
 from harness.client import TcpClient, framed, make_query, rcode
 from harness.dot_server import DotServer
+from harness.kernel_memory import kernel_memory
 from harness.process import PATIENCE
 
 GREEDY, MODEST = "127.0.0.2", "127.0.0.3"
@@ -21,6 +20,7 @@ KEY = dns.tsig.Key("key.", "dGhpcyBpcyBubyBzZWNyZXQgYXQgYWxsISEh")
 # Bytes of the kernel for a connection: the queries, of which it counts twice as many, and answers that it cannot send.
 RECEIVE_BUFFER = 8192
 UNSENT_OUTPUT = 4096
+HTTP_CONNECTIONS = 64  # the most that the HTTP server has
 REASONS = ("memory_limit", "client_share", "in_flight_limit")
 
 
@@ -67,12 +67,6 @@ def test_many_slow_readers_of_one_address_do_not_cost_others_their_connections(t
         assert min(got.values()) >= wanted
 
 
-def kernel_memory(port):
-    """The kernel's memory for the TCP connections of the server at `port`: (bytes that it has received, bytes that it has to send) of each."""
-    shown = subprocess.run(["ss", "-tmnH", "sport", "=", f":{port}"], check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
-    return [tuple(map(int, found)) for found in re.findall(r"skmem:\(r(\d+),.*?,w(\d+),", shown)]
-
-
 def test_the_kernel_holds_little_for_clients_that_write_and_do_not_read(tmp_path, unbound, verified, clients):
     queries = b"".join(framed(make_query(f"txt5000.{zone.ORIGIN}", "TXT", id=number)) for number in range(4000))
     with pillion.running(tmp_path, verified(unbound), memory=MEMORY, cache={"size": "4MiB"}, drain_timeout="1s") as proxy:
@@ -107,6 +101,15 @@ def test_the_kernel_holds_little_for_http_clients_that_do_not_read(tmp_path, unb
         held = [(proxy.metrics(), kernel_memory(proxy.http_port))[1] for _ in range(5)]
         assert max(received for connections in held for received, _ in connections) <= 4 * RECEIVE_BUFFER
         assert max(to_send for connections in held for _, to_send in connections) <= 4 * UNSENT_OUTPUT
+
+
+def test_the_kernel_forgets_the_responses_of_http_clients_that_made_room_for_others(tmp_path, unbound, verified, clients):
+    with pillion.running(tmp_path, verified(unbound), drain_timeout="1s") as proxy:
+        for _ in range(4 * HTTP_CONNECTIONS):
+            clients.append(TcpClient(proxy.http_port, receive_buffer=4096))
+            clients[-1].send_raw(b"GET /metrics HTTP/1.1\r\nHost: pillion\r\n\r\n")
+        proxy.process.wait_for(lambda: len(kernel_memory(proxy.http_port)) <= HTTP_CONNECTIONS, "the kernel has no more than the proxy")
+        assert proxy.get("/livez")[0] == 200
 
 
 def test_the_kernel_forgets_the_answers_of_a_client_that_was_dropped(tmp_path, unbound, verified):
