@@ -191,7 +191,7 @@ TEST_F(HttpServerTest, NotFoundKeepsTheConnection) {
   start();
   Client client(endpoint_);
   EXPECT_THAT(client.send("GET /nothing HTTP/1.1\r\nHost: pod\r\n\r\n").read_response(),
-              testing::AllOf(StartsWith("HTTP/1.1 404 Not Found\r\n"), EndsWith("\r\n\r\n404 Not Found\n")));
+              testing::AllOf(StartsWith("HTTP/1.1 404 Not Found\r\n"), EndsWith("\r\n\r\n404 Not Found\nthis server has no such path\n")));
   EXPECT_THAT(client.send(get_livez).read_response(), EndsWith("ok\n"));
 }
 
@@ -236,7 +236,7 @@ TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
   for (int i = 0; i < 50; ++i) {
     EXPECT_THAT(client.read_response(), EndsWith("pillion_dns_in_flight 0\n"));
     EXPECT_THAT(client.read_response(true), EndsWith("\r\n\r\n"));
-    EXPECT_THAT(client.read_response(), EndsWith("404 Not Found\n"));
+    EXPECT_THAT(client.read_response(), EndsWith("404 Not Found\nthis server has no such path\n"));
   }
 }
 

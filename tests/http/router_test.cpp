@@ -84,7 +84,7 @@ TEST(Router, WhatIsNotThere) {
   for (const auto* target : {"/", "/metrics/", "/Metrics", "//metrics", "/metrics%20", "/..", "/%6detrics"}) {
     const auto reply = route(sources(), verb::get, target);
     EXPECT_EQ(reply.status, status::not_found) << target;
-    EXPECT_EQ(reply.body, "404 Not Found\n");
+    EXPECT_EQ(reply.body, "404 Not Found\nthis server has no such path\n");
   }
 }
 
