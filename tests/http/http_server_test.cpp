@@ -191,7 +191,8 @@ TEST_F(HttpServerTest, NotFoundKeepsTheConnection) {
   start();
   Client client(endpoint_);
   EXPECT_THAT(client.send("GET /nothing HTTP/1.1\r\nHost: pod\r\n\r\n").read_response(),
-              testing::AllOf(StartsWith("HTTP/1.1 404 Not Found\r\n"), EndsWith("\r\n\r\n404 Not Found\nthis server has no such path\n")));
+              testing::AllOf(StartsWith("HTTP/1.1 404 Not Found\r\n"),
+                             EndsWith("\r\n\r\n404 Not Found\nthis server has no such path\n")));
   EXPECT_THAT(client.send(get_livez).read_response(), EndsWith("ok\n"));
 }
 
