@@ -34,7 +34,6 @@ dns::Buffer& TcpOutput::begin_answer(std::size_t max_reserve) {
 }
 
 TcpOutput::Outcome TcpOutput::write(int socket) {
-  in_kernel_ = 0;
   std::size_t written = 0;
   while (written < buffer_.size()) {
     const auto size = ::send(socket, buffer_.data() + written, buffer_.size() - written, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -47,6 +46,7 @@ TcpOutput::Outcome TcpOutput::write(int socket) {
     }
     written += static_cast<std::size_t>(size);
     unchecked_ += static_cast<std::uint32_t>(size);
+    unacknowledged_ += static_cast<std::uint32_t>(size);
   }
   last_size_ = static_cast<std::uint32_t>(written);
   cut_ = 0;
@@ -59,6 +59,17 @@ TcpOutput::Outcome TcpOutput::write(int socket) {
 bool TcpOutput::has_taken_some(int socket) {
   const auto before = std::exchange(in_kernel_, kernel_output(socket));
   return in_kernel_ < before;
+}
+
+bool TcpOutput::count_unacknowledged(int socket) {
+  const auto before = std::exchange(unacknowledged_, unacknowledged(socket));
+  in_kernel_ = may_be_unacknowledged() ? kernel_output(socket) : 0;
+  return unacknowledged_ < before;
+}
+
+std::uint32_t TcpOutput::unacknowledged(int socket) {
+  int bytes = 0;
+  return ::ioctl(socket, SIOCOUTQ, &bytes) == 0 ? static_cast<std::uint32_t>(bytes) : 0;
 }
 
 std::size_t TcpOutput::unwritten_answers() const {

@@ -53,8 +53,8 @@ bool TcpSession::may_handle_more() const {
 }
 
 bool TcpSession::may_read() const {
-  return !closed_ && !input_ended_ && !finishing_ && may_handle_more() && out_.size() < limits_.pause_at &&
-         to_take_.empty();
+  return !closed_ && !input_ended_ && !finishing_ && !lingering_ && may_handle_more() &&
+         out_.size() < limits_.pause_at && to_take_.empty();
 }
 
 /// The number of bytes that may be read, all of which may have to be kept.
@@ -179,7 +179,11 @@ void TcpSession::end_after(QueryHandler::Outcome outcome) {
   --in_flight_;
   if (closed_) return end_if_unused();
   // Answers to earlier messages are still sent.
-  if (outcome == QueryHandler::Outcome::invalid) write();
+  if (outcome == QueryHandler::Outcome::invalid) {
+    write();
+    // A client that acknowledges them late keeps its place until then.
+    if (!closed_ && !waiting_to_write_ && out_.is_unacknowledged(socket_.native_handle())) return linger();
+  }
   close();
 }
 
@@ -219,7 +223,7 @@ void TcpSession::resume() {
 
 /// When this session times out if nothing more happens, and whether that is the client's fault.
 std::pair<runtime::Time, bool> TcpSession::next_timeout() const {
-  if (waiting_to_write_) return {last_write_ + limits_.write_timeout, true};
+  if (has_unread_output()) return {last_write_ + limits_.write_timeout, true};
   // A complete message waits for its turn or for memory, and not for the client.
   const bool is_held_up = has_message();
   if (!partial_.empty() && !is_held_up && in_flight_ == 0) return {partial_since_ + limits_.message_timeout, true};
@@ -240,9 +244,14 @@ void TcpSession::shorten_timeout() {
 
 void TcpSession::expired(runtime::Time now) {
   if (lingering_) return look_whether_acknowledged(now);
+  if (!waiting_to_write_ && out_.may_be_unacknowledged()) count_unacknowledged();
   if (waiting_to_write_ && now >= next_timeout().first && client_has_read()) last_write_ = now;
   const auto [due, slow] = next_timeout();
-  if (now < due) return static_cast<void>(loop_.contain("TCP client", [&] { watch(due); }, [this] { close(); }));
+  if (now < due) {
+    const bool is_unacknowledged = !waiting_to_write_ && has_unread_output();
+    const auto next = is_unacknowledged ? std::min<runtime::Time>(due, now + acknowledged_within) : due;
+    return static_cast<void>(loop_.contain("TCP client", [&] { watch(next); }, [this] { close(); }));
+  }
   if (slow) return drop(Refusal::slow_client);
   handler_.metrics().idle_closes.add();
   close();
@@ -257,6 +266,11 @@ std::optional<runtime::Time> TcpSession::idle_since() const {
 void TcpSession::cut_off() {
   if (!waiting_to_write_) write();
   drop(Refusal::banned);
+}
+
+/// True if the client's kernel should have acknowledged what was written, and has not.
+bool TcpSession::is_client_gone() {
+  return loop_.clock().now() - last_write_ >= acknowledged_within && out_.is_unacknowledged(socket_.native_handle());
 }
 
 void TcpSession::drop(Refusal refusal) {
@@ -276,7 +290,8 @@ void TcpSession::close() {
   stop_waiting_for_turn();
   error_code ignored;
   // Otherwise the kernel would hold the answers for minutes, and nobody would count them.
-  if (waiting_to_write_ && !finishing_) socket_.set_option(asio::socket_base::linger(true, 0), ignored);
+  if (!finishing_ && (waiting_to_write_ || is_client_gone()))
+    socket_.set_option(asio::socket_base::linger(true, 0), ignored);
   socket_.close(ignored);
   out_.discard();
   output_.set_anyway(0);

@@ -22,7 +22,8 @@ using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::
 /// Limits of a session that the configuration does not set.
 struct SessionLimits {
   std::chrono::milliseconds message_timeout{10'000};  ///< from the first byte of a message to its last
-  std::chrono::milliseconds write_timeout{10'000};    ///< while the client accepts no byte of the waiting output
+  /// While the client accepts no byte of the waiting output, or its kernel does not acknowledge what was written.
+  std::chrono::milliseconds write_timeout{10'000};
   /// Bytes of answers that the kernel did not take; the client is dropped beyond this.
   std::size_t max_queued_output = std::size_t{4} << 20U;
   /// Bytes of waiting output; beyond this the client's next queries are not handled, and no answer is delivered.
@@ -71,6 +72,8 @@ class TcpSession final : public Responder,
   /// Bytes of a client's queries that the kernel holds until they are read (SO_RCVBUF). The kernel counts twice as
   /// many.
   static constexpr int receive_buffer = 8192;
+  /// A client's kernel acknowledges what was written within less than this, unless the client or the network is gone.
+  static constexpr std::chrono::milliseconds acknowledged_within{1000};
   /// The most bytes of the kernel's memory for a session beyond its part of the share for output: the socket and its
   /// file, 4 KiB, and both buffers.
   static constexpr std::size_t kernel_cost = 4096 + 2 * receive_buffer + TcpOutput::max_unsent;
@@ -151,6 +154,7 @@ class TcpSession final : public Responder,
   void end_turn();
   void write();
   void wait_writable();
+  void count_unacknowledged();
   /// True if the client has taken some of the output that waits for it since this was last asked.
   [[nodiscard]] bool client_has_read();
   [[nodiscard]] bool is_its_turn() const;
@@ -162,11 +166,14 @@ class TcpSession final : public Responder,
   // Ending (finish() and what follows from it: tcp_session_finish.cpp)
   void expired(runtime::Time now) override;
   [[nodiscard]] std::pair<runtime::Time, bool> next_timeout() const;
+  [[nodiscard]] bool has_unread_output() const { return waiting_to_write_ || out_.held_by_kernel() > 0; }
   void watch(runtime::Time at);
   void drop(Refusal refusal);
   void close_if_done();
   void linger();
   [[nodiscard]] bool is_acknowledged();
+  [[nodiscard]] bool is_client_gone();
+  [[nodiscard]] bool is_reset();
   void look_whether_acknowledged(runtime::Time now);
   void discard_input();
   void end_if_unused();

@@ -1,7 +1,6 @@
 // How a session ends when Pillion stops: the client gets what it has asked for, and its connection is not reset.
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -42,8 +41,10 @@ void TcpSession::finish() {
 
 void TcpSession::close_if_done() {
   if (closed_ || lingering_ || !(input_ended_ || finishing_) || is_busy()) return;
-  if (finishing_ || handler_.is_draining()) return linger();
-  if (!waiting_to_write_) close();
+  if (waiting_to_write_ && !finishing_ && !handler_.is_draining()) return;
+  // Much that is not acknowledged stays in the kernel's memory, so that the session keeps its place.
+  if (finishing_ || handler_.is_draining() || out_.is_unacknowledged(socket_.native_handle())) return linger();
+  close();
 }
 
 /// Closing a socket with unread input, or one that receives input later, resets the connection, and the kernel
@@ -55,6 +56,7 @@ void TcpSession::linger() {
   if (error) return close();
   lingering_ = true;
   keep({});
+  count_unacknowledged();
   if (!reading_ && !input_ended_) wait_readable();
   linger_until_ = loop_.clock().now() + limits_.write_timeout;
   loop_.set_deadline(*this, loop_.clock().now() + acknowledgement_interval);
@@ -62,12 +64,17 @@ void TcpSession::linger() {
 
 /// True if the client's kernel has acknowledged everything, including the FIN.
 bool TcpSession::is_acknowledged() {
-  int unacknowledged = 0;
-  return ::ioctl(socket_.native_handle(), SIOCOUTQ, &unacknowledged) != 0 || unacknowledged == 0;
+  return TcpOutput::unacknowledged(socket_.native_handle()) == 0;
+}
+
+/// True if the client has reset the connection, so that it can acknowledge nothing.
+bool TcpSession::is_reset() {
+  pollfd ended{.fd = socket_.native_handle(), .events = 0, .revents = 0};
+  return ::poll(&ended, 1, 0) == 1 && (ended.revents & POLLERR) != 0;
 }
 
 void TcpSession::look_whether_acknowledged(runtime::Time now) {
-  if (now >= linger_until_ || is_acknowledged()) return close();
+  if (now >= linger_until_ || is_acknowledged() || is_reset()) return close();
   const auto next = std::min<runtime::Time>(now + acknowledgement_interval, linger_until_);
   loop_.contain("TCP client", [&] { loop_.set_deadline(*this, next); }, [this] { close(); });
 }

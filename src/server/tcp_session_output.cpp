@@ -44,7 +44,7 @@ void TcpSession::deliver_first() {
 }
 
 dns::Buffer* TcpSession::begin_answer(ClientQuery& /*query*/) {
-  if (closed_) return nullptr;
+  if (closed_ || lingering_) return nullptr;
   return &out_.begin_answer(limits_.pause_at);
 }
 
@@ -57,13 +57,13 @@ void TcpSession::end_answer(ClientQuery& /*query*/, std::size_t message_start) {
 
 void TcpSession::account_for_output() {
   output_.set_anyway(beyond_small(out_.size()) + out_.held_by_kernel());
-  if (waiting_to_write_) tell_held(runtime::MemoryUse::output);
+  if (has_unread_output()) tell_held(runtime::MemoryUse::output);
 }
 
 /// Output counts only while the client does not read.
 void TcpSession::tell_held(runtime::MemoryUse use) {
   if (client() == nullptr) return;
-  const auto output = waiting_to_write_ ? output_.bytes() + kept_ : 0;
+  const auto output = has_unread_output() ? output_.bytes() + kept_ : 0;
   memory_.set_held(*this, client()->memory, use, use == runtime::MemoryUse::input ? input_.bytes() : output);
 }
 
@@ -118,13 +118,21 @@ void TcpSession::write() {
   if (outcome == TcpOutput::Outcome::failed) return close();
   if (has_output) last_write_ = loop_.clock().now();
   if (outcome == TcpOutput::Outcome::waiting) return wait_writable();
-  output_.set_anyway(0);
+  output_.set_anyway(out_.held_by_kernel());
+  tell_held(runtime::MemoryUse::output);
+  if (out_.may_be_unacknowledged()) watch(last_write_ + acknowledged_within);
+}
+
+void TcpSession::count_unacknowledged() {
+  if (out_.count_unacknowledged(socket_.native_handle())) last_write_ = loop_.clock().now();
+  output_.set_anyway(beyond_small(out_.size()) + out_.held_by_kernel());
   tell_held(runtime::MemoryUse::output);
 }
 
 void TcpSession::wait_writable() {
   socket_.async_wait(TcpSocket::wait_write, [this](const error_code& error) {
     waiting_to_write_ = false;
+    out_.note_writable();
     if (closed_ || error) return end_if_unused();
     loop_.clock().refresh();
     last_write_ = loop_.clock().now();

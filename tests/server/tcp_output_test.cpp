@@ -70,6 +70,7 @@ class TcpOutputTest : public ::testing::Test {
   void write_on() {
     accepted_.async_wait(tcp::socket::wait_write, [this](auto error) {
       ASSERT_FALSE(error);
+      output_.note_writable();
       if (write() == TcpOutput::Outcome::waiting) write_on();
     });
   }
@@ -128,6 +129,30 @@ TEST_F(TcpOutputTest, NoticesThatTheClientReads) {
   read_until_writable();
   EXPECT_TRUE(has_taken_some());
   EXPECT_FALSE(has_taken_some());
+}
+
+TEST_F(TcpOutputTest, CountsWhatTheClientDoesNotAcknowledgeUntilItDoes) {
+  auto count = fill();
+  for (int i = 0; i < 5; ++i) append(count++);
+  ASSERT_EQ(write(), TcpOutput::Outcome::waiting);
+  EXPECT_TRUE(output_.is_unacknowledged(accepted_.native_handle()));
+  output_.note_writable();
+  EXPECT_EQ(output_.held_by_kernel(), 0U);
+  // The client's kernel has acknowledged what fits into its buffer, and nothing since then.
+  EXPECT_TRUE(output_.count_unacknowledged(accepted_.native_handle()));
+  EXPECT_FALSE(output_.count_unacknowledged(accepted_.native_handle()));
+  EXPECT_GT(output_.held_by_kernel(), std::size_t{TcpOutput::max_unsent});
+  exchange(count);
+  EXPECT_FALSE(output_.is_unacknowledged(accepted_.native_handle()));
+  EXPECT_TRUE(output_.count_unacknowledged(accepted_.native_handle()));
+  EXPECT_EQ(output_.held_by_kernel(), 0U);
+}
+
+TEST_F(TcpOutputTest, AsksNothingWhereLittleWasWritten) {
+  append(0);
+  ASSERT_EQ(write(), TcpOutput::Outcome::sent);
+  EXPECT_FALSE(output_.may_be_unacknowledged());
+  EXPECT_FALSE(output_.is_unacknowledged(accepted_.native_handle()));
 }
 
 TEST_F(TcpOutputTest, FailsOnceTheConnectionWasReset) {
