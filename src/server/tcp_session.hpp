@@ -163,16 +163,18 @@ class TcpSession final : public Responder,
   void account_for_output();
   void tell_held(runtime::MemoryUse use);
 
-  // Ending (finish() and what follows from it: tcp_session_finish.cpp)
+  // Timeouts (tcp_session_timeouts.cpp)
   void expired(runtime::Time now) override;
   [[nodiscard]] std::pair<runtime::Time, bool> next_timeout() const;
   [[nodiscard]] bool has_unread_output() const { return waiting_to_write_ || out_.held_by_kernel() > 0; }
   void watch(runtime::Time at);
+  [[nodiscard]] bool is_client_gone();
+
+  // Ending (finish() and what follows from it: tcp_session_finish.cpp)
   void drop(Refusal refusal);
   void close_if_done();
   void linger();
   [[nodiscard]] bool is_acknowledged();
-  [[nodiscard]] bool is_client_gone();
   [[nodiscard]] bool is_reset();
   void look_whether_acknowledged(runtime::Time now);
   void discard_input();
