@@ -15,6 +15,8 @@
 
 #include <fstrm.h>
 
+#include "telemetry/byte_stream.hpp"
+
 namespace pillion::telemetry {
 namespace {
 
@@ -128,13 +130,14 @@ class FrameStreamOutput final : public RecordOutput {
     auto next = left.begin();
     while (next != left.end()) {
       if (!socket_.is_open()) return fstrm_res_failure;
-      if (!waits_->ready(socket_.get(), POLLOUT)) return fail(0);
+      if (!waits_->ready(socket_.get(), POLLOUT | POLLRDHUP)) return fail(0);
       msghdr message{};
       message.msg_iov = &*next;
       message.msg_iovlen = static_cast<std::size_t>(left.end() - next);
       const auto size = ::sendmsg(socket_.get(), &message, MSG_NOSIGNAL);
-      if (size < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-      if (size < 0) return fail(errno);
+      if (size < 0 && errno != EINTR && errno != EAGAIN) return fail(errno);
+      if (size < 0 && is_closed_by_reader(socket_.get())) return fail(ECONNRESET);
+      if (size < 0) continue;
       sent_ += static_cast<std::size_t>(size);
       auto taken = static_cast<std::size_t>(size);
       for (; next != left.end() && taken >= next->iov_len; ++next) taken -= next->iov_len;

@@ -114,14 +114,17 @@ void RecordSink::deliver() {
     written_.add(written.records);
     error = std::move(written.error);
   }
+  const auto now = std::chrono::steady_clock::now();
   if (error.empty()) {
-    back_off_ = shortest_back_off;
+    // An output that works and fails in turns is not tried more and more often.
+    if (now - last_failure_ > longest_back_off) back_off_ = shortest_back_off;
     if (std::exchange(is_failing_, false)) {
       log_.info("writing again", {{"what", options_.name}, {"to", options_.address}});
     }
     return;
   }
   report(error);
+  last_failure_ = now;
   waits_.pause(back_off_);
   back_off_ = std::min(back_off_ * 2, longest_back_off);
 }

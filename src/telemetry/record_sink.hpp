@@ -104,6 +104,7 @@ class RecordSink {
   RecordBatch batch_;
   std::size_t next_ = 0;  // index in batch_ of the first record that is not written
   std::chrono::milliseconds back_off_;
+  std::chrono::steady_clock::time_point last_failure_;
   bool is_failing_ = false;     // True if the log's last line about the output says that it fails
   std::uint64_t failures_ = 0;  // since that line
   std::optional<std::chrono::steady_clock::time_point> reported_at_;

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <string_view>
 #include <system_error>
 #include <utility>
@@ -80,10 +81,16 @@ class SyslogStreamOutput final : public RecordOutput {
 
   std::expected<void, std::string> open(SinkWaits& waits) override {
     if (stream_ != nullptr && stream_->is_open()) return {};
+    const auto now = std::chrono::steady_clock::now();
+    // Otherwise each record would open a connection to a collector that accepts and closes. One that ends an idle
+    // connection is no failure.
+    const bool is_refusal = stream_ != nullptr && now - opened_ < shortest_life;
     stream_.reset();
+    if (is_refusal) return std::unexpected(closed_by_server);
     auto connected = connect_(waits);
     if (!connected) return std::unexpected(connected.error());
     stream_ = std::move(*connected);
+    opened_ = now;
     return {};
   }
 
@@ -122,9 +129,12 @@ class SyslogStreamOutput final : public RecordOutput {
     }
   }
 
+  static constexpr std::chrono::seconds shortest_life{1};
+
   ConnectStream connect_;
   std::unique_ptr<ByteStream> stream_;
-  RecordBatch frames_;  // buffer of frame()
+  std::chrono::steady_clock::time_point opened_;  // time of the last connect_()
+  RecordBatch frames_;                            // buffer of frame()
 };
 
 }  // namespace

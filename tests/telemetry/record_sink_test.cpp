@@ -163,6 +163,34 @@ TEST_F(RecordSinkTest, ItsThreadComesAfterThoseThatAnswer) {
   EXPECT_EQ(value, std::min(::getpriority(PRIO_PROCESS, 0) + 10, highest));
 }
 
+TEST_F(RecordSinkTest, AnOutputThatWorksAndFailsInTurnsIsTriedLessAndLessOften) {
+  /// Every second record fails once. Keeps the times of the failures.
+  class Output final : public RecordOutput {
+   public:
+    explicit Output(std::vector<std::chrono::steady_clock::time_point>& failures) : failures_(failures) {}
+    std::expected<void, std::string> open(SinkWaits& /*waits*/) override { return {}; }
+    Written write(const RecordBatch& /*batch*/, std::size_t /*first*/, SinkWaits& /*waits*/) override {
+      if (std::exchange(has_failed_, !has_failed_)) return {.records = 1, .error = {}};
+      failures_.push_back(std::chrono::steady_clock::now());
+      return {.records = 0, .error = "failed"};
+    }
+    void close(SinkWaits& /*waits*/) override {}
+
+   private:
+    std::vector<std::chrono::steady_clock::time_point>& failures_;
+    bool has_failed_ = false;
+  };
+  std::vector<std::chrono::steady_clock::time_point> failures;
+  start(std::make_unique<Output>(failures));
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(put("record"));
+  wait_for([&] { return sink_->written() == 4; });
+  sink_.reset();
+  ASSERT_EQ(failures.size(), 4U);
+  EXPECT_GE(failures[1] - failures[0], 100ms);
+  EXPECT_GE(failures[2] - failures[1], 200ms);
+  EXPECT_GE(failures[3] - failures[2], 400ms);
+}
+
 TEST_F(RecordSinkTest, AFileThatWasRenamedIsOpenedAnew) {
   const auto path = directory_.path() / "log";
   start(file_output(path));

@@ -150,13 +150,16 @@ TEST_F(SyslogOutputTest, OverAStreamEachRecordStandsBehindItsSizeAndIsSentAgainI
   EXPECT_TRUE(connections.was_closed);
 }
 
-TEST_F(SyslogOutputTest, WhereTheCollectorHasEndedTheStreamAnotherIsOpened) {
+TEST_F(SyslogOutputTest, ACollectorThatEndsTheStreamAtOnceIsAnErrorBeforeAnotherIsOpened) {
   Connections connections{.lengths = {7, 7}};
   const auto output =
       syslog_stream_output([&](SinkWaits& /*waits*/) { return std::make_unique<ScriptedStream>(connections); });
   for (int i = 0; i < 2; ++i) {
     ASSERT_TRUE(output->open(waits_));
     EXPECT_EQ(output->write(batch_of({"12345\n"}), 0, waits_).records, 1U);
+    const auto ended = output->open(waits_);
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error(), "the server has closed the connection");
   }
   EXPECT_EQ(connections.got, (std::vector<std::string>{"5 12345", "5 12345"}));
 }
