@@ -47,7 +47,9 @@ def refused(tmp_path, verified, server, limit, **more):
 def test_what_clients_hold_is_not_what_others_need(tmp_path, certificate, verified, held, threads, limit):
     with DotServer(certificate, close_after_answer=True) as closing, \
             pillion.running(tmp_path, verified(closing), prefix=limited(limit), threads=threads) as proxy:
-        lowered, = lines_of(proxy, "fewer TCP clients are allowed than configured, because of the limit of open files (RLIMIT_NOFILE)")
+        message = "fewer TCP clients are allowed than configured, because of the limit of open files (RLIMIT_NOFILE)"
+        proxy.process.wait_for(lambda: lines_of(proxy, message), "the log says so")
+        lowered, = lines_of(proxy, message)
         assert 0 < lowered["max_connections"] < limit and lowered["configured"] == 4096
         held.extend(socket.create_connection(("127.0.0.1", proxy.http_port)) for _ in range(80))
         held.extend(TcpClient(proxy.port) for _ in range(limit + 32))
