@@ -22,13 +22,14 @@ class FindingChanges {
     std::vector<Finding> over;  ///< in their last form
   };
   /// `findings` are the verdict's at `now`, which must not be earlier than that of the last call. Ignores findings that
-  /// need no attention.
+  /// need no attention, except notices about upstreams. A notice that comes to need attention begins once more.
   [[nodiscard]] Changes take(const std::vector<Finding>& findings, runtime::Time now);
 
  private:
   struct Known {
-    Finding finding;
-    runtime::Time seen;
+    Finding finding = {};
+    runtime::Time seen = {};
+    bool needed_attention = false;  // at some time since it began
   };
   std::map<std::string, Known> known_;  // by code and subject
 };

@@ -34,7 +34,8 @@ void LiveFeed::log_changes(const Figures& now) {
               {"text", finding.text}});
   };
   const auto changes = changes_.take(judge(now).findings, now.at);
-  for (const auto& each : changes.begun) log(runtime::LogLevel::warn, "finding", each);
+  for (const auto& each : changes.begun)
+    log(needs_attention(each.severity) ? runtime::LogLevel::warn : runtime::LogLevel::info, "finding", each);
   for (const auto& each : changes.over) log(runtime::LogLevel::info, "finding is over", each);
 }
 

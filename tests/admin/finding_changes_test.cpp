@@ -13,8 +13,9 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-Finding finding(std::string_view code, std::string subject = {}, Severity severity = Severity::warning) {
-  return {.severity = severity, .code = code, .fault = Fault::upstream, .text = "", .subject = std::move(subject)};
+Finding finding(std::string_view code, std::string subject = {}, Severity severity = Severity::warning,
+                Fault fault = Fault::upstream) {
+  return {.severity = severity, .code = code, .fault = fault, .text = "", .subject = std::move(subject)};
 }
 
 std::vector<std::string> words(const std::vector<Finding>& findings) {
@@ -50,9 +51,25 @@ TEST_F(FindingChangesTest, OneThatComesAndGoesIsOne) {
 }
 
 TEST_F(FindingChangesTest, WhatNeedsNobodysAttentionIsNotSaid) {
-  EXPECT_THAT(
-      take(0s, {finding("all_well", "", Severity::ok), finding("clients_misbehaving", "", Severity::notice)}).begun,
-      IsEmpty());
+  EXPECT_THAT(take(0s, {finding("all_well", "", Severity::ok), finding("draining", "", Severity::notice, Fault::none),
+                        finding("clients_misbehaving", "", Severity::notice, Fault::clients)})
+                  .begun,
+              IsEmpty());
+}
+
+TEST_F(FindingChangesTest, FailuresOfFewAnswersAreSaid) {
+  const auto few = finding("answers_failing", "", Severity::notice);
+  EXPECT_THAT(words(take(0s, {few}).begun), ElementsAre("answers_failing "));
+  EXPECT_THAT(take(10s, {few}).begun, IsEmpty());
+}
+
+TEST_F(FindingChangesTest, ANoticeThatBecomesAWarningIsSaidOnceMore) {
+  const auto few = finding("answers_failing", "", Severity::notice);
+  static_cast<void>(take(0s, {few}));
+  EXPECT_THAT(words(take(10s, {finding("answers_failing")}).begun), ElementsAre("answers_failing "));
+  EXPECT_THAT(take(20s, {few}).begun, IsEmpty());
+  EXPECT_THAT(take(25s, {finding("answers_failing")}).begun, IsEmpty()) << "it has not been absent";
+  EXPECT_THAT(words(take(85s, {}).over), ElementsAre("answers_failing "));
 }
 
 }  // namespace

@@ -112,6 +112,19 @@ def test_a_server_that_ends_each_connection_after_its_handshake_is_backed_off_fr
             wait_until(lambda: [line for line in proxy.log() if line["msg"] == "upstream answers again"], "a line of the log")
 
 
+def test_where_few_ask_the_log_says_that_their_answers_fail(tmp_path, certificate, verified):
+    """The server is up: it answers handshakes, and closes the connection of each query."""
+    with DotServer(certificate) as server, pillion.running(tmp_path, verified(server), admin={"listen": f"127.0.0.1:{free_port()}"}) as proxy:
+        assert rcode(ask_udp(proxy.port, make_query("close.example."))) == "SERVFAIL"
+
+        def found():
+            return {line["code"]: line for line in proxy.log() if line["msg"] == "finding"}
+
+        proxy.process.wait_for(lambda: {"answers_failing", "server_failing"} <= found().keys(), "the log says so")
+        assert found()["answers_failing"]["level"] == "info" and "1 of 1 answer" in found()["answers_failing"]["text"]
+        assert "closed" in found()["server_failing"]["text"]
+
+
 def test_a_failure_that_goes_on_is_in_the_log_of_each_minute(tmp_path, verified):
     """The newest lines of the log show a failure, although its first line is old. No client asks meanwhile."""
     with pillion.running(tmp_path, verified(SimpleNamespace(address=f"127.0.0.1:{free_port()}"))) as proxy:
