@@ -20,8 +20,7 @@ FindingChanges::Changes FindingChanges::take(const std::vector<Finding>& finding
   for (const auto& finding : findings) {
     if (!is_logged(finding)) continue;
     const bool needs = needs_attention(finding.severity);
-    const auto [known, is_new] =
-        known_.try_emplace(std::string(finding.code) + " " + finding.subject, Known{.needed_attention = needs});
+    const auto [known, is_new] = known_.try_emplace(std::string(finding.code) + " " + finding.subject);
     if (is_new || (needs && !known->second.needed_attention)) changes.begun.push_back(finding);
     known->second = {.finding = finding, .seen = now, .needed_attention = needs || known->second.needed_attention};
   }

@@ -1,8 +1,5 @@
 #include "http/http_server.hpp"
 
-#include <linux/sockios.h>
-#include <sys/ioctl.h>
-
 #include <algorithm>
 #include <exception>
 #include <iterator>
@@ -142,10 +139,9 @@ bool HttpServer::make_room() {
   if (oldest == connections_.end()) return false;
   oldest->is_evicted = true;
   // Otherwise the kernel would keep what the client does not read, although the connection counts no longer.
-  int unacknowledged = 0;
   beast::error_code ignored;
   auto& socket = oldest->stream.socket();
-  if (::ioctl(socket.native_handle(), SIOCOUTQ, &unacknowledged) == 0 && unacknowledged > 0)
+  if (runtime::unacknowledged(socket.native_handle()) > 0)
     socket.set_option(asio::socket_base::linger(true, 0), ignored);
   oldest->stream.close();
   return true;

@@ -1,7 +1,9 @@
 #include "runtime/socket_buffers.hpp"
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -18,6 +20,11 @@ void set_buffers(int socket, const SocketBuffers& buffers) {
     throw boost::system::system_error(errno, boost::system::generic_category(), "setsockopt");
   static_cast<void>(set(IPPROTO_TCP, TCP_NOTSENT_LOWAT, buffers.unsent));
   static_cast<void>(set(IPPROTO_TCP, TCP_USER_TIMEOUT, static_cast<int>(buffers.keep_for.count())));
+}
+
+std::uint32_t unacknowledged(int socket) {
+  int bytes = 0;
+  return ::ioctl(socket, SIOCOUTQ, &bytes) == 0 ? static_cast<std::uint32_t>(bytes) : 0;
 }
 
 }  // namespace pillion::runtime

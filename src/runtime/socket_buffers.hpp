@@ -2,6 +2,7 @@
 // How much of the kernel's memory a TCP connection may take, and for how long. A control group is charged with it.
 
 #include <chrono>
+#include <cstdint>
 
 namespace pillion::runtime {
 
@@ -21,5 +22,9 @@ struct SocketBuffers {
 /// Limits the buffers of a TCP socket. The connections that a listening socket accepts inherit the limits. Throws
 /// boost::system::system_error.
 void set_buffers(int socket, const SocketBuffers& buffers);
+
+/// The bytes that were written to a TCP socket and its peer has not acknowledged; a FIN counts as one. 0 if the system
+/// cannot say it.
+[[nodiscard]] std::uint32_t unacknowledged(int socket);
 
 }  // namespace pillion::runtime

@@ -62,14 +62,9 @@ bool TcpOutput::has_taken_some(int socket) {
 }
 
 bool TcpOutput::count_unacknowledged(int socket) {
-  const auto before = std::exchange(unacknowledged_, unacknowledged(socket));
+  const auto before = std::exchange(unacknowledged_, runtime::unacknowledged(socket));
   in_kernel_ = may_be_unacknowledged() ? kernel_output(socket) : 0;
   return unacknowledged_ < before;
-}
-
-std::uint32_t TcpOutput::unacknowledged(int socket) {
-  int bytes = 0;
-  return ::ioctl(socket, SIOCOUTQ, &bytes) == 0 ? static_cast<std::uint32_t>(bytes) : 0;
 }
 
 std::size_t TcpOutput::unwritten_answers() const {

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "dns/framing.hpp"
+#include "runtime/socket_buffers.hpp"
 
 namespace pillion::server {
 
@@ -42,10 +43,8 @@ class TcpOutput {
   [[nodiscard]] bool count_unacknowledged(int socket);
   /// True if the client has not acknowledged much of what was written. Asks the kernel only if there may be as much.
   [[nodiscard]] bool is_unacknowledged(int socket) const {
-    return may_be_unacknowledged() && unacknowledged(socket) > max_unsent;
+    return may_be_unacknowledged() && runtime::unacknowledged(socket) > max_unsent;
   }
-  /// The bytes that were written to `socket` and its peer has not acknowledged; a FIN counts as one.
-  [[nodiscard]] static std::uint32_t unacknowledged(int socket);
   /// Gives up all of it.
   void discard() { *this = {}; }
 

@@ -64,7 +64,7 @@ void TcpSession::linger() {
 
 /// True if the client's kernel has acknowledged everything, including the FIN.
 bool TcpSession::is_acknowledged() {
-  return TcpOutput::unacknowledged(socket_.native_handle()) == 0;
+  return runtime::unacknowledged(socket_.native_handle()) == 0;
 }
 
 /// True if the client has reset the connection, so that it can acknowledge nothing.
