@@ -172,9 +172,10 @@ POD = [
         Panel("Rejected by reason",
               "Invalid queries, unsupported requests and limits reached, each second; the log has the client's address.",
               "ops", Query(f"sum by (reason) ({rate('pillion_dns_rejected_total')})", "{{reason}}")),
-        Panel("Answers cut or lost",
-              "Answers cut to the client's UDP size (clients ask again over TCP), and answers not sent because the client "
-              "had gone or did not read, each second.", "ops",
+        Panel("Queries and answers lost",
+              "Datagrams that the kernel dropped because the buffer of Pillion's socket was full, answers cut to the client's UDP size (clients ask "
+              "again over TCP), and answers not sent because the client had gone or did not read, each second.", "ops",
+              Query(f"sum ({rate('pillion_client_datagrams_dropped_total')})", "dropped"),
               Query(f"sum ({rate('pillion_responses_truncated_total')})", "truncated"), Query(f"sum ({rate('pillion_responses_undelivered_total')})", "undelivered")),
         Panel("Search list",
               "Walks along the pod's search list that Pillion made instead of a client, and questions that it did not ask, since the cluster cannot "

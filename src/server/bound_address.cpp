@@ -12,6 +12,7 @@
 #include <boost/asio/ip/udp.hpp>
 #include <boost/system/system_error.hpp>
 
+#include "server/dropped_datagrams.hpp"
 #include "server/packet_info.hpp"
 
 namespace pillion::server {
@@ -68,6 +69,7 @@ runtime::UniqueDescriptor bind_udp(const asio::ip::udp::endpoint& endpoint, Port
   auto socket = open_socket(endpoint);
   if (occupant == Occupant::released) begin_taking_back(socket.get());
   prepare_bind(socket.get(), use);
+  prepare_receive_buffer(socket.get());
   const auto& address = endpoint.address();
   if (address.is_unspecified()) ask_for_packet_info(socket.get(), address.is_v4() ? IpFamily::ipv4 : IpFamily::ipv6);
   bind_to(socket, endpoint);

@@ -42,6 +42,7 @@ struct DnsMetrics {
   runtime::EnumArray<Refusal, runtime::Counter> refused;
   runtime::EnumArray<IpFamily, runtime::Gauge> connections;
   runtime::Counter connections_accepted;
+  runtime::Counter datagrams_dropped;  // by the kernel, whose buffer for a UDP socket was full
   runtime::Counter accept_errors;  // accept(2) failed for lack of descriptors or memory
   runtime::Counter idle_closes;    // connections closed after idle_timeout
   runtime::Counter displaced;      // idle connections closed at a limit, in favour of a new one

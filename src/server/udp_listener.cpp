@@ -23,6 +23,7 @@ constexpr std::size_t datagram_size = 4096;
 // Bytes of answers that are sent before the end of the turn.
 constexpr std::size_t sent_at_once = std::size_t{64} << 10U;
 constexpr unsigned batches_per_turn = 4;  // then other sockets have their turn
+constexpr std::size_t received_control_size = packet_info_size + dropped_datagrams_size;
 
 ClientAddress client_address(const sockaddr_in6& peer) {
   ClientAddress address{};
@@ -42,7 +43,7 @@ struct UdpListener::Batch {
   std::array<mmsghdr, batch_size> headers{};
   std::array<iovec, batch_size> vectors{};
   std::array<DatagramPath, batch_size> paths{};
-  alignas(cmsghdr) std::array<std::array<std::uint8_t, packet_info_size>, batch_size> controls{};
+  alignas(cmsghdr) std::array<std::array<std::uint8_t, received_control_size>, batch_size> controls{};
   std::array<std::array<std::uint8_t, datagram_size>, batch_size> data;
 };
 
@@ -53,7 +54,8 @@ UdpListener::UdpListener(runtime::Loop& loop, BoundAddress& bound, QueryHandler&
       family_(bound.address.is_v4() ? IpFamily::ipv4 : IpFamily::ipv6),
       wildcard_(bound.address.is_unspecified()),
       batch_(std::make_unique_for_overwrite<Batch>()),
-      answers_(family_, wildcard_) {
+      answers_(family_, wildcard_),
+      dropped_(bound.udp.get()) {
   socket_.assign(bound.address.is_v4() ? asio::ip::udp::v4() : asio::ip::udp::v6(), bound.udp.get());
   static_cast<void>(bound.udp.release());
 }
@@ -108,10 +110,8 @@ std::size_t UdpListener::receive() {
     header.msg_namelen = sizeof batch.paths[i].peer;
     header.msg_iov = &batch.vectors[i];
     header.msg_iovlen = 1;
-    if (wildcard_) {
-      header.msg_control = batch.controls[i].data();
-      header.msg_controllen = packet_info_size;
-    }
+    header.msg_control = batch.controls[i].data();
+    header.msg_controllen = received_control_size;
   }
   // Errors are transient, and nobody needs to be told.
   const auto received = ::recvmmsg(socket_.native_handle(), batch.headers.data(), batch_size, MSG_DONTWAIT, nullptr);
@@ -121,6 +121,9 @@ std::size_t UdpListener::receive() {
 /// The number of datagrams that were handled; less than batch_size if there were no more.
 std::size_t UdpListener::handle_batch() {
   const auto received = receive();
+  // The kernel's count in the last datagram has the drops before all others.
+  if (received > 0 && batch_->headers[received - 1].msg_hdr.msg_controllen > 0)
+    handler_.metrics().datagrams_dropped.add(dropped_.before(batch_->headers[received - 1].msg_hdr));
   for (std::size_t index = 0; index < received; ++index) handle(index);
   return received;
 }

@@ -10,6 +10,7 @@
 #include "server/bound_address.hpp"
 #include "server/client.hpp"
 #include "server/datagram_answers.hpp"
+#include "server/dropped_datagrams.hpp"
 #include "server/query_handler.hpp"
 
 namespace pillion::server {
@@ -66,6 +67,7 @@ class UdpListener final : public Responder, runtime::Flushable {
   std::size_t in_flight_ = 0;
   std::unique_ptr<Batch> batch_;
   DatagramAnswers answers_;
+  DroppedDatagrams dropped_;
 };
 
 }  // namespace pillion::server

@@ -4,11 +4,13 @@ import os
 import pathlib
 import re
 import resource
+import signal
+import socket
 
 import pytest
 
 from harness import pillion, zone
-from harness.client import TcpClient, ask_tcp, ask_udp, extended_errors, framed, make_query, rcode, read
+from harness.client import TcpClient, ask_tcp, ask_udp, extended_errors, framed, make_query, rcode, read, udp_socket, wire
 from harness.dot_server import DotServer
 
 SANITIZED = bool(os.environ.get("E2E_SANITIZER"))  # with a sanitizer, its memory hides the memory of Pillion
@@ -33,6 +35,30 @@ def works(port):
 def resident_bytes(process):
     text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
     return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1)) * 1024
+
+
+def test_datagrams_that_the_kernel_drops_are_counted(tmp_path, server, verified):
+    """Each query over UDP is answered, or counted. While the proxy is stopped, more queries arrive than its socket's buffer has room for."""
+    count = 3000
+    with pillion.running(tmp_path, verified(server)) as proxy, udp_socket(proxy.port) as sender:
+        query = make_query("works.example.")
+        assert works(proxy.port)
+        sender.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        # A client's own buffer may have no room for all answers. So the proxy's counter says how many there were.
+        before = proxy.metrics().sum("dns_requests_total")
+        proxy.process.send_signal(signal.SIGSTOP)
+        try:
+            for _ in range(count):
+                sender.send(wire(query))
+        finally:
+            proxy.process.send_signal(signal.SIGCONT)
+        assert works(proxy.port)
+
+        def received():
+            return proxy.metrics().sum("dns_requests_total") - before - 2
+
+        proxy.process.wait_for(lambda: received() + proxy.metrics().sum("client_datagrams_dropped_total") == count, "each query is counted")
+        assert 200 < received() < count
 
 
 def test_many_idle_clients(tmp_path, server, verified, clients):
