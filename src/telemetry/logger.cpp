@@ -14,9 +14,7 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <spdlog/async_logger.h>
-#include <spdlog/details/null_mutex.h>
-#include <spdlog/details/thread_pool.h>
+#include <spdlog/async.h>
 #include <spdlog/sinks/base_sink.h>
 
 namespace pillion::telemetry {

@@ -26,3 +26,12 @@ def test_rooms_link_what_they_include():
     rooms = linked()
     assert len(rooms) > 10
     assert {room: included(room) for room in rooms} == rooms
+
+
+def test_no_header_of_a_librarys_internals_is_included():
+    """But for src/runtime/turn_reactor.hpp, which says why."""
+    sources = [path for room in ("src", "tests") for path in (ROOT / room).rglob("*.[ch]pp")]
+    assert len(sources) > 500
+    internal = {str(path.relative_to(ROOT)) for path in sources
+                if re.search(r"^#include <[^>]*/(?:details?|internal)/", path.read_text(encoding="utf-8"), re.M)}
+    assert internal == {"src/runtime/turn_reactor.hpp"}
