@@ -172,12 +172,27 @@ INSTANTIATE_TEST_SUITE_P(All, MismatchedReply,
                                            QueryFault::Reply::wrong_type, QueryFault::Reply::query,
                                            QueryFault::Reply::garbage));
 
-TEST_F(UpstreamFaults, AMalformedReplyKeepsTheConnection) {
-  setup.server.on_query({.name = "spoilt.example", .times = 1, .reply = QueryFault::Reply::cut_short});
+/// Replies with the id and the question of their query that are not sound.
+class MalformedReply : public UpstreamFaults, public ::testing::WithParamInterface<QueryFault::Reply> {};
+
+TEST_P(MalformedReply, KeepsTheConnection) {
+  setup.server.on_query({.name = "spoilt.example", .times = 1, .reply = GetParam()});
   const ShardRunner shard(setup.config);
   EXPECT_EQ(ask(shard, "spoilt.example").answers, 1);
   EXPECT_EQ(shard.failures(Error::malformed_reply), 1U);
   EXPECT_EQ(setup.server.counters().connections, 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, MalformedReply,
+                         ::testing::Values(QueryFault::Reply::cut_short, QueryFault::Reply::trailing_bytes,
+                                           QueryFault::Reply::two_opts));
+
+TEST_F(UpstreamFaults, AnEmptyMessageEndsTheConnectionAndLosesNoQuery) {
+  setup.server.on_query({.name = "spoilt.example", .times = 1, .reply = QueryFault::Reply::empty});
+  const ShardRunner shard(setup.config);
+  EXPECT_EQ(ask(shard, "spoilt.example").answers, 1);
+  EXPECT_EQ(shard.failures(Error::malformed_reply), 1U);
+  EXPECT_EQ(setup.server.counters().connections, 2U);
 }
 
 TEST_F(UpstreamFaults, ATwiceGivenAnswerIsAMismatch) {

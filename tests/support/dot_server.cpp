@@ -192,18 +192,11 @@ Pending DotServer::Implementation::prepare(const ParsedQuery& query, Transport t
                       .type = query.type,
                       .message = {query.message.begin(), query.message.end()}});
   const auto settings = state_.settings();
-  std::optional<dns::Buffer> made;
-  if (settings->responder) made = settings->responder(query, transport);
-  if (made && !pending.fault.rcode) {
-    pending.message = std::move(*made);
-  } else {
-    auto answers = settings->answers;
-    if (pending.fault.rcode) answers.rcode = pending.fault.rcode;
-    if (transport == Transport::udp) answers.size_limit = query.udp_payload;
-    append_answer(query, answers, pending.message);
-  }
-  const bool truncate = transport == Transport::udp && settings->truncate_udp;
-  spoil(pending.message, truncate ? QueryFault::Reply::truncated : pending.fault.reply);
+  auto answers = settings->answers;
+  if (pending.fault.rcode) answers.rcode = pending.fault.rcode;
+  if (transport == Transport::udp) answers.size_limit = query.udp_payload;
+  append_answer(query, answers, pending.message);
+  spoil(pending.message, pending.fault.reply);
   return pending;
 }
 

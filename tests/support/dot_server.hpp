@@ -72,7 +72,6 @@ struct ConnectionManners {
   bool record_per_message = false;              ///< one TLS record for each answer instead of one for all of a read
   std::size_t record_size = 0;   ///< splits the answers into TLS records of so many bytes; 0 for the largest size
   std::size_t segment_size = 0;  ///< sends so many bytes at a time; 0 for as many as the kernel takes
-  std::chrono::milliseconds segment_gap{0};  ///< between two such sends
 };
 
 /// The settings that can be changed while the server runs. Those of connections and queries apply immediately; those of
@@ -82,9 +81,6 @@ struct ServerSettings {
   TlsManners tls = {};
   ConnectionManners connections = {};
   AnswerOptions answers = {};
-  bool truncate_udp = false;  ///< answers everything over UDP with TC
-  /// Makes the answer to a query; nullopt for the default one. Runs in the server's thread.
-  std::function<std::optional<dns::Buffer>(const ParsedQuery&, Transport)> responder = {};
 };
 
 struct ServerOptions {
@@ -153,7 +149,7 @@ class DotServer {
   [[nodiscard]] std::string tls_endpoint() const;
   [[nodiscard]] std::string plain_endpoint() const;
 
-  // The following functions may be called from any thread except the server's own, which runs the responder.
+  // The following functions may be called from any thread except the server's own.
 
   /// Changes the settings, and wakes connections that the old ones have stopped.
   void change(const std::function<void(ServerSettings&)>& edit);

@@ -45,7 +45,6 @@ Session::Session(SessionHost& host, DotServerState& state, std::uint64_t id, boo
       ssl_(context == nullptr ? nullptr : SSL_new(context), SSL_free),
       read_buffer_(64UL * 1024),
       idle_timer_(socket_.get_executor()),
-      gap_timer_(socket_.get_executor()),
       linger_timer_(socket_.get_executor()) {
   ErrorCode ignored;  // the client may have gone already, which the first read shows
   socket_.set_option(boost::asio::ip::tcp::no_delay(true), ignored);
@@ -304,16 +303,6 @@ void Session::pump() {
 
 void Session::on_written(const ErrorCode& error) {
   if (error) return end();
-  const auto settings = state_.settings();
-  const auto gap = settings->connections.segment_gap;
-  if (gap.count() > 0) {
-    gap_timer_.expires_after(gap);
-    gap_timer_.async_wait(tracked([this](const ErrorCode&) {
-      writing_ = false;
-      pump();
-    }));
-    return;
-  }
   writing_ = false;
   pump();
 }
@@ -370,7 +359,6 @@ void Session::end() {
   ErrorCode ignored;  // the error has no further consequence
   socket_.close(ignored);
   idle_timer_.cancel();
-  gap_timer_.cancel();
   linger_timer_.cancel();
   state_.count([](Counters& counters) { --counters.open_connections; });
   // If handlers are outstanding, the last of them lets the server destroy the session.

@@ -110,7 +110,6 @@ class Session {
   dns::Buffer wire_;              ///< the data for the socket
   std::size_t sent_ = 0;          ///< of wire_
   boost::asio::steady_timer idle_timer_;
-  boost::asio::steady_timer gap_timer_;
   boost::asio::steady_timer linger_timer_;
 
   std::size_t operations_ = 0;  ///< handlers outstanding
