@@ -22,11 +22,15 @@ void add(std::array<std::uint64_t, size>& to, const std::array<runtime::Counter,
   for (std::size_t i = 0; i < size; ++i) to[i] += from[i].value();
 }
 
+std::uint64_t sum(const server::DnsMetrics::ByType& counts) {
+  std::uint64_t total = 0;
+  for (const auto& count : counts) total += count.value();
+  return total;
+}
+
 void add_server(Figures& figures, const server::DnsMetrics& metrics) {
   for (const auto& families : metrics.requests) {
-    for (const auto& types : families) {
-      for (const auto& count : types) figures.queries += count.value();
-    }
+    for (const auto& types : families) figures.queries += sum(types);
   }
   for (std::size_t rcode = 0; rcode < figures.responses.size(); ++rcode)
     add(figures.responses[rcode], metrics.responses[rcode]);

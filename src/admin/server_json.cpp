@@ -7,6 +7,7 @@
 #include <utility>
 
 #include <boost/json/array.hpp>
+#include <boost/json/value_from.hpp>
 
 namespace pillion::admin {
 namespace json = boost::json;
@@ -267,9 +268,7 @@ json::object certificates_json(const config::Config& config, const std::vector<T
       object["upstream"] = upstream.name;
       object["server"] = address;
       object["tls_name"] = tls_name_json(server);
-      json::array pins;
-      for (const auto& pin : server.pins) pins.emplace_back(pin);
-      object["pins"] = std::move(pins);
+      object["pins"] = json::value_from(server.pins);
       object["handshake"] = handshake_json(merged.last_handshake, moment);
       object["last_error"] = failure_json(merged.last_failure, moment);
       servers.push_back(std::move(object));

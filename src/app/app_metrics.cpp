@@ -13,6 +13,24 @@
 
 namespace pillion::app {
 
+namespace {
+
+/// Adds what the shards count of server number `server` of upstream number `group`, and keeps it alive.
+void add_counters(const std::vector<std::vector<GroupMetrics>>& metrics, std::size_t group, std::size_t server,
+                  std::vector<const upstream::ServerMetrics*>& shards, telemetry::Sources& sources) {
+  const auto add = [&](const std::shared_ptr<upstream::ServerMetrics>& counted) {
+    shards.push_back(counted.get());
+    sources.keep.push_back(counted);
+  };
+  for (const auto& shard : metrics) {
+    const auto& counters = shard[group];
+    add(counters.servers[server]);
+    if (!counters.fallbacks.empty()) add(counters.fallbacks[server]);
+  }
+}
+
+}  // namespace
+
 void App::add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry::Sources& sources) const {
   for (std::size_t group = 0; group < plan.config.upstreams.size(); ++group) {
     const auto& upstream = plan.config.upstreams[group];
@@ -24,14 +42,7 @@ void App::add_upstreams(const Plan& plan, const ShardMetrics& metrics, telemetry
                                                 .server = config::to_string(upstream.servers[i].endpoint),
                                                 .tls = upstream.protocol == config::Protocol::tls,
                                                 .shards = {}};
-      const auto add = [&](const std::shared_ptr<upstream::ServerMetrics>& counted) {
-        server.shards.push_back(counted.get());
-        sources.keep.push_back(counted);
-      };
-      for (const auto& shard : metrics) {
-        add(shard[group].servers[i]);
-        if (!shard[group].fallbacks.empty()) add(shard[group].fallbacks[i]);
-      }
+      add_counters(metrics, group, i, server.shards, sources);
       sources.upstream_servers.push_back(std::move(server));
     }
   }

@@ -23,7 +23,7 @@ class SeenNames {
       newer_.assign(newer_.size(), 0);
       count_ = 1;
     }
-    for (unsigned i = 0; i < probes; ++i) newer_[word_of(hash, i)] |= bit_of(hash, i);
+    for (unsigned i = 0; i < bits_set; ++i) newer_[word_of(hash, i)] |= bit_of(hash, i);
   }
 
   [[nodiscard]] std::size_t memory() const { return (newer_.size() + older_.size()) * sizeof(Word); }
@@ -31,18 +31,18 @@ class SeenNames {
  private:
   using Word = std::uint64_t;
   static constexpr std::size_t word_bits = 64;
-  static constexpr std::size_t bits_per_name = 8;  // with three probes, has() is true for 3 % of other names
-  static constexpr unsigned probes = 3;
-  static constexpr unsigned probe_shift = 20;
+  static constexpr std::size_t bits_per_name = 8;  // with three bits for each, has() is true for 3 % of other names
+  static constexpr unsigned bits_set = 3;
+  static constexpr unsigned shift = 20;
 
-  [[nodiscard]] std::size_t word_of(std::uint64_t hash, unsigned probe) const {
-    return (hash >> probe_shift * probe) / word_bits & (newer_.size() - 1);
+  [[nodiscard]] std::size_t word_of(std::uint64_t hash, unsigned part) const {
+    return (hash >> shift * part) / word_bits & (newer_.size() - 1);
   }
-  [[nodiscard]] static Word bit_of(std::uint64_t hash, unsigned probe) {
-    return Word{1} << (hash >> probe_shift * probe) % word_bits;
+  [[nodiscard]] static Word bit_of(std::uint64_t hash, unsigned part) {
+    return Word{1} << (hash >> shift * part) % word_bits;
   }
   [[nodiscard]] bool is_in(const std::vector<Word>& filter, std::uint64_t hash) const {
-    for (unsigned i = 0; i < probes; ++i) {
+    for (unsigned i = 0; i < bits_set; ++i) {
       if ((filter[word_of(hash, i)] & bit_of(hash, i)) == 0) return false;
     }
     return true;

@@ -70,14 +70,14 @@ Lookup Store::lookup(const Key& key, runtime::Time now, std::optional<runtime::T
 }
 
 const Entry* Store::lookup_found(const Key& key, runtime::Time now) {
-  auto* const entry = probe(key);
+  auto* const entry = entry_of(key);
   if (entry == nullptr || !is_fresh(*entry, now)) return nullptr;
   count_hit(*entry);
   return entry;
 }
 
 bool Store::has_existing(const Key& key, runtime::Time now) {
-  const auto* const entry = probe(key);
+  const auto* const entry = entry_of(key);
   return entry != nullptr && is_fresh(*entry, now) &&
          (entry->kind() == Kind::positive || entry->kind() == Kind::nodata);
 }
@@ -112,19 +112,19 @@ bool Store::has_other_address(const Key& key, runtime::Time now) {
   for (const auto type : {dns::type::a, dns::type::aaaa}) {
     auto other = key;
     other.type = type;
-    const auto* const entry = type == key.type ? nullptr : probe(other);
+    const auto* const entry = type == key.type ? nullptr : entry_of(other);
     if (entry != nullptr && entry->kind() == Kind::positive && is_fresh(*entry, now)) return true;
   }
   return false;
 }
 
 void Store::mark_refreshing(const Key& key) {
-  auto* entry = probe(key);
-  if (entry == nullptr && denials_ > 0) entry = probe(denial_key(key));
+  auto* entry = entry_of(key);
+  if (entry == nullptr && denials_ > 0) entry = entry_of(denial_key(key));
   if (entry != nullptr) entry->refreshing_ = true;
 }
 
-Entry* Store::probe(const Key& key, std::uint32_t hash) {
+Entry* Store::entry_of(const Key& key, std::uint32_t hash) {
   for (auto position = bucket(hash); position != no_position;) {
     auto& entry = at(position);
     if (entry.hash_ == hash && entry.matches(key)) return &entry;
@@ -136,11 +136,11 @@ Entry* Store::probe(const Key& key, std::uint32_t hash) {
 // A denial is newer than all other entries of its name, since a later answer for the name would have dropped the denial
 // (note_existing).
 Entry* Store::find(const Key& key, runtime::Time now) {
-  auto* const exact = probe(key);
+  auto* const exact = entry_of(key);
   if (exact != nullptr && is_fresh(*exact, now)) return exact;
   if (key.searched) return nullptr;
   if (denials_ > 0) {
-    auto* const denial = probe(denial_key(key));
+    auto* const denial = entry_of(denial_key(key));
     if (denial != nullptr && is_fresh(*denial, now)) return denial;
     if (auto* const above = settings_.nxdomain_cut ? denial_above(key, now) : nullptr) return above;
     if (denial != nullptr && is_usable(*denial, now)) return denial;
@@ -153,7 +153,7 @@ Entry* Store::denial_above(Key key, runtime::Time now) {
   key.type = every_type;
   for (int i = 0; i < max_ancestors && !key.name.is_root(); ++i) {
     key.name = key.name.parent();
-    auto* const entry = probe(key);
+    auto* const entry = entry_of(key);
     if (entry != nullptr && entry->holds_beneath_ && is_fresh(*entry, now)) return entry;
   }
   return nullptr;

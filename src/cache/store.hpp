@@ -49,7 +49,7 @@ enum class Fate : std::uint8_t {
   dropped,
 };
 
-/// Not thread-safe: each shard has its own. An operation makes a bounded number of probes and moves.
+/// Not thread-safe: each shard has its own. An operation looks at and moves a bounded number of entries.
 class Store {
  public:
   /// How often lookups must find an entry fresh before it is popular enough to be prefetched.
@@ -161,8 +161,8 @@ class Store {
   [[nodiscard]] std::uint32_t hash(const Key& key) const { return static_cast<std::uint32_t>(hash_of(key, seed_)); }
 
   // Finding (store.cpp)
-  [[nodiscard]] Entry* probe(const Key& key, std::uint32_t hash);
-  [[nodiscard]] Entry* probe(const Key& key) { return probe(key, hash(key)); }
+  [[nodiscard]] Entry* entry_of(const Key& key, std::uint32_t hash);
+  [[nodiscard]] Entry* entry_of(const Key& key) { return entry_of(key, hash(key)); }
   static void count_use(Entry& entry);
   void count_hit(Entry& entry);
   [[nodiscard]] Entry* denial_above(Key key, runtime::Time now);
@@ -186,7 +186,9 @@ class Store {
   void link(Position position);
   [[nodiscard]] Position& link_to(Position position);
   void remove(Position position);
-  void count(const Entry& entry, int sign);
+  void count_added(const Entry& entry);
+  void count_removed(const Entry& entry);
+  void publish();
 
   Settings settings_;
   std::uint64_t seed_;

@@ -61,7 +61,7 @@ bool Store::note_failure(const Key& key, runtime::Time now) {
 }
 
 void Store::drop(const Key& key) {
-  const auto* const entry = probe(key);
+  const auto* const entry = entry_of(key);
   if (entry != nullptr) remove(position_of(*entry));
 }
 
@@ -83,7 +83,7 @@ bool Store::put(const EntryContent& content) {
   const auto now = content.stored;
   const auto units = Entry::units_for(content);
   const auto key_hash = hash(key);
-  auto* const old = probe(key, key_hash);
+  auto* const old = entry_of(key, key_hash);
   if (old != nullptr && units <= old->units_ && old->units_ - units <= max_wasted_units) {
     old->fill(content);
     metrics_.insertions.add();
@@ -107,7 +107,7 @@ bool Store::put(const EntryContent& content) {
   entry->frequency_ = frequency & 3U;
   entry->fill(content);
   link(position);
-  count(*entry, +1);
+  count_added(*entry);
   metrics_.insertions.add();
   return true;
 }
@@ -203,14 +203,24 @@ void Store::remove(Position position) {
   auto& entry = at(position);
   link_to(position) = entry.next_;
   entry.dead_ = true;
-  count(entry, -1);
+  count_removed(entry);
 }
 
-void Store::count(const Entry& entry, int sign) {
-  const auto step = static_cast<std::size_t>(sign);  // -1 becomes the greatest number, and adding it subtracts 1
-  entries_ += step;
-  units_ += step * entry.units_;
-  if (entry.speaks_for_every_type()) denials_ += step;
+void Store::count_added(const Entry& entry) {
+  ++entries_;
+  units_ += entry.units_;
+  if (entry.speaks_for_every_type()) ++denials_;
+  publish();
+}
+
+void Store::count_removed(const Entry& entry) {
+  --entries_;
+  units_ -= entry.units_;
+  if (entry.speaks_for_every_type()) --denials_;
+  publish();
+}
+
+void Store::publish() {
   metrics_.entries.set(static_cast<double>(entries_));
   metrics_.bytes.set(static_cast<double>(units_ * unit_size));
 }

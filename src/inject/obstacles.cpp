@@ -98,22 +98,27 @@ Obstacle sysctl(const json::value& pod) {
 
 /// Pillion listens on port 53 of UDP and TCP, and on its HTTP port of TCP. The same number of another protocol is
 /// another port.
+Obstacle taken_port_of(const json::value& container, const Options& options) {
+  for (const auto& entry : items_at(container, "/ports")) {
+    const auto* const port = find(entry, "/containerPort");
+    if (port == nullptr || !port->is_int64()) continue;
+    const auto protocol = text_at(entry, "/protocol");
+    const bool is_tcp = protocol.empty() || protocol == "TCP";
+    const auto start = [&] {
+      return "the container " + std::string(text_at(container, "/name")) + " has port " +
+             std::to_string(port->get_int64()) + ", which Pillion needs: ";
+    };
+    if (port->get_int64() == 53 && (is_tcp || protocol == "UDP"))
+      return start() + "all containers of a pod share its ports. Give the container another port";
+    if (port->get_int64() == options.http_port && is_tcp) return start() + "set httpPort to another port";
+  }
+  return std::nullopt;
+}
+
 Obstacle taken_port(const json::value& pod, const Options& options) {
   for (const auto list : container_lists) {
     for (const auto& each : items_at(pod, list)) {
-      for (const auto& entry : items_at(each, "/ports")) {
-        const auto* const port = find(entry, "/containerPort");
-        if (port == nullptr || !port->is_int64()) continue;
-        const auto protocol = text_at(entry, "/protocol");
-        const bool is_tcp = protocol.empty() || protocol == "TCP";
-        const auto start = [&] {
-          return "the container " + std::string(text_at(each, "/name")) + " has port " +
-                 std::to_string(port->get_int64()) + ", which Pillion needs: ";
-        };
-        if (port->get_int64() == 53 && (is_tcp || protocol == "UDP"))
-          return start() + "all containers of a pod share its ports. Give the container another port";
-        if (port->get_int64() == options.http_port && is_tcp) return start() + "set httpPort to another port";
-      }
+      if (auto obstacle = taken_port_of(each, options)) return obstacle;
     }
   }
   return std::nullopt;

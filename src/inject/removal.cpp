@@ -44,15 +44,17 @@ void remove_if_empty(Editor& editor, const Marker& marker, std::string_view name
   if (is_empty) editor.remove(pointer);
 }
 
+void add_mounted(const json::value& container, std::vector<std::string>& names) {
+  for (const auto& mount : items_at(container, "/volumeMounts")) names.emplace_back(text_at(mount, "/name"));
+}
+
 /// The names of Pillion's own volumes, and of volumes that only Pillion's container mounts.
 std::vector<std::string> volumes_of_pillion(const json::value& pod) {
   std::vector<std::string> ours;
   std::vector<std::string> others;
   for (const auto list : {"/spec/initContainers", "/spec/containers"}) {
-    for (const auto& each : items_at(pod, list)) {
-      auto& names = text_at(each, "/name") == container_name ? ours : others;
-      for (const auto& mount : items_at(each, "/volumeMounts")) names.emplace_back(text_at(mount, "/name"));
-    }
+    for (const auto& each : items_at(pod, list))
+      add_mounted(each, text_at(each, "/name") == container_name ? ours : others);
   }
   std::erase_if(ours, [&](const auto& name) { return std::ranges::find(others, name) != others.end(); });
   ours.insert(ours.end(), own_volumes.begin(), own_volumes.end());

@@ -2,7 +2,6 @@
 // The questions that the cache could not answer. Each is in flight once, with all requests that wait for it. Shares
 // answers among the waiters, puts them into the cache, and gives stale answers if no answer comes (RFC 8767).
 
-#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -99,7 +98,8 @@ class InFlight {
         in_flight = each.next;
         const cache::Fate fate = fate_of(dns::Bytes(each.name));
         if (fate == cache::Fate::dropped) detach(each);
-        if (fate != cache::Fate::kept) each.denial = std::min(each.denial, cache::Denial::name);
+        // Some names beneath it are answered elsewhere now, so that its denial does not cover them.
+        if (fate != cache::Fate::kept && each.denial == cache::Denial::tree) each.denial = cache::Denial::name;
       }
     }
   }

@@ -13,7 +13,10 @@ using Duration = Clock::duration;
 /// refresh() first.
 class TurnClock {
  public:
-  Time refresh() { return now_ = Clock::now(); }
+  Time refresh() {
+    now_ = Clock::now();
+    return now_;
+  }
   /// Sets the time by hand, for tests.
   void turn_to(Time now) { now_ = now; }
   [[nodiscard]] Time now() const { return now_; }

@@ -37,16 +37,19 @@ void write_limit(const DnsSources& from, runtime::SeriesWriter& series) {
   series.add({}, std::min(runtime::sum(from.shards, of_shard), static_cast<double>(from.*of_process)));
 }
 
+/// The requests over one transport and address family, by type.
+inline void write_requests_of(const DnsSources& from, Transport transport, IpFamily family,
+                              runtime::SeriesWriter& series) {
+  for (std::size_t type = 0; type < type_labels.size(); ++type) {
+    series.add_sparse(
+        {transport_labels[transport], family_labels[family], type_labels[type]},
+        runtime::sum(from.shards, [&](const DnsMetrics& m) -> auto& { return m.requests[transport][family][type]; }));
+  }
+}
+
 inline void write_requests(const DnsSources& from, runtime::SeriesWriter& series) {
   for (const auto transport : runtime::enumerators<Transport>) {
-    for (const auto family : runtime::enumerators<IpFamily>) {
-      for (std::size_t type = 0; type < type_labels.size(); ++type) {
-        series.add_sparse({transport_labels[transport], family_labels[family], type_labels[type]},
-                          runtime::sum(from.shards, [&](const DnsMetrics& m) -> auto& {
-                            return m.requests[transport][family][type];
-                          }));
-      }
-    }
+    for (const auto family : runtime::enumerators<IpFamily>) write_requests_of(from, transport, family, series);
   }
 }
 

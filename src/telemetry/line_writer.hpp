@@ -45,10 +45,10 @@ class LineWriter {
       two_digits(hundreds - first * 100U);
       two_digits(rest);
     } else if (value >= 100) {
-      hundreds >= 10 ? two_digits(hundreds) : digit(hundreds);
+      one_or_two_digits(hundreds);
       two_digits(rest);
     } else {
-      rest >= 10 ? two_digits(rest) : digit(rest);
+      one_or_two_digits(rest);
     }
   }
   /// Appends the six last digits, with leading zeros.
@@ -64,6 +64,14 @@ class LineWriter {
       all[i] = {static_cast<char>('0' + i / 10), static_cast<char>('0' + i % 10)};
     return all;
   }();
+  /// Appends a number below 100 without a leading zero.
+  void one_or_two_digits(std::uint32_t number) {
+    if (number >= 10) {
+      two_digits(number);
+    } else {
+      digit(number);
+    }
+  }
   void digit(std::uint32_t number) { character(static_cast<char>('0' + number)); }
   void two_digits(std::uint32_t number) {
     std::memcpy(at_, pairs[number].data(), 2);
