@@ -27,7 +27,7 @@ constexpr std::chrono::milliseconds look_every{20};
 AdminService::Response AdminService::flush_cache(const Request& request) {
   const auto order = read_flush(request.body);
   if (!order) co_return problem_response(status::bad_request, order.error());
-  Question<std::uint64_t> question = flush(*order);
+  ShardQuestion<std::uint64_t> question = flush(*order);
   const auto answers = co_await questions_.ask(std::move(question), flush_patience);
   std::uint64_t flushed = 0;
   for (const auto& answer : answers) {

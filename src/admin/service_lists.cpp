@@ -168,7 +168,7 @@ AdminService::Response AdminService::cache(const Request& request) {
   json::object object;
   object["top"] = nullptr;
   if (*top > 0) {
-    Question<std::vector<CacheName>> question = top_names(*top);
+    ShardQuestion<std::vector<CacheName>> question = top_names(*top);
     auto answers = co_await questions_.ask(std::move(question));
     auto names = joined(answers);
     runtime::sort_stably(names, &CacheName::hits, std::ranges::greater{});
@@ -185,7 +185,7 @@ AdminService::Response AdminService::cache(const Request& request) {
 AdminService::Response AdminService::cache_lookup(const Request& request) {
   const auto question = read_question(request.target);
   if (!question) co_return bad_request(question.error());
-  Question<CacheAnswer> look = [question = *question](ShardView& shard) {
+  ShardQuestion<CacheAnswer> look = [question = *question](ShardView& shard) {
     return std::optional(look_up(shard.cache(), question, shard.now()));
   };
   const auto answers = co_await questions_.ask(std::move(look));
@@ -213,7 +213,9 @@ AdminService::Response AdminService::clients(const Request& request) {
   const auto limit = read_number(request.target, "limit", 1, most_clients, usual_clients);
   if (!limit) co_return bad_request(limit.error());
 
-  Question<std::vector<server::ClientFacts>> question = [](ShardView& shard) { return std::optional(shard.clients()); };
+  ShardQuestion<std::vector<server::ClientFacts>> question = [](ShardView& shard) {
+    return std::optional(shard.clients());
+  };
   auto answers = co_await questions_.ask(std::move(question));
   auto all = merged(joined(answers));
   const auto total = all.size();
@@ -239,7 +241,7 @@ AdminService::Response AdminService::recent(const Request& request) {
     co_return bad_request(checked.error());
   const auto limit = read_number(request.target, "limit", 1, most_queries, usual_queries);
   if (!limit) co_return bad_request(limit.error());
-  Question<std::vector<server::RecentQuery>> question = [most = *limit](ShardView& shard) {
+  ShardQuestion<std::vector<server::RecentQuery>> question = [most = *limit](ShardView& shard) {
     return std::optional(shard.recent().newest(most));
   };
   auto answers = co_await questions_.ask(std::move(question));

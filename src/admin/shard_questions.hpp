@@ -22,7 +22,7 @@ namespace pillion::admin {
 /// The function that a shard runs. If it returns nullopt, it runs again in another turn of the shard's loop, so that
 /// long work is divided.
 template <typename Answer>
-using Question = std::function<std::optional<Answer>(ShardView&)>;
+using ShardQuestion = std::function<std::optional<Answer>(ShardView&)>;
 
 /// Used only by the thread of the loop that asks. The shards' threads must end before that loop is destroyed.
 class ShardQuestions {
@@ -40,7 +40,7 @@ class ShardQuestions {
   /// shard has its own copy of `question`. A coroutine must not pass a temporary, which g++ 12 would destroy twice.
   template <typename Answer>
   [[nodiscard]] boost::asio::awaitable<std::vector<std::optional<Answer>>> ask(
-      Question<Answer> question, std::chrono::milliseconds wait = patience) {
+      ShardQuestion<Answer> question, std::chrono::milliseconds wait = patience) {
     const auto poll = std::make_shared<Poll<Answer>>(io_, shards_.size());
     for (std::size_t i = 0; i < shards_.size(); ++i) ask_one<Answer>(shards_[i], poll, i, question);
     co_await wait_for(*poll, wait);
@@ -87,7 +87,7 @@ class ShardQuestions {
 
   template <typename Answer>
   static void ask_one(const PostToShard& post, const std::shared_ptr<Poll<Answer>>& poll, std::size_t shard,
-                      Question<Answer> question) {
+                      ShardQuestion<Answer> question) {
     post([post, poll, shard, question = std::move(question)](ShardView& view) mutable {
       auto answer = question(view);
       if (!answer) return ask_one<Answer>(post, poll, shard, std::move(question));

@@ -25,7 +25,7 @@ double milliseconds(runtime::Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-json::value to_json(const trace::FieldValue& value) {
+json::value to_json(const trace::TraceValue& value) {
   return std::visit([](const auto& each) { return json::value_from(each); }, value);
 }
 

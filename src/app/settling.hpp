@@ -24,9 +24,9 @@ enum class FilesSeen : std::uint8_t {
 /// once the changes are over. A change that was undone meanwhile is not reported.
 class Settling final : runtime::Deadline {
  public:
-  /// The files are checked once nothing has happened to them for this long,
+  /// The files are checked once nothing has happened to them for this long.
   static constexpr std::chrono::milliseconds quiet{200};
-  /// and after this time in any case.
+  /// They are checked this long after the first event, even if events still come.
   static constexpr std::chrono::milliseconds longest{1'000};
   /// A file may be missing for this long, since editors, rsync and the kubelet cause such gaps.
   static constexpr std::chrono::milliseconds gap{2'000};

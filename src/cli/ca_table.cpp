@@ -11,16 +11,17 @@
 namespace pillion::cli {
 namespace {
 
-struct Words {
+struct UseWords {
   config::CaUse use;
   std::string_view one;
   std::string_view many;
 };
 constexpr std::array use_words = {
-    Words{config::CaUse::root, "root", "roots"},
-    Words{config::CaUse::anchor_intermediate, "intermediate CA as trust anchor", "intermediate CAs as trust anchors"},
-    Words{config::CaUse::intermediate, "intermediate CA below an anchor", "intermediate CAs below an anchor"},
-    Words{config::CaUse::none, "unused certificate", "unused certificates"},
+    UseWords{config::CaUse::root, "root", "roots"},
+    UseWords{config::CaUse::anchor_intermediate, "intermediate CA as trust anchor",
+             "intermediate CAs as trust anchors"},
+    UseWords{config::CaUse::intermediate, "intermediate CA below an anchor", "intermediate CAs below an anchor"},
+    UseWords{config::CaUse::none, "unused certificate", "unused certificates"},
 };
 
 std::string summary(const std::vector<config::CaCertificate>& certificates) {

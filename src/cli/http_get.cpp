@@ -21,7 +21,7 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
 using boost::system::error_code;
-using Clock = BoundedIo::Clock;
+using Clock = std::chrono::steady_clock;
 
 std::unexpected<std::string> failure(const config::Endpoint& address, const error_code& error) {
   const auto reason = error == asio::error::timed_out ? std::string("no answer in time") : error.message();

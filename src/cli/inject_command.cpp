@@ -20,7 +20,7 @@ namespace pillion::cli {
 namespace {
 
 namespace json = boost::json;
-using Kind = inject::Note::Kind;
+using NoteKind = inject::Note::Kind;
 
 /// bytes; all objects of a cluster take some megabytes
 constexpr std::size_t max_stream_size = std::size_t{1} << 30U;
@@ -153,7 +153,7 @@ int InjectCommand::check(const std::string& stream, std::ostream& out, std::ostr
   for (const auto& note : *notes) {
     if (!note.text.empty()) out << note.workload << ' ' << note.text << '\n';
   }
-  const bool is_missing = std::ranges::any_of(*notes, [](const auto& note) { return note.kind == Kind::missing; });
+  const bool is_missing = std::ranges::any_of(*notes, [](const auto& note) { return note.kind == NoteKind::missing; });
   return is_missing ? exit_code::not_injected : exit_code::clean;
 }
 
@@ -168,7 +168,7 @@ int InjectCommand::run(std::ostream& out, std::ostream& err) const {
   out << result->stream;
   tell(err, "inject", result->notes);
   const bool is_skipped =
-      std::ranges::any_of(result->notes, [](const auto& note) { return note.kind == Kind::skipped; });
+      std::ranges::any_of(result->notes, [](const auto& note) { return note.kind == NoteKind::skipped; });
   return is_skipped && is_strict_ ? exit_code::not_injected : exit_code::clean;
 }
 
@@ -189,7 +189,7 @@ int UninjectCommand::run(std::ostream& out, std::ostream& err) const {
   out << result->stream;
   tell(err, "uninject", result->notes);
   const bool is_skipped =
-      std::ranges::any_of(result->notes, [](const auto& note) { return note.kind == Kind::skipped; });
+      std::ranges::any_of(result->notes, [](const auto& note) { return note.kind == NoteKind::skipped; });
   return is_skipped ? exit_code::not_injected : exit_code::clean;
 }
 

@@ -17,7 +17,7 @@ namespace {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
-using Clock = BoundedIo::Clock;
+using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds exchange_patience{5};
 

@@ -12,7 +12,7 @@
 namespace pillion::cli {
 namespace {
 
-using Row = std::array<std::string, 4>;
+using TableRow = std::array<std::string, 4>;
 
 /// A route with its sort key.
 struct ZoneText {
@@ -44,7 +44,7 @@ std::string count_text(std::size_t records) {
   return std::to_string(records) + (records == 1 ? " record" : " records");
 }
 
-Row row_of(const config::Config& config, const config::Route& route, const std::string& zone) {
+TableRow row_of(const config::Config& config, const config::Route& route, const std::string& zone) {
   if (!route.records.empty()) return {zone, count_text(route.records.size()), "", ""};
   const auto upstream = std::ranges::find(config.upstreams, route.upstream, &config::Upstream::name);
   if (upstream == config.upstreams.end()) return {zone, route.upstream, "", ""};
@@ -61,10 +61,10 @@ std::string route_table(const config::Config& config) {
   routes.reserve(config.routes.size());
   for (const auto& route : config.routes) routes.emplace_back(zone_text(route), &route);
   std::ranges::sort(routes, goes_before, &std::pair<ZoneText, const config::Route*>::first);
-  std::vector<Row> rows{{"zone", "answered by", "protocol", "servers"}};
+  std::vector<TableRow> rows{{"zone", "answered by", "protocol", "servers"}};
   for (const auto& [zone, route] : routes) rows.push_back(row_of(config, *route, zone.text));
 
-  std::array<std::size_t, std::tuple_size_v<Row>> widths{};
+  std::array<std::size_t, std::tuple_size_v<TableRow>> widths{};
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths.at(i) = std::max(widths.at(i), row.at(i).size());
   }

@@ -32,10 +32,10 @@ constexpr std::uint64_t max_status_size = std::uint64_t{4} << 20U;  // bytes
 constexpr std::string_view clear_screen = "\x1b[H\x1b[2J";          // ECMA-48: CUP, ED
 
 template <typename Value>
-using Result = std::expected<Value, std::string>;
+using StatusResult = std::expected<Value, std::string>;
 using Addresses = std::vector<config::Endpoint>;
 
-Result<Addresses> find_admin(std::optional<pid_t> pid) {
+StatusResult<Addresses> find_admin(std::optional<pid_t> pid) {
   const auto proxy = find_running_proxy(pid);
   if (!proxy) return std::unexpected(proxy.error());
   auto addresses = proxy->addresses();
@@ -46,7 +46,7 @@ Result<Addresses> find_admin(std::optional<pid_t> pid) {
   return std::move(addresses->admin);
 }
 
-Result<json::object> read(const Addresses& addresses, std::string_view path) {
+StatusResult<json::object> read(const Addresses& addresses, std::string_view path) {
   auto reply = http_get(addresses, path, Clock::now() + status_patience, max_status_size);
   if (!reply) return std::unexpected(reply.error());
   if (!reply->is_ok) return std::unexpected(std::string(path) + ": " + reply->status);
@@ -56,7 +56,7 @@ Result<json::object> read(const Addresses& addresses, std::string_view path) {
   return std::move(value.as_object());
 }
 
-Result<std::string> show(const Addresses& addresses, bool as_json) {
+StatusResult<std::string> show(const Addresses& addresses, bool as_json) {
   const auto status = read(addresses, "/api/v1/status");
   if (!status) return std::unexpected(status.error());
   const auto upstreams = read(addresses, "/api/v1/upstreams");
@@ -97,7 +97,7 @@ int StatusCommand::run(std::ostream& out, std::ostream& err) const {
   }
   const bool is_terminal = ::isatty(STDOUT_FILENO) == 1;
   for (;;) {
-    const auto addresses = given ? Result<Addresses>(Addresses{*given}) : find_admin(pid_);
+    const auto addresses = given ? StatusResult<Addresses>(Addresses{*given}) : find_admin(pid_);
     const auto text = addresses ? show(*addresses, json_) : std::unexpected(addresses.error());
     if (!text) {
       err << "pillion: status: " << text.error() << '\n';

@@ -21,12 +21,11 @@ struct ResolvConf {
   std::vector<Skipped> skipped;        ///< in the order of the file
 };
 
-/// What the text says about the search list, as the C library reads it: the last `search` or `domain` line that has a
-/// value wins, `domain` being a list of one; `options ndots:N` counts up to 15 and is 1 where it is not given. A domain
-/// that comes twice, and the root, are left out. A `nameserver` whose address cannot be read is
-/// passed over, and so is all else in the file. No text is an error, since the
-/// program beside us lives with it too: a domain that is not a name, one behind the 32nd and an `ndots:` without a
-/// number are skipped.
+/// Reads the text as the C library does. The last line `search` or `domain` that has a value wins; `domain` is a list
+/// of one. `options ndots:N` is 1 if it is missing, and at most 15. A domain that comes twice, and the root, are left
+/// out. A `nameserver` whose address cannot be read is ignored, and so are all other lines. No text is an error, since
+/// the C library of the application accepts any: a domain that is not a name, one after the 32nd, and an `ndots:`
+/// without a number are skipped.
 [[nodiscard]] ResolvConf parse_resolv_conf(std::string_view text);
 
 }  // namespace pillion::config

@@ -8,27 +8,27 @@
 namespace pillion::dns {
 namespace {
 
-using Word = std::uint64_t;
+using MachineWord = std::uint64_t;
 
-constexpr Word every_byte(std::uint8_t value) {
-  return value * Word{0x0101010101010101};
+constexpr MachineWord every_byte(std::uint8_t value) {
+  return value * MachineWord{0x0101010101010101};
 }
 
-Word load(const std::uint8_t* bytes) {
-  Word word = 0;
+MachineWord load(const std::uint8_t* bytes) {
+  MachineWord word = 0;
   std::memcpy(&word, bytes, sizeof word);
   return word;
 }
 
 // Loads fewer than eight bytes; the others are 0.
-Word load_some(const std::uint8_t* bytes, std::size_t count) {
-  Word word = 0;
-  for (std::size_t i = 0; i < count; ++i) word |= Word{bytes[i]} << 8 * i;
+MachineWord load_some(const std::uint8_t* bytes, std::size_t count) {
+  MachineWord word = 0;
+  for (std::size_t i = 0; i < count; ++i) word |= MachineWord{bytes[i]} << 8 * i;
   return word;
 }
 
 // Changes eight bytes at once to ASCII lower case. Length bytes among them stay as they are: 63 is less than 'A'.
-constexpr Word to_lower(Word word) {
+constexpr MachineWord to_lower(MachineWord word) {
   const auto low_bits = word & every_byte(0x7F);
   const auto from_a = low_bits + every_byte(0x80 - 'A');        // top bit set: at least 'A'
   const auto beyond_z = low_bits + every_byte(0x80 - 'Z' - 1);  // top bit set: more than 'Z'
@@ -37,10 +37,10 @@ constexpr Word to_lower(Word word) {
 }
 
 // Folds the two halves of the 128-bit product into one: each bit of the result depends on all bits of both factors.
-constexpr Word fold(Word a, Word b) {
+constexpr MachineWord fold(MachineWord a, MachineWord b) {
   __extension__ using Wide = unsigned __int128;
   const auto product = Wide{a} * b;
-  return static_cast<Word>(product) ^ static_cast<Word>(product >> 64U);
+  return static_cast<MachineWord>(product) ^ static_cast<MachineWord>(product >> 64U);
 }
 
 constexpr bool is_digit(char c) {
@@ -52,7 +52,7 @@ constexpr bool is_digit(char c) {
 bool equal_names(Bytes a, Bytes b) {
   if (a.size() != b.size()) return false;
   std::size_t i = 0;
-  for (; i + sizeof(Word) <= a.size(); i += sizeof(Word)) {
+  for (; i + sizeof(MachineWord) <= a.size(); i += sizeof(MachineWord)) {
     if (to_lower(load(a.data() + i)) != to_lower(load(b.data() + i))) return false;
   }
   const auto left = a.size() - i;
@@ -64,7 +64,7 @@ std::uint64_t hash_name(Bytes name, std::uint64_t seed) {
   const auto factor = fold(seed ^ 0x9E3779B97F4A7C15, 0xD6E8FEB86659FD93) | 1U;
   auto hash = fold(seed + name.size(), factor);
   std::size_t i = 0;
-  for (; i + sizeof(Word) <= name.size(); i += sizeof(Word))
+  for (; i + sizeof(MachineWord) <= name.size(); i += sizeof(MachineWord))
     hash = fold(hash ^ to_lower(load(name.data() + i)), factor);
   hash = fold(hash ^ to_lower(load_some(name.data() + i, name.size() - i)), factor);
   return fold(hash, 0xA0761D6478BD642F);

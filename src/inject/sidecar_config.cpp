@@ -99,7 +99,7 @@ class Routes {
 };
 
 /// The upstream for names without another route. If it is not clear which one, adds a fault and returns an empty text.
-std::string default_upstream(const json::object& upstreams, Faults& faults) {
+std::string default_upstream(const json::object& upstreams, ValueFaults& faults) {
   if (upstreams.contains(public_upstream)) return std::string(public_upstream);
   std::string names;
   std::string last;
@@ -130,7 +130,7 @@ std::string check_cluster_address(const ConfigValues& values) {
   return "`" + address + "` is not of the family of ipFamily, which must be that of the pods' first address";
 }
 
-void add_cluster(const ConfigValues& values, json::object& upstreams, Routes& routes, Faults& faults) {
+void add_cluster(const ConfigValues& values, json::object& upstreams, Routes& routes, ValueFaults& faults) {
   if (!upstreams.contains(cluster_upstream)) {
     if (const auto problem = check_cluster_address(values); !problem.empty())
       faults.push_back("clusterDNS.address: " + problem);
@@ -172,7 +172,7 @@ std::string bracketed(const std::string& address) {
   return address.find(':') == std::string::npos ? address : '[' + address + ']';
 }
 
-json::object sidecar_config(const ConfigValues& values, Faults& faults) {
+json::object sidecar_config(const ConfigValues& values, ValueFaults& faults) {
   json::object config = values.given;
   json::object upstreams = public_upstreams(values.ipv6);
   const auto* const given = config.if_contains("upstreams");
@@ -202,13 +202,13 @@ json::object sidecar_config(const ConfigValues& values, Faults& faults) {
   return config;
 }
 
-Faults check_config(std::string_view text) {
+ValueFaults check_config(std::string_view text) {
   const auto documents = read_documents(text);
   if (!documents) return {documents.error()};
   if (documents->size() != 1 || !documents->front().value.is_object()) return {"must be one map"};
   auto config = documents->front().value.get_object();
   strip_files(config);
-  Faults faults;
+  ValueFaults faults;
   try {
     static_cast<void>(config::parse_config(to_yaml(config), "config"));
   } catch (const config::ConfigError& error) {

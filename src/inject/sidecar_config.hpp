@@ -29,10 +29,10 @@ struct ConfigValues {
 
 /// The configuration, which is the same for every pod and namespace, since Pillion reads the search list that the
 /// kubelet writes. Faults name the values.
-[[nodiscard]] json::object sidecar_config(const ConfigValues& values, Faults& faults);
+[[nodiscard]] json::object sidecar_config(const ConfigValues& values, ValueFaults& faults);
 
 /// The faults of a configuration, one line each. The files that it names are inside the pod and are not read.
-[[nodiscard]] Faults check_config(std::string_view text);
+[[nodiscard]] ValueFaults check_config(std::string_view text);
 
 /// The ports of the servers that a configuration's text asks over TLS, ascending.
 [[nodiscard]] std::vector<std::uint16_t> encrypted_ports(std::string_view config);

@@ -16,12 +16,12 @@ namespace pillion::inject {
 namespace json = boost::json;
 
 /// Each fault is "clusterDNS.address: PROBLEM".
-using Faults = std::vector<std::string>;
+using ValueFaults = std::vector<std::string>;
 
 class ValueSection {
  public:
   /// `members` must outlive the section. `path` is the path of the map, empty for the top level.
-  ValueSection(const json::object& members, std::string path, Faults& faults)
+  ValueSection(const json::object& members, std::string path, ValueFaults& faults)
       : members_(members), path_(std::move(path)), faults_(faults) {}
 
   /// Each read() leaves `out` unchanged if the member is missing or null. A member of another type leaves it unchanged
@@ -49,7 +49,7 @@ class ValueSection {
 
   const json::object& members_;
   std::string path_;
-  Faults& faults_;
+  ValueFaults& faults_;
   std::set<std::string, std::less<>> read_;
 };
 

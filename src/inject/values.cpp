@@ -193,7 +193,7 @@ void read_chart_only(ValueSection& top, const Options& options) {
 
 std::expected<Options, std::string> read_values(const json::object& values, const std::string& version,
                                                 std::optional<std::string> config_text) {
-  Faults faults;
+  ValueFaults faults;
   ValueSection top(values, "", faults);
   Options options;
   ConfigValues config;

@@ -11,9 +11,8 @@ namespace pillion::presentation {
 
 /// Reads `[owner] [ttl] [class] type rdata`. TTL and class may change places. `origin` is the name of the zone in wire
 /// form.
-///  - The first word is the owner, even if it looks like a number or a type. If the line starts with a blank, the
-///  origin
-///    is the owner.
+///  - The first word is the owner, even if it looks like a number or a type. The origin is the owner if the line
+///    starts with a blank.
 ///  - `@` is the origin. The origin completes names without a final dot. A name that ends in the labels of the origin
 ///    but not in a dot is an error, since it would have these labels twice.
 ///  - A TTL is a number of seconds, or numbers with units as BIND reads them (90s, 5m, 1h30m, 2d, 1w). The default is

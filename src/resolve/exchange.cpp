@@ -170,9 +170,9 @@ void Exchange::failed(Attempt& attempt, Error error) {
     // Every server has had the question. The server may only be restarting, so that all are asked once more, unless
     // this query is what ends the connections. A connection that it ended alone may have been the restart's.
     tried_ = 0;
-    const bool is_guilty = attempt.suspicion.endings_alone >= upstream::Quarantine::endings_alone_to_fail;
+    const bool ends_connections = attempt.suspicion.endings_alone >= upstream::Quarantine::endings_alone_to_fail;
     const bool is_its_own_fault = upstream::traits(error).blame == upstream::Blame::query;
-    if (!is_guilty && !(is_its_own_fault && has_second_round_) && endings_ < upstream::Query::max_endings) {
+    if (!ends_connections && !(is_its_own_fault && has_second_round_) && endings_ < upstream::Query::max_endings) {
       has_second_round_ = true;
       if (ask_another(at, false, Cause::new_round)) return;
     }

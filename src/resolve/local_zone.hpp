@@ -31,8 +31,8 @@ class LocalZone {
   ///  - NXDOMAIN: neither the name nor a name beneath it exists (RFC 8020 2); with the SOA (RFC 2308 2.1, 3).
   ///  - NOERROR without answers: the name or one beneath it exists; with the SOA (RFC 2308 2.2).
   ///  - SERVFAIL: the CNAMEs form a loop, or there are more than 16 (RFC 1034 3.6.2).
-  ///  - REFUSED: the name is not in the zone, or the class is neither IN nor ANY. We know nothing about such names, not
-  ///  even that they do not exist.
+  ///  - REFUSED: the name is not in the zone, or the class is neither IN nor ANY. We know nothing about such names,
+  ///    and so cannot deny them.
   /// A set of records that would make the response longer than 65,000 bytes is left out, and TC is set (RFC 2181 9).
   /// So there is always room for an OPT.
   void append_answer(const dns::QueryView& query, dns::Buffer& out) const;

@@ -146,8 +146,8 @@ class SearchWalk final : runtime::Deadline {
   std::size_t candidates_ = 0;  // the last one is the base alone
   std::size_t guards_ = 0;
   std::size_t pending_ = 0;
-  bool is_late_ = false;          // whether the candidate in the guarded namespace is late
-  bool is_pass_noted_ = false;    // whether the trace has been told that the walk goes on without that candidate
+  bool is_late_ = false;          // True if the candidate in the guarded namespace is late
+  bool is_pass_noted_ = false;    // True if the trace has been told that the walk goes on without that candidate
   std::size_t answer_bytes_ = 0;  // bytes taken from the memory for walks
   std::deque<Step> steps_;        // candidates, then guards; their addresses do not change, since others refer to them
   dns::Buffer composed_;

@@ -62,7 +62,7 @@ class DatagramAnswers {
 
   IpFamily family_;
   bool with_local_;
-  std::optional<bool> joins_;  ///< whether the kernel supports UDP_SEGMENT; determined by the first send()
+  std::optional<bool> joins_;  ///< True if the kernel supports UDP_SEGMENT; nullopt until the first send()
   dns::Buffer bytes_;
   std::vector<QueuedAnswer> answers_;
   std::vector<Place> order_;

@@ -79,7 +79,7 @@ asio::awaitable<void> TcpListener::accept_clients() {
     // The client may already be gone, which is not our concern. Any other error would repeat at once.
     if (error == asio::error::connection_aborted) continue;
     if (error) co_return accept_failed(error);
-    loop_.contain("TCP client", [&] { admit(TcpSocket(std::move(socket)), peer); }, [] {});
+    loop_.contain("TCP client", [&] { admit(ClientSocket(std::move(socket)), peer); }, [] {});
   }
 }
 
@@ -94,7 +94,7 @@ void TcpListener::accept_failed(const error_code& error) {
     loop_.log().warn("cannot accept a TCP client", {{"error", error.message()}, {"suppressed", *suppressed}});
 }
 
-void TcpListener::admit(TcpSocket socket, const asio::ip::tcp::endpoint& peer) {
+void TcpListener::admit(ClientSocket socket, const asio::ip::tcp::endpoint& peer) {
   const auto client = client_address(peer.address());
   const auto family = peer.address().is_v4() ? IpFamily::ipv4 : IpFamily::ipv6;
   if (!tools_.handler.admission().admit_connection(client)) return;
@@ -150,7 +150,7 @@ void TcpListener::accept_waiting() {
   error_code error;
   acceptor_.non_blocking(true, error);
   for (int i = 0; !error && i < listen_backlog; ++i) {
-    TcpSocket socket(loop_.io());
+    ClientSocket socket(loop_.io());
     asio::ip::tcp::endpoint peer;
     acceptor_.accept(socket, peer, error);
     if (error == asio::error::connection_aborted) {

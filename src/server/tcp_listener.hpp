@@ -57,7 +57,7 @@ class TcpListener final : public SessionOwner, runtime::Flushable {
   [[nodiscard]] boost::asio::awaitable<void> accept_clients();
   void accept_failed(const boost::system::error_code& error);
   void accept_waiting();
-  void admit(TcpSocket socket, const boost::asio::ip::tcp::endpoint& peer);
+  void admit(ClientSocket socket, const boost::asio::ip::tcp::endpoint& peer);
   [[nodiscard]] dns::MutableBytes read_buffer() override { return read_buffer_; }
   void ended(TcpSession& session) override;
   void flush() override;

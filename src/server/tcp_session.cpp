@@ -15,7 +15,7 @@ namespace pillion::server {
 namespace asio = boost::asio;
 using boost::system::error_code;
 
-TcpSession::TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, std::uint16_t port,
+TcpSession::TcpSession(runtime::Loop& loop, ClientSocket socket, const ClientAddress& address, std::uint16_t port,
                        IpFamily family, const SessionTools& tools, SessionOwner& owner)
     : MemoryHolder(tools.memory),
       loop_(loop),
@@ -41,7 +41,7 @@ void TcpSession::start() {
 }
 
 void TcpSession::wait_readable() {
-  socket_.async_wait(TcpSocket::wait_read, [this](const error_code& error) {
+  socket_.async_wait(ClientSocket::wait_read, [this](const error_code& error) {
     loop_.contain("TCP client", [&] { readable(error); }, [this] { close(); });
   });
   reading_ = true;

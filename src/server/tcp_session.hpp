@@ -17,7 +17,7 @@
 
 namespace pillion::server {
 
-using TcpSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+using ClientSocket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
 /// Limits of a session that the configuration does not set.
 struct SessionLimits {
@@ -82,8 +82,8 @@ class TcpSession final : public Responder,
   static constexpr std::size_t max_read = 8192;
 
   /// `port` is the client's. What `tools` and `owner` refer to must outlive this.
-  TcpSession(runtime::Loop& loop, TcpSocket socket, const ClientAddress& address, std::uint16_t port, IpFamily family,
-             const SessionTools& tools, SessionOwner& owner);
+  TcpSession(runtime::Loop& loop, ClientSocket socket, const ClientAddress& address, std::uint16_t port,
+             IpFamily family, const SessionTools& tools, SessionOwner& owner);
   ~TcpSession() override { loop_.unschedule(*this); }
 
   /// Takes the session's place among the connections, which closing gives back.
@@ -181,7 +181,7 @@ class TcpSession final : public Responder,
   void end_if_unused();
 
   runtime::Loop& loop_;
-  TcpSocket socket_;
+  ClientSocket socket_;
   QueryHandler& handler_;
   TurnQueue& turns_;
   const SessionLimits& limits_;

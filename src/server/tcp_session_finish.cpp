@@ -52,7 +52,7 @@ void TcpSession::close_if_done() {
 /// everything.
 void TcpSession::linger() {
   error_code error;
-  socket_.shutdown(TcpSocket::shutdown_send, error);
+  socket_.shutdown(ClientSocket::shutdown_send, error);
   if (error) return close();
   lingering_ = true;
   keep({});
@@ -97,7 +97,7 @@ void TcpSession::abandon() {
   for (dns::Frames frames(partial_); frames.next();) ++undelivered;
   handler_.metrics().responses_undelivered.add(undelivered);
   error_code ignored;
-  socket_.shutdown(TcpSocket::shutdown_send, ignored);
+  socket_.shutdown(ClientSocket::shutdown_send, ignored);
   const auto space = owner_.read_buffer();
   static_cast<void>(::recv(socket_.native_handle(), space.data(), space.size(), MSG_DONTWAIT));
   close();

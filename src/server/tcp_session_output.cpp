@@ -130,7 +130,7 @@ void TcpSession::count_unacknowledged() {
 }
 
 void TcpSession::wait_writable() {
-  socket_.async_wait(TcpSocket::wait_write, [this](const error_code& error) {
+  socket_.async_wait(ClientSocket::wait_write, [this](const error_code& error) {
     waiting_to_write_ = false;
     out_.note_writable();
     if (closed_ || error) return end_if_unused();

@@ -57,7 +57,7 @@ bool DatagramChannel::trim() {
   return transfers_.trim();
 }
 
-void DatagramChannel::Shot::delayed() {
+void DatagramChannel::Sending::delayed() {
   transfer->delayed();
 }
 
@@ -69,75 +69,75 @@ std::optional<Error> DatagramChannel::Transfer::start(DatagramChannel& channel, 
   // bytes that EDNS adds at most: the record and our options
   constexpr std::size_t edns_size = 11 + 4;
   over_tcp_ = query.message.size() + (query.opaque ? 0 : edns_size) > max_datagram;
-  shots_[0].suspicion = query.suspicion;
+  sendings_[0].suspicion = query.suspicion;
   if (over_tcp_) note_tcp(trace::GoesOverTcp::Since::too_long);
-  const auto error = shoot(over_tcp_ ? *channel.tcp_ : *channel.udp_, shots_[0], now);
+  const auto error = send(over_tcp_ ? *channel.tcp_ : *channel.udp_, sendings_[0], now);
   if (error) end();
   return error;
 }
 
-std::optional<Error> DatagramChannel::Transfer::shoot(Channel& by, Shot& shot, runtime::Time now) {
-  shot.message = query_->message;
-  shot.dnssec_ok = query_->dnssec_ok;
-  shot.opaque = query_->opaque;
-  shot.suspicion = query_->suspicion;
-  shot.trace = query_->trace;
-  shot.is_live = true;
+std::optional<Error> DatagramChannel::Transfer::send(Channel& by, Sending& sending, runtime::Time now) {
+  sending.message = query_->message;
+  sending.dnssec_ok = query_->dnssec_ok;
+  sending.opaque = query_->opaque;
+  sending.suspicion = query_->suspicion;
+  sending.trace = query_->trace;
+  sending.is_live = true;
   // Set before submit(), from within which an error may come.
   if (!over_tcp_) channel_->schedule_.set_deadline(*this, now + resend_after);
-  const auto error = by.submit(shot, now);
-  if (error) shot.is_live = false;
+  const auto error = by.submit(sending, now);
+  if (error) sending.is_live = false;
   return error;
 }
 
-void DatagramChannel::Transfer::note_end(Shot& shot) {
-  query_->suspicion = shot.suspicion;
+void DatagramChannel::Transfer::note_end(Sending& sending) {
+  query_->suspicion = sending.suspicion;
 }
 
 void DatagramChannel::Transfer::abandon(Query& /*query*/) {
   query_ = nullptr;
-  abandon_shots();
+  abandon_sendings();
   end();
 }
 
-/// Abandons the shots and ignores what they still report.
-void DatagramChannel::Transfer::abandon_shots() {
+/// Abandons the sendings and ignores what they still report.
+void DatagramChannel::Transfer::abandon_sendings() {
   auto* const query = std::exchange(query_, nullptr);
-  for (auto& shot : shots_) {
-    if (std::exchange(shot.is_live, false)) shot.holder->abandon(shot);
+  for (auto& sending : sendings_) {
+    if (std::exchange(sending.is_live, false)) sending.holder->abandon(sending);
   }
   query_ = query;
 }
 
 void DatagramChannel::Transfer::end() {
   channel_->schedule_.clear_deadline(*this);
-  for (auto& shot : shots_) dns::recycle(shot.message);
+  for (auto& sending : sendings_) dns::recycle(sending.message);
   dns::recycle(truncated_);
   channel_->transfers_.release(*this);
 }
 
-void DatagramChannel::Transfer::replied(Shot& shot, const Reply& reply) {
-  shot.is_live = false;
+void DatagramChannel::Transfer::replied(Sending& sending, const Reply& reply) {
+  sending.is_live = false;
   if (query_ == nullptr) return;
-  note_end(shot);
+  note_end(sending);
   if (reply.is_truncated && !over_tcp_) {
     trace::note(*query_->trace, [&] { return trace::replied(channel_->server(), reply); });
-    take_truncated(shot, reply.rcode, truncated_);
+    take_truncated(sending, reply.rcode, truncated_);
     truncated_rcode_ = reply.rcode;
     return go_over_tcp(Error::query_too_large);
   }
-  abandon_shots();
+  abandon_sendings();
   auto& query = *query_;
   end();
   query.replied(reply);
 }
 
-void DatagramChannel::Transfer::failed(Shot& shot, Error error) {
-  shot.is_live = false;
+void DatagramChannel::Transfer::failed(Sending& sending, Error error) {
+  sending.is_live = false;
   if (query_ == nullptr) return;
-  note_end(shot);
+  note_end(sending);
   if (!over_tcp_ && traits(error).is_mended_by_stream) return go_over_tcp(error);
-  if (std::ranges::any_of(shots_, &Shot::is_live)) return;
+  if (std::ranges::any_of(sendings_, &Sending::is_live)) return;
   auto& query = *query_;
   const auto truncated = std::exchange(truncated_, {});
   const auto rcode = truncated_rcode_;
@@ -153,14 +153,14 @@ void DatagramChannel::Transfer::go_over_tcp(Error reason) {
   note_tcp(!truncated_.empty()                ? Since::truncated
            : reason == Error::query_too_large ? Since::too_long
                                               : Since::mismatched);
-  abandon_shots();
+  abandon_sendings();
   channel_->schedule_.clear_deadline(*this);
   over_tcp_ = true;
-  auto& shot = shots_[0];
+  auto& sending = sendings_[0];
   const auto now = channel_->schedule_.clock().now();
   if (!truncated_.empty()) channel_->schedule_.set_deadline(*this, now + stream_patience);
-  const auto error = shoot(*channel_->tcp_, shot, now);
-  if (error) failed(shot, truncated_.empty() ? reason : *error);
+  const auto error = send(*channel_->tcp_, sending, now);
+  if (error) failed(sending, truncated_.empty() ? reason : *error);
 }
 
 void DatagramChannel::Transfer::note_tcp(trace::GoesOverTcp::Since since) const {
@@ -169,20 +169,20 @@ void DatagramChannel::Transfer::note_tcp(trace::GoesOverTcp::Since since) const 
 
 void DatagramChannel::Transfer::expired(runtime::Time now) {
   if (!over_tcp_) return send_again(now);
-  abandon_shots();
+  abandon_sendings();
   channel_->tcp_->count_failure(Error::timeout, now);
-  failed(shots_[0], Error::timeout);
+  failed(sendings_[0], Error::timeout);
 }
 
-/// Sends the query again with another id, and perhaps from another port. The first shot is kept until the end, since
+/// Sends the query again with another id, and perhaps from another port. The first sending is kept until the end, since
 /// it is the likeliest to be answered; of the later ones, only the newest is kept.
 void DatagramChannel::Transfer::send_again(runtime::Time now) {
   trace::note(*query_->trace, [&] { return trace::SentAgain{.server = channel_->server()}; });
-  auto* const shot = shots_[0].is_live ? &shots_[1] : &shots_[0];
-  if (std::exchange(shot->is_live, false)) shot->holder->abandon(*shot);
-  // If the server is backed off from, the earlier shots are all there is.
-  const auto error = shoot(*channel_->udp_, *shot, now);
-  if (error && std::ranges::none_of(shots_, &Shot::is_live)) failed(*shot, *error);
+  auto* const sending = sendings_[0].is_live ? &sendings_[1] : &sendings_[0];
+  if (std::exchange(sending->is_live, false)) sending->holder->abandon(*sending);
+  // If the server is backed off from, the earlier sendings are all there is.
+  const auto error = send(*channel_->udp_, *sending, now);
+  if (error && std::ranges::none_of(sendings_, &Sending::is_live)) failed(*sending, *error);
 }
 
 }  // namespace pillion::upstream

@@ -46,7 +46,7 @@ class DatagramChannel final : public Channel {
   class Transfer;
 
   /// One sending of a query. If the query is sent again, two are in flight, since the answer to the first may be late.
-  class Shot final : public Query {
+  class Sending final : public Query {
    public:
     void replied(const Reply& reply) override { transfer->replied(*this, reply); }
     void failed(Error error) override { transfer->failed(*this, error); }
@@ -56,16 +56,16 @@ class DatagramChannel final : public Channel {
     bool is_live = false;
   };
 
-  /// One query with its shots over UDP and TCP.
+  /// One query with its sendings over UDP and TCP.
   class Transfer final : public QueryHolder, runtime::Deadline {
    public:
     Transfer() {
-      for (auto& shot : shots_) shot.transfer = this;
+      for (auto& sending : sendings_) sending.transfer = this;
     }
     [[nodiscard]] std::optional<Error> start(DatagramChannel& channel, Query& query, runtime::Time now);
     void abandon(Query& query) override;
-    void replied(Shot& shot, const Reply& reply);
-    void failed(Shot& shot, Error error);
+    void replied(Sending& sending, const Reply& reply);
+    void failed(Sending& sending, Error error);
     void delayed() {
       if (query_ != nullptr) query_->delayed();
     }
@@ -73,16 +73,16 @@ class DatagramChannel final : public Channel {
    private:
     void expired(runtime::Time now) override;
     void send_again(runtime::Time now);
-    [[nodiscard]] std::optional<Error> shoot(Channel& by, Shot& shot, runtime::Time now);
+    [[nodiscard]] std::optional<Error> send(Channel& by, Sending& sending, runtime::Time now);
     void go_over_tcp(Error reason);
-    void note_end(Shot& shot);
+    void note_end(Sending& sending);
     void note_tcp(trace::GoesOverTcp::Since since) const;
-    void abandon_shots();
+    void abandon_sendings();
     void end();
 
     DatagramChannel* channel_ = nullptr;
     Query* query_ = nullptr;
-    std::array<Shot, 2> shots_;
+    std::array<Sending, 2> sendings_;
     bool over_tcp_ = false;
     /// The header and question of a truncated reply, with TC; used if TCP brings no answer.
     dns::Buffer truncated_;

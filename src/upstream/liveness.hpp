@@ -42,20 +42,20 @@ class Liveness {
   void heard(runtime::Time now) {
     last_heard_ = now;
     probes_in_a_row_ = 0;
-    is_borne_ = false;
+    is_extended_ = false;
   }
   /// The reply to the probe has arrived.
   void heard_of_probe(runtime::Time now) {
     last_heard_ = last_probe_answered_ = now;
     ++probes_in_a_row_;
-    is_borne_ = false;
+    is_extended_ = false;
   }
   void probed(runtime::Time now) {
     probed_ = now;
-    is_borne_ = false;
+    is_extended_ = false;
   }
   /// Gives this silence as much time again before the connection is dead. False if it already has.
-  [[nodiscard]] bool bear_with_silence() { return !std::exchange(is_borne_, true); }
+  [[nodiscard]] bool extend_silence() { return !std::exchange(is_extended_, true); }
 
   /// `oldest` is when the oldest query that somebody waits for was sent, not counting the probe; nullopt if there is
   /// none. `is_probing` is true while a probe is in flight.
@@ -93,7 +93,7 @@ class Liveness {
     return silent_since(oldest) + std::min<runtime::Duration>(patience, longest_patience);
   }
   [[nodiscard]] runtime::Time dead_at(runtime::Time oldest) const {
-    return silent_since(oldest) + (is_borne_ ? 2 * probe_patience : probe_patience);
+    return silent_since(oldest) + (is_extended_ ? 2 * probe_patience : probe_patience);
   }
   [[nodiscard]] runtime::Time probe_ignored_at(runtime::Time oldest) const {
     return std::max(probed_, oldest + trickle) + probe_patience;
@@ -103,7 +103,7 @@ class Liveness {
   runtime::Time probed_;
   runtime::Time last_probe_answered_;
   unsigned probes_in_a_row_ = 0;
-  bool is_borne_ = false;
+  bool is_extended_ = false;
 };
 
 }  // namespace pillion::upstream

@@ -21,8 +21,8 @@ namespace pillion::upstream {
 /// id, so that a late reply can never be taken for another query's.
 class Mux {
  public:
-  /// Whether others than the server could have sent what arrives. A datagram without the question is ignored, and the
-  /// wait goes on (RFC 5452 section 9.1). On a stream, the server has answered wrongly.
+  /// Where messages come from. Anybody can send a datagram: one without the question is ignored, and the wait goes on
+  /// (RFC 5452 section 9.1). On a stream only the server can send, so that it has answered wrongly.
   enum class Path : std::uint8_t { stream, datagrams };
   /// Datagrams with a query's id but not its question that are ignored, since somebody may be guessing ids.
   static constexpr std::uint8_t near_misses_passed_over = 2;

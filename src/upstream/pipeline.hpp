@@ -41,8 +41,8 @@ class Pipeline {
   /// The probe in flight is late too. From now on the connection is dead without an answer to it, even if the queries
   /// are abandoned. False if this was already called for this probe.
   [[nodiscard]] bool fall_silent();
-  /// Like Liveness::bear_with_silence().
-  [[nodiscard]] bool bear_with_silence() { return liveness_.bear_with_silence(); }
+  /// Like Liveness::extend_silence().
+  [[nodiscard]] bool extend_silence() { return liveness_.extend_silence(); }
   /// Tells the waiting queries that the connection has fallen silent.
   void delay_all() { mux_.delay_all(&probe_); }
 

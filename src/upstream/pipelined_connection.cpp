@@ -46,7 +46,7 @@ void PipelinedConnection::react_to_silence(runtime::Time now) {
     return finish(Error::stalled, "the server's kernel does not acknowledge what was sent");
   switch (verdict) {
     case Liveness::Verdict::dead:
-      if (is_server_slow() && pipeline_.bear_with_silence()) return fall_silent();
+      if (is_server_slow() && pipeline_.extend_silence()) return fall_silent();
       profile_.known_question().unanswered(state_ == ConnectionState::proving);
       return finish(Error::stalled, "the server has replied neither to waiting queries nor to a probe");
     case Liveness::Verdict::probe:

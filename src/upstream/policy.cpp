@@ -19,7 +19,7 @@ std::size_t member(ServerSet set, std::size_t n) {
 std::size_t fastest_of(std::span<const Health* const> servers, ServerSet candidates) {
   auto best = member(candidates, 0);
   for (auto i = best + 1; i < servers.size(); ++i) {
-    // A server that was never asked is not preferred; the queries of probe_share will measure it.
+    // A server that was never asked is not preferred; the queries of exploration_share will measure it.
     if (contains(candidates, i) && servers[i]->latency() &&
         (!servers[best]->latency() || *servers[i]->latency() < *servers[best]->latency())) {
       best = i;
@@ -65,7 +65,7 @@ std::optional<std::size_t> Policy::choose_up(std::span<const Health* const> serv
       break;
   }
   const auto best = fastest_of(servers, candidates);
-  if (random_() < probe_share) return any_of(candidates & ~(ServerSet{1} << best));
+  if (random_() < exploration_share) return any_of(candidates & ~(ServerSet{1} << best));
   return best;
 }
 

@@ -28,7 +28,7 @@ class Policy {
 
  private:
   /// The share of queries that go to another server than the fastest, so that its latency stays known.
-  static constexpr double probe_share = 0.05;
+  static constexpr double exploration_share = 0.05;
 
   [[nodiscard]] std::optional<std::size_t> choose_up(std::span<const Health* const> servers, ServerSet candidates);
 

@@ -139,7 +139,8 @@ void Pool::send_suspects(runtime::Time now) {
   for (std::size_t i = 0; i < members_.size(); ++i) {
     if (!members_[i].lane || !members_[i].takes_queries()) continue;
     auto& connection = *members_[i].connection;
-    // The query on this lane was abandoned. Another query would be blamed for what it may still cause.
+    // The query on this lane was abandoned, and may still end the connection. Another query on it would then be taken
+    // for the cause.
     if (!quarantine_.empty() && connection.waited_for() == 0 && connection.in_flight() > 0) return connection.retire();
     while (connection.has_room()) {
       auto* const query = quarantine_.next(*members_[i].lane, connection.in_flight(), members_[i].keeps_alone);

@@ -124,7 +124,7 @@ class Pool final : public Channel, public ConnectionEvents, public QueryHolder, 
   void server_failed(Error error, const std::string& detail, const std::vector<Query*>& lost, runtime::Time now);
   void carry_over(const Member& ended, const std::vector<Query*>& lost, std::optional<Error> error,
                   const std::string& detail);
-  void acquit();
+  void release_suspects();
   void put_back(const std::vector<Query*>& lost);
   void note_ending(const Query& query, std::optional<Error> error, const std::string& detail, bool is_sent_again) const;
   void give_back(const std::vector<Query*>& lost, Error error, const std::string& detail);

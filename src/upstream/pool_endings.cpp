@@ -95,15 +95,15 @@ void Pool::carry_over(const Member& ended, const std::vector<Query*>& lost, std:
   if (profile_.query_limit() == ended.connection->answered()) {
     for (const auto* const query : lost) note_ending(*query, error, detail, true);
     put_back(lost);
-    return acquit();
+    return release_suspects();
   }
   const bool is_alone = ended.has_one_alone && lost.size() == 1;
   if (is_alone && ended.lane && ended.connection->answered() == 0) profile_.closed_at_query();
-  const auto guilty = quarantine_.take(lost, is_alone, ended.lane.has_value());
+  const auto given_up = quarantine_.take(lost, is_alone, ended.lane.has_value());
   for (const auto* const query : lost)
-    note_ending(*query, error, detail, std::ranges::find(guilty, query) == guilty.end());
-  for (std::size_t i = 0; i < guilty.size(); ++i) report_.count_failure(Error::closed, now());
-  fail(guilty, Error::closed);
+    note_ending(*query, error, detail, std::ranges::find(given_up, query) == given_up.end());
+  for (std::size_t i = 0; i < given_up.size(); ++i) report_.count_failure(Error::closed, now());
+  fail(given_up, Error::closed);
 }
 
 /// The connection served as many queries as the server answers on any, so that no query is to blame. The end still
@@ -122,7 +122,7 @@ void Pool::put_back(const std::vector<Query*>& lost) {
 }
 
 /// Queries that were lost before the query limit was known were beyond it too.
-void Pool::acquit() {
+void Pool::release_suspects() {
   const auto suspects = quarantine_.release();
   waiting_.insert(waiting_.begin(), suspects.begin(), suspects.end());
 }

@@ -13,8 +13,8 @@ namespace pillion::upstream {
 
 /// A query that was in flight when a connection ended without answering it is a suspect. Suspects are sent again on
 /// lanes, which are connections for suspects only: first one query, then twice as many after each answer, so that
-/// innocent ones are soon answered. If a lane ends too, each of its queries is sent alone. A query that has ended two
-/// connections alone is guilty and fails; no other query fails for this reason.
+/// the others are soon answered. If a lane ends too, each of its queries is sent alone. A query that has ended two
+/// connections alone fails; no other query fails for this reason.
 class Quarantine {
  public:
   /// A query that has ended this many connections alone is given up.

@@ -63,8 +63,8 @@ class ServerReport {
   std::string server_;
   std::optional<runtime::NewestGauge::Setter> up_;  // nullopt if another pool sets the gauge
   std::optional<ReportedFailure> reported_;         // nullopt if the server has answered since
-  bool fell_back_ = false;                          // whether the newest handshake left the post-quantum groups out
-  bool was_connected_ = false;                      // whether any connection has ever been ready
+  bool fell_back_ = false;                          // True if the newest handshake left the post-quantum groups out
+  bool was_connected_ = false;                      // True if any connection has ever been ready
   std::optional<LastHandshake> last_handshake_;
   std::optional<LastFailure> last_failure_;
 };

@@ -12,10 +12,10 @@
 namespace pillion::upstream::trace {
 
 /// Times are milliseconds; their keys end in "_ms".
-using FieldValue = std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>>;
+using TraceValue = std::variant<std::string, std::int64_t, double, bool, std::vector<std::string>>;
 struct TraceField {
   std::string_view key;
-  FieldValue value;
+  TraceValue value;
 };
 
 /// The type of an event in snake_case: "server_chosen".

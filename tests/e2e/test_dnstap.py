@@ -27,22 +27,22 @@ def ask_all(proxy):
     sent, received = collections.Counter(), collections.Counter()
     with udp_socket(proxy.port) as udp, TcpClient(proxy.port) as tcp:
         for number in [*range(NAMES), *range(NAMES)]:
-            name, carrier = f"n{number}.example.", "UDP" if number % 2 else "TCP"
+            name, transport = f"n{number}.example.", "UDP" if number % 2 else "TCP"
             query = make_query(name, id=number).to_wire()
-            if carrier == "UDP":
+            if transport == "UDP":
                 udp.send(query)
                 answer = udp.recv(65536)
             else:
                 tcp.send(query)
                 answer = tcp.receive()
             assert rcode(answer) == "NOERROR"
-            sent[(name, carrier, len(query))] += 1
-            received[(name, carrier, len(answer))] += 1
+            sent[(name, transport, len(query))] += 1
+            received[(name, transport, len(answer))] += 1
     return sent, received
 
 
 def of_type(messages, wanted):
-    return collections.Counter((one.name, one.carrier, int(one.size)) for one in messages if one.type == wanted)
+    return collections.Counter((one.name, one.transport, int(one.size)) for one in messages if one.type == wanted)
 
 
 @pytest.mark.parametrize("over", ["unix", "tcp"])
@@ -66,7 +66,7 @@ def test_it_is_the_traffic_one_for_one(tmp_path, certificate, verified, over):
     names = collections.Counter(one.name for one in queries if one.name != ".")
     assert names == collections.Counter(one.name for one in replies if one.name != ".")
     assert names == collections.Counter(f"n{number}.example." for number in range(NAMES)), "each name was asked for once, and then in the cache"
-    assert {one.carrier for one in queries} <= {"DOT", "?"}
+    assert {one.transport for one in queries} <= {"DOT", "?"}
     assert all(int(one.size) % 128 == 0 for one in queries), "they are padded, as they went out"
     assert len(messages) == sum(sent.values()) + sum(received.values()) + 2 * asked
 

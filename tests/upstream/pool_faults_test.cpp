@@ -146,12 +146,12 @@ TEST_F(PoolTest, AQueryThatEndsTwoConnectionsAloneFailsAlone) {
   connection(0).end();  // one of them is at fault
   server.turn();
   // The server closes whenever the third query comes.
-  auto& guilty = queries[2];
+  auto& ending = queries[2];
   for (int i = 0; i < 30; ++i) {
     for (auto* const open : std::vector(server.connections)) {
       if (is_opening(open->state())) open->become_ready();
       if (open->state() == ConnectionState::proving) open->answer_probe();
-      if (std::ranges::find(open->sent, &guilty) != open->sent.end() && guilty.is_open() && guilty.holder == open) {
+      if (std::ranges::find(open->sent, &ending) != open->sent.end() && ending.is_open() && ending.holder == open) {
         open->end();
       } else {
         open->answer_all();
@@ -159,8 +159,8 @@ TEST_F(PoolTest, AQueryThatEndsTwoConnectionsAloneFailsAlone) {
     }
     server.turn();
   }
-  EXPECT_EQ(guilty.errors, std::vector{Error::closed});
-  EXPECT_EQ(guilty.suspicion.endings_alone, 2U);
+  EXPECT_EQ(ending.errors, std::vector{Error::closed});
+  EXPECT_EQ(ending.suspicion.endings_alone, 2U);
   for (const std::size_t i : {0U, 1U, 3U}) EXPECT_EQ(queries[i].replies, 1) << i;
   EXPECT_TRUE(health().is_up());
   EXPECT_EQ(metrics.up.value(), 1);

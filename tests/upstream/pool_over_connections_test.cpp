@@ -79,7 +79,7 @@ TEST_F(PoolTest, SlowSuspectsDoNotHoldUpTheOthers) {
   }
   int open = 0;
   for (std::size_t q = 2; q < 20; ++q) open += queries[q].is_open();
-  EXPECT_EQ(open, 0) << "innocent queries wait behind two that are slow";
+  EXPECT_EQ(open, 0) << "other queries wait behind two that are slow";
 }
 
 TEST_F(StreamConnectionTest, ProvingEndsAlthoughAProbeWasIgnoredBefore) {

@@ -103,11 +103,11 @@ TEST_F(QuarantineTest, ForgetsWhoGaveUp) {
   EXPECT_THAT(quarantine.release(), ElementsAre(&queries[0], &queries[2]));
 }
 
-/// The number of rounds until all innocent queries of `count` are answered, if one query ends each connection on which
+/// The number of rounds until all other queries of `count` are answered, if one query ends each connection on which
 /// it is. Each round is one lane until its end.
-TEST_F(QuarantineTest, OneGuiltyQueryAmongManyIsFoundInAFewConnections) {
+TEST_F(QuarantineTest, OneQueryThatEndsConnectionsIsFoundAmongManyInAFew) {
   constexpr std::size_t count = 100;
-  for (std::size_t guilty = 0; guilty < count; guilty += 7) {
+  for (std::size_t ending = 0; ending < count; ending += 7) {
     Quarantine tried;
     std::vector<Query*> lost;
     for (std::size_t i = 0; i < count; ++i) {
@@ -131,7 +131,7 @@ TEST_F(QuarantineTest, OneGuiltyQueryAmongManyIsFoundInAFewConnections) {
           in_flight.push_back(query);
         }
         if (in_flight.empty()) break;
-        is_over = std::ranges::find(in_flight, &queries[guilty]) != in_flight.end();
+        is_over = std::ranges::find(in_flight, &queries[ending]) != in_flight.end();
         if (is_over) {
           const std::vector<Query*> ended(in_flight.begin(), in_flight.end());
           for (auto* const query : tried.take(ended, ended.size() == 1 && !was_joined, true)) given_up.push_back(query);
@@ -142,8 +142,8 @@ TEST_F(QuarantineTest, OneGuiltyQueryAmongManyIsFoundInAFewConnections) {
         }
       }
     }
-    EXPECT_EQ(answered, count - 1) << guilty;
-    EXPECT_THAT(given_up, ElementsAre(&queries[guilty]));
+    EXPECT_EQ(answered, count - 1) << ending;
+    EXPECT_THAT(given_up, ElementsAre(&queries[ending]));
   }
 }
 

@@ -114,7 +114,7 @@ TEST_F(StreamConnectionTest, AnIdleConnectionIsNotProbed) {
   EXPECT_EQ(state(), ConnectionState::ready);
 }
 
-TEST_F(StreamConnectionTest, OneThatTricklesIsWorn) {
+TEST_F(StreamConnectionTest, OneThatTricklesIsReplaced) {
   open();
   submit(0);  // this query is never answered, and others are
   stream->take_messages();

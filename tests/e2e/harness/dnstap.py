@@ -10,8 +10,8 @@ from .unix_reader import UnixReader
 
 CONTENT_TYPE = "protobuf:dnstap.Dnstap"
 # An older dnstap-ldns prints `?` for DOT, since it does not know its number.
-LINE = re.compile(r'(?P<time>\S+ \S+) (?P<type>\w\w) (?P<address>\S+) (?P<carrier>\S+) (?P<size>\d+)b "(?P<name>\S+)" (?P<klass>\S+) (?P<question>\S+)')
-Message = collections.namedtuple("Message", "time type address carrier size name klass question")
+LINE = re.compile(r'(?P<time>\S+ \S+) (?P<type>\w\w) (?P<address>\S+) (?P<transport>\S+) (?P<size>\d+)b "(?P<name>\S+)" (?P<klass>\S+) (?P<question>\S+)')
+Message = collections.namedtuple("Message", "time type address transport size name klass question")
 ACCEPT, START, STOP, READY, FINISH = 1, 2, 3, 4, 5
 
 
