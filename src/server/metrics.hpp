@@ -43,10 +43,10 @@ struct DnsMetrics {
   runtime::EnumArray<IpFamily, runtime::Gauge> connections;
   runtime::Counter connections_accepted;
   runtime::Counter datagrams_dropped;  // by the kernel, whose buffer for a UDP socket was full
-  runtime::Counter accept_errors;  // accept(2) failed for lack of descriptors or memory
-  runtime::Counter idle_closes;    // connections closed after idle_timeout
-  runtime::Counter displaced;      // idle connections closed at a limit, in favour of a new one
-  runtime::Gauge clients_tracked;  // clients that the table has a record of
+  runtime::Counter accept_errors;      // accept(2) failed for lack of descriptors or memory
+  runtime::Counter idle_closes;        // connections closed after idle_timeout
+  runtime::Counter displaced;          // idle connections closed at a limit, in favour of a new one
+  runtime::Gauge clients_tracked;      // clients that the table has a record of
   runtime::Gauge clients_banned;
   runtime::Counter bans;
   // The client was gone, its socket's buffer was full, or the drain had ended.

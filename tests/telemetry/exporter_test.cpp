@@ -78,8 +78,8 @@ class ExporterTest : public testing::Test {
       for (auto& counter : m.invalid) counter.add(n);
       for (auto& counter : m.refused) counter.add(n);
       for (auto& gauge : m.connections) gauge.add(static_cast<double>(n));
-      for (auto* counter : {&m.connections_accepted, &m.datagrams_dropped, &m.accept_errors, &m.idle_closes, &m.displaced, &m.bans,
-                            &m.responses_undelivered, &m.truncated}) {
+      for (auto* counter : {&m.connections_accepted, &m.datagrams_dropped, &m.accept_errors, &m.idle_closes,
+                            &m.displaced, &m.bans, &m.responses_undelivered, &m.truncated}) {
         counter->add(n);
       }
       m.clients_tracked.add(static_cast<double>(n));
