@@ -43,6 +43,13 @@ Generation::Generation(runtime::Schedule& schedule, Setup setup)
   make_loop_probes(schedule, setup.routes);
 }
 
+/// True if `name` is a special-use zone itself and the public DNS may delegate it. The root delegates none of the
+/// special-use top-level domains, and is not asked about them (RFC 7686 section 2).
+bool Generation::is_delegated_special_use(dns::NameView name) const {
+  const bool has_zone_above = name.label_count() > 1;
+  return has_zone_above && is_special_use(name) && zone_of(name).size() == name.size();
+}
+
 void Generation::make_loop_probes(runtime::Schedule& schedule, const std::vector<Setup::GroupRoute>& routes) {
   for (std::size_t i = 0; i < groups_.size(); ++i) {
     auto& group = *groups_[i];

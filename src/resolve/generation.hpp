@@ -76,6 +76,14 @@ class Generation {
     if (target >= first_zone) return {.zone = &zones_[target - first_zone].zone};
     return {.group = groups_[target].get()};
   }
+  /// The name by which find() chooses who answers `question`. This is the question's own, except for the DS records of
+  /// a special-use zone that the public DNS delegates: they are records of the zone above (RFC 4035 section 2.4). Its
+  /// server proves that the special-use zone is not signed, so that a validating client accepts our answers (RFC 8375
+  /// section 4, RFC 6303 section 7).
+  [[nodiscard]] dns::NameView name_to_route(const dns::Question& question) const {
+    const bool is_above = question.type == dns::type::ds && is_delegated_special_use(question.name);
+    return is_above ? question.name.parent() : question.name;
+  }
   /// The zone by which find() chooses: a suffix of `name`.
   [[nodiscard]] dns::Bytes zone_of(dns::Bytes name) const { return routes_.zone_of(name); }
   /// True if `name` is answered as a special-use name (RFC 6761), which the configuration does not mention.
@@ -98,6 +106,7 @@ class Generation {
   /// Targets of the route table: a group's target is its index, a local zone's is this number plus its index.
   static constexpr RouteTable::Target first_zone = 0x8000;
 
+  [[nodiscard]] bool is_delegated_special_use(dns::NameView name) const;
   void make_loop_probes(runtime::Schedule& schedule, const std::vector<Setup::GroupRoute>& routes);
 
   std::vector<std::shared_ptr<UpstreamGroup>> groups_;

@@ -66,7 +66,7 @@ Resolver::Found Resolver::look_without_search(const dns::QueryView& query) {
             Answer{.rcode = dns::rcode::refused, .info_code = dns::extended_error::other, .text = "forwarding loop"},
         .miss = {}};
   }
-  const auto place = generation_->find(question.name);
+  const auto place = generation_->find(generation_->name_to_route(question));
   if (place.zone != nullptr) return {.answer = answer_from(*place.zone, query), .miss = {}};
 
   const auto& search = generation_->search();

@@ -21,14 +21,15 @@ void Resolver::explain(const dns::QueryView& query, const Found& found, const tr
 
 /// Decides as look_without_search() does.
 trace::What Resolver::place_of(const dns::QueryView& query) const {
-  const auto& name = query.question().name;
+  const auto& question = query.question();
   if (generation_->asking_probe(query) != nullptr) return trace::LoopFound{};
+  const auto name = generation_->name_to_route(question);
   const auto place = generation_->find(name);
   auto zone = dns::to_text(generation_->zone_of(name));
   if (place.zone != nullptr)
     return trace::AnsweredLocally{.zone = std::move(zone), .is_special_use = generation_->is_special_use(name)};
   const auto& search = generation_->search();
-  if (search && !search->may_exist(name)) return trace::Withheld{};
+  if (search && !search->may_exist(question.name)) return trace::Withheld{};
   return trace::Routed{.zone = std::move(zone), .group = place.group->name, .is_encrypted = place.group->encrypted};
 }
 

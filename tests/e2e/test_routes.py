@@ -155,6 +155,16 @@ def test_special_names_are_nobody_elses_business(proxy, public, cluster_server, 
     assert public.queries == 0 and len(asked(cluster_server)) == before
 
 
+@pytest.mark.parametrize("zone", ["home.arpa.", "resolver.arpa.", "168.192.in-addr.arpa."])
+def test_the_zone_above_a_special_one_proves_that_it_is_not_signed(proxy, public, zone):
+    """RFC 8375 section 4: validating clients, such as Unbound, ask for the DS records before they accept the proxy's own answers."""
+    ask(proxy, zone, "DS")
+    assert public.queries == 1
+    ask(proxy, "x." + zone, "DS")
+    ask(proxy, zone, "SOA")
+    assert public.queries == 1
+
+
 def test_a_route_goes_before_a_special_name(tmp_path, verified, public):
     routes = [{"zone": "test", "upstream": "real"}, {"zone": "168.192.in-addr.arpa", "records": ["1.1 300 PTR router.example."]},
               {"zone": ".", "upstream": "real"}]
