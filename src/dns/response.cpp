@@ -78,13 +78,18 @@ bool shorten(Buffer& out, std::size_t start, std::size_t limit, bool dnssec_ok) 
   auto end = header_size + NameView::at(message, header_size).size() + type_and_class;
   const auto needed = std::size_t{header.answers()} + header.authorities();
   std::size_t kept = 0;
+  bool loses_soa = false;
   for_each_record(message, end, [&, seen = std::size_t{0}](const Record& record) mutable {
-    if (++seen > needed || record.end > limit) return;
-    kept = seen;
-    end = record.end;
+    if (++seen > needed) return;
+    if (record.end > limit) {
+      loses_soa = loses_soa || (seen > header.answers() && record.type == type::soa);
+    } else {
+      kept = seen;
+      end = record.end;
+    }
   });
   const auto answers = std::min<std::size_t>(kept, header.answers());
-  const bool is_loss = kept < (dnssec_ok ? needed : header.answers());
+  const bool is_loss = loses_soa || kept < (dnssec_ok ? needed : header.answers());
   if (is_loss) write_u16(out, start + 2, header.flags() | flag::tc);
   write_u16(out, start + 6, static_cast<std::uint16_t>(answers));
   write_u16(out, start + 8, static_cast<std::uint16_t>(kept - answers));

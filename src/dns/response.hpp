@@ -39,10 +39,11 @@ void append_header_error(Buffer& out, Bytes query, std::uint16_t rcode, const Ou
 void address_to(const QueryView& query, MutableBytes answer);
 
 /// Shortens the message from `start` to the end of `out` to at most `limit` bytes. Removes the whole additional
-/// section, then records from the end. Sets TC and returns true if an answer record was removed, or an authority record
-/// while `dnssec_ok` is true: only validating clients need these (RFC 2181 section 9, RFC 4035 section 3.1.1). Records
-/// are left for clients that do not ask again over TCP, such as musl before 1.2.4. The message has been parsed, though
-/// the letter case of its question may have changed since; it has no OPT, and its header and question fit.
+/// section, then records from the end. Sets TC and returns true if a record was removed that the client needs (RFC 2181
+/// section 9): one of the answer section, the SOA of a denial, without which the denial could not be cached (RFC 2308
+/// sections 5 and 6), or, if `dnssec_ok` is true, any of the authority section (RFC 4035 section 3.1.1). Records are
+/// left for clients that do not ask again over TCP, such as musl before 1.2.4. The message has been parsed, though the
+/// letter case of its question may have changed since; it has no OPT, and its header and question fit.
 [[nodiscard]] bool shorten(Buffer& out, std::size_t start, std::size_t limit, bool dnssec_ok);
 
 /// Appends a truncated form of `answer`, a signed message that is too long for UDP, of which no part is valid alone:

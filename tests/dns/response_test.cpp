@@ -161,6 +161,23 @@ TEST(Shorten, KeepsWholeRecordsFromTheBeginning) {
   }
 }
 
+TEST(Shorten, Rfc2308ADenialIsNotWholeWithoutItsSoa) {
+  MessageBuilder message(flag::qr | rcode::nxdomain);
+  message.question("www.example");
+  message.record(Section::answer, pointer_to(12), type::cname, name_of("host.example"));
+  message.record(Section::authority, name_of("example"), type::ns, name_of("ns.example"));
+  const auto before_soa = message.size();
+  message.record(Section::authority, name_of("example"), type::soa, joined({{0}, {0}, Buffer(20)}));
+  for (const auto limit : {message.size() - 1, before_soa - 1}) {
+    auto out = message.bytes();
+    EXPECT_TRUE(shorten(out, 0, limit, false));
+    const auto header = MessageView::parse(out)->header();
+    EXPECT_TRUE(header.is_truncated());
+    EXPECT_EQ(header.rcode(), rcode::nxdomain);
+    EXPECT_EQ(header.answers(), 1);
+  }
+}
+
 TEST(Shorten, FollowsNoPointerIntoAQuestionThatHasChanged) {
   MessageBuilder message(flag::qr);
   message.question("www.example", type::a);

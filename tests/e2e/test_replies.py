@@ -133,6 +133,18 @@ def test_truncation_is_said_of_answers_alone(start):
         assert validating.flags & dns.flags.TC, "RFC 4035 3.1.1"
 
 
+def test_a_denial_that_lacks_its_soa_is_truncated(start):
+    """RFC 2308 sections 5 and 6: the SOA says for how long a denial holds. Without it, a client with a cache of its own would ask again each time."""
+    chain = ["@ 300 IN CNAME c0.example."] + [f"c{number}.example. 300 IN CNAME c{number + 1}.example." for number in range(12)]
+    soa = [f"example. 300 IN SOA {'m' * 60}.{'n' * 60}. {'r' * 60}.{'s' * 60}. 1 2 3 4 60"]
+    with Scripted(lambda query, number: reply_to(query, *chain, authority=soa, rcode=dns.rcode.NXDOMAIN)) as server, start(server) as proxy:
+        for _ in range(2):
+            got = ask(proxy, "denied.example.")
+            assert got.flags & dns.flags.TC and dns.rcode.to_text(got.rcode()) == "NXDOMAIN" and len(got.answer) == len(chain)
+            whole = read(ask_tcp(proxy.port, make_query("denied.example.")))
+            assert not whole.flags & dns.flags.TC and whole.authority
+
+
 def test_times_hold_for_the_first_answer_too(start):
     def answer(query, number):
         ttl = {"short": 1, "long": 86400, "top": 0x80000001}.get(query.question[0].name.labels[0].decode(), 5)

@@ -173,6 +173,18 @@ void answer(Bytes message) {
           "truncated answers are messages");
 }
 
+std::size_t soas_of_authority(const MessageView& view) {
+  const auto first = std::size_t{view.header().answers()};
+  const auto last = first + view.header().authorities();
+  std::size_t index = 0;
+  std::size_t soas = 0;
+  dns::for_each_record(view, [&](const dns::Record& record) {
+    if (index >= first && index < last && record.type == dns::type::soa) ++soas;
+    ++index;
+  });
+  return soas;
+}
+
 void cut(Bytes message, const MessageView& view) {
   if (view.opt() || view.is_signed()) return;
   // The first byte chooses the limit, from header and question up to the whole message.
@@ -193,6 +205,7 @@ void cut(Bytes message, const MessageView& view) {
   require(is_loss || (rest->header().answers() == view.header().answers() &&
                       (!dnssec_ok || rest->header().authorities() == view.header().authorities())),
           "where answers are missing");
+  require(is_loss || soas_of_authority(*rest) == soas_of_authority(view), "or the SOA of a denial is");
 }
 
 }  // namespace
