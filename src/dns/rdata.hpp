@@ -8,9 +8,10 @@
 
 namespace pillion::dns {
 
-/// The fields of the rdata of a type in order, one letter each. Empty for a type that is not known here.
+/// The fields of the rdata of a type in class IN in order, one letter each. Empty for a type that is not known here.
 ///     1 2 4  a number of so many bytes          a A    an IPv4, an IPv6 address
 ///     n      a name                             s S    a character-string; one or more, to the end
+///     o      an address of Chaosnet
 ///     t      a type's code                      T      a time in seconds (RFC 4034 3.2)
 ///     h      bytes after their length, in hex   H      the same in base 32 (RFC 5155 3.3)
 ///     c      the tag of CAA (RFC 8659 4.1)      q      text to the end
@@ -80,6 +81,14 @@ namespace pillion::dns {
     default:
       return {};
   }
+}
+
+/// The same in any class. Addresses of Chaosnet have a layout of their own (RFC 1034 section 3.6), and those of other
+/// classes may be anything. All other types are the same in each class (RFC 1035 section 3.3).
+[[nodiscard]] constexpr std::string_view rdata_layout(std::uint16_t rr_type, std::uint16_t rr_class) {
+  const bool is_address = rr_type == type::a || rr_type == type::aaaa;
+  if (!is_address || rr_class == klass::in) return rdata_layout(rr_type);
+  return rr_type == type::a && rr_class == klass::chaos ? "no" : std::string_view{};
 }
 
 }  // namespace pillion::dns

@@ -54,6 +54,7 @@ class RdataChecker {
         return skip(1);
       case '2':
       case 't':
+      case 'o':
         return skip(2);
       case '4':
       case 'T':
@@ -97,13 +98,6 @@ class RdataChecker {
   LabelBudget& budget_;
 };
 
-/// The layout that `record` must have; empty if its rdata may be anything. In other classes than IN, addresses have
-/// other layouts (RFC 1035 section 3.4.1).
-std::string_view layout_of(const Record& record) {
-  const bool is_address = record.type == type::a || record.type == type::aaaa;
-  return is_address && record.klass != klass::in ? std::string_view{} : rdata_layout(record.type);
-}
-
 bool has_sound_records(const MessageView& reply) {
   const auto message = reply.bytes();
   LabelStarts labels(message.size());
@@ -116,7 +110,7 @@ bool has_sound_records(const MessageView& reply) {
       sound = sound && record.rdata_size == 4;
       return;
     }
-    const auto layout = layout_of(record);
+    const auto layout = rdata_layout(record.type, record.klass);
     if (sound && !layout.empty()) sound = RdataChecker(message, record, labels, budget).has_layout(layout);
   });
   return sound;

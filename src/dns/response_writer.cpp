@@ -96,8 +96,8 @@ bool ResponseWriter::copy_records(const MessageView& message) {
   for (auto at = question_end_; at < end;) {
     if (read_u16(bytes, at) != to_question) return false;
     const auto record = record_after_name(bytes, at, at + sizeof to_question);
-    const bool is_address = record.type == type::a || record.type == type::aaaa;
-    if (!is_address && rdata_layout(record.type).find('n') != std::string_view::npos) return false;
+    const bool is_address = (record.type == type::a || record.type == type::aaaa) && record.klass == klass::in;
+    if (!is_address && rdata_layout(record.type, record.klass).find('n') != std::string_view::npos) return false;
     at = record.end;
   }
   for (auto at = question_end_; at < end;) {
@@ -152,7 +152,7 @@ bool ResponseWriter::end_record(RecordSection section, std::size_t rdata) {
 }
 
 void ResponseWriter::add_rdata(Bytes message, const Record& record) {
-  const auto layout = rdata_layout(record.type);
+  const auto layout = rdata_layout(record.type, record.klass);
   const auto names = layout.substr(0, layout.rfind('n') + 1);  // up to the last name; empty without one: npos + 1 is 0
   const auto use = may_compress(record.type) ? Use::compressed : Use::verbatim;
   auto offset = record.rdata;

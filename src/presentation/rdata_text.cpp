@@ -1,6 +1,7 @@
 #include "presentation/rdata_text.hpp"
 
 #include <array>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 
@@ -42,6 +43,8 @@ class RdataPrinter {
         return print_number(2);
       case '4':
         return print_number(4);
+      case 'o':
+        return print_octal();
       case 'a':
         return print_address(4);
       case 'A':
@@ -107,6 +110,16 @@ class RdataPrinter {
     const auto value = take_number(size);
     if (value) out_ += std::to_string(*value);
     return value.has_value();
+  }
+
+  /// An address of Chaosnet, as BIND prints and reads it.
+  bool print_octal() {
+    const auto value = take_number(2);
+    if (!value) return false;
+    std::array<char, 6> digits{};
+    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), *value, 8).ptr;
+    out_.append(digits.data(), end);
+    return true;
   }
 
   bool print_address(std::size_t size) {
@@ -221,7 +234,7 @@ class RdataPrinter {
 
 std::string rdata_to_text(dns::Bytes message, const dns::Record& record) {
   RdataPrinter printer(message, record.rdata, record.end, Names::compressed);
-  if (auto text = printer.print(dns::rdata_layout(record.type))) return std::move(*text);
+  if (auto text = printer.print(dns::rdata_layout(record.type, record.klass))) return std::move(*text);
   auto out = "\\# " + std::to_string(record.rdata_size);
   if (record.rdata_size > 0) out += ' ';
   append_hex(out, message.subspan(record.rdata, record.rdata_size));

@@ -140,6 +140,11 @@ TEST(Reply, RdataOfKnownTypesIsLaidOutAsItsRfcSays) {
 
 TEST(Reply, AddressesOfOtherClassesHaveOtherForms) {
   EXPECT_TRUE(is_sound(answer(type::a, joined({name_of("ch-addr.net"), {0, 9}}), klass::chaos)));
+  EXPECT_TRUE(is_sound(answer(type::a, joined({to_question, {0, 9}}), klass::chaos)));
+  EXPECT_FALSE(is_sound(answer(type::a, {192, 0, 2, 1}, klass::chaos)));
+  EXPECT_FALSE(is_sound(answer(type::a, joined({pointer_to(0x3FFF), {0, 9}}), klass::chaos)));
+  EXPECT_TRUE(is_sound(answer(type::aaaa, Buffer(3), klass::chaos)));
+  EXPECT_TRUE(is_sound(answer(type::a, Buffer(3), 300)));
 }
 
 TEST(Reply, NamesThatPointersCannotReachMayStandThere) {

@@ -133,6 +133,24 @@ TEST_F(ResponseWriterTest, Rfc3597OnlyTheFirstTypesMayHaveCompressedRdata) {
   EXPECT_THAT(writer_.pointer_offsets(), ::testing::SizeIs(2));
 }
 
+TEST_F(ResponseWriterTest, Rfc1034NamesInAddressesOfChaosnetStayRight) {
+  // The owner names become shorter, so that the records move.
+  auto reply = reply_for("host.example");
+  const auto owner = name_of("host.example");
+  const auto record = [&](const Buffer& network) {
+    reply.record(Section::answer, owner, type::a, joined({network, {1, 2}}), 300, klass::chaos);
+  };
+  record(name_of("net.example"));
+  record(pointer_to(header_size + owner.size() + 4 + owner.size() + 10));
+  record(question_pointer);
+  const auto message = rewritten(reply.bytes());
+  EXPECT_THAT(records_of(message),
+              ElementsAre("host.example. 300 A net.example. 402", "host.example. 300 A net.example. 402",
+                          "host.example. 300 A host.example. 402"));
+  // The three owner names alone are pointers.
+  EXPECT_THAT(writer_.pointer_offsets(), ::testing::SizeIs(3));
+}
+
 TEST_F(ResponseWriterTest, TheOptIsLeftOutAndWhatPointsBehindItStaysRight) {
   auto reply = reply_for("www.example");
   reply.record(Section::answer, question_pointer, type::a, test_address, 300);

@@ -40,7 +40,7 @@ void compare_record(Bytes before, const Record& old_record, Bytes after, const R
       old_record.type == new_record.type && old_record.klass == new_record.klass && old_record.ttl == new_record.ttl,
       "the same type, class and TTL");
   require(dns::equal_names(owner_of(before, old_record), owner_of(after, new_record)), "the same owner");
-  if (dns::rdata_layout(old_record.type).empty()) {
+  if (dns::rdata_layout(old_record.type, old_record.klass).empty()) {
     require(std::ranges::equal(before.subspan(old_record.rdata, old_record.rdata_size),
                                after.subspan(new_record.rdata, new_record.rdata_size)),
             "unknown types byte for byte");
@@ -51,6 +51,8 @@ void compare_record(Bytes before, const Record& old_record, Bytes after, const R
   const auto text = presentation::rdata_to_text(before, old_record);
   if (text.starts_with("\\# ")) return;
   require(text == presentation::rdata_to_text(after, new_record), "the same rdata, letter by letter");
+  // ldns knows no addresses of Chaosnet.
+  if (old_record.type == dns::type::a && old_record.klass == dns::klass::chaos) return;
   const auto old_oracle = read_record(before, old_record.owner, LDNS_SECTION_ANSWER);
   if (!old_oracle.record) return;
   const auto new_oracle = read_record(after, new_record.owner, LDNS_SECTION_ANSWER);
@@ -68,7 +70,7 @@ void change_letters_of_question(const MessageView& view, Bytes after, const std:
     }
   }
   for (const auto& record : records) {
-    if (dns::rdata_layout(record.type).empty()) continue;
+    if (dns::rdata_layout(record.type, record.klass).empty()) continue;
     require(presentation::rdata_to_text(after, record) == presentation::rdata_to_text(changed, record),
             "rdata has letters of its own");
   }

@@ -53,10 +53,19 @@ TEST(ClassAndRcodeText, MnemonicOrNumber) {
 }
 
 // The text of rdata that is in the first record of a message.
-std::string rdata_text(std::uint16_t rr_type, const Buffer& rdata) {
-  const auto message =
-      MessageBuilder(flag::qr).question("www.example.com").record(Section::answer, {0}, rr_type, rdata).bytes();
+std::string rdata_text(std::uint16_t rr_type, const Buffer& rdata, std::uint16_t rr_class = klass::in) {
+  const auto message = MessageBuilder(flag::qr)
+                           .question("www.example.com")
+                           .record(Section::answer, {0}, rr_type, rdata, 300, rr_class)
+                           .bytes();
   return rdata_to_text(message, read_record(message, 33).value());
+}
+
+TEST(RdataText, AddressesOfOtherClasses) {
+  EXPECT_EQ(rdata_text(type::a, {192, 0, 2, 1}), "192.0.2.1");
+  EXPECT_EQ(rdata_text(type::a, joined({name_of("net.example"), {1, 2}}), klass::chaos), "net.example. 402");
+  EXPECT_EQ(rdata_text(type::a, {192, 0, 2, 1}, klass::chaos), "\\# 4 C0000201");
+  EXPECT_EQ(rdata_text(type::aaaa, Buffer(16), klass::chaos), "\\# 16 00000000000000000000000000000000");
 }
 
 // The rdata in wire form that ldns makes of a record in presentation format.

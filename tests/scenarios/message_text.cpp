@@ -53,6 +53,7 @@ std::string record_text(dns::Bytes owner, std::uint32_t ttl, std::uint16_t type,
 std::string record_text(const dns::ZoneRecord& record) {
   dns::Record view;
   view.type = record.type;
+  view.klass = record.klass;
   view.rdata_size = static_cast<std::uint16_t>(record.rdata.size());
   view.end = record.rdata.size();
   return record_text(record.owner, record.ttl, record.type, presentation::rdata_to_text(record.rdata, view));
