@@ -165,6 +165,27 @@ def test_the_zone_above_a_special_one_proves_that_it_is_not_signed(proxy, public
     assert public.queries == 1
 
 
+ARPA = ["$ORIGIN arpa.", "$TTL 300", "@ SOA ns hostmaster 1 3600 600 86400 60", "@ NS ns", "ns A 192.0.2.53", "home NS ns", "168.192.in-addr NS ns"]
+
+
+def test_a_validating_client_accepts_the_proxys_own_answers(tmp_path, certificate, verified):
+    """Unbound, with the key of a signed `arpa.`, behind the proxy. It answers SERVFAIL where it finds no proof that a zone is not signed."""
+    plain = tmp_path / "arpa"
+    plain.write_text("\n".join(ARPA) + "\n")
+    key = run("ldns-keygen", "-a", "ECDSAP256SHA256", "-k", "arpa.", cwd=tmp_path).stdout.strip()
+    run("ldns-signzone", "-f", tmp_path / "arpa.signed", plain, tmp_path / key, cwd=tmp_path)
+    options = [f'trust-anchor-file: "{tmp_path / key}.key"',
+               *(f"local-zone: {zone} nodefault" for zone in ("home.arpa.", "168.192.in-addr.arpa."))]
+    with served(lambda: servers.nsd(tmp_path / "nsd", certificate, tmp_path / "arpa.signed", "arpa.")) as arpa, \
+            pillion.running(tmp_path / "proxy", verified(arpa), cache={"size": "1MiB"}) as proxy, \
+            served(lambda: servers.forwarder(tmp_path / "validator", certificate, f"127.0.0.1:{proxy.port}", options, True)) as validator:
+        for name, type_ in (("1.1.168.192.in-addr.arpa.", "PTR"), ("nas.home.arpa.", "A")):
+            got = read(ask_tcp(validator.plain_port, make_query(name, type_, want_dnssec=True)))
+            assert dns.rcode.to_text(got.rcode()) == "NXDOMAIN" and not got.flags & dns.flags.AD, got
+        signed = read(ask_tcp(validator.plain_port, make_query("ns.arpa.", want_dnssec=True)))
+        assert signed.answer and signed.flags & dns.flags.AD, signed
+
+
 def test_a_route_goes_before_a_special_name(tmp_path, verified, public):
     routes = [{"zone": "test", "upstream": "real"}, {"zone": "168.192.in-addr.arpa", "records": ["1.1 300 PTR router.example."]},
               {"zone": ".", "upstream": "real"}]

@@ -185,11 +185,11 @@ def make_unbound(directory, certificate, zones, *, recursive=False, options="", 
                       modules="validator iterator" if recursive else "iterator", auth_zones=auth_zones, **where)
 
 
-def forwarder(directory, certificate, address):
-    """Unbound as a cluster's DNS that forwards every query to `address`."""
+def forwarder(directory, certificate, address, options=("log-queries: yes",), validates=False):
+    """Unbound as a cluster's DNS, or as a client with a cache, that forwards every query to `address`. `options` are lines of its server clause."""
     host, port = address.split(":")
     return RealServer("forwarder", UNBOUND, ["/usr/sbin/unbound", "-d"], directory, certificate,
-                      options="do-not-query-localhost: no\n  log-queries: yes", modules="iterator",
+                      options="\n  ".join(["do-not-query-localhost: no", *options]), modules="validator iterator" if validates else "iterator",
                       auth_zones=f'forward-zone:\n  name: "."\n  forward-addr: {host}@{port}\n')
 
 
