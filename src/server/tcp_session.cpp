@@ -89,7 +89,7 @@ void TcpSession::room_for_input() {
 void TcpSession::readable(const error_code& error) {
   reading_ = false;
   if (closed_ || error) return end_if_unused();
-  loop_.clock().refresh();
+  turns_.work().note_session(loop_.turn(), loop_.clock().refresh());
   if (lingering_) return discard_input();
   if (!finishing_) receive();
   if (may_read()) read_on();
@@ -118,6 +118,7 @@ void TcpSession::receive() {
   handler_.admission().note_activity(*this);
   if (partial_.empty()) partial_since_ = last_read_;
   const auto received = space.first(kept + static_cast<std::size_t>(size));
+  if (!is_long && is_new() && !turns_.work().may_serve_new(loop_.turn())) return keep_for_turn(received);
   if (!is_long) return static_cast<void>(handle_messages(received));
   partial_.insert(partial_.end(), received.begin(), received.end());
   if (has_message()) return static_cast<void>(handle_messages(std::exchange(partial_, {})));
@@ -172,6 +173,13 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
   // If other clients' answers take the room, they leave at the end of the turn.
   if (is_turn_over || (is_held_up && !waiting_to_write_)) turns_.wait(*this);
   return true;
+}
+
+/// Keeps what was read until the session goes on by its turn.
+void TcpSession::keep_for_turn(dns::Bytes bytes) {
+  keep(bytes);
+  watch(partial_since_ + limits_.message_timeout);
+  turns_.wait(*this);
 }
 
 /// Ends the session after a message that was not accepted.

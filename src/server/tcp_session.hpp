@@ -141,6 +141,7 @@ class TcpSession final : public Responder,
   [[nodiscard]] std::size_t readable_size();
   void read_on();
   bool handle_messages(dns::Bytes bytes);
+  void keep_for_turn(dns::Bytes bytes);
   void end_after(QueryHandler::Outcome outcome);
   void keep(dns::Bytes rest);
   void resume();
@@ -148,6 +149,8 @@ class TcpSession final : public Responder,
   /// True if a complete message was read and not handled.
   [[nodiscard]] bool has_message() const { return dns::Frames(partial_).next().has_value(); }
   [[nodiscard]] bool may_handle_more() const;
+  /// True until an answer was sent.
+  [[nodiscard]] bool is_new() const { return out_.last_size() == 0; }
 
   // Writing (tcp_session_output.cpp)
   void flush() override;

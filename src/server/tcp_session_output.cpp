@@ -105,6 +105,7 @@ void TcpSession::go_on() {
   loop_.contain(
       "TCP client",
       [this] {
+        if (!waiting_to_write_ && !out_.empty()) write();
         resume();
         close_if_done();
       },
@@ -136,7 +137,9 @@ void TcpSession::wait_writable() {
     if (closed_ || error) return end_if_unused();
     loop_.clock().refresh();
     last_write_ = loop_.clock().now();
-    flush();
+    // The rest of a large answer does not delay what others get in this turn.
+    if (out_.size() < TurnWork::modest_output) return flush();
+    turns_.wait(*this);
   });
   waiting_to_write_ = true;
   last_write_ = loop_.clock().now();

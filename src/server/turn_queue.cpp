@@ -12,7 +12,7 @@ void TurnQueue::flush() {
   // Those that wait again do not go on before the next turn.
   Waiters due;
   due.swap(waiters_);
-  while (!due.empty() && work_.may_handle(loop_.turn())) {
+  while (!due.empty() && work_.may_go_on(loop_.turn(), loop_.clock().refresh())) {
     auto& waiter = due.front();
     due.pop_front();
     waiter.go_on();

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "runtime/clock.hpp"
@@ -30,6 +31,11 @@ class TurnWork {
   /// at once.
   static constexpr unsigned modest_queries = 2;
   static constexpr std::size_t modest_input = 512;
+  /// Time after the first session of a turn in which new sessions are served at once, those that no answer was sent to
+  /// yet. Many that come at the same moment, each with a query for a large answer, would keep all others waiting.
+  static constexpr std::chrono::microseconds max_time_for_new{100};
+  /// Time in which sessions that wait go on in one turn.
+  static constexpr std::chrono::microseconds max_queue_time{100};
   /// A session with less output than this, in bytes, never waits for those with much.
   static constexpr std::size_t modest_output = 8192;
 
@@ -41,9 +47,14 @@ class TurnWork {
   /// `now` is when the query had been handled.
   void note_upstream_query(std::uint64_t turn, runtime::Time now) {
     begin(turn);
-    if (!has_upstream_query_) first_upstream_query_ = now;
-    has_upstream_query_ = true;
-    queries_ += now - first_upstream_query_ < max_upstream_time ? max_queries / max_upstream_queries : max_queries;
+    if (!first_upstream_query_) first_upstream_query_ = now;
+    queries_ += now - *first_upstream_query_ < max_upstream_time ? max_queries / max_upstream_queries : max_queries;
+  }
+  /// A session has something to do. `now` is the time.
+  void note_session(std::uint64_t turn, runtime::Time now) {
+    begin(turn);
+    if (!first_session_) first_session_ = now;
+    is_late_ = now - *first_session_ >= max_time_for_new;
   }
   void note_output(std::uint64_t turn, std::size_t bytes) {
     begin(turn);
@@ -51,6 +62,15 @@ class TurnWork {
   }
   /// False if this turn has handled enough queries.
   [[nodiscard]] bool may_handle(std::uint64_t turn) const { return turn != turn_ || queries_ < max_queries; }
+  /// False if new sessions wait for the others of this turn.
+  [[nodiscard]] bool may_serve_new(std::uint64_t turn) const { return turn != turn_ || !is_late_; }
+  /// False if the sessions that wait have gone on for long enough in this turn, or it has handled enough queries.
+  /// `now` is the time; that of the first call in a turn is when they began.
+  [[nodiscard]] bool may_go_on(std::uint64_t turn, runtime::Time now) {
+    begin(turn);
+    if (!queue_since_) queue_since_ = now;
+    return may_handle(turn) && now - *queue_since_ < max_queue_time;
+  }
   /// False if this turn has composed enough.
   [[nodiscard]] bool may_compose(std::uint64_t turn) const { return turn != turn_ || output_ < max_output; }
 
@@ -59,14 +79,19 @@ class TurnWork {
     if (std::exchange(turn_, turn) == turn) return;
     queries_ = 0;
     output_ = 0;
-    has_upstream_query_ = false;
+    is_late_ = false;
+    first_upstream_query_.reset();
+    first_session_.reset();
+    queue_since_.reset();
   }
 
   std::uint64_t turn_ = 0;
   std::size_t queries_ = 0;  // one to an upstream counts as several
   std::size_t output_ = 0;
-  bool has_upstream_query_ = false;
-  runtime::Time first_upstream_query_;  // when it had been handled
+  bool is_late_ = false;                               // for new sessions
+  std::optional<runtime::Time> first_upstream_query_;  // when it had been handled
+  std::optional<runtime::Time> first_session_;         // when it began
+  std::optional<runtime::Time> queue_since_;           // when the first of the sessions that wait went on
 };
 
 }  // namespace pillion::server

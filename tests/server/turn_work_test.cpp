@@ -39,6 +39,33 @@ TEST(TurnWork, EndsATurnSoonerIfQueriesForAnUpstreamTakeLong) {
   EXPECT_TRUE(work.may_handle(8));
 }
 
+TEST(TurnWork, NewSessionsWaitOnceATurnHasTakenLong) {
+  TurnWork work;
+  constexpr runtime::Time begin{std::chrono::hours(1)};
+  EXPECT_TRUE(work.may_serve_new(7));
+  work.note_session(7, begin);
+  work.note_session(7, begin + TurnWork::max_time_for_new - std::chrono::nanoseconds(1));
+  EXPECT_TRUE(work.may_serve_new(7));
+  work.note_session(7, begin + TurnWork::max_time_for_new);
+  EXPECT_FALSE(work.may_serve_new(7));
+  EXPECT_TRUE(work.may_handle(7));
+  work.note_session(8, begin + std::chrono::hours(1));
+  EXPECT_TRUE(work.may_serve_new(8));
+}
+
+TEST(TurnWork, SessionsThatWaitGoOnForAPartOfATurn) {
+  TurnWork work;
+  constexpr runtime::Time begin{std::chrono::hours(1)};
+  work.note_session(7, begin);
+  constexpr auto from = begin + std::chrono::hours(1);
+  EXPECT_TRUE(work.may_go_on(7, from));
+  EXPECT_TRUE(work.may_go_on(7, from + TurnWork::max_queue_time - std::chrono::nanoseconds(1)));
+  EXPECT_FALSE(work.may_go_on(7, from + TurnWork::max_queue_time));
+  EXPECT_TRUE(work.may_go_on(8, from + TurnWork::max_queue_time));
+  for (std::size_t i = 0; i < TurnWork::max_queries; ++i) work.note_answered_query(8);
+  EXPECT_FALSE(work.may_go_on(8, from + TurnWork::max_queue_time));
+}
+
 TEST(TurnWork, EndsATurnAfterEnoughOutput) {
   TurnWork work;
   work.note_output(7, TurnWork::max_output - 1);
