@@ -1,8 +1,19 @@
 #include "runtime/loop.hpp"
 
 #include <algorithm>
+#include <chrono>
+
+#include <boost/asio/post.hpp>
 
 namespace pillion::runtime {
+namespace {
+
+/// A deadline that is this late shows that the process did not run meanwhile: it was stopped, or its machine was.
+constexpr std::chrono::seconds stood_still{1};
+/// Enough for 8,192 sockets, since Asio takes at most 128 events at once.
+constexpr unsigned most_looks = 64;
+
+}  // namespace
 
 Loop::Loop(Log& log)
     // TaskGroup calls this while it handles the task's exception.
@@ -85,9 +96,20 @@ void Loop::arm() {
   });
 }
 
+/// True if deadlines must wait for another look at the kernel's events. After a pause of the process, what arrived in
+/// time lies unread in more sockets than one look finds, and their deadlines would take them for silent.
+bool Loop::lets_events_pass(Time now) {
+  return now - armed_ >= stood_still && io_.has_found_events() && ++looks_ < most_looks;
+}
+
 void Loop::on_timer() {
-  armed_ = Time::max();
   const auto now = clock().refresh();
+  if (lets_events_pass(now)) {
+    boost::asio::post(io(), [this] { on_timer(); });
+    return;
+  }
+  looks_ = 0;
+  armed_ = Time::max();
   // Goes on with the remaining deadlines after one has thrown.
   while (!contain("deadline", [&] { deadlines().expire(now); }, [] {})) continue;
   arm();

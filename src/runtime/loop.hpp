@@ -73,6 +73,7 @@ class Loop final : public Schedule {
   void flush_all(std::vector<Flushable*>& scheduled);
   void arm();
   void on_timer();
+  [[nodiscard]] bool lets_events_pass(Time now);
 
   TurnContext io_{[this] {
     end_turn();
@@ -84,6 +85,7 @@ class Loop final : public Schedule {
   TaskGroup tasks_;
   boost::asio::steady_timer timer_{io_};
   Time armed_ = Time::max();
+  unsigned looks_ = 0;  // for events, while late deadlines let them pass
   std::uint64_t turn_ = 0;
   std::vector<Flushable*> flushing_;
   std::vector<Flushable*> flush_next_;

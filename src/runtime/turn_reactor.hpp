@@ -25,6 +25,9 @@ class TurnReactor final : public boost::asio::detail::epoll_reactor {
   TurnReactor(boost::asio::io_context& io, EndOfTurn end_of_turn)
       : epoll_reactor(io), end_of_turn_(std::move(end_of_turn)) {}
 
+  /// True if the last look for events found any.
+  [[nodiscard]] bool has_found_events() const { return has_found_events_; }
+
  private:
   static_assert(std::is_same_v<boost::asio::detail::reactor, epoll_reactor>, "Asio waits with epoll");
   using Operations = boost::asio::detail::op_queue<boost::asio::detail::scheduler_operation>;
@@ -33,10 +36,14 @@ class TurnReactor final : public boost::asio::detail::epoll_reactor {
     const bool more = end_of_turn_();
     // `ready` has the handlers that end_of_turn_() posted. The scheduler did not know of them when it chose how long
     // to wait.
-    epoll_reactor::run(more || !ready.empty() ? 0 : microseconds, ready);
+    Operations found;
+    epoll_reactor::run(more || !ready.empty() ? 0 : microseconds, found);
+    has_found_events_ = !found.empty();
+    ready.push(found);
   }
 
   EndOfTurn end_of_turn_;
+  bool has_found_events_ = false;
 };
 
 /// An io_context for one thread that has turns.
@@ -44,9 +51,16 @@ class TurnContext final : public boost::asio::io_context {
  public:
   // The argument tells Asio that one thread runs the loop, so that it wakes no other threads and queues handlers
   // without a lock.
-  explicit TurnContext(TurnReactor::EndOfTurn end_of_turn) : io_context(1) {
-    boost::asio::add_service<boost::asio::detail::epoll_reactor>(*this, new TurnReactor(*this, std::move(end_of_turn)));
+  explicit TurnContext(TurnReactor::EndOfTurn end_of_turn)
+      : io_context(1), reactor_(new TurnReactor(*this, std::move(end_of_turn))) {
+    boost::asio::add_service<boost::asio::detail::epoll_reactor>(*this, reactor_);
   }
+
+  /// True if the last look for events found any.
+  [[nodiscard]] bool has_found_events() const { return reactor_->has_found_events(); }
+
+ private:
+  TurnReactor* reactor_;  // the io_context owns it
 };
 
 }  // namespace pillion::runtime

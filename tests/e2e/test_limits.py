@@ -6,6 +6,7 @@ import re
 import resource
 import signal
 import socket
+import time
 
 import pytest
 
@@ -79,6 +80,25 @@ def test_many_idle_clients(tmp_path, server, verified, clients):
         for client in clients:
             client.close()
         proxy.process.wait_for(lambda: proxy.metrics().sum("client_connections") == 0, "all are forgotten")
+
+
+def test_what_idle_clients_have_asked_during_a_pause_of_the_process_is_answered(tmp_path, server, verified, clients):
+    """All idle timeouts are over at the end of the pause. The kernel hands over the events of 128 sockets at once."""
+    with pillion.running(tmp_path, verified(server), dns={"idle_timeout": "1s"}) as proxy:
+        clients += [TcpClient(proxy.port) for _ in range(400)]
+        for client in clients:
+            client.send(make_query("before.example."))
+        for client in clients:
+            assert rcode(client.receive()) == "NOERROR"
+        proxy.process.send_signal(signal.SIGSTOP)
+        try:
+            time.sleep(3)
+            for number, client in enumerate(clients):
+                client.send(make_query(f"n{number}.example."))
+        finally:
+            proxy.process.send_signal(signal.SIGCONT)
+        for client in clients:
+            assert rcode(client.receive()) == "NOERROR"
 
 
 @pytest.mark.parametrize("limit, reason", [("max_connections", "connection_limit"), ("max_connections_per_client", "client_limit")])

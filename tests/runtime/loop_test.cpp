@@ -1,13 +1,20 @@
 #include "runtime/loop.hpp"
 
+#include <chrono>
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <stdexcept>
 #include <vector>
 
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/local/connect_pair.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/read.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <gtest/gtest.h>
 
 #include "runtime/random.hpp"
@@ -36,6 +43,12 @@ class Alarm final : public Deadline {
 
  private:
   std::function<void()> action_;
+};
+
+struct SocketPair {
+  explicit SocketPair(asio::io_context& io) : here(io), there(io) {}
+  asio::local::stream_protocol::socket here;
+  asio::local::stream_protocol::socket there;
 };
 
 class LoopTest : public ::testing::Test {
@@ -274,6 +287,43 @@ TEST_F(LoopTest, ADeadlineMayBeSetFromWithinAnother) {
   loop.set_deadline(first, loop.clock().now());
   loop.run();
   EXPECT_EQ(fired, 2);
+}
+
+TEST_F(LoopTest, AfterAPauseDeadlinesComeAfterAllThatArrivedMeanwhile) {
+  std::size_t readable = 0;
+  std::size_t readable_before = 0;
+  Alarm late([&] { readable_before = readable; });
+  loop.set_deadline(late, Clock::now() - 2s);
+  std::vector<std::unique_ptr<SocketPair>> pairs;
+  for (int i = 0; i < 300; ++i) {
+    auto& [here, there] = *pairs.emplace_back(std::make_unique<SocketPair>(loop.io()));
+    asio::local::connect_pair(here, there);
+    here.async_wait(asio::socket_base::wait_read, [&](const boost::system::error_code&) { ++readable; });
+    asio::write(there, asio::buffer("x", 1));
+  }
+  loop.run();
+  EXPECT_EQ(readable_before, pairs.size());
+}
+
+TEST_F(LoopTest, AfterAPauseDeadlinesDoNotWaitForEverForEvents) {
+  SocketPair pair(loop.io());
+  asio::local::connect_pair(pair.here, pair.there);
+  bool is_over = false;
+  std::function<void()> send_and_wait = [&] {
+    if (is_over) return;
+    char byte = 0;
+    asio::write(pair.there, asio::buffer(&byte, 1));
+    pair.here.async_wait(asio::socket_base::wait_read, [&](const boost::system::error_code&) {
+      char taken = 0;
+      asio::read(pair.here, asio::buffer(&taken, 1));
+      send_and_wait();
+    });
+  };
+  send_and_wait();
+  Alarm late([&] { is_over = true; });
+  loop.set_deadline(late, Clock::now() - 2s);
+  loop.run();
+  EXPECT_TRUE(is_over);
 }
 
 TEST_F(LoopTest, AClearedDeadlineDoesNotFireAndTheTimerCanBeReleased) {
