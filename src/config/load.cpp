@@ -17,11 +17,16 @@
 #include "config/section.hpp"
 #include "config/syslog_reader.hpp"
 #include "config/upstream_reader.hpp"
+#include "config/yaml_cost.hpp"
 
 namespace pillion::config {
 namespace {
 
 constexpr std::size_t max_file_size = std::size_t{1} << 20U;
+/// A running proxy reads the file beside all that it holds, so that this must fit into what `memory: auto` leaves of a
+/// control group of 64 MiB.
+constexpr std::size_t max_memory_to_read = std::size_t{16} << 20U;
+constexpr std::size_t longest_message = 200;  // of yaml-cpp; it may quote any byte of the file
 
 /// Adds an address to listen on, unless `problem_of` returns a problem.
 template <typename ProblemOf>
@@ -182,7 +187,7 @@ YAML::Node parse_document(std::string_view yaml, Faults& faults) {
   } catch (const YAML::DeepRecursion& error) {
     faults.add(error.mark, "the YAML is nested too deeply; allowed: lists and mappings nested as in the reference");
   } catch (const YAML::Exception& error) {
-    faults.add(error.mark, "not YAML: " + error.msg + "; allowed: one YAML document");
+    faults.add(error.mark, "not YAML: " + one_line(error.msg, longest_message) + "; allowed: one YAML document");
   }
   return YAML::Node(YAML::NodeType::Map);
 }
@@ -194,6 +199,11 @@ Loaded parse(std::string_view yaml, std::string_view file, std::vector<std::file
   auto& config = loaded.config;
   if (yaml.size() > max_file_size) {
     faults.add({}, "has " + std::to_string(yaml.size()) + " bytes; allowed: at most 1 MiB");
+    throw ConfigError(faults.text(file), loaded.files);
+  }
+  if (const auto cost = yaml_cost(yaml); cost > max_memory_to_read) {
+    faults.add({}, "would take up to " + std::to_string((cost + (1U << 20U) - 1) >> 20U) +
+                       " MiB of memory to read; allowed: 16 MiB, which is enough for 15,000 values or records");
     throw ConfigError(faults.text(file), loaded.files);
   }
   const auto root = parse_document(yaml, faults);

@@ -205,8 +205,10 @@ std::string check_upstream_name(std::string_view text) {
 std::string one_line(std::string_view text, std::size_t longest) {
   std::string line(dns::cut_at_character(text, longest));
   const bool is_cut = line.size() < text.size();
+  const bool is_utf8 = dns::is_utf8_text(dns::Bytes(reinterpret_cast<const std::uint8_t*>(line.data()), line.size()));
   for (auto& c : line) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !is_utf8)) c = '?';
   }
   return is_cut ? line + "…" : line;
 }

@@ -52,7 +52,7 @@ namespace pillion::config {
 /// is wrong.
 [[nodiscard]] std::string check_upstream_name(std::string_view text);
 
-/// `text` for a message of one line: control characters replaced by `?`, cut to `longest` bytes.
+/// `text` for a message of one line: control characters, and what is no UTF-8, replaced by `?`; cut to `longest` bytes.
 [[nodiscard]] std::string one_line(std::string_view text, std::size_t longest = 60);
 
 /// one_line() in backquotes.

@@ -381,12 +381,32 @@ TEST(ParseConfig, RefusesAMappingOfTooManyKeys) {
 }
 
 TEST(ParseConfig, RefusesWhatIsNestedTooDeeply) {
-  EXPECT_THAT(faults_in(std::string(100'000, '[')), HasSubstr("nested too deeply"));
+  EXPECT_THAT(faults_in(std::string(10'000, '[')), HasSubstr("nested too deeply"));
 }
 
 TEST(ParseConfig, RefusesMoreThanOneMebibyte) {
   EXPECT_EQ(faults_in(std::string((1U << 20U) + 1, '\n')), "f.yaml:1:1: has 1048577 bytes; allowed: at most 1 MiB");
   EXPECT_EQ(faults_in("{}" + std::string((1U << 20U) - 2, '\n')), "");
+}
+
+TEST(ParseConfig, RefusesWhatTakesMuchMemoryToReadBeforeItIsRead) {
+  EXPECT_EQ(faults_in("routes: [" + std::string(100'000, ',') + "]"),
+            "f.yaml:1:1: would take up to 54 MiB of memory to read; allowed: 16 MiB, which is enough for 15,000 values "
+            "or records");
+  std::string records =
+      "upstreams: {public: {servers: [{address: \"192.0.2.1:853\", tls_name: a.example}]}}\nroutes:\n";
+  for (const auto* const zone : {"a.example", "b.example"}) {
+    records.append("  - zone: ").append(zone).append("\n    records:\n");
+    for (int i = 0; i < 7'500; ++i) records += "      - \"n" + std::to_string(i) + " 300 IN AAAA 2001:db8::1\"\n";
+  }
+  EXPECT_EQ(faults_in(records), "");
+}
+
+TEST(ParseConfig, QuotesNoByteThatIsNoCharacter) {
+  EXPECT_EQ(faults_in("a: \"\\\xD1\""),
+            "f.yaml:1:7: not YAML: unknown escape character: ?; allowed: one YAML document");
+  EXPECT_EQ(faults_in(std::string("a: \"\\\0\"", 7)),
+            "f.yaml:1:7: not YAML: unknown escape character: ?; allowed: one YAML document");
 }
 
 TEST(LoadConfig, ReadsAFile) {

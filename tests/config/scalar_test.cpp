@@ -144,6 +144,7 @@ TEST(CheckPin, IsStrictBase64Of32Bytes) {
 
 TEST(InQuotes, IsOneLineOfWholeCharacters) {
   EXPECT_EQ(in_quotes("a\nb\x7f"), "`a?b?`");
+  EXPECT_EQ(in_quotes("a\xE9z"), "`a?z`");
   EXPECT_EQ(in_quotes(std::string(60, 'a')), "`" + std::string(60, 'a') + "`");
   EXPECT_EQ(in_quotes(std::string(59, 'a') + "éé"), "`" + std::string(59, 'a') + "…`");
 }

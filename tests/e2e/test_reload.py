@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import threading
@@ -492,6 +493,24 @@ def test_bad_configurations_are_refused_and_the_old_one_serves_on(reloaded, serv
         it.apply(good)
         assert it.counts()[0] == 1 and it.proxy.metrics().sum("config_last_reload_successful") == 1
         assert rcode(client.ask(make_query("after.example."))) == "NOERROR"
+
+
+def most_resident_bytes(proxy):
+    status = pathlib.Path(f"/proc/{proxy.process.pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) * 1024
+
+
+@pytest.mark.skipif(bool(os.environ.get("E2E_SANITIZER")), reason="a sanitizer's memory hides that of Pillion")
+@pytest.mark.parametrize("text", ["[" + 1_000_000 * ",", 1_000_000 * "[", 500_000 * '""', 250_000 * "---\n"], ids=["commas", "brackets", "quotes", "documents"])
+def test_a_file_that_takes_much_memory_to_read_is_refused_before_that(reloaded, server, text):
+    """The container of a sidecar has a limit of 64 MiB, beyond which the kernel would kill the proxy that runs."""
+    with reloaded(server) as it:
+        before = most_resident_bytes(it.proxy)
+        it.path.write_text(text)
+        code, printed = it.reload()
+        assert code == 1 and "MiB of memory to read; allowed: 16 MiB" in printed, printed
+        assert most_resident_bytes(it.proxy) - before < 16 << 20
+        assert rcode(ask_udp(it.proxy.port, make_query("after.example."))) == "NOERROR"
 
 
 def test_what_could_not_be_reached_before_stands_in_nobodys_way(reloaded, server, other, authority):

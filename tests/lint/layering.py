@@ -46,7 +46,7 @@ PURE = (
     "runtime/deadline_heap", "runtime/enum_array", "runtime/log_limiter", "runtime/memory", "runtime/metric", "runtime/metrics", "runtime/schedule", "runtime/slab",
     "runtime/stable_sort",
     "config/difference", "config/line_paths", "config/nearest_word", "config/network", "config/own_address", "config/record_check", "config/resolv_conf",
-    "config/restart_keys", "config/scalar", "config/sink_address",
+    "config/restart_keys", "config/scalar", "config/sink_address", "config/yaml_cost",
     "upstream/channel", "upstream/connection", "upstream/datagram*", "upstream/encode", "upstream/error", "upstream/group_fallback",
     "upstream/health", "upstream/known_question", "upstream/latency_sketch", "upstream/liveness", "upstream/members", "upstream/metric_table", "upstream/metrics",
     "upstream/mux", "upstream/observer", "upstream/pipeline", "upstream/pipelined_connection", "upstream/policy", "upstream/pool*", "upstream/probe",
