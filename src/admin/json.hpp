@@ -27,10 +27,10 @@ using WallTime = std::chrono::system_clock::time_point;
 /// One moment on both clocks, which converts times of one clock into times of the other.
 class Moment {
  public:
-  Moment() : now_(runtime::Clock::now()), wall_(std::chrono::system_clock::now()) {}
+  Moment() : Moment(runtime::Clock::now(), std::chrono::system_clock::now()) {}
+  Moment(runtime::Time now, WallTime wall) : now_(now), wall_(wall) {}
 
   [[nodiscard]] runtime::Time now() const { return now_; }
-  [[nodiscard]] WallTime wall() const { return wall_; }
   [[nodiscard]] std::string text() const { return to_rfc3339(wall_); }
   [[nodiscard]] std::string text(runtime::Time time) const {
     return to_rfc3339(wall_ + std::chrono::duration_cast<WallTime::duration>(time - now_));

@@ -108,7 +108,7 @@ class AdminService {
   ConfigView config_;
   std::string file_;
   std::optional<std::string> sbom_;
-  WallTime started_ = std::chrono::system_clock::now();
+  Moment started_;
   ShardQuestions questions_;
   LiveFeed feed_;
 };

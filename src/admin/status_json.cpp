@@ -199,8 +199,8 @@ json::object status_json(const StatusParts& parts, const Moment& moment) {
   object["verdict"] = verdict_json(findings, window);
   object["state"] = to_string(state);
   object["time"] = moment.text();
-  object["started_at"] = to_rfc3339(started);
-  object["uptime_seconds"] = std::chrono::duration<double>(moment.wall() - started).count();
+  object["started_at"] = started.text();
+  object["uptime_seconds"] = seconds(moment.now() - started.now());
   object["build"] = build_json(sources_.build, sbom);
   json::object configuration;
   configuration["hash"] = sources_.config_hash;

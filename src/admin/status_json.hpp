@@ -31,7 +31,7 @@ struct StatusParts {
   const std::vector<Finding>& findings;  ///< not empty
   double window_seconds = 0;             ///< the time that the findings are about
   ProcessState state = ProcessState::ready;
-  WallTime started;
+  Moment started;
   std::string file;       ///< path of the configuration; empty: the defaults
   std::string sbom;       ///< SHA-256 in hexadecimal; empty: none
   bool read_only = true;  ///< True if the admin server refuses changes
