@@ -234,6 +234,8 @@ void supervise(char** argv) {
   const auto program = own_program();
   // SIGCHLD may have been ignored by the process that started this one; children would then leave no status.
   std::signal(SIGCHLD, SIG_DFL);
+  // As the worker does: a signal that ends no proxy without a supervisor must end none with one.
+  std::signal(SIGPIPE, SIG_IGN);
   sigset_t awaited;
   sigemptyset(&awaited);
   add_stop_signals(awaited);

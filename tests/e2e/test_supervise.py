@@ -148,6 +148,18 @@ def test_a_worker_that_is_killed_while_it_drains_stays_away(supervised, server):
         assert proxy.process.wait() == 128 + signal.SIGKILL
 
 
+def test_sigpipe_ends_it_no_more_than_the_worker(supervised):
+    with supervised() as proxy:
+        before = worker(proxy)
+        for pid in (proxy.process.pid, before):
+            os.kill(pid, signal.SIGPIPE)
+        # The supervisor handles this signal after the other.
+        proxy.process.send_signal(signal.SIGHUP)
+        proxy.process.wait_for(lambda: log_lines(proxy, "configuration read again"), "it has read its configuration again")
+        assert worker(proxy) == before
+        assert rcode(ask_udp(proxy.port, make_query("a.example."))) == "NOERROR"
+
+
 def test_sighup_goes_to_the_worker(supervised):
     with supervised() as proxy:
         pid = worker(proxy)
