@@ -55,7 +55,8 @@ std::size_t yaml_cost(std::string_view yaml) {
   char before = 0;
   for (std::size_t i = 0; i < yaml.size(); ++i) {
     const char c = yaml[i];
-    cost += cost_of(c, before, i + 1 < yaml.size() ? yaml[i + 1] : 0);
+    const char next = i + 1 < yaml.size() ? yaml[i + 1] : '\0';
+    cost += cost_of(c, before, next);
     if (!std::string_view(" \t\r\n").contains(c)) before = c;
   }
   return cost;

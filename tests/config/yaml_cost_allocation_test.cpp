@@ -48,12 +48,14 @@ std::string repeated(std::string_view unit, std::size_t count) {
 std::size_t bytes_to_read(const std::string& yaml) {
   const auto before = allocated;
   most_allocated = allocated;
+  std::size_t most = 0;
   try {
     static_cast<void>(YAML::LoadAll(yaml));
+    most = most_allocated;
   } catch (const YAML::Exception&) {
-    // What was allocated until then counts.
+    most = most_allocated;  // what was allocated until then
   }
-  return most_allocated - before;
+  return most - before;
 }
 
 struct Shape {
