@@ -37,7 +37,7 @@ POD = [
              width=3),
         Stat("Forwarding loops",
              "Questions of Pillion that an unencrypted upstream has sent back to it. Pillion asks them when it starts, so that this is a number, "
-             "not a rate. Must be 0.", "short", Query("sum (pillion_forwarding_loops_total{@})"), limits=[(1, "red")], width=3),
+             "not a rate. Must be 0.", "short", Query("sum (pillion_forwarding_loops_total{@} or 0 * pillion_build_info{@})"), limits=[(1, "red")], width=3),
         Stat("Stale answers",
              "Share of the answers that had expired and were given because no resolver answered (RFC 8767).", "percentunit",
              Query(STALE_SHARE), limits=[(0.01, "orange"), (0.05, "red")], width=3),

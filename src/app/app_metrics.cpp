@@ -1,5 +1,6 @@
 // Where the exporter finds what it exports: the counters of the shards and of the servers.
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -66,6 +67,8 @@ telemetry::Sources App::metric_sources(const Plan& plan, const ShardMetrics& met
   sources.memory_limit = shared_.memory.bytes;
   sources.memory_program = shared_.memory.program;
   sources.searches = !plan.config.search.domains.empty();
+  sources.asks_in_the_clear = std::ranges::any_of(
+      plan.config.upstreams, [](const config::Upstream& one) { return one.protocol != config::Protocol::tls; });
   sources.bans = plan.config.clients.ban_after > 0;
   sources.reloads = &reloads_;
   sources.config_hash = plan.hash;

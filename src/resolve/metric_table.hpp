@@ -12,6 +12,7 @@ namespace pillion::resolve {
 struct ResolverSources {
   std::vector<const ResolverMetrics*> resolvers;  ///< of each shard
   bool searches = false;                          ///< False: there are no metrics of search walks
+  bool asks_in_the_clear = false;                 ///< False: there is no metric of forwarding loops
 };
 
 template <auto counter>
@@ -22,6 +23,11 @@ void write_total(const ResolverSources& from, runtime::SeriesWriter& series) {
 template <auto counter>
 void write_of_searches(const ResolverSources& from, runtime::SeriesWriter& series) {
   if (from.searches) write_total<counter>(from, series);
+}
+
+template <auto counter>
+void write_of_loops(const ResolverSources& from, runtime::SeriesWriter& series) {
+  if (from.asks_in_the_clear) write_total<counter>(from, series);
 }
 
 inline constexpr auto metric_table = [] {
@@ -38,8 +44,8 @@ inline constexpr auto metric_table = [] {
         "Questions that Pillion did not ask, since the cluster of the search list cannot have such a name."},
        write_of_searches<&ResolverMetrics::search_withheld>},
       {{"pillion_forwarding_loops_total", counter,
-        "Questions of Pillion that an unencrypted upstream has sent back to it."},
-       write_total<&ResolverMetrics::forwarding_loops>},
+        "Questions of Pillion that an unencrypted upstream has sent back to it; only if there is such an upstream."},
+       write_of_loops<&ResolverMetrics::forwarding_loops>},
   });
 }();
 

@@ -34,6 +34,7 @@ class ExporterTest : public testing::Test {
     sources_.resolvers = {&resolvers_[0], &resolvers_[1]};
     sources_.caches = {&caches_[0], &caches_[1]};
     sources_.searches = true;
+    sources_.asks_in_the_clear = true;
     sources_.bans = true;
     add_server("public", "1.1.1.1:853", true);
     add_server("public", "9.9.9.9:853", true);
@@ -368,6 +369,7 @@ TEST_F(ExporterTest, ConnectionsWithoutPostQuantumGroups) {
 
 TEST_F(ExporterTest, FewerThan200SeriesForTwoUpstreamServersInUse) {
   sources_.bans = false;
+  sources_.asks_in_the_clear = false;
   sources_.sinks.clear();
   // A busy pod: the usual types over both transports, a few RCODEs, some faults.
   for (auto& m : servers_) {
@@ -418,7 +420,9 @@ TEST_F(ExporterTest, ShardsOfTheCacheAndTheResolverAreSummed) {
   EXPECT_THAT(all, Contains("pillion_dns_coalesced_total 6"));
   sources_.searches = false;
   sources_.bans = false;
+  sources_.asks_in_the_clear = false;
   EXPECT_TRUE(series_of("pillion_search_walks_total").empty()) << "only where there is a search list";
+  EXPECT_TRUE(series_of("pillion_forwarding_loops_total").empty()) << "only where an upstream is not encrypted";
 }
 
 TEST_F(ExporterTest, ReplacedSourcesAreWhatIsRead) {
