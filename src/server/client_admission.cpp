@@ -58,6 +58,11 @@ void ClientAdmission::give_back(ClientRecord& client) {
   update_gauges();
 }
 
+void ClientAdmission::configure(const config::Clients& settings) {
+  table_.configure(settings.ban_after, settings.ban_for);
+  end_bans();
+}
+
 void ClientAdmission::count_invalid(dns::QueryError error, const ClientConnection* connection,
                                     const ClientAddress& address) {
   const auto transport = connection != nullptr ? Transport::tcp : Transport::udp;

@@ -24,8 +24,8 @@ class ClientAdmission final : runtime::Deadline {
   ClientAdmission(runtime::Schedule& schedule, runtime::Log& log, const ClientTable::Limits& limits, std::uint64_t seed,
                   DnsMetrics& metrics, SharedLimits* process = nullptr);
 
-  /// Applies the settings from now on. Present bans continue.
-  void configure(const config::Clients& settings) { table_.configure(settings.ban_after, settings.ban_for); }
+  /// Applies the settings from now on. Present bans last as long as they would have; without bans, all of them end.
+  void configure(const config::Clients& settings);
 
   /// False if a connection from this address must be closed at once. May close an idle connection to make room.
   [[nodiscard]] bool admit_connection(const ClientAddress& address);

@@ -248,7 +248,7 @@ void ClientTable::ban(ClientRecord& client, runtime::Time until, runtime::Time n
 }
 
 ClientRecord* ClientTable::adopt(const Ban& begun, runtime::Time now) {
-  if (begun.until <= now || find_banned(begun.address) != nullptr) return nullptr;
+  if (begun.until <= now || limits_.ban_after == 0 || find_banned(begun.address) != nullptr) return nullptr;
   auto& client = record_of(begun.address, Transport::tcp, now);
   client.banned_elsewhere = true;
   ++banned_elsewhere_;
@@ -265,7 +265,8 @@ ClientRecord* ClientTable::find_banned(const ClientAddress& address) {
 ClientRecord* ClientTable::end_ban(runtime::Time now) {
   if (banned_.empty()) return nullptr;
   auto& first = banned_.front();
-  if (*first.facts.banned_until > now && banned_.size() <= max_banned) return nullptr;
+  const bool goes_on = limits_.ban_after > 0 && *first.facts.banned_until > now;
+  if (goes_on && banned_.size() <= max_banned) return nullptr;
   first.facts.banned_until.reset();
   if (first.banned_elsewhere) --banned_elsewhere_;
   seen(first, now);

@@ -163,20 +163,21 @@ class ClientTable {
   /// Counts an invalid message. True if the client was banned for it. Only messages over TCP lead to a ban, since the
   /// sender of a datagram may be forged. A loopback address is never banned, since all containers of a pod share it.
   [[nodiscard]] bool count_invalid(ClientRecord& client, dns::QueryError error, Transport transport, runtime::Time now);
-  /// Begins a ban that another shard has begun. Returns the client's record; nullptr if the ban is over or the client
-  /// is banned already.
+  /// Begins a ban that another shard has begun. Returns the client's record; nullptr if the ban is over, there are no
+  /// bans any more or the client is banned already.
   [[nodiscard]] ClientRecord* adopt(const Ban& ban, runtime::Time now);
   /// Counts a refusal.
   static void count_refusal(ClientRecord& client) { ++client.facts.refused; }
   /// The client's record if it is banned, else nullptr.
   [[nodiscard]] ClientRecord* find_banned(const ClientAddress& address);
-  /// Ends one ban that is over or exceeds the limit. Returns its record, which is valid until the next call; nullptr
-  /// if there is none.
+  /// Ends one ban that is over or exceeds the limit, or any if there are no bans any more. Returns its record, which is
+  /// valid until the next call; nullptr if there is none.
   [[nodiscard]] ClientRecord* end_ban(runtime::Time now);
   /// When the next ban ends, or nullopt if there is none.
   [[nodiscard]] std::optional<runtime::Time> next_ban_end() const;
 
-  /// Sets what leads to a ban from now on, and how long such a ban lasts. Present bans end when they would have ended.
+  /// Sets what leads to a ban from now on, and how long such a ban lasts. Present bans end when they would have ended;
+  /// where `ban_after` is 0 end_ban() ends them.
   void configure(std::uint32_t ban_after, runtime::Duration ban_for) {
     limits_.ban_after = ban_after;
     limits_.ban_for = ban_for;

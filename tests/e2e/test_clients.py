@@ -3,10 +3,12 @@
 
 import contextlib
 import resource
+import signal
 import socket
 import time
 
 import pytest
+import yaml
 
 from harness import namespace, pillion
 from harness.admin import Admin
@@ -271,6 +273,12 @@ def test_a_ban_holds_on_all_threads(tmp_path, network, certificate, verified):
         metrics = proxy.metrics()
         assert metrics.sum("clients_banned") == metrics.sum("client_bans_total") == 1
         assert sum(line["msg"] == "client banned" for line in proxy.log()) == 1
+
+        configured = yaml.safe_load(proxy.config.read_text())
+        proxy.config.write_text(yaml.safe_dump(configured | {"clients": {"ban_after": 0, "ban_for": "1h"}}))
+        proxy.process.send_signal(signal.SIGHUP)
+        proxy.wait_metric("config_reloads_total", 1, result="success")
+        proxy.process.wait_for(lambda: all(answered(proxy, BAD) for _ in range(20)), "the ban has ended on all threads")
 
 
 # Addresses of one prefix of 64 bits, and one of another prefix.

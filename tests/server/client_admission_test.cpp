@@ -114,6 +114,16 @@ TEST_F(ClientAdmissionTest, TheLogHasALimitForAllAddressesTogether) {
   EXPECT_EQ(metrics.clients_tracked.value(), static_cast<double>(ClientTable::max_quiet));
 }
 
+TEST_F(ClientAdmissionTest, ASettingWithoutBansEndsThoseThatThereAre) {
+  for (int i = 0; i < 2; ++i) admission.count_invalid(QueryError::long_name, connect(1), client(1));
+  EXPECT_EQ(connect(1), nullptr);
+  log.take();
+  admission.configure({.ban_after = 0, .ban_for = 24h});
+  EXPECT_THAT(log.take(), ElementsAre("ban ended client=10.0.0.1 dropped=2 suppressed=0"));
+  EXPECT_EQ(metrics.clients_banned.value(), 0);
+  EXPECT_NE(connect(1), nullptr);
+}
+
 TEST_F(ClientAdmissionTest, ABanClosesWhatTheClientHasAndDropsTheRest) {
   auto* const bad = connect(1);
   auto* const other = connect(1);

@@ -406,6 +406,22 @@ TEST_F(Bans, EachEndsAtItsOwnTimeThoughAReloadChangesTheLength) {
   EXPECT_EQ(table.next_ban_end(), std::nullopt);
 }
 
+TEST_F(Bans, AllEndOnceThereAreNone) {
+  table.configure(1, 24h);
+  EXPECT_TRUE(invalid(1, Transport::tcp));
+  EXPECT_TRUE(invalid(2, Transport::tcp));
+  table.configure(0, 24h);
+  for (const std::uint32_t n : {1U, 2U}) {
+    const auto* const ended = table.end_ban(start_time);
+    ASSERT_NE(ended, nullptr);
+    EXPECT_EQ(ended->facts.address, address_of(n));
+  }
+  EXPECT_EQ(table.end_ban(start_time), nullptr);
+  EXPECT_EQ(table.banned(), 0U);
+  EXPECT_EQ(table.adopt({.address = address_of(3), .until = start_time + 1h}, start_time), nullptr)
+      << "another shard may have begun one before it knew";
+}
+
 TEST_F(Bans, TheSnapshotSaysWhatIsKnown) {
   connect(2);
   ASSERT_EQ(table.take_place(udp(2), now), std::nullopt);
