@@ -44,10 +44,14 @@ bool StreamConnection::handle(dns::Bytes message) {
       return false;
     }
     events_.ignored(*this, received.error());
+    stray_bytes_ += message.size();
     if (++strays_ == strays_to_retire) begin_retiring();
+    if (strays_ > strays_to_retire && stray_bytes_ >= stray_bytes_to_end)
+      finish(Error::mismatched_reply, "the server sends replies that answer no query");
     return is_open(state_);
   }
   strays_ = 0;
+  stray_bytes_ = 0;
   tell_received(message, received->message);
   note_heard();
   if (received->message.reply && now() - received->message.reply->latency >= last_record_at_ &&

@@ -1,6 +1,7 @@
 #pragma once
 // DNS over a byte stream: TCP (RFC 7766) and TLS (RFC 7858). Pure: a Stream has the bytes, and a Schedule the time.
 
+#include <cstddef>
 #include <functional>
 #include <string>
 
@@ -13,6 +14,9 @@ class StreamConnection final : public PipelinedConnection, StreamEvents {
  public:
   /// After this many replies in a row that answer no query, the connection is out of step and should be replaced.
   static constexpr unsigned strays_to_retire = 16;
+  /// After this many bytes of such replies the connection ends, since reading them without end would keep all others
+  /// waiting. It is retiring by then, and what is in flight goes to another connection.
+  static constexpr std::size_t stray_bytes_to_end = std::size_t{64} << 10U;
 
   /// `schedule`, `limits`, `profile` and `events` must outlive the connection. `random_id` is as Mux takes it.
   StreamConnection(runtime::Schedule& schedule, std::function<std::uint16_t()> random_id, const Encoding& encoding,
@@ -49,6 +53,7 @@ class StreamConnection final : public PipelinedConnection, StreamEvents {
 
   std::unique_ptr<Stream> stream_;
   unsigned strays_ = 0;                              // replies in a row that answer no query
+  std::size_t stray_bytes_ = 0;                      // bytes of these replies
   runtime::Time last_record_at_;                     // when the first query of the last record was sent
   unsigned answered_of_last_record_ = 0;             // replies to its queries while no other record was sent
   std::optional<runtime::Duration> server_timeout_;  // the idle timeout that the server stated (RFC 7828)

@@ -205,6 +205,31 @@ TEST_F(StreamConnectionTest, IsReplacedWhereItIsOutOfStep) {
   EXPECT_EQ(std::ranges::count(events.take(), "wears out"), 0) << "said once";
 }
 
+TEST_F(StreamConnectionTest, EndsWhereStrayRepliesDoNot) {
+  open();
+  for (std::size_t i = 0; i < 3; ++i) submit(i);
+  const auto stray = reply_to(TestQuery("other.example"), 9);
+  const auto enough = StreamConnection::stray_bytes_to_end / stray.size();
+  for (std::size_t i = 0; i < enough; ++i) stream->send(stray);
+  EXPECT_EQ(state(), ConnectionState::retiring);
+  events.take();
+  stream->send(stray);
+  EXPECT_THAT(events.take(), ElementsAre("ignored mismatched_reply", "closed mismatched_reply"));
+  EXPECT_EQ(state(), ConnectionState::closed);
+}
+
+TEST_F(StreamConnectionTest, AFewLongStrayRepliesDoNotEndIt) {
+  open();
+  for (std::size_t i = 0; i < 3; ++i) submit(i);
+  auto stray = reply_to(TestQuery("other.example"), 9);
+  stray.resize(dns::max_message_size);
+  for (unsigned i = 1; i < StreamConnection::strays_to_retire; ++i) stream->send(stray);
+  EXPECT_THAT(events.take(), ::testing::Each("ignored mismatched_reply"));
+  answer(0);
+  EXPECT_THAT(events.take(), ElementsAre("received"));
+  EXPECT_EQ(state(), ConnectionState::ready);
+}
+
 TEST_F(StreamConnectionTest, WhatFollowsACloseIsNotRead) {
   open();
   submit(0);
