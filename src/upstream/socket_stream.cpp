@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <boost/asio/error.hpp>
@@ -28,7 +29,10 @@ namespace {
 constexpr std::size_t read_size = 16 * 1024 + 512;  // a whole TLS record, and the start of a message before it
 // Bytes of the output buffer that are kept; more is freed after a peak.
 constexpr std::size_t kept_capacity = std::size_t{64} * 1024;
-constexpr unsigned reads_per_turn = 16;  // then other sockets have their turn
+// A turn reads so often and for so long, then other sockets have their turn. One read may take long: what a server
+// sends between two records of data, such as updates of keys, costs a hundred times as much as data.
+constexpr unsigned reads_per_turn = 16;
+constexpr std::chrono::milliseconds time_per_turn{1};
 
 }  // namespace
 
@@ -111,9 +115,10 @@ asio::awaitable<void> SocketStream<Transport>::read() {
 /// Reads and hands on what has arrived. Returns what is left to read.
 template <typename Transport>
 typename SocketStream<Transport>::Left SocketStream<Transport>::read_ready() {
-  loop_.clock().refresh();
+  const auto end = loop_.clock().refresh() + time_per_turn;
   auto left = Left::something;
   for (unsigned i = 0; left == Left::something && i < reads_per_turn; ++i) {
+    if (i > 0 && loop_.clock().refresh() >= end) break;
     error_code error;
     const auto size = transport_.read_some(dns::MutableBytes(in_).subspan(in_size_), error);
     if (error == asio::error::would_block) {
