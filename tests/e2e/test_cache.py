@@ -1,8 +1,6 @@
 """The cache: hits, negative answers, failures, stale answers, prefetch, and memory that does not grow."""
 
 import os
-import pathlib
-import re
 import time
 
 import dns.rcode
@@ -49,11 +47,6 @@ def ttls(message):
 
 def error_codes(message):
     return [code for code, _ in extended_errors(message)]
-
-
-def resident_bytes(process):
-    text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1)) * 1024
 
 
 @pytest.mark.parametrize("asking", [ask_tcp, ask_udp])
@@ -268,9 +261,9 @@ def test_memory_stays_flat(tmp_path, unbound, verified):
 
     with pillion.running(tmp_path, verified(unbound), cache={"size": size}) as proxy:
         fill(0, total // 5)
-        first, before = proxy.metrics(), resident_bytes(proxy.process)
+        first, before = proxy.metrics(), proxy.process.status_bytes("VmRSS")
         fill(total // 5, total - total // 5)
-        last, after = proxy.metrics(), resident_bytes(proxy.process)
+        last, after = proxy.metrics(), proxy.process.status_bytes("VmRSS")
         print(f"{last.sum('cache_entries'):.0f} entries of {total} names; resident {before / 2**20:.2f} MiB, then {after / 2**20:.2f} MiB")
         assert first.sum("cache_evictions_total") > 0, "it was full"
         assert total > 10 * last.sum("cache_entries") > 0

@@ -1,8 +1,6 @@
 """Clients that use too many descriptors or connections, too much time or memory. Each use is bounded, and other clients are not affected."""
 
 import os
-import pathlib
-import re
 import resource
 import signal
 import socket
@@ -33,11 +31,6 @@ def works(port):
     return rcode(ask_tcp(port, make_query("works.example."))) == rcode(ask_udp(port, make_query("works.example."))) == "NOERROR"
 
 
-def resident_bytes(process):
-    text = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(re.search(r"VmRSS:\s+(\d+) kB", text).group(1)) * 1024
-
-
 def test_datagrams_that_the_kernel_drops_are_counted(tmp_path, server, verified):
     """Each query over UDP is answered, or counted. While the proxy is stopped, more queries arrive than its socket's buffer has room for."""
     count = 3000
@@ -66,14 +59,14 @@ def test_many_idle_clients(tmp_path, server, verified, clients):
     limits = {"max_connections": 4000, "max_connections_per_client": 4000}
     with pillion.running(tmp_path, verified(server), dns=limits) as proxy:
         assert works(proxy.port)
-        before = resident_bytes(proxy.process)
+        before = proxy.process.status_bytes("VmRSS")
         count = 2000
         for number in range(count):
             clients.append(TcpClient(proxy.port))
             if number % 10 == 0:
                 assert rcode(clients[-1].ask(make_query(f"n{number}.example."))) == "NOERROR"
         proxy.wait_metric("client_connections", count)
-        each = (resident_bytes(proxy.process) - before) / count
+        each = (proxy.process.status_bytes("VmRSS") - before) / count
         print(f"{each:.0f} bytes of resident memory for an idle TCP client")
         assert SANITIZED or each < 16 * 1024
         assert rcode(clients[0].ask(make_query("again.example."))) == "NOERROR"
@@ -178,7 +171,7 @@ def test_a_client_that_does_not_read_is_bounded_and_dropped(tmp_path, unbound, v
     with pillion.running(tmp_path, verified(unbound), dns={"idle_timeout": "2s"}) as proxy, \
             TcpClient(proxy.port, receive_buffer=4096) as greedy, TcpClient(proxy.port) as modest:
         assert rcode(modest.ask(make_query(f"a.{zone.ORIGIN}"))) == "NOERROR"
-        before = resident_bytes(proxy.process)
+        before = proxy.process.status_bytes("VmRSS")
         batch = b"".join(framed(make_query(big, "TXT", id=number)) for number in range(100))
         greedy.socket.settimeout(0.05)
         gone = False
@@ -193,7 +186,7 @@ def test_a_client_that_does_not_read_is_bounded_and_dropped(tmp_path, unbound, v
                 pass  # Pillion no longer reads from the connection, which also bounds the memory
             except OSError:
                 gone = True
-            peak = max(peak, resident_bytes(proxy.process))
+            peak = max(peak, proxy.process.status_bytes("VmRSS"))
             assert rcode(modest.ask(make_query(f"a.{zone.ORIGIN}"))) == "NOERROR"
             metrics = proxy.metrics()
             return metrics.sum("dns_rejected_total", reason="output_limit") + metrics.sum("dns_rejected_total", reason="slow_client") >= 1
@@ -207,12 +200,12 @@ def test_a_client_that_does_not_read_is_bounded_and_dropped(tmp_path, unbound, v
 def test_queries_that_nobody_answers_do_not_grow_memory(tmp_path, server, verified, threads):
     with pillion.running(tmp_path, verified(server, timeout="1s"), threads=threads) as proxy:
         assert works(proxy.port)
-        before = resident_bytes(proxy.process)
+        before = proxy.process.status_bytes("VmRSS")
         with TcpClient(proxy.port) as client:
             for number in range(200):
                 client.send(*[make_query(f"drop-{number}-{more}.example.", id=more) for more in range(100)])
             codes = {rcode(client.receive()) for _ in range(20000)}
         assert codes <= {"SERVFAIL", "REFUSED"}
-        assert SANITIZED or resident_bytes(proxy.process) - before < 64 * 2**20
+        assert SANITIZED or proxy.process.status_bytes("VmRSS") - before < 64 * 2**20
         proxy.process.wait_for(lambda: proxy.metrics().sum("dns_in_flight") == 0, "nothing is in flight")
         proxy.process.wait_for(lambda: works(proxy.port), "answers again after the back-off")

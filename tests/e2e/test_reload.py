@@ -5,7 +5,6 @@ import copy
 import json
 import os
 import pathlib
-import re
 import signal
 import socket
 import threading
@@ -495,21 +494,16 @@ def test_bad_configurations_are_refused_and_the_old_one_serves_on(reloaded, serv
         assert rcode(client.ask(make_query("after.example."))) == "NOERROR"
 
 
-def most_resident_bytes(proxy):
-    status = pathlib.Path(f"/proc/{proxy.process.pid}/status").read_text()
-    return int(re.search(r"VmHWM:\s+(\d+) kB", status).group(1)) * 1024
-
-
 @pytest.mark.skipif(bool(os.environ.get("E2E_SANITIZER")), reason="a sanitizer's memory hides that of Pillion")
 @pytest.mark.parametrize("text", ["[" + 1_000_000 * ",", 1_000_000 * "[", 500_000 * '""', 250_000 * "---\n"], ids=["commas", "brackets", "quotes", "documents"])
 def test_a_file_that_takes_much_memory_to_read_is_refused_before_that(reloaded, server, text):
     """The container of a sidecar has a limit of 64 MiB, beyond which the kernel would kill the proxy that runs."""
     with reloaded(server) as it:
-        before = most_resident_bytes(it.proxy)
+        before = it.proxy.process.status_bytes("VmHWM")
         it.path.write_text(text)
         code, printed = it.reload()
         assert code == 1 and "MiB of memory to read; allowed: 16 MiB" in printed, printed
-        assert most_resident_bytes(it.proxy) - before < 16 << 20
+        assert it.proxy.process.status_bytes("VmHWM") - before < 16 << 20
         assert rcode(ask_udp(it.proxy.port, make_query("after.example."))) == "NOERROR"
 
 

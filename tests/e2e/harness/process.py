@@ -96,6 +96,11 @@ class Process:
     def running(self):
         return self.child.poll() is None
 
+    def status_bytes(self, field):
+        """A size from /proc/PID/status, such as VmRSS, in bytes. The program must run."""
+        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(rf"^{field}:\s+(\d+) kB", text, re.MULTILINE)[1]) * 1024
+
     def wait_for(self, condition, what, patience=PATIENCE):
         try:
             return wait_until(condition, f"{self.name}: {what}", patience, self.running)

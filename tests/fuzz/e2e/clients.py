@@ -168,7 +168,7 @@ class Crowd:
                     self.answered(query, data, datagram)
         except TimeoutError:
             kernel = datagrams_dropped() - dropped if datagram else 0
-            if datagram and kernel >= len(waiting):
+            if kernel >= len(waiting):
                 return
             over = f"UDP, of which the kernel dropped at most {kernel}" if datagram else "TCP"
             raise Finding(f"{len(waiting)} queries have no answer after {BUDGET + SLACK:g} s, over {over}",
