@@ -20,14 +20,10 @@ void write_total(const ResolverSources& from, runtime::SeriesWriter& series) {
   if (!from.resolvers.empty()) series.add({}, runtime::sum(from.resolvers, counter));
 }
 
-template <auto counter>
-void write_of_searches(const ResolverSources& from, runtime::SeriesWriter& series) {
-  if (from.searches) write_total<counter>(from, series);
-}
-
-template <auto counter>
-void write_of_loops(const ResolverSources& from, runtime::SeriesWriter& series) {
-  if (from.asks_in_the_clear) write_total<counter>(from, series);
+/// Only if `has` is true of the sources.
+template <bool ResolverSources::* has, auto counter>
+void write_if(const ResolverSources& from, runtime::SeriesWriter& series) {
+  if (from.*has) write_total<counter>(from, series);
 }
 
 inline constexpr auto metric_table = [] {
@@ -39,13 +35,13 @@ inline constexpr auto metric_table = [] {
       {{"pillion_dns_coalesced_total", counter, "Queries that joined an identical query in flight."},
        write_total<&ResolverMetrics::coalesced>},
       {{"pillion_search_walks_total", counter, "Walks along the search list that Pillion made instead of a client."},
-       write_of_searches<&ResolverMetrics::search_walks>},
+       write_if<&ResolverSources::searches, &ResolverMetrics::search_walks>},
       {{"pillion_search_withheld_total", counter,
         "Questions that Pillion did not ask, since the cluster of the search list cannot have such a name."},
-       write_of_searches<&ResolverMetrics::search_withheld>},
+       write_if<&ResolverSources::searches, &ResolverMetrics::search_withheld>},
       {{"pillion_forwarding_loops_total", counter,
         "Questions of Pillion that an unencrypted upstream has sent back to it; only if there is such an upstream."},
-       write_of_loops<&ResolverMetrics::forwarding_loops>},
+       write_if<&ResolverSources::asks_in_the_clear, &ResolverMetrics::forwarding_loops>},
   });
 }();
 

@@ -118,8 +118,11 @@ void TcpSession::receive() {
   handler_.admission().note_activity(*this);
   if (partial_.empty()) partial_since_ = last_read_;
   const auto received = space.first(kept + static_cast<std::size_t>(size));
-  if (!is_long && is_new() && !turns_.work().may_serve_new(loop_.turn())) return keep_for_turn(received);
-  if (!is_long) return static_cast<void>(handle_messages(received));
+  if (!is_long) {
+    if (!is_new() || turns_.work().may_serve_new(loop_.turn())) return static_cast<void>(handle_messages(received));
+    keep_rest(received);
+    return turns_.wait(*this);
+  }
   partial_.insert(partial_.end(), received.begin(), received.end());
   if (has_message()) return static_cast<void>(handle_messages(std::exchange(partial_, {})));
   if (const auto held = beyond_small(partial_.size()); held > input_.bytes()) {
@@ -167,19 +170,16 @@ bool TcpSession::handle_messages(dns::Bytes bytes) {
   }
   handling_ = false;
   if (closed_) return false;
-  keep(frames.rest());
-  if (partial_.empty()) return true;
-  watch(partial_since_ + limits_.message_timeout);
+  keep_rest(frames.rest());
   // If other clients' answers take the room, they leave at the end of the turn.
-  if (is_turn_over || (is_held_up && !waiting_to_write_)) turns_.wait(*this);
+  if (!partial_.empty() && (is_turn_over || (is_held_up && !waiting_to_write_))) turns_.wait(*this);
   return true;
 }
 
-/// Keeps what was read until the session goes on by its turn.
-void TcpSession::keep_for_turn(dns::Bytes bytes) {
-  keep(bytes);
-  watch(partial_since_ + limits_.message_timeout);
-  turns_.wait(*this);
+/// Keeps what was read and not handled. A message that is not complete must become so in time.
+void TcpSession::keep_rest(dns::Bytes rest) {
+  keep(rest);
+  if (!partial_.empty()) watch(partial_since_ + limits_.message_timeout);
 }
 
 /// Ends the session after a message that was not accepted.

@@ -141,7 +141,7 @@ class TcpSession final : public Responder,
   [[nodiscard]] std::size_t readable_size();
   void read_on();
   bool handle_messages(dns::Bytes bytes);
-  void keep_for_turn(dns::Bytes bytes);
+  void keep_rest(dns::Bytes rest);
   void end_after(QueryHandler::Outcome outcome);
   void keep(dns::Bytes rest);
   void resume();
@@ -157,6 +157,7 @@ class TcpSession final : public Responder,
   void end_turn();
   void write();
   void wait_writable();
+  void writable(const boost::system::error_code& error);
   void count_unacknowledged();
   /// True if the client has taken some of the output that waits for it since this was last asked.
   [[nodiscard]] bool client_has_read();

@@ -132,19 +132,22 @@ void TcpSession::count_unacknowledged() {
 
 void TcpSession::wait_writable() {
   socket_.async_wait(ClientSocket::wait_write, [this](const error_code& error) {
-    waiting_to_write_ = false;
-    out_.note_writable();
-    if (closed_ || error) return end_if_unused();
-    loop_.clock().refresh();
-    last_write_ = loop_.clock().now();
-    // The rest of a large answer does not delay what others get in this turn.
-    if (out_.size() < TurnWork::modest_output) return flush();
-    turns_.wait(*this);
+    loop_.contain("TCP client", [&] { writable(error); }, [this] { close(); });
   });
   waiting_to_write_ = true;
   last_write_ = loop_.clock().now();
   watch(last_write_ + limits_.write_timeout);
   account_for_output();
+}
+
+void TcpSession::writable(const error_code& error) {
+  waiting_to_write_ = false;
+  out_.note_writable();
+  if (closed_ || error) return end_if_unused();
+  last_write_ = loop_.clock().refresh();
+  // The rest of a large answer does not delay what others get in this turn.
+  if (out_.size() >= TurnWork::modest_output) return turns_.wait(*this);
+  end_turn();
 }
 
 bool TcpSession::client_has_read() {

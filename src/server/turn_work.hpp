@@ -47,14 +47,13 @@ class TurnWork {
   /// `now` is when the query had been handled.
   void note_upstream_query(std::uint64_t turn, runtime::Time now) {
     begin(turn);
-    if (!first_upstream_query_) first_upstream_query_ = now;
-    queries_ += now - *first_upstream_query_ < max_upstream_time ? max_queries / max_upstream_queries : max_queries;
+    queries_ +=
+        time_since(first_upstream_query_, now) < max_upstream_time ? max_queries / max_upstream_queries : max_queries;
   }
   /// A session has something to do. `now` is the time.
   void note_session(std::uint64_t turn, runtime::Time now) {
     begin(turn);
-    if (!first_session_) first_session_ = now;
-    is_late_ = now - *first_session_ >= max_time_for_new;
+    is_late_ = time_since(first_session_, now) >= max_time_for_new;
   }
   void note_output(std::uint64_t turn, std::size_t bytes) {
     begin(turn);
@@ -68,13 +67,17 @@ class TurnWork {
   /// `now` is the time; that of the first call in a turn is when they began.
   [[nodiscard]] bool may_go_on(std::uint64_t turn, runtime::Time now) {
     begin(turn);
-    if (!queue_since_) queue_since_ = now;
-    return may_handle(turn) && now - *queue_since_ < max_queue_time;
+    return time_since(queue_since_, now) < max_queue_time && may_handle(turn);
   }
   /// False if this turn has composed enough.
   [[nodiscard]] bool may_compose(std::uint64_t turn) const { return turn != turn_ || output_ < max_output; }
 
  private:
+  /// The time from the first call in a turn, which sets `first`, to `now`.
+  static runtime::Duration time_since(std::optional<runtime::Time>& first, runtime::Time now) {
+    if (!first) first = now;
+    return now - *first;
+  }
   void begin(std::uint64_t turn) {
     if (std::exchange(turn_, turn) == turn) return;
     queries_ = 0;

@@ -122,8 +122,7 @@ std::size_t UdpListener::receive() {
 std::size_t UdpListener::handle_batch() {
   const auto received = receive();
   // The kernel's count in the last datagram has the drops before all others.
-  if (received > 0 && batch_->headers[received - 1].msg_hdr.msg_controllen > 0)
-    handler_.metrics().datagrams_dropped.add(dropped_.before(batch_->headers[received - 1].msg_hdr));
+  if (received > 0) handler_.metrics().datagrams_dropped.add(dropped_.before(batch_->headers[received - 1].msg_hdr));
   for (std::size_t index = 0; index < received; ++index) handle(index);
   return received;
 }
