@@ -119,9 +119,11 @@ void TcpSession::receive() {
   if (partial_.empty()) partial_since_ = last_read_;
   const auto received = space.first(kept + static_cast<std::size_t>(size));
   if (!is_long) {
-    if (!is_new() || turns_.work().may_serve_new(loop_.turn())) return static_cast<void>(handle_messages(received));
+    const bool must_wait =
+        is_new() && received.size() <= TurnWork::modest_input && !turns_.work().may_serve_new(loop_.turn());
+    if (!must_wait) return static_cast<void>(handle_messages(received));
     keep_rest(received);
-    return turns_.wait(*this);
+    return turns_.wait_as_new(*this);
   }
   partial_.insert(partial_.end(), received.begin(), received.end());
   if (has_message()) return static_cast<void>(handle_messages(std::exchange(partial_, {})));
@@ -222,7 +224,6 @@ void TcpSession::resume() {
   }
   if (is_waiting || closed_) return;
   if (has_messages) {
-    if (!turns_.work().may_handle(loop_.turn())) return turns_.wait(*this);
     const auto waiting = std::exchange(partial_, {});
     if (!handle_messages(waiting)) return;
   }

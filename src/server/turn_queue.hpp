@@ -28,7 +28,7 @@ class TurnWaiter {
 };
 
 /// The waiting sessions of a shard. They go on after all output of a turn was written, so that no answer waits for
-/// them, and as far as the turn's work allows.
+/// them, and as far as the turn's work allows: the new ones first.
 class TurnQueue final : runtime::Flushable {
  public:
   explicit TurnQueue(runtime::Loop& loop) : loop_(loop) {}
@@ -38,6 +38,9 @@ class TurnQueue final : runtime::Flushable {
   [[nodiscard]] TurnWork& work() { return work_; }
   /// Goes on at the end of this turn at the earliest. Without effect if it waits already.
   void wait(TurnWaiter& waiter);
+  /// The same for a new session that asks little: it waits for other new ones alone, however many queries the turn has
+  /// handled.
+  void wait_as_new(TurnWaiter& waiter);
 
  private:
   using Waiters =
@@ -46,10 +49,13 @@ class TurnQueue final : runtime::Flushable {
                              boost::intrusive::constant_time_size<false>>;
 
   void flush() override;
+  void wait_in(Waiters& waiters, TurnWaiter& waiter);
+  static void go_on_with_first(Waiters& waiters);
 
   runtime::Loop& loop_;
   TurnWork work_;
-  Waiters waiters_;
+  Waiters new_;
+  Waiters waiters_;  // the others
 };
 
 }  // namespace pillion::server

@@ -32,9 +32,10 @@ class TurnWork {
   static constexpr unsigned modest_queries = 2;
   static constexpr std::size_t modest_input = 512;
   /// Time after the first session of a turn in which new sessions are served at once, those that no answer was sent to
-  /// yet. Many that come at the same moment, each with a query for a large answer, would keep all others waiting.
+  /// yet. Many that come at the same moment, each with a query for a large answer, would keep all others waiting. Those
+  /// that wait have as much time again, once the turn's output was written.
   static constexpr std::chrono::microseconds max_time_for_new{100};
-  /// Time in which sessions that wait go on in one turn.
+  /// Time in which other sessions that wait go on in one turn.
   static constexpr std::chrono::microseconds max_queue_time{100};
   /// A session with less output than this, in bytes, never waits for those with much.
   static constexpr std::size_t modest_output = 8192;
@@ -63,7 +64,13 @@ class TurnWork {
   [[nodiscard]] bool may_handle(std::uint64_t turn) const { return turn != turn_ || queries_ < max_queries; }
   /// False if new sessions wait for the others of this turn.
   [[nodiscard]] bool may_serve_new(std::uint64_t turn) const { return turn != turn_ || !is_late_; }
-  /// False if the sessions that wait have gone on for long enough in this turn, or it has handled enough queries.
+  /// False if the new sessions that wait have been served for long enough in this turn. `now` is the time; that of the
+  /// first call in a turn is when they began.
+  [[nodiscard]] bool may_serve_waiting_new(std::uint64_t turn, runtime::Time now) {
+    begin(turn);
+    return time_since(new_since_, now) < max_time_for_new;
+  }
+  /// False if the other sessions that wait have gone on for long enough in this turn, or it has handled enough queries.
   /// `now` is the time; that of the first call in a turn is when they began.
   [[nodiscard]] bool may_go_on(std::uint64_t turn, runtime::Time now) {
     begin(turn);
@@ -85,6 +92,7 @@ class TurnWork {
     is_late_ = false;
     first_upstream_query_.reset();
     first_session_.reset();
+    new_since_.reset();
     queue_since_.reset();
   }
 
@@ -94,7 +102,8 @@ class TurnWork {
   bool is_late_ = false;                               // for new sessions
   std::optional<runtime::Time> first_upstream_query_;  // when it had been handled
   std::optional<runtime::Time> first_session_;         // when it began
-  std::optional<runtime::Time> queue_since_;           // when the first of the sessions that wait went on
+  std::optional<runtime::Time> new_since_;             // when the first of the new sessions that wait went on
+  std::optional<runtime::Time> queue_since_;           // when the first of the others went on
 };
 
 }  // namespace pillion::server

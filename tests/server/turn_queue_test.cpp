@@ -73,6 +73,24 @@ TEST_F(TurnQueueTest, WhoWaitsFirstGoesOnFirstAndOnce) {
   EXPECT_THAT(order, ElementsAre("second", "first"));
 }
 
+TEST_F(TurnQueueTest, NewOnesGoOnBeforeTheOthers) {
+  std::uint64_t turn_of_new = 0;
+  std::uint64_t turn_of_other = 0;
+  first.then = [&] { turn_of_other = loop.turn(); };
+  second.then = [&] {
+    turn_of_new = loop.turn();
+    use_up();
+  };
+  boost::asio::post(loop.io(), [&] {
+    turns.wait(first);
+    turns.wait_as_new(second);
+    turns.wait_as_new(third);
+  });
+  loop.run();
+  EXPECT_THAT(order, ElementsAre("second", "third", "first"));
+  EXPECT_GT(turn_of_other, turn_of_new) << "the turn has handled enough";
+}
+
 TEST_F(TurnQueueTest, TheOthersFollowInTheNextTurnsOnceATurnHasDoneEnough) {
   std::vector<std::uint64_t> at;
   for (auto* waiter : {&first, &second, &third}) {

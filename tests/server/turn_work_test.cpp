@@ -53,6 +53,17 @@ TEST(TurnWork, NewSessionsWaitOnceATurnHasTakenLong) {
   EXPECT_TRUE(work.may_serve_new(8));
 }
 
+TEST(TurnWork, NewSessionsThatWaitHaveTheirOwnTimeAndNoLimitOfQueries) {
+  TurnWork work;
+  constexpr runtime::Time from{std::chrono::hours(1)};
+  for (std::size_t i = 0; i < TurnWork::max_queries; ++i) work.note_answered_query(7);
+  EXPECT_TRUE(work.may_serve_waiting_new(7, from));
+  EXPECT_TRUE(work.may_serve_waiting_new(7, from + TurnWork::max_time_for_new - std::chrono::nanoseconds(1)));
+  EXPECT_FALSE(work.may_serve_waiting_new(7, from + TurnWork::max_time_for_new));
+  EXPECT_TRUE(work.may_serve_waiting_new(8, from + TurnWork::max_time_for_new));
+  EXPECT_TRUE(work.may_go_on(8, from + std::chrono::hours(1))) << "the time of the others is theirs";
+}
+
 TEST(TurnWork, SessionsThatWaitGoOnForAPartOfATurn) {
   TurnWork work;
   constexpr runtime::Time begin{std::chrono::hours(1)};
